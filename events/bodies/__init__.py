@@ -1,0 +1,1 @@
+"""The bodies of events, one file a group, as `vocabulary.py` collects them."""

@@ -1,0 +1,23 @@
+"""What all bodies share."""
+
+from __future__ import annotations
+
+import msgspec
+
+__all__ = ["BodyBase", "Provenance"]
+
+
+class BodyBase(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A fact in the past tense. New fields are added at the end with a default; a field is never retyped."""
+
+
+class Provenance(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Where an input or an imported event was read: source number, row (1 is the first after the header), venue times.
+
+    `received_ns` is when the venue's feed was received, None where the file does not say.
+    """
+
+    source: int
+    row: int
+    venue_ns: int
+    received_ns: int | None = None

@@ -1,0 +1,92 @@
+"""What exists: assets, instruments, accounts, rules. Tags 10 to 19."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from .base import BodyBase
+
+__all__ = [
+    "AccountKind",
+    "AccountMode",
+    "AccountOpened",
+    "AssetListed",
+    "InstrumentKind",
+    "InstrumentListed",
+    "RulesChanged",
+    "Tier",
+]
+
+AccountKind = Literal["user", "insurance", "fees", "liquidity", "outside", "vault"]
+AccountMode = Literal["cross", "isolated"]
+InstrumentKind = Literal["linear", "inverse", "spot", "option"]
+
+
+class Tier(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One tier of the maintenance margin: over `floor_atoms` of notional the requirement grows by `rate_ppm`.
+
+    requirement = (rate_ppm x notional - amount_microatoms) / 10^6, where
+    amount_n = floor_n x (rate_n - rate_(n-1)) + amount_(n-1) makes it continuous (Binance FAQ
+    b3c689c1f50a44cabb3a84e663b81d93). In microatoms the amount is a whole number.
+    """
+
+    floor_atoms: int
+    rate_ppm: int
+    amount_microatoms: int
+
+
+class AssetListed(BodyBase, frozen=True, tag=10):
+    """An asset; one atom is 10^-decimals of it."""
+
+    asset: int
+    name: str
+    decimals: int
+
+
+class InstrumentListed(BodyBase, frozen=True, tag=11):
+    """An instrument with its scales.
+
+    `tick_size` and `lot_size` are decimal strings in quote per unit and units, for reading; decisions use
+    `multiplier_atoms`, what one lot is worth at one tick. `expiry_ns` is None for a perpetual. Eaten depth refills with
+    `refill_half_life_ns` (0: at once); a mark is moved by `impact_bps` of how far into the depth forced orders reached.
+    """
+
+    instrument: int
+    name: str
+    venue: str
+    kind: InstrumentKind
+    asset: int
+    tick_size: str
+    lot_size: str
+    multiplier_atoms: int
+    tiers: tuple[Tier, ...]
+    refill_half_life_ns: int = 0
+    impact_bps: int = 0
+    expiry_ns: int | None = None
+
+
+class AccountOpened(BodyBase, frozen=True, tag=12):
+    """A margin account, or one of the venue's own. It settles in one asset.
+
+    An isolated position is an account of its own whose `owner` is the trader's cross account; `parent` is the account
+    above a sub-account.
+    """
+
+    account: int
+    name: str
+    venue: str
+    kind: AccountKind
+    mode: AccountMode
+    asset: int
+    owner: int | None = None
+    parent: int | None = None
+
+
+class RulesChanged(BodyBase, frozen=True, tag=13):
+    """The venue changed its rules: the new rulebook by content, and (key, value) for each change."""
+
+    rulebook: str
+    rulebook_sha256: bytes
+    changes: tuple[tuple[str, str], ...]

@@ -1,0 +1,101 @@
+"""Margin accounts and their positions.
+
+1. equity = balance + sum of (value at mark - cost - funding owed). A trade of q lots worth v adds q to the size and v to
+   the cost; whatever closes realises `value - cost` into the balance.
+2. Money is `balance - cost + funding`, summed over all accounts of an asset with the outside world: always zero.
+3. Funding is settled without touching anyone: a position remembers what its lots owed in cumulative funding when they
+   were bought (`funding_atoms`), so what it owes now is the cumulative funding of its lots less that.
+4. A part that closes takes its share of cost and funding rounded down; the remainder stays with the part that is left.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from ..bodies.listing import AccountKind, AccountMode
+
+__all__ = ["Account", "AccountStatus", "Position", "PositionKey", "funding_of", "trade"]
+
+PositionKey = tuple[int, int]
+"""(instrument, leg). Leg 0 is the net position; 1 and 2 are long and short in hedge mode; in the insurance fund the leg
+is the liquidation that the lot came from."""
+
+AccountStatus = Literal["healthy", "called", "liquidating", "bankrupt", "taken_over", "deleveraged"]
+
+_NANO = 10**9
+
+
+class Position(msgspec.Struct, gc=False):
+    """Signed lots, what they cost, and the cumulative funding they had owed when they were bought."""
+
+    size_lots: int
+    cost_atoms: int
+    funding_atoms: int
+
+
+class Account(msgspec.Struct, gc=False):
+    """One margin account: one asset, one balance, its positions by key, and where it stands in its life cycle.
+
+    `calls` counts margin calls and numbers the draws that depend on them; `called_seq` is the last call's event.
+    """
+
+    account: int
+    kind: AccountKind
+    mode: AccountMode
+    asset: int
+    owner: int | None
+    parent: int | None
+    balance_atoms: int
+    positions: dict[PositionKey, Position]
+    status: AccountStatus = "healthy"
+    calls: int = 0
+    called_seq: int | None = None
+    liquidation_id: int | None = None
+
+
+def funding_of(size_lots: int, cumulative_nanoatoms: int) -> int:
+    """Cumulative funding of so many lots, in atoms, rounded toward zero: so a buyer's and a seller's are opposite."""
+    nanoatoms = size_lots * cumulative_nanoatoms
+    return nanoatoms // _NANO if nanoatoms >= 0 else -(-nanoatoms // _NANO)
+
+
+def trade(account: Account, key: PositionKey, size_lots: int, value_atoms: int, funding_atoms: int) -> None:
+    """Book a trade of `size_lots` worth `value_atoms`, at `funding_atoms` of cumulative funding for that many lots.
+
+    Opens, adds, closes with realised profit into the balance, or turns a position round; then the closing part takes
+    its share of value and funding rounded down and the opening part the rest.
+    """
+    held = account.positions.get(key)
+    if held is None:
+        if size_lots:
+            account.positions[key] = Position(size_lots, value_atoms, funding_atoms)
+    elif (held.size_lots > 0) == (size_lots > 0):
+        held.size_lots += size_lots
+        held.cost_atoms += value_atoms
+        held.funding_atoms += funding_atoms
+    elif abs(size_lots) <= abs(held.size_lots):
+        _close(account, key, held, size_lots, value_atoms, funding_atoms)
+    else:
+        closing_lots = -held.size_lots
+        closing_atoms = value_atoms * closing_lots // size_lots
+        closing_funding = funding_atoms * closing_lots // size_lots
+        _close(account, key, held, closing_lots, closing_atoms, closing_funding)
+        account.positions[key] = Position(
+            size_lots - closing_lots, value_atoms - closing_atoms, funding_atoms - closing_funding
+        )
+
+
+def _close(
+    account: Account, key: PositionKey, held: Position, size_lots: int, value_atoms: int, funding_atoms: int
+) -> None:
+    closed_lots, held_lots = abs(size_lots), abs(held.size_lots)
+    cost_part = held.cost_atoms * closed_lots // held_lots
+    funding_part = held.funding_atoms * closed_lots // held_lots
+    account.balance_atoms += funding_atoms + funding_part - value_atoms - cost_part
+    held.size_lots += size_lots
+    held.cost_atoms -= cost_part
+    held.funding_atoms -= funding_part
+    if not held.size_lots:
+        del account.positions[key]

@@ -1,0 +1,354 @@
+"""What each event changes: its postings first, then whatever else the ledger keeps of it.
+
+`FOLD` is the table, one function a type, put together at import from `POSTINGS` and `_EFFECTS`. A type in neither
+changes nothing but the position in the record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from operator import attrgetter
+from typing import Any
+
+from ..bodies.inputs import DepthQuoted, FundingRateSet
+from ..bodies.liquidation import (
+    BankruptcyDeclared,
+    LiquidationEnded,
+    LiquidationFilled,
+    LiquidationOrdered,
+    LiquidationStarted,
+    OrdersCancelled,
+    PositionTakenOver,
+)
+from ..bodies.listing import AccountOpened, AssetListed, InstrumentListed
+from ..bodies.margin import FundingAccrued, MarginCalled, MarginCallMet, MarkPriced, PositionReduced
+from ..bodies.run import RunEnded, RunStarted
+from ..bodies.venue import HandlerStateNoted, TimerFired, TimerSet, TradingHalted, TradingResumed
+from ..bodies.waterfall import DeleveragingEnded, DeleveragingStarted, PositionDeleveraged
+from ..envelope import Event
+from ..errors import LedgerError
+from ..vocabulary import BODY_TYPES, Body
+from .account import Account, funding_of, trade
+from .lifecycle import move
+from .liquidation import Liquidation, OpenOrder
+from .market import Market, market_of
+from .postings import FEES, LIQUIDITY, OUTSIDE, POSTINGS, Payment, Posting, Trade
+from .state import LedgerState, RoundBase, VenueAccounts
+
+__all__ = ["FOLD"]
+
+Effect = Callable[[LedgerState, Event, Any], None]
+Party = Callable[[LedgerState, Any, int], int]
+
+
+def _party(name: str) -> Party:
+    """How to find a party: a field of the body, or the venue's account of the asset at hand."""
+    own = {OUTSIDE: "outside", LIQUIDITY: "liquidity", FEES: "fees"}.get(name)
+    if own is not None:
+        return lambda ledger, _body, asset: ledger.own(asset, own)
+    field = attrgetter(name)
+    return lambda _ledger, body, _asset: field(body)
+
+
+def _payment(row: Payment) -> Effect:
+    payer, payee, amount = _party(row.payer), _party(row.payee), attrgetter(row.amount)
+    subject = attrgetter(row.payee if row.payer in (OUTSIDE, FEES) else row.payer)
+
+    def pay(ledger: LedgerState, _event: Event, body: Any) -> None:
+        asset = ledger.accounts[subject(body)].asset
+        source, target = ledger.accounts[payer(ledger, body, asset)], ledger.accounts[payee(ledger, body, asset)]
+        if source.asset != target.asset:
+            message = f"{type(body).__name__} between accounts {source.account} and {target.account} of unlike assets"
+            raise LedgerError(message)
+        atoms = amount(body) - target.balance_atoms if row.stated else amount(body)
+        source.balance_atoms -= atoms
+        target.balance_atoms += atoms
+
+    return pay
+
+
+def _trade(row: Trade) -> Effect:
+    taker, giver = _party(row.taker), _party(row.giver)
+    size, value, taker_leg = attrgetter(row.size), attrgetter(row.value), attrgetter(row.taker_leg)
+    giver_leg = attrgetter(row.giver_leg) if row.giver_leg else lambda _body: 0
+
+    def exchange(ledger: LedgerState, _event: Event, body: Any) -> None:
+        market = ledger.markets[body.instrument]
+        asset = market.listing.asset
+        lots, atoms = size(body), value(body)
+        funding = funding_of(lots, market.cumulative_funding_nanoatoms)
+        takes, gives = ledger.accounts[taker(ledger, body, asset)], ledger.accounts[giver(ledger, body, asset)]
+        if takes is gives:
+            message = f"{type(body).__name__}: account {takes.account} cannot trade with itself"
+            raise LedgerError(message)
+        trade(takes, (body.instrument, taker_leg(body)), lots, atoms, funding)
+        trade(gives, (body.instrument, giver_leg(body)), -lots, -atoms, -funding)
+
+    return exchange
+
+
+def _posted(row: Posting) -> Effect:
+    return _payment(row) if isinstance(row, Payment) else _trade(row)
+
+
+def _run_started(ledger: LedgerState, _event: Event, body: RunStarted) -> None:
+    ledger.run = body
+
+
+def _run_ended(ledger: LedgerState, _event: Event, _body: RunEnded) -> None:
+    ledger.ended = True
+
+
+def _asset_listed(ledger: LedgerState, _event: Event, body: AssetListed) -> None:
+    _next_number("asset", body.asset, len(ledger.assets))
+    ledger.assets.append(body)
+    ledger.venue_accounts.append(VenueAccounts())
+
+
+def _instrument_listed(ledger: LedgerState, _event: Event, body: InstrumentListed) -> None:
+    _next_number("instrument", body.instrument, len(ledger.markets))
+    ledger.markets.append(market_of(body))
+
+
+def _account_opened(ledger: LedgerState, _event: Event, body: AccountOpened) -> None:
+    _next_number("account", body.account, len(ledger.accounts))
+    if body.name in ledger.account_ids:
+        message = f"account name {body.name!r} is declared twice"
+        raise LedgerError(message)
+    opened = Account(body.account, body.kind, body.mode, body.asset, body.owner, body.parent, 0, {})
+    ledger.accounts.append(opened)
+    ledger.account_names.append(body.name)
+    ledger.account_ids[body.name] = body.account
+    if body.kind not in ("user", "vault"):
+        setattr(ledger.venue_accounts[body.asset], body.kind, body.account)
+
+
+def _next_number(what: str, number: int, expected: int) -> None:
+    if number != expected:
+        message = f"{what} {number} is declared where {expected} is next; numbers are given without gaps"
+        raise LedgerError(message)
+
+
+def _depth_quoted(ledger: LedgerState, _event: Event, body: DepthQuoted) -> None:
+    market = ledger.markets[body.instrument]
+    market.bids, market.asks = body.bids, body.asks
+
+
+def _funding_rate_set(ledger: LedgerState, _event: Event, body: FundingRateSet) -> None:
+    ledger.markets[body.instrument].funding_rate_ppb = body.rate_ppb
+
+
+def _mark_priced(ledger: LedgerState, event: Event, body: MarkPriced) -> None:
+    market = ledger.markets[body.instrument]
+    market.marked = body
+    market.mark_ticks = body.mark_ticks
+    market.marked_at_ns = event.at_ns
+    ledger.repriced_seq = event.seq
+
+
+def _funding_accrued(ledger: LedgerState, event: Event, body: FundingAccrued) -> None:
+    ledger.markets[body.instrument].cumulative_funding_nanoatoms += body.payment_nanoatoms
+    ledger.repriced_seq = event.seq
+
+
+def _eaten(market: Market, event: Event, size_lots: int, eaten_lots: int) -> None:
+    """The side of the depth that a trade took from; a sale eats bids."""
+    market.eaten_at_ns, market.impact_seq = event.at_ns, event.seq
+    if size_lots < 0:
+        market.eaten_bid_lots = eaten_lots
+    else:
+        market.eaten_ask_lots = eaten_lots
+
+
+def _position_reduced(ledger: LedgerState, event: Event, body: PositionReduced) -> None:
+    _eaten(ledger.markets[body.instrument], event, body.size_lots, body.eaten_lots)
+
+
+def _margin_called(ledger: LedgerState, event: Event, body: MarginCalled) -> None:
+    account = ledger.accounts[body.account]
+    move(account, MarginCalled)
+    account.calls += 1
+    account.called_seq = event.seq
+
+
+def _margin_call_met(ledger: LedgerState, _event: Event, body: MarginCallMet) -> None:
+    move(ledger.accounts[body.account], MarginCallMet)
+
+
+def _liquidation_started(ledger: LedgerState, event: Event, body: LiquidationStarted) -> None:
+    ledger.liquidations_started += 1
+    _next_number("liquidation", body.liquidation_id, ledger.liquidations_started)
+    account = ledger.accounts[body.account]
+    move(account, LiquidationStarted)
+    account.liquidation_id = body.liquidation_id
+    ledger.liquidations[body.liquidation_id] = Liquidation(body.liquidation_id, body.account, event.seq)
+
+
+def _liquidation(ledger: LedgerState, liquidation_id: int) -> Liquidation:
+    try:
+        return ledger.liquidations[liquidation_id]
+    except KeyError:
+        message = f"liquidation {liquidation_id} is not open"
+        raise LedgerError(message) from None
+
+
+def _orders_cancelled(ledger: LedgerState, _event: Event, body: OrdersCancelled) -> None:
+    order = _liquidation(ledger, body.liquidation_id).order
+    if body.order_id is not None and order is not None and order.order_id == body.order_id:
+        order.open = False
+
+
+def _liquidation_ordered(ledger: LedgerState, _event: Event, body: LiquidationOrdered) -> None:
+    liquidation = _liquidation(ledger, body.liquidation_id)
+    ledger.orders += 1
+    _next_number("order", body.order_id, ledger.orders)
+    order = OpenOrder(body.order_id, body.instrument, body.leg, abs(body.size_lots), body.whole)
+    if body.account == liquidation.account:
+        liquidation.steps = body.step
+    liquidation.order = order
+
+
+def _liquidation_filled(ledger: LedgerState, event: Event, body: LiquidationFilled) -> None:
+    liquidation = _liquidation(ledger, body.liquidation_id)
+    ledger.trades += 1
+    order = liquidation.order
+    if order is not None and order.order_id == body.order_id:
+        order.left_lots = body.left_lots
+        order.open = body.left_lots > 0
+    _eaten(ledger.markets[body.instrument], event, body.size_lots, body.eaten_lots)
+    if ledger.accounts[body.account].kind == "insurance":
+        _inventory_sold(ledger, liquidation, body.instrument, -body.size_lots)
+
+
+def _position_taken_over(ledger: LedgerState, _event: Event, body: PositionTakenOver) -> None:
+    move(ledger.accounts[body.account], PositionTakenOver)
+    taken = _liquidation(ledger, body.liquidation_id).taken_lots
+    taken[body.instrument] = taken.get(body.instrument, 0) + body.size_lots
+
+
+def _inventory_sold(ledger: LedgerState, liquidation: Liquidation, instrument: int, lots: int) -> None:
+    sold = liquidation.sold_lots
+    sold[instrument] = sold.get(instrument, 0) + lots
+    _forget_if_done(ledger, liquidation)
+
+
+def _forget_if_done(ledger: LedgerState, liquidation: Liquidation) -> None:
+    if liquidation.ended and not liquidation.holds_inventory():
+        del ledger.liquidations[liquidation.liquidation_id]
+
+
+def _bankruptcy_declared(ledger: LedgerState, _event: Event, body: BankruptcyDeclared) -> None:
+    move(ledger.accounts[body.account], BankruptcyDeclared)
+
+
+def _liquidation_ended(ledger: LedgerState, _event: Event, body: LiquidationEnded) -> None:
+    account = ledger.accounts[body.account]
+    move(account, LiquidationEnded)
+    account.liquidation_id = None
+    liquidation = _liquidation(ledger, body.liquidation_id)
+    liquidation.ended = True
+    _forget_if_done(ledger, liquidation)
+
+
+def _deleveraging_started(ledger: LedgerState, event: Event, body: DeleveragingStarted) -> None:
+    ledger.rounds += 1
+    _next_number("round", body.round, ledger.rounds)
+    ledger.open_round = body
+    side = 1 if body.size_lots > 0 else -1
+    ledger.round_bases[body.instrument, side] = RoundBase(body.round, event.seq, event.at_ns, ledger.repriced_seq)
+
+
+def _position_deleveraged(ledger: LedgerState, _event: Event, body: PositionDeleveraged) -> None:
+    against = ledger.accounts[body.against]
+    if against.kind == "insurance":
+        _inventory_sold(ledger, _liquidation(ledger, body.liquidation_id), body.instrument, body.size_lots)
+    else:
+        move(against, PositionDeleveraged)
+
+
+def _deleveraging_ended(ledger: LedgerState, _event: Event, _body: DeleveragingEnded) -> None:
+    ledger.open_round = None
+
+
+def _trading_halted(ledger: LedgerState, _event: Event, body: TradingHalted) -> None:
+    ledger.markets[body.instrument].halted_until_ns = body.until_ns
+
+
+def _trading_resumed(ledger: LedgerState, event: Event, body: TradingResumed) -> None:
+    market = ledger.markets[body.instrument]
+    market.halted_until_ns, market.resumed_at_ns = None, event.at_ns
+
+
+def _timer_set(ledger: LedgerState, event: Event, body: TimerSet) -> None:
+    if body.due_ns <= event.at_ns:
+        message = f"timer {event.seq} ({body.purpose}) is due at {body.due_ns}, which is not later than now"
+        raise LedgerError(message)
+    ledger.timers[event.seq] = body
+    if body.liquidation_id is not None and body.account is not None and body.liquidation_id in ledger.liquidations:
+        ledger.liquidations[body.liquidation_id].timer = event.seq
+
+
+def _timer_fired(ledger: LedgerState, _event: Event, body: TimerFired) -> None:
+    if ledger.timers.pop(body.timer, None) is None:
+        message = f"timer {body.timer} ({body.purpose}) fires but is not pending"
+        raise LedgerError(message)
+    liquidation = ledger.liquidations.get(body.liquidation_id) if body.liquidation_id is not None else None
+    if liquidation is not None and liquidation.timer == body.timer:
+        liquidation.timer = None
+
+
+def _handler_state_noted(ledger: LedgerState, _event: Event, body: HandlerStateNoted) -> None:
+    ledger.notes[body.handler, body.key] = body.values
+
+
+_EFFECTS: dict[type[Body], Effect] = {
+    RunStarted: _run_started,
+    RunEnded: _run_ended,
+    AssetListed: _asset_listed,
+    InstrumentListed: _instrument_listed,
+    AccountOpened: _account_opened,
+    DepthQuoted: _depth_quoted,
+    FundingRateSet: _funding_rate_set,
+    MarkPriced: _mark_priced,
+    FundingAccrued: _funding_accrued,
+    PositionReduced: _position_reduced,
+    MarginCalled: _margin_called,
+    MarginCallMet: _margin_call_met,
+    LiquidationStarted: _liquidation_started,
+    OrdersCancelled: _orders_cancelled,
+    LiquidationOrdered: _liquidation_ordered,
+    LiquidationFilled: _liquidation_filled,
+    PositionTakenOver: _position_taken_over,
+    BankruptcyDeclared: _bankruptcy_declared,
+    LiquidationEnded: _liquidation_ended,
+    DeleveragingStarted: _deleveraging_started,
+    PositionDeleveraged: _position_deleveraged,
+    DeleveragingEnded: _deleveraging_ended,
+    TradingHalted: _trading_halted,
+    TradingResumed: _trading_resumed,
+    TimerSet: _timer_set,
+    TimerFired: _timer_fired,
+    HandlerStateNoted: _handler_state_noted,
+}
+
+
+def _both(first: Effect, second: Effect) -> Effect:
+    def apply(ledger: LedgerState, event: Event, body: Any) -> None:
+        first(ledger, event, body)
+        second(ledger, event, body)
+
+    return apply
+
+
+def _table() -> dict[type[Body], Effect]:
+    table: dict[type[Body], Effect] = {}
+    for body_type in BODY_TYPES:
+        posting, effect = POSTINGS.get(body_type), _EFFECTS.get(body_type)
+        if posting is not None:
+            table[body_type] = _both(_posted(posting), effect) if effect else _posted(posting)
+        elif effect is not None:
+            table[body_type] = effect
+    return table
+
+
+FOLD: dict[type[Body], Effect] = _table()

@@ -1,0 +1,94 @@
+"""The laws of the ledger, each a function that says what is broken, or nothing.
+
+1. Money: balance - cost + funding sums to zero per asset over all accounts with the outside world.
+2. Size: lots sum to zero per instrument.
+3. Protection: no user account without positions and without a liquidation is negative.
+4. Time: no pending timer is overdue.
+5. Inventory: what the fund holds is what was taken over less what was sold, liquidation by liquidation.
+6. Life: an account names a liquidation exactly while it is in one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..errors import LedgerError
+from .state import LedgerState
+
+__all__ = ["LAWS", "check"]
+
+
+def _money(ledger: LedgerState) -> Iterator[str]:
+    total = [0] * len(ledger.assets)
+    for account in ledger.accounts:
+        money = account.balance_atoms
+        for held in account.positions.values():
+            money += held.funding_atoms - held.cost_atoms
+        total[account.asset] += money
+    for asset, atoms in zip(ledger.assets, total, strict=True):
+        if atoms:
+            yield f"money of asset {asset.name!r} sums to {atoms} atoms, not to zero"
+
+
+def _size(ledger: LedgerState) -> Iterator[str]:
+    total = [0] * len(ledger.markets)
+    for account in ledger.accounts:
+        for (instrument, _), held in account.positions.items():
+            total[instrument] += held.size_lots
+    for market, lots in zip(ledger.markets, total, strict=True):
+        if lots:
+            yield f"sizes of instrument {market.listing.name!r} sum to {lots} lots, not to zero"
+
+
+def _protection(ledger: LedgerState) -> Iterator[str]:
+    for account in ledger.accounts:
+        flat = account.kind == "user" and not account.positions and account.liquidation_id is None
+        if flat and account.balance_atoms < 0:
+            name = ledger.name(account.account)
+            yield f"account {name!r} is left with {account.balance_atoms} atoms after its liquidation"
+
+
+def _time(ledger: LedgerState) -> Iterator[str]:
+    for seq, timer in ledger.timers.items():
+        if timer.due_ns < ledger.at_ns:
+            yield f"timer {seq} ({timer.purpose}) was due at {timer.due_ns} and is still pending at {ledger.at_ns}"
+
+
+def _inventory(ledger: LedgerState) -> Iterator[str]:
+    for liquidation in ledger.liquidations.values():
+        asset = ledger.accounts[liquidation.account].asset
+        held = ledger.inventory(asset)
+        for instrument, taken in liquidation.taken_lots.items():
+            expected = taken - liquidation.sold_lots.get(instrument, 0)
+            position = held.get((instrument, liquidation.liquidation_id))
+            lots = 0 if position is None else position.size_lots
+            if lots != expected:
+                yield (
+                    f"inventory of liquidation {liquidation.liquidation_id} in instrument {instrument} is {lots} lots, "
+                    f"but {expected} were taken over and not sold"
+                )
+
+
+def _inventory_is_accounted_for(ledger: LedgerState) -> Iterator[str]:
+    for asset in range(len(ledger.assets)):
+        for instrument, liquidation_id in ledger.inventory(asset):
+            if liquidation_id not in ledger.liquidations:
+                yield f"the fund holds instrument {instrument} of liquidation {liquidation_id}, which is forgotten"
+
+
+def _life(ledger: LedgerState) -> Iterator[str]:
+    for account in ledger.accounts:
+        in_one = account.status not in ("healthy", "called")
+        if in_one != (account.liquidation_id is not None):
+            yield f"account {account.account} has status {account.status!r} and liquidation {account.liquidation_id}"
+
+
+LAWS = (_money, _size, _protection, _time, _inventory, _inventory_is_accounted_for, _life)
+
+
+def check(ledger: LedgerState) -> None:
+    """Assert every law. Raises LedgerError naming the position and the first that is broken; O(accounts)."""
+    for law in LAWS:
+        for broken in law(ledger):
+            message = f"after event {ledger.seq - 1}: {broken}"
+            raise LedgerError(message)

@@ -1,0 +1,36 @@
+"""A liquidation from its start until the last lot of inventory that came from it is sold."""
+
+from __future__ import annotations
+
+import msgspec
+
+__all__ = ["Liquidation", "OpenOrder"]
+
+
+class OpenOrder(msgspec.Struct, gc=False):
+    """A forced order that is still working, or the last one that was (`left_lots` 0 or cancelled)."""
+
+    order_id: int
+    instrument: int
+    leg: int
+    left_lots: int
+    whole: bool
+    open: bool = True
+
+
+class Liquidation(msgspec.Struct, gc=False):
+    """`steps` counts its orders; `timer` is the pending cooldown; `taken_lots - sold_lots` is what the fund still holds."""
+
+    liquidation_id: int
+    account: int
+    started_seq: int
+    steps: int = 0
+    order: OpenOrder | None = None
+    timer: int | None = None
+    ended: bool = False
+    taken_lots: dict[int, int] = {}
+    sold_lots: dict[int, int] = {}
+
+    def holds_inventory(self) -> bool:
+        """Whether the fund still holds lots that came from this liquidation."""
+        return self.taken_lots != self.sold_lots

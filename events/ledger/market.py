@@ -1,0 +1,46 @@
+"""What is known of one instrument: its mark, its funding, its depth and how much of that is gone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..bodies.listing import InstrumentListed
+from ..bodies.margin import MarkPriced
+from ..payoff import LinearPayoff, payoff_of
+
+__all__ = ["Market", "market_of"]
+
+
+@dataclass(slots=True)
+class Market:
+    """The mark in ticks (0: none yet; `marked` tells how it came about), depth as last quoted, and the lots of it that forced orders have eaten.
+
+    `eaten_*_lots` held at `eaten_at_ns`; what has been refilled since follows from the instrument's half-life.
+    `impact_seq` is the last fill that moved the price.
+    """
+
+    listing: InstrumentListed
+    payoff: LinearPayoff
+    mark_ticks: int = 0
+    marked: MarkPriced | None = None
+    marked_at_ns: int = 0
+    cumulative_funding_nanoatoms: int = 0
+    funding_rate_ppb: int | None = None
+    bids: tuple[tuple[int, int], ...] = ()
+    asks: tuple[tuple[int, int], ...] = ()
+    eaten_bid_lots: int = 0
+    eaten_ask_lots: int = 0
+    eaten_at_ns: int = 0
+    impact_seq: int | None = None
+    halted_until_ns: int | None = None
+    resumed_at_ns: int = 0
+
+    @property
+    def index_ticks(self) -> int:
+        """The index of the last mark; 0 before there is one."""
+        return 0 if self.marked is None else self.marked.index_ticks
+
+
+def market_of(listing: InstrumentListed) -> Market:
+    """A market that has no price yet."""
+    return Market(listing, payoff_of(listing))

@@ -1,0 +1,104 @@
+"""The data of the ledger, without the fold: what effects write and handlers read.
+
+It iterates in the order of the record, so a restored ledger iterates like the one that ran; and it is whole numbers and
+text through and through, so its encoding is its canonical form.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import msgspec
+
+from ..bodies.listing import AssetListed
+from ..bodies.run import RunStarted
+from ..bodies.venue import TimerSet
+from ..bodies.waterfall import DeleveragingStarted
+from ..errors import LedgerError
+from .account import Account, Position, PositionKey
+from .liquidation import Liquidation
+from .market import Market
+
+__all__ = ["LedgerState", "RoundBase", "VenueAccounts"]
+
+
+class VenueAccounts(msgspec.Struct, gc=False):
+    """The venue's own accounts of one asset; None until they are opened."""
+
+    outside: int | None = None
+    liquidity: int | None = None
+    insurance: int | None = None
+    fees: int | None = None
+
+
+class RoundBase(msgspec.Struct, frozen=True, gc=False):
+    """A round and where it stood: its event, its instant, and the last repricing before it."""
+
+    round: int
+    seq: int
+    at_ns: int
+    repriced_seq: int
+
+
+@dataclass(slots=True)
+class LedgerState:
+    """State after the event before `seq` (its `seq` is the number of events folded).
+
+    `repriced_seq` is the last event that moved a mark or funding: the ranking of a round holds until the next one.
+    `round_bases` holds, per (instrument, side of the closed position), the last round, whose ranking a further one at the
+    same mark and instant continues.
+    """
+
+    seq: int = 0
+    at_ns: int = 0
+    run: RunStarted | None = None
+    assets: list[AssetListed] = field(default_factory=list)
+    markets: list[Market] = field(default_factory=list)
+    accounts: list[Account] = field(default_factory=list)
+    account_names: list[str] = field(default_factory=list)
+    account_ids: dict[str, int] = field(default_factory=dict)
+    venue_accounts: list[VenueAccounts] = field(default_factory=list)
+    liquidations: dict[int, Liquidation] = field(default_factory=dict)
+    liquidations_started: int = 0
+    orders: int = 0
+    trades: int = 0
+    rounds: int = 0
+    repriced_seq: int = 0
+    round_bases: dict[tuple[int, int], RoundBase] = field(default_factory=dict)
+    open_round: DeleveragingStarted | None = None
+    timers: dict[int, TimerSet] = field(default_factory=dict)
+    notes: dict[tuple[str, str], tuple[int, ...]] = field(default_factory=dict)
+    ended: bool = False
+
+    def venue(self, asset: int) -> VenueAccounts:
+        """The venue's own accounts for an asset."""
+        return self.venue_accounts[asset]
+
+    def fund(self, asset: int) -> int:
+        """The insurance fund's account. Raises LedgerError where none is open."""
+        return self.own(asset, "insurance")
+
+    def liquidity(self, asset: int) -> int:
+        """The account of outside liquidity. Raises LedgerError where none is open."""
+        return self.own(asset, "liquidity")
+
+    def own(self, asset: int, kind: str) -> int:
+        """The venue's account of that kind for an asset. Raises LedgerError where none is open."""
+        account: int | None = getattr(self.venue_accounts[asset], kind)
+        if account is None:
+            message = f"asset {self.assets[asset].name!r} has no {kind} account; open one before it is needed"
+            raise LedgerError(message)
+        return account
+
+    def position(self, account: int, key: PositionKey) -> Position | None:
+        """A position, or None."""
+        return self.accounts[account].positions.get(key)
+
+    def inventory(self, asset: int) -> dict[PositionKey, Position]:
+        """The fund's inventory by (instrument, liquidation), in the order it was taken over."""
+        fund = self.venue_accounts[asset].insurance
+        return {} if fund is None else self.accounts[fund].positions
+
+    def name(self, account: int) -> str:
+        """The declared name of an account."""
+        return self.account_names[account]

@@ -1,0 +1,46 @@
+"""The record on disk: written once, sealed, read back by block, and proved by its head.
+
+The door: everything that other rooms use of a record is named here.
+"""
+
+from __future__ import annotations
+
+from .manifest import ForkPoint, Manifest, RunStatus, SealedStatus, SegmentFigures
+from .memory import MemoryRecord
+from .merkle import EMPTY_ROOT, Frontier, InclusionProof, leaf_hash, prove, verify
+from .pages import PAGE_EVENTS, leaf_spans, leaves_of_page, page_root
+from .reader import RecordReader
+from .recover import Recovery, recover
+from .scan import BlockEntry
+from .settings import Codec, Durability, RecordSettings
+from .sink import EventSink, HeadOnly
+from .writer import RecordWriter
+
+__all__ = [
+    "EMPTY_ROOT",
+    "PAGE_EVENTS",
+    "BlockEntry",
+    "Codec",
+    "Durability",
+    "EventSink",
+    "ForkPoint",
+    "Frontier",
+    "HeadOnly",
+    "InclusionProof",
+    "Manifest",
+    "MemoryRecord",
+    "RecordReader",
+    "RecordSettings",
+    "RecordWriter",
+    "Recovery",
+    "RunStatus",
+    "SealedStatus",
+    "SegmentFigures",
+    "leaf_hash",
+    "leaf_spans",
+    "leaves_of_page",
+    "page_root",
+    "prove",
+    "recover",
+    "verify",
+]

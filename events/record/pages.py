@@ -1,0 +1,138 @@
+"""Pages: 256 consecutive events, encoded and hashed together. Everything that makes a head goes through here.
+
+Rules:
+1. A page is 256 consecutive events counted from seq 0; only the last one of a record may hold fewer.
+2. An event that names an account is a leaf of its own. A maximal run of consecutive events that name none is one leaf,
+   and ends with the page.
+3. Leaves hash the encoded bytes as recorded. Compression, blocks, segments and the disk have no part in it.
+4. The head is the tree over page roots, each hashed as an entry.
+
+The writer, the sinks without a file and the reader share this code, so that they cannot disagree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from ..codec import encode_event
+from ..envelope import Event
+from ..errors import RecordError
+from ..vocabulary import PUBLIC_TYPES
+from .merkle import Frontier, leaf_hash, tree_root
+
+__all__ = [
+    "PAGE_EVENTS",
+    "ClosedPage",
+    "Progress",
+    "close_page",
+    "leaf_spans",
+    "leaves_of_page",
+    "list_header",
+    "page_root",
+    "split_list",
+]
+
+PAGE_EVENTS = 256
+
+_encode_list = encode_event  # the same encoder: a list of events is its header and then each event's own bytes
+_list_decoder = msgspec.msgpack.Decoder(list[msgspec.Raw])
+
+split_list = _list_decoder.decode
+"""The encoded items of a msgpack list, not decoded further: each is a view into the bytes given."""
+
+
+def list_header(count: int) -> bytes:
+    """The first bytes of a msgpack list of `count` items, in the shortest form, as the encoder writes it."""
+    if count < 1 << 4:
+        return bytes([0x90 | count])
+    if count < 1 << 16:
+        return b"\xdc" + count.to_bytes(2, "big")
+    return b"\xdd" + count.to_bytes(4, "big")
+
+
+def leaf_spans(events: Sequence[Event]) -> list[tuple[int, int]]:
+    """Where each leaf of a page starts and stops: positions within the page, the stop excluded."""
+    spans, start = [], 0  # start: of the public run that is open
+    for position, event in enumerate(events):
+        if type(event.body) in PUBLIC_TYPES:
+            continue
+        if start < position:
+            spans.append((start, position))
+        spans.append((position, position + 1))
+        start = position + 1
+    if start < len(events):
+        spans.append((start, len(events)))
+    return spans
+
+
+def leaves_of_page(events: Sequence[Event], page: bytes, salt: bytes = b"") -> list[bytes]:
+    """The leaf hashes of one page, from its events and their msgpack list as recorded."""
+    if PUBLIC_TYPES.issuperset([type(event.body) for event in events]):
+        # The common page of ticks and marks is one leaf, and need not be taken apart.
+        return [leaf_hash(page[len(list_header(len(events))) :], salt)] if events else []
+    pieces = split_list(page)
+    return [leaf_hash(b"".join(pieces[start:stop]), salt) for start, stop in leaf_spans(events)]
+
+
+def page_root(events: Sequence[Event], page: bytes) -> bytes:
+    """The root over the leaves of one page."""
+    return tree_root(leaves_of_page(events, page))
+
+
+class Progress(msgspec.Struct, frozen=True):
+    """How far a record has come. Never changed, only replaced: an interrupt finds the old one or the new one, whole."""
+
+    tree: Frontier = Frontier()
+    first: Event | None = None
+    last: Event | None = None
+
+    @property
+    def count(self) -> int:
+        """How many events."""
+        return 0 if self.last is None else self.last.seq + 1
+
+    @property
+    def head(self) -> bytes:
+        """The head of the record that ends here."""
+        return self.tree.root()
+
+    def after(self, events: Sequence[Event], root: bytes) -> Progress:
+        """Progress with one more page."""
+        return Progress(self.tree.add(leaf_hash(root)), self.first or events[0], events[-1])
+
+
+class ClosedPage(NamedTuple):
+    """A page as blocks store it, and how far the record has come with it."""
+
+    first: Event
+    last: Event
+    data: bytes
+    progress: Progress
+
+
+def close_page(events: Sequence[Event], before: Progress) -> ClosedPage:
+    """Encode and hash a page of 1 to 256 events that follow `before`. Raises RecordError if they do not follow.
+
+    Cost: about 0.1 us an event in a page without accounts, 0.8 us otherwise, most of it two hashes.
+    """
+    _check_follows(events, before)
+    data = _encode_list(events)
+    return ClosedPage(events[0], events[-1], data, before.after(events, page_root(events, data)))
+
+
+def _check_follows(events: Sequence[Event], before: Progress) -> None:
+    """The pair of the reader's check; the ends of the page stand for what is between them, which keeps this free."""
+    first, last, due = events[0], events[-1], before.count
+    if before.tree.size * PAGE_EVENTS != due or len(events) > PAGE_EVENTS:
+        message = f"seq {first.seq}: {len(events)} events cannot follow {due}: pages before the last hold {PAGE_EVENTS}"
+        raise RecordError(message)
+    if first.seq != due or last.seq != due + len(events) - 1:
+        message = f"seq {first.seq}: a page from {first.seq} to {last.seq} came where {len(events)} from {due} are due"
+        raise RecordError(message)
+    at_ns = before.last.at_ns if before.last else first.at_ns
+    if not at_ns <= first.at_ns <= last.at_ns:
+        message = f"seq {first.seq}: time runs backwards, from {at_ns} to {first.at_ns} to {last.at_ns} ns"
+        raise RecordError(message)

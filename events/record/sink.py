@@ -1,0 +1,143 @@
+"""Where a run's events go: what every sink can do, and the part they share.
+
+Rules:
+1. `append` is the hot path: a list append and a length check. The work is done a page at a time.
+2. What is taken for certain changes in one step. An interrupt (Ctrl-C) may come between any two: a page that was taken
+   and not yet let go of is known by its last event, and is not taken twice.
+3. A sealed sink takes no more. Sealing again changes nothing.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from itertools import islice
+from typing import Protocol
+
+from ..envelope import Event
+from ..errors import RecordError
+from .manifest import RunStatus, SealedStatus
+from .pages import PAGE_EVENTS, ClosedPage, Progress, close_page
+
+__all__ = ["EventSink", "HeadOnly", "PageSink"]
+
+
+class EventSink(Protocol):
+    """What the bus appends to."""
+
+    def append(self, event: Event, /) -> None:
+        """Take the next event."""
+
+    def append_many(self, events: Iterable[Event], /) -> None:
+        """Take the next events, in their order."""
+
+    def seal(self, status: SealedStatus = "complete", error: str | None = None) -> None:
+        """Say how the run ended; `error` is for "failed". Nothing can be appended after this."""
+
+    @property
+    def count(self) -> int:
+        """How many events were taken."""
+
+    @property
+    def head(self) -> bytes:
+        """The head of the record that ends here, 32 bytes."""
+
+    @property
+    def status(self) -> RunStatus:
+        """How it was sealed, or "recording"."""
+
+
+class PageSink(ABC):
+    """Collects events into pages and hands each closed page to `_take`."""
+
+    def __init__(self) -> None:
+        self._page: list[Event] = []
+        self._room = PAGE_EVENTS  # 0 once sealed, so that the hot path notices without a test of its own
+        self._status: RunStatus = "recording"
+
+    def append(self, event: Event) -> None:
+        """Take the next event. About 50 ns, and each 256th closes the page. Raises RecordError once sealed."""
+        page = self._page
+        page.append(event)
+        if len(page) >= self._room:
+            self._close_page()
+
+    def append_many(self, events: Iterable[Event]) -> None:
+        """Take the next events, in their order. Raises RecordError once sealed."""
+        remaining = iter(events)
+        while True:
+            self._page.extend(islice(remaining, self._room - len(self._page)))
+            if len(self._page) < self._room:
+                return
+            self._close_page()
+
+    def seal(self, status: SealedStatus = "complete", error: str | None = None) -> None:
+        """Close the unfinished page and say how the run ended. Sealing again changes nothing."""
+        if self._status != "recording":
+            return
+        if self._page:
+            self._close_page()
+        self._finish(status, error)
+        self._room, self._status = 0, status
+
+    @property
+    def status(self) -> RunStatus:
+        """How it was sealed, or "recording"."""
+        return self._status
+
+    @property
+    def count(self) -> int:
+        """How many events were taken."""
+        return self._progress.count + len(self._unfinished())
+
+    @property
+    def head(self) -> bytes:
+        """The head of the record that ends here, 32 bytes. An unfinished page is hashed anew each time."""
+        page = self._unfinished()
+        progress = close_page(page, self._progress).progress if page else self._progress
+        return progress.head
+
+    @property
+    @abstractmethod
+    def _progress(self) -> Progress:
+        """How far the closed pages go."""
+
+    @abstractmethod
+    def _take(self, page: ClosedPage) -> None:
+        """Keep a closed page; `_progress` includes it from one single step on."""
+
+    @abstractmethod
+    def _finish(self, status: SealedStatus, error: str | None) -> None:
+        """Put away what was taken; nothing comes after it."""
+
+    def _unfinished(self) -> list[Event]:
+        """The events not yet in a closed page."""
+        return [] if self._page and self._page[-1] is self._progress.last else self._page
+
+    def _close_page(self) -> None:
+        if self._status != "recording":
+            self._page = []
+            message = f"the record is sealed ({self._status}); nothing can be appended to it"
+            raise RecordError(message)
+        page = self._unfinished()
+        if page:
+            self._take(close_page(page, self._progress))
+        self._page = []
+
+
+class HeadOnly(PageSink):
+    """Counts and hashes what a run produces and stores none of it. Flat in memory."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._closed = Progress()
+
+    @property
+    def _progress(self) -> Progress:
+        return self._closed
+
+    def _take(self, page: ClosedPage) -> None:
+        self._closed = page.progress
+
+    def _finish(self, status: SealedStatus, error: str | None) -> None:
+        """Nothing is put away."""

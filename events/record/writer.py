@@ -1,0 +1,164 @@
+"""Writing a record: pages become blocks, blocks go to segment files, sealing says how far it came.
+
+Theory of operation: `append` collects (sink.py); each 256th event closes a page (pages.py), which waits encoded until a
+block is full; a block is packed (blocks.py) and written (segments.py). The record has come as far as its last written
+block: `Stored` says how far that is, with the head up to there, and is replaced in one step.
+
+Rules:
+1. manifest.json says "recording" from before the first event until the record is sealed. A process that dies leaves a
+   torn record, which is readable up to its last good block.
+2. A file of zeros keeps room for sealing. Where the disk takes no more, the record is cut to its last good block, that
+   room is let go of, the record is sealed as "failed", and RecordFullError says so.
+3. One writer at a time: the directory is locked for as long as the process lives or until the record is sealed.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from contextlib import ExitStack
+from pathlib import Path
+from typing import NoReturn
+
+import msgspec
+
+from ..errors import RecordError, RecordExistsError, RecordFullError
+from .blocks import BlockPacker
+from .files import allocate, exclusive
+from .manifest import ForkPoint, Manifest, SealedStatus, new_manifest, utc_now, write_manifest
+from .pages import ClosedPage, Progress
+from .segments import SegmentFiles, Stored
+from .settings import RecordSettings
+from .sink import PageSink
+
+__all__ = ["RESERVE_NAME", "RecordWriter", "sealed_manifest"]
+
+RESERVE_NAME = "seal.reserve"
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def sealed_manifest(manifest: Manifest, stored: Stored, status: SealedStatus, error: str | None) -> Manifest:
+    """The manifest of a record that ends here."""
+    progress = stored.progress
+    return msgspec.structs.replace(
+        manifest,
+        status=status,
+        error=error,
+        sealed=utc_now(),
+        count=progress.count,
+        head=progress.head.hex(),
+        first_at_ns=progress.first.at_ns if progress.first else None,
+        last_at_ns=progress.last.at_ns if progress.last else None,
+        blocks=sum(figures.blocks for figures in stored.segments),
+        segments=stored.segments,
+    )
+
+
+class RecordWriter(PageSink):
+    """A record that is being written into a new directory.
+
+    `scenario`, `seed` and `parent` are facts for the manifest. Raises RecordExistsError if the directory exists,
+    RecordFullError if there is no room to begin, RecordError if it cannot be created.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        settings: RecordSettings | None = None,
+        scenario: str = "",
+        seed: int | None = None,
+        parent: ForkPoint | None = None,
+    ) -> None:
+        super().__init__()
+        self.path = Path(path)
+        self._settings = settings or RecordSettings()
+        self._manifest = new_manifest(self._settings, scenario, seed, parent)
+        self._packer = BlockPacker(self._settings)
+        self._segments = SegmentFiles(self.path, self._settings)
+        self._pending: list[ClosedPage] = []
+        self._lock = ExitStack()
+        self._create()
+
+    @property
+    def manifest(self) -> Manifest:
+        """The manifest as it is on the disk."""
+        return self._manifest
+
+    @property
+    def _progress(self) -> Progress:
+        return self._pending[-1].progress if self._pending else self._segments.stored.progress
+
+    def _create(self) -> None:
+        try:
+            self.path.mkdir(parents=True)
+        except FileExistsError:
+            message = f"{self.path}: it exists already, and a record is never written over; give another name"
+            raise RecordExistsError(message) from None
+        except OSError as error:
+            raise _refusal(error, f"{self.path}: it cannot be created") from error
+        try:
+            self._lock.enter_context(exclusive(self.path))
+            allocate(self.path / RESERVE_NAME, self._settings.reserve_bytes)
+            write_manifest(self.path, self._manifest)
+        except OSError as error:
+            self._lock.close()
+            shutil.rmtree(self.path, ignore_errors=True)
+            raise _refusal(error, f"{self.path}: the record cannot be begun") from error
+
+    def _take(self, page: ClosedPage) -> None:
+        self._pending.append(page)
+        settings = self._settings
+        if len(self._pending) >= settings.pages_per_block or self._pending_bytes() >= settings.block_bytes:
+            self._write_block()
+
+    def _pending_bytes(self) -> int:
+        return sum([len(page.data) for page in self._pending])
+
+    def _write_block(self) -> None:
+        """Put what is pending into one block, without pages that were stored when an interrupt came."""
+        stored_count = self._segments.stored.progress.count
+        pages = [page for page in self._pending if page.first.seq >= stored_count]
+        if pages:
+            try:
+                self._segments.write_block(self._packer.pack(pages), pages[-1].progress)
+            except OSError as error:
+                self._fail(error)
+        self._pending = []
+
+    def _finish(self, status: SealedStatus, error: str | None) -> None:
+        self._write_block()
+        try:
+            self._seal(status, error)
+        except OSError as failure:
+            self._status, self._room = "failed", 0
+            raise _refusal(failure, f"{self.path}: it cannot be sealed; {self._advice()}") from failure
+
+    def _fail(self, error: OSError) -> NoReturn:
+        """Cut back to the last good block and seal there; then say so."""
+        self._page, self._pending, self._room, self._status = [], [], 0, "failed"
+        count = self._segments.stored.progress.count
+        where = f"{self._segments.path}: the disk took {count} events and then no more"
+        try:
+            self._seal("failed", f"{where} ({error.strerror})")
+        except OSError as second:
+            raise _refusal(error, f"{where}, not even a seal ({second.strerror}); {self._advice()}") from error
+        raise _refusal(error, f"{where}; sealed as failed up to there, make room and run it again") from error
+
+    def _seal(self, status: SealedStatus, error: str | None) -> None:
+        self._segments.close()
+        (self.path / RESERVE_NAME).unlink(missing_ok=True)
+        self._manifest = sealed_manifest(self._manifest, self._segments.stored, status, error)
+        write_manifest(self.path, self._manifest)
+        self._lock.close()
+
+    def _advice(self) -> str:
+        return f"make room, then `deleverage recover {self.path}`"
+
+
+def _refusal(error: OSError, what: str) -> RecordError:
+    """The disk's refusal in our words."""
+    kind = RecordFullError if error.errno in _FULL else RecordError
+    return kind(f"{what} ({error.strerror})")

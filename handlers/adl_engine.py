@@ -1,0 +1,214 @@
+"""Auto-deleveraging: a shortfall is closed against profitable positions on the other side, in the order of a ranking.
+
+1. One position is closed in one round: `DeleveragingStarted`, the reductions, `DeleveragingEnded`; then the next position of
+   the same account, in the order of instruments and legs.
+2. A bankrupt account's position is closed at its bankruptcy value; a lot of the fund's inventory that stands at a loss at
+   what the fund paid for it.
+3. A reduction is worth its share of the round's value, rounded down over all lots closed so far, so that the sum is exact.
+4. Nobody loses more than their equity: a candidate gives up only as many lots as that leaves.
+5. Ties are broken by account. Outside liquidity is never a candidate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar, NamedTuple
+
+import msgspec
+
+from ..events.bodies.liquidation import LiquidationEnded, LiquidationStarted
+from ..events.bodies.waterfall import (
+    DeleveragingEnded,
+    DeleveragingStarted,
+    PositionDeleveraged,
+    ShortfallDeclared,
+    ShortfallTrigger,
+)
+from ..events.envelope import Event
+from ..events.ledger import Account, LedgerState, PositionKey
+from ..events.ledger.postings import POSTINGS
+from ..events.vocabulary import Body, accounts_named
+from .policies.ranking import RankingPolicy
+from .protocol import Handler, NoParameters, Product
+from .pseudonyms import Pseudonyms, run_key
+from .ranking import Ranked, Ranking
+from .valuation import bankruptcy_values, profit_atoms
+
+__all__ = ["AdlEngine", "ClosingTask"]
+
+_Side = tuple[int, int]
+
+
+class ClosingTask(NamedTuple):
+    """What is to be closed: the party, its position, its size as held and the value of the whole."""
+
+    trigger: ShortfallTrigger
+    account: int
+    liquidation_id: int
+    key: PositionKey
+    size_lots: int
+    value_atoms: int
+
+
+class AdlEngine(Handler):
+    """Takes the ranked queue from the top until the position is closed or nobody is left."""
+
+    name: ClassVar[str] = "adl"
+    subscribes: ClassVar[tuple[type[Body], ...]] = (ShortfallDeclared, DeleveragingEnded)
+    observes: ClassVar[tuple[type[Body], ...]] = (*POSTINGS, LiquidationStarted, LiquidationEnded)
+    Parameters: ClassVar[type[msgspec.Struct]] = NoParameters
+
+    def __init__(self, ranking_policy: RankingPolicy) -> None:
+        """Rank by this policy."""
+        self.ranking_policy = ranking_policy
+        self._rankings: dict[_Side, Ranking] = {}
+        self._pseudonyms: Pseudonyms | None = None
+
+    def observe(self, event: Event, ledger: LedgerState) -> None:
+        """Note who was touched since the last round; nothing to do between crashes."""
+        if self._rankings:
+            touched = accounts_named(event.body)
+            for ranking in self._rankings.values():
+                ranking.touched.update(touched)
+
+    def prime(self, ledger: LedgerState, past: Iterable[Event]) -> None:
+        """Rank anew for each round of this instant that a further one would continue, and note who was touched since."""
+        self._rankings = {}
+        events = list(past)
+        for side, base in ledger.round_bases.items():
+            if self._continues(ledger, side):
+                ranking = self._rankings[side] = Ranking(ledger, *side, self.ranking_policy)
+                for event in events:
+                    if event.seq > base.seq and type(event.body) in self.observes:
+                        ranking.touched.update(accounts_named(event.body))
+
+    def handle(self, event: Event, ledger: LedgerState, now_ns: int) -> Iterable[Product]:
+        """A round for the first position of whoever is short, or for the next one after a round."""
+        body = event.body
+        assert isinstance(body, ShortfallDeclared | DeleveragingEnded)
+        after = None if isinstance(body, ShortfallDeclared) else (body.instrument, body.leg)
+        task = self._next_task(body.trigger, ledger.accounts[body.account], ledger, after)
+        return () if task is None else self._round(task, ledger)
+
+    def _next_task(
+        self, trigger: ShortfallTrigger, account: Account, ledger: LedgerState, after: PositionKey | None
+    ) -> ClosingTask | None:
+        keys = [key for key in sorted(account.positions) if after is None or key > after]
+        if account.kind == "insurance":
+            return _inventory_task(trigger, account, ledger, keys)
+        if not keys or account.liquidation_id is None:
+            return None
+        key, value = keys[0], bankruptcy_values(account, ledger)[keys[0]]
+        size = account.positions[key].size_lots
+        return ClosingTask(trigger, account.account, account.liquidation_id, key, size, value)
+
+    def _continues(self, ledger: LedgerState, side: _Side) -> bool:
+        """Whether a round now is at the same mark and instant as the last one of that side."""
+        base = ledger.round_bases.get(side)
+        return base is not None and base.repriced_seq == ledger.repriced_seq and base.at_ns == ledger.at_ns
+
+    def _round(self, task: ClosingTask, ledger: LedgerState) -> list[Product]:
+        side = (task.key[0], 1 if task.size_lots > 0 else -1)
+        if self._pseudonyms is None:
+            self._pseudonyms = Pseudonyms(run_key(ledger.run.seed if ledger.run is not None else 0))
+        ranking = self._rankings.get(side)
+        base_round = ledger.round_bases[side].round if self._continues(ledger, side) else None
+        if base_round is None or ranking is None:
+            ranking = self._rankings[side] = Ranking(ledger, *side, self.ranking_policy)
+            digest = ranking.full_digest(self._pseudonyms)
+            self._forget_old(ledger)
+        else:
+            ranking.update(ledger)
+            digest = ranking.changed_digest(self._pseudonyms)
+        ranking.touched = set()
+        return self._products(task, ranking, digest, base_round, ledger)
+
+    def _forget_old(self, ledger: LedgerState) -> None:
+        """Rankings of other marks are of no more use; the one just made has no base in the ledger yet."""
+        fresh = next(reversed(self._rankings))
+        self._rankings = {s: r for s, r in self._rankings.items() if s == fresh or self._continues(ledger, s)}
+
+    def _products(
+        self, task: ClosingTask, ranking: Ranking, digest: bytes, base_round: int | None, ledger: LedgerState
+    ) -> list[Product]:
+        number, price = ledger.rounds + 1, _price(task, ledger)
+        started = DeleveragingStarted(
+            number,
+            task.trigger,
+            task.liquidation_id,
+            self.ranking_policy.policy,
+            task.account,
+            *task.key,
+            task.size_lots,
+            task.value_atoms,
+            price,
+            len(ranking),
+            digest,
+            base_round,
+        )
+        reductions = _take(task, number, price, ranking, ledger)
+        closed = sum(abs(reduction.size_lots) for reduction in reductions)
+        left = abs(task.size_lots) - closed
+        ended = DeleveragingEnded(
+            number, task.trigger, task.liquidation_id, task.account, *task.key, closed, left
+        )
+        return [started, *reductions, ended]
+
+
+def _inventory_task(
+    trigger: ShortfallTrigger, fund: Account, ledger: LedgerState, keys: list[PositionKey]
+) -> ClosingTask | None:
+    """The next lot that stands at a loss, at what it cost."""
+    for key in keys:
+        held = fund.positions[key]
+        if profit_atoms(ledger.markets[key[0]], held) < 0:
+            return ClosingTask(trigger, fund.account, key[1], key, held.size_lots, held.cost_atoms)
+    return None
+
+
+def _price(task: ClosingTask, ledger: LedgerState) -> int:
+    return ledger.markets[task.key[0]].payoff.price_ticks(task.size_lots, task.value_atoms)
+
+
+def _take(
+    task: ClosingTask, number: int, price: int, ranking: Ranking, ledger: LedgerState
+) -> list[PositionDeleveraged]:
+    market = ledger.markets[task.key[0]]
+    whole, sign = abs(task.size_lots), 1 if task.size_lots > 0 else -1
+    loss_atoms = task.value_atoms - market.payoff.value_atoms(task.size_lots, market.mark_ticks)
+    taken: list[PositionDeleveraged] = []
+    closed = 0
+    for place in ranking:
+        if closed == whole:
+            break
+        lots = min(whole - closed, _affordable(place, whole, loss_atoms))
+        if lots > 0:
+            value = task.value_atoms * (closed + lots) // whole - task.value_atoms * closed // whole
+            closed += lots
+            taken.append(_reduction(task, number, price, place, sign * lots, value))
+    return taken
+
+
+def _affordable(place: Ranked, whole: int, loss_atoms: int) -> int:
+    """How many lots a candidate can give up without losing more than its equity (an atom is kept for rounding)."""
+    held = abs(place.candidate.size)
+    return held if loss_atoms <= 0 else min(held, (place.candidate.equity - 1) * whole // loss_atoms)
+
+
+def _reduction(
+    task: ClosingTask, number: int, price: int, place: Ranked, lots: int, value: int
+) -> PositionDeleveraged:
+    return PositionDeleveraged(
+        number,
+        task.liquidation_id,
+        task.account,
+        task.key[1],
+        place.candidate.account,
+        task.key[0],
+        place.leg,
+        lots,
+        price,
+        value,
+        place.rank,
+        place.score,
+    )

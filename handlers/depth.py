@@ -1,0 +1,87 @@
+"""Outside liquidity: what a forced order gets from the depth, and how far that moves the price.
+
+1. Depth is quoted per side as lots up to a distance from the index, cumulative, nearest first.
+2. What forced orders have eaten is missing from the near end and refills with a half-life: halved for every whole
+   half-life, linearly in between, rounded down.
+3. A band trades at its distance from the index, rounded against the order to a tick.
+4. The mark is moved by a share (`impact_bps`) of the distance that the eaten lots reach into the depth, asks less bids,
+   linear within a band, rounded toward zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from ..events.ledger import Market
+
+__all__ = ["DepthFill", "eaten_lots", "impact_ticks", "walk"]
+
+_BPS = 10**4
+
+
+class DepthFill(NamedTuple):
+    """What one band gave: lots (unsigned), the price, and how much of the side is gone afterwards."""
+
+    lots: int
+    price_ticks: int
+    eaten_lots: int
+
+
+def eaten_lots(market: Market, *, selling: bool, now_ns: int) -> int:
+    """How many lots of the side that such an order takes from are still missing; O(1)."""
+    lots = market.eaten_bid_lots if selling else market.eaten_ask_lots
+    half_life_ns = market.listing.refill_half_life_ns
+    if not lots or not half_life_ns:
+        return 0 if not half_life_ns and now_ns > market.eaten_at_ns else lots
+    halvings, rest_ns = divmod(now_ns - market.eaten_at_ns, half_life_ns)
+    return (lots * (2 * half_life_ns - rest_ns) // (2 * half_life_ns)) >> min(halvings, 64)
+
+
+def walk(market: Market, size_lots: int, limit_ticks: int | None, now_ns: int) -> Iterator[DepthFill]:
+    """Trade `size_lots` (negative sells) against the depth, best band first, no worse than `limit_ticks`."""
+    selling = size_lots < 0
+    eaten, left = eaten_lots(market, selling=selling, now_ns=now_ns), abs(size_lots)
+    for distance_bps, up_to_lots in market.bids if selling else market.asks:
+        price_ticks = _price(market.index_ticks, distance_bps, selling=selling)
+        if not left or price_ticks < 1 or _worse(price_ticks, limit_ticks, selling=selling):
+            return
+        lots = min(left, up_to_lots - eaten)
+        if lots > 0:
+            eaten, left = eaten + lots, left - lots
+            yield DepthFill(lots, price_ticks, eaten)
+
+
+def impact_ticks(market: Market, index_ticks: int, now_ns: int) -> int:
+    """How far forced orders have the mark moved from this index, signed; O(bands)."""
+    share_bps = market.listing.impact_bps
+    if not share_bps or not (market.eaten_bid_lots or market.eaten_ask_lots):
+        return 0
+    up = _reach_millibps(market.asks, eaten_lots(market, selling=False, now_ns=now_ns))
+    down = _reach_millibps(market.bids, eaten_lots(market, selling=True, now_ns=now_ns))
+    moved = index_ticks * share_bps * (up - down)
+    scale = _BPS * _BPS * 1000
+    return moved // scale if moved >= 0 else -(-moved // scale)
+
+
+def _price(index_ticks: int, distance_bps: int, *, selling: bool) -> int:
+    if selling:
+        return index_ticks * (_BPS - distance_bps) // _BPS
+    return -(-index_ticks * (_BPS + distance_bps) // _BPS)
+
+
+def _worse(price_ticks: int, limit_ticks: int | None, *, selling: bool) -> bool:
+    if limit_ticks is None:
+        return False
+    return price_ticks < limit_ticks if selling else price_ticks > limit_ticks
+
+
+def _reach_millibps(bands: tuple[tuple[int, int], ...], eaten: int) -> int:
+    """How far the eaten lots reach into the side, in thousandths of a basis point."""
+    near_bps, near_lots = 0, 0
+    for distance_bps, up_to_lots in bands:
+        if eaten < up_to_lots:
+            part = 1000 * (distance_bps - near_bps) * (eaten - near_lots) // (up_to_lots - near_lots)
+            return 1000 * near_bps + part
+        near_bps, near_lots = distance_bps, up_to_lots
+    return 1000 * near_bps

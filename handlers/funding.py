@@ -1,0 +1,67 @@
+"""Funding: at every interval, longs pay shorts a rate of the notional, or the reverse."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+import msgspec
+
+from ..events.bodies.listing import InstrumentListed
+from ..events.bodies.margin import FundingAccrued
+from ..events.bodies.venue import TimerFired, TimerSet
+from ..events.envelope import Event
+from ..events.ledger import LedgerState
+from ..events.vocabulary import Body
+from .protocol import Handler, Product
+
+__all__ = ["Funding", "FundingParameters"]
+
+_PURPOSE = "funding"
+
+
+class FundingParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Every `interval_ns` of the epoch; `rate_ppb` of the notional where no rate was set from outside."""
+
+    interval_ns: int = 8 * 3600 * 10**9
+    rate_ppb: int = 100_000
+
+    def __post_init__(self) -> None:
+        """Refuse an interval that never comes."""
+        if self.interval_ns <= 0:
+            message = "interval_ns must be positive"
+            raise ValueError(message)
+
+
+class Funding(Handler):
+    """payment per lot = value of a lot at the mark x rate, in nanoatoms, exact; booked as cumulative funding."""
+
+    name: ClassVar[str] = "funding"
+    policy: ClassVar[str] = "interval"
+    subscribes: ClassVar[tuple[type[Body], ...]] = (InstrumentListed, TimerFired)
+    Parameters: ClassVar[type[msgspec.Struct]] = FundingParameters
+
+    def __init__(self, parameters: FundingParameters) -> None:
+        """Keep interval and rate."""
+        self.interval_ns = parameters.interval_ns
+        self.rate_ppb = parameters.rate_ppb
+
+    def handle(self, event: Event, ledger: LedgerState, now_ns: int) -> Iterable[Product]:
+        """The first timer when an instrument is listed; at each timer the accrual and the next timer."""
+        body = event.body
+        if isinstance(body, InstrumentListed):
+            return (self._next(body.instrument, now_ns),)
+        if isinstance(body, TimerFired) and body.purpose == _PURPOSE and body.instrument is not None:
+            return (*self._accrue(body.instrument, ledger), self._next(body.instrument, now_ns))
+        return ()
+
+    def _next(self, instrument: int, now_ns: int) -> Product:
+        return TimerSet(_PURPOSE, (now_ns // self.interval_ns + 1) * self.interval_ns, None, instrument)
+
+    def _accrue(self, instrument: int, ledger: LedgerState) -> Iterable[Product]:
+        market = ledger.markets[instrument]
+        rate_ppb = self.rate_ppb if market.funding_rate_ppb is None else market.funding_rate_ppb
+        if not market.mark_ticks or not rate_ppb:
+            return ()
+        payment = market.payoff.value_atoms(1, market.mark_ticks) * rate_ppb
+        return (FundingAccrued(instrument, rate_ppb, market.mark_ticks, payment),)

@@ -1,0 +1,181 @@
+"""The margin monitor: who is called, whose call is met, who is liquidated. Exact, and never a sweep.
+
+1. It acts at the delivery of anything that reprices or touches an account, on the ledger as it is then: *everyone* who
+   meets a test is emitted, sorted by account.
+2. Who may meet one is told by `RangeIndex`; each of them is tested exactly and, if nothing is to be done, armed again.
+3. What is armed follows from the status: healthy, the warning; called, liquidation and recovery; in liquidation, nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import ClassVar
+
+import msgspec
+
+from ..events.bodies.inputs import BalanceStated, Deposited, PositionStated, TradeExecuted, Transferred, Withdrawn
+from ..events.bodies.liquidation import LiquidationEnded, LiquidationStarted
+from ..events.bodies.listing import InstrumentListed
+from ..events.bodies.margin import (
+    CollateralAdded,
+    FeeCharged,
+    FundingAccrued,
+    MarginCalled,
+    MarginCallMet,
+    MarkPriced,
+    PositionReduced,
+)
+from ..events.bodies.waterfall import LossSocialized, PositionDeleveraged
+from ..events.envelope import Event
+from ..events.ledger import Account, LedgerState
+from ..events.vocabulary import Body, accounts_named
+from .protocol import Handler, Linked, Product
+from .ranges import RangeIndex
+from .safe_ranges import ranges_above, ranges_below, tightest
+from .valuation import BPS, Margin, margin_of, slack
+
+__all__ = ["MarginMonitor", "MarginParameters"]
+
+_TOUCHING: tuple[type[Body], ...] = (
+    Deposited,
+    Withdrawn,
+    Transferred,
+    TradeExecuted,
+    CollateralAdded,
+    PositionReduced,
+    FeeCharged,
+    PositionDeleveraged,
+    LossSocialized,
+    LiquidationEnded,
+)
+
+
+class MarginParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Levels in basis points of the maintenance requirement: call below `warning_bps`, met at `recovery_bps`."""
+
+    warning_bps: int = 12_500
+    recovery_bps: int = 15_000
+
+    def __post_init__(self) -> None:
+        """Refuse levels that would call and release in one breath."""
+        if not BPS <= self.warning_bps <= self.recovery_bps:
+            message = "warning_bps must be at least 10000 and at most recovery_bps"
+            raise ValueError(message)
+
+
+class MarginMonitor(Handler):
+    """Calls below the warning level, releases at the recovery level, liquidates below the requirement (all strict)."""
+
+    name: ClassVar[str] = "margin"
+    policy: ClassVar[str] = "tiered"
+    subscribes: ClassVar[tuple[type[Body], ...]] = (MarkPriced, FundingAccrued, *_TOUCHING)
+    observes: ClassVar[tuple[type[Body], ...]] = (
+        InstrumentListed,
+        MarkPriced,
+        FundingAccrued,
+        BalanceStated,
+        PositionStated,
+        MarginCalled,
+        MarginCallMet,
+        LiquidationStarted,
+        *_TOUCHING,
+    )
+    Parameters: ClassVar[type[msgspec.Struct]] = MarginParameters
+
+    def __init__(self, parameters: MarginParameters) -> None:
+        """Keep the levels; nobody is armed and nobody due."""
+        self.warning_bps = parameters.warning_bps
+        self.recovery_bps = parameters.recovery_bps
+        self.index = RangeIndex()
+        self.due: set[int] = set()
+        self.looks = 0
+
+    def observe(self, event: Event, ledger: LedgerState) -> None:
+        """Note who may have crossed a threshold: by a mark, by funding, or by a change of their own."""
+        body = event.body
+        if type(body) is MarkPriced:
+            instrument, mark_ticks, index = body.instrument, body.mark_ticks, self.index
+            if mark_ticks < index.floor_ticks[instrument] or mark_ticks > index.ceiling_ticks[instrument]:
+                self.due.update(index.crossed_by_mark(instrument, mark_ticks))
+        elif type(body) is InstrumentListed:
+            self.index.grow(len(ledger.markets))
+        elif type(body) is FundingAccrued:
+            total = ledger.markets[body.instrument].cumulative_funding_nanoatoms
+            self.due.update(self.index.crossed_by_funding(body.instrument, total))
+        else:
+            self.due.update(a for a in accounts_named(body) if ledger.accounts[a].kind == "user")
+
+    def prime(self, ledger: LedgerState, past: Iterable[Event]) -> None:
+        """Everyone is due: whoever is safe is armed at the next delivery, as if they had just been touched."""
+        self.index = RangeIndex()
+        self.index.grow(len(ledger.markets))
+        self.due = {a.account for a in ledger.accounts if a.kind == "user"}
+
+    def handle(self, event: Event, ledger: LedgerState, now_ns: int) -> Iterable[Product]:
+        """Everyone due who meets a test, in order of accounts; the others are armed again."""
+        return self._look(ledger) if self.due else ()
+
+    def _look(self, ledger: LedgerState) -> list[Product]:
+        products: list[Product] = []
+        next_id = ledger.liquidations_started + 1
+        waiting: set[int] = set()
+        for number in sorted(self.due):
+            account = ledger.accounts[number]
+            if any(not ledger.markets[instrument].mark_ticks for instrument, _ in account.positions):
+                waiting.add(number)
+                continue
+            product = self._test(account, ledger, next_id)
+            if product is not None:
+                products.append(product)
+                next_id += isinstance(_body(product), LiquidationStarted)
+        self.due = waiting
+        self.index.settle()
+        return products
+
+    def _test(self, account: Account, ledger: LedgerState, next_id: int) -> Product | None:
+        """What is to be said of this account, if anything; otherwise it is armed."""
+        if account.status not in ("healthy", "called"):
+            self.index.arm(account.account, {})
+            return None
+        self.looks += 1
+        margin = margin_of(account, ledger.markets)
+        if slack(margin, BPS) < 0:
+            return self._started(account, margin, next_id)
+        if account.status == "called":
+            return self._test_called(account, margin, ledger)
+        return self._test_healthy(account, margin, ledger)
+
+    def _started(self, account: Account, margin: Margin, next_id: int) -> Product:
+        self.index.arm(account.account, {})
+        body = LiquidationStarted(next_id, account.account, margin.equity_atoms, margin.requirement_atoms)
+        if account.status == "called" and account.called_seq is not None:
+            return Linked(body, (account.called_seq,))
+        return body
+
+    def _test_healthy(self, account: Account, margin: Margin, ledger: LedgerState) -> Product | None:
+        room = slack(margin, self.warning_bps)
+        if room < 0:
+            return MarginCalled(account.account, margin.equity_atoms, margin.requirement_atoms, self.warning_bps)
+        self.index.arm(account.account, ranges_above(account, ledger.markets, self.warning_bps, room))
+        return None
+
+    def _test_called(self, account: Account, margin: Margin, ledger: LedgerState) -> Product | None:
+        missing = slack(margin, self.recovery_bps)
+        if missing >= 0:
+            met = MarginCallMet(account.account, margin.equity_atoms, margin.requirement_atoms, self.recovery_bps)
+            return Linked(met, (account.called_seq,)) if account.called_seq is not None else met
+        liquidation = ranges_above(account, ledger.markets, BPS, slack(margin, BPS))
+        recovery = ranges_below(account, ledger.markets, self.recovery_bps, missing)
+        self.index.arm(account.account, tightest(liquidation, recovery))
+        return None
+
+
+def _body(product: Product) -> Body:
+    return product.body if isinstance(product, Linked) else product
+
+
+def everyone_under(ledger: LedgerState, level_bps: int) -> Iterator[int]:
+    """The brute-force sweep that the index stands in for: all user accounts under a level. The tests' oracle; O(accounts)."""
+    for account in ledger.accounts:
+        if account.kind == "user" and slack(margin_of(account, ledger.markets), level_bps) < 0:
+            yield account.account

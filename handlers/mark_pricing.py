@@ -1,0 +1,96 @@
+"""Mark pricing: from index prices (and what forced orders did to them) to the marks that margin is tested against."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+import msgspec
+
+from ..events.bodies.inputs import PriceTicked
+from ..events.bodies.liquidation import LiquidationFilled
+from ..events.bodies.margin import MarkPriced, PositionReduced
+from ..events.envelope import Event
+from ..events.ledger import LedgerState, Market
+from ..events.vocabulary import Body
+from .depth import impact_ticks
+from .protocol import Handler, Linked, Product
+
+__all__ = ["IndexMarkPricing", "SmoothedMarkPricing"]
+
+_MICRO = 10**6
+
+
+class IndexMarkPricing(Handler):
+    """The mark is the index: the recorded path is held, forced orders move nothing."""
+
+    name: ClassVar[str] = "mark"
+    policy: ClassVar[str] = "index"
+    subscribes: ClassVar[tuple[type[Body], ...]] = (PriceTicked,)
+
+    def handle(self, event: Event, ledger: LedgerState, now_ns: int) -> Iterable[Product]:
+        """A mark for each price of the instant, all at once, so that margin is tested with all of them in place."""
+        assert isinstance(event.body, PriceTicked)
+        return [MarkPriced(instrument, ticks, 0, ticks) for instrument, ticks in event.body.prices]
+
+
+class SmoothedParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`smoothing_ns` is the time constant of the index's moving average; 0 takes the index as it is."""
+
+    smoothing_ns: int = 0
+
+
+class SmoothedMarkPricing(Handler):
+    """mark = smoothed index + impact of forced orders, at least one tick.
+
+    smoothed += (index - smoothed) x dt / (dt + smoothing), an exponential average to first order, kept in millionths of a
+    tick in the event itself, rounded down. The impact is `depth.impact_ticks`, at every new index and after every fill.
+    """
+
+    name: ClassVar[str] = "mark"
+    policy: ClassVar[str] = "smoothed"
+    subscribes: ClassVar[tuple[type[Body], ...]] = (PriceTicked, LiquidationFilled, PositionReduced)
+    Parameters: ClassVar[type[msgspec.Struct]] = SmoothedParameters
+
+    def __init__(self, parameters: SmoothedParameters) -> None:
+        """Keep the time constant."""
+        self.smoothing_ns = parameters.smoothing_ns
+
+    def handle(self, event: Event, ledger: LedgerState, now_ns: int) -> Iterable[Product]:
+        """A mark for each price of the instant, or one for the instrument that a forced order moved."""
+        body = event.body
+        if type(body) is PriceTicked:
+            marks: list[Product] = []
+            for instrument, ticks in body.prices:
+                market = ledger.markets[instrument]
+                plain = market.impact_seq is None and not self.smoothing_ns
+                mark = MarkPriced(instrument, ticks, 0, ticks) if plain else self._on_index(market, instrument, ticks, now_ns)
+                marks.append(mark)
+            return marks
+        assert isinstance(body, LiquidationFilled | PositionReduced)
+        return self._on_fill(ledger.markets[body.instrument], body.instrument, now_ns)
+
+    def _on_index(self, market: Market, instrument: int, ticks: int, now_ns: int) -> Product:
+        smoothed = 0
+        if self.smoothing_ns:
+            smoothed = self._smoothed(market, ticks, now_ns)
+            ticks = smoothed // _MICRO
+        impact = impact_ticks(market, ticks, now_ns)
+        body = MarkPriced(instrument, ticks, impact, max(1, ticks + impact), smoothed)
+        return Linked(body, (market.impact_seq,)) if impact and market.impact_seq is not None else body
+
+    def _smoothed(self, market: Market, ticks: int, now_ns: int) -> int:
+        if market.marked is None:
+            return ticks * _MICRO
+        before, elapsed_ns = market.marked.smoothed_microticks, now_ns - market.marked_at_ns
+        return before + (ticks * _MICRO - before) * elapsed_ns // (elapsed_ns + self.smoothing_ns)
+
+    def _on_fill(self, market: Market, instrument: int, now_ns: int) -> Iterable[Product]:
+        marked = market.marked
+        if marked is None:
+            return ()
+        impact = impact_ticks(market, marked.index_ticks, now_ns)
+        mark_ticks = max(1, marked.index_ticks + impact)
+        if mark_ticks == market.mark_ticks:
+            return ()
+        return (MarkPriced(instrument, marked.index_ticks, impact, mark_ticks, marked.smoothed_microticks),)

@@ -1,0 +1,70 @@
+"""What a handler is.
+
+1. `handle(event, ledger, now_ns)` is pure: it reads the event and the ledger and returns bodies. No clock, no I/O, no
+   random numbers but keyed ones, no float, nothing that depends on the order of a set. `now_ns` is the delivery's time:
+   the event's plus the handler's latency.
+2. It never writes state. An index of its own is only speed: `observe` keeps it when an event is folded, before any
+   delivery; `prime` rebuilds it from the ledger and the record of the last `look_back_ns`.
+3. Primed at any event and run from there, it returns the same bodies as one that ran from the start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar, NamedTuple
+
+import msgspec
+
+from ..events.envelope import Event
+from ..events.ledger import LedgerState
+from ..events.vocabulary import Body
+
+__all__ = ["Handler", "Linked", "NoParameters", "Product"]
+
+
+class Linked(NamedTuple):
+    """A product with links: further events that contributed to it."""
+
+    body: Body
+    links: tuple[int, ...]
+
+
+Product = Body | Linked
+
+
+class NoParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """For a component that has nothing to set."""
+
+
+class Handler:
+    """Base of every handler: what it is called, what it hears, and the two halves of an index, empty here.
+
+    `name` is the slot it fills ("margin", "adl"), `policy` the rule it follows there, `version` what it declares in the
+    record: raise it when the same inputs give other bodies.
+    """
+
+    name: ClassVar[str]
+    policy: ClassVar[str]
+    version: ClassVar[str] = "1"
+    subscribes: ClassVar[tuple[type[Body], ...]]
+    observes: ClassVar[tuple[type[Body], ...]] = ()
+    Parameters: ClassVar[type[msgspec.Struct]] = NoParameters
+
+    def __init__(self, parameters: msgspec.Struct) -> None:
+        """Keep the parameters; a subclass narrows their type."""
+        self.settings = parameters
+
+    @property
+    def look_back_ns(self) -> int:
+        """How far back `prime` reads the record."""
+        return 0
+
+    def handle(self, event: Event, ledger: LedgerState, now_ns: int) -> Iterable[Product]:
+        """Decide: the bodies that follow from this event in this state."""
+        raise NotImplementedError
+
+    def observe(self, event: Event, ledger: LedgerState) -> None:
+        """Keep the index: called when an event of `observes` was folded, before any delivery."""
+
+    def prime(self, ledger: LedgerState, past: Iterable[Event]) -> None:
+        """Rebuild the index for this state; `past` is the record of the last `look_back_ns`, oldest first."""

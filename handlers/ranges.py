@@ -1,0 +1,123 @@
+"""Who must be looked at when a price moves: per instrument, the ends of the ranges in which accounts are surely safe.
+
+Theory. Let H = equity - k x requirement be an account's slack over a threshold. Each instrument (and each cumulative
+funding rate) that the account is exposed to gets a share of H, rounded down, in proportion to its notional. Around the
+present mark there is a connected range in which that instrument alone uses up no more than its share; while every mark and
+rate stays in its range, H stays at or above zero, so the account need not be looked at. A mark that leaves no range costs
+two comparisons, however many accounts there are.
+
+1. A *slot* is one side of one axis: floors and ceilings of an instrument's mark, and of its cumulative funding.
+2. An end is one whole number, `end << 32 | account`: sorted by end, ties by account, and small in memory.
+3. An account's ends follow from its state (`ranges_above`, `ranges_below`); `arm` replaces them, `settle` puts all that
+   was replaced into order at once.
+4. The index only says who *may* have crossed. Whoever uses it tests them exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from sortedcontainers import SortedList
+
+__all__ = ["CEILING", "FLOOR", "FUNDING", "MARK", "RangeIndex", "Ranges", "slot_of"]
+
+Ranges = Mapping[int, int]
+"""The ends of one account: slot to end."""
+
+MARK, FUNDING = 0, 2
+FLOOR, CEILING = 0, 1
+
+_SHIFT = 32
+_ACCOUNT = (1 << _SHIFT) - 1
+_SLOTS_AN_INSTRUMENT = 4
+_BULK = 8
+_NEVER_BELOW = -(1 << 200)
+_NEVER_ABOVE = 1 << 200
+
+
+def slot_of(instrument: int, axis: int, side: int) -> int:
+    """The number of a slot: axis is MARK or FUNDING, side FLOOR or CEILING."""
+    return instrument * _SLOTS_AN_INSTRUMENT + axis + side
+
+
+class RangeIndex:
+    """The ends of all accounts. `leaves_*`: O(1). `crossed_*`: O(those who crossed). `arm` and `settle`: O(log n) an end."""
+
+    def __init__(self) -> None:
+        """Nobody is armed."""
+        self.floor_ticks: list[int] = []
+        self.ceiling_ticks: list[int] = []
+        self._slots: list[SortedList[int]] = []
+        self._armed: dict[int, tuple[int, ...]] = {}
+        self._gone: dict[int, list[int]] = {}
+        self._new: dict[int, list[int]] = {}
+
+    def __len__(self) -> int:
+        """How many accounts have ends."""
+        return len(self._armed)
+
+    def grow(self, instruments: int) -> None:
+        """Make room for so many instruments."""
+        while len(self.floor_ticks) < instruments:
+            self._slots.extend(SortedList() for _ in range(_SLOTS_AN_INSTRUMENT))
+            self.floor_ticks.append(_NEVER_BELOW)
+            self.ceiling_ticks.append(_NEVER_ABOVE)
+
+    def crossed_by_mark(self, instrument: int, mark_ticks: int) -> Iterator[int]:
+        """The accounts whose range of this mark ends before it. Ask `floor_ticks` and `ceiling_ticks` first."""
+        return self._crossed(slot_of(instrument, MARK, FLOOR), mark_ticks)
+
+    def crossed_by_funding(self, instrument: int, cumulative_nanoatoms: int) -> Iterator[int]:
+        """The accounts whose range of this cumulative funding ends before it."""
+        return self._crossed(slot_of(instrument, FUNDING, FLOOR), cumulative_nanoatoms)
+
+    def _crossed(self, floors: int, value: int) -> Iterator[int]:
+        for key in self._slots[floors].irange(minimum=(value + 1) << _SHIFT):
+            yield key & _ACCOUNT
+        for key in self._slots[floors + CEILING].irange(maximum=(value << _SHIFT) - 1):
+            yield key & _ACCOUNT
+
+    def arm(self, account: int, ranges: Ranges) -> None:
+        """Replace an account's ends; an empty mapping disarms it. Takes effect with `settle`."""
+        for slot, key in _pairs(self._armed.pop(account, ())):
+            self._gone.setdefault(slot, []).append(key)
+        if ranges:
+            flat: list[int] = []
+            for slot, end in ranges.items():
+                key = end << _SHIFT | account
+                self._new.setdefault(slot, []).append(key)
+                flat += (slot, key)
+            self._armed[account] = tuple(flat)
+
+    def settle(self) -> None:
+        """Put the replaced ends into order."""
+        for slot in self._gone.keys() | self._new.keys():
+            self._change(slot, self._gone.get(slot, []), self._new.get(slot, []))
+        self._gone.clear()
+        self._new.clear()
+        for instrument in range(len(self.floor_ticks)):
+            self._note_nearest(instrument)
+
+    def _change(self, slot: int, gone: Sequence[int], new: Sequence[int]) -> None:
+        """One by one, or all at once where that is less work."""
+        keys = self._slots[slot]
+        if (len(gone) + len(new)) * _BULK < len(keys):
+            for key in gone:
+                keys.remove(key)
+            for key in new:
+                keys.add(key)
+        else:
+            left = set(keys)
+            left.difference_update(gone)
+            left.update(new)
+            self._slots[slot] = SortedList(left)
+
+    def _note_nearest(self, instrument: int) -> None:
+        floors = self._slots[slot_of(instrument, MARK, FLOOR)]
+        ceilings = self._slots[slot_of(instrument, MARK, CEILING)]
+        self.floor_ticks[instrument] = floors[-1] >> _SHIFT if floors else _NEVER_BELOW
+        self.ceiling_ticks[instrument] = ceilings[0] >> _SHIFT if ceilings else _NEVER_ABOVE
+
+
+def _pairs(flat: tuple[int, ...]) -> Iterator[tuple[int, int]]:
+    return zip(flat[::2], flat[1::2], strict=True)

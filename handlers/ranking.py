@@ -1,0 +1,110 @@
+"""The full ranking behind a round of auto-deleveraging, and the digest that the record keeps of it.
+
+1. Candidates hold the other side of the position, at a profit, in an account of positive equity that is not itself in
+   liquidation. They rank by descending score, ties by account.
+2. A row is (pseudonym, score, profit, notional, cost, equity, size), 32 bytes and six big-endian 64-bit numbers, saturating.
+   The digest is SHA-256 over the rows in ranking order.
+3. A further round at the same mark and instant digests only the rows of accounts touched since the round before, those
+   that are no candidates any more with a score of -1 and no ingredients.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from sortedcontainers import SortedList
+
+from ..events.ledger import Account, LedgerState, Market
+from .policies.ranking import Candidate, RankingPolicy
+from .pseudonyms import Pseudonyms
+from .valuation import margin_of, profit_atoms
+
+__all__ = ["Ranked", "Ranking", "candidate_of", "digest_rows"]
+
+_LEGS = (0, 1, 2)
+_MIN, _MAX = -(2**63), 2**63 - 1
+_NUMBERS = struct.Struct(">6q")
+
+
+class Ranked(NamedTuple):
+    """One place in a ranking."""
+
+    rank: int
+    score: int
+    candidate: Candidate
+    leg: int
+
+
+def candidate_of(account: Account, instrument: int, side: int, markets: Sequence[Market]) -> tuple[Candidate, int] | None:
+    """The account as a candidate for closing a position of this side, with the leg it holds; None if it is none."""
+    if account.kind != "user" or account.status not in ("healthy", "called"):
+        return None
+    market = markets[instrument]
+    for leg in _LEGS:
+        held = account.positions.get((instrument, leg))
+        if held is not None and held.size_lots * side < 0:
+            profit = profit_atoms(market, held)
+            equity = margin_of(account, markets).equity_atoms if profit > 0 else 0
+            if equity > 0:
+                notional = abs(market.payoff.value_atoms(held.size_lots, market.mark_ticks))
+                return Candidate(account.account, profit, notional, held.cost_atoms, equity, held.size_lots), leg
+    return None
+
+
+def digest_rows(rows: Iterable[tuple[bytes, int, Candidate | None]]) -> bytes:
+    """SHA-256 over (pseudonym, score, candidate) rows; None stands for no candidate any more."""
+    digest = hashlib.sha256()
+    for pseudonym, score, c in rows:
+        numbers = (score, 0, 0, 0, 0, 0) if c is None else (score, c.profit, c.notional, c.cost, c.equity, c.size)
+        digest.update(pseudonym + _NUMBERS.pack(*(max(_MIN, min(_MAX, number)) for number in numbers)))
+    return digest.digest()
+
+
+class Ranking:
+    """The candidates against one side of one instrument, in order. Building: O(accounts); `update`: O(touched log n)."""
+
+    def __init__(self, ledger: LedgerState, instrument: int, side: int, policy: RankingPolicy) -> None:
+        """Score everyone who is a candidate now."""
+        self._instrument, self._side, self._policy = instrument, side, policy
+        self._order: SortedList[tuple[int, int]] = SortedList()
+        self._rows: dict[int, tuple[int, Candidate, int]] = {}
+        self.touched: set[int] = set()
+        self._add(ledger.accounts, ledger.markets)
+
+    def __len__(self) -> int:
+        """How many candidates there are."""
+        return len(self._rows)
+
+    def __iter__(self) -> Iterator[Ranked]:
+        """The places, first to last."""
+        for rank, (_, account) in enumerate(self._order, 1):
+            score, candidate, leg = self._rows[account]
+            yield Ranked(rank, score, candidate, leg)
+
+    def update(self, ledger: LedgerState) -> None:
+        """Score the touched accounts again; they stay noted for `changed_digest`."""
+        for account in self.touched:
+            row = self._rows.pop(account, None)
+            if row is not None:
+                self._order.remove((-row[0], account))
+        self._add((ledger.accounts[account] for account in sorted(self.touched)), ledger.markets)
+
+    def _add(self, accounts: Iterable[Account], markets: Sequence[Market]) -> None:
+        found = [c for c in (candidate_of(a, self._instrument, self._side, markets) for a in accounts) if c is not None]
+        scores = self._policy.scores([candidate for candidate, _ in found])
+        for (candidate, leg), score in zip(found, scores, strict=True):
+            self._rows[candidate.account] = (score, candidate, leg)
+        self._order.update((-score, candidate.account) for (candidate, _), score in zip(found, scores, strict=True))
+
+    def full_digest(self, pseudonyms: Pseudonyms) -> bytes:
+        """Over all rows, in ranking order."""
+        return digest_rows((pseudonyms.of(r.candidate.account), r.score, r.candidate) for r in self)
+
+    def changed_digest(self, pseudonyms: Pseudonyms) -> bytes:
+        """Over the rows of touched accounts, in ranking order, those without a row last by account."""
+        rows = [(self._rows.get(account, (-1, None, 0)), account) for account in self.touched]
+        rows.sort(key=lambda row: (-row[0][0], row[1]))
+        return digest_rows((pseudonyms.of(account), score, candidate) for (score, candidate, _), account in rows)

@@ -1,0 +1,107 @@
+"""How traders answer a margin call: after a while, with collateral, with a reduction, or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+import msgspec
+
+from ..events.bodies.margin import CollateralAdded, MarginCalled, PositionReduced
+from ..events.bodies.venue import TimerFired, TimerSet
+from ..events.envelope import Event
+from ..events.ledger import Account, LedgerState
+from ..events.vocabulary import Body
+from .depth import walk
+from .draws import draw_below
+from .protocol import Handler, Product
+from .valuation import BPS, SLACK_SCALE, largest_position, margin_of, slack
+
+__all__ = ["ResponseParameters", "TraderResponse"]
+
+_PURPOSE = "margin response"
+
+
+class ResponseParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Of 10,000 calls, `add_bps` are met with collateral and `reduce_bps` with a reduction; the rest sit.
+
+    They answer between `fastest_ns` and `slowest_ns` after the call. Collateral brings equity to `target_bps` of the
+    requirement; a reduction closes `reduce_share_bps` of the position that needs most margin.
+    """
+
+    add_bps: int = 2_500
+    reduce_bps: int = 2_500
+    fastest_ns: int = 5_000_000_000
+    slowest_ns: int = 120_000_000_000
+    target_bps: int = 20_000
+    reduce_share_bps: int = 5_000
+
+    def __post_init__(self) -> None:
+        """Refuse shares over the whole and times that are not later than now."""
+        if self.add_bps + self.reduce_bps > BPS or not 0 <= self.reduce_share_bps <= BPS:
+            message = "add_bps + reduce_bps, and reduce_share_bps, must each lie between 0 and 10000"
+            raise ValueError(message)
+        if not 0 < self.fastest_ns <= self.slowest_ns:
+            message = "fastest_ns must be at least 1 and at most slowest_ns"
+            raise ValueError(message)
+
+
+class TraderResponse(Handler):
+    """Draws the delay and the kind of answer, keyed by the account and the number of its call."""
+
+    name: ClassVar[str] = "traders"
+    policy: ClassVar[str] = "mixed"
+    subscribes: ClassVar[tuple[type[Body], ...]] = (MarginCalled, TimerFired)
+    Parameters: ClassVar[type[msgspec.Struct]] = ResponseParameters
+
+    def __init__(self, parameters: ResponseParameters) -> None:
+        """Keep the mix."""
+        self.mix = parameters
+
+    def handle(self, event: Event, ledger: LedgerState, now_ns: int) -> Iterable[Product]:
+        """A timer for each call; at the timer, the answer, if the account is still under a call."""
+        body = event.body
+        if isinstance(body, MarginCalled):
+            return (self._timer(ledger.accounts[body.account], ledger, now_ns),)
+        if isinstance(body, TimerFired) and body.purpose == _PURPOSE and body.account is not None:
+            account = ledger.accounts[body.account]
+            return self._answer(account, ledger, now_ns) if account.status == "called" else ()
+        return ()
+
+    def _timer(self, account: Account, ledger: LedgerState, now_ns: int) -> Product:
+        spread_ns = self.mix.slowest_ns - self.mix.fastest_ns + 1
+        delay_ns = self.mix.fastest_ns + _draw(ledger, account, "response delay", spread_ns)
+        return TimerSet(_PURPOSE, now_ns + delay_ns, account.account)
+
+    def _answer(self, account: Account, ledger: LedgerState, now_ns: int) -> Iterable[Product]:
+        drawn = _draw(ledger, account, "response kind", BPS)
+        if drawn < self.mix.add_bps:
+            return self._add(account, ledger)
+        if drawn < self.mix.add_bps + self.mix.reduce_bps:
+            return self._reduce(account, ledger, now_ns)
+        return ()
+
+    def _add(self, account: Account, ledger: LedgerState) -> Iterable[Product]:
+        missing = -slack(margin_of(account, ledger.markets), self.mix.target_bps)
+        return (CollateralAdded(account.account, -(-missing // SLACK_SCALE)),) if missing > 0 else ()
+
+    def _reduce(self, account: Account, ledger: LedgerState, now_ns: int) -> Iterable[Product]:
+        key = largest_position(account, ledger.markets)
+        if key is None or ledger.markets[key[0]].halted_until_ns is not None:
+            return ()
+        market, held = ledger.markets[key[0]], account.positions[key]
+        wanted = -(-abs(held.size_lots) * self.mix.reduce_share_bps // BPS)
+        sign = -1 if held.size_lots > 0 else 1
+        fills = list(walk(market, sign * wanted, None, now_ns))
+        if not fills:
+            return ()
+        lots = sign * sum(fill.lots for fill in fills)
+        value = sum(market.payoff.value_atoms(sign * fill.lots, fill.price_ticks) for fill in fills)
+        price = market.payoff.price_ticks(lots, value)
+        liquidity = ledger.liquidity(market.listing.asset)
+        return (PositionReduced(account.account, liquidity, *key, lots, price, value, fills[-1].eaten_lots),)
+
+
+def _draw(ledger: LedgerState, account: Account, purpose: str, bound: int) -> int:
+    seed = ledger.run.seed if ledger.run is not None else 0
+    return draw_below(seed, account.account, purpose, account.calls, bound)

@@ -1,0 +1,117 @@
+"""Equity and requirement, exactly.
+
+1. equity = balance + sum of (value at mark - cost - funding owed), in atoms.
+2. requirement = sum over positions of rate_t x notional - amount_t, in microatoms, t being the tier of the notional. It
+   is continuous and convex in the notional (see `Tier`), so it is the greatest of one line per tier.
+3. A comparison is made on whole numbers: `equity x 10^10` with `bps x requirement`; the requirement in atoms is for reading.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from ..events.bodies.listing import Tier
+from ..events.ledger import Account, LedgerState, Market, Position, PositionKey
+from ..events.ledger.account import funding_of
+
+__all__ = [
+    "MICRO",
+    "SLACK_SCALE",
+    "Margin",
+    "BPS",
+    "bankruptcy_values",
+    "largest_position",
+    "maintenance_microatoms",
+    "margin_of",
+    "position_value",
+    "profit_atoms",
+    "slack",
+]
+
+MICRO = 10**6
+BPS = 10**4
+SLACK_SCALE = MICRO * BPS
+
+
+class Margin(NamedTuple):
+    """An account's equity in atoms and maintenance requirement in microatoms."""
+
+    equity_atoms: int
+    requirement_microatoms: int
+
+    @property
+    def requirement_atoms(self) -> int:
+        """The requirement rounded up to an atom, for reading."""
+        return -(-self.requirement_microatoms // MICRO)
+
+
+def maintenance_microatoms(tiers: Sequence[Tier], notional_atoms: int) -> int:
+    """The maintenance requirement of one position, exact; O(tiers)."""
+    chosen = tiers[0]
+    for tier in tiers:
+        if tier.floor_atoms > notional_atoms:
+            break
+        chosen = tier
+    return chosen.rate_ppm * notional_atoms - chosen.amount_microatoms
+
+
+def position_value(market: Market, held: Position) -> int:
+    """What a position is worth at the mark, less the funding it owes, in atoms."""
+    owed = funding_of(held.size_lots, market.cumulative_funding_nanoatoms) - held.funding_atoms
+    return market.payoff.value_atoms(held.size_lots, market.mark_ticks) - owed
+
+
+def profit_atoms(market: Market, held: Position) -> int:
+    """Unrealised profit at the mark, funding included."""
+    return position_value(market, held) - held.cost_atoms
+
+
+def margin_of(account: Account, markets: Sequence[Market]) -> Margin:
+    """Equity and requirement of an account at the marks as they are; O(its positions)."""
+    equity_atoms, requirement = account.balance_atoms, 0
+    for (instrument, _), held in account.positions.items():
+        market = markets[instrument]
+        value_atoms = market.payoff.value_atoms(held.size_lots, market.mark_ticks)
+        equity_atoms += value_atoms - held.cost_atoms + held.funding_atoms
+        if market.cumulative_funding_nanoatoms:
+            equity_atoms -= funding_of(held.size_lots, market.cumulative_funding_nanoatoms)
+        requirement += maintenance_microatoms(market.listing.tiers, abs(value_atoms))
+    return Margin(equity_atoms, requirement)
+
+
+def slack(margin: Margin, level_bps: int) -> int:
+    """Equity less `level_bps` of the requirement, in 10^-10 atoms: negative means under that level."""
+    return margin.equity_atoms * SLACK_SCALE - level_bps * margin.requirement_microatoms
+
+
+def bankruptcy_values(account: Account, ledger: LedgerState) -> dict[PositionKey, int]:
+    """At what value each position would have to leave so that the account ends at exactly zero, in atoms.
+
+    The equity is shared among the positions by requirement, rounded down, the remainder to the last, in the order of the
+    account's positions; a position's bankruptcy value is its value at the mark less its share. (What funding it owes is in
+    the equity and is settled as it closes.)
+    """
+    equity_atoms, total = margin_of(account, ledger.markets)
+    left_atoms, values = equity_atoms, {}
+    keys = list(account.positions)
+    for key in keys:
+        market, held = ledger.markets[key[0]], account.positions[key]
+        mark_value = market.payoff.value_atoms(held.size_lots, market.mark_ticks)
+        need = maintenance_microatoms(market.listing.tiers, abs(mark_value))
+        share = left_atoms if key == keys[-1] else (equity_atoms * need // total if total else 0)
+        left_atoms -= share
+        values[key] = mark_value - share
+    return values
+
+
+def largest_position(account: Account, markets: Sequence[Market]) -> PositionKey | None:
+    """The key of the position with the greatest requirement, the lowest key among equals; None without positions."""
+    best: tuple[int, PositionKey] | None = None
+    for key, held in account.positions.items():
+        market = markets[key[0]]
+        value = market.payoff.value_atoms(held.size_lots, market.mark_ticks)
+        ranked = (-maintenance_microatoms(market.listing.tiers, abs(value)), key)
+        if best is None or ranked < best:
+            best = ranked
+    return None if best is None else best[1]

@@ -1,0 +1,1 @@
+"""Rulebooks: a TOML file a venue, naming its policies and figures."""

@@ -1,0 +1,19 @@
+"""Checks that settings share. Each raises ValueError, which msgspec turns into an error with the path of the key."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+__all__ = ["check_range", "require"]
+
+
+def require(condition: bool, message: str) -> None:  # noqa: FBT001
+    """Refuse a setting with `message` unless the condition holds."""
+    if not condition:
+        raise ValueError(message)
+
+
+def check_range(name: str, value: Decimal | int, least: Decimal | int, most: Decimal | int) -> None:
+    """Refuse a number that is not finite or does not lie between `least` and `most`, both included."""
+    finite = isinstance(value, int) or value.is_finite()
+    require(finite and least <= value <= most, f"{name} must lie between {least} and {most}, not {value}")

@@ -1,0 +1,121 @@
+"""Time, on SimPy: what is due, and in which order within one instant.
+
+1. At one instant, items run by class (input, then timer, then delayed delivery), then by the `seq` of their cause, then by
+   subscription index.
+2. The class is the SimPy priority. Items of one instant and class share one SimPy event and are sorted here, so SimPy's own
+   counter decides nothing.
+3. An item is scheduled for later than now, never for now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable
+from enum import IntEnum
+from heapq import heappop, heappush
+from typing import NamedTuple, TypeVar
+
+import simpy
+
+from ..events.errors import ScenarioError
+
+__all__ = ["Clock", "Item", "ItemClass"]
+
+T = TypeVar("T")
+
+
+class ItemClass(IntEnum):
+    """What an item is; the number is its SimPy priority."""
+
+    INPUT = 1
+    TIMER = 2
+    DELIVERY = 3
+
+
+_INPUT = ItemClass.INPUT
+
+
+class Item(NamedTuple):
+    """Something due: sorted by cause and subscription, which together are unique within an instant and class."""
+
+    cause: int
+    subscription: int
+    action: Callable[[], None]
+
+
+class _Instant(simpy.Event):
+    """A SimPy event that has already succeeded and only waits for its time."""
+
+    def __init__(self, env: simpy.Environment, run: Callable[[simpy.Event], None]) -> None:
+        super().__init__(env)
+        self._ok, self._value = True, None
+        assert self.callbacks is not None
+        self.callbacks.append(run)
+
+
+class _Feed(simpy.Event):
+    """One SimPy event that carries the inputs: at each of their instants it runs all of that instant and moves to the next."""
+
+    def __init__(self, clock: Clock, inputs: Iterable[tuple[int, T]], publish: Callable[[T], None]) -> None:
+        super().__init__(clock.env)
+        self._ok, self._value = True, None
+        self._clock, self._inputs, self._publish = clock, iter(inputs), publish
+        self.done = clock.env.event()
+        self._advance()
+
+    def _advance(self, event: simpy.Event | None = None) -> None:
+        """Publish the input that is due and those after it at the same instant; then wait for the next one's time."""
+        clock, publish = self._clock, self._publish
+        if event is not None:
+            clock.now_ns = self._at_ns
+            publish(self._next)
+        now_ns = clock.now_ns
+        for at_ns, item in self._inputs:
+            if at_ns == now_ns:
+                publish(item)
+            elif at_ns > now_ns:
+                self._at_ns, self._next = at_ns, item
+                self.callbacks = [self._advance]
+                clock.env.schedule(self, _INPUT, at_ns - now_ns)
+                return
+            else:
+                message = f"an input at {at_ns} ns comes after {now_ns} ns; times never run backwards"
+                raise ScenarioError(message)
+        self.done.succeed()
+
+
+class Clock:
+    """Nanoseconds since the epoch as SimPy's time; `now_ns` is the present instant."""
+
+    def __init__(self, start_ns: int) -> None:
+        """Stand at `start_ns`."""
+        self.env = simpy.Environment(initial_time=start_ns)
+        self.now_ns = start_ns
+        self._due: dict[tuple[int, ItemClass], list[Item]] = {}
+
+    def schedule(self, at_ns: int, item_class: ItemClass, item: Item) -> None:
+        """Run an item at a later instant, in its place there; O(log n)."""
+        items = self._due.get((at_ns, item_class))
+        if items is None:
+            items = self._due[at_ns, item_class] = []
+            instant = _Instant(self.env, lambda _event: self._run_due(at_ns, item_class))
+            self.env.schedule(instant, priority=item_class, delay=at_ns - self.now_ns)  # type: ignore[arg-type]
+        heappush(items, item)
+
+    def _run_due(self, at_ns: int, item_class: ItemClass) -> None:
+        self.now_ns = at_ns
+        items = self._due.pop((at_ns, item_class))
+        while items:
+            heappop(items).action()
+
+    def run_inputs(self, inputs: Iterable[tuple[int, T]], publish: Callable[[T], None]) -> None:
+        """Publish each input at its time and everything else in between; returns after the last input.
+
+        Raises ScenarioError where times run backwards.
+        """
+        feed = _Feed(self, inputs, publish)
+        self.env.run(until=feed.done)
+
+    def run_until(self, end_ns: int) -> None:
+        """Run everything that is due up to and including `end_ns`."""
+        self.env.run(until=max(end_ns, self.now_ns) + 1)
+        self.now_ns = max(end_ns, self.now_ns)

@@ -1,0 +1,62 @@
+"""What a population is: accounts with balances and positions, as they stand when the run begins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+import msgspec
+
+from ...events.bodies.listing import AccountMode
+from ...events.bodies.run import SourceTally
+from ..sources.base import InstrumentScale
+
+__all__ = ["OpeningAccount", "OpeningMarket", "OpeningPosition", "Population"]
+
+
+class OpeningMarket(msgspec.Struct, frozen=True):
+    """An instrument as the run begins: its scales, its price, and what one lot is worth at one tick."""
+
+    scale: InstrumentScale
+    price_ticks: int
+    multiplier_atoms: int
+
+
+class OpeningPosition(msgspec.Struct, frozen=True, gc=False):
+    """A position: `size_lots` (signed) that cost `cost_atoms` (of the same sign). `row` is 0 where there is no file."""
+
+    instrument: int
+    leg: int
+    size_lots: int
+    cost_atoms: int
+    row: int = 0
+
+
+class OpeningAccount(msgspec.Struct, frozen=True, gc=False):
+    """A margin account. `owner` names the cross account above an isolated one, which comes before it."""
+
+    name: str
+    mode: AccountMode
+    owner: str | None
+    balance_atoms: int
+    positions: tuple[OpeningPosition, ...]
+    row: int = 0
+
+
+class Population(Protocol):
+    """A stream of opening accounts with a name, a layout and a content hash, like a source of inputs."""
+
+    name: str
+    layout: str
+    sha256: bytes
+
+    def accounts(self, markets: Sequence[OpeningMarket], decimals: int, seed: int) -> Iterator[OpeningAccount]:
+        """The accounts, each at most once, in an order that is always the same. Raises ScenarioError.
+
+        `decimals` are those of the settlement asset; instruments are linear.
+        """
+        ...
+
+    def tally(self, number: int) -> SourceTally:
+        """What came of the rows read by the last call of `accounts`."""
+        ...

@@ -1,0 +1,199 @@
+"""A population read from a CSV file, plain or gzip.
+
+1. The columns, in any order: account, balance, instrument, size, entry_price, and if wanted leg, mode, owner.
+2. A row is a position; an account with several has several rows. Its balance, mode and owner stand in its first row;
+   later rows repeat them or leave them empty. A row without instrument, size and entry price is an account without a
+   position.
+3. Size is in units, negative when short, a whole number of lots. The cost is size x entry_price, rounded half to
+   even to an atom: an average entry need not be a whole number of ticks.
+4. `mode` is cross (also when empty) or isolated; an isolated account has one position and names as `owner` a cross
+   account that is listed before it. `leg` is a whole number from 0 to 255, 0 when empty.
+5. Every row matters, so nothing is tolerated: also an empty line or white space around a field is an error with its
+   line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import cast
+
+import msgspec
+
+from ...events.bodies.listing import AccountMode
+from ...events.bodies.run import SourceTally
+from ...events.errors import ScenarioError
+from ..dirt import Tally
+from ..sources.files import find_data_file
+from ..sources.rows import CsvTable, parse_whole
+from ..units import INT64_MAX, divide_half_even, parse_decimal, price_to_ticks, ratio, to_atoms, to_whole
+from .base import OpeningAccount, OpeningMarket, OpeningPosition
+
+__all__ = ["CsvPopulation", "CsvPopulationSettings"]
+
+_REQUIRED = ("account", "balance", "instrument", "size", "entry_price")
+_OPTIONAL = ("leg", "mode", "owner")
+_LEG_MOST = 255
+
+Row = dict[str, str]
+
+
+class CsvPopulationSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="source", tag="csv"):
+    """The file of accounts."""
+
+    file: str
+
+
+class CsvPopulation:
+    """The accounts of a file, in the order in which they first appear."""
+
+    layout = "accounts csv"
+
+    def __init__(
+        self, settings: CsvPopulationSettings, *, folder: Path | None = None, where: str = "$.population"
+    ) -> None:
+        """Find and hash the file and read its header."""
+        path = find_data_file(settings.file, f"{where}.file", folder)
+        self._table = CsvTable(path)
+        self._tally = Tally()
+        self.name, self.sha256 = path.name, self._table.sha256
+        _check_columns(self._table)
+
+    def accounts(self, markets: Sequence[OpeningMarket], decimals: int, seed: int) -> Iterator[OpeningAccount]:
+        """The accounts. The file is read whole before the first, as an account's rows may lie apart; O(rows) memory."""
+        opened: dict[str, _Opened] = {}
+        reader = _RowReader(markets, decimals)
+        for row, fields in self._rows():
+            named = dict(zip(self._table.columns, fields, strict=True))
+            try:
+                reader.take(opened, row, named)
+            except ScenarioError as error:
+                raise self._table.error(row, str(error)) from error
+        for name, account in opened.items():
+            yield account.closed(name)
+
+    def tally(self, number: int) -> SourceTally:
+        """Rows; none is ever left out."""
+        return self._tally.closed(number)
+
+    def _rows(self) -> Iterator[tuple[int, list[str]]]:
+        """The rows, none of them left out."""
+        self._tally = tally = Tally()
+        for row, fields in self._table.rows(tally):
+            self._refuse_left_out(tally)
+            yield row, fields
+        self._refuse_left_out(tally)
+        if not tally.rows:
+            message = f"{self._table.path}: there are no accounts; add a line for each"
+            raise ScenarioError(message)
+
+    def _refuse_left_out(self, tally: Tally) -> None:
+        for reason, _, row in tally.closed(0).left_out:
+            raise self._table.error(row, f"{reason}; mend or remove the line: no account is left out silently")
+
+
+class _Opened:
+    """An account while its rows come in."""
+
+    __slots__ = ("balance_atoms", "mode", "owner", "positions", "row", "stated")
+
+    def __init__(self, row: int, stated: Row, balance_atoms: int, mode: AccountMode, owner: str | None) -> None:
+        self.row, self.stated = row, stated
+        self.balance_atoms, self.mode, self.owner = balance_atoms, mode, owner
+        self.positions: dict[tuple[int, int], OpeningPosition] = {}
+
+    def closed(self, name: str) -> OpeningAccount:
+        """The account as it stands after its last row."""
+        positions = tuple(self.positions[key] for key in sorted(self.positions))
+        return OpeningAccount(name, self.mode, self.owner, self.balance_atoms, positions, self.row)
+
+
+class _RowReader:
+    """Turns rows into accounts. Its errors have no place; the caller puts file and line in front."""
+
+    def __init__(self, markets: Sequence[OpeningMarket], decimals: int) -> None:
+        self._markets = {market.scale.name: market for market in markets}
+        self._decimals = decimals
+
+    def take(self, opened: dict[str, _Opened], row: int, named: Row) -> None:
+        """Add a row to its account, opening it at its first."""
+        name = named["account"]
+        account = opened.get(name)
+        if account is None:
+            account = opened[name] = self._open(opened, row, named)
+        else:
+            _check_repeated(account, named)
+        if any(named[column] for column in ("instrument", "size", "entry_price")):
+            self._add(account, self._position(row, named))
+
+    def _open(self, opened: dict[str, _Opened], row: int, named: Row) -> _Opened:
+        name, mode, owner = named["account"], named.get("mode") or "cross", named.get("owner") or None
+        if not name or not name.isprintable() or "\ufffd" in name or '"' in name:
+            _refuse(f"account {name!r} is no name; use printable UTF-8 without quotes")
+        if mode not in ("cross", "isolated"):
+            _refuse(f"mode {mode!r} is neither cross nor isolated; use one of them or leave it empty")
+        if (mode == "isolated") != (owner is not None):
+            _refuse(f"account {name!r} is {mode}; an isolated account names its owner, a cross account none")
+        if owner is not None and (owner not in opened or opened[owner].mode != "cross"):
+            _refuse(f"owner {owner!r} is no cross account listed before; list the owner first")
+        balance_atoms = to_atoms(parse_decimal(named["balance"]), self._decimals)
+        if balance_atoms < 0:
+            _refuse(f"balance {named['balance']} is below 0; an account begins with 0 or more")
+        return _Opened(row, named, balance_atoms, cast(AccountMode, mode), owner)
+
+    def _position(self, row: int, named: Row) -> OpeningPosition:
+        market = self._markets.get(named["instrument"])
+        if market is None:
+            known = ", ".join(self._markets)
+            message = f"unknown instrument {named['instrument']!r}; the scenario lists {known}"
+            raise ScenarioError(message)
+        size_lots = to_whole(parse_decimal(named["size"]), market.scale.lot_size)
+        if not size_lots:
+            _refuse("size is 0; leave instrument, size and entry_price empty for an account without a position")
+        leg = parse_whole(named.get("leg") or "0", "leg")
+        if leg > _LEG_MOST:
+            _refuse(f"leg {leg} is over {_LEG_MOST}; legs are small whole numbers")
+        return OpeningPosition(market.scale.instrument, leg, size_lots, _cost(size_lots, named, market), row)
+
+    def _add(self, account: _Opened, position: OpeningPosition) -> None:
+        key = (position.instrument, position.leg)
+        if key in account.positions:
+            first = account.positions[key].row
+            _refuse(f"a second position in the same instrument and leg, the first is in row {first}; join them")
+        if account.mode == "isolated" and account.positions:
+            _refuse("a second position of an isolated account; give each its own account")
+        account.positions[key] = position
+
+
+def _cost(size_lots: int, named: Row, market: OpeningMarket) -> int:
+    entry_price = parse_decimal(named["entry_price"])
+    price_to_ticks(entry_price, market.scale.tick_size)
+    numerator, denominator = ratio(entry_price, market.scale.tick_size)
+    cost_atoms = divide_half_even(size_lots * numerator * market.multiplier_atoms, denominator)
+    if max(abs(cost_atoms), abs(size_lots) * market.price_ticks * market.multiplier_atoms) > INT64_MAX:
+        _refuse(f"size {named['size']} at {named['entry_price']} passes 2^63 - 1 atoms; split it or use fewer decimals")
+    return cost_atoms
+
+
+def _check_repeated(account: _Opened, named: Row) -> None:
+    for column in ("balance", "mode", "owner"):
+        said, before = named.get(column), account.stated.get(column)
+        if said and said != before:
+            _refuse(f"{column} {said!r} differs from {before!r} in row {account.row}; state it once, in the first row")
+
+
+def _check_columns(table: CsvTable) -> None:
+    columns = table.columns
+    missing = [name for name in _REQUIRED if name not in columns]
+    unknown = [name for name in columns if name not in (*_REQUIRED, *_OPTIONAL)]
+    doubled = sorted({name for name in columns if columns.count(name) > 1})
+    faults = (("lacks", missing), ("has unknown", unknown), ("repeats", doubled))
+    parts = [f"{fault} {', '.join(map(repr, names))}" for fault, names in faults if names]
+    if parts:
+        expected = f"{','.join(_REQUIRED)}[,{'][,'.join(_OPTIONAL)}]"
+        message = f"{table.path}:1: the header {' and '.join(parts)}; expected {expected}"
+        raise ScenarioError(message)
+
+
+def _refuse(message: str) -> None:
+    raise ScenarioError(message)

@@ -1,0 +1,25 @@
+"""Which populations there are.
+
+`PopulationSettings` is a tagged union on the key `source`, ready for a strict schema.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .base import Population
+from .csv_file import CsvPopulation, CsvPopulationSettings
+from .seeded import SeededPopulation, SeededSettings
+
+__all__ = ["PopulationSettings", "open_population"]
+
+PopulationSettings = SeededSettings | CsvPopulationSettings
+
+
+def open_population(
+    settings: PopulationSettings, *, folder: Path | None = None, where: str = "$.population"
+) -> Population:
+    """The population that the settings describe. `folder` is the scenario's. Raises ScenarioError."""
+    if isinstance(settings, SeededSettings):
+        return SeededPopulation(settings)
+    return CsvPopulation(settings, folder=folder, where=where)

@@ -1,0 +1,181 @@
+"""A population drawn from the run's seed.
+
+1. What an account holds in all is Pareto with `median_notional` and `tail`, at most `max_notional`, split evenly
+   among its instruments and rounded down to lots, at least one lot each.
+2. It holds one, two, ... instruments by the weights of `instruments`, which ones drawn evenly; long with
+   `long_share`, drawn for each position. What does not balance, outside liquidity holds.
+3. Its leverage is drawn by weight, then moved evenly within +- `leverage_spread` of itself, so that not all who
+   chose 20 fall at one price. Its equity at the opening prices is notional / leverage, rounded up to an atom.
+4. Each position was opened at a price that made or lost up to `entry_spread` since, drawn evenly, rounded to a tick
+   toward today's price, and never more than half of what its margin is: so the balance, equity less profit, stays
+   above 0.
+5. Draws are keyed by (seed, place in the population, purpose, n): more accounts leave the first ones as they were.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from itertools import accumulate
+from typing import NamedTuple
+
+import msgspec
+
+from ...events.bodies.run import SourceTally
+from ...events.errors import ScenarioError
+from ...handlers.draws import draw_below, draw_bits
+from ..checks import check_range, require
+from ..dirt import Tally
+from ..sources.base import canonical_sha256
+from ..units import INT64_MAX, to_atoms, to_whole_down
+from .base import OpeningAccount, OpeningMarket, OpeningPosition
+from .pareto import QUANTILE_ONE, ParetoTable
+
+__all__ = ["SeededPopulation", "SeededSettings"]
+
+_PPM = 10**6
+_ACCOUNTS_MOST = 10**7
+_NOTIONAL_MOST = 10**15
+_LEVERAGE_MOST = 1_000
+_WEIGHT_MOST = 10**9
+_SPREAD_MOST = Decimal("0.9")
+
+
+class SeededSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="source", tag="seeded"):
+    """How many accounts and what they are like. Notionals are in the settlement asset, weights need not sum to 1.
+
+    `leverage` holds [leverage, weight] pairs; `instruments` the weights of holding one, two, ... of them.
+    """
+
+    accounts: int
+    median_notional: Decimal
+    max_notional: Decimal
+    leverage: tuple[tuple[Decimal, Decimal], ...]
+    tail: Decimal = Decimal("1.2")
+    leverage_spread: Decimal = Decimal("0.2")
+    long_share: Decimal = Decimal("0.5")
+    instruments: tuple[Decimal, ...] = (Decimal(1),)
+    entry_spread: Decimal = Decimal("0.05")
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be drawn from."""
+        check_range("accounts", self.accounts, 1, _ACCOUNTS_MOST)
+        check_range("max_notional", self.max_notional, 0, _NOTIONAL_MOST)
+        check_range("median_notional", self.median_notional, 0, _NOTIONAL_MOST)
+        require(0 < self.median_notional <= self.max_notional, "median_notional must lie above 0, up to max_notional")
+        check_range("tail", self.tail, Decimal("0.5"), 100)
+        for place, (leverage, _) in enumerate(self.leverage):
+            check_range(f"leverage[{place}]", leverage, Decimal("0.1"), _LEVERAGE_MOST)
+        _check_weights("leverage", [weight for _, weight in self.leverage])
+        _check_weights("instruments", self.instruments)
+        check_range("leverage_spread", self.leverage_spread, 0, _SPREAD_MOST)
+        check_range("long_share", self.long_share, 0, 1)
+        check_range("entry_spread", self.entry_spread, 0, _SPREAD_MOST)
+
+
+class _Dice(NamedTuple):
+    """The draws of one account."""
+
+    seed: int
+    place: int
+
+    def below(self, purpose: str, n: int, bound: int) -> int:
+        """From 0 to `bound` - 1."""
+        return draw_below(self.seed, self.place, purpose, n, bound)
+
+    def around_zero(self, purpose: str, n: int, most: int) -> int:
+        """From -`most` to `most`."""
+        return self.below(purpose, n, 2 * most + 1) - most
+
+    def chosen(self, cumulative: list[int], purpose: str) -> int:
+        """A place in a list of cumulative weights."""
+        return bisect_right(cumulative, self.below(purpose, 0, cumulative[-1]))
+
+
+class SeededPopulation:
+    """The accounts of `SeededSettings`, all cross margin, named trader-1, trader-2, ..."""
+
+    layout = "seeded population"
+    name = "population"
+
+    def __init__(self, settings: SeededSettings) -> None:
+        """Put the settings into whole numbers."""
+        self._settings, self._made = settings, Tally()
+        self._pareto = ParetoTable(settings.tail)
+        self._leverages = [_ppm(leverage) for leverage, _ in settings.leverage]
+        self._leverage_weights = _cumulative([weight for _, weight in settings.leverage])
+        self._count_weights = _cumulative(settings.instruments)
+        self._spread_ppm, self._entry_ppm = _ppm(settings.leverage_spread), _ppm(settings.entry_spread)
+        self._long_ppm = _ppm(settings.long_share)
+        self.sha256 = canonical_sha256(self.layout, settings)
+
+    def accounts(self, markets: Sequence[OpeningMarket], decimals: int, seed: int) -> Iterator[OpeningAccount]:
+        """The accounts in order; about 20 us each."""
+        most_held = len(self._settings.instruments)
+        if most_held > len(markets):
+            listed = f"weights for holding up to {most_held}, but the scenario lists {len(markets)}"
+            message = f"$.population.instruments: {listed}; shorten the list"
+            raise ScenarioError(message)
+        median, most = (to_atoms(x, decimals) for x in (self._settings.median_notional, self._settings.max_notional))
+        self._made = made = Tally()
+        for place in range(self._settings.accounts):
+            made.rows += 1
+            share = self._pareto.quantile(draw_bits(seed, place, "population size", 0))
+            yield self._account(_Dice(seed, place), min(most, median * share // QUANTILE_ONE), markets)
+
+    def tally(self, number: int) -> SourceTally:
+        """How many accounts were made."""
+        return self._made.closed(number)
+
+    def _account(self, dice: _Dice, notional_atoms: int, markets: Sequence[OpeningMarket]) -> OpeningAccount:
+        held, leverage_ppm = self._held(dice, markets), self._leverage(dice)
+        entry_ppm = min(self._entry_ppm, _PPM * _PPM // (2 * leverage_ppm))
+        positions, held_atoms, profit_atoms = [], 0, 0
+        for n, market in enumerate(held):
+            lots = max(1, notional_atoms // (len(held) * market.price_ticks * market.multiplier_atoms))
+            position = self._position(dice, n, lots, entry_ppm, market)
+            value = position.size_lots * market.price_ticks * market.multiplier_atoms
+            positions.append(position)
+            held_atoms, profit_atoms = held_atoms + abs(value), profit_atoms + value - position.cost_atoms
+        equity_atoms = -(-held_atoms * _PPM // leverage_ppm)
+        if max(held_atoms, equity_atoms) * 2 > INT64_MAX:
+            message = "$.population: an account passes 2^63 - 1 atoms; use a lower max_notional or fewer decimals"
+            raise ScenarioError(message)
+        return OpeningAccount(f"trader-{dice.place + 1}", "cross", None, equity_atoms - profit_atoms, tuple(positions))
+
+    def _held(self, dice: _Dice, markets: Sequence[OpeningMarket]) -> list[OpeningMarket]:
+        """Which instruments it holds, in the scenario's order: the first draws of a shuffle."""
+        count = 1 + dice.chosen(self._count_weights, "population count")
+        order = list(range(len(markets)))
+        for n in range(count):
+            other = n + dice.below("population instrument", n, len(order) - n)
+            order[n], order[other] = order[other], order[n]
+        return [markets[index] for index in sorted(order[:count])]
+
+    def _leverage(self, dice: _Dice) -> int:
+        chosen_ppm = self._leverages[dice.chosen(self._leverage_weights, "population leverage")]
+        moved_ppm = dice.around_zero("population leverage spread", 0, self._spread_ppm)
+        return chosen_ppm * (_PPM + moved_ppm) // _PPM
+
+    def _position(self, dice: _Dice, n: int, lots: int, entry_ppm: int, market: OpeningMarket) -> OpeningPosition:
+        side = 1 if dice.below("population side", n, _PPM) < self._long_ppm else -1
+        moved_ppm = dice.around_zero("population entry", n, entry_ppm)
+        moved_ticks = market.price_ticks * abs(moved_ppm) // _PPM
+        entry_ticks = market.price_ticks - (side if moved_ppm > 0 else -side) * moved_ticks
+        cost_atoms = side * lots * entry_ticks * market.multiplier_atoms
+        return OpeningPosition(market.scale.instrument, 0, side * lots, cost_atoms)
+
+
+def _check_weights(name: str, weights: Sequence[Decimal]) -> None:
+    for place, weight in enumerate(weights):
+        check_range(f"{name}[{place}]: the weight", weight, 0, _WEIGHT_MOST)
+    require(any(_ppm(weight) for weight in weights), f"{name} needs at least one weight of 0.000001 or more")
+
+
+def _cumulative(weights: Sequence[Decimal]) -> list[int]:
+    return list(accumulate(_ppm(weight) for weight in weights))
+
+
+def _ppm(value: Decimal) -> int:
+    return to_whole_down(value, Decimal("0.000001"))

@@ -1,0 +1,168 @@
+"""The runner: a scenario in, a record out.
+
+It publishes the opening, feeds the sources in the order of time, lets everything follow, and seals the record: as complete,
+as failed with the error, or as interrupted. It decides nothing itself.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from heapq import merge
+from pathlib import Path
+
+import msgspec
+
+from ..events.bodies.run import RunEnded, RunStarted, SourceOpened
+from ..events.errors import DeleverageError
+from ..events.ledger import Ledger
+from ..events.record import EventSink, HeadOnly, RecordSettings, RecordWriter
+from ..events.vocabulary import SCHEMA, Body
+from ..handlers.pseudonyms import commitment, run_key
+from ..handlers.registry import build
+from .bus import Bus, Subscription
+from .clock import Clock
+from .opening import opening_bodies
+from .scenario import ResolvedScenario, Scenario
+from .summary import Summary
+
+__all__ = ["Progress", "RunResult", "Simulation", "run"]
+
+Progress = Callable[[int, int], None]
+"""Called now and then with (events so far, simulated time in ns)."""
+
+_PROGRESS_EVERY = 1024
+
+
+class RunResult(msgspec.Struct):
+    """What came of a run; `summary` counts it, `ledger` is the state at its end, `path` its record, if any."""
+
+    path: Path | None
+    status: str
+    events: int
+    head: str
+    seconds: float
+    start_ns: int
+    end_ns: int
+    ledger: Ledger
+    summary: Summary
+    scenario: ResolvedScenario
+
+
+class Simulation:
+    """One run in the making: clock, ledger, bus and handlers over a sink."""
+
+    def __init__(self, scenario: ResolvedScenario, sink: EventSink) -> None:
+        """Wire the handlers that the scenario names to a bus."""
+        self.scenario, self.sink = scenario, sink
+        self.clock = Clock(scenario.start_ns)
+        self.ledger = Ledger()
+        self.bus = Bus(self.clock, self.ledger, sink)
+        self.interrupted = False
+        for number, producer in enumerate(scenario.producers):
+            self.bus.subscribe(Subscription(number, build(producer), producer.latency_ns))
+
+    def open(self) -> None:
+        """Publish what exists before the first price."""
+        for body in self._opening():
+            self.bus.publish_input(body)
+
+    def _opening(self) -> Iterator[Body]:
+        scenario = self.scenario
+        yield RunStarted(
+            SCHEMA,
+            scenario.name,
+            scenario.sha256,
+            scenario.venue,
+            scenario.rulebook_sha256,
+            scenario.producers,
+            scenario.seed,
+            commitment(run_key(scenario.seed)),
+            scenario.prices,
+        )
+        for number, source in enumerate((*scenario.sources, scenario.opening_population)):
+            yield SourceOpened(number, source.name, source.layout, source.sha256)
+        yield from opening_bodies(scenario)
+
+    def drive(self, progress: Progress | None = None) -> None:
+        """Feed all sources, run to the end, and publish it. Stops early, after a whole input, when interrupted."""
+        self.clock.run_inputs(self._inputs(progress), self.bus.publish_input)
+        if self.interrupted:
+            return
+        self.clock.run_until(self.clock.now_ns + self.scenario.settle_ns)
+        read = (*self.scenario.sources, self.scenario.opening_population)
+        tallies = tuple(source.tally(number) for number, source in enumerate(read))
+        self.bus.publish_input(RunEnded(tallies))
+
+    def _inputs(self, progress: Progress | None) -> Iterator[tuple[int, Body]]:
+        """All sources by time, the earlier declared first within an instant."""
+        streams = [source.inputs(number) for number, source in enumerate(self.scenario.sources)]
+        ordered = streams[0] if len(streams) == 1 else merge(*streams, key=lambda entry: entry[0])
+        end_ns = self.scenario.end_ns
+        for count, entry in enumerate(ordered):
+            if self.interrupted or (end_ns is not None and entry[0] > end_ns):
+                return
+            if progress is not None and count % _PROGRESS_EVERY == 0:
+                progress(self.ledger.seq, entry[0])
+            yield entry
+
+
+def run(
+    scenario: Scenario | str,
+    output: Path | str | None = None,
+    *,
+    settings: RecordSettings | None = None,
+    progress: Progress | None = None,
+    on_start: Callable[[Simulation], None] | None = None,
+) -> RunResult:
+    """Run a scenario (or the bundled one of that name) and record it at `output`, or only hash it without one.
+
+    Raises ScenarioError before anything is written, RecordExistsError where `output` is taken, and HandlerError or
+    RecordFullError after sealing what there is. `on_start` gets the simulation, to attach taps or to interrupt it.
+    """
+    started = time.perf_counter()
+    resolved = (Scenario.load(scenario) if isinstance(scenario, str) else scenario).resolve()
+    path = Path(output) if output is not None else None
+    sink = _sink(path, resolved, settings)
+    simulation = Simulation(resolved, sink)
+    summary = Summary()
+    summary.attach(simulation.bus)
+    if on_start is not None:
+        on_start(simulation)
+    _run_and_seal(simulation, sink, progress)
+    return RunResult(
+        path,
+        sink.status,
+        sink.count,
+        sink.head.hex(),
+        time.perf_counter() - started,
+        resolved.start_ns,
+        simulation.ledger.at_ns,
+        simulation.ledger,
+        summary,
+        resolved,
+    )
+
+
+def _sink(path: Path | None, scenario: ResolvedScenario, settings: RecordSettings | None) -> EventSink:
+    if path is None:
+        return HeadOnly()
+    return RecordWriter(path, scenario=scenario.name, seed=scenario.seed, settings=settings or RecordSettings())
+
+
+def _run_and_seal(simulation: Simulation, sink: EventSink, progress: Progress | None) -> None:
+    """Whatever happens, the record ends sealed, and says how."""
+    try:
+        simulation.open()
+        simulation.drive(progress)
+        simulation.ledger.check()
+    except DeleverageError as error:
+        sink.seal("failed", str(error))
+        raise
+    except KeyboardInterrupt:
+        sink.seal("interrupted")
+        raise
+    except Exception as error:
+        sink.seal("failed", f"{type(error).__name__}: {error}")
+        raise
+    sink.seal("interrupted" if simulation.interrupted else "complete")

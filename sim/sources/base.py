@@ -1,0 +1,99 @@
+"""What a source is.
+
+1. A source yields (time, body) pairs, times never running backwards, as a stream: memory does not grow with the
+   file.
+2. It is named by content: the SHA-256 of the file as it is on disk, or of its canonical parameters if it is made up.
+3. What it leaves out is counted (`dirt.py`); what it can neither read nor leave out is a ScenarioError with file and
+   line.
+4. The missing file, the wrong header and the unreadable first row are found when it is made, the rest while reading;
+   `check` reads everything once beforehand.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from hashlib import sha256
+from typing import Protocol
+
+import msgspec
+
+from ...events.bodies.run import SourceTally
+from ...events.errors import ScenarioError
+from ...events.vocabulary import Body
+from ..units import CONTEXT
+
+__all__ = ["InstrumentScale", "PriceSource", "Source", "canonical_sha256", "check", "scale_named"]
+
+
+class InstrumentScale(msgspec.Struct, frozen=True):
+    """What a source must know of an instrument: its number, name and steps, and what it costs at first.
+
+    `tick_size` is in quote per unit, `lot_size` in units. Raises ScenarioError for a step or price that is not positive.
+    """
+
+    instrument: int
+    name: str
+    tick_size: Decimal
+    lot_size: Decimal
+    start_price: Decimal | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what no price or size can be counted in."""
+        for field in ("tick_size", "lot_size", "start_price"):
+            value = getattr(self, field)
+            if value is not None and not (value.is_finite() and value > 0):
+                message = f"instrument {self.name!r}: {field} is {value}; it must be a number above 0"
+                raise ScenarioError(message)
+
+
+class Source(Protocol):
+    """A stream of inputs with a name, a layout and a content hash; `number` is the source's place in the record."""
+
+    name: str
+    layout: str
+    sha256: bytes
+
+    def inputs(self, number: int) -> Iterator[tuple[int, Body]]:
+        """(time in ns, body), oldest first. Starts anew with every call. Raises ScenarioError with file and line."""
+        ...
+
+    def tally(self, number: int) -> SourceTally:
+        """What came of the rows read so far by the last call of `inputs`."""
+        ...
+
+
+class PriceSource(Source, Protocol):
+    """A source of prices. It also says when it starts and at which prices: (instrument, ticks) of every instrument."""
+
+    start_ns: int
+    opening: tuple[tuple[int, int], ...]
+
+
+def check(source: Source) -> None:
+    """Read a source to its end and keep nothing, so that a bad row is found before anything is written; O(rows)."""
+    for _ in source.inputs(0):
+        pass
+
+
+def scale_named(scales: Sequence[InstrumentScale], name: str | None, where: str) -> InstrumentScale:
+    """The instrument of that name, the first where it is None. `where` is the path of the key that names it."""
+    for scale in scales:
+        if name in (None, scale.name):
+            return scale
+    known = ", ".join(scale.name for scale in scales) or "none"
+    message = f"{where}: unknown instrument {name!r}; the scenario lists {known}"
+    raise ScenarioError(message)
+
+
+def canonical_sha256(layout: str, settings: msgspec.Struct, **given: object) -> bytes:
+    """SHA-256 over parameters as JSON: keys sorted, no space, decimals as normalised text, so that 0.50 equals 0.5."""
+    parameters = {"layout": layout, "settings": settings, **given}
+    plain = msgspec.to_builtins(parameters, builtin_types=(Decimal,), str_keys=True)
+    text = json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=True, default=_normalised)
+    return sha256(text.encode()).digest()
+
+
+def _normalised(value: Decimal) -> str:
+    return format(CONTEXT.normalize(value), "f")

@@ -1,0 +1,187 @@
+"""Resting depth from a file in the Binance bookDepth layout, plain or gzip.
+
+1. The columns are timestamp, percentage, depth, notional and, in newer files, weighted_avg_price; times are UTC. A
+   row says how much rests within that percentage of the price, in units: bids where it is negative, asks where
+   positive.
+2. Consecutive rows of one timestamp are one `DepthQuoted`: nearest first, cumulative, percentages as basis points,
+   depth x `scale` in lots, rounded down. Its provenance is the group's first row; the others are counted as merged.
+3. Left out and counted besides what `rows.py` leaves out: an `incomplete group` (its sides do not mirror each other,
+   or it has fewer bands than the fullest group before it), whole, so that half a book never passes for a thin one; a
+   band with less depth than one that is nearer (`band below a nearer one`), alone, since depth is cumulative.
+4. Quotes from before the run's start: the last one is given at the start, with its own time in the provenance, the
+   others are left out and counted (`before the start`).
+5. With `late_rows = "leave_out"` also rows that run backwards in time. Anything else stops the reading with file and
+   line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from itertools import groupby
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from ...events.bodies.base import Provenance
+from ...events.bodies.inputs import DepthQuoted
+from ...events.bodies.run import SourceTally
+from ...events.errors import ScenarioError
+from ..checks import check_range, require
+from ..dirt import Tally
+from ..units import CONTEXT, parse_decimal, parse_time_ns, to_whole, to_whole_down
+from .base import InstrumentScale, scale_named
+from .files import find_data_file
+from .rows import CsvTable, LateRows, expect_header
+
+__all__ = ["BOOKDEPTH_COLUMNS", "BookDepthSettings", "BookDepthSource"]
+
+BOOKDEPTH_COLUMNS = ("timestamp", "percentage", "depth", "notional")
+
+_BPS_PERCENT = Decimal("0.01")
+_BPS_MOST = 9_999
+_SCALE_MOST = 10**9
+
+Side = tuple[tuple[int, int], ...]
+
+
+class BookDepthSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="source", tag="bookdepth"):
+    """The file, the instrument it is for (the first where none is named), and what share of the depth there is."""
+
+    file: str
+    instrument: str | None = None
+    scale: Decimal = Decimal(1)
+    late_rows: LateRows = "refuse"
+
+    def __post_init__(self) -> None:
+        """Refuse a scale that leaves nothing."""
+        check_range("scale", self.scale, 0, _SCALE_MOST)
+        require(self.scale > 0, "scale must be above 0")
+
+
+class _Band(NamedTuple):
+    row: int
+    at_ns: int
+    distance_bps: int
+    lots: int
+
+
+class _Quote(NamedTuple):
+    row: int
+    at_ns: int
+    body: DepthQuoted
+
+
+class BookDepthSource:
+    """Groups of bands as `DepthQuoted`, one per timestamp."""
+
+    layout = "binance bookDepth"
+
+    def __init__(
+        self,
+        settings: BookDepthSettings,
+        scales: Sequence[InstrumentScale],
+        *,
+        start_ns: int = 0,
+        folder: Path | None = None,
+        where: str = "$.depth",
+    ) -> None:
+        """Find and hash the file and read its header and first row. `start_ns` is when the run begins."""
+        self._start_ns = start_ns
+        self._scale = scale_named(scales, settings.instrument, f"{where}.instrument")
+        path = find_data_file(settings.file, f"{where}.file", folder)
+        self._table = CsvTable(path)
+        expect_header(self._table, BOOKDEPTH_COLUMNS, (*BOOKDEPTH_COLUMNS, "weighted_avg_price"))
+        self.name, self.sha256 = path.name, self._table.sha256
+        self._settings, self._tally = settings, Tally()
+        self._band(*self._table.first_row())
+
+    def inputs(self, number: int) -> Iterator[tuple[int, DepthQuoted]]:
+        """One `DepthQuoted` per complete group, from the start on."""
+        self._tally = tally = Tally()
+        early: _Quote | None = None
+        for quote in self._quotes(number, tally):
+            if quote.at_ns <= self._start_ns:
+                if early is not None:
+                    tally.leave_out("before the start", early.row)
+                early = quote
+                continue
+            if early is not None:
+                yield self._start_ns, early.body
+                early = None
+            yield quote.at_ns, quote.body
+        if early is not None:
+            yield self._start_ns, early.body
+
+    def tally(self, number: int) -> SourceTally:
+        """Rows, those merged into a quote, and those left out."""
+        return self._tally.closed(number)
+
+    def _quotes(self, number: int, tally: Tally) -> Iterator[_Quote]:
+        fullest = 0
+        for at_ns, group in groupby(self._bands(tally), key=lambda band: band.at_ns):
+            bands = list(group)
+            bids = sorted((-band.distance_bps, band) for band in bands if band.distance_bps < 0)
+            asks = sorted((band.distance_bps, band) for band in bands if band.distance_bps > 0)
+            if len(bands) < fullest or [bps for bps, _ in bids] != [bps for bps, _ in asks]:
+                tally.leave_out("incomplete group", bands[0].row, len(bands))
+                continue
+            fullest = len(bands)
+            provenance = Provenance(number, bands[0].row, at_ns)
+            sides = _cumulative(bids, tally), _cumulative(asks, tally)
+            tally.merged += len(sides[0]) + len(sides[1]) - 1
+            yield _Quote(bands[0].row, at_ns, DepthQuoted(self._scale.instrument, *sides, provenance))
+
+    def _bands(self, tally: Tally) -> Iterator[_Band]:
+        last_ns, seen = 0, set[int]()
+        for row, fields in self._table.rows(tally):
+            band = self._band(row, fields)
+            if band.at_ns < last_ns:
+                self._table.late(row, tally, self._settings.late_rows)
+                continue
+            if band.at_ns > last_ns:
+                last_ns = band.at_ns
+                seen.clear()
+            if band.distance_bps in seen:
+                what = f"percentage {fields[1]} comes twice at {fields[0]}; remove one of the lines"
+                raise self._table.error(row, what)
+            seen.add(band.distance_bps)
+            yield band
+
+    def _band(self, row: int, fields: list[str]) -> _Band:
+        try:
+            at_ns = parse_time_ns(fields[0])
+            distance_bps = _distance(fields[1])
+            depth = _amount(fields[2], "depth")
+            _amount(fields[3], "notional")
+            lots = to_whole_down(CONTEXT.multiply(depth, self._settings.scale), self._scale.lot_size)
+        except ScenarioError as error:
+            raise self._table.error(row, str(error)) from error
+        return _Band(row, at_ns, distance_bps, lots)
+
+
+def _distance(text: str) -> int:
+    distance_bps = to_whole(parse_decimal(text), _BPS_PERCENT)
+    if not 0 < abs(distance_bps) <= _BPS_MOST:
+        message = f"percentage {text} is no distance from the price; it must be between 0.01 and 99.99 either way"
+        raise ScenarioError(message)
+    return distance_bps
+
+
+def _amount(text: str, name: str) -> Decimal:
+    amount = parse_decimal(text)
+    if amount < 0:
+        message = f"{name} {text} is below 0; mend or remove the line"
+        raise ScenarioError(message)
+    return amount
+
+
+def _cumulative(side: list[tuple[int, _Band]], tally: Tally) -> Side:
+    bands: list[tuple[int, int]] = []
+    for distance_bps, band in side:
+        if bands and band.lots < bands[-1][1]:
+            tally.leave_out("band below a nearer one", band.row)
+        else:
+            bands.append((distance_bps, band.lots))
+    return tuple(bands)

@@ -1,0 +1,54 @@
+"""One file's path for a whole scenario: one instrument takes its prices, the others move with it.
+
+The driven instrument's price is the file's, rounded half to even to its tick. Every other instrument costs
+start_price x price / first price, rounded half to even to its own tick, at least one tick; so its relative move is
+the file's. The driven instrument's own start_price is not used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from ...events.errors import ScenarioError
+from ..units import INT64_MAX, divide_half_even, price_to_ticks, ratio
+from .base import InstrumentScale
+
+__all__ = ["Following"]
+
+
+class Following:
+    """Turns a price of the file into the prices of all instruments, in the scenario's order."""
+
+    def __init__(self, scales: Sequence[InstrumentScale], driven: InstrumentScale, first_price: Decimal) -> None:
+        """Anchor all instruments at the file's first price."""
+        self._driven = driven
+        self._first_price = first_price
+        self._scales = tuple(scales)
+        self._starts = [None if scale is driven else _start(scale, driven) for scale in self._scales]
+        self.opening = self.prices(first_price)
+
+    def prices(self, price: Decimal) -> tuple[tuple[int, int], ...]:
+        """(instrument, ticks) of every instrument while the driven one costs `price`; O(instruments)."""
+        driven_ticks = price_to_ticks(price, self._driven.tick_size)
+        numerator, denominator = ratio(price, self._first_price)
+        return tuple(
+            (scale.instrument, driven_ticks if start is None else _moved(scale, start, numerator, denominator))
+            for scale, start in zip(self._scales, self._starts, strict=True)
+        )
+
+
+def _start(scale: InstrumentScale, driven: InstrumentScale) -> tuple[int, int]:
+    """The start price in ticks as (numerator, denominator), exact."""
+    if scale.start_price is None:
+        message = f"instrument {scale.name!r} has no start_price, and it follows {driven.name!r}; give it one"
+        raise ScenarioError(message)
+    return ratio(scale.start_price, scale.tick_size)
+
+
+def _moved(scale: InstrumentScale, start: tuple[int, int], numerator: int, denominator: int) -> int:
+    ticks = divide_half_even(start[0] * numerator, start[1] * denominator)
+    if ticks > INT64_MAX:
+        message = f"the price of {scale.name!r} passes 2^63 - 1 ticks; use a coarser tick_size"
+        raise ScenarioError(message)
+    return max(1, ticks)

@@ -1,0 +1,208 @@
+"""Prices from one-minute (or other) bars in the Binance klines layout, plain or gzip.
+
+One file or several, in order of time.
+
+1. A bar is four ticks: its open at open_time, its two extremes one third and two thirds of the way (rounded down to
+   a nanosecond), its close at close_time. A bar that falls (close < open) shows its high first, then its low; any
+   other its low first, then its high. So the last extreme is the one that the close came back from, and no bar is
+   kinder than it was.
+2. Times are in milliseconds (13 digits, as published until 2024) or microseconds (16 digits, since then); the first
+   row tells, and a row of the other unit is refused.
+3. The header may be absent (first field a number). Each file is a source of its own; all are anchored at the first
+   price.
+4. The file drives one instrument, the others move with it (`follow.py`).
+5. Tolerances are those of `rows.py`; besides, with `late_rows = "leave_out"`, bars that open before the last one
+   closed. Missing bars are no error: the price stays. A bar whose extremes do not hold its open and close is
+   refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from itertools import pairwise
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from ...events.bodies.base import Provenance
+from ...events.bodies.inputs import PriceTicked
+from ...events.bodies.run import SourceTally
+from ...events.errors import ScenarioError
+from ..checks import require
+from ..dirt import Tally
+from ..units import parse_decimal
+from .base import InstrumentScale, scale_named
+from .files import find_data_file
+from .follow import Following
+from .rows import CsvTable, LateRows, expect_header, first_line, parse_whole
+
+__all__ = ["KLINES_COLUMNS", "KlinesSettings", "KlinesSource", "open_klines"]
+
+KLINES_COLUMNS = (
+    "open_time",
+    "open",
+    "high",
+    "low",
+    "close",
+    "volume",
+    "close_time",
+    "quote_volume",
+    "count",
+    "taker_buy_volume",
+    "taker_buy_quote_volume",
+    "ignore",
+)
+
+# What a count of digits says about the unit: years 2001 to 2286 either way.
+_UNIT_NS_BY_DIGITS = {13: 10**6, 16: 10**3}
+
+
+class KlinesSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="source", tag="klines"):
+    """The file (or files, in order of time) of bars and the instrument they drive (the first where none is named)."""
+
+    file: str | None = None
+    files: tuple[str, ...] = ()
+    instrument: str | None = None
+    late_rows: LateRows = "refuse"
+
+    def __post_init__(self) -> None:
+        """Refuse no file, and two ways of naming it."""
+        require((self.file is None) != (not self.files), "give either file or files")
+
+
+class _Bar(NamedTuple):
+    row: int
+    open_ns: int
+    close_ns: int
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    close: Decimal
+
+
+class _BarReader:
+    """One file of bars: its table, and rows turned into bars."""
+
+    def __init__(self, path: Path) -> None:
+        bare = first_line(path).split(",")[0].isdigit()
+        self.table = CsvTable(path, KLINES_COLUMNS if bare else None)
+        expect_header(self.table, KLINES_COLUMNS)
+        row, fields = self.table.first_row()
+        self._digits = len(fields[0])
+        self.first = self.bar(row, fields)
+
+    def bar(self, row: int, fields: list[str]) -> _Bar:
+        """The bar of one row. Raises ScenarioError with file and line."""
+        try:
+            prices = [parse_decimal(text) for text in fields[1:5]]
+            bar = _Bar(row, self._time_ns(fields[0]), self._time_ns(fields[6]), *prices)
+            _check_bar(bar)
+        except ScenarioError as error:
+            raise self.table.error(row, str(error)) from error
+        return bar
+
+    def _time_ns(self, text: str) -> int:
+        moment, unit_ns = parse_whole(text, "time"), _UNIT_NS_BY_DIGITS.get(self._digits)
+        if unit_ns is None or len(text) != self._digits:
+            message = f"time {text} is not in the unit of the file; 13 digits are milliseconds, 16 microseconds"
+            raise ScenarioError(message)
+        return moment * unit_ns
+
+
+class KlinesSource:
+    """The bars of one file as `PriceTicked`, four to a bar."""
+
+    layout = "binance klines"
+
+    def __init__(
+        self,
+        reader: _BarReader,
+        following: Following,
+        late_rows: LateRows,
+        next_file: _BarReader | None,
+    ) -> None:
+        """Made by `open_klines`. Bars must be over before the next file's first one opens."""
+        self._reader, self._following, self._late_rows = reader, following, late_rows
+        self._next_file = next_file
+        self._tally = Tally()
+        self.name, self.sha256 = reader.table.path.name, reader.table.sha256
+        self.start_ns, self.opening = reader.first.open_ns, following.opening
+
+    def inputs(self, number: int) -> Iterator[tuple[int, PriceTicked]]:
+        """Four `PriceTicked` a bar, all with the bar's row."""
+        self._tally = tally = Tally()
+        for bar in self._bars(tally):
+            for at_ns, prices in self._ticks(bar):
+                yield at_ns, PriceTicked(prices, Provenance(number, bar.row, at_ns))
+
+    def tally(self, number: int) -> SourceTally:
+        """Rows; a bar is never merged."""
+        return self._tally.closed(number)
+
+    def _bars(self, tally: Tally) -> Iterator[_Bar]:
+        table, closed_ns = self._reader.table, 0
+        for row, fields in table.rows(tally):
+            bar = self._reader.bar(row, fields)
+            if bar.open_ns <= closed_ns:
+                table.late(row, tally, self._late_rows)
+                continue
+            if self._next_file is not None and bar.close_ns >= self._next_file.first.open_ns:
+                what = (
+                    f"the bar reaches into {self._next_file.table.path}; give files in order of time, without overlap"
+                )
+                raise table.error(row, what)
+            closed_ns = bar.close_ns
+            yield bar
+
+    def _ticks(self, bar: _Bar) -> list[tuple[int, tuple[tuple[int, int], ...]]]:
+        extremes = (bar.high, bar.low) if bar.close < bar.open else (bar.low, bar.high)
+        span_ns = bar.close_ns - bar.open_ns
+        try:
+            return [
+                (bar.open_ns + span_ns * thirds // 3, self._following.prices(price))
+                for thirds, price in enumerate((bar.open, *extremes, bar.close))
+            ]
+        except ScenarioError as error:
+            raise self._reader.table.error(bar.row, str(error)) from error
+
+
+def open_klines(
+    settings: KlinesSettings,
+    scales: Sequence[InstrumentScale],
+    *,
+    folder: Path | None = None,
+    where: str = "$.prices",
+) -> tuple[KlinesSource, ...]:
+    """One source per file, in order of time, all anchored at the first open of the first file."""
+    driven = scale_named(scales, settings.instrument, f"{where}.instrument")
+    readers = [_BarReader(path) for path in _paths(settings, where, folder)]
+    for earlier, later in pairwise(readers):
+        if later.first.open_ns <= earlier.first.open_ns:
+            what = f"begins no later than {earlier.table.path}; give the files in order of time"
+            raise later.table.error(later.first.row, what)
+    first = readers[0]
+    try:
+        following = Following(scales, driven, first.first.open)
+    except ScenarioError as error:
+        raise first.table.error(first.first.row, str(error)) from error
+    return tuple(
+        KlinesSource(reader, following, settings.late_rows, next_file)
+        for reader, next_file in zip(readers, [*readers[1:], None], strict=True)
+    )
+
+
+def _paths(settings: KlinesSettings, where: str, folder: Path | None) -> list[Path]:
+    if settings.file is not None:
+        return [find_data_file(settings.file, f"{where}.file", folder)]
+    return [find_data_file(name, f"{where}.files[{place}]", folder) for place, name in enumerate(settings.files)]
+
+
+def _check_bar(bar: _Bar) -> None:
+    if bar.close_ns <= bar.open_ns:
+        message = "the bar closes before it opens; mend or remove the line"
+        raise ScenarioError(message)
+    if not 0 < bar.low <= min(bar.open, bar.close) <= max(bar.open, bar.close) <= bar.high:
+        message = "the bar's open and close do not lie between its low and high, above 0; mend or remove the line"
+        raise ScenarioError(message)

@@ -1,0 +1,57 @@
+"""Which sources there are: what a scenario may choose from, and how each is opened.
+
+`PriceSettings` and `DepthSettings` are tagged unions on the key `source`, ready for a strict schema.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from .base import InstrumentScale, PriceSource, Source
+from .bookdepth import BookDepthSettings, BookDepthSource
+from .generator import GeneratorSettings, GeneratorSource
+from .klines import KlinesSettings, open_klines
+from .profile import ProfileSettings, ProfileSource
+from .tardis import TardisSettings, TardisSource
+
+__all__ = ["DepthSettings", "PriceSettings", "open_depth", "open_prices"]
+
+PriceSettings = GeneratorSettings | TardisSettings | KlinesSettings
+DepthSettings = ProfileSettings | BookDepthSettings
+
+
+def open_prices(
+    settings: PriceSettings,
+    scales: Sequence[InstrumentScale],
+    *,
+    start_ns: int,
+    seed: int,
+    folder: Path | None = None,
+    where: str = "$.prices",
+) -> tuple[PriceSource, ...]:
+    """The sources of prices, in order of time; the first says when and at which prices the run starts.
+
+    `start_ns` and `seed` matter to the generator only: files bring their own times. `folder` is the scenario's, for
+    relative paths; `where` the path of the settings, for errors. Raises ScenarioError.
+    """
+    if isinstance(settings, GeneratorSettings):
+        return (GeneratorSource(settings, scales, start_ns=start_ns, seed=seed, where=where),)
+    if isinstance(settings, TardisSettings):
+        return (TardisSource(settings, scales, folder=folder, where=where),)
+    return open_klines(settings, scales, folder=folder, where=where)
+
+
+def open_depth(
+    settings: DepthSettings,
+    scales: Sequence[InstrumentScale],
+    *,
+    start_ns: int,
+    opening: Sequence[tuple[int, int]],
+    folder: Path | None = None,
+    where: str = "$.depth",
+) -> Source:
+    """The source of depth. `start_ns` and `opening` are those of the first source of prices. Raises ScenarioError."""
+    if isinstance(settings, ProfileSettings):
+        return ProfileSource(settings, scales, start_ns=start_ns, opening=opening, where=where)
+    return BookDepthSource(settings, scales, start_ns=start_ns, folder=folder, where=where)

@@ -1,0 +1,438 @@
+"""Damage is never silent: whatever happens to a record's bytes, a reader gets an exact prefix or a refusal that says where.
+
+Run as a script, this file is the process that the kill test kills.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from itertools import count
+from pathlib import Path
+
+import pytest
+from deleverage.events.bodies.inputs import Deposited
+from deleverage.events.bodies.margin import MarkPriced
+from deleverage.events.envelope import Event, Origin
+from deleverage.events.errors import RecordDamagedError, RecordError, RecordNotFoundError
+from deleverage.events.record import MemoryRecord, RecordReader, RecordSettings, RecordWriter, recover
+
+BY_PAGE = RecordSettings(pages_per_block=1, durability="none")
+
+
+def make_event(seq: int) -> Event:
+    """Marks, and a deposit every hundredth; three events share an instant."""
+    body = MarkPriced(1, 100, 0, 100) if seq % 100 else Deposited(2, seq)
+    return Event(seq, seq // 3, Origin.INPUT, None, (), None, body)
+
+
+EVENTS = [make_event(seq) for seq in range(1400)]
+
+
+def head_of(events: list[Event]) -> bytes:
+    """The head of a record of these events."""
+    record = MemoryRecord()
+    record.append_many(events)
+    return record.head
+
+
+def write(path: Path, events: list[Event], settings: RecordSettings = BY_PAGE, *, seal: bool = True) -> Path:
+    """A record, sealed or as a process leaves it that dies."""
+    writer = RecordWriter(path, settings=settings)
+    writer.append_many(events)
+    if seal:
+        writer.seal()
+    return path
+
+
+@pytest.fixture
+def sealed(tmp_path: Path) -> Path:
+    """Three blocks in one segment, the last one with an unfinished page; sealed."""
+    return write(tmp_path / "sealed.run", EVENTS[:600])
+
+
+@pytest.fixture
+def torn(tmp_path: Path) -> Path:
+    """Three blocks in one segment, never sealed."""
+    return write(tmp_path / "torn.run", EVENTS[:768], seal=False)
+
+
+@pytest.fixture
+def rolled(tmp_path: Path) -> Path:
+    """Five blocks in three segments, never sealed."""
+    rolling = RecordSettings(pages_per_block=1, codec="none", segment_bytes=12_000)
+    return write(tmp_path / "rolled.run", EVENTS, rolling, seal=False)
+
+
+def served(path: Path, expected: list[Event], name: str) -> int | None:
+    """How many events are served, checked to be an exact prefix; None for a refusal, checked to say file and offset."""
+    try:
+        reader = RecordReader.open(path)
+        events = list(reader.events())
+        head = reader.recompute_head()
+    except RecordDamagedError as error:
+        assert re.match(rf"{re.escape(str(path))}/{name}: offset \d+: ", str(error)), error
+        assert "\n" not in str(error)
+        return None
+    assert events == expected[: reader.count] == expected[: len(events)]
+    assert head == reader.head == head_of(events)
+    assert reader.torn or events == expected
+    return len(events)
+
+
+def block_starts(path: Path) -> list[int]:
+    """Where the blocks of a one-segment record begin, and where the last one ends."""
+    entries = RecordReader.open(path).blocks
+    return [entry.offset for entry in entries] + [entries[-1].stop_offset]
+
+
+def offset_in(error: pytest.ExceptionInfo[RecordDamagedError]) -> int:
+    """The offset that a refusal names."""
+    found = re.search(r"offset (\d+)", str(error.value))
+    assert found
+    return int(found[1])
+
+
+def test_a_torn_record_cut_at_every_byte(torn: Path) -> None:
+    """However short the file of an unsealed record, exactly the blocks that are whole are served."""
+    file = torn / "00000000.seg"
+    data, starts = file.read_bytes(), block_starts(torn)
+    for size in range(len(data), -1, -1):
+        os.truncate(file, size)
+        whole = sum(1 for stop in starts[1:] if stop <= size)
+        assert served(torn, EVENTS, "00000000.seg") == whole * 256
+        assert RecordReader.open(torn).torn
+
+
+def test_a_sealed_record_cut_at_every_byte(sealed: Path) -> None:
+    """However little is missing of a sealed record's file, it is refused, at the byte where it ends."""
+    file = sealed / "00000000.seg"
+    for size in range(file.stat().st_size - 1, -1, -1):
+        os.truncate(file, size)
+        with pytest.raises(RecordDamagedError, match=rf"{file}: offset {size}: the file ends at {size}"):
+            RecordReader.open(sealed)
+
+
+def test_a_manifest_cut_at_every_byte(sealed: Path, torn: Path) -> None:
+    """However little is missing of a manifest, the record is refused by the manifest's name; its last newline is free."""
+    for path in (sealed, torn):
+        file = path / "manifest.json"
+        for size in range(file.stat().st_size - 2, -1, -1):
+            os.truncate(file, size)
+            assert served(path, EVENTS, "manifest.json") is None
+
+
+@pytest.mark.parametrize("name", ["00000000.seg", "manifest.json"])
+def test_every_bit_of_a_tiny_sealed_record(tmp_path: Path, name: str) -> None:
+    """Each of all bits flipped alone is found, by file and offset."""
+    path = write(tmp_path / "a.run", EVENTS[:5])
+    file = path / name
+    data = file.read_bytes()
+    for position in range(len(data) * 8):
+        flipped = bytearray(data)
+        flipped[position // 8] ^= 1 << position % 8
+        file.write_bytes(flipped)
+        assert served(path, EVENTS[:5], name) is None, position
+
+
+def test_a_flipped_bit_at_every_byte_of_a_sealed_record(sealed: Path) -> None:
+    """A flip anywhere is refused, and the offset named is where the bad block, or the segment's header, begins."""
+    file = sealed / "00000000.seg"
+    data, starts = file.read_bytes(), [0, *block_starts(sealed)[:-1]]
+    for position in range(len(data)):
+        file.write_bytes(data[:position] + bytes([data[position] ^ 1 << position % 8]) + data[position + 1 :])
+        with pytest.raises(RecordDamagedError) as caught:
+            list(RecordReader.open(sealed).events())
+        assert offset_in(caught) == max(start for start in starts if start <= position)
+
+
+def test_a_flipped_bit_at_every_byte_of_a_torn_record(torn: Path) -> None:
+    """A flip in the last block cuts it off; a flip with good blocks behind it is refused at the bad block."""
+    file = torn / "00000000.seg"
+    data, starts = file.read_bytes(), block_starts(torn)
+    for position in range(len(data)):
+        file.write_bytes(data[:position] + bytes([data[position] ^ 1 << position % 8]) + data[position + 1 :])
+        expected = 512 if position >= starts[2] else None
+        assert served(torn, EVENTS, "00000000.seg") == expected
+
+
+def test_flips_where_they_do_not_matter(torn: Path) -> None:
+    """What is in the reserve has no part in the record."""
+    file = torn / "seal.reserve"
+    file.write_bytes(b"\xff" + file.read_bytes()[1:])
+    assert served(torn, EVENTS, "seal.reserve") == 768
+
+
+@pytest.mark.parametrize("torn_too", [False, True])
+def test_times_from_a_header_with_a_flipped_bit(sealed: Path, torn: Path, torn_too: bool) -> None:
+    """Looking up an instant never believes a wrong header: every answer is right, or there is none."""
+    path = torn if torn_too else sealed
+    file, expected = path / "00000000.seg", EVENTS[: RecordReader.open(path).count]
+    data, refused = file.read_bytes(), 0
+    instants = [event.at_ns for event in expected[::50]] + [expected[i].at_ns for i in (255, 256, 511, 512, -1)]
+    for start in block_starts(path)[:2]:
+        for position in range(start * 8, (start + 48) * 8):
+            flipped = bytearray(data)
+            flipped[position // 8] ^= 1 << position % 8
+            file.write_bytes(flipped)
+            try:
+                reader = RecordReader.open(path)
+                for at_ns in instants:
+                    assert reader.seq_at_time(at_ns) == sum(1 for event in expected if event.at_ns <= at_ns)
+            except RecordDamagedError:
+                refused += 1
+    assert refused == 2 * 48 * 8
+
+
+def test_a_block_that_is_missing(sealed: Path, torn: Path) -> None:
+    """A gap in the sequence is damage, though every block that is left is whole."""
+    for path in (sealed, torn):
+        file, starts = path / "00000000.seg", block_starts(path)
+        data = file.read_bytes()
+        file.write_bytes(data[: starts[1]] + data[starts[2] :])
+        assert served(path, EVENTS, "00000000.seg") is None
+    with pytest.raises(
+        RecordDamagedError, match=rf"offset {starts[1]}: the block begins at event 512 where 256 is due"
+    ):
+        RecordReader.open(torn)
+
+
+def test_a_block_that_is_there_twice(sealed: Path, torn: Path) -> None:
+    """A repeated block is damage, sealed or not."""
+    for path in (sealed, torn):
+        file, starts = path / "00000000.seg", block_starts(path)
+        data = file.read_bytes()
+        file.write_bytes(data[: starts[2]] + data[starts[1] :])
+        assert served(path, EVENTS, "00000000.seg") is None
+
+
+def test_a_block_after_an_unfinished_page(sealed: Path, tmp_path: Path) -> None:
+    """Only the last block may end within a page: one behind it is damage."""
+    longer = write(tmp_path / "longer.run", EVENTS[:1400])
+    with (sealed / "00000000.seg").open("ab") as file:
+        file.write((longer / "00000000.seg").read_bytes()[block_starts(longer)[3] :])
+    shutil.copy(write(tmp_path / "open.run", [], seal=False) / "manifest.json", sealed)
+    assert served(sealed, EVENTS, "00000000.seg") is None
+
+
+def test_bytes_after_the_end(sealed: Path, torn: Path) -> None:
+    """More bytes than were written: refused where sealed, and cut off as a torn tail where not."""
+    for path, expected in ((sealed, None), (torn, 768)):
+        with (path / "00000000.seg").open("ab") as file:
+            file.write(b"DLVB and what follows is no block" * 9)
+        assert served(path, EVENTS, "00000000.seg") == expected
+
+
+def test_a_tail_of_zeros(torn: Path) -> None:
+    """Blocks that the system gave room for and never filled are the torn tail, however many."""
+    file, starts = torn / "00000000.seg", block_starts(torn)
+    data = file.read_bytes()
+    file.write_bytes(data[: starts[1] + 48] + bytes(len(data) - starts[1] - 48))
+    assert served(torn, EVENTS, "00000000.seg") == 256
+
+
+def test_the_warning_says_where(torn: Path) -> None:
+    """What a reader of a torn record is told names the file, the offset, what is served and what to do."""
+    file, starts = torn / "00000000.seg", block_starts(torn)
+    os.truncate(file, starts[2] + 100)
+    warning = RecordReader.open(torn).warning or ""
+    assert f"{file}: offset {starts[2]}: the block needs" in warning
+    assert f"its first 512 events are served, `deleverage recover {torn}`" in warning
+    assert "\n" not in warning
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_a_segment_that_is_missing(rolled: Path, number: int) -> None:
+    """A missing file is damage where one behind it is there; unsealed, the last one may be missing."""
+    name = f"{number:08d}.seg"
+    (rolled / name).unlink()
+    assert served(rolled, EVENTS, name) == (1024 if number == 2 else None)
+
+
+def test_segments_that_a_manifest_does_not_tell_of(tmp_path: Path) -> None:
+    """A sealed record with a file too few or too many is refused by that file's name."""
+    rolling = RecordSettings(pages_per_block=1, codec="none", segment_bytes=12_000)
+    path = write(tmp_path / "a.run", EVENTS, rolling)
+    shutil.copy(path / "00000002.seg", path / "00000003.seg")
+    assert served(path, EVENTS, "00000003.seg") is None
+    (path / "00000003.seg").unlink()
+    (path / "00000002.seg").unlink()
+    assert served(path, EVENTS, "00000002.seg") is None
+
+
+def test_segments_of_another_record(rolled: Path, tmp_path: Path) -> None:
+    """Segments that are whole and in the wrong place are damage."""
+    shutil.copy(rolled / "00000000.seg", rolled / "00000001.seg")
+    assert served(rolled, EVENTS, "00000001.seg") is None
+
+
+def test_another_records_segments_under_a_manifest(tmp_path: Path) -> None:
+    """A record of the same sizes with other events opens, and its head tells."""
+    first, second = write(tmp_path / "a.run", EVENTS[:300]), write(tmp_path / "b.run", EVENTS[:300])
+    other = [*EVENTS[:299], Event(299, EVENTS[299].at_ns, Origin.INPUT, None, (), None, MarkPriced(1, 101, 0, 100))]
+    third = write(tmp_path / "c.run", other, RecordSettings(pages_per_block=1, codec="none"))
+    shutil.copy(second / "00000000.seg", first / "00000000.seg")
+    assert served(first, EVENTS[:300], "") == 300
+    fourth = write(tmp_path / "d.run", EVENTS[:300], RecordSettings(pages_per_block=1, codec="none"))
+    shutil.copy(third / "00000000.seg", fourth / "00000000.seg")
+    reader = RecordReader.open(fourth)
+    assert reader.recompute_head() == head_of(other) != reader.head
+    with pytest.raises(RecordDamagedError, match=r"manifest\.json: offset 0: the head is"):
+        recover(fourth)
+
+
+def test_recovery_at_every_cut(torn: Path, tmp_path: Path) -> None:
+    """Wherever an unsealed file ends, recovery keeps its whole blocks, says what it cut, and leaves a sound record."""
+    data, starts = (torn / "00000000.seg").read_bytes(), block_starts(torn)
+    for size in sorted({*range(0, len(data), 97), *starts}):
+        path = tmp_path / f"{size}.run"
+        shutil.copytree(torn, path)
+        os.truncate(path / "00000000.seg", size)
+        kept = max((start for start in starts if start <= size), default=0)
+        kept = 0 if kept == starts[0] else kept
+        recovery = recover(path)
+        assert (recovery.recovered, recovery.cut_bytes) == (True, size - kept)
+        assert recovery.cut_from == (None if recovery.cut_file is None else kept)
+        reader = RecordReader.open(path)
+        assert (reader.status, reader.torn, reader.count) == ("recovered", False, recovery.count)
+        assert served(path, EVENTS[: recovery.count], "") == recovery.count == starts.index(kept or starts[0]) * 256
+        assert recovery.head == reader.head
+        assert sorted(os.listdir(path)) == (["00000000.seg"] if kept else []) + ["manifest.json"]
+
+
+def test_recovering_twice_is_recovering_once(torn: Path) -> None:
+    """A second recovery finds a sound record and leaves every byte as it is."""
+    os.truncate(torn / "00000000.seg", (torn / "00000000.seg").stat().st_size - 1)
+    first = recover(torn)
+    files = {file.name: file.read_bytes() for file in torn.iterdir()}
+    second = recover(torn)
+    assert (first.recovered, second.recovered, second.cut_bytes) == (True, False, 0)
+    assert (first.count, first.head) == (second.count, second.head)
+    assert {file.name: file.read_bytes() for file in torn.iterdir()} == files
+    assert str(first).startswith(f"{torn}: cut ")
+    assert str(second) == f"{torn}: sealed and sound, 512 events; nothing to do"
+
+
+def test_recovery_of_a_sound_record(sealed: Path) -> None:
+    """There is nothing to do for a sealed record, and it says so."""
+    assert recover(sealed).recovered is False
+    assert RecordReader.open(sealed).status == "complete"
+
+
+def test_recovery_before_the_first_block(tmp_path: Path) -> None:
+    """A writer that died before its first block leaves an empty record."""
+    path = write(tmp_path / "a.run", EVENTS[:100], seal=False)
+    recovery = recover(path)
+    assert (recovery.count, recovery.cut_bytes, recovery.head) == (0, 0, head_of([]))
+    assert served(path, [], "") == 0
+
+
+def test_recovery_over_several_segments(rolled: Path) -> None:
+    """A tail that is bad over two segments is cut from both, and a segment that is left with nothing goes."""
+    entries = [entry for entry in RecordReader.open(rolled).blocks if entry.segment == 1]
+    second, third = rolled / "00000001.seg", rolled / "00000002.seg"
+    kept, sizes = entries[0].stop_offset, second.stat().st_size + third.stat().st_size
+    second.write_bytes(second.read_bytes()[:kept] + bytes(second.stat().st_size - kept))
+    third.write_bytes(bytes(third.stat().st_size))
+    recovery = recover(rolled)
+    assert (recovery.cut_file, recovery.cut_from, recovery.cut_bytes) == (second, kept, sizes - kept)
+    assert sorted(file.name for file in rolled.glob("*.seg")) == ["00000000.seg", "00000001.seg"]
+    assert served(rolled, EVENTS[:768], "") == 768
+
+
+def test_recovery_refuses_damage_in_the_middle(torn: Path, sealed: Path) -> None:
+    """A bad block with good ones behind it is nobody's torn tail: refused, and nothing is touched."""
+    for path in (torn, sealed):
+        file, start = path / "00000000.seg", block_starts(path)[1]
+        data = bytearray(file.read_bytes())
+        data[start + 60] ^= 4
+        file.write_bytes(data)
+        before = {file.name: file.read_bytes() for file in path.iterdir()}
+        with pytest.raises(RecordDamagedError, match=rf"{file}: offset {start}: the block's CRC is wrong"):
+            recover(path)
+        assert {file.name: file.read_bytes() for file in path.iterdir()} == before
+
+
+def test_recovery_that_is_stopped(rolled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A recovery that dies before its last step is done over, to the same end."""
+    with (rolled / "00000002.seg").open("ab") as file:
+        file.write(b"half a block")
+
+    def refuse(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sys.modules[recover.__module__], "write_manifest", refuse)
+        with pytest.raises(RecordError, match=r"cannot be recovered \(No space left on device\).* run this again"):
+            recover(rolled)
+    recovery = recover(rolled)
+    assert (recovery.recovered, recovery.count, recovery.cut_bytes) == (True, 1280, 0)
+    assert served(rolled, EVENTS[:1280], "") == 1280
+
+
+def test_recovery_of_a_record_that_is_being_written(tmp_path: Path) -> None:
+    """A record whose writer lives is left to it."""
+    writer = RecordWriter(tmp_path / "a.run", settings=BY_PAGE)
+    writer.append_many(EVENTS[:700])
+    with pytest.raises(RecordError, match="still being written"):
+        recover(tmp_path / "a.run")
+    writer.seal()
+    assert served(tmp_path / "a.run", EVENTS[:700], "") == 700
+
+
+def test_recovery_where_there_is_nothing(tmp_path: Path) -> None:
+    """There is no record to recover in a directory without a manifest."""
+    for path in (tmp_path, tmp_path / "nowhere.run"):
+        with pytest.raises(RecordNotFoundError, match="no record there"):
+            recover(path)
+
+
+def write_forever(path: str) -> None:
+    """What runs in the process that is killed."""
+    settings = RecordSettings(pages_per_block=1, segment_bytes=15_000, interval_ms=2)
+    writer = RecordWriter(path, settings=settings)
+    for seq in count():
+        writer.append(make_event(seq))
+
+
+def kill_writers(directory: str, kills: int) -> None:
+    """Start writers one after the other and kill each at some moment while it appends."""
+    for number in range(kills):
+        path = f"{directory}/{number}.run"
+        child = os.fork()
+        if child == 0:
+            write_forever(path)
+        while not os.path.exists(f"{path}/manifest.json"):
+            time.sleep(0.0002)
+        time.sleep(random.uniform(0, 0.02))
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+
+
+def test_kill_at_random_points(tmp_path: Path) -> None:
+    """Thirty killed writers: each record is an exact prefix, is recovered as that prefix, and is sound from then on."""
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    subprocess.run([sys.executable, __file__, str(tmp_path), "30"], env=environment, check=True)  # noqa: S603
+    counts = []
+    for path in sorted(tmp_path.iterdir()):
+        reader = RecordReader.open(path)
+        assert reader.torn
+        assert list(reader.events()) == [make_event(seq) for seq in range(reader.count)]
+        recovery = recover(path)
+        assert recovery.count == reader.count
+        sealed = RecordReader.open(path)
+        assert list(sealed.events()) == [make_event(seq) for seq in range(reader.count)]
+        assert (sealed.status, sealed.recompute_head()) == ("recovered", recovery.head)
+        counts.append(reader.count)
+    assert len(counts) == 30
+    assert len(set(counts)) > 5
+
+
+if __name__ == "__main__":
+    kill_writers(sys.argv[1], int(sys.argv[2]))
