@@ -26,8 +26,9 @@ from ..events.bodies.waterfall import (
 )
 from ..events.envelope import Event
 from ..events.ledger import Account, LedgerState, PositionKey
-from ..events.ledger.postings import POSTINGS
+from ..events.ledger.postings import POSTINGS, Trade
 from ..events.vocabulary import Body, accounts_named
+from .holders import Holders
 from .policies.ranking import RankingPolicy
 from .protocol import Handler, NoParameters, Product
 from .pseudonyms import Pseudonyms, run_key
@@ -37,6 +38,8 @@ from .valuation import bankruptcy_values, profit_atoms
 __all__ = ["AdlEngine", "ClosingTask"]
 
 _Side = tuple[int, int]
+
+_OPENING = frozenset(kind for kind, posting in POSTINGS.items() if isinstance(posting, Trade))
 
 
 class ClosingTask(NamedTuple):
@@ -62,22 +65,26 @@ class AdlEngine(Handler):
         """Rank by this policy."""
         self.ranking_policy = ranking_policy
         self._rankings: dict[_Side, Ranking] = {}
+        self._holders = Holders()
         self._pseudonyms: Pseudonyms | None = None
 
     def observe(self, event: Event, ledger: LedgerState) -> None:
-        """Note who was touched since the last round; nothing to do between crashes."""
+        """Note who may hold what, and who was touched since the last round."""
+        touched = accounts_named(event.body)
+        if type(event.body) in _OPENING:
+            self._holders.note(ledger, touched)
         if self._rankings:
-            touched = accounts_named(event.body)
             for ranking in self._rankings.values():
                 ranking.touched.update(touched)
 
     def prime(self, ledger: LedgerState, past: Iterable[Event]) -> None:
         """Rank anew for each round of this instant that a further one would continue, and note who was touched since."""
         self._rankings = {}
+        self._holders.rebuild(ledger)
         events = list(past)
         for side, base in ledger.round_bases.items():
             if self._continues(ledger, side):
-                ranking = self._rankings[side] = Ranking(ledger, *side, self.ranking_policy)
+                ranking = self._rankings[side] = self._rank(ledger, side)
                 for event in events:
                     if event.seq > base.seq and type(event.body) in self.observes:
                         ranking.touched.update(accounts_named(event.body))
@@ -114,7 +121,7 @@ class AdlEngine(Handler):
         ranking = self._rankings.get(side)
         base_round = ledger.round_bases[side].round if self._continues(ledger, side) else None
         if base_round is None or ranking is None:
-            ranking = self._rankings[side] = Ranking(ledger, *side, self.ranking_policy)
+            ranking = self._rankings[side] = self._rank(ledger, side)
             digest = ranking.full_digest(self._pseudonyms)
             self._forget_old(ledger)
         else:
@@ -122,6 +129,11 @@ class AdlEngine(Handler):
             digest = ranking.changed_digest(self._pseudonyms)
         ranking.touched = set()
         return self._products(task, ranking, digest, base_round, ledger)
+
+    def _rank(self, ledger: LedgerState, side: _Side) -> Ranking:
+        """Everyone who may hold the other side, scored."""
+        others = self._holders.of(side[0], -side[1])
+        return Ranking(ledger, *side, self.ranking_policy, others)
 
     def _forget_old(self, ledger: LedgerState) -> None:
         """Rankings of other marks are of no more use; the one just made has no base in the ledger yet."""

@@ -2,10 +2,11 @@
 
 1. capacity = the fund's cash + its inventory at the mark - its floor.
 2. A bankrupt account is taken over at its bankruptcy value, so that it ends at exactly zero, if afterwards the capacity
-   still covers `capital_bps` of the notional that the fund would hold; else a shortfall is declared.
+   still covers `capital_bps` of what the fund would hold, net per instrument; else a shortfall is declared.
 3. A negative balance without positions is paid in cash if the capacity covers it; else a shortfall is declared.
-4. What was taken over is sold in `sale_parts` equal parts, one every `sale_interval_ns`, at whatever the depth gives.
-5. At each sale, a fund whose capacity is gone declares a shortfall for its inventory first, at most once in `retry_ns`.
+4. Every `sale_interval_ns` it sells one part in `sale_parts` of what it holds of an instrument, the oldest lots first, at
+   whatever the depth gives.
+5. Before it sells, a fund whose capacity is gone declares a shortfall for its inventory, at most once in `retry_ns`.
 """
 
 from __future__ import annotations
@@ -22,12 +23,18 @@ from ..events.bodies.liquidation import (
     PositionTakenOver,
 )
 from ..events.bodies.venue import TimerFired, TimerSet
-from ..events.bodies.waterfall import InsuranceFundCredited, InsuranceFundDebited, ShortfallDeclared
+from ..events.bodies.waterfall import (
+    InsuranceFundCredited,
+    InsuranceFundDebited,
+    PositionDeleveraged,
+    ShortfallDeclared,
+)
 from ..events.envelope import Event
 from ..events.ledger import Account, LedgerState
 from ..events.vocabulary import Body
+from .inventory import Inventory
 from .protocol import Handler, Product
-from .valuation import BPS, bankruptcy_values, margin_of, position_value
+from .valuation import BPS, bankruptcy_values, margin_of
 
 __all__ = ["FundParameters", "InsuranceFund"]
 
@@ -63,11 +70,39 @@ class InsuranceFund(Handler):
         PositionTakenOver,
         TimerFired,
     )
+    observes: ClassVar[tuple[type[Body], ...]] = (
+        LiquidationFilled,
+        PositionTakenOver,
+        PositionDeleveraged,
+        TimerSet,
+        TimerFired,
+    )
     Parameters: ClassVar[type[msgspec.Struct]] = FundParameters
 
     def __init__(self, parameters: FundParameters) -> None:
-        """Keep the rules."""
+        """Keep the rules; nothing is held and no timer pending."""
         self.rules = parameters
+        self._inventory = Inventory()
+        self._pending: set[tuple[str, int | None]] = set()
+
+    def observe(self, event: Event, ledger: LedgerState) -> None:
+        """Keep the sums of the inventory, and which of the fund's timers are pending."""
+        body = event.body
+        if isinstance(body, TimerSet | TimerFired):
+            if body.purpose in (_SALE, _RETRY):
+                change = self._pending.add if isinstance(body, TimerSet) else self._pending.discard
+                change((body.purpose, body.instrument))
+        elif isinstance(body, PositionTakenOver):
+            self._inventory.note(ledger, (body.instrument, body.liquidation_id))
+        elif isinstance(body, LiquidationFilled) and ledger.accounts[body.account].kind == "insurance":
+            self._inventory.note(ledger, (body.instrument, body.leg))
+        elif isinstance(body, PositionDeleveraged) and ledger.accounts[body.against].kind == "insurance":
+            self._inventory.note(ledger, (body.instrument, body.against_leg))
+
+    def prime(self, ledger: LedgerState, past: Iterable[Event]) -> None:
+        """Both follow from the ledger."""
+        self._inventory.rebuild(ledger)
+        self._pending = {(t.purpose, t.instrument) for t in ledger.timers.values() if t.purpose in (_SALE, _RETRY)}
 
     def handle(self, event: Event, ledger: LedgerState, now_ns: int) -> Iterable[Product]:
         """Each thing it hears of has one answer."""
@@ -77,15 +112,16 @@ class InsuranceFund(Handler):
         if isinstance(body, BankruptcyDeclared):
             return self._absorb(body, ledger)
         if isinstance(body, PositionTakenOver):
-            return (self._next_sale(body.liquidation_id, body.instrument, now_ns),)
-        if isinstance(body, TimerFired) and body.purpose == _SALE:
-            return self._sell(body, ledger, now_ns)
+            pending = (_SALE, body.instrument) in self._pending
+            return () if pending else (self._next_sale(body.instrument, now_ns),)
+        if isinstance(body, TimerFired) and body.purpose == _SALE and body.instrument is not None:
+            return self._sale(body.instrument, ledger, now_ns)
         return ()
 
     def capacity_atoms(self, ledger: LedgerState, asset: int) -> int:
-        """Cash plus inventory at the mark, less the floor; O(lots of inventory)."""
-        fund = ledger.accounts[ledger.fund(asset)]
-        return margin_of(fund, ledger.markets).equity_atoms - self.rules.floor_atoms
+        """Cash plus inventory at the mark, less the floor; O(instruments)."""
+        cash_atoms = ledger.accounts[ledger.fund(asset)].balance_atoms
+        return cash_atoms + self._inventory.profit_atoms(ledger, asset) - self.rules.floor_atoms
 
     def _fee(self, fill: LiquidationFilled, ledger: LedgerState) -> Iterable[Product]:
         account = ledger.accounts[fill.account]
@@ -100,62 +136,66 @@ class InsuranceFund(Handler):
         account = ledger.accounts[body.account]
         capacity_atoms = self.capacity_atoms(ledger, account.asset)
         equity_atoms = margin_of(account, ledger.markets).equity_atoms
-        needed_atoms = -equity_atoms + self._capital(account, ledger)
+        needed_atoms = -equity_atoms + self._capital_atoms(account, ledger)
         if needed_atoms > capacity_atoms:
-            shortfall = ShortfallDeclared(
-                body.liquidation_id, body.account, "bankruptcy", needed_atoms, capacity_atoms
+            return (
+                ShortfallDeclared(body.liquidation_id, body.account, "bankruptcy", needed_atoms, capacity_atoms),
             )
-            return (shortfall,)
         fund = ledger.fund(account.asset)
         if not account.positions:
             return (InsuranceFundDebited(body.liquidation_id, body.account, fund, -account.balance_atoms),)
         return takeover(body.liquidation_id, account, ledger, bankruptcy_values(account, ledger))
 
-    def _capital(self, account: Account, ledger: LedgerState) -> int:
-        """What the rule asks the fund to keep against all it would hold, rounded up."""
-        fund = ledger.accounts[ledger.fund(account.asset)]
-        notional = sum(_notional(holder, ledger) for holder in (fund, account))
-        return -(-notional * self.rules.capital_bps // BPS) if account.positions else 0
+    def _capital_atoms(self, account: Account, ledger: LedgerState) -> int:
+        """What the rule asks the fund to keep against all it would hold after taking this account on, rounded up."""
+        if not account.positions:
+            return 0
+        lots = {i: self._inventory.lots(i) for i, m in enumerate(ledger.markets) if m.listing.asset == account.asset}
+        for (instrument, _), held in account.positions.items():
+            lots[instrument] += held.size_lots
+        markets = ledger.markets
+        notional = sum(abs(markets[i].payoff.value_atoms(net, markets[i].mark_ticks)) for i, net in lots.items())
+        return -(-notional * self.rules.capital_bps // BPS)
 
-    def _next_sale(self, liquidation_id: int, instrument: int, now_ns: int) -> Product:
-        return TimerSet(_SALE, now_ns + self.rules.sale_interval_ns, None, instrument, liquidation_id)
+    def _next_sale(self, instrument: int, now_ns: int) -> Product:
+        return TimerSet(_SALE, now_ns + self.rules.sale_interval_ns, None, instrument)
 
-    def _sell(self, body: TimerFired, ledger: LedgerState, now_ns: int) -> Iterable[Product]:
-        """One part of the lot, at least one, unless the fund is short; and the next timer while anything is left."""
-        assert body.instrument is not None and body.liquidation_id is not None
-        asset = ledger.markets[body.instrument].listing.asset
-        held = ledger.inventory(asset).get((body.instrument, body.liquidation_id))
-        if held is None:
+    def _sale(self, instrument: int, ledger: LedgerState, now_ns: int) -> Iterable[Product]:
+        """A shortfall if the fund is short, else one part of the lots; and the next timer while anything is held."""
+        market = ledger.markets[instrument]
+        inventory = ledger.inventory(market.listing.asset)
+        lots = {key[1]: held.size_lots for key, held in inventory.items() if key[0] == instrument}
+        if not lots:
             return ()
-        again = self._next_sale(body.liquidation_id, body.instrument, now_ns)
-        shortfall = self._inventory_shortfall(ledger, asset, now_ns)
-        if shortfall:
-            return (*shortfall, again)
-        liquidation = ledger.liquidations[body.liquidation_id]
-        if ledger.markets[body.instrument].halted_until_ns is not None:
-            return (again,)
-        part = -(-abs(liquidation.taken_lots[body.instrument]) // self.rules.sale_parts)
-        lots = min(part, abs(held.size_lots))
-        order = LiquidationOrdered(
-            body.liquidation_id,
-            ledger.orders + 1,
-            ledger.fund(asset),
-            body.instrument,
-            body.liquidation_id,
-            -lots if held.size_lots > 0 else lots,
-            None,
-            liquidation.steps,
-            lots == abs(held.size_lots),
-        )
-        return (order, again)
+        products = self._inventory_shortfall(ledger, market.listing.asset, now_ns)
+        if not products and market.halted_until_ns is None:
+            products = self._orders(instrument, lots, ledger)
+        return [*products, self._next_sale(instrument, now_ns)]
 
-    def _inventory_shortfall(self, ledger: LedgerState, asset: int, now_ns: int) -> tuple[Product, ...]:
-        capacity_atoms = self.capacity_atoms(ledger, asset)
-        if capacity_atoms >= 0 or any(timer.purpose == _RETRY for timer in ledger.timers.values()):
-            return ()
-        fund = ledger.fund(asset)
+    def _orders(self, instrument: int, lots: dict[int, int], ledger: LedgerState) -> list[Product]:
+        """Orders for the oldest lots, one a lot, up to one part of all."""
+        left = -(-sum(abs(held) for held in lots.values()) // self.rules.sale_parts)
+        fund, orders = ledger.fund(ledger.markets[instrument].listing.asset), ledger.orders
+        products: list[Product] = []
+        for liquidation_id, held in lots.items():
+            if not left:
+                break
+            size, orders = min(left, abs(held)), orders + 1
+            left -= size
+            trade, whole = (-size if held > 0 else size), size == abs(held)
+            step = ledger.liquidations[liquidation_id].steps
+            order = LiquidationOrdered(
+                liquidation_id, orders, fund, instrument, liquidation_id, trade, None, step, whole
+            )
+            products.append(order)
+        return products
+
+    def _inventory_shortfall(self, ledger: LedgerState, asset: int, now_ns: int) -> list[Product]:
+        capacity_atoms, fund = self.capacity_atoms(ledger, asset), ledger.fund(asset)
+        if capacity_atoms >= 0 or (_RETRY, None) in self._pending:
+            return []
         shortfall = ShortfallDeclared(None, fund, "inventory", -capacity_atoms, capacity_atoms)
-        return (shortfall, TimerSet(_RETRY, now_ns + self.rules.retry_ns, fund))
+        return [shortfall, TimerSet(_RETRY, now_ns + self.rules.retry_ns, fund)]
 
 
 def takeover(
@@ -173,6 +213,3 @@ def takeover(
         products.append(body)
     return products
 
-
-def _notional(account: Account, ledger: LedgerState) -> int:
-    return sum(abs(position_value(ledger.markets[key[0]], held)) for key, held in account.positions.items())

@@ -22,7 +22,7 @@ from ..events.ledger import Account, LedgerState
 from ..events.vocabulary import Body
 from .insurance_fund import takeover
 from .protocol import Handler, Product
-from .valuation import margin_of, profit_atoms
+from .valuation import profit_atoms
 
 __all__ = ["LossSocialization", "SocializationParameters", "share_out"]
 
@@ -93,7 +93,7 @@ def _capacity(account: Account, ledger: LedgerState) -> int:
     if account.liquidation_id is not None or not account.positions:
         return 0
     profit = sum(profit_atoms(ledger.markets[key[0]], held) for key, held in account.positions.items())
-    return min(profit, margin_of(account, ledger.markets).equity_atoms)
+    return min(profit, profit + account.balance_atoms)
 
 
 def share_out(amount: int, capacities: list[int]) -> list[int]:

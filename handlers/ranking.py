@@ -20,13 +20,12 @@ from sortedcontainers import SortedList
 from ..events.ledger import Account, LedgerState, Market
 from .policies.ranking import Candidate, RankingPolicy
 from .pseudonyms import Pseudonyms
-from .valuation import margin_of, profit_atoms
+from .valuation import equity_of, profit_atoms
 
 __all__ = ["Ranked", "Ranking", "candidate_of", "digest_rows"]
 
-_LEGS = (0, 1, 2)
 _MIN, _MAX = -(2**63), 2**63 - 1
-_NUMBERS = struct.Struct(">6q")
+_ROW = struct.Struct(">32s6q")
 
 
 class Ranked(NamedTuple):
@@ -40,39 +39,47 @@ class Ranked(NamedTuple):
 
 def candidate_of(account: Account, instrument: int, side: int, markets: Sequence[Market]) -> tuple[Candidate, int] | None:
     """The account as a candidate for closing a position of this side, with the leg it holds; None if it is none."""
-    if account.kind != "user" or account.status not in ("healthy", "called"):
+    for key, held in account.positions.items():
+        if key[0] == instrument and held.size_lots * side < 0:
+            break
+    else:
         return None
     market = markets[instrument]
-    for leg in _LEGS:
-        held = account.positions.get((instrument, leg))
-        if held is not None and held.size_lots * side < 0:
-            profit = profit_atoms(market, held)
-            equity = margin_of(account, markets).equity_atoms if profit > 0 else 0
-            if equity > 0:
-                notional = abs(market.payoff.value_atoms(held.size_lots, market.mark_ticks))
-                return Candidate(account.account, profit, notional, held.cost_atoms, equity, held.size_lots), leg
-    return None
+    profit = profit_atoms(market, held)
+    if profit <= 0 or account.kind != "user" or account.status not in ("healthy", "called"):
+        return None
+    equity = equity_of(account, markets)
+    if equity <= 0:
+        return None
+    notional = abs(market.payoff.value_atoms(held.size_lots, market.mark_ticks))
+    return Candidate(account.account, profit, notional, held.cost_atoms, equity, held.size_lots), key[1]
 
 
 def digest_rows(rows: Iterable[tuple[bytes, int, Candidate | None]]) -> bytes:
     """SHA-256 over (pseudonym, score, candidate) rows; None stands for no candidate any more."""
-    digest = hashlib.sha256()
-    for pseudonym, score, c in rows:
-        numbers = (score, 0, 0, 0, 0, 0) if c is None else (score, c.profit, c.notional, c.cost, c.equity, c.size)
-        digest.update(pseudonym + _NUMBERS.pack(*(max(_MIN, min(_MAX, number)) for number in numbers)))
-    return digest.digest()
+    return hashlib.sha256(b"".join(_packed(*row) for row in rows)).digest()
+
+
+def _packed(pseudonym: bytes, score: int, candidate: Candidate | None) -> bytes:
+    numbers = (0, 0, 0, 0, 0) if candidate is None else candidate[1:]
+    try:
+        return _ROW.pack(pseudonym, score, *numbers)
+    except struct.error:
+        return _ROW.pack(pseudonym, *(max(_MIN, min(_MAX, number)) for number in (score, *numbers)))
 
 
 class Ranking:
-    """The candidates against one side of one instrument, in order. Building: O(accounts); `update`: O(touched log n)."""
+    """The candidates against one side of one instrument, in order. Building: O(holders log n); `update`: O(touched log n)."""
 
-    def __init__(self, ledger: LedgerState, instrument: int, side: int, policy: RankingPolicy) -> None:
-        """Score everyone who is a candidate now."""
+    def __init__(
+        self, ledger: LedgerState, instrument: int, side: int, policy: RankingPolicy, holders: Iterable[int]
+    ) -> None:
+        """Score every candidate among the `holders` of the other side."""
         self._instrument, self._side, self._policy = instrument, side, policy
         self._order: SortedList[tuple[int, int]] = SortedList()
         self._rows: dict[int, tuple[int, Candidate, int]] = {}
         self.touched: set[int] = set()
-        self._add(ledger.accounts, ledger.markets)
+        self._add((ledger.accounts[account] for account in holders), ledger.markets)
 
     def __len__(self) -> int:
         """How many candidates there are."""

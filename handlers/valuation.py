@@ -21,6 +21,7 @@ __all__ = [
     "Margin",
     "BPS",
     "bankruptcy_values",
+    "equity_of",
     "largest_position",
     "maintenance_microatoms",
     "margin_of",
@@ -58,8 +59,10 @@ def maintenance_microatoms(tiers: Sequence[Tier], notional_atoms: int) -> int:
 
 def position_value(market: Market, held: Position) -> int:
     """What a position is worth at the mark, less the funding it owes, in atoms."""
-    owed = funding_of(held.size_lots, market.cumulative_funding_nanoatoms) - held.funding_atoms
-    return market.payoff.value_atoms(held.size_lots, market.mark_ticks) - owed
+    value_atoms = market.payoff.value_atoms(held.size_lots, market.mark_ticks) + held.funding_atoms
+    if not market.cumulative_funding_nanoatoms:
+        return value_atoms
+    return value_atoms - funding_of(held.size_lots, market.cumulative_funding_nanoatoms)
 
 
 def profit_atoms(market: Market, held: Position) -> int:
@@ -78,6 +81,14 @@ def margin_of(account: Account, markets: Sequence[Market]) -> Margin:
             equity_atoms -= funding_of(held.size_lots, market.cumulative_funding_nanoatoms)
         requirement += maintenance_microatoms(market.listing.tiers, abs(value_atoms))
     return Margin(equity_atoms, requirement)
+
+
+def equity_of(account: Account, markets: Sequence[Market]) -> int:
+    """Equity alone, in atoms; O(its positions)."""
+    equity_atoms = account.balance_atoms
+    for (instrument, _), held in account.positions.items():
+        equity_atoms += profit_atoms(markets[instrument], held)
+    return equity_atoms
 
 
 def slack(margin: Margin, level_bps: int) -> int:

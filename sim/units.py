@@ -76,7 +76,7 @@ def parse_decimal(text: str) -> Decimal:
 def ratio(value: Decimal, step: Decimal) -> tuple[int, int]:
     """value / step as (numerator, denominator), exact; the denominator is positive. `step` must be positive."""
     for number in (value, step):
-        if not number.is_finite() or abs(number.adjusted()) > _EXPONENT_MAX:
+        if not number.is_finite() or (number and abs(number.adjusted()) > _EXPONENT_MAX):
             message = f"{number} is out of range; use a number between 1e-{_EXPONENT_MAX} and 1e{_EXPONENT_MAX}"
             raise ScenarioError(message)
     if step <= 0:
@@ -92,7 +92,7 @@ def to_whole(value: Decimal, step: Decimal) -> int:
     numerator, denominator = ratio(value, step)
     whole, rest = divmod(numerator, denominator)
     if rest:
-        message = f"{value} is not a whole number of steps of {step}; use a multiple of {step}"
+        message = f"{value:f} is not a whole number of steps of {step:f}; use a multiple of {step:f}"
         raise ScenarioError(message)
     return _bounded(whole, value, step)
 
@@ -107,7 +107,9 @@ def price_to_ticks(price: Decimal, tick_size: Decimal) -> int:
     """A price in ticks, rounded half to even. Refuses what is not at least one tick."""
     ticks = _bounded(divide_half_even(*ratio(price, tick_size)), price, tick_size)
     if ticks < 1:
-        message = f"a price of {price} is less than one tick of {tick_size}; use a positive price or a finer tick_size"
+        message = (
+            f"a price of {price:f} is less than one tick of {tick_size:f}; use a positive price or a finer tick_size"
+        )
         raise ScenarioError(message)
     return ticks
 
@@ -123,7 +125,7 @@ def multiplier_atoms(tick_size: Decimal, lot_size: Decimal, decimals: int) -> in
     whole, rest = divmod(tick[0] * lot[0] * 10**decimals, tick[1] * lot[1])
     if rest or whole < 1:
         message = (
-            f"a tick of {tick_size} on a lot of {lot_size} is not a whole number of atoms of 1e-{decimals}; "
+            f"a tick of {tick_size:f} on a lot of {lot_size:f} is not a whole number of atoms of 1e-{decimals}; "
             "give the asset more decimals or use a coarser lot_size"
         )
         raise ScenarioError(message)
@@ -188,6 +190,6 @@ def format_time_ns(at_ns: int) -> str:
 
 def _bounded(whole: int, value: Decimal, step: Decimal) -> int:
     if abs(whole) > INT64_MAX:
-        message = f"{value} in steps of {step} passes 2^63 - 1; use a coarser step"
+        message = f"{value:f} in steps of {step:f} passes 2^63 - 1; use a coarser step"
         raise ScenarioError(message)
     return whole

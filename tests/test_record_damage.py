@@ -1,4 +1,4 @@
-"""Damage is never silent: whatever happens to a record's bytes, a reader gets an exact prefix or a refusal that says where.
+"""Damage is never silent: whatever happens to a record's bytes, a reader gets an exact prefix, or a refusal says where.
 
 Run as a script, this file is the process that the kill test kills.
 """
@@ -16,12 +16,15 @@ import time
 from itertools import count
 from pathlib import Path
 
+import msgspec
 import pytest
 from deleverage.events.bodies.inputs import Deposited
 from deleverage.events.bodies.margin import MarkPriced
 from deleverage.events.envelope import Event, Origin
 from deleverage.events.errors import RecordDamagedError, RecordError, RecordNotFoundError
 from deleverage.events.record import MemoryRecord, RecordReader, RecordSettings, RecordWriter, recover
+from deleverage.events.record.blocks import BlockPacker
+from deleverage.events.record.pages import ClosedPage, Progress
 
 BY_PAGE = RecordSettings(pages_per_block=1, durability="none")
 
@@ -120,7 +123,7 @@ def test_a_sealed_record_cut_at_every_byte(sealed: Path) -> None:
 
 
 def test_a_manifest_cut_at_every_byte(sealed: Path, torn: Path) -> None:
-    """However little is missing of a manifest, the record is refused by the manifest's name; its last newline is free."""
+    """However little is missing of a manifest (but its last newline), the record is refused by the manifest's name."""
     for path in (sealed, torn):
         file = path / "manifest.json"
         for size in range(file.stat().st_size - 2, -1, -1):
@@ -169,25 +172,27 @@ def test_flips_where_they_do_not_matter(torn: Path) -> None:
     assert served(torn, EVENTS, "seal.reserve") == 768
 
 
-@pytest.mark.parametrize("torn_too", [False, True])
-def test_times_from_a_header_with_a_flipped_bit(sealed: Path, torn: Path, torn_too: bool) -> None:
-    """Looking up an instant never believes a wrong header: every answer is right, or there is none."""
-    path = torn if torn_too else sealed
-    file, expected = path / "00000000.seg", EVENTS[: RecordReader.open(path).count]
-    data, refused = file.read_bytes(), 0
-    instants = [event.at_ns for event in expected[::50]] + [expected[i].at_ns for i in (255, 256, 511, 512, -1)]
-    for start in block_starts(path)[:2]:
-        for position in range(start * 8, (start + 48) * 8):
-            flipped = bytearray(data)
-            flipped[position // 8] ^= 1 << position % 8
-            file.write_bytes(flipped)
-            try:
-                reader = RecordReader.open(path)
-                for at_ns in instants:
-                    assert reader.seq_at_time(at_ns) == sum(1 for event in expected if event.at_ns <= at_ns)
-            except RecordDamagedError:
-                refused += 1
-    assert refused == 2 * 48 * 8
+@pytest.mark.parametrize("number", [0, 1, 2])
+@pytest.mark.parametrize("seal", [False, True])
+def test_what_a_header_with_a_flipped_bit_is_believed(tmp_path: Path, number: int, *, seal: bool) -> None:
+    """Count and look-ups by time never rest on a wrong header: every answer is right, or there is none."""
+    path = write(tmp_path / "a.run", EVENTS[:768], seal=seal)
+    file, start = path / "00000000.seg", block_starts(path)[number]
+    data, refused, cut = file.read_bytes(), 0, number == 2 and not seal
+    served_events = EVENTS[: 512 if cut else 768]
+    instants = [event.at_ns for event in EVENTS[:768:50]] + [EVENTS[seq].at_ns for seq in (255, 256, 511, 512, 767)]
+    for position in range(start * 8, (start + 48) * 8):
+        flipped = bytearray(data)
+        flipped[position // 8] ^= 1 << position % 8
+        file.write_bytes(flipped)
+        try:
+            reader = RecordReader.open(path)
+            assert reader.count == len(served_events)
+            for at_ns in instants:
+                assert reader.seq_at_time(at_ns) == sum(1 for event in served_events if event.at_ns <= at_ns)
+        except RecordDamagedError:
+            refused += 1
+    assert refused == (0 if cut else 48 * 8)
 
 
 def test_a_block_that_is_missing(sealed: Path, torn: Path) -> None:
@@ -214,11 +219,22 @@ def test_a_block_that_is_there_twice(sealed: Path, torn: Path) -> None:
 
 def test_a_block_after_an_unfinished_page(sealed: Path, tmp_path: Path) -> None:
     """Only the last block may end within a page: one behind it is damage."""
-    longer = write(tmp_path / "longer.run", EVENTS[:1400])
+    following = EVENTS[600:856]
+    page = ClosedPage(following[0], following[-1], msgspec.msgpack.encode(following), Progress())
     with (sealed / "00000000.seg").open("ab") as file:
-        file.write((longer / "00000000.seg").read_bytes()[block_starts(longer)[3] :])
+        file.write(BlockPacker(BY_PAGE).pack([page]))
     shutil.copy(write(tmp_path / "open.run", [], seal=False) / "manifest.json", sealed)
     assert served(sealed, EVENTS, "00000000.seg") is None
+
+
+def test_blocks_whose_times_run_backwards(torn: Path, tmp_path: Path) -> None:
+    """Whole blocks of another record that take up the sequence at an earlier time are damage."""
+    earlier = [msgspec.structs.replace(event, at_ns=event.at_ns // 9) for event in EVENTS[:768]]
+    other = write(tmp_path / "other.run", earlier, seal=False)
+    data, tail = (torn / "00000000.seg").read_bytes(), (other / "00000000.seg").read_bytes()
+    (torn / "00000000.seg").write_bytes(data[: block_starts(torn)[1]] + tail[block_starts(other)[1] :])
+    with pytest.raises(RecordDamagedError, match="time runs backwards, from 85 to 9 to 18 ns"):
+        RecordReader.open(torn)
 
 
 def test_bytes_after_the_end(sealed: Path, torn: Path) -> None:
@@ -235,6 +251,23 @@ def test_a_tail_of_zeros(torn: Path) -> None:
     data = file.read_bytes()
     file.write_bytes(data[: starts[1] + 48] + bytes(len(data) - starts[1] - 48))
     assert served(torn, EVENTS, "00000000.seg") == 256
+
+
+def test_two_bad_blocks_at_the_end(torn: Path) -> None:
+    """Bad blocks with nothing good behind them are the torn tail, though their headers are right."""
+    file, starts = torn / "00000000.seg", block_starts(torn)
+    data = bytearray(file.read_bytes())
+    data[starts[1] + 60] ^= 1
+    data[starts[2] + 60] ^= 1
+    file.write_bytes(data)
+    assert served(torn, EVENTS, "00000000.seg") == 256
+
+
+def test_a_short_segment_before_a_good_one(rolled: Path) -> None:
+    """A segment that ends too early with a good one behind it is damage, not the end."""
+    file = rolled / "00000001.seg"
+    os.truncate(file, file.stat().st_size - 1)
+    assert served(rolled, EVENTS, "00000001.seg") is None
 
 
 def test_the_warning_says_where(torn: Path) -> None:
@@ -266,8 +299,8 @@ def test_segments_that_a_manifest_does_not_tell_of(tmp_path: Path) -> None:
     assert served(path, EVENTS, "00000002.seg") is None
 
 
-def test_segments_of_another_record(rolled: Path, tmp_path: Path) -> None:
-    """Segments that are whole and in the wrong place are damage."""
+def test_segments_in_the_wrong_place(rolled: Path) -> None:
+    """A segment that is whole and not the one that is due is damage."""
     shutil.copy(rolled / "00000000.seg", rolled / "00000001.seg")
     assert served(rolled, EVENTS, "00000001.seg") is None
 
@@ -418,7 +451,7 @@ def kill_writers(directory: str, kills: int) -> None:
 def test_kill_at_random_points(tmp_path: Path) -> None:
     """Thirty killed writers: each record is an exact prefix, is recovered as that prefix, and is sound from then on."""
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    subprocess.run([sys.executable, __file__, str(tmp_path), "30"], env=environment, check=True)  # noqa: S603
+    subprocess.run([sys.executable, __file__, str(tmp_path), "30"], env=environment, check=True)
     counts = []
     for path in sorted(tmp_path.iterdir()):
         reader = RecordReader.open(path)

@@ -161,6 +161,14 @@ def test_memory_stays_small(path: Path, decoded: list[int]) -> None:
     assert decoded == [*range(0, COUNT, 512), 0]
 
 
+def test_the_blocks_last_used_are_kept(path: Path, decoded: list[int]) -> None:
+    """A block that is used again outlives one that was read after it."""
+    record = RecordReader.open(path)
+    for seq in (0, 600, 1100, 1600, 0, 2100, 0):
+        record.event(seq)
+    assert decoded == [0, 512, 1024, 1536, 2048]
+
+
 def test_pages_prove_an_event(sealed: RecordReader) -> None:
     """From what a reader gives, an event is proved up to the recorded head."""
     pages = list(sealed.pages())
@@ -289,7 +297,7 @@ BOMB = zstandard.ZstdCompressor(level=1).compress(bytes(1 << 28))
     ],
 )
 def test_a_forged_block(tmp_path: Path, raw_bytes: int, stored: bytes, codec: int, message: str) -> None:
-    """A payload that is not what its header announces is refused before it takes memory, even where every CRC is right."""
+    """A payload that is not what its header announces is refused before it takes memory, with every CRC right."""
     forge(tmp_path / "a.run", raw_bytes, stored, codec)
     with pytest.raises(RecordDamagedError) as caught:
         list(RecordReader.open(tmp_path / "a.run").events())
@@ -309,5 +317,5 @@ def test_a_block_too_large_to_read_is_not_written(tmp_path: Path, monkeypatch: p
     """The writer refuses a block that no reader would take."""
     monkeypatch.setattr(blocks, "RAW_BYTES_MAX", 2000)
     writer = RecordWriter(tmp_path / "a.run", settings=RecordSettings(pages_per_block=1))
-    with pytest.raises(RecordError, match="events 0 to 255 take .* bytes; a block holds up to 2000"):
+    with pytest.raises(RecordError, match=r"events 0 to 255 take .* bytes; a block holds up to 2000"):
         writer.append_many(EVENTS)

@@ -20,7 +20,6 @@ from deleverage.events.bodies.margin import MarkPriced
 from deleverage.events.envelope import Event, Origin
 from deleverage.events.errors import RecordError, RecordExistsError, RecordFullError
 from deleverage.events.record import (
-    EMPTY_ROOT,
     ForkPoint,
     HeadOnly,
     MemoryRecord,
@@ -30,24 +29,21 @@ from deleverage.events.record import (
     recover,
     segments,
 )
+from deleverage.events.record.files import write_at
+from deleverage.events.record.pages import Progress, close_page
 
 TINY = RecordSettings(pages_per_block=1, segment_bytes=6000)
 
 
+def make_event(seq: int, at_ns: int) -> Event:
+    """A mark, or each seventh time a deposit."""
+    body = MarkPriced(1, seq, 0, seq) if seq % 7 else Deposited(2, seq)
+    return Event(seq, at_ns, Origin.INPUT, None, (), None, body)
+
+
 def make_events(count: int, first_seq: int = 0) -> list[Event]:
-    """Marks, and a deposit every seventh."""
-    return [
-        Event(
-            seq,
-            1000 + seq // 3,
-            Origin.INPUT,
-            None,
-            (),
-            None,
-            MarkPriced(1, seq, 0, seq) if seq % 7 else Deposited(2, seq),
-        )
-        for seq in range(first_seq, first_seq + count)
-    ]
+    """Events of which three share an instant."""
+    return [make_event(seq, 1000 + seq // 3) for seq in range(first_seq, first_seq + count)]
 
 
 def head_of(events: list[Event]) -> bytes:
@@ -97,10 +93,11 @@ def test_manifest_of_a_sealed_record(tmp_path: Path) -> None:
     assert (fields["status"], fields["error"], fields["count"]) == ("failed", "a handler raised", 1500)
     assert (fields["first_at_ns"], fields["last_at_ns"], fields["blocks"]) == (1000, 1499, 6)
     assert fields["head"] == head_of(events).hex() == writer.head.hex()
-    sizes = [(tmp_path / "a.run" / f"{number:08d}.seg").stat().st_size for number in range(len(fields["segments"]))]
+    names = [f"{number:08d}.seg" for number in range(len(fields["segments"]))]
+    sizes = [(tmp_path / "a.run" / name).stat().st_size for name in names]
     assert [figures["size_bytes"] for figures in fields["segments"]] == sizes
     assert sum(figures["blocks"] for figures in fields["segments"]) == 6
-    assert sorted(os.listdir(tmp_path / "a.run"))[-1] == "manifest.json"
+    assert {file.name for file in (tmp_path / "a.run").iterdir()} == {"manifest.json", *names}
 
 
 def test_manifest_holds_its_own_hash(tmp_path: Path) -> None:
@@ -138,9 +135,10 @@ def test_a_sealed_record_takes_no_more(tmp_path: Path, make: Callable[[Path], An
     sink.append_many(make_events(300))
     sink.seal("interrupted")
     head = sink.head
-    for append in (lambda: sink.append(make_events(1, 300)[0]), lambda: sink.append_many(make_events(5, 300))):
-        with pytest.raises(RecordError, match=r"sealed \(interrupted\)"):
-            append()
+    with pytest.raises(RecordError, match=r"sealed \(interrupted\)"):
+        sink.append(make_event(300, 2000))
+    with pytest.raises(RecordError, match=r"sealed \(interrupted\)"):
+        sink.append_many(make_events(5, 300))
     sink.seal("complete")
     assert (sink.status, sink.count, sink.head) == ("interrupted", 300, head)
 
@@ -151,13 +149,22 @@ def test_a_sealed_record_takes_no_more(tmp_path: Path, make: Callable[[Path], An
         (make_events(256, 1), "seq 1: a page from 1 to 256 came where 256 from 0 are due"),
         (make_events(200) + make_events(56, 201), "seq 0: a page from 0 to 256 came"),
         ([make_events(1, 0)[0], *make_events(255)], "seq 0: a page from 0 to 254 came"),
-        (make_events(255) + [Event(255, 5, Origin.INPUT, None, (), None, Deposited(1, 1))], "time runs backwards"),
+        ([*make_events(255), make_event(255, at_ns=5)], "seq 0: time runs backwards, from 1000 to 1000 to 5 ns"),
+        ([*make_events(256), *(make_event(seq, at_ns=9) for seq in range(256, 512))], "seq 256: time runs backwards"),
     ],
 )
 def test_events_that_do_not_follow_are_refused(bad: list[Event], message: str) -> None:
     """A gap, a repetition or time running backwards is noticed when its page closes."""
     with pytest.raises(RecordError, match=message):
         HeadOnly().append_many(bad)
+
+
+def test_pages_that_do_not_follow_are_refused() -> None:
+    """A page after an unfinished one, or one that is too long, is not closed."""
+    short = close_page(make_events(200), Progress()).progress
+    for events, before in ((make_events(256, 200), short), (make_events(257), Progress())):
+        with pytest.raises(RecordError, match=r"cannot follow .*: pages before the last hold 256"):
+            close_page(events, before)
 
 
 @pytest.mark.parametrize(
@@ -169,7 +176,7 @@ def test_events_that_do_not_follow_are_refused(bad: list[Event], message: str) -
         ({"interval_ms": -1}, "interval_ms is -1"),
     ],
 )
-def test_settings_that_cannot_be(bad: dict[str, int], message: str) -> None:
+def test_settings_that_cannot_be(bad: dict[str, Any], message: str) -> None:
     """Sizes and levels that make no record are refused before there is one."""
     with pytest.raises(RecordError, match=message):
         RecordSettings(**bad)
@@ -189,10 +196,10 @@ def test_segments_roll_at_their_size(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("durability", "synced"), [("block", 10), ("interval", 3), ("none", 0)])
 def test_durability(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, durability: Any, synced: int) -> None:
     """Ten blocks, 400 ms apart, are forced to the disk each, or once a second, or never."""
-    clock_ns, calls = [0], []
+    clock_ns, calls = [0], list[int]()
     monkeypatch.setattr(segments, "monotonic_ns", lambda: clock_ns[0])
     writer = RecordWriter(tmp_path / "a.run", settings=RecordSettings(pages_per_block=1, durability=durability))
-    monkeypatch.setattr(segments, "sync", lambda path: None)
+    monkeypatch.setattr(segments, "sync", lambda _: None)
     monkeypatch.setattr(os, "fsync", calls.append)
     for block in range(10):
         clock_ns[0] += 400_000_000
@@ -202,7 +209,7 @@ def test_durability(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, durability:
 
 def fill_up(monkeypatch: pytest.MonkeyPatch, write_number: int, number: int = errno.ENOSPC) -> None:
     """Let the disk take half of the n-th block and then nothing more."""
-    writes, write_at = [0], segments.write_at
+    writes = [0]
 
     def write_some(descriptor: int, data: bytes, offset: int) -> None:
         writes[0] += 1
@@ -282,7 +289,7 @@ def run_limited(path: Path, limit_bytes: int) -> subprocess.CompletedProcess[str
     """Write a record in a process whose files the system keeps below a size."""
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     command = [sys.executable, __file__, str(path), str(limit_bytes)]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
 
 def write_limited(path: str, limit_bytes: int) -> None:
@@ -345,7 +352,7 @@ def interrupted(work: Callable[[], None], line_number: int) -> bool:
 
 @pytest.mark.parametrize("seq", [255, 511, 767, 1023, 1100])
 def test_an_interrupt_anywhere_loses_nothing(tmp_path: Path, seq: int) -> None:
-    """Ctrl-C at any line while a page closes, a block is written, a file begun or the record sealed: nothing is lost."""
+    """Ctrl-C at any line while a page closes, a block is written, a file begun or the record sealed loses nothing."""
     settings = RecordSettings(pages_per_block=1, segment_bytes=5000, durability="none")
     marks = [Event(seq, seq, Origin.INPUT, None, (), None, MarkPriced(1, seq, 0, seq)) for seq in range(1101)]
     for line_number in range(1, 1000):
@@ -368,6 +375,24 @@ def test_an_interrupt_anywhere_loses_nothing(tmp_path: Path, seq: int) -> None:
         if not was_interrupted:
             break
     assert line_number > 70
+
+
+def test_an_interrupt_between_two_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When beginning a file is interrupted and the next block fits the one before, it goes there and all is kept."""
+
+    def interrupt(_: Path) -> None:
+        raise KeyboardInterrupt
+
+    files = segments.SegmentFiles(tmp_path, RecordSettings(segment_bytes=200))
+    files.write_block(b"a" * 100, Progress())
+    with monkeypatch.context() as patch:
+        patch.setattr(segments, "sync", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            files.write_block(b"b" * 150, Progress())
+    files.write_block(b"c" * 50, Progress())
+    files.close()
+    assert [file.name for file in tmp_path.iterdir()] == ["00000000.seg"]
+    assert (tmp_path / "00000000.seg").read_bytes()[24:] == b"a" * 100 + b"c" * 50
 
 
 if __name__ == "__main__":

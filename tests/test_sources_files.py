@@ -135,7 +135,7 @@ def test_a_ragged_row_names_file_and_line(tmp_path: Path, ragged: str) -> None:
 
 def test_an_empty_file_is_refused(tmp_path: Path) -> None:
     """No header, no table."""
-    with pytest.raises(ScenarioError, match="rows.csv:1: the file is empty"):
+    with pytest.raises(ScenarioError, match=r"rows.csv:1: the file is empty"):
         table_of(tmp_path, "")
 
 
@@ -163,12 +163,12 @@ def test_a_wrong_header_says_what_differs(tmp_path: Path, header: str, differs: 
 
 def test_the_nearest_of_several_layouts_is_expected(tmp_path: Path) -> None:
     """Where a file has no layout that is known, the error compares with the one that is closest."""
-    with pytest.raises(ScenarioError, match="the header lacks d; expected a,b,c,d$"):
+    with pytest.raises(ScenarioError, match=r"the header lacks d; expected a,b,c,d$"):
         expect_header(table_of(tmp_path, "a,b,c\n"), ("x", "y"), ("a", "b", "c", "d"))
 
 
 @pytest.mark.parametrize("text", ["", "-1", "+1", "1.0", "1_0", " 1", "\u0661", "9" * 20, "\ufffd"])
 def test_a_whole_number_is_plain_digits(text: str) -> None:
     """What int() would let pass is refused."""
-    with pytest.raises(ScenarioError, match="id .* is not a whole number"):
+    with pytest.raises(ScenarioError, match=r"id .* is not a whole number"):
         parse_whole(text, "id")

@@ -75,13 +75,13 @@ def test_prices_round_half_to_even(price: str, ticks: int) -> None:
 @pytest.mark.parametrize("price", ["0", "-1", "0.004", "0.005"])
 def test_a_price_below_a_tick_is_refused(price: str) -> None:
     """No price is zero, not even by rounding."""
-    with pytest.raises(ScenarioError, match="less than one tick of 0.01; use"):
+    with pytest.raises(ScenarioError, match=r"less than one tick of 0.01; use"):
         price_to_ticks(Decimal(price), Decimal("0.01"))
 
 
 def test_what_is_no_whole_number_of_steps_is_refused() -> None:
     """An exact conversion names the step that the number must be a multiple of."""
-    with pytest.raises(ScenarioError, match="0.015 is not a whole number of steps of 0.01; use a multiple of 0.01"):
+    with pytest.raises(ScenarioError, match=r"0.015 is not a whole number of steps of 0.01; use a multiple of 0.01"):
         to_whole(Decimal("0.015"), Decimal("0.01"))
     assert to_whole_down(Decimal("0.015"), Decimal("0.01")) == 1
     assert to_whole_down(Decimal("-0.015"), Decimal("0.01")) == -2
@@ -90,7 +90,7 @@ def test_what_is_no_whole_number_of_steps_is_refused() -> None:
 @pytest.mark.parametrize("value", ["9223372036854775808", "-9223372036854775808", "1e30"])
 def test_what_passes_64_bits_is_refused(value: str) -> None:
     """A scale that could overflow the record is found where it is read."""
-    with pytest.raises(ScenarioError, match="passes 2\\^63 - 1"):
+    with pytest.raises(ScenarioError, match=r"passes 2\^63 - 1"):
         to_whole(Decimal(value), Decimal(1))
     assert to_whole(Decimal(INT64_MAX), Decimal(1)) == INT64_MAX
 
@@ -188,7 +188,7 @@ def test_times_are_read_to_the_nanosecond(text: str, expected_ns: int) -> None:
 )
 def test_what_is_no_time_is_refused(text: str) -> None:
     """The error shows how a time is written."""
-    with pytest.raises(ScenarioError, match="is not a time; write it like 2025-10-10T21:16:04.831Z"):
+    with pytest.raises(ScenarioError, match=r"is not a time; write it like 2025-10-10T21:16:04.831Z"):
         parse_time_ns(text)
 
 

@@ -125,7 +125,7 @@ def _walk_segment(descriptor: int, size: int, number: int, entries: list[BlockEn
     if problem:
         return Fault(number, 0, problem)
     offset = SEGMENT_HEADER_BYTES
-    while offset < size or offset == SEGMENT_HEADER_BYTES:
+    while offset < size:
         header = unpack_block_header(read_at(descriptor, BLOCK_HEADER_BYTES, offset))
         if header is None:
             return Fault(number, offset, "no block begins here")

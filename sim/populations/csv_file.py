@@ -95,11 +95,10 @@ class CsvPopulation:
 class _Opened:
     """An account while its rows come in."""
 
-    __slots__ = ("balance_atoms", "mode", "owner", "positions", "row", "stated")
+    __slots__ = ("balance_atoms", "mode", "owner", "positions", "row")
 
-    def __init__(self, row: int, stated: Row, balance_atoms: int, mode: AccountMode, owner: str | None) -> None:
-        self.row, self.stated = row, stated
-        self.balance_atoms, self.mode, self.owner = balance_atoms, mode, owner
+    def __init__(self, row: int, balance_atoms: int, mode: AccountMode, owner: str | None) -> None:
+        self.row, self.balance_atoms, self.mode, self.owner = row, balance_atoms, mode, owner
         self.positions: dict[tuple[int, int], OpeningPosition] = {}
 
     def closed(self, name: str) -> OpeningAccount:
@@ -122,7 +121,7 @@ class _RowReader:
         if account is None:
             account = opened[name] = self._open(opened, row, named)
         else:
-            _check_repeated(account, named)
+            self._check_repeated(account, named)
         if any(named[column] for column in ("instrument", "size", "entry_price")):
             self._add(account, self._position(row, named))
 
@@ -136,10 +135,23 @@ class _RowReader:
             _refuse(f"account {name!r} is {mode}; an isolated account names its owner, a cross account none")
         if owner is not None and (owner not in opened or opened[owner].mode != "cross"):
             _refuse(f"owner {owner!r} is no cross account listed before; list the owner first")
-        balance_atoms = to_atoms(parse_decimal(named["balance"]), self._decimals)
+        balance_atoms = self._atoms(named["balance"])
         if balance_atoms < 0:
             _refuse(f"balance {named['balance']} is below 0; an account begins with 0 or more")
-        return _Opened(row, named, balance_atoms, cast(AccountMode, mode), owner)
+        return _Opened(row, balance_atoms, cast(AccountMode, mode), owner)
+
+    def _atoms(self, text: str) -> int:
+        return to_atoms(parse_decimal(text), self._decimals)
+
+    def _check_repeated(self, account: _Opened, named: Row) -> None:
+        """Whatever a later row states of its account must be what the first one did."""
+        balance, mode, owner = named["balance"], named.get("mode"), named.get("owner")
+        if balance and self._atoms(balance) != account.balance_atoms:
+            _refuse(f"balance {balance} differs from row {account.row}; state it once, in the account's first row")
+        if mode and mode != account.mode:
+            _refuse(f"mode {mode!r} differs from row {account.row}; state it once, in the account's first row")
+        if owner and owner != account.owner:
+            _refuse(f"owner {owner!r} differs from row {account.row}; state it once, in the account's first row")
 
     def _position(self, row: int, named: Row) -> OpeningPosition:
         market = self._markets.get(named["instrument"])
@@ -173,13 +185,6 @@ def _cost(size_lots: int, named: Row, market: OpeningMarket) -> int:
     if max(abs(cost_atoms), abs(size_lots) * market.price_ticks * market.multiplier_atoms) > INT64_MAX:
         _refuse(f"size {named['size']} at {named['entry_price']} passes 2^63 - 1 atoms; split it or use fewer decimals")
     return cost_atoms
-
-
-def _check_repeated(account: _Opened, named: Row) -> None:
-    for column in ("balance", "mode", "owner"):
-        said, before = named.get(column), account.stated.get(column)
-        if said and said != before:
-            _refuse(f"{column} {said!r} differs from {before!r} in row {account.row}; state it once, in the first row")
 
 
 def _check_columns(table: CsvTable) -> None:

@@ -117,7 +117,7 @@ class SeededPopulation:
             listed = f"weights for holding up to {most_held}, but the scenario lists {len(markets)}"
             message = f"$.population.instruments: {listed}; shorten the list"
             raise ScenarioError(message)
-        median, most = (to_atoms(x, decimals) for x in (self._settings.median_notional, self._settings.max_notional))
+        median, most = (self._atoms(name, decimals) for name in ("median_notional", "max_notional"))
         self._made = made = Tally()
         for place in range(self._settings.accounts):
             made.rows += 1
@@ -127,6 +127,13 @@ class SeededPopulation:
     def tally(self, number: int) -> SourceTally:
         """How many accounts were made."""
         return self._made.closed(number)
+
+    def _atoms(self, name: str, decimals: int) -> int:
+        try:
+            return to_atoms(getattr(self._settings, name), decimals)
+        except ScenarioError as error:
+            message = f"$.population.{name}: {error}"
+            raise ScenarioError(message) from error
 
     def _account(self, dice: _Dice, notional_atoms: int, markets: Sequence[OpeningMarket]) -> OpeningAccount:
         held, leverage_ppm = self._held(dice, markets), self._leverage(dice)

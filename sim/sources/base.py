@@ -28,9 +28,9 @@ __all__ = ["InstrumentScale", "PriceSource", "Source", "canonical_sha256", "chec
 
 
 class InstrumentScale(msgspec.Struct, frozen=True):
-    """What a source must know of an instrument: its number, name and steps, and what it costs at first.
+    """What a source must know of an instrument: number, name, steps, and what it costs at first.
 
-    `tick_size` is in quote per unit, `lot_size` in units. Raises ScenarioError for a step or price that is not positive.
+    `tick_size` is in quote per unit, `lot_size` in units. Raises ScenarioError for one that is not positive.
     """
 
     instrument: int

@@ -18,7 +18,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from decimal import Decimal
+from decimal import ROUND_FLOOR, Decimal
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -30,7 +30,7 @@ from ...events.errors import ScenarioError
 from ...handlers.draws import NORMAL_ONE, draw_bits, draw_normal
 from ..checks import check_range, require
 from ..dirt import Tally
-from ..units import CONTEXT, INT64_MAX, price_to_ticks, ratio, to_whole_down
+from ..units import CONTEXT, INT64_MAX, price_to_ticks, ratio
 from .base import InstrumentScale, canonical_sha256, scale_named
 
 __all__ = ["GeneratorSettings", "GeneratorSource", "Phase"]
@@ -190,7 +190,7 @@ def _start_ticks(scale: InstrumentScale) -> int:
 
 def _whole(value: Decimal, one: int) -> int:
     """A decimal as a whole number of 1 / one, rounded down."""
-    return to_whole_down(CONTEXT.multiply(value, one), Decimal(1))
+    return int(CONTEXT.multiply(value, one).to_integral_value(ROUND_FLOOR, CONTEXT))
 
 
 def _jump_below(settings: GeneratorSettings) -> int:
