@@ -8,7 +8,7 @@ the last resumption do not count.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import ClassVar
 
 import msgspec
@@ -18,7 +18,7 @@ from ..events.bodies.venue import TimerFired, TimerSet, TradingHalted, TradingRe
 from ..events.envelope import Event
 from ..events.ledger import LedgerState
 from ..events.vocabulary import Body
-from .protocol import Handler, Product
+from .protocol import ALWAYS, Handler, Product
 from .valuation import BPS
 
 __all__ = ["BreakerParameters", "CircuitBreaker"]
@@ -90,6 +90,7 @@ class CircuitBreaker(Handler):
         self.window_ns = parameters.window_ns
         self._step_ns = -(-parameters.window_ns // _STEPS)
         self._windows: dict[int, _Window] = {}
+        self._wide: set[int] = set()
 
     @property
     def look_back_ns(self) -> int:
@@ -106,14 +107,29 @@ class CircuitBreaker(Handler):
                 self._windows[body.instrument] = _Window(self._step_ns, event.at_ns, mark_ticks)
             elif event.at_ns >= window.step_end_ns:
                 window.turn(event.at_ns, mark_ticks)
+                self._note_width(body.instrument, window)
             elif mark_ticks > window.step_high_ticks or mark_ticks < window.step_low_ticks:
                 window.widen(mark_ticks)
+                self._note_width(body.instrument, window)
         elif isinstance(body, TradingResumed):
             self._windows.pop(body.instrument, None)
+            self._wide.discard(body.instrument)
+
+    def _note_width(self, instrument: int, window: _Window) -> None:
+        """No mark within the window can have moved too far unless its extremes are that far apart."""
+        if (window.high_ticks - window.low_ticks) * BPS >= self.move_bps * window.low_ticks:
+            self._wide.add(instrument)
+        else:
+            self._wide.discard(instrument)
+
+    def gate(self, kind: type[Body]) -> Collection[object]:
+        """For marks, the instruments whose window is wide enough for a halt."""
+        return self._wide if kind is MarkPriced else ALWAYS
 
     def prime(self, ledger: LedgerState, past: Iterable[Event]) -> None:
         """Take in the record of one window."""
         self._windows = {}
+        self._wide.clear()
         for event in past:
             if type(event.body) in self.observes:
                 self.observe(event, ledger)
@@ -122,17 +138,14 @@ class CircuitBreaker(Handler):
         """Halt on a move; resume at the timer."""
         body = event.body
         if type(body) is MarkPriced:
-            window = self._windows.get(body.instrument)
-            if window is None or (window.high_ticks - window.low_ticks) * BPS < self.move_bps * window.low_ticks:
-                return ()
-            return self._test(body.instrument, window, ledger, now_ns)
+            return self._test(body.instrument, ledger, now_ns) if body.instrument in self._wide else ()
         if isinstance(body, TimerFired) and body.purpose == _PURPOSE and body.instrument is not None:
             return (TradingResumed(body.instrument),)
         return ()
 
-    def _test(self, instrument: int, window: _Window, ledger: LedgerState, now_ns: int) -> Iterable[Product]:
+    def _test(self, instrument: int, ledger: LedgerState, now_ns: int) -> Iterable[Product]:
         """The move to the present mark, from either extreme."""
-        market = ledger.markets[instrument]
+        market, window = ledger.markets[instrument], self._windows[instrument]
         if market.halted_until_ns is not None:
             return ()
         for extreme in (window.high_ticks, window.low_ticks):

@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import ClassVar
 
 import msgspec
@@ -105,11 +105,16 @@ class MarginMonitor(Handler):
         else:
             self.due.update(a for a in accounts_named(body) if ledger.accounts[a].kind == "user")
 
+    def gate(self, kind: type[Body]) -> Collection[object]:
+        """Who is due: nothing is said of anybody else."""
+        return self.due
+
     def prime(self, ledger: LedgerState, past: Iterable[Event]) -> None:
         """Everyone is due: whoever is safe is armed at the next delivery, as if they had just been touched."""
         self.index = RangeIndex()
         self.index.grow(len(ledger.markets))
-        self.due = {a.account for a in ledger.accounts if a.kind == "user"}
+        self.due.clear()
+        self.due.update(a.account for a in ledger.accounts if a.kind == "user")
 
     def handle(self, event: Event, ledger: LedgerState, now_ns: int) -> Iterable[Product]:
         """Everyone due who meets a test, in order of accounts; the others are armed again."""
@@ -118,17 +123,17 @@ class MarginMonitor(Handler):
     def _look(self, ledger: LedgerState) -> list[Product]:
         products: list[Product] = []
         next_id = ledger.liquidations_started + 1
-        waiting: set[int] = set()
-        for number in sorted(self.due):
+        due = sorted(self.due)
+        self.due.clear()
+        for number in due:
             account = ledger.accounts[number]
             if any(not ledger.markets[instrument].mark_ticks for instrument, _ in account.positions):
-                waiting.add(number)
+                self.due.add(number)
                 continue
             product = self._test(account, ledger, next_id)
             if product is not None:
                 products.append(product)
                 next_id += isinstance(_body(product), LiquidationStarted)
-        self.due = waiting
         self.index.settle()
         return products
 

@@ -10,7 +10,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import ClassVar, NamedTuple
 
 import msgspec
@@ -19,7 +19,7 @@ from ..events.envelope import Event
 from ..events.ledger import LedgerState
 from ..events.vocabulary import Body
 
-__all__ = ["Handler", "Linked", "NoParameters", "Product"]
+__all__ = ["ALWAYS", "Handler", "Linked", "NoParameters", "Product"]
 
 
 class Linked(NamedTuple):
@@ -30,6 +30,9 @@ class Linked(NamedTuple):
 
 
 Product = Body | Linked
+
+ALWAYS = (True,)
+"""The gate of whoever wants every delivery."""
 
 
 class NoParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -62,6 +65,13 @@ class Handler:
     def handle(self, event: Event, ledger: LedgerState, now_ns: int) -> Iterable[Product]:
         """Decide: the bodies that follow from this event in this state."""
         raise NotImplementedError
+
+    def gate(self, kind: type[Body]) -> Collection[object]:
+        """A collection that is empty whenever a delivery of this type would return nothing: then it is not made.
+
+        The bus asks once and keeps it, so an index that serves as a gate is changed in place, never replaced.
+        """
+        return ALWAYS
 
     def observe(self, event: Event, ledger: LedgerState) -> None:
         """Keep the index: called when an event of `observes` was folded, before any delivery."""

@@ -10,17 +10,15 @@ An error in a handler stops the run: `HandlerError` names the event, the handler
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable
 from typing import Protocol
 
-from ..events.bodies.run import RunEnded
 from ..events.bodies.venue import TimerFired, TimerSet
 from ..events.envelope import Event, Origin
 from ..events.errors import HandlerError, RecordError
 from ..events.ledger import Ledger
 from ..events.vocabulary import BODY_TYPES, Body
-from ..handlers.protocol import Handler, Linked, Product
+from ..handlers.protocol import ALWAYS, Handler, Linked
 from .clock import Clock, Item, ItemClass
 
 __all__ = ["Bus", "Sink", "Subscription", "Tap"]
@@ -28,7 +26,6 @@ __all__ = ["Bus", "Sink", "Subscription", "Tap"]
 Tap = Callable[[Event, Ledger], None]
 
 _INPUT, _DECIDED = Origin.INPUT, Origin.DECIDED
-_NOTHING = Event(0, 0, Origin.INPUT, None, (), None, RunEnded())
 
 
 class Sink(Protocol):
@@ -40,14 +37,30 @@ class Sink(Protocol):
 
 
 class Subscription:
-    """A handler on the bus; `producer` is its number in `RunStarted` and its place in the order of subscription."""
+    """A handler on the bus; `producer` is its number in `RunStarted` and its place in the order of subscription.
 
-    __slots__ = ("handle", "handler", "latency_ns", "producer")
+    `gate` is the handler's for the type of event: while it is empty, a delivery would return nothing and is not made.
+    """
 
-    def __init__(self, producer: int, handler: Handler, latency_ns: int = 0) -> None:
+    __slots__ = ("gate", "handle", "handler", "latency_ns", "producer")
+
+    def __init__(
+        self, producer: int, handler: Handler, latency_ns: int = 0, gate: Collection[object] = ALWAYS
+    ) -> None:
         """Deliver to `handler`, `latency_ns` after the event."""
-        self.producer, self.handler, self.latency_ns = producer, handler, latency_ns
+        self.producer, self.handler, self.latency_ns, self.gate = producer, handler, latency_ns, gate
         self.handle = handler.handle
+
+    def gated(self, kind: type[Body]) -> Subscription:
+        """The same, with the handler's gate for one type of event."""
+        return Subscription(self.producer, self.handler, self.latency_ns, self.handler.gate(kind))
+
+    def prompt(self) -> Subscription:
+        """The same without latency, for a delivery that has waited for it."""
+        return Subscription(self.producer, self.handler, 0, self.gate)
+
+
+Queue = list[tuple[Event, list[Subscription]]]
 
 
 class _Route:
@@ -67,7 +80,6 @@ class Bus:
         """An empty bus over a ledger and a record."""
         self.clock, self.ledger = clock, ledger
         self._append, self._fold = record.append, ledger.fold
-        self._queue: deque[tuple[Event, list[Subscription]]] = deque()
         self._routes: dict[type[Body], _Route] = {kind: _Route() for kind in BODY_TYPES}
         self._routes[TimerSet].observers.append(self._on_timer_set)
 
@@ -75,7 +87,7 @@ class Bus:
         """Add a handler for the types it names; delivery follows the order of these calls."""
         handler = subscription.handler
         for kind in handler.subscribes:
-            self._routes[kind].subscriptions.append(subscription)
+            self._routes[kind].subscriptions.append(subscription.gated(kind))
         for kind in handler.observes:
             self._routes[kind].observers.append(handler.observe)
 
@@ -86,64 +98,59 @@ class Bus:
 
     def publish_input(self, body: Body) -> None:
         """Record a fact from outside, at the clock's time, and let everything follow from it."""
-        self._run((body,), _INPUT, None, None)
+        queue: Queue = []
+        self._record(Event(self.ledger.seq, self.clock.now_ns, _INPUT, None, (), None, body), queue)
+        self._deliver(queue)
 
-    def _run(self, products: Iterable[Product], origin: Origin, cause: int | None, producer: int | None) -> None:
-        """Record products at once, then deliver them and all that follows from them, first in, first out.
+    def _record(self, event: Event, queue: Queue) -> None:
+        """Append, fold, observe, queue: the way of every event."""
+        route = self._routes[type(event.body)]
+        self._append(event)
+        self._fold(event)
+        for observe in route.observers:
+            observe(event, self.ledger)
+        if route.subscriptions:
+            queue.append((event, route.subscriptions))
 
-        Every event passes the first loop and every delivery without a latency the second; both are written for speed.
+    def _deliver(self, queue: Queue) -> None:
+        """Deliver what is queued and all that follows from it, first in, first out; the queue grows while it is walked.
+
+        Most of a run's time is spent in this loop, so `_record` is written out in it.
         """
-        now_ns, ledger, queue, routes = self.clock.now_ns, self.ledger, self._queue, self._routes
-        append, fold = self._append, self._fold
-        deliveries: Iterator[Subscription] = iter(())
-        event, subscription = _NOTHING, None
-        try:
-            while True:
-                for product in products:
-                    body, links = product if type(product) is Linked else (product, ())
-                    route = routes[type(body)]
-                    recorded = Event(ledger.seq, now_ns, origin, cause, links, producer, body)
-                    append(recorded)
-                    fold(recorded)
-                    for observe in route.observers:
-                        observe(recorded, ledger)
-                    if route.subscriptions:
-                        queue.append((recorded, route.subscriptions))
-                products = ()
-                while not products:
-                    for subscription in deliveries:
-                        if subscription.latency_ns:
-                            self._deliver_later(subscription, event)
-                            continue
-                        products = subscription.handle(event, ledger, now_ns)
-                        if products:
-                            break
-                    else:
-                        if not queue:
-                            return
-                        event, subscriptions = queue.popleft()
-                        deliveries = iter(subscriptions)
-                if type(products) is not list:
-                    products = tuple(products)
-                origin, cause, producer = _DECIDED, event.seq, subscription.producer
-        except RecordError:
-            raise
-        except Exception as error:
-            if subscription is None:
-                raise
-            raise _handler_error(subscription, event, ledger, error) from error
+        now_ns, ledger, routes, append, fold = self.clock.now_ns, self.ledger, self._routes, self._append, self._fold
+        for event, subscriptions in queue:
+            for subscription in subscriptions:
+                if subscription.latency_ns:
+                    self._deliver_later(subscription, event)
+                    continue
+                if not subscription.gate:
+                    continue
+                try:
+                    products = subscription.handle(event, ledger, now_ns)
+                    if not products:
+                        continue
+                    cause, producer = event.seq, subscription.producer
+                    for product in products if type(products) is list else tuple(products):
+                        body, links = product, ()
+                        if type(product) is Linked:
+                            body, links = product
+                        route = routes[type(body)]
+                        decided = Event(ledger.seq, now_ns, _DECIDED, cause, links, producer, body)
+                        append(decided)
+                        fold(decided)
+                        for observe in route.observers:
+                            observe(decided, ledger)
+                        if route.subscriptions:
+                            queue.append((decided, route.subscriptions))
+                except RecordError:
+                    raise
+                except Exception as error:
+                    raise _handler_error(subscription, event, ledger, error) from error
 
     def _deliver_later(self, subscription: Subscription, event: Event) -> None:
         due_ns = event.at_ns + subscription.latency_ns
-        item = Item(event.seq, subscription.producer, lambda: self._deliver(subscription, event, due_ns))
+        item = Item(event.seq, subscription.producer, lambda: self._deliver([(event, [subscription.prompt()])]))
         self.clock.schedule(due_ns, ItemClass.DELIVERY, item)
-
-    def _deliver(self, subscription: Subscription, event: Event, now_ns: int) -> None:
-        try:
-            products = tuple(subscription.handle(event, self.ledger, now_ns))
-        except Exception as error:
-            raise _handler_error(subscription, event, self.ledger, error) from error
-        self._run(products, _DECIDED, event.seq, subscription.producer)
 
     def _on_timer_set(self, event: Event, _ledger: Ledger) -> None:
         timer = event.body
@@ -153,7 +160,9 @@ class Bus:
 
     def _fire(self, event: Event, timer: TimerSet) -> None:
         fired = TimerFired(event.seq, timer.purpose, timer.account, timer.instrument, timer.liquidation_id)
-        self._run((fired,), _DECIDED, event.seq, event.producer)
+        queue: Queue = []
+        self._record(Event(self.ledger.seq, timer.due_ns, _DECIDED, event.seq, (), event.producer, fired), queue)
+        self._deliver(queue)
 
 
 def _handler_error(subscription: Subscription, event: Event, ledger: Ledger, error: Exception) -> HandlerError:

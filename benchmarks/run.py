@@ -1,0 +1,70 @@
+"""All measurements: `python benchmarks/run.py [--json] [--short] [--only NAME]`. Needs deleverage installed.
+
+Each lives in a file of its own beside this one, which says exactly what is timed. Bars are those of the project's first
+milestone; whether they are met is printed, and never asserted. `--short` only shows that nothing crashes.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Iterator
+
+import append
+import click
+import flash_crash
+import looks
+import memory
+import msgspec
+import pipeline
+import range_cost
+import rebuild
+from contest import Line
+
+__all__ = ["main"]
+
+Measurement = Callable[..., Iterator[Line]]
+
+_MEASUREMENTS: dict[str, Measurement] = {
+    "pipeline": pipeline.measure,
+    "range_cost": range_cost.measure,
+    "looks": looks.measure,
+    "append": append.measure,
+    "rebuild": rebuild.measure,
+    "memory": memory.measure,
+    "flash_crash": flash_crash.measure,
+}
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON document in place of the table.")
+@click.option("--short", is_flag=True, help="Tiny sizes: shows that nothing crashes; the figures mean nothing.")
+@click.option("--only", type=click.Choice(list(_MEASUREMENTS)), help="One measurement.")
+def main(*, as_json: bool, short: bool, only: str | None) -> None:
+    """Measure, and print each figure with its bar."""
+    names = [only] if only else list(_MEASUREMENTS)
+    lines: list[Line] = []
+    for name in names:
+        for line in _MEASUREMENTS[name](short=short):
+            lines.append(line)
+            if not as_json:
+                click.echo(_text(line))
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(_document(lines, short=short)), indent=2))
+
+
+def _document(lines: list[Line], *, short: bool) -> dict[str, object]:
+    rows = [{**msgspec.to_builtins(line), "met": line.met} for line in lines]
+    return {"python": platform.python_version(), "machine": platform.platform(), "short": short, "lines": rows}
+
+
+def _text(line: Line) -> str:
+    verdict = {None: "", True: "met", False: "MISSED"}[line.met]
+    value = "none" if line.value is None else f"{line.value:,.3g} {line.unit}".removesuffix(" ratio")
+    bar = "" if line.bar is None else f"(bar {line.bar}) {verdict}"
+    medians = ", ".join(f"{name} {figure:,g}" for name, figure in line.medians.items())
+    details = [f"    {text}" for text in (line.what, medians, line.note) if text]
+    return "\n".join([f"{line.name:<28} {value:>12}  {bar}".rstrip(), *details])
+
+
+if __name__ == "__main__":
+    main()
