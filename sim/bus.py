@@ -11,7 +11,7 @@ An error in a handler stops the run: `HandlerError` names the event, the handler
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
-from typing import Protocol
+from typing import Any, Protocol
 
 from ..events.bodies.venue import TimerFired, TimerSet
 from ..events.envelope import Event, Origin
@@ -131,7 +131,8 @@ class Bus:
                         continue
                     cause, producer = event.seq, subscription.producer
                     for product in products if type(products) is list else tuple(products):
-                        body, links = product, ()
+                        links: tuple[int, ...] = ()
+                        body: Any = product
                         if type(product) is Linked:
                             body, links = product
                         route = routes[type(body)]

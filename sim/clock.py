@@ -12,9 +12,10 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable
 from enum import IntEnum
 from heapq import heappop, heappush
-from typing import NamedTuple, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 import simpy
+from simpy.events import EventPriority
 
 from ..events.errors import ScenarioError
 
@@ -31,7 +32,7 @@ class ItemClass(IntEnum):
     DELIVERY = 3
 
 
-_INPUT = ItemClass.INPUT
+_INPUT = EventPriority(ItemClass.INPUT)
 
 
 class Item(NamedTuple):
@@ -52,13 +53,16 @@ class _Instant(simpy.Event):
         self.callbacks.append(run)
 
 
-class _Feed(simpy.Event):
+class _Feed(simpy.Event, Generic[T]):
     """One SimPy event that carries the inputs: at each of their instants it runs all of that instant and moves to the next."""
+
+    _next: T
 
     def __init__(self, clock: Clock, inputs: Iterable[tuple[int, T]], publish: Callable[[T], None]) -> None:
         super().__init__(clock.env)
         self._ok, self._value = True, None
         self._clock, self._inputs, self._publish = clock, iter(inputs), publish
+        self._at_ns = clock.now_ns
         self.done = clock.env.event()
         self._advance()
 
@@ -73,7 +77,8 @@ class _Feed(simpy.Event):
             if at_ns == now_ns:
                 publish(item)
             elif at_ns > now_ns:
-                self._at_ns, self._next = at_ns, item
+                self._at_ns = at_ns
+                self._next = item
                 self.callbacks = [self._advance]
                 clock.env.schedule(self, _INPUT, at_ns - now_ns)
                 return
@@ -98,7 +103,7 @@ class Clock:
         if items is None:
             items = self._due[at_ns, item_class] = []
             instant = _Instant(self.env, lambda _event: self._run_due(at_ns, item_class))
-            self.env.schedule(instant, priority=item_class, delay=at_ns - self.now_ns)  # type: ignore[arg-type]
+            self.env.schedule(instant, EventPriority(item_class), at_ns - self.now_ns)
         heappush(items, item)
 
     def _run_due(self, at_ns: int, item_class: ItemClass) -> None:
