@@ -5,6 +5,8 @@
 2. The class is the SimPy priority. Items of one instant and class share one SimPy event and are sorted here, so SimPy's own
    counter decides nothing.
 3. An item is scheduled for later than now, never for now.
+4. `now_ns` is the present instant. SimPy's own `now` is that of the last item it ran: it catches up whenever it has one to
+   run, and stays behind while inputs follow each other with nothing due in between.
 """
 
 from __future__ import annotations
@@ -54,37 +56,45 @@ class _Instant(simpy.Event):
 
 
 class _Feed(simpy.Event, Generic[T]):
-    """One SimPy event that carries the inputs: at each of their instants it runs all of that instant and moves to the next."""
+    """One SimPy event that carries the inputs from instant to instant.
 
-    _next: T
+    Inputs come first within their instant, so as long as SimPy has nothing due before the next one, it is published there and
+    then; otherwise the event is scheduled for the input's time and SimPy runs what is due before.
+    """
+
+    _next: tuple[int, T]
 
     def __init__(self, clock: Clock, inputs: Iterable[tuple[int, T]], publish: Callable[[T], None]) -> None:
         super().__init__(clock.env)
         self._ok, self._value = True, None
         self._clock, self._inputs, self._publish = clock, iter(inputs), publish
-        self._at_ns = clock.now_ns
         self.done = clock.env.event()
-        self._advance()
+        self.callbacks = [self._begin]
+        clock.env.schedule(self, _INPUT, clock.now_ns - clock.env.now)
 
-    def _advance(self, event: simpy.Event | None = None) -> None:
-        """Publish the input that is due and those after it at the same instant; then wait for the next one's time."""
-        clock, publish = self._clock, self._publish
-        if event is not None:
-            clock.now_ns = self._at_ns
-            publish(self._next)
-        now_ns = clock.now_ns
-        for at_ns, item in self._inputs:
-            if at_ns == now_ns:
-                publish(item)
-            elif at_ns > now_ns:
-                self._at_ns = at_ns
-                self._next = item
-                self.callbacks = [self._advance]
-                clock.env.schedule(self, _INPUT, at_ns - now_ns)
+    def _begin(self, _event: simpy.Event) -> None:
+        self._run()
+
+    def _resume(self, _event: simpy.Event) -> None:
+        at_ns, item = self._next
+        self._clock.now_ns = at_ns
+        self._publish(item)
+        self._run()
+
+    def _run(self) -> None:
+        """Publish inputs until one must wait for something else, or none is left."""
+        clock, publish, next_due_ns = self._clock, self._publish, self._clock.env.peek
+        for entry in self._inputs:
+            at_ns, item = entry
+            if at_ns > next_due_ns():
+                self._next, self.callbacks = entry, [self._resume]
+                clock.env.schedule(self, _INPUT, at_ns - clock.env.now)
                 return
-            else:
-                message = f"an input at {at_ns} ns comes after {now_ns} ns; times never run backwards"
+            if at_ns < clock.now_ns:
+                message = f"an input at {at_ns} ns comes after {clock.now_ns} ns; times never run backwards"
                 raise ScenarioError(message)
+            clock.now_ns = at_ns
+            publish(item)
         self.done.succeed()
 
 
@@ -103,7 +113,7 @@ class Clock:
         if items is None:
             items = self._due[at_ns, item_class] = []
             instant = _Instant(self.env, lambda _event: self._run_due(at_ns, item_class))
-            self.env.schedule(instant, EventPriority(item_class), at_ns - self.now_ns)
+            self.env.schedule(instant, EventPriority(item_class), at_ns - self.env.now)
         heappush(items, item)
 
     def _run_due(self, at_ns: int, item_class: ItemClass) -> None:
