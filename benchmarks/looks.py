@@ -1,32 +1,21 @@
-"""How often the lazy margin monitor looks at an account again, over the AVAX path of 10 October 2025.
+"""How often the lazy margin monitor looks at an account again, over the AVAX path (`avax.py`).
 
-The path is every instant of the real trades (the scenario `avax-2025-10-10`, its file sought in DELEVERAGE_DATA or ../shared/data
-from the project's root), or a made-up crash of a day in seconds where the file is absent; the note says which. The population
-is that scenario's. With three instruments every account holds all three, each long or short by a draw of its own, and the
-others' moves since the start are 0.8 and 0.5 times AVAX's.
-
-Two settings. *static*: pricing by index and the monitor, nothing else. Nobody adds, reduces or is closed: who is called
-stays so until the path lets go, who falls below the requirement is in liquidation, and is not looked at again. *whole*: all
-default handlers, so that collateral, reductions, fills and deleveraging touch accounts as well.
-
-A look is an exact test of one account. `by marks` counts those that a mark or a funding gave rise to by leaving a range; `all`
-counts those after a change of the account itself as well (called, released, collateral, a fill). The first look, which arms an
-account at the first price, is not one again.
+1. A look is an exact test of one account. The first, which arms it at the first price, is not one *again*.
+2. `marks` counts the looks that a mark or a funding gave rise to by leaving a range; `all` also those after a change of the
+   account itself (called, released, collateral, a fill).
+3. *static*: pricing by index and the monitor, nothing else. Nobody adds, reduces or is closed: who is called stays so until
+   the path lets go; who falls below the requirement is in liquidation, and is not looked at again.
+4. *whole*: all default handlers; forced orders move the marks, and traders, liquidations and deleveraging touch accounts.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Sequence
-from functools import cache
-from heapq import merge
-from pathlib import Path
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple
 
+from avax import Avax, avax
 from contest import Line, at_most
-from stage import Inputs
 
-from deleverage.events.bodies.inputs import PriceTicked
 from deleverage.events.bodies.margin import FundingAccrued, MarkPriced
 from deleverage.events.envelope import Event
 from deleverage.events.ledger import Ledger, LedgerState
@@ -38,36 +27,19 @@ from deleverage.handlers.registry import build
 from deleverage.sim.bus import Bus, Subscription
 from deleverage.sim.clock import Clock
 from deleverage.sim.opening import opening_bodies
-from deleverage.sim.scenario import ResolvedScenario, Scenario
 
 __all__ = ["measure"]
 
-_SCENARIO = "avax-2025-10-10"
-_DATA = "DELEVERAGE_DATA"
-_FOLLOWERS = (("ETH-PERP", 4_150, 80), ("BTC-PERP", 117_000, 50))
-"""Name, price at the start, and the percentage of AVAX's relative move that it follows."""
-
-_MADE_UP = {
-    "source": "generator",
-    "duration_ns": "24h",
-    "interval_ns": "1s",
-    "volatility": "0.08",
-    "phases": [
-        {"from_ns": "21h", "to_ns": "21h20m", "move": "-0.75", "volatility_multiple": 8},
-        {"from_ns": "21h20m", "to_ns": "22h", "move": "2.0", "volatility_multiple": 5},
-    ],
-}
-
 
 class _Looks(NamedTuple):
-    """Looks an account, the first one apart."""
+    """Looks again, per account."""
 
-    by_marks: float
+    marks: float
     all: float
 
 
 class _CountingMonitor(MarginMonitor):
-    """The monitor, counting who became due by a mark or a funding."""
+    """The monitor, which also counts who became due by a mark or a funding."""
 
     def __init__(self) -> None:
         super().__init__(MarginParameters())
@@ -82,33 +54,37 @@ class _CountingMonitor(MarginMonitor):
 
 
 def measure(*, short: bool) -> Iterator[Line]:
-    """Looks an account for one instrument and for three, static and whole."""
-    real = not short and _real_file()
-    note = "path: " + ("the real trades" if real else "made up" + (", cut short" if short else ""))
-    for followers, name, limit in ((0, "one", 2), (2, "three_cross", 12)):
-        scenario = _scenario(followers, real=real, accounts=100 if short else 20_000)
-        path = _path(scenario, 300 if short else None)
-        accounts = f"{len(scenario.instruments)} instrument(s), {len(path):,} instants"
-        for setting, looks in (("static", _static(scenario, path)), ("whole", _whole(scenario, path))):
-            what = f"looks an account over the AVAX path, {accounts}, {setting}"
-            bar = at_most(limit)
-            yield Line(f"looks.{name}.{setting}.marks", f"{what}, by marks", looks.by_marks, "looks", bar, note=note)
-            yield Line(f"looks.{name}.{setting}.all", f"{what}, all", looks.all, "looks", bar, note=note)
+    """Looks an account, static and whole, for one instrument and for three."""
+    for three, name, bar in ((False, "one", at_most(2)), (True, "three_cross", at_most(12))):
+        path = avax(three=three, short=short)
+        note = f"{len(path.inputs):,} inputs, the real trades" if path.real else "a made-up path"
+        for setting, looks in (("static", _static(path)), ("whole", _whole(path))):
+            for kind in ("marks", "all"):
+                what = f"looks again an account over the AVAX path, {name.replace('_', ', ')}, {setting}, {kind}"
+                yield Line(f"looks.{name}.{setting}.{kind}", what, getattr(looks, kind), "looks", bar, note=note)
 
 
-def _real_file() -> bool:
-    """Whether the trades are there; the default folder is named in the environment, where scenarios look for it."""
-    folder = os.environ.setdefault(_DATA, str(Path(__file__).resolve().parents[2] / "shared" / "data"))
-    return Path(folder, str(_bundled()["prices"]["file"])).is_file()
+def _static(path: Avax) -> _Looks:
+    monitor = _CountingMonitor()
+    return _looks(path, monitor, [Subscription(0, IndexMarkPricing(NoParameters())), Subscription(1, monitor)])
 
 
-@cache
-def _bundled() -> dict[str, Any]:
-    from importlib import resources
-    import tomllib
+def _whole(path: Avax) -> _Looks:
+    monitor = _CountingMonitor()
+    subscriptions = [
+        Subscription(number, monitor if producer.handler == monitor.name else build(producer), producer.latency_ns)
+        for number, producer in enumerate(path.scenario.producers)
+    ]
+    return _looks(path, monitor, subscriptions)
 
-    text = resources.files("deleverage.sim.scenarios").joinpath(f"{_SCENARIO}.toml").read_text(encoding="utf-8")
-    return tomllib.loads(text)
 
-
-def _scenario(followers: int, *, real: bool, accounts: int) -> ResolvedScenario: ...
+def _looks(path: Avax, monitor: _CountingMonitor, subscriptions: list[Subscription]) -> _Looks:
+    clock, ledger = Clock(path.scenario.start_ns), Ledger()
+    bus = Bus(clock, ledger, HeadOnly())
+    for subscription in subscriptions:
+        bus.subscribe(subscription)
+    for body in opening_bodies(path.scenario):
+        bus.publish_input(body)
+    clock.run_inputs(path.inputs, bus.publish_input)
+    accounts = sum(account.kind == "user" for account in ledger.accounts)
+    return _Looks(monitor.by_marks / accounts, (monitor.looks - accounts) / accounts)

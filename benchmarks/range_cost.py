@@ -23,7 +23,7 @@ from deleverage.handlers.margin_monitor import MarginMonitor, MarginParameters
 __all__ = ["measure"]
 
 _BAR = at_most(1.2)
-_MARKS_ALONE = 200_000
+_MARKS_ALONE = 600_000
 
 
 def measure(*, short: bool) -> Iterator[Line]:

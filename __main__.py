@@ -1,0 +1,144 @@
+"""The command line: a table of commands, and what becomes of their errors.
+
+1. A command is imported when it is called. `deleverage --help` needs the table below and nothing else.
+2. Whatever goes wrong is one line on stderr and an exit code: the error's own (`events/errors.py`), 2 for a wrong command
+   line, 130 after Ctrl-C, 141 where the reader of the output went away, 1 for anything else. A torn record that was served
+   as far as it goes ends with 3.
+3. `--debug` adds the traceback.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+import traceback
+from importlib import import_module
+from typing import Any, NamedTuple
+
+import click
+
+from .events.errors import DeleverageError
+
+__all__ = ["COMMANDS", "Entry", "main"]
+
+_FAULT, _USAGE, _INTERRUPTED, _NO_READER = 1, 2, 130, 141
+
+
+class Entry(NamedTuple):
+    """Where a command lives, as "module:function" inside the package, and what it does, in one line."""
+
+    home: str
+    summary: str
+
+
+COMMANDS = {
+    "run": Entry(".sim.commands:run_command", "Run a scenario and record it."),
+    "scenarios": Entry(".sim.commands:scenarios_command", "List the scenarios that come with the package."),
+    "log": Entry(".replay.commands:log_command", "Show the events of a record."),
+    "state": Entry(".replay.commands:state_command", "Show markets, fund and accounts at any instant."),
+    "verify": Entry(".replay.commands:verify_command", "Check a record: every byte, its head, the ledger's laws."),
+    "recover": Entry(".replay.commands:recover_command", "Cut a torn record to its last good block and seal it."),
+}
+
+
+class _Commands(click.Group):
+    """The group over `COMMANDS`, which answers `--help` without importing any of them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names, in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command."""
+        entry = COMMANDS.get(cmd_name)
+        if entry is None:
+            return None
+        module, _, function = entry.home.partition(":")
+        command = getattr(import_module(module, __package__), function)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The table, for `--help`."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, entry.summary) for name, entry in COMMANDS.items()])
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - click's own signature
+        """Run the command line and leave with its exit code."""
+        kwargs["standalone_mode"] = False
+        try:
+            code = super().main(*args, **kwargs)
+        except click.ClickException as error:
+            code = _say_usage(error)
+        except click.Abort:
+            code = _say("interrupted", _INTERRUPTED)
+        sys.exit(code if isinstance(code, int) else 0)
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's own signature
+        """Run a command, and turn what it raises into an exit code."""
+        try:
+            try:
+                return super().invoke(ctx)
+            finally:
+                sys.stdout.flush()
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except Exception as error:  # noqa: BLE001 - the last place where a fault can be put into words
+            if ctx.params["debug"]:
+                traceback.print_exc()
+            ctx.exit(_say_error(error))
+
+
+def _say(message: str, code: int) -> int:
+    """One line on stderr, whatever the message holds."""
+    click.echo(f"deleverage: {' '.join(message.split())}", err=True)
+    return code
+
+
+def _say_usage(error: click.ClickException) -> int:
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    path = context.command_path if context is not None else "deleverage"
+    return _say(f"{error.format_message()} See '{path} --help'.", _USAGE)
+
+
+def _say_error(error: Exception) -> int:
+    if isinstance(error, DeleverageError):
+        return _say(str(error), error.exit_code)
+    if isinstance(error, BrokenPipeError):
+        _let_go_of_stdout()
+        return _NO_READER
+    if isinstance(error, OSError):
+        _let_go_of_stdout()
+        return _say(f"the system refused: {error}", _FAULT)
+    fault = f"{type(error).__name__}: {error}"
+    return _say(f"a fault of deleverage itself, {fault}; `deleverage --debug ...` shows the traceback", _FAULT)
+
+
+def _let_go_of_stdout() -> None:
+    """Nobody takes what is still buffered; without this Python would complain again on its way out."""
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except io.UnsupportedOperation:
+        pass  # not a file: a test's buffer
+
+
+def _print_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:  # noqa: FBT001
+    if wanted:
+        fingerprint = import_module(".events.record.fingerprint", __package__)
+        click.echo(f"deleverage {fingerprint.package_version()}")
+        ctx.exit()
+
+
+@click.group(cls=_Commands, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--debug", is_flag=True, envvar="DELEVERAGE_DEBUG", help="Show the traceback of an error.")
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Show the version.")
+@click.pass_context
+def main(ctx: click.Context, debug: bool) -> None:  # noqa: ARG001, FBT001 - `invoke` reads it
+    """The flight recorder and time machine of a liquidation engine."""
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
+
+
+if __name__ == "__main__":
+    main(prog_name="deleverage")

@@ -1,0 +1,94 @@
+"""`deleverage run` and `deleverage scenarios`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import get_args
+
+import click
+
+from ..events.record import Durability, RecordSettings
+from .console import new_console, print_rows
+from .interrupt import Interrupt
+from .logs import LOG_LEVELS, LogLevel, RunLog, configure_logs
+from .outcome import outcome
+from .progress import run_progress
+from .report import print_report
+from .runner import RunResult, Simulation, run
+from .scenario import Scenario, bundled_scenarios
+from .units import INT64_MAX
+
+__all__ = ["run_command", "scenarios_command"]
+
+_INTERRUPTED = 130
+
+
+@click.command("run")
+@click.argument("scenario")
+@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="RUN", help="Write the record there, a new directory.")
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a value; may be repeated.")
+@click.option("--seed", type=click.IntRange(-INT64_MAX, INT64_MAX), help="Override the scenario's seed.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document and no progress bar.")
+@click.option(
+    "--durability",
+    type=click.Choice(get_args(Durability)),
+    default="interval",
+    show_default=True,
+    help="When the record is forced to the disk: at each block, each second, or by the system.",
+)
+@click.option("--log-level", type=click.Choice(LOG_LEVELS), default="warning", show_default=True, help="What to log on stderr.")
+@click.option("--log-json", is_flag=True, help="Log as JSON Lines.")
+@click.pass_context
+def run_command(  # noqa: PLR0913 - one for each option
+    context: click.Context,
+    *,
+    scenario: str,
+    output: Path | None,
+    overrides: tuple[str, ...],
+    seed: int | None,
+    as_json: bool,
+    durability: Durability,
+    log_level: LogLevel,
+    log_json: bool,
+) -> None:
+    """Run SCENARIO, a bundled one by name or a TOML file, and print what came of it.
+
+    Without -o nothing is written: events are only counted and hashed. Ctrl-C stops after the present input and seals the
+    record; the exit code is then 130.
+    """
+    configure_logs(log_level, as_json=log_json)
+    loaded = Scenario.load(scenario, overrides, seed=seed)
+    settings = RecordSettings(durability=durability)
+    result = _driven(loaded, output, settings, RunLog(log_level), bar=not as_json and log_level in ("warning", "error"))
+    if as_json:
+        click.echo(json.dumps(outcome(result), indent=2))
+    else:
+        print_report(new_console(), result)
+    if result.status == "interrupted":
+        context.exit(_INTERRUPTED)
+
+
+def _driven(scenario: Scenario, output: Path | None, settings: RecordSettings, log: RunLog, *, bar: bool) -> RunResult:
+    """Run it with Ctrl-C, progress bar and log attached."""
+    with Interrupt() as interrupt, run_progress(shown=bar) as progress:
+
+        def watch(simulation: Simulation) -> None:
+            for watcher in (interrupt, progress, log):
+                watcher.watch(simulation)
+
+        result = run(scenario, output, settings=settings, progress=progress, on_start=watch)
+    log.ended(result)
+    return result
+
+
+@click.command("scenarios")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def scenarios_command(*, as_json: bool) -> None:
+    """List the scenarios that come with the package; each runs by its name."""
+    known = bundled_scenarios()
+    if as_json:
+        listed = [{"name": name, "description": description} for name, description in known.items()]
+        click.echo(json.dumps({"scenarios": listed}, indent=2))
+    else:
+        print_rows(new_console(), known.items())

@@ -1,0 +1,69 @@
+"""Whole numbers as text for people: money, prices, sizes, shares, times.
+
+1. Exact unless the name says `rounded`; rounded is half to even.
+2. Thousands are set apart by commas, decimals are those of the scale, so that columns line up.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from ..events.bodies.listing import AssetListed, InstrumentListed
+from .units import atoms_to_text, divide_half_even, ticks_to_text
+
+__all__ = ["count", "duration", "exact_money", "grouped", "percent", "price", "rounded_money", "size"]
+
+_CENT_DECIMALS = 2
+_NS = 10**9
+
+
+def grouped(text: str) -> str:
+    """A decimal with its thousands set apart."""
+    return format(Decimal(text), ",f")
+
+
+def count(number: int, one: str, many: str = "") -> str:
+    """`1 round`, `2 rounds`; `many` where it is not `one` with an s."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def exact_money(atoms: int, asset: AssetListed) -> str:
+    """An amount with all decimals of its asset, without its name."""
+    return grouped(atoms_to_text(atoms, asset.decimals))
+
+
+def rounded_money(atoms: int, asset: AssetListed) -> str:
+    """An amount in hundredths of its asset, or exact where it has fewer decimals."""
+    if asset.decimals <= _CENT_DECIMALS:
+        return exact_money(atoms, asset)
+    cents = divide_half_even(atoms, 10 ** (asset.decimals - _CENT_DECIMALS))
+    return grouped(atoms_to_text(cents, _CENT_DECIMALS))
+
+
+def price(ticks: int, listing: InstrumentListed) -> str:
+    """A price in quote."""
+    return grouped(ticks_to_text(ticks, Decimal(listing.tick_size)))
+
+
+def size(lots: int, listing: InstrumentListed) -> str:
+    """A size in units, negative when short or sold."""
+    return grouped(ticks_to_text(lots, Decimal(listing.lot_size)))
+
+
+def percent(part: int, whole: int) -> str:
+    """part / whole in percent with a sign, rounded to a hundredth; `whole` must be positive."""
+    hundredths = divide_half_even(part * 10_000, whole)
+    return f"{'-' if hundredths < 0 else '+'}{abs(hundredths) // 100:,}.{abs(hundredths) % 100:02d}%"
+
+
+def duration(length_ns: int) -> str:
+    """A length of time such as `1d 2h 30m` or `12.5s`, exact; parts that are zero are left out."""
+    seconds, rest_ns = divmod(length_ns, _NS)
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    parts = [f"{value}{unit}" for value, unit in ((days, "d"), (hours, "h"), (minutes, "m")) if value]
+    if seconds or rest_ns or not parts:
+        decimals = f".{rest_ns:09d}".rstrip("0").rstrip(".")
+        parts.append(f"{seconds}{decimals}s")
+    return " ".join(parts)

@@ -1,0 +1,120 @@
+"""A scenario's assets and instruments in whole numbers, as they are listed in the record."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from ..events.bodies.listing import AssetListed, InstrumentListed, Tier
+from ..events.errors import ScenarioError
+from .settings import InstrumentSettings, ScenarioSettings, TierSettings
+from .sources.base import InstrumentScale
+from .toml_tree import at_path
+from .units import INT64_MAX, multiplier_atoms, to_atoms
+
+__all__ = ["fund_atoms", "list_assets", "list_instruments", "scales_of"]
+
+_PPM = 10**6
+_BPS = 10**4
+_DECIMALS_MOST = 18
+
+
+def list_assets(settings: ScenarioSettings) -> tuple[AssetListed, ...]:
+    """The one settlement asset. Raises ScenarioError."""
+    if len(settings.assets) != 1:
+        message = "$.assets: a run settles in exactly one asset until collateral with haircuts is built; list one"
+        raise ScenarioError(message)
+    for place, asset in enumerate(settings.assets):
+        if not 0 <= asset.decimals <= _DECIMALS_MOST:
+            message = f"$.assets[{place}].decimals: {asset.decimals} is not between 0 and 18"
+            raise ScenarioError(message)
+    return tuple(AssetListed(place, asset.name, asset.decimals) for place, asset in enumerate(settings.assets))
+
+
+def scales_of(settings: ScenarioSettings) -> list[InstrumentScale]:
+    """The steps that prices and sizes of each instrument are counted in. Raises ScenarioError."""
+    if not settings.instruments:
+        message = "$.instruments: there is none; list at least one"
+        raise ScenarioError(message)
+    names = [instrument.name for instrument in settings.instruments]
+    if len(set(names)) != len(names):
+        message = "$.instruments: two have the same name; names must differ"
+        raise ScenarioError(message)
+    return [at_path(f"$.instruments[{i}]", _scale, i, one) for i, one in enumerate(settings.instruments)]
+
+
+def _scale(number: int, settings: InstrumentSettings) -> InstrumentScale:
+    start = None if settings.start_price is None else Decimal(settings.start_price)
+    return InstrumentScale(number, settings.name, Decimal(settings.tick_size), Decimal(settings.lot_size), start)
+
+
+def list_instruments(
+    settings: ScenarioSettings, assets: Sequence[AssetListed], scales: Sequence[InstrumentScale]
+) -> tuple[InstrumentListed, ...]:
+    """The instruments with multipliers and tiers worked out. Raises ScenarioError."""
+    return tuple(
+        at_path(f"$.instruments[{scale.instrument}]", _instrument, one, assets, scale, settings.venue)
+        for scale, one in zip(scales, settings.instruments, strict=True)
+    )
+
+
+def _instrument(
+    settings: InstrumentSettings, assets: Sequence[AssetListed], scale: InstrumentScale, venue: str
+) -> InstrumentListed:
+    asset = next((asset for asset in assets if asset.name == settings.asset), None)
+    if asset is None:
+        message = f"asset {settings.asset!r} is not listed under [[assets]]"
+        raise ScenarioError(message)
+    if settings.kind != "linear":
+        message = f"kind {settings.kind!r} has no payoff yet; use linear"
+        raise ScenarioError(message)
+    if settings.refill_half_life_ns < 0 or not 0 <= settings.impact_bps <= _BPS:
+        message = "refill_half_life_ns must not be negative, and impact_bps lie between 0 and 10000"
+        raise ScenarioError(message)
+    return InstrumentListed(
+        scale.instrument,
+        settings.name,
+        venue,
+        settings.kind,
+        asset.asset,
+        str(settings.tick_size),
+        str(settings.lot_size),
+        multiplier_atoms(scale.tick_size, scale.lot_size, asset.decimals),
+        _tiers(settings.tiers, asset.decimals),
+        settings.refill_half_life_ns,
+        settings.impact_bps,
+    )
+
+
+def _tiers(settings: tuple[TierSettings, ...], decimals: int) -> tuple[Tier, ...]:
+    """Tiers with their amounts; `Tier` has the formula."""
+    tiers: list[Tier] = []
+    for place, one in enumerate(settings):
+        floor = to_atoms(Decimal(one.floor), decimals)
+        rate = Decimal(one.rate) * _PPM
+        before = tiers[-1] if tiers else Tier(0, 0, 0)
+        if rate != int(rate) or not 0 < rate < _PPM or (tiers and rate <= before.rate_ppm):
+            message = f"tiers[{place}].rate: {one.rate} must grow from tier to tier, in whole millionths, below 1"
+            raise ScenarioError(message)
+        if (place == 0 and floor) or (tiers and floor <= before.floor_atoms):
+            message = f"tiers[{place}].floor: {one.floor} must be 0 in the first tier and grow from tier to tier"
+            raise ScenarioError(message)
+        amount = floor * (int(rate) - before.rate_ppm) + before.amount_microatoms if tiers else 0
+        if amount > INT64_MAX:
+            message = f"tiers[{place}]: its maintenance amount passes 2^63; use fewer decimals or lower floors"
+            raise ScenarioError(message)
+        tiers.append(Tier(floor, int(rate), amount))
+    if not tiers:
+        message = "tiers: there is none; give at least one with floor = 0"
+        raise ScenarioError(message)
+    return tuple(tiers)
+
+
+def fund_atoms(settings: ScenarioSettings, asset: AssetListed) -> int:
+    """What the insurance fund begins with. Raises ScenarioError."""
+    balance = settings.insurance_fund.get("balance", 0)
+    if isinstance(balance, bool) or not isinstance(balance, int | Decimal) or balance < 0:
+        message = f"$.insurance_fund.balance: {balance!r} is not an amount of {asset.name} from 0 on"
+        raise ScenarioError(message)
+    atoms: int = at_path("$.insurance_fund.balance", to_atoms, Decimal(balance), asset.decimals)
+    return atoms

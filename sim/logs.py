@@ -1,0 +1,91 @@
+"""The program's own log, apart from the record: structlog to stderr, configured here and nowhere else.
+
+1. Warnings only, unless asked for more. Milestones of a run are info; single events are debug and cost nothing otherwise.
+2. A log decides nothing: it is a tap.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Any, Literal
+
+import structlog
+
+from ..events.bodies.liquidation import LiquidationStarted
+from ..events.bodies.venue import TradingHalted, TradingResumed
+from ..events.bodies.waterfall import DeleveragingStarted, ShortfallDeclared
+from ..events.envelope import Event
+from ..events.ledger import Ledger
+from .runner import RunResult, Simulation
+from .units import format_time_ns
+
+__all__ = ["LOG_LEVELS", "LogLevel", "RunLog", "configure_logs"]
+
+LogLevel = Literal["debug", "info", "warning", "error"]
+LOG_LEVELS: tuple[LogLevel, ...] = ("debug", "info", "warning", "error")
+
+_FIRST_ONLY = {
+    LiquidationStarted: "first liquidation",
+    ShortfallDeclared: "first shortfall",
+    DeleveragingStarted: "first deleveraging",
+}
+_EACH = {TradingHalted: "trading halted", TradingResumed: "trading resumed"}
+
+
+def configure_logs(level: LogLevel = "warning", *, as_json: bool = False) -> None:
+    """Send the log to stderr from `level` on, as text or as JSON Lines."""
+    renderer: Any = structlog.processors.JSONRenderer()
+    if not as_json:
+        renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(_number(level)),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+
+
+def _number(level: LogLevel) -> int:
+    return int(getattr(logging, level.upper()))
+
+
+class RunLog:
+    """Logs what happens in a run: its milestones, and every event where the level is debug."""
+
+    def __init__(self, level: LogLevel = "warning") -> None:
+        """Log from `level` on, as `configure_logs` was told."""
+        self._level = level
+        self._log: Any = structlog.get_logger("deleverage")
+        self._seen: set[type] = set()
+
+    def watch(self, simulation: Simulation) -> None:
+        """Listen on the bus of a run that begins."""
+        scenario = simulation.scenario
+        self._log.info("run started", scenario=scenario.name, seed=scenario.seed, prices=scenario.prices)
+        if _number(self._level) <= logging.INFO:
+            simulation.bus.tap(self._milestone, (*_FIRST_ONLY, *_EACH))
+        if _number(self._level) <= logging.DEBUG:
+            simulation.bus.tap(self._event)
+
+    def ended(self, result: RunResult) -> None:
+        """The run is over."""
+        self._log.info("run ended", status=result.status, events=result.events, head=result.head)
+
+    def _milestone(self, event: Event, ledger: Ledger) -> None:
+        kind = type(event.body)
+        if kind in self._seen:
+            return
+        if kind in _FIRST_ONLY:
+            self._seen.add(kind)
+        what: str = (_FIRST_ONLY | _EACH)[kind]  # type: ignore[index]
+        instrument: int | None = getattr(event.body, "instrument", None)
+        known = {} if instrument is None else {"instrument": ledger.markets[instrument].listing.name}
+        self._log.info(what, seq=event.seq, at=format_time_ns(event.at_ns), **known)
+
+    def _event(self, event: Event, _ledger: Ledger) -> None:
+        self._log.debug(type(event.body).__name__, seq=event.seq, at_ns=event.at_ns, cause=event.cause)

@@ -1,0 +1,87 @@
+"""What came of a run as plain data: the document that `run --json` prints. Its names are stable.
+
+Amounts are whole atoms, times nanoseconds and, beside them, ISO 8601; `prices` says whether forced orders moved the marks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ..events.bodies.run import SourceTally
+from .figures import price
+from .runner import RunResult
+from .summary import fund_equity
+from .units import format_time_ns
+
+__all__ = ["fund_of", "outcome", "source_tallies"]
+
+Document = dict[str, Any]
+
+
+def outcome(result: RunResult) -> Document:
+    """The whole of it."""
+    scenario, summary = result.scenario, result.summary
+    return {
+        "run": None if result.path is None else str(result.path),
+        "status": result.status,
+        "scenario": scenario.name,
+        "seed": scenario.seed,
+        "prices": scenario.prices,
+        "start": format_time_ns(result.start_ns),
+        "end": format_time_ns(result.end_ns),
+        "start_ns": result.start_ns,
+        "end_ns": result.end_ns,
+        "events": result.events,
+        "head": result.head,
+        "seconds": round(result.seconds, 3),
+        "by_type": dict(sorted(summary.by_type.items())),
+        "instruments": [_instrument(result, number) for number in range(len(scenario.instruments))],
+        "liquidations": dict(sorted(summary.outcomes.items())),
+        "deleveraged_accounts": len(summary.deleveraged),
+        "sums_atoms": dict(sorted(summary.sums.items())),
+        "fund": fund_of(result),
+        "sources": [_source(name, layout, sha256, tally) for name, layout, sha256, tally in source_tallies(result)],
+    }
+
+
+def _instrument(result: RunResult, number: int) -> Document:
+    """One instrument's marks in ticks and as prices; nulls where it never had a mark."""
+    listing, names = result.scenario.instruments[number], ("first", "low", "high", "last")
+    ticks = result.summary.extremes.get(number)
+    document: Document = {"instrument": number, "name": listing.name}
+    for place, name in enumerate(names):
+        document[f"{name}_ticks"] = None if ticks is None else ticks[place]
+        document[name] = None if ticks is None else price(ticks[place], listing).replace(",", "")
+    return document
+
+
+def fund_of(result: RunResult) -> Document:
+    """The insurance fund: cash and inventory at the mark at the start and the end, the least seen, fees in, cash paid."""
+    summary, start = result.summary, result.scenario.fund_atoms
+    end = fund_equity(result.ledger, result.scenario.assets[0].asset)
+    return {
+        "start_atoms": start,
+        "low_atoms": min([start, end, *summary.fund.points]),
+        "end_atoms": end,
+        "credited_atoms": summary.sums["InsuranceFundCredited"],
+        "debited_atoms": summary.sums["InsuranceFundDebited"],
+    }
+
+
+def source_tallies(result: RunResult) -> Iterator[tuple[str, str, bytes, SourceTally]]:
+    """(name, layout, content hash, tally) of each source as far as it was read, the population last."""
+    for number, source in enumerate((*result.scenario.sources, result.scenario.opening_population)):
+        yield source.name, source.layout, source.sha256, source.tally(number)
+
+
+def _source(name: str, layout: str, sha256: bytes, tally: SourceTally) -> Document:
+    return {
+        "source": tally.source,
+        "name": name,
+        "layout": layout,
+        "sha256": sha256.hex(),
+        "rows": tally.rows,
+        "merged": tally.merged,
+        "left_out": [{"reason": reason, "rows": rows, "first_row": first} for reason, rows, first in tally.left_out],
+    }

@@ -1,0 +1,57 @@
+"""The progress bar of a run: events, simulated time, rate. It is measured in rows read of the scenario's sources."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import perf_counter
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn
+
+from .runner import Simulation
+from .units import format_time_ns
+
+__all__ = ["RunProgress", "run_progress"]
+
+_TIME_OF_DAY = slice(11, 19)
+
+
+class RunProgress:
+    """What the runner calls now and then; shows nothing where there is no bar."""
+
+    def __init__(self, bar: Progress | None) -> None:
+        """Fill `bar`."""
+        self._bar = bar
+        self._simulation: Simulation | None = None
+        self._started = perf_counter()
+        self._task = None if bar is None else bar.add_task("", total=None, text="reading the scenario")
+
+    def watch(self, simulation: Simulation) -> None:
+        """The run begins: its sources have been read once, so it is known how many rows there are."""
+        self._simulation, self._started = simulation, perf_counter()
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, total=self._rows(), text="opening the accounts")
+
+    def __call__(self, events: int, at_ns: int) -> None:
+        """So many events so far, at this simulated time."""
+        if self._bar is not None and self._task is not None:
+            rate = events / max(perf_counter() - self._started, 1e-9)
+            text = f"{events:,} events {format_time_ns(at_ns)[_TIME_OF_DAY]} {rate:,.0f}/s"
+            self._bar.update(self._task, completed=self._rows(), text=text)
+
+    def _rows(self) -> int:
+        sources = () if self._simulation is None else self._simulation.scenario.sources
+        return sum(source.tally(number).rows for number, source in enumerate(sources))
+
+
+@contextmanager
+def run_progress(*, shown: bool) -> Iterator[RunProgress]:
+    """A bar on stderr for as long as the context lasts, if it is `shown` and stderr is a terminal."""
+    if not (shown and sys.stderr.isatty()):
+        yield RunProgress(None)
+        return
+    columns = SpinnerColumn(), BarColumn(bar_width=None), TaskProgressColumn(), TextColumn("{task.fields[text]}")
+    with Progress(*columns, console=Console(file=sys.stderr), transient=True, expand=True) as bar:
+        yield RunProgress(bar)

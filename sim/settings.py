@@ -1,0 +1,69 @@
+"""The schema of a scenario file: what keys there are and of what type. Unknown keys are refused."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from ..events.bodies.listing import InstrumentKind
+from .populations.registry import PopulationSettings
+from .sources.registry import DepthSettings, PriceSettings
+
+__all__ = ["AssetSettings", "InstrumentSettings", "ScenarioSettings", "TierSettings"]
+
+
+class AssetSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A settlement asset; one atom is 10^-decimals of it."""
+
+    name: str
+    decimals: int
+
+
+class TierSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Over `floor` of notional, in the asset, the requirement grows by `rate`."""
+
+    floor: Decimal | int
+    rate: Decimal | int
+
+
+class InstrumentSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An instrument; steps in quote and units, tiers in the asset."""
+
+    name: str
+    asset: str
+    tick_size: Decimal | int
+    lot_size: Decimal | int
+    tiers: tuple[TierSettings, ...]
+    kind: InstrumentKind = "linear"
+    start_price: Decimal | int | None = None
+    refill_half_life_ns: int = 30_000_000_000
+    impact_bps: int = 5_000
+
+
+class ScenarioSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The whole of a scenario's schema; the slots' tables are checked by their policies."""
+
+    name: str
+    assets: tuple[AssetSettings, ...]
+    instruments: tuple[InstrumentSettings, ...]
+    prices: PriceSettings
+    population: PopulationSettings
+    depth: DepthSettings | None = None
+    description: str = ""
+    venue: str = "generic"
+    seed: int = 1
+    start: str = "2025-10-10T00:00:00Z"
+    end: str | None = None
+    settle_ns: int = 0
+    mark: dict[str, Any] = {}
+    breaker: dict[str, Any] = {}
+    margin: dict[str, Any] = {}
+    traders: dict[str, Any] = {}
+    insurance_fund: dict[str, Any] = {}
+    liquidation: dict[str, Any] = {}
+    market: dict[str, Any] = {}
+    adl: dict[str, Any] = {}
+    socialization: dict[str, Any] = {}
+    funding: dict[str, Any] = {}

@@ -1,0 +1,31 @@
+"""A path of numbers in one line of text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+__all__ = ["ASCII_BARS", "UNICODE_BARS", "sparkline"]
+
+UNICODE_BARS = "▁▂▃▄▅▆▇█"
+ASCII_BARS = "_.-~=+*#"
+
+
+def sparkline(values: Sequence[int], width: int, bars: str = UNICODE_BARS) -> str:
+    """At most `width` bars from the lowest value to the highest; each stands for the mean of its share of the path.
+
+    A path that never moves is drawn in the middle. Empty without values.
+    """
+    points = _means(values, width)
+    if not points:
+        return ""
+    low, high = min(points), max(points)
+    if low == high:
+        return bars[len(bars) // 2] * len(points)
+    return "".join(bars[(point - low) * (len(bars) - 1) // (high - low)] for point in points)
+
+
+def _means(values: Sequence[int], width: int) -> list[int]:
+    """The values in at most `width` groups of neighbours, each group's mean rounded down."""
+    groups = min(width, len(values))
+    ends = [len(values) * place // groups for place in range(groups + 1)] if groups > 0 else []
+    return [sum(values[start:stop]) // (stop - start) for start, stop in zip(ends, ends[1:], strict=False)]

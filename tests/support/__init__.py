@@ -1,0 +1,1 @@
+"""What the tests share: a small venue, slow oracles, and a replayer that knows the order of the record."""

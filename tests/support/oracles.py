@@ -1,0 +1,71 @@
+"""Slow oracles: what the ledger and the handlers must agree with, worked out another way.
+
+Fractions and sweeps, no shared code with what they check: equity and requirement bracket by bracket, and who is under
+which margin level by looking at everybody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from itertools import pairwise
+from typing import NamedTuple
+
+from deleverage.events.bodies.listing import Tier
+from deleverage.events.ledger import Account, Ledger
+
+__all__ = ["Verdict", "equity", "owed_funding", "requirement", "sweep"]
+
+
+class Verdict(NamedTuple):
+    """What is to be said of one account."""
+
+    account: int
+    what: str
+
+
+def owed_funding(lots: int, cumulative_nanoatoms: int) -> int:
+    """The cumulative funding of so many lots in whole atoms, toward zero."""
+    return int(Fraction(lots * cumulative_nanoatoms, 10**9))
+
+
+def requirement(tiers: tuple[Tier, ...], notional: int) -> Fraction:
+    """The maintenance requirement in atoms: each bracket of the notional at its own rate."""
+    total, floors = Fraction(0), [tier.floor_atoms for tier in tiers]
+    for tier, (low, high) in zip(tiers, pairwise([*floors, max(notional, floors[-1])]), strict=True):
+        total += Fraction(tier.rate_ppm, 10**6) * max(0, min(notional, high) - low)
+    return total
+
+
+def equity(account: Account, ledger: Ledger) -> int:
+    """Balance, and what each position would bring if it were closed at the mark, in atoms."""
+    total = account.balance_atoms
+    for (instrument, _), held in account.positions.items():
+        market = ledger.markets[instrument]
+        worth = held.size_lots * market.mark_ticks * market.listing.multiplier_atoms
+        owed = owed_funding(held.size_lots, market.cumulative_funding_nanoatoms) - held.funding_atoms
+        total += worth - held.cost_atoms - owed
+    return total
+
+
+def _requirement_of(account: Account, ledger: Ledger) -> Fraction:
+    total = Fraction(0)
+    for (instrument, _), held in account.positions.items():
+        market = ledger.markets[instrument]
+        notional = abs(held.size_lots) * market.mark_ticks * market.listing.multiplier_atoms
+        total += requirement(market.listing.tiers, notional)
+    return total
+
+
+def sweep(ledger: Ledger, warning_bps: int, recovery_bps: int) -> Iterator[Verdict]:
+    """Everyone of whom the margin monitor has something to say, by looking at every trader there is."""
+    for account in ledger.accounts:
+        if account.kind != "user" or account.status not in ("healthy", "called"):
+            continue
+        has, needs = equity(account, ledger), _requirement_of(account, ledger)
+        if has < needs:
+            yield Verdict(account.account, "LiquidationStarted")
+        elif account.status == "healthy" and has < needs * Fraction(warning_bps, 10_000):
+            yield Verdict(account.account, "MarginCalled")
+        elif account.status == "called" and has >= needs * Fraction(recovery_bps, 10_000):
+            yield Verdict(account.account, "MarginCallMet")
