@@ -1,0 +1,122 @@
+"""The style of the code, as tests: what a reviewer would otherwise have to look for in every change."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+ROOMS = ("events", "handlers", "sim", "replay")
+FUNCTION_LINES_MOST = 50
+FILE_LINES_MOST = 320
+CLOCKS = {"time", "datetime"}
+# The manifest says when it was written and the disk is asked now and then; neither enters an event.
+CLOCK_ALLOWED = {"events/record/manifest.py", "events/record/segments.py"}
+NO_RANDOM = {"random", "secrets", "uuid", "numpy"}
+
+
+def sources(*rooms: str) -> list[Path]:
+    """The files of some rooms, in order."""
+    return sorted(path for room in rooms for path in (ROOT / room).rglob("*.py"))
+
+
+def tree_of(path: Path) -> ast.Module:
+    """A file's syntax tree."""
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def name_of(path: Path) -> str:
+    """A path as tests name it."""
+    return path.relative_to(ROOT).as_posix()
+
+
+def imported(tree: ast.Module) -> Iterator[str]:
+    """The absolute modules that a file imports."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            yield node.module.partition(".")[0]
+
+
+EVERY = [pytest.param(path, id=name_of(path)) for path in sources(*ROOMS)]
+PURE = [pytest.param(path, id=name_of(path)) for path in sources("events", "handlers")]
+TESTS = [pytest.param(path, id=name_of(path)) for path in sorted((ROOT / "tests").glob("test_*.py"))]
+
+
+@pytest.mark.parametrize("path", EVERY)
+def test_files_fit_in_one_sitting(path: Path) -> None:
+    """No file and no function is longer than can be read at a stretch."""
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= FILE_LINES_MOST
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.FunctionDef):
+            length = (node.end_lineno or 0) - node.lineno + 1
+            assert length <= FUNCTION_LINES_MOST, f"{node.name} has {length} lines"
+
+
+@pytest.mark.parametrize("path", EVERY)
+def test_modules_say_what_they_are_and_what_they_export(path: Path) -> None:
+    """Every module has a docstring; those that define something have an `__all__` of names that exist, sorted."""
+    tree = tree_of(path)
+    assert ast.get_docstring(tree)
+    module = importlib.import_module("deleverage." + name_of(path).removesuffix(".py").replace("/", ".").removesuffix(".__init__"))
+    if any(isinstance(node, ast.FunctionDef | ast.ClassDef) for node in tree.body):
+        assert all(hasattr(module, name) for name in module.__all__)
+
+
+@pytest.mark.parametrize("path", PURE)
+def test_events_and_handlers_know_no_clock_and_no_chance(path: Path) -> None:
+    """Nothing that decides or records reads the time of day or draws a number that is not keyed."""
+    names = set(imported(tree_of(path)))
+    assert not names & NO_RANDOM
+    if name_of(path) not in CLOCK_ALLOWED:
+        assert not names & CLOCKS
+
+
+@pytest.mark.parametrize("path", PURE)
+def test_events_and_handlers_know_no_float(path: Path) -> None:
+    """No float literal, no float(), no true division where whole numbers decide."""
+    for node in ast.walk(tree_of(path)):
+        assert not (isinstance(node, ast.Constant) and isinstance(node.value, float)), f"line {node.lineno}"
+        assert not (isinstance(node, ast.Name) and node.id == "float"), f"line {node.lineno}"
+        divides = isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div)
+        # A path is joined with the same sign; the record room has nothing else to divide.
+        assert not divides or name_of(path).startswith("events/record/"), f"line {node.lineno}"
+
+
+@pytest.mark.parametrize("path", PURE)
+def test_events_and_handlers_never_walk_a_set(path: Path) -> None:
+    """No loop runs over a set display or `set(...)`, whose order is the interpreter's."""
+    for node in ast.walk(tree_of(path)):
+        loops = [node.iter] if isinstance(node, ast.For | ast.comprehension) else []
+        for walked in loops:
+            called = isinstance(walked, ast.Call) and isinstance(walked.func, ast.Name) and walked.func.id in ("set", "frozenset")
+            assert not isinstance(walked, ast.Set | ast.SetComp)
+            assert not called
+
+
+@pytest.mark.parametrize("path", TESTS)
+def test_every_test_says_what_it_shows(path: Path) -> None:
+    """Every test has a docstring of one sentence."""
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
+            said = ast.get_docstring(node)
+            assert said, f"{node.name} says nothing"
+            assert said.split("\n\n")[0].rstrip().endswith("."), f"{node.name} does not end its sentence"
+
+
+def test_only_three_python_files_stand_at_the_root() -> None:
+    """The four folders are the house; at its door stand the package's own two modules and nothing else."""
+    assert sorted(path.name for path in ROOT.glob("*.py")) == ["__init__.py", "__main__.py"]
+    assert (ROOT / "py.typed").exists()
+
+
+def test_the_public_names_are_the_ones_promised() -> None:
+    """`from deleverage import ...` gives exactly what the documentation names."""
+    deleverage = importlib.import_module("deleverage")
+    assert deleverage.__all__ == ["Run", "RunResult", "Scenario", "open_run", "run"]
+    assert all(getattr(deleverage, name) is not None for name in deleverage.__all__)

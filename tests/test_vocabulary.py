@@ -1,0 +1,188 @@
+"""The vocabulary: the bytes of one example of every event type, pinned, and what is said of each type.
+
+The bytes below are the format of every record there is. If one of these tests fails, a change has altered it: new fields
+go to the end with a default (then the old bytes still decode and only the new example differs), nothing is retyped, and
+no tag is used again.
+"""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+import pytest
+
+from deleverage.events.codec import decode_event, encode_event
+from deleverage.events.envelope import Event, Origin
+from deleverage.events.vocabulary import (
+    ACCOUNT_FIELDS,
+    BODY_TYPES,
+    PUBLIC_TYPES,
+    SCHEMA,
+    TYPES_BY_NAME,
+    Body,
+    accounts_named,
+)
+
+from .support.examples import EXAMPLES
+
+PINNED = {
+    "RunStarted": (
+        "9a0101a463616c6dc40101a767656e65726963c401029195a66d617267696ea6746965726564a13181ab7761726e696e675f6270"
+        "73cd30d43207c40103aa656e646f67656e6f7573"
+    ),
+    "RunForked": "9402c40104639192aa61646c2e706f6c696379ac70726f6669742d7368617265",
+    "SourceOpened": "950301ad7472616465732e6373762e677aa6746172646973c40105",
+    "RunEnded": "920491940064029193a96d616c666f726d65640139",
+    "AssetListed": "940a00a45553445406",
+    "InstrumentListed": (
+        "9d0b02a84254432d50455250a767656e65726963a66c696e65617200a3302e31a5302e30303164929300cd13880093cd03e8cd27"
+        "10ce004c4b401ecd1388cd0fa0"
+    ),
+    "AccountOpened": "990c08a7616c6963653a31a767656e65726963a475736572a869736f6c61746564000706",
+    "RulesChanged": "940da767656e65726963c401069192b26d617267696e2e7761726e696e675f627073a53133303030",
+    "PriceTicked": "9314929200ce0011da509201ce00065518940111cd03e8cd03e9",
+    "DepthQuoted": "95150192920acd01f49232cd07d092920acd01909232cd076c940111cd03e8cd03e9",
+    "FundingRateSet": "941601d2fffe7960940111cd03e8cd03e9",
+    "Deposited": "941705ce000f4240940111cd03e8cd03e9",
+    "Withdrawn": "941805ce0003d090940111cd03e8cd03e9",
+    "Transferred": "95190506cd2710940111cd03e8cd03e9",
+    "TradeExecuted": "9d1a0506010203d0d8ce00065518d2ff02b4404d4ec3940111cd03e8cd03e9",
+    "BalanceStated": "941b05cd03e7940111cd03e8cd03e9",
+    "PositionStated": "971c050102d0d8d2ff02b440940111cd03e8cd03e9",
+    "InputRefused": "951d05a957697468647261776eb37468652062616c616e636520697320676f6e65ce0003d090",
+    "MarkPriced": "962801ce00065518f4ce0006550ccf000000609ff14690",
+    "MarginCalled": "952905cd04b0cd03e8cd30d4",
+    "MarginCallMet": "952a05cd05ddcd03e8cd3a98",
+    "CollateralAdded": "932b05cd0320",
+    "PositionReduced": "992c0501010214ce00065519ce007ea5f414",
+    "FundingAccrued": "952d01ce000186a0ce00065518cf00000009a997bf00",
+    "FeeCharged": "942e052aa57472616465",
+    "LiquidationStarted": "953c0305cd03e7cd03e8",
+    "OrdersCancelled": "963d0305090bb96e6f2064657074682077697468696e20746865206c696d6974",
+    "LiquidationOrdered": "9a3e0309050102f8ce0006513001c2",
+    "LiquidationFilled": "9e3f03090a05010102f8ce00065194d2ffcd7360031c940111cd03e8cd03e9",
+    "PositionTakenOver": "9a400305020104e0d2ff39a2c0ce000632ea940111cd03e8cd03e9",
+    "LiquidationEnded": "95410305a862616e6b7275707400",
+    "BankruptcyDeclared": "96420305efcd03e8ae6e6f20657175697479206c656674",
+    "InsuranceFundCredited": "9550030502cd40b4",
+    "InsuranceFundDebited": "955103050211",
+    "ShortfallDeclared": "96520305aa62616e6b727570746379cd4650cd4268",
+    "DeleveragingStarted": (
+        "9e5301a9696e76656e746f727903af70726f6669742d6c65766572616765020104e0d2ff39a2c0ce000632ea06c4010708"
+    ),
+    "PositionDeleveraged": "9e5401030204060107f0ce000632ead2ff9cd16005cf7fffffffffffffff940111cd03e8cd03e9",
+    "DeleveragingEnded": "995501a9696e76656e746f727903020104100f",
+    "LossSocialized": "955603050607",
+    "BalanceWrittenOff": "955703050209",
+    "TradingHalted": "956401ce00065518ce0005a550cd1388",
+    "TradingResumed": "926501",
+    "TimerSet": "9666af6d617267696e20726573706f6e7365cd1770050103",
+    "TimerFired": "96672caf6d617267696e20726573706f6e7365050103",
+    "HandlerStateNoted": "9468ae696e737572616e63655f66756e64a47065616b9201fe",
+}
+ENVELOPE = "97cd012cce3b9aca0001cd012b9204080b"
+
+TAG_GROUPS = {"run": (1, 9), "listing": (10, 19), "inputs": (20, 39), "margin": (40, 59), "liquidation": (60, 79)}
+TAG_GROUPS |= {"waterfall": (80, 99), "venue": (100, 119)}
+
+PUBLIC = """AssetListed DepthQuoted FundingAccrued FundingRateSet HandlerStateNoted InstrumentListed MarkPriced PriceTicked
+RulesChanged RunEnded RunForked RunStarted SourceOpened TradingHalted TradingResumed"""
+
+_BY_NAME = pytest.mark.parametrize("body", EXAMPLES, ids=lambda body: type(body).__name__)
+
+
+def _event(body: Body) -> Event:
+    return Event(300, 1_000_000_000, Origin.DECIDED, 299, (4, 8), 11, body)
+
+
+@_BY_NAME
+def test_the_bytes_are_pinned(body: Body) -> None:
+    """An example of the type encodes to the bytes that it always had."""
+    assert msgspec.msgpack.encode(body).hex() == PINNED[type(body).__name__]
+
+
+@_BY_NAME
+def test_the_envelope_is_pinned(body: Body) -> None:
+    """An event is an array of seven: the envelope's six fields, pinned, and the body as it is."""
+    assert encode_event(_event(body)).hex() == ENVELOPE + PINNED[type(body).__name__]
+
+
+@_BY_NAME
+def test_pinned_bytes_decode_to_the_example(body: Body) -> None:
+    """What was written once is read back as the value that it was."""
+    assert decode_event(bytes.fromhex(ENVELOPE + PINNED[type(body).__name__])) == _event(body)
+
+
+def test_every_type_has_an_example_and_a_pin() -> None:
+    """No type is left out, none is named that is not there, and every field of the examples is set."""
+    names = [body_type.__name__ for body_type in BODY_TYPES]
+    assert [type(example).__name__ for example in EXAMPLES] == names == list(PINNED) == list(TYPES_BY_NAME)
+    fields = [(type(e).__name__, name) for e in EXAMPLES for name in e.__struct_fields__ if getattr(e, name) is None]
+    assert fields == []
+
+
+def test_tags_are_unique_and_in_their_group() -> None:
+    """A tag belongs to one type, and lies in the range of the file that the type is declared in."""
+    tags = {body_type: body_type.__struct_config__.tag for body_type in BODY_TYPES}
+    assert len(set(tags.values())) == len(BODY_TYPES)
+    for body_type, tag in tags.items():
+        low, high = TAG_GROUPS[body_type.__module__.rpartition(".")[2]]
+        assert low <= tag <= high, f"{body_type.__name__} has tag {tag}"
+
+
+def test_names_are_facts_in_the_past_tense() -> None:
+    """Every type says what happened."""
+    past = re.compile(r"[A-Za-z]+(ed|drawn|Over|Set|Met|Off)")
+    assert [name for name in TYPES_BY_NAME if not past.fullmatch(name)] == []
+
+
+def test_only_types_without_accounts_are_public() -> None:
+    """Ticks, marks, depth and what exists name no account; everything else is a leaf of its own."""
+    assert {body_type.__name__ for body_type in PUBLIC_TYPES} == set(PUBLIC.split())
+
+
+def test_no_field_that_holds_an_account_is_overlooked() -> None:
+    """Of all whole-number fields, those with an account's name are the ones that are looked for."""
+    suspects = re.compile(r"account|owner|parent|against|fund|counterparty|bankrupt")
+    for body_type in BODY_TYPES:
+        looked_for = set(ACCOUNT_FIELDS[body_type])
+        found = {name for name in body_type.__struct_fields__ if suspects.search(name)}
+        others = {"against_leg", "counterparty_leg", "parent_head"}
+        assert found - others == looked_for, body_type.__name__
+
+
+def test_the_accounts_of_a_body_are_named() -> None:
+    """A reduction names the reduced and the bankrupt; one that names none gives nothing; None is no account."""
+    by_name = {type(example).__name__: example for example in EXAMPLES}
+    assert sorted(accounts_named(by_name["PositionDeleveraged"])) == [2, 6]
+    assert accounts_named(by_name["AccountOpened"]) == (8, 7, 6)
+    assert accounts_named(by_name["MarkPriced"]) == ()
+    assert accounts_named(TYPES_BY_NAME["TimerSet"]("funding", 5, None, 1)) == ()
+
+
+def test_bodies_are_frozen() -> None:
+    """An event is never changed."""
+    for body in EXAMPLES:
+        with pytest.raises(AttributeError):
+            setattr(body, body.__struct_fields__[0], 0)
+    with pytest.raises(AttributeError):
+        _event(EXAMPLES[0]).seq = 1
+
+
+@pytest.mark.parametrize("spoilt", ["97cd012c", "00", ENVELOPE + "9163", ENVELOPE + "93282801"])
+def test_other_bytes_are_refused(spoilt: str) -> None:
+    """Bytes cut short, of another kind, of an unknown tag or without the fields do not decode to anything."""
+    with pytest.raises((msgspec.DecodeError, msgspec.ValidationError)):
+        decode_event(bytes.fromhex(spoilt))
+
+
+def test_a_field_that_a_newer_version_added_is_passed_over() -> None:
+    """An array with one field more still decodes: so versions can add, at the end."""
+    longer = bytes.fromhex(ENVELOPE + "93656309")
+    assert decode_event(longer).body == TYPES_BY_NAME["TradingResumed"](99)
+
+
+def test_the_schema_is_1() -> None:
+    """The number is raised only together with the bytes above."""
+    assert SCHEMA == 1
