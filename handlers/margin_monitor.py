@@ -34,7 +34,7 @@ from .ranges import RangeIndex
 from .safe_ranges import ranges_above, ranges_below, tightest
 from .valuation import BPS, Margin, margin_of, slack
 
-__all__ = ["MarginMonitor", "MarginParameters"]
+__all__ = ["MarginMonitor", "MarginParameters", "everyone_under"]
 
 _TOUCHING: tuple[type[Body], ...] = (
     Deposited,

@@ -17,7 +17,6 @@ from .progress import run_progress
 from .report import print_report
 from .runner import RunResult, Simulation, run
 from .scenario import Scenario, bundled_scenarios
-from .units import INT64_MAX
 
 __all__ = ["run_command", "scenarios_command"]
 
@@ -28,7 +27,7 @@ _INTERRUPTED = 130
 @click.argument("scenario")
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="RUN", help="Write the record there, a new directory.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a value; may be repeated.")
-@click.option("--seed", type=click.IntRange(-INT64_MAX, INT64_MAX), help="Override the scenario's seed.")
+@click.option("--seed", type=int, help="Override the scenario's seed.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and no progress bar.")
 @click.option(
     "--durability",
@@ -91,4 +90,4 @@ def scenarios_command(*, as_json: bool) -> None:
         listed = [{"name": name, "description": description} for name, description in known.items()]
         click.echo(json.dumps({"scenarios": listed}, indent=2))
     else:
-        print_rows(new_console(), known.items())
+        print_rows(new_console(), known.items(), label_width=max(map(len, known)))

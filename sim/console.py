@@ -1,25 +1,29 @@
 """Where text for people goes: a terminal of any width, a pipe, a file.
 
-1. No figure is ever cut short. Prose folds at the width; a table that is wider than that stays as wide as it needs.
-2. Colours only on a terminal; characters beyond ASCII only where the stream's encoding has them.
+1. No figure is ever cut short. Prose folds between words; a table that is wider than the console stays as wide as it needs.
+2. Styles only on a terminal; characters beyond ASCII only where the stream's encoding has them.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Sequence
+from textwrap import wrap
 from typing import TextIO
 
+from rich.cells import cell_len
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from .sparkline import ASCII_BARS, UNICODE_BARS
 
-__all__ = ["bars_for", "new_console", "print_line", "print_rows", "print_table"]
+__all__ = ["LABEL_WIDTH", "bars_for", "new_console", "print_line", "print_rows", "print_table"]
 
-_UNBOUNDED = 100_000
-_GAP = 2
+LABEL_WIDTH = 11
+"""Wide enough for the labels of a summary, so that its parts line up."""
+
+_GAP = "  "
+_PROSE_WIDTH_MIN = 20
 
 
 def new_console(stream: TextIO | None = None) -> Console:
@@ -41,27 +45,28 @@ def print_line(console: Console, text: str = "", style: str = "") -> None:
     console.print(Text(text, style=style), soft_wrap=True)
 
 
-def print_rows(console: Console, rows: Iterable[tuple[str, str]]) -> None:
-    """Labels and what belongs to them side by side; the text folds between words under itself."""
-    grid = Table.grid(padding=(0, _GAP, 0, 0))
-    grid.add_column(no_wrap=True, style="bold")
-    grid.add_column(overflow="fold")
+def print_rows(console: Console, rows: Iterable[tuple[str, str]], label_width: int = LABEL_WIDTH) -> None:
+    """Labels and what belongs to them, side by side; the text folds between words, under itself."""
+    width = max(console.width - label_width - len(_GAP), _PROSE_WIDTH_MIN)
     for label, text in rows:
-        grid.add_row(label, Text(text))
-    console.print(grid)
+        first, *others = wrap(text, width, break_long_words=False, break_on_hyphens=False) or [""]
+        console.print(Text.assemble((_left(label, label_width), "bold"), _GAP, first), soft_wrap=True)
+        for other in others:
+            print_line(console, " " * label_width + _GAP + other)
 
 
 def print_table(console: Console, header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Rows of figures under a header: the first column to the left, the others to the right, none of them cut."""
-    table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold")
-    for place, name in enumerate(header):
-        table.add_column(Text(name), justify="right" if place else "left", no_wrap=True)
-    for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
-    width = console.width
-    needed = console.measure(table, options=console.options.update(width=_UNBOUNDED)).maximum
-    console.width = max(width, needed)
-    try:
-        console.print(table)
-    finally:
-        console.width = width
+    """Rows of figures under a header: the first column to the left, the others to the right."""
+    lines = [header, *rows]
+    widths = [max(map(cell_len, column)) for column in zip(*lines, strict=True)]
+    for place, line in enumerate(lines):
+        cells = [_left(line[0], widths[0]), *map(_right, line[1:], widths[1:])]
+        print_line(console, _GAP.join(cells).rstrip(), style="" if place else "bold")
+
+
+def _left(text: str, width: int) -> str:
+    return text + " " * (width - cell_len(text))
+
+
+def _right(text: str, width: int) -> str:
+    return " " * (width - cell_len(text)) + text

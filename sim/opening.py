@@ -11,8 +11,12 @@ from ..events.errors import ScenarioError
 from ..events.vocabulary import Body
 from .populations.base import OpeningAccount
 from .scenario import ResolvedScenario
+from .units import INT64_MAX
 
 __all__ = ["opening_bodies"]
+
+_PRICE_RISE = 100
+"""What the 64 bits of an event must have room for: everything the population holds, at so many times its price."""
 
 _VENUE_ACCOUNTS: tuple[AccountKind, ...] = ("outside", "liquidity", "insurance", "fees")
 
@@ -35,7 +39,15 @@ def _traders(scenario: ResolvedScenario, number: int) -> Iterator[Body]:
     """The population's accounts, numbered on from the venue's own; what was read from a file says from which row."""
     source, at_ns = len(scenario.sources), scenario.start_ns
     numbers: dict[str, int] = {}
+    room_atoms = INT64_MAX // _PRICE_RISE
     for opening in scenario.population():
+        room_atoms -= abs(opening.balance_atoms) + sum(abs(held.cost_atoms) for held in opening.positions)
+        if room_atoms < 0:
+            message = (
+                f"account {opening.name!r}: with it the population's values could pass 2^63 atoms "
+                f"if prices rose {_PRICE_RISE} times; give the asset fewer decimals or make the population smaller"
+            )
+            raise ScenarioError(message)
         owner = _owner(opening, numbers)
         if opening.mode == "cross":
             numbers[opening.name] = number

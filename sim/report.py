@@ -21,8 +21,8 @@ from .units import format_time_ns
 
 __all__ = ["print_report"]
 
-_MARGIN = 2
-_SPARK_WIDTH_MAX = 72
+_INDENT = "  "
+_PATH_WIDTH_MAX = 72
 
 Rows = Iterator[tuple[str, str]]
 
@@ -30,23 +30,24 @@ Rows = Iterator[tuple[str, str]]
 def print_report(console: Console, result: RunResult) -> None:
     """The whole summary."""
     scenario = result.scenario
+    length = duration(result.end_ns - result.start_ns)
     print_line(console, f"{scenario.name}, seed {scenario.seed}: {result.status}", style="bold")
-    print_line(console, f"{format_time_ns(result.start_ns)} to {format_time_ns(result.end_ns)}")
+    print_line(console, f"{format_time_ns(result.start_ns)} + {length}, amounts in {scenario.assets[0].name}")
     print_line(console)
     _print_marks(console, result)
-    print_rows(console, _cascade(result))
+    for part in (_margin, _liquidation, _fund):
+        print_rows(console, part(result))
     _print_path(console, result.summary.fund.points)
-    print_rows(console, _deleveraging(result))
+    print_rows(console, _last_resorts(result))
     print_line(console)
-    print_rows(console, _sources(result))
-    print_rows(console, _run(result))
-    print_line(console, f"record  {result.path or 'not recorded (give -o RUN to keep it)'}")
-    print_line(console, f"head    {result.head}")
+    for part in (_sources, _run):
+        print_rows(console, part(result))
 
 
 def _print_path(console: Console, points: list[int]) -> None:
-    width = min(console.width - 2 * _MARGIN, _SPARK_WIDTH_MAX)
-    print_line(console, " " * _MARGIN + sparkline(points, width, bars_for(console)), style="cyan")
+    width = min(console.width - 2 * len(_INDENT), _PATH_WIDTH_MAX)
+    if points:
+        print_line(console, _INDENT + sparkline(points, width, bars_for(console)), style="cyan")
 
 
 def _print_marks(console: Console, result: RunResult) -> None:
@@ -58,7 +59,7 @@ def _print_marks(console: Console, result: RunResult) -> None:
             continue
         print_table(console, (listing.name, "first", "low", "high", "last"), _marks(ticks, listing))
         _print_path(console, result.summary.marks[number].points)
-        print_line(console)
+    print_line(console)
 
 
 def _marks(ticks: list[int], listing: InstrumentListed) -> list[tuple[str, ...]]:
@@ -66,37 +67,51 @@ def _marks(ticks: list[int], listing: InstrumentListed) -> list[tuple[str, ...]]
     return [("mark", *(price(value, listing) for value in ticks)), ("move", "", *moves)]
 
 
-def _cascade(result: RunResult) -> Rows:
-    """From the margin calls down to the fund."""
-    seen, ended = result.summary.by_type, result.summary.outcomes
-    added, reduced = seen["CollateralAdded"], seen["PositionReduced"]
+def _margin(result: RunResult) -> Rows:
+    """The calls and how they were answered."""
+    seen = result.summary.by_type
+    if not seen["MarginCalled"]:
+        yield "called", "nobody"
+        return
     yield "called", f"{count(seen['MarginCalled'], 'margin call')}, {seen['MarginCallMet']:,} met"
-    yield "", f"{_sum(result, 'CollateralAdded')} added in {count(added, 'answer')}"
-    yield "", f"{_sum(result, 'PositionReduced')} of positions reduced in {count(reduced, 'answer')}"
-    yield "liquidated", f"{seen['LiquidationStarted']:,} started"
+    yield "", f"{count(seen['CollateralAdded'], 'answer')} with collateral, {_sum(result, 'CollateralAdded')} in all"
+    yield "", f"{count(seen['PositionReduced'], 'reduction')}, {_sum(result, 'PositionReduced')} in all"
+
+
+def _liquidation(result: RunResult) -> Rows:
+    """The forced orders and what the fund took over."""
+    seen, ended = result.summary.by_type, result.summary.outcomes
+    if not seen["LiquidationStarted"]:
+        yield "liquidated", "nobody"
+        return
+    yield "liquidated", f"{count(seen['LiquidationStarted'], 'liquidation')}"
     yield "", f"{ended['restored']:,} restored, {ended['closed']:,} closed, {ended['bankrupt']:,} bankrupt"
     yield "", f"{_sum(result, 'LiquidationFilled')} filled in the market"
-    yield "taken over", f"{count(seen['PositionTakenOver'], 'position')} worth {_sum(result, 'PositionTakenOver')}"
+    yield "taken over", f"{count(seen['PositionTakenOver'], 'position')}, {_sum(result, 'PositionTakenOver')} in all"
     yield "", f"{_sum(result, 'InventorySold')} of inventory sold"
-    yield from _fund(result)
 
 
 def _fund(result: RunResult) -> Rows:
-    fund = fund_of(result)
-    start, low, end = (_money(result, fund[f"{name}_atoms"]) for name in ("start", "low", "end"))
-    yield "fund", f"{start} at the start, {_money(result, fund['credited_atoms'])} fees in"
-    yield "", f"{_money(result, fund['debited_atoms'])} paid for negative balances"
-    yield "", f"{low} at the lowest seen, {end} at the end"
+    """The insurance fund: cash and inventory at the mark."""
+    fund = {name: _money(result, atoms) for name, atoms in fund_of(result).items()}
+    yield "fund", f"{fund['start_atoms']} at the start, {fund['end_atoms']} at the end, {fund['low_atoms']} at the lowest seen"
+    yield "", f"{fund['credited_atoms']} of fees came in, {fund['debited_atoms']} paid for negative balances"
 
 
-def _deleveraging(result: RunResult) -> Rows:
-    """The last resorts."""
-    seen = result.summary.by_type
-    accounts = count(len(result.summary.deleveraged), "account")
-    yield "deleveraged", f"{accounts} in {count(seen['DeleveragingStarted'], 'round')}"
-    yield "", f"{_sum(result, 'PositionDeleveraged')} of positions closed"
-    yield "socialised", f"{_sum(result, 'LossSocialized')} of loss, {_sum(result, 'BalanceWrittenOff')} written off"
-    yield "halted", count(seen["TradingHalted"], "time")
+def _last_resorts(result: RunResult) -> Rows:
+    """Auto-deleveraging, socialised loss, halts."""
+    seen, sums = result.summary.by_type, result.summary.sums
+    if seen["DeleveragingStarted"]:
+        accounts = count(len(result.summary.deleveraged), "account")
+        yield "deleveraged", f"{accounts} in {count(seen['DeleveragingStarted'], 'round')}"
+        yield "", f"{_sum(result, 'PositionDeleveraged')} of positions closed"
+    else:
+        yield "deleveraged", "nobody"
+    if sums["LossSocialized"] or sums["BalanceWrittenOff"]:
+        yield "socialised", f"{_sum(result, 'LossSocialized')} of loss, {_sum(result, 'BalanceWrittenOff')} written off"
+    else:
+        yield "socialised", "nothing"
+    yield "halted", count(seen["TradingHalted"], "time") if seen["TradingHalted"] else "never"
 
 
 def _sources(result: RunResult) -> Rows:
@@ -108,7 +123,7 @@ def _sources(result: RunResult) -> Rows:
 
 def _tally(tally: SourceTally) -> str:
     merged = f", {tally.merged:,} merged" if tally.merged else ""
-    return f"{count(tally.rows, 'row')} read{merged}"
+    return f"{count(tally.rows, 'row')}{merged}"
 
 
 def _run(result: RunResult) -> Rows:
@@ -116,7 +131,8 @@ def _run(result: RunResult) -> Rows:
     yield "prices", "held: forced orders did not move the marks" if held else "endogenous: forced orders moved the marks"
     rate = result.events / result.seconds if result.seconds else 0
     yield "events", f"{result.events:,} in {result.seconds:,.1f} s, {rate:,.0f} a second"
-    yield "simulated", duration(result.end_ns - result.start_ns)
+    yield "record", str(result.path or "none; give -o RUN to keep it")
+    yield "head", result.head
 
 
 def _sum(result: RunResult, name: str) -> str:
@@ -124,5 +140,4 @@ def _sum(result: RunResult, name: str) -> str:
 
 
 def _money(result: RunResult, atoms: int) -> str:
-    asset = result.scenario.assets[0]
-    return f"{rounded_money(atoms, asset)} {asset.name}"
+    return rounded_money(atoms, result.scenario.assets[0])

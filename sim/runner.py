@@ -10,11 +10,12 @@ import time
 from collections.abc import Callable, Iterator
 from heapq import merge
 from pathlib import Path
+from shutil import rmtree
 
 import msgspec
 
 from ..events.bodies.run import RunEnded, RunStarted, SourceOpened
-from ..events.errors import DeleverageError
+from ..events.errors import DeleverageError, ScenarioError
 from ..events.ledger import Ledger
 from ..events.record import EventSink, HeadOnly, RecordSettings, RecordWriter
 from ..events.vocabulary import SCHEMA, Body
@@ -31,7 +32,7 @@ __all__ = ["Progress", "RunResult", "Simulation", "run"]
 Progress = Callable[[int, int], None]
 """Called now and then with (events so far, simulated time in ns)."""
 
-_PROGRESS_EVERY = 1024
+_PROGRESS_EVERY = 64
 
 
 class RunResult(msgspec.Struct):
@@ -150,12 +151,22 @@ def _sink(path: Path | None, scenario: ResolvedScenario, settings: RecordSetting
     return RecordWriter(path, scenario=scenario.name, seed=scenario.seed, settings=settings or RecordSettings())
 
 
+def _remove(sink: EventSink) -> None:
+    """Bad input leaves nothing half-written: what was found only while it was read (a population's row) included."""
+    if isinstance(sink, RecordWriter):
+        rmtree(sink.path)
+
+
 def _run_and_seal(simulation: Simulation, sink: EventSink, progress: Progress | None) -> None:
     """Whatever happens, the record ends sealed, and says how."""
     try:
         simulation.open()
         simulation.drive(progress)
         simulation.ledger.check()
+    except ScenarioError as error:
+        sink.seal("failed", str(error))
+        _remove(sink)
+        raise
     except DeleverageError as error:
         sink.seal("failed", str(error))
         raise

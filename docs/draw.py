@@ -1,0 +1,89 @@
+"""Draws docs/reference.md from the tables in the code: python docs/draw.py > docs/reference.md."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+
+import msgspec
+
+from deleverage.events.ledger.lifecycle import TRANSITIONS
+from deleverage.events.ledger.postings import POSTINGS, Payment
+from deleverage.events.vocabulary import BODY_TYPES, PUBLIC_TYPES
+from deleverage.handlers.registry import SLOTS, build, producer_of
+
+
+def first_sentence(thing: object) -> str:
+    """The first line of a docstring."""
+    return (thing.__doc__ or "").strip().splitlines()[0].replace("|", "\\|")
+
+
+def vocabulary() -> Iterator[str]:
+    """Every type of event with tag, fields and what it says."""
+    yield "| tag | event | fields | says |"
+    yield "|---|---|---|---|"
+    for kind in BODY_TYPES:
+        tag = msgspec.inspect.type_info(kind).tag  # type: ignore[union-attr]
+        public = " (public)" if kind in PUBLIC_TYPES else ""
+        fields = ", ".join(f"`{name}`" for name in kind.__struct_fields__)
+        yield f"| {tag} | `{kind.__name__}`{public} | {fields} | {first_sentence(kind)} |"
+
+
+def postings() -> Iterator[str]:
+    """Who gives what to whom."""
+    yield "| event | moves | from | to |"
+    yield "|---|---|---|---|"
+    for kind, row in POSTINGS.items():
+        if isinstance(row, Payment):
+            what = f"`{row.amount}`" + (" less the present balance" if row.stated else "")
+            yield f"| `{kind.__name__}` | {what} | {row.payer} | {row.payee} |"
+        else:
+            legs = f"{row.giver} (leg: {row.giver_leg or '0'})", f"{row.taker} (leg: {row.taker_leg})"
+            yield f"| `{kind.__name__}` | `{row.size}` worth `{row.value}` | {legs[0]} | {legs[1]} |"
+
+
+def life_cycle() -> Iterator[str]:
+    """The statuses of a margin account and what leads from one to the next."""
+    yield "```mermaid"
+    yield "stateDiagram-v2"
+    yield "    [*] --> healthy"
+    for (kind, before), after in TRANSITIONS.items():
+        yield f"    {before} --> {after}: {kind.__name__}"
+    yield "```"
+
+
+def handlers() -> Iterator[str]:
+    """Slots in the order of delivery, their policies, and what each hears."""
+    yield "| slot | policy | does | hears |"
+    yield "|---|---|---|---|"
+    for slot, policies in SLOTS.items():
+        for policy, choice in policies.items():
+            producer = producer_of(slot, {"policy": policy}, slot)
+            if choice is None or producer is None:
+                yield f"| {slot} | `{policy}` | leaves the slot empty | |"
+                continue
+            handler = build(producer)
+            described = getattr(handler, "ranking_policy", handler)
+            hears = ", ".join(f"`{kind.__name__}`" for kind in handler.subscribes)
+            yield f"| {slot} | `{policy}` | {first_sentence(type(described))} | {hears} |"
+
+
+def page() -> Iterator[str]:
+    """The whole page."""
+    yield "# Reference"
+    yield ""
+    yield "Drawn from the tables in the code by `python docs/draw.py`; a test compares the two."
+    for title, part in (
+        ("Events", vocabulary()),
+        ("Postings", postings()),
+        ("The life cycle of a margin account", life_cycle()),
+        ("Handlers, in the order of delivery", handlers()),
+    ):
+        yield ""
+        yield f"## {title}"
+        yield ""
+        yield from part
+
+
+if __name__ == "__main__":
+    sys.stdout.write("\n".join(page()) + "\n")

@@ -1,0 +1,74 @@
+"""What a record declares: assets, instruments and accounts, by number and by name.
+
+1. Declarations stand before the first price, so reading stops there; an account that was opened later is looked for in the
+   rest of the record only when it is asked for.
+2. A name wins over a number: "4711" is the account of that name if there is one, else account number 4711.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
+
+from ..events.bodies.inputs import PriceTicked
+from ..events.bodies.listing import AccountOpened, AssetListed, InstrumentListed
+from ..events.envelope import Event
+from ..events.errors import QueryError
+
+__all__ = ["Directory", "nearest"]
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """What a mistyped name may have meant, as the end of an error message."""
+    matches = get_close_matches(name, list(known), n=3, cutoff=0.6)
+    return f"; the nearest are {', '.join(matches)}" if matches else ""
+
+
+class Directory:
+    """Filled from the events of a record as far as it is needed."""
+
+    def __init__(self, events: Iterable[Event]) -> None:
+        """Read the declarations before the first price; O(events before it)."""
+        self.assets: dict[int, AssetListed] = {}
+        self.instruments: dict[int, InstrumentListed] = {}
+        self.accounts: dict[int, AccountOpened] = {}
+        self._numbers: dict[str, int] = {}
+        self._rest: Iterator[Event] = iter(events)
+        for event in self._rest:
+            if type(event.body) is PriceTicked:
+                break
+            self.learn(event)
+
+    def learn(self, event: Event) -> None:
+        """Take in a declaration; any other event changes nothing."""
+        body = event.body
+        if isinstance(body, AccountOpened):
+            self.accounts[body.account] = body
+            self._numbers[body.name] = body.account
+        elif isinstance(body, InstrumentListed):
+            self.instruments[body.instrument] = body
+        elif isinstance(body, AssetListed):
+            self.assets[body.asset] = body
+
+    def account_name(self, account: int) -> str:
+        """The name of an account, or its number where it is not declared yet."""
+        opened = self.accounts.get(account)
+        return f"account {account}" if opened is None else opened.name
+
+    def find_account(self, text: str) -> int:
+        """The account of that name or number. Raises QueryError with the nearest names."""
+        found = self._known(text)
+        if found is None:
+            for event in self._rest:
+                self.learn(event)
+            found = self._known(text)
+        if found is None:
+            message = f"there is no account {text!r}; the record has {len(self.accounts)}{nearest(text, self._numbers)}"
+            raise QueryError(message)
+        return found
+
+    def _known(self, text: str) -> int | None:
+        number = self._numbers.get(text)
+        if number is None and text.isascii() and text.isdigit() and int(text) in self.accounts:
+            number = int(text)
+        return number

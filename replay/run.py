@@ -1,0 +1,135 @@
+"""A record opened for questions: what it is, its events, its state at any point.
+
+1. Reading never writes.
+2. State is the fold of the events from the first one on, and nothing else.
+3. A torn record answers up to its last good block; `torn` and `warning` say so.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+
+from ..events.envelope import Event
+from ..events.errors import QueryError
+from ..events.ledger import Ledger
+from ..events.record import Manifest, RecordReader
+from ..sim.units import format_time_ns
+from .directory import Directory
+from .points import parse_point
+
+__all__ = ["Run", "open_run"]
+
+
+class Run:
+    """A recorded run. Holds no file open."""
+
+    def __init__(self, reader: RecordReader) -> None:
+        """Ask questions of what `reader` serves."""
+        self.reader = reader
+
+    @property
+    def path(self) -> Path:
+        """The record's directory."""
+        return self.reader.path
+
+    @property
+    def manifest(self) -> Manifest:
+        """What wrote the record, when, and how it ended."""
+        return self.reader.manifest
+
+    @property
+    def head(self) -> str:
+        """The head in hex: as sealed, or computed from every event of a torn record."""
+        return self.reader.head.hex()
+
+    @property
+    def count(self) -> int:
+        """How many events can be read."""
+        return self.reader.count
+
+    @property
+    def torn(self) -> bool:
+        """Whether the record was never sealed, so that only its good blocks are served."""
+        return self.reader.torn
+
+    @property
+    def warning(self) -> str | None:
+        """What a reader of a torn record must be told, in one line; None for a sealed one."""
+        return self.reader.warning
+
+    @cached_property
+    def start_ns(self) -> int:
+        """The time of the first event. Raises QueryError where there is none."""
+        if not self.count:
+            message = f"{self.path}: no event reached the disk, so there is nothing to show"
+            raise QueryError(message)
+        return self.reader.blocks[0].header.first_at_ns
+
+    @property
+    def end_ns(self) -> int:
+        """The time of the last event. Raises QueryError where there is none."""
+        return self.start_ns if not self.count else self.reader.blocks[-1].header.last_at_ns
+
+    @cached_property
+    def directory(self) -> Directory:
+        """The accounts, instruments and assets that it declares; the first call reads up to the first price."""
+        return Directory(self.events())
+
+    def events(self, first_seq: int = 0, stop_seq: int | None = None) -> Iterator[Event]:
+        """The events from `first_seq` up to but without `stop_seq`, or to the end. Blocks are decoded on the way."""
+        return self.reader.events(first_seq, stop_seq)
+
+    def event(self, seq: int) -> Event:
+        """One event. Raises QueryError if there is none."""
+        return self.reader.event(seq)
+
+    def at(self, *, seq: int | None = None, time: int | str | None = None) -> Ledger:
+        """The state after event `seq`, or after the last event at or before `time`, or at the end; O(events before it).
+
+        `time` is in nanoseconds since 1970, or text as `parse_point` takes it. Raises QueryError where there is no such
+        event or the time is before the run.
+        """
+        if seq is not None and time is not None:
+            message = "a state has one point: give seq or time, not both"
+            raise QueryError(message)
+        if seq is not None:
+            return Ledger.of(self.events(0, self._existing(seq) + 1))
+        if time is not None:
+            return Ledger.of(self.events(0, (self._last_at(time) if isinstance(time, int) else self.last_seq(time)) + 1))
+        return Ledger.of(self.events(0, self._existing(max(self.count - 1, 0)) + 1))
+
+    def last_seq(self, point: str) -> int:
+        """The event that a point names, or the last one at or before it. Raises QueryError."""
+        seq, at_ns = parse_point(point, self.start_ns)
+        return self._existing(seq) if at_ns is None and seq is not None else self._last_at(at_ns or 0)
+
+    def first_seq(self, point: str) -> int:
+        """The event that a point names, or the first one at or after it (the count where there is none). Raises QueryError."""
+        seq, at_ns = parse_point(point, self.start_ns)
+        if at_ns is None and seq is not None:
+            return self._existing(seq)
+        return self.reader.seq_at_time((at_ns or 0) - 1)
+
+    def _existing(self, seq: int) -> int:
+        if not 0 <= seq < self.count:
+            span = f"0 to {self.count - 1}" if self.count else "none"
+            message = f"there is no event {seq}; {self.path} holds {span}"
+            raise QueryError(message)
+        return seq
+
+    def _last_at(self, at_ns: int) -> int:
+        if at_ns < self.start_ns:
+            message = f"{format_time_ns(max(at_ns, 0))} is before the run, which starts at {format_time_ns(self.start_ns)}"
+            raise QueryError(message)
+        return self.reader.seq_at_time(at_ns) - 1
+
+
+def open_run(path: str | os.PathLike[str]) -> Run:
+    """Open a record. Some microseconds a block; no event is decoded before it is asked for.
+
+    Raises RecordNotFoundError if there is none, RecordDamagedError if it is not what was written.
+    """
+    return Run(RecordReader.open(path))
