@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from ..events.errors import QueryError, ScenarioError
 from ..sim.units import parse_time_ns
@@ -21,23 +21,24 @@ _NS = 10**9
 
 
 class Point(NamedTuple):
-    """Either an event's number or a time in nanoseconds."""
+    """An event's number, or a time in nanoseconds since 1970."""
 
-    seq: int | None
-    at_ns: int | None
+    kind: Literal["seq", "at_ns"]
+    value: int
 
 
 def parse_point(text: str, start_ns: int) -> Point:
     """What `text` means in a record that begins at `start_ns`. Raises QueryError."""
     if text.isascii() and text.isdigit() and len(text) <= _SEQ_DIGITS_MAX:
-        return Point(int(text), None)
+        return Point("seq", int(text))
     offset = _OFFSET.fullmatch(text)
     if offset:
         hours, minutes, seconds, decimals = offset.groups()
         whole_seconds = (int(hours) * 60 + int(minutes)) * 60 + int(seconds)
-        return Point(None, start_ns + whole_seconds * _NS + int((decimals or "0").ljust(9, "0")))
+        after_ns = whole_seconds * _NS + int((decimals or "0").ljust(9, "0"))
+        return Point("at_ns", start_ns + after_ns)
     try:
-        return Point(None, parse_time_ns(text))
+        return Point("at_ns", parse_time_ns(text))
     except ScenarioError:
         message = (
             f"{text!r} is no point in a record; give an event's number (77241), a time (2025-10-10T21:16:04.831Z) "

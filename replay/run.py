@@ -71,7 +71,7 @@ class Run:
     @property
     def end_ns(self) -> int:
         """The time of the last event. Raises QueryError where there is none."""
-        return self.start_ns if not self.count else self.reader.blocks[-1].header.last_at_ns
+        return self.reader.blocks[-1].header.last_at_ns if self.count else self.start_ns
 
     @cached_property
     def directory(self) -> Directory:
@@ -95,28 +95,28 @@ class Run:
         if seq is not None and time is not None:
             message = "a state has one point: give seq or time, not both"
             raise QueryError(message)
-        if seq is not None:
-            return Ledger.of(self.events(0, self._existing(seq) + 1))
-        if time is not None:
-            return Ledger.of(self.events(0, (self._last_at(time) if isinstance(time, int) else self.last_seq(time)) + 1))
-        return Ledger.of(self.events(0, self._existing(max(self.count - 1, 0)) + 1))
+        if isinstance(time, str):
+            last = self.last_seq(time)
+        elif time is not None:
+            last = self._last_at(time)
+        else:
+            last = self._existing(self.count - 1 if seq is None else seq)
+        return Ledger.of(self.events(0, last + 1))
 
-    def last_seq(self, point: str) -> int:
+    def last_seq(self, text: str) -> int:
         """The event that a point names, or the last one at or before it. Raises QueryError."""
-        seq, at_ns = parse_point(point, self.start_ns)
-        return self._existing(seq) if at_ns is None and seq is not None else self._last_at(at_ns or 0)
+        point = parse_point(text, self.start_ns)
+        return self._existing(point.value) if point.kind == "seq" else self._last_at(point.value)
 
-    def first_seq(self, point: str) -> int:
-        """The event that a point names, or the first one at or after it (the count where there is none). Raises QueryError."""
-        seq, at_ns = parse_point(point, self.start_ns)
-        if at_ns is None and seq is not None:
-            return self._existing(seq)
-        return self.reader.seq_at_time((at_ns or 0) - 1)
+    def first_seq(self, text: str) -> int:
+        """The event that a point names, or the first one at or after it: the count where there is none. Raises QueryError."""
+        point = parse_point(text, self.start_ns)
+        return self._existing(point.value) if point.kind == "seq" else self.reader.seq_at_time(point.value - 1)
 
     def _existing(self, seq: int) -> int:
         if not 0 <= seq < self.count:
-            span = f"0 to {self.count - 1}" if self.count else "none"
-            message = f"there is no event {seq}; {self.path} holds {span}"
+            held = f"holds 0 to {self.count - 1}" if self.count else "holds none"
+            message = f"there is no event {max(seq, 0)}; {self.path} {held}"
             raise QueryError(message)
         return seq
 

@@ -55,8 +55,9 @@ def _trade(row: Trade) -> Effect:
         lots, atoms = size(body), value(body)
         funding = funding_of(lots, market.cumulative_funding_nanoatoms)
         takes, gives = ledger.accounts[taker(ledger, body, asset)], ledger.accounts[giver(ledger, body, asset)]
-        if takes is gives:
-            message = f"{type(body).__name__}: account {takes.account} cannot trade with itself"
+        if takes is gives or not lots:
+            what = f": account {takes.account} cannot trade with itself" if lots else " of no lots, which is no trade"
+            message = f"{type(body).__name__}{what}"
             raise LedgerError(message)
         trade(takes, (body.instrument, taker_leg(body)), lots, atoms, funding)
         trade(gives, (body.instrument, giver_leg(body)), -lots, -atoms, -funding)
