@@ -20,7 +20,7 @@ from sortedcontainers import SortedList
 from ..events.ledger import Account, LedgerState, Market
 from .policies.ranking import Candidate, RankingPolicy
 from .pseudonyms import Pseudonyms
-from .valuation import equity_of, profit_atoms
+from .valuation import profit_atoms
 
 __all__ = ["Ranked", "Ranking", "candidate_of", "digest_rows"]
 
@@ -39,20 +39,19 @@ class Ranked(NamedTuple):
 
 def candidate_of(account: Account, instrument: int, side: int, markets: Sequence[Market]) -> tuple[Candidate, int] | None:
     """The account as a candidate for closing a position of this side, with the leg it holds; None if it is none."""
+    if account.kind != "user" or account.status not in ("healthy", "called"):
+        return None
+    equity, opposite, profit = account.balance_atoms, None, 0
     for key, held in account.positions.items():
+        gained = profit_atoms(markets[key[0]], held)
+        equity += gained
         if key[0] == instrument and held.size_lots * side < 0:
-            break
-    else:
+            opposite, leg, profit = held, key[1], gained
+    if opposite is None or profit <= 0 or equity <= 0:
         return None
     market = markets[instrument]
-    profit = profit_atoms(market, held)
-    if profit <= 0 or account.kind != "user" or account.status not in ("healthy", "called"):
-        return None
-    equity = equity_of(account, markets)
-    if equity <= 0:
-        return None
-    notional = abs(market.payoff.value_atoms(held.size_lots, market.mark_ticks))
-    return Candidate(account.account, profit, notional, held.cost_atoms, equity, held.size_lots), key[1]
+    notional = abs(market.payoff.value_atoms(opposite.size_lots, market.mark_ticks))
+    return Candidate(account.account, profit, notional, opposite.cost_atoms, equity, opposite.size_lots), leg
 
 
 def digest_rows(rows: Iterable[tuple[bytes, int, Candidate | None]]) -> bytes:
@@ -108,7 +107,8 @@ class Ranking:
 
     def full_digest(self, pseudonyms: Pseudonyms) -> bytes:
         """Over all rows, in ranking order."""
-        return digest_rows((pseudonyms.of(r.candidate.account), r.score, r.candidate) for r in self)
+        rows = self._rows
+        return digest_rows((pseudonyms.of(account), -negated, rows[account][1]) for negated, account in self._order)
 
     def changed_digest(self, pseudonyms: Pseudonyms) -> bytes:
         """Over the rows of touched accounts, in ranking order, those without a row last by account."""

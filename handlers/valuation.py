@@ -25,7 +25,6 @@ __all__ = [
     "largest_position",
     "maintenance_microatoms",
     "margin_of",
-    "position_value",
     "profit_atoms",
     "slack",
 ]
@@ -57,17 +56,11 @@ def maintenance_microatoms(tiers: Sequence[Tier], notional_atoms: int) -> int:
     return chosen.rate_ppm * notional_atoms - chosen.amount_microatoms
 
 
-def position_value(market: Market, held: Position) -> int:
-    """What a position is worth at the mark, less the funding it owes, in atoms."""
-    value_atoms = market.payoff.value_atoms(held.size_lots, market.mark_ticks) + held.funding_atoms
-    if not market.cumulative_funding_nanoatoms:
-        return value_atoms
-    return value_atoms - funding_of(held.size_lots, market.cumulative_funding_nanoatoms)
-
-
 def profit_atoms(market: Market, held: Position) -> int:
     """Unrealised profit at the mark, funding included."""
-    return position_value(market, held) - held.cost_atoms
+    lots, cumulative = held.size_lots, market.cumulative_funding_nanoatoms
+    profit = market.payoff.value_atoms(lots, market.mark_ticks) - held.cost_atoms + held.funding_atoms
+    return profit - funding_of(lots, cumulative) if cumulative else profit
 
 
 def margin_of(account: Account, markets: Sequence[Market]) -> Margin:
