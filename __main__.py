@@ -1,9 +1,9 @@
 """The command line: a table of commands, and what becomes of their errors.
 
 1. A command is imported when it is called. `deleverage --help` needs the table below and nothing else.
-2. Whatever goes wrong is one line on stderr and an exit code: the error's own (`events/errors.py`), 2 for a wrong command
-   line, 130 after Ctrl-C, 141 where the reader of the output went away, 1 for anything else. A torn record that was served
-   as far as it goes ends with 3.
+2. Whatever goes wrong is one line on stderr and an exit code: the error's own (`events/errors.py`), 2 for a wrong
+   command line, 130 after Ctrl-C, 141 where the reader of the output went away, 1 for anything else. A torn record that
+   was served as far as it goes ends with 3.
 3. `--debug` adds the traceback.
 """
 
@@ -13,6 +13,7 @@ import io
 import os
 import sys
 import traceback
+from contextlib import suppress
 from importlib import import_module
 from typing import Any, NamedTuple
 
@@ -59,23 +60,37 @@ class _Commands(click.Group):
         assert isinstance(command, click.Command)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that the first argument names; a mistyped one is answered with the nearest."""
+        if args[0] not in COMMANDS and not args[0].startswith("-"):
+            matches = import_module("difflib").get_close_matches(args[0], COMMANDS)
+            nearest = f" The nearest is {matches[0]!r}." if matches else ""
+            ctx.fail(f"No such command {args[0]!r}.{nearest}")
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The table, for `--help`."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, entry.summary) for name, entry in COMMANDS.items()])
 
-    def main(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - click's own signature
+    def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run the command line and leave with its exit code."""
         kwargs["standalone_mode"] = False
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="backslashreplace")  # a name that the terminal cannot show stops nothing
         try:
             code = super().main(*args, **kwargs)
         except click.ClickException as error:
             code = _say_usage(error)
         except click.Abort:
             code = _say("interrupted", _INTERRUPTED)
+        except OSError as error:
+            code = _say_error(error)
         sys.exit(code if isinstance(code, int) else 0)
 
-    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's own signature
+    def invoke(self, ctx: click.Context) -> Any:
         """Run a command, and turn what it raises into an exit code."""
         try:
             try:
@@ -117,10 +132,8 @@ def _say_error(error: Exception) -> int:
 
 def _let_go_of_stdout() -> None:
     """Nobody takes what is still buffered; without this Python would complain again on its way out."""
-    try:
+    with suppress(io.UnsupportedOperation):  # not a file but a test's buffer
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except io.UnsupportedOperation:
-        pass  # not a file: a test's buffer
 
 
 def _print_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:  # noqa: FBT001
@@ -132,7 +145,9 @@ def _print_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool
 
 @click.group(cls=_Commands, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--debug", is_flag=True, envvar="DELEVERAGE_DEBUG", help="Show the traceback of an error.")
-@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Show the version.")
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Show the version."
+)
 @click.pass_context
 def main(ctx: click.Context, debug: bool) -> None:  # noqa: ARG001, FBT001 - `invoke` reads it
     """The flight recorder and time machine of a liquidation engine."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,20 +22,11 @@ __all__ = ["Avax", "avax"]
 
 _SCENARIO = "avax-2025-10-10"
 _DATA = "DELEVERAGE_DATA"
-_ACCOUNTS_SHORT, _INSTANTS_SHORT = 100, 300
+_ACCOUNTS_SHORT = 100
 _START_PRICE = 28
 _FOLLOWERS = (("ETH-PERP", 4_150), ("BTC-PERP", 117_000))
 _FOLLOWED_PERCENT = (100, 80, 50)
-_MADE_UP = {
-    "source": "generator",
-    "duration_ns": "24h",
-    "interval_ns": "1s",
-    "volatility": "0.08",
-    "phases": [
-        {"from_ns": "1260m", "to_ns": "1280m", "move": "-0.75", "volatility_multiple": 8},
-        {"from_ns": "1280m", "to_ns": "1320m", "move": "2", "volatility_multiple": 5},
-    ],
-}
+_DAY_S, _SHORT_S = 86_400, 300
 
 
 class Avax(NamedTuple):
@@ -48,14 +38,13 @@ class Avax(NamedTuple):
 
 
 def avax(*, three: bool, short: bool) -> Avax:
-    """The path with its accounts, for one or three instruments; `short`: 100 accounts, 300 made-up instants."""
+    """The path with its accounts, for one or three instruments; `short`: 100 accounts, five minutes made up."""
     tree = Scenario.load(_SCENARIO).tree
     real = not short and _is_there(str(tree["prices"]["file"]))
     scenario = Scenario({**tree, **_changes(tree, three=three, real=real, short=short)}).resolve()
     entries = (entry for source in scenario.sources for entry in source.inputs(0))
     start = [market.price_ticks for market in scenario.opening_markets]
-    inputs = [_following(start, entry) for entry in islice(entries, _INSTANTS_SHORT if short else None)]
-    return Avax(scenario, inputs, real)
+    return Avax(scenario, [_following(start, entry) for entry in entries], real)
 
 
 def _is_there(file: str) -> bool:
@@ -71,8 +60,19 @@ def _changes(tree: dict[str, Any], *, three: bool, real: bool, short: bool) -> d
     population = {**tree["population"], "instruments": [0] * len(others) + [1]}
     if short:
         population["accounts"] = _ACCOUNTS_SHORT
-    prices = tree["prices"] if real else _MADE_UP
+    prices = tree["prices"] if real else _made_up(_SHORT_S if short else _DAY_S)
     return {"instruments": [driven, *others], "population": population, "prices": prices}
+
+
+def _made_up(seconds: int) -> dict[str, Any]:
+    """A crash by three quarters in the last third, and a rebound."""
+    crash_ns, low_ns, end_ns = (share * seconds * 10**8 for share in (7, 8, 9))
+    phases = [
+        {"from_ns": crash_ns, "to_ns": low_ns, "move": "-0.75", "volatility_multiple": 8},
+        {"from_ns": low_ns, "to_ns": end_ns, "move": "2", "volatility_multiple": 5},
+    ]
+    duration = {"duration_ns": seconds * 10**9, "interval_ns": 10**9}
+    return {"source": "generator", **duration, "volatility": "0.08", "phases": phases}
 
 
 def _following(start: Sequence[int], entry: tuple[int, Any]) -> tuple[int, Any]:

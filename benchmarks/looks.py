@@ -3,8 +3,7 @@
 1. A look is an exact test of one account. The first, which arms it at the first price, is not one *again*.
 2. `marks` counts the looks that a mark or a funding gave rise to by leaving a range; `all` also those after a change of the
    account itself (called, released, collateral, a fill).
-3. *static*: pricing by index and the monitor, nothing else. Nobody adds, reduces or is closed: who is called stays so until
-   the path lets go; who falls below the requirement is in liquidation, and is not looked at again.
+3. *static*: pricing by index and the monitor, nothing else (`watch.py`).
 4. *whole*: all default handlers; forced orders move the marks, and traders, liquidations and deleveraging touch accounts.
 """
 
@@ -15,17 +14,14 @@ from typing import NamedTuple
 
 from avax import Avax, avax
 from contest import Line, at_most
+from watch import Watch, watch
 
 from deleverage.events.bodies.margin import FundingAccrued, MarkPriced
 from deleverage.events.envelope import Event
-from deleverage.events.ledger import Ledger, LedgerState
-from deleverage.events.record import HeadOnly
+from deleverage.events.ledger import LedgerState
 from deleverage.handlers.margin_monitor import MarginMonitor, MarginParameters
-from deleverage.handlers.mark_pricing import IndexMarkPricing
-from deleverage.handlers.protocol import NoParameters
 from deleverage.handlers.registry import build
-from deleverage.sim.bus import Bus, Subscription
-from deleverage.sim.clock import Clock
+from deleverage.sim.bus import Subscription
 from deleverage.sim.opening import opening_bodies
 
 __all__ = ["measure"]
@@ -66,7 +62,7 @@ def measure(*, short: bool) -> Iterator[Line]:
 
 def _static(path: Avax) -> _Looks:
     monitor = _CountingMonitor()
-    return _looks(path, monitor, [Subscription(0, IndexMarkPricing(NoParameters())), Subscription(1, monitor)])
+    return _looks(path, monitor, watch(path.scenario.start_ns, opening_bodies(path.scenario), monitor))
 
 
 def _whole(path: Avax) -> _Looks:
@@ -75,16 +71,10 @@ def _whole(path: Avax) -> _Looks:
         Subscription(number, monitor if producer.handler == monitor.name else build(producer), producer.latency_ns)
         for number, producer in enumerate(path.scenario.producers)
     ]
-    return _looks(path, monitor, subscriptions)
+    return _looks(path, monitor, Watch(path.scenario.start_ns, opening_bodies(path.scenario), subscriptions))
 
 
-def _looks(path: Avax, monitor: _CountingMonitor, subscriptions: list[Subscription]) -> _Looks:
-    clock, ledger = Clock(path.scenario.start_ns), Ledger()
-    bus = Bus(clock, ledger, HeadOnly())
-    for subscription in subscriptions:
-        bus.subscribe(subscription)
-    for body in opening_bodies(path.scenario):
-        bus.publish_input(body)
-    clock.run_inputs(path.inputs, bus.publish_input)
-    accounts = sum(account.kind == "user" for account in ledger.accounts)
+def _looks(path: Avax, monitor: _CountingMonitor, watched: Watch) -> _Looks:
+    watched.feed(path.inputs)
+    accounts = sum(account.kind == "user" for account in watched.ledger.accounts)
     return _Looks(monitor.by_marks / accounts, (monitor.looks - accounts) / accounts)

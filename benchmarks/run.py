@@ -18,6 +18,7 @@ import msgspec
 import pipeline
 import range_cost
 import rebuild
+import sudden_move
 from contest import Line
 
 __all__ = ["main"]
@@ -28,6 +29,7 @@ _MEASUREMENTS: dict[str, Measurement] = {
     "pipeline": pipeline.measure,
     "range_cost": range_cost.measure,
     "looks": looks.measure,
+    "sudden_move": sudden_move.measure,
     "append": append.measure,
     "rebuild": rebuild.measure,
     "memory": memory.measure,

@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from deleverage.sim.runner import Simulation
 from deleverage.sim.scenario import ResolvedScenario, Scenario
 from deleverage.sim.summary import Summary
 
-__all__ = ["Inputs", "Prepared", "benign", "opened", "simulation", "sink_at", "venue"]
+__all__ = ["Inputs", "Prepared", "benign", "opened", "prices_moved", "simulation", "sink_at", "venue"]
 
 Inputs = list[tuple[int, Body]]
 
@@ -88,16 +88,20 @@ def benign(scenario: ResolvedScenario, ticks: int, *, first: int = 1) -> Inputs:
     if first + ticks > _RUN_STEPS_MOST:
         message = f"{first + ticks} ticks reach the first funding; take at most {_RUN_STEPS_MOST}"
         raise ValueError(message)
-    opening = [(market.scale.instrument, market.price_ticks) for market in scenario.opening_markets]
     return [
-        (scenario.start_ns + step * _STEP_NS, PriceTicked(_moved(opening, step)))
+        (scenario.start_ns + step * _STEP_NS, PriceTicked(prices_moved(scenario, _move_ppm(step))))
         for step in range(first, first + ticks)
     ]
 
 
-def _moved(opening: Sequence[tuple[int, int]], step: int) -> tuple[tuple[int, int], ...]:
-    move_ppm = step * _STRIDE % (2 * _REACH_PPM + 1) - _REACH_PPM
-    return tuple((instrument, ticks * (_PPM + move_ppm) // _PPM) for instrument, ticks in opening)
+def _move_ppm(step: int) -> int:
+    return step * _STRIDE % (2 * _REACH_PPM + 1) - _REACH_PPM
+
+
+def prices_moved(scenario: ResolvedScenario, move_ppm: int) -> tuple[tuple[int, int], ...]:
+    """Each instrument's opening price, moved by so much."""
+    moved = ((market.scale.instrument, market.price_ticks * (_PPM + move_ppm)) for market in scenario.opening_markets)
+    return tuple((instrument, price // _PPM) for instrument, price in moved)
 
 
 def simulation(scenario: ResolvedScenario, sink: EventSink, inputs: Inputs | None = None) -> Simulation:

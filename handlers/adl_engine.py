@@ -123,7 +123,7 @@ class AdlEngine(Handler):
         if base_round is None or ranking is None:
             ranking = self._rankings[side] = self._rank(ledger, side)
             digest = ranking.full_digest(self._pseudonyms)
-            self._forget_old(ledger)
+            self._forget_old(ledger, side)
         else:
             ranking.update(ledger)
             digest = ranking.changed_digest(self._pseudonyms)
@@ -135,9 +135,8 @@ class AdlEngine(Handler):
         others = self._holders.of(side[0], -side[1])
         return Ranking(ledger, *side, self.ranking_policy, others)
 
-    def _forget_old(self, ledger: LedgerState) -> None:
+    def _forget_old(self, ledger: LedgerState, fresh: _Side) -> None:
         """Rankings of other marks are of no more use; the one just made has no base in the ledger yet."""
-        fresh = next(reversed(self._rankings))
         self._rankings = {s: r for s, r in self._rankings.items() if s == fresh or self._continues(ledger, s)}
 
     def _products(

@@ -170,7 +170,7 @@ class InsuranceFund(Handler):
         products = self._inventory_shortfall(ledger, market.listing.asset, now_ns)
         if not products and market.halted_until_ns is None:
             products = self._orders(instrument, lots, ledger)
-        return [*products, self._next_sale(instrument, now_ns)]
+        return products if (_SALE, instrument) in self._pending else [*products, self._next_sale(instrument, now_ns)]
 
     def _orders(self, instrument: int, lots: dict[int, int], ledger: LedgerState) -> list[Product]:
         """Orders for the oldest lots, one a lot, up to one part of all."""

@@ -30,8 +30,9 @@ from ..events.bodies.waterfall import BalanceWrittenOff, DeleveragingEnded, Insu
 from ..events.envelope import Event
 from ..events.ledger import Account, LedgerState, Liquidation, PositionKey
 from ..events.vocabulary import Body
+from .market import NO_DEPTH
 from .protocol import Handler, Product
-from .valuation import BPS, Margin, bankruptcy_values, largest_position, margin_of, slack
+from .valuation import BPS, Margin, bankruptcy_price, largest_position, margin_of, slack
 
 __all__ = ["LiquidationEngine", "LiquidationParameters"]
 
@@ -79,7 +80,8 @@ class LiquidationEngine(Handler):
         body = event.body
         if isinstance(body, LiquidationStarted):
             cancelled = OrdersCancelled(body.liquidation_id, body.account, None, 0, "liquidation started")
-            return (cancelled, *self._next(ledger, ledger.liquidations[body.liquidation_id], now_ns))
+            liquidation = ledger.liquidations.get(body.liquidation_id)
+            return (cancelled, *(() if liquidation is None else self._next(ledger, liquidation, now_ns)))
         if isinstance(body, LiquidationFilled | OrdersCancelled):
             return self._order_done(body, ledger, now_ns)
         if isinstance(body, TimerFired):
@@ -94,29 +96,23 @@ class LiquidationEngine(Handler):
     ) -> Iterable[Product]:
         """A fill that leaves nothing, or a rest that is cancelled, closes the order: on to the next step."""
         liquidation = ledger.liquidations.get(body.liquidation_id)
-        cancelled = isinstance(body, OrdersCancelled)
-        if liquidation is None or body.account != liquidation.account or body.order_id is None:
+        if liquidation is None or liquidation.order is None or body.order_id != liquidation.order.order_id:
             return ()
-        if ledger.accounts[body.account].status != "liquidating" or (not cancelled and body.left_lots):
-            return ()
-        return self._next(ledger, liquidation, now_ns, unfilled=cancelled)
+        unfilled = isinstance(body, OrdersCancelled) and body.reason == NO_DEPTH
+        return self._next(ledger, liquidation, now_ns, unfilled=unfilled)
 
     def _cooled(self, body: TimerFired, ledger: LedgerState, now_ns: int) -> Iterable[Product]:
         if body.purpose != _COOLDOWN or body.liquidation_id is None:
             return ()
         liquidation = ledger.liquidations.get(body.liquidation_id)
-        if liquidation is None or ledger.accounts[liquidation.account].liquidation_id != body.liquidation_id:
-            return ()
-        return self._next(ledger, liquidation, now_ns, cooled=True)
+        return () if liquidation is None else self._next(ledger, liquidation, now_ns, cooled=True)
 
     def _resumed(self, ledger: LedgerState, now_ns: int) -> Iterable[Product]:
         """All liquidations that a halt left without an order or a cooldown, in the order they started."""
         products: list[Product] = []
         for liquidation in ledger.liquidations.values():
-            waiting = liquidation.timer is None and (liquidation.order is None or not liquidation.order.open)
-            if waiting and ledger.accounts[liquidation.account].status == "liquidating":
-                orders = ledger.orders + sum(isinstance(p, LiquidationOrdered) for p in products)
-                products += self._next(ledger, liquidation, now_ns, cooled=True, orders=orders)
+            orders = ledger.orders + sum(isinstance(p, LiquidationOrdered) for p in products)
+            products += self._next(ledger, liquidation, now_ns, cooled=True, orders=orders)
         return products
 
     def _next(  # noqa: PLR0913
@@ -129,8 +125,15 @@ class LiquidationEngine(Handler):
         cooled: bool = False,
         orders: int | None = None,
     ) -> Iterable[Product]:
-        """Restored, closed, bankrupt, cooling down, waiting, or another order: the first that applies."""
+        """Restored, closed, bankrupt, cooling down, waiting, or another order: the first that applies.
+
+        Nothing while an order is working or a cooldown runs: with a latency, what is told here may be overtaken.
+        """
         account = ledger.accounts[liquidation.account]
+        if account.liquidation_id != liquidation.liquidation_id or account.status != "liquidating":
+            return ()
+        if liquidation.is_waiting():
+            return ()
         margin = margin_of(account, ledger.markets)
         key = largest_position(account, ledger.markets)
         over = self._over(liquidation, account, margin, key)
@@ -181,12 +184,7 @@ class LiquidationEngine(Handler):
         )
 
     def _limit(self, account: Account, ledger: LedgerState, key: PositionKey) -> int | None:
-        """The bankruptcy price of the position, rounded to the account's side, at least one tick."""
-        if self.rules.limit == "none":
-            return None
-        held = account.positions[key]
-        value = bankruptcy_values(account, ledger)[key]
-        return max(1, ledger.markets[key[0]].payoff.price_at_least(held.size_lots, value))
+        return None if self.rules.limit == "none" else bankruptcy_price(account, ledger, key)
 
     def _ended(self, ledger: LedgerState, number: int) -> Iterable[Product]:
         """The waterfall left the account without positions and not negative: it is free again."""

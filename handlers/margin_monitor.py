@@ -25,13 +25,13 @@ from ..events.bodies.margin import (
     MarkPriced,
     PositionReduced,
 )
-from ..events.bodies.waterfall import LossSocialized, PositionDeleveraged
+from ..events.bodies.waterfall import InsuranceFundCredited, LossSocialized, PositionDeleveraged
 from ..events.envelope import Event
 from ..events.ledger import Account, LedgerState
 from ..events.vocabulary import Body, accounts_named
 from .protocol import Handler, Linked, Product
 from .ranges import RangeIndex
-from .safe_ranges import ranges_above, ranges_below, tightest
+from .safe_ranges import SafeRanges, tightest
 from .valuation import BPS, Margin, margin_of, slack
 
 __all__ = ["MarginMonitor", "MarginParameters", "everyone_under"]
@@ -45,6 +45,7 @@ _TOUCHING: tuple[type[Body], ...] = (
     PositionReduced,
     FeeCharged,
     PositionDeleveraged,
+    InsuranceFundCredited,
     LossSocialized,
     LiquidationEnded,
 )
@@ -86,6 +87,8 @@ class MarginMonitor(Handler):
         """Keep the levels; nobody is armed and nobody due."""
         self.warning_bps = parameters.warning_bps
         self.recovery_bps = parameters.recovery_bps
+        self._warning, self._maintenance = SafeRanges(self.warning_bps), SafeRanges(BPS)
+        self._recovery = SafeRanges(self.recovery_bps)
         self.index = RangeIndex()
         self.due: set[int] = set()
         self.looks = 0
@@ -125,9 +128,10 @@ class MarginMonitor(Handler):
         next_id = ledger.liquidations_started + 1
         due = sorted(self.due)
         self.due.clear()
+        unmarked = {number for number, market in enumerate(ledger.markets) if not market.mark_ticks}
         for number in due:
             account = ledger.accounts[number]
-            if any(not ledger.markets[instrument].mark_ticks for instrument, _ in account.positions):
+            if unmarked and any(instrument in unmarked for instrument, _ in account.positions):
                 self.due.add(number)
                 continue
             product = self._test(account, ledger, next_id)
@@ -158,19 +162,17 @@ class MarginMonitor(Handler):
         return body
 
     def _test_healthy(self, account: Account, margin: Margin, ledger: LedgerState) -> Product | None:
-        room = slack(margin, self.warning_bps)
-        if room < 0:
+        if slack(margin, self.warning_bps) < 0:
             return MarginCalled(account.account, margin.equity_atoms, margin.requirement_atoms, self.warning_bps)
-        self.index.arm(account.account, ranges_above(account, ledger.markets, self.warning_bps, room))
+        self.index.arm(account.account, self._warning.above(account, ledger.markets, margin))
         return None
 
     def _test_called(self, account: Account, margin: Margin, ledger: LedgerState) -> Product | None:
-        missing = slack(margin, self.recovery_bps)
-        if missing >= 0:
+        if slack(margin, self.recovery_bps) >= 0:
             met = MarginCallMet(account.account, margin.equity_atoms, margin.requirement_atoms, self.recovery_bps)
             return Linked(met, (account.called_seq,)) if account.called_seq is not None else met
-        liquidation = ranges_above(account, ledger.markets, BPS, slack(margin, BPS))
-        recovery = ranges_below(account, ledger.markets, self.recovery_bps, missing)
+        liquidation = self._maintenance.above(account, ledger.markets, margin)
+        recovery = self._recovery.below(account, ledger.markets, margin)
         self.index.arm(account.account, tightest(liquidation, recovery))
         return None
 

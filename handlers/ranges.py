@@ -8,7 +8,7 @@ two comparisons, however many accounts there are.
 
 1. A *slot* is one side of one axis: floors and ceilings of an instrument's mark, and of its cumulative funding.
 2. An end is one whole number, `end << 32 | account`: sorted by end, ties by account, and small in memory.
-3. An account's ends follow from its state (`ranges_above`, `ranges_below`); `arm` replaces them, `settle` puts all that
+3. An account's ends follow from its state (`SafeRanges`); `arm` replaces them, `settle` puts all that
    was replaced into order at once.
 4. The index only says who *may* have crossed. Whoever uses it tests them exactly.
 """
@@ -49,8 +49,8 @@ class RangeIndex:
         self.ceiling_ticks: list[int] = []
         self._slots: list[SortedList[int]] = []
         self._armed: dict[int, tuple[int, ...]] = {}
-        self._gone: dict[int, list[int]] = {}
-        self._new: dict[int, list[int]] = {}
+        self._gone: list[list[int]] = []
+        self._new: list[list[int]] = []
 
     def __len__(self) -> int:
         """How many accounts have ends."""
@@ -59,7 +59,10 @@ class RangeIndex:
     def grow(self, instruments: int) -> None:
         """Make room for so many instruments."""
         while len(self.floor_ticks) < instruments:
-            self._slots.extend(SortedList() for _ in range(_SLOTS_AN_INSTRUMENT))
+            for _ in range(_SLOTS_AN_INSTRUMENT):
+                self._slots.append(SortedList())
+                self._gone.append([])
+                self._new.append([])
             self.floor_ticks.append(_NEVER_BELOW)
             self.ceiling_ticks.append(_NEVER_ABOVE)
 
@@ -79,22 +82,26 @@ class RangeIndex:
 
     def arm(self, account: int, ranges: Ranges) -> None:
         """Replace an account's ends; an empty mapping disarms it. Takes effect with `settle`."""
-        for slot, key in _pairs(self._armed.pop(account, ())):
-            self._gone.setdefault(slot, []).append(key)
+        gone, new = self._gone, self._new
+        old = self._armed.pop(account, None)
+        if old is not None:
+            for slot, key in zip(old[::2], old[1::2], strict=True):
+                gone[slot].append(key)
         if ranges:
             flat: list[int] = []
             for slot, end in ranges.items():
                 key = end << _SHIFT | account
-                self._new.setdefault(slot, []).append(key)
+                new[slot].append(key)
                 flat += (slot, key)
             self._armed[account] = tuple(flat)
 
     def settle(self) -> None:
         """Put the replaced ends into order."""
-        for slot in self._gone.keys() | self._new.keys():
-            self._change(slot, self._gone.get(slot, []), self._new.get(slot, []))
-        self._gone.clear()
-        self._new.clear()
+        for slot, (gone, new) in enumerate(zip(self._gone, self._new, strict=True)):
+            if gone or new:
+                self._change(slot, gone, new)
+                gone.clear()
+                new.clear()
         for instrument in range(len(self.floor_ticks)):
             self._note_nearest(instrument)
 
@@ -107,10 +114,9 @@ class RangeIndex:
             for key in new:
                 keys.add(key)
         else:
-            left = set(keys)
-            left.difference_update(gone)
-            left.update(new)
-            self._slots[slot] = SortedList(left)
+            # What stays is in order already, which the sort that follows makes use of.
+            leaving = set(gone)
+            self._slots[slot] = SortedList([*(key for key in keys if key not in leaving), *sorted(new)])
 
     def _note_nearest(self, instrument: int) -> None:
         floors = self._slots[slot_of(instrument, MARK, FLOOR)]
@@ -118,6 +124,3 @@ class RangeIndex:
         self.floor_ticks[instrument] = floors[-1] >> _SHIFT if floors else _NEVER_BELOW
         self.ceiling_ticks[instrument] = ceilings[0] >> _SHIFT if ceilings else _NEVER_ABOVE
 
-
-def _pairs(flat: tuple[int, ...]) -> Iterator[tuple[int, int]]:
-    return zip(flat[::2], flat[1::2], strict=True)

@@ -2,10 +2,11 @@
 
 Slack H is in 10^-10 atoms (`valuation.slack`). A position worth V adds, on the line of tier t,
 
-    h_t(V) = 10^10 V - k (rate_t |V| - amount_t),    h(V) = min over t, as the requirement is the greatest of its lines.
+    h_t(V) = 10^10 V - k (rate_t |V| - amount_t) = slope_t V + k amount_t,    h(V) = min over t,
 
-So h(V) >= bound holds where every line is at or above it: a bound on V from below (or above) per tier, and the tightest
-counts. For the other direction, h(V) <= the line of the present tier, so that line alone bounds it from above.
+as the requirement is the greatest of its lines. So h(V) >= bound holds where every line is at or above it: a bound on V per
+tier, and the tightest counts. For the other direction, h(V) <= the line of the present tier, so that line alone bounds it
+from above.
 
 Funding axes get 1/64 of H as long as H is large against the notional; once it is small they get nothing, and whoever pays
 any funding is looked at: so for one instrument the last range ends exactly at the liquidation price.
@@ -14,48 +15,85 @@ any funding is looked at: so for one instrument the last range ends exactly at t
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from ..events.ledger import Account, Market, Position
 from .ranges import CEILING, FLOOR, FUNDING, MARK, slot_of
-from .valuation import SLACK_SCALE
+from .valuation import SLACK_SCALE, Margin
+from .valuation import slack as slack_over
 
-__all__ = ["ranges_above", "ranges_below", "tightest"]
+__all__ = ["SafeRanges", "tightest"]
 
 _NANO = 10**9
 _FUNDING_SHARE = 64
 _NEAR_SHARE = 64
 
+_Lines = list[tuple[int, int]]
 
-def ranges_above(account: Account, markets: Sequence[Market], level_bps: int, slack: int) -> dict[int, int]:
-    """Ranges within which slack over the level, now `slack` >= 0, stays at or above zero; O(positions x tiers)."""
-    ends: dict[int, int] = {}
-    notional = _notional(account, markets)
-    if not notional:
+
+class _Exposure(NamedTuple):
+    """A position at the mark: where, what, what it is worth, and the lines of its side."""
+
+    instrument: int
+    market: Market
+    held: Position
+    value: int
+    lines: _Lines
+
+
+class SafeRanges:
+    """The ranges for one level, `level_bps` of the requirement. `above` and `below`: O(positions x tiers)."""
+
+    def __init__(self, level_bps: int) -> None:
+        """No lines yet: they are worked out once per instrument and side."""
+        self._level_bps = level_bps
+        self._lines: dict[tuple[int, bool], _Lines] = {}
+
+    def above(self, account: Account, markets: Sequence[Market], margin: Margin) -> dict[int, int]:
+        """Ranges within which slack over the level, now at or above zero, stays there."""
+        ends: dict[int, int] = {}
+        slack = slack_over(margin, self._level_bps)
+        exposures, notional = self._exposures(account, markets, margin.values_atoms)
+        far = slack * _NEAR_SHARE > notional * SLACK_SCALE
+        for exposure in exposures:
+            share = slack * abs(exposure.value) // notional
+            funding_share = share // _FUNDING_SHARE if far else 0
+            _keep_above(ends, exposure, share - funding_share)
+            _limit_funding(ends, exposure, funding_share, paying=True)
         return ends
-    funding_parts = 1 if slack * _NEAR_SHARE > notional * SLACK_SCALE else 0
-    for (instrument, _), held in account.positions.items():
-        market = markets[instrument]
-        value = market.payoff.value_atoms(held.size_lots, market.mark_ticks)
-        share = slack * abs(value) // notional
-        funding_share = funding_parts * share // _FUNDING_SHARE
-        _keep_above(ends, instrument, market, held, value, level_bps, share - funding_share)
-        _limit_funding(ends, instrument, market, held, funding_share, paying=True)
-    return ends
 
-
-def ranges_below(account: Account, markets: Sequence[Market], level_bps: int, slack: int) -> dict[int, int]:
-    """Ranges within which slack over the level, now `slack` < 0, stays below zero; O(positions x tiers)."""
-    ends: dict[int, int] = {}
-    notional = _notional(account, markets)
-    if not notional:
+    def below(self, account: Account, markets: Sequence[Market], margin: Margin) -> dict[int, int]:
+        """Ranges within which slack over the level, now below zero, stays there."""
+        ends: dict[int, int] = {}
+        slack = slack_over(margin, self._level_bps)
+        exposures, notional = self._exposures(account, markets, margin.values_atoms)
+        for exposure in exposures:
+            _keep_below(ends, exposure, (-slack - 1) * abs(exposure.value) // notional)
+            _limit_funding(ends, exposure, 0, paying=False)
         return ends
-    for (instrument, _), held in account.positions.items():
-        market = markets[instrument]
-        value = market.payoff.value_atoms(held.size_lots, market.mark_ticks)
-        share = (-slack - 1) * abs(value) // notional
-        _keep_below(ends, instrument, market, held, value, level_bps, share)
-        _limit_funding(ends, instrument, market, held, 0, paying=False)
-    return ends
+
+    def _exposures(
+        self, account: Account, markets: Sequence[Market], values_atoms: Sequence[int]
+    ) -> tuple[list[_Exposure], int]:
+        """The positions that are worth anything, and what they are worth together, unsigned."""
+        found, notional = [], 0
+        for ((instrument, _), held), value in zip(account.positions.items(), values_atoms, strict=True):
+            if value:
+                notional += abs(value)
+                market, side = markets[instrument], (instrument, value > 0)
+                lines = self._lines.get(side) or self._work_out(market, side)
+                found.append(_Exposure(instrument, market, held, value, lines))
+        return found, notional
+
+    def _work_out(self, market: Market, side: tuple[int, bool]) -> _Lines:
+        """(slope, offset) of each tier's line, for values of one sign."""
+        level = self._level_bps if side[1] else -self._level_bps
+        lines = [
+            (SLACK_SCALE - level * tier.rate_ppm, self._level_bps * tier.amount_microatoms)
+            for tier in market.listing.tiers
+        ]
+        self._lines[side] = lines
+        return lines
 
 
 def tightest(first: dict[int, int], second: dict[int, int]) -> dict[int, int]:
@@ -65,70 +103,47 @@ def tightest(first: dict[int, int], second: dict[int, int]) -> dict[int, int]:
     return first
 
 
-def _notional(account: Account, markets: Sequence[Market]) -> int:
-    total = 0
-    for (instrument, _), held in account.positions.items():
-        market = markets[instrument]
-        total += abs(market.payoff.value_atoms(held.size_lots, market.mark_ticks))
-    return total
-
-
 def _tighten(ends: dict[int, int], slot: int, end: int) -> None:
     known = ends.get(slot)
     if known is None or (end > known if slot % 2 == FLOOR else end < known):
         ends[slot] = end
 
 
-def _keep_above(  # noqa: PLR0913
-    ends: dict[int, int], instrument: int, market: Market, held: Position, value: int, level_bps: int, share: int
-) -> None:
-    sign = 1 if value > 0 else -1
-    bound = min(_lines(market, value, level_bps)) - share
-    for tier in market.listing.tiers:
-        slope = SLACK_SCALE - sign * level_bps * tier.rate_ppm
-        target = bound - level_bps * tier.amount_microatoms
-        if slope > 0:
-            _bound_value(ends, instrument, market, held, -(-target // slope), at_least=True)
-        elif slope < 0:
-            _bound_value(ends, instrument, market, held, target // slope, at_least=False)
+def _keep_above(ends: dict[int, int], exposure: _Exposure, share: int) -> None:
+    """The value at which the least of the lines has used up the share."""
+    value, lines = exposure.value, exposure.lines
+    bound = min([slope * value + offset for slope, offset in lines]) - share
+    rising = [(bound - offset, slope) for slope, offset in lines if slope > 0]
+    if rising:
+        _bound_value(ends, exposure, max([-(-room // slope) for room, slope in rising]), at_least=True)
+    if len(rising) < len(lines):
+        falling = [(bound - offset) // slope for slope, offset in lines if slope < 0]
+        _bound_value(ends, exposure, min(falling, default=value), at_least=False)
 
 
-def _lines(market: Market, value: int, level_bps: int) -> list[int]:
-    return [
-        SLACK_SCALE * value - level_bps * (tier.rate_ppm * abs(value) - tier.amount_microatoms)
-        for tier in market.listing.tiers
-    ]
-
-
-def _keep_below(  # noqa: PLR0913
-    ends: dict[int, int], instrument: int, market: Market, held: Position, value: int, level_bps: int, share: int
-) -> None:
-    lines = _lines(market, value, level_bps)
-    tier = market.listing.tiers[lines.index(min(lines))]
-    slope = SLACK_SCALE - (1 if value > 0 else -1) * level_bps * tier.rate_ppm
+def _keep_below(ends: dict[int, int], exposure: _Exposure, share: int) -> None:
+    """The value at which the present line has risen by the share."""
+    value = exposure.value
+    _, slope = min((slope * value + offset, slope) for slope, offset in exposure.lines)
     if slope > 0:
-        _bound_value(ends, instrument, market, held, value + share // slope, at_least=False)
+        _bound_value(ends, exposure, value + share // slope, at_least=False)
     elif slope < 0:
-        _bound_value(ends, instrument, market, held, value - share // -slope, at_least=True)
+        _bound_value(ends, exposure, value - share // -slope, at_least=True)
 
 
-def _bound_value(  # noqa: PLR0913
-    ends: dict[int, int], instrument: int, market: Market, held: Position, value: int, *, at_least: bool
-) -> None:
+def _bound_value(ends: dict[int, int], exposure: _Exposure, value: int, *, at_least: bool) -> None:
     """The position's value must stay at or above (below) this: an end of the mark's range."""
-    lots = held.size_lots
-    price = market.payoff.price_at_least(lots, value) if at_least else market.payoff.price_at_most(lots, value)
+    payoff, lots = exposure.market.payoff, exposure.held.size_lots
+    price = payoff.price_at_least(lots, value) if at_least else payoff.price_at_most(lots, value)
     side = FLOOR if at_least == (lots > 0) else CEILING
-    _tighten(ends, slot_of(instrument, MARK, side), price)
+    _tighten(ends, slot_of(exposure.instrument, MARK, side), price)
 
 
-def _limit_funding(  # noqa: PLR0913
-    ends: dict[int, int], instrument: int, market: Market, held: Position, share: int, *, paying: bool
-) -> None:
+def _limit_funding(ends: dict[int, int], exposure: _Exposure, share: int, *, paying: bool) -> None:
     """The rate may go so far against (or, if not `paying`, in favour of) the position; one atom is kept for rounding."""
-    room = max(0, share // SLACK_SCALE - 1) * _NANO // abs(held.size_lots)
-    now = market.cumulative_funding_nanoatoms
-    if paying == (held.size_lots > 0):
-        _tighten(ends, slot_of(instrument, FUNDING, CEILING), now + room)
+    lots, now = exposure.held.size_lots, exposure.market.cumulative_funding_nanoatoms
+    room = (share // SLACK_SCALE - 1) * _NANO // abs(lots) if share > SLACK_SCALE else 0
+    if paying == (lots > 0):
+        _tighten(ends, slot_of(exposure.instrument, FUNDING, CEILING), now + room)
     else:
-        _tighten(ends, slot_of(instrument, FUNDING, FLOOR), now - room)
+        _tighten(ends, slot_of(exposure.instrument, FUNDING, FLOOR), now - room)

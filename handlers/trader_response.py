@@ -15,7 +15,7 @@ from ..events.vocabulary import Body
 from .depth import walk
 from .draws import draw_below
 from .protocol import Handler, Product
-from .valuation import BPS, SLACK_SCALE, largest_position, margin_of, slack
+from .valuation import BPS, SLACK_SCALE, bankruptcy_price, largest_position, margin_of, slack
 
 __all__ = ["ResponseParameters", "TraderResponse"]
 
@@ -26,7 +26,8 @@ class ResponseParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     """Of 10,000 calls, `add_bps` are met with collateral and `reduce_bps` with a reduction; the rest sit.
 
     They answer between `fastest_ns` and `slowest_ns` after the call. Collateral brings equity to `target_bps` of the
-    requirement; a reduction closes `reduce_share_bps` of the position that needs most margin.
+    requirement; a reduction closes `reduce_share_bps` of the position that needs most margin, and like any order it does not
+    trade beyond the bankruptcy price.
     """
 
     add_bps: int = 2_500
@@ -92,7 +93,7 @@ class TraderResponse(Handler):
         market, held = ledger.markets[key[0]], account.positions[key]
         wanted = -(-abs(held.size_lots) * self.mix.reduce_share_bps // BPS)
         sign = -1 if held.size_lots > 0 else 1
-        fills = list(walk(market, sign * wanted, None, now_ns))
+        fills = list(walk(market, sign * wanted, bankruptcy_price(account, ledger, key), now_ns))
         if not fills:
             return ()
         lots = sign * sum(fill.lots for fill in fills)

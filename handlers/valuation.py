@@ -20,6 +20,7 @@ __all__ = [
     "SLACK_SCALE",
     "Margin",
     "BPS",
+    "bankruptcy_price",
     "bankruptcy_values",
     "equity_of",
     "largest_position",
@@ -35,10 +36,11 @@ SLACK_SCALE = MICRO * BPS
 
 
 class Margin(NamedTuple):
-    """An account's equity in atoms and maintenance requirement in microatoms."""
+    """An account's equity in atoms, maintenance requirement in microatoms, and what each position is worth at the mark."""
 
     equity_atoms: int
     requirement_microatoms: int
+    values_atoms: list[int]
 
     @property
     def requirement_atoms(self) -> int:
@@ -65,15 +67,16 @@ def profit_atoms(market: Market, held: Position) -> int:
 
 def margin_of(account: Account, markets: Sequence[Market]) -> Margin:
     """Equity and requirement of an account at the marks as they are; O(its positions)."""
-    equity_atoms, requirement = account.balance_atoms, 0
+    equity_atoms, requirement, values_atoms = account.balance_atoms, 0, []
     for (instrument, _), held in account.positions.items():
         market = markets[instrument]
         value_atoms = market.payoff.value_atoms(held.size_lots, market.mark_ticks)
+        values_atoms.append(value_atoms)
         equity_atoms += value_atoms - held.cost_atoms + held.funding_atoms
         if market.cumulative_funding_nanoatoms:
             equity_atoms -= funding_of(held.size_lots, market.cumulative_funding_nanoatoms)
         requirement += maintenance_microatoms(market.listing.tiers, abs(value_atoms))
-    return Margin(equity_atoms, requirement)
+    return Margin(equity_atoms, requirement, values_atoms)
 
 
 def equity_of(account: Account, markets: Sequence[Market]) -> int:
@@ -96,7 +99,7 @@ def bankruptcy_values(account: Account, ledger: LedgerState) -> dict[PositionKey
     account's positions; a position's bankruptcy value is its value at the mark less its share. (What funding it owes is in
     the equity and is settled as it closes.)
     """
-    equity_atoms, total = margin_of(account, ledger.markets)
+    equity_atoms, total, _ = margin_of(account, ledger.markets)
     left_atoms, values = equity_atoms, {}
     keys = list(account.positions)
     for key in keys:
@@ -107,6 +110,12 @@ def bankruptcy_values(account: Account, ledger: LedgerState) -> dict[PositionKey
         left_atoms -= share
         values[key] = mark_value - share
     return values
+
+
+def bankruptcy_price(account: Account, ledger: LedgerState, key: PositionKey) -> int:
+    """The worst price in ticks at which the position can be closed on its bankruptcy value or better; at least one."""
+    value_atoms = bankruptcy_values(account, ledger)[key]
+    return max(1, ledger.markets[key[0]].payoff.price_at_least(account.positions[key].size_lots, value_atoms))
 
 
 def largest_position(account: Account, markets: Sequence[Market]) -> PositionKey | None:

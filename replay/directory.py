@@ -1,7 +1,7 @@
 """What a record declares: assets, instruments and accounts, by number and by name.
 
-1. Declarations stand before the first price, so reading stops there; an account that was opened later is looked for in the
-   rest of the record only when it is asked for.
+1. Declarations stand before the first price, so reading stops there; an account that was opened later is looked for in
+   the rest of the record only when it is asked for.
 2. A name wins over a number: "4711" is the account of that name if there is one, else account number 4711.
 """
 

@@ -1,8 +1,8 @@
 """Points in a record, as people write them: an event's number, a time, or an offset from the start.
 
-    77241                      the event of that number
-    2025-10-10T21:16:04.831Z   a time, ISO 8601, UTC where no zone is given
-    +00:12:03.5                hours, minutes and seconds after the run's first event
+1. `77241` is the event of that number.
+2. `2025-10-10T21:16:04.831Z` is a time, ISO 8601, UTC where no zone is given.
+3. `+00:12:03.5` is a time, so many hours, minutes and seconds after the run's first event.
 """
 
 from __future__ import annotations

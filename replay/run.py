@@ -109,7 +109,7 @@ class Run:
         return self._existing(point.value) if point.kind == "seq" else self._last_at(point.value)
 
     def first_seq(self, text: str) -> int:
-        """The event that a point names, or the first one at or after it: the count where there is none. Raises QueryError."""
+        """The event that a point names, or the first at or after it, the count if there is none. Raises QueryError."""
         point = parse_point(text, self.start_ns)
         return self._existing(point.value) if point.kind == "seq" else self.reader.seq_at_time(point.value - 1)
 
@@ -122,7 +122,8 @@ class Run:
 
     def _last_at(self, at_ns: int) -> int:
         if at_ns < self.start_ns:
-            message = f"{format_time_ns(max(at_ns, 0))} is before the run, which starts at {format_time_ns(self.start_ns)}"
+            asked, start = format_time_ns(max(at_ns, 0)), format_time_ns(self.start_ns)
+            message = f"{asked} is before the run, which starts at {start}; give a later time"
             raise QueryError(message)
         return self.reader.seq_at_time(at_ns) - 1
 

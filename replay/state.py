@@ -17,7 +17,15 @@ from ..events.ledger.laws import LAWS
 from ..handlers.valuation import BPS, MICRO, Margin, margin_of, profit_atoms
 from ..sim.units import format_time_ns, ticks_to_text
 
-__all__ = ["account_view", "fund_view", "law_checks", "margin_ratio_bps", "marked_margin", "state_view"]
+__all__ = [
+    "account_view",
+    "fund_view",
+    "law_checks",
+    "margin_ratio_bps",
+    "marked_margin",
+    "notional_atoms",
+    "state_view",
+]
 
 View = dict[str, Any]
 
@@ -134,10 +142,14 @@ def margin_ratio_bps(margin: Margin) -> int | None:
     return margin.equity_atoms * BPS * MICRO // margin.requirement_microatoms
 
 
+def notional_atoms(market: Market, held: Position) -> int:
+    """What a position is worth at the mark, without its sign."""
+    return abs(market.payoff.value_atoms(held.size_lots, market.mark_ticks))
+
+
 def _position_view(market: Market, key: PositionKey, held: Position) -> View:
     listing, marked = market.listing, market.marked
     entry_ticks = market.payoff.price_ticks(held.size_lots, held.cost_atoms)
-    value_atoms = None if marked is None else market.payoff.value_atoms(held.size_lots, marked.mark_ticks)
     return {
         "instrument": listing.instrument,
         "name": listing.name,
@@ -149,7 +161,7 @@ def _position_view(market: Market, key: PositionKey, held: Position) -> View:
         "entry_price": _price(entry_ticks, listing),
         "mark_ticks": None if marked is None else marked.mark_ticks,
         "mark": None if marked is None else _price(marked.mark_ticks, listing),
-        "notional_atoms": None if value_atoms is None else abs(value_atoms),
+        "notional_atoms": None if marked is None else notional_atoms(market, held),
         "unrealised_profit_atoms": None if marked is None else profit_atoms(market, held),
     }
 

@@ -1,6 +1,6 @@
-"""The state of a run for a person: markets, the fund and a census of accounts, or one account with all it has.
+"""The state of a run for a person: markets, the fund, a census of the accounts and the largest of them.
 
-It fits 60 columns with ordinary figures and never shortens one. Amounts of a single account are exact, those of lists whole.
+It fits 60 columns with ordinary figures and never shortens one. Amounts are exact, in the list of the largest whole.
 """
 
 from __future__ import annotations
@@ -11,24 +11,24 @@ from heapq import nlargest
 
 from rich.console import Console
 
-from ..events.ledger import Account, LedgerState, Market, Position, PositionKey
-from ..handlers.valuation import position_value, profit_atoms
+from ..events.ledger import Account, LedgerState, Market
 from ..sim.console import print_line, print_rows, print_table
-from ..sim.figures import count, exact_money, price, rounded_money, size
+from ..sim.figures import count, exact_money, price, size
 from ..sim.units import divide_half_even, format_time_ns
-from .state import law_checks, margin_ratio_bps, marked_margin
+from .state import law_checks, margin_ratio_bps, marked_margin, notional_atoms
 
-__all__ = ["print_account", "print_state"]
+__all__ = ["TRADERS", "print_state", "print_title", "ratio_text"]
 
 _LARGEST = 10
-_TRADERS = ("user", "vault")
+TRADERS = ("user", "vault")
+"""The kinds of account that have a margin to keep."""
 
 Rows = Iterator[tuple[str, str]]
 
 
 def print_state(console: Console, ledger: LedgerState) -> None:
     """The whole venue."""
-    _print_title(console, ledger)
+    print_title(console, ledger)
     if ledger.markets:
         print_line(console)
         print_table(console, ("market", "mark", "index", "impact", ""), map(_market_row, ledger.markets))
@@ -38,19 +38,8 @@ def print_state(console: Console, ledger: LedgerState) -> None:
     _print_largest(console, ledger)
 
 
-def print_account(console: Console, ledger: LedgerState, number: int) -> None:
-    """Everything about one account."""
-    _print_title(console, ledger)
-    print_line(console)
-    account = ledger.accounts[number]
-    print_rows(console, _standing(ledger, account))
-    print_rows(console, _margin(ledger, account))
-    for key, held in account.positions.items():
-        print_line(console)
-        print_rows(console, _position(ledger.markets[key[0]], key, held, account))
-
-
-def _print_title(console: Console, ledger: LedgerState) -> None:
+def print_title(console: Console, ledger: LedgerState) -> None:
+    """Of which run, after which event, at what time."""
     name = "" if ledger.run is None else f"{ledger.run.scenario} "
     assets = ", ".join(asset.name for asset in ledger.assets)
     print_line(console, f"{name}after event {ledger.seq - 1}", style="bold")
@@ -86,7 +75,7 @@ def _inventory(market: Market, fund: Account) -> str:
 
 def _census(ledger: LedgerState) -> Rows:
     """How many accounts there are, where they stand, what is pending, and whether the books are straight."""
-    traders = [account for account in ledger.accounts if account.kind in _TRADERS]
+    traders = [account for account in ledger.accounts if account.kind in TRADERS]
     statuses = Counter(account.status for account in traders)
     told = ", ".join(f"{number:,} {status.replace('_', ' ')}" for status, number in statuses.most_common())
     yield "accounts", f"{count(len(traders), 'trader')}{f': {told}' if told else ''}"
@@ -98,26 +87,26 @@ def _census(ledger: LedgerState) -> Rows:
 
 def _print_largest(console: Console, ledger: LedgerState) -> None:
     """The traders with the largest positions, by notional."""
-    marked = [one for one in ledger.accounts if one.kind in _TRADERS and one.positions and marked_margin(ledger, one)]
+    marked = [one for one in ledger.accounts if one.kind in TRADERS and one.positions and marked_margin(ledger, one)]
     largest = nlargest(_LARGEST, marked, key=lambda account: (_notional(ledger, account), -account.account))
     if largest:
         print_line(console)
-        print_table(console, ("largest", "equity", "notional", "ratio", "status"), [_row(ledger, one) for one in largest])
+        header = ("largest", "equity", "notional", "ratio", "status")
+        print_table(console, header, [_row(ledger, one) for one in largest])
 
 
 def _notional(ledger: LedgerState, account: Account) -> int:
-    markets = ledger.markets
-    return sum(abs(position_value(markets[key[0]], held)) for key, held in account.positions.items())
+    return sum(notional_atoms(ledger.markets[key[0]], held) for key, held in account.positions.items())
 
 
 def _row(ledger: LedgerState, account: Account) -> tuple[str, ...]:
     margin, one = marked_margin(ledger, account), 10 ** ledger.assets[account.asset].decimals
     equity_atoms = margin.equity_atoms if margin is not None else 0
     whole = [f"{divide_half_even(atoms, one):,}" for atoms in (equity_atoms, _notional(ledger, account))]
-    return ledger.name(account.account), *whole, _ratio(ledger, account), account.status.replace("_", " ")
+    return ledger.name(account.account), *whole, ratio_text(ledger, account), account.status.replace("_", " ")
 
 
-def _ratio(ledger: LedgerState, account: Account) -> str:
+def ratio_text(ledger: LedgerState, account: Account) -> str:
     """Equity over requirement, as people say it: 1.53x."""
     margin = marked_margin(ledger, account)
     ratio_bps = None if margin is None else margin_ratio_bps(margin)
@@ -125,40 +114,3 @@ def _ratio(ledger: LedgerState, account: Account) -> str:
         return "-"
     sign, hundredths = "-" if ratio_bps < 0 else "", abs(ratio_bps) // 100
     return f"{sign}{hundredths // 100:,}.{hundredths % 100:02d}x"
-
-
-def _standing(ledger: LedgerState, account: Account) -> Rows:
-    """Who it is and where it stands in its life."""
-    yield "account", f"{ledger.name(account.account)}, number {account.account}, {account.kind}, {account.mode}"
-    if account.owner is not None:
-        yield "owner", ledger.name(account.owner)
-    if account.parent is not None:
-        yield "parent", ledger.name(account.parent)
-    liquidation = "" if account.liquidation_id is None else f", liquidation {account.liquidation_id}"
-    yield "status", f"{account.status.replace('_', ' ')}{liquidation}"
-    if account.called_seq is not None:
-        yield "called", f"{count(account.calls, 'time')}, last by event {account.called_seq}"
-
-
-def _margin(ledger: LedgerState, account: Account) -> Rows:
-    asset, margin = ledger.assets[account.asset], marked_margin(ledger, account)
-    yield "balance", exact_money(account.balance_atoms, asset)
-    if margin is None:
-        yield "equity", "unknown: an instrument that it holds has no mark yet"
-        return
-    yield "equity", exact_money(margin.equity_atoms, asset)
-    if account.kind in _TRADERS:
-        yield "requirement", exact_money(margin.requirement_atoms, asset)
-        yield "ratio", f"{_ratio(ledger, account)}; liquidation is below 1.00x"
-
-
-def _position(market: Market, key: PositionKey, held: Position, account: Account) -> Rows:
-    listing, leg = market.listing, key[1]
-    what = f", from liquidation {leg}" if account.kind == "insurance" else f", leg {leg}" if leg else ""
-    entry = price(market.payoff.price_ticks(held.size_lots, held.cost_atoms), listing)
-    side = "long" if held.size_lots > 0 else "short"
-    yield listing.name, f"{side} {size(abs(held.size_lots), listing)} from {entry}{what}"
-    if market.marked is not None:
-        value = abs(market.payoff.value_atoms(held.size_lots, market.mark_ticks))
-        yield "", f"{_cents(value, market)} at {price(market.mark_ticks, listing)}"
-        yield "", f"{_cents(profit_atoms(market, held), market)} of profit not realised"

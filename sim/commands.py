@@ -25,7 +25,7 @@ _INTERRUPTED = 130
 
 @click.command("run")
 @click.argument("scenario")
-@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="RUN", help="Write the record there, a new directory.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="RUN", help="Write the record there.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a value; may be repeated.")
 @click.option("--seed", type=int, help="Override the scenario's seed.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and no progress bar.")
@@ -36,10 +36,10 @@ _INTERRUPTED = 130
     show_default=True,
     help="When the record is forced to the disk: at each block, each second, or by the system.",
 )
-@click.option("--log-level", type=click.Choice(LOG_LEVELS), default="warning", show_default=True, help="What to log on stderr.")
+@click.option("--log-level", type=click.Choice(LOG_LEVELS), default="warning", show_default=True, help="Log to stderr.")
 @click.option("--log-json", is_flag=True, help="Log as JSON Lines.")
 @click.pass_context
-def run_command(  # noqa: PLR0913 - one for each option
+def run_command(
     context: click.Context,
     *,
     scenario: str,
@@ -53,8 +53,8 @@ def run_command(  # noqa: PLR0913 - one for each option
 ) -> None:
     """Run SCENARIO, a bundled one by name or a TOML file, and print what came of it.
 
-    Without -o nothing is written: events are only counted and hashed. Ctrl-C stops after the present input and seals the
-    record; the exit code is then 130.
+    Without -o nothing is written: events are only counted and hashed. Ctrl-C stops after the present input and seals
+    the record; the exit code is then 130.
     """
     configure_logs(log_level, as_json=log_json)
     loaded = Scenario.load(scenario, overrides, seed=seed)
@@ -70,7 +70,7 @@ def run_command(  # noqa: PLR0913 - one for each option
 
 def _driven(scenario: Scenario, output: Path | None, settings: RecordSettings, log: RunLog, *, bar: bool) -> RunResult:
     """Run it with Ctrl-C, progress bar and log attached."""
-    with Interrupt() as interrupt, run_progress(shown=bar) as progress:
+    with Interrupt() as interrupt, run_progress(scenario, shown=bar) as progress:
 
         def watch(simulation: Simulation) -> None:
             for watcher in (interrupt, progress, log):

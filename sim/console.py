@@ -1,7 +1,9 @@
 """Where text for people goes: a terminal of any width, a pipe, a file.
 
-1. No figure is ever cut short. Prose folds between words; a table that is wider than the console stays as wide as it needs.
-2. Styles only on a terminal; characters beyond ASCII only where the stream's encoding has them.
+1. No figure is ever cut short. Prose folds between words; a table that is wider than the console stays as wide as it
+   needs.
+2. Styles only on a terminal; bars beyond ASCII only where the stream's encoding has them.
+3. Names come from files: a control character in one is shown as its escape and does nothing.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from rich.text import Text
 
 from .sparkline import ASCII_BARS, UNICODE_BARS
 
-__all__ = ["LABEL_WIDTH", "bars_for", "new_console", "print_line", "print_rows", "print_table"]
+__all__ = ["LABEL_WIDTH", "bars_for", "new_console", "print_line", "print_rows", "print_table", "printable"]
 
 LABEL_WIDTH = 11
 """Wide enough for the labels of a summary, so that its parts line up."""
@@ -26,9 +28,17 @@ _GAP = "  "
 _PROSE_WIDTH_MIN = 20
 
 
+class _Console(Console):
+    """Leaves a broken pipe to the command line, which knows the exit code for it; rich would end the program."""
+
+    def on_broken_pipe(self) -> None:
+        """Called by rich while it handles the BrokenPipeError."""
+        raise  # noqa: PLE0704 - the error at hand
+
+
 def new_console(stream: TextIO | None = None) -> Console:
     """A console on `stream`, stdout by default."""
-    return Console(file=sys.stdout if stream is None else stream, highlight=False, markup=False, emoji=False)
+    return _Console(file=sys.stdout if stream is None else stream, highlight=False, markup=False, emoji=False)
 
 
 def bars_for(console: Console) -> str:
@@ -42,7 +52,14 @@ def bars_for(console: Console) -> str:
 
 def print_line(console: Console, text: str = "", style: str = "") -> None:
     """One line as it is; a terminal may wrap it, so that it can still be copied whole."""
-    console.print(Text(text, style=style), soft_wrap=True)
+    console.print(Text(printable(text), style=style), soft_wrap=True)
+
+
+def printable(text: str) -> str:
+    """The text with control characters as escapes."""
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
 
 
 def print_rows(console: Console, rows: Iterable[tuple[str, str]], label_width: int = LABEL_WIDTH) -> None:
@@ -50,7 +67,8 @@ def print_rows(console: Console, rows: Iterable[tuple[str, str]], label_width: i
     width = max(console.width - label_width - len(_GAP), _PROSE_WIDTH_MIN)
     for label, text in rows:
         first, *others = wrap(text, width, break_long_words=False, break_on_hyphens=False) or [""]
-        console.print(Text.assemble((_left(label, label_width), "bold"), _GAP, first), soft_wrap=True)
+        label_text = _left(printable(label), label_width)
+        console.print(Text.assemble((label_text, "bold"), _GAP, printable(first)), soft_wrap=True)
         for other in others:
             print_line(console, " " * label_width + _GAP + other)
 

@@ -51,7 +51,7 @@ def size(lots: int, listing: InstrumentListed) -> str:
 
 
 def percent(part: int, whole: int) -> str:
-    """part / whole in percent with a sign, rounded to a hundredth; `whole` must be positive."""
+    """The share `part` / `whole` in percent with a sign, rounded to a hundredth; `whole` must be positive."""
     hundredths = divide_half_even(part * 10_000, whole)
     return f"{'-' if hundredths < 0 else '+'}{abs(hundredths) // 100:,}.{abs(hundredths) % 100:02d}%"
 

@@ -6,7 +6,7 @@ import signal
 import sys
 from threading import current_thread, main_thread
 from types import FrameType, TracebackType
-from typing import Any
+from typing import Any, Self
 
 from .runner import Simulation
 
@@ -25,13 +25,15 @@ class Interrupt:
         """This is what the next Ctrl-C stops."""
         self._simulation = simulation
 
-    def __enter__(self) -> Interrupt:
+    def __enter__(self) -> Self:
         """Take the signal; Python gives it only to the main thread."""
         if current_thread() is main_thread():
             self._previous = signal.signal(signal.SIGINT, self._on_signal)
         return self
 
-    def __exit__(self, _kind: type[BaseException] | None, _error: BaseException | None, _at: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
         """Give the signal back."""
         if self._previous is not None:
             signal.signal(signal.SIGINT, self._previous)

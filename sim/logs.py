@@ -1,6 +1,7 @@
 """The program's own log, apart from the record: structlog to stderr, configured here and nowhere else.
 
-1. Warnings only, unless asked for more. Milestones of a run are info; single events are debug and cost nothing otherwise.
+1. Warnings only, unless asked for more. Milestones of a run are info; single events are debug, and cost nothing
+   otherwise.
 2. A log decides nothing: it is a tap.
 """
 
@@ -17,6 +18,7 @@ from ..events.bodies.venue import TradingHalted, TradingResumed
 from ..events.bodies.waterfall import DeleveragingStarted, ShortfallDeclared
 from ..events.envelope import Event
 from ..events.ledger import Ledger
+from ..events.vocabulary import Body
 from .runner import RunResult, Simulation
 from .units import format_time_ns
 
@@ -25,12 +27,12 @@ __all__ = ["LOG_LEVELS", "LogLevel", "RunLog", "configure_logs"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 LOG_LEVELS: tuple[LogLevel, ...] = ("debug", "info", "warning", "error")
 
-_FIRST_ONLY = {
+_FIRST_ONLY: dict[type[Body], str] = {
     LiquidationStarted: "first liquidation",
     ShortfallDeclared: "first shortfall",
     DeleveragingStarted: "first deleveraging",
 }
-_EACH = {TradingHalted: "trading halted", TradingResumed: "trading resumed"}
+_EACH: dict[type[Body], str] = {TradingHalted: "trading halted", TradingResumed: "trading resumed"}
 
 
 def configure_logs(level: LogLevel = "warning", *, as_json: bool = False) -> None:
@@ -61,7 +63,7 @@ class RunLog:
         """Log from `level` on, as `configure_logs` was told."""
         self._level = level
         self._log: Any = structlog.get_logger("deleverage")
-        self._seen: set[type] = set()
+        self._seen: set[type[Body]] = set()
 
     def watch(self, simulation: Simulation) -> None:
         """Listen on the bus of a run that begins."""
@@ -82,7 +84,7 @@ class RunLog:
             return
         if kind in _FIRST_ONLY:
             self._seen.add(kind)
-        what: str = (_FIRST_ONLY | _EACH)[kind]  # type: ignore[index]
+        what = _FIRST_ONLY.get(kind) or _EACH[kind]
         instrument: int | None = getattr(event.body, "instrument", None)
         known = {} if instrument is None else {"instrument": ledger.markets[instrument].listing.name}
         self._log.info(what, seq=event.seq, at=format_time_ns(event.at_ns), **known)

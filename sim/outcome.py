@@ -1,6 +1,7 @@
 """What came of a run as plain data: the document that `run --json` prints. Its names are stable.
 
-Amounts are whole atoms, times nanoseconds and, beside them, ISO 8601; `prices` says whether forced orders moved the marks.
+Amounts are whole atoms, times nanoseconds and, beside them, ISO 8601; `prices` says whether forced orders moved the
+marks.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ def _instrument(result: RunResult, number: int) -> Document:
 
 
 def fund_of(result: RunResult) -> Document:
-    """The insurance fund: cash and inventory at the mark at the start and the end, the least seen, fees in, cash paid."""
+    """The insurance fund: cash and inventory at the mark at start and end, the least seen; fees in, cash out."""
     summary, start = result.summary, result.scenario.fund_atoms
     end = fund_equity(result.ledger, result.scenario.assets[0].asset)
     return {

@@ -1,4 +1,4 @@
-"""The progress bar of a run: events, simulated time, rate. It is measured in rows read of the scenario's sources."""
+"""The progress bar of a run: events, simulated time, rate. It is measured in rows of the scenario's sources."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn
 
 from .runner import Simulation
+from .scenario import Scenario
+from .sources.generator import GeneratorSettings
 from .units import format_time_ns
 
 __all__ = ["RunProgress", "run_progress"]
@@ -21,18 +23,19 @@ _TIME_OF_DAY = slice(11, 19)
 class RunProgress:
     """What the runner calls now and then; shows nothing where there is no bar."""
 
-    def __init__(self, bar: Progress | None) -> None:
-        """Fill `bar`."""
-        self._bar = bar
+    def __init__(self, scenario: Scenario, bar: Progress | None) -> None:
+        """Fill `bar` with a run of `scenario`."""
+        self._scenario, self._bar = scenario, bar
         self._simulation: Simulation | None = None
         self._started = perf_counter()
         self._task = None if bar is None else bar.add_task("", total=None, text="reading the scenario")
 
     def watch(self, simulation: Simulation) -> None:
-        """The run begins: its sources have been read once, so it is known how many rows there are."""
+        """The run begins. Files were read once already, so it is known how many rows there are."""
         self._simulation, self._started = simulation, perf_counter()
         if self._bar is not None and self._task is not None:
-            self._bar.update(self._task, total=self._rows(), text="opening the accounts")
+            total = self._rows() + _instants_to_make(self._scenario)
+            self._bar.update(self._task, total=total, text="opening the accounts")
 
     def __call__(self, events: int, at_ns: int) -> None:
         """So many events so far, at this simulated time."""
@@ -46,12 +49,18 @@ class RunProgress:
         return sum(source.tally(number).rows for number, source in enumerate(sources))
 
 
+def _instants_to_make(scenario: Scenario) -> int:
+    """A generator is not read beforehand, but its settings say how many instants it makes."""
+    prices = scenario.settings.prices
+    return prices.duration_ns // prices.interval_ns + 1 if isinstance(prices, GeneratorSettings) else 0
+
+
 @contextmanager
-def run_progress(*, shown: bool) -> Iterator[RunProgress]:
+def run_progress(scenario: Scenario, *, shown: bool) -> Iterator[RunProgress]:
     """A bar on stderr for as long as the context lasts, if it is `shown` and stderr is a terminal."""
     if not (shown and sys.stderr.isatty()):
-        yield RunProgress(None)
+        yield RunProgress(scenario, None)
         return
     columns = SpinnerColumn(), BarColumn(bar_width=None), TaskProgressColumn(), TextColumn("{task.fields[text]}")
     with Progress(*columns, console=Console(file=sys.stderr), transient=True, expand=True) as bar:
-        yield RunProgress(bar)
+        yield RunProgress(scenario, bar)

@@ -1,7 +1,7 @@
 """What came of a run, for a person to read: what moved, who was called, what it cost, and where the record is.
 
-It fits 60 columns, needs no colour, and never shortens a figure. Amounts are rounded to hundredths; `run --json` has the
-atoms.
+It fits 60 columns, needs no colour, and never shortens a figure. Amounts are rounded to hundredths; `run --json` has
+the atoms.
 """
 
 from __future__ import annotations
@@ -94,7 +94,8 @@ def _liquidation(result: RunResult) -> Rows:
 def _fund(result: RunResult) -> Rows:
     """The insurance fund: cash and inventory at the mark."""
     fund = {name: _money(result, atoms) for name, atoms in fund_of(result).items()}
-    yield "fund", f"{fund['start_atoms']} at the start, {fund['end_atoms']} at the end, {fund['low_atoms']} at the lowest seen"
+    start, end, low = fund["start_atoms"], fund["end_atoms"], fund["low_atoms"]
+    yield "fund", f"{start} at the start, {end} at the end, {low} at the lowest seen"
     yield "", f"{fund['credited_atoms']} of fees came in, {fund['debited_atoms']} paid for negative balances"
 
 
@@ -127,8 +128,8 @@ def _tally(tally: SourceTally) -> str:
 
 
 def _run(result: RunResult) -> Rows:
-    held = result.scenario.prices == "held"
-    yield "prices", "held: forced orders did not move the marks" if held else "endogenous: forced orders moved the marks"
+    moved = "did not move" if result.scenario.prices == "held" else "moved"
+    yield "prices", f"{result.scenario.prices}: forced orders {moved} the marks"
     rate = result.events / result.seconds if result.seconds else 0
     yield "events", f"{result.events:,} in {result.seconds:,.1f} s, {rate:,.0f} a second"
     yield "record", str(result.path or "none; give -o RUN to keep it")

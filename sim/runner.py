@@ -1,7 +1,7 @@
 """The runner: a scenario in, a record out.
 
-It publishes the opening, feeds the sources in the order of time, lets everything follow, and seals the record: as complete,
-as failed with the error, or as interrupted. It decides nothing itself.
+It publishes the opening, feeds the sources in the order of time, lets everything follow, and seals the record: as
+complete, as failed with the error, or as interrupted. It decides nothing itself.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 __all__ = ["ASCII_BARS", "UNICODE_BARS", "sparkline"]
 
@@ -28,4 +29,4 @@ def _means(values: Sequence[int], width: int) -> list[int]:
     """The values in at most `width` groups of neighbours, each group's mean rounded down."""
     groups = min(width, len(values))
     ends = [len(values) * place // groups for place in range(groups + 1)] if groups > 0 else []
-    return [sum(values[start:stop]) // (stop - start) for start, stop in zip(ends, ends[1:], strict=False)]
+    return [sum(values[start:stop]) // (stop - start) for start, stop in pairwise(ends)]

@@ -37,7 +37,7 @@ TRADES = st.builds(
         taker, giver, instrument, *legs, lots, price, (3 + instrument) * lots * price, 1
     ),
     USERS,
-    st.integers(1, 7),
+    st.sampled_from([LIQUIDITY, 4, 5, 6, 7]),
     st.integers(0, 1),
     st.sampled_from([(0, 0), (1, 0), (2, 1)]),
     LOTS,
@@ -130,7 +130,7 @@ BROKEN = {
     "money of asset 'USDT' sums to 1 atoms, not to zero ": _cheapen,
     "sizes of instrument 'I0' sum to 2 lots, not to zero": _grow,
     "account 'user4' is left with -7 atoms after its liquidation": _owe,
-    "timer 17 (nap) was due at 5 and is still pending at 6": _sleep,
+    "timer 16 (nap) was due at 5 and is still pending at 6": _sleep,
     "inventory of liquidation 1 in instrument 0 is 0 lots, but 10 were taken over and not sold": _hide,
     "the fund holds instrument 0 of liquidation 1, which is forgotten": _forget,
     "account 4 has status 'bankrupt' and liquidation None": _strand,

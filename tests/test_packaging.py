@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -32,8 +33,9 @@ def test_the_packages_list_is_the_tree() -> None:
 @pytest.fixture(scope="module")
 def wheel_names(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """The names in a wheel that was built from this tree."""
-    target = tmp_path_factory.mktemp("wheel")
-    command = [sys.executable, "-m", "build", "--wheel", "--outdir", str(target), str(ROOT)]
+    target, copy = tmp_path_factory.mktemp("wheel"), tmp_path_factory.mktemp("tree") / "deleverage"
+    shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(".*", "build", "dist", "*.egg-info", "__pycache__", "*.run"))
+    command = [sys.executable, "-m", "build", "--wheel", "--outdir", str(target), str(copy)]
     built = subprocess.run(command, capture_output=True, text=True, check=False)
     if built.returncode and "No matching distribution" in built.stdout + built.stderr:
         pytest.skip("the wheel needs setuptools from a package registry, and none is reached from here")

@@ -137,8 +137,19 @@ def _liquidation(ledger: LedgerState, liquidation_id: int) -> Liquidation:
         raise LedgerError(message) from None
 
 
+def _move_on(ledger: LedgerState, body: BankruptcyDeclared | PositionTakenOver | LiquidationEnded) -> Account:
+    """Take an account to the next status of the liquidation that it is in, and no other."""
+    account = ledger.accounts[body.account]
+    move(account, type(body))
+    if account.liquidation_id != body.liquidation_id:
+        message = f"account {body.account} is in liquidation {account.liquidation_id}, not {body.liquidation_id}"
+        raise LedgerError(message)
+    return account
+
+
 def _orders_cancelled(ledger: LedgerState, _event: Event, body: OrdersCancelled) -> None:
-    order = _liquidation(ledger, body.liquidation_id).order
+    liquidation = ledger.liquidations.get(body.liquidation_id)
+    order = None if liquidation is None else liquidation.order
     if body.order_id is not None and order is not None and order.order_id == body.order_id:
         order.open = False
 
@@ -166,7 +177,7 @@ def _liquidation_filled(ledger: LedgerState, event: Event, body: LiquidationFill
 
 
 def _position_taken_over(ledger: LedgerState, _event: Event, body: PositionTakenOver) -> None:
-    move(ledger.accounts[body.account], PositionTakenOver)
+    _move_on(ledger, body)
     taken = _liquidation(ledger, body.liquidation_id).taken_lots
     taken[body.instrument] = taken.get(body.instrument, 0) + body.size_lots
 
@@ -183,12 +194,11 @@ def _forget_if_done(ledger: LedgerState, liquidation: Liquidation) -> None:
 
 
 def _bankruptcy_declared(ledger: LedgerState, _event: Event, body: BankruptcyDeclared) -> None:
-    move(ledger.accounts[body.account], BankruptcyDeclared)
+    _move_on(ledger, body)
 
 
 def _liquidation_ended(ledger: LedgerState, _event: Event, body: LiquidationEnded) -> None:
-    account = ledger.accounts[body.account]
-    move(account, LiquidationEnded)
+    account = _move_on(ledger, body)
     account.liquidation_id = None
     liquidation = _liquidation(ledger, body.liquidation_id)
     liquidation.ended = True

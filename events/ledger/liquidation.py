@@ -31,6 +31,10 @@ class Liquidation(msgspec.Struct, gc=False):
     taken_lots: dict[int, int] = {}
     sold_lots: dict[int, int] = {}
 
+    def is_waiting(self) -> bool:
+        """Whether an order is working or a cooldown runs, so that there is nothing to decide yet."""
+        return self.timer is not None or (self.order is not None and self.order.open)
+
     def holds_inventory(self) -> bool:
         """Whether the fund still holds lots that came from this liquidation."""
-        return self.taken_lots != self.sold_lots
+        return any(lots != self.sold_lots.get(instrument, 0) for instrument, lots in self.taken_lots.items())

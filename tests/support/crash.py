@@ -3,37 +3,29 @@
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 
 from deleverage.events.envelope import Event
-from deleverage.events.record import MemoryRecord
+from deleverage.events.record import EventSink, MemoryRecord
 from deleverage.sim.runner import Simulation
 from deleverage.sim.scenario import Scenario
 
-__all__ = ["SMALL_CRASH", "recorded", "record_of"]
+__all__ = ["SMALL_CRASH", "recorded", "simulation_of"]
 
-SMALL_CRASH = (
-    "population.accounts=250",
-    "population.max_notional=2_000_000",
-    "prices.interval_ns=10s",
-    "insurance_fund.balance=20_000",
-    "funding.interval_ns=10m",
-    "breaker.move_bps=600",
-    "mark.smoothing_ns=5s",
-    "settle_ns=10m",
-)
+SMALL_CRASH = str(Path(__file__).with_name("small-crash.toml"))
+"""A scenario of its own, so that tuning the bundled ones takes nothing away from the tests."""
 
 
-def record_of(*overrides: str, name: str = "flash-crash") -> MemoryRecord:
-    """Run a bundled scenario with these overrides to its end, in memory."""
-    record = MemoryRecord()
-    simulation = Simulation(Scenario.load(name, overrides).resolve(), record)
-    simulation.open()
-    simulation.drive()
-    record.seal()
-    return record
+def simulation_of(sink: EventSink, *overrides: str, name: str = SMALL_CRASH) -> Simulation:
+    """A scenario, the small crash if nothing else is said, ready to run into a sink."""
+    return Simulation(Scenario.load(name, overrides).resolve(), sink)
 
 
 @cache
 def recorded(*overrides: str) -> tuple[Event, ...]:
-    """The events of the small crash with these overrides on top."""
-    return tuple(record_of(*SMALL_CRASH, *overrides).events())
+    """The events of the small crash with these overrides."""
+    record = MemoryRecord()
+    simulation = simulation_of(record, *overrides)
+    simulation.open()
+    simulation.drive()
+    return tuple(record.events())

@@ -1,0 +1,150 @@
+"""The fold: what it takes, what it refuses, and that the ledger that ran is the ledger of the record."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from deleverage.events.bodies.liquidation import LiquidationOrdered, LiquidationStarted
+from deleverage.events.bodies.listing import AccountOpened, AssetListed
+from deleverage.events.bodies.margin import FundingAccrued, MarkPriced
+from deleverage.events.bodies.run import RunEnded
+from deleverage.events.bodies.venue import HandlerStateNoted, TimerFired, TimerSet, TradingHalted, TradingResumed
+from deleverage.events.bodies.waterfall import DeleveragingEnded, DeleveragingStarted
+from deleverage.events.codec import decode_event, encode_event
+from deleverage.events.envelope import Event, Origin
+from deleverage.events.errors import LedgerError
+from deleverage.events.ledger import Ledger
+from deleverage.events.record import MemoryRecord, RecordReader, RecordSettings, RecordWriter
+from deleverage.events.vocabulary import Body
+
+from .support.crash import recorded, simulation_of
+from .support.venue import Book, listed
+
+SETTINGS = RecordSettings(pages_per_block=2, durability="none")
+
+
+def _round(number: int) -> DeleveragingStarted:
+    return DeleveragingStarted(number, "bankruptcy", 1, "p", 4, 0, 0, 3, 30, 10, 0, b"")
+
+
+GAPS: dict[str, Callable[[Book], Body]] = {
+    "asset 2 is declared where 1 is next": lambda _: AssetListed(2, "BTC", 8),
+    "instrument 3 is declared where 1 is next": lambda _: listed(3),
+    "account 9 is declared where 5 is next": lambda _: AccountOpened(9, "z", "test", "user", "cross", 0),
+    "liquidation 2 is declared where 1 is next": lambda _: LiquidationStarted(2, 4, 0, 0),
+    "order 5 is declared where 1 is next": lambda b: LiquidationOrdered(b.liquidate(4), 5, 4, 0, 0, -1, None, 1, True),
+    "round 2 is declared where 1 is next": lambda _: _round(2),
+    "account name 'user4' is declared twice": lambda _: AccountOpened(5, "user4", "test", "user", "cross", 0),
+    "timer 9 (nap) is due at 0, which is not later than now": lambda _: TimerSet("nap", 0),
+    "timer 3 (nap) fires but is not pending": lambda _: TimerFired(3, "nap"),
+}
+
+
+@pytest.mark.parametrize("said", GAPS)
+def test_what_does_not_follow_is_refused(said: str) -> None:
+    """Numbers with gaps, names given twice, timers that cannot be: each is refused with what is wrong."""
+    book = Book()
+    book.user(10)
+    body = GAPS[said](book)
+    with pytest.raises(LedgerError, match=re.escape(said)):
+        book.put(body)
+
+
+def test_an_event_out_of_its_place_is_refused() -> None:
+    """The fold takes event n when it stands before n, and no other."""
+    book = Book()
+    for seq in (0, book.ledger.seq - 1, book.ledger.seq + 1):
+        with pytest.raises(LedgerError, match=f"event {seq} cannot be folded: the ledger stands before event"):
+            book.ledger.fold(Event(seq, 0, Origin.INPUT, None, (), None, RunEnded()))
+
+
+def test_time_never_runs_backwards() -> None:
+    """An event earlier than the one before it is refused with both times."""
+    book = Book()
+    book.now_ns = 50
+    book.mark(10)
+    book.now_ns = 49
+    with pytest.raises(LedgerError, match="its time 49 is before 50; time never runs backwards"):
+        book.mark(11)
+
+
+def test_a_mark_is_the_last_thing_known_of_a_price() -> None:
+    """Mark, index, and when; and that a ranking made before it is stale."""
+    book = Book()
+    book.now_ns = 9
+    event = book.put(MarkPriced(0, 100, -3, 97))
+    market = book.ledger.markets[0]
+    assert (market.mark_ticks, market.index_ticks, market.marked_at_ns) == (97, 100, 9)
+    assert book.ledger.repriced_seq == event.seq
+    accrued = book.put(FundingAccrued(0, 1, 97, 12))
+    assert (market.cumulative_funding_nanoatoms, book.ledger.repriced_seq) == (12, accrued.seq)
+
+
+def test_halts_timers_notes_and_rounds_are_state() -> None:
+    """What handlers must find again is in the ledger."""
+    book = Book()
+    book.now_ns = 9
+    book.put(TradingHalted(0, 100, 80, 60))
+    assert book.ledger.markets[0].halted_until_ns == 60
+    book.put(TradingResumed(0))
+    assert (book.ledger.markets[0].halted_until_ns, book.ledger.markets[0].resumed_at_ns) == (None, 9)
+    timer = book.put(TimerSet("nap", 60))
+    assert list(book.ledger.timers) == [timer.seq]
+    book.put(HandlerStateNoted("fund", "peak", (4, 5)))
+    assert book.ledger.notes == {("fund", "peak"): (4, 5)}
+    started = book.put(_round(1))
+    assert (book.ledger.round_bases[0, 1].seq, book.ledger.open_round) == (started.seq, started.body)
+    book.put(DeleveragingEnded(1, "bankruptcy", 1, 4, 0, 0, 0, 3))
+    assert book.ledger.open_round is None
+
+
+def test_two_ledgers_of_the_same_events_have_the_same_bytes() -> None:
+    """The canonical encoding depends on the events and nothing else, also through their bytes."""
+    events = recorded()
+    again = Ledger.of(decode_event(encode_event(event)) for event in events)
+    assert again.encode() == Ledger.of(events).encode()
+    assert again.digest() != Ledger.of(events[:-2]).digest()
+
+
+def test_the_ledger_that_ran_is_the_fold_of_its_record(tmp_path: Path) -> None:
+    """Live state, the record on disk read back, and the record in memory: byte for byte the same."""
+    on_disk = RecordWriter(tmp_path / "crash", scenario="crash", seed=1, settings=SETTINGS)
+    simulation = simulation_of(on_disk)
+    simulation.open()
+    simulation.drive()
+    on_disk.seal("complete")
+    live = simulation.ledger.encode()
+    assert Ledger.of(RecordReader.open(tmp_path / "crash").events()).encode() == live
+    assert Ledger.of(recorded()).encode() == live
+
+
+def test_every_state_on_the_way_is_the_fold_of_the_record_so_far() -> None:
+    """At every 97th event the running ledger had the digest that folding the record up to there gives."""
+    record, digests = MemoryRecord(), dict[int, str]()
+    simulation = simulation_of(record)
+
+    def note(event: Event, ledger: Ledger) -> None:
+        if event.seq % 97 == 0:
+            digests[event.seq] = ledger.digest()
+
+    simulation.bus.tap(note)
+    simulation.open()
+    simulation.drive()
+    ledger, told = Ledger(), dict[int, str]()
+    for event in record.events():
+        ledger.fold(event)
+        if event.seq % 97 == 0:
+            told[event.seq] = ledger.digest()
+    assert told == digests
+    assert len(told) > 30
+
+
+def test_the_record_says_when_the_run_ended() -> None:
+    """The run and its end are part of the state."""
+    ledger = Ledger.of(recorded())
+    assert ledger.ended
+    assert ledger.run is not None and ledger.run.scenario == "small-crash"
