@@ -99,6 +99,8 @@ class _Commands(click.Group):
                 sys.stdout.flush()
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
+        except KeyboardInterrupt:
+            ctx.exit(_say("interrupted", _INTERRUPTED))
         except Exception as error:  # noqa: BLE001 - the last place where a fault can be put into words
             if ctx.params["debug"]:
                 traceback.print_exc()
@@ -143,7 +145,12 @@ def _print_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool
         ctx.exit()
 
 
-@click.group(cls=_Commands, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    "deleverage",
+    cls=_Commands,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.option("--debug", is_flag=True, envvar="DELEVERAGE_DEBUG", help="Show the traceback of an error.")
 @click.option(
     "--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Show the version."

@@ -30,11 +30,13 @@ class DepthFill(NamedTuple):
 
 def eaten_lots(market: Market, *, selling: bool, now_ns: int) -> int:
     """How many lots of the side that such an order takes from are still missing; O(1)."""
-    lots = market.eaten_bid_lots if selling else market.eaten_ask_lots
+    lots, at_ns = market.eaten_ask_lots, market.eaten_ask_at_ns
+    if selling:
+        lots, at_ns = market.eaten_bid_lots, market.eaten_bid_at_ns
     half_life_ns = market.listing.refill_half_life_ns
     if not lots or not half_life_ns:
-        return 0 if not half_life_ns and now_ns > market.eaten_at_ns else lots
-    halvings, rest_ns = divmod(now_ns - market.eaten_at_ns, half_life_ns)
+        return 0 if not half_life_ns and now_ns > at_ns else lots
+    halvings, rest_ns = divmod(now_ns - at_ns, half_life_ns)
     return (lots * (2 * half_life_ns - rest_ns) // (2 * half_life_ns)) >> min(halvings, 64)
 
 

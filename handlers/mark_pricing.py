@@ -43,8 +43,9 @@ class SmoothedParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True
 class SmoothedMarkPricing(Handler):
     """mark = smoothed index + impact of forced orders, at least one tick.
 
-    smoothed += (index - smoothed) x dt / (dt + smoothing), an exponential average to first order, kept in millionths of a
-    tick in the event itself, rounded down. The impact is `depth.impact_ticks`, at every new index and after every fill.
+    smoothed += (index - smoothed) x dt / (dt + smoothing), dt since the last mark: an exponential average to first order, kept
+    in millionths of a tick in the event itself, rounded down. The impact is `depth.impact_ticks` of the index as it is, at
+    every new index and after every fill.
     """
 
     name: ClassVar[str] = "mark"
@@ -71,13 +72,14 @@ class SmoothedMarkPricing(Handler):
         return self._on_fill(ledger.markets[body.instrument], body.instrument, now_ns)
 
     def _on_index(self, market: Market, instrument: int, ticks: int, now_ns: int) -> Product:
-        smoothed = 0
-        if self.smoothing_ns:
-            smoothed = self._smoothed(market, ticks, now_ns)
-            ticks = smoothed // _MICRO
-        impact = impact_ticks(market, ticks, now_ns)
-        body = MarkPriced(instrument, ticks, impact, max(1, ticks + impact), smoothed)
-        return Linked(body, (market.impact_seq,)) if impact and market.impact_seq is not None else body
+        body = self._mark(market, instrument, ticks, now_ns)
+        return Linked(body, (market.impact_seq,)) if body.impact_ticks and market.impact_seq is not None else body
+
+    def _mark(self, market: Market, instrument: int, index_ticks: int, now_ns: int) -> MarkPriced:
+        smoothed = self._smoothed(market, index_ticks, now_ns) if self.smoothing_ns else 0
+        base_ticks = smoothed // _MICRO if self.smoothing_ns else index_ticks
+        impact = impact_ticks(market, index_ticks, now_ns)
+        return MarkPriced(instrument, index_ticks, impact, max(1, base_ticks + impact), smoothed)
 
     def _smoothed(self, market: Market, ticks: int, now_ns: int) -> int:
         if market.marked is None:
@@ -86,11 +88,7 @@ class SmoothedMarkPricing(Handler):
         return before + (ticks * _MICRO - before) * elapsed_ns // (elapsed_ns + self.smoothing_ns)
 
     def _on_fill(self, market: Market, instrument: int, now_ns: int) -> Iterable[Product]:
-        marked = market.marked
-        if marked is None:
+        if market.marked is None:
             return ()
-        impact = impact_ticks(market, marked.index_ticks, now_ns)
-        mark_ticks = max(1, marked.index_ticks + impact)
-        if mark_ticks == market.mark_ticks:
-            return ()
-        return (MarkPriced(instrument, marked.index_ticks, impact, mark_ticks, marked.smoothed_microticks),)
+        body = self._mark(market, instrument, market.index_ticks, now_ns)
+        return () if body.mark_ticks == market.mark_ticks else (body,)

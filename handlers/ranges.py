@@ -81,7 +81,7 @@ class RangeIndex:
             yield key & _ACCOUNT
 
     def arm(self, account: int, ranges: Ranges) -> None:
-        """Replace an account's ends; an empty mapping disarms it. Takes effect with `settle`."""
+        """Replace an account's ends; an empty mapping disarms it. Once an account, then `settle`: so it takes effect."""
         gone, new = self._gone, self._new
         old = self._armed.pop(account, None)
         if old is not None:

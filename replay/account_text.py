@@ -51,7 +51,7 @@ def _margin(ledger: LedgerState, account: Account) -> Rows:
     yield "equity", exact_money(margin.equity_atoms, asset)
     if account.kind in TRADERS:
         yield "requirement", exact_money(margin.requirement_atoms, asset)
-        yield "ratio", f"{ratio_text(ledger, account)}; liquidation is below 1.00x"
+        yield "ratio", f"{ratio_text(margin)}; liquidation is below 1.00x"
 
 
 def _position(ledger: LedgerState, account: Account, key: PositionKey) -> Rows:

@@ -89,7 +89,7 @@ def _span(run: Run, first: str | None, last: str | None) -> tuple[int, int]:
 
 
 def _print_json(run: Run, selection: Selection) -> None:
-    encoder, out = msgspec.json.Encoder(), click.get_binary_stream("stdout")  # JSON is UTF-8, whatever the terminal is
+    encoder, out = msgspec.json.Encoder(), sys.stdout.buffer  # JSON is UTF-8, whatever the terminal speaks
     for event in select(run, selection):
         out.write(encoder.encode(event_fields(event)))
         out.write(b"\n")
@@ -119,6 +119,9 @@ def state_command(
     run = _opened(record)
     number = None if account is None else run.directory.find_account(account)
     ledger = run.at() if point is None else run.at(seq=run.last_seq(point))
+    if number is not None and number >= len(ledger.accounts):
+        message = f"account {account!r} is not open yet after event {ledger.seq - 1}; ask for a later point"
+        raise QueryError(message)
     if as_json:
         click.echo(json.dumps(state_view(ledger, number), indent=2))
     elif number is None:

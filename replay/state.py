@@ -123,7 +123,7 @@ def account_view(ledger: LedgerState, account: Account) -> View:
         "balance_atoms": account.balance_atoms,
         "equity_atoms": None if margin is None else margin.equity_atoms,
         "requirement_atoms": None if margin is None else margin.requirement_atoms,
-        "margin_ratio_bps": None if margin is None else margin_ratio_bps(margin),
+        "margin_ratio_bps": _ratio_bps(margin),
         "positions": [_position_view(ledger.markets[key[0]], key, held) for key, held in account.positions.items()],
     }
 
@@ -135,11 +135,13 @@ def marked_margin(ledger: LedgerState, account: Account) -> Margin | None:
     return margin_of(account, ledger.markets)
 
 
-def margin_ratio_bps(margin: Margin) -> int | None:
+def margin_ratio_bps(equity_atoms: int, requirement_microatoms: int) -> int | None:
     """Equity over requirement in basis points, rounded down; None without a requirement."""
-    if not margin.requirement_microatoms:
-        return None
-    return margin.equity_atoms * BPS * MICRO // margin.requirement_microatoms
+    return equity_atoms * BPS * MICRO // requirement_microatoms if requirement_microatoms else None
+
+
+def _ratio_bps(margin: Margin | None) -> int | None:
+    return None if margin is None else margin_ratio_bps(margin.equity_atoms, margin.requirement_microatoms)
 
 
 def notional_atoms(market: Market, held: Position) -> int:

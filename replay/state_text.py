@@ -12,6 +12,7 @@ from heapq import nlargest
 from rich.console import Console
 
 from ..events.ledger import Account, LedgerState, Market
+from ..handlers.valuation import Margin
 from ..sim.console import print_line, print_rows, print_table
 from ..sim.figures import count, exact_money, price, size
 from ..sim.units import divide_half_even, format_time_ns
@@ -103,13 +104,12 @@ def _row(ledger: LedgerState, account: Account) -> tuple[str, ...]:
     margin, one = marked_margin(ledger, account), 10 ** ledger.assets[account.asset].decimals
     equity_atoms = margin.equity_atoms if margin is not None else 0
     whole = [f"{divide_half_even(atoms, one):,}" for atoms in (equity_atoms, _notional(ledger, account))]
-    return ledger.name(account.account), *whole, ratio_text(ledger, account), account.status.replace("_", " ")
+    return ledger.name(account.account), *whole, ratio_text(margin), account.status.replace("_", " ")
 
 
-def ratio_text(ledger: LedgerState, account: Account) -> str:
+def ratio_text(margin: Margin | None) -> str:
     """Equity over requirement, as people say it: 1.53x."""
-    margin = marked_margin(ledger, account)
-    ratio_bps = None if margin is None else margin_ratio_bps(margin)
+    ratio_bps = None if margin is None else margin_ratio_bps(margin.equity_atoms, margin.requirement_microatoms)
     if ratio_bps is None:
         return "-"
     sign, hundredths = "-" if ratio_bps < 0 else "", abs(ratio_bps) // 100

@@ -167,9 +167,11 @@ class Bus:
 
 
 def _handler_error(subscription: Subscription, event: Event, ledger: Ledger, error: Exception) -> HandlerError:
-    handler = subscription.handler
+    handler, what = subscription.handler, f"{type(error).__name__}: {error}"
+    if isinstance(error, KeyError) and isinstance(error.args[0], type):
+        what = f"a product of type {error.args[0].__name__}, which is not a kind of event"
     message = (
         f"handler {handler.name!r} (producer {subscription.producer}) failed on event {event.seq} "
-        f"({type(event.body).__name__}) with the ledger before event {ledger.seq}: {type(error).__name__}: {error}"
+        f"({type(event.body).__name__}) with the ledger before event {ledger.seq}: {what}"
     )
     return HandlerError(message)

@@ -132,5 +132,6 @@ class Clock:
 
     def run_until(self, end_ns: int) -> None:
         """Run everything that is due up to and including `end_ns`."""
-        self.env.run(until=max(end_ns, self.now_ns) + 1)
+        while self.env.peek() <= end_ns:
+            self.env.step()
         self.now_ns = max(end_ns, self.now_ns)

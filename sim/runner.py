@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from heapq import merge
 from pathlib import Path
 from shutil import rmtree
@@ -124,13 +125,16 @@ def run(
     started = time.perf_counter()
     resolved = (Scenario.load(scenario) if isinstance(scenario, str) else scenario).resolve()
     path = Path(output) if output is not None else None
-    sink = _sink(path, resolved, settings)
-    simulation = Simulation(resolved, sink)
-    summary = Summary()
-    summary.attach(simulation.bus)
-    if on_start is not None:
-        on_start(simulation)
-    _run_and_seal(simulation, sink, progress)
+    sink, summary = _sink(path, resolved, settings), Summary()
+    with _sealing(sink):
+        simulation = Simulation(resolved, sink)
+        summary.attach(simulation.bus)
+        if on_start is not None:
+            on_start(simulation)
+        simulation.open()
+        simulation.drive(progress)
+        simulation.ledger.check()
+    sink.seal("interrupted" if simulation.interrupted else "complete")
     return RunResult(
         path,
         sink.status,
@@ -157,12 +161,11 @@ def _remove(sink: EventSink) -> None:
         rmtree(sink.path)
 
 
-def _run_and_seal(simulation: Simulation, sink: EventSink, progress: Progress | None) -> None:
-    """Whatever happens, the record ends sealed, and says how."""
+@contextmanager
+def _sealing(sink: EventSink) -> Iterator[None]:
+    """Whatever goes wrong, the record ends sealed, and says how."""
     try:
-        simulation.open()
-        simulation.drive(progress)
-        simulation.ledger.check()
+        yield
     except ScenarioError as error:
         sink.seal("failed", str(error))
         _remove(sink)
@@ -176,4 +179,3 @@ def _run_and_seal(simulation: Simulation, sink: EventSink, progress: Progress | 
     except Exception as error:
         sink.seal("failed", f"{type(error).__name__}: {error}")
         raise
-    sink.seal("interrupted" if simulation.interrupted else "complete")

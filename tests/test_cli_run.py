@@ -6,11 +6,15 @@ import json
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
+
 from deleverage import Scenario, open_run, run
+from deleverage.__main__ import main
 from deleverage.events.envelope import Event
 from deleverage.events.errors import HandlerError
 from deleverage.events.ledger import LedgerState
 from deleverage.handlers.market import DepthMarket
+from deleverage.sim.runner import Simulation
 
 from .support.command_line import call
 from .support.crash import SMALL_CRASH
@@ -87,9 +91,13 @@ def test_the_summary_fits_60_columns_and_holds_no_colour() -> None:
 
 def test_the_summary_in_ascii() -> None:
     """A stream that knows only ASCII gets a summary, with bars that it can show."""
-    text = call("run", SMALL_CRASH, PYTHONIOENCODING="ascii").stdout
-    assert "▁" in text
-    assert call("run", "calm", "--set", "population.accounts=20").exit_code == 0
+    arguments = ["run", SMALL_CRASH, "--set", "population.accounts=20"]
+    plain = CliRunner(charset="ascii").invoke(main, arguments, env={"COLUMNS": "60"})
+    assert plain.exit_code == 0
+    assert plain.stdout.isascii()
+    rich = call(*arguments).stdout
+    assert not rich.isascii()
+    assert [len(line) for line in plain.stdout.splitlines()] == [len(line) for line in rich.splitlines()]
 
 
 def test_held_prices_are_said_to_be_held() -> None:
@@ -179,7 +187,7 @@ def test_an_output_that_exists_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_a_handler_that_fails_seals_the_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A handler's error is one line that names event, handler and position; exit code 1; the record is failed and sound."""
+    """A handler's error is one line that names event and handler; exit code 1; the record is failed and sound."""
 
     def fail(_handler: DepthMarket, event: Event, _ledger: LedgerState, _now_ns: int) -> None:
         raise ZeroDivisionError(event.seq)
@@ -198,9 +206,24 @@ def test_a_handler_that_fails_seals_the_record(tmp_path: Path, monkeypatch: pyte
 
 def test_scenarios_are_listed() -> None:
     """Every bundled scenario stands in the list with what it is, and in the document."""
-    names = {scenario["name"]: scenario["description"] for scenario in json.loads(call("scenarios", "--json").stdout)["scenarios"]}
+    names = {
+        scenario["name"]: scenario["description"]
+        for scenario in json.loads(call("scenarios", "--json").stdout)["scenarios"]
+    }
     assert names.keys() >= {"calm", "flash-crash", "avax-2025-10-10"}
     text = call("scenarios").stdout
     assert all(name in text for name in names)
     assert " ".join(names["calm"].split()[:3]) in " ".join(text.split())
     assert all(len(line) <= 60 for line in text.splitlines())
+
+
+def test_an_interrupt_before_the_first_event_seals_too(tmp_path: Path) -> None:
+    """A record that was begun is sealed whenever the interrupt comes, also while the run is only being put together."""
+
+    def interrupt(_simulation: Simulation) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(SMALL_CRASH, tmp_path / "a.run", on_start=interrupt)
+    record = open_run(tmp_path / "a.run")
+    assert (record.manifest.status, record.count, record.torn) == ("interrupted", 0, False)

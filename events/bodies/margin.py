@@ -16,7 +16,7 @@ __all__ = [
 
 
 class MarkPriced(BodyBase, frozen=True, tag=40):
-    """A new mark: `mark_ticks` is the index (smoothed or not) plus what forced orders moved it by.
+    """A new mark: `mark_ticks` is the index, or its moving average, plus what forced orders moved it by.
 
     `smoothed_microticks` carries the smoothing from mark to mark, 0 where the policy does not smooth.
     """

@@ -98,11 +98,11 @@ def _funding_accrued(ledger: LedgerState, event: Event, body: FundingAccrued) ->
 
 def _eaten(market: Market, event: Event, size_lots: int, eaten_lots: int) -> None:
     """The side of the depth that a trade took from; a sale eats bids."""
-    market.eaten_at_ns, market.impact_seq = event.at_ns, event.seq
+    market.impact_seq = event.seq
     if size_lots < 0:
-        market.eaten_bid_lots = eaten_lots
+        market.eaten_bid_lots, market.eaten_bid_at_ns = eaten_lots, event.at_ns
     else:
-        market.eaten_ask_lots = eaten_lots
+        market.eaten_ask_lots, market.eaten_ask_at_ns = eaten_lots, event.at_ns
 
 
 def _position_reduced(ledger: LedgerState, event: Event, body: PositionReduced) -> None:

@@ -15,7 +15,7 @@ __all__ = ["Market", "market_of"]
 class Market:
     """The mark in ticks (0: none yet; `marked` tells how it came about), depth as last quoted, and the lots of it that forced orders have eaten.
 
-    `eaten_*_lots` held at `eaten_at_ns`; what has been refilled since follows from the instrument's half-life.
+    `eaten_*_lots` held at `eaten_*_at_ns`; what has been refilled since follows from the instrument's half-life.
     `impact_seq` is the last fill that moved the price.
     """
 
@@ -30,7 +30,8 @@ class Market:
     asks: tuple[tuple[int, int], ...] = ()
     eaten_bid_lots: int = 0
     eaten_ask_lots: int = 0
-    eaten_at_ns: int = 0
+    eaten_bid_at_ns: int = 0
+    eaten_ask_at_ns: int = 0
     impact_seq: int | None = None
     halted_until_ns: int | None = None
     resumed_at_ns: int = 0

@@ -17,19 +17,31 @@ from typing import NamedTuple
 
 import msgspec
 
-__all__ = ["EMPTY_ROOT", "Frontier", "InclusionProof", "leaf_hash", "node_hash", "prove", "tree_root", "verify"]
+__all__ = [
+    "EMPTY_ROOT",
+    "LEAF_PREFIX",
+    "Frontier",
+    "InclusionProof",
+    "leaf_hash",
+    "node_hash",
+    "prove",
+    "tree_root",
+    "verify",
+]
+
+LEAF_PREFIX, _NODE_PREFIX = b"\0", b"\1"
 
 EMPTY_ROOT = sha256().digest()
 
 
 def leaf_hash(data: bytes, salt: bytes = b"") -> bytes:
     """The hash of one entry."""
-    return sha256(b"\0" + salt + data).digest()
+    return sha256(LEAF_PREFIX + salt + data).digest()
 
 
 def node_hash(left: bytes, right: bytes) -> bytes:
     """The hash of two subtrees side by side."""
-    return sha256(b"\1" + left + right).digest()
+    return sha256(_NODE_PREFIX + left + right).digest()
 
 
 def tree_root(leaves: Sequence[bytes]) -> bytes:
@@ -44,7 +56,9 @@ def tree_root(leaves: Sequence[bytes]) -> bytes:
 
 def _parents(level: list[bytes]) -> list[bytes]:
     """The level above, with an odd last node carried up as it is."""
-    parents = list(map(node_hash, level[::2], level[1::2]))
+    # `node_hash`, written out: half of what a record of account events costs is spent here.
+    pairs = zip(level[::2], level[1::2], strict=False)
+    parents = [sha256(_NODE_PREFIX + left + right).digest() for left, right in pairs]
     if len(level) % 2:
         parents.append(level[-1])
     return parents

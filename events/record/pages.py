@@ -13,6 +13,7 @@ The writer, the sinks without a file and the reader share this code, so that the
 from __future__ import annotations
 
 from collections.abc import Sequence
+from hashlib import sha256
 from typing import NamedTuple
 
 import msgspec
@@ -21,7 +22,7 @@ from ..codec import encode_event
 from ..envelope import Event
 from ..errors import RecordError
 from ..vocabulary import PUBLIC_TYPES
-from .merkle import Frontier, leaf_hash, tree_root
+from .merkle import LEAF_PREFIX, Frontier, leaf_hash, tree_root
 
 __all__ = [
     "PAGE_EVENTS",
@@ -70,11 +71,14 @@ def leaf_spans(events: Sequence[Event]) -> list[tuple[int, int]]:
 
 def leaves_of_page(events: Sequence[Event], page: bytes, salt: bytes = b"") -> list[bytes]:
     """The leaf hashes of one page, from its events and their msgpack list as recorded."""
-    if PUBLIC_TYPES.issuperset([type(event.body) for event in events]):
+    kinds = {type(event.body) for event in events}
+    if kinds <= PUBLIC_TYPES:
         # The common page of ticks and marks is one leaf, and need not be taken apart.
         return [leaf_hash(page[len(list_header(len(events))) :], salt)] if events else []
-    pieces = split_list(page)
-    return [leaf_hash(b"".join(pieces[start:stop]), salt) for start, stop in leaf_spans(events)]
+    pieces, prefix = split_list(page), LEAF_PREFIX + salt
+    if kinds.isdisjoint(PUBLIC_TYPES):
+        return [sha256(b"".join((prefix, piece))).digest() for piece in pieces]
+    return [sha256(b"".join((prefix, *pieces[start:stop]))).digest() for start, stop in leaf_spans(events)]
 
 
 def page_root(events: Sequence[Event], page: bytes) -> bytes:

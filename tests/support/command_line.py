@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 from click.testing import CliRunner, Result
+
 from deleverage import run
 from deleverage.__main__ import main
 from deleverage.events.record import RecordSettings

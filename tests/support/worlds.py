@@ -1,0 +1,56 @@
+"""Random worlds for the margin monitor: instruments with tiers, and traders who hold them, some of them near the edge."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+
+from deleverage.events.bodies.inputs import BalanceStated, PositionStated
+from deleverage.events.bodies.listing import AccountOpened, Tier
+
+from .oracles import requirement
+from .venue import Book, listed, tiers_of
+
+__all__ = ["START_PRICE", "add_trader", "books", "tiers"]
+
+START_PRICE = 1000
+
+
+@st.composite
+def tiers(draw: st.DrawFn) -> tuple[Tier, ...]:
+    """One to four continuous tiers, floors around the notionals that occur, rates that grow."""
+    count = draw(st.integers(1, 4))
+    floors = sorted(draw(st.sets(st.integers(1, 200_000), min_size=count - 1, max_size=count - 1)))
+    rates = sorted(draw(st.sets(st.integers(1_000, 400_000), min_size=count, max_size=count)))
+    return tiers_of(*zip([0, *floors], rates, strict=True))
+
+
+@st.composite
+def books(draw: st.DrawFn, traders_most: int = 7) -> Book:
+    """One to three instruments at their start price, and traders with equity around their requirement, or far above."""
+    count = draw(st.integers(1, 3))
+    book = Book(*(listed(i, tiers=draw(tiers()), multiplier_atoms=draw(st.integers(1, 3))) for i in range(count)))
+    book.mark(*[START_PRICE] * count)
+    for _ in range(draw(st.integers(1, traders_most))):
+        add_trader(book, draw)
+    return book
+
+
+def add_trader(book: Book, draw: st.DrawFn) -> int:
+    """Open a trader with a position on some instruments and legs, and a balance from just under the requirement up."""
+    keys = [(i, leg) for i in range(len(book.ledger.markets)) for leg in (0, 1)]
+    held = draw(st.lists(st.sampled_from(keys), max_size=3, unique=True))
+    positions = [(i, leg, draw(st.integers(-60, 60).filter(bool)), draw(st.integers(700, 1300))) for i, leg in held]
+    needed, profit = 0, 0
+    for i, _, lots, entry in positions:
+        listing = book.ledger.markets[i].listing
+        worth = abs(lots) * START_PRICE * listing.multiplier_atoms
+        needed += -(-requirement(listing.tiers, worth) // 1)
+        profit += lots * (START_PRICE - entry) * listing.multiplier_atoms
+    spare = draw(st.one_of(st.integers(-50, 50), st.integers(0, 3 * needed + 100)))
+    number = len(book.ledger.accounts)
+    book.put(AccountOpened(number, f"user{number}", "test", "user", "cross", 0))
+    book.put(BalanceStated(number, int(needed) - profit + spare))
+    for i, leg, lots, entry in positions:
+        value = lots * entry * book.ledger.markets[i].listing.multiplier_atoms
+        book.put(PositionStated(number, i, leg, lots, value))
+    return number

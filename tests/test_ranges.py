@@ -1,0 +1,208 @@
+"""Ranges: within them an account is surely safe, they end where it is not, and the index knows who left his."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from deleverage.events.bodies.margin import FundingAccrued, MarkPriced
+from deleverage.events.ledger import Account, Ledger
+from deleverage.handlers.ranges import CEILING, FLOOR, FUNDING, MARK, RangeIndex, slot_of
+from deleverage.handlers.safe_ranges import SafeRanges, tightest
+from deleverage.handlers.valuation import BPS, margin_of, slack
+
+from .support.oracles import equity, requirement
+from .support.venue import Book, listed, tiers_of
+from .support.worlds import START_PRICE, books
+
+LEVELS = st.sampled_from([BPS, 12_500, 15_000])
+FAR = 10**30
+
+
+def ranges_above(account: Account, ledger: Ledger, level_bps: int) -> dict[int, int]:
+    """The ranges of an account that is at or above the level."""
+    return SafeRanges(level_bps).above(account, ledger.markets, margin_of(account, ledger.markets))
+
+
+def ranges_below(account: Account, ledger: Ledger, level_bps: int) -> dict[int, int]:
+    """The ranges of an account that is below the level."""
+    return SafeRanges(level_bps).below(account, ledger.markets, margin_of(account, ledger.markets))
+
+
+def is_under(account: Account, ledger: Ledger, level_bps: int) -> bool:
+    """Whether equity is below the level of the requirement, in fractions."""
+    needs = sum(
+        requirement(market.listing.tiers, abs(held.size_lots) * market.mark_ticks * market.listing.multiplier_atoms)
+        for (instrument, _), held in account.positions.items()
+        for market in [ledger.markets[instrument]]
+    )
+    return equity(account, ledger) * BPS < level_bps * needs
+
+
+def within(draw: st.DrawFn, low: int, high: int, now: int, reach: int) -> int:
+    """A number from low to high, near now, often one of the ends."""
+    low, high = max(low, now - reach), min(high, now + reach)
+    return draw(st.one_of(st.sampled_from(sorted({low, high})), st.integers(low, high)))
+
+
+def moved_within(draw: st.DrawFn, book: Book, ends: dict[int, int]) -> None:
+    """New marks and cumulative funding, every one of them within its range."""
+    for i, market in enumerate(book.ledger.markets):
+        low, high = ends.get(slot_of(i, MARK, FLOOR), 1), ends.get(slot_of(i, MARK, CEILING), FAR)
+        price = within(draw, max(1, low), high, market.mark_ticks, 3000)
+        now = market.cumulative_funding_nanoatoms
+        low, high = ends.get(slot_of(i, FUNDING, FLOOR), -FAR), ends.get(slot_of(i, FUNDING, CEILING), FAR)
+        book.put(FundingAccrued(i, 1, 1, within(draw, low, high, now, 10**13) - now))
+        book.put(MarkPriced(i, price, 0, price))
+
+
+def above(account: Account, book: Book, level: int) -> dict[int, int]:
+    """The ranges within which the account stays at or above the level."""
+    return SafeRanges(level).above(account, book.ledger.markets, margin_of(account, book.ledger.markets))
+
+
+def below(account: Account, book: Book, level: int) -> dict[int, int]:
+    """The ranges within which the account stays below the level."""
+    return SafeRanges(level).below(account, book.ledger.markets, margin_of(account, book.ledger.markets))
+
+
+@settings(max_examples=400, deadline=None)
+@given(books(traders_most=3), LEVELS, st.integers(-(10**12), 10**12), st.data())
+def test_within_its_ranges_an_account_keeps_its_side(book: Book, level: int, funding: int, data: st.DataObject) -> None:
+    """Above a level it stays above, below it stays below, wherever in their ranges marks and funding go together."""
+    book.put(FundingAccrued(0, 1, 1, funding))
+    sides = {}
+    for account in book.ledger.accounts[4:]:
+        room = slack(margin_of(account, book.ledger.markets), level)
+        side = ranges_above if room >= 0 else ranges_below
+        sides[account.account] = room < 0, side(account, book.ledger, level)
+    number = data.draw(st.sampled_from(sorted(sides)))
+    was_under, ends = sides[number]
+    assert is_under(book.account(number), book.ledger, level) == was_under
+    moved_within(data.draw, book, ends)
+    assert is_under(book.account(number), book.ledger, level) == was_under
+
+
+@given(st.integers(-60, 60).filter(bool), st.integers(0, 900), LEVELS, st.data())
+def test_for_one_instrument_the_range_ends_at_the_liquidation_price(
+    lots: int, spare: int, level: int, data: st.DataObject
+) -> None:
+    """Near the level the end of the range is the last price at which the account is safe, across tiers, long and short."""
+    tiers = data.draw(st.sampled_from([((0, 50_000),), ((0, 10_000), (20_000, 40_000)), ((0, 5_000), (9_999, 300_000))]))
+    book = Book(listed(tiers=tiers_of(*tiers)))
+    book.mark(START_PRICE)
+    needed = requirement(book.ledger.markets[0].listing.tiers, abs(lots) * START_PRICE) * level / BPS
+    number = book.user(int(needed) + 1 + abs(lots) * spare // 60, (0, lots, START_PRICE))
+    account = book.account(number)
+    ends = ranges_above(account, book.ledger, level)
+    end = ends[slot_of(0, MARK, FLOOR if lots > 0 else CEILING)]
+    assert slot_of(0, MARK, CEILING if lots > 0 else FLOOR) not in ends
+    book.mark(end)
+    assert not is_under(account, book.ledger, level)
+    book.mark(end - 1 if lots > 0 else end + 1)
+    assert is_under(account, book.ledger, level)
+
+
+def test_the_last_of_a_far_accounts_ranges_ends_there_too() -> None:
+    """Far from the level funding keeps a share; following the end and arming again comes to the liquidation price."""
+    book = Book(listed(tiers=tiers_of((0, 50_000))))
+    book.mark(1000)
+    account = book.account(book.user(60_000, (0, 100, 1000)))
+    ends, looks = [1000], 0
+    while looks == 0 or ends[-1] < ends[-2]:
+        looks += 1
+        ends.append(ranges_above(account, book.ledger, BPS)[slot_of(0, MARK, FLOOR)])
+        book.mark(ends[-1])
+    assert ends[-1] == 422  # the first whole price at which 60,000 + 100 x (price - 1000) >= 5% of 100 x price
+    assert looks <= 4
+
+
+@given(st.integers(-60, 60).filter(bool), st.integers(1, 400))
+def test_in_one_tier_the_range_below_ends_at_recovery(lots: int, missing: int) -> None:
+    """Under a level, the end of the range is the last price at which the account is still under it."""
+    book = Book(listed(tiers=tiers_of((0, 50_000))))
+    book.mark(START_PRICE)
+    account = book.account(book.user(abs(lots) * 50 - missing, (0, lots, START_PRICE)))
+    ends = ranges_below(account, book.ledger, BPS)
+    end = ends[slot_of(0, MARK, CEILING if lots > 0 else FLOOR)]
+    book.mark(end)
+    assert is_under(account, book.ledger, BPS)
+    book.mark(end + 1 if lots > 0 else end - 1)
+    assert not is_under(account, book.ledger, BPS)
+
+
+def test_near_the_level_any_funding_paid_is_looked_at() -> None:
+    """Close to liquidation the funding axis ends at today's rate on the side that pays, and is open on the other."""
+    book = Book(listed(tiers=tiers_of((0, 50_000))))
+    book.mark(1000)
+    for lots, side in ((10, CEILING), (-10, FLOOR)):
+        account = book.account(book.user(510, (0, lots, 1000)))
+        ends = ranges_above(account, book.ledger, BPS)
+        assert ends[slot_of(0, FUNDING, side)] == 0
+        assert slot_of(0, FUNDING, 1 - side) not in ends
+
+
+def test_an_account_without_positions_has_no_ranges() -> None:
+    """Nothing that moves can touch it."""
+    book = Book()
+    account = book.account(book.user(10))
+    assert ranges_above(account, book.ledger, BPS) == {}
+    assert ranges_below(account, book.ledger, BPS) == {}
+
+
+def test_the_tightest_end_counts() -> None:
+    """Of two sets of ranges the nearer end on every side: floors the higher, ceilings the lower."""
+    floor, ceiling, other = slot_of(0, MARK, FLOOR), slot_of(0, MARK, CEILING), slot_of(1, MARK, FLOOR)
+    assert tightest({floor: 3, ceiling: 9}, {floor: 5, ceiling: 8, other: 1}) == {floor: 5, ceiling: 8, other: 1}
+
+
+ENDS = st.dictionaries(st.integers(0, 7), st.integers(-(10**12), 10**12) | st.integers(-5, 5), max_size=4)
+CHANGES = st.lists(st.dictionaries(st.integers(0, 40), ENDS, max_size=30), max_size=8)
+
+
+def crossed(armed: dict[int, dict[int, int]], floors: int, value: int) -> set[int]:
+    """Who left a range on this axis, by looking at everybody."""
+    below = {a for a, ends in armed.items() if floors in ends and value < ends[floors]}
+    return below | {a for a, ends in armed.items() if floors + CEILING in ends and value > ends[floors + CEILING]}
+
+
+@settings(max_examples=200, deadline=None)
+@given(CHANGES, st.lists(st.integers(-(10**12), 10**12) | st.integers(-6, 6), min_size=1, max_size=6))
+def test_the_index_is_a_table_of_ends(rounds: list[dict[int, dict[int, int]]], values: list[int]) -> None:
+    """Whoever is armed, armed again, or disarmed: those who crossed are exactly those whose end was passed."""
+    index, armed = RangeIndex(), dict[int, dict[int, int]]()
+    index.grow(2)
+    for changes in rounds:
+        for account, ends in changes.items():
+            index.arm(account, ends)
+        index.settle()
+        armed = {account: ends for account, ends in (armed | changes).items() if ends}
+        assert len(index) == len(armed)
+        for instrument, value in [(i, v) for i in (0, 1) for v in values]:
+            marks, funding = slot_of(instrument, MARK, FLOOR), slot_of(instrument, FUNDING, FLOOR)
+            assert_same(index.crossed_by_mark(instrument, value), crossed(armed, marks, value))
+            assert_same(index.crossed_by_funding(instrument, value), crossed(armed, funding, value))
+            outside = value < index.floor_ticks[instrument] or value > index.ceiling_ticks[instrument]
+            assert outside == bool(crossed(armed, marks, value))
+
+
+def assert_same(found: Iterable[int], expected: set[int]) -> None:
+    """The same accounts, whatever their order."""
+    assert set(found) == expected
+
+
+@pytest.mark.parametrize("accounts", [10, 1000])
+def test_single_changes_and_changes_in_bulk_agree(accounts: int) -> None:
+    """Replacing one end among many, or all of them, leaves the same table."""
+    index, slot = RangeIndex(), slot_of(0, MARK, FLOOR)
+    index.grow(1)
+    for account in range(accounts):
+        index.arm(account, {slot: account})
+    index.settle()
+    index.arm(3, {slot: 10**6})
+    index.settle()
+    assert set(index.crossed_by_mark(0, accounts)) == {3}
+    assert index.floor_ticks[0] == 10**6
