@@ -8,21 +8,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deleverage.events.bodies.inputs import Deposited, FundingRateSet, PriceTicked
-from deleverage.events.bodies.margin import CollateralAdded, FeeCharged, FundingAccrued, MarkPriced
+from deleverage.events.bodies.inputs import FundingRateSet, PriceTicked
+from deleverage.events.bodies.margin import CollateralAdded, FeeCharged, MarkPriced
 from deleverage.events.bodies.venue import HandlerStateNoted, TimerFired, TimerSet
 from deleverage.events.envelope import Event, Origin
 from deleverage.events.errors import DeleverageError, HandlerError, RecordFullError
-from deleverage.events.ledger import Ledger, LedgerState
+from deleverage.events.ledger import LedgerState
 from deleverage.events.record import MemoryRecord
 from deleverage.events.vocabulary import Body
 from deleverage.handlers.protocol import ALWAYS, Handler, Linked, NoParameters, Product
 from deleverage.handlers.registry import SLOTS
-from deleverage.sim.bus import Bus, Subscription
-from deleverage.sim.clock import Clock
 
 from .support.crash import recorded, simulation_of
 from .support.replayer import Folded, tell
+from .support.stage import Stage
 from .support.venue import Book
 
 Answer = Callable[[Event, LedgerState, int], Iterable[Product]]
@@ -56,25 +55,9 @@ class Scripted(Handler):
         return ALWAYS if self.closed is None else self.closed
 
 
-class Stage:
-    """A bus over a small venue and a record in memory."""
-
-    def __init__(self, *handlers: Handler, latencies_ns: tuple[int, ...] = ()) -> None:
-        """Subscribe the handlers in this order, with these latencies."""
-        self.clock, self.ledger, self.record = Clock(0), Ledger(), MemoryRecord()
-        self.bus = Bus(self.clock, self.ledger, self.record)
-        for event in Book().events:
-            self.bus.publish_input(event.body)
-        self.first_seq = self.ledger.seq
-        for number, handler in enumerate(handlers):
-            latency_ns = latencies_ns[number] if number < len(latencies_ns) else 0
-            self.bus.subscribe(Subscription(number, handler, latency_ns))
-
-    def run(self, *inputs: tuple[int, Body], until_ns: int = 0) -> list[Event]:
-        """Feed these inputs, run to the end, and give what was recorded since the opening."""
-        self.clock.run_inputs(inputs, self.bus.publish_input)
-        self.clock.run_until(until_ns)
-        return list(self.record.events(self.first_seq))
+def stage_of(*handlers: Handler, latencies_ns: tuple[int, ...] = ()) -> Stage:
+    """These handlers on a bus over a venue with nothing special."""
+    return Stage(Book(), *handlers, latencies_ns=latencies_ns)
 
 
 def told(events: Iterable[Event]) -> list[tuple[str, int | None, int | None]]:
@@ -91,7 +74,7 @@ def test_an_event_is_recorded_folded_observed_and_then_delivered() -> None:
     """Index and tap see the ledger with the event in it, and both before any handler is asked."""
     order: list[str] = []
     handler = Scripted({PriceTicked: lambda *_: order.append("handled") or ()}, (PriceTicked,))
-    stage = Stage(handler)
+    stage = stage_of(handler)
     stage.bus.tap(lambda event, ledger: order.append(f"tapped at {ledger.seq - event.seq}"), (PriceTicked,))
     (event,) = stage.run((0, TICK))
     assert order == ["tapped at 1", "handled"]
@@ -104,7 +87,7 @@ def test_products_are_recorded_together_before_any_is_delivered() -> None:
     """Two products: whoever is asked about the first finds the second folded already; cause and producer are theirs."""
     first = Scripted({PriceTicked: lambda *_: [note("a"), note("b")]})
     second = Scripted({HandlerStateNoted: lambda *_: ()})
-    events = Stage(first, second).run((0, TICK))
+    events = stage_of(first, second).run((0, TICK))
     tick = events[0].seq
     assert told(events) == [("PriceTicked", None, None)] + [("HandlerStateNoted", tick, 0)] * 2
     assert [asked[:2] for asked in second.asked] == [(tick + 1, tick + 3), (tick + 2, tick + 3)]
@@ -113,7 +96,7 @@ def test_products_are_recorded_together_before_any_is_delivered() -> None:
 
 def test_links_travel_with_a_product() -> None:
     """A handler says what else contributed."""
-    events = Stage(Scripted({PriceTicked: lambda *_: [Linked(note("a"), (3, 4)), note("b")]})).run((0, TICK))
+    events = stage_of(Scripted({PriceTicked: lambda *_: [Linked(note("a"), (3, 4)), note("b")]})).run((0, TICK))
     assert [event.links for event in events] == [(), (3, 4), ()]
 
 
@@ -121,7 +104,7 @@ def test_delivery_follows_the_order_of_subscription_and_then_of_the_queue() -> N
     """Both subscribers of an event are asked before either's products are delivered, the second after the first's fold."""
     first = Scripted({PriceTicked: lambda *_: [note("first")]})
     second = Scripted({PriceTicked: lambda *_: [note("second")], HandlerStateNoted: lambda *_: ()})
-    events = Stage(first, second).run((0, TICK))
+    events = stage_of(first, second).run((0, TICK))
     tick = events[0].seq
     assert told(events)[1:] == [("HandlerStateNoted", tick, 0), ("HandlerStateNoted", tick, 1)]
     assert [asked[:2] for asked in second.asked] == [(tick, tick + 2), (tick + 1, tick + 3), (tick + 2, tick + 3)]
@@ -135,7 +118,7 @@ def test_the_queue_is_first_in_first_out() -> None:
         key = event.body.key  # type: ignore[union-attr]
         return [note(chain[key])] if key in chain else []
 
-    events = Stage(
+    events = stage_of(
         Scripted({PriceTicked: lambda *_: [note("a"), note("b")], HandlerStateNoted: follow})
     ).run((0, TICK))
     assert [e.body.key for e in events[1:]] == ["a", "b", "a1", "b1"]  # type: ignore[union-attr]
@@ -143,7 +126,7 @@ def test_the_queue_is_first_in_first_out() -> None:
 
 def test_one_input_is_drained_before_the_next() -> None:
     """Two inputs of one instant: everything that follows from the first comes before the second."""
-    events = Stage(Scripted({PriceTicked: lambda *_: [note("x")]})).run((5, TICK), (5, TICK))
+    events = stage_of(Scripted({PriceTicked: lambda *_: [note("x")]})).run((5, TICK), (5, TICK))
     assert [type(e.body).__name__ for e in events] == ["PriceTicked", "HandlerStateNoted"] * 2
     assert {event.at_ns for event in events} == {5}
 
@@ -155,14 +138,14 @@ def test_products_may_come_from_a_generator() -> None:
         yield note(str(ledger.seq))
         yield note(str(ledger.seq))
 
-    events = Stage(Scripted({PriceTicked: speak})).run((0, TICK))
+    events = stage_of(Scripted({PriceTicked: speak})).run((0, TICK))
     assert len({e.body.key for e in events[1:]}) == 1  # type: ignore[union-attr]
 
 
 def test_a_latency_delays_the_delivery_and_is_its_time() -> None:
     """A handler with a latency of 7 hears of it 7 later, in the state of then; the others at once."""
     slow, quick = Scripted({PriceTicked: lambda *_: [note("slow")]}), Scripted({PriceTicked: lambda *_: [note("quick")]})
-    events = Stage(slow, quick, latencies_ns=(7,)).run((3, TICK), (9, FundingRateSet(0, 1)), until_ns=20)
+    events = stage_of(slow, quick, latencies_ns=(7,)).run((3, TICK), (9, FundingRateSet(0, 1)), until_ns=20)
     told_at = [(e.at_ns, e.producer) for e in events]
     assert told_at == [(3, None), (3, 1), (9, None), (10, 0)]
     assert slow.asked == [(events[0].seq, events[3].seq, 10)]
@@ -172,7 +155,7 @@ def test_a_latency_delays_the_delivery_and_is_its_time() -> None:
 def test_deliveries_of_one_instant_go_by_cause_and_then_subscription() -> None:
     """Two delayed deliveries that fall together are ordered by their events, two of one event by subscription."""
     handlers = [Scripted({kind: lambda *_: [note("x")]}) for kind in (FundingRateSet, PriceTicked, PriceTicked)]
-    events = Stage(*handlers, latencies_ns=(4, 6, 6)).run((1, TICK), (3, FundingRateSet(0, 1)), until_ns=9)
+    events = stage_of(*handlers, latencies_ns=(4, 6, 6)).run((1, TICK), (3, FundingRateSet(0, 1)), until_ns=9)
     assert [(e.at_ns, e.cause, e.producer) for e in events[2:]] == [
         (7, events[0].seq, 1),
         (7, events[0].seq, 2),
@@ -184,7 +167,7 @@ def test_a_timer_fires_when_it_is_due_between_inputs_and_deliveries() -> None:
     """At its instant it comes after the inputs and before delayed deliveries, as a product of whoever set it."""
     setter = Scripted({PriceTicked: lambda *_: [TimerSet("nap", 5, None, 0)]})
     late = Scripted({PriceTicked: lambda *_: [note("late")]})
-    events = Stage(setter, late, latencies_ns=(0, 5)).run((0, TICK), (5, FundingRateSet(0, 1)), until_ns=5)
+    events = stage_of(setter, late, latencies_ns=(0, 5)).run((0, TICK), (5, FundingRateSet(0, 1)), until_ns=5)
     assert told(events) == [
         ("PriceTicked", None, None),
         ("TimerSet", events[0].seq, 0),
@@ -200,7 +183,7 @@ def test_a_closed_gate_spares_a_delivery() -> None:
     handler = Scripted({PriceTicked: lambda *_: ()})
     gate: list[object] = []
     handler.closed = gate  # type: ignore[assignment]
-    stage = Stage(handler)
+    stage = stage_of(handler)
     stage.bus.tap(lambda event, _: gate.append(1) if event.at_ns else None, (PriceTicked,))
     stage.run((0, TICK), (1, TICK))
     assert [now_ns for *_, now_ns in handler.asked] == [1]
@@ -209,7 +192,7 @@ def test_a_closed_gate_spares_a_delivery() -> None:
 def test_taps_hear_what_they_ask_for() -> None:
     """A tap of one type, and one of everything."""
     one, every = list[str](), list[str]()
-    stage = Stage(Scripted({PriceTicked: lambda *_: [MarkPriced(0, 1, 0, 1)]}))
+    stage = stage_of(Scripted({PriceTicked: lambda *_: [MarkPriced(0, 1, 0, 1)]}))
     stage.bus.tap(lambda event, _: one.append(type(event.body).__name__), (MarkPriced,))
     stage.bus.tap(lambda event, _: every.append(type(event.body).__name__))
     stage.run((0, TICK), (0, FundingRateSet(0, 1)))
@@ -240,7 +223,7 @@ def _without_fees(ledger: LedgerState) -> Body:
 @pytest.mark.parametrize("said", MISTAKES)
 def test_an_error_of_a_handler_stops_the_run_and_names_it(said: str, latency_ns: int) -> None:
     """It raised, or returned what cannot be: event, handler and position of the ledger are in one line."""
-    stage = Stage(Scripted({PriceTicked: MISTAKES[said]}), latencies_ns=(latency_ns,))
+    stage = stage_of(Scripted({PriceTicked: MISTAKES[said]}), latencies_ns=(latency_ns,))
     with pytest.raises(HandlerError) as caught:
         stage.run((0, TICK), until_ns=9)
     seq = stage.first_seq
@@ -252,7 +235,7 @@ def test_an_error_of_a_handler_stops_the_run_and_names_it(said: str, latency_ns:
 
 def test_a_full_disk_is_not_the_handlers_fault() -> None:
     """What the record says of itself goes through as it is."""
-    stage = Stage(Scripted({PriceTicked: lambda *_: [note("x")]}))
+    stage = stage_of(Scripted({PriceTicked: lambda *_: [note("x")]}))
 
     def full(event: Event) -> None:
         raise RecordFullError("the disk is full")
@@ -264,7 +247,7 @@ def test_a_full_disk_is_not_the_handlers_fault() -> None:
 
 def test_an_input_that_cannot_be_folded_is_nobodys_decision() -> None:
     """The error names the law, not a handler."""
-    stage = Stage()
+    stage = stage_of()
     with pytest.raises(DeleverageError, match="trade|account|timer") as caught:
         stage.run((0, TimerSet("nap", 0)))
     assert not isinstance(caught.value, HandlerError)
