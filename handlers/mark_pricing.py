@@ -39,6 +39,12 @@ class SmoothedParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True
 
     smoothing_ns: int = 0
 
+    def __post_init__(self) -> None:
+        """Refuse an average over what is still to come."""
+        if self.smoothing_ns < 0:
+            message = "smoothing_ns must not be negative"
+            raise ValueError(message)
+
 
 class SmoothedMarkPricing(Handler):
     """mark = smoothed index + impact of forced orders, at least one tick.

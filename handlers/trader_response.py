@@ -39,8 +39,11 @@ class ResponseParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True
 
     def __post_init__(self) -> None:
         """Refuse shares over the whole and times that are not later than now."""
-        if self.add_bps + self.reduce_bps > BPS or not 0 <= self.reduce_share_bps <= BPS:
-            message = "add_bps + reduce_bps, and reduce_share_bps, must each lie between 0 and 10000"
+        if min(self.add_bps, self.reduce_bps) < 0 or self.add_bps + self.reduce_bps > BPS:
+            message = "add_bps and reduce_bps must not be negative, nor their sum be over 10000"
+            raise ValueError(message)
+        if not 0 <= self.reduce_share_bps <= BPS or self.target_bps < BPS:
+            message = "reduce_share_bps must lie between 0 and 10000, and target_bps be at least 10000"
             raise ValueError(message)
         if not 0 < self.fastest_ns <= self.slowest_ns:
             message = "fastest_ns must be at least 1 and at most slowest_ns"
@@ -60,13 +63,14 @@ class TraderResponse(Handler):
         self.mix = parameters
 
     def handle(self, event: Event, ledger: LedgerState, now_ns: int) -> Iterable[Product]:
-        """A timer for each call; at the timer, the answer, if the account is still under a call."""
+        """A timer for each call; at the timer, the answer, if the account is still under that call."""
         body = event.body
         if isinstance(body, MarginCalled):
             return (self._timer(ledger.accounts[body.account], ledger, now_ns),)
         if isinstance(body, TimerFired) and body.purpose == _PURPOSE and body.account is not None:
             account = ledger.accounts[body.account]
-            return self._answer(account, ledger, now_ns) if account.status == "called" else ()
+            asked = account.status == "called" and account.called_seq is not None and account.called_seq < body.timer
+            return self._answer(account, ledger, now_ns) if asked else ()
         return ()
 
     def _timer(self, account: Account, ledger: LedgerState, now_ns: int) -> Product:

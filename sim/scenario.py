@@ -29,13 +29,15 @@ from .rulebooks import rulebook, slot_table
 from .settings import ScenarioSettings
 from .sources.base import Source, check
 from .sources.files import find_data_file, read_lines
-from .sources.generator import GeneratorSource
+from .sources.generator import GeneratorSettings, GeneratorSource
 from .sources.registry import open_depth, open_prices
 from .sources.tardis import TARDIS_COLUMNS
 from .toml_tree import apply_override, at_path, parse_toml, with_durations
-from .units import parse_time_ns
+from .units import INT64_MAX, parse_time_ns
 
 __all__ = ["ResolvedScenario", "Scenario", "bundled_scenarios"]
+
+_YEAR_NS = 366 * 86_400 * 10**9
 
 
 class ResolvedScenario(msgspec.Struct):
@@ -97,6 +99,7 @@ class Scenario:
         start_ns = at_path("$.start", parse_time_ns, settings.start)
         prices = open_prices(settings.prices, scales, start_ns=start_ns, seed=settings.seed, folder=self.folder)
         start_ns, opening = prices[0].start_ns, prices[0].opening
+        _check_times(settings, start_ns)
         depth: tuple[Source, ...] = ()
         if settings.depth is not None:
             depth = (open_depth(settings.depth, scales, start_ns=start_ns, opening=opening, folder=self.folder),)
@@ -142,6 +145,14 @@ class Scenario:
     def _sha256(self) -> bytes:
         """By content: files count by name (their own hash is in `SourceOpened`), not by where they are."""
         return hashlib.sha256(_canonical(_without_folders(self.tree))).digest()
+
+
+def _check_times(settings: ScenarioSettings, start_ns: int) -> None:
+    """Refuse a run whose last timers could be due after the year 2262, where 64 bits of nanoseconds end."""
+    duration_ns = settings.prices.duration_ns if isinstance(settings.prices, GeneratorSettings) else 0
+    if start_ns + duration_ns + settings.settle_ns > INT64_MAX - _YEAR_NS:
+        message = "$.start: the run would come too near the year 2262, where nanoseconds pass 2^63; begin it earlier"
+        raise ScenarioError(message)
 
 
 def bundled_scenarios() -> dict[str, str]:

@@ -8,10 +8,14 @@ from typing import Any
 import msgspec
 
 from ..events.bodies.listing import InstrumentKind
+from .checks import check_range
 from .populations.registry import PopulationSettings
 from .sources.registry import DepthSettings, PriceSettings
+from .units import INT64_MAX
 
 __all__ = ["AssetSettings", "InstrumentSettings", "ScenarioSettings", "TierSettings"]
+
+_SETTLE_MOST_NS = 366 * 86_400 * 10**9
 
 
 class AssetSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -67,3 +71,8 @@ class ScenarioSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     adl: dict[str, Any] = {}
     socialization: dict[str, Any] = {}
     funding: dict[str, Any] = {}
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that an event has no room for."""
+        check_range("seed", self.seed, 0, INT64_MAX)
+        check_range("settle_ns", self.settle_ns, 0, _SETTLE_MOST_NS)

@@ -22,24 +22,31 @@ from .bus import Bus
 
 __all__ = ["Summary"]
 
-_SAMPLES = 512
+_SAMPLES_MOST = 1024
+_FIRST_STEP_NS = 10**6
 
 
 class _Series:
-    """A path kept at about so many points: when there are twice as many, every other one goes."""
+    """A path over time, kept at no more than so many points: when it outgrows them, every other one goes."""
 
     def __init__(self) -> None:
         self.points: list[int] = []
-        self._every, self._seen = 1, 0
+        self._first_ns, self._step_ns = 0, _FIRST_STEP_NS
 
-    def add(self, value: int) -> None:
-        """Take the next value in, if it is its turn."""
-        if self._seen % self._every == 0:
-            self.points.append(value)
-            if len(self.points) >= 2 * _SAMPLES:
-                self.points = self.points[::2]
-                self._every *= 2
-        self._seen += 1
+    def is_due(self, at_ns: int) -> bool:
+        """Whether a value at this time would begin a new point."""
+        return not self.points or (at_ns - self._first_ns) // self._step_ns >= len(self.points)
+
+    def add(self, at_ns: int, value: int) -> None:
+        """The value from this time on."""
+        if not self.points:
+            self._first_ns = at_ns
+        while (at_ns - self._first_ns) // self._step_ns >= _SAMPLES_MOST:
+            self.points, self._step_ns = self.points[1::2] or self.points, 2 * self._step_ns
+        place = (at_ns - self._first_ns) // self._step_ns
+        while len(self.points) <= place:
+            self.points.append(self.points[-1] if self.points else value)
+        self.points[-1] = value
 
 
 class Summary:
@@ -75,13 +82,13 @@ class Summary:
         if series is None:
             series = self.marks[body.instrument] = _Series()
             self.extremes[body.instrument] = [body.mark_ticks] * 4
-        series.add(body.mark_ticks)
+        series.add(event.at_ns, body.mark_ticks)
         first_low_high_last = self.extremes[body.instrument]
         first_low_high_last[1] = min(first_low_high_last[1], body.mark_ticks)
         first_low_high_last[2] = max(first_low_high_last[2], body.mark_ticks)
         first_low_high_last[3] = body.mark_ticks
-        if body.instrument == 0 and self.by_type["MarkPriced"] % 64 == 0:
-            self.fund.add(fund_equity(ledger, ledger.markets[0].listing.asset))
+        if self.fund.is_due(event.at_ns):
+            self.fund.add(event.at_ns, fund_equity(ledger, ledger.markets[body.instrument].listing.asset))
 
     def _forced(self, event: Event, ledger: Ledger) -> None:
         body: Any = event.body

@@ -1,7 +1,7 @@
 """Scenario files as trees: read, overridden, durations in nanoseconds. What the keys mean is not known here.
 
 1. Numbers are read as decimals.
-2. A key that ends in `_ns` takes nanoseconds or a text with a unit ("30s", "8h").
+2. A key that ends in `_ns` takes nanoseconds or a text with a unit ("30s", "8h"). A time may be a text or a TOML time.
 3. An override is `key=value`, the key like `instruments[0].tick_size`, the value as in TOML, or else text.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, TypeVar
 
@@ -83,7 +84,7 @@ def _value(text: str) -> Any:
 
 
 def with_durations(node: Any, where: str) -> Any:
-    """The tree with every text under a key in `_ns` read as a duration."""
+    """The tree with every text under a key in `_ns` read as a duration, and every time as text."""
     if isinstance(node, Mapping):
         return {key: _duration(key, value, f"{where}.{key}") for key, value in node.items()}
     if isinstance(node, list):
@@ -92,6 +93,8 @@ def with_durations(node: Any, where: str) -> Any:
 
 
 def _duration(key: str, value: Any, where: str) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat()
     if key.endswith("_ns") and isinstance(value, str):
         return at_path(where, parse_duration_ns, value)
     return with_durations(value, where)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -107,6 +108,12 @@ def test_a_mark_is_at_least_one_tick() -> None:
     tick(book, handler, 0, 40)
     (mark,) = bodies(priced(book, handler, sale(book, 10)))
     assert mark == MarkPriced(0, 40, -40, 1)
+
+
+def test_a_negative_time_constant_is_refused() -> None:
+    """It would average over the future, or divide by nothing."""
+    with pytest.raises(ValueError, match="smoothing_ns must not be negative"):
+        SmoothedParameters(-1)
 
 
 def test_smoothing_takes_a_share_of_the_way() -> None:
