@@ -24,15 +24,15 @@ class Payoff(Protocol):
         ...
 
     def price_ticks(self, size_lots: int, value_atoms: int) -> int:
-        """The price, rounded down to a tick, at which `size_lots` are worth `value_atoms`; for reading and for limits."""
+        """The price, rounded down to a tick, at which `size_lots` are worth `value_atoms`; for reading."""
         ...
 
     def price_at_least(self, size_lots: int, value_atoms: int) -> int:
-        """The end of the prices at which `size_lots` are worth `value_atoms` or more: a floor when long, else a ceiling."""
+        """Where the prices end at which `size_lots` are worth this much or more: a floor when long, else a ceiling."""
         ...
 
     def price_at_most(self, size_lots: int, value_atoms: int) -> int:
-        """The end of the prices at which `size_lots` are worth `value_atoms` or less: a ceiling when long, else a floor."""
+        """Where the prices end at which `size_lots` are worth this much or less: a ceiling when long, else a floor."""
         ...
 
 

@@ -1,10 +1,11 @@
 """Auto-deleveraging: a shortfall is closed against profitable positions on the other side, in the order of a ranking.
 
-1. One position is closed in one round: `DeleveragingStarted`, the reductions, `DeleveragingEnded`; then the next position of
-   the same account, in the order of instruments and legs.
-2. A bankrupt account's position is closed at its bankruptcy value; a lot of the fund's inventory that stands at a loss at
-   what the fund paid for it.
-3. A reduction is worth its share of the round's value, rounded down over all lots closed so far, so that the sum is exact.
+1. One position is closed in one round: `DeleveragingStarted`, the reductions, `DeleveragingEnded`; then the next
+   position of the same account, in the order of instruments and legs.
+2. A bankrupt account's position is closed at its bankruptcy value; a lot of the fund's inventory that stands at a
+   loss at what the fund paid for it.
+3. A reduction is worth its share of the round's value, rounded down over all lots closed so far, so that the sum is
+   exact.
 4. Nobody loses more than their equity: a candidate gives up only as many lots as that leaves.
 5. Ties are broken by account. Outside liquidity is never a candidate.
 """
@@ -78,7 +79,7 @@ class AdlEngine(Handler):
                 ranking.touched.update(touched)
 
     def prime(self, ledger: LedgerState, past: Iterable[Event]) -> None:
-        """Rank anew for each round of this instant that a further one would continue, and note who was touched since."""
+        """Rank anew for each round that a further one of this instant would continue; note who was touched since."""
         self._rankings = {}
         self._holders.rebuild(ledger)
         events = list(past)
@@ -160,9 +161,7 @@ class AdlEngine(Handler):
         reductions = _take(task, number, price, ranking, ledger)
         closed = sum(abs(reduction.size_lots) for reduction in reductions)
         left = abs(task.size_lots) - closed
-        ended = DeleveragingEnded(
-            number, task.trigger, task.liquidation_id, task.account, *task.key, closed, left
-        )
+        ended = DeleveragingEnded(number, task.trigger, task.liquidation_id, task.account, *task.key, closed, left)
         return [started, *reductions, ended]
 
 
@@ -206,9 +205,7 @@ def _affordable(place: Ranked, whole: int, loss_atoms: int) -> int:
     return held if loss_atoms <= 0 else min(held, (place.candidate.equity - 1) * whole // loss_atoms)
 
 
-def _reduction(
-    task: ClosingTask, number: int, price: int, place: Ranked, lots: int, value: int
-) -> PositionDeleveraged:
+def _reduction(task: ClosingTask, number: int, price: int, place: Ranked, lots: int, value: int) -> PositionDeleveraged:
     return PositionDeleveraged(
         number,
         task.liquidation_id,

@@ -1,8 +1,8 @@
 """The circuit breaker: trading halts when a mark moves too far within a window, and resumes after a while.
 
-The window moves in steps of a sixteenth: it holds the present step, begun at a whole multiple of its length, and the sixteen
-before it. Only the greatest and least mark of each step are kept. `prime` rebuilds them from the record. Marks from before
-the last resumption do not count.
+The window moves in steps of a sixteenth: it holds the present step, begun at a whole multiple of its length, and the
+sixteen before it. Only the greatest and least mark of each step are kept. `prime` rebuilds them from the record.
+Marks from before the last resumption do not count.
 """
 
 from __future__ import annotations
@@ -44,7 +44,16 @@ class BreakerParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
 class _Window:
     """The extremes of one instrument's marks: of the present step, of each step before it, and over all of them."""
 
-    __slots__ = ("_past", "_step_ns", "high_ticks", "low_ticks", "step", "step_end_ns", "step_high_ticks", "step_low_ticks")
+    __slots__ = (
+        "_past",
+        "_step_ns",
+        "high_ticks",
+        "low_ticks",
+        "step",
+        "step_end_ns",
+        "step_high_ticks",
+        "step_low_ticks",
+    )
 
     def __init__(self, step_ns: int, at_ns: int, mark_ticks: int) -> None:
         self._past: deque[tuple[int, int, int]] = deque()

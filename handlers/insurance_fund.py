@@ -4,8 +4,8 @@
 2. A bankrupt account is taken over at its bankruptcy value, so that it ends at exactly zero, if afterwards the capacity
    still covers `capital_bps` of what the fund would hold, net per instrument; else a shortfall is declared.
 3. A negative balance without positions is paid in cash if the capacity covers it; else a shortfall is declared.
-4. Every `sale_interval_ns` it sells one part in `sale_parts` of what it holds of an instrument, the oldest lots first, at
-   whatever the depth gives.
+4. Every `sale_interval_ns` it sells one part in `sale_parts` of what it holds of an instrument, the oldest lots
+   first, at whatever the depth gives.
 5. Before it sells, a fund whose capacity is gone declares a shortfall for its inventory, at most once in `retry_ns`.
 """
 
@@ -54,8 +54,15 @@ class FundParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def __post_init__(self) -> None:
         """Refuse what would never sell or wait."""
-        if self.sale_parts < 1 or self.sale_interval_ns < 1 or self.retry_ns < 1 or min(self.fee_bps, self.capital_bps) < 0:
-            message = "sale_parts, sale_interval_ns and retry_ns must be at least 1, fee_bps and capital_bps not negative"
+        if (
+            self.sale_parts < 1
+            or self.sale_interval_ns < 1
+            or self.retry_ns < 1
+            or min(self.fee_bps, self.capital_bps) < 0
+        ):
+            message = (
+                "sale_parts, sale_interval_ns and retry_ns must be at least 1, fee_bps and capital_bps not negative"
+            )
             raise ValueError(message)
 
 
@@ -138,9 +145,7 @@ class InsuranceFund(Handler):
         equity_atoms = margin_of(account, ledger.markets).equity_atoms
         needed_atoms = -equity_atoms + self._capital_atoms(account, ledger)
         if needed_atoms > capacity_atoms:
-            return (
-                ShortfallDeclared(body.liquidation_id, body.account, "bankruptcy", needed_atoms, capacity_atoms),
-            )
+            return (ShortfallDeclared(body.liquidation_id, body.account, "bankruptcy", needed_atoms, capacity_atoms),)
         fund = ledger.fund(account.asset)
         if not account.positions:
             return (InsuranceFundDebited(body.liquidation_id, body.account, fund, -account.balance_atoms),)
@@ -207,9 +212,6 @@ def takeover(
     for (instrument, leg), value in values.items():
         held = account.positions[instrument, leg]
         price = ledger.markets[instrument].payoff.price_ticks(held.size_lots, value)
-        body = PositionTakenOver(
-            liquidation_id, account.account, fund, instrument, leg, held.size_lots, value, price
-        )
+        body = PositionTakenOver(liquidation_id, account.account, fund, instrument, leg, held.size_lots, value, price)
         products.append(body)
     return products
-

@@ -1,4 +1,4 @@
-"""What the insurance fund holds, summed per instrument: an index, so that its capacity is known without adding up its lots."""
+"""What the insurance fund holds, summed per instrument: an index, so that its lots need not be added up."""
 
 from __future__ import annotations
 
@@ -19,13 +19,11 @@ class _Sum(NamedTuple):
 
     def plus(self, other: _Sum, sign: int = 1) -> _Sum:
         """The sum, or the difference."""
-        return _Sum(
-            self.lots + sign * other.lots, self.cost + sign * other.cost, self.funding + sign * other.funding
-        )
+        return _Sum(self.lots + sign * other.lots, self.cost + sign * other.cost, self.funding + sign * other.funding)
 
 
 class Inventory:
-    """Sums per instrument of all lots of all funds. `note`, `profit_atoms`, `notional_atoms`: O(1) each an instrument."""
+    """Sums per instrument of all lots of all funds. `note`: O(1); `profit_atoms`: O(instruments)."""
 
     def __init__(self) -> None:
         """Nothing is held."""

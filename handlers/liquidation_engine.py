@@ -2,8 +2,8 @@
 
 1. One liquidation has at most one order working; each step is decided anew from the ledger when the last one is done.
 2. Restored as soon as equity is back at `restored_bps` of the requirement.
-3. The first order closes a share of the position that needs most margin; after the cooldown come whole positions, one by
-   one, the most demanding first. A position under `whole_below_atoms` of notional is closed whole at once.
+3. The first order closes a share of the position that needs most margin; after the cooldown come whole positions, one
+   by one, the most demanding first. A position under `whole_below_atoms` of notional is closed whole at once.
 4. No equity, or an order for a whole position that finds no depth within its limit: bankrupt. With the limit
    `bankruptcy` no order trades beyond the bankruptcy price, so the market never costs more than the account has.
 5. In a halt it waits, and goes on when trading resumes.
@@ -52,7 +52,9 @@ class LiquidationParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=T
     def __post_init__(self) -> None:
         """Refuse shares over the whole and an end below the requirement."""
         if not 0 < self.first_share_bps <= BPS or self.restored_bps < BPS or self.cooldown_ns < 0:
-            message = "first_share_bps must lie in 1..10000, restored_bps be at least 10000, cooldown_ns not be negative"
+            message = (
+                "first_share_bps must lie in 1..10000, restored_bps be at least 10000, cooldown_ns not be negative"
+            )
             raise ValueError(message)
 
 
@@ -98,6 +100,8 @@ class LiquidationEngine(Handler):
         liquidation = ledger.liquidations.get(body.liquidation_id)
         if liquidation is None or liquidation.order is None or body.order_id != liquidation.order.order_id:
             return ()
+        if isinstance(body, LiquidationFilled) and body.left_lots:
+            return ()
         unfilled = isinstance(body, OrdersCancelled) and body.reason == NO_DEPTH
         return self._next(ledger, liquidation, now_ns, unfilled=unfilled)
 
@@ -115,7 +119,7 @@ class LiquidationEngine(Handler):
             products += self._next(ledger, liquidation, now_ns, cooled=True, orders=orders)
         return products
 
-    def _next(  # noqa: PLR0913
+    def _next(  # noqa: PLR0911 - one return for each way a step can go
         self,
         ledger: LedgerState,
         liquidation: Liquidation,

@@ -1,9 +1,9 @@
 """Loss socialisation, the last resort: what neither the market, the fund nor auto-deleveraging could cover.
 
 1. What a round left of a bankrupt position goes to the fund at the mark, which costs the fund nothing there and then.
-2. The account is then without positions and negative. The loss is spread over the user accounts with the largest unrealised
-   profit (`payers_max` of them at most), in proportion to that profit, nobody paying more than the lesser of profit and
-   equity; whole atoms by largest remainder, ties by account.
+2. The account is then without positions and negative. The loss is spread over the user accounts with the largest
+   unrealised profit (`payers_max` of them at most), in proportion to that profit, nobody paying more than the lesser
+   of profit and equity; whole atoms by largest remainder, ties by account.
 3. What is left after that is written off against the fund.
 """
 
@@ -97,7 +97,7 @@ def _capacity(account: Account, ledger: LedgerState) -> int:
 
 
 def share_out(amount: int, capacities: list[int]) -> list[int]:
-    """Split `amount` in proportion to capacities, none above its own: whole numbers by largest remainder, ties by place.
+    """Split `amount` in proportion to capacities, none above its own: by largest remainder, ties by place.
 
     The sum is min(amount, sum of capacities). O(n log n).
     """

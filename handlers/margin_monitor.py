@@ -3,7 +3,8 @@
 1. It acts at the delivery of anything that reprices or touches an account, on the ledger as it is then: *everyone* who
    meets a test is emitted, sorted by account.
 2. Who may meet one is told by `RangeIndex`; each of them is tested exactly and, if nothing is to be done, armed again.
-3. What is armed follows from the status: healthy, the warning; called, liquidation and recovery; in liquidation, nothing.
+3. What is armed follows from the status: healthy, the warning; called, liquidation and recovery; in liquidation,
+   nothing.
 """
 
 from __future__ import annotations
@@ -182,7 +183,7 @@ def _body(product: Product) -> Body:
 
 
 def everyone_under(ledger: LedgerState, level_bps: int) -> Iterator[int]:
-    """The brute-force sweep that the index stands in for: all user accounts under a level. The tests' oracle; O(accounts)."""
+    """The sweep that the index stands in for: all user accounts under a level. The tests' oracle; O(accounts)."""
     for account in ledger.accounts:
         if account.kind == "user" and slack(margin_of(account, ledger.markets), level_bps) < 0:
             yield account.account

@@ -49,9 +49,9 @@ class SmoothedParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True
 class SmoothedMarkPricing(Handler):
     """mark = smoothed index + impact of forced orders, at least one tick.
 
-    smoothed += (index - smoothed) x dt / (dt + smoothing), dt since the last mark: an exponential average to first order, kept
-    in millionths of a tick in the event itself, rounded down. The impact is `depth.impact_ticks` of the index as it is, at
-    every new index and after every fill.
+    smoothed += (index - smoothed) x dt / (dt + smoothing), dt since the last mark: an exponential average to first
+    order, kept in millionths of a tick in the event itself, rounded down. The impact is `depth.impact_ticks` of the
+    index as it is, at every new index and after every fill.
     """
 
     name: ClassVar[str] = "mark"
@@ -71,7 +71,11 @@ class SmoothedMarkPricing(Handler):
             for instrument, ticks in body.prices:
                 market = ledger.markets[instrument]
                 plain = market.impact_seq is None and not self.smoothing_ns
-                mark = MarkPriced(instrument, ticks, 0, ticks) if plain else self._on_index(market, instrument, ticks, now_ns)
+                mark = (
+                    MarkPriced(instrument, ticks, 0, ticks)
+                    if plain
+                    else self._on_index(market, instrument, ticks, now_ns)
+                )
                 marks.append(mark)
             return marks
         assert isinstance(body, LiquidationFilled | PositionReduced)

@@ -21,7 +21,8 @@ NO_DEPTH = "no depth within the limit"
 class DepthMarket(Handler):
     """Immediate or cancel against quoted depth, band by band; `depth.py` has the rules. In a halt nothing fills.
 
-    An order only ever reduces: with a latency its position may have shrunk since, and then it trades what is left of it.
+    An order only ever reduces: with a latency its position may have shrunk since, and then it trades what is left of
+    it.
     """
 
     name: ClassVar[str] = "market"

@@ -1,4 +1,4 @@
-"""Pseudonyms: what an account is called in a ranking digest, so that a receipt can show a ranking without naming others."""
+"""Pseudonyms: what an account is called in a ranking digest, so that a ranking can be shown without naming others."""
 
 from __future__ import annotations
 

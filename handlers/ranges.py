@@ -1,10 +1,10 @@
 """Who must be looked at when a price moves: per instrument, the ends of the ranges in which accounts are surely safe.
 
 Theory. Let H = equity - k x requirement be an account's slack over a threshold. Each instrument (and each cumulative
-funding rate) that the account is exposed to gets a share of H, rounded down, in proportion to its notional. Around the
-present mark there is a connected range in which that instrument alone uses up no more than its share; while every mark and
-rate stays in its range, H stays at or above zero, so the account need not be looked at. A mark that leaves no range costs
-two comparisons, however many accounts there are.
+funding rate) that the account is exposed to gets a share of H, rounded down, in proportion to its notional. Around
+the present mark there is a connected range in which that instrument alone uses up no more than its share; while every
+mark and rate stays in its range, H stays at or above zero, so the account need not be looked at. A mark that leaves
+no range costs two comparisons, however many accounts there are.
 
 1. A *slot* is one side of one axis: floors and ceilings of an instrument's mark, and of its cumulative funding.
 2. An end is one whole number, `end << 32 | account`: sorted by end, ties by account, and small in memory.
@@ -41,7 +41,7 @@ def slot_of(instrument: int, axis: int, side: int) -> int:
 
 
 class RangeIndex:
-    """The ends of all accounts. `leaves_*`: O(1). `crossed_*`: O(those who crossed). `arm` and `settle`: O(log n) an end."""
+    """The ends of all accounts. `crossed_*`: O(those who crossed). `arm` and `settle`: O(log n) an end."""
 
     def __init__(self) -> None:
         """Nobody is armed."""
@@ -81,7 +81,7 @@ class RangeIndex:
             yield key & _ACCOUNT
 
     def arm(self, account: int, ranges: Ranges) -> None:
-        """Replace an account's ends; an empty mapping disarms it. Once an account, then `settle`: so it takes effect."""
+        """Replace an account's ends, once before each `settle`, which makes it count; an empty mapping disarms it."""
         gone, new = self._gone, self._new
         old = self._armed.pop(account, None)
         if old is not None:
@@ -123,4 +123,3 @@ class RangeIndex:
         ceilings = self._slots[slot_of(instrument, MARK, CEILING)]
         self.floor_ticks[instrument] = floors[-1] >> _SHIFT if floors else _NEVER_BELOW
         self.ceiling_ticks[instrument] = ceilings[0] >> _SHIFT if ceilings else _NEVER_ABOVE
-

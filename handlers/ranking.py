@@ -2,8 +2,8 @@
 
 1. Candidates hold the other side of the position, at a profit, in an account of positive equity that is not itself in
    liquidation. They rank by descending score, ties by account.
-2. A row is (pseudonym, score, profit, notional, cost, equity, size), 32 bytes and six big-endian 64-bit numbers, saturating.
-   The digest is SHA-256 over the rows in ranking order.
+2. A row is (pseudonym, score, profit, notional, cost, equity, size), 32 bytes and six big-endian 64-bit numbers,
+   saturating. The digest is SHA-256 over the rows in ranking order.
 3. A further round at the same mark and instant digests only the rows of accounts touched since the round before, those
    that are no candidates any more with a score of -1 and no ingredients.
 """
@@ -37,7 +37,9 @@ class Ranked(NamedTuple):
     leg: int
 
 
-def candidate_of(account: Account, instrument: int, side: int, markets: Sequence[Market]) -> tuple[Candidate, int] | None:
+def candidate_of(
+    account: Account, instrument: int, side: int, markets: Sequence[Market]
+) -> tuple[Candidate, int] | None:
     """The account as a candidate for closing a position of this side, with the leg it holds; None if it is none."""
     if account.kind != "user" or account.status not in ("healthy", "called"):
         return None
@@ -68,7 +70,7 @@ def _packed(pseudonym: bytes, score: int, candidate: Candidate | None) -> bytes:
 
 
 class Ranking:
-    """The candidates against one side of one instrument, in order. Building: O(holders log n); `update`: O(touched log n)."""
+    """Candidates against one side of an instrument, in order. Built in O(holders log n), kept in O(touched log n)."""
 
     def __init__(
         self, ledger: LedgerState, instrument: int, side: int, policy: RankingPolicy, holders: Iterable[int]

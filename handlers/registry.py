@@ -44,7 +44,7 @@ def _handler(kind: type[Handler]) -> Choice:
     return Choice(kind.Parameters, kind.version, kind)
 
 
-def _ranked(policy: type[ProfitLeverage] | type[ProfitShare]) -> Choice:
+def _ranked(policy: type[ProfitLeverage | ProfitShare]) -> Choice:
     return Choice(policy.Parameters, policy.version, lambda parameters: AdlEngine(policy(parameters)))
 
 
@@ -89,7 +89,7 @@ def build(producer: Producer) -> Handler:
     """The handler that a producer declares. Raises ScenarioError where this version has no such policy."""
     choice = SLOTS.get(producer.handler, {}).get(producer.policy)
     if choice is None:
-        message = f"policy {producer.handler}:{producer.policy} is not installed here; install what the record was made with"
+        message = f"policy {producer.handler}:{producer.policy} is not installed; install what the record was made with"
         raise ScenarioError(message)
     return choice.make(_convert(producer.parameters, choice.parameters, f"$.{producer.handler}"))
 
@@ -100,4 +100,5 @@ def _convert(given: Mapping[str, Any], kind: type[msgspec.Struct], where: str) -
     except msgspec.ValidationError as error:
         text = str(error)
         what, _, path = text.partition(" - at `$")
-        raise ScenarioError(f"{where}{path.rstrip('`')}: {what}") from None
+        message = f"{where}{path.rstrip('`')}: {what}; correct the scenario or the --set"
+        raise ScenarioError(message) from None

@@ -4,12 +4,12 @@ Slack H is in 10^-10 atoms (`valuation.slack`). A position worth V adds, on the 
 
     h_t(V) = 10^10 V - k (rate_t |V| - amount_t) = slope_t V + k amount_t,    h(V) = min over t,
 
-as the requirement is the greatest of its lines. So h(V) >= bound holds where every line is at or above it: a bound on V per
-tier, and the tightest counts. For the other direction, h(V) <= the line of the present tier, so that line alone bounds it
-from above.
+as the requirement is the greatest of its lines. So h(V) >= bound holds where every line is at or above it: a bound on
+V per tier, and the tightest counts. For the other direction, h(V) <= the line of the present tier, so that line alone
+bounds it from above.
 
-Funding axes get 1/64 of H as long as H is large against the notional; once it is small they get nothing, and whoever pays
-any funding is looked at: so for one instrument the last range ends exactly at the liquidation price.
+Funding axes get 1/64 of H as long as H is large against the notional; once it is small they get nothing, and whoever
+pays any funding is looked at: so for one instrument the last range ends exactly at the liquidation price.
 """
 
 from __future__ import annotations
@@ -140,7 +140,7 @@ def _bound_value(ends: dict[int, int], exposure: _Exposure, value: int, *, at_le
 
 
 def _limit_funding(ends: dict[int, int], exposure: _Exposure, share: int, *, paying: bool) -> None:
-    """The rate may go so far against (or, if not `paying`, in favour of) the position; one atom is kept for rounding."""
+    """The rate may go so far against (if not `paying`: in favour of) the position; an atom is kept for rounding."""
     lots, now = exposure.held.size_lots, exposure.market.cumulative_funding_nanoatoms
     room = (share // SLACK_SCALE - 1) * _NANO // abs(lots) if share > SLACK_SCALE else 0
     if paying == (lots > 0):

@@ -26,8 +26,8 @@ class ResponseParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     """Of 10,000 calls, `add_bps` are met with collateral and `reduce_bps` with a reduction; the rest sit.
 
     They answer between `fastest_ns` and `slowest_ns` after the call. Collateral brings equity to `target_bps` of the
-    requirement; a reduction closes `reduce_share_bps` of the position that needs most margin, and like any order it does not
-    trade beyond the bankruptcy price.
+    requirement; a reduction closes `reduce_share_bps` of the position that needs most margin, and like any order it
+    does not trade beyond the bankruptcy price.
     """
 
     add_bps: int = 2_500

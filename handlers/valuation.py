@@ -3,7 +3,8 @@
 1. equity = balance + sum of (value at mark - cost - funding owed), in atoms.
 2. requirement = sum over positions of rate_t x notional - amount_t, in microatoms, t being the tier of the notional. It
    is continuous and convex in the notional (see `Tier`), so it is the greatest of one line per tier.
-3. A comparison is made on whole numbers: `equity x 10^10` with `bps x requirement`; the requirement in atoms is for reading.
+3. A comparison is made on whole numbers: `equity x 10^10` with `bps x requirement`; the requirement in atoms is for
+   reading.
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ from ..events.ledger import Account, LedgerState, Market, Position, PositionKey
 from ..events.ledger.account import funding_of
 
 __all__ = [
+    "BPS",
     "MICRO",
     "SLACK_SCALE",
     "Margin",
-    "BPS",
     "bankruptcy_price",
     "bankruptcy_values",
     "equity_of",
@@ -36,7 +37,7 @@ SLACK_SCALE = MICRO * BPS
 
 
 class Margin(NamedTuple):
-    """An account's equity in atoms, maintenance requirement in microatoms, and what each position is worth at the mark."""
+    """Equity in atoms, maintenance requirement in microatoms, and what each position is worth at the mark."""
 
     equity_atoms: int
     requirement_microatoms: int
@@ -95,9 +96,9 @@ def slack(margin: Margin, level_bps: int) -> int:
 def bankruptcy_values(account: Account, ledger: LedgerState) -> dict[PositionKey, int]:
     """At what value each position would have to leave so that the account ends at exactly zero, in atoms.
 
-    The equity is shared among the positions by requirement, rounded down, the remainder to the last, in the order of the
-    account's positions; a position's bankruptcy value is its value at the mark less its share. (What funding it owes is in
-    the equity and is settled as it closes.)
+    The equity is shared among the positions by requirement, rounded down, the remainder to the last, in the order of
+    the account's positions; a position's bankruptcy value is its value at the mark less its share. (What funding it
+    owes is in the equity and is settled as it closes.)
     """
     equity_atoms, total, _ = margin_of(account, ledger.markets)
     left_atoms, values = equity_atoms, {}

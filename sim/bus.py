@@ -1,9 +1,9 @@
 """The bus: one record, one ledger, and the handlers in between.
 
-For every event: it gets the next `seq`, is appended to the record, folded into the ledger, observed by indexes and taps; only
-then is it delivered, to each subscriber in the order of subscription. What a subscriber returns is appended together, at
-once, and delivered in its turn: first in, first out. A handler with a latency gets its delivery later; a timer fires when it
-is due. Nothing else happens.
+For every event: it gets the next `seq`, is appended to the record, folded into the ledger, observed by indexes and
+taps; only then is it delivered, to each subscriber in the order of subscription. What a subscriber returns is
+appended together, at once, and delivered in its turn: first in, first out. A handler with a latency gets its delivery
+later; a timer fires when it is due. Nothing else happens.
 
 An error in a handler stops the run: `HandlerError` names the event, the handler and the position in the record.
 """
@@ -44,9 +44,7 @@ class Subscription:
 
     __slots__ = ("gate", "handle", "handler", "latency_ns", "producer")
 
-    def __init__(
-        self, producer: int, handler: Handler, latency_ns: int = 0, gate: Collection[object] = ALWAYS
-    ) -> None:
+    def __init__(self, producer: int, handler: Handler, latency_ns: int = 0, gate: Collection[object] = ALWAYS) -> None:
         """Deliver to `handler`, `latency_ns` after the event."""
         self.producer, self.handler, self.latency_ns, self.gate = producer, handler, latency_ns, gate
         self.handle = handler.handle
@@ -92,7 +90,7 @@ class Bus:
             self._routes[kind].observers.append(handler.observe)
 
     def tap(self, tap: Tap, kinds: Iterable[type[Body]] = BODY_TYPES) -> None:
-        """Let someone see events after they were folded, for logs and progress, all or of some types; it decides nothing."""
+        """Let someone see events after they were folded, all or of some types; a tap decides nothing."""
         for kind in kinds:
             self._routes[kind].observers.append(tap)
 
@@ -112,7 +110,7 @@ class Bus:
         if route.subscriptions:
             queue.append((event, route.subscriptions))
 
-    def _deliver(self, queue: Queue) -> None:
+    def _deliver(self, queue: Queue) -> None:  # noqa: C901
         """Deliver what is queued and all that follows from it, first in, first out; the queue grows while it is walked.
 
         Most of a run's time is spent in this loop, so `_record` is written out in it.

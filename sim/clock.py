@@ -1,17 +1,17 @@
 """Time, on SimPy: what is due, and in which order within one instant.
 
-1. At one instant, items run by class (input, then timer, then delayed delivery), then by the `seq` of their cause, then by
-   subscription index.
-2. The class is the SimPy priority. Items of one instant and class share one SimPy event and are sorted here, so SimPy's own
-   counter decides nothing.
+1. At one instant, items run by class (input, then timer, then delayed delivery), then by the `seq` of their cause,
+   then by subscription index.
+2. The class is the SimPy priority. Items of one instant and class share one SimPy event and are sorted here, so
+   SimPy's own counter decides nothing.
 3. An item is scheduled for later than now, never for now.
-4. `now_ns` is the present instant. SimPy's own `now` is that of the last item it ran: it catches up whenever it has one to
-   run, and stays behind while inputs follow each other with nothing due in between.
+4. `now_ns` is the present instant. SimPy's own `now` is that of the last item it ran: it catches up whenever it has
+   one to run, and stays behind while inputs follow each other with nothing due in between.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Iterable
 from enum import IntEnum
 from heapq import heappop, heappush
 from typing import Generic, NamedTuple, TypeVar
@@ -58,8 +58,8 @@ class _Instant(simpy.Event):
 class _Feed(simpy.Event, Generic[T]):
     """One SimPy event that carries the inputs from instant to instant.
 
-    Inputs come first within their instant, so as long as SimPy has nothing due before the next one, it is published there and
-    then; otherwise the event is scheduled for the input's time and SimPy runs what is due before.
+    Inputs come first within their instant, so as long as SimPy has nothing due before the next one, it is published
+    there and then; otherwise the event is scheduled for the input's time and SimPy runs what is due before.
     """
 
     _next: tuple[int, T]

@@ -1,7 +1,8 @@
 """Scenarios: TOML, checked strictly, with errors that name the path in the file.
 
-1. A scenario names a rulebook (`venue`). The rulebook's tables are the defaults, the scenario's own tables override them key
-   by key, and `--set` overrides both. A table that names another policy takes nothing of the rulebook's figures.
+1. A scenario names a rulebook (`venue`). The rulebook's tables are the defaults, the scenario's own tables override
+   them key by key, and `--set` overrides both. A table that names another policy takes nothing of the rulebook's
+   figures.
 2. `prices.file` in place of a generator replaces it: the file's layout is told by its header.
 3. Nothing is written before everything is checked: `resolve` opens the sources and reads each once to its end.
 """
@@ -79,9 +80,7 @@ class Scenario:
         self.producers = self._producers()
 
     @classmethod
-    def load(
-        cls, name: str, overrides: Iterable[str] = (), *, seed: int | None = None
-    ) -> Scenario:
+    def load(cls, name: str, overrides: Iterable[str] = (), *, seed: int | None = None) -> Scenario:
         """A bundled scenario by name, or a TOML file by path, with `key=value` overrides. Raises ScenarioError."""
         text, folder = _read(name)
         tree = parse_toml(text, name)
@@ -92,7 +91,7 @@ class Scenario:
         return cls(tree, folder)
 
     def resolve(self) -> ResolvedScenario:
-        """Open the sources, read each once to its end, and work everything out in whole numbers. Raises ScenarioError."""
+        """Open the sources, read each to its end, and work everything out in whole numbers. Raises ScenarioError."""
         settings = self.settings
         assets = list_assets(settings)
         scales = scales_of(settings)
@@ -198,7 +197,8 @@ def _convert(tree: Mapping[str, Any]) -> ScenarioSettings:
         return msgspec.convert(tree, ScenarioSettings)
     except msgspec.ValidationError as error:
         what, _, path = str(error).partition(" - at `")
-        raise ScenarioError(f"{path.rstrip('`') or '$'}: {what}; correct the scenario or the --set") from None
+        message = f"{path.rstrip('`') or '$'}: {what}; correct the scenario or the --set"
+        raise ScenarioError(message) from None
 
 
 def _canonical(tree: Any) -> bytes:

@@ -29,7 +29,8 @@ def at_path(where: str, convert: Callable[..., T], *values: Any) -> T:
     try:
         return convert(*values)
     except ScenarioError as error:
-        raise ScenarioError(f"{where}: {error}") from None
+        message = f"{where}: {error}"
+        raise ScenarioError(message) from None
 
 
 def parse_toml(text: str, where: str) -> dict[str, Any]:

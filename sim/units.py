@@ -74,7 +74,7 @@ def parse_decimal(text: str) -> Decimal:
 
 
 def ratio(value: Decimal, step: Decimal) -> tuple[int, int]:
-    """value / step as (numerator, denominator), exact; the denominator is positive. `step` must be positive."""
+    """Value / step as (numerator, denominator), exact; the denominator is positive. `step` must be positive."""
     for number in (value, step):
         if not number.is_finite() or (number and abs(number.adjusted()) > _EXPONENT_MAX):
             message = f"{number} is out of range; use a number between 1e-{_EXPONENT_MAX} and 1e{_EXPONENT_MAX}"
@@ -133,7 +133,7 @@ def multiplier_atoms(tick_size: Decimal, lot_size: Decimal, decimals: int) -> in
 
 
 def divide_half_even(numerator: int, denominator: int) -> int:
-    """numerator / denominator rounded half to even; the denominator must be positive."""
+    """Numerator / denominator rounded half to even; the denominator must be positive."""
     whole, rest = divmod(numerator, denominator)
     return whole + (2 * rest > denominator or (2 * rest == denominator and whole & 1))
 

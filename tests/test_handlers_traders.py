@@ -128,7 +128,7 @@ def test_an_answer_to_a_call_that_was_met_is_none() -> None:
 def test_the_timer_of_an_earlier_call_does_not_answer_a_later_one() -> None:
     """Called, released, and called again before the first answer is due: only the second call's timer answers."""
     book, user = called_book()
-    handler = traders(ADD)
+    handler = traders(ADD, fastest_ns=5, slowest_ns=5)
     (first,) = book.take(handler.handle(book.events[-1], book.ledger, 0))
     book.put(MarginCallMet(user, 1, 1, 15_000))
     again = book.put(MarginCalled(user, 1_100, 1_000, 12_500))

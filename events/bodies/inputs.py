@@ -26,7 +26,7 @@ class PriceTicked(BodyBase, frozen=True, tag=20):
 
 
 class DepthQuoted(BodyBase, frozen=True, tag=21):
-    """Resting depth: per side (distance from the price in basis points, lots up to there), nearest first, cumulative."""
+    """Resting depth, per side: (distance in basis points, lots up to there), nearest first, cumulative."""
 
     instrument: int
     bids: tuple[tuple[int, int], ...]

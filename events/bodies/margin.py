@@ -70,7 +70,7 @@ class PositionReduced(BodyBase, frozen=True, tag=44):
 
 
 class FundingAccrued(BodyBase, frozen=True, tag=45):
-    """Funding of one interval: each lot held long pays `payment_nanoatoms` (negative: receives), each short the reverse."""
+    """Funding of an interval: a lot long pays `payment_nanoatoms` (negative: receives), a lot short the reverse."""
 
     instrument: int
     rate_ppb: int

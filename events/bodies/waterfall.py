@@ -56,8 +56,8 @@ class ShortfallDeclared(BodyBase, frozen=True, tag=82):
 class DeleveragingStarted(BodyBase, frozen=True, tag=83):
     """A round of auto-deleveraging: `size_lots` of `account`'s position are to be closed at `value_atoms` in all.
 
-    `candidates` and `ranking_digest` stand for the full ranking; `base_round` names the round at the same mark and instant
-    that this digest continues (then it is over the rows touched since), None where it is over the whole.
+    `candidates` and `ranking_digest` stand for the full ranking; `base_round` names the round at the same mark and
+    instant that this digest continues (then it is over the rows touched since), None where it is over the whole.
     """
 
     round: int

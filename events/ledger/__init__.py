@@ -10,4 +10,14 @@ from .liquidation import Liquidation
 from .market import Market
 from .state import LedgerState, RoundBase
 
-__all__ = ["Account", "AccountStatus", "Ledger", "LedgerState", "Liquidation", "Market", "Position", "PositionKey", "RoundBase"]
+__all__ = [
+    "Account",
+    "AccountStatus",
+    "Ledger",
+    "LedgerState",
+    "Liquidation",
+    "Market",
+    "Position",
+    "PositionKey",
+    "RoundBase",
+]

@@ -1,7 +1,7 @@
 """Margin accounts and their positions.
 
-1. equity = balance + sum of (value at mark - cost - funding owed). A trade of q lots worth v adds q to the size and v to
-   the cost; whatever closes realises `value - cost` into the balance.
+1. equity = balance + sum of (value at mark - cost - funding owed). A trade of q lots worth v adds q to the size and v
+   to the cost; whatever closes realises `value - cost` into the balance.
 2. Money is `balance - cost + funding`, summed over all accounts of an asset with the outside world: always zero.
 3. Funding is settled without touching anyone: a position remembers what its lots owed in cumulative funding when they
    were bought (`funding_atoms`), so what it owes now is the cumulative funding of its lots less that.

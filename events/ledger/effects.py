@@ -36,6 +36,7 @@ from .state import LedgerState, RoundBase, VenueAccounts
 
 __all__ = ["FOLD"]
 
+
 def _run_started(ledger: LedgerState, _event: Event, body: RunStarted) -> None:
     ledger.run = body
 

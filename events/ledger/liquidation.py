@@ -19,7 +19,7 @@ class OpenOrder(msgspec.Struct, gc=False):
 
 
 class Liquidation(msgspec.Struct, gc=False):
-    """`steps` counts its orders; `timer` is the pending cooldown; `taken_lots - sold_lots` is what the fund still holds."""
+    """`steps` counts orders; `timer` is the pending cooldown; `taken_lots - sold_lots` is what the fund still holds."""
 
     liquidation_id: int
     account: int

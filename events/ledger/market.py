@@ -13,7 +13,7 @@ __all__ = ["Market", "market_of"]
 
 @dataclass(slots=True)
 class Market:
-    """The mark in ticks (0: none yet; `marked` tells how it came about), depth as last quoted, and the lots of it that forced orders have eaten.
+    """The mark in ticks (0: none yet; `marked` is the whole of it), the depth as quoted, and what of it was eaten.
 
     `eaten_*_lots` held at `eaten_*_at_ns`; what has been refilled since follows from the instrument's half-life.
     `impact_seq` is the last fill that moved the price.

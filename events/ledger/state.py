@@ -45,8 +45,8 @@ class LedgerState:
     """State after the event before `seq` (its `seq` is the number of events folded).
 
     `repriced_seq` is the last event that moved a mark or funding: the ranking of a round holds until the next one.
-    `round_bases` holds, per (instrument, side of the closed position), the last round, whose ranking a further one at the
-    same mark and instant continues.
+    `round_bases` holds, per (instrument, side of the closed position), the last round, whose ranking a further one at
+    the same mark and instant continues.
     """
 
     seq: int = 0

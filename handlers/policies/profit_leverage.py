@@ -16,9 +16,9 @@ __all__ = ["ProfitLeverage"]
 class ProfitLeverage:
     """score = profit / |entry value| x notional / account equity.
 
-    The profit share is BitMEX's `(mark value - entry value) / |entry value|`; effective leverage is the position's notional
-    over the equity of the whole margin account, as in cross margin there is no other. Sources: BitMEX support article
-    18589621443357; Bybit help article 900000031623.
+    The profit share is BitMEX's `(mark value - entry value) / |entry value|`; effective leverage is the position's
+    notional over the equity of the whole margin account, as in cross margin there is no other. Sources: BitMEX
+    support article 18589621443357; Bybit help article 900000031623.
     """
 
     policy: ClassVar[str] = "profit-leverage"

@@ -1,7 +1,7 @@
 """What a ranking policy is: it scores candidates, and the order follows from the scores.
 
-A score is a whole number, floor(score x 10^9), saturating at 2^63-1; candidates rank by descending score, ties by account.
-Policies get candidates in batches.
+A score is a whole number, floor(score x 10^9), saturating at 2^63-1; candidates rank by descending score, ties by
+account. Policies get candidates in batches.
 """
 
 from __future__ import annotations

@@ -138,7 +138,7 @@ class _RowReader:
         balance_atoms = self._atoms(named["balance"])
         if balance_atoms < 0:
             _refuse(f"balance {named['balance']} is below 0; an account begins with 0 or more")
-        return _Opened(row, balance_atoms, cast(AccountMode, mode), owner)
+        return _Opened(row, balance_atoms, cast("AccountMode", mode), owner)
 
     def _atoms(self, text: str) -> int:
         return to_atoms(parse_decimal(text), self._decimals)
