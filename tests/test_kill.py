@@ -41,7 +41,7 @@ for number, delay in enumerate(delays):
 
 
 def killed_runs(folder: Path) -> list[Path]:
-    """Records of runs that were killed after as many random delays; those killed before there was a record are left out."""
+    """Records of runs that were killed after as many random delays, but for those killed before there was one."""
     chance = random.Random(4711)
     delays = [chance.uniform(0.005, 0.6) for _ in range(KILLS)]
     command = [sys.executable, "-c", SCRIPT, str(folder), json.dumps(OVERRIDES), json.dumps(delays)]

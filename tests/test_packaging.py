@@ -34,7 +34,9 @@ def test_the_packages_list_is_the_tree() -> None:
 def wheel_names(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """The names in a wheel that was built from this tree."""
     target, copy = tmp_path_factory.mktemp("wheel"), tmp_path_factory.mktemp("tree") / "deleverage"
-    shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(".*", "build", "dist", "*.egg-info", "__pycache__", "*.run"))
+    shutil.copytree(
+        ROOT, copy, ignore=shutil.ignore_patterns(".*", "build", "dist", "*.egg-info", "__pycache__", "*.run")
+    )
     command = [sys.executable, "-m", "build", "--wheel", "--outdir", str(target), str(copy)]
     built = subprocess.run(command, capture_output=True, text=True, check=False)
     if built.returncode and "No matching distribution" in built.stdout + built.stderr:
@@ -53,6 +55,11 @@ def test_the_wheel_installs_one_name(wheel_names: list[str]) -> None:
 
 def test_the_wheel_carries_data_and_types(wheel_names: list[str]) -> None:
     """Scenarios, rulebooks and the marker of types come with a plain install; tests and benchmarks do not."""
-    for name in ("sim/scenarios/flash-crash.toml", "sim/scenarios/calm.toml", "handlers/venues/generic.toml", "py.typed"):
+    for name in (
+        "sim/scenarios/flash-crash.toml",
+        "sim/scenarios/calm.toml",
+        "handlers/venues/generic.toml",
+        "py.typed",
+    ):
         assert f"deleverage/{name}" in wheel_names
     assert not any(part in name for name in wheel_names for part in ("tests/", "benchmarks/"))

@@ -63,7 +63,9 @@ def test_modules_say_what_they_are_and_what_they_export(path: Path) -> None:
     """Every module has a docstring; those that define something have an `__all__` of names that exist, sorted."""
     tree = tree_of(path)
     assert ast.get_docstring(tree)
-    module = importlib.import_module("deleverage." + name_of(path).removesuffix(".py").replace("/", ".").removesuffix(".__init__"))
+    module = importlib.import_module(
+        "deleverage." + name_of(path).removesuffix(".py").replace("/", ".").removesuffix(".__init__")
+    )
     if any(isinstance(node, ast.FunctionDef | ast.ClassDef) for node in tree.body):
         assert all(hasattr(module, name) for name in module.__all__)
 
@@ -94,7 +96,11 @@ def test_events_and_handlers_never_walk_a_set(path: Path) -> None:
     for node in ast.walk(tree_of(path)):
         loops = [node.iter] if isinstance(node, ast.For | ast.comprehension) else []
         for walked in loops:
-            called = isinstance(walked, ast.Call) and isinstance(walked.func, ast.Name) and walked.func.id in ("set", "frozenset")
+            called = (
+                isinstance(walked, ast.Call)
+                and isinstance(walked.func, ast.Name)
+                and walked.func.id in ("set", "frozenset")
+            )
             assert not isinstance(walked, ast.Set | ast.SetComp)
             assert not called
 
