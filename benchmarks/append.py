@@ -1,14 +1,15 @@
 """Appending events, against the `eventsourcing` library.
 
-Ours: the body and its `Event` are made and `RecordWriter.append` takes it, in the default format (msgpack, zstd, Merkle head, CRC,
-synced to the disk by interval) in a fresh directory; the seal is timed as well. Theirs (`theirs.py`): the domain event, a
-frozen dataclass with the same fields beside the library's own (id, version and timestamp, prepared beforehand), is made and
-`EventStore.put` takes it, with the JSON transcoder and its usual transcodings, no compression and no cipher, into a recorder
-that keeps everything in memory: plain objects (popo) or SQLite. It is put 256 events at once, and one by one. The bar is
-held against whichever of those is fastest.
+Ours: the body and its `Event` are made and `RecordWriter.append` takes it, in the default format (msgpack, zstd,
+Merkle head, CRC, synced to the disk by interval) in a fresh directory; the seal is timed as well. Theirs
+(`theirs.py`): the domain event, a frozen dataclass with the same fields beside the library's own (id, version and
+timestamp, prepared beforehand), is made and `EventStore.put` takes it, with the JSON transcoder and its usual
+transcodings, no compression and no cipher, into a recorder that keeps everything in memory: plain objects (popo) or
+SQLite, whichever is faster. *singly*: one event a `put`, as an application saves them; *at once*: 256 events a `put`,
+the best case.
 
-A public event is a `MarkPriced` (theirs: one sequence); one that names an account a `MarginCalled` (theirs: a sequence for each of
-1,000 accounts).
+A public event is a `MarkPriced` (theirs: one sequence); one that names an account a `MarginCalled` (theirs: a
+sequence for each of 1,000 accounts).
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from functools import partial
 from itertools import count
 from pathlib import Path
 
-from contest import Contest, Line, Turn, at_least, stopwatch
+from contest import Bar, Contest, Line, Turn, at_least, stopwatch
 
 from deleverage.events.bodies.margin import MarginCalled, MarkPriced
 from deleverage.events.envelope import Event, Origin
@@ -34,8 +35,7 @@ except ImportError:
 __all__ = ["measure"]
 
 _ACCOUNTS = 1_000
-_AT_ONCE = (256, 1)
-_WHAT = "appending events that {}, eventsourcing's fastest way / ours"
+_PUTS = {"at_once": 256, "singly": 1}
 _MISSING = "eventsourcing is not installed; pip install 'deleverage[bench]'"
 
 
@@ -46,27 +46,31 @@ def measure(*, short: bool) -> Iterator[Line]:
         paths = (Path(folder) / f"{number}.run" for number in count())
         public = {"ours": lambda: _append(next(paths), events, _public), **_theirs("put_public", events)}
         named = {"ours": lambda: _append(next(paths), events, _named), **_theirs("put_account", events, _ACCOUNTS)}
-        yield _line("append.public", "name nobody", public, 20, short=short)
-        yield _line("append.account", "name an account", named, 6, short=short)
+        yield from _lines("public", "name nobody", Contest(public, short=short), at_least(20))
+        yield from _lines("account", "name an account", Contest(named, short=short), at_least(6))
 
 
-def _line(name: str, what: str, turns: dict[str, Turn], limit: float, *, short: bool) -> Line:
-    contest = Contest(turns, short=short)
+def _lines(kind: str, what: str, contest: Contest, bar: Bar) -> Iterator[Line]:
     medians = contest.medians_ns("event")
-    if theirs is None:
-        return Line(name, _WHAT.format(what), None, bar=at_least(limit), medians=medians, note=_MISSING)
-    fastest = min((way for way in turns if way != "ours"), key=contest.seconds)
-    ratio = contest.ratio(fastest, "ours")
-    return Line(name, _WHAT.format(what), ratio, bar=at_least(limit), medians=medians, note=f"theirs: {fastest}")
+    for put in _PUTS:
+        name, says = (
+            f"append.{kind}.{put}",
+            f"appending events that {what}, eventsourcing {put.replace('_', ' ')} / ours",
+        )
+        if theirs is None:
+            yield Line(name, says, None, bar=bar, medians=medians, note=_MISSING)
+            continue
+        fastest = min((f"{recorder} {put}" for recorder in theirs.RECORDERS), key=contest.seconds)
+        yield Line(name, says, contest.ratio(fastest, "ours"), bar=bar, medians=medians, note=f"theirs: {fastest}")
 
 
-def _theirs(put: str, events: int, *more: int) -> dict[str, Turn]:
+def _theirs(function: str, events: int, *more: int) -> dict[str, Turn]:
     if theirs is None:
         return {}
     return {
-        f"{recorder} by {at_once}": partial(getattr(theirs, put), recorder, events, at_once, *more)
+        f"{recorder} {put}": partial(getattr(theirs, function), recorder, events, at_once, *more)
         for recorder in theirs.RECORDERS
-        for at_once in _AT_ONCE
+        for put, at_once in _PUTS.items()
     }
 
 

@@ -1,9 +1,9 @@
 """The AVAX path of 10 October 2025 with its 20,000 accounts, for one instrument or for three.
 
-The path is every instant of the real trades: the bundled scenario `avax-2025-10-10`, whose file is sought in the folder that
-DELEVERAGE_DATA names, or else in ../shared/data beside the project. Where it is absent, a made-up crash of a day in seconds
-takes its place. With three instruments every account holds all of them, each long or short by a draw of its own, and the
-others' moves since the start are 0.8 and 0.5 times AVAX's.
+The path is every instant of the real trades: the bundled scenario `avax-2025-10-10`, whose file is sought in the
+folder that DELEVERAGE_DATA names, or else in ../shared/data beside the project. Where it is absent, a made-up crash
+of a day in seconds takes its place. With three instruments every account holds all of them, each long or short by a
+draw of its own, and the others' moves since the start are 0.8 and 0.5 times AVAX's.
 """
 
 from __future__ import annotations
@@ -81,5 +81,7 @@ def _following(start: Sequence[int], entry: tuple[int, Any]) -> tuple[int, Any]:
     if not isinstance(body, PriceTicked):
         return entry
     moved = body.prices[0][1] - start[0]
-    prices = ((s + s * moved * percent // (start[0] * 100)) for s, percent in zip(start, _FOLLOWED_PERCENT, strict=False))
+    prices = (
+        (s + s * moved * percent // (start[0] * 100)) for s, percent in zip(start, _FOLLOWED_PERCENT, strict=False)
+    )
     return at_ns, PriceTicked(tuple((number, max(1, ticks)) for number, ticks in enumerate(prices)))

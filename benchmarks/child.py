@@ -1,7 +1,8 @@
 """A command run apart and watched from outside: how long it took, and the most memory it ever held.
 
-Linux counts what a process held before it became another program, so a child of a big process looks big. Therefore a small process
-stands in between: this file, run as a program, starts the command, waits for it and prints what the system says of it.
+Linux counts what a process held before it became another program, so a child of a big process looks big. Therefore a
+small process stands in between: this file, run as a program, starts the command, waits for it and prints what the
+system says of it.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ def watch_child(command: Sequence[str]) -> Watched:
     return watched
 
 
-def _main(command: Sequence[str]) -> None:
+def _main(command: list[str]) -> None:
     quiet = [(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)]
     start = time.perf_counter()
     process = os.posix_spawn(command[0], command, os.environ, file_actions=quiet)

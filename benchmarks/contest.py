@@ -1,8 +1,9 @@
-"""What every measurement shares: contenders in turn in one process, medians, ratios, and the bar a figure is held against.
+"""What every measurement shares: contenders in turn in one process, medians, ratios, bars.
 
-1. In a round every contender has one turn, always in the same order: A B A B. The first round warms up and does not count.
-2. Garbage is collected before a turn's clock starts. A turn returns the seconds that one unit of its work took; what it
-   prepares beforehand is not in them.
+1. In a round every contender has one turn, always in the same order: A B A B. The first round warms up and does not
+   count.
+2. Garbage is collected before a turn's clock starts. A turn returns the seconds that one unit of its work took; what
+   it prepares beforehand is not in them.
 3. A ratio is the median of the rounds' ratios: whatever else the machine does in a round hits both sides of it.
 4. A bar is reported as met or missed, never asserted.
 """

@@ -1,7 +1,7 @@
 """The main job from outside its process: `deleverage run flash-crash -o DIR`, and how soon `deleverage --help` answers.
 
-Wall time from start to exit and the peak of resident memory, as the system counts them for the child (`child.py`). The median of
-five runs of each, after one to warm up the disk's cache.
+Wall time from start to exit and the peak of resident memory, as the system counts them for the child (`child.py`).
+The median of five runs of each, after one to warm up the disk's cache.
 """
 
 from __future__ import annotations

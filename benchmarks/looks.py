@@ -1,10 +1,11 @@
 """How often the lazy margin monitor looks at an account again, over the AVAX path (`avax.py`).
 
 1. A look is an exact test of one account. The first, which arms it at the first price, is not one *again*.
-2. `marks` counts the looks that a mark or a funding gave rise to by leaving a range; `all` also those after a change of the
-   account itself (called, released, collateral, a fill).
+2. `marks` counts the looks that a mark or a funding gave rise to by leaving a range; `all` also those after a change
+   of the account itself (called, released, collateral, a fill).
 3. *static*: pricing by index and the monitor, nothing else (`watch.py`).
-4. *whole*: all default handlers; forced orders move the marks, and traders, liquidations and deleveraging touch accounts.
+4. *whole*: all default handlers; forced orders move the marks, and traders, liquidations and deleveraging touch
+   accounts. It has no bar: what traders do there, and be called and released for again, is the scenario's doing.
 """
 
 from __future__ import annotations
@@ -57,7 +58,8 @@ def measure(*, short: bool) -> Iterator[Line]:
         for setting, looks in (("static", _static(path)), ("whole", _whole(path))):
             for kind in ("marks", "all"):
                 what = f"looks again an account over the AVAX path, {name.replace('_', ', ')}, {setting}, {kind}"
-                yield Line(f"looks.{name}.{setting}.{kind}", what, getattr(looks, kind), "looks", bar, note=note)
+                held_to = bar if setting == "static" else None
+                yield Line(f"looks.{name}.{setting}.{kind}", what, getattr(looks, kind), "looks", held_to, note=note)
 
 
 def _static(path: Avax) -> _Looks:

@@ -1,8 +1,8 @@
 """Memory of an idle cross-margin account with three positions: the ledger's share, its names, and the monitor's index.
 
-A fresh process opens a venue of N accounts with all default handlers and the first tick, which arms everyone, drops what it no
-longer needs, and tells what is left; another one does so for 2N. The difference over N is an account's. Twice: as the system
-counts resident memory, and as `tracemalloc` counts what Python allocated.
+A fresh process opens a venue of N accounts with all default handlers and the first tick, which arms everyone, drops
+what it no longer needs, and tells what is left; another one does so for 2N. The difference over N is an account's.
+Twice: as the system counts resident memory, and as `tracemalloc` counts what Python allocated.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """What a mark that crosses no range costs with 100,000 margin accounts, against 1,000.
 
-Two ways: the whole pipeline, head only, by marks (a tick of three instruments is three of them); and the margin monitor alone,
-its `observe` and `handle`. Both venues stand in one process, opened and armed before. That no tick crosses a range is made
-certain beforehand, against the nearest ends of a monitor that was primed there.
+Two ways: the whole pipeline, head only, by marks (a tick of three instruments is three of them); and the margin
+monitor alone, its `observe` and `handle`. Both venues stand in one process, opened and armed before. That no tick
+crosses a range is made certain beforehand, against the nearest ends of a monitor that was primed there.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Rebuilding the state from the whole record, against recording it.
 
-Recording: opening, driving and sealing, the whole pipeline with summary into the default durable format; working out the scenario
-before is not timed. Rebuilding: `RecordReader.open`, every event decoded and folded into a new ledger; the two ledgers are
-compared afterwards. Two records: the benign stream of `pipeline.py` with its prices prepared, and `flash-crash` as bundled, whose
-prices are made as it runs.
+Recording: opening, driving and sealing, the whole pipeline with summary into the default durable format; working out
+the scenario before is not timed. Rebuilding: `RecordReader.open`, every event decoded and folded into a new ledger;
+the two ledgers are compared afterwards. Two records: the benign stream of `pipeline.py` with its prices prepared, and
+`flash-crash` as bundled, whose prices are made as it runs.
 """
 
 from __future__ import annotations

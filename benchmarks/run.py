@@ -1,7 +1,7 @@
 """All measurements: `python benchmarks/run.py [--json] [--short] [--only NAME]`. Needs deleverage installed.
 
-Each lives in a file of its own beside this one, which says exactly what is timed. Bars are those of the project's first
-milestone; whether they are met is printed, and never asserted. `--short` only shows that nothing crashes.
+Each lives in a file of its own beside this one, which says exactly what is timed. Bars are those of the project's
+first milestone; whether they are met is printed, and never asserted. `--short` only shows that nothing crashes.
 """
 
 from __future__ import annotations
@@ -61,11 +61,17 @@ def _document(lines: list[Line], *, short: bool) -> dict[str, object]:
 
 def _text(line: Line) -> str:
     verdict = {None: "", True: "met", False: "MISSED"}[line.met]
-    value = "none" if line.value is None else f"{line.value:,.3g} {line.unit}".removesuffix(" ratio")
     bar = "" if line.bar is None else f"(bar {line.bar}) {verdict}"
     medians = ", ".join(f"{name} {figure:,g}" for name, figure in line.medians.items())
     details = [f"    {text}" for text in (line.what, medians, line.note) if text]
-    return "\n".join([f"{line.name:<28} {value:>12}  {bar}".rstrip(), *details])
+    return "\n".join([f"{line.name:<30}{_figure(line):>14}  {bar}".rstrip(), *details])
+
+
+def _figure(line: Line) -> str:
+    if line.value is None:
+        return "none"
+    digits = f"{line.value:,.0f}" if line.value >= 100 else f"{line.value:.3g}"
+    return digits if line.unit == "ratio" else f"{digits} {line.unit}"
 
 
 if __name__ == "__main__":

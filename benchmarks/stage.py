@@ -1,8 +1,9 @@
 """The stage of the benign measurements: a venue whose accounts hold every instrument, and prices prepared beforehand.
 
-1. The rulebook is `generic` with all its default handlers; the run is wired as `deleverage.run` wires it, summary included.
-2. Prices jump about within 0.1% of where they opened, one `PriceTicked` for all instruments every 100 ms from midnight: far
-   from any call (leverage is 12 at most), and over before the first funding falls due at 8:00.
+1. The rulebook is `generic` with all its default handlers; the run is wired as `deleverage.run` wires it, summary
+   included.
+2. Prices jump about within 0.1% of where they opened, one `PriceTicked` for all instruments every 100 ms from
+   midnight: far from any call (leverage is 12 at most), and over before the first funding falls due at 8:00.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ class Prepared:
         return SourceTally(number, len(self._entries), 0)
 
 
-def venue(accounts: int, instruments: int, **population: Any) -> ResolvedScenario:  # noqa: ANN401
+def venue(accounts: int, instruments: int, **population: Any) -> ResolvedScenario:
     """A scenario of so many accounts, each holding all of one to three instruments; `population` overrides its keys."""
     tree = {
         "name": "benchmark",
@@ -79,7 +80,11 @@ def _instrument(number: int) -> dict[str, Any]:
         "tick_size": _TICK_SIZES[number],
         "lot_size": "0.001",
         "start_price": str(_START_PRICES[number]),
-        "tiers": [{"floor": 0, "rate": "0.005"}, {"floor": 500_000, "rate": "0.01"}, {"floor": 5_000_000, "rate": "0.025"}],
+        "tiers": [
+            {"floor": 0, "rate": "0.005"},
+            {"floor": 500_000, "rate": "0.01"},
+            {"floor": 5_000_000, "rate": "0.025"},
+        ],
     }
 
 

@@ -1,9 +1,10 @@
 """A move of 10% at once: all that the lazy margin monitor does then, against one brute-force sweep.
 
-100,000 accounts hold three instruments each, every one long or short by a draw, at leverage 2 to 20, and are armed. Then all three
-marks fall by 10% at one instant. Timed of the monitor, on a bus with index pricing: `observe` of the three marks; `handle`,
-which tests everyone whose range was left and arms again whoever is safe; `observe` of all it said; and `handle` once more, for
-those. Timed of the sweep: `everyone_under` the warning level, once, over the same ledger at the same marks.
+100,000 accounts hold three instruments each, every one long or short by a draw, at leverage 2 to 20, and are armed.
+Then all three marks fall by 10% at one instant. Timed of the monitor, on a bus with index pricing: `observe` of the
+three marks; `handle`, which tests everyone whose range was left and arms again whoever is safe; `observe` of all it
+said; and `handle` once more, for those. Timed of the sweep: `everyone_under` the warning level, once, over the same
+ledger at the same marks.
 """
 
 from __future__ import annotations

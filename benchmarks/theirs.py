@@ -1,9 +1,10 @@
-"""The `eventsourcing` library's side of the append contest: the same facts as domain events, put into its event store."""
+"""The `eventsourcing` side of the append contest: the same facts as domain events, put into its event store."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timezone
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from uuid import UUID
 
 from contest import stopwatch
@@ -22,9 +23,10 @@ from eventsourcing.sqlite import SQLiteAggregateRecorder, SQLiteDatastore
 
 __all__ = ["RECORDERS", "put_account", "put_public"]
 
-_AT = datetime(2025, 10, 10, tzinfo=timezone.utc)
+_AT = datetime(2025, 10, 10, tzinfo=UTC)
 
 
+@dataclass(frozen=True)
 class MarkWasPriced(DomainEvent):
     """`MarkPriced`, as the library has its events."""
 
@@ -35,6 +37,7 @@ class MarkWasPriced(DomainEvent):
     smoothed_microticks: int
 
 
+@dataclass(frozen=True)
 class MarginWasCalled(DomainEvent):
     """`MarginCalled`, as the library has its events."""
 
@@ -79,7 +82,7 @@ def _put(recorder: str, events: int, at_once: int, make: Callable[[int], DomainE
     transcoder = JSONTranscoder()
     for transcoding in (UUIDAsHex(), DecimalAsStr(), DatetimeAsISO()):
         transcoder.register(transcoding)
-    store = EventStore(Mapper(transcoder), RECORDERS[recorder]())
+    store: EventStore[UUID] = EventStore(Mapper(transcoder), RECORDERS[recorder]())
 
     def work() -> None:
         for first in range(0, events, at_once):

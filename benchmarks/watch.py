@@ -1,6 +1,7 @@
 """A bus with mark pricing by index and a margin monitor on it, and nothing else: nobody adds, reduces or is closed.
 
-Who is called stays so until prices let go; who falls below the requirement is in liquidation, and is not looked at again.
+Who is called stays so until prices let go; who falls below the requirement is in liquidation, and is not looked at
+again.
 """
 
 from __future__ import annotations

@@ -84,7 +84,7 @@ class AdlEngine(Handler):
         self._holders.rebuild(ledger)
         events = list(past)
         for side, base in ledger.round_bases.items():
-            if self._continues(ledger, side):
+            if _continues(ledger, side, ledger.at_ns):
                 ranking = self._rankings[side] = self._rank(ledger, side)
                 for event in events:
                     if event.seq > base.seq and type(event.body) in self.observes:
@@ -96,7 +96,7 @@ class AdlEngine(Handler):
         assert isinstance(body, ShortfallDeclared | DeleveragingEnded)
         after = None if isinstance(body, ShortfallDeclared) else (body.instrument, body.leg)
         task = self._next_task(body.trigger, ledger.accounts[body.account], ledger, after)
-        return () if task is None else self._round(task, ledger)
+        return () if task is None else self._round(task, ledger, now_ns)
 
     def _next_task(
         self, trigger: ShortfallTrigger, account: Account, ledger: LedgerState, after: PositionKey | None
@@ -110,21 +110,16 @@ class AdlEngine(Handler):
         size = account.positions[key].size_lots
         return ClosingTask(trigger, account.account, account.liquidation_id, key, size, value)
 
-    def _continues(self, ledger: LedgerState, side: _Side) -> bool:
-        """Whether a round now is at the same mark and instant as the last one of that side."""
-        base = ledger.round_bases.get(side)
-        return base is not None and base.repriced_seq == ledger.repriced_seq and base.at_ns == ledger.at_ns
-
-    def _round(self, task: ClosingTask, ledger: LedgerState) -> list[Product]:
+    def _round(self, task: ClosingTask, ledger: LedgerState, now_ns: int) -> list[Product]:
         side = (task.key[0], 1 if task.size_lots > 0 else -1)
         if self._pseudonyms is None:
             self._pseudonyms = Pseudonyms(run_key(ledger.run.seed if ledger.run is not None else 0))
         ranking = self._rankings.get(side)
-        base_round = ledger.round_bases[side].round if self._continues(ledger, side) else None
+        base_round = ledger.round_bases[side].round if _continues(ledger, side, now_ns) else None
         if base_round is None or ranking is None:
             ranking = self._rankings[side] = self._rank(ledger, side)
             digest = ranking.full_digest(self._pseudonyms)
-            self._forget_old(ledger, side)
+            self._forget_old(ledger, side, now_ns)
         else:
             ranking.update(ledger)
             digest = ranking.changed_digest(self._pseudonyms)
@@ -136,9 +131,9 @@ class AdlEngine(Handler):
         others = self._holders.of(side[0], -side[1])
         return Ranking(ledger, *side, self.ranking_policy, others)
 
-    def _forget_old(self, ledger: LedgerState, fresh: _Side) -> None:
+    def _forget_old(self, ledger: LedgerState, fresh: _Side, now_ns: int) -> None:
         """Rankings of other marks are of no more use; the one just made has no base in the ledger yet."""
-        self._rankings = {s: r for s, r in self._rankings.items() if s == fresh or self._continues(ledger, s)}
+        self._rankings = {s: r for s, r in self._rankings.items() if s == fresh or _continues(ledger, s, now_ns)}
 
     def _products(
         self, task: ClosingTask, ranking: Ranking, digest: bytes, base_round: int | None, ledger: LedgerState
@@ -163,6 +158,12 @@ class AdlEngine(Handler):
         left = abs(task.size_lots) - closed
         ended = DeleveragingEnded(number, task.trigger, task.liquidation_id, task.account, *task.key, closed, left)
         return [started, *reductions, ended]
+
+
+def _continues(ledger: LedgerState, side: _Side, now_ns: int) -> bool:
+    """Whether a round now is at the same mark and instant as the last one of that side."""
+    base = ledger.round_bases.get(side)
+    return base is not None and base.repriced_seq == ledger.repriced_seq and base.at_ns == now_ns
 
 
 def _inventory_task(

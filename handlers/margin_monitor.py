@@ -90,17 +90,22 @@ class MarginMonitor(Handler):
         self.recovery_bps = parameters.recovery_bps
         self._warning, self._maintenance = SafeRanges(self.warning_bps), SafeRanges(BPS)
         self._recovery = SafeRanges(self.recovery_bps)
-        self.index = RangeIndex()
         self.due: set[int] = set()
+        self._new_index()
         self.looks = 0
+
+    def _new_index(self) -> None:
+        """Nobody is armed; the nearest ends are kept at hand, as every mark is held against them."""
+        self.index = RangeIndex()
+        self._floor_ticks, self._ceiling_ticks = self.index.floor_ticks, self.index.ceiling_ticks
 
     def observe(self, event: Event, ledger: LedgerState) -> None:
         """Note who may have crossed a threshold: by a mark, by funding, or by a change of their own."""
         body = event.body
         if type(body) is MarkPriced:
-            instrument, mark_ticks, index = body.instrument, body.mark_ticks, self.index
-            if mark_ticks < index.floor_ticks[instrument] or mark_ticks > index.ceiling_ticks[instrument]:
-                self.due.update(index.crossed_by_mark(instrument, mark_ticks))
+            instrument, mark_ticks = body.instrument, body.mark_ticks
+            if mark_ticks < self._floor_ticks[instrument] or mark_ticks > self._ceiling_ticks[instrument]:
+                self.due.update(self.index.crossed_by_mark(instrument, mark_ticks))
         elif type(body) is InstrumentListed:
             self.index.grow(len(ledger.markets))
         elif type(body) is FundingAccrued:
@@ -115,7 +120,7 @@ class MarginMonitor(Handler):
 
     def prime(self, ledger: LedgerState, past: Iterable[Event]) -> None:
         """Everyone is due: whoever is safe is armed at the next delivery, as if they had just been touched."""
-        self.index = RangeIndex()
+        self._new_index()
         self.index.grow(len(ledger.markets))
         self.due.clear()
         self.due.update(a.account for a in ledger.accounts if a.kind == "user")

@@ -5,7 +5,8 @@
 2. A row is (pseudonym, score, profit, notional, cost, equity, size), 32 bytes and six big-endian 64-bit numbers,
    saturating. The digest is SHA-256 over the rows in ranking order.
 3. A further round at the same mark and instant digests only the rows of accounts touched since the round before, those
-   that are no candidates any more with a score of -1 and no ingredients.
+   that are no candidates with a score of -1 and no ingredients. Touched is who is named by an event that moves money or
+   lots, or starts or ends a liquidation.
 """
 
 from __future__ import annotations

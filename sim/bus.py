@@ -64,9 +64,10 @@ Queue = list[tuple[Event, list[Subscription]]]
 class _Route:
     """All that one type of event sets in motion, looked up once per event."""
 
-    __slots__ = ("observers", "subscriptions")
+    __slots__ = ("count", "observers", "subscriptions")
 
     def __init__(self) -> None:
+        self.count = 0
         self.observers: list[Tap] = []
         self.subscriptions: list[Subscription] = []
 
@@ -94,6 +95,10 @@ class Bus:
         for kind in kinds:
             self._routes[kind].observers.append(tap)
 
+    def counts(self) -> dict[str, int]:
+        """How many events of each type there were, by name, those of which there were none left out."""
+        return {kind.__name__: route.count for kind, route in self._routes.items() if route.count}
+
     def publish_input(self, body: Body) -> None:
         """Record a fact from outside, at the clock's time, and let everything follow from it."""
         queue: Queue = []
@@ -101,10 +106,11 @@ class Bus:
         self._deliver(queue)
 
     def _record(self, event: Event, queue: Queue) -> None:
-        """Append, fold, observe, queue: the way of every event."""
+        """Fold, append, observe, queue: the way of every event. What the ledger refuses never reaches the record."""
         route = self._routes[type(event.body)]
-        self._append(event)
+        route.count += 1
         self._fold(event)
+        self._append(event)
         for observe in route.observers:
             observe(event, self.ledger)
         if route.subscriptions:
@@ -135,8 +141,9 @@ class Bus:
                             body, links = product
                         route = routes[type(body)]
                         decided = Event(ledger.seq, now_ns, _DECIDED, cause, links, producer, body)
-                        append(decided)
+                        route.count += 1
                         fold(decided)
+                        append(decided)
                         for observe in route.observers:
                             observe(decided, ledger)
                         if route.subscriptions:

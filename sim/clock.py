@@ -17,9 +17,11 @@ from heapq import heappop, heappush
 from typing import Generic, NamedTuple, TypeVar
 
 import simpy
+from simpy.core import Infinity as INFINITY
 from simpy.events import EventPriority
 
 from ..events.errors import ScenarioError
+from .units import INT64_MAX
 
 __all__ = ["Clock", "Item", "ItemClass"]
 
@@ -83,10 +85,11 @@ class _Feed(simpy.Event, Generic[T]):
 
     def _run(self) -> None:
         """Publish inputs until one must wait for something else, or none is left."""
-        clock, publish, next_due_ns = self._clock, self._publish, self._clock.env.peek
+        clock, publish = self._clock, self._publish
+        clock.note_next_due()
         for entry in self._inputs:
             at_ns, item = entry
-            if at_ns > next_due_ns():
+            if at_ns > clock.next_due_ns:
                 self._next, self.callbacks = entry, [self._resume]
                 clock.env.schedule(self, _INPUT, at_ns - clock.env.now)
                 return
@@ -104,8 +107,13 @@ class Clock:
     def __init__(self, start_ns: int) -> None:
         """Stand at `start_ns`."""
         self.env = simpy.Environment(initial_time=start_ns)
-        self.now_ns = start_ns
+        self.now_ns = self.next_due_ns = start_ns
         self._due: dict[tuple[int, ItemClass], list[Item]] = {}
+
+    def note_next_due(self) -> None:
+        """Ask SimPy when something is due next; until it runs again, `schedule` keeps the answer right."""
+        next_due_ns = self.env.peek()
+        self.next_due_ns = INT64_MAX if next_due_ns == INFINITY else int(next_due_ns)
 
     def schedule(self, at_ns: int, item_class: ItemClass, item: Item) -> None:
         """Run an item at a later instant, in its place there; O(log n)."""
@@ -114,6 +122,7 @@ class Clock:
             items = self._due[at_ns, item_class] = []
             instant = _Instant(self.env, lambda _event: self._run_due(at_ns, item_class))
             self.env.schedule(instant, EventPriority(item_class), at_ns - self.env.now)
+            self.next_due_ns = min(self.next_due_ns, at_ns)
         heappush(items, item)
 
     def _run_due(self, at_ns: int, item_class: ItemClass) -> None:

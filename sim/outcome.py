@@ -49,7 +49,7 @@ def outcome(result: RunResult) -> Document:
 def _instrument(result: RunResult, number: int) -> Document:
     """One instrument's marks in ticks and as prices; nulls where it never had a mark."""
     listing, names = result.scenario.instruments[number], ("first", "low", "high", "last")
-    ticks = result.summary.extremes.get(number)
+    ticks = result.summary.extremes(number)
     document: Document = {"instrument": number, "name": listing.name}
     for place, name in enumerate(names):
         document[f"{name}_ticks"] = None if ticks is None else ticks[place]
@@ -63,7 +63,7 @@ def fund_of(result: RunResult) -> Document:
     end = fund_equity(result.ledger, result.scenario.assets[0].asset)
     return {
         "start_atoms": start,
-        "low_atoms": min([start, end, *summary.fund.points]),
+        "low_atoms": min([start, end, *summary.fund_points]),
         "end_atoms": end,
         "credited_atoms": summary.sums["InsuranceFundCredited"],
         "debited_atoms": summary.sums["InsuranceFundDebited"],

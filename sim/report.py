@@ -37,7 +37,7 @@ def print_report(console: Console, result: RunResult) -> None:
     _print_marks(console, result)
     for part in (_margin, _liquidation, _fund):
         print_rows(console, part(result))
-    _print_path(console, result.summary.fund.points)
+    _print_path(console, result.summary.fund_points)
     print_rows(console, _last_resorts(result))
     print_line(console)
     for part in (_sources, _run):
@@ -53,7 +53,7 @@ def _print_path(console: Console, points: list[int]) -> None:
 def _print_marks(console: Console, result: RunResult) -> None:
     """First, low, high and last of each instrument, the moves against the first below, and the path."""
     for number, listing in enumerate(result.scenario.instruments):
-        ticks = result.summary.extremes.get(number)
+        ticks = result.summary.extremes(number)
         if ticks is None:
             print_line(console, f"{listing.name}: no mark")
             continue
@@ -62,7 +62,7 @@ def _print_marks(console: Console, result: RunResult) -> None:
     print_line(console)
 
 
-def _marks(ticks: list[int], listing: InstrumentListed) -> list[tuple[str, ...]]:
+def _marks(ticks: tuple[int, ...], listing: InstrumentListed) -> list[tuple[str, ...]]:
     moves = [percent(value - ticks[0], ticks[0]) for value in ticks[1:]]
     return [("mark", *(price(value, listing) for value in ticks)), ("move", "", *moves)]
 

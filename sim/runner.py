@@ -6,10 +6,12 @@ complete, as failed with the error, or as interrupted. It decides nothing itself
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from heapq import merge
+from itertools import chain, islice
 from pathlib import Path
 from shutil import rmtree
 
@@ -27,13 +29,14 @@ from .clock import Clock
 from .opening import opening_bodies
 from .scenario import ResolvedScenario, Scenario
 from .summary import Summary
+from .units import INT64_MAX
 
 __all__ = ["Progress", "RunResult", "Simulation", "run"]
 
 Progress = Callable[[int, int], None]
 """Called now and then with (events so far, simulated time in ns)."""
 
-_PROGRESS_EVERY = 64
+_INPUTS_AT_ONCE = 64
 
 
 class RunResult(msgspec.Struct):
@@ -88,6 +91,14 @@ class Simulation:
 
     def drive(self, progress: Progress | None = None) -> None:
         """Feed all sources, run to the end, and publish it. Stops early, after a whole input, when interrupted."""
+        # What the opening made lasts for the whole run; the collector need not walk it again and again.
+        gc.freeze()
+        try:
+            self._feed(progress)
+        finally:
+            gc.unfreeze()
+
+    def _feed(self, progress: Progress | None) -> None:
         self.clock.run_inputs(self._inputs(progress), self.bus.publish_input)
         if self.interrupted:
             return
@@ -100,13 +111,20 @@ class Simulation:
         """All sources by time, the earlier declared first within an instant."""
         streams = [source.inputs(number) for number, source in enumerate(self.scenario.sources)]
         ordered = streams[0] if len(streams) == 1 else merge(*streams, key=lambda entry: entry[0])
-        end_ns = self.scenario.end_ns
-        for count, entry in enumerate(ordered):
-            if self.interrupted or (end_ns is not None and entry[0] > end_ns):
+        return chain.from_iterable(self._chunks(ordered, progress))
+
+    def _chunks(
+        self, ordered: Iterator[tuple[int, Body]], progress: Progress | None
+    ) -> Iterator[list[tuple[int, Body]]]:
+        """Some inputs at a time, so that what is asked between them costs next to nothing."""
+        end_ns = INT64_MAX if self.scenario.end_ns is None else self.scenario.end_ns
+        while not self.interrupted and (chunk := list(islice(ordered, _INPUTS_AT_ONCE))):
+            if progress is not None:
+                progress(self.ledger.seq, chunk[0][0])
+            if chunk[-1][0] > end_ns:
+                yield [entry for entry in chunk if entry[0] <= end_ns]
                 return
-            if progress is not None and count % _PROGRESS_EVERY == 0:
-                progress(self.ledger.seq, entry[0])
-            yield entry
+            yield chunk
 
 
 def run(

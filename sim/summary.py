@@ -16,7 +16,6 @@ from ..events.bodies.waterfall import (
 )
 from ..events.envelope import Event
 from ..events.ledger import Ledger
-from ..events.vocabulary import BODY_TYPES
 from ..handlers.valuation import margin_of
 from .bus import Bus
 
@@ -26,69 +25,87 @@ _SAMPLES_MOST = 1024
 _FIRST_STEP_NS = 10**6
 
 
-class _Series:
-    """A path over time, kept at no more than so many points: when it outgrows them, every other one goes."""
+class _Path:
+    """A value over time: first, least, greatest, and no more than so many points evenly apart.
 
-    def __init__(self) -> None:
-        self.points: list[int] = []
-        self._first_ns, self._step_ns = 0, _FIRST_STEP_NS
+    When it outgrows them, every other one goes. `due_ns` is when the next point begins.
+    """
 
-    def is_due(self, at_ns: int) -> bool:
-        """Whether a value at this time would begin a new point."""
-        return not self.points or (at_ns - self._first_ns) // self._step_ns >= len(self.points)
+    __slots__ = ("_first_ns", "_step_ns", "due_ns", "first", "high", "low", "points")
 
-    def add(self, at_ns: int, value: int) -> None:
-        """The value from this time on."""
-        if not self.points:
-            self._first_ns = at_ns
+    def __init__(self, at_ns: int, value: int) -> None:
+        self.first = self.low = self.high = value
+        self.points = [value]
+        self._first_ns, self._step_ns = at_ns, _FIRST_STEP_NS
+        self.due_ns = at_ns + _FIRST_STEP_NS
+
+    def sample(self, at_ns: int, value: int) -> None:
+        """Fill the points up to this time, the last of them with this value."""
         while (at_ns - self._first_ns) // self._step_ns >= _SAMPLES_MOST:
             self.points, self._step_ns = self.points[1::2] or self.points, 2 * self._step_ns
         place = (at_ns - self._first_ns) // self._step_ns
-        while len(self.points) <= place:
-            self.points.append(self.points[-1] if self.points else value)
-        self.points[-1] = value
+        self.points.extend([self.points[-1]] * (place - len(self.points)))
+        self.points.append(value)
+        self.due_ns = self._first_ns + (place + 1) * self._step_ns
 
 
 class Summary:
-    """Counts by type, sums of what was forced, and the paths of marks and fund."""
+    """Sums of what was forced, and the paths of marks and fund; the bus has the counts."""
 
     def __init__(self) -> None:
         """Nothing happened yet."""
-        self.by_type: Counter[str] = Counter()
-        self.marks: dict[int, _Series] = {}
-        self.fund = _Series()
-        self.extremes: dict[int, list[int]] = {}
+        self.marks: dict[int, _Path] = {}
         self.outcomes: Counter[str] = Counter()
         self.sums: Counter[str] = Counter()
         self.deleveraged: set[int] = set()
+        self._bus: Bus | None = None
+        self._fund: _Path | None = None
+
+    @property
+    def by_type(self) -> Counter[str]:
+        """How many events of each type there were, by name."""
+        return Counter() if self._bus is None else Counter(self._bus.counts())
+
+    @property
+    def fund_points(self) -> list[int]:
+        """The fund's equity over time, evenly apart, in atoms; empty before the first mark."""
+        return [] if self._fund is None else self._fund.points
+
+    def extremes(self, instrument: int) -> tuple[int, int, int, int] | None:
+        """First, lowest, highest and last mark of an instrument in ticks; None where it never had one."""
+        path = self.marks.get(instrument)
+        if path is None or self._bus is None:
+            return None
+        return path.first, path.low, path.high, self._bus.ledger.markets[instrument].mark_ticks
 
     def attach(self, bus: Bus) -> None:
         """Listen on a bus."""
-        for kind in BODY_TYPES:
-            name = kind.__name__
-            bus.tap(lambda _event, _ledger, name=name: self._count(name), (kind,))  # type: ignore[misc]
+        self._bus = bus
         bus.tap(self._mark, (MarkPriced,))
         bus.tap(self._forced, (LiquidationFilled, PositionTakenOver, PositionDeleveraged))
         bus.tap(self._paid, (InsuranceFundCredited, InsuranceFundDebited, LossSocialized, BalanceWrittenOff))
         bus.tap(self._answered, (CollateralAdded, PositionReduced))
         bus.tap(self._ended, (LiquidationEnded,))
 
-    def _count(self, name: str) -> None:
-        self.by_type[name] += 1
-
     def _mark(self, event: Event, ledger: Ledger) -> None:
+        """Every mark passes here: two comparisons, and a look at the fund when a point is due."""
         body: Any = event.body
-        series = self.marks.get(body.instrument)
-        if series is None:
-            series = self.marks[body.instrument] = _Series()
-            self.extremes[body.instrument] = [body.mark_ticks] * 4
-        series.add(event.at_ns, body.mark_ticks)
-        first_low_high_last = self.extremes[body.instrument]
-        first_low_high_last[1] = min(first_low_high_last[1], body.mark_ticks)
-        first_low_high_last[2] = max(first_low_high_last[2], body.mark_ticks)
-        first_low_high_last[3] = body.mark_ticks
-        if self.fund.is_due(event.at_ns):
-            self.fund.add(event.at_ns, fund_equity(ledger, ledger.markets[body.instrument].listing.asset))
+        path, mark_ticks = self.marks.get(body.instrument), body.mark_ticks
+        if path is None:
+            path = self.marks[body.instrument] = _Path(event.at_ns, mark_ticks)
+        if mark_ticks < path.low:
+            path.low = mark_ticks
+        elif mark_ticks > path.high:
+            path.high = mark_ticks
+        if event.at_ns >= path.due_ns:
+            path.sample(event.at_ns, mark_ticks)
+            self._look_at_fund(event.at_ns, fund_equity(ledger, ledger.markets[body.instrument].listing.asset))
+
+    def _look_at_fund(self, at_ns: int, equity_atoms: int) -> None:
+        if self._fund is None:
+            self._fund = _Path(at_ns, equity_atoms)
+        elif at_ns >= self._fund.due_ns:
+            self._fund.sample(at_ns, equity_atoms)
 
     def _forced(self, event: Event, ledger: Ledger) -> None:
         body: Any = event.body

@@ -1,0 +1,96 @@
+"""The benchmarks run: every figure of the project's table is printed. What the figures are is not asked here."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+RUN = Path(__file__).parents[1] / "benchmarks" / "run.py"
+EVERY_LINE = {
+    "pipeline.recorded": ">= 0.4",
+    "pipeline.head_only": None,
+    "range_cost.one.pipeline": "<= 1.2",
+    "range_cost.one.monitor": "<= 1.2",
+    "range_cost.three_cross.pipeline": "<= 1.2",
+    "range_cost.three_cross.monitor": "<= 1.2",
+    "looks.one.static.marks": "<= 2",
+    "looks.one.static.all": "<= 2",
+    "looks.one.whole.marks": None,
+    "looks.one.whole.all": None,
+    "looks.three_cross.static.marks": "<= 12",
+    "looks.three_cross.static.all": "<= 12",
+    "looks.three_cross.whole.marks": None,
+    "looks.three_cross.whole.all": None,
+    "sudden_move": "<= 5",
+    "append.public.at_once": ">= 20",
+    "append.public.singly": ">= 20",
+    "append.account.at_once": ">= 6",
+    "append.account.singly": ">= 6",
+    "rebuild.benign": ">= 3",
+    "rebuild.flash_crash": ">= 3",
+    "memory.resident": "<= 2048",
+    "memory.traced": "<= 2048",
+    "flash_crash.seconds": "<= 20",
+    "flash_crash.memory": "<= 200",
+    "help": "<= 200",
+}
+"""Name to bar, in the order they are printed."""
+
+OPTIONAL = set() if find_spec("eventsourcing") else {name for name in EVERY_LINE if name.startswith("append.")}
+
+
+def run(*options: str) -> str:
+    """What the benchmarks print with tiny sizes."""
+    done = subprocess.run([sys.executable, RUN, "--short", *options], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def document() -> dict[str, Any]:
+    """All measurements, as JSON."""
+    found: dict[str, Any] = json.loads(run("--json"))
+    return found
+
+
+def test_every_line_is_there_with_its_bar(document: dict[str, Any]) -> None:
+    """The JSON has the lines of the table in order, each with the bar that it is held against."""
+    bars = {
+        line["name"]: line["bar"] and f"{'>=' if line['bar']['least'] else '<='} {line['bar']['limit']:g}"
+        for line in document["lines"]
+    }
+    assert list(bars.items()) == list(EVERY_LINE.items())
+
+
+def test_every_line_has_a_figure(document: dict[str, Any]) -> None:
+    """Each has a number, but the append contest where its contender is not installed."""
+    for line in document["lines"]:
+        if line["name"] in OPTIONAL:
+            assert line["value"] is None
+            assert "not installed" in line["note"]
+        else:
+            assert isinstance(line["value"], float), line["name"]
+
+
+def test_a_bar_is_met_or_missed_as_the_figure_says(document: dict[str, Any]) -> None:
+    """`met` compares the figure with the bar, and is nothing where either is missing."""
+    for line in document["lines"]:
+        bar, value = line["bar"], line["value"]
+        if bar is None or value is None:
+            assert line["met"] is None
+        else:
+            assert line["met"] == (value >= bar["limit"] if bar["least"] else value <= bar["limit"])
+
+
+def test_one_measurement_as_text() -> None:
+    """`--only` runs one, and without `--json` a line says its name, figure and bar."""
+    text = run("--only", "sudden_move")
+    assert text.startswith("sudden_move")
+    assert "(bar <= 5)" in text
+    assert "pipeline" not in text
