@@ -1,12 +1,14 @@
 """All measurements: `python benchmarks/run.py [--json] [--short] [--only NAME]`. Needs deleverage installed.
 
 Each lives in a file of its own beside this one, which says exactly what is timed. Bars are those of the project's
-first milestone; whether they are met is printed, and never asserted. `--short` only shows that nothing crashes.
+first milestone; whether they are met is printed, and never asserted. Contenders alternate within a process, and each
+measurement has a process to itself. `--short` only shows that nothing crashes.
 """
 
 from __future__ import annotations
 
 import platform
+import subprocess
 from collections.abc import Callable, Iterator
 
 import append
@@ -19,6 +21,7 @@ import pipeline
 import range_cost
 import rebuild
 import sudden_move
+from child import python
 from contest import Line
 
 __all__ = ["main"]
@@ -37,21 +40,33 @@ _MEASUREMENTS: dict[str, Measurement] = {
 }
 
 
+class _Document(msgspec.Struct):
+    """What `--json` prints, as far as it is read back."""
+
+    lines: list[Line]
+
+
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="One JSON document in place of the table.")
 @click.option("--short", is_flag=True, help="Tiny sizes: shows that nothing crashes; the figures mean nothing.")
 @click.option("--only", type=click.Choice(list(_MEASUREMENTS)), help="One measurement.")
 def main(*, as_json: bool, short: bool, only: str | None) -> None:
     """Measure, and print each figure with its bar."""
-    names = [only] if only else list(_MEASUREMENTS)
     lines: list[Line] = []
-    for name in names:
-        for line in _MEASUREMENTS[name](short=short):
-            lines.append(line)
-            if not as_json:
-                click.echo(_text(line))
+    for name in [only] if only else list(_MEASUREMENTS):
+        measured = list(_MEASUREMENTS[name](short=short)) if only else _apart(name, short=short)
+        lines += measured
+        if not as_json:
+            click.echo("\n".join(map(_text, measured)))
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(_document(lines, short=short)), indent=2))
+
+
+def _apart(name: str, *, short: bool) -> list[Line]:
+    """One measurement in a process of its own, so that it inherits nobody's heap."""
+    command = python(__file__, "--json", "--only", name, *(["--short"] if short else []))
+    done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
+    return msgspec.json.decode(done.stdout, type=_Document).lines
 
 
 def _document(lines: list[Line], *, short: bool) -> dict[str, object]:

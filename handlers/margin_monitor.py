@@ -32,7 +32,7 @@ from ..events.ledger import Account, LedgerState
 from ..events.vocabulary import Body, accounts_named
 from .protocol import Handler, Linked, Product
 from .ranges import RangeIndex
-from .safe_ranges import SafeRanges, tightest
+from .safe_ranges import Pace, SafeRanges, tightest
 from .valuation import BPS, Margin, margin_of, slack
 
 __all__ = ["MarginMonitor", "MarginParameters", "everyone_under"]
@@ -88,8 +88,9 @@ class MarginMonitor(Handler):
         """Keep the levels; nobody is armed and nobody due."""
         self.warning_bps = parameters.warning_bps
         self.recovery_bps = parameters.recovery_bps
-        self._warning, self._maintenance = SafeRanges(self.warning_bps), SafeRanges(BPS)
-        self._recovery = SafeRanges(self.recovery_bps)
+        self._pace = pace = Pace()
+        self._warning, self._maintenance = SafeRanges(self.warning_bps, pace), SafeRanges(BPS, pace)
+        self._recovery = SafeRanges(self.recovery_bps, pace)
         self.due: set[int] = set()
         self._new_index()
         self.looks = 0
@@ -134,6 +135,7 @@ class MarginMonitor(Handler):
         next_id = ledger.liquidations_started + 1
         due = sorted(self.due)
         self.due.clear()
+        self._pace.note(ledger.markets)
         unmarked = {number for number, market in enumerate(ledger.markets) if not market.mark_ticks}
         for number in due:
             account = ledger.accounts[number]

@@ -8,7 +8,11 @@ as the requirement is the greatest of its lines. So h(V) >= bound holds where ev
 V per tier, and the tightest counts. For the other direction, h(V) <= the line of the present tier, so that line alone
 bounds it from above.
 
-Funding axes get 1/64 of H as long as H is large against the notional; once it is small they get nothing, and whoever
+Shares of H go by notional x pace, the pace being how much an instrument's mark has moved of late (`Pace`): of instruments
+that fall together, each at its own rate, none uses up its share long before the others. Any shares are safe; good ones only
+save looks.
+
+Funding axes get 1/1024 of H as long as H is large against the notional; once it is small they get nothing, and whoever
 pays any funding is looked at: so for one instrument the last range ends exactly at the liquidation price.
 """
 
@@ -19,14 +23,15 @@ from typing import NamedTuple
 
 from ..events.ledger import Account, Market, Position
 from .ranges import CEILING, FLOOR, FUNDING, MARK, slot_of
-from .valuation import SLACK_SCALE, Margin
+from .valuation import MICRO, SLACK_SCALE, Margin
 from .valuation import slack as slack_over
 
-__all__ = ["SafeRanges", "tightest"]
+__all__ = ["Pace", "SafeRanges", "tightest"]
 
 _NANO = 10**9
-_FUNDING_SHARE = 64
+_FUNDING_SHARE = 1024
 _NEAR_SHARE = 64
+_PACE_MOST = 8
 
 _Lines = list[tuple[int, int]]
 
@@ -38,25 +43,54 @@ class _Exposure(NamedTuple):
     market: Market
     held: Position
     value: int
+    weight: int
     lines: _Lines
+
+
+class Pace:
+    """How much each mark has moved of late, as weights for the shares of slack: whole numbers from 1 to 8.
+
+    Taken between looks: a moving sum of the moves in millionths, of which each look forgets a sixteenth. The fastest
+    instrument weighs 8, the others in proportion.
+    """
+
+    def __init__(self) -> None:
+        """Nothing has moved."""
+        self.weights: list[int] = []
+        self._seen_ticks: list[int] = []
+        self._moved_ppm: list[int] = []
+
+    def note(self, markets: Sequence[Market]) -> None:
+        """Take in the marks as they are; O(instruments)."""
+        for market in markets[len(self._seen_ticks) :]:
+            self._seen_ticks.append(market.mark_ticks)
+            self._moved_ppm.append(0)
+        for i, market in enumerate(markets):
+            before, now = self._seen_ticks[i] or market.mark_ticks or 1, market.mark_ticks
+            self._moved_ppm[i] += abs(now - before) * MICRO // before - (self._moved_ppm[i] >> 4)
+            self._seen_ticks[i] = now
+        most = max(self._moved_ppm, default=0)
+        self.weights = [max(1, _PACE_MOST * moved // most) if most else _PACE_MOST for moved in self._moved_ppm]
 
 
 class SafeRanges:
     """The ranges for one level, `level_bps` of the requirement. `above` and `below`: O(positions x tiers)."""
 
-    def __init__(self, level_bps: int) -> None:
-        """No lines yet: they are worked out once per instrument and side."""
+    def __init__(self, level_bps: int, pace: Pace | None = None) -> None:
+        """No lines yet: they are worked out once per instrument and side. Without a pace, shares go by notional."""
         self._level_bps = level_bps
+        self._pace = pace or Pace()
         self._lines: dict[tuple[int, bool], _Lines] = {}
 
     def above(self, account: Account, markets: Sequence[Market], margin: Margin) -> dict[int, int]:
         """Ranges within which slack over the level, now at or above zero, stays there."""
         ends: dict[int, int] = {}
         slack = slack_over(margin, self._level_bps)
-        exposures, notional = self._exposures(account, markets, margin.values_atoms)
-        far = slack * _NEAR_SHARE > notional * SLACK_SCALE
+        exposures = self._exposures(account, markets, margin.values_atoms)
+        weight = sum([exposure.weight for exposure in exposures])
+        far = slack * _NEAR_SHARE > sum([abs(exposure.value) for exposure in exposures]) * SLACK_SCALE
         for exposure in exposures:
-            share = slack * abs(exposure.value) // notional
+            share = slack * exposure.weight // weight
             funding_share = share // _FUNDING_SHARE if far else 0
             _keep_above(ends, exposure, share - funding_share)
             _limit_funding(ends, exposure, funding_share, paying=True)
@@ -66,24 +100,25 @@ class SafeRanges:
         """Ranges within which slack over the level, now below zero, stays there."""
         ends: dict[int, int] = {}
         slack = slack_over(margin, self._level_bps)
-        exposures, notional = self._exposures(account, markets, margin.values_atoms)
+        exposures = self._exposures(account, markets, margin.values_atoms)
+        weight = sum([exposure.weight for exposure in exposures])
         for exposure in exposures:
-            _keep_below(ends, exposure, (-slack - 1) * abs(exposure.value) // notional)
+            _keep_below(ends, exposure, (-slack - 1) * exposure.weight // weight)
             _limit_funding(ends, exposure, 0, paying=False)
         return ends
 
     def _exposures(
         self, account: Account, markets: Sequence[Market], values_atoms: Sequence[int]
-    ) -> tuple[list[_Exposure], int]:
-        """The positions that are worth anything, and what they are worth together, unsigned."""
-        found, notional = [], 0
+    ) -> list[_Exposure]:
+        """The positions that are worth anything."""
+        found, paces = [], self._pace.weights
         for ((instrument, _), held), value in zip(account.positions.items(), values_atoms, strict=True):
             if value:
-                notional += abs(value)
                 market, side = markets[instrument], (instrument, value > 0)
                 lines = self._lines.get(side) or self._work_out(market, side)
-                found.append(_Exposure(instrument, market, held, value, lines))
-        return found, notional
+                weight = abs(value) * paces[instrument] if paces else abs(value)
+                found.append(_Exposure(instrument, market, held, value, weight, lines))
+        return found
 
     def _work_out(self, market: Market, side: tuple[int, bool]) -> _Lines:
         """(slope, offset) of each tier's line, for values of one sign."""

@@ -1,5 +1,9 @@
 """Worked figures of venues and papers that this foundation covers, copied with their sources.
 
+dYdX: dydxprotocol/v4-chain@84d4664, protocol/x/clob/keeper/, the test files named below. Binance: FAQ
+b3c689c1f50a44cabb3a84e663b81d93, figures as carried in freqtrade tests/exchange/test_binance.py. BitMEX:
+testnet.bitmex.com/app/autoDeleveragingExamples. The paper: arXiv 2512.01112, pluriholonomic/autodeleveraging-analysis@aae0be8.
+
 Not here, because they belong to the rulebooks that come later: dYdX's fillable prices, its fees as a difference to the
 bankruptcy price and its rounding of *parts* (it floors the change of the margin; a part here is its share of the whole
 position's bankruptcy value, rounded down, which differs by an atom where that does not divide); Drift, GMX and the
@@ -43,7 +47,6 @@ USD = 10**6  # an atom is a millionth of a dollar, dYdX's quote quantum
 BTC, ETH = 0, 1
 BTC_LOTS, ETH_LOTS = 10**8, 10**9  # a lot is dYdX's base quantum of 1e-8 BTC or 1e-9 ETH
 TENTH = (Tier(0, 100_000, 0),)
-KEEPER = "dydxprotocol/v4-chain@84d4664 protocol/x/clob/keeper/"
 
 
 def dydx_book(usdc: int, btc: int = 0, eth: int = 0) -> tuple[Book, int]:
@@ -192,7 +195,6 @@ def test_binance_maintenance_amounts_are_continuous() -> None:
     assert at_floor == maintenance_microatoms((before,), 50 * decimals) == Fraction("0.69") * decimals * 10**6
 
 
-FAQ = "Binance FAQ b3c689c1f50a44cabb3a84e663b81d93, figures as in freqtrade tests/exchange/test_binance.py"
 CENT_LOT = 10  # a tick of 0.01 on a lot of 0.001, in millionths of a dollar
 
 
