@@ -1,7 +1,7 @@
 """Fills the README's blocks with what the commands really print: python docs/show.py [--check].
 
-Between `<!-- shown: NAME -->` and `<!-- end -->` stands the output of the commands below. `--check` says whether the blocks
-that hold neither a time nor a path differ, and changes nothing.
+Between `<!-- shown: NAME -->` and `<!-- end -->` stands the output of the commands below. `--check` says whether the
+blocks that hold neither a time nor a path differ, and changes nothing.
 """
 
 from __future__ import annotations

@@ -8,9 +8,9 @@ as the requirement is the greatest of its lines. So h(V) >= bound holds where ev
 V per tier, and the tightest counts. For the other direction, h(V) <= the line of the present tier, so that line alone
 bounds it from above.
 
-Shares of H go by notional x pace, the pace being how much an instrument's mark has moved of late (`Pace`): of instruments
-that fall together, each at its own rate, none uses up its share long before the others. Any shares are safe; good ones only
-save looks.
+Shares of H go by notional x pace, the pace being how much an instrument's mark has moved of late (`Pace`): of
+instruments that fall together, each at its own rate, none uses up its share long before the others. Any shares are
+safe; good ones only save looks.
 
 Funding axes get 1/1024 of H as long as H is large against the notional; once it is small they get nothing, and whoever
 pays any funding is looked at: so for one instrument the last range ends exactly at the liquidation price.
@@ -107,9 +107,7 @@ class SafeRanges:
             _limit_funding(ends, exposure, 0, paying=False)
         return ends
 
-    def _exposures(
-        self, account: Account, markets: Sequence[Market], values_atoms: Sequence[int]
-    ) -> list[_Exposure]:
+    def _exposures(self, account: Account, markets: Sequence[Market], values_atoms: Sequence[int]) -> list[_Exposure]:
         """The positions that are worth anything."""
         found, paces = [], self._pace.weights
         for ((instrument, _), held), value in zip(account.positions.items(), values_atoms, strict=True):

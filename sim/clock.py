@@ -17,7 +17,7 @@ from heapq import heappop, heappush
 from typing import Generic, NamedTuple, TypeVar
 
 import simpy
-from simpy.core import Infinity as INFINITY
+from simpy.core import Infinity
 from simpy.events import EventPriority
 
 from ..events.errors import ScenarioError
@@ -113,7 +113,7 @@ class Clock:
     def note_next_due(self) -> None:
         """Ask SimPy when something is due next; until it runs again, `schedule` keeps the answer right."""
         next_due_ns = self.env.peek()
-        self.next_due_ns = INT64_MAX if next_due_ns == INFINITY else int(next_due_ns)
+        self.next_due_ns = INT64_MAX if next_due_ns == Infinity else int(next_due_ns)
 
     def schedule(self, at_ns: int, item_class: ItemClass, item: Item) -> None:
         """Run an item at a later instant, in its place there; O(log n)."""

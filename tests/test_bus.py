@@ -101,7 +101,7 @@ def test_links_travel_with_a_product() -> None:
 
 
 def test_delivery_follows_the_order_of_subscription_and_then_of_the_queue() -> None:
-    """Both subscribers of an event are asked before either's products are delivered, the second after the first's fold."""
+    """Both subscribers of an event are asked before the products of either are delivered."""
     first = Scripted({PriceTicked: lambda *_: [note("first")]})
     second = Scripted({PriceTicked: lambda *_: [note("second")], HandlerStateNoted: lambda *_: ()})
     events = stage_of(first, second).run((0, TICK))
@@ -118,9 +118,9 @@ def test_the_queue_is_first_in_first_out() -> None:
         key = event.body.key  # type: ignore[union-attr]
         return [note(chain[key])] if key in chain else []
 
-    events = stage_of(
-        Scripted({PriceTicked: lambda *_: [note("a"), note("b")], HandlerStateNoted: follow})
-    ).run((0, TICK))
+    events = stage_of(Scripted({PriceTicked: lambda *_: [note("a"), note("b")], HandlerStateNoted: follow})).run(
+        (0, TICK)
+    )
     assert [e.body.key for e in events[1:]] == ["a", "b", "a1", "b1"]  # type: ignore[union-attr]
 
 
@@ -144,7 +144,10 @@ def test_products_may_come_from_a_generator() -> None:
 
 def test_a_latency_delays_the_delivery_and_is_its_time() -> None:
     """A handler with a latency of 7 hears of it 7 later, in the state of then; the others at once."""
-    slow, quick = Scripted({PriceTicked: lambda *_: [note("slow")]}), Scripted({PriceTicked: lambda *_: [note("quick")]})
+    slow, quick = (
+        Scripted({PriceTicked: lambda *_: [note("slow")]}),
+        Scripted({PriceTicked: lambda *_: [note("quick")]}),
+    )
     events = stage_of(slow, quick, latencies_ns=(7,)).run((3, TICK), (9, FundingRateSet(0, 1)), until_ns=20)
     told_at = [(e.at_ns, e.producer) for e in events]
     assert told_at == [(3, None), (3, 1), (9, None), (10, 0)]
@@ -227,7 +230,9 @@ def test_an_error_of_a_handler_stops_the_run_and_names_it(said: str, latency_ns:
     with pytest.raises(HandlerError) as caught:
         stage.run((0, TICK), until_ns=9)
     seq = stage.first_seq
-    begin = f"handler 'scripted' (producer 0) failed on event {seq} (PriceTicked) with the ledger before event {seq + 1}: "
+    begin = (
+        f"handler 'scripted' (producer 0) failed on event {seq} (PriceTicked) with the ledger before event {seq + 1}: "
+    )
     assert str(caught.value).startswith(begin)
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -238,7 +243,8 @@ def test_a_full_disk_is_not_the_handlers_fault() -> None:
     stage = stage_of(Scripted({PriceTicked: lambda *_: [note("x")]}))
 
     def full(event: Event) -> None:
-        raise RecordFullError("the disk is full")
+        message = "the disk is full"
+        raise RecordFullError(message)
 
     stage.bus._append = full
     with pytest.raises(RecordFullError, match="the disk is full"):
@@ -248,7 +254,7 @@ def test_a_full_disk_is_not_the_handlers_fault() -> None:
 def test_an_input_that_cannot_be_folded_is_nobodys_decision() -> None:
     """The error names the law, not a handler."""
     stage = stage_of()
-    with pytest.raises(DeleverageError, match="trade|account|timer") as caught:
+    with pytest.raises(DeleverageError, match="is not later than now") as caught:
         stage.run((0, TimerSet("nap", 0)))
     assert not isinstance(caught.value, HandlerError)
 

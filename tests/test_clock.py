@@ -10,7 +10,9 @@ from deleverage.events.errors import ScenarioError
 from deleverage.sim.clock import Clock, Item, ItemClass
 
 ITEMS = st.lists(
-    st.tuples(st.integers(1, 5), st.sampled_from([ItemClass.TIMER, ItemClass.DELIVERY]), st.integers(0, 9), st.integers(0, 3)),
+    st.tuples(
+        st.integers(1, 5), st.sampled_from([ItemClass.TIMER, ItemClass.DELIVERY]), st.integers(0, 9), st.integers(0, 3)
+    ),
     unique=True,
     max_size=25,
 )

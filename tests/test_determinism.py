@@ -1,4 +1,4 @@
-"""The same scenario and seed give the same head: in fresh processes, whatever the hash seed, codec, blocks or Python."""
+"""The same scenario and seed give the same head in fresh processes, whatever the hash seed, codec, blocks or Python."""
 
 from __future__ import annotations
 
@@ -46,7 +46,11 @@ of_each_golden = pytest.mark.parametrize("scenario", GOLDEN, ids=lambda scenario
 
 
 def run_in(
-    python: str, scenario: tuple[str, ...], output: Path | None, environment: dict[str, str], settings: dict[str, object]
+    python: str,
+    scenario: tuple[str, ...],
+    output: Path | None,
+    environment: dict[str, str],
+    settings: dict[str, object],
 ) -> tuple[str, int]:
     """Head and number of events of a run in a fresh process."""
     asked = json.dumps([scenario[0], scenario[1:], settings, None if output is None else str(output), None])

@@ -84,7 +84,7 @@ def test_the_first_in_line_closes_first() -> None:
 
 
 def test_a_round_says_what_it_closes_and_at_what_value() -> None:
-    """Its number, the trigger, the policy, the position as held, the bankruptcy value and price, how many could be taken."""
+    """Number, trigger, policy, the position as held, the bankruptcy value and price, how many could be taken."""
     book = Book()
     book.user(1_000, (0, -6, 1000)), book.user(1_000, (0, 6, 800)), book.user(1_000, (0, -6, 850))
     user = bankrupt_long(book, balance=55)
@@ -146,7 +146,7 @@ def test_positions_are_closed_in_the_order_of_instruments() -> None:
 
 
 def test_inventory_at_a_loss_is_closed_at_what_it_cost() -> None:
-    """Of the fund's lots only those under water, oldest first within an instrument; the winners pay what the fund paid."""
+    """Of the fund's lots only those under water, the oldest first; the winners pay what the fund paid."""
     book = Book(fund_atoms=100)
     winner = book.user(10_000, (0, -50, 1000))
     for price in (1000, 880, 950):
@@ -177,7 +177,7 @@ def test_the_second_round_at_a_mark_names_the_first() -> None:
 
 
 def test_both_sides_can_be_ranked_in_turn_at_one_mark() -> None:
-    """A long, a short, and again a long of one instrument: each continues its own side, after a first pair at another mark."""
+    """Longs and shorts of one instrument in turn: each continues its own side, after a first pair at another mark."""
     book = Book()
     book.user(10**6, (0, -50, 1000)), book.user(10**6, (0, 50, 800))
     users = [book.user(0, (0, size, 900)) for size in (4, -4, 4, -4, 4, -4)]

@@ -31,9 +31,7 @@ def stage(*rules: BreakerParameters, instruments: int = 1) -> Stage:
 
 def halts(events: list[Event]) -> list[tuple[int, int, int]]:
     """(time, reference, mark) of every halt."""
-    return [
-        (e.at_ns, e.body.reference_ticks, e.body.mark_ticks) for e in events if isinstance(e.body, TradingHalted)
-    ]
+    return [(e.at_ns, e.body.reference_ticks, e.body.mark_ticks) for e in events if isinstance(e.body, TradingHalted)]
 
 
 def expected_halts(path: list[tuple[int, int]]) -> list[tuple[int, int, int]]:

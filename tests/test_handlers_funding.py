@@ -32,7 +32,10 @@ def accruals(stage: Stage, *inputs: object, until_ns: int) -> list[tuple[int, Fu
 def test_it_accrues_at_every_whole_interval_of_the_epoch() -> None:
     """One lot is worth 7 x 1000 atoms: a rate of 100,000 parts per billion is 0.7 atoms a lot, exactly."""
     found = accruals(stage(), *ticks((5, 1000), (150, 2000)), until_ns=250)
-    assert found == [(100, FundingAccrued(0, 100_000, 1000, 7 * 10**8)), (200, FundingAccrued(0, 100_000, 2000, 14 * 10**8))]
+    assert found == [
+        (100, FundingAccrued(0, 100_000, 1000, 7 * 10**8)),
+        (200, FundingAccrued(0, 100_000, 2000, 14 * 10**8)),
+    ]
 
 
 def test_the_first_timer_is_set_when_the_instrument_is_listed() -> None:
@@ -47,7 +50,10 @@ def test_a_rate_from_outside_goes_before_the_plain_one() -> None:
     """The last rate that was set counts, also a negative one: then shorts pay."""
     inputs = [*ticks((1, 1000)), (2, FundingRateSet(0, 5)), (110, FundingRateSet(0, -300))]
     found = accruals(stage(), *inputs, until_ns=200)
-    assert [(at_ns, body.rate_ppb, body.payment_nanoatoms) for at_ns, body in found] == [(100, 5, 35_000), (200, -300, -2_100_000)]
+    assert [(at_ns, body.rate_ppb, body.payment_nanoatoms) for at_ns, body in found] == [
+        (100, 5, 35_000),
+        (200, -300, -2_100_000),
+    ]
 
 
 def test_without_a_mark_or_a_rate_nothing_accrues() -> None:

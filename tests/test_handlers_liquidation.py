@@ -31,7 +31,14 @@ from .support.venue import FUND, Book, listed
 DEEP = ((10, 10_000),)
 SHALLOW = ((10, 3),)
 RULES = LiquidationParameters(first_share_bps=2_000, cooldown_ns=30, restored_bps=11_000)
-STEPS = {LiquidationStarted, LiquidationOrdered, LiquidationFilled, LiquidationEnded, BankruptcyDeclared, OrdersCancelled}
+STEPS = {
+    LiquidationStarted,
+    LiquidationOrdered,
+    LiquidationFilled,
+    LiquidationEnded,
+    BankruptcyDeclared,
+    OrdersCancelled,
+}
 STEPS |= {TimerSet, TimerFired, InsuranceFundDebited}
 
 
@@ -46,7 +53,11 @@ def opening(balance: int = 1100, depth: Sequence[tuple[int, int]] = DEEP, *other
 
 def stage(book: Book, rules: LiquidationParameters = RULES, *more: Handler, latencies_ns: Sequence[int] = ()) -> Stage:
     """Marks, the monitor, the engine and the market, and whatever else is given."""
-    handlers = [IndexMarkPricing(NoParameters()), MarginMonitor(MarginParameters(10_000, 10_000)), LiquidationEngine(rules)]
+    handlers = [
+        IndexMarkPricing(NoParameters()),
+        MarginMonitor(MarginParameters(10_000, 10_000)),
+        LiquidationEngine(rules),
+    ]
     return Stage(book, *handlers, DepthMarket(NoParameters()), *more, latencies_ns=latencies_ns)
 
 
@@ -70,7 +81,7 @@ def test_part_first_and_restored() -> None:
 
 
 def test_after_the_cooldown_the_whole() -> None:
-    """Nothing got better: the remaining 8 go at once, nothing is left to close, and the money that remains is the trader's."""
+    """Nothing got better: the remaining 8 go at once, and the money that remains is the trader's."""
     told = story(stage(opening()).run(*ticks((0, 1000), (5, 960)), until_ns=90))[6:]
     assert told == [
         (35, LiquidationOrdered(1, 2, 4, 0, 0, -8, 873, 2, True)),
@@ -121,7 +132,7 @@ def test_no_equity_is_bankruptcy_at_once() -> None:
 
 
 def test_a_whole_order_without_depth_is_bankruptcy() -> None:
-    """Three lots are all there is at a time: two for the part, three of the whole after the cooldown, none for the rest."""
+    """Three lots are there at a time: two for the part, three of the whole after the cooldown, none for the rest."""
     told = story(stage(opening(1100, SHALLOW)).run(*ticks((0, 1000), (5, 900)), until_ns=90))
     assert told[-3:] == [
         (35, LiquidationFilled(1, 2, 2, 4, 1, 0, 0, -3, 899, -2697, 5, 3)),
@@ -220,7 +231,7 @@ def test_at_most_one_order_works_however_slow_things_are(engine_ns: int, market_
 
 
 def test_a_halt_is_not_a_want_of_depth() -> None:
-    """A whole order cancelled by a halt is tried again when trading resumes, even if the engine hears of it only then."""
+    """A whole order cancelled by a halt is tried again when trading resumes, even if heard of only then."""
     rules = LiquidationParameters(whole_below_atoms=10**6)
     path = sorted([*ticks((0, 1000), (5, 960)), *halted(8, 12)], key=lambda entry: entry[0])
     told = story(stage(opening(), rules, latencies_ns=(0, 0, 5, 1)).run(*path, until_ns=90))

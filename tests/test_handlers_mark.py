@@ -132,9 +132,11 @@ def test_the_index_is_recorded_as_it_came() -> None:
     assert tick(book, handler, 10, 1400).index_ticks == 1400
 
 
-@given(st.lists(st.tuples(st.integers(1, 10**10), st.integers(1, 10**7)), min_size=1, max_size=12), st.integers(1, 10**11))
+@given(
+    st.lists(st.tuples(st.integers(1, 10**10), st.integers(1, 10**7)), min_size=1, max_size=12), st.integers(1, 10**11)
+)
 def test_smoothing_is_the_average_that_is_stated(path: list[tuple[int, int]], smoothing_ns: int) -> None:
-    """smoothed += (index - smoothed) x dt / (dt + smoothing): within a microtick a step of the same in fractions."""
+    """It is smoothed += (index - smoothed) x dt / (dt + smoothing), to a microtick a step of the same in fractions."""
     book, handler = Book(), smoothed_by(smoothing_ns)
     exact, at_ns = Fraction(path[0][1]), 0
     tick(book, handler, 0, path[0][1])

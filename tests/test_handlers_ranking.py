@@ -1,4 +1,4 @@
-"""The ranking behind a round and its digest, worked out again from the ledger by the words of `handlers/ranking.py` alone."""
+"""The ranking behind a round and its digest, worked out again from the ledger by the words of `handlers/ranking.py`."""
 
 from __future__ import annotations
 
@@ -31,7 +31,11 @@ from .support.oracles import equity, owed_funding
 
 MOST = 2**63 - 1
 LATE = ("adl.latency_ns=30ms", "market.latency_ns=1s", "liquidation.latency_ns=7ms", "socialization.latency_ns=11ms")
-RUNS = {"leverage": (), "late": LATE, "share": ("adl.policy=profit-share", "liquidation.limit=bankruptcy", "insurance_fund.balance=500")}
+RUNS = {
+    "leverage": (),
+    "late": LATE,
+    "share": ("adl.policy=profit-share", "liquidation.limit=bankruptcy", "insurance_fund.balance=500"),
+}
 
 
 class Row(NamedTuple):
@@ -54,7 +58,9 @@ def rows_of(ledger: Ledger, instrument: int, side: int, policy: str) -> list[Row
         owed = owed_funding(held.size_lots, market.cumulative_funding_nanoatoms) - held.funding_atoms
         profit = worth - held.cost_atoms - owed
         if profit > 0 and has > 0:
-            above, below = (profit * abs(worth), abs(held.cost_atoms) * has) if policy == "profit-leverage" else (profit, has)
+            above, below = (
+                (profit * abs(worth), abs(held.cost_atoms) * has) if policy == "profit-leverage" else (profit, has)
+            )
             score = min(above * 10**9 // below, MOST)
             found.append(Row(account.account, score, (profit, abs(worth), held.cost_atoms, has, held.size_lots)))
     return sorted(found, key=lambda row: (-row.score, row.account))
@@ -115,7 +121,7 @@ def test_every_digest_of_a_crash_can_be_recomputed(overrides: tuple[str, ...]) -
 
 @pytest.mark.parametrize("overrides", RUNS.values(), ids=RUNS)
 def test_a_round_continues_the_last_of_its_side_at_the_same_mark(overrides: tuple[str, ...]) -> None:
-    """A base is named exactly when nothing was repriced since the last round of the instrument and side, in its instant."""
+    """A base is named exactly when nothing was repriced since the last round of that side, within its instant."""
     last: dict[tuple[int, bool], tuple[int, int, int]] = {}
     for start, ledger, _ in rounds(recorded(*overrides)):
         body = start.body
@@ -144,12 +150,14 @@ def test_every_reduction_holds_its_place_in_the_ranking(overrides: tuple[str, ..
 
 
 NUMBERS = st.integers(1, 10**15)
-CANDIDATES = st.lists(st.builds(Candidate, st.integers(0, 99), NUMBERS, NUMBERS, NUMBERS | NUMBERS.map(int.__neg__), NUMBERS, NUMBERS))
+CANDIDATES = st.lists(
+    st.builds(Candidate, st.integers(0, 99), NUMBERS, NUMBERS, NUMBERS | NUMBERS.map(int.__neg__), NUMBERS, NUMBERS)
+)
 
 
 @given(CANDIDATES)
 def test_scores_are_the_formulas_rounded_down(candidates: list[Candidate]) -> None:
-    """profit / |cost| x notional / equity and profit / equity, in 10^-9, exact and saturating."""
+    """Exactly profit / |cost| x notional / equity, and profit / equity, in 10^-9 and saturating."""
     leverage, share = ProfitLeverage(NoParameters()).scores(candidates), ProfitShare(NoParameters()).scores(candidates)
     for candidate, by_leverage, by_share in zip(candidates, leverage, share, strict=True):
         exact = candidate.profit * candidate.notional * 10**9 // (abs(candidate.cost) * candidate.equity)
@@ -169,7 +177,10 @@ def test_ingredients_beyond_64_bits_are_cut_in_the_digest() -> None:
     pseudonym = bytes(range(32))
     packed = pseudonym + struct.pack(">6q", 5, MOST, MOST, -MOST - 1, MOST, -1)
     assert digest_rows([(pseudonym, 5, huge)]) == hashlib.sha256(packed).digest()
-    assert digest_rows([(pseudonym, -1, None)]) == hashlib.sha256(pseudonym + struct.pack(">6q", -1, 0, 0, 0, 0, 0)).digest()
+    assert (
+        digest_rows([(pseudonym, -1, None)])
+        == hashlib.sha256(pseudonym + struct.pack(">6q", -1, 0, 0, 0, 0, 0)).digest()
+    )
 
 
 def test_the_run_commits_to_its_key() -> None:

@@ -140,7 +140,7 @@ def test_shares_add_up_and_nobody_gives_more_than_he_has(amount: int, capacities
 
 @given(st.integers(1, 1000), st.lists(st.integers(1, 50), min_size=1, max_size=12))
 def test_the_largest_remainders_get_the_last_atoms(amount: int, capacities: list[int]) -> None:
-    """Whoever gets an atom more than his proportion rounded down had a remainder no less than who does not; ties by place."""
+    """Whoever gets an atom on top had a remainder no less than whoever does not; ties by place."""
     total = sum(capacities)
     if amount >= total:
         return
@@ -154,11 +154,13 @@ def test_the_largest_remainders_get_the_last_atoms(amount: int, capacities: list
 @settings(max_examples=100, deadline=None)
 @given(
     st.integers(1, 60_000),
-    st.lists(st.tuples(st.integers(-9_000, 9_000), st.integers(-20, 20).filter(bool), st.integers(700, 1300)), max_size=8),
+    st.lists(
+        st.tuples(st.integers(-9_000, 9_000), st.integers(-20, 20).filter(bool), st.integers(700, 1300)), max_size=8
+    ),
     st.integers(1, 10),
 )
 def test_a_loss_is_covered_to_the_atom(loss: int, traders: list[tuple[int, int, int]], payers_most: int) -> None:
-    """Whoever there is: the account ends at zero, only winners pay, none more than profit or equity, and books balance."""
+    """The account ends at zero, only winners pay, none more than profit or equity, and the books balance."""
     book, user, handler = indebted(loss, *traders, payers_most=payers_most)
     profits = {a.account: equity(a, book.ledger) - a.balance_atoms for a in book.ledger.accounts[4:]}
     has = {a.account: equity(a, book.ledger) for a in book.ledger.accounts[4:]}

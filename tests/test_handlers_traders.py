@@ -86,7 +86,9 @@ def test_a_short_is_reduced_by_buying() -> None:
 def test_the_share_is_rounded_up_to_a_lot() -> None:
     """A tenth of a percent of 10 lots is one lot."""
     book, user = called_book()
-    assert answer(book, traders(REDUCE, reduce_share_bps=10)) == [PositionReduced(user, LIQUIDITY, 0, 0, -1, 999, -999, 1)]
+    assert answer(book, traders(REDUCE, reduce_share_bps=10)) == [
+        PositionReduced(user, LIQUIDITY, 0, 0, -1, 999, -999, 1)
+    ]
 
 
 def test_a_reduction_never_leaves_a_debt() -> None:
@@ -160,7 +162,7 @@ def delay_of(handler: TraderResponse, account: int = 4, calls: int = 1, seed: in
 
 
 def test_draws_are_keyed_by_seed_account_and_call() -> None:
-    """Another account, another of its calls, another seed: another delay; the same again whatever happened in between."""
+    """Another account, call or seed gives another delay; the same again whatever happened in between."""
     handler = traders(ADD)
     first = delay_of(handler)
     assert delay_of(handler, account=5) != first
@@ -186,8 +188,15 @@ def test_the_mix_is_the_mix() -> None:
 
 @pytest.mark.parametrize(
     "figures",
-    [{"add_bps": 6_000, "reduce_bps": 5_000}, {"add_bps": -1}, {"reduce_share_bps": 10_001}, {"fastest_ns": 0}]
-    + [{"fastest_ns": 9, "slowest_ns": 8}, {"reduce_bps": -1}, {"target_bps": 9_999}],
+    [
+        {"add_bps": 6_000, "reduce_bps": 5_000},
+        {"add_bps": -1},
+        {"reduce_bps": -1},
+        {"reduce_share_bps": 10_001},
+        {"fastest_ns": 0},
+        {"fastest_ns": 9, "slowest_ns": 8},
+        {"target_bps": 9_999},
+    ],
 )
 def test_figures_that_cannot_be_are_refused(figures: dict[str, int]) -> None:
     """Shares over the whole or below nothing, and times that are not later than now."""

@@ -147,4 +147,5 @@ def test_the_record_says_when_the_run_ended() -> None:
     """The run and its end are part of the state."""
     ledger = Ledger.of(recorded())
     assert ledger.ended
-    assert ledger.run is not None and ledger.run.scenario == "small-crash"
+    assert ledger.run is not None
+    assert ledger.run.scenario == "small-crash"

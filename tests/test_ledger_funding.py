@@ -64,7 +64,7 @@ def test_closing_realises_exactly_what_was_owed(lots: int, before: list[int], af
 
 @given(st.lists(st.integers(1, 50), min_size=1, max_size=8), NANOATOMS)
 def test_closing_in_parts_is_less_than_an_atom_a_part_away(parts: list[int], payment: int) -> None:
-    """Each part settles in whole atoms, so n parts settle the whole to within n atoms, and nothing is lost to nobody."""
+    """Each part settles in whole atoms, so n parts settle the whole to within n atoms, and nothing is lost."""
     book = Book()
     long, short = book.user(10**12), book.user(10**12)
     book.mark(PRICE)

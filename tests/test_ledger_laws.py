@@ -178,7 +178,7 @@ def test_a_timer_that_is_due_now_is_not_overdue() -> None:
 
 
 def test_inventory_is_counted_through_sales_and_reductions() -> None:
-    """Lots that leave the fund by a reduction are gone from the liquidation's account, which is forgotten at the last."""
+    """Lots that leave the fund by a reduction are gone from the liquidation, which is forgotten at the last."""
     book, liquidation_id = in_liquidation()
     winner = book.user(1000, (0, -10, 150))
     for lots, left in ((4, 6), (6, None)):

@@ -101,7 +101,8 @@ def test_a_call_is_counted_and_remembered() -> None:
     book.put(MarginCallMet(USER, 1, 1, 15_000))
     second = book.put(MarginCalled(USER, 1, 1, 12_500))
     assert (book.account(USER).calls, book.account(USER).called_seq) == (2, second.seq)
-    assert first is not None and first < second.seq
+    assert first is not None
+    assert first < second.seq
 
 
 def test_a_liquidation_is_named_by_the_account_until_it_ends() -> None:

@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from deleverage.events.bodies.inputs import BalanceStated, PositionStated
-from deleverage.events.bodies.liquidation import LiquidationFilled, LiquidationOrdered, PositionTakenOver
+from deleverage.events.bodies.liquidation import LiquidationOrdered, PositionTakenOver
 from deleverage.events.bodies.listing import AccountOpened, AssetListed
 from deleverage.events.bodies.waterfall import PositionDeleveraged
 from deleverage.events.errors import LedgerError
@@ -20,7 +20,14 @@ from .support.venue import FEES, FUND, LIQUIDITY, OUTSIDE, Book, listed
 ALICE, BOB = 4, 5
 MONEY = {"amount_atoms": 70}
 TRADED = {"instrument": 1, "leg": 0, "size_lots": -3, "price_ticks": 11, "value_atoms": -33}
-FIELDS = {"account": ALICE, "to_account": BOB, "against": FUND, "fund": FUND, "bankrupt": BOB, "counterparty": LIQUIDITY}
+FIELDS = {
+    "account": ALICE,
+    "to_account": BOB,
+    "against": FUND,
+    "fund": FUND,
+    "bankrupt": BOB,
+    "counterparty": LIQUIDITY,
+}
 FIELDS |= {"liquidation_id": 1, "order_id": 1, "against_leg": 0, "counterparty_leg": 0, "cost_atoms": -33}
 FIELDS |= {"balance_atoms": 1070} | MONEY | TRADED
 

@@ -68,7 +68,7 @@ def test_turning_round_closes_first_and_opens_the_rest() -> None:
 
 
 def test_turning_round_rounds_the_closing_value_down() -> None:
-    """A value that does not divide: the closing part of -1000 over 3 of 7 lots is -429, the rest goes to the opening."""
+    """If a value does not divide, the closing part of -1000 over 3 of 7 lots is -429, the opening has the rest."""
     account = bought((3, 300), (-7, -1000))
     assert account.positions == {KEY: Position(-4, -571, 0)}
     assert account.balance_atoms == 129

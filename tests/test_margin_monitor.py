@@ -40,7 +40,7 @@ class Watched:
             self.monitor.observe(event, self.book.ledger)
 
     def put(self, *happened: Body) -> tuple[list[Product], list[Verdict]]:
-        """Fold events all at once, then deliver each; returns what the monitor said, and what a sweep says beforehand."""
+        """Fold events all at once, then deliver each; returns what the monitor said, and what a sweep says."""
         events = [self.book.put(body) for body in happened]
         for event in events:
             self._observe(event)
@@ -107,7 +107,7 @@ def _end_of(book: Book, user: int) -> list[Body]:
 @settings(max_examples=300, deadline=None)
 @given(books(), st.data())
 def test_it_says_of_everyone_what_a_sweep_says(book: Book, data: st.DataObject) -> None:
-    """Through any marks, funding, trades, reductions and ended liquidations: exactly those, in order, no more, no less."""
+    """Through any marks, funding, trades, reductions and ended liquidations: exactly those, in order."""
     book.bankrupt(4)
     watched = Watched(book)
     for _ in range(data.draw(st.integers(1, 12))):
@@ -136,7 +136,7 @@ def one_long(balance: int = 2000) -> tuple[Watched, int]:
 
 
 def test_levels_are_strict() -> None:
-    """At the warning level nobody is called, a tick below it is; at the requirement nobody is liquidated, below it is."""
+    """At the warning level nobody is called, a tick below one is; and so with the requirement and liquidation."""
     watched, user = one_long()
     assert watched.mark(915)[0] == []
     (called,) = watched.mark(914)[0]
@@ -162,7 +162,7 @@ def test_a_fall_through_both_levels_is_one_liquidation() -> None:
 
 
 def test_a_hedged_account_is_tested_with_all_marks_in_place() -> None:
-    """Long one, short the other: both fall together, and nobody is called for what would be so after the first alone."""
+    """Long one, short the other: both fall together, and what would hold after the first alone does not count."""
     book = Book(listed(0), listed(1))
     book.mark(1000, 1000)
     book.user(3000, (0, 10, 1000), (1, -10, 1000))
@@ -179,8 +179,8 @@ def test_liquidations_are_numbered_in_order_of_accounts() -> None:
     users = [book.user(2000 + i, (0, 10, 1000)) for i in range(5)]
     watched = Watched(book)
     watched.mark(1000)
-    said = bodies(watched.mark(10)[0])
-    assert [(body.liquidation_id, body.account) for body in said] == list(enumerate(users, 1))  # type: ignore[union-attr]
+    numbered = [(body.liquidation_id, body.account) for body in bodies(watched.mark(10)[0])]  # type: ignore[union-attr]
+    assert numbered == list(enumerate(users, 1))
 
 
 def test_nobody_is_tested_before_every_instrument_has_a_mark() -> None:

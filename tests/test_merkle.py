@@ -7,6 +7,9 @@ from itertools import groupby
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from deleverage.events.bodies.inputs import Deposited
 from deleverage.events.bodies.margin import MarkPriced
 from deleverage.events.codec import encode_event
@@ -22,8 +25,6 @@ from deleverage.events.record.merkle import (
     verify,
 )
 from deleverage.events.record.pages import leaf_spans, leaves_of_page, list_header, page_root
-from hypothesis import given
-from hypothesis import strategies as st
 
 # The inputs, roots and audit paths that Certificate Transparency's implementations are tested with.
 ENTRIES = [bytes.fromhex(text) for text in ("", "00", "10", "2021", "3031", "40414243", "5051525354555657")]

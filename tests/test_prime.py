@@ -1,7 +1,7 @@
 """An index is only speed: a handler primed at any event goes on exactly like the one that ran from the start.
 
-Every delivery of a recorded crash is made again, to handlers that were built and primed in the middle of it, in the state
-that the record says; what they return must be what the record has.
+Every delivery of a recorded crash is made again, to handlers that were built and primed in the middle of it, in the
+state that the record says; what they return must be what the record has.
 """
 
 from __future__ import annotations
@@ -117,9 +117,7 @@ def test_a_handler_that_is_not_primed_would_be_found_out() -> None:
 @pytest.mark.parametrize("overrides", [(), ALL_LATE], ids=["prompt", "all late"])
 def test_no_handler_writes_state(overrides: tuple[str, ...]) -> None:
     """The ledger's digest is the same before and after every call of every handler."""
-    simulation = simulation_of(
-        MemoryRecord(), *overrides, "population.accounts=60", "prices.interval_ns=30s"
-    )
+    simulation = simulation_of(MemoryRecord(), *overrides, "population.accounts=60", "prices.interval_ns=30s")
     asked: Counter[str] = Counter()
     for route in simulation.bus._routes.values():
         for subscription in route.subscriptions:

@@ -90,8 +90,10 @@ def test_within_its_ranges_an_account_keeps_its_side(book: Book, level: int, fun
 def test_for_one_instrument_the_range_ends_at_the_liquidation_price(
     lots: int, spare: int, level: int, data: st.DataObject
 ) -> None:
-    """Near the level the end of the range is the last price at which the account is safe, across tiers, long and short."""
-    tiers = data.draw(st.sampled_from([((0, 50_000),), ((0, 10_000), (20_000, 40_000)), ((0, 5_000), (9_999, 300_000))]))
+    """Near the level the range ends at the last price at which the account is safe, across tiers, long and short."""
+    tiers = data.draw(
+        st.sampled_from([((0, 50_000),), ((0, 10_000), (20_000, 40_000)), ((0, 5_000), (9_999, 300_000))])
+    )
     book = Book(listed(tiers=tiers_of(*tiers)))
     book.mark(START_PRICE)
     needed = requirement(book.ledger.markets[0].listing.tiers, abs(lots) * START_PRICE) * level / BPS

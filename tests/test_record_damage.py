@@ -18,6 +18,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+
 from deleverage.events.bodies.inputs import Deposited
 from deleverage.events.bodies.margin import MarkPriced
 from deleverage.events.envelope import Event, Origin
@@ -80,8 +81,9 @@ def served(path: Path, expected: list[Event], name: str) -> int | None:
         events = list(reader.events())
         head = reader.recompute_head()
     except RecordDamagedError as error:
-        assert re.match(rf"{re.escape(str(path))}/{name}: offset \d+: ", str(error)), error
-        assert "\n" not in str(error)
+        refusal = str(error)
+        assert re.match(rf"{re.escape(str(path))}/{name}: offset \d+: ", refusal), refusal
+        assert "\n" not in refusal
         return None
     assert events == expected[: reader.count] == expected[: len(events)]
     assert head == reader.head == head_of(events)
@@ -336,7 +338,7 @@ def test_recovery_at_every_cut(torn: Path, tmp_path: Path) -> None:
         assert (reader.status, reader.torn, reader.count) == ("recovered", False, recovery.count)
         assert served(path, EVENTS[: recovery.count], "") == recovery.count == starts.index(kept or starts[0]) * 256
         assert recovery.head == reader.head
-        assert sorted(os.listdir(path)) == (["00000000.seg"] if kept else []) + ["manifest.json"]
+        assert sorted(entry.name for entry in path.iterdir()) == (["00000000.seg"] if kept else []) + ["manifest.json"]
 
 
 def test_recovering_twice_is_recovering_once(torn: Path) -> None:
@@ -441,7 +443,7 @@ def kill_writers(directory: str, kills: int) -> None:
         child = os.fork()
         if child == 0:
             write_forever(path)
-        while not os.path.exists(f"{path}/manifest.json"):
+        while not Path(path, "manifest.json").exists():
             time.sleep(0.0002)
         time.sleep(random.uniform(0, 0.02))
         os.kill(child, signal.SIGKILL)

@@ -6,14 +6,15 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
+from msgspec import defstruct
+from msgspec.inspect import StructType, type_info
+
 from deleverage.events.bodies.base import Provenance
 from deleverage.events.bodies.listing import Tier
 from deleverage.events.bodies.run import Producer, SourceTally
 from deleverage.events.envelope import Event
 from deleverage.events.record import fingerprint
 from deleverage.events.vocabulary import BODY_TYPES
-from msgspec import defstruct
-from msgspec.inspect import StructType, type_info
 
 
 def test_the_schema_fingerprint_covers_every_struct() -> None:

@@ -9,6 +9,9 @@ from itertools import groupby
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from deleverage.events.bodies.inputs import Deposited
 from deleverage.events.bodies.margin import MarginCalled, MarkPriced
 from deleverage.events.codec import encode_event
@@ -22,8 +25,6 @@ from deleverage.events.record import (
     RecordSettings,
     RecordWriter,
 )
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 
 def make_event(seq: int, kind: int) -> Event:

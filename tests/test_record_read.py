@@ -12,6 +12,9 @@ import google_crc32c
 import msgspec
 import pytest
 import zstandard
+from hypothesis import given
+from hypothesis import strategies as st
+
 from deleverage.events.bodies.base import BodyBase
 from deleverage.events.bodies.inputs import Deposited
 from deleverage.events.bodies.margin import MarkPriced
@@ -32,8 +35,6 @@ from deleverage.events.record import (
     reader,
     verify,
 )
-from hypothesis import given
-from hypothesis import strategies as st
 
 COUNT = 3333
 

@@ -15,6 +15,7 @@ from types import FrameType
 from typing import Any
 
 import pytest
+
 from deleverage.events.bodies.inputs import Deposited
 from deleverage.events.bodies.margin import MarkPriced
 from deleverage.events.envelope import Event, Origin

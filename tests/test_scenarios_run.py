@@ -54,7 +54,11 @@ def test_the_flash_crash_reaches_every_stage_and_every_law_holds() -> None:
         assert seen[name] > 5, name
     orders = [e.body for e in events if isinstance(e.body, LiquidationOrdered) and e.body.account > 3]
     assert any(not order.whole and order.step == 1 for order in orders)
-    assert {e.body.outcome for e in events if isinstance(e.body, LiquidationEnded)} == {"restored", "closed", "bankrupt"}
+    assert {e.body.outcome for e in events if isinstance(e.body, LiquidationEnded)} == {
+        "restored",
+        "closed",
+        "bankrupt",
+    }
     stages = ["MarginCalled", "LiquidationStarted", "PositionTakenOver", "ShortfallDeclared", "PositionDeleveraged"]
     places = [first(events, stage) for stage in stages]
     assert places == sorted(places)
@@ -91,7 +95,8 @@ def test_decisions_name_their_cause_and_producer_and_inputs_do_not() -> None:
         if event.origin is Origin.INPUT:
             assert (event.cause, event.producer) == (None, None)
         else:
-            assert event.cause is not None and event.producer is not None
+            assert event.producer is not None
+            assert event.cause is not None
             assert event.cause < event.seq
             assert events[event.cause].at_ns <= event.at_ns
         assert all(link < event.seq for link in event.links)
@@ -134,12 +139,12 @@ class Clumsy(MarginMonitor):
 
 
 def test_a_handlers_error_seals_the_record_as_failed(tmp_path: Path) -> None:
-    """The run stops; what there is up to then is a sound record that says what went wrong, and folds without a broken law."""
+    """The run stops; what there is up to then is a sound record that says what went wrong and breaks no law."""
 
     def sabotage(simulation: Simulation) -> None:
         simulation.bus.subscribe(Subscription(99, Clumsy(MarginParameters())))
 
-    with pytest.raises(HandlerError, match="handler 'margin' .* failed on event 1[0-9]{3} .*divided a lot by nobody"):
+    with pytest.raises(HandlerError, match=r"handler 'margin' .* failed on event 1[0-9]{3} .*divided a lot by nobody"):
         run(Scenario.load(CALM[0], CALM[1:]), tmp_path / "failed", on_start=sabotage)
     reader = RecordReader.open(tmp_path / "failed")
     assert (reader.manifest.status, reader.torn) == ("failed", False)

@@ -1,8 +1,8 @@
 """The vocabulary: the bytes of one example of every event type, pinned, and what is said of each type.
 
-The bytes below are the format of every record there is. If one of these tests fails, a change has altered it: new fields
-go to the end with a default (then the old bytes still decode and only the new example differs), nothing is retyped, and
-no tag is used again.
+The bytes below are the format of every record there is. If one of these tests fails, a change has altered it: new
+fields go to the end with a default (then the old bytes still decode and only the new example differs), nothing is
+retyped, and no tag is used again.
 """
 
 from __future__ import annotations
@@ -86,8 +86,8 @@ ENVELOPE = "97cd012cce3b9aca0001cd012b9204080b"
 TAG_GROUPS = {"run": (1, 9), "listing": (10, 19), "inputs": (20, 39), "margin": (40, 59), "liquidation": (60, 79)}
 TAG_GROUPS |= {"waterfall": (80, 99), "venue": (100, 119)}
 
-PUBLIC = """AssetListed DepthQuoted FundingAccrued FundingRateSet HandlerStateNoted InstrumentListed MarkPriced PriceTicked
-RulesChanged RunEnded RunForked RunStarted SourceOpened TradingHalted TradingResumed"""
+PUBLIC = """AssetListed DepthQuoted FundingAccrued FundingRateSet HandlerStateNoted InstrumentListed MarkPriced
+PriceTicked RulesChanged RunEnded RunForked RunStarted SourceOpened TradingHalted TradingResumed"""
 
 _BY_NAME = pytest.mark.parametrize("body", EXAMPLES, ids=lambda body: type(body).__name__)
 

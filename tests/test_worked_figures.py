@@ -2,7 +2,8 @@
 
 dYdX: dydxprotocol/v4-chain@84d4664, protocol/x/clob/keeper/, the test files named below. Binance: FAQ
 b3c689c1f50a44cabb3a84e663b81d93, figures as carried in freqtrade tests/exchange/test_binance.py. BitMEX:
-testnet.bitmex.com/app/autoDeleveragingExamples. The paper: arXiv 2512.01112, pluriholonomic/autodeleveraging-analysis@aae0be8.
+testnet.bitmex.com/app/autoDeleveragingExamples. The paper: arXiv 2512.01112,
+pluriholonomic/autodeleveraging-analysis@aae0be8.
 
 Not here, because they belong to the rulebooks that come later: dYdX's fillable prices, its fees as a difference to the
 bankruptcy price and its rounding of *parts* (it floors the change of the margin; a part here is its share of the whole
@@ -69,12 +70,13 @@ def dydx_account(book: Book, usdc: int | str, btc: int = 0, eth: int = 0) -> int
 
 @pytest.mark.parametrize(("usdc", "liquidatable"), [(-4000, False), (-4500, False), (-4501, True)])
 def test_dydx_is_liquidatable_below_the_requirement_and_not_at_it(usdc: int, liquidatable: bool) -> None:
-    """dYdX liquidations_test.go TestIsLiquidatable: 0.1 BTC, three boundary rows; liquidatable iff TNC < MMR."""
+    """From liquidations_test.go TestIsLiquidatable: 0.1 BTC, three boundary rows; liquidatable iff TNC < MMR."""
     book, account = dydx_book(usdc, BTC_LOTS // 10)
     monitor = MarginMonitor(MarginParameters(BPS, BPS))
     monitor.prime(book.ledger, ())
     said = bodies(list(monitor.handle(book.events[-1], book.ledger, 0)))
-    assert [(type(b).__name__, b.account) for b in said] == [("LiquidationStarted", account)] * liquidatable  # type: ignore[union-attr]
+    assert [type(body).__name__ for body in said] == ["LiquidationStarted"] * liquidatable
+    assert all(body.account == account for body in said)  # type: ignore[union-attr]
 
 
 BANKRUPTCY = {
@@ -88,7 +90,7 @@ BANKRUPTCY = {
 
 @pytest.mark.parametrize("row", BANKRUPTCY.values(), ids=BANKRUPTCY)
 def test_dydx_bankruptcy_price_of_a_whole_position(row: tuple[int, int, int, int, int]) -> None:
-    """dYdX liquidations_test.go TestGetBankruptcyPriceInQuoteQuantums, the rows that close a whole position: exact."""
+    """From liquidations_test.go TestGetBankruptcyPriceInQuoteQuantums, the rows that close a whole position: exact."""
     usdc, btc, eth, instrument, quote_quantums = row
     book, account = dydx_book(usdc, btc, eth)
     assert bankruptcy_values(book.account(account), book.ledger)[instrument, 0] == quote_quantums
@@ -138,7 +140,7 @@ def net_usdc(book: Book, account: int) -> Fraction:
 
 @pytest.mark.parametrize("offsetting", [[BTC_LOTS], [BTC_LOTS // 2, BTC_LOTS // 2]], ids=["one", "two halves"])
 def test_dydx_deleveraging_closes_at_the_bankruptcy_price(offsetting: list[int]) -> None:
-    """dYdX deleveraging_test.go: a short of 1 BTC with 54,999 USDC against longs with 50,000 each, at 54,999."""
+    """From deleveraging_test.go: a short of 1 BTC with 54,999 USDC against longs with 50,000 each, at 54,999."""
     book, account = dydx_book(54_999, -BTC_LOTS)
     others = [dydx_account(book, 50_000, lots) for lots in offsetting]
     said = deleveraged(book, account, Given(dict.fromkeys(others, 1)))
@@ -149,16 +151,19 @@ def test_dydx_deleveraging_closes_at_the_bankruptcy_price(offsetting: list[int])
 
 
 def test_dydx_partial_deleveraging() -> None:
-    """dYdX deleveraging_test.go, 0.1 of 1 BTC: 49,499.1 USDC and -0.9 BTC are left, the other has 55,499.9."""
+    """From deleveraging_test.go, 0.1 of 1 BTC: 49,499.1 USDC and -0.9 BTC are left, the other has 55,499.9."""
     book, account = dydx_book(54_999, -BTC_LOTS)
     other = dydx_account(book, 50_000, BTC_LOTS // 10)
     deleveraged(book, account, Given({other: 1}))
-    assert (net_usdc(book, account), book.account(account).positions[BTC, 0].size_lots) == (Fraction("49499.1"), -9 * BTC_LOTS // 10)
+    assert (net_usdc(book, account), book.account(account).positions[BTC, 0].size_lots) == (
+        Fraction("49499.1"),
+        -9 * BTC_LOTS // 10,
+    )
     assert net_usdc(book, other) == Fraction("55499.9")
 
 
 def test_dydx_the_fund_covers_a_fill_beyond_bankruptcy() -> None:
-    """dYdX TestGetLiquidationInsuranceFundDelta: a short of 0.1 BTC with 4,900 USDC bought back for 4,949 costs it 49."""
+    """From TestGetLiquidationInsuranceFundDelta: a short of 0.1 BTC with 4,900 USDC, bought for 4,949, costs it 49."""
     book, account = dydx_book(4_900, -BTC_LOTS // 10)
     book.put(BalanceStated(2, 49 * USD))
     book.liquidate(account)
@@ -170,7 +175,7 @@ def test_dydx_the_fund_covers_a_fill_beyond_bankruptcy() -> None:
     ("fund", "needed", "valid"), [(10_000, "10000", True), (10_000, "10000.000001", False), (0, "0.000001", False)]
 )
 def test_dydx_the_fund_never_goes_below_zero(fund: int, needed: str, valid: bool) -> None:
-    """dYdX deleveraging_test.go TestIsValidInsuranceFundDelta: balance + delta >= 0."""
+    """From deleveraging_test.go TestIsValidInsuranceFundDelta: balance + delta >= 0."""
     book = Book(fund_atoms=fund * USD)
     account = dydx_account(book, f"-{needed}")
     book.liquidate(account)
@@ -199,17 +204,19 @@ CENT_LOT = 10  # a tick of 0.01 on a lot of 0.001, in millionths of a dollar
 
 
 def binance_book(*positions: tuple[str, str, str, int, int]) -> tuple[Book, int]:
-    """Positions (quantity, entry, mark, rate in ppm, maintenance amount) of one account with a balance of 1,535,443.01."""
+    """Positions (quantity, entry, mark, rate in ppm, maintenance amount) of an account with 1,535,443.01."""
     tiers = [(Tier(0, rate, amount * USD * 10**6),) for *_, rate, amount in positions]
     book = Book(*(listed(i, tiers=t, multiplier_atoms=CENT_LOT) for i, t in enumerate(tiers)))
     book.mark(*(int(Fraction(mark) * 100) for _, _, mark, _, _ in positions))
-    lots_and_entries = [(int(Fraction(quantity) * 1000), int(Fraction(entry) * 100)) for quantity, entry, *_ in positions]
+    lots_and_entries = [
+        (int(Fraction(quantity) * 1000), int(Fraction(entry) * 100)) for quantity, entry, *_ in positions
+    ]
     held = [(i, lots, entry) for i, (lots, entry) in enumerate(lots_and_entries)]
     return book, book.user(int(Fraction("1535443.01") * USD), *held)
 
 
 def test_binance_liquidation_price_isolated() -> None:
-    """Binance FAQ: 109.488 BTC bought at 32,481.98, 2.5% less 16,300: liquidated at 18,778.73; the last range ends there."""
+    """Binance FAQ: 109.488 BTC bought at 32,481.98, 2.5% less 16,300: the last range ends at 18,778.73."""
     book, account = binance_book(("109.488", "32481.98", "31967.27", 25_000, 16_300))
     end, before = 0, None
     while end != before:
@@ -248,13 +255,17 @@ def test_bitmex_queue() -> None:
     assert order == [2, 5, 4, 1, 6, 3]
 
 
-PAPER = {"A": (1, 2, 1, 0), "B": (1, 0.6666666666666666, 1, 0.3333333333333333), "C": (4, 2.6666666666666665, -1, 1.6666666666666667)}
+PAPER = {
+    "A": (1, 2, 1, 0),
+    "B": (1, 0.6666666666666666, 1, 0.3333333333333333),
+    "C": (4, 2.6666666666666665, -1, 1.6666666666666667),
+}
 PAPER |= {"D": (1, 0.10526315789473684, 1, 0.8947), "E": (1, 0.10101010101010101, -1, 1.101)}
 
 
 @pytest.mark.parametrize("row", PAPER.values(), ids=PAPER)
 def test_paper_bankruptcy_prices(row: tuple[int, float, int, float]) -> None:
-    """arXiv 2512.01112 (paper/main_corrected.tex), bankruptcy prices of P5 at p0 = 1: max(p0 - c/(b q), 0)."""
+    """From arXiv 2512.01112 (paper/main_corrected.tex), bankruptcy prices of P5 at p0 = 1: max(p0 - c/(b q), 0)."""
     quantity, collateral, side, price = row
     scale = 10**9
     book = Book(listed())

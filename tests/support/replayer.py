@@ -32,7 +32,7 @@ class Folded(NamedTuple):
 
 
 class Delivery(NamedTuple):
-    """A handler was asked about an event when the ledger stood before `at_seq`; `products` is what the record has of it."""
+    """A handler was asked when the ledger stood before `at_seq`; `products` is what the record has of it."""
 
     event: Event
     producer: int
@@ -90,7 +90,8 @@ class _Teller:
         item = heappop(self._pending)
         self._now_ns = item.due_ns
         if item.item_class == _TIMER:
-            assert isinstance(event.body, TimerFired) and event.body.timer == item.cause, f"not timer {item.cause}"
+            assert isinstance(event.body, TimerFired), f"not timer {item.cause}"
+            assert event.body.timer == item.cause, f"not timer {item.cause}"
             yield from self._fold(event)
         else:
             yield from self._deliver(self._events[item.cause], item.subscription)
@@ -105,7 +106,7 @@ class _Teller:
             yield from self._fold(product)
 
     def _fold(self, event: Event) -> Iterator[Folded]:
-        assert event.seq == self._at and event.at_ns == self._now_ns, f"event {event.seq} is out of its place"
+        assert (event.seq, event.at_ns) == (self._at, self._now_ns), f"event {event.seq} is out of its place"
         self._at += 1
         if isinstance(event.body, TimerSet):
             heappush(self._pending, _Item(event.body.due_ns, _TIMER, event.seq, 0))

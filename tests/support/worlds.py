@@ -1,4 +1,4 @@
-"""Random worlds for the margin monitor: instruments with tiers, and traders who hold them, some of them near the edge."""
+"""Random worlds for the margin monitor: instruments with tiers, and traders who hold them, some near the edge."""
 
 from __future__ import annotations
 
