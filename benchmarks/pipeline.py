@@ -24,7 +24,7 @@ _EVENTS_A_TICK = 2
 
 def measure(*, short: bool) -> Iterator[Line]:
     """Events a second: recorded on disk, and with the head only."""
-    accounts, ticks = (200, 500) if short else (20_000, 100_000)
+    accounts, ticks = (200, 500) if short else (20_000, 250_000)
     scenario = venue(accounts, 1)
     inputs = benign(scenario, ticks)
     with tempfile.TemporaryDirectory(prefix="deleverage-") as folder:

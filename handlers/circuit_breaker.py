@@ -111,10 +111,11 @@ class CircuitBreaker(Handler):
         body = event.body
         if type(body) is MarkPriced:
             mark_ticks = body.mark_ticks
-            window = self._windows.get(body.instrument)
-            if window is None:
-                self._windows[body.instrument] = _Window(self._step_ns, event.at_ns, mark_ticks)
-            elif event.at_ns >= window.step_end_ns:
+            try:
+                window = self._windows[body.instrument]
+            except KeyError:
+                window = self._windows[body.instrument] = _Window(self._step_ns, event.at_ns, mark_ticks)
+            if event.at_ns >= window.step_end_ns:
                 window.turn(event.at_ns, mark_ticks)
                 self._note_width(body.instrument, window)
             elif mark_ticks > window.step_high_ticks or mark_ticks < window.step_low_ticks:

@@ -68,15 +68,12 @@ class SmoothedMarkPricing(Handler):
         body = event.body
         if type(body) is PriceTicked:
             marks: list[Product] = []
+            markets, smoothing_ns = ledger.markets, self.smoothing_ns
             for instrument, ticks in body.prices:
-                market = ledger.markets[instrument]
-                plain = market.impact_seq is None and not self.smoothing_ns
-                mark = (
-                    MarkPriced(instrument, ticks, 0, ticks)
-                    if plain
-                    else self._on_index(market, instrument, ticks, now_ns)
-                )
-                marks.append(mark)
+                if smoothing_ns or markets[instrument].impact_seq is not None:
+                    marks.append(self._on_index(markets[instrument], instrument, ticks, now_ns))
+                else:
+                    marks.append(MarkPriced(instrument, ticks, 0, ticks))
             return marks
         assert isinstance(body, LiquidationFilled | PositionReduced)
         return self._on_fill(ledger.markets[body.instrument], body.instrument, now_ns)

@@ -40,13 +40,15 @@ class Subscription:
     """A handler on the bus; `producer` is its number in `RunStarted` and its place in the order of subscription.
 
     `gate` is the handler's for the type of event: while it is empty, a delivery would return nothing and is not made.
+    It is asked when the delivery is due, so with a latency it stands open until then.
     """
 
-    __slots__ = ("gate", "handle", "handler", "latency_ns", "producer")
+    __slots__ = ("_own_gate", "gate", "handle", "handler", "latency_ns", "producer")
 
     def __init__(self, producer: int, handler: Handler, latency_ns: int = 0, gate: Collection[object] = ALWAYS) -> None:
         """Deliver to `handler`, `latency_ns` after the event."""
-        self.producer, self.handler, self.latency_ns, self.gate = producer, handler, latency_ns, gate
+        self.producer, self.handler, self.latency_ns, self._own_gate = producer, handler, latency_ns, gate
+        self.gate = ALWAYS if latency_ns else gate
         self.handle = handler.handle
 
     def gated(self, kind: type[Body]) -> Subscription:
@@ -55,7 +57,7 @@ class Subscription:
 
     def prompt(self) -> Subscription:
         """The same without latency, for a delivery that has waited for it."""
-        return Subscription(self.producer, self.handler, 0, self.gate)
+        return Subscription(self.producer, self.handler, 0, self._own_gate)
 
 
 Queue = list[tuple[Event, list[Subscription]]]
@@ -101,47 +103,44 @@ class Bus:
 
     def publish_input(self, body: Body) -> None:
         """Record a fact from outside, at the clock's time, and let everything follow from it."""
-        queue: Queue = []
-        self._record(Event(self.ledger.seq, self.clock.now_ns, _INPUT, None, (), None, body), queue)
-        self._deliver(queue)
+        self._run(Event(self.ledger.seq, self.clock.now_ns, _INPUT, None, (), None, body), [])
 
-    def _record(self, event: Event, queue: Queue) -> None:
-        """Fold, append, observe, queue: the way of every event. What the ledger refuses never reaches the record."""
-        route = self._routes[type(event.body)]
-        route.count += 1
-        self._fold(event)
-        self._append(event)
-        for observe in route.observers:
-            observe(event, self.ledger)
-        if route.subscriptions:
-            queue.append((event, route.subscriptions))
+    def _run(self, event: Event | None, queue: Queue) -> None:  # noqa: C901, PLR0912
+        """Record an event; then deliver what is queued and all that follows from it, first in, first out.
 
-    def _deliver(self, queue: Queue) -> None:  # noqa: C901
-        """Deliver what is queued and all that follows from it, first in, first out; the queue grows while it is walked.
-
-        Most of a run's time is spent in this loop, so `_record` is written out in it.
+        Folded, appended, observed, queued: that is the way of every event, and what the ledger refuses never reaches
+        the record. The queue grows while it is walked. Most of a run's time is spent here, so the way is written twice.
         """
         now_ns, ledger, routes, append, fold = self.clock.now_ns, self.ledger, self._routes, self._append, self._fold
-        for event, subscriptions in queue:
+        if event is not None:
+            route = routes[type(event.body)]
+            route.count += 1
+            fold(event)
+            append(event)
+            for observe in route.observers:
+                observe(event, ledger)
+            if route.subscriptions:
+                queue.append((event, route.subscriptions))
+        for heard, subscriptions in queue:
             for subscription in subscriptions:
-                if subscription.latency_ns:
-                    self._deliver_later(subscription, event)
-                    continue
                 if not subscription.gate:
                     continue
+                if subscription.latency_ns:
+                    self._deliver_later(subscription, heard)
+                    continue
                 try:
-                    products = subscription.handle(event, ledger, now_ns)
+                    products = subscription.handle(heard, ledger, now_ns)
                     if not products:
                         continue
-                    cause, producer = event.seq, subscription.producer
+                    cause, producer = heard.seq, subscription.producer
                     for product in products if type(products) is list else tuple(products):
                         links: tuple[int, ...] = ()
                         body: Any = product
                         if type(product) is Linked:
                             body, links = product
                         route = routes[type(body)]
-                        decided = Event(ledger.seq, now_ns, _DECIDED, cause, links, producer, body)
                         route.count += 1
+                        decided = Event(ledger.seq, now_ns, _DECIDED, cause, links, producer, body)
                         fold(decided)
                         append(decided)
                         for observe in route.observers:
@@ -151,11 +150,11 @@ class Bus:
                 except RecordError:
                     raise
                 except Exception as error:
-                    raise _handler_error(subscription, event, ledger, error) from error
+                    raise _handler_error(subscription, heard, ledger, error) from error
 
     def _deliver_later(self, subscription: Subscription, event: Event) -> None:
         due_ns = event.at_ns + subscription.latency_ns
-        item = Item(event.seq, subscription.producer, lambda: self._deliver([(event, [subscription.prompt()])]))
+        item = Item(event.seq, subscription.producer, lambda: self._run(None, [(event, [subscription.prompt()])]))
         self.clock.schedule(due_ns, ItemClass.DELIVERY, item)
 
     def _on_timer_set(self, event: Event, _ledger: Ledger) -> None:
@@ -166,9 +165,7 @@ class Bus:
 
     def _fire(self, event: Event, timer: TimerSet) -> None:
         fired = TimerFired(event.seq, timer.purpose, timer.account, timer.instrument, timer.liquidation_id)
-        queue: Queue = []
-        self._record(Event(self.ledger.seq, timer.due_ns, _DECIDED, event.seq, (), event.producer, fired), queue)
-        self._deliver(queue)
+        self._run(Event(self.ledger.seq, timer.due_ns, _DECIDED, event.seq, (), event.producer, fired), [])
 
 
 def _handler_error(subscription: Subscription, event: Event, ledger: Ledger, error: Exception) -> HandlerError:

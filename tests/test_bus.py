@@ -13,7 +13,7 @@ from deleverage.events.bodies.margin import CollateralAdded, FeeCharged, MarkPri
 from deleverage.events.bodies.venue import HandlerStateNoted, TimerFired, TimerSet
 from deleverage.events.envelope import Event, Origin
 from deleverage.events.errors import DeleverageError, HandlerError, RecordFullError
-from deleverage.events.ledger import LedgerState
+from deleverage.events.ledger import Ledger, LedgerState
 from deleverage.events.record import MemoryRecord
 from deleverage.events.vocabulary import Body
 from deleverage.handlers.protocol import ALWAYS, Handler, Linked, NoParameters, Product
@@ -225,7 +225,7 @@ def _without_fees(ledger: LedgerState) -> Body:
 @pytest.mark.parametrize("latency_ns", [0, 5], ids=["prompt", "late"])
 @pytest.mark.parametrize("said", MISTAKES)
 def test_an_error_of_a_handler_stops_the_run_and_names_it(said: str, latency_ns: int) -> None:
-    """It raised, or returned what cannot be: event, handler and position of the ledger are in one line."""
+    """It raised, or returned what cannot be: one line says event, handler and position, and the record still folds."""
     stage = stage_of(Scripted({PriceTicked: MISTAKES[said]}), latencies_ns=(latency_ns,))
     with pytest.raises(HandlerError) as caught:
         stage.run((0, TICK), until_ns=9)
@@ -236,6 +236,7 @@ def test_an_error_of_a_handler_stops_the_run_and_names_it(said: str, latency_ns:
     assert str(caught.value).startswith(begin)
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
+    assert Ledger.of(stage.record.events()).seq == seq + 1
 
 
 def test_a_full_disk_is_not_the_handlers_fault() -> None:

@@ -177,6 +177,18 @@ def test_a_sale_is_one_part_of_all_the_oldest_lots_first() -> None:
     ]
 
 
+def test_a_slow_sale_does_not_set_a_second_timer() -> None:
+    """While a delayed sale is on its way, a takeover sets the next timer; the sale then leaves it at that."""
+    funded = with_inventory(8)
+    seq, due = next(iter(funded.book.ledger.timers.items()))
+    funded.book.now_ns = due.due_ns
+    fired = funded.put(TimerFired(seq, due.purpose, None, 0))
+    declared = funded.book.bankrupt(funded.book.user(0, (0, 4, 1000)))
+    funded.asked(declared)
+    assert funded.asked(funded.book.events[-1]) == [TimerSet("inventory sale", 20, None, 0)]
+    assert [type(body) for body in funded.asked(fired)] == [LiquidationOrdered]
+
+
 def test_a_short_lot_is_bought_back() -> None:
     """The order's sign is the other side of the lot."""
     assert with_inventory(-8).sale()[0] == LiquidationOrdered(1, 1, FUND, 0, 1, 2, None, 0, False)

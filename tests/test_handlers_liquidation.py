@@ -233,7 +233,7 @@ def test_at_most_one_order_works_however_slow_things_are(engine_ns: int, market_
 def test_a_halt_is_not_a_want_of_depth() -> None:
     """A whole order cancelled by a halt is tried again when trading resumes, even if heard of only then."""
     rules = LiquidationParameters(whole_below_atoms=10**6)
-    path = sorted([*ticks((0, 1000), (5, 960)), *halted(8, 12)], key=lambda entry: entry[0])
+    path = sorted([*ticks((0, 1000), (5, 960)), *halted(11, 12)], key=lambda entry: entry[0])
     told = story(stage(opening(), rules, latencies_ns=(0, 0, 5, 1)).run(*path, until_ns=90))
     assert told[-1][1] == LiquidationEnded(1, 4, "closed", 690)
     assert not any(isinstance(body, BankruptcyDeclared) for _, body in told)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from deleverage.events.bodies.liquidation import LiquidationOrdered, LiquidationStarted
@@ -39,6 +40,11 @@ GAPS: dict[str, Callable[[Book], Body]] = {
     "order 5 is declared where 1 is next": lambda b: LiquidationOrdered(b.liquidate(4), 5, 4, 0, 0, -1, None, 1, True),
     "round 2 is declared where 1 is next": lambda _: _round(2),
     "account name 'user4' is declared twice": lambda _: AccountOpened(5, "user4", "test", "user", "cross", 0),
+    "account 'z' settles in asset 1, which is not listed": lambda _: AccountOpened(5, "z", "test", "user", "cross", 1),
+    "instrument 'I1' settles in asset 3, which is not listed": lambda _: msgspec.structs.replace(listed(1), asset=3),
+    "account 'z' is a second insurance account of its asset; a venue has one": lambda _: AccountOpened(
+        5, "z", "test", "insurance", "cross", 0
+    ),
     "timer 9 (nap) is due at 0, which is not later than now": lambda _: TimerSet("nap", 0),
     "timer 3 (nap) fires but is not pending": lambda _: TimerFired(3, "nap"),
 }

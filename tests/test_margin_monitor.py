@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from deleverage.events.bodies.inputs import Deposited, TradeExecuted, Withdrawn
 from deleverage.events.bodies.liquidation import LiquidationEnded, LiquidationStarted
 from deleverage.events.bodies.margin import FundingAccrued, MarginCalled, MarginCallMet, MarkPriced
-from deleverage.events.bodies.waterfall import PositionDeleveraged
+from deleverage.events.bodies.waterfall import InsuranceFundCredited, PositionDeleveraged
 from deleverage.events.envelope import Event
 from deleverage.events.vocabulary import Body
 from deleverage.handlers.margin_monitor import MarginMonitor, MarginParameters, everyone_under
 from deleverage.handlers.protocol import Linked, Product
 
 from .support.oracles import Verdict, sweep
-from .support.venue import LIQUIDITY, Book, bodies, listed, tiers_of
+from .support.venue import FUND, LIQUIDITY, Book, bodies, listed, tiers_of
 from .support.worlds import START_PRICE, books
 
 RULES = MarginParameters(warning_bps=12_500, recovery_bps=15_000)
@@ -76,6 +76,7 @@ def next_step(draw: st.DrawFn, book: Book) -> list[Body]:
         lambda: [FundingAccrued(instrument, 1, 1, draw(st.integers(-(10**11), 10**11)))],
         lambda: [Deposited(user, draw(st.integers(1, 20_000)))],
         lambda: [Withdrawn(user, draw(st.integers(1, 5_000)))],
+        lambda: [InsuranceFundCredited(1, user, FUND, draw(st.integers(1, 5_000)))],
         lambda: [_trade(book, user, instrument, lots)],
         lambda: [_reduction(book, user, instrument, lots)],
         lambda: _end_of(book, user),
@@ -107,7 +108,7 @@ def _end_of(book: Book, user: int) -> list[Body]:
 @settings(max_examples=300, deadline=None)
 @given(books(), st.data())
 def test_it_says_of_everyone_what_a_sweep_says(book: Book, data: st.DataObject) -> None:
-    """Through any marks, funding, trades, reductions and ended liquidations: exactly those, in order."""
+    """Through any marks, funding, trades, fees, reductions and ended liquidations: exactly those, in order."""
     book.bankrupt(4)
     watched = Watched(book)
     for _ in range(data.draw(st.integers(1, 12))):

@@ -136,6 +136,19 @@ def test_in_one_tier_the_range_below_ends_at_recovery(lots: int, missing: int) -
     assert not is_under(account, book.ledger, BPS)
 
 
+@given(st.sampled_from([-3, -2, -1, 1, 2, 3]), st.integers(0, 5_000), LEVELS)
+def test_mark_and_funding_at_both_their_ends_are_safe(lots: int, spare: int, level: int) -> None:
+    """With a lot or three there is nothing in the ticks to hide an atom too much: the sum of both shares is kept."""
+    book = Book(listed(tiers=tiers_of((0, 1_000))))
+    book.mark(START_PRICE)
+    account = book.account(book.user(abs(lots) * START_PRICE // 50 + spare, (0, lots, START_PRICE)))
+    ends = ranges_above(account, book.ledger, level)
+    mark, side = (FLOOR, CEILING) if lots > 0 else (CEILING, FLOOR)
+    book.mark(max(1, ends[slot_of(0, MARK, mark)]))
+    book.put(FundingAccrued(0, 1, 1, ends[slot_of(0, FUNDING, side)]))
+    assert not is_under(account, book.ledger, level)
+
+
 def test_near_the_level_any_funding_paid_is_looked_at() -> None:
     """Close to liquidation the funding axis ends at today's rate on the side that pays, and is open on the other."""
     book = Book(listed(tiers=tiers_of((0, 50_000))))

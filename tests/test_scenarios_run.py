@@ -127,6 +127,30 @@ def test_the_small_crash_holds_every_law_too() -> None:
     assert min(seen["LossSocialized"], seen["BalanceWrittenOff"], seen["TradingHalted"], seen["FundingAccrued"]) > 5
 
 
+ACCOUNTS = """account,balance,instrument,size,entry_price,leg,mode,owner
+hedged{n},{balance},BTC-PERP,0.050,117000,1,cross,
+hedged{n},,BTC-PERP,-0.020,118000,2,,
+hedged{n},,AVAX-PERP,{units}.0,28,1,,
+alone{n},{balance},ETH-PERP,{units}.00,4200,0,isolated,hedged{n}
+short{n},{balance},AVAX-PERP,-{units}.0,28,0,cross,
+"""
+
+
+def test_hedged_and_isolated_accounts_hold_every_law_too(tmp_path: Path) -> None:
+    """Two legs of one instrument, and positions on accounts of their own, go through the crash like any other."""
+    rows = [ACCOUNTS.format(n=n, balance=300 + 90 * n, units=1 + n).splitlines() for n in range(25)]
+    lines = [rows[0][0], *(line for table in rows for line in table[1:])]
+    (tmp_path / "accounts.csv").write_text("\n".join(lines) + "\n")
+    text = Path(SMALL_CRASH).read_text(encoding="utf-8")
+    before, _, after = text.partition("[population]")
+    population = '[population]\nsource = "csv"\nfile = "accounts.csv"\n\n[insurance_fund]'
+    (tmp_path / "crash.toml").write_text(before + population + after.partition("[insurance_fund]")[2])
+    events, ledger = told(str(tmp_path / "crash.toml"), "insurance_fund.balance=100")
+    ended = {ledger.name(e.body.account)[:5] for e in events if isinstance(e.body, LiquidationEnded)}
+    assert ended >= {"hedge", "alone"}
+    assert counted(events)["PositionDeleveraged"] > 5
+
+
 class Clumsy(MarginMonitor):
     """A handler that fails at the first mark after a while."""
 

@@ -28,11 +28,12 @@ from ..errors import LedgerError
 from ..vocabulary import BODY_TYPES, Body
 from .account import Account
 from .booking import Effect, booked
+from .declared import account_opened, asset_listed, instrument_listed, next_number
 from .lifecycle import move
 from .liquidation import Liquidation, OpenOrder
-from .market import Market, market_of
+from .market import Market
 from .postings import POSTINGS
-from .state import LedgerState, RoundBase, VenueAccounts
+from .state import LedgerState, RoundBase
 
 __all__ = ["FOLD"]
 
@@ -43,36 +44,6 @@ def _run_started(ledger: LedgerState, _event: Event, body: RunStarted) -> None:
 
 def _run_ended(ledger: LedgerState, _event: Event, _body: RunEnded) -> None:
     ledger.ended = True
-
-
-def _asset_listed(ledger: LedgerState, _event: Event, body: AssetListed) -> None:
-    _next_number("asset", body.asset, len(ledger.assets))
-    ledger.assets.append(body)
-    ledger.venue_accounts.append(VenueAccounts())
-
-
-def _instrument_listed(ledger: LedgerState, _event: Event, body: InstrumentListed) -> None:
-    _next_number("instrument", body.instrument, len(ledger.markets))
-    ledger.markets.append(market_of(body))
-
-
-def _account_opened(ledger: LedgerState, _event: Event, body: AccountOpened) -> None:
-    _next_number("account", body.account, len(ledger.accounts))
-    if body.name in ledger.account_ids:
-        message = f"account name {body.name!r} is declared twice"
-        raise LedgerError(message)
-    opened = Account(body.account, body.kind, body.mode, body.asset, body.owner, body.parent, 0, {})
-    ledger.accounts.append(opened)
-    ledger.account_names.append(body.name)
-    ledger.account_ids[body.name] = body.account
-    if body.kind not in ("user", "vault"):
-        setattr(ledger.venue_accounts[body.asset], body.kind, body.account)
-
-
-def _next_number(what: str, number: int, expected: int) -> None:
-    if number != expected:
-        message = f"{what} {number} is declared where {expected} is next; numbers are given without gaps"
-        raise LedgerError(message)
 
 
 def _depth_quoted(ledger: LedgerState, _event: Event, body: DepthQuoted) -> None:
@@ -123,7 +94,7 @@ def _margin_call_met(ledger: LedgerState, _event: Event, body: MarginCallMet) ->
 
 def _liquidation_started(ledger: LedgerState, event: Event, body: LiquidationStarted) -> None:
     ledger.liquidations_started += 1
-    _next_number("liquidation", body.liquidation_id, ledger.liquidations_started)
+    next_number("liquidation", body.liquidation_id, ledger.liquidations_started)
     account = ledger.accounts[body.account]
     move(account, LiquidationStarted)
     account.liquidation_id = body.liquidation_id
@@ -158,7 +129,7 @@ def _orders_cancelled(ledger: LedgerState, _event: Event, body: OrdersCancelled)
 def _liquidation_ordered(ledger: LedgerState, _event: Event, body: LiquidationOrdered) -> None:
     liquidation = _liquidation(ledger, body.liquidation_id)
     ledger.orders += 1
-    _next_number("order", body.order_id, ledger.orders)
+    next_number("order", body.order_id, ledger.orders)
     order = OpenOrder(body.order_id, body.instrument, body.leg, abs(body.size_lots), body.whole)
     if body.account == liquidation.account:
         liquidation.steps = body.step
@@ -208,7 +179,7 @@ def _liquidation_ended(ledger: LedgerState, _event: Event, body: LiquidationEnde
 
 def _deleveraging_started(ledger: LedgerState, event: Event, body: DeleveragingStarted) -> None:
     ledger.rounds += 1
-    _next_number("round", body.round, ledger.rounds)
+    next_number("round", body.round, ledger.rounds)
     ledger.open_round = body
     side = 1 if body.size_lots > 0 else -1
     ledger.round_bases[body.instrument, side] = RoundBase(body.round, event.seq, event.at_ns, ledger.repriced_seq)
@@ -260,9 +231,9 @@ def _handler_state_noted(ledger: LedgerState, _event: Event, body: HandlerStateN
 _EFFECTS: dict[type[Body], Effect] = {
     RunStarted: _run_started,
     RunEnded: _run_ended,
-    AssetListed: _asset_listed,
-    InstrumentListed: _instrument_listed,
-    AccountOpened: _account_opened,
+    AssetListed: asset_listed,
+    InstrumentListed: instrument_listed,
+    AccountOpened: account_opened,
     DepthQuoted: _depth_quoted,
     FundingRateSet: _funding_rate_set,
     MarkPriced: _mark_priced,
