@@ -23,7 +23,6 @@ __all__ = [
     "Margin",
     "bankruptcy_price",
     "bankruptcy_values",
-    "equity_of",
     "largest_position",
     "maintenance_microatoms",
     "margin_of",
@@ -78,14 +77,6 @@ def margin_of(account: Account, markets: Sequence[Market]) -> Margin:
             equity_atoms -= funding_of(held.size_lots, market.cumulative_funding_nanoatoms)
         requirement += maintenance_microatoms(market.listing.tiers, abs(value_atoms))
     return Margin(equity_atoms, requirement, values_atoms)
-
-
-def equity_of(account: Account, markets: Sequence[Market]) -> int:
-    """Equity alone, in atoms; O(its positions)."""
-    equity_atoms = account.balance_atoms
-    for (instrument, _), held in account.positions.items():
-        equity_atoms += profit_atoms(markets[instrument], held)
-    return equity_atoms
 
 
 def slack(margin: Margin, level_bps: int) -> int:
