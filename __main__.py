@@ -36,10 +36,14 @@ class Entry(NamedTuple):
 COMMANDS = {
     "run": Entry(".sim.commands:run_command", "Run a scenario and record it."),
     "scenarios": Entry(".sim.commands:scenarios_command", "List the scenarios that come with the package."),
-    "log": Entry(".replay.commands:log_command", "Show the events of a record."),
-    "state": Entry(".replay.commands:state_command", "Show markets, fund and accounts at any instant."),
-    "verify": Entry(".replay.commands:verify_command", "Check a record: every byte, its head, the ledger's laws."),
-    "recover": Entry(".replay.commands:recover_command", "Cut a torn record to its last good block and seal it."),
+    "log": Entry(".replay.log.commands:log_command", "Show the events of a record."),
+    "state": Entry(".replay.state.commands:state_command", "Show markets, fund and accounts at any instant."),
+    "verify": Entry(
+        ".replay.verify.commands:verify_command", "Check a record: every byte, its head, the ledger's laws."
+    ),
+    "recover": Entry(
+        ".replay.verify.commands:recover_command", "Cut a torn record to its last good block and seal it."
+    ),
 }
 
 

@@ -8,14 +8,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
 
+from ..events.bodies.run import Producer, RunStarted
 from ..events.envelope import Event
 from ..events.errors import QueryError
 from ..events.ledger import Ledger
 from ..events.record import Manifest, RecordReader
+from ..events.vocabulary import accounts_named
 from ..sim.units import format_time_ns
 from .directory import Directory
 from .points import parse_point
@@ -102,6 +104,51 @@ class Run:
         else:
             last = self._existing(self.count - 1 if seq is None else seq)
         return Ledger.of(self.events(0, last + 1))
+
+    def before(self, seq: int) -> Ledger:
+        """The state that event `seq` was decided in or came into: the fold of everything before it."""
+        return Ledger() if seq == 0 else self.at(seq=seq - 1)
+
+    def states(self, seqs: Iterable[int]) -> Iterator[Ledger]:
+        """The state before each of these events, in rising order: one ledger that moves on, to be read and let go."""
+        ledger = Ledger()
+        for seq in seqs:
+            for event in self.events(ledger.seq, seq):
+                ledger.fold(event)
+            yield ledger
+
+    def cause_of(self, seq: int) -> int | None:
+        """The event that `seq` followed from; None for an input."""
+        return self.event(seq).cause
+
+    def chain(self, seq: int) -> tuple[int, ...]:
+        """The causes of an event, from the input that began it down to the event itself."""
+        found, cause = [seq], self.cause_of(self._existing(seq))
+        while cause is not None:
+            found.append(cause)
+            cause = self.cause_of(cause)
+        return tuple(reversed(found))
+
+    def events_naming(self, account: int, first_seq: int = 0, stop_seq: int | None = None) -> Iterator[Event]:
+        """The events of a span that name an account, in their order."""
+        return (event for event in self.events(first_seq, stop_seq) if account in accounts_named(event.body))
+
+    @cached_property
+    def started(self) -> RunStarted:
+        """The first event. Raises QueryError where a record begins with something else."""
+        body = self.event(self._existing(0)).body
+        if not isinstance(body, RunStarted):
+            message = f"{self.path}: its first event is {type(body).__name__}, not RunStarted; it is no whole run"
+            raise QueryError(message)
+        return body
+
+    def producers_at(self, seq: int) -> tuple[Producer, ...]:
+        """Who decides at event `seq`: as declared at the start, or by the last fork before it."""
+        return self.started.producers
+
+    def producer_of(self, event: Event) -> Producer | None:
+        """Who decided an event; None for an input."""
+        return None if event.producer is None else self.producers_at(event.seq)[event.producer]
 
     def last_seq(self, text: str) -> int:
         """The event that a point names, or the last one at or before it. Raises QueryError."""

@@ -15,7 +15,7 @@ import pytest
 
 from deleverage import open_run
 from deleverage.__main__ import COMMANDS, main
-from deleverage.replay import commands
+from deleverage.replay import command_line
 
 from .support.command_line import ENVIRONMENT, call, small_record, spawn, tear
 from .support.crash import SMALL_CRASH
@@ -100,7 +100,7 @@ def test_a_fault_of_ours_says_so(record: Path, monkeypatch: pytest.MonkeyPatch) 
         message = "two\nlines"
         raise LookupError(message)
 
-    monkeypatch.setattr(commands, "open_run", fail)
+    monkeypatch.setattr(command_line, "open_run", fail)
     result = call("state", record)
     assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (1, "", 1)
     assert "a fault of deleverage itself, LookupError: two lines" in result.stderr

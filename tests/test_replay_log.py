@@ -12,8 +12,8 @@ from deleverage.events.envelope import Event, Origin
 from deleverage.events.record import RecordReader
 from deleverage.events.vocabulary import BODY_TYPES, accounts_named
 from deleverage.replay.directory import Directory
-from deleverage.replay.log import event_fields
-from deleverage.replay.log_text import event_line
+from deleverage.replay.log.selection import event_fields
+from deleverage.replay.log.text import event_line
 
 from .support.command_line import call, small_record
 from .support.crash import recorded

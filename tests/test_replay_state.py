@@ -12,7 +12,7 @@ from deleverage.events.bodies.listing import AccountOpened
 from deleverage.events.bodies.margin import MarkPriced
 from deleverage.events.ledger import Ledger
 from deleverage.events.ledger.laws import LAWS
-from deleverage.replay.state import margin_ratio_bps, state_view
+from deleverage.replay.state.view import margin_ratio_bps, state_view
 
 from .support.command_line import call, small_record
 from .support.crash import recorded

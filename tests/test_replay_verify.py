@@ -15,7 +15,7 @@ from deleverage.events.bodies.margin import MarginCallMet
 from deleverage.events.envelope import Event
 from deleverage.events.record import RecordSettings, RecordWriter
 from deleverage.events.record.manifest import read_manifest, write_manifest
-from deleverage.replay.verify import Verification, verify
+from deleverage.replay.verify.verification import Verification, verify
 
 from .support.command_line import call, small_record, tear
 from .support.crash import recorded

@@ -23,6 +23,7 @@ class ProfitLeverage:
 
     policy: ClassVar[str] = "profit-leverage"
     version: ClassVar[str] = "1"
+    formula: ClassVar[str] = "profit / |cost| x notional / equity"
     Parameters: ClassVar[type[msgspec.Struct]] = NoParameters
 
     def __init__(self, parameters: msgspec.Struct) -> None:

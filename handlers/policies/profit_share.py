@@ -21,6 +21,7 @@ class ProfitShare:
 
     policy: ClassVar[str] = "profit-share"
     version: ClassVar[str] = "1"
+    formula: ClassVar[str] = "profit / equity"
     Parameters: ClassVar[type[msgspec.Struct]] = NoParameters
 
     def __init__(self, parameters: msgspec.Struct) -> None:

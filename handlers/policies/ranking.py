@@ -29,10 +29,11 @@ class Candidate(NamedTuple):
 
 
 class RankingPolicy(Protocol):
-    """Scores a batch of candidates."""
+    """Scores a batch of candidates. `formula` says how, in the field names of `Candidate`, before it is scaled."""
 
     policy: ClassVar[str]
     version: ClassVar[str]
+    formula: ClassVar[str]
     Parameters: ClassVar[type[msgspec.Struct]]
 
     def scores(self, candidates: Sequence[Candidate]) -> list[int]:

@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ..events.bodies.listing import InstrumentListed
-from ..events.envelope import Event
-from ..events.vocabulary import ACCOUNT_FIELDS, BODY_TYPES, Body
-from ..sim.figures import duration, exact_money, price, size
-from ..sim.units import format_time_ns
-from .directory import Directory
+from ...events.bodies.listing import InstrumentListed
+from ...events.envelope import Event
+from ...events.vocabulary import ACCOUNT_FIELDS, BODY_TYPES, Body
+from ...sim.figures import duration, exact_money, price, size
+from ...sim.units import format_time_ns
+from ..directory import Directory
 
 __all__ = ["event_line"]
 

@@ -11,11 +11,11 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from ..events.bodies.listing import InstrumentListed
-from ..events.ledger import Account, LedgerState, Market, Position, PositionKey
-from ..events.ledger.laws import LAWS
-from ..handlers.valuation import BPS, MICRO, Margin, margin_of, profit_atoms
-from ..sim.units import format_time_ns, ticks_to_text
+from ...events.bodies.listing import InstrumentListed
+from ...events.ledger import Account, LedgerState, Market, Position, PositionKey
+from ...events.ledger.laws import LAWS
+from ...handlers.valuation import BPS, MICRO, Margin, margin_of, profit_atoms
+from ...sim.units import format_time_ns, ticks_to_text
 
 __all__ = [
     "account_view",

@@ -13,11 +13,11 @@ from typing import Any
 
 import msgspec
 
-from ..events.envelope import Event
-from ..events.errors import QueryError
-from ..events.vocabulary import TYPES_BY_NAME, Body, accounts_named
-from .directory import nearest
-from .run import Run
+from ...events.envelope import Event
+from ...events.errors import QueryError
+from ...events.vocabulary import TYPES_BY_NAME, Body, accounts_named
+from ..directory import nearest
+from ..run import Run
 
 __all__ = ["Selection", "event_fields", "select", "types_named"]
 

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 from rich.console import Console
 
-from ..events.ledger import Account, LedgerState, PositionKey
-from ..handlers.valuation import profit_atoms
-from ..sim.console import print_line, print_rows
-from ..sim.figures import count, exact_money, price, size
-from .state import marked_margin, notional_atoms
-from .state_text import TRADERS, print_title, ratio_text
+from ...events.ledger import Account, LedgerState, PositionKey
+from ...handlers.valuation import profit_atoms
+from ...sim.console import print_line, print_rows
+from ...sim.figures import count, exact_money, price, size
+from .text import TRADERS, print_title, ratio_text
+from .view import marked_margin, notional_atoms
 
 __all__ = ["print_account"]
 

@@ -11,12 +11,12 @@ from heapq import nlargest
 
 from rich.console import Console
 
-from ..events.ledger import Account, LedgerState, Market
-from ..handlers.valuation import Margin
-from ..sim.console import print_line, print_rows, print_table
-from ..sim.figures import count, exact_money, price, size
-from ..sim.units import divide_half_even, format_time_ns
-from .state import law_checks, margin_ratio_bps, marked_margin, notional_atoms
+from ...events.ledger import Account, LedgerState, Market
+from ...handlers.valuation import Margin
+from ...sim.console import print_line, print_rows, print_table
+from ...sim.figures import count, exact_money, price, size
+from ...sim.units import divide_half_even, format_time_ns
+from .view import law_checks, margin_ratio_bps, marked_margin, notional_atoms
 
 __all__ = ["TRADERS", "print_state", "print_title", "ratio_text"]
 

@@ -17,11 +17,11 @@ from pathlib import Path
 
 import msgspec
 
-from ..events.envelope import Event
-from ..events.errors import LedgerError, RecordDamagedError
-from ..events.ledger import Ledger
-from ..events.record import Frontier, leaf_hash, page_root
-from .run import Run, open_run
+from ...events.envelope import Event
+from ...events.errors import LedgerError, RecordDamagedError
+from ...events.ledger import Ledger
+from ...events.record import Frontier, leaf_hash, page_root
+from ..run import Run, open_run
 
 __all__ = ["Check", "Verification", "verify"]
 

@@ -1,0 +1,1 @@
+"""Choosing events and showing them: `deleverage log`."""

@@ -1,0 +1,75 @@
+"""`deleverage log`: the events of a record, one a line, or as JSON Lines."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+import msgspec
+
+from ...events.errors import QueryError
+from ..command_line import as_json_option, leave, opened, record_argument
+from ..run import Run
+from .selection import Selection, event_fields, select, types_named
+from .text import event_line
+
+__all__ = ["log_command"]
+
+
+@click.command("log")
+@record_argument
+@click.option("--type", "types", multiple=True, metavar="TYPE", help="Only this type of event; may be repeated.")
+@click.option("--account", metavar="NAME|NUMBER", help="Only events that name this account.")
+@click.option("--from", "first", metavar="POINT", help="From this event or time on.")
+@click.option("--to", "last", metavar="POINT", help="Up to this event or time, included.")
+@as_json_option
+@click.pass_context
+def log_command(
+    context: click.Context,
+    *,
+    record: Path,
+    types: tuple[str, ...],
+    account: str | None,
+    first: str | None,
+    last: str | None,
+    as_json: bool,
+) -> None:
+    """Show the events of RUN, one a line (with --json as JSON Lines).
+
+    A POINT is an event's number (77241), a time (2025-10-10T21:16:04.831Z) or an offset from the start (+00:12:03.5).
+    """
+    run = opened(record)
+    first_seq, stop_seq = _span(run, first, last)
+    number = None if account is None else run.directory.find_account(account)
+    selection = Selection(first_seq, stop_seq, types_named(types), number)
+    if as_json:
+        _print_json(run, selection)
+    else:
+        _print_lines(run, selection)
+    leave(context, run)
+
+
+def _span(run: Run, first: str | None, last: str | None) -> tuple[int, int]:
+    """The first event between two points, and the one after the last."""
+    first_seq = 0 if first is None else run.first_seq(first)
+    stop_seq = run.count if last is None else run.last_seq(last) + 1
+    if first_seq > stop_seq:
+        message = f"--from {first} comes after --to {last}; put the earlier point first"
+        raise QueryError(message)
+    return first_seq, stop_seq
+
+
+def _print_json(run: Run, selection: Selection) -> None:
+    encoder, out = msgspec.json.Encoder(), sys.stdout.buffer  # JSON is UTF-8, whatever the terminal speaks
+    for event in select(run, selection):
+        out.write(encoder.encode(event_fields(event)))
+        out.write(b"\n")
+
+
+def _print_lines(run: Run, selection: Selection) -> None:
+    directory, out = run.directory, sys.stdout
+    for event in select(run, selection):
+        directory.learn(event)
+        out.write(event_line(event, directory))
+        out.write("\n")

@@ -1,0 +1,142 @@
+"""The ranking behind a round of auto-deleveraging, made again from the record and held against its digest.
+
+1. A ranking is worked out over all accounts of the state that the round was decided in, which no index has a part in.
+2. A round that begins a ranking digests all of its rows. One that continues another at the same mark and instant
+   digests only the rows of accounts touched since that one: so its chain goes back to the round that began.
+3. What cannot be stored is rebuilt and checked: `recomputed` is what came out, `recorded` what the event says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from ..events.bodies.run import Producer
+from ..events.bodies.waterfall import DeleveragingStarted, PositionDeleveraged
+from ..events.envelope import Event
+from ..events.errors import QueryError
+from ..events.ledger import LedgerState
+from ..events.vocabulary import accounts_named
+from ..handlers.adl_engine import AdlEngine
+from ..handlers.policies.ranking import RankingPolicy
+from ..handlers.pseudonyms import Pseudonyms, run_key
+from ..handlers.ranking import Ranking
+from ..handlers.registry import build
+from .run import Run
+
+__all__ = [
+    "RoundRanking",
+    "engine_at",
+    "policy_at",
+    "pseudonyms_of",
+    "ranking_at",
+    "ranking_of",
+    "round_of",
+    "rounds_back",
+]
+
+
+class RoundRanking(msgspec.Struct, frozen=True):
+    """A round's ranking as it was when the round was decided, and the two digests."""
+
+    started: Event
+    base: Event | None
+    policy: RankingPolicy
+    producer: Producer
+    ranking: Ranking
+    touched: tuple[int, ...]
+    recomputed: bytes
+    recorded: bytes
+
+    @property
+    def proved(self) -> bool:
+        """Whether the ranking is the one that the record stands for."""
+        return self.recomputed == self.recorded
+
+
+def round_of(run: Run, event: Event) -> Event:
+    """The `DeleveragingStarted` of a reduction, or the event itself if it is one. Raises QueryError for any other."""
+    body = event.body
+    if isinstance(body, DeleveragingStarted):
+        return event
+    if isinstance(body, PositionDeleveraged):
+        for seq in range(event.seq - 1, -1, -1):
+            earlier = run.event(seq)
+            if isinstance(earlier.body, DeleveragingStarted) and earlier.body.round == body.round:
+                return earlier
+    message = f"event {event.seq} ({type(body).__name__}) is no part of a round of auto-deleveraging"
+    raise QueryError(message)
+
+
+def rounds_back(run: Run, started: Event) -> Iterator[Event]:
+    """A round and those whose ranking it continues, itself first, the one that began the ranking last."""
+    yield started
+    body = started.body
+    assert isinstance(body, DeleveragingStarted)
+    wanted = body.base_round
+    for seq in range(started.seq - 1, -1, -1):
+        if wanted is None:
+            return
+        event = run.event(seq)
+        if isinstance(event.body, DeleveragingStarted) and event.body.round == wanted:
+            wanted = event.body.base_round
+            yield event
+
+
+def engine_at(run: Run, seq: int) -> tuple[Producer, AdlEngine]:
+    """Who auto-deleverages at event `seq`, as declared and built anew. Raises ScenarioError if it is not installed."""
+    for producer in run.producers_at(seq):
+        if producer.handler == AdlEngine.name:
+            handler = build(producer)
+            assert isinstance(handler, AdlEngine)
+            return producer, handler
+    message = f"{run.path}: it declares no {AdlEngine.name} handler, so there is no ranking"
+    raise QueryError(message)
+
+
+def policy_at(run: Run, seq: int) -> RankingPolicy:
+    """The ranking policy in force at event `seq`."""
+    return engine_at(run, seq)[1].ranking_policy
+
+
+def ranking_of(ledger: LedgerState, instrument: int, side: int, policy: RankingPolicy) -> Ranking:
+    """Everyone who could be deleveraged to close a position of `side` (+1 long, -1 short), as the ledger stands.
+
+    O(accounts log accounts).
+    """
+    return Ranking(ledger, instrument, side, policy, range(len(ledger.accounts)))
+
+
+def ranking_at(run: Run, started: Event) -> RoundRanking:
+    """The ranking of the round that `started` began, made again; `base` is the round it continues, if any."""
+    body = started.body
+    assert isinstance(body, DeleveragingStarted)
+    producer, engine = engine_at(run, started.seq)
+    ledger = run.before(started.seq)
+    ranking = ranking_of(ledger, body.instrument, 1 if body.size_lots > 0 else -1, engine.ranking_policy)
+    pseudonyms = pseudonyms_of(run)
+    base = next(iter(list(rounds_back(run, started))[1:2]), None)
+    if base is None:
+        recomputed = ranking.full_digest(pseudonyms)
+    else:
+        ranking.touched = _touched(run, engine, base.seq + 1, started.seq)
+        recomputed = ranking.changed_digest(pseudonyms)
+    touched = tuple(sorted(ranking.touched))
+    return RoundRanking(
+        started, base, engine.ranking_policy, producer, ranking, touched, recomputed, body.ranking_digest
+    )
+
+
+def _touched(run: Run, engine: AdlEngine, first_seq: int, stop_seq: int) -> set[int]:
+    """The accounts named by what the engine listens to in a span."""
+    touched: set[int] = set()
+    for event in run.events(first_seq, stop_seq):
+        if type(event.body) in engine.observes:
+            touched.update(accounts_named(event.body))
+    return touched
+
+
+def pseudonyms_of(run: Run) -> Pseudonyms:
+    """What accounts are called in this run's digests."""
+    return Pseudonyms(run_key(run.started.seed))

@@ -1,0 +1,45 @@
+"""`deleverage state`: markets, fund and accounts at any instant."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from ...events.errors import QueryError
+from ...sim.console import new_console
+from ..command_line import as_json_option, leave, opened, record_argument
+from .account_text import print_account
+from .text import print_state
+from .view import state_view
+
+__all__ = ["state_command"]
+
+
+@click.command("state")
+@record_argument
+@click.option("--at", "point", metavar="POINT", help="After this event, or as it was at this time; the end by default.")
+@click.option("--account", metavar="NAME|NUMBER", help="Only this account, with everything about it.")
+@as_json_option
+@click.pass_context
+def state_command(
+    context: click.Context, *, record: Path, point: str | None, account: str | None, as_json: bool
+) -> None:
+    """Show the state of RUN: markets, fund and accounts.
+
+    A POINT is an event's number (77241), a time (2025-10-10T21:16:04.831Z) or an offset from the start (+00:12:03.5).
+    """
+    run = opened(record)
+    number = None if account is None else run.directory.find_account(account)
+    ledger = run.at() if point is None else run.at(seq=run.last_seq(point))
+    if number is not None and number >= len(ledger.accounts):
+        message = f"account {account!r} is not open yet after event {ledger.seq - 1}; ask for a later point"
+        raise QueryError(message)
+    if as_json:
+        click.echo(json.dumps(state_view(ledger, number), indent=2))
+    elif number is None:
+        print_state(new_console(), ledger)
+    else:
+        print_account(new_console(), ledger, number)
+    leave(context, run)

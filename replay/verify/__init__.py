@@ -1,0 +1,1 @@
+"""Whether a record is sound, and does reproduce: `deleverage verify`."""
