@@ -109,7 +109,8 @@ class InsuranceFund(Handler):
     def prime(self, ledger: LedgerState, past: Iterable[Event]) -> None:
         """Both follow from the ledger."""
         self._inventory.rebuild(ledger)
-        self._pending = {(t.purpose, t.instrument) for t in ledger.timers.values() if t.purpose in (_SALE, _RETRY)}
+        timers = [pending.timer for pending in ledger.timers.values()]
+        self._pending = {(t.purpose, t.instrument) for t in timers if t.purpose in (_SALE, _RETRY)}
 
     def handle(self, event: Event, ledger: LedgerState, now_ns: int) -> Iterable[Product]:
         """Each thing it hears of has one answer."""

@@ -105,6 +105,10 @@ class Run:
             last = self._existing(self.count - 1 if seq is None else seq)
         return Ledger.of(self.events(0, last + 1))
 
+    def first_at(self, at_ns: int) -> int:
+        """The number of the first event at or after a time, the count if there is none."""
+        return self.reader.seq_at_time(at_ns - 1)
+
     def before(self, seq: int) -> Ledger:
         """The state that event `seq` was decided in or came into: the fold of everything before it."""
         return Ledger() if seq == 0 else self.at(seq=seq - 1)
@@ -158,7 +162,7 @@ class Run:
     def first_seq(self, text: str) -> int:
         """The event that a point names, or the first at or after it, the count if there is none. Raises QueryError."""
         point = parse_point(text, self.start_ns)
-        return self._existing(point.value) if point.kind == "seq" else self.reader.seq_at_time(point.value - 1)
+        return self._existing(point.value) if point.kind == "seq" else self.first_at(point.value)
 
     def _existing(self, seq: int) -> int:
         if not 0 <= seq < self.count:

@@ -10,7 +10,7 @@ An error in a handler stops the run: `HandlerError` names the event, the handler
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any, Protocol
 
 from ..events.bodies.venue import TimerFired, TimerSet
@@ -20,6 +20,7 @@ from ..events.ledger import Ledger
 from ..events.vocabulary import BODY_TYPES, Body
 from ..handlers.protocol import ALWAYS, Handler, Linked
 from .clock import Clock, Item, ItemClass
+from .pending import Pending, Undelivered
 
 __all__ = ["Bus", "Sink", "Subscription", "Tap"]
 
@@ -152,20 +153,59 @@ class Bus:
                 except Exception as error:
                     raise _handler_error(subscription, heard, ledger, error) from error
 
+    def resume(self, pending: Pending, inputs: Iterable[Body] = ()) -> None:
+        """Go on in the middle of an instant, with handlers primed there and nothing else on the bus yet.
+
+        The inputs (those that belong to a fork) come first; then what is undelivered of the item under way. Timers and
+        delayed deliveries are put back to where they are due.
+        """
+        queue: Queue = [(event, [heard]) for event, heard in self._heard(pending.queue)]
+        for body in inputs:
+            self._take(Event(self.ledger.seq, self.clock.now_ns, _INPUT, None, (), None, body), queue)
+        for seq, waiting in self.ledger.timers.items():
+            self._schedule_timer(seq, waiting.producer, waiting.timer)
+        for undelivered, (event, heard) in zip(pending.delayed, self._heard(pending.delayed), strict=True):
+            self._schedule_delivery(undelivered.due_ns, event, heard)
+        self._run(None, queue)
+
+    def _heard(self, undelivered: Iterable[Undelivered]) -> Iterator[tuple[Event, Subscription]]:
+        """Each undelivered event with the subscription of the producer that is to hear it."""
+        for event, producer, _ in undelivered:
+            for subscription in self._routes[type(event.body)].subscriptions:
+                if subscription.producer == producer:
+                    yield event, subscription
+
+    def _take(self, event: Event, queue: Queue) -> None:
+        """Fold, append, observe and queue one event, as `_run` does."""
+        route = self._routes[type(event.body)]
+        route.count += 1
+        self._fold(event)
+        self._append(event)
+        for observe in route.observers:
+            observe(event, self.ledger)
+        if route.subscriptions:
+            queue.append((event, route.subscriptions))
+
     def _deliver_later(self, subscription: Subscription, event: Event) -> None:
-        due_ns = event.at_ns + subscription.latency_ns
-        item = Item(event.seq, subscription.producer, lambda: self._run(None, [(event, [subscription.prompt()])]))
+        self._schedule_delivery(event.at_ns + subscription.latency_ns, event, subscription)
+
+    def _schedule_delivery(self, due_ns: int, event: Event, subscription: Subscription) -> None:
+        prompt = subscription.prompt()
+        item = Item(event.seq, subscription.producer, lambda: self._run(None, [(event, [prompt])]))
         self.clock.schedule(due_ns, ItemClass.DELIVERY, item)
 
     def _on_timer_set(self, event: Event, _ledger: Ledger) -> None:
         timer = event.body
         assert isinstance(timer, TimerSet)
-        item = Item(event.seq, 0, lambda: self._fire(event, timer))
+        self._schedule_timer(event.seq, event.producer, timer)
+
+    def _schedule_timer(self, seq: int, producer: int | None, timer: TimerSet) -> None:
+        item = Item(seq, 0, lambda: self._fire(seq, producer, timer))
         self.clock.schedule(timer.due_ns, ItemClass.TIMER, item)
 
-    def _fire(self, event: Event, timer: TimerSet) -> None:
-        fired = TimerFired(event.seq, timer.purpose, timer.account, timer.instrument, timer.liquidation_id)
-        self._run(Event(self.ledger.seq, timer.due_ns, _DECIDED, event.seq, (), event.producer, fired), [])
+    def _fire(self, seq: int, producer: int | None, timer: TimerSet) -> None:
+        fired = TimerFired(seq, timer.purpose, timer.account, timer.instrument, timer.liquidation_id)
+        self._run(Event(self.ledger.seq, timer.due_ns, _DECIDED, seq, (), producer, fired), [])
 
 
 def _handler_error(subscription: Subscription, event: Event, ledger: Ledger, error: Exception) -> HandlerError:

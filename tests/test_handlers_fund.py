@@ -50,8 +50,8 @@ class Funded:
 
     def sale(self, instrument: int = 0) -> list[Body]:
         """What comes of the pending timer for a sale."""
-        timer = next(seq for seq, t in self.book.ledger.timers.items() if t.instrument == instrument)
-        due = self.book.ledger.timers[timer]
+        timer = next(seq for seq, t in self.book.ledger.timers.items() if t.timer.instrument == instrument)
+        due = self.book.ledger.timers[timer].timer
         self.book.now_ns = due.due_ns
         return self.asked(self.put(TimerFired(timer, due.purpose, None, instrument)))
 
@@ -157,7 +157,7 @@ def test_a_negative_balance_is_paid_in_cash(atoms: int, pays: bool) -> None:
 def test_one_timer_per_instrument_sells_the_inventory() -> None:
     """Two takeovers of an instrument set one timer."""
     funded = with_inventory(8, 4)
-    assert [(t.purpose, t.due_ns, t.instrument) for t in funded.book.ledger.timers.values()] == [
+    assert [(p.timer.purpose, p.timer.due_ns, p.timer.instrument) for p in funded.book.ledger.timers.values()] == [
         ("inventory sale", 10, 0)
     ]
 
@@ -180,7 +180,8 @@ def test_a_sale_is_one_part_of_all_the_oldest_lots_first() -> None:
 def test_a_slow_sale_does_not_set_a_second_timer() -> None:
     """While a delayed sale is on its way, a takeover sets the next timer; the sale then leaves it at that."""
     funded = with_inventory(8)
-    seq, due = next(iter(funded.book.ledger.timers.items()))
+    seq, pending = next(iter(funded.book.ledger.timers.items()))
+    due = pending.timer
     funded.book.now_ns = due.due_ns
     fired = funded.put(TimerFired(seq, due.purpose, None, 0))
     declared = funded.book.bankrupt(funded.book.user(0, (0, 4, 1000)))
@@ -219,7 +220,7 @@ def test_a_fund_without_capacity_asks_for_its_inventory_to_be_closed() -> None:
         TimerSet("inventory sale", 20, None, 0),
     ]
     assert isinstance(funded.sale()[0], LiquidationOrdered)
-    retry = next(seq for seq, t in funded.book.ledger.timers.items() if t.purpose == "inventory shortfall")
+    retry = next(seq for seq, t in funded.book.ledger.timers.items() if t.timer.purpose == "inventory shortfall")
     funded.book.now_ns = 22
     assert funded.asked(funded.put(TimerFired(retry, "inventory shortfall", FUND))) == []
     assert isinstance(funded.sale()[0], ShortfallDeclared)

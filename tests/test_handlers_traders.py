@@ -42,7 +42,7 @@ def answer(book: Book, handler: TraderResponse) -> list[Body]:
 
 def fire(book: Book, handler: TraderResponse, timer: int) -> list[Body]:
     """Let a timer fire."""
-    body = book.ledger.timers[timer]
+    body = book.ledger.timers[timer].timer
     book.now_ns = body.due_ns
     fired = book.put(TimerFired(timer, body.purpose, body.account))
     return bodies(handler.handle(fired, book.ledger, book.now_ns))

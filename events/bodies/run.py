@@ -55,11 +55,17 @@ class RunStarted(BodyBase, frozen=True, tag=1):
 
 
 class RunForked(BodyBase, frozen=True, tag=2):
-    """The first new event of a fork: the parent's head, the point, and (key, new value) for each change."""
+    """The first new event of a fork: the parent's head, the events shared with it, and (key, new value) of each change.
+
+    `producers` decide from here on (none named: those of before); `inputs` so many inputs follow that are part of the
+    change.
+    """
 
     parent_head: bytes
     at_seq: int
     changes: tuple[tuple[str, str], ...]
+    producers: tuple[Producer, ...] = ()
+    inputs: int = 0
 
 
 class SourceOpened(BodyBase, frozen=True, tag=3):

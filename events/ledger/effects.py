@@ -20,7 +20,7 @@ from ..bodies.liquidation import (
 )
 from ..bodies.listing import AccountOpened, AssetListed, InstrumentListed
 from ..bodies.margin import FundingAccrued, MarginCalled, MarginCallMet, MarkPriced, PositionReduced
-from ..bodies.run import RunEnded, RunStarted
+from ..bodies.run import RunEnded, RunForked, RunStarted
 from ..bodies.venue import HandlerStateNoted, TimerFired, TimerSet, TradingHalted, TradingResumed
 from ..bodies.waterfall import DeleveragingEnded, DeleveragingStarted, PositionDeleveraged
 from ..envelope import Event
@@ -33,13 +33,25 @@ from .lifecycle import move
 from .liquidation import Liquidation, OpenOrder
 from .market import Market
 from .postings import POSTINGS
-from .state import LedgerState, RoundBase
+from .state import LedgerState, PendingTimer, RoundBase
 
 __all__ = ["FOLD"]
 
 
 def _run_started(ledger: LedgerState, _event: Event, body: RunStarted) -> None:
-    ledger.run = body
+    ledger.run, ledger.producers = body, body.producers
+
+
+def _run_forked(ledger: LedgerState, _event: Event, body: RunForked) -> None:
+    """Other producers may decide from here on: what is pending stays with the slot that set it."""
+    if not body.producers:
+        return
+    slots = {producer.handler: number for number, producer in enumerate(body.producers)}
+    now = [slots.get(producer.handler) for producer in ledger.producers]
+    for seq, pending in ledger.timers.items():
+        producer = None if pending.producer is None else now[pending.producer]
+        ledger.timers[seq] = PendingTimer(producer, pending.timer)
+    ledger.producers = body.producers
 
 
 def _run_ended(ledger: LedgerState, _event: Event, _body: RunEnded) -> None:
@@ -210,7 +222,7 @@ def _timer_set(ledger: LedgerState, event: Event, body: TimerSet) -> None:
     if body.due_ns <= event.at_ns:
         message = f"timer {event.seq} ({body.purpose}) is due at {body.due_ns}, which is not later than now"
         raise LedgerError(message)
-    ledger.timers[event.seq] = body
+    ledger.timers[event.seq] = PendingTimer(event.producer, body)
     if body.liquidation_id is not None and body.account is not None and body.liquidation_id in ledger.liquidations:
         ledger.liquidations[body.liquidation_id].timer = event.seq
 
@@ -230,6 +242,7 @@ def _handler_state_noted(ledger: LedgerState, _event: Event, body: HandlerStateN
 
 _EFFECTS: dict[type[Body], Effect] = {
     RunStarted: _run_started,
+    RunForked: _run_forked,
     RunEnded: _run_ended,
     AssetListed: asset_listed,
     InstrumentListed: instrument_listed,

@@ -49,7 +49,7 @@ def _protection(ledger: LedgerState) -> Iterator[str]:
 
 
 def _time(ledger: LedgerState) -> Iterator[str]:
-    for seq, timer in ledger.timers.items():
+    for seq, timer in ((seq, pending.timer) for seq, pending in ledger.timers.items()):
         if timer.due_ns < ledger.at_ns:
             yield f"timer {seq} ({timer.purpose}) was due at {timer.due_ns} and is still pending at {ledger.at_ns}"
 

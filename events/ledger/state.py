@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from ..bodies.listing import AssetListed
-from ..bodies.run import RunStarted
+from ..bodies.run import Producer, RunStarted
 from ..bodies.venue import TimerSet
 from ..bodies.waterfall import DeleveragingStarted
 from ..errors import LedgerError
@@ -19,7 +19,7 @@ from .account import Account, Position, PositionKey
 from .liquidation import Liquidation
 from .market import Market
 
-__all__ = ["LedgerState", "RoundBase", "VenueAccounts"]
+__all__ = ["LedgerState", "PendingTimer", "RoundBase", "VenueAccounts"]
 
 
 class VenueAccounts(msgspec.Struct, gc=False):
@@ -40,18 +40,26 @@ class RoundBase(msgspec.Struct, frozen=True, gc=False):
     repriced_seq: int
 
 
+class PendingTimer(msgspec.Struct, frozen=True, gc=False):
+    """A timer that has not fired, and who set it: an index into the producers that decide now."""
+
+    producer: int | None
+    timer: TimerSet
+
+
 @dataclass(slots=True)
 class LedgerState:
     """State after the event before `seq` (its `seq` is the number of events folded).
 
-    `repriced_seq` is the last event that moved a mark or funding: the ranking of a round holds until the next one.
-    `round_bases` holds, per (instrument, side of the closed position), the last round, whose ranking a further one at
-    the same mark and instant continues.
+    `producers` are who decides now. `repriced_seq` is the last event that moved a mark or funding: the ranking of a
+    round holds until the next one. `round_bases` holds, per (instrument, side of the closed position), the last round,
+    whose ranking a further one at the same mark and instant continues.
     """
 
     seq: int = 0
     at_ns: int = 0
     run: RunStarted | None = None
+    producers: tuple[Producer, ...] = ()
     assets: list[AssetListed] = field(default_factory=list)
     markets: list[Market] = field(default_factory=list)
     accounts: list[Account] = field(default_factory=list)
@@ -66,7 +74,7 @@ class LedgerState:
     repriced_seq: int = 0
     round_bases: dict[tuple[int, int], RoundBase] = field(default_factory=dict)
     open_round: DeleveragingStarted | None = None
-    timers: dict[int, TimerSet] = field(default_factory=dict)
+    timers: dict[int, PendingTimer] = field(default_factory=dict)
     notes: dict[tuple[str, str], tuple[int, ...]] = field(default_factory=dict)
     ended: bool = False
 

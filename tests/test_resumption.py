@@ -1,0 +1,86 @@
+"""A run taken up again anywhere in its record goes on to the same bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from deleverage.events.envelope import Event, Origin
+from deleverage.events.record import MemoryRecord
+from deleverage.handlers.registry import SLOTS
+from deleverage.sim.pending import pending_after
+from deleverage.sim.resumption import Resumption
+
+from .support.crash import recorded, simulation_of
+from .support.past import Recorded
+
+SHORT = ("prices.duration_ns=40m",)
+LATE = ("margin.latency_ns=50ms", "liquidation.latency_ns=20ms")
+ALL_LATE = tuple(
+    f"{slot}.latency_ns={latency}"
+    for slot, latency in zip(SLOTS, ("1ms", "2s", "11ms", "3s", "20ms", "7ms", "1s", "30ms", "40ms", "1s"), strict=True)
+)
+COOLING = ("liquidation.cooldown_ns=3s", "insurance_fund.capital_bps=3000", "adl.policy=profit-share")
+RUNS = {"prompt": (), "late": LATE, "all late": ALL_LATE, "cooling": COOLING}
+LATENCIES = st.sampled_from(["1ms", "7ms", "20ms", "50ms", "1s", "11s", "40s"])
+
+of_each_run = pytest.mark.parametrize("overrides", RUNS.values(), ids=RUNS)
+
+
+class Tail:
+    """A sink for what follows a boundary."""
+
+    def __init__(self) -> None:
+        """Nothing yet."""
+        self.events: list[Event] = []
+        self.append = self.events.append
+
+
+def resumed(events: tuple[Event, ...], seq: int) -> tuple[int, list[Event]]:
+    """Take the record up again after so many events; the boundary, and what was recorded from there on."""
+    past, tail = Recorded(events), Tail()
+    ledger, pending = pending_after(past, seq)
+    boundary = ledger.seq
+    run = Resumption(past, ledger, pending, tail)
+    run.begin()
+    run.follow(event for event in events[boundary:] if event.origin is Origin.INPUT)
+    return boundary, tail.events
+
+
+def goes_on_the_same(events: tuple[Event, ...], seqs: Iterable[int]) -> None:
+    """Assert it for each of these points."""
+    for seq in seqs:
+        boundary, tail = resumed(events, seq)
+        assert boundary >= seq
+        assert tail == list(events[boundary:]), f"after {seq} events"
+
+
+@of_each_run
+def test_from_the_first_event(overrides: tuple[str, ...]) -> None:
+    """From nothing but its inputs a record comes out again."""
+    goes_on_the_same(recorded(*SHORT, *overrides), [0])
+
+
+@of_each_run
+@settings(max_examples=25, deadline=None)
+@given(st.data())
+def test_from_any_event(overrides: tuple[str, ...], data: st.DataObject) -> None:
+    """Inside one delivery's products, with deliveries, timers and cooldowns pending: the same bytes follow."""
+    events = recorded(*SHORT, *overrides)
+    goes_on_the_same(events, [data.draw(st.integers(1, len(events)))])
+
+
+@settings(max_examples=12, deadline=None)
+@given(st.dictionaries(st.sampled_from(sorted(SLOTS)), LATENCIES), st.integers(1, 10**6), st.data())
+def test_from_any_event_under_any_latencies(latencies: dict[str, str], seed: int, data: st.DataObject) -> None:
+    """Whoever is slow, and whatever overtakes it."""
+    record = MemoryRecord()
+    overrides = [f"{slot}.latency_ns={latency}" for slot, latency in latencies.items()]
+    simulation = simulation_of(record, *overrides, f"seed={seed}", "prices.duration_ns=36m")
+    simulation.open()
+    simulation.drive()
+    events = tuple(record.events())
+    goes_on_the_same(events, [data.draw(st.integers(1, len(events)))])
