@@ -38,9 +38,11 @@ COMMANDS = {
     "scenarios": Entry(".sim.commands:scenarios_command", "List the scenarios that come with the package."),
     "log": Entry(".replay.log.commands:log_command", "Show the events of a record."),
     "state": Entry(".replay.state.commands:state_command", "Show markets, fund and accounts at any instant."),
+    "history": Entry(".replay.history.commands:history_command", "Show what befell an account, event by event."),
     "verify": Entry(
         ".replay.verify.commands:verify_command", "Check a record: every byte, its head, the ledger's laws."
     ),
+    "fork": Entry(".replay.fork.commands:fork_command", "Take a run up again with something changed."),
     "recover": Entry(
         ".replay.verify.commands:recover_command", "Cut a torn record to its last good block and seal it."
     ),

@@ -9,6 +9,7 @@ import msgspec
 
 from ..events.bodies.listing import InstrumentListed
 from ..events.bodies.margin import FundingAccrued
+from ..events.bodies.run import RunForked
 from ..events.bodies.venue import TimerFired, TimerSet
 from ..events.envelope import Event
 from ..events.ledger import LedgerState
@@ -38,7 +39,7 @@ class Funding(Handler):
 
     name: ClassVar[str] = "funding"
     policy: ClassVar[str] = "interval"
-    subscribes: ClassVar[tuple[type[Body], ...]] = (InstrumentListed, TimerFired)
+    subscribes: ClassVar[tuple[type[Body], ...]] = (InstrumentListed, RunForked, TimerFired)
     Parameters: ClassVar[type[msgspec.Struct]] = FundingParameters
 
     def __init__(self, parameters: FundingParameters) -> None:
@@ -47,8 +48,14 @@ class Funding(Handler):
         self.rate_ppb = parameters.rate_ppb
 
     def handle(self, event: Event, ledger: LedgerState, now_ns: int) -> Iterable[Product]:
-        """The first timer when an instrument is listed; at each timer the accrual and the next timer."""
+        """The first timer when an instrument is listed; at each timer the accrual and the next timer.
+
+        In a fork that begins to charge funding, the first timers are set there.
+        """
         body = event.body
+        if isinstance(body, RunForked):
+            pending = {p.timer.instrument for p in ledger.timers.values() if p.timer.purpose == _PURPOSE}
+            return [self._next(number, now_ns) for number in range(len(ledger.markets)) if number not in pending]
         if isinstance(body, InstrumentListed):
             return (self._next(body.instrument, now_ns),)
         if isinstance(body, TimerFired) and body.purpose == _PURPOSE and body.instrument is not None:

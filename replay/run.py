@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
 
-from ..events.bodies.run import Producer, RunStarted
+from ..events.bodies.run import Producer, RunForked, RunStarted
 from ..events.envelope import Event
 from ..events.errors import QueryError
 from ..events.ledger import Ledger
@@ -68,12 +68,12 @@ class Run:
         if not self.count:
             message = f"{self.path}: no event reached the disk, so there is nothing to show"
             raise QueryError(message)
-        return self.reader.blocks[0].header.first_at_ns
+        return self.reader.first_at_ns
 
     @property
     def end_ns(self) -> int:
         """The time of the last event. Raises QueryError where there is none."""
-        return self.reader.blocks[-1].header.last_at_ns if self.count else self.start_ns
+        return self.reader.last_at_ns if self.count else self.start_ns
 
     @cached_property
     def directory(self) -> Directory:
@@ -146,8 +146,18 @@ class Run:
             raise QueryError(message)
         return body
 
+    @property
+    def forks(self) -> tuple[int, ...]:
+        """The `RunForked` events: where this run, or a parent of it, left its own parent with something changed."""
+        return self.manifest.forks
+
     def producers_at(self, seq: int) -> tuple[Producer, ...]:
-        """Who decides at event `seq`: as declared at the start, or by the last fork before it."""
+        """Who decides at event `seq`: as declared at the start, or by the last fork up to it that changed them."""
+        for fork in reversed(self.forks):
+            if fork <= seq:
+                body = self.event(fork).body
+                if isinstance(body, RunForked) and body.producers:
+                    return body.producers
         return self.started.producers
 
     def producer_of(self, event: Event) -> Producer | None:

@@ -9,16 +9,13 @@ from __future__ import annotations
 import gc
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from heapq import merge
 from itertools import chain, islice
 from pathlib import Path
-from shutil import rmtree
 
 import msgspec
 
 from ..events.bodies.run import RunEnded, RunStarted, SourceOpened
-from ..events.errors import DeleverageError, ScenarioError
 from ..events.ledger import Ledger
 from ..events.record import EventSink, HeadOnly, RecordSettings, RecordWriter
 from ..events.vocabulary import SCHEMA, Body
@@ -28,6 +25,7 @@ from .bus import Bus, Subscription
 from .clock import Clock
 from .opening import opening_bodies
 from .scenario import ResolvedScenario, Scenario
+from .sealing import sealing
 from .summary import Summary
 from .units import INT64_MAX
 
@@ -144,7 +142,7 @@ def run(
     resolved = (Scenario.load(scenario) if isinstance(scenario, str) else scenario).resolve()
     path = Path(output) if output is not None else None
     sink, summary = _sink(path, resolved, settings), Summary()
-    with _sealing(sink):
+    with sealing(sink):
         simulation = Simulation(resolved, sink)
         summary.attach(simulation.bus)
         if on_start is not None:
@@ -171,29 +169,3 @@ def _sink(path: Path | None, scenario: ResolvedScenario, settings: RecordSetting
     if path is None:
         return HeadOnly()
     return RecordWriter(path, scenario=scenario.name, seed=scenario.seed, settings=settings or RecordSettings())
-
-
-def _remove(sink: EventSink) -> None:
-    """Bad input leaves nothing half-written: what was found only while it was read (a population's row) included."""
-    if isinstance(sink, RecordWriter):
-        rmtree(sink.path)
-
-
-@contextmanager
-def _sealing(sink: EventSink) -> Iterator[None]:
-    """Whatever goes wrong, the record ends sealed, and says how."""
-    try:
-        yield
-    except ScenarioError as error:
-        sink.seal("failed", str(error))
-        _remove(sink)
-        raise
-    except DeleverageError as error:
-        sink.seal("failed", str(error))
-        raise
-    except KeyboardInterrupt:
-        sink.seal("interrupted")
-        raise
-    except Exception as error:
-        sink.seal("failed", f"{type(error).__name__}: {error}")
-        raise

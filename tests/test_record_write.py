@@ -77,7 +77,7 @@ def test_manifest_from_the_first_moment(tmp_path: Path) -> None:
     RecordWriter(path, settings=TINY, scenario="crash", seed=7, parent=ForkPoint("ab" * 32, 41))
     fields = manifest_of(path)
     assert (fields["status"], fields["count"], fields["head"], fields["sealed"]) == ("recording", 0, None, None)
-    assert (fields["scenario"], fields["seed"], fields["parent"]) == ("crash", 7, {"head": "ab" * 32, "at_seq": 41})
+    assert (fields["scenario"], fields["seed"], fields["parent"]) == ("crash", 7, {"head": "ab" * 32, "at_seq": 41, "path": ""})
     assert (fields["format"], fields["schema"]) == (1, 1)
     assert fields["python"] == ".".join(map(str, sys.version_info[:3]))
     assert fields["settings"]["segment_bytes"] == 6000

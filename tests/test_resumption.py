@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deleverage.events.envelope import Event, Origin
 from deleverage.events.record import MemoryRecord
 from deleverage.handlers.registry import SLOTS
-from deleverage.sim.pending import pending_after
-from deleverage.sim.resumption import Resumption
 
 from .support.crash import recorded, simulation_of
-from .support.past import Recorded
+from .support.past import goes_on_the_same
 
 SHORT = ("prices.duration_ns=40m",)
 LATE = ("margin.latency_ns=50ms", "liquidation.latency_ns=20ms")
@@ -28,34 +23,6 @@ RUNS = {"prompt": (), "late": LATE, "all late": ALL_LATE, "cooling": COOLING}
 LATENCIES = st.sampled_from(["1ms", "7ms", "20ms", "50ms", "1s", "11s", "40s"])
 
 of_each_run = pytest.mark.parametrize("overrides", RUNS.values(), ids=RUNS)
-
-
-class Tail:
-    """A sink for what follows a boundary."""
-
-    def __init__(self) -> None:
-        """Nothing yet."""
-        self.events: list[Event] = []
-        self.append = self.events.append
-
-
-def resumed(events: tuple[Event, ...], seq: int) -> tuple[int, list[Event]]:
-    """Take the record up again after so many events; the boundary, and what was recorded from there on."""
-    past, tail = Recorded(events), Tail()
-    ledger, pending = pending_after(past, seq)
-    boundary = ledger.seq
-    run = Resumption(past, ledger, pending, tail)
-    run.begin()
-    run.follow(event for event in events[boundary:] if event.origin is Origin.INPUT)
-    return boundary, tail.events
-
-
-def goes_on_the_same(events: tuple[Event, ...], seqs: Iterable[int]) -> None:
-    """Assert it for each of these points."""
-    for seq in seqs:
-        boundary, tail = resumed(events, seq)
-        assert boundary >= seq
-        assert tail == list(events[boundary:]), f"after {seq} events"
 
 
 @of_each_run

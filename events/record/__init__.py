@@ -5,6 +5,7 @@ The door: everything that other rooms use of a record is named here.
 
 from __future__ import annotations
 
+from .ancestry import way_to
 from .manifest import ForkPoint, Manifest, RunStatus, SealedStatus, SegmentFigures
 from .memory import MemoryRecord
 from .merkle import EMPTY_ROOT, Frontier, InclusionProof, leaf_hash, prove, verify
@@ -43,4 +44,5 @@ __all__ = [
     "prove",
     "recover",
     "verify",
+    "way_to",
 ]

@@ -22,6 +22,7 @@ from ..errors import RecordNotFoundError
 from ..vocabulary import SCHEMA
 from .files import damaged, readable, replace_file
 from .fingerprint import code_sha256, package_version, schema_sha256
+from .pages import PAGE_EVENTS
 from .settings import RecordSettings
 
 __all__ = [
@@ -48,10 +49,19 @@ RunStatus = Literal["recording", "complete", "failed", "interrupted", "recovered
 
 
 class ForkPoint(msgspec.Struct, frozen=True):
-    """Where a fork left its parent: the parent's head as hex, and the number of events it shares."""
+    """Where a fork left its parent: the parent's head as hex, the number of events it shares, where the parent is.
+
+    `path` leads from the fork's directory to the parent's, with slashes; empty where the fork holds all events itself.
+    """
 
     head: str
     at_seq: int
+    path: str = ""
+
+    @property
+    def first_seq(self) -> int:
+        """The first event that the fork's own files hold: pages that are the parent's alone stay with the parent."""
+        return self.at_seq - self.at_seq % PAGE_EVENTS if self.path else 0
 
 
 class SegmentFigures(msgspec.Struct, frozen=True):
@@ -63,7 +73,10 @@ class SegmentFigures(msgspec.Struct, frozen=True):
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """The fields of manifest.json but its own hash. From `error` on they are filled in when the record is sealed."""
+    """The fields of manifest.json but its own hash. From `error` to `segments` they are filled in at sealing.
+
+    `forks` are the numbers of the run's `RunForked` events, those that a fork shares with its parent included.
+    """
 
     format: int
     schema: int
@@ -87,6 +100,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     last_at_ns: int | None = None
     blocks: int = 0
     segments: tuple[SegmentFigures, ...] = ()
+    forks: tuple[int, ...] = ()
 
 
 def utc_now() -> str:
@@ -94,7 +108,9 @@ def utc_now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def new_manifest(settings: RecordSettings, scenario: str, seed: int | None, parent: ForkPoint | None) -> Manifest:
+def new_manifest(
+    settings: RecordSettings, scenario: str, seed: int | None, parent: ForkPoint | None, forks: tuple[int, ...] = ()
+) -> Manifest:
     """The manifest of a record that begins now, here."""
     return Manifest(
         format=FORMAT,
@@ -108,6 +124,7 @@ def new_manifest(settings: RecordSettings, scenario: str, seed: int | None, pare
         scenario=scenario,
         seed=seed,
         parent=parent,
+        forks=forks,
         settings=settings,
         started=utc_now(),
         status="recording",

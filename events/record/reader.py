@@ -7,6 +7,8 @@ Rules:
 3. A torn record (never sealed) is served up to its last good block, and says so: `torn` and `warning`.
 4. A sealed record must be as long as its manifest says, or it is not opened. Whether its bytes still give its head only
    `recompute_head` tells, which reads them all.
+5. A fork's files begin at `first_seq`; what is before is read from its parent (`ancestry.py`). Whoever asks need not
+   know: events, times and pages are of the whole run. `blocks` and `files` are the record's own.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Iterator
 from functools import cached_property
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,10 +26,11 @@ import msgspec
 
 from ..envelope import Event
 from ..errors import QueryError, RecordNotFoundError
+from .ancestry import check_parent, parent_directory
 from .blocks import BLOCK_HEADER_BYTES, block_is_intact, block_pages, block_payload
 from .files import damaged, readable, segment_name
 from .manifest import MANIFEST_NAME, Manifest, RunStatus, read_manifest
-from .pages import Progress, page_root, split_list
+from .pages import PAGE_EVENTS, Progress, page_root, split_list
 from .scan import BlockEntry, Fault, Scan, SegmentFile, first_bad_block, read_block, scan_blocks, segment_files
 
 __all__ = ["RecordReader"]
@@ -45,9 +48,13 @@ class _Block(NamedTuple):
 class RecordReader:
     """A record on disk, opened for reading. Holds no file open, and a few decoded blocks in memory."""
 
-    def __init__(self, path: Path, manifest: Manifest, files: list[SegmentFile], scan: Scan) -> None:
+    def __init__(
+        self, path: Path, manifest: Manifest, files: list[SegmentFile], scan: Scan, parent: RecordReader | None = None
+    ) -> None:
         self.path = path
         self.manifest = manifest
+        self.parent = parent
+        self.first_seq = 0 if parent is None or manifest.parent is None else manifest.parent.first_seq
         self.files = files
         self.blocks: list[BlockEntry] = scan.entries
         self.fault: Fault | None = scan.fault
@@ -59,20 +66,31 @@ class RecordReader:
     def open(cls, path: str | os.PathLike[str]) -> RecordReader:
         """Open a record: the manifest, and the headers of its blocks. Some 4 us a block; no event is decoded.
 
-        Raises RecordNotFoundError if there is none or a later version wrote it, RecordDamagedError if it is not what
-        was written.
+        Raises RecordNotFoundError if there is none (or, for a fork, no parent where it should be) or a later version
+        wrote it, RecordDamagedError if it is not what was written.
         """
-        directory = Path(path)
+        return cls._open(Path(path), ())
+
+    @classmethod
+    def _open(cls, directory: Path, children: tuple[Path, ...]) -> RecordReader:
+        """The record in a directory, and its parents; `children` are those that led here."""
         manifest = read_manifest(directory)
+        fork = manifest.parent
+        parent = None
+        if fork is not None and fork.first_seq:
+            parent = cls._open(parent_directory(directory, fork, children), (*children, directory))
+            check_parent(directory, fork, parent.manifest)
         torn = manifest.status == "recording"
         with readable(directory):
             files = segment_files(directory)
             if not torn:
                 _check_sizes(directory, manifest, files)
-            scan = scan_blocks(files, tail_may_be_torn=torn)
+            first_seq = 0 if fork is None else fork.first_seq
+            scan = scan_blocks(files, tail_may_be_torn=torn, first_seq=first_seq)
+        reader = cls(directory, manifest, files, scan, parent)
         if not torn:
-            _check_totals(directory, manifest, files, scan.entries)
-        return cls(directory, manifest, files, scan)
+            _check_totals(reader)
+        return reader
 
     @property
     def status(self) -> RunStatus:
@@ -97,8 +115,25 @@ class RecordReader:
 
     @property
     def count(self) -> int:
-        """How many events can be read."""
-        return self.blocks[-1].header.stop_seq if self.blocks else 0
+        """How many events can be read, those of a fork's parent included."""
+        return self.blocks[-1].header.stop_seq if self.blocks else self.first_seq
+
+    @property
+    def first_at_ns(self) -> int:
+        """The time of the run's first event. Raises IndexError where there is none."""
+        return self.blocks[0].header.first_at_ns if self.parent is None else self.parent.first_at_ns
+
+    @property
+    def last_at_ns(self) -> int:
+        """The time of the last event. Raises IndexError where there is none."""
+        if self.blocks or self.parent is None:
+            return self.blocks[-1].header.last_at_ns
+        return self.parent.event(self.first_seq - 1).at_ns
+
+    @property
+    def lineage(self) -> list[RecordReader]:
+        """The records that this one is made of, the oldest first, itself last."""
+        return [self] if self.parent is None else [*self.parent.lineage, self]
 
     @cached_property
     def head(self) -> bytes:
@@ -109,6 +144,13 @@ class RecordReader:
         """The head of what is on the disk, from every byte of it. Raises RecordDamagedError at the first bad block."""
         return self.measure().head
 
+    def progress_at(self, seq: int) -> Progress:
+        """How far the record has come at the end of a page, from every byte before it; `seq` is the event after it."""
+        progress = Progress()
+        for events, data in islice(self.pages(), seq // PAGE_EVENTS):
+            progress = progress.after(events, page_root(events, data))
+        return progress
+
     def measure(self) -> Progress:
         """How far the record comes, from every byte of it. Raises RecordDamagedError at the first bad block."""
         progress = Progress()
@@ -116,11 +158,19 @@ class RecordReader:
             progress = progress.after(events, page_root(events, data))
         return progress
 
-    def pages(self) -> Iterator[tuple[list[Event], bytes]]:
-        """Each page: its events, and their msgpack list as recorded, which is what hashes are over."""
-        for index in range(len(self.blocks)):
+    def pages(self, first_seq: int = 0) -> Iterator[tuple[list[Event], bytes]]:
+        """Each page: its events, and their msgpack list as recorded, which is what hashes are over.
+
+        From the page on that holds `first_seq`.
+        """
+        if self.parent is not None and first_seq < self.first_seq:
+            shared = self.first_seq // PAGE_EVENTS - first_seq // PAGE_EVENTS
+            yield from islice(self.parent.pages(first_seq), shared)
+        for index in range(max(bisect_right(self._first_seqs, first_seq) - 1, 0), len(self.blocks)):
             block = self._read(index)
-            yield from zip(block.pages, map(bytes, split_list(block.payload)), strict=True)
+            pages = zip(block.pages, map(bytes, split_list(block.payload)), strict=True)
+            skipped = max(first_seq - self._first_seqs[index], 0) // PAGE_EVENTS
+            yield from islice(pages, skipped, None)
 
     def events(self, first_seq: int = 0, stop_seq: int | None = None) -> Iterator[Event]:
         """The events from `first_seq` up to but without `stop_seq`, or to the end. Blocks are decoded on the way."""
@@ -128,13 +178,18 @@ class RecordReader:
             message = f"events from {first_seq}: an event's number is counted from 0"
             raise QueryError(message)
         stop = self.count if stop_seq is None else min(stop_seq, self.count)
-        return chain.from_iterable(self._slices(first_seq, stop))
+        own = chain.from_iterable(self._slices(max(first_seq, self.first_seq), stop))
+        if self.parent is None or first_seq >= self.first_seq:
+            return own
+        return chain(self.parent.events(first_seq, min(stop, self.first_seq)), own)
 
     def event(self, seq: int) -> Event:
         """One event. Raises QueryError if there is none. Decodes its block, unless it was among the last few."""
         if not 0 <= seq < self.count:
             message = f"there is no event {seq}; {self.path} holds {self.count}, counted from 0"
             raise QueryError(message)
+        if self.parent is not None and seq < self.first_seq:
+            return self.parent.event(seq)
         index = bisect_right(self._first_seqs, seq) - 1
         return self._events_of(index)[seq - self._first_seqs[index]]
 
@@ -148,8 +203,12 @@ class RecordReader:
         if index > 0:
             self._events_of(index - 1)
         if index == len(self.blocks):
-            return self.count
-        return self._first_seqs[index] + bisect_right(self._events_of(index), at_ns, key=_at_ns)
+            found = self.count
+        else:
+            found = self._first_seqs[index] + bisect_right(self._events_of(index), at_ns, key=_at_ns)
+        if self.parent is None or found > self.first_seq:
+            return found
+        return min(self.parent.seq_at_time(at_ns), self.first_seq)
 
     def _slices(self, first_seq: int, stop_seq: int) -> Iterator[list[Event]]:
         """The events asked for, a block at a time."""
@@ -211,17 +270,17 @@ def _check_sizes(directory: Path, manifest: Manifest, files: list[SegmentFile]) 
         raise damaged(files[len(manifest.segments)].path, 0, "the manifest does not name this file")
 
 
-def _check_totals(directory: Path, manifest: Manifest, files: list[SegmentFile], entries: list[BlockEntry]) -> None:
+def _check_totals(reader: RecordReader) -> None:
     """Hold the blocks' headers against the manifest's totals. Raises RecordDamagedError."""
+    manifest, entries = reader.manifest, reader.blocks
     told = manifest.blocks, manifest.count, manifest.first_at_ns, manifest.last_at_ns
     found: tuple[int, int, int | None, int | None] = (0, 0, None, None)
-    if entries:
-        first, last = entries[0].header, entries[-1].header
-        found = len(entries), last.stop_seq, first.first_at_ns, last.last_at_ns
+    if reader.count:
+        found = len(entries), reader.count, reader.first_at_ns, reader.last_at_ns
     if found == told:
         return
-    bad = first_bad_block(files, entries)
+    bad = first_bad_block(reader.files, entries)
     if bad:
-        raise damaged(files[bad.segment].path, bad.offset, "the block's CRC is wrong")
+        raise damaged(reader.files[bad.segment].path, bad.offset, "the block's CRC is wrong")
     what = f"blocks, events, first and last at_ns are {told} and the blocks' headers say {found}"
-    raise damaged(directory / MANIFEST_NAME, 0, what)
+    raise damaged(reader.path / MANIFEST_NAME, 0, what)

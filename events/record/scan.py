@@ -89,13 +89,13 @@ def segment_files(directory: Path) -> list[SegmentFile]:
     return [SegmentFile(directory / name, (directory / name).stat().st_size) for name in names]
 
 
-def scan_blocks(files: list[SegmentFile], *, tail_may_be_torn: bool) -> Scan:
-    """The blocks of a record.
+def scan_blocks(files: list[SegmentFile], *, tail_may_be_torn: bool, first_seq: int = 0) -> Scan:
+    """The blocks of a record whose first event is `first_seq`: 0, or where a fork left its parent.
 
     A fault is returned only where `tail_may_be_torn` and nothing intact is behind it; otherwise it is raised as
     RecordDamagedError. Cost: about 4 us a block; where the tail may be torn, the last block is read as well.
     """
-    scan = _walk(files)
+    scan = _walk(files, first_seq)
     if scan.fault or tail_may_be_torn:
         scan = _without_bad_tail(files, scan)
     if scan.fault and not (tail_may_be_torn and _nothing_intact_from(files, scan.fault)):
@@ -109,19 +109,20 @@ def read_block(path: Path, entry: BlockEntry) -> bytes:
         return read_at(file.fileno(), entry.stop_offset - entry.offset, entry.offset)
 
 
-def _walk(files: list[SegmentFile]) -> Scan:
+def _walk(files: list[SegmentFile], first_seq: int) -> Scan:
     entries: list[BlockEntry] = []
     for number, (path, size) in enumerate(files):
         with path.open("rb", buffering=0) as file:
-            fault = _walk_segment(file.fileno(), size, number, entries)
+            fault = _walk_segment(file.fileno(), size, number, entries, first_seq)
         if fault:
             return Scan(entries, fault)
     return Scan(entries, None)
 
 
-def _walk_segment(descriptor: int, size: int, number: int, entries: list[BlockEntry]) -> Fault | None:
+def _walk_segment(descriptor: int, size: int, number: int, entries: list[BlockEntry], first_seq: int) -> Fault | None:
     """Add the blocks of one segment to the entries."""
-    problem = _segment_problem(read_at(descriptor, SEGMENT_HEADER_BYTES, 0), number, entries)
+    due = entries[-1].header.stop_seq if entries else first_seq
+    problem = _segment_problem(read_at(descriptor, SEGMENT_HEADER_BYTES, 0), number, due)
     if problem:
         return Fault(number, 0, problem)
     offset = SEGMENT_HEADER_BYTES
@@ -130,7 +131,7 @@ def _walk_segment(descriptor: int, size: int, number: int, entries: list[BlockEn
         if header is None:
             return Fault(number, offset, "no block begins here")
         entry = BlockEntry(number, offset, header)
-        problem = _block_problem(entry, size, entries[-1].header if entries else None)
+        problem = _block_problem(entry, size, entries[-1].header if entries else None, first_seq)
         if problem:
             return Fault(number, offset, problem)
         entries.append(entry)
@@ -138,10 +139,9 @@ def _walk_segment(descriptor: int, size: int, number: int, entries: list[BlockEn
     return None
 
 
-def _segment_problem(data: bytes, number: int, entries: list[BlockEntry]) -> str | None:
+def _segment_problem(data: bytes, number: int, due: int) -> str | None:
     """Why these bytes cannot be the header of the next segment."""
     header = unpack_segment_header(data)
-    due = entries[-1].header.stop_seq if entries else 0
     if header is None:
         return "the segment's header is incomplete or its CRC is wrong"
     if (header.format, header.number, header.first_seq) != (FORMAT, number, due):
@@ -152,10 +152,10 @@ def _segment_problem(data: bytes, number: int, entries: list[BlockEntry]) -> str
     return None
 
 
-def _block_problem(entry: BlockEntry, size: int, before: BlockHeader | None) -> str | None:
+def _block_problem(entry: BlockEntry, size: int, before: BlockHeader | None, first_seq: int) -> str | None:
     """Why this header cannot follow the one before it, in a file of this size."""
     header = entry.header
-    due, at_ns = (before.stop_seq, before.last_at_ns) if before else (0, header.first_at_ns)
+    due, at_ns = (before.stop_seq, before.last_at_ns) if before else (first_seq, header.first_at_ns)
     if entry.stop_offset > size:
         return f"the block needs {entry.stop_offset} bytes and the file ends at {size}"
     if header.codec not in CODECS.values() or not 0 < header.count <= header.raw_bytes <= RAW_BYTES_MAX:

@@ -36,8 +36,8 @@ class Stored(NamedTuple):
 class SegmentFiles:
     """The segment files of a record that is being written. Raises OSError where the disk does."""
 
-    def __init__(self, directory: Path, settings: RecordSettings) -> None:
-        self.stored = Stored()
+    def __init__(self, directory: Path, settings: RecordSettings, base: Progress | None = None) -> None:
+        self.stored = Stored(base or Progress())
         self._directory = directory
         self._settings = settings
         self._open: tuple[int, FileIO] | None = None

@@ -59,7 +59,8 @@ def sealed_manifest(manifest: Manifest, stored: Stored, status: SealedStatus, er
 class RecordWriter(PageSink):
     """A record that is being written into a new directory.
 
-    `scenario`, `seed` and `parent` are facts for the manifest. Raises RecordExistsError if the directory exists,
+    `scenario`, `seed`, `parent` and `forks` are facts for the manifest. A fork goes on from `base`, its parent's
+    progress at the end of a page; without one a record begins at event 0. Raises RecordExistsError if the directory exists,
     RecordFullError if there is no room to begin, RecordError if it cannot be created.
     """
 
@@ -71,13 +72,15 @@ class RecordWriter(PageSink):
         scenario: str = "",
         seed: int | None = None,
         parent: ForkPoint | None = None,
+        forks: tuple[int, ...] = (),
+        base: Progress | None = None,
     ) -> None:
         super().__init__()
         self.path = Path(path)
         self._settings = settings or RecordSettings()
-        self._manifest = new_manifest(self._settings, scenario, seed, parent)
+        self._manifest = new_manifest(self._settings, scenario, seed, parent, forks)
         self._packer = BlockPacker(self._settings)
-        self._segments = SegmentFiles(self.path, self._settings)
+        self._segments = SegmentFiles(self.path, self._settings, base)
         self._pending: list[ClosedPage] = []
         self._lock = ExitStack()
         self._create()

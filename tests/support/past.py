@@ -1,16 +1,18 @@
-"""A record in memory as something to be taken up again: `sim.pending.Past` over a list of events."""
+"""A record in memory to be taken up again (`sim.pending.Past`), and the assertion that it goes on the same."""
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
 from deleverage.events.bodies.run import Producer, RunForked, RunStarted
-from deleverage.events.envelope import Event
+from deleverage.events.envelope import Event, Origin
 from deleverage.events.ledger import Ledger
+from deleverage.sim.pending import pending_after
+from deleverage.sim.resumption import Resumption
 
-__all__ = ["Recorded"]
+__all__ = ["Recorded", "goes_on_the_same"]
 
 
 class Recorded:
@@ -44,3 +46,31 @@ class Recorded:
             if isinstance(event.body, RunStarted | RunForked):
                 found = event.body.producers or found
         return found
+
+
+class Tail:
+    """A sink for what follows a boundary."""
+
+    def __init__(self) -> None:
+        """Nothing yet."""
+        self.events: list[Event] = []
+        self.append = self.events.append
+
+
+def resumed(events: tuple[Event, ...], seq: int) -> tuple[int, list[Event]]:
+    """Take the record up again after so many events; the boundary, and what was recorded from there on."""
+    past, tail = Recorded(events), Tail()
+    ledger, pending = pending_after(past, seq)
+    boundary = ledger.seq
+    run = Resumption(past, ledger, pending, tail)
+    run.begin()
+    run.follow(event for event in events[boundary:] if event.origin is Origin.INPUT)
+    return boundary, tail.events
+
+
+def goes_on_the_same(events: tuple[Event, ...], seqs: Iterable[int]) -> None:
+    """Assert it for each of these points."""
+    for seq in seqs:
+        boundary, tail = resumed(events, seq)
+        assert boundary >= seq
+        assert tail == list(events[boundary:]), f"after {seq} events"

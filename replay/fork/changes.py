@@ -1,0 +1,156 @@
+"""What a fork changes: who decides and by which figures, what the fund or an account has, which inputs still come.
+
+1. `slot.key=value` is written as for `deleverage run --set`: another policy takes nothing of the old one's figures.
+2. `insurance_fund.balance=X` makes the fund's cash X at the fork, `+X` or `-X` so much more or less: as a deposit or a
+   withdrawal that is recorded like any input.
+3. A deposit into an account, or a trade of its position with outside liquidity at the mark, is recorded as an input.
+4. An input can be taken away, unless it declares something or ends the run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from ...events.bodies.inputs import Deposited, TradeExecuted, Withdrawn
+from ...events.bodies.run import Producer
+from ...events.errors import QueryError, ScenarioError
+from ...events.ledger import LedgerState, PositionKey
+from ...events.vocabulary import Body
+from ...handlers.registry import NONE, SLOTS, producer_of
+from ...sim.rulebooks import slot_table
+from ...sim.toml_tree import apply_override, with_durations
+from ...sim.units import parse_decimal, to_atoms
+
+__all__ = ["Changes", "Deposit", "Trade"]
+
+_FUND_BALANCE = "insurance_fund.balance"
+
+
+class Deposit(msgspec.Struct, frozen=True):
+    """Money from outside into an account; negative: out of it."""
+
+    account: int
+    amount_atoms: int
+
+
+class Trade(msgspec.Struct, frozen=True):
+    """An account trades so many lots of its position with outside liquidity at the mark; negative sells."""
+
+    account: int
+    key: PositionKey
+    size_lots: int
+
+
+class Changes(msgspec.Struct, frozen=True):
+    """Everything that a fork does otherwise; nothing by default."""
+
+    settings: tuple[str, ...] = ()
+    deposits: tuple[Deposit, ...] = ()
+    trades: tuple[Trade, ...] = ()
+    removed: tuple[int, ...] = ()
+
+    def __bool__(self) -> bool:
+        """Whether anything is changed."""
+        return bool(self.settings or self.deposits or self.trades or self.removed)
+
+    def described(self, ledger: LedgerState) -> tuple[tuple[str, str], ...]:
+        """(key, new value) of each change, as `RunForked` has them."""
+        told = [(key, value) for key, _, value in (setting.partition("=") for setting in self.settings)]
+        told += [(f"{ledger.name(one.account)}.deposit", f"{one.amount_atoms} atoms") for one in self.deposits]
+        for one in self.trades:
+            instrument = ledger.markets[one.key[0]].listing.name
+            told.append((f"{ledger.name(one.account)}.{instrument}", f"{one.size_lots:+d} lots at the mark"))
+        return (*told, *((f"input {seq}", "removed") for seq in self.removed))
+
+    def producers(self, before: tuple[Producer, ...], ledger: LedgerState) -> tuple[Producer, ...]:
+        """Who decides with these settings, in the order of the slots. Raises ScenarioError naming the key."""
+        changed = self._tables()
+        known = {producer.handler: producer for producer in before}
+        found: list[Producer] = []
+        for slot in SLOTS:
+            producer = known.get(slot)
+            if slot in changed:
+                producer = _changed(slot, producer, changed[slot])
+            if producer is not None:
+                found.append(producer)
+        _check_halts(known, found, ledger)
+        return tuple(found)
+
+    def _tables(self) -> dict[str, dict[str, Any]]:
+        """The settings of each slot that has any."""
+        tree: dict[str, Any] = {}
+        for setting in self.settings:
+            if setting.partition("=")[0] != _FUND_BALANCE:
+                apply_override(tree, setting)
+        for slot, table in tree.items():
+            if slot not in SLOTS or not isinstance(table, dict):
+                message = (
+                    f"--set {slot}: a fork can change {', '.join(SLOTS)} (slot.key=value) and {_FUND_BALANCE}; "
+                    "what came in from outside is changed by taking an input away"
+                )
+                raise ScenarioError(message)
+        tables: dict[str, dict[str, Any]] = with_durations(tree, "$")
+        return tables
+
+    def inputs(self, ledger: LedgerState) -> list[Body]:
+        """What is put in at the fork, in the state there. Raises ScenarioError or QueryError for what cannot be."""
+        bodies = [_money(Deposit(ledger.fund(0), atoms), ledger) for atoms in self._fund_atoms(ledger) if atoms]
+        bodies += [_money(one, ledger) for one in self.deposits if one.amount_atoms]
+        return bodies + [_trade(one, ledger) for one in self.trades]
+
+    def _fund_atoms(self, ledger: LedgerState) -> list[int]:
+        """How much more the fund has after each setting of its balance."""
+        held_atoms, found = ledger.accounts[ledger.fund(0)].balance_atoms, []
+        for key, _, text in (setting.partition("=") for setting in self.settings):
+            if key == _FUND_BALANCE:
+                atoms = to_atoms(parse_decimal(text.replace("_", "").lstrip("+")), ledger.assets[0].decimals)
+                more_atoms = atoms if text.startswith(("+", "-")) else atoms - held_atoms
+                held_atoms += more_atoms
+                found.append(more_atoms)
+        return found
+
+
+def _changed(slot: str, producer: Producer | None, own: dict[str, Any]) -> Producer | None:
+    """A slot's producer with some of its settings replaced."""
+    if producer is None:
+        if own.get("policy", NONE) == NONE:
+            message = f"$.{slot}: the run has none; set {slot}.policy as well"
+            raise ScenarioError(message)
+        return producer_of(slot, own, f"$.{slot}")
+    defaults = {"policy": producer.policy, "latency_ns": producer.latency_ns, **producer.parameters}
+    table = slot_table(defaults, own)
+    return producer_of(slot, {"latency_ns": producer.latency_ns, **table}, f"$.{slot}")
+
+
+def _check_halts(before: dict[str, Producer], after: Sequence[Producer], ledger: LedgerState) -> None:
+    """A halt must have someone to end it."""
+    if "breaker" not in before or any(producer.handler == "breaker" for producer in after):
+        return
+    for market in ledger.markets:
+        if market.halted_until_ns is not None:
+            message = f"$.breaker.policy: {market.listing.name} is halted there; fork after it resumed"
+            raise ScenarioError(message)
+
+
+def _money(one: Deposit, ledger: LedgerState) -> Body:
+    if not 0 <= one.account < len(ledger.accounts):
+        message = f"account {one.account} is not open at the fork; fork at a later point"
+        raise QueryError(message)
+    if one.amount_atoms < 0:
+        return Withdrawn(one.account, -one.amount_atoms)
+    return Deposited(one.account, one.amount_atoms)
+
+
+def _trade(one: Trade, ledger: LedgerState) -> Body:
+    market = ledger.markets[one.key[0]]
+    if not market.mark_ticks or not one.size_lots:
+        message = f"{market.listing.name}: there is no mark to trade at, or nothing to trade; fork at a later point"
+        raise QueryError(message)
+    liquidity = ledger.liquidity(market.listing.asset)
+    value_atoms = market.payoff.value_atoms(one.size_lots, market.mark_ticks)
+    return TradeExecuted(
+        one.account, liquidity, *one.key, 0, one.size_lots, market.mark_ticks, value_atoms, ledger.trades + 1
+    )

@@ -1,0 +1,147 @@
+"""`deleverage fork`: the same past, something changed, the remaining inputs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ...events.errors import QueryError
+from ...events.ledger import LedgerState
+from ...sim.bars import bar
+from ...sim.console import new_console, print_line, print_rows
+from ...sim.units import format_time_ns, parse_decimal, to_atoms, to_whole
+from ..command_line import as_json_option, record_argument
+from ..directory import nearest
+from ..run import Run, open_run
+from .changes import Changes, Deposit, Trade
+from .fork import ForkResult, fork
+
+__all__ = ["fork_command"]
+
+_TIME_OF_DAY = slice(11, 19)
+
+
+@click.command("fork")
+@record_argument
+@click.option("--at", "point", metavar="POINT", required=True, help="After this event, or after this time.")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Another policy, figure or fund balance.")
+@click.option("--deposit", "deposits", multiple=True, metavar="ACCOUNT=AMOUNT", help="Money in; negative: out.")
+@click.option(
+    "--trade", "trades", multiple=True, metavar="ACCOUNT:INSTRUMENT=SIZE", help="A trade at the mark; negative sells."
+)
+@click.option("--remove", "removed", multiple=True, type=int, metavar="SEQ", help="Take this input away.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="RUN", help="Write the child's record there.")
+@as_json_option
+def fork_command(
+    *,
+    record: Path,
+    point: str,
+    settings: tuple[str, ...],
+    deposits: tuple[str, ...],
+    trades: tuple[str, ...],
+    removed: tuple[int, ...],
+    output: Path | None,
+    as_json: bool,
+) -> None:
+    """Take RUN up again after POINT with something changed, and record what then happens.
+
+    The past up to there is shared with RUN, not copied. Each option may be repeated. Without any of --set, --deposit,
+    --trade and --remove the future is the same, byte for byte. `deleverage diff` tells what became of the rest.
+
+    A POINT is an event's number (77241), a time (2025-10-10T21:16:04.831Z) or an offset from the start (+00:12:03.5).
+    """
+    run = open_run(record)
+    after_seq = run.last_seq(point)
+    changes = Changes(settings, _deposits(run, deposits), _trades(run, trades, after_seq), removed)
+    with bar(run.count, "taking the run up again", shown=not as_json) as advance:
+
+        def progress(seq: int, at_ns: int) -> None:
+            advance(seq, f"{seq:,} events {format_time_ns(at_ns)[_TIME_OF_DAY]}")
+
+        result = fork(run, after_seq, changes, output, progress=progress)
+    document = _document(run, result, changes)
+    if as_json:
+        click.echo(json.dumps(document, indent=2))
+    else:
+        _print(run, result, changes)
+
+
+def _deposits(run: Run, given: tuple[str, ...]) -> tuple[Deposit, ...]:
+    """`ACCOUNT=AMOUNT` in the asset of the account."""
+    found = []
+    for text in given:
+        name, amount = _split(text, "--deposit", "trader-7=250.5")
+        account = run.directory.find_account(name)
+        asset = run.directory.assets[run.directory.accounts[account].asset]
+        found.append(Deposit(account, to_atoms(parse_decimal(amount), asset.decimals)))
+    return tuple(found)
+
+
+def _trades(run: Run, given: tuple[str, ...], after_seq: int) -> tuple[Trade, ...]:
+    """`ACCOUNT:INSTRUMENT=SIZE` in units, on the leg that the account holds at the fork."""
+    if not given:
+        return ()
+    ledger = run.at(seq=after_seq)
+    return tuple(_trade_of(run, ledger, text) for text in given)
+
+
+def _trade_of(run: Run, ledger: LedgerState, text: str) -> Trade:
+    what, size = _split(text, "--trade", "trader-7:BTC-PERP=-0.25")
+    name, _, instrument = what.rpartition(":")
+    names = {listing.name: number for number, listing in run.directory.instruments.items()}
+    if instrument not in names:
+        message = f"--trade {text!r}: there is no instrument {instrument!r}{nearest(instrument, names)}"
+        raise QueryError(message)
+    number, account = names[instrument], run.directory.find_account(name)
+    listing = run.directory.instruments[number]
+    held = [key for key in ledger.accounts[account].positions if key[0] == number]
+    lots = to_whole(parse_decimal(size), parse_decimal(listing.lot_size))
+    return Trade(account, held[0] if held else (number, 0), lots)
+
+
+def _split(text: str, option: str, example: str) -> tuple[str, str]:
+    key, equals, value = text.rpartition("=")
+    if not (equals and key and value):
+        message = f"{option} {text!r}: write it like {example}"
+        raise QueryError(message)
+    return key, value.replace("_", "")
+
+
+def _document(run: Run, result: ForkResult, changes: Changes) -> dict[str, Any]:
+    """What `fork --json` prints; its names are stable."""
+    return {
+        "run": None if result.path is None else str(result.path),
+        "parent": str(run.path),
+        "parent_head": run.head,
+        "shared_events": result.boundary,
+        "changes": [list(change) for change in changes.described(result.ledger)],
+        "status": result.status,
+        "events": result.events,
+        "head": result.head,
+        "same_future": result.head == run.head,
+    }
+
+
+def _print(run: Run, result: ForkResult, changes: Changes) -> None:
+    console = new_console()
+    print_line(console, f"{run.path}, forked after event {result.boundary - 1}: {result.status}", style="bold")
+    told = changes.described(result.ledger)
+    own, theirs = result.events - result.boundary, run.count - result.boundary
+    print_rows(console, [("changed", f"{key} = {value}") for key, value in told] or [("changed", "nothing")])
+    print_rows(
+        console,
+        [
+            ("shared", f"{result.boundary:,} events"),
+            (
+                "own",
+                f"{own:,} events; the parent goes on for {theirs:,}",
+            ),
+            ("record", "none; give -o RUN to keep it" if result.path is None else str(result.path)),
+            ("head", result.head + (", the parent's" if result.head == run.head else "")),
+        ],
+    )
+    if result.path is not None and result.head != run.head:
+        print_rows(console, [("next", f"deleverage diff {run.path} {result.path}")])

@@ -1,0 +1,188 @@
+"""A run that leaves its parent: the same past, something changed, the remaining inputs.
+
+1. A fork after `seq` leaves at the first boundary at which event `seq` and all that its decision produced are recorded.
+2. With changes its first own event is `RunForked`, then come the inputs that belong to it, then what was undelivered,
+   then what is due and the parent's remaining inputs. The child verifies like any run: all of that is in its record.
+3. Without changes there is no `RunForked`, and the future is the parent's, byte for byte.
+4. On disk the child holds its own events and the few before them in the same page. The rest stays with its parent.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from itertools import takewhile
+from pathlib import Path
+
+import msgspec
+
+from ...events.bodies.listing import AccountOpened, AssetListed, InstrumentListed
+from ...events.bodies.run import RunEnded, RunForked, RunStarted
+from ...events.envelope import Event, Origin
+from ...events.errors import QueryError
+from ...events.ledger import Ledger
+from ...events.record import EventSink, ForkPoint, HeadOnly, RecordSettings, RecordWriter, SealedStatus, way_to
+from ...events.vocabulary import Body
+from ...sim.admission import admitted
+from ...sim.bus import Sink
+from ...sim.pending import Pending, handed_over, pending_after
+from ...sim.resumption import Resumption
+from ...sim.sealing import sealing
+from ..run import Run
+from .changes import Changes
+
+__all__ = ["Fork", "ForkResult", "Progress", "fork"]
+
+Progress = Callable[[int, int], None]
+"""Called now and then with (the next event's number, simulated time in ns)."""
+
+_DECLARING = (RunStarted, AssetListed, InstrumentListed, AccountOpened, RunEnded, RunForked)
+_PROGRESS_INPUTS = 64
+
+
+class ForkResult(msgspec.Struct):
+    """What came of a fork: `boundary` is the number of events shared with the parent."""
+
+    path: Path | None
+    boundary: int
+    status: str
+    events: int
+    head: str
+    ledger: Ledger
+
+
+class Fork:
+    """A run taken up at a boundary of another, with changes; drive it into a sink."""
+
+    def __init__(self, run: Run, after_seq: int, changes: Changes = Changes()) -> None:  # noqa: B008 - frozen
+        """Work out the boundary and what was under way there.
+
+        Raises QueryError for a point in a past that the run shares with its parent, or an input that cannot be taken
+        away; ScenarioError for a setting that cannot be.
+        """
+        self.run, self.changes = run, changes
+        self.ledger, pending = pending_after(run, after_seq + 1)
+        self.boundary = self.ledger.seq
+        self._check_place()
+        self._inputs: list[Body] = []
+        self._pending = pending
+        if changes:
+            self._check_removed()
+            self._apply(pending)
+
+    def _check_place(self) -> None:
+        for seq in self.run.forks:
+            if seq >= self.boundary:
+                message = (
+                    f"event {self.boundary - 1} is in the past that {self.run.path} shares with its parent, up to "
+                    f"event {seq - 1}; fork the parent there"
+                )
+                raise QueryError(message)
+        if self.changes and self.ledger.ended:
+            message = f"the run ended with event {self.boundary - 1}; nothing follows that could be otherwise"
+            raise QueryError(message)
+
+    def _check_removed(self) -> None:
+        for seq in self.changes.removed:
+            event = self.run.event(seq)
+            told = f"event {seq} ({type(event.body).__name__})"
+            if event.origin is not Origin.INPUT or isinstance(event.body, _DECLARING):
+                message = f"{told} cannot be taken away: it is no input, or everything else rests on it"
+                raise QueryError(message)
+            if seq < self.boundary:
+                message = f"{told} comes before the fork at {self.boundary}; fork before it to take it away"
+                raise QueryError(message)
+
+    def _apply(self, pending: Pending) -> None:
+        """Put the changed producers in, and work out the inputs that belong to the fork."""
+        before = pending.producers
+        after = self.changes.producers(before, self.ledger)
+        own = self.changes.inputs(self.ledger)
+        told = self.changes.described(self.ledger)
+        head = bytes.fromhex(self.run.head)
+        forked = RunForked(head, self.boundary, told, after if after != before else (), len(own))
+        self._inputs = [forked, *own]
+        self._pending = Pending(
+            after,
+            tuple(handed_over(pending.queue, before, after)),
+            tuple(handed_over(pending.delayed, before, after)),
+        )
+
+    def resumption(self, sink: Sink) -> Resumption:
+        """Clock, bus and handlers at the boundary, ready for `drive`; taps can be put on its bus."""
+        return Resumption(self.run, self.ledger, self._pending, sink)
+
+    def drive(self, resumption: Resumption, *, until_ns: int | None = None, progress: Progress | None = None) -> None:
+        """Begin, publish the remaining inputs, and run to the end of the parent, or to the end of an instant."""
+        resumption.begin(self._inputs)
+        publish = resumption.bus.publish_input
+
+        def publish_admitted(body: Body) -> None:
+            publish(admitted(self.ledger, body))
+
+        inputs = self._remaining(progress)
+        if until_ns is not None:
+            inputs = takewhile(lambda event: event.at_ns <= until_ns, inputs)
+        resumption.follow(inputs, publish_admitted if self.changes else publish)
+        if not self.ledger.ended:
+            resumption.run_until(self.run.end_ns if until_ns is None else until_ns)
+
+    def _remaining(self, progress: Progress | None) -> Iterator[Event]:
+        """The parent's inputs from the boundary on, without those taken away."""
+        removed = set(self.changes.removed)
+        inputs = (event for event in self.run.events(self.boundary) if event.origin is Origin.INPUT)
+        for number, event in enumerate(inputs):
+            if progress is not None and not number % _PROGRESS_INPUTS:
+                progress(self.ledger.seq, event.at_ns)
+            if event.seq not in removed:
+                yield event
+
+
+def fork(
+    run: Run,
+    after_seq: int,
+    changes: Changes = Changes(),  # noqa: B008 - frozen
+    output: str | os.PathLike[str] | None = None,
+    *,
+    settings: RecordSettings | None = None,
+    progress: Progress | None = None,
+) -> ForkResult:
+    """Fork a run after an event and record the child at `output`, or only hash it without one.
+
+    Raises ScenarioError or QueryError before anything is written, RecordExistsError where `output` is taken, and
+    HandlerError or RecordFullError after sealing what there is.
+    """
+    if run.torn:
+        message = f"{run.path}: it was never sealed, so it has no head to fork from; `deleverage recover` it first"
+        raise QueryError(message)
+    made = Fork(run, after_seq, changes)
+    path = None if output is None else Path(output)
+    sink = _sink(made, path, settings)
+    with sealing(sink):
+        sink.append_many(run.events(sink.count, made.boundary))
+        made.drive(made.resumption(sink), progress=progress)
+        made.ledger.check()
+    sink.seal(_status(run))
+    return ForkResult(path, made.boundary, sink.status, sink.count, sink.head.hex(), made.ledger)
+
+
+def _status(run: Run) -> SealedStatus:
+    status = run.manifest.status
+    return "interrupted" if status == "recording" else status
+
+
+def _sink(made: Fork, path: Path | None, settings: RecordSettings | None) -> EventSink:
+    run = made.run
+    if path is None:
+        return HeadOnly()
+    point = ForkPoint(run.head, made.boundary, way_to(run.path, path))
+    forks = (*run.forks, made.boundary) if made.changes else run.forks
+    return RecordWriter(
+        path,
+        scenario=run.manifest.scenario,
+        seed=run.manifest.seed,
+        parent=point,
+        forks=forks,
+        base=run.reader.progress_at(point.first_seq),
+        settings=settings or RecordSettings(),
+    )
