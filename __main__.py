@@ -39,10 +39,14 @@ COMMANDS = {
     "log": Entry(".replay.log.commands:log_command", "Show the events of a record."),
     "state": Entry(".replay.state.commands:state_command", "Show markets, fund and accounts at any instant."),
     "history": Entry(".replay.history.commands:history_command", "Show what befell an account, event by event."),
+    "why": Entry(".replay.why.commands:why_command", "Say why an event happened, or what befell an account."),
+    "receipt": Entry(".replay.receipt.commands:receipt_command", "Prove an event to someone without the record."),
+    "check": Entry(".replay.receipt.commands:check_command", "Check a receipt, without the record."),
     "verify": Entry(
         ".replay.verify.commands:verify_command", "Check a record: every byte, its head, the ledger's laws."
     ),
     "fork": Entry(".replay.fork.commands:fork_command", "Take a run up again with something changed."),
+    "diff": Entry(".replay.diff.commands:diff_command", "Hold two runs against each other: who gained, who lost."),
     "recover": Entry(
         ".replay.verify.commands:recover_command", "Cut a torn record to its last good block and seal it."
     ),

@@ -1,7 +1,7 @@
 """All measurements: `python benchmarks/run.py [--json] [--short] [--only NAME]`. Needs deleverage installed.
 
 Each lives in a file of its own beside this one, which says exactly what is timed. Bars are those of the project's
-first milestone; whether they are met is printed, and never asserted. Contenders alternate within a process, and each
+milestones; whether they are met is printed, and never asserted. Contenders alternate within a process, and each
 measurement has a process to itself. `--short` only shows that nothing crashes.
 """
 
@@ -14,12 +14,14 @@ from collections.abc import Callable, Iterator
 import append
 import click
 import flash_crash
+import looking_back
 import looks
 import memory
 import msgspec
 import pipeline
 import range_cost
 import rebuild
+import reexecution
 import sudden_move
 from child import python
 from contest import Line
@@ -37,6 +39,8 @@ _MEASUREMENTS: dict[str, Measurement] = {
     "rebuild": rebuild.measure,
     "memory": memory.measure,
     "flash_crash": flash_crash.measure,
+    "reexecution": reexecution.measure,
+    "looking_back": looking_back.measure,
 }
 
 

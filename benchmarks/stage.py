@@ -22,13 +22,14 @@ from deleverage.sim.runner import Simulation
 from deleverage.sim.scenario import ResolvedScenario, Scenario
 from deleverage.sim.summary import Summary
 
-__all__ = ["Inputs", "Prepared", "benign", "opened", "prices_moved", "simulation", "sink_at", "venue"]
+__all__ = ["Inputs", "Prepared", "benign", "crash", "opened", "prices_moved", "simulation", "sink_at", "venue"]
 
 Inputs = list[tuple[int, Body]]
 
 _TICK_SIZES = ("0.1", "0.01", "0.001")
 _START_PRICES = (117_000, 4_150, 28.4)
 _STEP_NS = 100_000_000
+_CRASH_SHORT = ("population.accounts=100", 'end="2025-10-10T20:42:00Z"')
 _STRIDE, _REACH_PPM, _PPM = 37, 1_000, 1_000_000
 _RUN_STEPS_MOST = 8 * 3600 * 10 - 1
 
@@ -71,6 +72,11 @@ def venue(accounts: int, instruments: int, **population: Any) -> ResolvedScenari
         "insurance_fund": {"balance": 1_000_000},
     }
     return Scenario(tree).resolve()
+
+
+def crash(*overrides: str, short: bool) -> ResolvedScenario:
+    """The bundled flash crash, for `short` its first minutes with few accounts."""
+    return Scenario.load("flash-crash", [*overrides, *(_CRASH_SHORT if short else ())]).resolve()
 
 
 def _instrument(number: int) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Fills the README's blocks with what the commands really print: python docs/show.py [--check].
+"""Fills the blocks of README.md and tutorial.md with what the commands really print: python docs/show.py [--check].
 
 Between `<!-- shown: NAME -->` and `<!-- end -->` stands the output of the commands below. `--check` says whether the
 blocks that hold neither a time nor a path differ, and changes nothing.
@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-README = ROOT / "README.md"
+PAGES = ROOT / "README.md", ROOT / "docs" / "tutorial.md"
 COLUMNS = "96"
 
 COMMANDS = {
@@ -26,8 +26,33 @@ COMMANDS = {
         "deleverage state crash.run --at +00:42:00 | head -18",
         "deleverage verify crash.run",
     ],
+    "session why": ["deleverage why crash.run 212068"],
+    "session otherwise": [
+        "deleverage fork crash.run --at +00:41:50 --set adl.policy=profit-share -o other.run",
+        "deleverage diff crash.run other.run | tail -40",
+    ],
     "typo": ["deleverage run calm --set population.acounts=50"],
     "benchmarks": ["python benchmarks/run.py | grep bar"],
+    "tutorial record": [
+        "deleverage run flash-crash --seed 7 -o crash.run | tail -3",
+        """python -c "from deleverage import open_run; print(open_run('crash.run').head)" > head""",
+    ],
+    "tutorial befallen": ["deleverage why crash.run --account trader-4711 | head -8"],
+    "tutorial history": ["deleverage history crash.run --account trader-4711 --from 198169"],
+    "tutorial why": ["deleverage why crash.run 198169"],
+    "tutorial not": ["deleverage why crash.run 198169 --not trader-14609 | tail -4"],
+    "tutorial flips": ["deleverage why crash.run 198169 --flips | tail -30"],
+    "tutorial verify": ["deleverage verify crash.run --jobs 2"],
+    "tutorial fork": [
+        "deleverage fork crash.run --at 2025-10-10T21:17:00Z --set adl.policy=profit-share -o other.run",
+        "deleverage diff crash.run other.run | tail -45",
+    ],
+    "tutorial receipt": ["deleverage receipt crash.run 198169 -o receipt.json"],
+    "tutorial check": ["deleverage check receipt.json --head $(cat head)"],
+    "tutorial tampered": [
+        "sed -i 's/profit-leverage/profit-leveragE/' receipt.json",
+        "deleverage check receipt.json --head $(cat head)",
+    ],
 }
 STABLE = ("typo",)
 LAST_LINES = {"pytest": 3}
@@ -35,10 +60,12 @@ LAST_LINES = {"pytest": 3}
 
 def shown(name: str, folder: Path) -> str:
     """A console block with the commands of that name and what they print."""
+    # Blocks whose names begin with the same word share a folder: what one leaves there the next one takes.
     environment = {**os.environ, "COLUMNS": COLUMNS, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     lines = []
     for command in COMMANDS[name]:
-        where = ROOT if name in ("pytest", "benchmarks") else folder
+        where = ROOT if name in ("pytest", "benchmarks") else folder / name.partition(" ")[0]
+        where.mkdir(exist_ok=True)
         done = subprocess.run(
             command, shell=True, cwd=where, env=environment, text=True, check=False, stdout=-1, stderr=subprocess.STDOUT
         )
@@ -48,23 +75,30 @@ def shown(name: str, folder: Path) -> str:
 
 
 def block(name: str) -> re.Pattern[str]:
-    """Where a block stands in the README."""
+    """Where a block stands in a page."""
     return re.compile(rf"(<!-- shown: {name} -->\n)(.*?)(\n?<!-- end -->)", re.DOTALL)
+
+
+def filled(text: str, now: dict[str, str]) -> str:
+    """A page with these blocks as they are now."""
+    for name, output in now.items():
+        text = block(name).sub(lambda found, output=output: f"{found[1]}{output}\n<!-- end -->", text)
+    return text
 
 
 def main(arguments: list[str]) -> int:
     """Fill all blocks, or those that are named, or check the stable ones."""
-    text, check = README.read_text(encoding="utf-8"), "--check" in arguments
+    check = "--check" in arguments
     names = [name for name in arguments if name in COMMANDS] or (STABLE if check else tuple(COMMANDS))
     with tempfile.TemporaryDirectory() as folder:
         now = {name: shown(name, Path(folder)) for name in names}
-    filled = text
-    for name, output in now.items():
-        filled = block(name).sub(lambda found, output=output: f"{found[1]}{output}\n<!-- end -->", filled)
-    if check:
-        return int(filled != text)
-    README.write_text(filled, encoding="utf-8")
-    return 0
+    changed = False
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        changed |= filled(text, now) != text
+        if not check:
+            page.write_text(filled(text, now), encoding="utf-8")
+    return int(check and changed)
 
 
 if __name__ == "__main__":

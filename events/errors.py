@@ -6,6 +6,7 @@
     │   ├── RecordNotFoundError  no record there, or one of another program            exit 2
     │   ├── RecordExistsError    the output directory is already there                 exit 2
     │   ├── RecordDamagedError   bytes that are not what was written                   exit 1
+    │   ├── RecordDivergedError  the handlers decide otherwise than the record says    exit 1
     │   └── RecordFullError      the disk could not take more; sealed up to there      exit 1
     ├── QueryError               the question's: a number or a name that is not there  exit 2
     ├── HandlerError             a handler's or plug-in's: it raised or broke a rule   exit 1
@@ -23,6 +24,7 @@ __all__ = [
     "LedgerError",
     "QueryError",
     "RecordDamagedError",
+    "RecordDivergedError",
     "RecordError",
     "RecordExistsError",
     "RecordFullError",
@@ -55,6 +57,12 @@ class RecordExistsError(RecordError):
 
 class RecordDamagedError(RecordError):
     """Bytes of the record are not what was written: refused with file and offset, never skipped."""
+
+    exit_code = 1
+
+
+class RecordDivergedError(RecordError):
+    """Executed again, the handlers decide otherwise than the record says."""
 
     exit_code = 1
 

@@ -1,7 +1,8 @@
 """The full ranking behind a round of auto-deleveraging, and the digest that the record keeps of it.
 
 1. Candidates hold the other side of the position, at a profit, in an account of positive equity that is not itself in
-   liquidation. They rank by descending score, ties by account.
+   liquidation; who does not is `Ineligible` for the first of these reasons that holds. They rank by descending score,
+   ties by account.
 2. A row is (pseudonym, score, profit, notional, cost, equity, size), 32 bytes and six big-endian 64-bit numbers,
    saturating. The digest is SHA-256 over the rows in ranking order.
 3. A further round at the same mark and instant digests only the rows of accounts touched since the round before, those
@@ -14,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import struct
 from collections.abc import Iterable, Iterator, Sequence
+from enum import StrEnum
 from typing import NamedTuple
 
 from sortedcontainers import SortedList
@@ -23,7 +25,17 @@ from .policies.ranking import Candidate, RankingPolicy
 from .pseudonyms import Pseudonyms
 from .valuation import profit_atoms
 
-__all__ = ["Ranked", "Ranking", "candidate_of", "digest_rows"]
+__all__ = [
+    "Ineligible",
+    "Ranked",
+    "Ranking",
+    "Row",
+    "candidate_of",
+    "digest_of",
+    "digest_rows",
+    "pack_rows",
+    "unpack_rows",
+]
 
 _MIN, _MAX = -(2**63), 2**63 - 1
 _ROW = struct.Struct(">32s6q")
@@ -38,20 +50,53 @@ class Ranked(NamedTuple):
     leg: int
 
 
+class Row(NamedTuple):
+    """One row of a digest; a score of -1 and no ingredients stand for an account that is no candidate any more."""
+
+    pseudonym: bytes
+    score: int
+    profit: int
+    notional: int
+    cost: int
+    equity: int
+    size: int
+
+    @property
+    def saturated(self) -> bool:
+        """Whether an ingredient was too large for 64 bits, so that the score does not follow from the row."""
+        return not all(_MIN < number < _MAX for number in self[2:])
+
+
+class Ineligible(StrEnum):
+    """Why an account is no candidate, in the order in which it is asked."""
+
+    NO_TRADER = "no_trader"
+    IN_LIQUIDATION = "in_liquidation"
+    NOT_OPPOSITE = "not_opposite"
+    NO_PROFIT = "no_profit"
+    NO_EQUITY = "no_equity"
+
+
 def candidate_of(
     account: Account, instrument: int, side: int, markets: Sequence[Market]
-) -> tuple[Candidate, int] | None:
-    """The account as a candidate for closing a position of this side, with the leg it holds; None if it is none."""
-    if account.kind != "user" or account.status not in ("healthy", "called"):
-        return None
+) -> tuple[Candidate, int] | Ineligible:
+    """The account as a candidate for closing a position of this side, with the leg it holds; or why it is none."""
+    if account.kind != "user":
+        return Ineligible.NO_TRADER
+    if account.status not in ("healthy", "called"):
+        return Ineligible.IN_LIQUIDATION
     equity, opposite, profit = account.balance_atoms, None, 0
     for key, held in account.positions.items():
         gained = profit_atoms(markets[key[0]], held)
         equity += gained
         if key[0] == instrument and held.size_lots * side < 0:
             opposite, leg, profit = held, key[1], gained
-    if opposite is None or profit <= 0 or equity <= 0:
-        return None
+    if opposite is None:
+        return Ineligible.NOT_OPPOSITE
+    if profit <= 0:
+        return Ineligible.NO_PROFIT
+    if equity <= 0:
+        return Ineligible.NO_EQUITY
     market = markets[instrument]
     notional = abs(market.payoff.value_atoms(opposite.size_lots, market.mark_ticks))
     return Candidate(account.account, profit, notional, opposite.cost_atoms, equity, opposite.size_lots), leg
@@ -59,7 +104,26 @@ def candidate_of(
 
 def digest_rows(rows: Iterable[tuple[bytes, int, Candidate | None]]) -> bytes:
     """SHA-256 over (pseudonym, score, candidate) rows; None stands for no candidate any more."""
-    return hashlib.sha256(b"".join(_packed(*row) for row in rows)).digest()
+    return digest_of(pack_rows(rows))
+
+
+def digest_of(packed: bytes) -> bytes:
+    """SHA-256 over rows as they are packed."""
+    return hashlib.sha256(packed).digest()
+
+
+def unpack_rows(packed: bytes) -> list[Row]:
+    """The rows again. Raises ValueError where the bytes do not come to whole rows."""
+    try:
+        return [Row(*fields) for fields in _ROW.iter_unpack(packed)]
+    except struct.error as error:
+        message = f"{len(packed)} bytes are not whole rows of {_ROW.size}"
+        raise ValueError(message) from error
+
+
+def pack_rows(rows: Iterable[tuple[bytes, int, Candidate | None]]) -> bytes:
+    """(pseudonym, score, candidate) rows as a digest is over them."""
+    return b"".join(_packed(*row) for row in rows)
 
 
 def _packed(pseudonym: bytes, score: int, candidate: Candidate | None) -> bytes:
@@ -102,7 +166,8 @@ class Ranking:
         self._add((ledger.accounts[account] for account in sorted(self.touched)), ledger.markets)
 
     def _add(self, accounts: Iterable[Account], markets: Sequence[Market]) -> None:
-        found = [c for c in (candidate_of(a, self._instrument, self._side, markets) for a in accounts) if c is not None]
+        judged = (candidate_of(account, self._instrument, self._side, markets) for account in accounts)
+        found = [one for one in judged if isinstance(one, tuple)]
         scores = self._policy.scores([candidate for candidate, _ in found])
         for (candidate, leg), score in zip(found, scores, strict=True):
             self._rows[candidate.account] = (score, candidate, leg)
@@ -110,11 +175,19 @@ class Ranking:
 
     def full_digest(self, pseudonyms: Pseudonyms) -> bytes:
         """Over all rows, in ranking order."""
+        return digest_of(self.full_rows(pseudonyms))
+
+    def full_rows(self, pseudonyms: Pseudonyms) -> bytes:
+        """What `full_digest` is over, packed."""
         rows = self._rows
-        return digest_rows((pseudonyms.of(account), -negated, rows[account][1]) for negated, account in self._order)
+        return pack_rows((pseudonyms.of(account), -negated, rows[account][1]) for negated, account in self._order)
 
     def changed_digest(self, pseudonyms: Pseudonyms) -> bytes:
         """Over the rows of touched accounts, in ranking order, those without a row last by account."""
+        return digest_of(self.changed_rows(pseudonyms))
+
+    def changed_rows(self, pseudonyms: Pseudonyms) -> bytes:
+        """What `changed_digest` is over, packed."""
         rows = [(self._rows.get(account, (-1, None, 0)), account) for account in self.touched]
         rows.sort(key=lambda row: (-row[0][0], row[1]))
-        return digest_rows((pseudonyms.of(account), score, candidate) for (score, candidate, _), account in rows)
+        return pack_rows((pseudonyms.of(account), score, candidate) for (score, candidate, _), account in rows)

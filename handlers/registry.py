@@ -26,7 +26,7 @@ from .policies.profit_share import ProfitShare
 from .protocol import Handler
 from .trader_response import TraderResponse
 
-__all__ = ["NONE", "SLOTS", "Choice", "build", "producer_of"]
+__all__ = ["NONE", "SLOTS", "Choice", "build", "producer_of", "version_of"]
 
 NONE = "none"
 """The policy of a slot that stays empty."""
@@ -85,13 +85,23 @@ def producer_of(slot: str, settings: Mapping[str, Any], where: str) -> Producer 
     return Producer(slot, policy, choice.version, parameters, latency_ns)
 
 
+def version_of(producer: Producer) -> str:
+    """The version that the installed policy of this name declares. Raises ScenarioError where there is none."""
+    return _installed(producer).version
+
+
 def build(producer: Producer) -> Handler:
     """The handler that a producer declares. Raises ScenarioError where this version has no such policy."""
+    choice = _installed(producer)
+    return choice.make(_convert(producer.parameters, choice.parameters, f"$.{producer.handler}"))
+
+
+def _installed(producer: Producer) -> Choice:
     choice = SLOTS.get(producer.handler, {}).get(producer.policy)
     if choice is None:
         message = f"policy {producer.handler}:{producer.policy} is not installed; install what the record was made with"
         raise ScenarioError(message)
-    return choice.make(_convert(producer.parameters, choice.parameters, f"$.{producer.handler}"))
+    return choice
 
 
 def _convert(given: Mapping[str, Any], kind: type[msgspec.Struct], where: str) -> msgspec.Struct:

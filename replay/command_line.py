@@ -30,6 +30,8 @@ def opened(path: Path) -> Run:
 
 
 def leave(context: click.Context, run: Run) -> None:
-    """End the command with the exit code that fits the record that was served."""
+    """Say what was damaged beside the record that was served, and end the command with the exit code that fits it."""
+    for report in run.reports:
+        click.echo(f"deleverage: {report}", err=True)
     if run.torn:
         context.exit(TORN)

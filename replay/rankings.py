@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
 import msgspec
 
@@ -34,6 +35,7 @@ __all__ = [
     "ranking_of",
     "round_of",
     "rounds_back",
+    "touched_between",
 ]
 
 
@@ -108,19 +110,22 @@ def ranking_of(ledger: LedgerState, instrument: int, side: int, policy: RankingP
     return Ranking(ledger, instrument, side, policy, range(len(ledger.accounts)))
 
 
-def ranking_at(run: Run, started: Event) -> RoundRanking:
-    """The ranking of the round that `started` began, made again; `base` is the round it continues, if any."""
+def ranking_at(run: Run, started: Event, ledger: LedgerState | None = None) -> RoundRanking:
+    """The ranking of the round that `started` began, made again; `base` is the round it continues, if any.
+
+    `ledger` is the state before it, if that is at hand.
+    """
     body = started.body
     assert isinstance(body, DeleveragingStarted)
     producer, engine = engine_at(run, started.seq)
-    ledger = run.before(started.seq)
+    ledger = ledger or run.before(started.seq)
     ranking = ranking_of(ledger, body.instrument, 1 if body.size_lots > 0 else -1, engine.ranking_policy)
     pseudonyms = pseudonyms_of(run)
-    base = next(iter(list(rounds_back(run, started))[1:2]), None)
+    base = next(islice(rounds_back(run, started), 1, None), None)
     if base is None:
         recomputed = ranking.full_digest(pseudonyms)
     else:
-        ranking.touched = _touched(run, engine, base.seq + 1, started.seq)
+        ranking.touched = touched_between(run, engine, base.seq + 1, started.seq)
         recomputed = ranking.changed_digest(pseudonyms)
     touched = tuple(sorted(ranking.touched))
     return RoundRanking(
@@ -128,8 +133,8 @@ def ranking_at(run: Run, started: Event) -> RoundRanking:
     )
 
 
-def _touched(run: Run, engine: AdlEngine, first_seq: int, stop_seq: int) -> set[int]:
-    """The accounts named by what the engine listens to in a span."""
+def touched_between(run: Run, engine: AdlEngine, first_seq: int, stop_seq: int) -> set[int]:
+    """The accounts named by what the engine listens to in a span: those whose rows a continued ranking digests."""
     touched: set[int] = set()
     for event in run.events(first_seq, stop_seq):
         if type(event.body) in engine.observes:

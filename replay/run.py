@@ -1,7 +1,7 @@
 """A record opened for questions: what it is, its events, its state at any point.
 
 1. Reading never writes.
-2. State is the fold of the events from the first one on, and nothing else.
+2. State is the fold of the events from the first one on, and nothing else; snapshots only save some of the folding.
 3. A torn record answers up to its last good block; `torn` and `warning` say so.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 
 from ..events.bodies.run import Producer, RunForked, RunStarted
@@ -17,10 +18,12 @@ from ..events.envelope import Event
 from ..events.errors import QueryError
 from ..events.ledger import Ledger
 from ..events.record import Manifest, RecordReader
-from ..events.vocabulary import accounts_named
+from ..events.record.columns import Columns
+from ..events.vocabulary import ACCOUNT_FIELDS
 from ..sim.units import format_time_ns
 from .directory import Directory
 from .points import parse_point
+from .states import States
 
 __all__ = ["Run", "open_run"]
 
@@ -31,6 +34,8 @@ class Run:
     def __init__(self, reader: RecordReader) -> None:
         """Ask questions of what `reader` serves."""
         self.reader = reader
+        self.reports: list[str] = []
+        """What was found damaged beside the record, ignored and made again: a line each."""
 
     @property
     def path(self) -> Path:
@@ -76,6 +81,11 @@ class Run:
         return self.reader.last_at_ns if self.count else self.start_ns
 
     @cached_property
+    def kept(self) -> States:
+        """The states that are kept beside the record."""
+        return States(self.reader, self.columns, self.reports)
+
+    @cached_property
     def directory(self) -> Directory:
         """The accounts, instruments and assets that it declares; the first call reads up to the first price."""
         return Directory(self.events())
@@ -89,7 +99,9 @@ class Run:
         return self.reader.event(seq)
 
     def at(self, *, seq: int | None = None, time: int | str | None = None) -> Ledger:
-        """The state after event `seq`, or after the last event at or before `time`, or at the end; O(events before it).
+        """The state after event `seq`, or after the last event at or before `time`, or at the end.
+
+        Costs the nearest snapshot before it and the events since.
 
         `time` is in nanoseconds since 1970, or text as `parse_point` takes it. Raises QueryError where there is no such
         event or the time is before the run.
@@ -103,7 +115,7 @@ class Run:
             last = self._last_at(time)
         else:
             last = self._existing(self.count - 1 if seq is None else seq)
-        return Ledger.of(self.events(0, last + 1))
+        return self.kept.after(last + 1)
 
     def first_at(self, at_ns: int) -> int:
         """The number of the first event at or after a time, the count if there is none."""
@@ -115,27 +127,30 @@ class Run:
 
     def states(self, seqs: Iterable[int]) -> Iterator[Ledger]:
         """The state before each of these events, in rising order: one ledger that moves on, to be read and let go."""
-        ledger = Ledger()
-        for seq in seqs:
-            for event in self.events(ledger.seq, seq):
-                ledger.fold(event)
-            yield ledger
+        return self.kept.moving(seqs)
+
+    @cached_property
+    def columns(self) -> Columns:
+        """The columns beside the record: causes, page roots, account postings."""
+        return Columns(self.reader, self.reports)
 
     def cause_of(self, seq: int) -> int | None:
-        """The event that `seq` followed from; None for an input."""
-        return self.event(seq).cause
+        """The event that `seq` followed from; None for an input. No event is decoded."""
+        return self.columns.cause_of(self._existing(seq))
 
     def chain(self, seq: int) -> tuple[int, ...]:
-        """The causes of an event, from the input that began it down to the event itself."""
-        found, cause = [seq], self.cause_of(self._existing(seq))
-        while cause is not None:
-            found.append(cause)
-            cause = self.cause_of(cause)
-        return tuple(reversed(found))
+        """The causes of an event, from the input that began it down to the event itself. No event is decoded."""
+        return self.columns.chain(self._existing(seq))
 
     def events_naming(self, account: int, first_seq: int = 0, stop_seq: int | None = None) -> Iterator[Event]:
-        """The events of a span that name an account, in their order."""
-        return (event for event in self.events(first_seq, stop_seq) if account in accounts_named(event.body))
+        """The events of a span that name an account, in their order. Only blocks that name it are decoded."""
+        spans = self.columns.spans_naming(account, first_seq, stop_seq)
+        for event in chain.from_iterable(self.events(*span) for span in spans):
+            body = event.body
+            for field in ACCOUNT_FIELDS[type(body)]:
+                if getattr(body, field) == account:
+                    yield event
+                    break
 
     @cached_property
     def started(self) -> RunStarted:

@@ -18,7 +18,7 @@ from typing import NamedTuple, Protocol
 from ..events.bodies.run import Producer, RunEnded, RunForked
 from ..events.bodies.venue import TimerFired
 from ..events.envelope import Event, Origin
-from ..events.errors import RecordDamagedError
+from ..events.errors import RecordDivergedError
 from ..events.ledger import Ledger
 from ..events.vocabulary import Body
 from ..handlers.registry import build
@@ -78,7 +78,7 @@ def pending_after(past: Past, seq: int) -> tuple[Ledger, Pending]:
     """The first boundary at which at least `seq` events are recorded: the state there, and what is under way.
 
     Costs the state before the instant of the last of them, and reading back over the longest latency. Raises
-    RecordDamagedError where the record does not follow its order, ScenarioError where a policy is not installed.
+    RecordDivergedError where the record does not follow its order, ScenarioError where a policy is not installed.
     """
     if not seq:
         return Ledger(), Pending(past.producers_at(0))
@@ -218,18 +218,18 @@ class _Walk:
         event = self._next
         if event is None:
             message = f"the record ends at event {self._ledger.seq}, in the middle of a fork's inputs"
-            raise RecordDamagedError(message)
+            raise RecordDivergedError(message)
         self._ledger.fold(event)
         self.queue += self._listeners.at_once(event)
         self.delayed += self._listeners.later(event)
         self._next = next(self._events, None)
 
-    def _disorder(self, event: Event) -> RecordDamagedError:
+    def _disorder(self, event: Event) -> RecordDivergedError:
         message = (
             f"event {event.seq} ({type(event.body).__name__}) follows from nothing that was due at its instant; "
             f"the decisions of this record were not made by the bus, so they cannot be made again"
         )
-        return RecordDamagedError(message)
+        return RecordDivergedError(message)
 
 
 def _place(undelivered: Undelivered) -> tuple[int, int]:

@@ -26,6 +26,7 @@ from .clock import Clock
 from .opening import opening_bodies
 from .scenario import ResolvedScenario, Scenario
 from .sealing import sealing
+from .states_kept import keep_states
 from .summary import Summary
 from .units import INT64_MAX
 
@@ -144,6 +145,7 @@ def run(
     sink, summary = _sink(path, resolved, settings), Summary()
     with sealing(sink):
         simulation = Simulation(resolved, sink)
+        keep_states(sink, simulation.ledger)
         summary.attach(simulation.bus)
         if on_start is not None:
             on_start(simulation)

@@ -39,6 +39,13 @@ EVERY_LINE = {
     "flash_crash.seconds": "<= 20",
     "flash_crash.memory": "<= 200",
     "help": "<= 200",
+    "reexecution.benign": ">= 0.85",
+    "reexecution.flash_crash": ">= 0.95",
+    "state.p99": "<= 0.025",
+    "chain": "<= 20",
+    "why": "<= 2",
+    "snapshots": "<= 0.333333",
+    "made_again": None,
 }
 """Name to bar, in the order they are printed."""
 

@@ -149,6 +149,8 @@ def test_recover_seals_a_torn_record(tmp_path: Path) -> None:
 def test_damage_is_named_and_refused(tmp_path: Path, command: str) -> None:
     """A flipped bit in the middle: exit code 1, and one line with file and offset, from every command that meets it."""
     path = small_record(tmp_path)
+    for kept in path.glob("*.state.idx"):
+        kept.unlink()  # from a state that is kept behind the damage, `state` would not meet it
     segment = path / "00000000.seg"
     data = bytearray(segment.read_bytes())
     data[len(data) // 2] ^= 1

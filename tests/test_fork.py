@@ -204,8 +204,8 @@ def test_a_fork_may_begin_to_charge_funding(tmp_path: Path) -> None:
     path = tmp_path / "p.run"
     run(Scenario.load(SMALL_CRASH, ["funding.policy=none"]), path)
     parent = open_run(path)
-    for given, first_timers in ((("funding.policy=interval", "funding.interval_ns=5m"), 3), ((), 0)):
-        made, record = Fork(parent, 900, Changes(given, (Deposit(20, 1),))), MemoryRecord()
+    for told, first_timers in ((("funding.policy=interval", "funding.interval_ns=5m"), 3), ((), 0)):
+        made, record = Fork(parent, 900, Changes(told, (Deposit(20, 1),))), MemoryRecord()
         record.append_many(parent.events(0, made.boundary))
         made.drive(made.resumption(record))
         set_there = [e for e in record.events() if e.cause == made.boundary and isinstance(e.body, TimerSet)]
@@ -237,6 +237,22 @@ def test_an_untouched_market_stays_as_it_was(tmp_path: Path) -> None:
     assert mine == theirs
     assert len(mine) > 50
     assert any(isinstance(event.body, TradeExecuted) for event in record.events())
+
+
+def test_another_ranking_policy_begins_its_ranking_anew(parent: Run) -> None:
+    """Forked between a round and the one that continues its ranking, a new policy digests all of its own rows."""
+    continued = first(parent, DeleveragingStarted, 0)
+    for event in parent.events():
+        if isinstance(event.body, DeleveragingStarted) and event.body.base_round is not None:
+            continued = event
+            break
+    for policy, base in (("profit-share", False), ("profit-leverage", True)):
+        made, record = Fork(parent, continued.seq - 2, Changes((f"adl.policy={policy}",))), MemoryRecord()
+        record.append_many(parent.events(0, made.boundary))
+        made.drive(made.resumption(record), until_ns=continued.at_ns)
+        rounds = [e.body for e in record.events(made.boundary) if isinstance(e.body, DeleveragingStarted)]
+        assert rounds[0].policy == policy
+        assert (rounds[0].base_round is not None) is base
 
 
 def test_settings_that_cannot_be(parent: Run) -> None:

@@ -51,10 +51,10 @@ def test_the_schema_fingerprint_sees_a_change() -> None:
 
 
 def test_the_code_fingerprint_sees_a_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A changed, added or renamed Python file of the rooms changes it; a test or a text does not."""
+    """A changed, added or renamed Python file of the rooms that decide changes it; nothing else does."""
     monkeypatch.setattr(fingerprint, "_PACKAGE", tmp_path)
     seen = []
-    for name, text in (("events/a.py", "1"), ("events/a.py", "2"), ("sim/deep/b.py", ""), ("replay/c.py", "2")):
+    for name, text in (("events/a.py", "1"), ("events/a.py", "2"), ("sim/deep/b.py", ""), ("handlers/c.py", "2")):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
         seen.append(fingerprint.code_sha256.__wrapped__())
@@ -63,4 +63,6 @@ def test_the_code_fingerprint_sees_a_change(tmp_path: Path, monkeypatch: pytest.
     assert len(set(seen)) == 5
     (tmp_path / "events" / "notes.txt").write_text("3")
     (tmp_path / "test_a.py").write_text("4")
+    (tmp_path / "replay").mkdir()
+    (tmp_path / "replay" / "a.py").write_text("5")
     assert fingerprint.code_sha256.__wrapped__() == seen[-1]

@@ -77,7 +77,8 @@ def test_manifest_from_the_first_moment(tmp_path: Path) -> None:
     RecordWriter(path, settings=TINY, scenario="crash", seed=7, parent=ForkPoint("ab" * 32, 41))
     fields = manifest_of(path)
     assert (fields["status"], fields["count"], fields["head"], fields["sealed"]) == ("recording", 0, None, None)
-    assert (fields["scenario"], fields["seed"], fields["parent"]) == ("crash", 7, {"head": "ab" * 32, "at_seq": 41, "path": ""})
+    parent = {"head": "ab" * 32, "at_seq": 41, "path": ""}
+    assert (fields["scenario"], fields["seed"], fields["parent"], fields["forks"]) == ("crash", 7, parent, [])
     assert (fields["format"], fields["schema"]) == (1, 1)
     assert fields["python"] == ".".join(map(str, sys.version_info[:3]))
     assert fields["settings"]["segment_bytes"] == 6000
@@ -98,7 +99,8 @@ def test_manifest_of_a_sealed_record(tmp_path: Path) -> None:
     sizes = [(tmp_path / "a.run" / name).stat().st_size for name in names]
     assert [figures["size_bytes"] for figures in fields["segments"]] == sizes
     assert sum(figures["blocks"] for figures in fields["segments"]) == 6
-    assert {file.name for file in (tmp_path / "a.run").iterdir()} == {"manifest.json", *names}
+    beside = {"accounts.idx", "parents.idx", "roots.idx"}
+    assert {file.name for file in (tmp_path / "a.run").iterdir()} == {"manifest.json", *names, *beside}
 
 
 def test_manifest_holds_its_own_hash(tmp_path: Path) -> None:

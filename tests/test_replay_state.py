@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import json
+from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from deleverage.events.bodies.inputs import BalanceStated, PositionStated
+from deleverage.events.bodies.inputs import BalanceStated, Deposited, PositionStated
 from deleverage.events.bodies.listing import AccountOpened
 from deleverage.events.bodies.margin import MarkPriced
 from deleverage.events.ledger import Ledger
 from deleverage.events.ledger.laws import LAWS
-from deleverage.replay.state.view import margin_ratio_bps, state_view
+from deleverage.handlers.valuation import Margin
+from deleverage.replay.run import open_run
+from deleverage.replay.state.account_text import print_account
+from deleverage.replay.state.queues import Queues, queues_of
+from deleverage.replay.state.standing import ratio_bps
+from deleverage.replay.state.view import state_view
+from deleverage.sim.console import new_console
+from deleverage.sim.figures import grouped
 
 from .support.command_line import call, small_record
 from .support.crash import recorded
-from .support.venue import LIQUIDITY, Book, listed
+from .support.venue import LIQUIDITY, Book, listed, tiers_of
 
 EVENTS = recorded()
 POINTS = range(0, len(EVENTS), len(EVENTS) // 9)
@@ -26,6 +35,11 @@ POINTS = range(0, len(EVENTS), len(EVENTS) // 9)
 def record(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The small crash, recorded."""
     return small_record(tmp_path_factory.mktemp("records"))
+
+
+def state_of(ledger: Ledger, account: int | None = None) -> dict[str, Any]:
+    """The view of a state whose run has no policy for auto-deleveraging."""
+    return state_view(ledger, Queues(ledger, None, "none"), account)
 
 
 def book() -> Book:
@@ -40,7 +54,7 @@ def book() -> Book:
 
 def test_the_figures_of_one_account() -> None:
     """Worked by hand: 5 lots at 90 are 450; cost 503; equity 120 - 53 = 67; requirement 45; ratio 67 / 45."""
-    (anna,) = state_view(book().ledger, 4)["accounts"]
+    (anna,) = state_of(book().ledger, 4)["accounts"]
     assert (anna["name"], anna["kind"], anna["status"], anna["balance_atoms"]) == ("anna", "user", "healthy", 120)
     assert (anna["equity_atoms"], anna["requirement_atoms"], anna["margin_ratio_bps"]) == (67, 45, 14888)
     (held,) = anna["positions"]
@@ -51,7 +65,7 @@ def test_the_figures_of_one_account() -> None:
 
 def test_the_figures_of_the_market() -> None:
     """Mark, index and impact stand side by side, in ticks and as a price."""
-    (market,) = state_view(book().ledger)["markets"]
+    (market,) = state_of(book().ledger)["markets"]
     assert (market["mark_ticks"], market["index_ticks"], market["impact_ticks"]) == (90, 91, -1)
     assert (market["name"], market["mark"], market["halted_until_ns"]) == ("I0", "90", None)
 
@@ -59,7 +73,7 @@ def test_the_figures_of_the_market() -> None:
 def test_without_a_mark_nothing_is_made_up() -> None:
     """Before the first mark equity and profit are unknown, not computed with a price of nought."""
     events = book().events[:-1]
-    view = state_view(Ledger.of(events))
+    view = state_of(Ledger.of(events))
     anna, liquidity = view["accounts"][4], view["accounts"][LIQUIDITY]
     for account in (anna, liquidity):
         assert (account["equity_atoms"], account["requirement_atoms"], account["margin_ratio_bps"]) == (
@@ -73,18 +87,71 @@ def test_without_a_mark_nothing_is_made_up() -> None:
 
 
 @pytest.mark.parametrize(
-    ("equity_atoms", "requirement_microatoms", "ratio_bps"),
+    ("equity_atoms", "requirement_microatoms", "expected_bps"),
     [(67, 45_000_000, 14_888), (45, 45_000_000, 10_000), (-1, 45_000_000, -223), (5, 0, None)],
 )
-def test_the_ratio_is_rounded_down(equity_atoms: int, requirement_microatoms: int, ratio_bps: int | None) -> None:
+def test_the_ratio_is_rounded_down(equity_atoms: int, requirement_microatoms: int, expected_bps: int | None) -> None:
     """Below 10000 is below the requirement, also by the smallest amount; without a requirement there is no ratio."""
-    assert margin_ratio_bps(equity_atoms, requirement_microatoms) == ratio_bps
+    assert ratio_bps(Margin(equity_atoms, requirement_microatoms, [])) == expected_bps
+
+
+def test_the_prices_that_would_end_a_position() -> None:
+    """By hand: 120 - 503 + 5p is under 0.5p up to 85, and worth the 383 that leave nothing from 77 on."""
+    (anna,) = state_of(book().ledger, 4)["accounts"]
+    (held,) = anna["positions"]
+    assert (held["liquidation_price_ticks"], held["liquidation_price"]) == (85, "85")
+    assert (held["liquidation_below_ticks"], held["liquidation_above_ticks"]) == (85, None)
+    assert (held["bankruptcy_price_ticks"], held["bankruptcy_price"]) == (77, "77")
+
+
+def test_only_a_trader_has_an_end() -> None:
+    """Outside liquidity holds the other side, and no price liquidates it; a paid-up long has no bankruptcy price."""
+    rich = book()
+    rich.put(Deposited(4, 1_000))
+    view = state_of(rich.ledger)
+    (other,), (held,) = view["accounts"][LIQUIDITY]["positions"], view["accounts"][4]["positions"]
+    for one in (other, held):
+        assert {one[name] for name in one if name.startswith(("liquidation", "bankruptcy"))} == {None}
+
+
+def hedge() -> Book:
+    """A hedge that may be cornered on both sides, as in the tests of the liquidation price, of 1,300."""
+    book = Book(listed(tiers=tiers_of((0, 50_000), (9_000, 400_000))), listed(1))
+    book.mark(100, 100)
+    book.user(1_300)
+    book.hold(4, 0, 100, 100, leg=1)
+    book.hold(4, 0, -80, 100, leg=2)
+    return book
+
+
+def told_of(ledger: Ledger) -> str:
+    """The text for the first trader, its lines joined."""
+    stream = StringIO()
+    print_account(new_console(stream), ledger, 4, Queues(ledger, None, "none"))
+    return " ".join(stream.getvalue().split())
+
+
+def test_what_would_end_a_position_in_words() -> None:
+    """One side or both, now or never, alone or with other marks, by its share of the equity or whatever the mark."""
+    assert "liquidation at 85 or below bankruptcy price 77 not in" in told_of(book().ledger)
+    cornered = hedge()
+    text = told_of(cornered.ledger)
+    assert "I0 long 100 from 100, leg 1" in text
+    assert text.count("liquidation at 63 or below, 103 or above bankruptcy price") == 2
+    assert text.count(", on its share of the equity") == 2
+    cornered.hold(4, 1, 1, 100)
+    assert "or above, if only this mark moves" in told_of(cornered.ledger)
+    cornered.mark(120)
+    assert told_of(cornered.ledger).count("liquidation now: below its requirement bankruptcy price") == 3
+    rich = book()
+    rich.put(Deposited(4, 1_000))
+    assert "no liquidation at any mark no bankruptcy price: solvent at any mark" in told_of(rich.ledger)
 
 
 @pytest.mark.parametrize("seq", POINTS)
 def test_accounts_add_up(seq: int) -> None:
     """At any point: equity is balance and profit, sizes sum to zero, and the fund's inventory is its positions."""
-    view = state_view(Ledger.of(EVENTS[: seq + 1]))
+    view = state_of(Ledger.of(EVENTS[: seq + 1]))
     assert view["seq"] == seq
     lots = dict.fromkeys(range(len(view["markets"])), 0)
     for account in view["accounts"]:
@@ -105,11 +172,11 @@ def test_accounts_add_up(seq: int) -> None:
 def test_every_law_is_listed() -> None:
     """The checks name each law of the ledger once, and say what is broken."""
     ledger = book().ledger
-    names = [check["law"] for check in state_view(ledger)["checks"]]
+    names = [check["law"] for check in state_of(ledger)["checks"]]
     assert len(set(names)) == len(names) == len(LAWS)
-    assert all(check["ok"] and not check["broken"] for check in state_view(ledger)["checks"])
+    assert all(check["ok"] and not check["broken"] for check in state_of(ledger)["checks"])
     ledger.accounts[4].balance_atoms += 1
-    broken = {check["law"]: check["broken"] for check in state_view(ledger)["checks"] if not check["ok"]}
+    broken = {check["law"]: check["broken"] for check in state_of(ledger)["checks"] if not check["ok"]}
     assert list(broken) == ["money"]
     assert "1 atoms" in broken["money"][0]
 
@@ -118,7 +185,10 @@ def test_the_document_has_its_stable_names(record: Path) -> None:
     """`state --json` is one document of the state asked for, with the promised names."""
     document = json.loads(call("state", record, "--at", "3000", "--json").stdout)
     assert {"seq", "at_ns", "accounts", "insurance_fund", "checks"} <= document.keys()
-    assert document == json.loads(json.dumps(state_view(Ledger.of(EVENTS[:3001]))))
+    ledger = Ledger.of(EVENTS[:3001])
+    assert document == json.loads(json.dumps(state_view(ledger, queues_of(open_run(record), ledger))))
+    places = [held["adl_queue"] for account in document["accounts"] for held in account["positions"]]
+    assert any(place == {"rank": 1, "of": place["of"], "score": place["score"]} for place in places if place)
 
 
 def test_one_account_in_the_document(record: Path) -> None:
@@ -165,6 +235,12 @@ def test_an_account_is_told_whole(record: Path) -> None:
         side = "long" if held["size_lots"] > 0 else "short"
         assert f"{held['name']} {side} {held['size'].lstrip('-')} from " in text
         assert f"{held['unrealised_profit_atoms'] / 10**6:,.6f} of profit" in text
+        below = held["liquidation_below_ticks"] is not None
+        assert f"liquidation at {grouped(held['liquidation_price'])} or {'below' if below else 'above'}" in text
+        assert f"bankruptcy price {grouped(held['bankruptcy_price'])}" in text
+        place = held["adl_queue"]
+        stands = place and f"ADL queue {place['rank']} of {place['of']}, score {place['score'] / 10**9:.9f}"
+        assert (stands or "not in the ADL queue: no profit") in text
 
 
 @pytest.mark.parametrize(
@@ -174,7 +250,9 @@ def test_an_account_is_told_whole(record: Path) -> None:
         (["--at", "2025-10-10T20:39:59Z"], "is before the run"),
         (["--at", "noon"], "no point in a record"),
         (["--account", "tradr-7"], "the nearest are trader-7"),
+        (["--account", "4711"], "there is no account '4711'; the record has 254"),
         (["--account", "trader-7", "--at", "12"], "'trader-7' is not open yet after event 12"),
+        (["--account", "trader-7", "--at", "12", "--json"], "'trader-7' is not open yet after event 12"),
     ],
 )
 def test_a_question_that_has_no_answer(record: Path, arguments: list[str], part: str) -> None:

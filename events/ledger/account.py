@@ -27,7 +27,7 @@ AccountStatus = Literal["healthy", "called", "liquidating", "bankrupt", "taken_o
 _NANO = 10**9
 
 
-class Position(msgspec.Struct, gc=False):
+class Position(msgspec.Struct, array_like=True, gc=False):
     """Signed lots, what they cost, and the cumulative funding they had owed when they were bought."""
 
     size_lots: int
@@ -35,7 +35,7 @@ class Position(msgspec.Struct, gc=False):
     funding_atoms: int
 
 
-class Account(msgspec.Struct, gc=False):
+class Account(msgspec.Struct, array_like=True, gc=False):
     """One margin account: one asset, one balance, its positions by key, and where it stands in its life cycle.
 
     `calls` counts margin calls and numbers the draws that depend on them; `called_seq` is the last call's event.

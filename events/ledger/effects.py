@@ -43,7 +43,7 @@ def _run_started(ledger: LedgerState, _event: Event, body: RunStarted) -> None:
 
 
 def _run_forked(ledger: LedgerState, _event: Event, body: RunForked) -> None:
-    """Other producers may decide from here on: what is pending stays with the slot that set it."""
+    """Other producers may decide from here on: pending timers stay with their slot, a ranking is not continued."""
     if not body.producers:
         return
     slots = {producer.handler: number for number, producer in enumerate(body.producers)}
@@ -52,6 +52,7 @@ def _run_forked(ledger: LedgerState, _event: Event, body: RunForked) -> None:
         producer = None if pending.producer is None else now[pending.producer]
         ledger.timers[seq] = PendingTimer(producer, pending.timer)
     ledger.producers = body.producers
+    ledger.round_bases = {}
 
 
 def _run_ended(ledger: LedgerState, _event: Event, _body: RunEnded) -> None:

@@ -7,7 +7,7 @@ import msgspec
 __all__ = ["Liquidation", "OpenOrder"]
 
 
-class OpenOrder(msgspec.Struct, gc=False):
+class OpenOrder(msgspec.Struct, array_like=True, gc=False):
     """A forced order that is still working, or the last one that was (`left_lots` 0 or cancelled)."""
 
     order_id: int
@@ -18,7 +18,7 @@ class OpenOrder(msgspec.Struct, gc=False):
     open: bool = True
 
 
-class Liquidation(msgspec.Struct, gc=False):
+class Liquidation(msgspec.Struct, array_like=True, gc=False):
     """`steps` counts orders; `timer` is the pending cooldown; `taken_lots - sold_lots` is what the fund still holds."""
 
     liquidation_id: int

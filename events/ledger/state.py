@@ -31,7 +31,7 @@ class VenueAccounts(msgspec.Struct, gc=False):
     fees: int | None = None
 
 
-class RoundBase(msgspec.Struct, frozen=True, gc=False):
+class RoundBase(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A round and where it stood: its event, its instant, and the last repricing before it."""
 
     round: int
@@ -40,7 +40,7 @@ class RoundBase(msgspec.Struct, frozen=True, gc=False):
     repriced_seq: int
 
 
-class PendingTimer(msgspec.Struct, frozen=True, gc=False):
+class PendingTimer(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A timer that has not fired, and who set it: an index into the producers that decide now."""
 
     producer: int | None

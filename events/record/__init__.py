@@ -10,6 +10,7 @@ from .manifest import ForkPoint, Manifest, RunStatus, SealedStatus, SegmentFigur
 from .memory import MemoryRecord
 from .merkle import EMPTY_ROOT, Frontier, InclusionProof, leaf_hash, prove, verify
 from .pages import PAGE_EVENTS, leaf_spans, leaves_of_page, page_root
+from .proof import RecordProof, prove_events, proved_events
 from .reader import RecordReader
 from .recover import Recovery, recover
 from .scan import BlockEntry
@@ -30,6 +31,7 @@ __all__ = [
     "InclusionProof",
     "Manifest",
     "MemoryRecord",
+    "RecordProof",
     "RecordReader",
     "RecordSettings",
     "RecordWriter",
@@ -42,6 +44,8 @@ __all__ = [
     "leaves_of_page",
     "page_root",
     "prove",
+    "prove_events",
+    "proved_events",
     "recover",
     "verify",
     "way_to",

@@ -13,6 +13,7 @@ The writer, the sinks without a file and the reader share this code, so that the
 from __future__ import annotations
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -21,14 +22,15 @@ import msgspec
 from ..codec import encode_event
 from ..envelope import Event
 from ..errors import RecordError
-from ..vocabulary import PUBLIC_TYPES
-from .merkle import LEAF_PREFIX, Frontier, leaf_hash, tree_root
+from ..vocabulary import PUBLIC_TYPES, Body
+from .merkle import EMPTY_ROOT, LEAF_PREFIX, Frontier, leaf_hash, tree_root
 
 __all__ = [
     "PAGE_EVENTS",
     "ClosedPage",
     "Progress",
     "close_page",
+    "kinds_of",
     "leaf_spans",
     "leaves_of_page",
     "list_header",
@@ -71,7 +73,16 @@ def leaf_spans(events: Sequence[Event]) -> list[tuple[int, int]]:
 
 def leaves_of_page(events: Sequence[Event], page: bytes, salt: bytes = b"") -> list[bytes]:
     """The leaf hashes of one page, from its events and their msgpack list as recorded."""
-    kinds = {type(event.body) for event in events}
+    return _leaves(events, page, kinds_of(events), salt)
+
+
+def kinds_of(events: Sequence[Event]) -> set[type[Body]]:
+    """The types of the bodies."""
+    return {type(event.body) for event in events}
+
+
+def _leaves(events: Sequence[Event], page: bytes, kinds: AbstractSet[type[Body]], salt: bytes) -> list[bytes]:
+    """The leaf hashes of a page whose types are known."""
     if kinds <= PUBLIC_TYPES:
         # The common page of ticks and marks is one leaf, and need not be taken apart.
         return [leaf_hash(page[len(list_header(len(events))) :], salt)] if events else []
@@ -109,12 +120,14 @@ class Progress(msgspec.Struct, frozen=True):
 
 
 class ClosedPage(NamedTuple):
-    """A page as blocks store it, and how far the record has come with it."""
+    """A page as blocks store it, how far the record has come with it, and what was found on the way."""
 
     first: Event
     last: Event
     data: bytes
     progress: Progress
+    root: bytes = EMPTY_ROOT
+    kinds: AbstractSet[type[Body]] = frozenset()
 
 
 def close_page(events: Sequence[Event], before: Progress) -> ClosedPage:
@@ -124,7 +137,9 @@ def close_page(events: Sequence[Event], before: Progress) -> ClosedPage:
     """
     _check_follows(events, before)
     data = _encode_list(events)
-    return ClosedPage(events[0], events[-1], data, before.after(events, page_root(events, data)))
+    kinds = kinds_of(events)
+    root = tree_root(_leaves(events, data, kinds, b""))
+    return ClosedPage(events[0], events[-1], data, before.after(events, root), root, kinds)
 
 
 def _check_follows(events: Sequence[Event], before: Progress) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 import msgspec
 
 from ..errors import RecordError
+from .columns.stored import drop_columns
 from .files import damaged, exclusive, sync
 from .manifest import MANIFEST_NAME, SegmentFigures, read_manifest, write_manifest
 from .reader import RecordReader
@@ -77,6 +78,7 @@ def _seal_torn(reader: RecordReader) -> Recovery:
     stored = Stored(reader.measure(), _figures(reader.blocks))
     recovery = _cut(reader, stored)
     (reader.path / RESERVE_NAME).unlink(missing_ok=True)
+    drop_columns(reader.path)
     write_manifest(reader.path, sealed_manifest(reader.manifest, stored, "recovered", None))
     return recovery
 

@@ -10,7 +10,7 @@ Rules:
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import Protocol
 
@@ -103,8 +103,8 @@ class PageSink(ABC):
         """How far the closed pages go."""
 
     @abstractmethod
-    def _take(self, page: ClosedPage) -> None:
-        """Keep a closed page; `_progress` includes it from one single step on."""
+    def _take(self, page: ClosedPage, events: Sequence[Event]) -> None:
+        """Keep a closed page of these events; `_progress` includes it from one single step on."""
 
     @abstractmethod
     def _finish(self, status: SealedStatus, error: str | None) -> None:
@@ -121,7 +121,7 @@ class PageSink(ABC):
             raise RecordError(message)
         page = self._unfinished()
         if page:
-            self._take(close_page(page, self._progress))
+            self._take(close_page(page, self._progress), page)
         self._page = []
 
 
@@ -136,7 +136,7 @@ class HeadOnly(PageSink):
     def _progress(self) -> Progress:
         return self._closed
 
-    def _take(self, page: ClosedPage) -> None:
+    def _take(self, page: ClosedPage, events: Sequence[Event]) -> None:
         self._closed = page.progress
 
     def _finish(self, status: SealedStatus, error: str | None) -> None:

@@ -17,14 +17,17 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, Protocol
 
 import msgspec
 
+from ..envelope import Event
 from ..errors import RecordError, RecordExistsError, RecordFullError
 from .blocks import BlockPacker
+from .columns.recording import ColumnRecorder
 from .files import allocate, exclusive
 from .manifest import ForkPoint, Manifest, SealedStatus, new_manifest, utc_now, write_manifest
 from .pages import ClosedPage, Progress
@@ -32,7 +35,7 @@ from .segments import SegmentFiles, Stored
 from .settings import RecordSettings
 from .sink import PageSink
 
-__all__ = ["RESERVE_NAME", "RecordWriter", "sealed_manifest"]
+__all__ = ["RESERVE_NAME", "Companion", "RecordWriter", "sealed_manifest"]
 
 RESERVE_NAME = "seal.reserve"
 
@@ -56,12 +59,22 @@ def sealed_manifest(manifest: Manifest, stored: Stored, status: SealedStatus, er
     )
 
 
+class Companion(Protocol):
+    """Who keeps something beside a record, and is told how far it has come."""
+
+    def block_written(self, count: int, stored_bytes: int, head: Callable[[], bytes], /) -> None:
+        """A block ends after so many events and bytes; `head` gives the record's head there."""
+
+    def sealed(self, stored_bytes: int, /) -> None:
+        """The record ends with so many bytes."""
+
+
 class RecordWriter(PageSink):
     """A record that is being written into a new directory.
 
     `scenario`, `seed`, `parent` and `forks` are facts for the manifest. A fork goes on from `base`, its parent's
-    progress at the end of a page; without one a record begins at event 0. Raises RecordExistsError if the directory exists,
-    RecordFullError if there is no room to begin, RecordError if it cannot be created.
+    progress at the end of a page; without one a record begins at event 0. Raises RecordExistsError if the directory
+    exists, RecordFullError if there is no room to begin, RecordError if it cannot be created.
     """
 
     def __init__(
@@ -81,7 +94,9 @@ class RecordWriter(PageSink):
         self._manifest = new_manifest(self._settings, scenario, seed, parent, forks)
         self._packer = BlockPacker(self._settings)
         self._segments = SegmentFiles(self.path, self._settings, base)
+        self._columns = ColumnRecorder(self.path)
         self._pending: list[ClosedPage] = []
+        self.companion: Companion | None = None
         self._lock = ExitStack()
         self._create()
 
@@ -111,7 +126,8 @@ class RecordWriter(PageSink):
             shutil.rmtree(self.path, ignore_errors=True)
             raise _refusal(error, f"{self.path}: the record cannot be begun") from error
 
-    def _take(self, page: ClosedPage) -> None:
+    def _take(self, page: ClosedPage, events: Sequence[Event]) -> None:
+        self._columns.note(page, events)
         self._pending.append(page)
         settings = self._settings
         if len(self._pending) >= settings.pages_per_block or self._pending_bytes() >= settings.block_bytes:
@@ -123,13 +139,23 @@ class RecordWriter(PageSink):
     def _write_block(self) -> None:
         """Put what is pending into one block, without pages that were stored when an interrupt came."""
         stored_count = self._segments.stored.progress.count
+        self._columns.follow(stored_count)
         pages = [page for page in self._pending if page.first.seq >= stored_count]
         if pages:
             try:
                 self._segments.write_block(self._packer.pack(pages), pages[-1].progress)
             except OSError as error:
                 self._fail(error)
+            self._tell_of_block()
         self._pending = []
+
+    def _tell_of_block(self) -> None:
+        if self.companion is not None:
+            progress = self._segments.stored.progress
+            self.companion.block_written(progress.count, self._stored_bytes(), lambda: progress.head)
+
+    def _stored_bytes(self) -> int:
+        return sum(figures.size_bytes for figures in self._segments.stored.segments)
 
     def _finish(self, status: SealedStatus, error: str | None) -> None:
         self._write_block()
@@ -155,6 +181,9 @@ class RecordWriter(PageSink):
         (self.path / RESERVE_NAME).unlink(missing_ok=True)
         self._manifest = sealed_manifest(self._manifest, self._segments.stored, status, error)
         write_manifest(self.path, self._manifest)
+        self._columns.finish(self._segments.stored.progress)
+        if self.companion is not None:
+            self.companion.sealed(self._stored_bytes())
         self._lock.close()
 
     def _advice(self) -> str:

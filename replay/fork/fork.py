@@ -28,6 +28,7 @@ from ...sim.bus import Sink
 from ...sim.pending import Pending, handed_over, pending_after
 from ...sim.resumption import Resumption
 from ...sim.sealing import sealing
+from ...sim.states_kept import keep_states
 from ..run import Run
 from .changes import Changes
 
@@ -160,6 +161,7 @@ def fork(
     sink = _sink(made, path, settings)
     with sealing(sink):
         sink.append_many(run.events(sink.count, made.boundary))
+        keep_states(sink, made.ledger)
         made.drive(made.resumption(sink), progress=progress)
         made.ledger.check()
     sink.seal(_status(run))

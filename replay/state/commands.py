@@ -6,11 +6,13 @@ import json
 from pathlib import Path
 
 import click
+import msgspec
 
 from ...events.errors import QueryError
 from ...sim.console import new_console
 from ..command_line import as_json_option, leave, opened, record_argument
 from .account_text import print_account
+from .queues import queues_of
 from .text import print_state
 from .view import state_view
 
@@ -37,9 +39,10 @@ def state_command(
         message = f"account {account!r} is not open yet after event {ledger.seq - 1}; ask for a later point"
         raise QueryError(message)
     if as_json:
-        click.echo(json.dumps(state_view(ledger, number), indent=2))
+        document = json.dumps(state_view(ledger, queues_of(run, ledger), number))
+        click.echo(msgspec.json.format(document, indent=2))
     elif number is None:
         print_state(new_console(), ledger)
     else:
-        print_account(new_console(), ledger, number)
+        print_account(new_console(), ledger, number, queues_of(run, ledger))
     leave(context, run)

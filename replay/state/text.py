@@ -11,18 +11,17 @@ from heapq import nlargest
 
 from rich.console import Console
 
+from ...events.bodies.listing import AccountKind
 from ...events.ledger import Account, LedgerState, Market
-from ...handlers.valuation import Margin
 from ...sim.console import print_line, print_rows, print_table
 from ...sim.figures import count, exact_money, price, size
 from ...sim.units import divide_half_even, format_time_ns
-from .view import law_checks, margin_ratio_bps, marked_margin, notional_atoms
+from .standing import TRADERS, marked_margin, notional_atoms, ratio_bps
+from .view import law_checks
 
-__all__ = ["TRADERS", "print_state", "print_title", "ratio_text"]
+__all__ = ["leg_text", "print_state", "print_title", "ratio_text"]
 
 _LARGEST = 10
-TRADERS = ("user", "vault")
-"""The kinds of account that have a margin to keep."""
 
 Rows = Iterator[tuple[str, str]]
 
@@ -104,13 +103,19 @@ def _row(ledger: LedgerState, account: Account) -> tuple[str, ...]:
     margin, one = marked_margin(ledger, account), 10 ** ledger.assets[account.asset].decimals
     equity_atoms = margin.equity_atoms if margin is not None else 0
     whole = [f"{divide_half_even(atoms, one):,}" for atoms in (equity_atoms, _notional(ledger, account))]
-    return ledger.name(account.account), *whole, ratio_text(margin), account.status.replace("_", " ")
+    return ledger.name(account.account), *whole, ratio_text(ratio_bps(margin)), account.status.replace("_", " ")
 
 
-def ratio_text(margin: Margin | None) -> str:
+def ratio_text(ratio_bps: int | None) -> str:
     """Equity over requirement, as people say it: 1.53x."""
-    ratio_bps = None if margin is None else margin_ratio_bps(margin.equity_atoms, margin.requirement_microatoms)
     if ratio_bps is None:
         return "-"
     sign, hundredths = "-" if ratio_bps < 0 else "", abs(ratio_bps) // 100
     return f"{sign}{hundredths // 100:,}.{hundredths % 100:02d}x"
+
+
+def leg_text(kind: AccountKind, leg: int) -> str:
+    """Which leg, or which liquidation a lot of the fund's came from; nothing for the net position."""
+    if kind == "insurance":
+        return f", from liquidation {leg}"
+    return f", leg {leg}" if leg else ""

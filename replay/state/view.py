@@ -4,34 +4,39 @@
 2. What depends on a mark is null as long as an instrument that it needs has none.
 3. `margin_ratio_bps` is equity over maintenance requirement in basis points, rounded down: liquidation is below 10000.
 4. `entry_price` is what a position cost per unit, rounded down to a tick; `cost_atoms` is exact.
+5. `liquidation_price` is the first mark at which a trader's account would be liquidated if no other mark moved, the
+   nearer of `liquidation_below_ticks` and `liquidation_above_ticks` (today's where it is below its requirement now);
+   `bankruptcy_price` the worst price at which the position can be closed on its share of the equity, by requirement.
+   Null where no price would do that.
+6. `adl_queue` is the place among those that would be deleveraged if a position of the other side had to be closed now:
+   `rank` counted from 1, `of` how many, `score` = floor(score x 10^9); null for who is no candidate.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from decimal import Decimal
 from typing import Any
 
 from ...events.bodies.listing import InstrumentListed
 from ...events.ledger import Account, LedgerState, Market, Position, PositionKey
 from ...events.ledger.laws import LAWS
-from ...handlers.valuation import BPS, MICRO, Margin, margin_of, profit_atoms
+from ...handlers.valuation import profit_atoms
 from ...sim.units import format_time_ns, ticks_to_text
+from .queues import Queues
+from .standing import Prospect, marked_margin, notional_atoms, prospects_of, ratio_bps
 
-__all__ = [
-    "account_view",
-    "fund_view",
-    "law_checks",
-    "margin_ratio_bps",
-    "marked_margin",
-    "notional_atoms",
-    "state_view",
-]
+__all__ = ["View", "account_view", "fund_view", "law_checks", "state_view"]
 
 View = dict[str, Any]
+"""Names and values, ready for JSON."""
 
 
-def state_view(ledger: LedgerState, account: int | None = None) -> View:
-    """The state after the ledger's last event: everything, or of the accounts only the one; O(accounts)."""
+def state_view(ledger: LedgerState, queues: Queues, account: int | None = None) -> View:
+    """The state after the ledger's last event: everything, or of the accounts only the one; O(accounts log accounts).
+
+    `queues` are those of the same ledger.
+    """
     shown = ledger.accounts if account is None else [ledger.accounts[account]]
     return {
         "seq": ledger.seq - 1,
@@ -42,7 +47,7 @@ def state_view(ledger: LedgerState, account: int | None = None) -> View:
         "ended": ledger.ended,
         "markets": [_market_view(market) for market in ledger.markets],
         "insurance_fund": fund_view(ledger),
-        "accounts": [account_view(ledger, one) for one in shown],
+        "accounts": [account_view(ledger, one, queues) for one in shown],
         "liquidations_open": sum(not liquidation.ended for liquidation in ledger.liquidations.values()),
         "timers_pending": len(ledger.timers),
         "checks": law_checks(ledger),
@@ -105,9 +110,20 @@ def _inventory_view(market: Market, fund: Account) -> View:
     }
 
 
-def account_view(ledger: LedgerState, account: Account) -> View:
-    """One account with its positions."""
+def account_view(
+    ledger: LedgerState,
+    account: Account,
+    queues: Queues | None = None,
+    keys: Collection[PositionKey] | None = None,
+) -> View:
+    """One account with its positions, or of them only those of `keys`; without `queues` there is no `adl_queue`."""
     margin = marked_margin(ledger, account)
+    prospects = prospects_of(ledger, account, margin)
+    positions = []
+    for key in account.positions if keys is None else [key for key in keys if key in account.positions]:
+        market, held = ledger.markets[key[0]], account.positions[key]
+        view = _position_view(market, key, held) | _prospect_view(market, prospects.get(key))
+        positions.append(view if queues is None else view | {"adl_queue": _queue_view(queues, account, key)})
     return {
         "account": account.account,
         "name": ledger.name(account.account),
@@ -123,30 +139,9 @@ def account_view(ledger: LedgerState, account: Account) -> View:
         "balance_atoms": account.balance_atoms,
         "equity_atoms": None if margin is None else margin.equity_atoms,
         "requirement_atoms": None if margin is None else margin.requirement_atoms,
-        "margin_ratio_bps": _ratio_bps(margin),
-        "positions": [_position_view(ledger.markets[key[0]], key, held) for key, held in account.positions.items()],
+        "margin_ratio_bps": ratio_bps(margin),
+        "positions": positions,
     }
-
-
-def marked_margin(ledger: LedgerState, account: Account) -> Margin | None:
-    """Equity and requirement at the marks; None while an instrument that it holds has none."""
-    if any(ledger.markets[instrument].marked is None for instrument, _ in account.positions):
-        return None
-    return margin_of(account, ledger.markets)
-
-
-def margin_ratio_bps(equity_atoms: int, requirement_microatoms: int) -> int | None:
-    """Equity over requirement in basis points, rounded down; None without a requirement."""
-    return equity_atoms * BPS * MICRO // requirement_microatoms if requirement_microatoms else None
-
-
-def _ratio_bps(margin: Margin | None) -> int | None:
-    return None if margin is None else margin_ratio_bps(margin.equity_atoms, margin.requirement_microatoms)
-
-
-def notional_atoms(market: Market, held: Position) -> int:
-    """What a position is worth at the mark, without its sign."""
-    return abs(market.payoff.value_atoms(held.size_lots, market.mark_ticks))
 
 
 def _position_view(market: Market, key: PositionKey, held: Position) -> View:
@@ -166,6 +161,28 @@ def _position_view(market: Market, key: PositionKey, held: Position) -> View:
         "notional_atoms": None if marked is None else notional_atoms(market, held),
         "unrealised_profit_atoms": None if marked is None else profit_atoms(market, held),
     }
+
+
+def _prospect_view(market: Market, prospect: Prospect | None) -> View:
+    """The prices that would end a position, each null where there is none."""
+    nearest, below, above, bankruptcy = None, None, None, None
+    if prospect is not None:
+        below, above = prospect.liquidation
+        nearest = prospect.liquidation.nearest_ticks(market.mark_ticks)
+        bankruptcy = prospect.bankruptcy_ticks
+    return {
+        "liquidation_price_ticks": nearest,
+        "liquidation_price": None if nearest is None else _price(nearest, market.listing),
+        "liquidation_below_ticks": below,
+        "liquidation_above_ticks": above,
+        "bankruptcy_price_ticks": bankruptcy,
+        "bankruptcy_price": None if bankruptcy is None else _price(bankruptcy, market.listing),
+    }
+
+
+def _queue_view(queues: Queues, account: Account, key: PositionKey) -> View | None:
+    place = queues.place_of(account, key)
+    return None if place is None else place._asdict()
 
 
 def _price(ticks: int, listing: InstrumentListed) -> str:

@@ -1,53 +1,81 @@
-"""`deleverage verify` and `recover`: whether a record is sound, and how a torn one is made whole."""
+"""`deleverage verify` and `recover`: whether a record is sound and reproduces, and how a torn one is made whole."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 import msgspec
 
 from ...events.record import recover
+from ...sim.bars import bar
 from ...sim.console import new_console, print_line, print_rows
 from ..command_line import TORN, as_json_option, record_argument
-from .verification import Verification, verify
+from ..run import open_run
+from .checks import Verification
+from .divergence_text import divergence_view, print_divergence
+from .verification import verify
 
 __all__ = ["recover_command", "verify_command"]
 
-_UNSOUND = 1
+_UNSOUND, _REFUSED = 1, 2
 
 
 @click.command("verify")
 @record_argument
 @click.option("--every", type=click.IntRange(min=1), metavar="N", help="Check the laws after every N events.")
+@click.option("--jobs", type=click.IntRange(min=1), default=1, metavar="N", help="Execute parts in N processes.")
+@click.option("--force", is_flag=True, help="Execute the handlers though other versions made the record.")
 @as_json_option
 @click.pass_context
-def verify_command(context: click.Context, *, record: Path, every: int | None, as_json: bool) -> None:
-    """Check RUN: every block, the head, the order of the events, and the laws of the ledger.
+def verify_command(
+    context: click.Context, *, record: Path, every: int | None, jobs: int, force: bool, as_json: bool
+) -> None:
+    """Check RUN: every block, the head, the order of the events, the laws of the ledger, and every decision.
 
-    That the handlers would decide the same again is not part of it yet.
+    The handlers are executed again from the recorded inputs, and every event that comes of it is compared, byte for
+    byte. The exit code is 1 where something is not sound, 2 where what is installed is not what made the record.
     """
-    found = verify(record, every)
+    with bar(100, "verifying", shown=not as_json) as advance:
+
+        def watch(done: int, total: int) -> None:
+            advance(100 * done // max(total, 1), f"{done:,} of {total:,}")
+
+        found = verify(record, every, jobs=jobs, force=force, watch=watch)
     if as_json:
-        click.echo(json.dumps(msgspec.to_builtins(found), indent=2))
+        click.echo(json.dumps(_document(record, found), indent=2))
     else:
-        _print_verification(found)
+        _print(record, found)
+    for report in found.beside:
+        click.echo(f"deleverage: {report}", err=True)
     if found.fault is not None:
         click.echo(f"deleverage: {record} is not sound: {found.fault.text}", err=True)
         context.exit(_UNSOUND)
+    if found.refused is not None:
+        click.echo(f"deleverage: {record}: {found.refused}", err=True)
+        context.exit(_REFUSED)
     if found.torn:
         click.echo(f"deleverage: {found.warning}", err=True)
         context.exit(TORN)
 
 
-def _print_verification(found: Verification) -> None:
+def _document(record: Path, found: Verification) -> dict[str, Any]:
+    document: dict[str, Any] = msgspec.to_builtins(msgspec.structs.replace(found, divergence=None))
+    if found.divergence is not None:
+        document["divergence"] = divergence_view(open_run(record), found.divergence)
+    return document
+
+
+def _print(record: Path, found: Verification) -> None:
     console, words = new_console(), {True: "ok", False: "BROKEN", None: "unknown"}
     verdict = "sound" if found.sound else "NOT SOUND"
     status = "torn" if found.torn else found.status
     print_line(console, f"{found.run}: {verdict}, {found.events:,} events, {status}", style="bold")
     print_rows(console, ((check.check, f"{words[check.ok]}: {check.text}") for check in found.checks))
-    print_rows(console, [("decisions", "not executed again: not part of verify yet")])
+    if found.divergence is not None:
+        print_divergence(console, open_run(record), found.divergence)
 
 
 @click.command("recover")

@@ -1,0 +1,12 @@
+"""The columns that there are."""
+
+from __future__ import annotations
+
+from .accounts import AccountColumn
+from .column import Column
+from .parents import ParentColumn
+from .roots import RootColumn
+
+__all__ = ["KINDS"]
+
+KINDS: tuple[type[Column], ...] = (ParentColumn, RootColumn, AccountColumn)

@@ -1,0 +1,101 @@
+"""Taking snapshots on the way: where, how many, whole or as a difference.
+
+1. A snapshot may be taken where a block ends, once there is a price, so that going on from it begins with a block.
+2. They are spaced by bytes: all of them together take at most `SHARE_PERCENT` of what the record takes. The first is
+   taken as soon as the record is as large as it: a record that ends too soon for it lets go of it again.
+3. The first is whole. Others hold what differs from the last whole one, until those differences add up to more than
+   it: then the next is whole again.
+4. They are disposable: where the disk does not take one, or a figure is too large for a file, no more are made, and
+   nobody is troubled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from ..ledger import Ledger
+from ..record import PAGE_EVENTS
+from .snapshot import Parts, Snapshot, name_of, parts_of
+
+__all__ = ["SHARE_PERCENT", "SnapshotKeeper"]
+
+SHARE_PERCENT = 32
+"""Of the record's bytes; only how many there are depends on it, nothing that is decided."""
+
+_SPACING_BYTES = 1 << 18
+_FIRST_DIFFERENCE = 16
+"""How much smaller than what it differs from a difference is taken to be before there is one."""
+
+_NEVER = 1 << 63
+
+
+class SnapshotKeeper:
+    """Told of each block that a record has; `ledger` is the state that the record's writer or reader carries on."""
+
+    def __init__(self, directory: Path, ledger: Ledger) -> None:
+        """Nothing taken yet."""
+        self._directory, self._ledger = directory, ledger
+        self._base: Parts | None = None
+        self._base_seq = 0
+        self._base_bytes = self._difference_bytes = 0
+        self._spent_bytes = 0
+        self._due_bytes = 0
+        self.taken: list[int] = []
+
+    def block_written(self, count: int, stored_bytes: int, head: Callable[[], bytes]) -> None:
+        """A block ends after `count` events and `stored_bytes`; `head` gives the record's up to there.
+
+        Mostly nothing is to be done; a snapshot costs some 2 us an account.
+        """
+        ledger = self._ledger
+        if stored_bytes < self._due_bytes or ledger.seq != count or count % PAGE_EVENTS or not ledger.repriced_seq:
+            return
+        whole = self._base is None or self._difference_bytes > self._base_bytes
+        try:
+            parts = parts_of(ledger)
+            payload = parts.payload(None if whole else self._base)
+            digest = bytes.fromhex(ledger.digest())
+        except OverflowError:
+            self._due_bytes = _NEVER
+            return
+        data = Snapshot(count, 0 if whole else self._base_seq, head(), digest, payload).pack()
+        due_bytes = len(data) if self._base is None else _affording(self._spent_bytes + len(data))
+        if stored_bytes < due_bytes:
+            self._due_bytes = due_bytes
+            return
+        if whole:
+            self._base, self._base_seq, self._base_bytes, self._difference_bytes = parts, count, len(data), 0
+        else:
+            self._difference_bytes += len(data)
+        next_bytes = len(data) // _FIRST_DIFFERENCE if whole else len(data)
+        self._due_bytes = max(stored_bytes + _SPACING_BYTES, _affording(self._spent_bytes + len(data) + next_bytes))
+        self._keep(count, data)
+
+    def sealed(self, stored_bytes: int) -> None:
+        """The record ends with so many bytes: let go of a first snapshot that is too large for it."""
+        if stored_bytes < _affording(self._spent_bytes):
+            for count in self.taken:
+                with suppress(OSError):
+                    (self._directory / name_of(count)).unlink(missing_ok=True)
+            self.taken = []
+
+    def _keep(self, count: int, data: bytes) -> None:
+        path = self._directory / name_of(count)
+        temporary = path.with_name(path.name + ".tmp")
+        try:
+            temporary.write_bytes(data)
+            temporary.replace(path)
+        except OSError:
+            self._due_bytes = _NEVER
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+            return
+        self.taken.append(count)
+        self._spent_bytes += len(data)
+
+
+def _affording(snapshot_bytes: int) -> int:
+    """How large a record must be for so many bytes of snapshots."""
+    return -(-snapshot_bytes * 100 // SHARE_PERCENT)

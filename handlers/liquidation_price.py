@@ -1,0 +1,92 @@
+"""The liquidation price: at which mark of one instrument an account is liquidated, all other marks as they are.
+
+1. An account is liquidated where `equity < requirement`, strictly: the rule of `MarginMonitor`, on the whole numbers of
+   `valuation`. From it the convention: the liquidation price is the first mark, going from today's, *at* which that
+   holds; one tick nearer the account is still safe. Where it holds today, it is today's mark.
+2. Let v be what one lot is worth. Slack in microatoms, as a function of v alone, is a constant plus, for each leg of
+   the instrument, `10^6 lots v` less the greatest of one line per tier: concave, and straight between the tiers' edges.
+   So it is the least of the lines of its straight pieces: it is below zero where one of them is, and the one that gets
+   there first gives the price. Whole numbers, nothing is rounded and nothing searched.
+3. A mark is at least one tick. A single leg is liquidated on one side only; an account that holds an instrument on
+   several legs may be on both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from math import lcm
+from typing import NamedTuple
+
+from ..events.bodies.listing import Tier
+from ..events.ledger import Account, Market
+from .valuation import MICRO, Margin, maintenance_microatoms
+
+__all__ = ["LiquidationPrices", "liquidation_prices"]
+
+
+class LiquidationPrices(NamedTuple):
+    """The first mark in ticks that liquidates, falling and rising; None where no mark on that side would."""
+
+    below_ticks: int | None
+    above_ticks: int | None
+
+    def nearest_ticks(self, mark_ticks: int) -> int | None:
+        """Of both the one that is nearer to the mark, the lower if they are equally far."""
+        both = [ticks for ticks in self if ticks is not None]
+        return min(both, key=lambda ticks: abs(ticks - mark_ticks), default=None)
+
+
+def liquidation_prices(account: Account, markets: Sequence[Market], margin: Margin) -> dict[int, LiquidationPrices]:
+    """For each instrument that the account holds; `margin` is the account's at the marks as they are.
+
+    O(positions x tiers), for several legs of one instrument sorted.
+    """
+    held: dict[int, list[int]] = {}
+    for (instrument, _), position in account.positions.items():
+        held.setdefault(instrument, []).append(position.size_lots)
+    slack = margin.equity_atoms * MICRO - margin.requirement_microatoms
+    return {instrument: _prices(markets[instrument], legs_lots, slack) for instrument, legs_lots in held.items()}
+
+
+def _prices(market: Market, legs_lots: list[int], slack: int) -> LiquidationPrices:
+    if slack < 0:
+        return LiquidationPrices(market.mark_ticks, market.mark_ticks)
+    lines, payoff = _lines(market, legs_lots, slack), market.payoff
+    falling = max([(-offset - 1) // slope for slope, offset in lines if slope > 0], default=0)
+    rising = min([offset // -slope + 1 for slope, offset in lines if slope < 0], default=None)
+    below_ticks = payoff.price_at_most(1, falling)
+    above_ticks = None if rising is None else payoff.price_at_least(1, rising)
+    return LiquidationPrices(below_ticks if below_ticks > 0 else None, above_ticks)
+
+
+def _lines(market: Market, legs_lots: list[int], slack: int) -> list[tuple[int, int]]:
+    """(slope, offset) over v of each straight piece, from the lowest v up; at today's v they come to `slack`."""
+    tiers, lot_atoms = market.listing.tiers, market.payoff.value_atoms(1, market.mark_ticks)
+    slope, offset = 0, slack
+    for lots in legs_lots:
+        slope += MICRO * lots - tiers[0].rate_ppm * abs(lots)
+        offset += maintenance_microatoms(tiers, abs(lots) * lot_atoms) - MICRO * lots * lot_atoms
+        offset += tiers[0].amount_microatoms
+    lines = [(slope, offset)]
+    for _, steeper, amount in _bends(tiers, legs_lots):
+        slope, offset = slope - steeper, offset + amount
+        lines.append((slope, offset))
+    return lines
+
+
+def _bends(tiers: Sequence[Tier], legs_lots: list[int]) -> list[tuple[int, int, int]]:
+    """Where a leg enters its next tier, in the order of v, and by how much its rate and amount grow there.
+
+    The first of each is v times the common multiple of the legs' lots, so that it is whole.
+    """
+    common = lcm(*legs_lots)
+    return sorted(
+        (
+            after.floor_atoms * (common // abs(lots)),
+            (after.rate_ppm - before.rate_ppm) * abs(lots),
+            after.amount_microatoms - before.amount_microatoms,
+        )
+        for lots in legs_lots
+        for before, after in pairwise(tiers)
+    )

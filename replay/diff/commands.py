@@ -1,0 +1,53 @@
+"""`deleverage diff`: what two runs have in common and where they part."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from ...sim.console import new_console, print_line
+from ...sim.figures import count
+from ..command_line import as_json_option, leave, opened
+from .accounts_csv import write_accounts
+from .difference import diff
+from .text import print_difference
+from .view import difference_view
+
+__all__ = ["diff_command"]
+
+_TOP = 5
+
+
+@click.command("diff")
+@click.argument("record_a", metavar="A", type=click.Path(path_type=Path))
+@click.argument("record_b", metavar="B", type=click.Path(path_type=Path))
+@click.option(
+    "--top", type=click.IntRange(min=0), default=_TOP, show_default=True, metavar="N", help="How many of each to list."
+)
+@click.option("--csv", "csv_file", type=click.Path(path_type=Path), metavar="FILE", help="Write a row per account.")
+@as_json_option
+@click.pass_context
+def diff_command(
+    context: click.Context, *, record_a: Path, record_b: Path, top: int, csv_file: Path | None, as_json: bool
+) -> None:
+    """Hold two runs against each other: a fork and its parent, or two runs of the same inputs under other rules.
+
+    Events are matched by the input that they go back to and the path from it, never by number; accounts by name. That
+    the runs differ is no error: the exit code is 0 wherever they could be compared.
+    """
+    a, b = opened(record_a), opened(record_b)
+    difference = diff(a, b)
+    for warning in difference.warnings:
+        click.echo(f"deleverage: {warning}", err=True)
+    rows = None if csv_file is None else write_accounts(difference, csv_file)
+    if as_json:
+        click.echo(json.dumps(difference_view(difference, top), indent=2))
+    else:
+        console = new_console()
+        print_difference(console, difference, top)
+        if rows is not None:
+            print_line(console, f"{count(rows, 'account')} in {csv_file}")
+    for run in sorted((a, b), key=lambda one: one.torn):
+        leave(context, run)

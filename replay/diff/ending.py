@@ -1,0 +1,110 @@
+"""How a run ended for each account and as a whole: one pass over its events.
+
+1. What the run *made* of an account is its equity at the end less what was paid in. Over all accounts that sums to
+   zero: one's gain is another's loss (but for funding, which is rounded by position).
+2. The *fund used* is what was paid into the fund and what fees it was credited, less its equity at the end: its cash
+   and its inventory at the mark. Below zero it has gained.
+3. What needs a mark that is missing is None.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+import msgspec
+
+from ...events.envelope import Event
+from ...events.ledger import Ledger
+from ..state.standing import marked_margin
+from .tally import Befallen, Sums, Tally
+
+__all__ = ["AccountEnd", "Ending", "Totals"]
+
+
+class AccountEnd(msgspec.Struct, frozen=True):
+    """One account at the end of a run."""
+
+    account: int
+    balance_atoms: int
+    equity_atoms: int | None
+    befallen: Befallen
+
+    @property
+    def made_atoms(self) -> int | None:
+        """What the run made of it: equity less what was paid in."""
+        return None if self.equity_atoms is None else self.equity_atoms - self.befallen.paid_in_atoms
+
+
+class Totals(msgspec.Struct, frozen=True):
+    """What was forced in a run, in one asset; the fund's figures are None where there is no fund."""
+
+    liquidations: int
+    accounts_liquidated: int
+    accounts_bankrupt: int
+    rounds: int
+    reductions: int
+    accounts_deleveraged: int
+    deleveraged_lots: dict[str, int]
+    deleveraged_value_atoms: int
+    equity_taken_atoms: int | None
+    fund_paid_in_atoms: int | None
+    fund_fees_atoms: int | None
+    fund_cash_atoms: int | None
+    fund_equity_atoms: int | None
+    fund_used_atoms: int | None
+    socialised_loss_atoms: int
+    written_off_atoms: int
+
+
+class Ending:
+    """A run folded to its end, with what befell each account counted on the way."""
+
+    def __init__(self, events: Iterable[Event]) -> None:
+        """Fold the events of a whole run; some 3 us an event. Raises LedgerError where they do not follow."""
+        self.ledger, self._tally = Ledger(), Tally()
+        note, fold, ledger = self._tally.note, self.ledger.fold, self.ledger
+        for event in events:
+            note(event.body, ledger)
+            fold(event)
+        self.accounts = [self._account(number) for number in range(len(ledger.accounts))]
+
+    def _account(self, number: int) -> AccountEnd:
+        account = self.ledger.accounts[number]
+        margin = marked_margin(self.ledger, account)
+        equity_atoms = None if margin is None else margin.equity_atoms
+        return AccountEnd(number, account.balance_atoms, equity_atoms, self._tally.accounts[number])
+
+    def totals(self, asset: int) -> Totals:
+        """The sums over the accounts of an asset; O(accounts)."""
+        accounts = zip(self.ledger.accounts, self.accounts, strict=True)
+        ends = [end for account, end in accounts if account.asset == asset]
+        befallen, sums = [end.befallen for end in ends], self._tally.assets[asset]
+        lots: Counter[str] = Counter()
+        for one in befallen:
+            lots.update(one.deleveraged_lots)
+        taken = [one.equity_taken_atoms for one in befallen]
+        return Totals(
+            sum(one.liquidations for one in befallen),
+            sum(one.liquidations > 0 for one in befallen),
+            sum(one.bankruptcies > 0 for one in befallen),
+            sums.rounds,
+            sum(one.reductions for one in befallen),
+            sum(one.reductions > 0 for one in befallen),
+            dict(sorted(lots.items())),
+            sums.deleveraged_value_atoms,
+            None if None in taken else sum(atoms for atoms in taken if atoms is not None),
+            *self._fund(asset, sums),
+            sums.socialised_loss_atoms,
+            sums.written_off_atoms,
+        )
+
+    def _fund(self, asset: int, sums: Sums) -> tuple[int | None, int | None, int | None, int | None, int | None]:
+        """The fund's figures in the order of `Totals`."""
+        number = self.ledger.venue(asset).insurance
+        if number is None:
+            return None, None, None, None, None
+        fund, fees_atoms = self.accounts[number], sums.fund_fees_atoms
+        made_atoms = fund.made_atoms
+        used_atoms = None if made_atoms is None else fees_atoms - made_atoms
+        return fund.befallen.paid_in_atoms, fees_atoms, fund.balance_atoms, fund.equity_atoms, used_atoms

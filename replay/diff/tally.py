@@ -1,0 +1,147 @@
+"""What befalls accounts in a run, counted event by event, before each is folded: so the marks are those it met.
+
+1. *Paid in* is what came to an account by other ways than trading: deposits, opening balances, answers to margin calls
+   and transfers, less withdrawals and transfers away. Where it came from it is paid out.
+2. *Equity taken* is what auto-deleveraging moved against the mark at that instant: the value at the mark of what an
+   account was made to trade, less the value that it was traded at. Its sign is the account's: below zero it gave up.
+   None where there was no mark.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from ...events.bodies.inputs import BalanceStated, Deposited, Transferred, Withdrawn
+from ...events.bodies.liquidation import BankruptcyDeclared, LiquidationStarted
+from ...events.bodies.margin import CollateralAdded
+from ...events.bodies.waterfall import (
+    BalanceWrittenOff,
+    DeleveragingStarted,
+    InsuranceFundCredited,
+    LossSocialized,
+    PositionDeleveraged,
+)
+from ...events.ledger import LedgerState
+from ...events.vocabulary import Body
+
+__all__ = ["Befallen", "Sums", "Tally"]
+
+
+class Befallen(msgspec.Struct):
+    """What befell one account; `deleveraged_lots` by the instrument's name, never negative."""
+
+    paid_in_atoms: int = 0
+    liquidations: int = 0
+    bankruptcies: int = 0
+    reductions: int = 0
+    deleveraged_lots: dict[str, int] = {}
+    equity_taken_atoms: int | None = 0
+
+
+class Sums(msgspec.Struct):
+    """What is added up by asset."""
+
+    rounds: int = 0
+    deleveraged_value_atoms: int = 0
+    fund_fees_atoms: int = 0
+    socialised_loss_atoms: int = 0
+    written_off_atoms: int = 0
+
+
+class Tally:
+    """Filled by `note`, with every event of a run."""
+
+    def __init__(self) -> None:
+        """Nothing happened yet."""
+        self.accounts: defaultdict[int, Befallen] = defaultdict(Befallen)
+        self.assets: defaultdict[int, Sums] = defaultdict(Sums)
+
+    def note(self, body: Body, ledger: LedgerState) -> None:
+        """Count an event that `ledger` is about to fold."""
+        count = _COUNTED.get(type(body))
+        if count is not None:
+            count(self, body, ledger)
+
+
+def _moved(tally: Tally, payer: int, payee: int, amount_atoms: int) -> None:
+    tally.accounts[payer].paid_in_atoms -= amount_atoms
+    tally.accounts[payee].paid_in_atoms += amount_atoms
+
+
+def _outside(body: Any, ledger: LedgerState) -> int:
+    return ledger.own(ledger.accounts[body.account].asset, "outside")
+
+
+def _paid(tally: Tally, body: Any, ledger: LedgerState) -> None:
+    _moved(tally, _outside(body, ledger), body.account, body.amount_atoms)
+
+
+def _withdrawn(tally: Tally, body: Withdrawn, ledger: LedgerState) -> None:
+    _moved(tally, body.account, _outside(body, ledger), body.amount_atoms)
+
+
+def _transferred(tally: Tally, body: Transferred, _ledger: LedgerState) -> None:
+    _moved(tally, body.account, body.to_account, body.amount_atoms)
+
+
+def _stated(tally: Tally, body: BalanceStated, ledger: LedgerState) -> None:
+    before_atoms = ledger.accounts[body.account].balance_atoms
+    _moved(tally, _outside(body, ledger), body.account, body.balance_atoms - before_atoms)
+
+
+def _liquidated(tally: Tally, body: LiquidationStarted, _ledger: LedgerState) -> None:
+    tally.accounts[body.account].liquidations += 1
+
+
+def _bankrupt(tally: Tally, body: BankruptcyDeclared, _ledger: LedgerState) -> None:
+    tally.accounts[body.account].bankruptcies += 1
+
+
+def _round_started(tally: Tally, body: DeleveragingStarted, ledger: LedgerState) -> None:
+    tally.assets[ledger.accounts[body.account].asset].rounds += 1
+
+
+def _deleveraged(tally: Tally, body: PositionDeleveraged, ledger: LedgerState) -> None:
+    befallen, market = tally.accounts[body.account], ledger.markets[body.instrument]
+    name, lots = market.listing.name, abs(body.size_lots)
+    befallen.reductions += 1
+    befallen.deleveraged_lots[name] = befallen.deleveraged_lots.get(name, 0) + lots
+    tally.assets[market.listing.asset].deleveraged_value_atoms += abs(body.value_atoms)
+    before_atoms = befallen.equity_taken_atoms
+    if market.marked is None or before_atoms is None:
+        befallen.equity_taken_atoms = None
+    else:
+        at_mark_atoms = market.payoff.value_atoms(body.size_lots, market.mark_ticks)
+        befallen.equity_taken_atoms = before_atoms + at_mark_atoms - body.value_atoms
+
+
+def _credited(tally: Tally, body: InsuranceFundCredited, ledger: LedgerState) -> None:
+    tally.assets[ledger.accounts[body.fund].asset].fund_fees_atoms += body.amount_atoms
+
+
+def _socialised(tally: Tally, body: LossSocialized, ledger: LedgerState) -> None:
+    tally.assets[ledger.accounts[body.account].asset].socialised_loss_atoms += body.amount_atoms
+
+
+def _written_off(tally: Tally, body: BalanceWrittenOff, ledger: LedgerState) -> None:
+    tally.assets[ledger.accounts[body.account].asset].written_off_atoms += body.amount_atoms
+
+
+_COUNTED: dict[type[Body], Callable[[Tally, Any, LedgerState], None]] = {
+    BalanceStated: _stated,
+    Deposited: _paid,
+    CollateralAdded: _paid,
+    Withdrawn: _withdrawn,
+    Transferred: _transferred,
+    LiquidationStarted: _liquidated,
+    BankruptcyDeclared: _bankrupt,
+    DeleveragingStarted: _round_started,
+    PositionDeleveraged: _deleveraged,
+    InsuranceFundCredited: _credited,
+    LossSocialized: _socialised,
+    BalanceWrittenOff: _written_off,
+}

@@ -1,0 +1,1 @@
+"""What befell one account, event by event: `deleverage history`."""

@@ -1,0 +1,55 @@
+"""`deleverage history`: every event that touched an account, with the account before and after."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from ...events.errors import QueryError
+from ...sim.console import new_console
+from ..command_line import as_json_option, leave, opened, record_argument
+from ..run import Run
+from .steps import history, step_fields
+from .text import print_history
+
+__all__ = ["history_command"]
+
+_COMPACT = (",", ":")
+
+
+@click.command("history")
+@record_argument
+@click.option("--account", required=True, metavar="NAME|NUMBER", help="The account.")
+@click.option("--from", "first", metavar="POINT", help="From this event or time on.")
+@click.option("--to", "last", metavar="POINT", help="Up to this event or time, included.")
+@as_json_option
+@click.pass_context
+def history_command(
+    context: click.Context, *, record: Path, account: str, first: str | None, last: str | None, as_json: bool
+) -> None:
+    """Show every event of RUN that touched an account, with the account before and after (with --json as JSON Lines).
+
+    A POINT is an event's number (77241), a time (2025-10-10T21:16:04.831Z) or an offset from the start (+00:12:03.5).
+    """
+    run = opened(record)
+    number = run.directory.find_account(account)
+    steps = history(run, number, *_span(run, first, last))
+    if as_json:
+        for step in steps:
+            sys.stdout.write(f"{json.dumps(step_fields(step), separators=_COMPACT)}\n")
+    else:
+        print_history(new_console(), run.directory, number, steps)
+    leave(context, run)
+
+
+def _span(run: Run, first: str | None, last: str | None) -> tuple[int, int]:
+    """The first event between two points, and the one after the last."""
+    first_seq = 0 if first is None else run.first_seq(first)
+    stop_seq = run.count if last is None else run.last_seq(last) + 1
+    if first_seq > stop_seq:
+        message = f"--from {first} comes after --to {last}; put the earlier point first"
+        raise QueryError(message)
+    return first_seq, stop_seq

@@ -1,0 +1,95 @@
+"""What befell one account: every event that names it, with the account right before and right after.
+
+1. Both sides are read from the ledger: `before` is the fold of all that came before the event, `after` has the event as
+   well. What else its delivery produced are events of their own.
+2. Marks and funding name nobody, and what comes from outside does not name the liquidity, the fees or the outside that
+   is its other side. Such changes are the difference between `after` of one event and `before` of the next.
+3. The names are those of `account_view`, without the place in the queue for auto-deleveraging, which would need a
+   ranking of everybody at each event (`state` gives it). `before` is null until the account is opened.
+4. Of the venue's own accounts, the fund's inventory above all, `positions` has only what the event moved, as it was
+   before and after; of a trader's it has all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import tee
+from typing import Any, NamedTuple
+
+from ...events.envelope import Event
+from ...events.errors import QueryError
+from ...events.ledger import LedgerState, PositionKey
+from ...events.ledger.postings import POSTINGS, Trade
+from ...events.vocabulary import Body
+from ..log.selection import event_fields
+from ..run import Run
+from ..state.standing import TRADERS
+from ..state.view import View, account_view
+
+__all__ = ["Step", "history", "step_fields"]
+
+
+class Step(NamedTuple):
+    """An event, and the account on either side of it."""
+
+    event: Event
+    before: View | None
+    after: View | None
+
+
+def history(run: Run, account: int, first_seq: int = 0, stop_seq: int | None = None) -> Iterator[Step]:
+    """The steps from `first_seq` up to but without `stop_seq`, oldest first, in one pass over the record.
+
+    Raises QueryError where the account is not opened before `stop_seq`.
+    """
+    if next(run.events_naming(account, 0, stop_seq), None) is None:
+        last_seq = (run.count if stop_seq is None else stop_seq) - 1
+        name = run.directory.account_name(account)
+        message = f"account {name!r} is not open yet after event {last_seq}; let --to name a later point"
+        raise QueryError(message)
+    return _steps(run, account, first_seq, stop_seq)
+
+
+def step_fields(step: Step) -> dict[str, Any]:
+    """A step as plain data: a line of `history --json`. Its names are stable."""
+    return {"event": event_fields(step.event), "before": step.before, "after": step.after}
+
+
+def _steps(run: Run, account: int, first_seq: int, stop_seq: int | None) -> Iterator[Step]:
+    """One ledger moves from event to event, so each side is taken down at once."""
+    events, ahead = tee(run.events_naming(account, first_seq, stop_seq))
+    ledgers = run.states(_moments(ahead))
+    ledger = None
+    for event in events:
+        if ledger is None or ledger.seq != event.seq:
+            ledger = next(ledgers)
+        before = _view(ledger, account, event.body)
+        ledger = next(ledgers)
+        yield Step(event, before, _view(ledger, account, event.body))
+
+
+def _moments(events: Iterable[Event]) -> Iterator[int]:
+    """Before and after each event, rising; what is after one and before the next comes once."""
+    stands = -1
+    for event in events:
+        if event.seq != stands:
+            yield event.seq
+        stands = event.seq + 1
+        yield stands
+
+
+def _view(ledger: LedgerState, number: int, body: Body) -> View | None:
+    if number >= len(ledger.accounts):
+        return None
+    account = ledger.accounts[number]
+    return account_view(ledger, account, keys=None if account.kind in TRADERS else _moved(body, number))
+
+
+def _moved(body: Any, account: int) -> list[PositionKey]:
+    """The positions of an account that a body moves, by the table of postings."""
+    posting = POSTINGS.get(type(body))
+    if not isinstance(posting, Trade):
+        return []
+    sides = ((posting.taker, posting.taker_leg), (posting.giver, posting.giver_leg))
+    legs = [getattr(body, leg) if leg else 0 for party, leg in sides if getattr(body, party, None) == account]
+    return [(body.instrument, leg) for leg in legs]

@@ -1,0 +1,112 @@
+"""The history of an account for a person: a block for each event, its line as `log` prints it, then what it changed.
+
+    140553 2025-10-10T21:25:33Z LiquidationStarted account=trader-6 ... <- 140552
+    status       called -> liquidating
+    liquidation  none -> 17
+
+All amounts are exact. Where nothing changed, it says how the account stood.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from rich.console import Console
+
+from ...events.bodies.listing import AccountOpened, AssetListed
+from ...sim.console import print_line, print_rows
+from ...sim.figures import exact_money, grouped
+from ..directory import Directory
+from ..log.text import event_line
+from ..state.standing import TRADERS
+from ..state.text import leg_text, ratio_text
+from ..state.view import View
+from .steps import Step
+
+__all__ = ["print_history"]
+
+Rows = Iterator[tuple[str, str]]
+
+
+def print_history(console: Console, directory: Directory, account: int, steps: Iterable[Step]) -> None:
+    """Who it is, then the steps as they come."""
+    opened = directory.accounts[account]
+    asset = directory.assets[opened.asset]
+    _print_title(console, opened, asset)
+    told = False
+    for step in steps:
+        told = True
+        directory.learn(step.event)
+        print_line(console)
+        print_line(console, event_line(step.event, directory), style="bold")
+        print_rows(console, _changes(step, asset))
+    if not told:
+        print_line(console)
+        print_line(console, "No event of this span names it.")
+
+
+def _print_title(console: Console, opened: AccountOpened, asset: AssetListed) -> None:
+    name = f"{opened.name}, number {opened.account}, {opened.kind}, {opened.mode}"
+    print_line(console, f"history of {name}", style="bold")
+    print_line(console, f"Amounts in {asset.name}. Between events its equity moves")
+    print_line(console, "with marks and funding, which name nobody.")
+
+
+def _changes(step: Step, asset: AssetListed) -> Rows:
+    """What is different after the event, before -> after; how the account stands where nothing is."""
+    if step.after is None:
+        return
+    if step.before is None:
+        yield "status", f"opened, {step.after['status']}"
+        return
+    before, after = dict(_standing(step.before, asset)), dict(_standing(step.after, asset))
+    changed = [(label, f"{before[label]} -> {text}") for label, text in after.items() if before[label] != text]
+    changed += _positions_changed(step.before, step.after)
+    yield from changed or [("unchanged", _summary(step.after, asset))]
+
+
+def _standing(view: View, asset: AssetListed) -> Rows:
+    """Status and margin, in the order in which they are told."""
+    yield "status", view["status"].replace("_", " ")
+    yield "liquidation", "none" if view["liquidation_id"] is None else str(view["liquidation_id"])
+    yield "balance", exact_money(view["balance_atoms"], asset)
+    yield "equity", _money(view["equity_atoms"], asset)
+    if view["kind"] in TRADERS:
+        yield "requirement", _money(view["requirement_atoms"], asset)
+        yield "ratio", ratio_text(view["margin_ratio_bps"])
+
+
+def _summary(view: View, asset: AssetListed) -> str:
+    ratio = f", ratio {ratio_text(view['margin_ratio_bps'])}" if view["kind"] in TRADERS else ""
+    return f"equity {_money(view['equity_atoms'], asset)}{ratio}"
+
+
+def _money(atoms: int | None, asset: AssetListed) -> str:
+    """An amount, or that it is unknown because a mark is missing."""
+    return "unknown" if atoms is None else exact_money(atoms, asset)
+
+
+def _positions_changed(before: View, after: View) -> Rows:
+    """The positions that were opened, closed or changed, in the order of instruments and legs."""
+    old, new = _positions(before), _positions(after)
+    either = old | new
+    for key in sorted(either):
+        if _exact(old.get(key)) != _exact(new.get(key)):
+            leg = leg_text(after["kind"], key[1])
+            yield either[key]["name"], f"{_position(old.get(key))} -> {_position(new.get(key))}{leg}"
+
+
+def _positions(view: View) -> dict[tuple[int, int], View]:
+    return {(held["instrument"], held["leg"]): held for held in view["positions"]}
+
+
+def _exact(held: View | None) -> tuple[int, int] | None:
+    return None if held is None else (held["size_lots"], held["cost_atoms"])
+
+
+def _position(held: View | None) -> str:
+    """A side, a size and an entry price, or that there is none."""
+    if held is None:
+        return "none"
+    side = "long" if held["size_lots"] > 0 else "short"
+    return f"{side} {grouped(held['size'].lstrip('-'))} from {grouped(held['entry_price'])}"

@@ -1,0 +1,89 @@
+"""`deleverage receipt` and `check`: an event proved to whoever has no record, and the proof checked.
+
+1. A receipt is written whole or not at all, and never over a file that is there.
+2. A head is asked for because a receipt proves nothing without one that came from elsewhere.
+3. What is no receipt ends with 2, what is one and does not hold with 1.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import click
+
+from ...events.errors import QueryError, RecordDamagedError, RecordNotFoundError
+from ...sim.console import new_console
+from ..command_line import as_json_option, record_argument
+from ..run import open_run
+from .check import check_receipt
+from .file import encode_receipt
+from .receipt import receipt_of
+from .storage import check_new, read_bytes, write_new
+from .text import print_checked, print_written
+from .view import checked_view, refused_view, written_view
+
+__all__ = ["check_command", "receipt_command"]
+
+_DIGITS = re.compile(r"[0-9a-fA-F]{64}", re.ASCII)
+_PATH = click.Path(path_type=Path)
+
+
+def _bytes_of(_context: click.Context, _option: click.Parameter, text: str | None) -> bytes | None:
+    """32 bytes from 64 hexadecimal digits."""
+    if text is not None and not _DIGITS.fullmatch(text):
+        message = f"{text!r} is not 64 hexadecimal digits."
+        raise click.BadParameter(message)
+    return None if text is None else bytes.fromhex(text)
+
+
+@click.command("receipt")
+@record_argument
+@click.argument("seq", metavar="SEQ", type=click.IntRange(min=0))
+@click.option("-o", "--output", "path", required=True, metavar="FILE", type=_PATH, help="The file to write, a new one.")
+@as_json_option
+def receipt_command(*, record: Path, seq: int, path: Path, as_json: bool) -> None:
+    """Write a receipt for event SEQ of RUN: a file that proves the event without the record.
+
+    It has the chain of events down to SEQ with their proofs under the head of RUN and, for a position that was
+    auto-deleveraged, the ranking with other accounts under pseudonyms.
+    """
+    check_new(path)
+    run = open_run(record)
+    receipt = receipt_of(run, seq)
+    data = encode_receipt(receipt)
+    write_new(path, data)
+    written = written_view(path, receipt, len(data))
+    if as_json:
+        click.echo(json.dumps(written, indent=2))
+    else:
+        print_written(new_console(), written)
+
+
+@click.command("check")
+@click.argument("path", metavar="FILE", type=_PATH)
+@click.option("--head", required=True, metavar="HEX", callback=_bytes_of, help="The head that the venue has published.")
+@click.option("--key", metavar="HEX", callback=_bytes_of, help="The run key, to check this account's pseudonym.")
+@as_json_option
+@click.pass_context
+def check_command(context: click.Context, *, path: Path, head: bytes, key: bytes | None, as_json: bool) -> None:
+    """Check the receipt in FILE, without the record, under a published head.
+
+    A receipt proves nothing without the head, and the head in FILE is only what FILE says: take it from the venue.
+    """
+    data = read_bytes(path)
+    try:
+        checked = check_receipt(data, head, key)
+    except RecordDamagedError as error:
+        if as_json:
+            click.echo(json.dumps(refused_view(path, head, str(error)), indent=2))
+        click.echo(f"deleverage: {path} does not hold: {error}", err=True)
+        context.exit(error.exit_code)
+    except (QueryError, RecordNotFoundError) as error:
+        message = f"{path}: {error}"
+        raise type(error)(message) from error
+    if as_json:
+        click.echo(json.dumps(checked_view(path, checked), indent=2))
+    else:
+        print_checked(new_console(), path, checked)

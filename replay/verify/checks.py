@@ -1,0 +1,49 @@
+"""What a verification says: one line for each thing that was looked at, and where the decisions part, if they do."""
+
+from __future__ import annotations
+
+import msgspec
+
+from .comparison import Divergence
+
+__all__ = ["Check", "Verification", "checked"]
+
+
+class Check(msgspec.Struct, frozen=True):
+    """One thing that was looked at: `ok` is None where it could not be judged."""
+
+    check: str
+    ok: bool | None
+    text: str
+
+
+class Verification(msgspec.Struct, frozen=True):
+    """What was found.
+
+    `head` is None where not every event could be read; `warning` is there for a torn record, `refused` where the
+    handlers were not executed because what is installed is not what the record was made with. `beside` tells what was
+    found damaged beside the record, ignored and made again.
+    """
+
+    run: str
+    status: str
+    torn: bool
+    events: int
+    head: str | None
+    sound: bool
+    checks: tuple[Check, ...]
+    warning: str | None = None
+    reexecuted: bool = False
+    refused: str | None = None
+    divergence: Divergence | None = None
+    beside: tuple[str, ...] = ()
+
+    @property
+    def fault(self) -> Check | None:
+        """The first thing that is not as it should be."""
+        return next((check for check in self.checks if check.ok is False), None)
+
+
+def checked(name: str, wrong: str | None, text: str) -> Check:
+    """A check that holds, saying `text`, or does not, saying what is wrong."""
+    return Check(name, wrong is None, wrong or text)

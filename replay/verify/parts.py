@@ -1,0 +1,53 @@
+"""Re-executing a record in parts side by side, each in a process of its own, each ending at the next one's state.
+
+1. Parts begin at snapshots. A part is sound only if it meets the digest of every snapshot on its way, the one that the
+   next part begins at included: so the parts together are the whole, and none rests on an unchecked state.
+2. Of several divergences that of the earliest part counts: the later ones may follow from it.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Mapping
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from itertools import pairwise
+from multiprocessing import get_context
+from pathlib import Path
+
+from ..run import Run, open_run
+from .comparison import Divergence
+from .reexecution import Part, reexecute, whole
+
+__all__ = ["parts_of", "reexecute_all"]
+
+_PARTS_PER_JOB = 3
+
+
+def parts_of(run: Run, seqs: list[int], jobs: int) -> list[Part]:
+    """A record cut at some of its snapshots into parts of about the same number of events."""
+    wanted = jobs * _PARTS_PER_JOB if jobs > 1 else 1
+    cuts = {0, run.count}
+    for number in range(1, wanted):
+        place = bisect_left(seqs, number * run.count // wanted)
+        cuts.update(seqs[place : place + 1])
+    return [Part(first, stop) for first, stop in pairwise(sorted(cuts))]
+
+
+def reexecute_all(run: Run, digests: Mapping[int, str], jobs: int, watch: Callable[[int], None]) -> Divergence | None:
+    """The first divergence of a record, or None. Raises ScenarioError where a policy is not installed."""
+    parts = parts_of(run, sorted(digests), jobs)
+    if len(parts) == 1:
+        return reexecute(run, whole(run), digests, watch)
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        futures = {pool.submit(_reexecute, run.path, part, dict(digests)): part for part in parts}
+        waiting, done_events = set(futures), 0
+        while waiting:
+            done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+            done_events += sum(futures[future].stop_seq - futures[future].first_seq for future in done)
+            watch(done_events)
+        return next((found for found in (future.result() for future in futures) if found is not None), None)
+
+
+def _reexecute(path: Path, part: Part, digests: dict[int, str]) -> Divergence | None:
+    """One part, in a process of its own."""
+    return reexecute(open_run(path), part, digests)

@@ -1,0 +1,141 @@
+"""One pass over a record: every byte of it, its head, its order, and the laws of the ledger that it folds to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from ...events.bodies.run import RunForked
+from ...events.envelope import Event
+from ...events.errors import LedgerError, RecordDamagedError
+from ...events.ledger import Ledger
+from ...events.record import Frontier, leaf_hash, page_root
+from ...events.record.columns import ColumnsCheck
+from ..run import Run
+from .checks import Check, checked
+
+__all__ = ["Walk"]
+
+
+class Walk:
+    """From the first page to the last; `digests` are those of the states kept beside it, to be met on the way."""
+
+    def __init__(self, run: Run, every: int | None, digests: Mapping[int, str], watch: Callable[[int], None]) -> None:
+        """The laws are checked after each block, or after `every` so many events; `watch` is told how far it is."""
+        self.tree = Frontier()
+        self.count = 0
+        self.damage: str | None = None
+        self._run, self._every, self._digests, self._watch = run, every, digests, watch
+        self._columns = None if run.torn else ColumnsCheck(run.reader)
+        self._forks: list[int] = []
+        self._block_ends = {entry.header.stop_seq for one in run.reader.lineage for entry in one.blocks}
+        self._ledger = Ledger()
+        self._last_ns = self._law_checks = self._states_met = 0
+        self._disorder: str | None = None
+        self._unfoldable: str | None = None
+        self._unlawful: str | None = None
+        self._misstated: str | None = None
+
+    @property
+    def follows(self) -> bool:
+        """Whether the events could be read and follow one from the other, so that they can be executed again."""
+        return not (self.damage or self._disorder or self._unfoldable)
+
+    def checks(self) -> list[Check]:
+        """Read everything and say what was found."""
+        try:
+            for events, data in self._run.reader.pages():
+                self._page(events, data)
+        except RecordDamagedError as error:
+            self.damage = str(error)
+        self._check_laws()
+        self._check_forks()
+        blocks = sum(len(one.blocks) for one in self._run.reader.lineage)
+        return [
+            checked("blocks", self.damage, f"{blocks:,} of {blocks:,} are as written"),
+            self._head(),
+            checked("order", self._disorder, f"{self.count:,} events without a gap, never back in time"),
+            checked("fold", self._unfoldable, f"{self._ledger.seq:,} events follow one from the other"),
+            checked("laws", self._unlawful, f"hold at {self._law_checks:,} points"),
+            self._beside(),
+        ]
+
+    def _page(self, events: Sequence[Event], data: bytes) -> None:
+        root = page_root(events, data)
+        self.tree = self.tree.add(leaf_hash(root))
+        if self._columns is not None:
+            self._columns.take(events, root)
+        for event in events:
+            if self._disorder is None:
+                self._disorder = self._out_of_order(event)
+            if type(event.body) is RunForked:
+                self._forks.append(event.seq)
+            self._last_ns = event.at_ns
+            self.count += 1
+            if self._unfoldable is None:
+                self._fold(event)
+        self._meet_state()
+        self._watch(self.count)
+
+    def _out_of_order(self, event: Event) -> str | None:
+        """What is wrong with an event's number, time or causes."""
+        if event.seq != self.count:
+            return f"event {event.seq} stands where {self.count} is due"
+        if event.at_ns < self._last_ns:
+            return f"event {event.seq} is at {event.at_ns} ns, after one at {self._last_ns} ns"
+        if any(not 0 <= earlier < event.seq for earlier in (event.cause, *event.links) if earlier is not None):
+            return f"event {event.seq} has a cause or a link that does not come before it"
+        return None
+
+    def _check_forks(self) -> None:
+        """Where the run was forked stands in the manifest, and whoever executes it again goes by that."""
+        if self._disorder is None and not self.damage and tuple(self._forks) != self._run.forks:
+            told, found = list(self._run.forks), self._forks
+            self._disorder = f"the manifest tells of forks at {told}, and RunForked are the events {found}"
+
+    def _fold(self, event: Event) -> None:
+        try:
+            self._ledger.fold(event)
+        except LedgerError as error:
+            self._unfoldable = str(error)
+            return
+        except Exception as error:  # noqa: BLE001 - of an event that no venue wrote the fold may make anything
+            self._unfoldable = f"event {event.seq}: {type(event.body).__name__} cannot follow ({error!r})"
+            return
+        if self.count % self._every == 0 if self._every else self.count in self._block_ends:
+            self._check_laws()
+
+    def _check_laws(self) -> None:
+        if self._unlawful is not None:
+            return
+        try:
+            self._ledger.check()
+            self._law_checks += 1
+        except LedgerError as error:
+            self._unlawful = str(error)
+
+    def _meet_state(self) -> None:
+        told = self._digests.get(self.count)
+        if told is None or self._ledger.seq != self.count:
+            return
+        self._states_met += 1
+        if self._ledger.digest() != told and self._misstated is None:
+            self._misstated = f"the state kept after {self.count} events is not the one that they fold to"
+
+    def _beside(self) -> Check:
+        """The states and columns kept beside the record: derived, but relied upon."""
+        faults = [] if self._columns is None else self._columns.faults()
+        wrong = self._misstated or next(iter(faults), None)
+        if wrong is not None:
+            wrong += "; delete the .idx files, they are made again"
+        return checked(
+            "beside", wrong, f"the columns and the kept states ({self._states_met:,}) say what the events do"
+        )
+
+    def _head(self) -> Check:
+        told, found = self._run.manifest.head, self.tree.root().hex()
+        if self.damage:
+            return Check("head", ok=None, text="not every event could be read")
+        if told is None:
+            return Check("head", ok=None, text=f"no seal to compare it with: {found}")
+        wrong = None if told == found else f"the events give {found}, the manifest says {told}"
+        return checked("head", wrong, f"as sealed: {found}")

@@ -1,0 +1,1 @@
+"""Why an event is in the record: `deleverage why`."""

@@ -1,0 +1,103 @@
+"""The answer to "why", as data. Its names are stable: `document.py` prints them as JSON, nothing renamed.
+
+    event       what is asked about, who decided it, and `evidence`: the account's figures in the state it came into
+    paragraph   the answer in plain words, with figures and the numbers of events
+    chain       the causes, from the input that began it down to the event itself; each step with its links
+    story       what happened to the bankrupt account, or to the lot of inventory, that was closed
+    fund        what the insurance fund needed and had, and every drain since the start of the run, by size
+    ranking     the ranking of the round, made again: places, formula with its figures, both digests
+    not         why another account was spared, if that was asked
+    flips       what would have flipped it, if that was asked
+
+1. Amounts are whole atoms, prices ticks, sizes lots; beside them, under the name without the unit, their text in real
+   units. Positive is good for whoever the amount belongs to.
+2. A part that does not belong to the type of event is null; `chain` is never empty.
+3. `at` is ISO 8601 of `at_ns`; `decided_by` is handler and policy, null for what came from outside.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from .parts import Evidence, Fund, RankingPart, Step, Story
+
+__all__ = ["Answer", "Asked", "Befallen", "Flip", "Flips", "Spared"]
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """The event itself: its envelope, its words, the fields of its body as `log --json` has them, and the evidence."""
+
+    scenario: str
+    head: str | None
+    seq: int
+    at_ns: int
+    at: str
+    type: str
+    origin: str
+    cause: int | None
+    decided_by: str | None
+    version: str | None
+    text: str
+    fields: dict[str, Any]
+    evidence: Evidence | None
+
+
+class Spared(msgspec.Struct, frozen=True):
+    """Why another account was not taken, or that it was.
+
+    `reason` is `taken`, `behind`, `passed_over`, `bankrupt_itself` or one of `handlers.ranking.Ineligible`.
+    """
+
+    account: int
+    name: str
+    reason: str
+    rank: int | None
+    score: int | None
+    text: str
+
+
+class Flip(msgspec.Struct, frozen=True):
+    """One change that would have spared the position, and whether a re-execution confirmed it.
+
+    `varied` is `fund`, `collateral`, `size` or `moment`; `amount` is in atoms, a size's in lots; `command` forks there.
+    """
+
+    varied: str
+    text: str
+    confirmed: bool
+    amount: int | None = None
+    command: str | None = None
+
+
+class Flips(msgspec.Struct, frozen=True):
+    """What would have flipped the decision, on which grid that was searched, and what was not searched."""
+
+    found: tuple[Flip, ...]
+    searched: str
+    not_searched: str
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """Why one event is in the record."""
+
+    event: Asked
+    paragraph: str
+    chain: tuple[Step, ...]
+    story: Story | None = None
+    fund: Fund | None = None
+    ranking: RankingPart | None = None
+    spared: Spared | None = msgspec.field(default=None, name="not")
+    flips: Flips | None = None
+
+
+class Befallen(msgspec.Struct, frozen=True):
+    """What befell an account, in order of time, and the answer for the gravest of it; None where nothing did."""
+
+    account: int
+    name: str
+    instrument: str | None
+    befell: tuple[Step, ...]
+    others: tuple[int, ...]
+    answer: Answer | None

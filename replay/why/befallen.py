@@ -1,0 +1,89 @@
+"""What befell an account: every decision about it, in order of time, and the full answer for the gravest.
+
+1. Listed is what was decided about the account itself: calls, answers, liquidations with their steps, takeovers,
+   reductions, losses that it shared or left. What came from outside, timers, and what it was to others are left out.
+2. With an instrument, events that name another are left out, and so are liquidations without a step in it.
+3. Gravest is the last reduction by auto-deleveraging, else the last liquidation, else the last share of another's loss,
+   else the last call, else the last event of all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ...events.bodies.liquidation import LiquidationStarted
+from ...events.bodies.margin import MarginCalled
+from ...events.bodies.venue import TimerFired, TimerSet
+from ...events.bodies.waterfall import BalanceWrittenOff, LossSocialized, PositionDeleveraged
+from ...events.envelope import Event, Origin
+from ...events.errors import QueryError
+from ...events.vocabulary import Body
+from ..run import Run
+from .answer import Befallen
+from .chain import step_of
+from .explain import explain
+from .names import Names
+
+__all__ = ["befallen"]
+
+_GRAVE: tuple[type[Body], ...] = (PositionDeleveraged, LiquidationStarted, LossSocialized, MarginCalled)
+
+
+def befallen(run: Run, account: int, instrument: int | None = None, *, against: int | None = None) -> Befallen:
+    """What befell `account`, and why; `against` as in `explain`, for the gravest.
+
+    Costs the events that name the account, a state, and the answer. Raises QueryError for a number that is none.
+    """
+    events = [event for event in run.events_naming(account) if _is_about(event, account)]
+    if instrument is not None:
+        events = list(_in_instrument(events, instrument))
+    ledger = run.at(seq=events[-1].seq) if events else run.at()
+    if not 0 <= account < len(ledger.accounts):
+        message = f"there is no account {account}; the record has {len(ledger.accounts)}, counted from 0"
+        raise QueryError(message)
+    names = Names(ledger)
+    gravest = _gravest(events, account)
+    return Befallen(
+        account,
+        names.account(account),
+        None if instrument is None else names.instrument(instrument),
+        tuple(step_of(run, event, names) for event in events),
+        tuple(event.seq for event in events if type(event.body) in _GRAVE and event is not gravest),
+        None if gravest is None else explain(run, gravest.seq, against=against),
+    )
+
+
+def _is_about(event: Event, account: int) -> bool:
+    """Whether an event that names the account decided something about it."""
+    body = event.body
+    if event.origin is Origin.INPUT or isinstance(body, TimerSet | TimerFired):
+        return False
+    if isinstance(body, BalanceWrittenOff) and body.against == account:
+        return True
+    return account in (getattr(body, "account", None), getattr(body, "bankrupt", None))
+
+
+def _in_instrument(events: Iterable[Event], instrument: int) -> Iterable[Event]:
+    events = list(events)
+    within = {_liquidation(event) for event in events if _instrument(event) == instrument}
+    for event in events:
+        named, liquidation_id = _instrument(event), _liquidation(event)
+        if named == instrument or (named is None and (liquidation_id is None or liquidation_id in within)):
+            yield event
+
+
+def _instrument(event: Event) -> int | None:
+    return getattr(event.body, "instrument", None)
+
+
+def _liquidation(event: Event) -> int | None:
+    return getattr(event.body, "liquidation_id", None)
+
+
+def _gravest(events: list[Event], account: int) -> Event | None:
+    """The event that is answered in full."""
+    for kind in _GRAVE:
+        for event in reversed(events):
+            if type(event.body) is kind and getattr(event.body, "account", None) == account:
+                return event
+    return events[-1] if events else None

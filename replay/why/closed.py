@@ -1,0 +1,77 @@
+"""What a round closed, in figures: a bankrupt account's position, or a lot of the fund's inventory."""
+
+from __future__ import annotations
+
+from ...events.bodies.margin import MarkPriced
+from ...events.envelope import Event
+from ...events.ledger import LedgerState, PositionKey
+from ...handlers.valuation import bankruptcy_values, margin_of, profit_atoms
+from ..run import Run
+from .names import Names
+from .parts import Bankruptcy, Lot
+
+__all__ = ["bankruptcy_of", "lot_of", "mark_before"]
+
+_SPAN = 256
+
+
+def bankruptcy_of(ledger: LedgerState, account: int, key: PositionKey, names: Names) -> Bankruptcy:
+    """The figures of a bankrupt account's position where `ledger` stands."""
+    owner, market = ledger.accounts[account], ledger.markets[key[0]]
+    held, value_atoms = owner.positions[key], bankruptcy_values(owner, ledger)[key]
+    equity_atoms = margin_of(owner, ledger.markets).equity_atoms
+    missing_atoms, price_ticks = max(0, -equity_atoms), market.payoff.price_ticks(held.size_lots, value_atoms)
+    return Bankruptcy(
+        key[0],
+        names.instrument(key[0]),
+        key[1],
+        held.size_lots,
+        names.units(key[0], held.size_lots),
+        value_atoms,
+        names.value(key[0], value_atoms),
+        price_ticks,
+        names.price(key[0], price_ticks),
+        market.mark_ticks,
+        names.price(key[0], market.mark_ticks),
+        equity_atoms,
+        names.money(account, equity_atoms),
+        missing_atoms,
+        names.money(account, missing_atoms),
+    )
+
+
+def lot_of(ledger: LedgerState, fund: int, key: PositionKey, taken_seq: int | None, names: Names) -> Lot:
+    """A lot of the fund's inventory where `ledger` stands."""
+    market, held, instrument = ledger.markets[key[0]], ledger.accounts[fund].positions[key], key[0]
+    price_ticks = market.payoff.price_ticks(held.size_lots, held.cost_atoms)
+    worth_atoms = market.payoff.value_atoms(held.size_lots, market.mark_ticks)
+    loss_atoms = -profit_atoms(market, held)
+    return Lot(
+        instrument,
+        names.instrument(instrument),
+        taken_seq,
+        held.size_lots,
+        names.units(instrument, held.size_lots),
+        held.cost_atoms,
+        names.value(instrument, held.cost_atoms),
+        price_ticks,
+        names.price(instrument, price_ticks),
+        market.mark_ticks,
+        names.price(instrument, market.mark_ticks),
+        worth_atoms,
+        names.value(instrument, worth_atoms),
+        loss_atoms,
+        names.money(fund, loss_atoms),
+    )
+
+
+def mark_before(run: Run, instrument: int, seq: int) -> Event | None:
+    """The event that made the mark which held before event `seq`; None where there was none."""
+    stop, span = seq, _SPAN
+    while stop > 0:
+        first = max(0, stop - span)
+        for event in reversed(list(run.events(first, stop))):
+            if isinstance(event.body, MarkPriced) and event.body.instrument == instrument:
+                return event
+        stop, span = first, 2 * span
+    return None

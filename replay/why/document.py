@@ -1,0 +1,21 @@
+"""The answer as one JSON document. Names are those of `answer.py`; nothing is rounded, drawn together or left out."""
+
+from __future__ import annotations
+
+import msgspec
+
+from .answer import Answer, Befallen
+
+__all__ = ["answer_document", "befallen_document"]
+
+
+def answer_document(answer: Answer) -> bytes:
+    """`event, paragraph, chain, story, fund, ranking, not, flips`, indented."""
+    return msgspec.json.format(msgspec.json.encode(answer))
+
+
+def befallen_document(found: Befallen) -> bytes:
+    """`account, name, instrument, befell, others`, and then the keys of the answer; null where nothing befell it."""
+    whole = msgspec.to_builtins(found)
+    answer = whole.pop("answer") or dict.fromkeys(Answer.__struct_encode_fields__)
+    return msgspec.json.format(msgspec.json.encode(whole | answer))

@@ -1,0 +1,87 @@
+"""The evidence: an account in the state that an event came into, rebuilt from the record, beside what was recorded.
+
+1. Equity and requirement are worked out by the same `valuation` as the decision was; they agree or they do not.
+2. There is no evidence for the venue's own accounts, and none while an instrument that the account holds has no mark.
+"""
+
+from __future__ import annotations
+
+from ...events.bodies.liquidation import BankruptcyDeclared, LiquidationEnded, LiquidationStarted
+from ...events.bodies.margin import MarginCalled, MarginCallMet
+from ...events.ledger import Account, LedgerState, PositionKey
+from ...events.vocabulary import Body
+from ...handlers.valuation import BPS, MICRO, Margin, margin_of, profit_atoms
+from .names import Names
+from .parts import Compared, Evidence, Holding
+
+__all__ = ["evidence_of", "holding_of"]
+
+
+def evidence_of(body: Body, number: int, ledger: LedgerState, names: Names) -> Evidence | None:
+    """The account `number` in this state, and what `body` recorded of it."""
+    account = ledger.accounts[number] if number < len(ledger.accounts) else None
+    if account is None or account.kind != "user" or not _is_marked(account, ledger):
+        return None
+    margin, asset = margin_of(account, ledger.markets), names.asset_of(number)
+    return Evidence(
+        number,
+        names.account(number),
+        asset.name,
+        asset.decimals,
+        account.status,
+        account.balance_atoms,
+        margin.equity_atoms,
+        margin.requirement_atoms,
+        tuple(holding_of(ledger, account, key, names) for key in account.positions),
+        _compared(body, margin),
+    )
+
+
+def _is_marked(account: Account, ledger: LedgerState) -> bool:
+    return all(ledger.markets[instrument].marked is not None for instrument, _ in account.positions)
+
+
+def holding_of(ledger: LedgerState, account: Account, key: PositionKey, names: Names) -> Holding:
+    """One position at the mark."""
+    market, held, instrument = ledger.markets[key[0]], account.positions[key], key[0]
+    entry_ticks = market.payoff.price_ticks(held.size_lots, held.cost_atoms)
+    notional_atoms = abs(market.payoff.value_atoms(held.size_lots, market.mark_ticks))
+    gained_atoms = profit_atoms(market, held)
+    return Holding(
+        instrument,
+        names.instrument(instrument),
+        key[1],
+        held.size_lots,
+        names.units(instrument, held.size_lots),
+        entry_ticks,
+        names.price(instrument, entry_ticks),
+        market.mark_ticks,
+        names.price(instrument, market.mark_ticks),
+        notional_atoms,
+        names.value(instrument, notional_atoms),
+        gained_atoms,
+        names.money(account.account, gained_atoms),
+    )
+
+
+def _compared(body: Body, margin: Margin) -> Compared | None:
+    """What the event recorded; a liquidation's end holds the equity only."""
+    if isinstance(body, LiquidationEnded):
+        return Compared(body.equity_atoms, None, None, None, body.equity_atoms == margin.equity_atoms)
+    if not isinstance(body, MarginCalled | MarginCallMet | LiquidationStarted | BankruptcyDeclared):
+        return None
+    level_bps = _level_bps(body)
+    scaled = None if level_bps is None else margin.requirement_microatoms * level_bps
+    threshold_atoms = None if scaled is None else -(-scaled // (MICRO * BPS))
+    recorded = (body.equity_atoms, body.requirement_atoms)
+    agrees = recorded == (margin.equity_atoms, margin.requirement_atoms)
+    return Compared(*recorded, level_bps, threshold_atoms, agrees)
+
+
+def _level_bps(body: MarginCalled | MarginCallMet | LiquidationStarted | BankruptcyDeclared) -> int | None:
+    """The level of the requirement that the equity was held against; a bankruptcy is declared at none."""
+    if isinstance(body, MarginCalled):
+        return body.warning_bps
+    if isinstance(body, MarginCallMet):
+        return body.recovery_bps
+    return BPS if isinstance(body, LiquidationStarted) else None

@@ -1,0 +1,238 @@
+"""What would have flipped it: the nearest change that spares the position, found by search, confirmed by re-execution.
+
+1. Four things are varied, one at a time: the fund's balance, the account's collateral (so its leverage), the size of
+   its position, each changed just before the input at the root of the round's chain; and the moment at which the whole
+   position is closed at the mark.
+2. An amount is doubled from a first guess until it spares the position, at most `_DOUBLINGS` times, and then halved in
+   on, `_HALVINGS` times: nothing nearer than that grid was tried, nor whether some smaller amount spares it again. A
+   size is searched in sixteenths. A moment is one right after an instant with a price, the last first.
+3. Whatever is told was executed again, with all that follows from it up to the end of the reduction's instant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from ...events.bodies.inputs import PriceTicked
+from ...events.bodies.waterfall import PositionDeleveraged, ShortfallDeclared
+from ...events.errors import QueryError
+from ...events.ledger import LedgerState
+from ...handlers.valuation import margin_of
+from ...sim.figures import duration, exact_money, size
+from ..fork.changes import Changes, Deposit, Trade
+from ..run import Run
+from .answer import Flip, Flips
+from .trial import Subject, is_spared
+
+__all__ = ["TRIALS_MAX", "flips_of"]
+
+_DOUBLINGS, _HALVINGS = 10, 5
+_PARTS = 16
+_MOMENTS = 16
+TRIALS_MAX = 2 * (_DOUBLINGS + 1 + _HALVINGS) + _PARTS.bit_length() + _MOMENTS
+"""More re-executions than this are never made."""
+
+_SEARCHED = (
+    f"each amount doubled up to {_DOUBLINGS} times from a first guess, then halved in on {_HALVINGS} times; the size "
+    f"in sixteenths; the last {_MOMENTS} instants with a price before the reduction."
+)
+_NOT_SEARCHED = (
+    "two changes at once; other accounts; other rules (`deleverage fork --set`); amounts between the steps of the "
+    "grid; whether a smaller amount would spare it too where a larger one does not."
+)
+
+Watch = Callable[[str], None]
+"""Told before each re-execution what is tried."""
+
+
+def flips_of(run: Run, seq: int, watch: Watch = lambda _text: None) -> Flips:
+    """What would have spared the position that event `seq` reduced. Raises QueryError for any other event.
+
+    Costs up to `TRIALS_MAX` re-executions from the root of the chain to the reduction.
+    """
+    event = run.event(seq)
+    if not isinstance(event.body, PositionDeleveraged):
+        message = (
+            f"event {seq} ({type(event.body).__name__}) reduced no position by auto-deleveraging; ask for one that did"
+        )
+        raise QueryError(message)
+    search = _Search(run, Subject(event, run.chain(seq)[0]), watch)
+    return Flips(tuple(search.flips()), _SEARCHED, _NOT_SEARCHED)
+
+
+class _Search:
+    """The four searches for one reduction."""
+
+    def __init__(self, run: Run, subject: Subject, watch: Watch) -> None:
+        self._run, self._subject, self._watch = run, subject, watch
+        self._after_seq = subject.root_seq - 1
+        self._ledger = run.at(seq=self._after_seq)
+        body = subject.body
+        self._account = self._ledger.accounts[body.account]
+        self._listing = self._ledger.markets[body.instrument].listing
+        self._asset = self._ledger.assets[self._listing.asset]
+        self._name = self._ledger.name(body.account)
+
+    def flips(self) -> Iterator[Flip]:
+        """One for each thing that was varied."""
+        yield self._fund()
+        yield self._collateral()
+        yield self._size()
+        yield self._moment()
+
+    def _spared(self, told: str, after_seq: int, changes: Changes) -> bool:
+        self._watch(told)
+        return is_spared(self._run, self._subject, after_seq, changes)
+
+    def _fund(self) -> Flip:
+        """The least more in the fund."""
+        shortfall = self._shortfall()
+        guess_atoms = max(1, shortfall.needed_atoms - shortfall.capacity_atoms) if shortfall is not None else 10**6
+
+        def changes(atoms: int) -> Changes:
+            return Changes(deposits=(Deposit(self._ledger.fund(self._listing.asset), atoms),))
+
+        atoms = self._least("the fund's balance", guess_atoms, changes)
+        if atoms is None:
+            most = self._money(guess_atoms << _DOUBLINGS)
+            return Flip("fund", f"Up to {most} more in the insurance fund would not have spared it.", confirmed=False)
+        how = f"--set insurance_fund.balance=+{self._plain(atoms)}"
+        text = f"With {self._money(atoms)} more in the insurance fund just before event {self._subject.root_seq}"
+        return self._flip("fund", text, how, atoms)
+
+    def _collateral(self) -> Flip:
+        """The least more collateral, which lowers the leverage."""
+        equity_atoms = max(1, margin_of(self._account, self._ledger.markets).equity_atoms)
+        guess_atoms = max(1, equity_atoms >> 5)
+
+        def changes(atoms: int) -> Changes:
+            return Changes(deposits=(Deposit(self._account.account, atoms),))
+
+        atoms = self._least("collateral", guess_atoms, changes)
+        if atoms is None:
+            most = self._money(guess_atoms << _DOUBLINGS)
+            return Flip("collateral", f"Up to {most} more collateral would not have spared it.", confirmed=False)
+        before, after = (_leverage(self._ledger, self._account.account, more) for more in (0, atoms))
+        text = (
+            f"With {self._money(atoms)} more collateral just before event {self._subject.root_seq}, "
+            f"so at {after} instead of {before} leverage"
+        )
+        return self._flip("collateral", text, f"--deposit {self._name}={self._plain(atoms)}", atoms)
+
+    def _size(self) -> Flip:
+        """The least smaller position, in sixteenths."""
+        held = self._account.positions.get((self._subject.body.instrument, self._subject.body.leg))
+        if held is None or not self._can_trade(self._ledger):
+            return Flip(
+                "size", "It held none of it, or could not trade, when the round's chain began.", confirmed=False
+            )
+        lots = held.size_lots
+        if not self._spared("the size", self._after_seq, self._trade(-lots)):
+            return Flip("size", "No smaller size at the root of the chain would have spared it.", confirmed=False)
+        failing, sparing = 0, _PARTS
+        while sparing - failing > 1:
+            middle = (failing + sparing) // 2
+            part = -_part(lots, middle)
+            if part and self._spared(f"{middle}/{_PARTS} less", self._after_seq, self._trade(part)):
+                sparing = middle
+            else:
+                failing = middle
+        part = -_part(lots, sparing)
+        text = (
+            f"With a position smaller by {size(abs(part), self._listing)} (of {size(abs(lots), self._listing)}) "
+            f"just before event {self._subject.root_seq}"
+        )
+        return self._flip("size", text, self._how_to_trade(part), abs(part))
+
+    def _moment(self) -> Flip:
+        """The latest moment to have closed the whole position at the mark."""
+        body = self._subject.body
+        for seq, ledger in self._moments():
+            held = ledger.accounts[body.account].positions.get((body.instrument, body.leg))
+            if held is None or not self._can_trade(ledger):
+                continue
+            if self._spared(f"closing after event {seq}", seq, self._trade(-held.size_lots)):
+                before_ns = self._subject.reduction.at_ns - ledger.at_ns
+                text = f"Closed whole at the mark after event {seq}, {duration(before_ns)} before the reduction,"
+                return self._flip("moment", text, self._how_to_trade(-held.size_lots), 0, seq)
+        text = f"At the last {_MOMENTS} instants with a price closing it was not possible or would not have spared it."
+        return Flip("moment", text, confirmed=False)
+
+    def _moments(self) -> Iterator[tuple[int, LedgerState]]:
+        """The last events before instants with a price, from the reduction's instant backwards, and the state there."""
+        stop_seq = self._run.first_at(self._subject.reduction.at_ns)
+        for _ in range(_MOMENTS):
+            seq = stop_seq - 1
+            if seq < 1:
+                return
+            yield seq, self._run.at(seq=seq)
+            stop_seq = self._earlier_tick(seq)
+
+    def _earlier_tick(self, seq: int) -> int:
+        """The first event of the instant of the last price at or before an event."""
+        while seq > 0 and not isinstance(self._run.event(seq).body, PriceTicked):
+            seq -= 1
+        return self._run.first_at(self._run.event(seq).at_ns)
+
+    def _least(self, told: str, guess: int, changes: Callable[[int], Changes]) -> int | None:
+        """The smallest amount of the grid that spares it."""
+        failing, sparing = 0, guess
+        for _ in range(_DOUBLINGS + 1):
+            if self._spared(f"{told} +{self._money(sparing)}", self._after_seq, changes(sparing)):
+                break
+            failing, sparing = sparing, sparing * 2
+        else:
+            return None
+        for _ in range(_HALVINGS):
+            middle = (failing + sparing) // 2
+            if middle == failing:
+                break
+            if self._spared(f"{told} +{self._money(middle)}", self._after_seq, changes(middle)):
+                sparing = middle
+            else:
+                failing = middle
+        return sparing
+
+    def _shortfall(self) -> ShortfallDeclared | None:
+        bodies = (self._run.event(seq).body for seq in reversed(self._run.chain(self._subject.reduction.seq)))
+        return next((body for body in bodies if isinstance(body, ShortfallDeclared)), None)
+
+    def _can_trade(self, ledger: LedgerState) -> bool:
+        """Not in a halt, nor in a liquidation."""
+        market, account = ledger.markets[self._subject.body.instrument], ledger.accounts[self._subject.body.account]
+        return market.halted_until_ns is None and account.liquidation_id is None and bool(market.mark_ticks)
+
+    def _trade(self, lots: int) -> Changes:
+        body = self._subject.body
+        return Changes(trades=(Trade(body.account, (body.instrument, body.leg), lots),))
+
+    def _how_to_trade(self, lots: int) -> str:
+        units = size(lots, self._listing).replace(",", "")
+        return f"--trade {self._name}:{self._listing.name}={units}"
+
+    def _flip(self, varied: str, text: str, how: str, amount: int, after_seq: int | None = None) -> Flip:
+        at = self._after_seq if after_seq is None else after_seq
+        command = f"deleverage fork {self._run.path} --at {at} {how}"
+        return Flip(varied, f"{text} it would have been spared.", confirmed=True, amount=amount, command=command)
+
+    def _money(self, atoms: int) -> str:
+        return f"{exact_money(atoms, self._asset)} {self._asset.name}"
+
+    def _plain(self, atoms: int) -> str:
+        return exact_money(atoms, self._asset).replace(",", "")
+
+
+def _part(lots: int, sixteenths: int) -> int:
+    """So many sixteenths of a position, toward zero."""
+    part = abs(lots) * sixteenths // _PARTS
+    return part if lots > 0 else -part
+
+
+def _leverage(ledger: LedgerState, number: int, more_atoms: int) -> str:
+    """Notional over equity with so much more collateral, in hundredths, rounded down."""
+    margin = margin_of(ledger.accounts[number], ledger.markets)
+    notional_atoms, equity_atoms = sum(map(abs, margin.values_atoms)), margin.equity_atoms + more_atoms
+    if equity_atoms <= 0:
+        return "unbounded"
+    hundredths = 100 * notional_atoms // equity_atoms
+    return f"{hundredths // 100:,}.{hundredths % 100:02d}x"

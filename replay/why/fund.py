@@ -1,0 +1,184 @@
+"""How the fund came to be unable to pay: what was needed, what it had, and every drain since the start of the run.
+
+1. The figures are those of the instant at which the shortfall was declared, rebuilt from the record.
+2. opening + fees + what else came in - cash paid + gains and losses per liquidation + rounding - floor = capacity, to
+   the atom. A liquidation's gain or loss is what its lots realised (sold, deleveraged) and what those held stand at.
+3. The ten largest losses stand alone; the others are summed, and so are the gains.
+4. Rounding is funding: the rule settles it on the sum of an instrument's lots, the books lot by lot, each toward zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from ...events.bodies.waterfall import ShortfallDeclared
+from ...events.envelope import Event
+from ...events.ledger import LedgerState
+from ...handlers.insurance_fund import InsuranceFund
+from ...handlers.inventory import Inventory
+from ...handlers.valuation import margin_of
+from ...sim.figures import count
+from ...sim.units import format_time_ns
+from ..run import Run
+from .accruals import accruals_of
+from .fund_books import FundBooks
+from .names import Names, percent_of_bps
+from .parts import Fund, FundKind, FundLine
+
+__all__ = ["FundPast", "fund_of", "fund_past"]
+
+_SHOWN = 10
+_PAYMENTS: tuple[tuple[FundKind, str, str], ...] = (
+    ("fees", "liquidation fee", "liquidation fees"),
+    ("other", "other payment", "other payments"),
+    ("cash_paid", "negative balance paid in cash", "negative balances paid in cash"),
+)
+
+
+class FundPast(NamedTuple):
+    """The books of the fund, and the events of the liquidations asked for that name it."""
+
+    books: FundBooks
+    lot_events: tuple[Event, ...]
+
+
+def fund_past(run: Run, ledger: LedgerState, asset: int, liquidation_id: int | None) -> FundPast:
+    """The fund's books where `ledger` stands: one pass over the events that name it."""
+    fund = ledger.accounts[ledger.fund(asset)]
+    books, lot_events = FundBooks(fund, accruals_of(run, ledger)), []
+    for event in run.events_naming(fund.account, 0, ledger.seq):
+        books.fold(event)
+        if liquidation_id is not None and getattr(event.body, "liquidation_id", None) == liquidation_id:
+            lot_events.append(event)
+    return FundPast(books, tuple(lot_events))
+
+
+def fund_of(run: Run, shortfall: Event, ledger: LedgerState, books: FundBooks, names: Names) -> Fund:
+    """The fund's part of the answer; `ledger` and `books` stand before the shortfall."""
+    body = shortfall.body
+    assert isinstance(body, ShortfallDeclared)
+    fund, rules = books.account.account, _rules(run, shortfall)
+    asset, lines = names.asset_of(fund), tuple(_lines(books, ledger, rules.floor_atoms, names))
+    missing_atoms, total = body.needed_atoms - body.capacity_atoms, sum(line.atoms for line in lines)
+    bankrupt = ledger.accounts[body.account] if body.trigger == "bankruptcy" else None
+    equity_atoms = None if bankrupt is None else margin_of(bankrupt, ledger.markets).equity_atoms
+    return Fund(
+        fund,
+        names.account(fund),
+        asset.name,
+        asset.decimals,
+        shortfall.seq,
+        format_time_ns(shortfall.at_ns),
+        body.trigger,
+        body.needed_atoms,
+        names.money(fund, body.needed_atoms),
+        body.capacity_atoms,
+        names.money(fund, body.capacity_atoms),
+        missing_atoms,
+        names.money(fund, missing_atoms),
+        equity_atoms,
+        None if equity_atoms is None else body.needed_atoms + equity_atoms,
+        _told(body, equity_atoms, rules.capital_bps, names),
+        lines,
+        total,
+        total == body.capacity_atoms and books.agree_with(ledger),
+    )
+
+
+class _Rules(NamedTuple):
+    floor_atoms: int
+    capital_bps: int | None
+
+
+def _rules(run: Run, shortfall: Event) -> _Rules:
+    """The fund's parameters in force; a policy without a floor has none."""
+    for producer in run.producers_at(shortfall.seq):
+        if producer.handler == InsuranceFund.name:
+            given = producer.parameters
+            return _Rules(given.get("floor_atoms", 0), given.get("capital_bps"))
+    return _Rules(0, None)
+
+
+def _told(body: ShortfallDeclared, equity_atoms: int | None, capital_bps: int | None, names: Names) -> str:
+    """Needed and had, in words."""
+    who, needed = names.account(body.account), names.money(body.account, body.needed_atoms)
+    had = names.money(body.account, body.capacity_atoms)
+    missing = names.money(body.account, body.needed_atoms - body.capacity_atoms)
+    if equity_atoms is None:
+        return f"Its capacity (cash and inventory at the mark, less its floor) was {had}; it needed {needed}."
+    if body.needed_atoms == -equity_atoms:
+        return f"{who} owed {needed} more than it had; the fund could pay {had}. {missing} was missing."
+    capital, equity = (names.money(body.account, atoms) for atoms in (body.needed_atoms + equity_atoms, equity_atoms))
+    share = "" if capital_bps is None else f" ({percent_of_bps(capital_bps)} of all that it would then have held)"
+    return (
+        f"To take over {who}, whose equity was {equity}, the fund had to keep {capital} of capital{share}: it needed "
+        f"{needed} and had {had}. {missing} was missing."
+    )
+
+
+def _lines(books: FundBooks, ledger: LedgerState, floor_atoms: int, names: Names) -> Iterator[FundLine]:
+    """The whole account, in the order in which it is read."""
+    fund = books.account.account
+    yield _line("opening", "opening balance", books.paid_atoms["opening"], fund, names)
+    for kind, one, many in _PAYMENTS:
+        if books.payments[kind]:
+            yield _line(kind, count(books.payments[kind], one, many), books.paid_atoms[kind], fund, names)
+    unrealised = books.unrealised_atoms(ledger)
+    yield from _liquidations(books, unrealised, names)
+    index = Inventory()
+    index.rebuild(ledger)
+    rounding = index.profit_atoms(ledger, books.account.asset) - sum(unrealised.values())
+    if rounding:
+        yield _line("rounding", "funding, rounded over all lots and not one by one", rounding, fund, names)
+    if floor_atoms:
+        yield _line("floor", "the floor that it keeps", -floor_atoms, fund, names)
+
+
+def _line(kind: FundKind, text: str, atoms: int, fund: int, names: Names) -> FundLine:
+    return FundLine(kind, text, atoms, names.money(fund, atoms))
+
+
+def _liquidations(books: FundBooks, unrealised: dict[int, int], names: Names) -> Iterator[FundLine]:
+    """What each liquidation cost it: the ten largest losses, the other losses, the gains."""
+    totals = {leg: realised + unrealised.get(leg, 0) for leg, realised in books.realised_atoms.items()}
+    losses = [leg for _, leg in sorted((atoms, leg) for leg, atoms in totals.items() if atoms < 0)]
+    gains = [leg for leg, atoms in totals.items() if atoms >= 0]
+    for leg in losses[:_SHOWN]:
+        yield _drain(books, leg, unrealised.get(leg, 0), names)
+    if losses[_SHOWN:]:
+        yield _rest("drains", "other liquidation that cost it", losses[_SHOWN:], totals, books, names)
+    if gains:
+        yield _rest("gains", "liquidation that cost it nothing", gains, totals, books, names)
+
+
+def _drain(books: FundBooks, leg: int, unrealised_atoms: int, names: Names) -> FundLine:
+    """One liquidation, with the account that it was of."""
+    fund, realised_atoms = books.account.account, books.realised_atoms[leg]
+    atoms, account = realised_atoms + unrealised_atoms, books.sources.get(leg)
+    name = None if account is None else names.account(account)
+    told = "all of it realised" if not unrealised_atoms else "none of it realised"
+    if realised_atoms and unrealised_atoms:
+        told = f"{names.money(fund, realised_atoms)} of it realised"
+    return FundLine(
+        "drain",
+        f"liquidation {leg}{f' of {name}' if name else ''}, {told}",
+        atoms,
+        names.money(fund, atoms),
+        1,
+        realised_atoms,
+        unrealised_atoms,
+        leg,
+        account,
+        name,
+    )
+
+
+def _rest(
+    kind: FundKind, one: str, legs: list[int], totals: dict[int, int], books: FundBooks, names: Names
+) -> FundLine:
+    """Several liquidations in one line."""
+    atoms, realised_atoms = sum(totals[leg] for leg in legs), sum(books.realised_atoms[leg] for leg in legs)
+    told = count(len(legs), one, one.replace("liquidation", "liquidations", 1))
+    amount = names.money(books.account.account, atoms)
+    return FundLine(kind, told, atoms, amount, len(legs), realised_atoms, atoms - realised_atoms)

@@ -1,0 +1,94 @@
+"""The fund's books: its account alone, folded from the events that name it, and where each atom came from.
+
+1. Postings are those of the ledger's own table, booked by the ledger's own `trade`: at the end balance and lots are the
+   ledger's to the atom.
+2. What a lot realises goes to the liquidation it came from; every other amount to what kind of event paid it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from ...events.bodies.inputs import BalanceStated
+from ...events.bodies.liquidation import PositionTakenOver
+from ...events.bodies.waterfall import BalanceWrittenOff, InsuranceFundCredited, InsuranceFundDebited
+from ...events.envelope import Event
+from ...events.ledger import Account, LedgerState
+from ...events.ledger.account import funding_of, trade
+from ...events.ledger.postings import POSTINGS, Payment, Trade
+from ...events.vocabulary import Body
+from ...handlers.valuation import profit_atoms
+from .accruals import Accruals
+
+__all__ = ["FundBooks"]
+
+_KINDS: dict[type[Body], str] = {
+    BalanceStated: "opening",
+    InsuranceFundCredited: "fees",
+    InsuranceFundDebited: "cash_paid",
+    BalanceWrittenOff: "cash_paid",
+}
+
+
+class FundBooks:
+    """The fund's account as far as it was folded; sums by kind, by liquidation, and who each liquidation was of."""
+
+    def __init__(self, fund: Account, accruals: Accruals) -> None:
+        """An empty account like `fund`."""
+        self.account = Account(fund.account, fund.kind, fund.mode, fund.asset, fund.owner, fund.parent, 0, {})
+        self.paid_atoms: Counter[str] = Counter()
+        self.payments: Counter[str] = Counter()
+        self.realised_atoms: dict[int, int] = {}
+        self.sources: dict[int, int] = {}
+        self._accruals = accruals
+
+    def fold(self, event: Event) -> None:
+        """Take the next event that names the fund; one that moves nothing of it changes nothing."""
+        body: Any = event.body
+        row = POSTINGS.get(type(body))
+        if isinstance(row, Payment):
+            self._pay(body, row)
+        elif isinstance(row, Trade):
+            self._trade(event, body, row)
+        if isinstance(body, PositionTakenOver):
+            self.sources[body.liquidation_id] = body.account
+
+    def _pay(self, body: Any, row: Payment) -> None:
+        fund, atoms = self.account, getattr(body, row.amount)
+        if getattr(body, row.payee, None) == fund.account:
+            change = atoms - fund.balance_atoms if row.stated else atoms
+        elif getattr(body, row.payer, None) == fund.account:
+            change = -atoms
+        else:
+            return
+        fund.balance_atoms += change
+        kind = _KINDS.get(type(body), "other")
+        self.paid_atoms[kind] += change
+        self.payments[kind] += 1
+
+    def _trade(self, event: Event, body: Any, row: Trade) -> None:
+        """A trade of one of its lots; the leg is the liquidation that the lot came from."""
+        if getattr(body, row.taker) == self.account.account:
+            sign, leg = 1, getattr(body, row.taker_leg)
+        elif getattr(body, row.giver, None) == self.account.account:
+            sign, leg = -1, getattr(body, row.giver_leg) if row.giver_leg else 0
+        else:
+            return
+        lots, atoms, before = getattr(body, row.size), getattr(body, row.value), self.account.balance_atoms
+        funding = funding_of(lots, self._accruals.before(body.instrument, event.seq))
+        trade(self.account, (body.instrument, leg), sign * lots, sign * atoms, sign * funding)
+        realised = self.account.balance_atoms - before
+        self.realised_atoms[leg] = self.realised_atoms.get(leg, 0) + realised
+
+    def unrealised_atoms(self, ledger: LedgerState) -> dict[int, int]:
+        """What the lots still held are worth at the marks of `ledger` over what they cost, by liquidation."""
+        gained: Counter[int] = Counter()
+        for (instrument, leg), held in self.account.positions.items():
+            gained[leg] += profit_atoms(ledger.markets[instrument], held)
+        return dict(gained)
+
+    def agree_with(self, ledger: LedgerState) -> bool:
+        """Whether balance and lots are those of the ledger."""
+        fund = ledger.accounts[self.account.account]
+        return (fund.balance_atoms, fund.positions) == (self.account.balance_atoms, self.account.positions)

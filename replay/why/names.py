@@ -1,0 +1,102 @@
+"""What things are called and how figures are written in a run, by what its ledger declares.
+
+1. Money stands with the name of its asset and all its decimals; prices and sizes as their instrument has them.
+2. Only declarations are read, and those are only ever added to: a ledger that moves on serves as well.
+"""
+
+from __future__ import annotations
+
+from ...events.bodies.listing import AssetListed, InstrumentListed
+from ...events.ledger import LedgerState
+from ...sim.figures import exact_money, grouped, price, size
+from ...sim.units import atoms_to_text
+
+__all__ = ["Names", "percent_of_bps", "rate_text", "score_text", "times", "trade_word"]
+
+_BPS_DECIMALS = 4
+_SCORE_DECIMALS = 9
+_PPB_PERCENT_DECIMALS = 7
+
+
+class Names:
+    """Names and figures, by number."""
+
+    def __init__(self, ledger: LedgerState) -> None:
+        """By what `ledger` declares."""
+        self._ledger = ledger
+
+    def account(self, number: int) -> str:
+        """The name of an account."""
+        names = self._ledger.account_names
+        return names[number] if 0 <= number < len(names) else f"account {number}"
+
+    def listing(self, instrument: int) -> InstrumentListed:
+        """An instrument as it was listed."""
+        return self._ledger.markets[instrument].listing
+
+    def instrument(self, number: int) -> str:
+        """The name of an instrument."""
+        return self.listing(number).name
+
+    def asset_of(self, account: int) -> AssetListed:
+        """The asset that an account settles in."""
+        return self._ledger.assets[self._ledger.accounts[account].asset]
+
+    def price(self, instrument: int, ticks: int) -> str:
+        """A price in quote."""
+        return price(ticks, self.listing(instrument))
+
+    def size(self, instrument: int, lots: int) -> str:
+        """A size in units without its sign, and the instrument's name."""
+        return f"{self.units(instrument, abs(lots))} {self.instrument(instrument)}"
+
+    def units(self, instrument: int, lots: int) -> str:
+        """A size in units, negative when short or sold."""
+        return size(lots, self.listing(instrument))
+
+    def held(self, instrument: int, lots: int) -> str:
+        """A position, such as `long 1.5 BTC-PERP`."""
+        return f"{'long' if lots > 0 else 'short'} {self.size(instrument, lots)}"
+
+    def money(self, account: int, atoms: int) -> str:
+        """An amount of the asset of an account."""
+        return _with_name(atoms, self.asset_of(account))
+
+    def value(self, instrument: int, atoms: int) -> str:
+        """An amount of the asset that an instrument settles in, without its sign."""
+        return _with_name(abs(atoms), self._ledger.assets[self.listing(instrument).asset])
+
+
+def _with_name(atoms: int, asset: AssetListed) -> str:
+    return f"{exact_money(atoms, asset)} {asset.name}"
+
+
+def times(bps: int) -> str:
+    """Basis points of something as a multiple of it: 12500 is `1.25 times`, 10000 nothing at all."""
+    text = _trimmed(bps, _BPS_DECIMALS)
+    return "" if text == "1" else f"{text} times "
+
+
+def percent_of_bps(bps: int) -> str:
+    """Basis points as percent: 2000 is `20%`."""
+    return f"{_trimmed(bps, 2)}%"
+
+
+def rate_text(rate_ppb: int) -> str:
+    """A rate in parts per billion as percent: 100000 is `0.01%`."""
+    return f"{_trimmed(rate_ppb, _PPB_PERCENT_DECIMALS)}%"
+
+
+def score_text(score: int) -> str:
+    """A score as the formula gives it, cut after nine decimals as it is recorded."""
+    return grouped(atoms_to_text(score, _SCORE_DECIMALS))
+
+
+def trade_word(lots: int) -> str:
+    """What somebody did who traded so many lots."""
+    return "bought" if lots > 0 else "sold"
+
+
+def _trimmed(number: int, decimals: int) -> str:
+    text = grouped(atoms_to_text(number, decimals))
+    return text.rstrip("0").rstrip(".") if "." in text else text

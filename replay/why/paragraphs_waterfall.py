@@ -1,0 +1,97 @@
+"""Paragraphs about the fund and about losses that were shared or written off; the rounds have their own."""
+
+from __future__ import annotations
+
+from ...events.bodies.liquidation import LiquidationFilled
+from ...events.bodies.waterfall import (
+    BalanceWrittenOff,
+    InsuranceFundCredited,
+    InsuranceFundDebited,
+    LossSocialized,
+    ShortfallDeclared,
+)
+from ...handlers.valuation import profit_atoms
+from .case import Case, joined
+from .names import percent_of_bps
+from .parts import Fund
+
+__all__ = [
+    "balance_written_off",
+    "insurance_fund_credited",
+    "insurance_fund_debited",
+    "loss_socialized",
+    "shortfall_declared",
+]
+
+
+def insurance_fund_credited(case: Case, body: InsuranceFundCredited) -> str:
+    """A fee, and what it is a share of."""
+    names, fee_bps, cause = case.names, case.rule("fee_bps"), case.cause
+    fee = names.money(body.account, body.amount_atoms)
+    first = f"{names.account(body.account)} paid the insurance fund a liquidation fee of {fee}."
+    fill = None if cause is None else cause.body
+    if fee_bps is not None and isinstance(fill, LiquidationFilled):
+        traded = names.value(fill.instrument, fill.value_atoms)
+        first += f" The fee is {percent_of_bps(fee_bps)} of the {traded} traded, as far as the account's equity allows."
+    return joined(first, case.followed())
+
+
+def insurance_fund_debited(case: Case, body: InsuranceFundDebited) -> str:
+    """What was missing, and what it left the fund."""
+    names, cash_atoms = case.names, case.ledger.accounts[body.fund].balance_atoms
+    paid, left = (names.money(body.fund, atoms) for atoms in (body.amount_atoms, cash_atoms - body.amount_atoms))
+    first = (
+        f"The insurance fund paid {paid}, because that is what {names.account(body.account)} owed more than it had "
+        f"when its last position was gone. {left} in cash were left to the fund."
+    )
+    return joined(first, case.followed())
+
+
+def shortfall_declared(case: Case, body: ShortfallDeclared, fund: Fund) -> str:
+    """Needed and had, and the largest drains."""
+    names, who = case.names, case.names.account(body.account)
+    trigger = f"{who} could not be paid for" if body.trigger == "bankruptcy" else "its own inventory had used it up"
+    first = f"The insurance fund cannot pay: {trigger}. {fund.text}"
+    drains = [line for line in fund.lines if line.kind == "drain"][:3]
+    worst = ", ".join(f"{names.money(fund.account, -one.atoms)} on liquidation {one.liquidation_id}" for one in drains)
+    largest = "Its largest loss was" if len(drains) == 1 else "Its largest losses were"
+    return joined(first, f"{largest} {worst}." if drains else "", case.followed())
+
+
+def loss_socialized(case: Case, body: LossSocialized) -> str:
+    """Whose loss, how large, and the share of this account."""
+    names, payer, bankrupt = case.names, case.ledger.accounts[body.account], case.ledger.accounts[body.bankrupt]
+    gained_atoms = sum(profit_atoms(case.market(key[0]), held) for key, held in payer.positions.items())
+    able_atoms, (loss_atoms, paid_before) = min(gained_atoms, gained_atoms + payer.balance_atoms), _loss(case, body)
+    paid, loss, able = (names.money(body.account, atoms) for atoms in (body.amount_atoms, loss_atoms, able_atoms))
+    first = (
+        f"{names.account(body.account)} paid {paid} of the {loss} that {names.account(body.bankrupt)} owed more than "
+        f"it had (liquidation {body.liquidation_id}), because neither the market nor the fund nor auto-deleveraging "
+        "could cover it. Such a loss is shared by those who have most to give, in proportion to it: the lesser of "
+        f"unrealised profit and equity, which was {able} here."
+    )
+    rest = names.money(body.bankrupt, -bankrupt.balance_atoms - body.amount_atoms)
+    second = f"{names.money(body.bankrupt, paid_before)} had been paid before it, {rest} were left after it."
+    return joined(first, second, case.followed())
+
+
+def _loss(case: Case, body: LossSocialized) -> tuple[int, int]:
+    """The whole loss and what others had paid of it: those stand right before this event, for the same cause."""
+    paid, seq = 0, case.event.seq - 1
+    while seq >= 0:
+        earlier = case.run.event(seq)
+        if earlier.cause != case.event.cause or not isinstance(earlier.body, LossSocialized):
+            break
+        paid, seq = paid + earlier.body.amount_atoms, seq - 1
+    return paid - case.ledger.accounts[body.bankrupt].balance_atoms, paid
+
+
+def balance_written_off(case: Case, body: BalanceWrittenOff) -> str:
+    """What nobody could pay."""
+    names, amount = case.names, case.names.money(body.account, body.amount_atoms)
+    first = (
+        f"{amount} that {names.account(body.account)} owed more than it had were written off against "
+        f"{names.account(body.against)}, because nobody was left with a profit to share it (liquidation "
+        f"{body.liquidation_id})."
+    )
+    return joined(first, case.followed())

@@ -1,0 +1,244 @@
+"""The parts of an answer that hold figures: steps, evidence, story, fund, ranking. The rules are in `answer.py`."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+__all__ = [
+    "Bankruptcy",
+    "Compared",
+    "Evidence",
+    "Fund",
+    "FundKind",
+    "FundLine",
+    "Holding",
+    "Link",
+    "Lot",
+    "Place",
+    "RankingPart",
+    "Step",
+    "Story",
+]
+
+
+class Link(msgspec.Struct, frozen=True):
+    """A further event that contributed to a step."""
+
+    seq: int
+    type: str
+    text: str
+
+
+class Step(msgspec.Struct, frozen=True):
+    """One event in words."""
+
+    seq: int
+    at_ns: int
+    at: str
+    type: str
+    cause: int | None
+    decided_by: str | None
+    text: str
+    links: tuple[Link, ...] = ()
+
+
+class Holding(msgspec.Struct, frozen=True):
+    """A position as it stood; `profit_atoms` is not realised and holds the funding owed."""
+
+    instrument: int
+    name: str
+    leg: int
+    size_lots: int
+    size: str
+    entry_ticks: int
+    entry: str
+    mark_ticks: int
+    mark: str
+    notional_atoms: int
+    notional: str
+    profit_atoms: int
+    profit: str
+
+
+class Compared(msgspec.Struct, frozen=True):
+    """Equity and requirement as the event recorded them, and whether the rebuilt state gives the same.
+
+    `level_bps` of the requirement is what the equity was compared with: `threshold_atoms`, rounded up for reading.
+    """
+
+    equity_atoms: int
+    requirement_atoms: int | None
+    level_bps: int | None
+    threshold_atoms: int | None
+    agrees: bool
+
+
+class Evidence(msgspec.Struct, frozen=True):
+    """An account in the state that the event came into, rebuilt from the record."""
+
+    account: int
+    name: str
+    asset: str
+    decimals: int
+    status: str
+    balance_atoms: int
+    equity_atoms: int
+    requirement_atoms: int
+    positions: tuple[Holding, ...]
+    compared: Compared | None
+
+
+class Bankruptcy(msgspec.Struct, frozen=True):
+    """The position that was to be closed: its bankruptcy value, what it was worth at the mark, and what was missing.
+
+    `equity_atoms` is the whole account's; `missing_atoms` what it owed beyond all it had, 0 where it had something.
+    """
+
+    instrument: int
+    name: str
+    leg: int
+    size_lots: int
+    size: str
+    value_atoms: int
+    value: str
+    price_ticks: int
+    price: str
+    mark_ticks: int
+    mark: str
+    equity_atoms: int
+    equity: str
+    missing_atoms: int
+    missing: str
+
+
+class Lot(msgspec.Struct, frozen=True):
+    """A lot of the fund's inventory: what was left of it, what the fund had paid for that, its worth at the mark.
+
+    The loss is what it stood at by the rule, so it holds the funding that the lot owed.
+    """
+
+    instrument: int
+    name: str
+    taken_seq: int | None
+    size_lots: int
+    size: str
+    paid_atoms: int
+    paid: str
+    price_ticks: int
+    price: str
+    mark_ticks: int
+    mark: str
+    worth_atoms: int
+    worth: str
+    loss_atoms: int
+    loss: str
+
+
+class Story(msgspec.Struct, frozen=True):
+    """How an account came to be liquidated, and what became of it; `lot` where the fund's inventory was closed."""
+
+    account: int
+    name: str
+    liquidation_id: int
+    called_seq: int | None
+    started_seq: int
+    text: str
+    steps: tuple[Step, ...]
+    bankruptcy: Bankruptcy | None = None
+    lot: Lot | None = None
+
+
+FundKind = Literal["opening", "fees", "other", "cash_paid", "drain", "drains", "gains", "rounding", "floor"]
+
+
+class FundLine(msgspec.Struct, frozen=True):
+    """One line of the fund's account; a drain is what a liquidation cost it, sold and still held taken together."""
+
+    kind: FundKind
+    text: str
+    atoms: int
+    amount: str
+    count: int = 1
+    realised_atoms: int | None = None
+    unrealised_atoms: int | None = None
+    liquidation_id: int | None = None
+    account: int | None = None
+    name: str | None = None
+
+
+class Fund(msgspec.Struct, frozen=True):
+    """The fund when it could not pay. The lines add up to `sum_atoms`, which is the recorded capacity if `reconciles`.
+
+    For a bankrupt account `needed_atoms` is `capital_atoms`, which the rule asks it to keep against all that it would
+    then hold, less the account's own `equity_atoms`.
+    """
+
+    account: int
+    name: str
+    asset: str
+    decimals: int
+    shortfall_seq: int
+    at: str
+    trigger: str
+    needed_atoms: int
+    needed: str
+    capacity_atoms: int
+    capacity: str
+    missing_atoms: int
+    missing: str
+    equity_atoms: int | None
+    capital_atoms: int | None
+    text: str
+    lines: tuple[FundLine, ...]
+    sum_atoms: int
+    reconciles: bool
+
+
+class Place(msgspec.Struct, frozen=True):
+    """One place of a ranking with the ingredients of its score, and how much it gave in this round."""
+
+    rank: int
+    account: int
+    name: str
+    score: int
+    score_text: str
+    profit_atoms: int
+    notional_atoms: int
+    cost_atoms: int
+    equity_atoms: int
+    size_lots: int
+    size: str
+    gave_lots: int
+    gave: str
+    asked: bool
+
+
+class RankingPart(msgspec.Struct, frozen=True):
+    """The ranking of a round, made again from the record.
+
+    `filled` is the formula with this account's figures. The digest is over all rows, or over those touched since
+    `base_seq`, the round that this one continues; `digest_rows` says how many.
+    """
+
+    round: int
+    started_seq: int
+    ended_seq: int | None
+    policy: str
+    version: str
+    formula: str
+    filled: str | None
+    rank: int | None
+    score: int | None
+    score_text: str | None
+    candidates: int
+    taken: int
+    last_rank: int | None
+    left_lots: int
+    places: tuple[Place, ...]
+    digest_rows: int
+    base_seq: int | None
+    recorded_digest: str
+    recomputed_digest: str
+    proved: bool

@@ -1,0 +1,181 @@
+"""An answer as sections, in the order in which they are read: what is shown, but not how."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ...sim.figures import count
+from .answer import Answer, Befallen, Flips
+from .blocks import Block, Commands, Node, Prose, Section, Sums, Table, Tree
+from .collapse import Repetition, collapsed
+from .money import money_of, plain_money_of, signed_money_of
+from .names import times
+from .parts import Evidence, Fund, RankingPart, Step, Story
+
+__all__ = ["answer_sections", "befallen_sections", "nothing_befell"]
+
+
+def answer_sections(answer: Answer) -> Iterator[Section]:
+    """One event: the paragraph, then the evidence for it."""
+    yield Section("", (Prose(answer.paragraph),))
+    if answer.ranking is None and answer.event.evidence is not None:
+        yield Section("The account at that instant", tuple(_evidence(answer.event.evidence)))
+    yield Section(
+        "What led to it", (_tree(f"{count(len(answer.chain), 'event')}, each the cause of the next", answer.chain),)
+    )
+    if answer.story is not None:
+        yield Section(_story_title(answer.story), tuple(_story(answer.story)))
+    if answer.fund is not None:
+        yield Section("How the fund came to be unable to pay", tuple(_fund(answer.fund)))
+    if answer.ranking is not None:
+        yield Section(f"The ranking of round {answer.ranking.round}", tuple(_ranking(answer.ranking)))
+    if answer.spared is not None:
+        yield Section(f"Why not {answer.spared.name}", (Prose(answer.spared.text),))
+    if answer.flips is not None:
+        yield Section("What would have flipped it", tuple(_flips(answer.flips)))
+
+
+def befallen_sections(found: Befallen, record: str) -> Iterator[Section]:
+    """An account: what befell it, how to ask about each, and the answer for the gravest."""
+    within = "" if found.instrument is None else f" in {found.instrument}"
+    if found.answer is None:
+        yield Section("", (Prose(nothing_befell(found)),))
+        return
+    yield Section(f"In order of time{within}", (_tree(count(len(found.befell), "event"), found.befell, whole=True),))
+    gravest, *others = answer_sections(found.answer)
+    yield Section(f"The gravest of it: event {found.answer.event.seq}", gravest.blocks)
+    yield from others
+    if found.others:
+        asked = Commands(tuple(f"deleverage why {record} {seq}" for seq in found.others))
+        yield Section("To ask about the others", (asked,))
+
+
+def nothing_befell(found: Befallen) -> str:
+    """The one line for an account that was left alone."""
+    within = "" if found.instrument is None else f" in {found.instrument}"
+    return f"nothing befell {found.name}{within}: it was never called, liquidated, deleveraged or made to share a loss"
+
+
+def _tree(root: str, steps: tuple[Step, ...], *, whole: bool = False) -> Tree:
+    """Steps as lines, repetitions drawn together unless it is to be `whole`; the root has the date, lines the time."""
+    date = steps[0].at.partition("T")[0] if steps else ""
+    shown = steps if whole else collapsed(steps)
+    nodes = [_repeated(one, date) if isinstance(one, Repetition) else _step(one, date) for one in shown]
+    return Tree(f"{root}, {date} UTC" if date else root, tuple(nodes))
+
+
+def _step(step: Step, date: str) -> Node:
+    """A step with who decided it, and its links below it."""
+    by = "" if step.decided_by is None else f" [{step.decided_by}]"
+    links = tuple(Node(f"with event {link.seq}: {link.text}") for link in step.links)
+    return Node(f"{step.seq} {_clock(step.at, date)} {step.text}{by}", links)
+
+
+def _repeated(found: Repetition, date: str) -> Node:
+    first, last = found.first[0], found.last
+    span = f"{first.seq} to {last.seq}, {_clock(first.at, date)} to {_clock(last.at, date)}"
+    if len(found.first) == 1:
+        return Node(
+            f"{span}: {found.times:,} of a kind, the first and the last", (_step(first, date), _step(last, date))
+        )
+    pattern = tuple(_step(step, date) for step in found.first)
+    return Node(f"{span}: {found.times:,} times over, the first time", pattern)
+
+
+def _clock(at: str, date: str) -> str:
+    """The time of day; with the date where that is another."""
+    day, _, clock = at.partition("T")
+    return clock.removesuffix("Z") if day == date else at
+
+
+def _evidence(found: Evidence) -> Iterator[Block]:
+    """Equity against requirement, the positions, and whether the record was right."""
+
+    def money(atoms: int) -> str:
+        return money_of(atoms, found.asset, found.decimals)
+
+    yield Prose(
+        f"{found.name}: balance {money(found.balance_atoms)}, equity {money(found.equity_atoms)}, maintenance "
+        f"requirement {money(found.requirement_atoms)}."
+    )
+    if found.positions:
+        rows = tuple(
+            (one.name, one.size, one.entry, one.mark, plain_money_of(one.profit_atoms, found.decimals))
+            for one in found.positions
+        )
+        yield Table(("position", "size", "entry", "mark", "profit"), rows)
+    compared = found.compared
+    if compared is not None and compared.requirement_atoms is not None:
+        level = "" if compared.level_bps is None else f", compared at {times(compared.level_bps) or '1 times '}that"
+        verdict = "the same as" if compared.agrees else "NOT what is"
+        yield Prose(
+            f"Recorded: equity {money(compared.equity_atoms)}, requirement {money(compared.requirement_atoms)}{level}; "
+            f"{verdict} worked out again from the record."
+        )
+
+
+def _story_title(story: Story) -> str:
+    return f"The lot that came from {story.name}" if story.lot is not None else f"The story of {story.name}"
+
+
+def _story(story: Story) -> Iterator[Block]:
+    yield Prose(story.text)
+    found, lot = story.bankruptcy, story.lot
+    if found is not None:
+        yield Prose(
+            f"To be closed: {found.size} {found.name} at the bankruptcy price of {found.price}, {found.value} in all. "
+            f"The mark was {found.mark}, the equity of the account {found.equity}."
+        )
+    if lot is not None:
+        yield Prose(
+            f"To be closed: {lot.size} {lot.name} at the {lot.price} that the fund had paid, {lot.paid} in all. At the "
+            f"mark of {lot.mark} they were worth {lot.worth}."
+        )
+    yield _tree(f"liquidation {story.liquidation_id}", story.steps)
+
+
+def _fund(fund: Fund) -> Iterator[Block]:
+    """The account of the fund, with the sum held against the record."""
+    yield Prose(f"{fund.text} (Event {fund.shortfall_seq}.)")
+    rows = [(signed_money_of(line.atoms, fund.decimals), line.text) for line in fund.lines]
+    verdict = "exactly the capacity recorded" if fund.reconciles else f"NOT the capacity recorded, {fund.capacity}"
+    total = signed_money_of(fund.sum_atoms, fund.decimals)
+    yield Sums((*rows, (total, f"in {fund.asset}, {verdict}")))
+
+
+def _ranking(found: RankingPart) -> Iterator[Block]:
+    """Formula, places, digests."""
+    policy = f"Policy {found.policy}, version {found.version}: score = {found.formula}."
+    if found.filled is None or found.score is None:
+        yield Prose(policy)
+    else:
+        yield Prose(
+            f"{policy} With this account's figures {found.filled} = {found.score_text}; recorded as the whole number "
+            f"{found.score}. Rank {found.rank:,} of {found.candidates:,}; ties go by account."
+        )
+    header = ("rank", "account", "score", "held", "gave")
+    rows = tuple((f"{p.rank:,}", p.name, p.score_text, p.size, p.gave) for p in found.places)
+    if rows:
+        yield Table(header, rows, next((n for n, p in enumerate(found.places) if p.asked), None))
+    yield Prose(_digest(found))
+
+
+def _digest(found: RankingPart) -> str:
+    over = f"{count(found.digest_rows, 'row')} of the ranking"
+    if found.base_seq is not None:
+        rows = count(found.digest_rows, "row")
+        over = f"the {rows} touched since event {found.base_seq}, the start of the round that this one continues"
+    if found.proved:
+        return f"Digest over {over}: {found.recomputed_digest}, made again from the record; the same as recorded."
+    return (
+        f"Digest over {over}: {found.recomputed_digest} when made again from the record, {found.recorded_digest} as "
+        "recorded. They DIFFER: this ranking is not the one that was decided by."
+    )
+
+
+def _flips(flips: Flips) -> Iterator[Block]:
+    """What was found by re-execution, with the command that shows it, and the bounds of the search."""
+    nodes = tuple(Node(one.text, () if one.command is None else (Node(one.command),)) for one in flips.found)
+    yield Tree("varied one at a time, each executed again", nodes)
+    yield Prose(f"Searched: {flips.searched}")
+    yield Prose(f"Not searched: {flips.not_searched}")

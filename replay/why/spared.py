@@ -1,0 +1,111 @@
+"""Why another account was not taken: where it stood, or which condition of the ranking it did not meet, in figures."""
+
+from __future__ import annotations
+
+from ...events.bodies.waterfall import DeleveragingStarted
+from ...events.ledger import Account, LedgerState
+from ...handlers.policies.ranking import Candidate
+from ...handlers.ranking import Ineligible, Ranked, candidate_of
+from ...handlers.valuation import margin_of, profit_atoms
+from ..rankings import RoundRanking
+from .answer import Spared
+from .names import Names, score_text
+from .ranking import Round, filled_formula
+
+__all__ = ["spared_of"]
+
+
+class _Question:
+    """An account, and the round in the state that it was decided in."""
+
+    def __init__(self, number: int, ledger: LedgerState, made: RoundRanking, told: Round, names: Names) -> None:
+        body = made.started.body
+        assert isinstance(body, DeleveragingStarted)
+        self.number, self.ledger, self.made, self.told, self.names, self.body = number, ledger, made, told, names, body
+        self.who, self.side = names.account(number), 1 if body.size_lots > 0 else -1
+        self.account: Account = ledger.accounts[number]
+
+    @property
+    def closing(self) -> str:
+        """Which positions count, in words."""
+        opposite = "short" if self.side > 0 else "long"
+        return f"{opposite} {self.names.instrument(self.body.instrument)}"
+
+
+def spared_of(number: int, ledger: LedgerState, made: RoundRanking, told: Round, names: Names) -> Spared:
+    """The part of the answer about account `number`; `ledger` stands before the round."""
+    asked = _Question(number, ledger, made, told, names)
+    if number == asked.body.account:
+        text = f"{asked.who} is whose position was closed in this round; nobody closes against themselves."
+        return Spared(number, asked.who, "bankrupt_itself", None, None, text)
+    found = candidate_of(asked.account, asked.body.instrument, asked.side, ledger.markets)
+    if isinstance(found, Ineligible):
+        return Spared(number, asked.who, found.value, None, None, _ineligible(asked, found))
+    place = next(place for place in made.ranking if place.candidate.account == number)
+    reason, text = _ranked(asked, place)
+    return Spared(number, asked.who, reason, place.rank, place.score, text)
+
+
+def _ranked(asked: _Question, place: Ranked) -> tuple[str, str]:
+    """A candidate: taken, behind the last that was, or in front of it and unable to give a single lot."""
+    told, gave = asked.told, asked.told.gave_lots.get(asked.number, 0)
+    formula = filled_formula(asked.made.policy.formula, place.candidate, asked.body.instrument, asked.names)
+    stood = (
+        f"{asked.who} stood at rank {place.rank:,} of {len(asked.made.ranking):,} with a score of "
+        f"{score_text(place.score)} = {formula}"
+    )
+    if gave:
+        return "taken", f"{stood}. It was not spared: it gave {asked.names.size(asked.body.instrument, gave)} here."
+    if told.last_rank is not None and place.rank > told.last_rank and not _left_lots(asked):
+        return "behind", f"{stood}. The position was used up at rank {told.last_rank:,}, before its turn."
+    return "passed_over", f"{stood}. {_too_poor(asked, place.candidate)}"
+
+
+def _left_lots(asked: _Question) -> int:
+    return abs(asked.body.size_lots) - sum(asked.told.gave_lots.values())
+
+
+def _too_poor(asked: _Question, candidate: Candidate) -> str:
+    """Its equity against what one lot costs at the round's price: rule 4 of the engine, an atom kept for rounding."""
+    body, names, market = asked.body, asked.names, asked.ledger.markets[asked.body.instrument]
+    loss_atoms = body.value_atoms - market.payoff.value_atoms(body.size_lots, market.mark_ticks)
+    per_lot_atoms = -(-loss_atoms // abs(body.size_lots))
+    equity, loss = names.money(asked.number, candidate.equity), names.money(asked.number, per_lot_atoms)
+    return (
+        f"It was passed over: a single lot, {names.size(body.instrument, 1)}, closed at the round's price would have "
+        f"cost it {loss} against the mark. Its equity of {equity} does not cover that, and nobody loses more than it."
+    )
+
+
+def _ineligible(asked: _Question, reason: Ineligible) -> str:
+    """Why it was no candidate, with the figures that say so."""
+    who, account = asked.who, asked.account
+    if reason is Ineligible.NO_TRADER:
+        return f"{who} was no candidate: it is the venue's own account ({account.kind}), and only traders are."
+    if reason is Ineligible.IN_LIQUIDATION:
+        status = account.status.replace("_", " ")
+        return f"{who} was no candidate: it was itself in liquidation {account.liquidation_id} ({status})."
+    if reason is Ineligible.NOT_OPPOSITE:
+        return f"{who} was no candidate: it {_held(asked)}, and only a position that was {asked.closing} counts."
+    if reason is Ineligible.NO_PROFIT:
+        return f"{who} was no candidate: it {_held(asked)}, and that stood at no profit but at {_profit(asked)}."
+    equity = asked.names.money(asked.number, margin_of(account, asked.ledger.markets).equity_atoms)
+    return f"{who} was no candidate: its account had no equity left, {equity}."
+
+
+def _held(asked: _Question) -> str:
+    """What it holds of the instrument."""
+    instrument, names = asked.body.instrument, asked.names
+    held = [names.held(instrument, p.size_lots) for key, p in asked.account.positions.items() if key[0] == instrument]
+    return f"was {' and '.join(held)}" if held else f"held no {names.instrument(instrument)}"
+
+
+def _profit(asked: _Question) -> str:
+    """What its positions on the other side stood at."""
+    market, instrument = asked.ledger.markets[asked.body.instrument], asked.body.instrument
+    gained = [
+        profit_atoms(market, held)
+        for key, held in asked.account.positions.items()
+        if key[0] == instrument and held.size_lots * asked.side < 0
+    ]
+    return ", ".join(asked.names.money(asked.number, atoms) for atoms in gained)

@@ -1,0 +1,178 @@
+"""The story of what was closed: a bankrupt account from its call on, or the lot of inventory that an account left.
+
+1. It begins with the margin call that the liquidation names, else with the liquidation's start, and ends before the
+   event that is explained.
+2. Steps are what happened to the account itself: its own timers, and what it was to others (counterparty, payer of a
+   fee's other side), are left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from ...events.bodies.liquidation import (
+    BankruptcyDeclared,
+    LiquidationEnded,
+    LiquidationFilled,
+    LiquidationStarted,
+    PositionTakenOver,
+)
+from ...events.bodies.margin import CollateralAdded, MarginCalled, PositionReduced
+from ...events.bodies.venue import TimerFired, TimerSet
+from ...events.bodies.waterfall import PositionDeleveraged
+from ...events.envelope import Event
+from ...events.ledger import LedgerState
+from ...sim.figures import count
+from ..run import Run
+from .chain import step_of
+from .names import Names
+from .parts import Bankruptcy, Lot, Story
+
+__all__ = ["Beginning", "beginning_of", "story_of"]
+
+_HIDDEN = (TimerSet, TimerFired, PositionDeleveraged)
+
+
+class Beginning(NamedTuple):
+    """Where a liquidation comes from: its account, its first event, the call that it was under, the last one before."""
+
+    account: int
+    liquidation_id: int
+    started: Event
+    called: Event | None
+    last_call_seq: int | None
+
+    @property
+    def first(self) -> Event:
+        """The first event of the story."""
+        return self.called or self.started
+
+
+def beginning_of(run: Run, ledger: LedgerState, liquidation_id: int) -> Beginning | None:
+    """The beginning of a liquidation that the ledger still knows; None where it has forgotten it."""
+    liquidation = ledger.liquidations.get(liquidation_id)
+    if liquidation is None:
+        return None
+    started = run.event(liquidation.started_seq)
+    linked = [event for event in map(run.event, started.links) if isinstance(event.body, MarginCalled)]
+    last_call_seq = ledger.accounts[liquidation.account].called_seq
+    if last_call_seq is not None and last_call_seq > started.seq:
+        last_call_seq = None
+    return Beginning(liquidation.account, liquidation_id, started, linked[0] if linked else None, last_call_seq)
+
+
+def story_of(
+    run: Run,
+    beginning: Beginning,
+    stop_seq: int,
+    names: Names,
+    *,
+    lot_events: Iterable[Event] = (),
+    bankruptcy: Bankruptcy | None = None,
+    lot: Lot | None = None,
+) -> Story:
+    """The story up to an event; `lot_events` are what the fund did with the inventory since."""
+    account = beginning.account
+    ours = {event.seq: event for event in run.events_naming(account, beginning.first.seq, stop_seq)}
+    ours = {seq: event for seq, event in ours.items() if _belongs(event, account, beginning.liquidation_id)}
+    ours |= {event.seq: event for event in lot_events if event.seq < stop_seq}
+    events = [ours[seq] for seq in sorted(ours)]
+    return Story(
+        account,
+        names.account(account),
+        beginning.liquidation_id,
+        None if beginning.called is None else beginning.called.seq,
+        beginning.started.seq,
+        _told(beginning, events, names),
+        tuple(step_of(run, event, names) for event in events),
+        bankruptcy,
+        lot,
+    )
+
+
+def _belongs(event: Event, account: int, liquidation_id: int) -> bool:
+    """Whether an event that names the account is a step of this story."""
+    body = event.body
+    if isinstance(body, _HIDDEN) or account not in (getattr(body, "account", None), getattr(body, "bankrupt", None)):
+        return False
+    return getattr(body, "liquidation_id", liquidation_id) == liquidation_id
+
+
+def _told(beginning: Beginning, events: list[Event], names: Names) -> str:
+    """Called when, answered how, liquidated in what steps, in one paragraph."""
+    own = [event for event in events if getattr(event.body, "account", None) == beginning.account]
+    sentences = [_call(beginning, own, names), _start(beginning, names), *_market(own, names)]
+    sentences += [_end(event, names) for event in own if isinstance(event.body, BankruptcyDeclared)]
+    sentences += _fate(own, events, names)
+    return " ".join(sentences)
+
+
+def _call(beginning: Beginning, own: list[Event], names: Names) -> str:
+    who, called = names.account(beginning.account), beginning.called
+    if called is None:
+        last = "" if beginning.last_call_seq is None else f"; its last one was event {beginning.last_call_seq}"
+        return f"{who} was not under a margin call when its liquidation began{last}."
+    answers = [event for event in own if isinstance(event.body, CollateralAdded | PositionReduced)]
+    answers = [event for event in answers if event.seq < beginning.started.seq]
+    if not answers:
+        return f"{who} was called in event {called.seq} and did not answer before its liquidation began."
+    told = [f"{_answer(event, names)} (event {event.seq})" for event in answers]
+    return f"{who} was called in event {called.seq} and {', then '.join(told)}."
+
+
+def _answer(event: Event, names: Names) -> str:
+    body = event.body
+    if isinstance(body, CollateralAdded):
+        return f"added {names.money(body.account, body.amount_atoms)}"
+    assert isinstance(body, PositionReduced)
+    return f"closed {names.size(body.instrument, body.size_lots)} at {names.price(body.instrument, body.price_ticks)}"
+
+
+def _start(beginning: Beginning, names: Names) -> str:
+    body = beginning.started.body
+    assert isinstance(body, LiquidationStarted)
+    equity, requirement = (names.money(body.account, atoms) for atoms in (body.equity_atoms, body.requirement_atoms))
+    return (
+        f"Liquidation {body.liquidation_id} began in event {beginning.started.seq}, when its equity of {equity} was "
+        f"under the requirement of {requirement}."
+    )
+
+
+def _market(own: list[Event], names: Names) -> Iterator[str]:
+    """What the market took of it, by instrument."""
+    filled: dict[int, list[LiquidationFilled]] = {}
+    for event in own:
+        if isinstance(event.body, LiquidationFilled):
+            filled.setdefault(event.body.instrument, []).append(event.body)
+    for instrument, fills in filled.items():
+        size = names.size(instrument, sum(fill.size_lots for fill in fills))
+        low, high = (names.price(instrument, pick(fill.price_ticks for fill in fills)) for pick in (min, max))
+        prices = f"at {low}" if low == high else f"at {low} to {high}"
+        yield f"The market took {size} of it in {count(len(fills), 'fill')} {prices}."
+    if not filled:
+        yield "The market took nothing of it."
+
+
+def _end(event: Event, names: Names) -> str:
+    body = event.body
+    assert isinstance(body, BankruptcyDeclared)
+    equity = names.money(body.account, body.equity_atoms)
+    return f"It was declared bankrupt in event {event.seq} with an equity of {equity}: {body.reason}."
+
+
+def _fate(own: list[Event], events: list[Event], names: Names) -> Iterator[str]:
+    """Where its positions went, and what the fund has sold of them since."""
+    for event in own:
+        body = event.body
+        if isinstance(body, PositionTakenOver):
+            what, at = names.held(body.instrument, body.size_lots), names.price(body.instrument, body.price_ticks)
+            yield f"{names.account(body.fund)} took {what} over at {at} (event {event.seq})."
+        elif isinstance(body, LiquidationEnded) and body.outcome != "bankrupt":
+            yield f"The liquidation ended in event {event.seq}: {body.outcome}."
+    sales = [e.body for e in events if isinstance(e.body, LiquidationFilled) and e not in own]
+    if sales:
+        first = sales[0]
+        assert isinstance(first, LiquidationFilled)
+        lots = sum(sale.size_lots for sale in sales if isinstance(sale, LiquidationFilled))
+        yield f"Since then the fund has sold {names.size(first.instrument, lots)} in {count(len(sales), 'fill')}."

@@ -1,0 +1,149 @@
+"""`why` of everything that was decided in the small crash, which has every type of decision there is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from deleverage.events.bodies.inputs import PriceTicked
+from deleverage.events.bodies.listing import InstrumentListed
+from deleverage.events.bodies.waterfall import DeleveragingEnded, DeleveragingStarted, PositionDeleveraged
+from deleverage.events.envelope import Event, Origin
+from deleverage.events.ledger import Ledger
+from deleverage.replay.run import Run
+from deleverage.replay.why.answer import Answer
+from deleverage.replay.why.explain import explain
+from deleverage.replay.why.paragraph import PARAGRAPHS
+
+from .support.crash import recorded
+from .support.told import written
+
+EVENTS = recorded()
+DECIDED = [event for event in EVENTS if event.origin is not Origin.INPUT]
+ROUND = (DeleveragingStarted, PositionDeleveraged, DeleveragingEnded)
+ENDS = [event for event in DECIDED if isinstance(event.body, DeleveragingStarted | DeleveragingEnded)]
+SKIPPED = {event.seq for place, event in enumerate(ENDS) if place % 6 >= 2}
+"""Of every three rounds the start and the end of one are asked for: there are hundreds, and they cost most."""
+
+
+class MovingRun(Run):
+    """One ledger that moves on with the questions, asked in the order of the record, so that all can be asked."""
+
+    _ledger = Ledger()
+
+    def before(self, seq: int) -> Ledger:
+        """The state before an event; from scratch only where it lies back."""
+        return next(self.states([seq]))
+
+    def states(self, seqs: Iterable[int]) -> Iterator[Ledger]:
+        """Each state in turn."""
+        for seq in seqs:
+            if seq < self._ledger.seq:
+                yield super().before(seq)
+                continue
+            for event in self.events(self._ledger.seq, seq):
+                self._ledger.fold(event)
+            yield self._ledger
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """The small crash, recorded and opened."""
+    return written(tmp_path_factory.mktemp("records") / "small.run", EVENTS)
+
+
+def assert_whole(answer: Answer, event: Event) -> None:
+    """What holds of every answer."""
+    assert answer.event.seq == event.seq
+    assert answer.paragraph.startswith(f"Event {event.seq}, ")
+    assert answer.paragraph.endswith(".")
+    assert "  " not in answer.paragraph
+    assert answer.chain[-1].seq == event.seq
+    assert answer.chain[0].cause is None
+    assert all(later.cause == earlier.seq for earlier, later in zip(answer.chain, answer.chain[1:], strict=False))
+    assert type(EVENTS[answer.chain[0].seq].body) in (PriceTicked, InstrumentListed)
+    evidence = answer.event.evidence
+    if evidence is not None and evidence.compared is not None:
+        assert evidence.compared.agrees
+    if answer.fund is not None:
+        assert answer.fund.reconciles
+    assert (answer.ranking is not None) == isinstance(event.body, ROUND)
+    if answer.ranking is not None:
+        assert answer.ranking.proved
+
+
+def test_everything_that_was_decided_is_explained(run: Run) -> None:
+    """Each answer has its paragraph with its number, its chain from an input, agreeing evidence, books and digests."""
+    moving, explained = MovingRun(run.reader), set()
+    for event in DECIDED:
+        if event.seq in SKIPPED:
+            continue
+        assert_whole(explain(moving, event.seq), event)
+        explained.add(type(event.body))
+    assert len(explained) == 25
+
+
+def test_every_type_has_a_paragraph_of_its_own() -> None:
+    """Only what belongs to a round, shortfalls and the types that a bare sentence explains are written otherwise."""
+    others = {"DeleveragingStarted", "PositionDeleveraged", "DeleveragingEnded", "ShortfallDeclared"}
+    assert {type(event.body).__name__ for event in DECIDED} - {kind.__name__ for kind in PARAGRAPHS} == others
+
+
+PLAIN = {
+    "MarkPriced": (
+        "was marked at",
+        "The index stood at",
+        "Its moving average, which the mark starts from, was",
+        "What forced orders had eaten of the depth moved the mark by -",
+        "It followed from event",
+    ),
+    "FundingAccrued": ("longs paid shorts 0.01%", "the rule's own, as none was set", "It accrues every 10m."),
+    "PositionReduced": ("answered its margin call of event", "It meant to close 50%, as far as the depth went."),
+    "LiquidationOrdered": ("20% of the position that needs most margin, as the first order does", "any price"),
+    "LiquidationFilled": ("from the mark", "of the order were left", "of the bids were gone afterwards"),
+    "InsuranceFundCredited": ("a liquidation fee of", "The fee is 0.5% of the"),
+    "InsuranceFundDebited": ("owed more than it had when its last position was gone", "in cash were left to the fund"),
+    "LossSocialized": ("had been paid before it", "were left after it", "the lesser of unrealised profit and equity"),
+    "BalanceWrittenOff": ("were written off against insurance:USDT, because nobody was left with a profit",),
+    "TradingHalted": ("within 5m; from 4% on the rule halts", "Meanwhile marks continue"),
+    "TradingResumed": ("resumed, 30s after it was halted",),
+    "TimerFired": ("was due:", "It had been set"),
+}
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_each_type_says_what_is_particular_to_it(run: Run, name: str) -> None:
+    """Among the paragraphs of a type is one with all that is to be said of it, in the rule's own figures."""
+    events = [event for event in DECIDED if type(event.body).__name__ == name]
+    told = [explain(run, event.seq).paragraph for event in events[:: max(1, len(events) // 40)]]
+    assert any(all(part in paragraph for part in PLAIN[name]) for paragraph in told)
+
+
+def test_shares_of_a_loss_add_up(run: Run) -> None:
+    """What had been paid before the last payer, its own share and the rest are the loss."""
+    groups: dict[int, list[Event]] = {}
+    for event in DECIDED:
+        if type(event.body).__name__ == "LossSocialized" and event.cause is not None:
+            groups.setdefault(event.cause, []).append(event)
+    payers = max(groups.values(), key=len)
+    assert len(payers) > 2
+    before = sum(event.body.amount_atoms for event in payers[:-1])  # type: ignore[union-attr]
+    told = explain(run, payers[-1].seq).paragraph
+    assert f"{before / 10**6:,.6f} USDT had been paid before it" in told
+
+
+def test_a_changed_figure_is_found_out(run: Run, tmp_path: Path) -> None:
+    """A margin call whose recorded equity is an atom off does not agree with the state, and both figures are given."""
+    events = list(EVENTS)
+    called = next(event for event in events if type(event.body).__name__ == "MarginCalled")
+    body = msgspec.structs.replace(called.body, equity_atoms=called.body.equity_atoms + 1)  # type: ignore[union-attr, call-arg, type-var]
+    events[called.seq] = msgspec.structs.replace(called, body=body)
+    answer = explain(written(tmp_path / "forged.run", events), called.seq)
+    assert answer.event.evidence is not None
+    assert answer.event.evidence.compared is not None
+    assert not answer.event.evidence.compared.agrees
+    assert f"they DIFFER: equity {called.body.equity_atoms / 10**6:,.6f} USDT" in answer.paragraph  # type: ignore[union-attr]
+    assert explain(run, called.seq).event.evidence.compared.agrees  # type: ignore[union-attr]
