@@ -66,13 +66,6 @@ class _Window:
         self.step_end_ns = (self.step + 1) * self._step_ns
         self.step_high_ticks = self.step_low_ticks = mark_ticks
 
-    def widen(self, mark_ticks: int) -> None:
-        """A mark beyond the extremes of the present step."""
-        self.step_high_ticks = max(self.step_high_ticks, mark_ticks)
-        self.step_low_ticks = min(self.step_low_ticks, mark_ticks)
-        self.high_ticks = max(self.high_ticks, mark_ticks)
-        self.low_ticks = min(self.low_ticks, mark_ticks)
-
     def turn(self, at_ns: int, mark_ticks: int) -> None:
         """Put the present step away, begin a new one, and forget those that left the window; O(steps)."""
         past = self._past
@@ -107,7 +100,7 @@ class CircuitBreaker(Handler):
         return (2 * _STEPS + 1) * self._step_ns
 
     def observe(self, event: Event, ledger: LedgerState) -> None:
-        """Keep the window's extremes; a resumption starts it anew."""
+        """Keep the window's extremes; a resumption starts it anew. Every mark passes here, so it is written out."""
         body = event.body
         if type(body) is MarkPriced:
             mark_ticks = body.mark_ticks
@@ -118,9 +111,16 @@ class CircuitBreaker(Handler):
             if event.at_ns >= window.step_end_ns:
                 window.turn(event.at_ns, mark_ticks)
                 self._note_width(body.instrument, window)
-            elif mark_ticks > window.step_high_ticks or mark_ticks < window.step_low_ticks:
-                window.widen(mark_ticks)
-                self._note_width(body.instrument, window)
+            elif mark_ticks > window.step_high_ticks:
+                window.step_high_ticks = mark_ticks
+                if mark_ticks > window.high_ticks:
+                    window.high_ticks = mark_ticks
+                    self._note_width(body.instrument, window)
+            elif mark_ticks < window.step_low_ticks:
+                window.step_low_ticks = mark_ticks
+                if mark_ticks < window.low_ticks:
+                    window.low_ticks = mark_ticks
+                    self._note_width(body.instrument, window)
         elif isinstance(body, TradingResumed):
             self._windows.pop(body.instrument, None)
             self._wide.discard(body.instrument)

@@ -190,6 +190,7 @@ def test_a_fork(records: tuple[Path, Path], tmp_path: Path) -> None:
     result = call("diff", records[0], child)
     assert (result.exit_code, result.stderr) == (0, "")
     flat = " ".join(result.stdout.split())
+    assert "fork B left A after " in flat
     assert "events: adl.policy = profit-share" in flat
     assert "input: RunForked only in B" in flat
     (fork,) = json.loads(call("diff", records[0], child, "--json").stdout)["forks"]

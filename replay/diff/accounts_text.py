@@ -23,7 +23,8 @@ __all__ = ["print_accounts"]
 
 _EXPLAINED = (
     "A gain is equity at the end without what was paid in, B less A. Under A and B stands the equity; liq and adl "
-    "count the liquidations and the reductions by auto-deleveraging in A/B."
+    "count the liquidations and the reductions by auto-deleveraging in A/B. Amounts are rounded to hundredths; --json "
+    "and --csv have them exact."
 )
 
 

@@ -5,8 +5,8 @@
    the runs is not a gain.
 3. Each run is taken as it is at its own end, at its own marks.
 
-Cost: both records are read twice; some 6 us an event before the runs part and 12 us behind. Memory: both ledgers, and
-what `matching.py` says.
+Cost: both records are read twice: some 4 us an event before the runs part, 10 us behind that. Memory: both ledgers,
+some 150 bytes an event behind where they part, and 300 a difference.
 """
 
 from __future__ import annotations

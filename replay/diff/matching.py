@@ -5,8 +5,8 @@
 2. Behind that, events with the same key are the same event; with another content it is *changed*.
 3. Everything is read once, both runs side by side up to where they part, then A, then B.
 
-Cost: 2 us an event for the shared beginning; behind it some 6 us an event, and at the most about 300 bytes of memory
-for an event of A and 200 for one of B.
+Cost: 2 us an event for the shared beginning; behind it some 6 us an event, and 150 bytes of memory for each, of which a
+third stays.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from typing import Any
 
 from rich.console import Console
 
+from ...events.bodies.run import RunForked
 from ...sim.console import print_line, print_rows, print_table
 from ...sim.figures import count
 from ...sim.units import format_time_ns
@@ -61,9 +62,14 @@ def _beginning(difference: Difference) -> Rows:
     yield "shared", f"{count(shared, 'event')}, up to {_time_of(difference.a, shared - 1)}"
     for side, fork in difference.forks:
         told = ", ".join(f"{key} = {value}" for key, value in fork.changes)
-        yield "fork", f"{side.upper()} left its parent after {count(fork.at_seq, 'event')}: {told}"
+        yield "fork", f"{side.upper()} left {_parent(difference, fork)} after {count(fork.at_seq, 'event')}: {told}"
     for rule in difference.rules:
         yield "rule", f"{rule.key}: {_setting(rule.a)} in A, {_setting(rule.b)} in B"
+
+
+def _parent(difference: Difference, fork: RunForked) -> str:
+    heads = {difference.a.head: "A", difference.b.head: "B"}
+    return heads.get(fork.parent_head.hex(), "its parent")
 
 
 def _time_of(run: Run, seq: int) -> str:

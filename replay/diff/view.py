@@ -12,6 +12,12 @@
     totals          by asset: asset, decimals, a, b (null where a run does not list it)
     accounts        those that ended or fared otherwise: name, kind, asset, a, b, equity_difference_atoms, gain_atoms
 
+In `totals` a and b have liquidations, accounts_liquidated, accounts_bankrupt, rounds, reductions, accounts_deleveraged,
+deleveraged_lots, deleveraged_value_atoms, equity_taken_atoms, fund_paid_in_atoms, fund_fees_atoms, fund_cash_atoms,
+fund_equity_atoms, fund_used_atoms, socialised_loss_atoms and written_off_atoms. In `accounts` they have account (the
+number), balance_atoms, equity_atoms, paid_in_atoms, liquidations, bankruptcies, reductions, deleveraged_lots and
+equity_taken_atoms, and are null where a run does not have the account.
+
 1. Amounts are whole atoms of the asset, sizes lots by instrument, differences B less A; what is not known is null.
 2. An origin has at_ns, slot, cause_a and cause_b (the numbers of the event that it answers), seq_a and seq_b (the first
    of its events that differ), how many of its events are changed, only_a and only_b, and how many differences are

@@ -151,6 +151,4 @@ def _trade(one: Trade, ledger: LedgerState) -> Body:
         raise QueryError(message)
     liquidity = ledger.liquidity(market.listing.asset)
     value_atoms = market.payoff.value_atoms(one.size_lots, market.mark_ticks)
-    return TradeExecuted(
-        one.account, liquidity, *one.key, 0, one.size_lots, market.mark_ticks, value_atoms, ledger.trades + 1
-    )
+    return TradeExecuted(one.account, liquidity, *one.key, 0, one.size_lots, market.mark_ticks, value_atoms, trade_id=0)

@@ -70,7 +70,8 @@ def _document(record: Path, found: Verification) -> dict[str, Any]:
 
 def _print(record: Path, found: Verification) -> None:
     console, words = new_console(), {True: "ok", False: "BROKEN", None: "unknown"}
-    verdict = "sound" if found.sound else "NOT SOUND"
+    sound = "sound" if found.reexecuted else "sound as far as it was checked"
+    verdict = sound if found.sound else "NOT SOUND"
     status = "torn" if found.torn else found.status
     print_line(console, f"{found.run}: {verdict}, {found.events:,} events, {status}", style="bold")
     print_rows(console, ((check.check, f"{words[check.ok]}: {check.text}") for check in found.checks))
