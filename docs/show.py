@@ -45,12 +45,13 @@ COMMANDS = {
     "tutorial verify": ["deleverage verify crash.run --jobs 2"],
     "tutorial fork": [
         "deleverage fork crash.run --at 2025-10-10T21:17:00Z --set adl.policy=profit-share -o other.run",
+        "deleverage why other.run --account trader-4711 | head -8",
         "deleverage diff crash.run other.run | tail -45",
     ],
     "tutorial receipt": ["deleverage receipt crash.run 198169 -o receipt.json"],
     "tutorial check": ["deleverage check receipt.json --head $(cat head)"],
     "tutorial tampered": [
-        "sed -i 's/profit-leverage/profit-leveragE/' receipt.json",
+        "sed -i 's/198169/198168/' receipt.json",
         "deleverage check receipt.json --head $(cat head)",
     ],
 }
