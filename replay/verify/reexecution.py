@@ -17,7 +17,7 @@ from typing import NamedTuple
 from ...events.bodies.run import RunForked
 from ...events.bodies.venue import TimerFired
 from ...events.envelope import Event, Origin
-from ...events.errors import HandlerError, LedgerError, RecordDivergedError
+from ...events.errors import DeleverageError, RecordDivergedError, RecordError, ScenarioError
 from ...events.ledger import Ledger
 from ...events.vocabulary import Body
 from ...sim.pending import Pending, handed_over, pending_after
@@ -104,8 +104,11 @@ def _between(
         return None
     except RecordDivergedError:
         return comparison.divergence
-    except (HandlerError, LedgerError) as error:
-        return _stopped(run, comparison, str(error), failure)
+    except (RecordError, ScenarioError):
+        raise
+    except Exception as error:  # noqa: BLE001 - a handler raised, or an input that no venue wrote cannot be folded
+        told = str(error) if isinstance(error, DeleverageError) else f"{type(error).__name__}: {error}"
+        return _stopped(run, comparison, told, failure)
     return _missing(run, comparison, None, failure)
 
 

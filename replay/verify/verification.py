@@ -45,12 +45,13 @@ def verify(
     except RecordDamagedError as error:
         damaged = Check("blocks", ok=False, text=str(error))
         return Verification(str(path), "unknown", torn=False, events=0, head=None, sound=False, checks=(damaged,))
-    digests = {} if run.torn else _beside(run)
+    digests = _beside(run)
     walk = Walk(run, every, digests, lambda done: watch(done, 2 * run.count))
     checks = walk.checks()
     refused, divergence = None, None
     if not walk.follows:
-        decisions = Check("decisions", ok=None, text="not executed again: the events do not follow one from the other")
+        why = "not every event could be read" if walk.damage else "the events do not follow one from the other"
+        decisions = Check("decisions", ok=None, text=f"not executed again: {why}")
     elif not run.count:
         decisions = Check("decisions", ok=None, text="there is no event")
     elif (found := differences(run)) and not force:

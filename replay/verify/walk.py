@@ -127,9 +127,10 @@ class Walk:
         wrong = self._misstated or next(iter(faults), None)
         if wrong is not None:
             wrong += "; delete the .idx files, they are made again"
-        return checked(
-            "beside", wrong, f"the columns and the kept states ({self._states_met:,}) say what the events do"
-        )
+        elif self.damage:
+            return Check("beside", ok=None, text="not every event could be read")
+        what = "the kept states" if self._columns is None else "the columns and the kept states"
+        return checked("beside", wrong, f"{what} ({self._states_met:,}) say what the events do")
 
     def _head(self) -> Check:
         told, found = self._run.manifest.head, self.tree.root().hex()
