@@ -42,6 +42,7 @@ class States:
         """The states after so many events each, in rising order: one ledger, which jumps where that is shorter."""
         ledger = Ledger()
         for count in counts:
+            assert count >= ledger.seq, "states are asked for in rising order"
             if any(ledger.seq < seq <= count for seq in self.seqs):
                 ledger = self._nearest(count)
             for event in self._reader.events(ledger.seq, count):

@@ -156,10 +156,10 @@ class Bus:
     def resume(self, pending: Pending, inputs: Iterable[Body] = ()) -> None:
         """Go on in the middle of an instant, with handlers primed there and nothing else on the bus yet.
 
-        The inputs (those that belong to a fork) come first; then what is undelivered of the item under way. Timers and
-        delayed deliveries are put back to where they are due.
+        The inputs (those that belong to a fork) come first; then what is undelivered of the item under way, at once,
+        even if who is to hear it is slower now. Timers and delayed deliveries are put back to where they are due.
         """
-        queue: Queue = [(event, [heard]) for event, heard in self._heard(pending.queue)]
+        queue: Queue = [(event, [heard.prompt()]) for event, heard in self._heard(pending.queue)]
         for body in inputs:
             self._take(Event(self.ledger.seq, self.clock.now_ns, _INPUT, None, (), None, body), queue)
         for seq, waiting in self.ledger.timers.items():

@@ -23,7 +23,7 @@ from ..events.ledger import Ledger
 from ..events.vocabulary import Body
 from ..handlers.registry import build
 
-__all__ = ["Past", "Pending", "Undelivered", "handed_over", "pending_after"]
+__all__ = ["Past", "Pending", "Undelivered", "handed_over", "maker_of", "pending_after"]
 
 
 class Past(Protocol):
@@ -52,6 +52,11 @@ class Past(Protocol):
 
     def producers_at(self, seq: int) -> tuple[Producer, ...]:
         """Who decides at an event."""
+        ...
+
+    @property
+    def forks(self) -> tuple[int, ...]:
+        """The `RunForked` events."""
         ...
 
 
@@ -109,9 +114,9 @@ def handed_over(
 
 def _delayed(past: Past, stop_seq: int, now_ns: int) -> list[Undelivered]:
     """What was published before `stop_seq` and is due at `now_ns` or later, in the order of publication."""
-    first_seq = stop_seq
-    while (earlier := past.first_at(now_ns - _slowest_ns(past.producers_at(first_seq)))) < first_seq:
-        first_seq = earlier  # before a fork, producers may have been slower than after it
+    # Before a fork producers may have been slower than behind it, and what they had not heard yet is still due.
+    slowest_ns = max(_slowest_ns(past.producers_at(seq)) for seq in (0, *past.forks) if seq <= stop_seq)
+    first_seq = min(past.first_at(now_ns - slowest_ns), stop_seq)
     return _undelivered(past.events(first_seq, stop_seq), now_ns, past.producers_at(first_seq))
 
 
@@ -199,7 +204,7 @@ class _Walk:
     def _deliver(self, delivery: Undelivered) -> None:
         """Take in what the record says this delivery produced, if anything."""
         made_by = delivery.event.seq, delivery.producer
-        while self._next is not None and _maker(self._next) == made_by:
+        while self._next is not None and maker_of(self._next) == made_by:
             self._take()
 
     def _fork(self, body: RunForked) -> None:
@@ -236,7 +241,7 @@ def _place(undelivered: Undelivered) -> tuple[int, int]:
     return undelivered.event.seq, undelivered.producer
 
 
-def _maker(event: Event) -> tuple[int, int] | None:
+def maker_of(event: Event) -> tuple[int, int] | None:
     """The event and the producer whose delivery made this event; None for inputs and for timers."""
     if event.origin is not Origin.DECIDED or isinstance(event.body, TimerFired):
         return None

@@ -21,12 +21,15 @@ from deleverage.events.bodies.waterfall import DeleveragingStarted, PositionDele
 from deleverage.events.envelope import Event
 from deleverage.events.errors import QueryError, RecordDamagedError, RecordNotFoundError, ScenarioError
 from deleverage.events.record import MemoryRecord, RecordReader, RecordSettings, RecordWriter
+from deleverage.events.record.manifest import read_manifest, write_manifest
 from deleverage.handlers.registry import producer_of
 from deleverage.replay.fork.changes import Changes, Deposit, Trade
 from deleverage.replay.fork.fork import Fork, fork
+from deleverage.replay.verify.verification import verify
 from deleverage.sim.admission import refusal
+from deleverage.sim.pending import maker_of
 
-from .support.command_line import small_record, tear
+from .support.command_line import call, small_record, tear
 from .support.crash import SMALL_CRASH, simulation_of
 from .support.past import goes_on_the_same
 from .support.venue import Book
@@ -328,6 +331,76 @@ def test_a_refused_withdrawal_is_recorded(tmp_path: Path) -> None:
         assert kind in {type(body) for body in said}
         assert (taken[1] in said) == (kind is Withdrawn)
         assert made.ledger.ended
+
+
+def test_changes_that_cannot_be(parent: Run) -> None:
+    """What is not there yet, what is the venue's, what is in a liquidation or too large cannot trade or be paid."""
+    gone = first(parent, LiquidationStarted)
+    trader, fund = gone.body.account, parent.at(seq=2500).fund(0)
+    for after, changes, told in (
+        (3, Changes(("insurance_fund.balance=+1",)), "no insurance fund yet"),
+        (3, Changes(deposits=(Deposit(trader, 5),)), "is not open at the fork"),
+        (3, Changes(trades=(Trade(trader, (0, 0), 5),)), "is not open at the fork"),
+        (900, Changes(trades=(Trade(20, (0, 0), 5),)), "no mark to trade at"),
+        (2500, Changes(trades=(Trade(fund, (0, 0), 5),)), "the venue's own account"),
+        (2500, Changes(trades=(Trade(20, (0, 0), 0),)), "give another size"),
+        (2500, Changes(trades=(Trade(20, (0, 0), 10**12),)), "give another size"),
+        (gone.seq, Changes(trades=(Trade(trader, (0, 0), 5),)), "the account is in a liquidation"),
+    ):
+        with pytest.raises(QueryError, match=told):
+            fork(parent, after, changes)
+
+
+def test_changes_are_told_in_units(parent: Run) -> None:
+    """The record says in the asset and in the instrument's units what a fork changed."""
+    ledger = parent.at(seq=2500)
+    changes = Changes(("adl.policy=profit-share",), (Deposit(20, -1_500_000),), (Trade(20, (0, 0), -25),), (4000,))
+    assert changes.described(ledger) == (
+        ("adl.policy", "profit-share"),
+        (f"{ledger.name(20)}.deposit", "-1.500000 USDT"),
+        (f"{ledger.name(20)}.BTC-PERP", "sold 0.025"),
+        ("input 4000", "removed"),
+    )
+
+
+def test_a_record_that_breaks_off_in_a_delivery(parent: Run, tmp_path: Path) -> None:
+    """Where what a handler produced is not all there, no fork begins; before it, the decision is made again whole."""
+    page = 256
+    for count in range(2304, parent.count, page):
+        one, other = parent.event(count - 1), parent.event(count)
+        if maker_of(one) is not None and maker_of(one) == maker_of(other):
+            break
+    else:
+        pytest.fail("no page ends in a delivery")
+    sink = RecordWriter(tmp_path / "cut.run", settings=SMALL)
+    sink.append_many(parent.events(0, count))
+    sink.seal("interrupted")
+    cut = open_run(tmp_path / "cut.run")
+    with pytest.raises(QueryError, match="breaks off with event") as raised:
+        fork(cut, count - 1)
+    before = int(str(raised.value).split("fork at event ")[1].split()[0])
+    made = fork(cut, before, output=tmp_path / "child.run", settings=SMALL)
+    child = open_run(tmp_path / "child.run")
+    assert list(child.events(0, count + 1)) == list(parent.events(0, count + 1))
+    assert made.events > count
+
+
+def test_what_the_parent_went_on_to_is_not_vouched_for(parent: Run, tmp_path: Path) -> None:
+    """Verifying a fork counts the blocks that it read, and not those of its parent behind the fork."""
+    fork(parent, 2500, output=tmp_path / "child.run", settings=SMALL)
+    child = open_run(tmp_path / "child.run")
+    shared, own = child.reader.first_seq // 256, len(child.reader.blocks)
+    blocks = verify(child.path).checks[0]
+    assert (blocks.check, blocks.text.partition(" of ")[0]) == ("blocks", str(shared + own))
+
+
+def test_the_command_says_what_was_odd(tmp_path: Path) -> None:
+    """A fork of a record that other code made is made, and one line says so."""
+    path = small_record(tmp_path)
+    write_manifest(path, msgspec.structs.replace(read_manifest(path), deleverage="0.0.9", code_sha256="ab" * 32))
+    result = call("fork", path, "--at", "3000")
+    assert (result.exit_code, result.stderr.count("\n")) == (0, 1)
+    assert "made by deleverage 0.0.9" in result.stderr
 
 
 def test_a_torn_record_is_not_forked(parent: Run, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from deleverage.events.envelope import Origin
 from deleverage.events.vocabulary import BODY_TYPES
 from deleverage.replay.run import Run
 from deleverage.replay.why.answer import Flip, Flips
-from deleverage.replay.why.blocks import Node, Prose, Section, Sums, Table, Tree
+from deleverage.replay.why.blocks import Commands, Node, Prose, Section, Sums, Table, Tree
 from deleverage.replay.why.collapse import Repetition, collapsed
 from deleverage.replay.why.explain import explain
 from deleverage.replay.why.markdown import markdown_of
@@ -295,8 +295,10 @@ def test_flips_come_last(run: Run) -> None:
         (
             Tree(
                 "varied one at a time, each executed again",
-                (Node("With 404.5 more it would have been spared.", (Node("deleverage fork"),)),),
+                (Node("With 404.5 more it would have been spared."),),
             ),
+            Prose("To see each of them:"),
+            Commands(("deleverage fork",)),
             Prose("Searched: a."),
             Prose("Not searched: b."),
         ),

@@ -16,7 +16,7 @@ from __future__ import annotations
 import os
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from itertools import chain, islice
 from pathlib import Path
@@ -30,6 +30,7 @@ from .ancestry import check_parent, parent_directory
 from .blocks import BLOCK_HEADER_BYTES, block_is_intact, block_pages, block_payload
 from .files import damaged, readable, segment_name
 from .manifest import MANIFEST_NAME, Manifest, RunStatus, read_manifest
+from .merkle import Frontier, leaf_hash
 from .pages import PAGE_EVENTS, Progress, page_root, split_list
 from .scan import BlockEntry, Fault, Scan, SegmentFile, first_bad_block, read_block, scan_blocks, segment_files
 
@@ -144,12 +145,12 @@ class RecordReader:
         """The head of what is on the disk, from every byte of it. Raises RecordDamagedError at the first bad block."""
         return self.measure().head
 
-    def progress_at(self, seq: int) -> Progress:
-        """How far the record has come at the end of a page, from every byte before it; `seq` is the event after it."""
-        progress = Progress()
-        for events, data in islice(self.pages(), seq // PAGE_EVENTS):
-            progress = progress.after(events, page_root(events, data))
-        return progress
+    def progress_at(self, seq: int, page_roots: Sequence[bytes]) -> Progress:
+        """How far the record had come at the end of a page, `seq` being the event after it, from the roots of pages."""
+        tree = Frontier()
+        for root in page_roots[: seq // PAGE_EVENTS]:
+            tree = tree.add(leaf_hash(root))
+        return Progress(tree, self.event(0), self.event(seq - 1)) if seq else Progress()
 
     def measure(self) -> Progress:
         """How far the record comes, from every byte of it. Raises RecordDamagedError at the first bad block."""

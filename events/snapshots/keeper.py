@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -83,7 +84,7 @@ class SnapshotKeeper:
 
     def _keep(self, count: int, data: bytes) -> None:
         path = self._directory / name_of(count)
-        temporary = path.with_name(path.name + ".tmp")
+        temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")  # two readers may make the same one at once
         try:
             temporary.write_bytes(data)
             temporary.replace(path)

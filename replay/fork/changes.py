@@ -4,6 +4,7 @@
 2. `insurance_fund.balance=X` makes the fund's cash X at the fork, `+X` or `-X` so much more or less: as a deposit or a
    withdrawal that is recorded like any input.
 3. A deposit into an account, or a trade of its position with outside liquidity at the mark, is recorded as an input.
+   The venue's own accounts do not trade, nor does one in a liquidation.
 4. An input can be taken away, unless it declares something or ends the run.
 """
 
@@ -20,13 +21,18 @@ from ...events.errors import QueryError, ScenarioError
 from ...events.ledger import LedgerState, PositionKey
 from ...events.vocabulary import Body
 from ...handlers.registry import NONE, SLOTS, producer_of
+from ...sim.admission import refusal
+from ...sim.figures import exact_money, size
 from ...sim.rulebooks import slot_table
 from ...sim.toml_tree import apply_override, with_durations
-from ...sim.units import parse_decimal, to_atoms
+from ...sim.units import INT64_MAX, parse_decimal, to_atoms
 
 __all__ = ["Changes", "Deposit", "Trade"]
 
 _FUND_BALANCE = "insurance_fund.balance"
+_TRADERS = ("user", "vault")
+_PRICE_RISE = 100
+"""What is traded must still fit into 64 bits at so many times its price."""
 
 
 class Deposit(msgspec.Struct, frozen=True):
@@ -58,11 +64,17 @@ class Changes(msgspec.Struct, frozen=True):
 
     def described(self, ledger: LedgerState) -> tuple[tuple[str, str], ...]:
         """(key, new value) of each change, as `RunForked` has them."""
-        told = [(key, value) for key, _, value in (setting.partition("=") for setting in self.settings)]
-        told += [(f"{ledger.name(one.account)}.deposit", f"{one.amount_atoms} atoms") for one in self.deposits]
+        settings = (setting.partition("=") for setting in self.settings)
+        told = [(key, value) for key, _, value in settings]
+        for paid in self.deposits:
+            asset = ledger.assets[ledger.accounts[paid.account].asset]
+            told.append(
+                (f"{ledger.name(paid.account)}.deposit", f"{exact_money(paid.amount_atoms, asset)} {asset.name}")
+            )
         for one in self.trades:
-            instrument = ledger.markets[one.key[0]].listing.name
-            told.append((f"{ledger.name(one.account)}.{instrument}", f"{one.size_lots:+d} lots at the mark"))
+            listing = ledger.markets[one.key[0]].listing
+            side = "bought" if one.size_lots > 0 else "sold"
+            told.append((f"{ledger.name(one.account)}.{listing.name}", f"{side} {size(abs(one.size_lots), listing)}"))
         return (*told, *((f"input {seq}", "removed") for seq in self.removed))
 
     def producers(self, before: tuple[Producer, ...], ledger: LedgerState) -> tuple[Producer, ...]:
@@ -97,19 +109,22 @@ class Changes(msgspec.Struct, frozen=True):
 
     def inputs(self, ledger: LedgerState) -> list[Body]:
         """What is put in at the fork, in the state there. Raises ScenarioError or QueryError for what cannot be."""
-        bodies = [_money(Deposit(ledger.fund(0), atoms), ledger) for atoms in self._fund_atoms(ledger) if atoms]
+        bodies = [_money(Deposit(_fund(ledger), atoms), ledger) for atoms in self._fund_atoms(ledger) if atoms]
         bodies += [_money(one, ledger) for one in self.deposits if one.amount_atoms]
         return bodies + [_trade(one, ledger) for one in self.trades]
 
     def _fund_atoms(self, ledger: LedgerState) -> list[int]:
         """How much more the fund has after each setting of its balance."""
-        held_atoms, found = ledger.accounts[ledger.fund(0)].balance_atoms, []
-        for key, _, text in (setting.partition("=") for setting in self.settings):
-            if key == _FUND_BALANCE:
-                atoms = to_atoms(parse_decimal(text.replace("_", "").lstrip("+")), ledger.assets[0].decimals)
-                more_atoms = atoms if text.startswith(("+", "-")) else atoms - held_atoms
-                held_atoms += more_atoms
-                found.append(more_atoms)
+        settings = (setting.partition("=") for setting in self.settings)
+        texts = [text for key, _, text in settings if key == _FUND_BALANCE]
+        if not texts:
+            return []
+        held_atoms, found = ledger.accounts[_fund(ledger)].balance_atoms, []
+        for text in texts:
+            atoms = to_atoms(parse_decimal(text.replace("_", "")), ledger.assets[0].decimals)
+            more_atoms = atoms if text.startswith(("+", "-")) else atoms - held_atoms
+            held_atoms += more_atoms
+            found.append(more_atoms)
         return found
 
 
@@ -135,20 +150,45 @@ def _check_halts(before: dict[str, Producer], after: Sequence[Producer], ledger:
             raise ScenarioError(message)
 
 
-def _money(one: Deposit, ledger: LedgerState) -> Body:
-    if not 0 <= one.account < len(ledger.accounts):
-        message = f"account {one.account} is not open at the fork; fork at a later point"
+def _fund(ledger: LedgerState) -> int:
+    if not ledger.venue_accounts or ledger.venue_accounts[0].insurance is None:
+        message = "there is no insurance fund yet at the fork; fork at a later point"
         raise QueryError(message)
+    return ledger.fund(0)
+
+
+def _money(one: Deposit, ledger: LedgerState) -> Body:
+    _check_open(one.account, ledger)
     if one.amount_atoms < 0:
         return Withdrawn(one.account, -one.amount_atoms)
     return Deposited(one.account, one.amount_atoms)
 
 
-def _trade(one: Trade, ledger: LedgerState) -> Body:
-    market = ledger.markets[one.key[0]]
-    if not market.mark_ticks or not one.size_lots:
-        message = f"{market.listing.name}: there is no mark to trade at, or nothing to trade; fork at a later point"
+def _check_open(account: int, ledger: LedgerState) -> None:
+    if not 0 <= account < len(ledger.accounts):
+        message = f"account {account} is not open at the fork; fork at a later point"
         raise QueryError(message)
+
+
+def _trade(one: Trade, ledger: LedgerState) -> Body:
+    _check_open(one.account, ledger)
+    market = ledger.markets[one.key[0]] if one.key[0] < len(ledger.markets) else None
+    if market is None or not market.mark_ticks:
+        raise _no_trade(one, ledger, "there is no mark to trade at; fork at a later point")
+    if ledger.accounts[one.account].kind not in _TRADERS:
+        raise _no_trade(one, ledger, "it is the venue's own account; name a trader's")
     liquidity = ledger.liquidity(market.listing.asset)
     value_atoms = market.payoff.value_atoms(one.size_lots, market.mark_ticks)
-    return TradeExecuted(one.account, liquidity, *one.key, 0, one.size_lots, market.mark_ticks, value_atoms, trade_id=0)
+    if not one.size_lots or abs(value_atoms) > INT64_MAX // _PRICE_RISE:
+        told = size(one.size_lots, market.listing)
+        raise _no_trade(one, ledger, f"{told} {market.listing.name} is nothing or too much to book; give another size")
+    body = TradeExecuted(one.account, liquidity, *one.key, 0, one.size_lots, market.mark_ticks, value_atoms, trade_id=0)
+    reason = refusal(ledger, body)
+    if reason is not None:
+        raise _no_trade(one, ledger, f"{reason}; fork at another point")
+    return body
+
+
+def _no_trade(one: Trade, ledger: LedgerState, reason: str) -> QueryError:
+    message = f"{ledger.name(one.account)} cannot trade at the fork: {reason}"
+    return QueryError(message)

@@ -13,9 +13,10 @@ from ...events.ledger import LedgerState
 from ...sim.bars import bar
 from ...sim.console import new_console, print_line, print_rows
 from ...sim.units import format_time_ns, parse_decimal, to_atoms, to_whole
-from ..command_line import as_json_option, record_argument
+from ..command_line import as_json_option, leave, record_argument
 from ..directory import nearest
 from ..run import Run, open_run
+from ..verify.versions import tell_differences
 from .changes import Changes, Deposit, Trade
 from .fork import ForkResult, fork
 
@@ -35,7 +36,9 @@ _TIME_OF_DAY = slice(11, 19)
 @click.option("--remove", "removed", multiple=True, type=int, metavar="SEQ", help="Take this input away.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="RUN", help="Write the child's record there.")
 @as_json_option
+@click.pass_context
 def fork_command(
+    context: click.Context,
     *,
     record: Path,
     point: str,
@@ -67,6 +70,8 @@ def fork_command(
         click.echo(json.dumps(document, indent=2))
     else:
         _print(run, result, changes)
+    tell_differences(run)
+    leave(context, run)
 
 
 def _deposits(run: Run, given: tuple[str, ...]) -> tuple[Deposit, ...]:
@@ -97,7 +102,8 @@ def _trade_of(run: Run, ledger: LedgerState, text: str) -> Trade:
         raise QueryError(message)
     number, account = names[instrument], run.directory.find_account(name)
     listing = run.directory.instruments[number]
-    held = [key for key in ledger.accounts[account].positions if key[0] == number]
+    positions = ledger.accounts[account].positions if account < len(ledger.accounts) else {}
+    held = [key for key in positions if key[0] == number]
     lots = to_whole(parse_decimal(size), parse_decimal(listing.lot_size))
     return Trade(account, held[0] if held else (number, 0), lots)
 

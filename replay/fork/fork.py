@@ -25,7 +25,7 @@ from ...events.record import EventSink, ForkPoint, HeadOnly, RecordSettings, Rec
 from ...events.vocabulary import Body
 from ...sim.admission import admitted
 from ...sim.bus import Sink
-from ...sim.pending import Pending, handed_over, pending_after
+from ...sim.pending import Pending, handed_over, maker_of, pending_after
 from ...sim.resumption import Resumption
 from ...sim.sealing import sealing
 from ...sim.states_kept import keep_states
@@ -65,6 +65,7 @@ class Fork:
         self.ledger, pending = pending_after(run, after_seq + 1)
         self.boundary = self.ledger.seq
         self._check_place()
+        self._check_whole()
         self._inputs: list[Body] = []
         self._pending = pending
         if changes:
@@ -81,6 +82,20 @@ class Fork:
                 raise QueryError(message)
         if self.changes and self.ledger.ended:
             message = f"the run ended with event {self.boundary - 1}; nothing follows that could be otherwise"
+            raise QueryError(message)
+
+    def _check_whole(self) -> None:
+        """Where a record breaks off, what the last delivery produced may not all be there, and cannot be left so."""
+        count = self.run.count
+        if self.boundary < count or self.ledger.ended:
+            return
+        made_by = maker_of(self.run.event(count - 1))
+        if made_by is not None:
+            last = next(seq for seq in range(count - 1, -1, -1) if maker_of(self.run.event(seq)) != made_by)
+            message = (
+                f"{self.run.path} breaks off with event {count - 1}, in the middle of what event {made_by[0]} led to; "
+                f"fork at event {last} or before"
+            )
             raise QueryError(message)
 
     def _check_removed(self) -> None:
@@ -185,6 +200,6 @@ def _sink(made: Fork, path: Path | None, settings: RecordSettings | None) -> Eve
         seed=run.manifest.seed,
         parent=point,
         forks=forks,
-        base=run.reader.progress_at(point.first_seq),
+        base=run.reader.progress_at(point.first_seq, run.columns.page_roots),
         settings=settings or RecordSettings(),
     )

@@ -15,7 +15,7 @@ import click
 
 from ...events.errors import QueryError, RecordDamagedError, RecordNotFoundError
 from ...sim.console import new_console
-from ..command_line import as_json_option, record_argument
+from ..command_line import as_json_option, leave, record_argument
 from ..run import open_run
 from .check import check_receipt
 from .file import encode_receipt
@@ -43,7 +43,8 @@ def _bytes_of(_context: click.Context, _option: click.Parameter, text: str | Non
 @click.argument("seq", metavar="SEQ", type=click.IntRange(min=0))
 @click.option("-o", "--output", "path", required=True, metavar="FILE", type=_PATH, help="The file to write, a new one.")
 @as_json_option
-def receipt_command(*, record: Path, seq: int, path: Path, as_json: bool) -> None:
+@click.pass_context
+def receipt_command(context: click.Context, *, record: Path, seq: int, path: Path, as_json: bool) -> None:
     """Write a receipt for event SEQ of RUN: a file that proves the event without the record.
 
     It has the chain of events down to SEQ with their proofs under the head of RUN and, for a position that was
@@ -59,6 +60,7 @@ def receipt_command(*, record: Path, seq: int, path: Path, as_json: bool) -> Non
         click.echo(json.dumps(written, indent=2))
     else:
         print_written(new_console(), written)
+    leave(context, run)
 
 
 @click.command("check")

@@ -15,12 +15,11 @@ from itertools import islice, takewhile
 from typing import NamedTuple
 
 from ...events.bodies.run import RunForked
-from ...events.bodies.venue import TimerFired
-from ...events.envelope import Event, Origin
+from ...events.envelope import Event
 from ...events.errors import DeleverageError, RecordDivergedError, RecordError, ScenarioError
 from ...events.ledger import Ledger
 from ...events.vocabulary import Body
-from ...sim.pending import Pending, handed_over, pending_after
+from ...sim.pending import Pending, handed_over, maker_of, pending_after
 from ...sim.resumption import Resumption
 from ...sim.units import INT64_MAX
 from ..run import Run
@@ -68,16 +67,10 @@ def reexecute(
 
 def _boundary(run: Run, seq: int) -> int:
     """The first boundary at or after an event, without folding anything: what one delivery made stays together."""
-    made_by = _maker(run.event(seq - 1)) if 0 < seq < run.count else None
+    made_by = maker_of(run.event(seq - 1)) if 0 < seq < run.count else None
     if made_by is None:
         return seq
-    return seq + sum(1 for _ in takewhile(lambda event: _maker(event) == made_by, run.events(seq)))
-
-
-def _maker(event: Event) -> tuple[int | None, int | None] | None:
-    if event.origin is not Origin.DECIDED or isinstance(event.body, TimerFired):
-        return None
-    return event.cause, event.producer
+    return seq + sum(1 for _ in takewhile(lambda event: maker_of(event) == made_by, run.events(seq)))
 
 
 def _between(

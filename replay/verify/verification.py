@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from ...events.errors import RecordDamagedError
+from ...events.errors import RecordDamagedError, ScenarioError
 from ..run import Run, open_run
 from .checks import Check, Verification
 from .comparison import Divergence
@@ -37,8 +37,8 @@ def verify(
 ) -> Verification:
     """Check a record; the laws after every block, or after `every` so many events; the decisions in `jobs` processes.
 
-    Damage and divergence are answers and not errors. Raises RecordNotFoundError if there is no record, ScenarioError
-    where a policy that it declares is not installed.
+    Damage, divergence and policies that are not installed are answers and not errors. Raises RecordNotFoundError if
+    there is no record.
     """
     try:
         run = open_run(path)
@@ -54,9 +54,8 @@ def verify(
         decisions = Check("decisions", ok=None, text=f"not executed again: {why}")
     elif not run.count:
         decisions = Check("decisions", ok=None, text="there is no event")
-    elif (found := differences(run)) and not force:
-        refused = f"{found[0]}; --force executes the handlers all the same"
-        decisions = Check("decisions", ok=None, text=f"not executed again: {found[0]}")
+    elif (refused := _refused(run, force=force)) is not None:
+        decisions = Check("decisions", ok=None, text=f"not executed again: {refused}")
     else:
         decisions, divergence = _decisions(run, digests, jobs, lambda done: watch(run.count + done, 2 * run.count))
     checks.append(decisions)
@@ -74,6 +73,15 @@ def verify(
         divergence,
         tuple(run.reports),
     )
+
+
+def _refused(run: Run, *, force: bool) -> str | None:
+    """Why what is installed cannot execute the handlers again, or not without being told to; None if it can."""
+    try:
+        found = differences(run)
+    except ScenarioError as error:
+        return str(error)
+    return f"{found[0]}; --force executes the handlers all the same" if found and not force else None
 
 
 def _beside(run: Run) -> dict[int, str]:

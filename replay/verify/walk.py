@@ -49,7 +49,7 @@ class Walk:
             self.damage = str(error)
         self._check_laws()
         self._check_forks()
-        blocks = sum(len(one.blocks) for one in self._run.reader.lineage)
+        blocks = self._blocks()
         return [
             checked("blocks", self.damage, f"{blocks:,} of {blocks:,} are as written"),
             self._head(),
@@ -58,6 +58,13 @@ class Walk:
             checked("laws", self._unlawful, f"hold at {self._law_checks:,} points"),
             self._beside(),
         ]
+
+    def _blocks(self) -> int:
+        """How many are this run's: of a parent only those that hold some of the past that is shared."""
+        lineage = self._run.reader.lineage
+        stops = [*(child.first_seq for child in lineage[1:]), self._run.count]
+        shared = zip(lineage, stops, strict=True)
+        return sum(entry.header.first_seq < stop for one, stop in shared for entry in one.blocks)
 
     def _page(self, events: Sequence[Event], data: bytes) -> None:
         root = page_root(events, data)

@@ -80,11 +80,13 @@ def why_command(
 def _flipped(run: Run, answer: Answer) -> Answer:
     """The answer with what would have flipped it. Raises QueryError for what is no reduction."""
     from ...sim.bars import bar  # noqa: PLC0415 - SimPy and rich are only for whoever asks this
+    from ..verify.versions import tell_differences  # noqa: PLC0415
     from .flips import TRIALS_MAX, flips_of  # noqa: PLC0415
 
     with bar(TRIALS_MAX, "executing the run again") as advance:
         trials = count(1)
         found = flips_of(run, answer.event.seq, lambda tried: advance(next(trials), tried))
+    tell_differences(run)
     return msgspec.structs.replace(answer, flips=found)
 
 

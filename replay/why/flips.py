@@ -7,13 +7,17 @@
    on, `_HALVINGS` times: nothing nearer than that grid was tried, nor whether some smaller amount spares it again. A
    size is searched in sixteenths. A moment is one right after an instant with a price, the last first.
 3. Whatever is told was executed again, with all that follows from it up to the end of the reduction's instant.
+4. Of a fork nothing before its own fork is varied, since that past is its parent's. A reduction in that past is asked
+   of the parent.
 """
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterator
 
 from ...events.bodies.inputs import PriceTicked
+from ...events.bodies.run import RunForked
 from ...events.bodies.waterfall import PositionDeleveraged, ShortfallDeclared
 from ...events.errors import QueryError
 from ...events.ledger import LedgerState
@@ -56,8 +60,27 @@ def flips_of(run: Run, seq: int, watch: Watch = lambda _text: None) -> Flips:
             f"event {seq} ({type(event.body).__name__}) reduced no position by auto-deleveraging; ask for one that did"
         )
         raise QueryError(message)
-    search = _Search(run, Subject(event, run.chain(seq)[0]), watch)
+    owner = _owner(run, seq)
+    search = _Search(owner, Subject(event, owner.chain(seq)[0]), watch)
     return Flips(tuple(search.flips()), _SEARCHED, _NOT_SEARCHED)
+
+
+def _owner(run: Run, seq: int) -> Run:
+    """The run, or the parent in which an event comes after the last fork. Raises QueryError if that is not at hand."""
+    while run.forks and seq < run.forks[-1]:
+        if run.reader.parent is None:
+            message = f"event {seq} is in the past that {run.path} shares with its parent; ask for it there"
+            raise QueryError(message)
+        run = Run(run.reader.parent)
+    return run
+
+
+def _fork_end(run: Run) -> int:
+    """The last event that belongs to the run's own fork; 0 where it is none."""
+    if not run.forks:
+        return 0
+    body = run.event(run.forks[-1]).body
+    return run.forks[-1] + (body.inputs if isinstance(body, RunForked) else 0)
 
 
 class _Search:
@@ -65,13 +88,17 @@ class _Search:
 
     def __init__(self, run: Run, subject: Subject, watch: Watch) -> None:
         self._run, self._subject, self._watch = run, subject, watch
-        self._after_seq = subject.root_seq - 1
+        self._fork_seq = _fork_end(run)
+        self._after_seq = max(subject.root_seq - 1, self._fork_seq)
+        from_root = subject.root_seq > self._fork_seq
+        self._when = f"just before event {subject.root_seq}" if from_root else f"just after event {self._after_seq}"
         self._ledger = run.at(seq=self._after_seq)
         body = subject.body
         self._account = self._ledger.accounts[body.account]
         self._listing = self._ledger.markets[body.instrument].listing
         self._asset = self._ledger.assets[self._listing.asset]
         self._name = self._ledger.name(body.account)
+        self._since = f" since event {self._fork_seq}, where the run was forked," if self._fork_seq else ""
 
     def flips(self) -> Iterator[Flip]:
         """One for each thing that was varied."""
@@ -96,8 +123,8 @@ class _Search:
         if atoms is None:
             most = self._money(guess_atoms << _DOUBLINGS)
             return Flip("fund", f"Up to {most} more in the insurance fund would not have spared it.", confirmed=False)
-        how = f"--set insurance_fund.balance=+{self._plain(atoms)}"
-        text = f"With {self._money(atoms)} more in the insurance fund just before event {self._subject.root_seq}"
+        how = "--set", f"insurance_fund.balance=+{self._plain(atoms)}"
+        text = f"With {self._money(atoms)} more in the insurance fund {self._when}"
         return self._flip("fund", text, how, atoms)
 
     def _collateral(self) -> Flip:
@@ -113,22 +140,17 @@ class _Search:
             most = self._money(guess_atoms << _DOUBLINGS)
             return Flip("collateral", f"Up to {most} more collateral would not have spared it.", confirmed=False)
         before, after = (_leverage(self._ledger, self._account.account, more) for more in (0, atoms))
-        text = (
-            f"With {self._money(atoms)} more collateral just before event {self._subject.root_seq}, "
-            f"so at {after} instead of {before} leverage"
-        )
-        return self._flip("collateral", text, f"--deposit {self._name}={self._plain(atoms)}", atoms)
+        text = f"With {self._money(atoms)} more collateral {self._when}, so at {after} instead of {before} leverage"
+        return self._flip("collateral", text, ("--deposit", f"{self._name}={self._plain(atoms)}"), atoms)
 
     def _size(self) -> Flip:
         """The least smaller position, in sixteenths."""
         held = self._account.positions.get((self._subject.body.instrument, self._subject.body.leg))
         if held is None or not self._can_trade(self._ledger):
-            return Flip(
-                "size", "It held none of it, or could not trade, when the round's chain began.", confirmed=False
-            )
+            return Flip("size", f"It held none of it, or could not trade, {self._when}.", confirmed=False)
         lots = held.size_lots
         if not self._spared("the size", self._after_seq, self._trade(-lots)):
-            return Flip("size", "No smaller size at the root of the chain would have spared it.", confirmed=False)
+            return Flip("size", f"No smaller size {self._when} would have spared it.", confirmed=False)
         failing, sparing = 0, _PARTS
         while sparing - failing > 1:
             middle = (failing + sparing) // 2
@@ -140,7 +162,7 @@ class _Search:
         part = -_part(lots, sparing)
         text = (
             f"With a position smaller by {size(abs(part), self._listing)} (of {size(abs(lots), self._listing)}) "
-            f"just before event {self._subject.root_seq}"
+            f"{self._when}"
         )
         return self._flip("size", text, self._how_to_trade(part), abs(part))
 
@@ -155,7 +177,10 @@ class _Search:
                 before_ns = self._subject.reduction.at_ns - ledger.at_ns
                 text = f"Closed whole at the mark after event {seq}, {duration(before_ns)} before the reduction,"
                 return self._flip("moment", text, self._how_to_trade(-held.size_lots), 0, seq)
-        text = f"At the last {_MOMENTS} instants with a price closing it was not possible or would not have spared it."
+        text = (
+            f"At the last {_MOMENTS} instants with a price{self._since} closing it was not possible or would not have "
+            "spared it."
+        )
         return Flip("moment", text, confirmed=False)
 
     def _moments(self) -> Iterator[tuple[int, LedgerState]]:
@@ -163,7 +188,7 @@ class _Search:
         stop_seq = self._run.first_at(self._subject.reduction.at_ns)
         for _ in range(_MOMENTS):
             seq = stop_seq - 1
-            if seq < 1:
+            if seq < max(1, self._fork_seq):
                 return
             yield seq, self._run.at(seq=seq)
             stop_seq = self._earlier_tick(seq)
@@ -206,13 +231,13 @@ class _Search:
         body = self._subject.body
         return Changes(trades=(Trade(body.account, (body.instrument, body.leg), lots),))
 
-    def _how_to_trade(self, lots: int) -> str:
+    def _how_to_trade(self, lots: int) -> tuple[str, str]:
         units = size(lots, self._listing).replace(",", "")
-        return f"--trade {self._name}:{self._listing.name}={units}"
+        return "--trade", f"{self._name}:{self._listing.name}={units}"
 
-    def _flip(self, varied: str, text: str, how: str, amount: int, after_seq: int | None = None) -> Flip:
+    def _flip(self, varied: str, text: str, how: tuple[str, str], amount: int, after_seq: int | None = None) -> Flip:
         at = self._after_seq if after_seq is None else after_seq
-        command = f"deleverage fork {self._run.path} --at {at} {how}"
+        command = shlex.join(("deleverage", "fork", str(self._run.path), "--at", str(at), *how))
         return Flip(varied, f"{text} it would have been spared.", confirmed=True, amount=amount, command=command)
 
     def _money(self, atoms: int) -> str:

@@ -175,7 +175,10 @@ def _digest(found: RankingPart) -> str:
 
 def _flips(flips: Flips) -> Iterator[Block]:
     """What was found by re-execution, with the command that shows it, and the bounds of the search."""
-    nodes = tuple(Node(one.text, () if one.command is None else (Node(one.command),)) for one in flips.found)
-    yield Tree("varied one at a time, each executed again", nodes)
+    yield Tree("varied one at a time, each executed again", tuple(Node(one.text) for one in flips.found))
+    commands = tuple(one.command for one in flips.found if one.command is not None)
+    if commands:
+        yield Prose("To see each of them:")
+        yield Commands(commands)
     yield Prose(f"Searched: {flips.searched}")
     yield Prose(f"Not searched: {flips.not_searched}")

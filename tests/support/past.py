@@ -39,6 +39,11 @@ class Recorded:
         """The number of the first event at or after a time."""
         return bisect_left(self._events, at_ns, key=lambda event: event.at_ns)
 
+    @property
+    def forks(self) -> tuple[int, ...]:
+        """The `RunForked` events."""
+        return tuple(event.seq for event in self._events if isinstance(event.body, RunForked))
+
     def producers_at(self, seq: int) -> tuple[Producer, ...]:
         """Who decides at an event."""
         found: tuple[Producer, ...] = ()
