@@ -41,7 +41,7 @@ COMMANDS = {
     "tutorial history": ["deleverage history crash.run --account trader-4711 --from 198169"],
     "tutorial why": ["deleverage why crash.run 198169"],
     "tutorial not": ["deleverage why crash.run 198169 --not trader-14609 | tail -4"],
-    "tutorial flips": ["deleverage why crash.run 198169 --flips | tail -30"],
+    "tutorial flips": ["deleverage why crash.run 198169 --flips | tail -19"],
     "tutorial verify": ["deleverage verify crash.run --jobs 2"],
     "tutorial fork": [
         "deleverage fork crash.run --at 2025-10-10T21:17:00Z --set adl.policy=profit-share -o other.run",
