@@ -242,9 +242,7 @@ def _place(undelivered: Undelivered) -> tuple[int, int]:
 
 
 def maker_of(event: Event) -> tuple[int, int] | None:
-    """The event and the producer whose delivery made this event; None for inputs and for timers."""
+    """The event and the producer whose delivery made this event; None for inputs, timers, and what nobody made."""
     if event.origin is not Origin.DECIDED or isinstance(event.body, TimerFired):
         return None
-    assert event.cause is not None
-    assert event.producer is not None
-    return event.cause, event.producer
+    return None if event.cause is None or event.producer is None else (event.cause, event.producer)

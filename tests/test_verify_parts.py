@@ -228,6 +228,16 @@ def test_a_part_that_begins_in_disorder_does_not_hide_what_came_before(tmp_path:
         assert (found.seq, found.expected) == (due.seq, due.expected)
 
 
+@pytest.mark.parametrize("missing", ["cause", "producer"])
+def test_a_decision_of_nobody_is_disorder_and_no_crash(tmp_path: Path, missing: str) -> None:
+    """Nor one that follows from nothing: wherever a part begins or ends, the answer is the same."""
+    seq = [event.seq for event in EVENTS if isinstance(event.body, PositionDeleveraged)][40]
+    run = open_run(written(tmp_path / "a.run", moved(EVENTS, seq, **{missing: None})))
+    for cut in range(seq - 2, seq + 4):
+        found = next(one for one in (reexecute(run, part) for part in parts_at(run, cut)) if one is not None)
+        assert found.seq == seq
+
+
 def test_each_part_must_meet_the_next_ones_state(home: Path) -> None:
     """A digest that is not that of the fold is found by the part that comes to it, at its own end included."""
     run = open_run(home / "small.run")
