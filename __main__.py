@@ -46,7 +46,10 @@ COMMANDS = {
         ".replay.verify.commands:verify_command", "Check a record: every byte, its head, the ledger's laws."
     ),
     "fork": Entry(".replay.fork.commands:fork_command", "Take a run up again with something changed."),
+    "lab": Entry(".replay.lab.commands:lab_command", "Run many scenarios under many rules, and compare."),
     "diff": Entry(".replay.diff.commands:diff_command", "Hold two runs against each other: who gained, who lost."),
+    "policies": Entry(".replay.policies.commands:policies_command", "List the policies, builtin and plugged in."),
+    "new-policy": Entry(".replay.policies.commands:new_policy_command", "Begin a policy of your own, with its test."),
     "recover": Entry(
         ".replay.verify.commands:recover_command", "Cut a torn record to its last good block and seal it."
     ),

@@ -14,12 +14,14 @@ from collections.abc import Callable, Iterator
 import append
 import click
 import flash_crash
+import lab
 import looking_back
 import looks
 import memory
 import msgspec
 import pipeline
 import range_cost
+import ranking
 import rebuild
 import reexecution
 import sudden_move
@@ -41,6 +43,8 @@ _MEASUREMENTS: dict[str, Measurement] = {
     "flash_crash": flash_crash.measure,
     "reexecution": reexecution.measure,
     "looking_back": looking_back.measure,
+    "ranking": ranking.measure,
+    "lab": lab.measure,
 }
 
 

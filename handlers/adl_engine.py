@@ -1,19 +1,23 @@
-"""Auto-deleveraging: a shortfall is closed against profitable positions on the other side, in the order of a ranking.
+"""Auto-deleveraging: a shortfall is closed against profitable positions on the other side, as a ranking policy says.
 
 1. One position is closed in one round: `DeleveragingStarted`, the reductions, `DeleveragingEnded`; then the next
    position of the same account, in the order of instruments and legs.
 2. A bankrupt account's position is closed at its bankruptcy value; a lot of the fund's inventory that stands at a
    loss at what the fund paid for it.
+   A policy may have it closed at the mark, or at the mark before it, instead; what the account then lacks is left for
+   the fund and for loss socialisation.
 3. A reduction is worth its share of the round's value, rounded down over all lots closed so far, so that the sum is
    exact.
 4. Nobody loses more than their equity: a candidate gives up only as many lots as that leaves.
 5. Ties are broken by account. Outside liquidity is never a candidate.
+6. A policy that says no more than scores is a queue: the first place gives all it can, then the next. What a policy
+   shares out itself is checked: whole lots, each place once and in order, nobody more than it can give.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import ClassVar, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 import msgspec
 
@@ -26,19 +30,28 @@ from ..events.bodies.waterfall import (
     ShortfallTrigger,
 )
 from ..events.envelope import Event
+from ..events.errors import HandlerError
 from ..events.ledger import Account, LedgerState, PositionKey
 from ..events.ledger.postings import POSTINGS, Trade
 from ..events.vocabulary import Body, accounts_named
 from .holders import Holders
-from .policies.ranking import RankingPolicy
+from .policies.allocation import greedy
+from .policies.ranking import Allocation, Closing, Ranked, RankingPolicy, allocates, worth_of
 from .protocol import Handler, NoParameters, Product
 from .pseudonyms import Pseudonyms, run_key
-from .ranking import Ranked, Ranking
+from .ranking import Ranking
 from .valuation import bankruptcy_values, profit_atoms
 
 __all__ = ["AdlEngine", "ClosingTask"]
 
+if TYPE_CHECKING:
+    from .column_keeper import ColumnKeeper
+    from .column_ranking import ColumnRanking
+
 _Side = tuple[int, int]
+
+_MANY = 1_000
+"""From so many holders of a side on it is ranked in columns."""
 
 _OPENING = frozenset(kind for kind, posting in POSTINGS.items() if isinstance(posting, Trade))
 
@@ -55,7 +68,7 @@ class ClosingTask(NamedTuple):
 
 
 class AdlEngine(Handler):
-    """Takes the ranked queue from the top until the position is closed or nobody is left."""
+    """Closes a position against the candidates of a ranking until it is closed or nobody can give any more."""
 
     name: ClassVar[str] = "adl"
     subscribes: ClassVar[tuple[type[Body], ...]] = (ShortfallDeclared, DeleveragingEnded)
@@ -65,22 +78,25 @@ class AdlEngine(Handler):
     def __init__(self, ranking_policy: RankingPolicy) -> None:
         """Rank by this policy."""
         self.ranking_policy = ranking_policy
-        self._rankings: dict[_Side, Ranking] = {}
+        self._rankings: dict[_Side, Ranking | ColumnRanking] = {}
         self._holders = Holders()
         self._pseudonyms: Pseudonyms | None = None
+        self._keeper: ColumnKeeper | None = None
 
     def observe(self, event: Event, ledger: LedgerState) -> None:
         """Note who may hold what, and who was touched since the last round."""
         touched = accounts_named(event.body)
         if type(event.body) in _OPENING:
             self._holders.note(ledger, touched)
+        if self._keeper is not None:
+            self._keeper.note(touched)
         if self._rankings:
             for ranking in self._rankings.values():
                 ranking.touched.update(touched)
 
     def prime(self, ledger: LedgerState, past: Iterable[Event]) -> None:
         """Rank anew for each round that a further one of this instant would continue; note who was touched since."""
-        self._rankings = {}
+        self._rankings, self._keeper = {}, None
         self._holders.rebuild(ledger)
         events = list(past)
         for side, base in ledger.round_bases.items():
@@ -103,31 +119,45 @@ class AdlEngine(Handler):
     ) -> ClosingTask | None:
         keys = [key for key in sorted(account.positions) if after is None or key > after]
         if account.kind == "insurance":
-            return _inventory_task(trigger, account, ledger, keys)
-        if not keys or account.liquidation_id is None:
+            task = _inventory_task(trigger, account, ledger, keys)
+        elif not keys or account.liquidation_id is None:
             return None
-        key, value = keys[0], bankruptcy_values(account, ledger)[keys[0]]
-        size = account.positions[key].size_lots
-        return ClosingTask(trigger, account.account, account.liquidation_id, key, size, value)
+        else:
+            key, value = keys[0], bankruptcy_values(account, ledger)[keys[0]]
+            size = account.positions[key].size_lots
+            task = ClosingTask(trigger, account.account, account.liquidation_id, key, size, value)
+        return None if task is None else _priced(task, self.ranking_policy, ledger)
 
     def _round(self, task: ClosingTask, ledger: LedgerState, now_ns: int) -> list[Product]:
         side = (task.key[0], 1 if task.size_lots > 0 else -1)
-        if self._pseudonyms is None:
-            self._pseudonyms = Pseudonyms(run_key(ledger.run.seed if ledger.run is not None else 0))
-        ranking = self._rankings.get(side)
+        pseudonyms, ranking = self._names(ledger), self._rankings.get(side)
         base_round = ledger.round_bases[side].round if _continues(ledger, side, now_ns) else None
         if base_round is None or ranking is None:
             ranking = self._rankings[side] = self._rank(ledger, side)
-            digest = ranking.full_digest(self._pseudonyms)
+            digest = ranking.full_digest(pseudonyms)
             self._forget_old(ledger, side, now_ns)
         else:
             ranking.update(ledger)
-            digest = ranking.changed_digest(self._pseudonyms)
+            digest = ranking.changed_digest(pseudonyms)
         ranking.touched = set()
         return self._products(task, ranking, digest, base_round, ledger)
 
-    def _rank(self, ledger: LedgerState, side: _Side) -> Ranking:
-        """Everyone who may hold the other side, scored."""
+    def _names(self, ledger: LedgerState) -> Pseudonyms:
+        """What accounts are called in this run's digests."""
+        if self._pseudonyms is None:
+            self._pseudonyms = Pseudonyms(run_key(ledger.run.seed if ledger.run is not None else 0))
+        return self._pseudonyms
+
+    def _rank(self, ledger: LedgerState, side: _Side) -> Ranking | ColumnRanking:
+        """Everyone who may hold the other side, scored: in columns where they are many, which gives the same."""
+        if self._holders.count(side[0], -side[1]) >= _MANY:
+            if self._keeper is None:
+                from .column_keeper import ColumnKeeper  # noqa: PLC0415 - numpy is only for whoever has so many
+
+                self._keeper = ColumnKeeper(self._names(ledger))
+            ranking = self._keeper.rank(ledger, *side, self.ranking_policy)
+            if ranking is not None:
+                return ranking
         others = self._holders.of(side[0], -side[1])
         return Ranking(ledger, *side, self.ranking_policy, others)
 
@@ -136,7 +166,12 @@ class AdlEngine(Handler):
         self._rankings = {s: r for s, r in self._rankings.items() if s == fresh or _continues(ledger, s, now_ns)}
 
     def _products(
-        self, task: ClosingTask, ranking: Ranking, digest: bytes, base_round: int | None, ledger: LedgerState
+        self,
+        task: ClosingTask,
+        ranking: Ranking | ColumnRanking,
+        digest: bytes,
+        base_round: int | None,
+        ledger: LedgerState,
     ) -> list[Product]:
         number, price = ledger.rounds + 1, _price(task, ledger)
         started = DeleveragingStarted(
@@ -153,7 +188,7 @@ class AdlEngine(Handler):
             digest,
             base_round,
         )
-        reductions = _take(task, number, price, ranking, ledger)
+        reductions = _take(task, number, price, ranking, self.ranking_policy, ledger)
         closed = sum(abs(reduction.size_lots) for reduction in reductions)
         left = abs(task.size_lots) - closed
         ended = DeleveragingEnded(number, task.trigger, task.liquidation_id, task.account, *task.key, closed, left)
@@ -181,29 +216,45 @@ def _price(task: ClosingTask, ledger: LedgerState) -> int:
     return ledger.markets[task.key[0]].payoff.price_ticks(task.size_lots, task.value_atoms)
 
 
+def _priced(task: ClosingTask, policy: RankingPolicy, ledger: LedgerState) -> ClosingTask:
+    """The task at the value that the policy closes at; before there was a second mark the previous one is the first."""
+    worth = worth_of(policy)
+    if worth == "bankruptcy":
+        return task
+    market = ledger.markets[task.key[0]]
+    ticks = (market.previous_mark_ticks or market.mark_ticks) if worth == "previous mark" else market.mark_ticks
+    return task._replace(value_atoms=market.payoff.value_atoms(task.size_lots, ticks))
+
+
 def _take(
-    task: ClosingTask, number: int, price: int, ranking: Ranking, ledger: LedgerState
+    task: ClosingTask, number: int, price: int, ranking: Iterable[Ranked], policy: RankingPolicy, ledger: LedgerState
 ) -> list[PositionDeleveraged]:
     market = ledger.markets[task.key[0]]
     whole, sign = abs(task.size_lots), 1 if task.size_lots > 0 else -1
-    loss_atoms = task.value_atoms - market.payoff.value_atoms(task.size_lots, market.mark_ticks)
+    closing = Closing(whole, task.value_atoms - market.payoff.value_atoms(task.size_lots, market.mark_ticks))
+    shared = _checked(policy, closing, policy.allocate(closing, ranking)) if allocates(policy) else None
     taken: list[PositionDeleveraged] = []
     closed = 0
-    for place in ranking:
-        if closed == whole:
-            break
-        lots = min(whole - closed, _affordable(place, whole, loss_atoms))
-        if lots > 0:
-            value = task.value_atoms * (closed + lots) // whole - task.value_atoms * closed // whole
-            closed += lots
-            taken.append(_reduction(task, number, price, place, sign * lots, value))
+    for place, lots in greedy(closing, ranking) if shared is None else shared:
+        value = task.value_atoms * (closed + lots) // whole - task.value_atoms * closed // whole
+        closed += lots
+        taken.append(_reduction(task, number, price, place, sign * lots, value))
     return taken
 
 
-def _affordable(place: Ranked, whole: int, loss_atoms: int) -> int:
-    """How many lots a candidate can give up without losing more than its equity (an atom is kept for rounding)."""
-    held = abs(place.candidate.size)
-    return held if loss_atoms <= 0 else min(held, (place.candidate.equity - 1) * whole // loss_atoms)
+def _checked(policy: RankingPolicy, closing: Closing, allocation: Allocation) -> Allocation:
+    """The allocation as it comes. Raises HandlerError for lots that nobody may be made to give."""
+    left, last_rank = closing.lots, 0
+    for place, lots in allocation:
+        most = min(left, closing.most(place.candidate)) if place.rank > last_rank else 0
+        if type(lots) is not int or not 0 < lots <= most:
+            message = (
+                f"policy {policy.policy}: {lots!r} lots for account {place.candidate.account} at rank {place.rank}, "
+                f"where whole lots from 1 to {most} can be given; correct its allocate"
+            )
+            raise HandlerError(message)
+        left, last_rank = left - lots, place.rank
+        yield place, lots
 
 
 def _reduction(task: ClosingTask, number: int, price: int, place: Ranked, lots: int, value: int) -> PositionDeleveraged:

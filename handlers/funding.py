@@ -35,7 +35,10 @@ class FundingParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
 
 
 class Funding(Handler):
-    """payment per lot = value of a lot at the mark x rate, in nanoatoms, exact; booked as cumulative funding."""
+    """payment per lot = value of a lot at the mark x rate, in nanoatoms, exact; booked as cumulative funding.
+
+    An inverse lot is not rounded to atoms before; its payment is rounded to a nanoatom, toward zero.
+    """
 
     name: ClassVar[str] = "funding"
     policy: ClassVar[str] = "interval"
@@ -70,5 +73,5 @@ class Funding(Handler):
         rate_ppb = self.rate_ppb if market.funding_rate_ppb is None else market.funding_rate_ppb
         if not market.mark_ticks or not rate_ppb:
             return ()
-        payment = market.payoff.value_atoms(1, market.mark_ticks) * rate_ppb
+        payment = market.payoff.funding_nanoatoms(market.mark_ticks, rate_ppb)
         return (FundingAccrued(instrument, rate_ppb, market.mark_ticks, payment),)

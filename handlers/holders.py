@@ -29,6 +29,10 @@ class Holders:
         self._accounts = {}
         self.note(ledger, range(len(ledger.accounts)))
 
+    def count(self, instrument: int, side: int) -> int:
+        """How many may hold this side."""
+        return len(self._accounts.get((instrument, side), ()))
+
     def of(self, instrument: int, side: int) -> list[int]:
         """Who may hold this side, in order of accounts."""
         return sorted(self._accounts.get((instrument, side), ()))

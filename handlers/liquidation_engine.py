@@ -1,18 +1,18 @@
-"""The liquidation engine: part first, then the whole, and over to the waterfall when no equity is left.
+"""The liquidation engine: the machinery that every venue's liquidation shares; the steps are a policy's.
 
 1. One liquidation has at most one order working; each step is decided anew from the ledger when the last one is done.
-2. Restored as soon as equity is back at `restored_bps` of the requirement.
-3. The first order closes a share of the position that needs most margin; after the cooldown come whole positions, one
-   by one, the most demanding first. A position under `whole_below_atoms` of notional is closed whole at once.
-4. No equity, or an order for a whole position that finds no depth within its limit: bankrupt. With the limit
-   `bankruptcy` no order trades beyond the bankruptcy price, so the market never costs more than the account has.
-5. In a halt it waits, and goes on when trading resumes.
+2. Closed when no position is left and the balance is not negative; restored as soon as equity is back at the policy's
+   `restored_bps` of the requirement; over to the waterfall with a negative balance and no positions, or when the policy
+   hands the account over.
+3. Otherwise the policy says how long to pause and what to order next, on the position that needs most margin. With the
+   limit at the bankruptcy price no order trades beyond it, so the market never costs more than the account has.
+4. In a halt it waits, and goes on when trading resumes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import msgspec
 
@@ -28,41 +28,23 @@ from ..events.bodies.liquidation import (
 from ..events.bodies.venue import TimerFired, TimerSet, TradingResumed
 from ..events.bodies.waterfall import BalanceWrittenOff, DeleveragingEnded, InsuranceFundDebited, LossSocialized
 from ..events.envelope import Event
-from ..events.ledger import Account, LedgerState, Liquidation, PositionKey
+from ..events.ledger import LedgerState, Liquidation
 from ..events.vocabulary import Body
 from .market import NO_DEPTH
-from .protocol import Handler, Product
-from .valuation import BPS, Margin, bankruptcy_price, largest_position, margin_of, slack
+from .policies.liquidation.step import Situation, StepPolicy
+from .protocol import Handler, NoParameters, Product
+from .valuation import Margin, largest_position, margin_of, slack
 
-__all__ = ["LiquidationEngine", "LiquidationParameters"]
+__all__ = ["LiquidationEngine"]
 
 _COOLDOWN = "liquidation cooldown"
 _WATERFALL = (PositionTakenOver, DeleveragingEnded, InsuranceFundDebited, LossSocialized, BalanceWrittenOff)
-
-
-class LiquidationParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`first_share_bps` of a position in the first order; the rest after `cooldown_ns`; see the rules above."""
-
-    first_share_bps: int = 2_000
-    cooldown_ns: int = 30_000_000_000
-    whole_below_atoms: int = 0
-    restored_bps: int = 11_000
-    limit: Literal["bankruptcy", "none"] = "bankruptcy"
-
-    def __post_init__(self) -> None:
-        """Refuse shares over the whole and an end below the requirement."""
-        if not 0 < self.first_share_bps <= BPS or self.restored_bps < BPS or self.cooldown_ns < 0:
-            message = (
-                "first_share_bps must lie in 1..10000, restored_bps be at least 10000, cooldown_ns not be negative"
-            )
-            raise ValueError(message)
 
 
 class LiquidationEngine(Handler):
     """Decides each step of a liquidation; the market, the fund and the ADL engine do the rest."""
 
     name: ClassVar[str] = "liquidation"
-    policy: ClassVar[str] = "partial-then-whole"
     subscribes: ClassVar[tuple[type[Body], ...]] = (
         LiquidationStarted,
         LiquidationFilled,
@@ -71,11 +53,11 @@ class LiquidationEngine(Handler):
         TradingResumed,
         *_WATERFALL,
     )
-    Parameters: ClassVar[type[msgspec.Struct]] = LiquidationParameters
+    Parameters: ClassVar[type[msgspec.Struct]] = NoParameters
 
-    def __init__(self, parameters: LiquidationParameters) -> None:
-        """Keep the steps' figures."""
-        self.rules = parameters
+    def __init__(self, steps: StepPolicy) -> None:
+        """Take the steps that this policy says."""
+        self.steps = steps
 
     def handle(self, event: Event, ledger: LedgerState, now_ns: int) -> Iterable[Product]:
         """The next step of the liquidation that this event moved."""
@@ -112,14 +94,14 @@ class LiquidationEngine(Handler):
         return () if liquidation is None else self._next(ledger, liquidation, now_ns, cooled=True)
 
     def _resumed(self, ledger: LedgerState, now_ns: int) -> Iterable[Product]:
-        """All liquidations that a halt left without an order or a cooldown, in the order they started."""
+        """All liquidations that a halt left without an order or a pause, in the order they started."""
         products: list[Product] = []
         for liquidation in ledger.liquidations.values():
             orders = ledger.orders + sum(isinstance(p, LiquidationOrdered) for p in products)
             products += self._next(ledger, liquidation, now_ns, cooled=True, orders=orders)
         return products
 
-    def _next(  # noqa: PLR0911 - one return for each way a step can go
+    def _next(
         self,
         ledger: LedgerState,
         liquidation: Liquidation,
@@ -129,9 +111,9 @@ class LiquidationEngine(Handler):
         cooled: bool = False,
         orders: int | None = None,
     ) -> Iterable[Product]:
-        """Restored, closed, bankrupt, cooling down, waiting, or another order: the first that applies.
+        """How it ends, or the next step, `orders` orders being out.
 
-        Nothing while an order is working or a cooldown runs: with a latency, what is told here may be overtaken.
+        Nothing while an order is working or a pause runs: with a latency, what is told here may be overtaken.
         """
         account = ledger.accounts[liquidation.account]
         if account.liquidation_id != liquidation.liquidation_id or account.status != "liquidating":
@@ -140,55 +122,41 @@ class LiquidationEngine(Handler):
             return ()
         margin = margin_of(account, ledger.markets)
         key = largest_position(account, ledger.markets)
-        over = self._over(liquidation, account, margin, key)
-        if over is not None or key is None:
-            return over or ()
-        if ledger.markets[key[0]].halted_until_ns is not None:
-            return ()
-        last = liquidation.order
-        if unfilled and last is not None and last.whole:
-            return (_bankrupt(liquidation, margin, "no depth above the bankruptcy price"),)
-        if last is not None and not last.whole and not cooled and self.rules.cooldown_ns:
-            due_ns = now_ns + self.rules.cooldown_ns
-            return (TimerSet(_COOLDOWN, due_ns, account.account, None, liquidation.liquidation_id),)
-        return (self._order(ledger, liquidation, key, ledger.orders if orders is None else orders),)
-
-    def _over(
-        self, liquidation: Liquidation, account: Account, margin: Margin, key: PositionKey | None
-    ) -> Iterable[Product] | None:
-        """How the liquidation ends here, or None."""
-        if key is None and account.balance_atoms >= 0:
-            return (LiquidationEnded(liquidation.liquidation_id, account.account, "closed", margin.equity_atoms),)
         if key is None:
-            return (_bankrupt(liquidation, margin, "the balance is negative after the last fill"),)
-        if slack(margin, self.rules.restored_bps) >= 0:
+            return (_flat(liquidation, margin, account.balance_atoms),)
+        if slack(margin, self.steps.restored_bps) >= 0:
             return (LiquidationEnded(liquidation.liquidation_id, account.account, "restored", margin.equity_atoms),)
-        if margin.equity_atoms <= 0:
-            return (_bankrupt(liquidation, margin, "no equity left"),)
-        return None
+        situation = Situation(ledger, liquidation, account, margin, key, now_ns)
+        return self._step(situation, ledger.orders if orders is None else orders, unfilled=unfilled, cooled=cooled)
 
-    def _order(self, ledger: LedgerState, liquidation: Liquidation, key: PositionKey, orders: int) -> Product:
-        account = ledger.accounts[liquidation.account]
-        market, held = ledger.markets[key[0]], account.positions[key]
-        notional = abs(market.payoff.value_atoms(held.size_lots, market.mark_ticks))
-        first = liquidation.steps == 0 and notional >= self.rules.whole_below_atoms
-        share_bps = self.rules.first_share_bps if first else BPS
-        lots = -(-abs(held.size_lots) * share_bps // BPS)
-        whole = lots == abs(held.size_lots)
-        size = -lots if held.size_lots > 0 else lots
-        return LiquidationOrdered(
+    def _step(self, situation: Situation, orders: int, *, unfilled: bool, cooled: bool) -> Iterable[Product]:
+        """Handed over, waiting, pausing, or another order: the first that applies."""
+        liquidation = situation.liquidation
+        halted = situation.market.halted_until_ns is not None
+        reason = self.steps.hands_over(situation, unfilled=unfilled and not halted)
+        if reason is not None:
+            return (_bankrupt(liquidation, situation.margin, reason),)
+        if halted:
+            return ()
+        pause_ns = 0 if cooled or liquidation.order is None else self.steps.pause_ns(situation)
+        if pause_ns:
+            due_ns = situation.now_ns + pause_ns
+            return (TimerSet(_COOLDOWN, due_ns, liquidation.account, None, liquidation.liquidation_id),)
+        return self._order(situation, orders)
+
+    def _order(self, situation: Situation, orders: int) -> Iterable[Product]:
+        step, liquidation = self.steps.step(situation), situation.liquidation
+        ordered = LiquidationOrdered(
             liquidation.liquidation_id,
             orders + 1,
-            account.account,
-            *key,
-            size,
-            self._limit(account, ledger, key),
+            liquidation.account,
+            *situation.key,
+            -step.lots if situation.held.size_lots > 0 else step.lots,
+            step.limit_ticks,
             liquidation.steps + 1,
-            whole,
+            step.lots == situation.lots,
         )
-
-    def _limit(self, account: Account, ledger: LedgerState, key: PositionKey) -> int | None:
-        return None if self.rules.limit == "none" else bankruptcy_price(account, ledger, key)
+        return (*step.notes, ordered)
 
     def _ended(self, ledger: LedgerState, number: int) -> Iterable[Product]:
         """The waterfall left the account without positions and not negative: it is free again."""
@@ -197,6 +165,13 @@ class LiquidationEngine(Handler):
         if not done or account.status == "liquidating" or account.liquidation_id is None:
             return ()
         return (LiquidationEnded(account.liquidation_id, number, "bankrupt", account.balance_atoms),)
+
+
+def _flat(liquidation: Liquidation, margin: Margin, balance_atoms: int) -> Product:
+    """Nothing is held any more: closed, or short of what the last fill cost."""
+    if balance_atoms >= 0:
+        return LiquidationEnded(liquidation.liquidation_id, liquidation.account, "closed", margin.equity_atoms)
+    return _bankrupt(liquidation, margin, "the balance is negative after the last fill")
 
 
 def _bankrupt(liquidation: Liquidation, margin: Margin, reason: str) -> Product:

@@ -3,11 +3,15 @@
 1. An account is liquidated where `equity < requirement`, strictly: the rule of `MarginMonitor`, on the whole numbers of
    `valuation`. From it the convention: the liquidation price is the first mark, going from today's, *at* which that
    holds; one tick nearer the account is still safe. Where it holds today, it is today's mark.
-2. Let v be what one lot is worth. Slack in microatoms, as a function of v alone, is a constant plus, for each leg of
-   the instrument, `10^6 lots v` less the greatest of one line per tier: concave, and straight between the tiers' edges.
-   So it is the least of the lines of its straight pieces: it is below zero where one of them is, and the one that gets
-   there first gives the price. Whole numbers, nothing is rounded and nothing searched.
-3. A mark is at least one tick. A single leg is liquidated on one side only; an account that holds an instrument on
+2. Linear: let v be what one lot is worth. Slack in microatoms, as a function of v alone, is a constant plus, for each
+   leg of the instrument, `10^6 lots v` less the greatest of one line per tier: concave, and straight between the tiers'
+   edges. So it is the least of the lines of its straight pieces: it is below zero where one of them is, and the one
+   that gets there first gives the price. Whole numbers, nothing is rounded and nothing searched.
+3. Inverse, one leg: slack is concave in the leg's value too, and rises with it, as rates are below 1. The greatest
+   value at which it is below zero gives the first price of so little value, exactly, the value's rounding included.
+4. Inverse, several legs: rule 2 on unrounded values, v being the notional of a lot times the mark, so that it is whole
+   at the mark. Each leg's value is rounded by less than an atom, which this price leaves out.
+5. A mark is at least one tick. A single leg is liquidated on one side only; an account that holds an instrument on
    several legs may be on both.
 """
 
@@ -20,9 +24,12 @@ from typing import NamedTuple
 
 from ..events.bodies.listing import Tier
 from ..events.ledger import Account, Market
+from ..events.payoff import PRICE_TICKS_MOST
 from .valuation import MICRO, Margin, maintenance_microatoms
 
 __all__ = ["LiquidationPrices", "liquidation_prices"]
+
+Lines = list[tuple[int, int]]
 
 
 class LiquidationPrices(NamedTuple):
@@ -52,17 +59,47 @@ def liquidation_prices(account: Account, markets: Sequence[Market], margin: Marg
 def _prices(market: Market, legs_lots: list[int], slack: int) -> LiquidationPrices:
     if slack < 0:
         return LiquidationPrices(market.mark_ticks, market.mark_ticks)
-    lines, payoff = _lines(market, legs_lots, slack), market.payoff
-    falling = max([(-offset - 1) // slope for slope, offset in lines if slope > 0], default=0)
+    if market.listing.kind == "inverse":
+        return _inverse_prices(market, legs_lots, slack)
+    payoff = market.payoff
+    lines = _lines(market.listing.tiers, legs_lots, payoff.value_atoms(1, market.mark_ticks), slack)
+    falling = _last_below_zero(lines)
     rising = min([offset // -slope + 1 for slope, offset in lines if slope < 0], default=None)
     below_ticks = payoff.price_at_most(1, falling)
     above_ticks = None if rising is None else payoff.price_at_least(1, rising)
     return LiquidationPrices(below_ticks if below_ticks > 0 else None, above_ticks)
 
 
-def _lines(market: Market, legs_lots: list[int], slack: int) -> list[tuple[int, int]]:
-    """(slope, offset) over v of each straight piece, from the lowest v up; at today's v they come to `slack`."""
-    tiers, lot_atoms = market.listing.tiers, market.payoff.value_atoms(1, market.mark_ticks)
+def _last_below_zero(lines: Lines) -> int:
+    """The greatest v at which one of the rising lines is below zero; 0 where there is none."""
+    return max([(-offset - 1) // slope for slope, offset in lines if slope > 0], default=0)
+
+
+def _inverse_prices(market: Market, legs_lots: list[int], slack: int) -> LiquidationPrices:
+    if len(legs_lots) == 1:
+        return _inverse_leg_price(market, legs_lots[0], slack)
+    scale, lot_atoms = market.mark_ticks, market.listing.multiplier_atoms
+    tiers = [Tier(t.floor_atoms * scale, t.rate_ppm, t.amount_microatoms * scale) for t in market.listing.tiers]
+    lines = _lines(tiers, [-lots for lots in legs_lots], lot_atoms, slack * scale)
+    # A price is `lot_atoms x scale / v`, so that it falls as v rises; v itself is not whole at most prices.
+    top = lot_atoms * scale
+    below = max([(-top * slope - 1) // offset for slope, offset in lines if slope < 0], default=0)
+    above = min([top * slope // -offset + 1 for slope, offset in lines if slope > 0 > offset], default=None)
+    return LiquidationPrices(below if below > 0 else None, above)
+
+
+def _inverse_leg_price(market: Market, lots: int, slack: int) -> LiquidationPrices:
+    """From the lines over the leg's value: rising ones, so the last that is below zero is where it begins."""
+    value, sign = market.payoff.value_atoms(lots, market.mark_ticks), -1 if lots > 0 else 1
+    base = slack + maintenance_microatoms(market.listing.tiers, abs(value)) - MICRO * value
+    lines = [(MICRO - sign * tier.rate_ppm, base + tier.amount_microatoms) for tier in market.listing.tiers]
+    ticks = market.payoff.price_at_most(lots, _last_below_zero(lines))
+    found = ticks if 0 < ticks < PRICE_TICKS_MOST else None
+    return LiquidationPrices(found, None) if lots > 0 else LiquidationPrices(None, found)
+
+
+def _lines(tiers: Sequence[Tier], legs_lots: list[int], lot_atoms: int, slack: int) -> Lines:
+    """(slope, offset) over v of each straight piece, from the lowest v up; at `lot_atoms` they come to `slack`."""
     slope, offset = 0, slack
     for lots in legs_lots:
         slope += MICRO * lots - tiers[0].rate_ppm * abs(lots)

@@ -84,16 +84,16 @@ class LossSocialization(Handler):
 
     def _winners(self, asset: int, ledger: LedgerState) -> list[tuple[int, int]]:
         """(what it can give, minus its account) of the largest winners, largest first, ties by account."""
-        found = ((_capacity(a, ledger), -a.account) for a in ledger.accounts if a.kind == "user" and a.asset == asset)
+        users = (a for a in ledger.accounts if a.kind == "user" and a.asset == asset)
+        found = ((self.capacity_atoms(account, ledger), -account.account) for account in users)
         return nlargest(self.payers_max, (entry for entry in found if entry[0] > 0))
 
-
-def _capacity(account: Account, ledger: LedgerState) -> int:
-    """The lesser of unrealised profit and equity; nothing for an account in liquidation."""
-    if account.liquidation_id is not None or not account.positions:
-        return 0
-    profit = sum(profit_atoms(ledger.markets[key[0]], held) for key, held in account.positions.items())
-    return min(profit, profit + account.balance_atoms)
+    def capacity_atoms(self, account: Account, ledger: LedgerState) -> int:
+        """What it can give: the lesser of unrealised profit and equity; nothing for an account in liquidation."""
+        if account.liquidation_id is not None or not account.positions:
+            return 0
+        profit = sum(profit_atoms(ledger.markets[key[0]], held) for key, held in account.positions.items())
+        return min(profit, profit + account.balance_atoms)
 
 
 def share_out(amount: int, capacities: list[int]) -> list[int]:

@@ -52,6 +52,8 @@ class Handler:
     subscribes: ClassVar[tuple[type[Body], ...]]
     observes: ClassVar[tuple[type[Body], ...]] = ()
     Parameters: ClassVar[type[msgspec.Struct]] = NoParameters
+    plugin: str = ""
+    """What records call the plug-in that decides here; empty for a builtin one."""
 
     def __init__(self, parameters: msgspec.Struct) -> None:
         """Keep the parameters; a subclass narrows their type."""

@@ -1,8 +1,8 @@
 """The full ranking behind a round of auto-deleveraging, and the digest that the record keeps of it.
 
-1. Candidates hold the other side of the position, at a profit, in an account of positive equity that is not itself in
-   liquidation; who does not is `Ineligible` for the first of these reasons that holds. They rank by descending score,
-   ties by account.
+1. Candidates hold the other side of the position, at a profit (unless the policy asks for none), in an account of
+   positive equity that is not itself in liquidation; who does not is `Ineligible` for the first of these reasons that
+   holds. They rank by descending score, ties by account.
 2. A row is (pseudonym, score, profit, notional, cost, equity, size), 32 bytes and six big-endian 64-bit numbers,
    saturating. The digest is SHA-256 over the rows in ranking order.
 3. A further round at the same mark and instant digests only the rows of accounts touched since the round before, those
@@ -21,7 +21,7 @@ from typing import NamedTuple
 from sortedcontainers import SortedList
 
 from ..events.ledger import Account, LedgerState, Market
-from .policies.ranking import Candidate, RankingPolicy
+from .policies.ranking import Candidate, Ranked, RankingPolicy, any_profit, scores_of
 from .pseudonyms import Pseudonyms
 from .valuation import profit_atoms
 
@@ -39,15 +39,6 @@ __all__ = [
 
 _MIN, _MAX = -(2**63), 2**63 - 1
 _ROW = struct.Struct(">32s6q")
-
-
-class Ranked(NamedTuple):
-    """One place in a ranking."""
-
-    rank: int
-    score: int
-    candidate: Candidate
-    leg: int
 
 
 class Row(NamedTuple):
@@ -78,9 +69,12 @@ class Ineligible(StrEnum):
 
 
 def candidate_of(
-    account: Account, instrument: int, side: int, markets: Sequence[Market]
+    account: Account, instrument: int, side: int, markets: Sequence[Market], *, any_profit: bool = False
 ) -> tuple[Candidate, int] | Ineligible:
-    """The account as a candidate for closing a position of this side, with the leg it holds; or why it is none."""
+    """The account as a candidate for closing a position of this side, with the leg it holds; or why it is none.
+
+    With `any_profit` a loss is no reason.
+    """
     if account.kind != "user":
         return Ineligible.NO_TRADER
     if account.status not in ("healthy", "called"):
@@ -93,7 +87,7 @@ def candidate_of(
             opposite, leg, profit = held, key[1], gained
     if opposite is None:
         return Ineligible.NOT_OPPOSITE
-    if profit <= 0:
+    if profit <= 0 and not any_profit:
         return Ineligible.NO_PROFIT
     if equity <= 0:
         return Ineligible.NO_EQUITY
@@ -107,7 +101,7 @@ def digest_rows(rows: Iterable[tuple[bytes, int, Candidate | None]]) -> bytes:
     return digest_of(pack_rows(rows))
 
 
-def digest_of(packed: bytes) -> bytes:
+def digest_of(packed: bytes | memoryview) -> bytes:
     """SHA-256 over rows as they are packed."""
     return hashlib.sha256(packed).digest()
 
@@ -145,7 +139,7 @@ class Ranking:
         self._order: SortedList[tuple[int, int]] = SortedList()
         self._rows: dict[int, tuple[int, Candidate, int]] = {}
         self.touched: set[int] = set()
-        self._add((ledger.accounts[account] for account in holders), ledger.markets)
+        self._add((ledger.accounts[account] for account in holders), ledger)
 
     def __len__(self) -> int:
         """How many candidates there are."""
@@ -163,12 +157,17 @@ class Ranking:
             row = self._rows.pop(account, None)
             if row is not None:
                 self._order.remove((-row[0], account))
-        self._add((ledger.accounts[account] for account in sorted(self.touched)), ledger.markets)
+        self._add((ledger.accounts[account] for account in sorted(self.touched)), ledger)
 
-    def _add(self, accounts: Iterable[Account], markets: Sequence[Market]) -> None:
-        judged = (candidate_of(account, self._instrument, self._side, markets) for account in accounts)
+    def _add(self, accounts: Iterable[Account], ledger: LedgerState) -> None:
+        losers = any_profit(self._policy)
+        judged = (
+            candidate_of(account, self._instrument, self._side, ledger.markets, any_profit=losers)
+            for account in accounts
+        )
         found = [one for one in judged if isinstance(one, tuple)]
-        scores = self._policy.scores([candidate for candidate, _ in found])
+        keys = [(self._instrument, leg) for _, leg in found]
+        scores = scores_of(self._policy, [candidate for candidate, _ in found], keys, ledger)
         for (candidate, leg), score in zip(found, scores, strict=True):
             self._rows[candidate.account] = (score, candidate, leg)
         self._order.update((-score, candidate.account) for (candidate, _), score in zip(found, scores, strict=True))

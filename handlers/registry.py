@@ -1,51 +1,65 @@
 """Which handlers there are: the slots in the order of delivery, and the policies that can fill each.
 
-A run names its choice as `Producer`s in `RunStarted`, so the handlers of any record can be built from the record alone.
+A run names its choice as `Producer`s in `RunStarted`, so the handlers of any record can be built from the record alone,
+and from the plug-ins that it names, where it names any.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from ..events.bodies.run import Producer
 from ..events.errors import ScenarioError
-from .adl_engine import AdlEngine
+from .choice import Choice
 from .circuit_breaker import CircuitBreaker
 from .funding import Funding
 from .insurance_fund import InsuranceFund
-from .liquidation_engine import LiquidationEngine
+from .liquidators import Liquidators
 from .loss_socialization import LossSocialization
 from .margin_monitor import MarginMonitor
 from .mark_pricing import IndexMarkPricing, SmoothedMarkPricing
 from .market import DepthMarket
-from .policies.profit_leverage import ProfitLeverage
-from .policies.profit_share import ProfitShare
+from .plugins.files import file_named, without_folders
+from .plugins.finding import find, how_to_install, taken_in, version_now
+from .plugins.found import Found
+from .policies.adl.choices import ADL_CHOICES
+from .policies.fund.backstop_vault import BackstopVault
+from .policies.fund.drawdown import Drawdown
+from .policies.fund.fee_capped import FeeCapped
+from .policies.fund.insurance_fee import InsuranceFee
+from .policies.liquidation.choices import LIQUIDATION_CHOICES
+from .policies.socialization.day_profits import DayProfits
+from .policies.socialization.open_interest import OpenInterest
 from .protocol import Handler
+from .socialized_loss import SocializedLoss
 from .trader_response import TraderResponse
 
-__all__ = ["NONE", "SLOTS", "Choice", "build", "producer_of", "version_of"]
+__all__ = [
+    "NONE",
+    "SLOTS",
+    "Choice",
+    "build",
+    "check_unchanged",
+    "choice_named",
+    "producer_of",
+    "version_of",
+    "without_folders",
+]
 
 NONE = "none"
 """The policy of a slot that stays empty."""
-
-
-class Choice(NamedTuple):
-    """One policy for a slot: its parameters' type, the version it declares, and how to make the handler."""
-
-    parameters: type[msgspec.Struct]
-    version: str
-    make: Callable[[Any], Handler]
 
 
 def _handler(kind: type[Handler]) -> Choice:
     return Choice(kind.Parameters, kind.version, kind)
 
 
-def _ranked(policy: type[ProfitLeverage | ProfitShare]) -> Choice:
-    return Choice(policy.Parameters, policy.version, lambda parameters: AdlEngine(policy(parameters)))
+def _handlers(*kinds: type[Handler]) -> dict[str, Choice]:
+    return {kind.policy: _handler(kind) for kind in kinds}
 
 
 SLOTS: Mapping[str, Mapping[str, Choice | None]] = {
@@ -53,62 +67,110 @@ SLOTS: Mapping[str, Mapping[str, Choice | None]] = {
     "breaker": {"window": _handler(CircuitBreaker), NONE: None},
     "margin": {"tiered": _handler(MarginMonitor)},
     "traders": {"mixed": _handler(TraderResponse), NONE: None},
-    "insurance_fund": {"floor": _handler(InsuranceFund)},
-    "liquidation": {"partial-then-whole": _handler(LiquidationEngine)},
-    "market": {"depth": _handler(DepthMarket)},
-    "adl": {"profit-leverage": _ranked(ProfitLeverage), "profit-share": _ranked(ProfitShare)},
-    "socialization": {"profit-pro-rata": _handler(LossSocialization)},
+    "insurance_fund": _handlers(InsuranceFund, Drawdown, FeeCapped, InsuranceFee, BackstopVault),
+    "liquidation": LIQUIDATION_CHOICES,
+    "market": _handlers(DepthMarket, Liquidators),
+    "adl": {**ADL_CHOICES, **_handlers(SocializedLoss)},
+    "socialization": _handlers(LossSocialization, DayProfits, OpenInterest),
     "funding": {"interval": _handler(Funding), NONE: None},
 }
 """Slot to policies, the first being the default; the order of the slots is the order of delivery."""
 
 
-def producer_of(slot: str, settings: Mapping[str, Any], where: str) -> Producer | None:
+def producer_of(slot: str, settings: Mapping[str, Any], where: str, folder: Path | None = None) -> Producer | None:
     """A slot's settings (`policy`, `latency_ns` and the policy's parameters) as a producer; None for an empty slot.
 
-    Raises ScenarioError naming the key under `where`.
+    A policy that is a file is looked for from `folder` first. Raises ScenarioError naming the key under `where`.
     """
     given = dict(settings)
     policies = SLOTS[slot]
     policy = given.pop("policy", next(iter(policies)))
     latency_ns = given.pop("latency_ns", 0)
-    if policy not in policies:
-        message = f"{where}.policy: there is no {slot} policy {policy!r}; choose from {', '.join(policies)}"
-        raise ScenarioError(message)
+    choice = choice_named(slot, policy, f"{where}.policy", folder)
     if type(latency_ns) is not int or latency_ns < 0:
         message = f"{where}.latency_ns: {latency_ns!r} is not a whole number of nanoseconds from 0 on"
         raise ScenarioError(message)
-    choice = policies[policy]
     if choice is None:
         return None
     parameters = msgspec.to_builtins(_convert(given, choice.parameters, where))
-    return Producer(slot, policy, choice.version, parameters, latency_ns)
+    return Producer(slot, without_folders(policy), choice.version, parameters, latency_ns)
+
+
+def choice_named(slot: str, policy: object, where: str, folder: Path | None = None) -> Choice | None:
+    """What fills a slot under that name, builtin or plug-in; None where it stays empty.
+
+    Raises ScenarioError where there is no such policy, or a plug-in cannot be taken in.
+    """
+    policies = SLOTS[slot]
+    if isinstance(policy, str):
+        if policy in policies:
+            return policies[policy]
+        found = find(slot, policy, folder)
+        if found is not None:
+            return taken_in(slot, found)
+        path = file_named(policy)
+        if path is not None:
+            message = f"{where}: there is no file {path!r}; give its path from the scenario or the working directory"
+            raise ScenarioError(message)
+    message = f"{where}: there is no {slot} policy {policy!r}; choose from {', '.join(policies)}"
+    raise ScenarioError(message)
 
 
 def version_of(producer: Producer) -> str:
-    """The version that the installed policy of this name declares. Raises ScenarioError where there is none."""
-    return _installed(producer).version
+    """The version that the installed policy of this name declares; a plug-in's is told by its content, not executed.
+
+    Raises ScenarioError where there is none.
+    """
+    choice = SLOTS.get(producer.handler, {}).get(producer.policy)
+    return choice.version if choice is not None else version_now(_plugin(producer), producer.version)
+
+
+def check_unchanged(producers: Iterable[Producer]) -> None:
+    """That each plug-in is the one that the record was made with. Raises ScenarioError naming the first that is not."""
+    for producer in producers:
+        if producer.policy in SLOTS.get(producer.handler, {}):
+            continue
+        installed = version_of(producer)
+        if installed != producer.version:
+            message = (
+                f"plug-in {producer.handler}:{producer.policy} was version {producer.version}, and installed is "
+                f"{installed}; bring back what the record was made with, or --set {producer.handler}.policy anew"
+            )
+            raise ScenarioError(message)
 
 
 def build(producer: Producer) -> Handler:
     """The handler that a producer declares. Raises ScenarioError where this version has no such policy."""
-    choice = _installed(producer)
+    choice = SLOTS.get(producer.handler, {}).get(producer.policy)
+    if choice is None:
+        choice = taken_in(producer.handler, _plugin(producer))
     return choice.make(_convert(producer.parameters, choice.parameters, f"$.{producer.handler}"))
 
 
-def _installed(producer: Producer) -> Choice:
-    choice = SLOTS.get(producer.handler, {}).get(producer.policy)
-    if choice is None:
-        message = f"policy {producer.handler}:{producer.policy} is not installed; install what the record was made with"
+def _plugin(producer: Producer) -> Found:
+    """The plug-in that a producer names, with the recorded content if that is at hand."""
+    slot, policy = producer.handler, producer.policy
+    found = find(slot, policy, None, producer.version) if slot in SLOTS else None
+    if found is None:
+        message = f"policy {slot}:{policy} is not installed; {how_to_install(policy)}"
         raise ScenarioError(message)
-    return choice
+    return found
 
 
 def _convert(given: Mapping[str, Any], kind: type[msgspec.Struct], where: str) -> msgspec.Struct:
     try:
+        if not kind.__struct_config__.forbid_unknown_fields:  # a plug-in's, which need not say so
+            _check_known(given, kind)
         return msgspec.convert(dict(given), kind)
     except msgspec.ValidationError as error:
         text = str(error)
         what, _, path = text.partition(" - at `$")
         message = f"{where}{path.rstrip('`')}: {what}; correct the scenario or the --set"
         raise ScenarioError(message) from None
+
+
+def _check_known(given: Mapping[str, Any], kind: type[msgspec.Struct]) -> None:
+    for key in given:
+        if key not in kind.__struct_encode_fields__:
+            message = f"Object contains unknown field `{key}`"
+            raise msgspec.ValidationError(message)

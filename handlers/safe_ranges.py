@@ -5,8 +5,9 @@ Slack H is in 10^-10 atoms (`valuation.slack`). A position worth V adds, on the 
     h_t(V) = 10^10 V - k (rate_t |V| - amount_t) = slope_t V + k amount_t,    h(V) = min over t,
 
 as the requirement is the greatest of its lines. So h(V) >= bound holds where every line is at or above it: a bound on
-V per tier, and the tightest counts. For the other direction, h(V) <= the line of the present tier, so that line alone
-bounds it from above.
+V per tier, and the tightest counts. V is the value as it is rounded, so a bound on it is exact; which prices keep it
+is the payoff's to say, linear or inverse (a long's V rises with the price in both). For the other direction,
+h(V) <= the line of the present tier, so that line alone bounds it from above.
 
 Shares of H go by notional x pace, the pace being how much an instrument's mark has moved of late (`Pace`): of
 instruments that fall together, each at its own rate, none uses up its share long before the others. Any shares are

@@ -212,6 +212,10 @@ def _handler_error(subscription: Subscription, event: Event, ledger: Ledger, err
     handler, what = subscription.handler, f"{type(error).__name__}: {error}"
     if isinstance(error, KeyError) and isinstance(error.args[0], type):
         what = f"a product of type {error.args[0].__name__}, which is not a kind of event"
+    if isinstance(error, HandlerError):  # a plug-in's guard has named it
+        what = str(error)
+    elif handler.plugin:
+        what = f"plug-in {handler.plugin}: {what}"
     message = (
         f"handler {handler.name!r} (producer {subscription.producer}) failed on event {event.seq} "
         f"({type(event.body).__name__}) with the ledger before event {ledger.seq}: {what}"

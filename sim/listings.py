@@ -8,15 +8,16 @@ from decimal import Decimal
 from ..events.bodies.listing import AssetListed, InstrumentListed, Tier
 from ..events.errors import ScenarioError
 from .settings import InstrumentSettings, ScenarioSettings, TierSettings
-from .sources.base import InstrumentScale
+from .sources.base import InstrumentScale, InverseScale
 from .toml_tree import at_path
-from .units import INT64_MAX, multiplier_atoms, to_atoms
+from .units import INT64_MAX, inverse_multiplier_atoms, multiplier_atoms, to_atoms
 
 __all__ = ["fund_atoms", "list_assets", "list_instruments", "scales_of"]
 
 _PPM = 10**6
 _BPS = 10**4
 _DECIMALS_MOST = 18
+_MULTIPLIERS = {"linear": multiplier_atoms, "inverse": inverse_multiplier_atoms}
 
 
 def list_assets(settings: ScenarioSettings) -> tuple[AssetListed, ...]:
@@ -45,7 +46,8 @@ def scales_of(settings: ScenarioSettings) -> list[InstrumentScale]:
 
 def _scale(number: int, settings: InstrumentSettings) -> InstrumentScale:
     start = None if settings.start_price is None else Decimal(settings.start_price)
-    return InstrumentScale(number, settings.name, Decimal(settings.tick_size), Decimal(settings.lot_size), start)
+    scale = InverseScale if settings.kind == "inverse" else InstrumentScale
+    return scale(number, settings.name, Decimal(settings.tick_size), Decimal(settings.lot_size), start)
 
 
 def list_instruments(
@@ -65,8 +67,8 @@ def _instrument(
     if asset is None:
         message = f"asset {settings.asset!r} is not listed under [[assets]]"
         raise ScenarioError(message)
-    if settings.kind != "linear":
-        message = f"kind {settings.kind!r} has no payoff yet; use linear"
+    if settings.kind not in _MULTIPLIERS:
+        message = f"kind {settings.kind!r} has no payoff; use linear or inverse"
         raise ScenarioError(message)
     if settings.refill_half_life_ns < 0 or not 0 <= settings.impact_bps <= _BPS:
         message = "refill_half_life_ns must not be negative, and impact_bps lie between 0 and 10000"
@@ -79,7 +81,7 @@ def _instrument(
         asset.asset,
         str(settings.tick_size),
         str(settings.lot_size),
-        multiplier_atoms(scale.tick_size, scale.lot_size, asset.decimals),
+        _MULTIPLIERS[settings.kind](scale.tick_size, scale.lot_size, asset.decimals),
         _tiers(settings.tiers, asset.decimals),
         settings.refill_half_life_ns,
         settings.impact_bps,

@@ -45,7 +45,7 @@ def _traders(scenario: ResolvedScenario, number: int) -> Iterator[Body]:
         if room_atoms < 0:
             message = (
                 f"account {opening.name!r}: with it the population's values could pass 2^63 atoms "
-                f"if prices rose {_PRICE_RISE} times; give the asset fewer decimals or make the population smaller"
+                f"if prices rose (inverse: fell) {_PRICE_RISE} times; use fewer decimals or a smaller population"
             )
             raise ScenarioError(message)
         owner = _owner(opening, numbers)

@@ -1,8 +1,14 @@
-"""The rulebooks that come with the package, as trees of slots."""
+"""The rulebooks that come with the package, as trees of slots.
+
+1. A rulebook's tables are the defaults; the scenario's own keys override them.
+2. A table that names another policy takes nothing of the rulebook's figures.
+3. `--set venue=NAME` on a scenario that was written for another venue: a slot whose policy thereby becomes another
+   takes nothing of the file's figures either, as they were that policy's. Latencies and the fund's balance stay.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib import resources
 from importlib.resources.abc import Traversable
 from typing import Any
@@ -10,7 +16,10 @@ from typing import Any
 from ..events.errors import ScenarioError
 from .toml_tree import parse_toml, with_durations
 
-__all__ = ["bundled_venues", "rulebook", "slot_table"]
+__all__ = ["bundled_venues", "moved_to_venue", "rulebook", "slot_table"]
+
+_KEPT = ("balance", "latency_ns")
+"""Keys of a slot's table that are no policy's figures."""
 
 
 def bundled_venues() -> list[str]:
@@ -38,3 +47,22 @@ def slot_table(defaults: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str,
     if "policy" in own and own["policy"] != defaults.get("policy"):
         return dict(own)
     return {**defaults, **own}
+
+
+def moved_to_venue(tree: Mapping[str, Any], overrides: Iterable[str]) -> dict[str, Any]:
+    """The file's tree without the figures that lose their policy as an override puts another venue in place."""
+    venues = [override.partition("=")[2].strip(" \"'") for override in overrides if override.startswith("venue=")]
+    before = tree.get("venue", "generic")
+    if not venues or venues[-1] == before:
+        return dict(tree)
+    old, new = rulebook(before), rulebook(venues[-1])
+    return {key: _moved(table, old.get(key), new.get(key)) for key, table in tree.items()}
+
+
+def _moved(own: Any, old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> Any:
+    """A slot's own table, whole where it names its policy or both rulebooks have the same one."""
+    if not isinstance(own, dict) or old is None or new is None:
+        return own
+    if "policy" in own or old.get("policy") == new.get("policy"):
+        return own
+    return {key: value for key, value in own.items() if key in _KEPT}

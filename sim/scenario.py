@@ -22,11 +22,11 @@ import msgspec
 from ..events.bodies.listing import AssetListed, InstrumentListed
 from ..events.bodies.run import Prices, Producer
 from ..events.errors import ScenarioError
-from ..handlers.registry import SLOTS, producer_of
+from ..handlers.registry import SLOTS, producer_of, without_folders
 from .listings import fund_atoms, list_assets, list_instruments, scales_of
 from .populations.base import OpeningAccount, OpeningMarket, Population
 from .populations.registry import open_population
-from .rulebooks import rulebook, slot_table
+from .rulebooks import moved_to_venue, rulebook, slot_table
 from .settings import ScenarioSettings
 from .sources.base import Source, check
 from .sources.files import find_data_file, read_lines
@@ -83,8 +83,9 @@ class Scenario:
     def load(cls, name: str, overrides: Iterable[str] = (), *, seed: int | None = None) -> Scenario:
         """A bundled scenario by name, or a TOML file by path, with `key=value` overrides. Raises ScenarioError."""
         text, folder = _read(name)
-        tree = parse_toml(text, name)
-        for override in overrides:
+        changes = tuple(overrides)
+        tree = moved_to_venue(parse_toml(text, name), changes)
+        for override in changes:
             apply_override(tree, override)
         if seed is not None:
             tree["seed"] = seed
@@ -136,13 +137,13 @@ class Scenario:
             table = slot_table(self._rulebook.get(slot, {}), getattr(self.settings, slot))
             if slot == "insurance_fund":
                 table.pop("balance", None)
-            producer = producer_of(slot, table, f"$.{slot}")
+            producer = producer_of(slot, table, f"$.{slot}", self.folder)
             if producer is not None:
                 found.append(producer)
         return tuple(found)
 
     def _sha256(self) -> bytes:
-        """By content: files count by name (their own hash is in `SourceOpened`), not by where they are."""
+        """By content: files count by name, not folder; their hash is in `SourceOpened`, a policy's in its version."""
         return hashlib.sha256(_canonical(_without_folders(self.tree))).digest()
 
 
@@ -210,7 +211,13 @@ def _text(value: object) -> str:
 
 
 def _without_folders(tree: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        key: {**value, "file": Path(value["file"]).name} if isinstance(value, dict) and "file" in value else value
-        for key, value in tree.items()
-    }
+    return {key: _table_without_folders(value) if isinstance(value, dict) else value for key, value in tree.items()}
+
+
+def _table_without_folders(table: Mapping[str, Any]) -> dict[str, Any]:
+    named = dict(table)
+    if "file" in named:
+        named["file"] = Path(named["file"]).name
+    if isinstance(named.get("policy"), str):
+        named["policy"] = without_folders(named["policy"])
+    return named

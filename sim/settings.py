@@ -33,7 +33,7 @@ class TierSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class InstrumentSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """An instrument; steps in quote and units, tiers in the asset."""
+    """An instrument; steps in quote and units (inverse: quote and quote), tiers in the asset, there the coin."""
 
     name: str
     asset: str

@@ -24,6 +24,7 @@ __all__ = [
     "atoms_to_text",
     "divide_half_even",
     "format_time_ns",
+    "inverse_multiplier_atoms",
     "multiplier_atoms",
     "parse_decimal",
     "parse_duration_ns",
@@ -130,6 +131,19 @@ def multiplier_atoms(tick_size: Decimal, lot_size: Decimal, decimals: int) -> in
         )
         raise ScenarioError(message)
     return _bounded(whole, tick_size, lot_size)
+
+
+def inverse_multiplier_atoms(tick_size: Decimal, lot_size: Decimal, decimals: int) -> int:
+    """What one lot of an inverse instrument, in quote, comes to at one tick, in atoms. Refuses what is not whole."""
+    tick, lot = ratio(tick_size, Decimal(1)), ratio(lot_size, Decimal(1))
+    whole, rest = divmod(lot[0] * tick[1] * 10**decimals, lot[1] * tick[0])
+    if rest or whole < 1:
+        message = (
+            f"a lot of {lot_size:f} at a tick of {tick_size:f} is not a whole number of atoms of 1e-{decimals}; "
+            "give the asset more decimals or use a lot_size that is a multiple of tick_size"
+        )
+        raise ScenarioError(message)
+    return _bounded(whole, lot_size, tick_size)
 
 
 def divide_half_even(numerator: int, denominator: int) -> int:

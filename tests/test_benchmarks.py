@@ -46,6 +46,11 @@ EVERY_LINE = {
     "why": "<= 2",
     "snapshots": "<= 0.333333",
     "made_again": None,
+    "ranking.queue": "<= 15",
+    "ranking.pro_rata": "<= 60",
+    "ranking.further": "<= 0.005",
+    "ranking.first_ever": None,
+    "lab": ">= 1.7",
 }
 """Name to bar, in the order they are printed."""
 

@@ -19,10 +19,11 @@ from deleverage.events.bodies.waterfall import InsuranceFundDebited
 from deleverage.events.envelope import Event
 from deleverage.events.vocabulary import Body
 from deleverage.handlers.insurance_fund import FundParameters, InsuranceFund
-from deleverage.handlers.liquidation_engine import LiquidationEngine, LiquidationParameters
+from deleverage.handlers.liquidation_engine import LiquidationEngine
 from deleverage.handlers.margin_monitor import MarginMonitor, MarginParameters
 from deleverage.handlers.mark_pricing import IndexMarkPricing
 from deleverage.handlers.market import NO_DEPTH, DepthMarket
+from deleverage.handlers.policies.liquidation.partial_then_whole import LiquidationParameters, PartialThenWhole
 from deleverage.handlers.protocol import Handler, NoParameters
 
 from .support.stage import Stage, ticks
@@ -56,7 +57,7 @@ def stage(book: Book, rules: LiquidationParameters = RULES, *more: Handler, late
     handlers = [
         IndexMarkPricing(NoParameters()),
         MarginMonitor(MarginParameters(10_000, 10_000)),
-        LiquidationEngine(rules),
+        LiquidationEngine(PartialThenWhole(rules)),
     ]
     return Stage(book, *handlers, DepthMarket(NoParameters()), *more, latencies_ns=latencies_ns)
 

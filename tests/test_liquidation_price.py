@@ -15,7 +15,7 @@ from deleverage.handlers.liquidation_price import LiquidationPrices, liquidation
 from deleverage.handlers.margin_monitor import MarginMonitor, MarginParameters
 from deleverage.handlers.valuation import margin_of
 
-from .support.oracles import equity, requirement
+from .support.oracles import equity, requirement, worth
 from .support.venue import Book, bodies, listed, tiers_of
 
 MARK = 40
@@ -33,8 +33,7 @@ def is_under(account: Account, ledger: Ledger, instrument: int, mark_ticks: int)
     needs = Fraction(0)
     for (number, _), held in account.positions.items():
         market = ledger.markets[number]
-        worth = abs(held.size_lots) * market.mark_ticks * market.listing.multiplier_atoms
-        needs += requirement(market.listing.tiers, worth)
+        needs += requirement(market.listing.tiers, abs(worth(market.listing, held.size_lots, market.mark_ticks)))
     has = equity(account, ledger)
     ledger.markets[instrument].mark_ticks = was
     return has < needs
@@ -102,6 +101,61 @@ def test_one_tier_follows_the_textbook_formula(lots: int, balance: int, rate_ppm
         assert (below, above) == (last if last > 0 else None, None)
     else:
         assert (below, above) == (None, edge.numerator // edge.denominator + 1)
+
+
+@given(st.integers(-60, 60).filter(bool), tiers(), st.integers(1, 3), st.integers(-2, 4_000), st.integers(20, 60))
+def test_of_one_inverse_position_it_is_the_first_tick_too(
+    lots: int, levels: tuple[Tier, ...], multiplier: int, spare: int, entry: int
+) -> None:
+    """Rounded values and all: at the price the rule bites, at no tick between it and the mark it does."""
+    book = Book(listed(tiers=levels, kind="inverse", multiplier_atoms=multiplier * MARK**2))
+    book.mark(MARK)
+    account = book.account(book.user(0, (0, lots, entry)))
+    needs = margin_of(account, book.ledger.markets)
+    account.balance_atoms += needs.requirement_atoms - needs.equity_atoms + spare
+    below, above = prices_of(account, book.ledger)[0]
+    under = [False, *(is_under(account, book.ledger, 0, ticks) for ticks in range(1, FARTHEST + 1))]
+    assert below == next((ticks for ticks in range(MARK, 0, -1) if under[ticks]), None)
+    walked = next((ticks for ticks in range(MARK, FARTHEST + 1) if under[ticks]), None)
+    assert above == walked or (walked is None and above is not None and above > FARTHEST)
+    if above is not None and above > MARK:
+        assert is_under(account, book.ledger, 0, above)
+        assert not is_under(account, book.ledger, 0, above - 1)
+
+
+def is_under_unrounded(account: Account, ledger: Ledger, ticks: int) -> bool:
+    """Whether it would be, on an inverse instrument whose values are whole at the mark, were they not rounded."""
+    (market,), has, needs = ledger.markets, Fraction(equity(account, ledger)), Fraction(0)
+    for held in account.positions.values():
+        coins = Fraction(abs(held.size_lots) * market.listing.multiplier_atoms, ticks)
+        has += worth(market.listing, -held.size_lots, MARK) + (-coins if held.size_lots > 0 else coins)
+        needs += requirement(market.listing.tiers, coins)  # type: ignore[arg-type]
+    return has < needs
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.integers(-60, 60).filter(bool), min_size=2, max_size=3),
+    tiers(),
+    st.integers(1, 90),
+    st.integers(0, 900),
+)
+def test_of_an_inverse_hedge_it_is_that_of_unrounded_values(
+    legs: list[int], levels: tuple[Tier, ...], multiplier: int, spare: int
+) -> None:
+    """Several legs of one inverse instrument: the first tick at which the rule bites, but for the atoms of rounding."""
+    book = Book(listed(tiers=levels, kind="inverse", multiplier_atoms=multiplier * MARK))
+    book.mark(MARK)
+    account = book.account(book.user())
+    for leg, lots in enumerate(legs):
+        book.hold(account.account, 0, lots, MARK, leg)
+    needs = margin_of(account, book.ledger.markets)
+    account.balance_atoms += needs.requirement_atoms - needs.equity_atoms + spare
+    below, above = prices_of(account, book.ledger)[0]
+    under = [False, *(is_under_unrounded(account, book.ledger, ticks) for ticks in range(1, FARTHEST + 1))]
+    assert below == next((ticks for ticks in range(MARK, 0, -1) if under[ticks]), None)
+    walked = next((ticks for ticks in range(MARK, FARTHEST + 1) if under[ticks]), None)
+    assert above == walked or (walked is None and above is not None and above > FARTHEST)
 
 
 def test_by_hand() -> None:

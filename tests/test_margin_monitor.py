@@ -17,7 +17,7 @@ from deleverage.events.vocabulary import Body
 from deleverage.handlers.margin_monitor import MarginMonitor, MarginParameters, everyone_under
 from deleverage.handlers.protocol import Linked, Product
 
-from .support.oracles import Verdict, sweep
+from .support.oracles import Verdict, sweep, worth
 from .support.venue import FUND, LIQUIDITY, Book, bodies, listed, tiers_of
 from .support.worlds import START_PRICE, books
 
@@ -86,7 +86,7 @@ def next_step(draw: st.DrawFn, book: Book) -> list[Body]:
 
 def _trade(book: Book, user: int, instrument: int, lots: int) -> Body:
     market = book.ledger.markets[instrument]
-    value = lots * market.mark_ticks * market.listing.multiplier_atoms
+    value = worth(market.listing, lots, market.mark_ticks)
     return TradeExecuted(user, LIQUIDITY, instrument, 0, 0, lots, market.mark_ticks, value, 1)
 
 

@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 
 from deleverage.events.bodies.margin import FundingAccrued, MarkPriced
 from deleverage.events.ledger import Account, Ledger
+from deleverage.events.payoff import PRICE_TICKS_MOST
 from deleverage.handlers.ranges import CEILING, FLOOR, FUNDING, MARK, RangeIndex, slot_of
 from deleverage.handlers.safe_ranges import SafeRanges, tightest
 from deleverage.handlers.valuation import BPS, margin_of, slack
 
-from .support.oracles import equity, requirement
+from .support.oracles import equity, requirement, worth
 from .support.venue import Book, listed, tiers_of
 from .support.worlds import START_PRICE, books
 
@@ -35,7 +36,7 @@ def ranges_below(account: Account, ledger: Ledger, level_bps: int) -> dict[int, 
 def is_under(account: Account, ledger: Ledger, level_bps: int) -> bool:
     """Whether equity is below the level of the requirement, in fractions."""
     needs = sum(
-        requirement(market.listing.tiers, abs(held.size_lots) * market.mark_ticks * market.listing.multiplier_atoms)
+        requirement(market.listing.tiers, abs(worth(market.listing, held.size_lots, market.mark_ticks)))
         for (instrument, _), held in account.positions.items()
         for market in [ledger.markets[instrument]]
     )
@@ -106,6 +107,25 @@ def test_for_one_instrument_the_range_ends_at_the_liquidation_price(
     assert not is_under(account, book.ledger, level)
     book.mark(end - 1 if lots > 0 else end + 1)
     assert is_under(account, book.ledger, level)
+
+
+@given(st.integers(-60, 60).filter(bool), st.integers(0, 900), LEVELS, st.data())
+def test_for_one_inverse_instrument_it_ends_there_too(lots: int, spare: int, level: int, data: st.DataObject) -> None:
+    """Value is not straight in the price and is rounded: the last price at which the account is safe all the same."""
+    tiers = data.draw(
+        st.sampled_from([((0, 50_000),), ((0, 10_000), (20_000, 40_000)), ((0, 5_000), (9_999, 300_000))])
+    )
+    book = Book(listed(tiers=tiers_of(*tiers), kind="inverse", multiplier_atoms=START_PRICE**2))
+    book.mark(START_PRICE)
+    needed = requirement(book.ledger.markets[0].listing.tiers, abs(lots) * START_PRICE) * level / BPS
+    account = book.account(book.user(int(needed) + 1 + abs(lots) * spare // 60, (0, lots, START_PRICE)))
+    ends = ranges_above(account, book.ledger, level)
+    end = ends[slot_of(0, MARK, FLOOR if lots > 0 else CEILING)]
+    assert slot_of(0, MARK, CEILING if lots > 0 else FLOOR) not in ends
+    book.mark(end)
+    assert not is_under(account, book.ledger, level)
+    book.mark(end - 1 if lots > 0 else end + 1)
+    assert is_under(account, book.ledger, level) or (lots < 0 and end == PRICE_TICKS_MOST)
 
 
 def test_the_last_of_a_far_accounts_ranges_ends_there_too() -> None:

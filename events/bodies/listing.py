@@ -48,9 +48,10 @@ class AssetListed(BodyBase, frozen=True, tag=10):
 class InstrumentListed(BodyBase, frozen=True, tag=11):
     """An instrument with its scales.
 
-    `tick_size` and `lot_size` are decimal strings in quote per unit and units, for reading; decisions use
-    `multiplier_atoms`, what one lot is worth at one tick. `expiry_ns` is None for a perpetual. Eaten depth refills with
-    `refill_half_life_ns` (0: at once); a mark is moved by `impact_bps` of how far into the depth forced orders reached.
+    `tick_size` and `lot_size` are decimal strings in quote per unit and units (inverse: quote), for reading; decisions
+    use `multiplier_atoms`, what one lot is worth at one tick. `expiry_ns` is None for a perpetual. Eaten depth refills
+    with `refill_half_life_ns` (0: at once); a mark is moved by `impact_bps` of how far into the depth forced orders
+    reached.
     """
 
     instrument: int

@@ -71,6 +71,7 @@ def _funding_rate_set(ledger: LedgerState, _event: Event, body: FundingRateSet) 
 def _mark_priced(ledger: LedgerState, event: Event, body: MarkPriced) -> None:
     market = ledger.markets[body.instrument]
     market.marked = body
+    market.previous_mark_ticks = market.mark_ticks
     market.mark_ticks = body.mark_ticks
     market.marked_at_ns = event.at_ns
     ledger.repriced_seq = event.seq

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ..bodies.listing import InstrumentListed
 from ..bodies.margin import MarkPriced
-from ..payoff import LinearPayoff, payoff_of
+from ..payoff import AnyPayoff, payoff_of
 
 __all__ = ["Market", "market_of"]
 
@@ -16,11 +16,11 @@ class Market:
     """The mark in ticks (0: none yet; `marked` is the whole of it), the depth as quoted, and what of it was eaten.
 
     `eaten_*_lots` held at `eaten_*_at_ns`; what has been refilled since follows from the instrument's half-life.
-    `impact_seq` is the last fill that moved the price.
+    `impact_seq` is the last fill that moved the price; `previous_mark_ticks` is the mark before the last (0: none).
     """
 
     listing: InstrumentListed
-    payoff: LinearPayoff
+    payoff: AnyPayoff
     mark_ticks: int = 0
     marked: MarkPriced | None = None
     marked_at_ns: int = 0
@@ -35,6 +35,7 @@ class Market:
     impact_seq: int | None = None
     halted_until_ns: int | None = None
     resumed_at_ns: int = 0
+    previous_mark_ticks: int = 0
 
     @property
     def index_ticks(self) -> int:

@@ -1,20 +1,54 @@
 """What a ranking policy is: it scores candidates, and the order follows from the scores.
 
-A score is a whole number, floor(score x 10^9), saturating at 2^63-1; candidates rank by descending score, ties by
-account. Policies get candidates in batches.
+1. A score is a whole number, floor(score x 10^9), saturating at 2^63-1; candidates rank by descending score, ties by
+   account. Policies get candidates in batches.
+2. A policy that says no more is a queue: whoever is first gives all it can, then the next. One that has `allocate`
+   shares out otherwise; see `allocation.py`.
+3. A reduction is worth its share of the bankruptcy value. A policy with `worth` says otherwise: the mark, or the mark
+   before it. Then what the bankrupt account lacks is left for the fund and for loss socialisation.
+4. Scores follow from the figures of a candidate. A policy that must see more of an account has `scores_in` besides and
+   `from_row` False: its scores cannot be worked out again from the rows of a digest.
+5. Candidates are at a profit, but for a policy with `any_profit`: it takes whoever holds the other side.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import ClassVar, NamedTuple, Protocol
+from collections.abc import Iterable, Sequence
+from typing import ClassVar, Literal, NamedTuple, Protocol, TypeGuard, runtime_checkable
 
 import msgspec
 
-__all__ = ["SCORE_MAX", "SCORE_SCALE", "Candidate", "RankingPolicy", "score_of"]
+from ...events.ledger import LedgerState, PositionKey
+
+__all__ = [
+    "SCORE_MAX",
+    "SCORE_SCALE",
+    "Allocating",
+    "Allocation",
+    "Basis",
+    "Candidate",
+    "Closing",
+    "LedgerReading",
+    "Ranked",
+    "RankingPolicy",
+    "Worth",
+    "allocates",
+    "any_profit",
+    "from_row",
+    "reads_ledger",
+    "score_of",
+    "scores_of",
+    "worth_of",
+]
 
 SCORE_SCALE = 10**9
 SCORE_MAX = 2**63 - 1
+
+Basis = Literal["contracts", "equity dollars"]
+"""What a policy shares out: lots of the contract, or what the winners are worth."""
+
+Worth = Literal["bankruptcy", "mark", "previous mark"]
+"""At which price a reduction is made."""
 
 
 class Candidate(NamedTuple):
@@ -28,6 +62,36 @@ class Candidate(NamedTuple):
     size: int
 
 
+class Ranked(NamedTuple):
+    """One place in a ranking."""
+
+    rank: int
+    score: int
+    candidate: Candidate
+    leg: int
+
+
+class Closing(NamedTuple):
+    """What is to be closed: so many lots, which cost those who take them over `loss_atoms` against the mark."""
+
+    lots: int
+    loss_atoms: int
+
+    def lots_within(self, atoms: int) -> int:
+        """How many lots cost no more than `atoms`, at most all; one atom a lot may be added by rounding elsewhere."""
+        if self.loss_atoms <= 0:
+            return self.lots
+        return max(0, min(self.lots, atoms * self.lots // self.loss_atoms))
+
+    def most(self, candidate: Candidate) -> int:
+        """The lots a candidate can give up without losing its equity, an atom of which is kept for rounding."""
+        return min(abs(candidate.size), self.lots_within(candidate.equity - 1))
+
+
+Allocation = Iterable[tuple[Ranked, int]]
+"""Who closes how many lots (above zero), in the order of the ranking, each place at most once."""
+
+
 class RankingPolicy(Protocol):
     """Scores a batch of candidates. `formula` says how, in the field names of `Candidate`, before it is scaled."""
 
@@ -37,8 +101,61 @@ class RankingPolicy(Protocol):
     Parameters: ClassVar[type[msgspec.Struct]]
 
     def scores(self, candidates: Sequence[Candidate]) -> list[int]:
-        """One score per candidate, in their order. Every candidate has a profit and an equity above zero."""
+        """One score per candidate, in their order. Every candidate has an equity above zero, and a profit (rule 5)."""
         ...
+
+
+@runtime_checkable
+class Allocating(RankingPolicy, Protocol):
+    """A policy that shares out what is to be closed in a way of its own."""
+
+    def allocate(self, closing: Closing, places: Iterable[Ranked]) -> Allocation:
+        """Lots per place: in all at most `closing.lots`, and never more than `closing.most` of a candidate."""
+        ...
+
+
+@runtime_checkable
+class LedgerReading(RankingPolicy, Protocol):
+    """A policy whose score needs more of an account than its row holds."""
+
+    def scores_in(self, candidates: Sequence[Candidate], keys: Sequence[PositionKey], ledger: LedgerState) -> list[int]:
+        """One score per candidate, in their order; `keys` are the positions with which they stand here."""
+        ...
+
+
+def scores_of(
+    policy: RankingPolicy, candidates: Sequence[Candidate], keys: Sequence[PositionKey], ledger: LedgerState
+) -> list[int]:
+    """The scores by whichever of the two ways the policy has."""
+    if reads_ledger(policy):
+        return policy.scores_in(candidates, keys, ledger)
+    return policy.scores(candidates)
+
+
+def allocates(policy: RankingPolicy) -> TypeGuard[Allocating]:
+    """Whether the policy shares out itself."""
+    return hasattr(policy, "allocate")
+
+
+def reads_ledger(policy: RankingPolicy) -> TypeGuard[LedgerReading]:
+    """Whether the policy scores by more than rows."""
+    return hasattr(policy, "scores_in")
+
+
+def from_row(policy: RankingPolicy) -> bool:
+    """Whether a score follows from the figures of its row alone, so that a receipt can have it checked."""
+    return not reads_ledger(policy)
+
+
+def any_profit(policy: RankingPolicy) -> bool:
+    """Whether a candidate need not be at a profit."""
+    return bool(getattr(policy, "any_profit", False))
+
+
+def worth_of(policy: RankingPolicy) -> Worth:
+    """At which price the policy's reductions are made."""
+    worth: Worth = getattr(policy, "worth", "bankruptcy")
+    return worth
 
 
 def score_of(numerator: int, denominator: int) -> int:

@@ -20,7 +20,7 @@ from ...events.bodies.run import Producer
 from ...events.errors import QueryError, ScenarioError
 from ...events.ledger import LedgerState, PositionKey
 from ...events.vocabulary import Body
-from ...handlers.registry import NONE, SLOTS, producer_of
+from ...handlers.registry import NONE, SLOTS, producer_of, without_folders
 from ...sim.admission import refusal
 from ...sim.figures import exact_money, size
 from ...sim.rulebooks import slot_table
@@ -65,7 +65,7 @@ class Changes(msgspec.Struct, frozen=True):
     def described(self, ledger: LedgerState) -> tuple[tuple[str, str], ...]:
         """(key, new value) of each change, as `RunForked` has them."""
         settings = (setting.partition("=") for setting in self.settings)
-        told = [(key, value) for key, _, value in settings]
+        told = [(key, without_folders(value) if key.endswith(".policy") else value) for key, _, value in settings]
         for paid in self.deposits:
             asset = ledger.assets[ledger.accounts[paid.account].asset]
             told.append(

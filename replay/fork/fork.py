@@ -23,6 +23,7 @@ from ...events.errors import QueryError
 from ...events.ledger import Ledger
 from ...events.record import EventSink, ForkPoint, HeadOnly, RecordSettings, RecordWriter, SealedStatus, way_to
 from ...events.vocabulary import Body
+from ...handlers.registry import check_unchanged
 from ...sim.admission import admitted
 from ...sim.bus import Sink
 from ...sim.pending import Pending, handed_over, maker_of, pending_after
@@ -71,6 +72,7 @@ class Fork:
         if changes:
             self._check_removed()
             self._apply(pending)
+        check_unchanged(self._pending.producers)
 
     def _check_place(self) -> None:
         for seq in self.run.forks:

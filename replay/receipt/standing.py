@@ -6,7 +6,7 @@
    together to as many candidates as the round says.
 3. Every score follows from the figures in its row by the formula of the policy that decided, if that policy is
    installed in that version. A figure that was too large for 64 bits stands there as the largest there is, so the score
-   of such a row cannot be worked out.
+   of such a row cannot be worked out; nor can one of a policy that reads more of an account than its row holds.
 4. In a ranking that this round began, the row at the event's rank has the event's score. In one that it continues,
    scores give the rank only up to ties: these go by account number, which pseudonyms hide.
 5. With the run key the row is the account's own, by its pseudonym.
@@ -23,7 +23,7 @@ from ...events.bodies.waterfall import DeleveragingStarted, PositionDeleveraged
 from ...events.envelope import Event
 from ...events.errors import RecordDamagedError, ScenarioError
 from ...handlers.adl_engine import AdlEngine
-from ...handlers.policies.ranking import Candidate, RankingPolicy
+from ...handlers.policies.ranking import Candidate, RankingPolicy, from_row
 from ...handlers.pseudonyms import Pseudonyms
 from ...handlers.ranking import Row, digest_of, unpack_rows
 from ...handlers.registry import SLOTS, build
@@ -47,6 +47,7 @@ class Standing(NamedTuple):
     """A place in a ranking that holds.
 
     `policy` is None where the one that decided is not installed in its version, and then no score was worked out again;
+    neither was one where `from_row` is False, because the policy reads more of an account than a row holds;
     `saturated` rows have none that could be. `first_rank` and `last_rank` are what the scores allow; `row` is the
     account's, None where it cannot be told from others of the same score; `identified` says that the run key proves it.
     """
@@ -61,6 +62,11 @@ class Standing(NamedTuple):
     row: Row | None
     identified: bool
 
+    @property
+    def scores_checked(self) -> bool:
+        """Whether scores were worked out again from their rows."""
+        return self.policy is not None and from_row(self.policy)
+
 
 def standing_of(
     event: Event, body: PositionDeleveraged, packed: Sequence[RoundRows], events: Mapping[int, Event], key: bytes | None
@@ -71,7 +77,7 @@ def standing_of(
     ranking = _merged(rounds)
     producer = _producer_of(rounds[-1], events)
     policy = _installed(producer)
-    if policy is not None:
+    if policy is not None and from_row(policy):
         _check_scores(policy, [row for one in rounds for row in one.rows])
     saturated = sum(row.saturated for one in rounds for row in one.rows)
     above = sum(row.score > body.score for row in ranking.values())

@@ -74,7 +74,7 @@ def _ranking(standing: Standing) -> dict[str, Any]:
         "policy": standing.producer.policy,
         "version": standing.producer.version,
         "formula": None if policy is None else policy.formula,
-        "scores_checked": policy is not None,
+        "scores_checked": standing.scores_checked,
         "rounds": len(standing.rounds),
         "candidates": standing.rounds[-1].body.candidates,
         "rank": standing.reduction.rank,

@@ -28,7 +28,7 @@ def proved(checked: Checked) -> Sentences:
     if standing is None:
         return
     yield "ranking", _ranking(standing)
-    if standing.policy is not None:
+    if standing.scores_checked:
         scores = sum(row.score >= 0 and not row.saturated for one in standing.rounds for row in one.rows)
         follow = count(scores, "score follows", "scores follow")
         yield "scores", f"{follow} from the figures in the same row by the formula of {_policy(standing)}."
@@ -107,6 +107,9 @@ def _not_checked(checked: Checked, standing: Standing) -> Sentences:
     """What of the ranking went unchecked."""
     if standing.policy is None:
         yield "scores", f"NOT CHECKED: {_policy(standing)}, is not installed here, so no score was worked out again."
+    elif not standing.scores_checked:
+        text = "scores by more of an account than its row holds, so no score can be worked out again from this file"
+        yield "scores", f"NOT CHECKED: {_policy(standing)}, {text}."
     elif standing.saturated:
         rows = count(standing.saturated, "row has", "rows have")
         yield "scores", f"NOT CHECKED: {rows} figures beyond 64 bits, so their scores cannot be worked out again."

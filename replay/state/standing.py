@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ...events.ledger import Account, LedgerState, Market, Position, PositionKey
+from ...events.payoff import PRICE_TICKS_MOST
 from ...handlers.liquidation_price import LiquidationPrices, liquidation_prices
 from ...handlers.valuation import BPS, MICRO, Margin, bankruptcy_values, margin_of
 
@@ -64,4 +65,4 @@ def prospects_of(ledger: LedgerState, account: Account, margin: Margin | None) -
 
 def _bankruptcy_ticks(market: Market, held: Position, value_atoms: int) -> int | None:
     ticks = market.payoff.price_at_least(held.size_lots, value_atoms)
-    return ticks if ticks > 0 else None
+    return ticks if 0 < ticks < PRICE_TICKS_MOST else None

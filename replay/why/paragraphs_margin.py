@@ -108,7 +108,7 @@ def funding_accrued(case: Case, body: FundingAccrued) -> str:
     names, market = case.names, case.market(body.instrument)
     payers = "longs paid shorts" if body.payment_nanoatoms > 0 else "shorts paid longs"
     source = "as it was set from outside" if market.funding_rate_ppb is not None else "the rule's own, as none was set"
-    value = names.value(body.instrument, market.payoff.value_atoms(1, body.mark_ticks))
+    value = names.value(body.instrument, abs(market.payoff.value_atoms(1, body.mark_ticks)))
     interval_ns = case.rule("interval_ns")
     every = "" if interval_ns is None else f" It accrues every {duration(interval_ns)}."
     first = (

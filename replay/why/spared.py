@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...events.bodies.waterfall import DeleveragingStarted
 from ...events.ledger import Account, LedgerState
-from ...handlers.policies.ranking import Candidate
+from ...handlers.policies.ranking import Candidate, allocates, any_profit
 from ...handlers.ranking import Ineligible, Ranked, candidate_of
 from ...handlers.valuation import margin_of, profit_atoms
 from ..rankings import RoundRanking
@@ -38,7 +38,8 @@ def spared_of(number: int, ledger: LedgerState, made: RoundRanking, told: Round,
     if number == asked.body.account:
         text = f"{asked.who} is whose position was closed in this round; nobody closes against themselves."
         return Spared(number, asked.who, "bankrupt_itself", None, None, text)
-    found = candidate_of(asked.account, asked.body.instrument, asked.side, ledger.markets)
+    losers = any_profit(made.policy)
+    found = candidate_of(asked.account, asked.body.instrument, asked.side, ledger.markets, any_profit=losers)
     if isinstance(found, Ineligible):
         return Spared(number, asked.who, found.value, None, None, _ineligible(asked, found))
     place = next(place for place in made.ranking if place.candidate.account == number)
@@ -56,6 +57,9 @@ def _ranked(asked: _Question, place: Ranked) -> tuple[str, str]:
     )
     if gave:
         return "taken", f"{stood}. It was not spared: it gave {asked.names.size(asked.body.instrument, gave)} here."
+    policy = asked.made.policy
+    if allocates(policy):
+        return "passed_over", f"{stood}. It was passed over: {policy.policy} shared out all it could without it."
     if told.last_rank is not None and place.rank > told.last_rank and not _left_lots(asked):
         return "behind", f"{stood}. The position was used up at rank {told.last_rank:,}, before its turn."
     return "passed_over", f"{stood}. {_too_poor(asked, place.candidate)}"

@@ -9,6 +9,7 @@ import msgspec
 
 from ...events.bodies.listing import AccountMode
 from ...events.bodies.run import SourceTally
+from ...events.payoff import Payoff, payoff_for
 from ..sources.base import InstrumentScale
 
 __all__ = ["OpeningAccount", "OpeningMarket", "OpeningPosition", "Population"]
@@ -21,9 +22,14 @@ class OpeningMarket(msgspec.Struct, frozen=True):
     price_ticks: int
     multiplier_atoms: int
 
+    @property
+    def payoff(self) -> Payoff:
+        """What its lots are worth."""
+        return payoff_for(self.scale.kind, self.multiplier_atoms)
+
 
 class OpeningPosition(msgspec.Struct, frozen=True, gc=False):
-    """A position: `size_lots` (signed) that cost `cost_atoms` (of the same sign). `row` is 0 where there is no file."""
+    """A position: `size_lots` (signed) that cost `cost_atoms` (signed like a value). `row` is 0 without a file."""
 
     instrument: int
     leg: int
@@ -53,7 +59,7 @@ class Population(Protocol):
     def accounts(self, markets: Sequence[OpeningMarket], decimals: int, seed: int) -> Iterator[OpeningAccount]:
         """The accounts, each at most once, in an order that is always the same. Raises ScenarioError.
 
-        `decimals` are those of the settlement asset; instruments are linear.
+        `decimals` are those of the settlement asset.
         """
         ...
 

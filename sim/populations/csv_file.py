@@ -4,8 +4,8 @@
 2. A row is a position; an account with several has several rows. Its balance, mode and owner stand in its first row;
    later rows repeat them or leave them empty. A row without instrument, size and entry price is an account without a
    position.
-3. Size is in units, negative when short, a whole number of lots. The cost is size x entry_price, rounded half to
-   even to an atom: an average entry need not be a whole number of ticks.
+3. Size is in units (inverse: in quote), negative when short, a whole number of lots. The cost is size x entry_price
+   (inverse: -size / entry_price), rounded half to even to an atom: an average entry need not be whole ticks.
 4. `mode` is cross (also when empty) or isolated; an isolated account has one position and names as `owner` a cross
    account that is listed before it. `leg` is a whole number from 0 to 255, 0 when empty.
 5. Every row matters, so nothing is tolerated: also an empty line or white space around a field is an error with its
@@ -181,8 +181,10 @@ def _cost(size_lots: int, named: Row, market: OpeningMarket) -> int:
     entry_price = parse_decimal(named["entry_price"])
     price_to_ticks(entry_price, market.scale.tick_size)
     numerator, denominator = ratio(entry_price, market.scale.tick_size)
+    if market.scale.kind == "inverse":
+        numerator, denominator = -denominator, numerator
     cost_atoms = divide_half_even(size_lots * numerator * market.multiplier_atoms, denominator)
-    if max(abs(cost_atoms), abs(size_lots) * market.price_ticks * market.multiplier_atoms) > INT64_MAX:
+    if max(abs(cost_atoms), abs(market.payoff.value_atoms(size_lots, market.price_ticks))) > INT64_MAX:
         _refuse(f"size {named['size']} at {named['entry_price']} passes 2^63 - 1 atoms; split it or use fewer decimals")
     return cost_atoms
 

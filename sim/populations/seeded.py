@@ -8,7 +8,7 @@
    chose 20 fall at one price. Its equity at the opening prices is notional / leverage, rounded up to an atom.
 4. Each position was opened at a price that made or lost up to `entry_spread` since, drawn evenly, rounded to a tick
    toward today's price, and never more than half of what its margin is: so the balance, equity less profit, stays
-   above 0.
+   above 0. (An inverse long that bought so much lower made more than that in coins, so it is moved less.)
 5. Draws are keyed by (seed, place in the population, purpose, n): more accounts leave the first ones as they were.
 """
 
@@ -137,12 +137,12 @@ class SeededPopulation:
 
     def _account(self, dice: _Dice, notional_atoms: int, markets: Sequence[OpeningMarket]) -> OpeningAccount:
         held, leverage_ppm = self._held(dice, markets), self._leverage(dice)
-        entry_ppm = min(self._entry_ppm, _PPM * _PPM // (2 * leverage_ppm))
         positions, held_atoms, profit_atoms = [], 0, 0
         for n, market in enumerate(held):
-            lots = max(1, notional_atoms // (len(held) * market.price_ticks * market.multiplier_atoms))
-            position = self._position(dice, n, lots, entry_ppm, market)
-            value = position.size_lots * market.price_ticks * market.multiplier_atoms
+            lot_atoms = abs(market.payoff.value_atoms(1, market.price_ticks))
+            lots = max(1, notional_atoms // (len(held) * lot_atoms))
+            position = self._position(dice, n, lots, self._entry_most(leverage_ppm, market), market)
+            value = market.payoff.value_atoms(position.size_lots, market.price_ticks)
             positions.append(position)
             held_atoms, profit_atoms = held_atoms + abs(value), profit_atoms + value - position.cost_atoms
         equity_atoms = -(-held_atoms * _PPM // leverage_ppm)
@@ -165,12 +165,17 @@ class SeededPopulation:
         moved_ppm = dice.around_zero("population leverage spread", 0, self._spread_ppm)
         return chosen_ppm * (_PPM + moved_ppm) // _PPM
 
+    def _entry_most(self, leverage_ppm: int, market: OpeningMarket) -> int:
+        """How far an entry may lie from today's price, in millionths: x makes x if linear, x / (1 - x) if inverse."""
+        inverse_ppm = _PPM if market.scale.kind == "inverse" else 0
+        return min(self._entry_ppm, _PPM * _PPM // (2 * leverage_ppm + inverse_ppm))
+
     def _position(self, dice: _Dice, n: int, lots: int, entry_ppm: int, market: OpeningMarket) -> OpeningPosition:
         side = 1 if dice.below("population side", n, _PPM) < self._long_ppm else -1
         moved_ppm = dice.around_zero("population entry", n, entry_ppm)
         moved_ticks = market.price_ticks * abs(moved_ppm) // _PPM
         entry_ticks = market.price_ticks - (side if moved_ppm > 0 else -side) * moved_ticks
-        cost_atoms = side * lots * entry_ticks * market.multiplier_atoms
+        cost_atoms = market.payoff.value_atoms(side * lots, entry_ticks)
         return OpeningPosition(market.scale.instrument, 0, side * lots, cost_atoms)
 
 

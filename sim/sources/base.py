@@ -15,16 +15,17 @@ import json
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from hashlib import sha256
-from typing import Protocol
+from typing import Literal, Protocol
 
 import msgspec
 
+from ...events.bodies.listing import InstrumentKind
 from ...events.bodies.run import SourceTally
 from ...events.errors import ScenarioError
 from ...events.vocabulary import Body
 from ..units import CONTEXT
 
-__all__ = ["InstrumentScale", "PriceSource", "Source", "canonical_sha256", "check", "scale_named"]
+__all__ = ["InstrumentScale", "InverseScale", "PriceSource", "Source", "canonical_sha256", "check", "scale_named"]
 
 
 class InstrumentScale(msgspec.Struct, frozen=True):
@@ -46,6 +47,38 @@ class InstrumentScale(msgspec.Struct, frozen=True):
             if value is not None and not (value.is_finite() and value > 0):
                 message = f"instrument {self.name!r}: {field} is {value}; it must be a number above 0"
                 raise ScenarioError(message)
+
+    @property
+    def kind(self) -> InstrumentKind:
+        """Linear, unless it is an `InverseScale`."""
+        return "linear"
+
+    def lot_in_units(self, price: Decimal) -> Decimal:
+        """How many units one lot is at a price."""
+        return self.lot_size
+
+    def lot_in_quote(self, price: Decimal) -> Decimal:
+        """What one lot comes to in quote at a price."""
+        return CONTEXT.multiply(price, self.lot_size)
+
+
+class InverseScale(InstrumentScale, frozen=True):
+    """The scale of an inverse instrument: its `lot_size` is in quote. The field tells its content hash apart."""
+
+    inverse: Literal[True] = True
+
+    @property
+    def kind(self) -> InstrumentKind:
+        """Inverse."""
+        return "inverse"
+
+    def lot_in_units(self, price: Decimal) -> Decimal:
+        """How many coins one lot is at a price, to fifty digits."""
+        return CONTEXT.divide(self.lot_size, price)
+
+    def lot_in_quote(self, price: Decimal) -> Decimal:
+        """What one lot comes to in quote, whatever the price."""
+        return self.lot_size
 
 
 class Source(Protocol):

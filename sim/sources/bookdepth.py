@@ -4,7 +4,8 @@
    row says how much rests within that percentage of the price, in units: bids where it is negative, asks where
    positive.
 2. Consecutive rows of one timestamp are one `DepthQuoted`: nearest first, cumulative, percentages as basis points,
-   depth x `scale` in lots, rounded down. Its provenance is the group's first row; the others are counted as merged.
+   depth (of an inverse instrument: notional) x `scale` in lots, rounded down. Its provenance is the group's first
+   row; the others are counted as merged.
 3. Left out and counted besides what `rows.py` leaves out: an `incomplete group` (its sides do not mirror each other,
    or it has fewer bands than the fullest group before it), whole, so that half a book never passes for a thin one; a
    band with less depth than one that is nearer (`band below a nearer one`), alone, since depth is cumulative.
@@ -154,8 +155,9 @@ class BookDepthSource:
             at_ns = parse_time_ns(fields[0])
             distance_bps = _distance(fields[1])
             depth = _amount(fields[2], "depth")
-            _amount(fields[3], "notional")
-            lots = to_whole_down(CONTEXT.multiply(depth, self._settings.scale), self._scale.lot_size)
+            notional = _amount(fields[3], "notional")
+            resting = notional if self._scale.kind == "inverse" else depth
+            lots = to_whole_down(CONTEXT.multiply(resting, self._settings.scale), self._scale.lot_size)
         except ScenarioError as error:
             raise self._table.error(row, str(error)) from error
         return _Band(row, at_ns, distance_bps, lots)

@@ -112,10 +112,8 @@ class ProfileSource:
         """What one lot is in the measure of the bands."""
         if self._settings.measure == "lots":
             return Decimal(1)
-        if self._settings.measure == "units":
-            return scale.lot_size
         price = CONTEXT.multiply(Decimal(self._opening[scale.instrument]), scale.tick_size)
-        return CONTEXT.multiply(price, scale.lot_size)
+        return scale.lot_in_units(price) if self._settings.measure == "units" else scale.lot_in_quote(price)
 
 
 def _lots(bands: Bands, factor: Decimal, lot: Decimal) -> tuple[tuple[int, int], ...]:

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from fractions import Fraction
 from itertools import pairwise
+from math import ceil
 from typing import NamedTuple
 
-from deleverage.events.bodies.listing import Tier
+from deleverage.events.bodies.listing import InstrumentListed, Tier
 from deleverage.events.ledger import Account, Ledger
 
-__all__ = ["Verdict", "equity", "owed_funding", "requirement", "sweep"]
+__all__ = ["Verdict", "equity", "owed_funding", "requirement", "sweep", "worth"]
 
 
 class Verdict(NamedTuple):
@@ -27,6 +28,14 @@ class Verdict(NamedTuple):
 def owed_funding(lots: int, cumulative_nanoatoms: int) -> int:
     """The cumulative funding of so many lots in whole atoms, toward zero."""
     return int(Fraction(lots * cumulative_nanoatoms, 10**9))
+
+
+def worth(listing: InstrumentListed, lots: int, ticks: int) -> int:
+    """What so many lots are worth at a price: exact if linear, else minus the coins they come to, away from zero."""
+    if listing.kind == "linear":
+        return lots * ticks * listing.multiplier_atoms
+    coins = ceil(Fraction(abs(lots) * listing.multiplier_atoms, ticks))
+    return -coins if lots > 0 else coins
 
 
 def requirement(tiers: tuple[Tier, ...], notional: int) -> Fraction:
@@ -42,9 +51,8 @@ def equity(account: Account, ledger: Ledger) -> int:
     total = account.balance_atoms
     for (instrument, _), held in account.positions.items():
         market = ledger.markets[instrument]
-        worth = held.size_lots * market.mark_ticks * market.listing.multiplier_atoms
         owed = owed_funding(held.size_lots, market.cumulative_funding_nanoatoms) - held.funding_atoms
-        total += worth - held.cost_atoms - owed
+        total += worth(market.listing, held.size_lots, market.mark_ticks) - held.cost_atoms - owed
     return total
 
 
@@ -52,7 +60,7 @@ def _requirement_of(account: Account, ledger: Ledger) -> Fraction:
     total = Fraction(0)
     for (instrument, _), held in account.positions.items():
         market = ledger.markets[instrument]
-        notional = abs(held.size_lots) * market.mark_ticks * market.listing.multiplier_atoms
+        notional = abs(worth(market.listing, held.size_lots, market.mark_ticks))
         total += requirement(market.listing.tiers, notional)
     return total
 

@@ -10,7 +10,14 @@ from itertools import pairwise
 
 from deleverage.events.bodies.inputs import BalanceStated, DepthQuoted, PositionStated
 from deleverage.events.bodies.liquidation import BankruptcyDeclared, LiquidationStarted
-from deleverage.events.bodies.listing import AccountMode, AccountOpened, AssetListed, InstrumentListed, Tier
+from deleverage.events.bodies.listing import (
+    AccountMode,
+    AccountOpened,
+    AssetListed,
+    InstrumentKind,
+    InstrumentListed,
+    Tier,
+)
 from deleverage.events.bodies.margin import MarkPriced
 from deleverage.events.bodies.run import RunStarted
 from deleverage.events.envelope import Event, Origin
@@ -41,13 +48,14 @@ def listed(
     multiplier_atoms: int = 1,
     refill_half_life_ns: int = 0,
     impact_bps: int = 0,
+    kind: InstrumentKind = "linear",
 ) -> InstrumentListed:
-    """A linear instrument with a tick and a lot of one, and 10% maintenance if nothing else is said."""
+    """An instrument with a tick and a lot of one; linear, and with 10% maintenance, if nothing else is said."""
     return InstrumentListed(
         instrument,
         f"I{instrument}",
         "test",
-        "linear",
+        kind,
         0,
         "1",
         "1",

@@ -5,14 +5,16 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from deleverage.events.bodies.inputs import BalanceStated, PositionStated
-from deleverage.events.bodies.listing import AccountOpened, Tier
+from deleverage.events.bodies.listing import AccountOpened, InstrumentKind, Tier
 
-from .oracles import requirement
+from .oracles import requirement, worth
 from .venue import Book, listed, tiers_of
 
 __all__ = ["START_PRICE", "add_trader", "books", "tiers"]
 
 START_PRICE = 1000
+KINDS: tuple[InstrumentKind, ...] = ("linear", "inverse")
+SCALES = {"linear": 1, "inverse": START_PRICE**2}
 
 
 @st.composite
@@ -26,9 +28,15 @@ def tiers(draw: st.DrawFn) -> tuple[Tier, ...]:
 
 @st.composite
 def books(draw: st.DrawFn, traders_most: int = 7) -> Book:
-    """One to three instruments at their start price, and traders with equity around their requirement, or far above."""
+    """One to three instruments at their start price, and traders with equity around their requirement, or far above.
+
+    Each instrument is linear or inverse; a lot of either is worth as much at the start price.
+    """
     count = draw(st.integers(1, 3))
-    book = Book(*(listed(i, tiers=draw(tiers()), multiplier_atoms=draw(st.integers(1, 3))) for i in range(count)))
+    kinds = draw(st.lists(st.sampled_from(KINDS), min_size=count, max_size=count))
+    scales = [(kind, draw(st.integers(1, 3)) * SCALES[kind]) for kind in kinds]
+    listings = (listed(i, tiers=draw(tiers()), multiplier_atoms=m, kind=kind) for i, (kind, m) in enumerate(scales))
+    book = Book(*listings)
     book.mark(*[START_PRICE] * count)
     for _ in range(draw(st.integers(1, traders_most))):
         add_trader(book, draw)
@@ -43,14 +51,13 @@ def add_trader(book: Book, draw: st.DrawFn) -> int:
     needed, profit = 0, 0
     for i, _, lots, entry in positions:
         listing = book.ledger.markets[i].listing
-        worth = abs(lots) * START_PRICE * listing.multiplier_atoms
-        needed += -(-requirement(listing.tiers, worth) // 1)
-        profit += lots * (START_PRICE - entry) * listing.multiplier_atoms
+        value = worth(listing, lots, START_PRICE)
+        needed += -(-requirement(listing.tiers, abs(value)) // 1)
+        profit += value - worth(listing, lots, entry)
     spare = draw(st.one_of(st.integers(-50, 50), st.integers(0, 3 * needed + 100)))
     number = len(book.ledger.accounts)
     book.put(AccountOpened(number, f"user{number}", "test", "user", "cross", 0))
     book.put(BalanceStated(number, int(needed) - profit + spare))
     for i, leg, lots, entry in positions:
-        value = lots * entry * book.ledger.markets[i].listing.multiplier_atoms
-        book.put(PositionStated(number, i, leg, lots, value))
+        book.put(PositionStated(number, i, leg, lots, worth(book.ledger.markets[i].listing, lots, entry)))
     return number

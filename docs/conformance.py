@@ -1,0 +1,132 @@
+"""Draws docs/conformance.md by running the conformance tests: python docs/conformance.py > docs/conformance.md.
+
+1. A case is claimed by a test whose name holds its id: `case_40`, `venues_40` or `venues-40` for id 40 of venues.json,
+   `dydx: NAME` or `dydx` and a short name (`SHORT`) for a case of dydx.json. It passes when every test that claims it
+   does.
+2. Nothing but the tests is read, so the table is drawn where the two files are absent.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+import sys
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+__all__ = ["Claims", "claimed", "page"]
+
+TESTS = sorted((Path(__file__).resolve().parents[1] / "tests").glob("test_conformance_*.py"))
+DRAWING = "test_conformance_table.py"
+VENUES = (
+    ("Binance", (35, 36, 37, 38, 39)),
+    ("BitMEX", (40,)),
+    ("Bybit", (41, 42)),
+    ("dYdX v4", tuple(range(1, 21))),
+    ("Drift", tuple(range(21, 33))),
+    ("GMX", (33, 34)),
+    ("Research (arXiv 2512.01112)", tuple(range(43, 50))),
+)
+"""Whose worked example each id of venues.json is; the cases of dydx.json are dYdX's."""
+
+_FILLABLE = "Can calculate fillable price"
+_LONG, _SHORT = (f"{_FILLABLE} for a subaccount with one {side} position" for side in ("long", "short"))
+_ABOVE = "Fully closing one short position above the bankruptcy price"
+SHORT = {
+    "one long slightly below": f"{_LONG} that is slightly below maintenance margin requirements",
+    "spread 200000": f"{_LONG} when spreadToMaintenanceMarginRatioPpm is 200_000",
+    "one short, adjustment 2000000": f"{_SHORT} when bankruptcyAdjustmentPpm is 2_000_000",
+    "one long at bankruptcy": f"{_LONG} at the bankruptcy price",
+    "one short at bankruptcy": f"{_SHORT} at the bankruptcy price",
+    "one short below bankruptcy": f"{_SHORT} below the bankruptcy price",
+    "adjustment max uint32": f"{_FILLABLE} when bankruptcyAdjustmentPpm is max uint32",
+    "spread one million": f"{_FILLABLE} when SpreadTomaintenanceMarginRatioPpm is one million",
+    "no position": "Returns error when subaccount does not have an open position for perpetual id",
+    "delta greater than position": "Returns error when abs delta quantums is greater than position size",
+    "long above, max fee 25000": "Fully closing one long position above the bankruptcy price pays max liquidation fee "
+    "when MaxLiquidationFeePpm is 25_000",
+    "short above, max fee": f"{_ABOVE} and pays max liquidation fee",
+    "short above, max fee one million": f"{_ABOVE} and pays less than max liquidation fee when MaxLiquidationFeePpm is "
+    "one million",
+    "short above, less than max fee": f"{_ABOVE} and pays less than max liquidation fee",
+    "short at bankruptcy": f"{_ABOVE} and the delta is 0",
+    "short below, the fund pays": "If fully closing one short position below the bankruptcy price the insurance fund "
+    "must cover the loss",
+    "quote quantums are zero": "Succeeds when delta quote quantums is zero",
+}
+"""Short names of cases of dydx.json, where a test's name would be longer than a line."""
+
+_ID = re.compile(r"(?:\bvenues-|_case_|_venues_)(\d+)(?!\d)")
+_NAME = re.compile(r"\bdydx:? (.+?)\]?$")
+
+Claims = dict[int | str, bool]
+"""The cases, by id or by name, and whether they pass."""
+
+
+class _Listener:
+    """What pytest tells of each test: its name, and whether it passed."""
+
+    def __init__(self) -> None:
+        self.passed: dict[str, bool] = {}
+
+    def pytest_itemcollected(self, item: pytest.Item) -> None:
+        """A test there is."""
+        self.passed[item.nodeid] = False
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """How one of its phases went."""
+        if report.when == "call":
+            self.passed[report.nodeid] = report.passed
+
+
+def claimed(*, run: bool = True) -> Claims:
+    """The cases that tests claim; without `run` none of them passes, as none is tried."""
+    listener = _Listener()
+    files = [str(path) for path in TESTS if path.name != DRAWING]
+    quietly = ["-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-o", "addopts=--import-mode=importlib"]
+    with contextlib.redirect_stdout(io.StringIO()):
+        pytest.main([*quietly, *([] if run else ["--collect-only"]), *files], plugins=[listener])
+    claims: defaultdict[int | str, bool] = defaultdict(lambda: True)
+    for name, passed in listener.passed.items():
+        for case in _cases_of(name):
+            claims[case] &= passed
+    return dict(claims)
+
+
+def _cases_of(name: str) -> Iterator[int | str]:
+    """The cases that a test's name claims."""
+    yield from (int(number) for number in _ID.findall(name))
+    yield from (SHORT.get(case, case) for case in _NAME.findall(name))
+
+
+def page(claims: Claims) -> Iterator[str]:
+    """The whole page."""
+    yield "# Conformance"
+    yield ""
+    yield "The venues' own worked examples, each a test with its figures and its source, to the digits that are printed"
+    yield "(dYdX: whole quantums, exactly). Drawn by `python docs/conformance.py`, which runs them; a test compares."
+    yield ""
+    yield "| venue | cases | passed | which |"
+    yield "|---|---|---|---|"
+    everything = 0
+    for venue, ids in VENUES:
+        cases: list[int | str] = [case for case in ids if case in claims]
+        named = [case for case in claims if isinstance(case, str)] if venue.startswith("dYdX") else []
+        which = f"venues.json {', '.join(map(str, cases))}" + (f"; {len(named)} of dydx.json by name" if named else "")
+        cases += named
+        everything += len(cases)
+        if cases:
+            yield f"| {venue} | {len(cases)} | {sum(claims[case] for case in cases)} | {which} |"
+    yield f"| all | {everything} | {sum(claims.values())} | |"
+    yield ""
+    yield "No worked example with figures is held of Deribit, Hyperliquid and OKX; what formula they have is tested by"
+    yield "what must hold at the prices it gives."
+
+
+if __name__ == "__main__":
+    drawn = "\n".join(page(claimed()))
+    sys.stdout.write(drawn + "\n")

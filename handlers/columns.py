@@ -1,0 +1,151 @@
+"""Accounts in columns: what a ranking needs of 100,000 holders, kept up for those who were touched only.
+
+1. Per trader: whether it can be a candidate, its balance less costs plus funding, and per instrument its size, cost and
+   funding. Everything is a whole number of 64 bits, and before numbers are multiplied their largest product is worked
+   out exactly: what might not fit is left to the plain ranking (`Unfit`), and so are inverse contracts and hedge mode.
+2. A new mark then needs arithmetic on columns only. Nothing here decides: the figures are those of `candidate_of`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..events.ledger import Account, LedgerState, Market
+from ..events.payoff import LinearPayoff
+
+__all__ = ["Column", "Columns", "Eligible", "Unfit"]
+
+Column = NDArray[np.int64]
+
+_LIMIT = 2**62
+_NANO = 10**9
+
+
+class Unfit(Exception):  # noqa: N818 - no error: the plain ranking takes over
+    """What is in the ledger does not fit columns."""
+
+
+class Eligible(NamedTuple):
+    """The candidates of one side in order of account, ingredient by ingredient."""
+
+    account: Column
+    profit: Column
+    notional: Column
+    cost: Column
+    equity: Column
+    size: Column
+
+
+class Columns:
+    """The accounts of a ledger. Built in O(accounts), kept in O(touched)."""
+
+    def __init__(self, ledger: LedgerState) -> None:
+        """Take in all accounts. Raises Unfit."""
+        self.touched: set[int] = set()
+        self._markets = len(ledger.markets)
+        self._can = np.zeros(0, np.bool_)
+        self._fixed = np.zeros(0, np.int64)
+        self._held = np.zeros((self._markets, 3, 0), np.int64)
+        self._take_in(ledger, range(len(ledger.accounts)))
+
+    def refresh(self, ledger: LedgerState) -> None:
+        """Take in again who was touched. Raises Unfit."""
+        if len(ledger.markets) != self._markets:
+            message = "an instrument was listed"
+            raise Unfit(message)
+        self._take_in(ledger, sorted(self.touched))
+        self.touched.clear()
+
+    def eligible(self, ledger: LedgerState, instrument: int, side: int, *, any_profit: bool = False) -> Eligible:
+        """Who holds the other side at a profit, with an equity, and not in liquidation. Raises Unfit."""
+        self._check(ledger)
+        sizes = self._held[instrument, 0]
+        account = np.flatnonzero(self._can & ((sizes < 0) if side > 0 else (sizes > 0)))
+        value, funding = self._worth(ledger.markets[instrument], instrument, account)
+        cost = self._held[instrument, 1, account]
+        profit = value - cost + self._held[instrument, 2, account] - funding
+        equity = self._fixed[account] + value - funding
+        for other, market in enumerate(ledger.markets):
+            if other != instrument:
+                more, owed = self._worth(market, other, account)
+                equity += more - owed
+        good = np.flatnonzero((equity > 0) if any_profit else (profit > 0) & (equity > 0))
+        columns = (account, profit, np.abs(value), cost, equity, sizes[account])
+        return Eligible(*(column[good] for column in columns))
+
+    def _worth(self, market: Market, instrument: int, account: Column) -> tuple[Column, Column]:
+        """What the positions are worth at the mark, and the cumulative funding of their lots."""
+        size = self._held[instrument, 0, account]
+        value = size * (market.mark_ticks * _linear(market).multiplier_atoms)
+        cumulative = market.cumulative_funding_nanoatoms
+        if not cumulative:
+            return value, np.zeros_like(value)
+        whole, rest = divmod(abs(cumulative), _NANO)
+        lots = np.abs(size)
+        owed = lots * whole + lots * rest // _NANO
+        return value, owed * np.sign(size) * (1 if cumulative > 0 else -1)
+
+    def _check(self, ledger: LedgerState) -> None:
+        """That no product or sum of `eligible` can leave 62 bits."""
+        bound = _most(self._fixed)
+        for instrument, market in enumerate(ledger.markets):
+            size, cost, funding = map(_most, self._held[instrument])
+            rate = abs(market.cumulative_funding_nanoatoms)
+            bound += max(1, size) * market.mark_ticks * _linear(market).multiplier_atoms + cost + funding
+            bound += max(1, size) * (rate // _NANO + 1)
+            if bound >= _LIMIT or (rate and size * _NANO >= _LIMIT):
+                message = "figures beyond 62 bits"
+                raise Unfit(message)
+
+    def _take_in(self, ledger: LedgerState, numbers: Sequence[int]) -> None:
+        missing = len(ledger.accounts) - len(self._fixed)
+        if missing:
+            self._can = np.pad(self._can, (0, missing))
+            self._fixed = np.pad(self._fixed, (0, missing))
+            self._held = np.pad(self._held, ((0, 0), (0, 0), (0, missing)))
+        if not numbers:
+            return
+        accounts = [ledger.accounts[number] for number in numbers]
+        try:
+            self._fixed[numbers] = [_fixed_atoms(account) for account in accounts]
+            for instrument in range(self._markets):
+                rows = np.array([_position(account, instrument) for account in accounts], np.int64)
+                self._held[instrument][:, numbers] = rows.T
+        except OverflowError:
+            message = "figures beyond 64 bits"
+            raise Unfit(message) from None
+        self._can[numbers] = [
+            account.kind == "user" and account.status in ("healthy", "called") for account in accounts
+        ]
+
+
+def _linear(market: Market) -> LinearPayoff:
+    if not isinstance(market.payoff, LinearPayoff):
+        message = "an inverse contract"
+        raise Unfit(message)
+    return market.payoff
+
+
+def _most(column: Column) -> int:
+    """The greatest absolute value, exactly."""
+    return max(abs(int(column.max(initial=0))), abs(int(column.min(initial=0))))
+
+
+def _fixed_atoms(account: Account) -> int:
+    """What of a trader's equity does not depend on marks and cumulative funding."""
+    if account.kind != "user":
+        return 0
+    return account.balance_atoms + sum(held.funding_atoms - held.cost_atoms for held in account.positions.values())
+
+
+def _position(account: Account, instrument: int) -> tuple[int, int, int]:
+    """Size, cost and funding of a trader's net position. Raises Unfit for hedge mode."""
+    held = account.positions.get((instrument, 0)) if account.kind == "user" else None
+    if account.kind == "user" and any(leg for _, leg in account.positions):
+        message = "a trader in hedge mode"
+        raise Unfit(message)
+    return (0, 0, 0) if held is None else (held.size_lots, held.cost_atoms, held.funding_atoms)

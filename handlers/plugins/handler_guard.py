@@ -1,0 +1,82 @@
+"""Around a plug-in that is a whole handler: what it returns is looked at, and whether it wrote into the ledger.
+
+1. It stays an instance of its own class: the guard is mixed in before it.
+2. The ledger is held against itself around a call: the accounts that the event names and the markets each time, the
+   whole as often as the calls made pay for it (each pays for so many accounts), and always at the first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+from itertools import islice
+from typing import Any, TypeVar
+
+from ...events.envelope import Event
+from ...events.ledger import LedgerState
+from ...events.vocabulary import Body, accounts_named
+from ..protocol import Handler, Product
+from .complaints import called, complaint, shown
+from .ledger_watch import LedgerWatch
+from .products import fault_in
+
+__all__ = ["PRODUCTS_MOST", "guarded"]
+
+PRODUCTS_MOST = 1_000_000
+"""No answer to one event is longer."""
+
+T = TypeVar("T")
+
+
+def guarded(kind: type[Handler]) -> type[Handler]:
+    """The same class, watched."""
+    watched: type[Handler] = type(kind.__name__, (_Guarded, kind), {"__doc__": kind.__doc__})
+    return watched
+
+
+class _Guarded(Handler):
+    """Stands before the plug-in's own methods."""
+
+    _ledger_watch: LedgerWatch | None = None
+
+    def handle(self, event: Event, ledger: LedgerState, now_ns: int) -> list[Product]:
+        """The products, checked. Raises HandlerError naming the plug-in and the value."""
+        handle = super().handle
+
+        def products() -> list[Product]:
+            return list(islice(handle(event, ledger, now_ns), PRODUCTS_MOST + 1))
+
+        found = self._unchanged("handle()", products, ledger, event)
+        if len(found) > PRODUCTS_MOST:
+            raise complaint(self.plugin, f"handle() gave more than {PRODUCTS_MOST:,} products for event {event.seq}")
+        fault = fault_in(found, ledger)
+        if fault:
+            raise complaint(self.plugin, f"handle() gave {fault}")
+        return found
+
+    def gate(self, kind: type[Body]) -> Collection[object]:
+        """The plug-in's gate, if it is one."""
+        gate = super().gate
+        found: Any = called(self.plugin, "gate()", lambda: gate(kind))
+        if not isinstance(found, Collection):
+            raise complaint(self.plugin, f"gate() gave {shown(found)}; a collection is due")
+        return found
+
+    def observe(self, event: Event, ledger: LedgerState) -> None:
+        """Let the plug-in keep its index."""
+        observe = super().observe
+        self._unchanged("observe()", lambda: observe(event, ledger), ledger, event)
+
+    def prime(self, ledger: LedgerState, past: Iterable[Event]) -> None:
+        """Let the plug-in rebuild its index."""
+        prime = super().prime
+        self._unchanged("prime()", lambda: prime(ledger, past), ledger, None)
+
+    def _unchanged(self, what: str, call: Callable[[], T], ledger: LedgerState, event: Event | None) -> T:
+        watch = self._ledger_watch = self._ledger_watch or LedgerWatch()
+        named = () if event is None else accounts_named(event.body)
+        before = watch.before(ledger, named)
+        result = called(self.plugin, what, call)
+        written = watch.written(before, ledger, named)
+        if written:
+            raise complaint(self.plugin, f"{what} wrote into the ledger: {written}; return events instead")
+        return result

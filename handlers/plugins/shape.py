@@ -1,0 +1,153 @@
+"""What a class must have to fill a slot, and the choice that comes of it.
+
+1. A subclass of `Handler` fills the slot that it is named after: `name`, `subscribes` and `handle` are its own.
+2. Any other class is a policy of a builtin engine, in the slots of `POLICIES`: `formula` says its rule in a line, and
+   it has the methods that are asked (`policies/ranking.py`, `policies/liquidation/step.py`).
+3. `Parameters` is a msgspec Struct of whole numbers, decimals and texts; without one there is nothing to set.
+4. Every complaint is one line that names the class and what it lacks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, get_args
+
+import msgspec
+
+from ...events.errors import ScenarioError
+from ...events.vocabulary import BODY_TYPES
+from ..adl_engine import AdlEngine
+from ..choice import Choice
+from ..liquidation_engine import LiquidationEngine
+from ..policies.ranking import Worth
+from ..protocol import Handler, NoParameters
+from .found import Found, version_with
+from .handler_guard import guarded
+from .ranking_guard import guarded_ranking
+from .step_guard import guarded_steps
+
+__all__ = ["POLICIES", "PolicyKind", "choice_of"]
+
+
+class PolicyKind(NamedTuple):
+    """What a policy of a builtin engine must have, and the engine around it, from name, version, class and policy."""
+
+    methods: Mapping[str, str]
+    engine: Callable[[str, str, type, object], Handler]
+
+
+POLICIES: Mapping[str, PolicyKind] = {
+    "adl": PolicyKind(
+        {"scores": "scores(candidates), which gives one whole number per candidate"},
+        lambda *policy: AdlEngine(guarded_ranking(*policy)),
+    ),
+    "liquidation": PolicyKind(
+        {
+            "hands_over": "hands_over(situation, *, unfilled), which gives a reason or None",
+            "pause_ns": "pause_ns(situation), which gives nanoseconds",
+            "step": "step(situation), which gives a Step",
+        },
+        lambda *policy: LiquidationEngine(guarded_steps(*policy)),
+    ),
+}
+"""The slots whose policies need not be handlers."""
+
+
+def choice_of(slot: str, found: Found, kind: object) -> Choice:
+    """The class as a choice for a slot. Raises ScenarioError naming the class and what is missing."""
+    complaint = _complaint(slot, kind)
+    if complaint:
+        message = f"plug-in {found.name} ({found.origin}): {complaint}"
+        raise ScenarioError(message)
+    assert isinstance(kind, type)
+    version = version_with(getattr(kind, "version", "1"), found.digest)
+    if issubclass(kind, Handler):
+        make = _handler_maker(found.name, kind)
+    else:
+        make = _policy_maker(slot, found.name, version, kind)
+    return Choice(getattr(kind, "Parameters", NoParameters), version, make)
+
+
+def _handler_maker(name: str, kind: type[Handler]) -> Callable[[Any], Handler]:
+    watched = guarded(kind)
+
+    def make(parameters: msgspec.Struct) -> Handler:
+        handler: Handler = _made(name, watched, parameters)
+        handler.plugin = name
+        return handler
+
+    return make
+
+
+def _policy_maker(slot: str, name: str, version: str, kind: type) -> Callable[[Any], Handler]:
+    def make(parameters: msgspec.Struct) -> Handler:
+        engine = POLICIES[slot].engine(name, version, kind, _made(name, kind, parameters))
+        engine.plugin = name
+        return engine
+
+    return make
+
+
+def _made(name: str, kind: type, parameters: msgspec.Struct) -> Any:
+    """An instance; a class without an `__init__` of its own is made without parameters. Raises ScenarioError."""
+    try:
+        return kind() if kind.__init__ is object.__init__ else kind(parameters)  # type: ignore[misc]
+    except (Exception, SystemExit) as error:
+        message = f"plug-in {name} could not be made of {parameters}: {type(error).__name__}: {error}"
+        raise ScenarioError(message) from error
+
+
+def _complaint(slot: str, kind: object) -> str:
+    """The first thing that is wrong, in words; empty where nothing is."""
+    if not isinstance(kind, type):
+        return f"it is {kind!r} and no class"
+    told, version = kind.__name__, getattr(kind, "version", "1")
+    if not isinstance(version, str):
+        return f"{told}.version is {version!r}; it must be a text"
+    return (_handler if issubclass(kind, Handler) else _policy)(slot, kind, told) or _parameters(kind, told)
+
+
+def _handler(slot: str, kind: type[Handler], told: str) -> str:
+    if getattr(kind, "name", None) != slot:
+        return f"{told}.name is {getattr(kind, 'name', None)!r}; to fill this slot it must be {slot!r}"
+    if kind.handle is Handler.handle:
+        return f"{told} lacks handle(event, ledger, now_ns)"
+    for lists in ("subscribes", "observes"):
+        kinds = getattr(kind, lists, None)
+        if not isinstance(kinds, tuple) or any(one not in BODY_TYPES for one in kinds):
+            return f"{told}.{lists} is {kinds!r}; it must be a tuple of types of events"
+    return ""
+
+
+def _policy(slot: str, kind: type, told: str) -> str:
+    wanted = POLICIES.get(slot)
+    if wanted is None:
+        return f"{told} is no subclass of deleverage.handlers.protocol.Handler, which this slot ({slot}) needs"
+    if getattr(kind, "slot", slot) != slot:
+        return f"{told}.slot is {getattr(kind, 'slot', None)!r}; to fill this slot it must be {slot!r}"
+    for method, said in wanted.methods.items():
+        if not callable(getattr(kind, method, None)):
+            return f"{told} lacks {said}"
+    if not isinstance(getattr(kind, "formula", None), str):
+        return f"{told} lacks formula, a text that says its rule in a line"
+    worth = getattr(kind, "worth", "bankruptcy")
+    if slot == "adl" and worth not in get_args(Worth):
+        return f"{told}.worth is {worth!r}; it must be one of {', '.join(get_args(Worth))}"
+    return ""
+
+
+def _parameters(kind: type, told: str) -> str:
+    parameters = getattr(kind, "Parameters", NoParameters)
+    if not isinstance(parameters, type) or not issubclass(parameters, msgspec.Struct):
+        return f"{told}.Parameters is {parameters!r}; it must be a msgspec.Struct"
+    try:
+        info = msgspec.inspect.type_info(parameters)
+    except Exception as error:  # noqa: BLE001 - an annotation can be anything
+        return f"{told}.Parameters has a type that cannot be read: {error}"
+    assert isinstance(info, msgspec.inspect.StructType)
+    for field in info.fields:
+        if isinstance(field.type, msgspec.inspect.FloatType):
+            return f"{told}.Parameters.{field.name} is a floating-point number; use int or Decimal"
+        if field.required:
+            return f"{told}.Parameters.{field.name} has no default; give it one"
+    return ""

@@ -1,0 +1,90 @@
+"""Around a plug-in's liquidation policy: each of its answers is looked at before the engine acts on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import msgspec
+
+from ...events.bodies.venue import HandlerStateNoted
+from ..policies.liquidation.step import Situation, Step
+from ..protocol import NoParameters
+from .complaints import called, complaint, shown
+from .ledger_watch import LedgerWatch
+
+__all__ = ["GuardedSteps", "guarded_steps"]
+
+
+class GuardedSteps:
+    """A step policy under the name that records have."""
+
+    policy: ClassVar[str]
+    version: ClassVar[str]
+    formula: ClassVar[str]
+    source: ClassVar[str]
+    Parameters: ClassVar[type[msgspec.Struct]]
+
+    def __init__(self, watched: Any) -> None:
+        """Watch this policy."""
+        self.watched, self.ledger_watch = watched, LedgerWatch()
+
+    @property
+    def restored_bps(self) -> int:
+        """A whole number above zero."""
+        bps = called(self.policy, "restored_bps", lambda: self.watched.restored_bps)
+        if type(bps) is not int or bps <= 0:
+            raise complaint(self.policy, f"restored_bps is {shown(bps)}; a whole number above zero is due")
+        return bps
+
+    def hands_over(self, situation: Situation, *, unfilled: bool) -> str | None:
+        """A reason, or None."""
+        reason = self._asked("hands_over()", situation, lambda: self.watched.hands_over(situation, unfilled=unfilled))
+        if not isinstance(reason, str | None):
+            raise complaint(self.policy, f"hands_over() gave {shown(reason)}; a reason or None is due")
+        return reason
+
+    def pause_ns(self, situation: Situation) -> int:
+        """Nanoseconds from 0 on."""
+        pause = self._asked("pause_ns()", situation, lambda: self.watched.pause_ns(situation))
+        if type(pause) is not int or pause < 0:
+            raise complaint(self.policy, f"pause_ns() gave {shown(pause)}; whole nanoseconds from 0 on are due")
+        return pause
+
+    def step(self, situation: Situation) -> Step:
+        """An order for at least one lot and at most what is held."""
+        step = self._asked("step()", situation, lambda: self.watched.step(situation))
+        if not isinstance(step, Step):
+            raise complaint(self.policy, f"step() gave {shown(step)}; a Step is due")
+        who = f"account {situation.account.account}, which holds {situation.lots}"
+        if type(step.lots) is not int or not 0 < step.lots <= situation.lots:
+            raise complaint(self.policy, f"step() gave {shown(step.lots)} lots for {who}")
+        if step.limit_ticks is not None and (type(step.limit_ticks) is not int or step.limit_ticks < 0):
+            raise complaint(self.policy, f"step() gave {shown(step.limit_ticks)} for the limit; whole ticks are due")
+        for note in step.notes:
+            if not isinstance(note, HandlerStateNoted):
+                raise complaint(self.policy, f"step() gave {shown(note)} among the notes; a HandlerStateNoted is due")
+        return step
+
+    def _asked(self, what: str, situation: Situation, call: Callable[[], Any]) -> Any:
+        named = (situation.account.account,)
+        before = self.ledger_watch.before(situation.ledger, named)
+        answer = called(self.policy, what, call)
+        written = self.ledger_watch.written(before, situation.ledger, named)
+        if written:
+            raise complaint(self.policy, f"{what} wrote into the ledger: {written}")
+        return answer
+
+
+def guarded_steps(name: str, version: str, kind: type, watched: object) -> GuardedSteps:
+    """The policy, watched, under the name and version that records have."""
+    own = {
+        "__doc__": kind.__doc__,
+        "policy": name,
+        "version": version,
+        "formula": getattr(kind, "formula", ""),
+        "source": getattr(kind, "source", ""),
+        "Parameters": getattr(kind, "Parameters", NoParameters),
+    }
+    guard: type[GuardedSteps] = type(kind.__name__, (GuardedSteps,), own)
+    return guard(watched)

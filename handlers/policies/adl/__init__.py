@@ -1,0 +1,1 @@
+"""Auto-deleveraging policies: those of the venues and those from research, one class a file."""

@@ -1,0 +1,37 @@
+"""Binance: profit over wallet balance times the margin ratio."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from ....events.ledger import LedgerState, PositionKey
+from ...valuation import MICRO, margin_of
+from ..ranking import Candidate, score_of
+from .ledger_reading import LedgerReadingPolicy
+
+__all__ = ["Binance"]
+
+
+class Binance(LedgerReadingPolicy):
+    """score = max(0, UPNL) / max(1, WB) x maintenance margin / (WB + UPNL); closed at the bankruptcy price.
+
+    WB is the wallet balance, 1 a whole unit of the asset, UPNL the unrealised profit of the whole cross-margin account
+    and WB + UPNL its equity, the maintenance margin that of all its positions. A wallet below zero counts as 1.
+    """
+
+    policy: ClassVar[str] = "binance"
+    formula: ClassVar[str] = "max(0, equity - wallet) / max(1, wallet) x maintenance / equity"
+    source: ClassVar[str] = "archived copy of Binance FAQ 360033525471"
+
+    def scores_in(self, candidates: Sequence[Candidate], keys: Sequence[PositionKey], ledger: LedgerState) -> list[int]:
+        """One score per candidate, exact; O(positions of the candidates)."""
+        return [_score(candidate, ledger) for candidate in candidates]
+
+
+def _score(candidate: Candidate, ledger: LedgerState) -> int:
+    account = ledger.accounts[candidate.account]
+    wallet = max(10 ** ledger.assets[account.asset].decimals, account.balance_atoms)
+    unrealised = max(0, candidate.equity - account.balance_atoms)
+    requirement = margin_of(account, ledger.markets).requirement_microatoms
+    return score_of(unrealised * requirement, wallet * candidate.equity * MICRO)

@@ -1,0 +1,26 @@
+"""Hyperliquid as its documentation has it: price move times leverage, closed at the previous mark."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from ..ranking import Worth
+from ..ratio import Ratio, RatioPolicy
+
+__all__ = ["Hyperliquid"]
+
+
+class Hyperliquid(RatioPolicy):
+    """score = (mark / entry) x (notional / account value), closed at the mark before the present one.
+
+    For shorts the published text leaves open whether the ratio of prices is turned round. It is here, for a short gains
+    as the mark falls: (entry / mark) x (notional / account value), which is |cost| / equity. So the formula as printed
+    is that of longs.
+    """
+
+    policy: ClassVar[str] = "hyperliquid"
+    formula: ClassVar[str] = "(notional / |cost| if long, |cost| / notional if short) x notional / equity"
+    source: ClassVar[str] = "Hyperliquid docs, trading/auto-deleveraging"
+    worth: ClassVar[Worth] = "previous mark"
+    ratio: ClassVar[Ratio] = Ratio(("notional", "notional"), ("cost", "equity"))
+    short_ratio: ClassVar[Ratio | None] = Ratio(("cost",), ("equity",))

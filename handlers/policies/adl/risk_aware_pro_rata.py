@@ -1,0 +1,63 @@
+"""Risk-aware pro-rata: who is leveraged more gives more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import ClassVar, Literal
+
+import msgspec
+
+from ..allocation import BPS, pro_rata
+from ..ranking import Allocation, Basis, Candidate, Closing, Ranked, score_of
+from ..ratio import ATOMS
+
+__all__ = ["RiskAwareProRata", "RiskParameters"]
+
+
+class RiskParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`risk` is g: leverage itself, its square, or what it has above `threshold_bps` (10,000 is one)."""
+
+    risk: Literal["linear", "power", "cvar"] = "linear"
+    threshold_bps: int = 10_000
+
+    def __post_init__(self) -> None:
+        """Refuse a leverage that nobody has."""
+        if self.threshold_bps < 0:
+            message = "threshold_bps must not be negative"
+            raise ValueError(message)
+
+
+class RiskAwareProRata:
+    """weight = equity x leverage x g(leverage) x 10^-9, leverage = notional / equity.
+
+    g is leverage (`linear`), its square (`power`) or (leverage - c)+ (`cvar`). Lots are shared out by weight, nobody
+    beyond min(profit, equity); who has no weight gives only when all others are at their caps.
+    """
+
+    policy: ClassVar[str] = "risk-aware-pro-rata"
+    version: ClassVar[str] = "1"
+    formula: ClassVar[str] = "notional x g(notional / equity) in atoms x 10^-9"
+    source: ClassVar[str] = "arXiv 2512.01112, risk-aware pro-rata"
+    basis: ClassVar[Basis] = "equity dollars"
+    Parameters: ClassVar[type[msgspec.Struct]] = RiskParameters
+
+    def __init__(self, parameters: RiskParameters) -> None:
+        """Keep g."""
+        self.rules = parameters
+
+    def scores(self, candidates: Sequence[Candidate]) -> list[int]:
+        """One weight per candidate; exact, rounded down once."""
+        return [self._weight(candidate) for candidate in candidates]
+
+    def _weight(self, candidate: Candidate) -> int:
+        notional, equity = candidate.notional, candidate.equity
+        if self.rules.risk == "linear":
+            return score_of(notional**2, equity * ATOMS)
+        if self.rules.risk == "power":
+            return score_of(notional**3, equity**2 * ATOMS)
+        over = max(0, notional * BPS - self.rules.threshold_bps * equity)
+        return score_of(notional * over, equity * BPS * ATOMS)
+
+    def allocate(self, closing: Closing, places: Iterable[Ranked]) -> Allocation:
+        """By weight."""
+        return pro_rata(closing, places, BPS)

@@ -1,0 +1,34 @@
+"""Vector mirror descent: the haircuts closest to none that close everything, so that large positions give more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from ..allocation import allotted, in_proportion, wealth_lots
+from ..ranking import Allocation, Basis, Closing, Ranked
+from ..ratio import ATOMS, Ratio, RatioPolicy
+
+__all__ = ["VectorMirrorDescent"]
+
+
+class VectorMirrorDescent(RatioPolicy):
+    """weight = size^2 x 10^-9 in lots; one step of projected gradient descent, as the published code takes it.
+
+    It starts from haircuts of zero with a gradient of zero and projects onto {h in [0, 1], sum of w x h = B}, w being
+    what a position has at stake: size x loss a lot. The nearest point is h = min(1, m x w), so a candidate gives
+    min(size, n x size^2) lots. Nobody gives beyond min(profit, equity); unlike there, the others then give it.
+    """
+
+    policy: ClassVar[str] = "vector-mirror-descent"
+    formula: ClassVar[str] = "size x size in lots x 10^-9"
+    source: ClassVar[str] = "pluriholonomic/autodeleveraging-analysis, policy_per_wave and vector_mirror_descent"
+    basis: ClassVar[Basis] = "equity dollars"
+    ratio: ClassVar[Ratio] = Ratio(("size", "size"), (), ATOMS)
+
+    def allocate(self, closing: Closing, places: Iterable[Ranked]) -> Allocation:
+        """By weight."""
+        found = list(places)
+        caps = [wealth_lots(closing, place.candidate) for place in found]
+        weights = [place.candidate.size**2 for place in found]
+        return allotted(found, in_proportion(closing.lots, weights, caps))

@@ -1,0 +1,96 @@
+"""Binance, BitMEX, Bybit: reduce to the next lower tier first, where the requirement is lower."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+import msgspec
+
+from ...depth import walk
+from ...valuation import BPS
+from .step import Limit, Situation, Step, limit_ticks
+
+__all__ = ["StepDownParameters", "TierStepDown", "lots_above_lower_tier"]
+
+
+class StepDownParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`lowest`: what becomes of a position in the lowest tier: taken over, or one order for the whole before that.
+
+    With `fill_or_kill` a reduction is sent only where the depth within its limit can fill it whole; `pause_ns` passes
+    between two reductions.
+    """
+
+    lowest: Literal["takeover", "order"] = "takeover"
+    fill_or_kill: bool = False
+    pause_ns: int = 0
+    restored_bps: int = 10_000
+    limit: Limit = "bankruptcy"
+
+    def __post_init__(self) -> None:
+        """Refuse an end below the requirement."""
+        if self.restored_bps < BPS or self.pause_ns < 0:
+            message = "restored_bps must be at least 10000, pause_ns not be negative"
+            raise ValueError(message)
+
+
+class TierStepDown:
+    """lots = the least whose closing brings the notional at the mark under the floor of its tier.
+
+    Tier by tier down to the lowest, as long as the account is under its requirement; there the position is taken over
+    at the bankruptcy price (BitMEX), or sent to the market whole first (`lowest = "order"`: Bybit). A reduction that
+    finds no depth for a part hands the account over. Sources: BitMEX support article 18589621443357 (a fill-or-kill
+    reduction to a lower risk limit, then takeover); Bybit help article 900000031623; Binance FAQ 360033525271.
+    """
+
+    policy: ClassVar[str] = "tier-step-down"
+    version: ClassVar[str] = "1"
+    formula: ClassVar[str] = (
+        "the least lots that bring the notional under its tier's floor; in the lowest tier `lowest`"
+    )
+    source: ClassVar[str] = "BitMEX support article 18589621443357; Bybit help article 900000031623"
+    Parameters: ClassVar[type[msgspec.Struct]] = StepDownParameters
+
+    def __init__(self, parameters: StepDownParameters) -> None:
+        """Keep the steps' figures."""
+        self.rules = parameters
+
+    @property
+    def restored_bps(self) -> int:
+        """As set."""
+        return self.rules.restored_bps
+
+    def hands_over(self, situation: Situation, *, unfilled: bool) -> str | None:
+        """Without equity, in the lowest tier, or where the depth cannot take the reduction."""
+        if situation.margin.equity_atoms <= 0:
+            return "no equity left"
+        if unfilled:
+            return "no depth for the whole step above the limit"
+        if self.rules.lowest == "takeover" and not lots_above_lower_tier(situation):
+            return "still under the requirement in the lowest tier"
+        if self.rules.fill_or_kill and situation.market.halted_until_ns is None and self._would_be_killed(situation):
+            return "the depth cannot fill the whole step: killed"
+        return None
+
+    def pause_ns(self, situation: Situation) -> int:
+        """As set."""
+        return self.rules.pause_ns
+
+    def step(self, situation: Situation) -> Step:
+        """Down to the next lower tier; the whole in the lowest."""
+        lots = lots_above_lower_tier(situation) or situation.lots
+        return Step(lots, limit_ticks(situation, self.rules.limit))
+
+    def _would_be_killed(self, situation: Situation) -> bool:
+        step = self.step(situation)
+        size = -step.lots if situation.held.size_lots > 0 else step.lots
+        return sum(fill.lots for fill in walk(situation.market, size, step.limit_ticks, situation.now_ns)) < step.lots
+
+
+def lots_above_lower_tier(situation: Situation) -> int:
+    """The least lots to close so that the rest's notional is under the floor of the tier it is in; 0 in the lowest."""
+    notional, lots = situation.notional_atoms, situation.lots
+    floor = max((t.floor_atoms for t in situation.market.listing.tiers if t.floor_atoms <= notional), default=0)
+    if floor <= 0:
+        return 0
+    kept = (floor - 1) * lots // notional
+    return max(1, lots - kept)

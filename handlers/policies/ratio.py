@@ -1,0 +1,70 @@
+"""Scores that are a ratio of products: worked out for one candidate after the other, or for all at once in columns.
+
+A policy says which ingredients are multiplied above and below the line, for candidates of either side. The score is
+|product above| / (|product below| x divisor), rounded down once in 10^-9, and the greatest there is over a zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from math import prod
+from typing import ClassVar, NamedTuple
+
+import msgspec
+
+from ..protocol import NoParameters
+from .allocation import wealth_of
+from .ranking import Basis, Candidate, score_of
+
+__all__ = ["ATOMS", "INGREDIENTS", "Ratio", "RatioPolicy"]
+
+ATOMS = 10**9
+"""The divisor of a weight that is no ratio: its score is then the whole number of atoms or lots."""
+
+INGREDIENTS: Mapping[str, Callable[[Candidate], int]] = {
+    "profit": lambda candidate: candidate.profit,
+    "notional": lambda candidate: candidate.notional,
+    "cost": lambda candidate: candidate.cost,
+    "equity": lambda candidate: candidate.equity,
+    "size": lambda candidate: candidate.size,
+    "wealth": wealth_of,
+}
+"""What can be multiplied, by name; `wealth` is the lesser of profit and equity."""
+
+
+class Ratio(NamedTuple):
+    """Names of ingredients above and below the line, and a whole number below it."""
+
+    above: tuple[str, ...]
+    below: tuple[str, ...] = ()
+    divisor: int = 1
+
+    def score(self, candidate: Candidate) -> int:
+        """The exact score of one candidate."""
+        above = prod(INGREDIENTS[name](candidate) for name in self.above)
+        below = prod(INGREDIENTS[name](candidate) for name in self.below)
+        return score_of(abs(above), abs(below) * self.divisor)
+
+
+class RatioPolicy:
+    """Base of policies whose score is one ratio; `short_ratio` is for candidates that are short, if it differs."""
+
+    policy: ClassVar[str]
+    version: ClassVar[str] = "1"
+    formula: ClassVar[str]
+    source: ClassVar[str]
+    basis: ClassVar[Basis] = "contracts"
+    Parameters: ClassVar[type[msgspec.Struct]] = NoParameters
+    ratio: ClassVar[Ratio]
+    short_ratio: ClassVar[Ratio | None] = None
+
+    def __init__(self, parameters: msgspec.Struct) -> None:
+        """Nothing to set."""
+
+    def ratio_of(self, size_lots: int) -> Ratio:
+        """The ratio for candidates that hold this side."""
+        return self.short_ratio if size_lots < 0 and self.short_ratio is not None else self.ratio
+
+    def scores(self, candidates: Sequence[Candidate]) -> list[int]:
+        """One score per candidate; exact, rounded down once."""
+        return [self.ratio_of(candidate.size).score(candidate) for candidate in candidates]

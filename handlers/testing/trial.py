@@ -1,0 +1,106 @@
+"""A policy in the small crash, watched: what it is asked, what it says, and what becomes of it.
+
+Run as a module it prints the digest of all events for each of some policies: so two processes with other hash seeds are
+compared.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain, repeat
+from typing import Any
+
+import msgspec
+
+from ...events.bodies.run import Producer
+from ...events.bodies.waterfall import PositionDeleveraged
+from ...events.envelope import Event
+from ...events.errors import ScenarioError
+from ...events.ledger import LedgerState
+from ..adl_engine import AdlEngine
+from ..protocol import Handler, Linked, Product
+from ..registry import SLOTS, build, producer_of
+from .crash import SECOND_NS, opening, ticks
+from .rankings import check_rankings
+from .stage import Stage
+
+__all__ = ["Trial"]
+
+_END_NS = 3_600 * SECOND_NS
+
+
+class Trial:
+    """The small crash with one policy in its slot and the builtin defaults in the others."""
+
+    def __init__(self, policy: str, slot: str, parameters: Mapping[str, Any], *, watched: bool = True) -> None:
+        """Build everyone. Raises ScenarioError for a policy that cannot be built; `watched` checks each answer."""
+        made = [producer_of(one, {"policy": policy, **parameters} if one == slot else {}, f"$.{one}") for one in SLOTS]
+        producers = tuple(producer for producer in made if producer is not None)
+        if slot not in {producer.handler for producer in producers}:
+            message = f"{slot}:{policy} leaves the slot empty; there is nothing to check"
+            raise ScenarioError(message)
+        self.asked = self.said = 0
+        self._producer: Producer = next(producer for producer in producers if producer.handler == slot)
+        self._handlers = [build(producer) for producer in producers]
+        self._tried: Handler = self._handlers[producers.index(self._producer)]
+        self._opening, self._watched = opening(producers), watched
+        self.stage = Stage(self._handlers, self._ask, self._check)
+
+    def run(self) -> str:
+        """The whole crash. Raises AssertionError for what is not kept; gives the digest of all events."""
+        self.stage.play(chain(zip(repeat(0), self._opening, strict=False), ticks()), _END_NS)
+        encoded = msgspec.msgpack.encode(self.stage.events)
+        return hashlib.sha256(encoded).hexdigest()
+
+    def _ask(self, handler: Handler, event: Event, now_ns: int) -> Sequence[Product]:
+        ledger = self.stage.ledger
+        if handler is not self._tried or not self._watched:
+            return list(handler.handle(event, ledger, now_ns))
+        before = ledger.encode()
+        products = list(handler.handle(event, ledger, now_ns))
+        self.asked, self.said = self.asked + 1, self.said + bool(products)
+        told = f"asked about event {event.seq} ({type(event.body).__name__})"
+        assert ledger.encode() == before, f"not pure: it wrote into the ledger when {told}"
+        assert _bytes(self._said_anew(event, now_ns)) == _bytes(products), (
+            f"not the same when primed: built anew and primed it says something else when {told}"
+        )
+        if isinstance(handler, AdlEngine):
+            check_rankings(handler.ranking_policy, products, ledger)
+            _check_reductions(products, ledger)
+        return products
+
+    def _said_anew(self, event: Event, now_ns: int) -> Iterable[Product]:
+        """What the policy says when it is built anew and primed with what it looks back on."""
+        handler, ledger = build(self._producer), self.stage.ledger
+        since_ns = ledger.at_ns - handler.look_back_ns
+        handler.prime(ledger, (event for event in self.stage.events if event.at_ns >= since_ns))
+        return handler.handle(event, ledger, now_ns) if handler.gate(type(event.body)) else ()
+
+    def _check(self, event: Event) -> None:
+        """Every law, once the crash has begun."""
+        if self._watched and event.at_ns:
+            self.stage.ledger.check()
+
+
+def _bytes(products: Iterable[Product]) -> list[bytes]:
+    return [msgspec.msgpack.encode((p.body, p.links) if isinstance(p, Linked) else (p, ())) for p in products]
+
+
+def _check_reductions(products: Sequence[Product], ledger: LedgerState) -> None:
+    """The right side only, and never more than a position."""
+    left: dict[tuple[int, int, int], int] = {}
+    for body in (product for product in products if isinstance(product, PositionDeleveraged)):
+        key = body.account, body.instrument, body.leg
+        held = ledger.position(body.account, (body.instrument, body.leg))
+        lots = left.get(key, 0 if held is None else held.size_lots)
+        who = f"{ledger.name(body.account)}, which holds {lots:+d}"
+        assert lots * body.size_lots < 0, f"the wrong side: {body.size_lots:+d} lots for {who}"
+        assert abs(body.size_lots) <= abs(lots), f"more than a position: {body.size_lots:+d} lots for {who}"
+        left[key] = lots + body.size_lots
+
+
+if __name__ == "__main__":
+    for told in msgspec.json.decode(sys.argv[1]):
+        sys.stdout.write(f"{Trial(*told, watched=False).run()}\n")

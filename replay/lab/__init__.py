@@ -1,0 +1,1 @@
+"""The lab: many runs of the same scenarios under other rules, measured and held against each other."""

@@ -1,0 +1,96 @@
+"""`deleverage lab`: many runs under other rules, measured and held against each other."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from ...sim.bars import bar
+from ...sim.console import new_console, print_line, print_rows
+from ...sim.figures import count
+from .charts import can_draw, draw_charts
+from .definition import Definition, told, varied
+from .lab import LabResult, run_lab
+from .scoreboard import print_scoreboard
+from .table import write_tables
+
+__all__ = ["lab_command"]
+
+_FAILED, _INTERRUPTED = 1, 130
+_FAILURES_SHOWN = 5
+
+
+@click.command("lab")
+@click.argument("scenarios", nargs=-1, required=True, metavar="SCENARIO...")
+@click.option("--vary", "vary", multiple=True, metavar="KEY=A,B,...", help="Run with each value; may be repeated.")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="For every cell; may be repeated.")
+@click.option("--seeds", type=click.IntRange(1), default=20, show_default=True, help="Seeds 1 to N, each variant each.")
+@click.option("--jobs", type=click.IntRange(1), help="Processes at once.  [default: one a core]")
+@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="DIR", required=True, help="The lab's folder.")
+@click.option("--bar/--no-bar", "shown", default=True, help="A progress bar on a terminal's stderr.")
+@click.pass_context
+def lab_command(
+    context: click.Context,
+    *,
+    scenarios: tuple[str, ...],
+    vary: tuple[str, ...],
+    settings: tuple[str, ...],
+    seeds: int,
+    jobs: int | None,
+    output: Path,
+    shown: bool,
+) -> None:
+    """Run every combination of what is varied for every seed, and compare.
+
+    SCENARIO is a bundled one by name or a TOML file. Values are written as for `deleverage run --set`. Cells that
+    differ only in who decides share their past: it is run once a seed, and forked.
+
+    Stopped or killed, the same command goes on where it was. DIR then holds results.csv (and results.parquet), a chart
+    a metric, and a file a cell. The exit code is 1 if a cell failed, 130 after Ctrl-C.
+    """
+    definition = Definition(scenarios, settings, tuple(map(varied, vary)), seeds)
+    total = len(definition.cells)
+    done = 0
+    try:
+        with bar(total, count(total, "cell"), shown=shown) as advance:
+
+            def progress(so_far: int, failed: int) -> None:
+                nonlocal done
+                done = so_far
+                advance(so_far, f"{so_far:,} of {count(total, 'cell')}" + (f", {failed:,} failed" if failed else ""))
+
+            result = run_lab(definition, output, jobs=jobs or os.cpu_count() or 1, progress=progress)
+    except KeyboardInterrupt:
+        click.echo(f"deleverage: stopped after {done:,} of {count(total, 'cell')}; the same command goes on", err=True)
+        context.exit(_INTERRUPTED)
+    _print(result)
+    if result.failed:
+        context.exit(_FAILED)
+
+
+def _print(result: LabResult) -> None:
+    """The scoreboard, what failed, and where everything is."""
+    console = new_console()
+    tables = write_tables(result)
+    print_scoreboard(console, result)
+    failed, total = result.failed, len(result.outcomes)
+    cells = f"{count(total, 'cell')}, {len(failed):,} failed" if failed else count(total, "cell")
+    rows = [("cells", cells + (f", {result.resumed:,} done before" if result.resumed else ""))]
+    rows += [("failed", f"{_name(result, number)}: {error}") for number, error in _shown_failures(result)]
+    rows += [("table", str(path)) for path in tables]
+    if can_draw():
+        rows.append(("charts", str(draw_charts(result))))
+    print_rows(console, rows)
+    if not can_draw():
+        print_line(console, "charts       none; pip install 'deleverage[lab]' and run the same command again")
+
+
+def _shown_failures(result: LabResult) -> list[tuple[int, str]]:
+    return [(cell.number, error) for cell, error in result.failed][:_FAILURES_SHOWN]
+
+
+def _name(result: LabResult, number: int) -> str:
+    cell = result.definition.cells[number]
+    return f"{cell.variant.scenario}, {told(cell.variant.values)}, seed {cell.seed}"

@@ -1,0 +1,129 @@
+"""A lab's folder: `lab.json` (the definition), `cells/N.json` (one outcome each), `past/` (records forked from).
+
+1. A cell's file is written whole or not at all, so whatever is there can be trusted after a kill.
+2. A folder belongs to one definition. Another one is refused rather than mixed in or written over: figures made under
+   different rules do not belong into one table, and what took hours is not deleted unasked.
+3. Two labs at once in one folder would take each other's pasts away, so the second is refused. The system lets go of
+   the lock when a process ends, however it does.
+4. A past is kept as long as cells are still to be forked from it. After a kill one that was sealed is used again.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+from shutil import rmtree
+from types import TracebackType
+from typing import Self
+
+import msgspec
+
+from ...events.errors import QueryError, RecordError
+from ...events.record.manifest import read_manifest
+from .definition import Cell, Definition
+from .tasks import Outcome
+
+__all__ = ["Folder"]
+
+_LAYOUT = 1
+
+
+class _Described(msgspec.Struct, frozen=True):
+    """What `lab.json` holds."""
+
+    layout: int
+    digest: str
+    definition: Definition
+
+
+class Folder:
+    """Where a lab keeps what it has done."""
+
+    def __init__(self, path: Path, definition: Definition) -> None:
+        """Open a folder for this definition, or make it. Raises QueryError where it is taken by something else."""
+        self.path = path
+        self._cells, self._past = path / "cells", path / "past"
+        described = msgspec.json.format(msgspec.json.encode(_Described(_LAYOUT, definition.digest, definition)))
+        told = path / "lab.json"
+        if told.exists():
+            self._check(told.read_bytes(), described)
+        elif path.exists() and (not path.is_dir() or any(path.iterdir())):
+            message = f"{path} is there and is no lab; give another folder with -o"
+            raise QueryError(message)
+        self._cells.mkdir(parents=True, exist_ok=True)
+        self._lock = _locked(path)
+        self._past.mkdir(exist_ok=True)
+        _write_whole(told, described)
+
+    def __enter__(self) -> Self:
+        """It is locked since it was opened."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        """Let others in, and take the folder of pasts away if it is empty, as it is when all is done."""
+        if not any(self._past.iterdir()):
+            self._past.rmdir()
+        os.close(self._lock)
+
+    def _check(self, held: bytes, described: bytes) -> None:
+        if held != described:
+            message = (
+                f"{self.path} holds another lab (its scenarios, settings, seeds or this program differ from what is "
+                "asked; lab.json there tells them); give a new folder with -o"
+            )
+            raise QueryError(message)
+
+    def outcome(self, cell: Cell) -> Outcome | None:
+        """What came of a cell, if it was done. O(1)."""
+        try:
+            return msgspec.json.decode(self._file(cell).read_bytes(), type=Outcome)
+        except (FileNotFoundError, msgspec.DecodeError):
+            return None
+
+    def keep(self, cell: Cell, outcome: Outcome) -> None:
+        """Write what came of a cell."""
+        _write_whole(self._file(cell), msgspec.json.encode(outcome))
+
+    def past(self, cell: Cell) -> Path:
+        """Where the run of this cell is recorded for others to be forked from."""
+        return self._past / f"{cell.number:05d}.run"
+
+    def has_past(self, cell: Cell) -> bool:
+        """Whether that record is there as a whole; what is left of one that is not is taken away."""
+        path = self.past(cell)
+        try:
+            if read_manifest(path).status == "complete":
+                return True
+        except (RecordError, OSError):
+            pass
+        self.forget_past(cell)
+        return False
+
+    def forget_past(self, cell: Cell) -> None:
+        """Take that record away; nothing happens where there is none."""
+        rmtree(self.past(cell), ignore_errors=True)
+
+    def _file(self, cell: Cell) -> Path:
+        return self._cells / f"{cell.number:05d}.json"
+
+
+def _locked(path: Path) -> int:
+    """A descriptor that holds the folder's lock."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        message = f"another lab is at work in {path}; wait for it, or give another folder with -o"
+        raise QueryError(message) from None
+    return descriptor
+
+
+def _write_whole(path: Path, text: bytes) -> None:
+    """Through another name, so that a reader finds all of it or what was there before."""
+    beside = path.with_suffix(".part")
+    beside.write_bytes(text)
+    os.replace(beside, path)  # noqa: PTH105 - its being atomic is the point

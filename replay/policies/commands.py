@@ -1,0 +1,66 @@
+"""`deleverage policies` and `deleverage new-policy`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+import msgspec
+
+from ...events.errors import QueryError
+from ...handlers.registry import SLOTS
+from ...sim.console import new_console, print_line
+from ..command_line import as_json_option
+from ..directory import nearest
+from .listing import Listed, listed
+from .new_policy import written
+from .text import print_policies
+
+__all__ = ["new_policy_command", "policies_command"]
+
+
+@click.command("policies")
+@click.argument("names", metavar="[SLOT|POLICY]...", nargs=-1)
+@as_json_option
+def policies_command(*, names: tuple[str, ...], as_json: bool) -> None:
+    """List the policies that a scenario, a --set or a rulebook can name, all or those of a SLOT or of a name.
+
+    Besides the builtin ones there are installed entry points of the group deleverage.policies, and files in the working
+    directory and in the folders of $DELEVERAGE_PLUGINS.
+    """
+    found = listed()
+    for name in names:
+        known = dict.fromkeys(text for one in found for text in (one.slot, one.policy))
+        if name not in known:
+            message = f"there is no slot and no policy {name!r}{nearest(name, known)}"
+            raise QueryError(message)
+    chosen = [one for one in found if not names or one.slot in names or one.policy in names]
+    if as_json:
+        click.echo(json.dumps({"policies": [_document(one) for one in chosen]}, indent=2))
+    else:
+        print_policies(new_console(), chosen)
+
+
+def _document(one: Listed) -> dict[str, object]:
+    """The names are those of `Listed` and stable; `fault` is there only where the policy cannot be used."""
+    document: dict[str, object] = msgspec.to_builtins(one)
+    if not one.fault:
+        del document["fault"]
+    return document
+
+
+@click.command("new-policy")
+@click.argument("slot", type=click.Choice(list(SLOTS)))
+@click.argument("name")
+@click.option("-o", "--output", type=click.Path(path_type=Path), default=Path(), metavar="DIR", help="Write it there.")
+def new_policy_command(*, slot: str, name: str, output: Path) -> None:
+    """Write a commented policy called NAME for a SLOT, and its test, which passes as written.
+
+    For `adl` it is a ranking policy, for any other slot a whole handler. Nothing is ever written over.
+    """
+    policy, test = written(slot, name, output)
+    console = new_console()
+    print_line(console, f"wrote {policy.file} and {test}")
+    print_line(console, f"test it   pytest {test}")
+    print_line(console, f"use it    deleverage run flash-crash --set {slot}.policy={policy.file}:{policy.kind}")

@@ -1,0 +1,285 @@
+"""Liquidation, fund and loss sharing against the venues' own worked examples; each figure has its source beside it.
+
+dYdX: dydxprotocol/v4-chain@84d4664, x/clob/keeper/liquidations_test.go and deleveraging_test.go, whole quantums, exact.
+Drift: drift-labs/protocol-v2@0ae3e3b, math/liquidation/tests.rs and controller/liquidation/tests.rs. Bybit: v5 API page
+adl-alert. The numbers in the tests' names are those of the cases.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import pytest
+
+from deleverage.events.bodies.inputs import BalanceStated
+from deleverage.events.bodies.liquidation import BankruptcyDeclared, LiquidationFilled, LiquidationOrdered
+from deleverage.events.bodies.venue import HandlerStateNoted
+from deleverage.events.bodies.waterfall import (
+    InsuranceFundCredited,
+    InsuranceFundDebited,
+    LossSocialized,
+    ShortfallDeclared,
+)
+from deleverage.events.vocabulary import Body
+from deleverage.handlers.formulas.dydx import (
+    Holding,
+    Perpetual,
+    bankruptcy_price_quote_quantums,
+    risk_of,
+)
+from deleverage.handlers.liquidation_engine import LiquidationEngine
+from deleverage.handlers.liquidators import Liquidators
+from deleverage.handlers.margin_monitor import MarginMonitor, MarginParameters
+from deleverage.handlers.mark_pricing import IndexMarkPricing
+from deleverage.handlers.policies.fund.drawdown import Drawdown, DrawdownParameters, Fall
+from deleverage.handlers.policies.fund.fee_capped import FeeCapped, FeeCappedParameters, fund_delta, is_payable
+from deleverage.handlers.policies.liquidation.fillable_price import (
+    FillableParameters,
+    FillablePrice,
+    fillable_price,
+    fillable_value,
+)
+from deleverage.handlers.policies.liquidation.liquidator_fee import (
+    LiquidatorFee,
+    LiquidatorFeeParameters,
+    base_to_cover,
+    insurance_fee,
+    transfer_price,
+)
+from deleverage.handlers.policies.liquidation.step import Situation
+from deleverage.handlers.policies.socialization.open_interest import OpenInterest, loss_per_unit
+from deleverage.handlers.protocol import NoParameters
+from deleverage.handlers.valuation import largest_position, margin_of
+
+from .support.stage import Stage, ticks
+from .support.venue import FUND, LIQUIDITY, Book, bodies, listed
+
+BTC, ETH = Perpetual(Fraction(500), 100_000), Perpetual(Fraction(3), 100_000)
+"""BTC at 50,000 with 10^-8 and ETH at 3,000 with 10^-9 to a base quantum, a quote quantum being 10^-6; MMF 0.1."""
+PERPETUALS = {"BTC": BTC, "ETH": ETH}
+
+
+def fillable(holding: Holding, perpetual: str, delta: int, adjustment_ppm: int, spread_ppm: int) -> Fraction:
+    """The fillable price of a subaccount's position, in quote quantums per base quantum."""
+    total, size = risk_of(holding, PERPETUALS), holding.positions.get(perpetual, 0)
+    one = risk_of(Holding(0, {perpetual: size}), PERPETUALS)
+    requirement = Fraction(one.requirement)
+    value = fillable_value(
+        one.collateral, requirement, total.collateral, Fraction(total.requirement), adjustment_ppm, spread_ppm
+    )
+    return fillable_price(size, delta, value)
+
+
+FILLABLE = {
+    "venues-6 and dydx one long slightly below": (-4_501_000_000, 10**7, 10**6, 10**5, Fraction(49_999, 100)),
+    "dydx spread 200000": (-4_501_000_000, 10**7, 10**6, 2 * 10**5, Fraction(49_998, 100)),
+    "dydx one short, adjustment 2000000": (5_499_000_000, -(10**7), 2 * 10**6, 10**5, Fraction(50_002, 100)),
+    "dydx one long at bankruptcy": (-5_000_000_000, 10**7, 10**6, 10**5, Fraction(495)),
+    "dydx one short at bankruptcy": (5_000_000_000, -(10**7), 10**6, 10**5, Fraction(505)),
+    "dydx one short below bankruptcy": (4_500_000_000, -(10**7), 10**6, 10**5, Fraction(505)),
+    "dydx adjustment max uint32": (-4_501_000_000, 10**7, 2**32 - 1, 10**5, Fraction(495)),
+    "dydx spread one million": (-4_501_000_000, 10**7, 10**6, 10**6, Fraction(49_990, 100)),
+}
+"""USDC quantums, BTC base quantums, BA and SMMR in ppm, subticks as a ratio (TestGetFillablePrice)."""
+
+
+@pytest.mark.parametrize(("usdc", "size", "adjustment", "spread", "expected"), FILLABLE.values(), ids=FILLABLE)
+def test_fillable_price(usdc: int, size: int, adjustment: int, spread: int, expected: Fraction) -> None:
+    """(PNNV - clamp(BA x (1 - TNC/TMMR), 0, 1) x SMMR x PMMR) / PS, exact."""
+    assert fillable(Holding(usdc, {"BTC": size}), "BTC", -size, adjustment, spread) == expected
+
+
+def test_fillable_price_venues_8_of_one_of_two_longs() -> None:
+    """Long 0.004 BTC and 0.1 ETH with -490 USDC: ETH may be sold at 2,976."""
+    holding = Holding(-490_000_000, {"BTC": 400_000, "ETH": 100_000_000})
+    assert fillable(holding, "ETH", -100_000_000, 10**6, 10**5) == Fraction(2_976, 1000)
+
+
+@pytest.mark.parametrize(
+    ("positions", "delta"),
+    [({}, -(10**7)), ({"BTC": 10**8}, -(10**8) - 1)],
+    ids=["dydx no position", "dydx delta greater than position"],
+)
+def test_fillable_price_of_nothing_is_an_error(positions: dict[str, int], delta: int) -> None:
+    """ErrInvalidPerpetualPositionSizeDelta."""
+    with pytest.raises(ValueError, match="does not reduce a position"):
+        fillable(Holding(-4_501_000_000, positions), "BTC", delta, 10**6, 10**5)
+
+
+DELTAS = {
+    "venues-9 long above, max fee 5000": (-5_100_000_000, 10**7, 56_100_000_000, 5_000, 28_050_000),
+    "dydx long above, max fee 25000": (-5_100_000_000, 10**7, 56_100_000_000, 25_000, 140_250_000),
+    "venues-10 long 0.1 percent above": (-5_100_000_000, 10**7, 51_051_000_000, 5_000, 5_100_000),
+    "dydx short above, max fee": (4_900_000_000, -(10**7), 44_100_000_000, 5_000, 22_050_000),
+    "dydx short above, max fee one million": (4_900_000_000, -(10**7), 44_100_000_000, 10**6, 490_000_000),
+    "dydx short above, less than max fee": (4_900_000_000, -(10**7), 48_951_000_000, 5_000, 4_900_000),
+    "dydx short at bankruptcy": (4_900_000_000, -(10**7), 49_000_000_000, 5_000, 0),
+    "dydx short below, the fund pays": (4_900_000_000, -(10**7), 49_490_000_000, 5_000, -49_000_000),
+    "dydx quote quantums are zero": (4_900_000_000, -(10**7), 1, 5_000, 0),
+}
+"""USDC quantums, BTC base quantums, subticks (x 10^-8 = quote quantums per base quantum), max fee in ppm, delta."""
+
+
+@pytest.mark.parametrize(("usdc", "size", "subticks", "fee_ppm", "expected"), DELTAS.values(), ids=DELTAS)
+def test_insurance_fund_delta(usdc: int, size: int, subticks: int, fee_ppm: int, expected: int) -> None:
+    """Fill less bankruptcy quote, a gain capped at max fee x |fill| (TestGetLiquidationInsuranceFundDelta)."""
+    quote = abs(size) * subticks // 10**8
+    bankruptcy = bankruptcy_price_quote_quantums(Holding(usdc, {"BTC": size}), PERPETUALS, "BTC", -size)
+    assert fund_delta(quote if size > 0 else -quote, bankruptcy, fee_ppm) == expected
+
+
+@pytest.mark.parametrize(
+    ("balance", "delta", "valid"),
+    [(10_000_000_000, -10_000_000_000, True), (10_000_000_000, -10_000_000_001, False), (0, -1, False)],
+    ids=["venues-20 all of it", "venues-20 one quantum more", "venues-20 of nothing"],
+)
+def test_insurance_fund_delta_is_valid(balance: int, delta: int, valid: bool) -> None:
+    """The fund may not fall below zero (TestIsValidInsuranceFundDelta)."""
+    assert is_payable(balance, delta) == valid
+
+
+def subaccount(usdc: int, btc: int, eth: int = 0, fund_atoms: int = 10**12) -> Book:
+    """The same accounts in a ledger: thousandths of a BTC and ETH in dollar ticks, micro-dollars, marked as above."""
+    book = Book(listed(0, multiplier_atoms=1000), listed(1, multiplier_atoms=1000), fund_atoms=fund_atoms)
+    book.mark(50_000, 3_000)
+    positions = [(i, lots, price) for i, lots, price in ((0, btc, 50_000), (1, eth, 3_000)) if lots]
+    book.user(usdc + sum(lots * price * 1000 for _, lots, price in positions), *positions)
+    return book
+
+
+def situation_of(book: Book, account: int, key: tuple[int, int] | None = None) -> Situation:
+    """What a step policy is asked about."""
+    liquidation = book.ledger.liquidations[book.liquidate(account)]
+    held = book.account(account)
+    key = key or largest_position(held, book.ledger.markets)
+    assert key is not None
+    return Situation(book.ledger, liquidation, held, margin_of(held, book.ledger.markets), key, 0)
+
+
+@pytest.mark.parametrize(
+    ("usdc", "btc", "eth", "key", "expected"),
+    [(-4_501_000_000, 100, 0, (0, 0), 49_999), (-490_000_000, 4, 100, (1, 0), 2_976)],
+    ids=["venues-6", "venues-8"],
+)
+def test_the_policy_orders_at_the_fillable_price(
+    usdc: int, btc: int, eth: int, key: tuple[int, int], expected: int
+) -> None:
+    """`fillable-price` in a ledger comes to the same limit, for the whole position."""
+    step = FillablePrice(FillableParameters()).step(situation_of(subaccount(usdc, btc, eth), 4, key))
+    assert (step.lots, step.limit_ticks) == (btc if key == (0, 0) else eth, expected)
+
+
+@pytest.mark.parametrize(
+    ("price", "expected"),
+    [(56_100, InsuranceFundCredited(1, 4, FUND, 28_050_000)), (51_051, InsuranceFundCredited(1, 4, FUND, 5_100_000))],
+    ids=["venues-9", "venues-10"],
+)
+def test_the_fund_settles_a_fill_against_its_bankruptcy_price(price: int, expected: Body) -> None:
+    """`fee-capped` in a ledger comes to the same delta, from the state after the fill."""
+    assert fund_after_fill(subaccount(-5_100_000_000, 100), price) == [expected]
+
+
+@pytest.mark.parametrize(
+    ("fund_atoms", "paid"), [(49_000_000, 49_000_000), (48_999_999, 48_999_999)], ids=["all of it", "what there is"]
+)
+def test_the_fund_pays_for_a_fill_below_bankruptcy(fund_atoms: int, paid: int) -> None:
+    """A short of dYdX's below its bankruptcy price costs the fund 49 dollars, or what it has."""
+    said = fund_after_fill(subaccount(4_900_000_000, -100, fund_atoms=fund_atoms), 49_490)
+    assert said == [InsuranceFundDebited(1, 4, FUND, paid)]
+
+
+def fund_after_fill(book: Book, price: int) -> list[Body]:
+    """What `fee-capped` says of a fill that closes the account's BTC at this price."""
+    fund = FeeCapped(FeeCappedParameters(fee_ppm_max=5_000))
+    size = -book.account(4).positions[0, 0].size_lots
+    book.liquidate(4)
+    book.put(LiquidationOrdered(1, 1, 4, 0, 0, size, None, 1, True))
+    fill = LiquidationFilled(1, 1, 1, 4, LIQUIDITY, 0, 0, size, price, size * price * 1000, 0, abs(size))
+    return bodies(fund.handle(book.put(fill), book.ledger, 0))
+
+
+@pytest.mark.parametrize(
+    ("liquidator_fee", "quote", "expected", "digits"),
+    [("0", "1", "1", 10), ("0.01", "1", "1.1111111111111112", 15), ("0", "0.99", "1.01010101", 8)],
+    ids=["venues-21", "venues-22", "venues-24"],
+)
+def test_base_to_cover_a_shortage(liquidator_fee: str, quote: str, expected: str, digits: int) -> None:
+    """Drift: 10 short at a margin ratio of 0.1 and a price of 100, to the digits that its test prints."""
+    base = base_to_cover(
+        Fraction(10), Fraction(100), Fraction(quote), Fraction("0.1"), Fraction(liquidator_fee), Fraction(0)
+    )
+    assert base is not None
+    assert round(base, digits) == round(Fraction(expected), digits)
+
+
+@pytest.mark.parametrize(("shortage", "expected"), [(20, "0.019"), (1000, "0")], ids=["venues-26", "venues-28"])
+def test_insurance_fee(shortage: int, expected: str) -> None:
+    """Drift: 0.95 of the room that a ratio of 0.05 leaves beside 0.01, for 10 units at 100; never below zero."""
+    fee = insurance_fee(Fraction(shortage), Fraction(1000), Fraction("0.05"), Fraction("0.01"), Fraction("0.05"))
+    assert fee == Fraction(expected)
+
+
+def test_loss_per_unit_venues_29() -> None:
+    """Drift: a loss of 100 over 7 long and 4 short is 9.09091 each, rounded up in the sixth place."""
+    assert loss_per_unit(100, 7 + 4, 10**6) == 9_090_910
+
+
+def test_loss_over_both_sides_venues_30() -> None:
+    """Drift: a loss of 100 over 5 long and 5 short: 10 a unit of cumulative funding, 50 for either user."""
+    assert loss_per_unit(100, 10, 1) == 1010 - 1000
+    book = Book()
+    book.mark(1000)
+    bankrupt, long, short = book.user(-100), book.user(10_000, (0, 5, 1000)), book.user(10_000, (0, -5, 1000))
+    book.bankrupt(bankrupt)
+    event = book.put(ShortfallDeclared(1, bankrupt, "bankruptcy", 100, 0))
+    said = book.take(OpenInterest(NoParameters()).handle(event, book.ledger, 0))
+    paid = [LossSocialized(1, bankrupt, long, 50), LossSocialized(1, bankrupt, short, 50)]
+    assert [e.body for e in said] == paid
+    assert book.account(bankrupt).balance_atoms == 0
+
+
+def test_a_liquidator_takes_a_long_venues_32() -> None:
+    """Drift: 1 long for -150 at an oracle of 100 goes at 99, which leaves the user -51 and no fee for the fund."""
+    assert transfer_price(100, 1, 10_000) == 99
+    book = Book(listed(), fund_atoms=0)
+    book.depth(((1, 10),), ((1, 10),))
+    book.user(0, (0, 1, 150))
+    handlers = (
+        IndexMarkPricing(NoParameters()),
+        MarginMonitor(MarginParameters(10_000, 10_000)),
+        LiquidationEngine(LiquidatorFee(LiquidatorFeeParameters())),
+        Liquidators(NoParameters()),
+    )
+    events = [e.body for e in Stage(book, *handlers).run(*ticks((0, 100)))]
+    filled = [b for b in events if isinstance(b, LiquidationFilled)]
+    assert [(b.size_lots, b.price_ticks, b.value_atoms) for b in filled] == [(-1, 99, -99)]
+    assert [b.equity_atoms for b in events if isinstance(b, BankruptcyDeclared)] == [-51]
+
+
+def test_drawdown_venues_42() -> None:
+    """Bybit: -350,000 of a pool that had 1,000,000 is a ratio of -0.35; the deleveraged subsidise 50,000 of it."""
+    fall = Fall(-350_000, 1_000_000)
+    assert Fraction(*fall) == Fraction("-0.35")
+    assert fall.is_beyond(3_000)
+    assert fall.beyond_atoms(3_000) == 50_000
+    assert not Fall(-300_000, 1_000_000).is_beyond(3_000)
+
+
+@pytest.mark.parametrize(
+    ("balance", "threshold", "trigger"),
+    [(650_000, 1, "drawdown"), (700_000, 1, None), (650_000, 650_000, None), (0, 1, "bankruptcy")],
+    ids=["fallen by 35 percent", "fallen by 30", "not over the threshold", "nothing left"],
+)
+def test_the_fund_deleverages_in_a_drawdown_venues_42(balance: int, threshold: int, trigger: str | None) -> None:
+    """The same as a decision: with a peak of 1,000,000 in the last 8 hours a bankrupt account is not taken over."""
+    book = Book(fund_atoms=balance or 1)
+    book.mark(1000)
+    book.put(HandlerStateNoted("insurance_fund", "peaks of asset 0", (0, 1_000_000)))
+    if not balance:
+        book.put(BalanceStated(FUND, 0))
+    event = book.bankrupt(book.user(0, (0, 10, 1001)))
+    fund = Drawdown(DrawdownParameters(threshold_atoms=threshold, capital_bps=0))
+    fund.prime(book.ledger, ())
+    said = bodies(fund.handle(event, book.ledger, 0))
+    triggers = [body.trigger for body in said if isinstance(body, ShortfallDeclared)]
+    assert triggers == ([] if trigger is None else [trigger])

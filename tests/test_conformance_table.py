@@ -1,0 +1,60 @@
+"""The conformance table: drawn from the tests that ran, and every case of the two vector files claimed by one."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+SCRIPT = ROOT / "docs" / "conformance.py"
+DATA = Path(os.environ.get("DELEVERAGE_DATA") or ROOT / ".." / "shared" / "data")
+VECTORS = DATA.parent / "vectors"
+
+
+def script() -> ModuleType:
+    """docs/conformance.py as a module."""
+    spec = importlib.util.spec_from_file_location("conformance", SCRIPT)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_table_is_drawn_from_the_tests() -> None:
+    """docs/conformance.md is what docs/conformance.py prints, and in it as many cases pass as there are."""
+    drawn = subprocess.run([sys.executable, str(SCRIPT)], capture_output=True, text=True, check=True).stdout
+    assert (ROOT / "docs" / "conformance.md").read_text(encoding="utf-8") == drawn
+    cases, passed, *_ = (cell.strip() for cell in drawn.partition("| all |")[2].split("|"))
+    assert cases == passed != "0"
+
+
+@pytest.mark.parametrize(("file", "key"), [("venues.json", "id"), ("dydx.json", "case")])
+def test_every_case_is_claimed(file: str, key: str) -> None:
+    """Each id or name is in the name of a test, and no other is; skipped where the files are absent."""
+    path = VECTORS / file
+    if not path.is_file():
+        pytest.skip(f"{path} is absent; set DELEVERAGE_DATA to the folder beside it")
+    cases = {case[key] for case in json.loads(path.read_text(encoding="utf-8"))}
+    claims = {case for case in script().claimed(run=False) if isinstance(case, int) == (key == "id")}
+    assert (cases - claims, claims - cases) == (set(), set())
+
+
+def test_a_claim_is_read_from_a_name() -> None:
+    """Ids in brackets or in the function's name, cases of dydx.json by their name; other numbers are none."""
+    claims = script()._cases_of
+    assert list(claims("tests/a.py::test_price[venues-35]")) == [35]
+    assert list(claims("tests/a.py::test_case_33_gmx_is_on[20-False]")) == [33]
+    assert list(claims("tests/a.py::test_price[dydx: Rounds up, by 3]")) == ["Rounds up, by 3"]
+    assert list(claims("tests/a.py::test_x[venues-9 and dydx short at bankruptcy]")) == [
+        9,
+        "Fully closing one short position above the bankruptcy price and the delta is 0",
+    ]
+    assert list(claims("tests/a.py::test_lowercase_7[12]")) == []

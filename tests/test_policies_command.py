@@ -1,0 +1,144 @@
+"""`deleverage policies` and `deleverage new-policy`."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deleverage.handlers.registry import SLOTS
+
+from .support.command_line import ENVIRONMENT, call
+from .test_plugins import BY_SIZE, HANDLER, distribution, written
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Each test stands in a folder of its own."""
+    monkeypatch.delenv("DELEVERAGE_PLUGINS", raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+def told(*names: str) -> list[dict[str, Any]]:
+    """What `policies --json` prints."""
+    done = call("policies", *names, "--json")
+    assert done.exit_code == 0, done.output
+    found: list[dict[str, Any]] = json.loads(done.stdout)["policies"]
+    return found
+
+
+def test_every_builtin_policy_is_listed_with_what_it_does() -> None:
+    """One row for each, in the order of the slots, one default in each slot."""
+    found = told()
+    assert [(one["slot"], one["policy"]) for one in found] == [(slot, name) for slot in SLOTS for name in SLOTS[slot]]
+    assert {one["origin"] for one in found} == {"builtin"}
+    assert all(one["does"].strip() for one in found)
+    assert [one["slot"] for one in found if one["default"]] == list(SLOTS)
+    assert all(one["formula"] and one["source"] for one in told("adl") if one["policy"] != "profit-share")
+
+
+def test_parameters_are_listed_with_type_and_default() -> None:
+    """As a scenario would write them."""
+    (found,) = told("partial-then-whole")
+    first, *_, last = found["parameters"]
+    assert first == {"name": "first_share_bps", "type": "int", "default": 2_000}
+    assert last == {"name": "limit", "type": "bankruptcy | none", "default": "bankruptcy"}
+
+
+def test_a_file_in_the_working_directory_is_listed(tmp_path: Path) -> None:
+    """With its hash, its formula and where it is; in text as well."""
+    written(tmp_path)
+    (found,) = told("by_size.py:BySize")
+    assert (found["slot"], found["formula"], found["origin"]) == ("adl", "notional", "file by_size.py")
+    assert found["version"].startswith("1+sha256:")
+    assert found["parameters"] == [{"name": "least", "type": "int", "default": 0}]
+    text = call("policies", "adl").stdout
+    assert "by_size.py:BySize\n  does        The largest first.\n  formula     notional\n" in text
+    assert max(map(len, text.splitlines())) <= 60 + len("reverse-engineered")
+
+
+def test_a_file_in_a_folder_of_plugins_is_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A handler is found by the slot that it names; what does not read like a plug-in is not executed."""
+    monkeypatch.setenv("DELEVERAGE_PLUGINS", str(tmp_path / "rules"))
+    body = "name = 'market'\n    subscribes = (PriceTicked,)\n    def handle(self, event, ledger, now_ns): return ()"
+    written(tmp_path / "rules", "it.py", HANDLER.format(body))
+    written(tmp_path / "rules", "other.py", "raise SystemExit(3)")
+    written(tmp_path / "rules", "broken.py", "class (")
+    assert [one["slot"] for one in told("it.py:It")] == ["market"]
+
+
+def test_an_installed_entry_point_is_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the distribution that it came with."""
+    distribution(tmp_path / "site", "sizes", "adl:by-size", "by_size_listed")
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    (found,) = told("by-size")
+    assert (found["slot"], found["origin"]) == ("adl", "entry point of sizes 2.0")
+    sys.modules.pop("by_size_listed")
+
+
+def test_a_plugin_that_cannot_be_used_is_listed_with_its_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A listing goes on after it: a class that lacks something, a module that is not there, no such slot."""
+    written(tmp_path, text=BY_SIZE.replace("formula", "formulae"))
+    for number, entry in enumerate(("adl:gone", "nowhere:by-size")):
+        site = tmp_path / f"site-{number}"
+        distribution(site, f"sizes{number}", entry, f"by_size_faulty_{number}")
+        monkeypatch.syspath_prepend(site)
+    (tmp_path / "site-0" / "by_size_faulty_0.py").unlink()
+    faults = {one["policy"]: one["fault"] for one in told() if "fault" in one}
+    assert "BySize lacks formula" in faults["by_size.py:BySize"]
+    assert faults["gone"] == "its module is not there or fails"
+    assert faults["by-size"] == "there is no slot 'nowhere'"
+
+
+def test_a_mistyped_name_is_answered_with_the_nearest() -> None:
+    """In one line, exit code 2."""
+    done = call("policies", "ald")
+    assert done.exit_code == 2
+    assert done.stderr == "deleverage: there is no slot and no policy 'ald'; the nearest are adl\n"
+
+
+def test_a_new_policy_and_its_test_pass_as_written(tmp_path: Path) -> None:
+    """Outside the package, with pytest, and in a run."""
+    done = call("new-policy", "adl", "my-rule", "-o", tmp_path / "rules")
+    assert done.exit_code == 0, done.output
+    assert "--set adl.policy=" in done.stdout
+    tested = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path / "rules")],
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "1 passed" in tested.stdout
+    assert call("run", "calm", "--set", f"adl.policy={tmp_path}/rules/my_rule.py:MyRule").exit_code == 0
+
+
+@pytest.mark.parametrize("slot", [slot for slot in SLOTS if slot != "adl"])
+def test_every_slot_has_a_skeleton(tmp_path: Path, slot: str) -> None:
+    """It is taken in as written, and listed."""
+    assert call("new-policy", slot, "own", "-o", tmp_path).exit_code == 0
+    (found,) = told("own.py:Own")
+    assert (found["slot"], found.get("fault")) == (slot, None)
+
+
+def test_nothing_is_written_over(tmp_path: Path) -> None:
+    """Neither the policy nor its test, and if one is there the other is not written either."""
+    kept = tmp_path / "test_my_rule.py"
+    kept.write_text("mine", encoding="utf-8")
+    done = call("new-policy", "adl", "My Rule")
+    assert done.exit_code == 2
+    assert done.stderr.startswith("deleverage: test_my_rule.py is there already; nothing is written over")
+    assert kept.read_text(encoding="utf-8") == "mine"
+    assert not (tmp_path / "my_rule.py").exists()
+
+
+@pytest.mark.parametrize("name", ["1st", "---", "class"])
+def test_a_name_that_is_none_is_refused(name: str) -> None:
+    """In one line."""
+    done = call("new-policy", "adl", name) if not name.startswith("-") else call("new-policy", "adl", "--", name)
+    assert done.exit_code == 2
+    assert "cannot be the name of a policy" in done.stderr

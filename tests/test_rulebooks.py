@@ -1,0 +1,95 @@
+"""The rulebooks that come with the package: complete, with their sources, and how a scenario is moved to one."""
+
+from __future__ import annotations
+
+from importlib import resources
+
+import pytest
+
+from deleverage.events.errors import ScenarioError
+from deleverage.handlers.registry import SLOTS
+from deleverage.sim.rulebooks import bundled_venues, moved_to_venue, rulebook, slot_table
+from deleverage.sim.scenario import Scenario
+
+VENUES = [venue for venue in bundled_venues() if venue != "generic"]
+SOURCED = ("insurance_fund", "liquidation", "adl", "socialization")
+"""The slots in which venues differ by their published rules."""
+POLICIES = {
+    "binance": ("floor", "whole-takeover", "binance", "profit-pro-rata"),
+    "bitmex": ("floor", "tier-step-down", "bitmex", "profit-pro-rata"),
+    "bybit": ("drawdown", "tier-step-down", "bybit", "profit-pro-rata"),
+    "deribit": ("floor", "incremental", "socialized-loss", "day-profits"),
+    "drift": ("insurance-fee", "liquidator-fee", "socialized-loss", "open-interest"),
+    "dydx": ("fee-capped", "fillable-price", "dydx", "profit-pro-rata"),
+    "gmx": ("floor", "partial-then-whole", "gmx", "profit-pro-rata"),
+    "hyperliquid": ("backstop-vault", "chunk-and-cooldown", "hyperliquid", "profit-pro-rata"),
+    "okx": ("drawdown", "tier-step-down", "okx", "profit-pro-rata"),
+}
+
+
+def test_the_nine_venues_are_there() -> None:
+    """And the plain one."""
+    assert bundled_venues() == sorted([*POLICIES, "generic"])
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_a_rulebook_fills_every_slot(venue: str) -> None:
+    """With the venue's own policies where venues differ."""
+    tree = rulebook(venue)
+    assert set(tree) == set(SLOTS)
+    assert tuple(tree[slot]["policy"] for slot in SOURCED) == POLICIES[venue]
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_every_figure_has_its_source_beside_it(venue: str) -> None:
+    """Each line of the slots in which venues differ says where it is from, and the head says what is silent."""
+    text = resources.files("deleverage.handlers.venues").joinpath(f"{venue}.toml").read_text(encoding="utf-8")
+    head, _, _ = text.partition("[mark]")
+    assert "Source" in head
+    assert "Silent" in head or "Contradiction" in head
+    slot = ""
+    for line in text.splitlines():
+        slot = line.strip("[]") if line.startswith("[") else slot
+        if slot in SOURCED and "=" in line and not line.startswith("#"):
+            assert "#" in line, line
+
+
+@pytest.mark.parametrize("venue", VENUES)
+@pytest.mark.parametrize("scenario", ["calm", "flash-crash"])
+def test_a_bundled_scenario_can_be_moved_to_any_venue(scenario: str, venue: str) -> None:
+    """`--set venue=` is enough: the file's figures for another policy do not stand in the way, its balance stays."""
+    moved = Scenario.load(scenario, [f"venue={venue}"])
+    chosen = {producer.handler: producer.policy for producer in moved.producers}
+    assert tuple(chosen[slot] for slot in SOURCED) == POLICIES[venue]
+    assert moved.settings.insurance_fund.get("balance") == Scenario.load(scenario).settings.insurance_fund["balance"]
+
+
+def test_what_is_set_beside_the_venue_holds() -> None:
+    """A figure of the new policy by --set; one that it does not have is refused by name."""
+    moved = Scenario.load("flash-crash", ["liquidation.reduction_bps=5_000", "venue=binance"])
+    figures = {producer.handler: producer.parameters for producer in moved.producers}
+    assert figures["liquidation"]["reduction_bps"] == 5_000
+    with pytest.raises(ScenarioError, match=r"\$\.liquidation.*cooldown_ns"):
+        Scenario.load("flash-crash", ["venue=binance", "liquidation.cooldown_ns=3s"])
+
+
+def test_figures_stay_where_the_policy_stays() -> None:
+    """Only what loses its policy is dropped; a table that names its policy, and the same venue, change nothing."""
+    tree = {
+        "venue": "generic",
+        "margin": {"warning_bps": 1},
+        "breaker": {"move_bps": 2},
+        "adl": {"policy": "x", "y": 3},
+    }
+    assert moved_to_venue(tree, ["venue=generic"]) == tree
+    assert moved_to_venue(tree, ["seed=3"]) == tree
+    moved = moved_to_venue(tree, ["venue=binance"])
+    assert moved == {**tree, "breaker": {}}
+    assert tree["breaker"] == {"move_bps": 2}
+    assert slot_table({"policy": "a", "b": 1}, {"policy": "c"}) == {"policy": "c"}
+
+
+def test_an_unknown_venue_is_refused() -> None:
+    """With the names to choose from."""
+    with pytest.raises(ScenarioError, match=r"no rulebook 'mtgox'; choose from binance, bitmex"):
+        Scenario.load("calm", ["venue=mtgox"])
