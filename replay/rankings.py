@@ -87,12 +87,17 @@ def rounds_back(run: Run, started: Event) -> Iterator[Event]:
 
 
 def engine_at(run: Run, seq: int) -> tuple[Producer, AdlEngine]:
-    """Who auto-deleverages at event `seq`, as declared and built anew. Raises ScenarioError if it is not installed."""
+    """Who auto-deleverages at event `seq`, as declared and built anew.
+
+    Raises ScenarioError if it is not installed, QueryError if it ranks nobody.
+    """
     for producer in run.producers_at(seq):
         if producer.handler == AdlEngine.name:
             handler = build(producer)
-            assert isinstance(handler, AdlEngine)
-            return producer, handler
+            if isinstance(handler, AdlEngine):
+                return producer, handler
+            message = f"{run.path}: {producer.handler}:{producer.policy} ranks nobody, so there is no ranking"
+            raise QueryError(message)
     message = f"{run.path}: it declares no {AdlEngine.name} handler, so there is no ranking"
     raise QueryError(message)
 

@@ -105,6 +105,11 @@ def _told(body: ShortfallDeclared, equity_atoms: int | None, capital_bps: int | 
     who, needed = names.account(body.account), names.money(body.account, body.needed_atoms)
     had = names.money(body.account, body.capacity_atoms)
     missing = names.money(body.account, body.needed_atoms - body.capacity_atoms)
+    if body.trigger == "drawdown":
+        return (
+            f"It had fallen {needed} further from its peak within the window than the rule allows, which begins "
+            f"auto-deleveraging though its capacity (cash and inventory at the mark, less its floor) was still {had}."
+        )
     if equity_atoms is None:
         return f"Its capacity (cash and inventory at the mark, less its floor) was {had}; it needed {needed}."
     if body.needed_atoms == -equity_atoms:

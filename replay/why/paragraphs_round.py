@@ -143,6 +143,9 @@ def _needed(parts: RoundParts) -> str:
     fund = parts.fund
     if fund is None:
         return ""
+    if fund.trigger == "drawdown":
+        further = f"{fund.needed} further from its peak than its rule allows"
+        return f"The insurance fund had fallen {further} (event {fund.shortfall_seq})."
     if fund.equity_atoms is None:
         return f"The fund's capacity, cash and inventory at the mark, was {fund.capacity} (event {fund.shortfall_seq})."
     return (

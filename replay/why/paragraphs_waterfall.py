@@ -10,6 +10,7 @@ from ...events.bodies.waterfall import (
     LossSocialized,
     ShortfallDeclared,
 )
+from ...handlers.loss_socialization import LossSocialization
 from ...handlers.valuation import profit_atoms
 from .case import Case, joined
 from .names import percent_of_bps
@@ -50,8 +51,12 @@ def insurance_fund_debited(case: Case, body: InsuranceFundDebited) -> str:
 def shortfall_declared(case: Case, body: ShortfallDeclared, fund: Fund) -> str:
     """Needed and had, and the largest drains."""
     names, who = case.names, case.names.account(body.account)
-    trigger = f"{who} could not be paid for" if body.trigger == "bankruptcy" else "its own inventory had used it up"
-    first = f"The insurance fund cannot pay: {trigger}. {fund.text}"
+    causes = {
+        "bankruptcy": f"The insurance fund cannot pay: {who} could not be paid for.",
+        "inventory": "The insurance fund cannot pay: its own inventory had used it up.",
+        "drawdown": "The insurance fund fell too far within the window that its rule looks at.",
+    }
+    first = f"{causes.get(body.trigger, 'Auto-deleveraging was called for.')} {fund.text}"
     drains = [line for line in fund.lines if line.kind == "drain"][:3]
     worst = ", ".join(f"{names.money(fund.account, -one.atoms)} on liquidation {one.liquidation_id}" for one in drains)
     largest = "Its largest loss was" if len(drains) == 1 else "Its largest losses were"
@@ -67,12 +72,22 @@ def loss_socialized(case: Case, body: LossSocialized) -> str:
     first = (
         f"{names.account(body.account)} paid {paid} of the {loss} that {names.account(body.bankrupt)} owed more than "
         f"it had (liquidation {body.liquidation_id}), because neither the market nor the fund nor auto-deleveraging "
-        "could cover it. Such a loss is shared by those who have most to give, in proportion to it: the lesser of "
-        f"unrealised profit and equity, which was {able} here."
+        f"could cover it. {_shared_by(case, able)}"
     )
     rest = names.money(body.bankrupt, -bankrupt.balance_atoms - body.amount_atoms)
     second = f"{names.money(body.bankrupt, paid_before)} had been paid before it, {rest} were left after it."
     return joined(first, second, case.followed())
+
+
+def _shared_by(case: Case, able: str) -> str:
+    """The rule by which such a loss is shared."""
+    producer = case.run.producer_of(case.event)
+    if producer is None or producer.policy == LossSocialization.policy:
+        return (
+            "Such a loss is shared by those who have most to give, in proportion to it: the lesser of unrealised "
+            f"profit and equity, which was {able} here."
+        )
+    return f"Such a loss is shared by the rule {producer.policy}."
 
 
 def _loss(case: Case, body: LossSocialized) -> tuple[int, int]:

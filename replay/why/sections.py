@@ -26,7 +26,9 @@ def answer_sections(answer: Answer) -> Iterator[Section]:
     if answer.story is not None:
         yield Section(_story_title(answer.story), tuple(_story(answer.story)))
     if answer.fund is not None:
-        yield Section("How the fund came to be unable to pay", tuple(_fund(answer.fund)))
+        fallen = answer.fund.trigger == "drawdown"
+        title = "How the fund came to fall so far" if fallen else "How the fund came to be unable to pay"
+        yield Section(title, tuple(_fund(answer.fund)))
     if answer.ranking is not None:
         yield Section(f"The ranking of round {answer.ranking.round}", tuple(_ranking(answer.ranking)))
     if answer.spared is not None:

@@ -186,7 +186,10 @@ def insurance_fund_debited(body: InsuranceFundDebited, names: Names) -> str:
 def shortfall_declared(body: ShortfallDeclared, names: Names) -> str:
     """The fund cannot pay."""
     needed, capacity = (names.money(body.account, atoms) for atoms in (body.needed_atoms, body.capacity_atoms))
-    return f"a shortfall was declared for {names.account(body.account)}: the fund needed {needed} and had {capacity}"
+    who = names.account(body.account)
+    if body.trigger == "drawdown":
+        return f"a drawdown was declared for {who}: the fund had fallen {needed} too far and still had {capacity}"
+    return f"a shortfall was declared for {who}: the fund needed {needed} and had {capacity}"
 
 
 def deleveraging_started(body: DeleveragingStarted, names: Names) -> str:
