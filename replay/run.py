@@ -189,6 +189,15 @@ class Run:
         point = parse_point(text, self.start_ns)
         return self._existing(point.value) if point.kind == "seq" else self.first_at(point.value)
 
+    def span(self, first: str | None, last: str | None) -> tuple[int, int]:
+        """The first event between two points, the last one included, and the one after it. Raises QueryError."""
+        first_seq = 0 if first is None else self.first_seq(first)
+        stop_seq = self.count if last is None else self.last_seq(last) + 1
+        if first_seq > stop_seq:
+            message = f"--from {first} comes after --to {last}; put the earlier point first"
+            raise QueryError(message)
+        return first_seq, stop_seq
+
     def _existing(self, seq: int) -> int:
         if not 0 <= seq < self.count:
             held = f"holds 0 to {self.count - 1}" if self.count else "holds none"

@@ -8,10 +8,8 @@ from pathlib import Path
 
 import click
 
-from ...events.errors import QueryError
 from ...sim.console import new_console
 from ..command_line import as_json_option, leave, opened, record_argument
-from ..run import Run
 from .steps import history, step_fields
 from .text import print_history
 
@@ -36,20 +34,10 @@ def history_command(
     """
     run = opened(record)
     number = run.directory.find_account(account)
-    steps = history(run, number, *_span(run, first, last))
+    steps = history(run, number, *run.span(first, last))
     if as_json:
         for step in steps:
             sys.stdout.write(f"{json.dumps(step_fields(step), separators=_COMPACT)}\n")
     else:
         print_history(new_console(), run.directory, number, steps)
     leave(context, run)
-
-
-def _span(run: Run, first: str | None, last: str | None) -> tuple[int, int]:
-    """The first event between two points, and the one after the last."""
-    first_seq = 0 if first is None else run.first_seq(first)
-    stop_seq = run.count if last is None else run.last_seq(last) + 1
-    if first_seq > stop_seq:
-        message = f"--from {first} comes after --to {last}; put the earlier point first"
-        raise QueryError(message)
-    return first_seq, stop_seq

@@ -8,7 +8,6 @@ from pathlib import Path
 import click
 import msgspec
 
-from ...events.errors import QueryError
 from ..command_line import as_json_option, leave, opened, record_argument
 from ..run import Run
 from .selection import Selection, event_fields, select, types_named
@@ -40,7 +39,7 @@ def log_command(
     A POINT is an event's number (77241), a time (2025-10-10T21:16:04.831Z) or an offset from the start (+00:12:03.5).
     """
     run = opened(record)
-    first_seq, stop_seq = _span(run, first, last)
+    first_seq, stop_seq = run.span(first, last)
     number = None if account is None else run.directory.find_account(account)
     selection = Selection(first_seq, stop_seq, types_named(types), number)
     if as_json:
@@ -48,16 +47,6 @@ def log_command(
     else:
         _print_lines(run, selection)
     leave(context, run)
-
-
-def _span(run: Run, first: str | None, last: str | None) -> tuple[int, int]:
-    """The first event between two points, and the one after the last."""
-    first_seq = 0 if first is None else run.first_seq(first)
-    stop_seq = run.count if last is None else run.last_seq(last) + 1
-    if first_seq > stop_seq:
-        message = f"--from {first} comes after --to {last}; put the earlier point first"
-        raise QueryError(message)
-    return first_seq, stop_seq
 
 
 def _print_json(run: Run, selection: Selection) -> None:
