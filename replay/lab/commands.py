@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from ...sim.bars import bar
-from ...sim.console import new_console, print_line, print_rows
+from ...sim.console import new_console, print_rows
 from ...sim.figures import count
 from .charts import can_draw, draw_charts
 from .definition import Definition, told, varied
@@ -80,11 +80,11 @@ def _print(result: LabResult) -> None:
     rows = [("cells", cells + (f", {result.resumed:,} done before" if result.resumed else ""))]
     rows += [("failed", f"{_name(result, number)}: {error}") for number, error in _shown_failures(result)]
     rows += [("table", str(path)) for path in tables]
-    if can_draw():
-        rows.append(("charts", str(draw_charts(result))))
+    drawn = (
+        str(draw_charts(result)) if can_draw() else "none; pip install 'deleverage[lab]' and run the same command again"
+    )
+    rows.append(("charts", drawn))
     print_rows(console, rows)
-    if not can_draw():
-        print_line(console, "charts       none; pip install 'deleverage[lab]' and run the same command again")
 
 
 def _shown_failures(result: LabResult) -> list[tuple[int, str]]:
