@@ -32,11 +32,14 @@ COMMANDS = {
         "deleverage diff crash.run other.run | tail -40",
     ],
     "lab": [
-        "deleverage lab flash-crash --set population.accounts=400 --set prices.interval_ns=5s "
-        "--set insurance_fund.balance=10_000 --set depth.multiples.BTC-PERP=0.01 --set depth.multiples.ETH-PERP=0.006 "
-        "--set depth.multiples.AVAX-PERP=0.001 --vary "
-        "adl.policy=profit-leverage,hyperliquid,queue,contract-pro-rata,min-max-integer --seeds 10 --jobs 2 -o lab | "
-        "grep -A 6 -e flash-crash: -e 'accounts deleveraged' -e 'equity taken from' -e 'largest share'",
+        (
+            "deleverage lab flash-crash --set population.accounts=400 --set prices.interval_ns=5s "
+            "--set insurance_fund.balance=10_000 --set depth.multiples.BTC-PERP=0.01 "
+            "--set depth.multiples.ETH-PERP=0.006 --set depth.multiples.AVAX-PERP=0.001 "
+            "--vary adl.policy=profit-leverage,hyperliquid,queue,contract-pro-rata,min-max-integer "
+            "--seeds 10 --jobs 2 -o lab | "
+            "grep -A 6 -e flash-crash: -e 'accounts deleveraged' -e 'equity taken from' -e 'largest share'"
+        ),
     ],
     "typo": ["deleverage run calm --set population.acounts=50"],
     "benchmarks": ["python benchmarks/run.py | grep bar"],
