@@ -19,7 +19,7 @@ __all__ = ["measure"]
 
 _POLICIES = "adl.policy=profit-leverage,profit-share"
 _SETTINGS = (
-    "population.accounts=2000",
+    "population.accounts=1000",
     "insurance_fund.balance=50_000",
     "depth.multiples.BTC-PERP=0.05",
     "depth.multiples.ETH-PERP=0.03",
@@ -30,7 +30,7 @@ _SHORT = ("population.accounts=100", 'end="2025-10-10T20:42:00Z"')
 
 def measure(*, short: bool) -> Iterator[Line]:
     """How many times as many cells a second."""
-    asked = Definition(("flash-crash",), _SHORT if short else _SETTINGS, (varied(_POLICIES),), 1 if short else 8)
+    asked = Definition(("flash-crash",), _SHORT if short else _SETTINGS, (varied(_POLICIES),), 1 if short else 16)
     with tempfile.TemporaryDirectory(prefix="deleverage-") as folder:
         names = (Path(folder) / str(number) for number in count())
         turns = {"one": _turn(asked, names, 1), "two": _turn(asked, names, 2)}
