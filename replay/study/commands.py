@@ -1,0 +1,46 @@
+"""`deleverage study`: published figures of a real incident against the files they were computed from."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import click
+import msgspec
+
+from ...events.errors import QueryError
+from ...sim.console import new_console
+from ...sim.sources.files import DATA_VARIABLE
+from ..command_line import as_json_option
+from .document import study_document
+from .study import STUDIES, made
+from .text import print_study
+
+__all__ = ["study_command"]
+
+
+@click.command("study")
+@click.argument("name", metavar="STUDY", type=click.Choice(list(STUDIES)))
+@click.option("--data", type=click.Path(path_type=Path), metavar="DIR", help=f"The files; default ${DATA_VARIABLE}.")
+@as_json_option
+def study_command(*, name: str, data: Path | None, as_json: bool) -> None:
+    """Recompute published figures from the files in DIR, and say of each what became of it.
+
+    adl-2025-10-10: the auto-deleveraging of that day, wave by wave, by coin and by account. adl-fills-sample: 480 of
+    its fills, each with the account's state as others reconstructed it.
+    """
+    study = made(name, _folder(data))
+    if as_json:
+        sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(study_document(study)), indent=2) + b"\n")
+    else:
+        print_study(new_console(), study)
+
+
+def _folder(data: Path | None) -> Path:
+    """The folder that was named, here or in the environment."""
+    named = os.environ.get(DATA_VARIABLE)
+    if data is None and not named:
+        message = f"which folder holds the files? name it with --data, or in {DATA_VARIABLE}"
+        raise QueryError(message)
+    return Path(named or "") if data is None else data
