@@ -36,6 +36,7 @@ class Entry(NamedTuple):
 COMMANDS = {
     "run": Entry(".sim.commands:run_command", "Run a scenario and record it."),
     "scenarios": Entry(".sim.commands:scenarios_command", "List the scenarios that come with the package."),
+    "import": Entry(".replay.importers.commands:import_command", "Take in a venue's own files as a record."),
     "log": Entry(".replay.log.commands:log_command", "Show the events of a record."),
     "state": Entry(".replay.state.commands:state_command", "Show markets, fund and accounts at any instant."),
     "history": Entry(".replay.history.commands:history_command", "Show what befell an account, event by event."),
@@ -48,8 +49,10 @@ COMMANDS = {
     "fork": Entry(".replay.fork.commands:fork_command", "Take a run up again with something changed."),
     "lab": Entry(".replay.lab.commands:lab_command", "Run many scenarios under many rules, and compare."),
     "diff": Entry(".replay.diff.commands:diff_command", "Hold two runs against each other: who gained, who lost."),
+    "study": Entry(".replay.study.commands:study_command", "Hold published figures against the files behind them."),
     "policies": Entry(".replay.policies.commands:policies_command", "List the policies, builtin and plugged in."),
     "new-policy": Entry(".replay.policies.commands:new_policy_command", "Begin a policy of your own, with its test."),
+    "audit": Entry(".replay.audit.commands:audit_command", "Hold a venue's reported fills against each other."),
     "recover": Entry(
         ".replay.verify.commands:recover_command", "Cut a torn record to its last good block and seal it."
     ),

@@ -7,7 +7,9 @@ that is ranking, digest and reductions, for the first round at that mark; and fo
 scores, negated beforehand. `first_ever` is a round of an engine that has met nobody yet, with all that it looks up
 once only.
 
-A pro-rata round reduces everybody who has a share, and touches all of them; its further rounds are not held to the bar.
+A pro-rata round closes its 50 lots against 50 winners, and the next one scores and digests all of them again, where a
+queue has one: its further rounds cost what their reductions do, so they are told by the reduction, too, and for a
+shortfall of few lots (`few`).
 """
 
 from __future__ import annotations
@@ -38,7 +40,7 @@ from deleverage.handlers.protocol import NoParameters
 __all__ = ["measure"]
 
 _VENUE = ("outside", "liquidity", "insurance", "fees")
-_ENTRY, _MARK, _BANKRUPT_LOTS = 10_000, 8_000, 50
+_ENTRY, _MARK, _BANKRUPT_LOTS, _FEW_LOTS = 10_000, 8_000, 50, 5
 _FURTHER, _FURTHER_SHORT = 20, 2
 
 
@@ -52,6 +54,7 @@ class _Stage:
             self._fold(body)
         self._bankrupt: list[int] = []
         self.engine = self._new_engine()
+        self._observed_types = frozenset(self.engine.observes)
         self.round(self._shortfall())
 
     def _new_engine(self) -> AdlEngine:
@@ -64,11 +67,11 @@ class _Stage:
         self.ledger.fold(event)
         return event
 
-    def _shortfall(self) -> Event:
+    def _shortfall(self, lots: int = _BANKRUPT_LOTS) -> Event:
         """Another account that is bankrupt, and its shortfall."""
         number = len(self.ledger.accounts)
         self._observed(AccountOpened(number, f"bankrupt{number}", "benchmark", "user", "cross", 0))
-        self._observed(PositionStated(number, 0, 0, _BANKRUPT_LOTS, _BANKRUPT_LOTS * _ENTRY))
+        self._observed(PositionStated(number, 0, 0, lots, lots * _ENTRY))
         liquidation = self.ledger.liquidations_started + 1
         self._observed(LiquidationStarted(liquidation, number, 0, 0))
         self._fold(BankruptcyDeclared(liquidation, number, 0, 0, "benchmark"))
@@ -97,21 +100,26 @@ class _Stage:
         self.said = said
         return seconds
 
-    def further(self, rounds: int) -> float:
+    def further(self, rounds: int, lots: int = _BANKRUPT_LOTS) -> float:
         """Seconds of each further round at the mark of the last `first`."""
         gc.collect()
         seconds = 0.0
         for _ in range(rounds):
             events = [self._fold(body) for body in self.said]
-            shortfall = self._shortfall()
+            shortfall = self._shortfall(lots)
             start = time.perf_counter()
             self._next(events, shortfall)
             seconds += time.perf_counter() - start
         return seconds / rounds
 
+    def few(self, rounds: int) -> float:
+        """The same for shortfalls of few lots, each after another such."""
+        self.further(1, _FEW_LOTS)
+        return self.further(rounds, _FEW_LOTS)
+
     def _next(self, events: list[Event], shortfall: Event) -> None:
         for event in events:
-            if type(event.body) in self.engine.observes:
+            if type(event.body) in self._observed_types:
                 self.engine.observe(event, self.ledger)
         self.said = self.round(shortfall)
 
@@ -149,19 +157,35 @@ def _opening(candidates: int) -> Iterator[Body]:
     yield MarkPriced(0, _MARK, 0, _MARK)
 
 
+_OF_PRO_RATA = ("pro_rata_further", "few")
+
+
+def _pro_rata_medians(contest: Contest) -> dict[str, float]:
+    """What a further round costs by the round, by the reduction, and for few lots."""
+    further, few = (contest.seconds(name) for name in _OF_PRO_RATA)
+    return {
+        "round_ms": round(further * 1e3, 3),
+        "reduction_us": round(further * 1e6 / _BANKRUPT_LOTS, 2),
+        f"round_of_{_FEW_LOTS}_ms": round(few * 1e3, 3),
+        f"round_of_{_FEW_LOTS}_ratio": round(contest.ratio("few", "pro_rata"), 5),
+    }
+
+
 def measure(*, short: bool) -> Iterator[Line]:
-    """The first round at a mark by a queue and pro rata, and each further round of the queue."""
+    """The first round at a mark by a queue and pro rata, and each further round of both."""
     candidates, rounds = (1_500, _FURTHER_SHORT) if short else (100_000, _FURTHER)
     queue, pro_rata = _Stage(candidates, ProfitLeverage), _Stage(candidates, WealthProRata)
     turns = {
         "queue": queue.first,
         "further": lambda: queue.further(rounds),
         "pro_rata": pro_rata.first,
+        "pro_rata_further": lambda: pro_rata.further(rounds),
+        "few": lambda: pro_rata.few(rounds),
         "first_ever": queue.first_ever,
         "sort": queue.sort,
     }
     contest = Contest(turns, short=short)
-    medians = {f"{name}_ms": round(contest.seconds(name) * 1e3, 3) for name in turns}
+    medians = {f"{name}_ms": round(contest.seconds(name) * 1e3, 3) for name in turns if name not in _OF_PRO_RATA}
     of = f"{candidates:,} candidates, digest included"
     sort = "a stable sort of the ready scores"
     what = f"first round at a mark, a queue, {of} / {sort}"
@@ -170,5 +194,8 @@ def measure(*, short: bool) -> Iterator[Line]:
     yield Line("ranking.pro_rata", what, contest.ratio("pro_rata", "sort"), bar=at_most(60))
     what = "each further round at the same mark, a queue / the first"
     yield Line("ranking.further", what, contest.ratio("further", "queue"), bar=at_most(1 / 200))
+    what = "each further round at the same mark, pro rata / the first"
+    ratio, medians = contest.ratio("pro_rata_further", "pro_rata"), _pro_rata_medians(contest)
+    yield Line("ranking.pro_rata_further", what, ratio, bar=at_most(1 / 200), medians=medians)
     what = f"first round ever, a queue, {of} / {sort}"
     yield Line("ranking.first_ever", what, contest.ratio("first_ever", "sort"))

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 import append
 import click
 import flash_crash
+import importing
 import lab
 import looking_back
 import looks
@@ -44,6 +45,7 @@ _MEASUREMENTS: dict[str, Measurement] = {
     "reexecution": reexecution.measure,
     "looking_back": looking_back.measure,
     "ranking": ranking.measure,
+    "importing": importing.measure,
     "lab": lab.measure,
 }
 

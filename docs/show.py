@@ -1,4 +1,4 @@
-"""Fills the blocks of README.md and tutorial.md with what the commands really print: python docs/show.py [--check].
+"""Fills the blocks of these pages with what the commands really print: python docs/show.py [--check].
 
 Between `<!-- shown: NAME -->` and `<!-- end -->` stands the output of the commands below. `--check` says whether the
 blocks that hold neither a time nor a path differ, and changes nothing.
@@ -14,7 +14,8 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-PAGES = ROOT / "README.md", ROOT / "docs" / "tutorial.md"
+PAGES = ROOT / "README.md", ROOT / "docs" / "tutorial.md", ROOT / "docs" / "incidents.md"
+DATA = ROOT.parent / "shared" / "data"
 COLUMNS = "96"
 
 COMMANDS = {
@@ -64,6 +65,26 @@ COMMANDS = {
         "sed -i 's/198169/198168/' receipt.json",
         "deleverage check receipt.json --head $(cat head)",
     ],
+    "incidents import": [
+        "deleverage import hyperliquid hyperliquid-node-fills-2025-10-27.jsonl.gz -o october.run | grep -v took",
+    ],
+    "incidents audit": ["deleverage audit october.run"],
+    "incidents why": ["deleverage why october.run --account 0xa59f55114ccb120487c4fb5766cb89b123c13563"],
+    "incidents table": [
+        (
+            "deleverage import adl-table hyperliquid-adl-batch-avax-2025-10-10.csv --mark AVAX=22.025 -o avax.run "
+            "| grep -v took"
+        ),
+        "deleverage audit avax.run | tail -31",
+    ],
+    "incidents order": ["deleverage why avax.run 315"],
+    "incidents under": ["deleverage why avax.run 315 --under hyperliquid | grep -A 9 'whole ranking'"],
+    "incidents sample": [
+        (
+            "deleverage import adl-table hyperliquid-adl-fills-sample-2025-10-10.csv.gz -o sample.run > /dev/null; "
+            "deleverage audit sample.run | sed -n '5,14p'"
+        ),
+    ],
 }
 STABLE = ("typo",)
 LAST_LINES = {"pytest": 3}
@@ -72,7 +93,12 @@ LAST_LINES = {"pytest": 3}
 def shown(name: str, folder: Path) -> str:
     """A console block with the commands of that name and what they print."""
     # Blocks whose names begin with the same word share a folder: what one leaves there the next one takes.
-    environment = {**os.environ, "COLUMNS": COLUMNS, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    environment = {
+        "DELEVERAGE_DATA": str(DATA),
+        **os.environ,
+        "COLUMNS": COLUMNS,
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+    }
     lines = []
     for command in COMMANDS[name]:
         where = ROOT if name in ("pytest", "benchmarks") else folder / name.partition(" ")[0]

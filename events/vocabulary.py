@@ -11,6 +11,7 @@ from .bodies.inputs import (
     BalanceStated,
     Deposited,
     DepthQuoted,
+    FillReported,
     FundingRateSet,
     InputRefused,
     PositionStated,
@@ -48,6 +49,7 @@ from .bodies.waterfall import (
     InsuranceFundDebited,
     LossSocialized,
     PositionDeleveraged,
+    ProfitCapExceeded,
     ShortfallDeclared,
 )
 
@@ -75,6 +77,7 @@ Body = (
     | BalanceStated
     | PositionStated
     | InputRefused
+    | FillReported
     | MarkPriced
     | MarginCalled
     | MarginCallMet
@@ -97,6 +100,7 @@ Body = (
     | DeleveragingEnded
     | LossSocialized
     | BalanceWrittenOff
+    | ProfitCapExceeded
     | TradingHalted
     | TradingResumed
     | TimerSet
@@ -121,5 +125,5 @@ PUBLIC_TYPES: frozenset[type[Body]] = frozenset(t for t, fields in ACCOUNT_FIELD
 
 def accounts_named(body: Body) -> tuple[int, ...]:
     """The accounts that a body names, in the order of its fields, without None."""
-    values = (getattr(body, name) for name in ACCOUNT_FIELDS[type(body)])
-    return tuple(value for value in values if value is not None)
+    values = [getattr(body, name) for name in ACCOUNT_FIELDS[type(body)]]
+    return tuple(values) if None not in values else tuple(value for value in values if value is not None)

@@ -12,12 +12,14 @@
 5. Ties are broken by account. Outside liquidity is never a candidate.
 6. A policy that says no more than scores is a queue: the first place gives all it can, then the next. What a policy
    shares out itself is checked: whole lots, each place once and in order, nobody more than it can give.
+7. Above a cap on profits nobody is bankrupt: winners are closed against outside liquidity at the mark, in the order of
+   the ranking, as far as `profit_cap.py` says.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
 
@@ -26,6 +28,7 @@ from ..events.bodies.waterfall import (
     DeleveragingEnded,
     DeleveragingStarted,
     PositionDeleveraged,
+    ProfitCapExceeded,
     ShortfallDeclared,
     ShortfallTrigger,
 )
@@ -34,15 +37,18 @@ from ..events.errors import HandlerError
 from ..events.ledger import Account, LedgerState, PositionKey
 from ..events.ledger.postings import POSTINGS, Trade
 from ..events.vocabulary import Body, accounts_named
+from .closing_task import ClosingTask, capped_task, inventory_task, price_ticks_of, priced
 from .holders import Holders
 from .policies.allocation import greedy
-from .policies.ranking import Allocation, Closing, Ranked, RankingPolicy, allocates, worth_of
+from .policies.ranking import Allocation, Closing, Ranked, RankingPolicy, allocates
+from .pool import Pool
+from .profit_cap import to_realise_atoms, winners_down
 from .protocol import Handler, NoParameters, Product
 from .pseudonyms import Pseudonyms, run_key
 from .ranking import Ranking
-from .valuation import bankruptcy_values, profit_atoms
+from .valuation import bankruptcy_values
 
-__all__ = ["AdlEngine", "ClosingTask"]
+__all__ = ["AdlEngine"]
 
 if TYPE_CHECKING:
     from .column_keeper import ColumnKeeper
@@ -56,22 +62,11 @@ _MANY = 1_000
 _OPENING = frozenset(kind for kind, posting in POSTINGS.items() if isinstance(posting, Trade))
 
 
-class ClosingTask(NamedTuple):
-    """What is to be closed: the party, its position, its size as held and the value of the whole."""
-
-    trigger: ShortfallTrigger
-    account: int
-    liquidation_id: int
-    key: PositionKey
-    size_lots: int
-    value_atoms: int
-
-
 class AdlEngine(Handler):
     """Closes a position against the candidates of a ranking until it is closed or nobody can give any more."""
 
     name: ClassVar[str] = "adl"
-    subscribes: ClassVar[tuple[type[Body], ...]] = (ShortfallDeclared, DeleveragingEnded)
+    subscribes: ClassVar[tuple[type[Body], ...]] = (ShortfallDeclared, ProfitCapExceeded, DeleveragingEnded)
     observes: ClassVar[tuple[type[Body], ...]] = (*POSTINGS, LiquidationStarted, LiquidationEnded)
     Parameters: ClassVar[type[msgspec.Struct]] = NoParameters
 
@@ -82,21 +77,24 @@ class AdlEngine(Handler):
         self._holders = Holders()
         self._pseudonyms: Pseudonyms | None = None
         self._keeper: ColumnKeeper | None = None
+        self._pool: Pool | None = None
 
     def observe(self, event: Event, ledger: LedgerState) -> None:
         """Note who may hold what, and who was touched since the last round."""
         touched = accounts_named(event.body)
         if type(event.body) in _OPENING:
-            self._holders.note(ledger, touched)
+            self._holders.note(touched)
         if self._keeper is not None:
             self._keeper.note(touched)
+        if self._pool is not None:
+            self._pool.note(ledger, touched)
         if self._rankings:
             for ranking in self._rankings.values():
                 ranking.touched.update(touched)
 
     def prime(self, ledger: LedgerState, past: Iterable[Event]) -> None:
         """Rank anew for each round that a further one of this instant would continue; note who was touched since."""
-        self._rankings, self._keeper = {}, None
+        self._rankings, self._keeper, self._pool = {}, None, None
         self._holders.rebuild(ledger)
         events = list(past)
         for side, base in ledger.round_bases.items():
@@ -109,6 +107,8 @@ class AdlEngine(Handler):
     def handle(self, event: Event, ledger: LedgerState, now_ns: int) -> Iterable[Product]:
         """A round for the first position of whoever is short, or for the next one after a round."""
         body = event.body
+        if isinstance(body, ProfitCapExceeded):
+            return self._capped(body, ledger, now_ns)
         assert isinstance(body, ShortfallDeclared | DeleveragingEnded)
         after = None if isinstance(body, ShortfallDeclared) else (body.instrument, body.leg)
         task = self._next_task(body.trigger, ledger.accounts[body.account], ledger, after)
@@ -119,28 +119,61 @@ class AdlEngine(Handler):
     ) -> ClosingTask | None:
         keys = [key for key in sorted(account.positions) if after is None or key > after]
         if account.kind == "insurance":
-            task = _inventory_task(trigger, account, ledger, keys)
+            task = inventory_task(trigger, account, ledger, keys)
         elif not keys or account.liquidation_id is None:
             return None
         else:
             key, value = keys[0], bankruptcy_values(account, ledger)[keys[0]]
             size = account.positions[key].size_lots
             task = ClosingTask(trigger, account.account, account.liquidation_id, key, size, value)
-        return None if task is None else _priced(task, self.ranking_policy, ledger)
+        return None if task is None else priced(task, self.ranking_policy, ledger)
 
     def _round(self, task: ClosingTask, ledger: LedgerState, now_ns: int) -> list[Product]:
         side = (task.key[0], 1 if task.size_lots > 0 else -1)
-        pseudonyms, ranking = self._names(ledger), self._rankings.get(side)
-        base_round = ledger.round_bases[side].round if _continues(ledger, side, now_ns) else None
-        if base_round is None or ranking is None:
-            ranking = self._rankings[side] = self._rank(ledger, side)
-            digest = ranking.full_digest(pseudonyms)
-            self._forget_old(ledger, side, now_ns)
-        else:
-            ranking.update(ledger)
-            digest = ranking.changed_digest(pseudonyms)
-        ranking.touched = set()
+        ranking, base_round = self._ranked(side, ledger, now_ns)
+        digest = self._digested(side, ranking, base_round, ledger, now_ns)
         return self._products(task, ranking, digest, base_round, ledger)
+
+    def _capped(self, cap: ProfitCapExceeded, ledger: LedgerState, now_ns: int) -> list[Product]:
+        """A round against outside liquidity, as large as the cap still asks for."""
+        if self._pool is None:
+            self._pool = Pool(ledger)
+        needed_atoms = to_realise_atoms(cap, self._pool, ledger)
+        if not needed_atoms:
+            return []
+        side = (cap.instrument, -1 if cap.open_lots > 0 else 1)
+        ranking, base_round = self._ranked(side, ledger, now_ns)
+        shared = winners_down(ranking, needed_atoms)
+        if not shared:
+            return []
+        digest = self._digested(side, ranking, base_round, ledger, now_ns)
+        task = capped_task(cap, sum(lots for _, lots in shared), ledger)
+        return self._products(task, ranking, digest, base_round, ledger, shared)
+
+    def _ranked(self, side: _Side, ledger: LedgerState, now_ns: int) -> tuple[Ranking | ColumnRanking, int | None]:
+        """The ranking as things stand, and the round that it continues; it is kept once it is digested."""
+        ranking = self._rankings.get(side)
+        if ranking is None or not _continues(ledger, side, now_ns):
+            return self._rank(ledger, side), None
+        ranking.update(ledger)
+        return ranking, ledger.round_bases[side].round
+
+    def _digested(
+        self,
+        side: _Side,
+        ranking: Ranking | ColumnRanking,
+        base_round: int | None,
+        ledger: LedgerState,
+        now_ns: int,
+    ) -> bytes:
+        """The digest of a round that is held by this ranking: over the whole of it, or over what was touched."""
+        names = self._names(ledger)
+        digest = ranking.full_digest(names) if base_round is None else ranking.changed_digest(names)
+        if base_round is None:
+            self._rankings[side] = ranking
+            self._forget_old(ledger, side, now_ns)
+        ranking.touched = set()
+        return digest
 
     def _names(self, ledger: LedgerState) -> Pseudonyms:
         """What accounts are called in this run's digests."""
@@ -150,7 +183,7 @@ class AdlEngine(Handler):
 
     def _rank(self, ledger: LedgerState, side: _Side) -> Ranking | ColumnRanking:
         """Everyone who may hold the other side, scored: in columns where they are many, which gives the same."""
-        if self._holders.count(side[0], -side[1]) >= _MANY:
+        if self._holders.count(ledger, side[0], -side[1]) >= _MANY:
             if self._keeper is None:
                 from .column_keeper import ColumnKeeper  # noqa: PLC0415 - numpy is only for whoever has so many
 
@@ -158,7 +191,7 @@ class AdlEngine(Handler):
             ranking = self._keeper.rank(ledger, *side, self.ranking_policy)
             if ranking is not None:
                 return ranking
-        others = self._holders.of(side[0], -side[1])
+        others = self._holders.of(ledger, side[0], -side[1])
         return Ranking(ledger, *side, self.ranking_policy, others)
 
     def _forget_old(self, ledger: LedgerState, fresh: _Side, now_ns: int) -> None:
@@ -172,8 +205,9 @@ class AdlEngine(Handler):
         digest: bytes,
         base_round: int | None,
         ledger: LedgerState,
+        shared: Allocation | None = None,
     ) -> list[Product]:
-        number, price = ledger.rounds + 1, _price(task, ledger)
+        number, price = ledger.rounds + 1, price_ticks_of(task, ledger)
         started = DeleveragingStarted(
             number,
             task.trigger,
@@ -188,7 +222,7 @@ class AdlEngine(Handler):
             digest,
             base_round,
         )
-        reductions = _take(task, number, price, ranking, self.ranking_policy, ledger)
+        reductions = _take(task, number, price, ranking, self.ranking_policy, ledger, shared)
         closed = sum(abs(reduction.size_lots) for reduction in reductions)
         left = abs(task.size_lots) - closed
         ended = DeleveragingEnded(number, task.trigger, task.liquidation_id, task.account, *task.key, closed, left)
@@ -201,38 +235,20 @@ def _continues(ledger: LedgerState, side: _Side, now_ns: int) -> bool:
     return base is not None and base.repriced_seq == ledger.repriced_seq and base.at_ns == now_ns
 
 
-def _inventory_task(
-    trigger: ShortfallTrigger, fund: Account, ledger: LedgerState, keys: list[PositionKey]
-) -> ClosingTask | None:
-    """The next lot that stands at a loss, at what it cost."""
-    for key in keys:
-        held = fund.positions[key]
-        if profit_atoms(ledger.markets[key[0]], held) < 0:
-            return ClosingTask(trigger, fund.account, key[1], key, held.size_lots, held.cost_atoms)
-    return None
-
-
-def _price(task: ClosingTask, ledger: LedgerState) -> int:
-    return ledger.markets[task.key[0]].payoff.price_ticks(task.size_lots, task.value_atoms)
-
-
-def _priced(task: ClosingTask, policy: RankingPolicy, ledger: LedgerState) -> ClosingTask:
-    """The task at the value that the policy closes at; before there was a second mark the previous one is the first."""
-    worth = worth_of(policy)
-    if worth == "bankruptcy":
-        return task
-    market = ledger.markets[task.key[0]]
-    ticks = (market.previous_mark_ticks or market.mark_ticks) if worth == "previous mark" else market.mark_ticks
-    return task._replace(value_atoms=market.payoff.value_atoms(task.size_lots, ticks))
-
-
 def _take(
-    task: ClosingTask, number: int, price: int, ranking: Iterable[Ranked], policy: RankingPolicy, ledger: LedgerState
+    task: ClosingTask,
+    number: int,
+    price: int,
+    ranking: Iterable[Ranked],
+    policy: RankingPolicy,
+    ledger: LedgerState,
+    shared: Allocation | None,
 ) -> list[PositionDeleveraged]:
     market = ledger.markets[task.key[0]]
     whole, sign = abs(task.size_lots), 1 if task.size_lots > 0 else -1
     closing = Closing(whole, task.value_atoms - market.payoff.value_atoms(task.size_lots, market.mark_ticks))
-    shared = _checked(policy, closing, policy.allocate(closing, ranking)) if allocates(policy) else None
+    if shared is None and allocates(policy):
+        shared = _checked(policy, closing, policy.allocate(closing, ranking))
     taken: list[PositionDeleveraged] = []
     closed = 0
     for place, lots in greedy(closing, ranking) if shared is None else shared:

@@ -3,11 +3,12 @@
 1. Scored, sorted and hashed at once when it begins. Accounts touched since are taken out of the columns and scored one
    by one, as `Ranking` does it; their places are merged in when the ranking is walked.
 2. Walked lazily, from the first place down: a queue that closes against ten does not pay for a hundred thousand.
+3. Shared out by weight at once when it begins; after that, when accounts were touched, from the first place down, too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain
 
 import numpy as np
@@ -17,15 +18,21 @@ from sortedcontainers import SortedList
 from ..events.ledger import LedgerState
 from .column_scores import column_scores
 from .column_shares import column_caps, column_shares
+from .column_weights import ColumnWeights
 from .columns import Column, Columns, Eligible, Unfit
+from .policies.allocation import cap_of
+from .policies.leading_shares import leading_shares
 from .policies.ranking import Allocation, Candidate, Closing, Ranked, RankingPolicy, any_profit, scores_of
 from .pseudonyms import Pseudonyms
-from .ranking import candidate_of, digest_of, pack_rows
+from .ranking import candidate_of, digest_of, pack_touched
 
 __all__ = ["ColumnRanking", "PseudonymTable"]
 
 _HASH_BYTES, _NUMBERS = 32, 6
 _FIRST_CHUNK, _MOST_CHUNK = 16, 8192
+
+_MANY_OF = 8
+"""From one in so many on, places that were added are not taken out one by one."""
 
 _Place = tuple[int, int, Candidate, int]
 
@@ -73,6 +80,7 @@ class ColumnRanking:
         self._gone = 0
         self._order: SortedList[tuple[int, int]] = SortedList()
         self._rows: dict[int, tuple[int, Candidate, int]] = {}
+        self._weights: ColumnWeights | None = None
         self.touched: set[int] = set()
 
     def __len__(self) -> int:
@@ -86,10 +94,10 @@ class ColumnRanking:
             yield Ranked(rank, -negated, candidate, leg)
 
     def shared(self, closing: Closing, cap_bps: int | None) -> Allocation | None:
-        """As `pro_rata` has it; None once accounts were touched, or where figures are too large."""
-        if self._gone or self._order:
-            return None
+        """As `pro_rata` has it; None where it takes all the places to see, or where figures are too large."""
         try:
+            if self._gone or self._order:
+                return self._shared_from_first(closing, cap_bps)
             shares = column_shares(closing.lots, self._scores, column_caps(closing, self._sorted, cap_bps))
         except Unfit:
             return None
@@ -98,6 +106,26 @@ class ColumnRanking:
         places = zip((given + 1).tolist(), self._scores[given].tolist(), rows, strict=True)
         found = (Ranked(rank, score, Candidate(*row), 0) for rank, score, row in places)
         return zip(found, shares[given].tolist(), strict=True)
+
+    def _shared_from_first(self, closing: Closing, cap_bps: int | None) -> Allocation | None:
+        if self._weights is None or not self._weights.fit(closing, cap_bps):
+            self._weights = self._weighed(closing, cap_bps)
+        places = ((place, cap_of(closing, place.candidate, cap_bps)) for place in self)
+        return leading_shares(closing.lots, self._weights.able(closing), places)
+
+    def _weighed(self, closing: Closing, cap_bps: int | None) -> ColumnWeights:
+        """The weights as they are now. Raises Unfit."""
+        weights = ColumnWeights(self._sorted, self._scores, closing, cap_bps)
+        for place in np.flatnonzero(self._dead).tolist():
+            self._unweigh(weights, place)
+        for score, candidate, _ in self._rows.values():
+            weights.change(candidate.profit, candidate.equity, score)
+        return weights
+
+    def _unweigh(self, weights: ColumnWeights, place: int) -> None:
+        columns = (self._sorted.profit, self._sorted.equity, self._scores)
+        profit, equity, score = (int(column[place]) for column in columns)
+        weights.change(profit, equity, -score)
 
     def _untouched(self) -> Iterator[_Place]:
         """The places of the columns that stand, a chunk after the other, each larger than the last."""
@@ -113,28 +141,46 @@ class ColumnRanking:
     def update(self, ledger: LedgerState) -> None:
         """Score the touched accounts again; they stay noted for `changed_digest`."""
         touched = sorted(self.touched)
-        for account in touched:
-            self._take_out(account)
+        self._take_out(touched)
         losers, markets = any_profit(self._policy), ledger.markets
         accounts = (ledger.accounts[number] for number in touched)
-        judged = (candidate_of(a, self._instrument, self._side, markets, any_profit=losers) for a in accounts)
+        judged = [candidate_of(a, self._instrument, self._side, markets, any_profit=losers) for a in accounts]
         found = [one for one in judged if isinstance(one, tuple)]
-        keys = [(self._instrument, leg) for _, leg in found]
-        scores = scores_of(self._policy, [candidate for candidate, _ in found], keys, ledger)
-        for (candidate, leg), score in zip(found, scores, strict=True):
+        candidates, legs = [candidate for candidate, _ in found], [leg for _, leg in found]
+        scores = scores_of(self._policy, candidates, [(self._instrument, leg) for leg in legs], ledger)
+        for score, candidate, leg in zip(scores, candidates, legs, strict=True):
             self._rows[candidate.account] = (score, candidate, leg)
-            self._order.add((-score, candidate.account))
+            if self._weights is not None:
+                self._weights.change(candidate.profit, candidate.equity, score)
+        self._order.update((-score, candidate.account) for score, candidate in zip(scores, candidates, strict=True))
 
-    def _take_out(self, account: int) -> None:
-        row = self._rows.pop(account, None)
-        if row is not None:
-            self._order.remove((-row[0], account))
+    def _take_out(self, accounts: Sequence[int]) -> None:
+        """Whoever of these has a place: one after the other, or where they are many of those added, all at once."""
+        taken: list[tuple[int, int]] = []
+        for account in accounts:
+            row = self._rows.pop(account, None)
+            if row is None:
+                self._take_out_untouched(account)
+                continue
+            taken.append((-row[0], account))
+            if self._weights is not None:
+                self._weights.change(row[1].profit, row[1].equity, -row[0])
+        if _MANY_OF * len(taken) > len(self._order):
+            self._order = SortedList(place for place in self._order if place[1] in self._rows)
+        else:
+            for place in taken:
+                self._order.remove(place)
+
+    def _take_out_untouched(self, account: int) -> None:
         place = int(self._place_of[account]) if account < len(self._place_of) else -1
-        if place >= 0 and not self._dead[place]:
-            self._dead[place] = True
-            self._gone += 1
-            while self._first < len(self._dead) and self._dead[self._first]:
-                self._first += 1
+        if place < 0 or self._dead[place]:
+            return
+        self._dead[place] = True
+        self._gone += 1
+        if self._weights is not None:
+            self._unweigh(self._weights, place)
+        while self._first < len(self._dead) and self._dead[self._first]:
+            self._first += 1
 
     def full_digest(self, pseudonyms: Pseudonyms) -> bytes:
         """Over all rows, in ranking order. Only before the first `update`."""
@@ -148,11 +194,7 @@ class ColumnRanking:
 
     def changed_digest(self, pseudonyms: Pseudonyms) -> bytes:
         """Over the rows of touched accounts, in ranking order, those without a row last by account."""
-        rows = [(self._rows.get(account, (-1, None, 0)), account) for account in self.touched]
-        rows.sort(key=lambda row: (-row[0][0], row[1]))
-        return digest_of(
-            pack_rows((pseudonyms.of(account), score, candidate) for (score, candidate, _), account in rows)
-        )
+        return digest_of(pack_touched(self.touched, self._rows, pseudonyms))
 
 
 def _merged(many: Iterator[_Place], few: Iterator[_Place]) -> Iterator[_Place]:

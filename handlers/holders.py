@@ -15,24 +15,32 @@ class Holders:
     def __init__(self) -> None:
         """Nobody holds anything."""
         self._accounts: dict[tuple[int, int], set[int]] = {}
+        self._noted: set[int] = set()
 
-    def note(self, ledger: LedgerState, accounts: Iterable[int]) -> None:
-        """These accounts may have opened a position or turned one round; O(their positions). Traders only count."""
-        traders = [account for account in map(ledger.accounts.__getitem__, accounts) if account.kind == "user"]
-        for account in traders:
-            for (instrument, _), held in account.positions.items():
-                side = (instrument, 1 if held.size_lots > 0 else -1)
-                self._accounts.setdefault(side, set()).add(account.account)
+    def note(self, accounts: Iterable[int]) -> None:
+        """These accounts may have opened a position or turned one round; they are looked at when somebody asks."""
+        self._noted.update(accounts)
 
     def rebuild(self, ledger: LedgerState) -> None:
         """All accounts of the ledger."""
-        self._accounts = {}
-        self.note(ledger, range(len(ledger.accounts)))
+        self._accounts, self._noted = {}, set(range(len(ledger.accounts)))
+        self._look(ledger)
 
-    def count(self, instrument: int, side: int) -> int:
-        """How many may hold this side."""
+    def count(self, ledger: LedgerState, instrument: int, side: int) -> int:
+        """How many may hold this side; O(positions of who was noted)."""
+        self._look(ledger)
         return len(self._accounts.get((instrument, side), ()))
 
-    def of(self, instrument: int, side: int) -> list[int]:
+    def of(self, ledger: LedgerState, instrument: int, side: int) -> list[int]:
         """Who may hold this side, in order of accounts."""
+        self._look(ledger)
         return sorted(self._accounts.get((instrument, side), ()))
+
+    def _look(self, ledger: LedgerState) -> None:
+        """At the positions of who was noted. Traders only count."""
+        for account in map(ledger.accounts.__getitem__, self._noted):
+            if account.kind == "user":
+                for (instrument, _), held in account.positions.items():
+                    side = (instrument, 1 if held.size_lots > 0 else -1)
+                    self._accounts.setdefault(side, set()).add(account.account)
+        self._noted.clear()

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -34,6 +34,7 @@ __all__ = [
     "digest_of",
     "digest_rows",
     "pack_rows",
+    "pack_touched",
     "unpack_rows",
 ]
 
@@ -120,6 +121,16 @@ def pack_rows(rows: Iterable[tuple[bytes, int, Candidate | None]]) -> bytes:
     return b"".join(_packed(*row) for row in rows)
 
 
+def pack_touched(
+    touched: Iterable[int], rows: Mapping[int, tuple[int, Candidate, int]], pseudonyms: Pseudonyms
+) -> bytes:
+    """Touched accounts as a further digest is over them: in ranking order, those without a row last by account."""
+    found = sorted((-rows[account][0], account, rows[account][1]) for account in touched if account in rows)
+    gone = sorted(account for account in touched if account not in rows)
+    candidates = [(pseudonyms.of(account), -negated, candidate) for negated, account, candidate in found]
+    return pack_rows([*candidates, *((pseudonyms.of(account), -1, None) for account in gone)])
+
+
 def _packed(pseudonym: bytes, score: int, candidate: Candidate | None) -> bytes:
     numbers = (0, 0, 0, 0, 0) if candidate is None else candidate[1:]
     try:
@@ -187,6 +198,4 @@ class Ranking:
 
     def changed_rows(self, pseudonyms: Pseudonyms) -> bytes:
         """What `changed_digest` is over, packed."""
-        rows = [(self._rows.get(account, (-1, None, 0)), account) for account in self.touched]
-        rows.sort(key=lambda row: (-row[0][0], row[1]))
-        return pack_rows((pseudonyms.of(account), score, candidate) for (score, candidate, _), account in rows)
+        return pack_touched(self.touched, self._rows, pseudonyms)

@@ -34,6 +34,7 @@ from .policies.fund.insurance_fee import InsuranceFee
 from .policies.liquidation.choices import LIQUIDATION_CHOICES
 from .policies.socialization.day_profits import DayProfits
 from .policies.socialization.open_interest import OpenInterest
+from .profit_cap import ProfitCap
 from .protocol import Handler
 from .socialized_loss import SocializedLoss
 from .trader_response import TraderResponse
@@ -70,6 +71,7 @@ SLOTS: Mapping[str, Mapping[str, Choice | None]] = {
     "insurance_fund": _handlers(InsuranceFund, Drawdown, FeeCapped, InsuranceFee, BackstopVault),
     "liquidation": LIQUIDATION_CHOICES,
     "market": _handlers(DepthMarket, Liquidators),
+    "profit_cap": {NONE: None, **_handlers(ProfitCap)},
     "adl": {**ADL_CHOICES, **_handlers(SocializedLoss)},
     "socialization": _handlers(LossSocialization, DayProfits, OpenInterest),
     "funding": {"interval": _handler(Funding), NONE: None},

@@ -26,6 +26,7 @@ __all__ = [
     "largest_position",
     "maintenance_microatoms",
     "margin_of",
+    "notional_atoms",
     "profit_atoms",
     "slack",
 ]
@@ -56,6 +57,11 @@ def maintenance_microatoms(tiers: Sequence[Tier], notional_atoms: int) -> int:
             break
         chosen = tier
     return chosen.rate_ppm * notional_atoms - chosen.amount_microatoms
+
+
+def notional_atoms(market: Market, held: Position) -> int:
+    """What a position is worth at the mark, without its sign."""
+    return abs(market.payoff.value_atoms(held.size_lots, market.mark_ticks))
 
 
 def profit_atoms(market: Market, held: Position) -> int:

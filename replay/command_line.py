@@ -1,7 +1,7 @@
 """What the commands that read a record share: its argument, `--json`, and what a torn record means for the exit code.
 
 A torn record is served up to its last good block, with a warning on stderr and exit code 3. Whatever is not sound is
-also one line on stderr.
+also one line on stderr, and so is other code than the record's where a run is taken up again.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import click
 
 from .run import Run, open_run
 
-__all__ = ["TORN", "as_json_option", "leave", "opened", "record_argument"]
+__all__ = ["TORN", "as_json_option", "leave", "opened", "record_argument", "tell_differences"]
 
 TORN = 3
 """The exit code of whoever served a torn record as far as it goes."""
@@ -27,6 +27,14 @@ def opened(path: Path) -> Run:
     if run.warning:
         click.echo(f"deleverage: {run.warning}", err=True)
     return run
+
+
+def tell_differences(run: Run) -> None:
+    """Say on stderr that a record was taken up again by other code or policies than decided in it."""
+    from .verify.versions import differences  # noqa: PLC0415 - the handlers are only for who takes a run up again
+
+    for found in differences(run)[:1]:
+        click.echo(f"deleverage: {run.path}: {found}; what follows was decided by what is installed", err=True)
 
 
 def leave(context: click.Context, run: Run) -> None:

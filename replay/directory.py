@@ -1,7 +1,7 @@
 """What a record declares: assets, instruments and accounts, by number and by name.
 
-1. Declarations stand before the first price, so reading stops there; an account that was opened later is looked for in
-   the rest of the record only when it is asked for.
+1. Declarations stand before the first price (in an imported run: the first fill), so reading stops there; an account
+   that was opened later is looked for in the rest of the record only when it is asked for.
 2. A name wins over a number: "4711" is the account of that name if there is one, else account number 4711.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 
-from ..events.bodies.inputs import PriceTicked
+from ..events.bodies.inputs import FillReported, PriceTicked, TradeExecuted
 from ..events.bodies.listing import AccountOpened, AssetListed, InstrumentListed
 from ..events.envelope import Event
 from ..events.errors import QueryError
@@ -24,6 +24,9 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"; the nearest are {', '.join(matches)}" if matches else ""
 
 
+_FIRST_INPUTS = (PriceTicked, FillReported, TradeExecuted)
+
+
 class Directory:
     """Filled from the events of a record as far as it is needed."""
 
@@ -35,7 +38,7 @@ class Directory:
         self._numbers: dict[str, int] = {}
         self._rest: Iterator[Event] = iter(events)
         for event in self._rest:
-            if type(event.body) is PriceTicked:
+            if type(event.body) in _FIRST_INPUTS:
                 break
             self.learn(event)
 

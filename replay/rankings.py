@@ -63,8 +63,7 @@ def round_of(run: Run, event: Event) -> Event:
     if isinstance(body, DeleveragingStarted):
         return event
     if isinstance(body, PositionDeleveraged):
-        for seq in range(event.seq - 1, -1, -1):
-            earlier = run.event(seq)
+        for earlier in run.backwards(event.seq):
             if isinstance(earlier.body, DeleveragingStarted) and earlier.body.round == body.round:
                 return earlier
     message = f"event {event.seq} ({type(body).__name__}) is no part of a round of auto-deleveraging"
@@ -77,10 +76,9 @@ def rounds_back(run: Run, started: Event) -> Iterator[Event]:
     body = started.body
     assert isinstance(body, DeleveragingStarted)
     wanted = body.base_round
-    for seq in range(started.seq - 1, -1, -1):
+    for event in run.backwards(started.seq):
         if wanted is None:
             return
-        event = run.event(seq)
         if isinstance(event.body, DeleveragingStarted) and event.body.round == wanted:
             wanted = event.body.base_round
             yield event

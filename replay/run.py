@@ -94,6 +94,10 @@ class Run:
         """The events from `first_seq` up to but without `stop_seq`, or to the end. Blocks are decoded on the way."""
         return self.reader.events(first_seq, stop_seq)
 
+    def backwards(self, stop_seq: int) -> Iterator[Event]:
+        """The events before `stop_seq`, the last one first. Blocks are decoded on the way."""
+        return map(self.reader.event, range(stop_seq - 1, -1, -1))
+
     def event(self, seq: int) -> Event:
         """One event. Raises QueryError if there is none."""
         return self.reader.event(seq)
@@ -114,7 +118,7 @@ class Run:
         elif time is not None:
             last = self._last_at(time)
         else:
-            last = self._existing(self.count - 1 if seq is None else seq)
+            last = self.reader.existing(max(self.count - 1, 0) if seq is None else seq)
         return self.kept.after(last + 1)
 
     def first_at(self, at_ns: int) -> int:
@@ -136,11 +140,11 @@ class Run:
 
     def cause_of(self, seq: int) -> int | None:
         """The event that `seq` followed from; None for an input. No event is decoded."""
-        return self.columns.cause_of(self._existing(seq))
+        return self.columns.cause_of(self.reader.existing(seq))
 
     def chain(self, seq: int) -> tuple[int, ...]:
         """The causes of an event, from the input that began it down to the event itself. No event is decoded."""
-        return self.columns.chain(self._existing(seq))
+        return self.columns.chain(self.reader.existing(seq))
 
     def events_naming(self, account: int, first_seq: int = 0, stop_seq: int | None = None) -> Iterator[Event]:
         """The events of a span that name an account, in their order. Only blocks that name it are decoded."""
@@ -155,7 +159,7 @@ class Run:
     @cached_property
     def started(self) -> RunStarted:
         """The first event. Raises QueryError where a record begins with something else."""
-        body = self.event(self._existing(0)).body
+        body = self.event(0).body
         if not isinstance(body, RunStarted):
             message = f"{self.path}: its first event is {type(body).__name__}, not RunStarted; it is no whole run"
             raise QueryError(message)
@@ -182,12 +186,12 @@ class Run:
     def last_seq(self, text: str) -> int:
         """The event that a point names, or the last one at or before it. Raises QueryError."""
         point = parse_point(text, self.start_ns)
-        return self._existing(point.value) if point.kind == "seq" else self._last_at(point.value)
+        return self.reader.existing(point.value) if point.kind == "seq" else self._last_at(point.value)
 
     def first_seq(self, text: str) -> int:
         """The event that a point names, or the first at or after it, the count if there is none. Raises QueryError."""
         point = parse_point(text, self.start_ns)
-        return self._existing(point.value) if point.kind == "seq" else self.first_at(point.value)
+        return self.reader.existing(point.value) if point.kind == "seq" else self.first_at(point.value)
 
     def span(self, first: str | None, last: str | None) -> tuple[int, int]:
         """The first event between two points, the last one included, and the one after it. Raises QueryError."""
@@ -197,13 +201,6 @@ class Run:
             message = f"--from {first} comes after --to {last}; put the earlier point first"
             raise QueryError(message)
         return first_seq, stop_seq
-
-    def _existing(self, seq: int) -> int:
-        if not 0 <= seq < self.count:
-            held = f"holds 0 to {self.count - 1}" if self.count else "holds none"
-            message = f"there is no event {max(seq, 0)}; {self.path} {held}"
-            raise QueryError(message)
-        return seq
 
     def _last_at(self, at_ns: int) -> int:
         if at_ns < self.start_ns:

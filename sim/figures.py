@@ -11,7 +11,21 @@ from decimal import Decimal
 from ..events.bodies.listing import AssetListed, InstrumentListed
 from .units import atoms_to_text, divide_half_even, ticks_to_text
 
-__all__ = ["count", "duration", "exact_money", "grouped", "percent", "price", "rounded_money", "size"]
+__all__ = [
+    "SCORE_DECIMALS",
+    "count",
+    "duration",
+    "exact_money",
+    "grouped",
+    "percent",
+    "price",
+    "rounded_money",
+    "score_text",
+    "size",
+]
+
+SCORE_DECIMALS = 9
+"""A score is recorded as floor(score x 10^9)."""
 
 _CENT_DECIMALS = 2
 _NS = 10**9
@@ -48,6 +62,11 @@ def price(ticks: int, listing: InstrumentListed) -> str:
 def size(lots: int, listing: InstrumentListed) -> str:
     """A size in units, negative when short or sold."""
     return grouped(ticks_to_text(lots, Decimal(listing.lot_size)))
+
+
+def score_text(score: int) -> str:
+    """A score as the formula gives it, cut after nine decimals as it is recorded."""
+    return grouped(atoms_to_text(score, SCORE_DECIMALS))
 
 
 def percent(part: int, whole: int) -> str:

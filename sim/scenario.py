@@ -3,7 +3,8 @@
 1. A scenario names a rulebook (`venue`). The rulebook's tables are the defaults, the scenario's own tables override
    them key by key, and `--set` overrides both. A table that names another policy takes nothing of the rulebook's
    figures.
-2. `prices.file` in place of a generator replaces it: the file's layout is told by its header.
+2. `prices.file` in place of a generator replaces it: the file's layout is told by its header. Of the generator's keys
+   only the betas stay, and only where `prices.follow` asks for them.
 3. Nothing is written before everything is checked: `resolve` opens the sources and reads each once to its end.
 """
 
@@ -189,7 +190,8 @@ def _with_prices_layout(tree: dict[str, Any], folder: Path | None) -> dict[str, 
     path = find_data_file(str(prices["file"]), "$.prices.file", folder)
     header = next(iter(read_lines(path)), "")
     source = "tardis" if header.startswith(",".join(TARDIS_COLUMNS[:3])) else "klines"
-    kept = {key: prices[key] for key in ("file", "instrument", "late_rows") if key in prices}
+    keys = ("file", "instrument", "late_rows", "since", "follow", *(("betas",) if "follow" in prices else ()))
+    kept = {key: prices[key] for key in keys if key in prices}
     return {**tree, "prices": {"source": source, **kept}}
 
 

@@ -68,6 +68,7 @@ class ScenarioSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     insurance_fund: dict[str, Any] = {}
     liquidation: dict[str, Any] = {}
     market: dict[str, Any] = {}
+    profit_cap: dict[str, Any] = {}
     adl: dict[str, Any] = {}
     socialization: dict[str, Any] = {}
     funding: dict[str, Any] = {}

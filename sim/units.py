@@ -123,27 +123,31 @@ def to_atoms(amount: Decimal, decimals: int) -> int:
 def multiplier_atoms(tick_size: Decimal, lot_size: Decimal, decimals: int) -> int:
     """What one lot of a linear instrument is worth at one tick, in atoms. Refuses scales where that is not whole."""
     tick, lot = ratio(tick_size, Decimal(1)), ratio(lot_size, Decimal(1))
-    whole, rest = divmod(tick[0] * lot[0] * 10**decimals, tick[1] * lot[1])
-    if rest or whole < 1:
-        message = (
-            f"a tick of {tick_size:f} on a lot of {lot_size:f} is not a whole number of atoms of 1e-{decimals}; "
-            "give the asset more decimals or use a coarser lot_size"
-        )
-        raise ScenarioError(message)
+    refusal = (
+        f"a tick of {tick_size:f} on a lot of {lot_size:f} is not a whole number of atoms of 1e-{decimals}; "
+        "give the asset more decimals or use a coarser lot_size"
+    )
+    whole = _multiplier(tick[0] * lot[0] * 10**decimals, tick[1] * lot[1], refusal)
     return _bounded(whole, tick_size, lot_size)
 
 
 def inverse_multiplier_atoms(tick_size: Decimal, lot_size: Decimal, decimals: int) -> int:
     """What one lot of an inverse instrument, in quote, comes to at one tick, in atoms. Refuses what is not whole."""
-    tick, lot = ratio(tick_size, Decimal(1)), ratio(lot_size, Decimal(1))
-    whole, rest = divmod(lot[0] * tick[1] * 10**decimals, lot[1] * tick[0])
-    if rest or whole < 1:
-        message = (
-            f"a lot of {lot_size:f} at a tick of {tick_size:f} is not a whole number of atoms of 1e-{decimals}; "
-            "give the asset more decimals or use a lot_size that is a multiple of tick_size"
-        )
-        raise ScenarioError(message)
+    numerator, denominator = ratio(lot_size, tick_size)
+    refusal = (
+        f"a lot of {lot_size:f} at a tick of {tick_size:f} is not a whole number of atoms of 1e-{decimals}; "
+        "give the asset more decimals or use a lot_size that is a multiple of tick_size"
+    )
+    whole = _multiplier(numerator * 10**decimals, denominator, refusal)
     return _bounded(whole, lot_size, tick_size)
+
+
+def _multiplier(numerator: int, denominator: int, refusal: str) -> int:
+    """The quotient, which must be whole and positive."""
+    whole, rest = divmod(numerator, denominator)
+    if rest or whole < 1:
+        raise ScenarioError(refusal)
+    return whole
 
 
 def divide_half_even(numerator: int, denominator: int) -> int:

@@ -49,7 +49,10 @@ EVERY_LINE = {
     "ranking.queue": "<= 15",
     "ranking.pro_rata": "<= 60",
     "ranking.further": "<= 0.005",
+    "ranking.pro_rata_further": "<= 0.005",
     "ranking.first_ever": None,
+    "importing.rate": ">= 0.15",
+    "importing.memory": "<= 2",
     "lab": ">= 1.7",
 }
 """Name to bar, in the order they are printed."""

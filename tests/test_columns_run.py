@@ -13,9 +13,10 @@ from deleverage import Run, open_run
 from deleverage.events.bodies.waterfall import DeleveragingStarted
 from deleverage.events.envelope import Event
 from deleverage.events.errors import QueryError
-from deleverage.events.record import RecordReader, RecordSettings, leaf_hash, page_root, verify
+from deleverage.events.record import RecordReader, RecordSettings, leaf_hash, page_root
 from deleverage.events.record.columns import ColumnsCheck, verify_columns
-from deleverage.events.record.merkle import prove, tree_root
+from deleverage.events.record.merkle import tree_root
+from deleverage.events.record.proof import root_with, roots_beside
 from deleverage.events.vocabulary import accounts_named
 from deleverage.replay.fork.changes import Changes
 from deleverage.replay.fork.fork import fork
@@ -105,13 +106,20 @@ def test_a_torn_run(tmp_path: Path) -> None:
     assert files_of(path) == before
 
 
+def test_backwards_is_the_past_turned_round(lineage: list[Run]) -> None:
+    """A fork's past goes back through its parents' events to the first; before the first event there is nothing."""
+    for run in lineage:
+        for stop in (0, 1, run.reader.first_seq + 1, run.count):
+            assert list(run.backwards(stop)) == list(run.events(0, stop))[::-1]
+
+
 def test_forks_answer_over_their_whole_past(lineage: list[Run]) -> None:
     """A fork's columns hold what is its own; what is before comes from its parents', also up a chain."""
     for run in lineage:
         says_what_the_events_say(run, list(run.events()))
-        roots = run.columns.page_roots
-        assert tree_root([leaf_hash(root) for root in roots]) == run.reader.head
-        assert verify(prove([leaf_hash(root) for root in roots], 3), leaf_hash(roots[3]), run.reader.head)
+        entries = [leaf_hash(root) for root in run.columns.page_roots]
+        assert tree_root(entries) == run.reader.head
+        assert root_with(len(entries), {3: entries[3]}, roots_beside(entries, [3])) == run.reader.head
         check = ColumnsCheck(run.reader)
         for events, data in run.reader.pages():
             check.take(events, page_root(events, data))

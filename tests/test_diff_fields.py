@@ -50,7 +50,8 @@ def test_nothing_that_counts_is_a_figure() -> None:
         for kind, field in fields_with_numbers()
         if field.endswith(COUNTING) and classified(kind, field) in (None, Role.FIGURE)
     }
-    assert figures == {("RunForked", "at_seq"), ("TradeExecuted", "trade_id"), ("TradeExecuted", "order_id")}
+    told = {(kind, field) for kind in ("TradeExecuted", "FillReported") for field in ("trade_id", "order_id")}
+    assert figures == {("RunForked", "at_seq"), *told}
 
 
 def test_accounts_are_accounts() -> None:

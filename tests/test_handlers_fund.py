@@ -16,51 +16,25 @@ from deleverage.events.bodies.waterfall import (
     PositionDeleveraged,
     ShortfallDeclared,
 )
-from deleverage.events.envelope import Event
-from deleverage.events.vocabulary import Body
 from deleverage.handlers.insurance_fund import FundParameters, InsuranceFund
 from deleverage.handlers.inventory import Inventory
 
+from .support.funded import Funded
 from .support.oracles import equity
-from .support.venue import FUND, LIQUIDITY, Book, bodies
+from .support.venue import FUND, LIQUIDITY, Book
 from .support.worlds import books
 
 
-class Funded:
-    """A book and a fund that is told of its events."""
-
-    def __init__(self, book: Book, **figures: int) -> None:
-        """A fund with these figures; it has seen everything so far."""
-        self.book, self.fund = book, InsuranceFund(FundParameters(**figures))
-        self.fund.prime(book.ledger, ())
-
-    def put(self, body: Body) -> Event:
-        """Fold an event and tell the fund."""
-        event = self.book.put(body)
-        if type(body) in self.fund.observes:
-            self.fund.observe(event, self.book.ledger)
-        return event
-
-    def asked(self, event: Event) -> list[Body]:
-        """What the fund makes of an event; it is folded too."""
-        said = bodies(list(self.fund.handle(event, self.book.ledger, self.book.now_ns)))
-        for body in said:
-            self.put(body)
-        return said
-
-    def sale(self, instrument: int = 0) -> list[Body]:
-        """What comes of the pending timer for a sale."""
-        timer = next(seq for seq, t in self.book.ledger.timers.items() if t.timer.instrument == instrument)
-        due = self.book.ledger.timers[timer].timer
-        self.book.now_ns = due.due_ns
-        return self.asked(self.put(TimerFired(timer, due.purpose, None, instrument)))
+def floored(book: Book, **figures: int) -> Funded:
+    """The plain fund with these figures."""
+    return Funded(book, InsuranceFund(FundParameters(**figures)))
 
 
 def with_inventory(*lots: int, fund_atoms: int = 10**6, **figures: int) -> Funded:
     """A fund that took over positions of so many lots at 1000 each, one liquidation each, marked at 1000."""
     book = Book(fund_atoms=fund_atoms)
     book.mark(1000)
-    funded = Funded(book, **{"capital_bps": 0, "sale_parts": 4, "sale_interval_ns": 10, "retry_ns": 25, **figures})
+    funded = floored(book, **{"capital_bps": 0, "sale_parts": 4, "sale_interval_ns": 10, "retry_ns": 25, **figures})
     for size in lots:
         funded.asked(book.bankrupt(book.user(0, (0, size, 1000))))
         funded.asked(book.events[-1])
@@ -78,7 +52,7 @@ def test_a_fee_goes_to_the_fund() -> None:
     book.mark(1000)
     user = book.user(500, (0, 10, 1000))
     book.liquidate(user)
-    assert Funded(book, fee_bps=50).asked(book.put(fill(user, -3, 999))) == [InsuranceFundCredited(1, user, FUND, 14)]
+    assert floored(book, fee_bps=50).asked(book.put(fill(user, -3, 999))) == [InsuranceFundCredited(1, user, FUND, 14)]
 
 
 @pytest.mark.parametrize(("balance", "fee"), [(17, 13), (5, 1), (4, None), (3, None)])
@@ -88,7 +62,7 @@ def test_a_fee_takes_no_more_than_the_equity(balance: int, fee: int | None) -> N
     book.mark(1000)
     user = book.user(balance, (0, 10, 1000))
     book.liquidate(user)
-    said = Funded(book, fee_bps=50).asked(book.put(fill(user, -4, 999)))
+    said = floored(book, fee_bps=50).asked(book.put(fill(user, -4, 999)))
     assert said == ([] if fee is None else [InsuranceFundCredited(1, user, FUND, fee)])
 
 
@@ -111,7 +85,7 @@ def test_a_takeover_leaves_the_account_at_exactly_zero(book: Book, prices: list[
     held = {key: position.size_lots for key, position in account.positions.items()}
     if not held:
         return
-    said = Funded(book, capital_bps=0).asked(book.bankrupt(4))
+    said = floored(book, capital_bps=0).asked(book.bankrupt(4))
     taken = {(b.instrument, b.leg): b.size_lots for b in said if isinstance(b, PositionTakenOver)}
     assert list(taken.items()) == list(held.items())
     assert (account.balance_atoms, account.positions) == (0, {})
@@ -126,7 +100,7 @@ def test_it_takes_over_what_its_capacity_covers(atoms: int, takes: bool) -> None
     book.mark(1000)
     user = book.user(700, (0, 10, 1000))
     book.mark(910)
-    said = Funded(book, capital_bps=500, floor_atoms=55).asked(book.bankrupt(user))
+    said = floored(book, capital_bps=500, floor_atoms=55).asked(book.bankrupt(user))
     taken = PositionTakenOver(1, user, FUND, 0, 0, 10, 9300, 930)
     assert said == ([taken] if takes else [ShortfallDeclared(1, user, "bankruptcy", 655, atoms - 55)])
 
@@ -149,7 +123,7 @@ def test_a_negative_balance_is_paid_in_cash(atoms: int, pays: bool) -> None:
     book = Book(fund_atoms=atoms)
     user = book.user(5)
     book.put(BalanceStated(user, -7))
-    said = Funded(book).asked(book.bankrupt(user))
+    said = floored(book).asked(book.bankrupt(user))
     paid = InsuranceFundDebited(1, user, FUND, 7)
     assert said == ([paid] if pays else [ShortfallDeclared(1, user, "bankruptcy", 7, 6)])
 
@@ -165,12 +139,12 @@ def test_one_timer_per_instrument_sells_the_inventory() -> None:
 def test_a_sale_is_one_part_of_all_the_oldest_lots_first() -> None:
     """12 lots in four parts: 3 of the first; then 2 are left of it, and the next takes 1 of the other too."""
     funded = with_inventory(5, 7)
-    assert funded.sale() == [
+    assert funded.due("inventory sale") == [
         LiquidationOrdered(1, 1, FUND, 0, 1, -3, None, 0, False),
         TimerSet("inventory sale", 20, None, 0),
     ]
     funded.put(fill(FUND, -3, 990, leg=1))
-    orders = [body for body in funded.sale() if isinstance(body, LiquidationOrdered)]
+    orders = [body for body in funded.due("inventory sale") if isinstance(body, LiquidationOrdered)]
     assert [(b.liquidation_id, b.order_id, b.size_lots, b.whole) for b in orders] == [
         (1, 2, -2, True),
         (2, 3, -1, False),
@@ -192,21 +166,21 @@ def test_a_slow_sale_does_not_set_a_second_timer() -> None:
 
 def test_a_short_lot_is_bought_back() -> None:
     """The order's sign is the other side of the lot."""
-    assert with_inventory(-8).sale()[0] == LiquidationOrdered(1, 1, FUND, 0, 1, 2, None, 0, False)
+    assert with_inventory(-8).due("inventory sale")[0] == LiquidationOrdered(1, 1, FUND, 0, 1, 2, None, 0, False)
 
 
 def test_in_a_halt_it_waits_for_the_next_interval() -> None:
     """No order, and the timer again."""
     funded = with_inventory(8)
     funded.put(TradingHalted(0, 1, 1, 99))
-    assert funded.sale() == [TimerSet("inventory sale", 20, None, 0)]
+    assert funded.due("inventory sale") == [TimerSet("inventory sale", 20, None, 0)]
 
 
 def test_when_everything_is_sold_the_timer_stops() -> None:
     """It fires once more, finds nothing, and no other is set."""
     funded = with_inventory(2)
     funded.put(fill(FUND, -2, 990, leg=1))
-    assert funded.sale() == []
+    assert funded.due("inventory sale") == []
     assert funded.book.ledger.timers == {}
 
 
@@ -214,16 +188,16 @@ def test_a_fund_without_capacity_asks_for_its_inventory_to_be_closed() -> None:
     """At 800 its lots have lost 2,000 and it had 1,500: a shortfall of 500, no sale, no second one before the retry."""
     funded = with_inventory(10, fund_atoms=1_500, retry_ns=12)
     funded.book.mark(800)
-    assert funded.sale() == [
+    assert funded.due("inventory sale") == [
         ShortfallDeclared(None, FUND, "inventory", 500, -500),
         TimerSet("inventory shortfall", 22, FUND),
         TimerSet("inventory sale", 20, None, 0),
     ]
-    assert isinstance(funded.sale()[0], LiquidationOrdered)
+    assert isinstance(funded.due("inventory sale")[0], LiquidationOrdered)
     retry = next(seq for seq, t in funded.book.ledger.timers.items() if t.timer.purpose == "inventory shortfall")
     funded.book.now_ns = 22
     assert funded.asked(funded.put(TimerFired(retry, "inventory shortfall", FUND))) == []
-    assert isinstance(funded.sale()[0], ShortfallDeclared)
+    assert isinstance(funded.due("inventory sale")[0], ShortfallDeclared)
 
 
 @given(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections import Counter
 from decimal import Decimal
-from functools import cache
 from pathlib import Path
 
 import pytest
@@ -13,9 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deleverage import Scenario, fork, open_run, run
-from deleverage.events.envelope import Event
 from deleverage.events.errors import ScenarioError
-from deleverage.events.ledger import Ledger
 from deleverage.events.record import MemoryRecord
 from deleverage.handlers.liquidation_price import LiquidationPrices, liquidation_prices
 from deleverage.handlers.valuation import margin_of
@@ -30,7 +27,7 @@ from deleverage.sim.sources.profile import ProfileSettings, ProfileSource
 from deleverage.sim.units import inverse_multiplier_atoms
 
 from .support.command_line import call
-from .support.crash import simulation_of
+from .support.crash import checked, simulation_of
 from .support.past import goes_on_the_same
 from .support.priming import differences
 from .support.venue import Book, listed, tiers_of
@@ -42,20 +39,9 @@ AVAX = InverseScale(0, "AVAX", Decimal("0.001"), Decimal(10))
 MARKET = OpeningMarket(AVAX, 28_400, inverse_multiplier_atoms(AVAX.tick_size, AVAX.lot_size, 8))
 
 
-@cache
-def told(*overrides: str) -> tuple[tuple[Event, ...], Ledger]:
-    """The events of the crash and the ledger at its end; every law was checked at every event."""
-    record = MemoryRecord()
-    simulation = simulation_of(record, *overrides, name=INVERSE_CRASH)
-    simulation.bus.tap(lambda _event, ledger: ledger.check())
-    simulation.open()
-    simulation.drive()
-    return tuple(record.events()), simulation.ledger
-
-
 def test_it_reaches_every_stage_and_every_law_holds() -> None:
     """Calls, answers, liquidations, takeovers, deleveraging, funding: everything is settled in coins."""
-    events, ledger = told()
+    events, ledger = checked(INVERSE_CRASH)
     seen = Counter(type(event.body).__name__ for event in events)
     for stage in ("MarginCalled", "CollateralAdded", "PositionReduced", "LiquidationFilled", "PositionTakenOver"):
         assert seen[stage], stage
@@ -82,7 +68,7 @@ def test_a_short_paid_for_in_coins_cannot_be_liquidated() -> None:
 @pytest.mark.parametrize("venue", ["binance", "bitmex", "bybit", "dydx", "hyperliquid", "okx"])
 def test_every_law_holds_under_a_venues_rulebook(venue: str) -> None:
     """Their policies ask the payoff, so that coins are no case of their own."""
-    events, _ = told(FEW, f"venue={venue}")
+    events, _ = checked(INVERSE_CRASH, FEW, f"venue={venue}")
     assert Counter(type(event.body).__name__ for event in events)["LiquidationStarted"]
 
 
@@ -90,7 +76,7 @@ def test_every_law_holds_under_a_venues_rulebook(venue: str) -> None:
 @given(st.data())
 def test_taken_up_anywhere_it_goes_on_the_same(data: st.DataObject) -> None:
     """From nothing but its inputs, and from any event."""
-    events, _ = told(FEW)
+    events, _ = checked(INVERSE_CRASH, FEW)
     goes_on_the_same(events, [data.draw(st.integers(0, len(events)))])
 
 
@@ -98,7 +84,7 @@ def test_taken_up_anywhere_it_goes_on_the_same(data: st.DataObject) -> None:
 @given(st.data())
 def test_primed_anywhere_the_handlers_say_the_same(data: st.DataObject) -> None:
     """The range index of inverse positions is only speed."""
-    events, _ = told(FEW)
+    events, _ = checked(INVERSE_CRASH, FEW)
     assert not list(differences(events, data.draw(st.integers(0, len(events))), 400))
 
 

@@ -100,19 +100,24 @@ def ended(book: Book, number: int, lots: int) -> None:
     book.put(DeleveragingEnded(number, "bankruptcy", 1, LOSER, 0, 0, lots, 0))
 
 
+def two_rounds(book: Book, later_ns: int) -> None:
+    """Four lots of the loser are closed at a mark of 70, and five of the other six later, at 60."""
+    started(book, 1, 4, 320)
+    reduced(book, 1, FIRST, 4, 80)
+    ended(book, 1, 4)
+    book.now_ns = later_ns
+    book.mark(60)
+    started(book, 2, 6, 480)
+    reduced(book, 2, SECOND_WINNER, 5, 80)
+    ended(book, 2, 5)
+
+
 def test_a_wave_is_valued_at_its_last_reduction() -> None:
     """Two rounds 4 s apart are one wave: the first one's reduction costs what the second one's mark says."""
     book = crowd()
     book.bankrupt(LOSER)
     book.put(ShortfallDeclared(1, LOSER, "bankruptcy", 100, 0))
-    started(book, 1, 4, 320)
-    reduced(book, 1, FIRST, 4, 80)
-    ended(book, 1, 4)
-    book.now_ns = 4 * SECOND
-    book.mark(60)
-    started(book, 2, 6, 480)
-    reduced(book, 2, SECOND_WINNER, 5, 80)
-    ended(book, 2, 5)
+    two_rounds(book, 4 * SECOND)
     found = measured(book.events)
     assert found.equity_taken_atoms == 4 * 20 + 5 * 20
     assert found.equity_needed_atoms == 4 * 10 + 5 * 20
@@ -124,14 +129,7 @@ def test_after_five_seconds_a_wave_is_another() -> None:
     """Five seconds later the first reduction keeps the mark that it met."""
     book = crowd()
     book.bankrupt(LOSER)
-    started(book, 1, 4, 320)
-    reduced(book, 1, FIRST, 4, 80)
-    ended(book, 1, 4)
-    book.now_ns = 5 * SECOND
-    book.mark(60)
-    started(book, 2, 6, 480)
-    reduced(book, 2, SECOND_WINNER, 5, 80)
-    ended(book, 2, 5)
+    two_rounds(book, 5 * SECOND)
     assert measured(book.events).equity_taken_atoms == 4 * 10 + 5 * 20
 
 

@@ -17,9 +17,12 @@ from deleverage.handlers.valuation import margin_of
 
 from .support.oracles import equity, requirement, worth
 from .support.venue import Book, bodies, listed, tiers_of
+from .support.worlds import tiers
 
 MARK = 40
 FARTHEST = 4 * MARK
+TIERS = tiers(floor_atoms_most=9_000, rate_ppm_most=900_000)
+"""Floors lie among the notionals that occur at this mark."""
 
 
 def prices_of(account: Account, ledger: Ledger) -> dict[int, LiquidationPrices]:
@@ -40,19 +43,10 @@ def is_under(account: Account, ledger: Ledger, instrument: int, mark_ticks: int)
 
 
 @st.composite
-def tiers(draw: st.DrawFn) -> tuple[Tier, ...]:
-    """One to four tiers whose floors lie among the notionals that occur, with rates up to 90%."""
-    count = draw(st.integers(1, 4))
-    floors = sorted(draw(st.sets(st.integers(1, 9_000), min_size=count - 1, max_size=count - 1)))
-    rates = sorted(draw(st.sets(st.integers(1_000, 900_000), min_size=count, max_size=count)))
-    return tiers_of(*zip([0, *floors], rates, strict=True))
-
-
-@st.composite
 def worlds(draw: st.DrawFn) -> tuple[Book, Account]:
     """A trader with positions on up to two instruments and three legs each, funding, near the edge or far."""
     count = draw(st.integers(1, 2))
-    book = Book(*(listed(i, tiers=draw(tiers()), multiplier_atoms=draw(st.integers(1, 3))) for i in range(count)))
+    book = Book(*(listed(i, tiers=draw(TIERS), multiplier_atoms=draw(st.integers(1, 3))) for i in range(count)))
     book.mark(*[MARK] * count)
     rates = st.integers(-(10**10), 10**10)
     for i in range(count):
@@ -103,7 +97,7 @@ def test_one_tier_follows_the_textbook_formula(lots: int, balance: int, rate_ppm
         assert (below, above) == (None, edge.numerator // edge.denominator + 1)
 
 
-@given(st.integers(-60, 60).filter(bool), tiers(), st.integers(1, 3), st.integers(-2, 4_000), st.integers(20, 60))
+@given(st.integers(-60, 60).filter(bool), TIERS, st.integers(1, 3), st.integers(-2, 4_000), st.integers(20, 60))
 def test_of_one_inverse_position_it_is_the_first_tick_too(
     lots: int, levels: tuple[Tier, ...], multiplier: int, spare: int, entry: int
 ) -> None:
@@ -136,7 +130,7 @@ def is_under_unrounded(account: Account, ledger: Ledger, ticks: int) -> bool:
 @settings(max_examples=60, deadline=None)
 @given(
     st.lists(st.integers(-60, 60).filter(bool), min_size=2, max_size=3),
-    tiers(),
+    TIERS,
     st.integers(1, 90),
     st.integers(0, 900),
 )

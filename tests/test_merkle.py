@@ -17,14 +17,12 @@ from deleverage.events.envelope import Event, Origin
 from deleverage.events.record.merkle import (
     EMPTY_ROOT,
     Frontier,
-    InclusionProof,
     leaf_hash,
     node_hash,
-    prove,
     tree_root,
-    verify,
 )
 from deleverage.events.record.pages import leaf_spans, leaves_of_page, list_header, page_root
+from deleverage.events.record.proof import root_with, roots_beside
 
 # The inputs, roots and audit paths that Certificate Transparency's implementations are tested with.
 ENTRIES = [bytes.fromhex(text) for text in ("", "00", "10", "2021", "3031", "40414243", "5051525354555657")]
@@ -96,9 +94,11 @@ def test_known_roots(size: int) -> None:
 
 @pytest.mark.parametrize(("index", "size"), PATHS)
 def test_known_paths(index: int, size: int) -> None:
-    """Audit paths are the published ones."""
-    proof = prove([leaf_hash(entry) for entry in ENTRIES[:size]], index)
-    assert [sibling.hex() for sibling in proof.path] == PATHS[index, size]
+    """The roots beside one leaf are its published audit path, from left to right, and lead to the published root."""
+    leaves = [leaf_hash(entry) for entry in ENTRIES[:size]]
+    path = roots_beside(leaves, [index])
+    assert sorted(sibling.hex() for sibling in path) == sorted(PATHS[index, size])
+    assert root_with(size, {index: leaves[index]}, path) == bytes.fromhex(ROOTS[size - 1])
 
 
 def test_tree_over_nothing() -> None:
@@ -116,9 +116,9 @@ def test_every_shape_agrees_with_the_naive_tree(size: int) -> None:
         frontier = frontier.add(leaf)
     assert tree_root(leaves) == frontier.root() == root
     for index, leaf in enumerate(leaves):
-        proof = prove(leaves, index)
-        assert list(proof.path) == naive_path(index, entries)
-        assert verify(proof, leaf, root)
+        path = roots_beside(leaves, [index])
+        assert sorted(path) == sorted(naive_path(index, entries))
+        assert root_with(size, {index: leaf}, path) == root
 
 
 def test_a_growing_tree_keeps_what_it_was() -> None:
@@ -137,25 +137,19 @@ def test_a_wrong_proof_is_refused(entries: list[bytes], data: st.DataObject) -> 
     leaves = [leaf_hash(entry) for entry in entries]
     index = data.draw(st.integers(0, len(leaves) - 1))
     other = data.draw(st.integers(0, len(leaves) - 1).filter(lambda position: position != index))
-    proof, root = prove(leaves, index), tree_root(leaves)
-    bent = [bytes([proof.path[0][0] ^ 1]) + proof.path[0][1:], *proof.path[1:]]
-    assert not verify(proof, leaves[other], root)
-    assert not verify(proof, leaves[index], leaf_hash(root))
-    assert not verify(msgspec.structs.replace(proof, index=other), leaves[index], root)
-    for path in (proof.path[:-1], (*proof.path, root), tuple(bent)):
-        assert not verify(msgspec.structs.replace(proof, path=path), leaves[index], root)
+    size, path, root = len(leaves), roots_beside(leaves, [index]), tree_root(leaves)
+    bent = [bytes([path[0][0] ^ 1]) + path[0][1:], *path[1:]]
+    assert root_with(size, {index: leaves[other]}, path) != root
+    assert root_with(size, {index: leaves[index]}, path) != leaf_hash(root)
+    assert root_with(size, {other: leaves[index]}, path) != root
+    for wrong in (path[:-1], [*path, root], bent):
+        assert root_with(size, {index: leaves[index]}, wrong) != root
 
 
 @pytest.mark.parametrize(("index", "size"), [(0, 0), (-1, 4), (4, 4), (0, -3), (1 << 200, (1 << 200) + 1)])
 def test_a_senseless_proof_is_refused_without_an_error(index: int, size: int) -> None:
-    """A proof with an impossible place or an absurd size is false, not an exception."""
-    assert not verify(InclusionProof(index, size, ()), EMPTY_ROOT, EMPTY_ROOT)
-
-
-def test_proving_a_leaf_that_is_not_there() -> None:
-    """A proof of a leaf outside the tree cannot be made."""
-    with pytest.raises(IndexError, match="no leaf 3 in a tree of 3"):
-        prove([leaf_hash(b"")] * 3, 3)
+    """A proof with an impossible place or an absurd size leads nowhere, and is no exception."""
+    assert root_with(size, {index: EMPTY_ROOT}, ()) is None
 
 
 def test_a_salt_changes_the_leaf() -> None:
@@ -202,8 +196,10 @@ def test_an_event_is_proved_up_to_the_head() -> None:
     head = naive_root(roots)
     leaves = leaves_of_page(pages[0], encoded[0])
     position = leaf_spans(pages[0]).index((5, 6))
-    assert verify(prove(leaves, position), leaf_hash(encode_event(pages[0][5])), roots[0])
-    assert verify(prove([leaf_hash(root) for root in roots], 0), leaf_hash(roots[0]), head)
+    shown = {position: leaf_hash(encode_event(pages[0][5]))}
+    assert root_with(len(leaves), shown, roots_beside(leaves, [position])) == roots[0]
+    beside = roots_beside([leaf_hash(root) for root in roots], [0])
+    assert root_with(len(roots), {0: leaf_hash(roots[0])}, beside) == head
 
 
 @pytest.mark.parametrize("count", [0, 1, 15, 16, 255, 256, 65535, 65536, 1 << 20])

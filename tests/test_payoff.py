@@ -83,7 +83,7 @@ def test_funding_of_an_inverse_lot_is_of_its_notional(rate: int, paid: int) -> N
     assert LinearPayoff(100).funding_nanoatoms(3, rate) == 300 * rate
 
 
-@pytest.mark.parametrize("kind", ["spot", "option"])
+@pytest.mark.parametrize("kind", ["option"])
 def test_other_kinds_have_none(kind: InstrumentKind) -> None:
     """A kind without a payoff is refused with the instrument's name."""
     with pytest.raises(LedgerError, match=f"'I0': no payoff for kind '{kind}'"):

@@ -19,7 +19,7 @@ from deleverage.events.bodies.waterfall import (
 )
 from deleverage.events.envelope import Event
 from deleverage.events.vocabulary import Body
-from deleverage.handlers.insurance_fund import FundParameters, InsuranceFund
+from deleverage.handlers.insurance_fund import FundParameters
 from deleverage.handlers.policies.fund.backstop_vault import BackstopVault
 from deleverage.handlers.policies.fund.drawdown import Drawdown, DrawdownParameters, peaks_with
 from deleverage.handlers.policies.fund.fee_capped import FeeCapped, FeeCappedParameters
@@ -29,41 +29,12 @@ from deleverage.handlers.policies.socialization.open_interest import OpenInteres
 from deleverage.handlers.protocol import NoParameters
 from deleverage.handlers.socialized_loss import SocializedLoss
 
+from .support.funded import Funded
 from .support.oracles import equity
 from .support.venue import FEES, FUND, LIQUIDITY, Book, bodies
 
 DAY_NS = 86_400 * 10**9
 PEAKS = "peaks of asset 0"
-
-
-class Funded:
-    """A book and a fund that is told of its events."""
-
-    def __init__(self, book: Book, fund: InsuranceFund) -> None:
-        """The fund has seen everything so far."""
-        self.book, self.fund = book, fund
-        self.fund.prime(book.ledger, ())
-
-    def put(self, body: Body) -> Event:
-        """Fold an event and tell the fund."""
-        event = self.book.put(body)
-        if type(body) in self.fund.observes:
-            self.fund.observe(event, self.book.ledger)
-        return event
-
-    def asked(self, event: Event) -> list[Body]:
-        """What the fund makes of an event; it is folded too."""
-        said = bodies(list(self.fund.handle(event, self.book.ledger, self.book.now_ns)))
-        for body in said:
-            self.put(body)
-        return said
-
-    def sample(self) -> list[Body]:
-        """What comes of the pending sample."""
-        timer = next(n for n, t in self.book.ledger.timers.items() if t.timer.purpose == "fund sample")
-        due = self.book.ledger.timers[timer].timer
-        self.book.now_ns = due.due_ns
-        return self.asked(self.put(TimerFired(timer, due.purpose, due.account)))
 
 
 def drawn(fund_atoms: int = 1000, **figures: int) -> Funded:
@@ -85,9 +56,9 @@ def test_the_first_liquidation_notes_the_peak() -> None:
 def test_a_sample_notes_only_what_is_new() -> None:
     """The same value in the same step of the window: nothing but the next timer; a higher one is noted."""
     funded = drawn(window_ns=800)
-    assert funded.sample() == [TimerSet("fund sample", 20, FUND)]
+    assert funded.due("fund sample") == [TimerSet("fund sample", 20, FUND)]
     funded.book.mark(1001)
-    assert funded.sample()[0] == HandlerStateNoted("insurance_fund", PEAKS, (0, 1010))
+    assert funded.due("fund sample")[0] == HandlerStateNoted("insurance_fund", PEAKS, (0, 1010))
 
 
 @pytest.mark.parametrize(("mark", "fallen"), [(970, False), (969, True)], ids=["30 percent exactly", "more"])
@@ -95,7 +66,7 @@ def test_a_sample_finds_the_drawdown(mark: int, fallen: bool) -> None:
     """10 lots at 31 under cost: 310 of 1,000 gone, 10 beyond the share that the fund bears."""
     funded = drawn()
     funded.book.mark(mark)
-    said = [body for body in funded.sample() if isinstance(body, ShortfallDeclared)]
+    said = [body for body in funded.due("fund sample") if isinstance(body, ShortfallDeclared)]
     assert said == ([ShortfallDeclared(None, FUND, "drawdown", 10, 690)] if fallen else [])
 
 
@@ -105,7 +76,7 @@ def test_a_drawdown_is_declared_once_in_retry_ns() -> None:
     funded.book.mark(960)
     seen = []
     for _ in range(4):
-        said = funded.sample()
+        said = funded.due("fund sample")
         seen += [funded.book.now_ns for body in said if isinstance(body, ShortfallDeclared)]
         retries = [n for n, t in funded.book.ledger.timers.items() if t.timer.purpose == "drawdown shortfall"]
         for number in retries:
@@ -122,7 +93,7 @@ def test_a_bankrupt_account_is_deleveraged_in_a_drawdown() -> None:
     event = funded.book.bankrupt(funded.book.user(0, (0, 1, 960)))
     assert funded.asked(event) == [ShortfallDeclared(2, 5, "drawdown", 100, 600)]
     for _ in range(10):
-        funded.sample()
+        funded.due("fund sample")
     event = funded.book.bankrupt(funded.book.user(0, (0, 1, 960)))
     assert [type(body) for body in funded.asked(event)] == [PositionTakenOver]
 

@@ -179,7 +179,7 @@ def test_the_hash_is_of_the_settings() -> None:
         ({"tail": Decimal("0.1")}, "tail must lie between 0.5 and 100"),
         ({"leverage": []}, "leverage needs at least one weight"),
         ({"leverage": [[10, 0]]}, "leverage needs at least one weight"),
-        ({"leverage": [[0, 1]]}, r"leverage\[0\] must lie between 0.1 and 1000"),
+        ({"leverage": [[0, 1]]}, r"leverage\[0\] must lie between 0.01 and 1000"),
         ({"leverage": [[10, -1]]}, r"leverage\[0\]: the weight must lie between 0"),
         ({"leverage_spread": 1}, "leverage_spread must lie between 0 and 0.9"),
         ({"long_share": Decimal("1.1")}, "long_share must lie between 0 and 1"),

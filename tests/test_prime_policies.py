@@ -46,7 +46,7 @@ NEEDED = {
     "dydx, late": "InsuranceFundDebited",
     "drift": "LossSocialized",
     "drift, late": "InsuranceFundCredited",
-    "gmx": "BankruptcyDeclared",
+    "gmx": "BankruptcyDeclared ProfitCapExceeded",
     "drawdown, late": "PositionDeleveraged",
     "socialized, a day's end": "LossSocialized",
 }

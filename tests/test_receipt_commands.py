@@ -15,8 +15,8 @@ from deleverage import open_run
 from deleverage.events.bodies.run import RunStarted
 from deleverage.events.bodies.waterfall import DeleveragingStarted, PositionDeleveraged
 from deleverage.events.record import RecordSettings, RecordWriter
+from deleverage.handlers import registry
 from deleverage.handlers.pseudonyms import run_key
-from deleverage.replay.receipt import standing
 from deleverage.sim.figures import exact_money
 
 from .support.command_line import ENVIRONMENT, call, small_record, tear
@@ -260,7 +260,7 @@ def test_a_torn_record_and_none(tmp_path: Path) -> None:
 
 def test_a_policy_that_is_not_installed(files: dict[int, Path], head: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """What could not be checked is said in plain words, and the rest still holds."""
-    monkeypatch.setattr(standing, "SLOTS", {})
+    monkeypatch.setattr(registry, "SLOTS", {})
     result = call("check", files[FIRST], "--head", head)
     flat = " ".join(result.stdout.split())
     assert result.exit_code == 0

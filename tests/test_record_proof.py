@@ -13,7 +13,7 @@ from deleverage.events.bodies.margin import MarkPriced
 from deleverage.events.codec import encode_event
 from deleverage.events.envelope import Event, Origin
 from deleverage.events.errors import QueryError, RecordDamagedError, RecordNotFoundError
-from deleverage.events.record import PAGE_EVENTS, RecordReader, leaf_hash, page_root, prove, prove_events, proved_events
+from deleverage.events.record import PAGE_EVENTS, RecordReader, leaf_hash, page_root, prove_events, proved_events
 from deleverage.events.record.merkle import tree_root
 from deleverage.events.record.proof import (
     LeafProof,
@@ -50,13 +50,6 @@ def test_what_is_shown_and_what_is_beside_give_the_root(tree: tuple[list[bytes],
     others = roots_beside(leaves, shown)
     assert root_with(len(leaves), {place: leaves[place] for place in shown}, others) == tree_root(leaves)
     assert len(others) <= len(leaves) - len(shown)
-
-
-@given(SIZES, st.data())
-def test_beside_one_leaf_is_its_audit_path(size: int, data: st.DataObject) -> None:
-    """For a single leaf the roots beside it are the siblings of RFC 6962, from left to right."""
-    leaves, place = leaves_of(size), data.draw(st.integers(0, size - 1))
-    assert sorted(roots_beside(leaves, [place])) == sorted(prove(leaves, place).path)
 
 
 @given(trees(), st.data())

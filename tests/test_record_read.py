@@ -31,10 +31,9 @@ from deleverage.events.record import (
     leaf_spans,
     leaves_of_page,
     page_root,
-    prove,
     reader,
-    verify,
 )
+from deleverage.events.record.proof import root_with, roots_beside
 
 COUNT = 3333
 
@@ -176,9 +175,10 @@ def test_pages_prove_an_event(sealed: RecordReader) -> None:
     roots = [page_root(events, data) for events, data in pages]
     events, data = pages[4]
     position = next(place for place, event in enumerate(events) if type(event.body) is Deposited)
-    leaf = leaf_spans(events).index((position, position + 1))
-    assert verify(prove(leaves_of_page(events, data), leaf), leaf_hash(encode_event(events[position])), roots[4])
-    assert verify(prove([leaf_hash(root) for root in roots], 4), leaf_hash(roots[4]), sealed.head)
+    place, leaves = leaf_spans(events).index((position, position + 1)), leaves_of_page(events, data)
+    shown, entries = {place: leaf_hash(encode_event(events[position]))}, [leaf_hash(root) for root in roots]
+    assert root_with(len(leaves), shown, roots_beside(leaves, [place])) == roots[4]
+    assert root_with(len(entries), {4: leaf_hash(roots[4])}, roots_beside(entries, [4])) == sealed.head
 
 
 def test_reading_never_writes(path: Path) -> None:

@@ -16,7 +16,9 @@ SHORT = ("prices.duration_ns=40m",)
 LATE = ("margin.latency_ns=50ms", "liquidation.latency_ns=20ms")
 ALL_LATE = tuple(
     f"{slot}.latency_ns={latency}"
-    for slot, latency in zip(SLOTS, ("1ms", "2s", "11ms", "3s", "20ms", "7ms", "1s", "30ms", "40ms", "1s"), strict=True)
+    for slot, latency in zip(
+        SLOTS, ("1ms", "2s", "11ms", "3s", "20ms", "7ms", "5ms", "1s", "30ms", "40ms", "1s"), strict=True
+    )
 )
 COOLING = ("liquidation.cooldown_ns=3s", "insurance_fund.capital_bps=3000", "adl.policy=profit-share")
 RUNS = {"prompt": (), "late": LATE, "all late": ALL_LATE, "cooling": COOLING}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from functools import cache
 from pathlib import Path
 
 import pytest
@@ -14,26 +13,15 @@ from deleverage.events.bodies.margin import MarginCalled, MarkPriced
 from deleverage.events.envelope import Event, Origin
 from deleverage.events.errors import HandlerError
 from deleverage.events.ledger import Ledger, LedgerState
-from deleverage.events.record import MemoryRecord, RecordReader
+from deleverage.events.record import RecordReader
 from deleverage.handlers.margin_monitor import MarginMonitor, MarginParameters
 from deleverage.handlers.protocol import Product
 from deleverage.sim.bus import Subscription
 from deleverage.sim.runner import Simulation, run
 from deleverage.sim.scenario import Scenario
 
-from .support.crash import SMALL_CRASH, simulation_of
+from .support.crash import SMALL_CRASH, checked
 from .support.shortened import CALM, SHORT_CRASH
-
-
-@cache
-def told(name: str, *overrides: str) -> tuple[tuple[Event, ...], Ledger]:
-    """The events of a run, and the ledger at its end; every law was checked at every event."""
-    record = MemoryRecord()
-    simulation = simulation_of(record, *overrides, name=name)
-    simulation.bus.tap(lambda _event, ledger: ledger.check())
-    simulation.open()
-    simulation.drive()
-    return tuple(record.events()), simulation.ledger
 
 
 def counted(events: Iterable[Event]) -> Counter[str]:
@@ -48,7 +36,7 @@ def first(events: Iterable[Event], name: str) -> int:
 
 def test_the_flash_crash_reaches_every_stage_and_every_law_holds() -> None:
     """Calls, partial liquidations, takeovers, an exhausted fund, ADL, and recovery; checked at every single event."""
-    events, ledger = told(*SHORT_CRASH)
+    events, ledger = checked(*SHORT_CRASH)
     seen = counted(events)
     for name in ("MarginCalled", "PositionTakenOver", "ShortfallDeclared", "PositionDeleveraged", "MarginCallMet"):
         assert seen[name] > 5, name
@@ -69,7 +57,7 @@ def test_the_flash_crash_reaches_every_stage_and_every_law_holds() -> None:
 def test_the_crash_falls_and_comes_back() -> None:
     """Every instrument loses at least a tenth and recovers at least a third of what it lost."""
     marks: dict[int, list[int]] = {}
-    for event in told(*SHORT_CRASH)[0]:
+    for event in checked(*SHORT_CRASH)[0]:
         if isinstance(event.body, MarkPriced):
             marks.setdefault(event.body.instrument, []).append(event.body.mark_ticks)
     assert len(marks) == 3
@@ -81,7 +69,7 @@ def test_the_crash_falls_and_comes_back() -> None:
 
 def test_what_was_called_was_under_its_level() -> None:
     """Every recorded call and liquidation holds the figures that were compared, and they are under the level."""
-    for event in told(*SHORT_CRASH)[0]:
+    for event in checked(*SHORT_CRASH)[0]:
         body = event.body
         if isinstance(body, MarginCalled):
             assert body.equity_atoms * 10_000 < body.requirement_atoms * body.warning_bps
@@ -90,7 +78,7 @@ def test_what_was_called_was_under_its_level() -> None:
 
 def test_decisions_name_their_cause_and_producer_and_inputs_do_not() -> None:
     """Every event says where it comes from; a cause is earlier, at the same time or before."""
-    events = told(*SHORT_CRASH)[0]
+    events = checked(*SHORT_CRASH)[0]
     for event in events:
         if event.origin is Origin.INPUT:
             assert (event.cause, event.producer) == (None, None)
@@ -104,7 +92,7 @@ def test_decisions_name_their_cause_and_producer_and_inputs_do_not() -> None:
 
 def test_a_run_without_trouble_has_none() -> None:
     """In calm nothing happens but prices, marks and the timers of funding."""
-    events, ledger = told(*CALM)
+    events, ledger = checked(*CALM)
     allowed = {"RunStarted", "SourceOpened", "AssetListed", "InstrumentListed", "AccountOpened", "BalanceStated"}
     allowed |= {"PositionStated", "DepthQuoted", "PriceTicked", "MarkPriced", "TimerSet", "RunEnded"}
     assert set(counted(events)) == allowed
@@ -114,7 +102,7 @@ def test_a_run_without_trouble_has_none() -> None:
 
 def test_outside_liquidity_balances_the_traders() -> None:
     """Longs and shorts of the population net against outside liquidity from the opening on."""
-    _, ledger = told(*CALM)
+    _, ledger = checked(*CALM)
     liquidity = ledger.accounts[ledger.liquidity(0)]
     traders = sum(p.size_lots for a in ledger.accounts if a.kind == "user" for p in a.positions.values())
     assert traders == -sum(p.size_lots for p in liquidity.positions.values()) != 0
@@ -122,7 +110,7 @@ def test_outside_liquidity_balances_the_traders() -> None:
 
 def test_the_small_crash_holds_every_law_too() -> None:
     """With takeovers, rounds, shared losses and write-offs by the hundred, and all of a position reduced at a call."""
-    events, _ = told(SMALL_CRASH, "traders.reduce_share_bps=10000")
+    events, _ = checked(SMALL_CRASH, "traders.reduce_share_bps=10000")
     seen = counted(events)
     assert min(seen["LossSocialized"], seen["BalanceWrittenOff"], seen["TradingHalted"], seen["FundingAccrued"]) > 5
 
@@ -145,7 +133,7 @@ def test_hedged_and_isolated_accounts_hold_every_law_too(tmp_path: Path) -> None
     before, _, after = text.partition("[population]")
     population = '[population]\nsource = "csv"\nfile = "accounts.csv"\n\n[insurance_fund]'
     (tmp_path / "crash.toml").write_text(before + population + after.partition("[insurance_fund]")[2])
-    events, ledger = told(str(tmp_path / "crash.toml"), "insurance_fund.balance=100")
+    events, ledger = checked(str(tmp_path / "crash.toml"), "insurance_fund.balance=100")
     ended = {ledger.name(e.body.account)[:5] for e in events if isinstance(e.body, LiquidationEnded)}
     assert ended >= {"hedge", "alone"}
     assert counted(events)["PositionDeleveraged"] > 5
@@ -179,14 +167,14 @@ def test_a_handlers_error_seals_the_record_as_failed(tmp_path: Path) -> None:
 
 def test_inputs_after_the_end_of_the_scenario_are_not_taken() -> None:
     """With an end, the run is the beginning of the longer one."""
-    whole, _ = told(*CALM)
-    short, _ = told(*CALM, "end=2025-10-09T12:10:00Z")
+    whole, _ = checked(*CALM)
+    short, _ = checked(*CALM, "end=2025-10-09T12:10:00Z")
     assert short[1:-1] == whole[1 : len(short) - 1]
     assert short[-2].at_ns <= short[-1].at_ns < whole[-1].at_ns
 
 
 def test_settling_lets_timers_fire_after_the_last_price() -> None:
     """Eight hours of settling after the calm hour bring one funding per instrument."""
-    events, _ = told(*CALM, "settle_ns=8h")
+    events, _ = checked(*CALM, "settle_ns=8h")
     assert counted(events)["FundingAccrued"] == 1
-    assert events[-1].at_ns - told(*CALM)[0][-1].at_ns == 8 * 3600 * 10**9
+    assert events[-1].at_ns - checked(*CALM)[0][-1].at_ns == 8 * 3600 * 10**9

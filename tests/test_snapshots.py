@@ -15,13 +15,15 @@ from deleverage.events.bodies.inputs import Deposited
 from deleverage.events.bodies.margin import MarkPriced
 from deleverage.events.ledger import Ledger
 from deleverage.events.record import PAGE_EVENTS, MemoryRecord
-from deleverage.events.snapshots import SnapshotKeeper, SnapshotShelf, keeper
+from deleverage.events.snapshots import SnapshotKeeper, SnapshotShelf
 from deleverage.events.snapshots.snapshot import Parts, Snapshot, name_of, parts_of, read_snapshot, restore
 
 from .support.crash import recorded
+from .support.snapshots import snapshots_closely
 from .support.venue import Book
 
 EVENTS = recorded()
+closely = pytest.fixture(snapshots_closely)
 POINTS = st.integers(1, len(EVENTS))
 PAGES = len(EVENTS) // PAGE_EVENTS
 
@@ -168,12 +170,6 @@ class Kept:
             return {seq: told[seq] for seq in seqs if seq in told}
 
         return SnapshotShelf(self.directory, count, heads_of)
-
-
-@pytest.fixture
-def closely(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Snapshots as close together as their share allows."""
-    monkeypatch.setattr(keeper, "_SPACING_BYTES", 1)
 
 
 @pytest.mark.usefixtures("closely")

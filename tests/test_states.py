@@ -24,17 +24,11 @@ from deleverage.replay.fork.fork import fork
 
 from .support.command_line import call, small_record, tear
 from .support.crash import SMALL_CRASH, recorded
+from .support.rewritten import BY_PAGE
+from .support.snapshots import snapshots_closely
 
 EVENTS = recorded()
-BY_PAGE = RecordSettings(pages_per_block=1, durability="none")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _closely() -> object:
-    """Snapshots as close together as their share allows."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(keeper, "_SPACING_BYTES", 1)
-        yield
+_closely = pytest.fixture(scope="module", autouse=True)(snapshots_closely)
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ CLOCKS = {"time", "datetime"}
 CLOCK_ALLOWED = {"events/record/manifest.py", "events/record/segments.py"}
 NO_RANDOM = {"random", "secrets", "uuid", "numpy"}
 # Columns of whole numbers; where an estimate in floating point could decide, exact integers do.
-NUMPY_ALLOWED = {f"handlers/column{rest}.py" for rest in ("s", "_scores", "_shares", "_ranking")}
+NUMPY_ALLOWED = {f"handlers/column{rest}.py" for rest in ("s", "_scores", "_shares", "_weights", "_ranking")}
 
 
 def sources(*rooms: str) -> list[Path]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -22,7 +21,6 @@ from deleverage.events.envelope import Event, Origin
 from deleverage.events.errors import ScenarioError
 from deleverage.events.ledger import Ledger
 from deleverage.events.record.manifest import read_manifest, write_manifest
-from deleverage.events.snapshots import keeper
 from deleverage.events.snapshots.snapshot import parts_of as taken_apart
 from deleverage.events.snapshots.snapshot import read_snapshot
 from deleverage.handlers.registry import SLOTS
@@ -36,8 +34,10 @@ from deleverage.replay.verify.verification import verify
 from .support.command_line import call
 from .support.crash import SMALL_CRASH, recorded
 from .support.rewritten import BY_PAGE, changed, moved, written
+from .support.snapshots import snapshots_closely
 
 EVENTS = recorded()
+_closely = pytest.fixture(scope="module", autouse=True)(snapshots_closely)
 LATE = (
     "mark.latency_ns=1ms",
     "margin.latency_ns=50ms",
@@ -55,14 +55,6 @@ FORKS = {
     "slower.run": Changes(("adl.latency_ns=50ms", "liquidation.latency_ns=20ms", "socialization.latency_ns=1s")),
     "faster.run": Changes(("mark.latency_ns=7ms", "traders.latency_ns=0")),
 }
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _closely() -> Iterator[None]:
-    """Snapshots as close together as their share allows."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(keeper, "_SPACING_BYTES", 1)
-        yield
 
 
 @pytest.fixture(scope="module")

@@ -51,6 +51,10 @@ PINNED = {
     "BalanceStated": "941b05cd03e7940111cd03e8cd03e9",
     "PositionStated": "971c050102d0d8d2ff02b440940111cd03e8cd03e9",
     "InputRefused": "951d05a957697468647261776eb37468652062616c616e636520697320676f6e65ce0003d090",
+    "FillReported": (
+        "dc00101e0501024d4ed0d8ce000655183cd1fc192a03aa436c6f7365204c6f6e67c39192a3666565ad342e323030303030303030"
+        "3031940111cd03e8cd03e9"
+    ),
     "MarkPriced": "962801ce00065518f4ce0006550ccf000000609ff14690",
     "MarginCalled": "952905cd04b0cd03e8cd30d4",
     "MarginCallMet": "952a05cd05ddcd03e8cd3a98",
@@ -75,6 +79,7 @@ PINNED = {
     "DeleveragingEnded": "995501a9696e76656e746f727903020104100f",
     "LossSocialized": "955603050607",
     "BalanceWrittenOff": "955703050209",
+    "ProfitCapExceeded": "975801d1fc7cce00014ff0ce000186a0ce000cf850ce000bbfd0",
     "TradingHalted": "956401ce00065518ce0005a550cd1388",
     "TradingResumed": "926501",
     "TimerSet": "9666af6d617267696e20726573706f6e7365cd1770050103",
@@ -87,7 +92,7 @@ TAG_GROUPS = {"run": (1, 9), "listing": (10, 19), "inputs": (20, 39), "margin": 
 TAG_GROUPS |= {"waterfall": (80, 99), "venue": (100, 119)}
 
 PUBLIC = """AssetListed DepthQuoted FundingAccrued FundingRateSet HandlerStateNoted InstrumentListed MarkPriced
-PriceTicked RulesChanged RunEnded RunForked RunStarted SourceOpened TradingHalted TradingResumed"""
+PriceTicked ProfitCapExceeded RulesChanged RunEnded RunForked RunStarted SourceOpened TradingHalted TradingResumed"""
 
 _BY_NAME = pytest.mark.parametrize("body", EXAMPLES, ids=lambda body: type(body).__name__)
 

@@ -37,7 +37,9 @@ from .support.told import written
 from .support.venue import Book, listed
 
 EVENTS = recorded()
-KEYS = ["event", "paragraph", "chain", "story", "fund", "ranking", "not", "flips"]
+KEYS = [
+    "event", "paragraph", "chain", "story", "fund", "cap", "ranking", "not", "flips", "taken_in", "published"
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -160,7 +162,7 @@ def test_the_keys_are_stable(run: Run) -> None:
     assert document | {"not": spared["not"]} == spared
     called = json.loads(call("why", run.path, "30", "--json").stdout)
     assert list(called) == KEYS
-    assert [key for key in KEYS if called[key] is None] == ["story", "fund", "ranking", "not", "flips"]
+    assert [key for key in KEYS if called[key] is None] == ["story", *KEYS[4:]]
     assert called["event"]["evidence"]["compared"]["threshold_atoms"] == 1_250_000_000
 
 

@@ -8,6 +8,7 @@ __all__ = [
     "BalanceStated",
     "Deposited",
     "DepthQuoted",
+    "FillReported",
     "FundingRateSet",
     "InputRefused",
     "PositionStated",
@@ -110,3 +111,29 @@ class InputRefused(BodyBase, frozen=True, tag=29):
     refused: str
     reason: str
     amount_atoms: int = 0
+
+
+class FillReported(BodyBase, frozen=True, tag=30):
+    """What a venue says of one side of a trade; nothing moves by it, the event of the trade itself follows.
+
+    `size_lots` is signed like a trade; `start_lots` is the position before it, `closed_profit_atoms` what it realised
+    in the instrument's asset, `fee_atoms` what was paid (negative: received) in `fee_asset`; each None where the venue
+    is silent or a whole number cannot hold it. `direction` is the venue's own word. `raw` holds (field, text as
+    written) of each value that was snapped to whole lots or atoms, or that has no whole number.
+    """
+
+    account: int
+    instrument: int
+    leg: int
+    trade_id: int
+    order_id: int | None
+    size_lots: int
+    price_ticks: int
+    start_lots: int | None
+    closed_profit_atoms: int | None
+    fee_atoms: int | None
+    fee_asset: int | None
+    direction: str
+    maker: bool = False
+    raw: tuple[tuple[str, str], ...] = ()
+    provenance: Provenance | None = None

@@ -10,8 +10,12 @@ from .base import BodyBase
 
 __all__ = ["Prices", "Producer", "RunEnded", "RunForked", "RunStarted", "SourceOpened", "SourceTally"]
 
-Prices = Literal["endogenous", "held"]
-"""Whether forced orders moved the marks (`endogenous`) or the recorded path was kept (`held`)."""
+Prices = Literal["endogenous", "held", "imported"]
+"""Whether forced orders moved the marks (`endogenous`), the recorded path was kept (`held`), or nothing was decided.
+
+An `imported` run has no producers: all of it was taken in from a venue's files or concluded from them. What an account
+held before they begin is known only as far as they tell.
+"""
 
 
 class Producer(msgspec.Struct, frozen=True, array_like=True):

@@ -14,6 +14,7 @@ __all__ = [
     "InsuranceFundDebited",
     "LossSocialized",
     "PositionDeleveraged",
+    "ProfitCapExceeded",
     "ShortfallDeclared",
     "ShortfallTrigger",
 ]
@@ -57,7 +58,8 @@ class DeleveragingStarted(BodyBase, frozen=True, tag=83):
     """A round of auto-deleveraging: `size_lots` of `account`'s position are to be closed at `value_atoms` in all.
 
     `candidates` and `ranking_digest` stand for the full ranking; `base_round` names the round at the same mark and
-    instant that this digest continues (then it is over the rows touched since), None where it is over the whole.
+    instant that this digest continues (then it is over the rows touched since), None where it is over the whole. Where
+    the trigger is a cap on profits nobody is liquidated: `account` is outside liquidity, `liquidation_id` is 0.
     """
 
     round: int
@@ -125,3 +127,18 @@ class BalanceWrittenOff(BodyBase, frozen=True, tag=87):
     account: int
     against: int
     amount_atoms: int
+
+
+class ProfitCapExceeded(BodyBase, frozen=True, tag=88):
+    """Profit of one side of an instrument is above `max_factor_ppm` of the pool: winners are to be reduced.
+
+    `open_lots` is what that side holds in all, negative for shorts, and `profit_atoms` its profit at the mark, losers
+    counted; `pool_atoms` is the pool's value. The reduction goes down to `min_factor_ppm`.
+    """
+
+    instrument: int
+    open_lots: int
+    profit_atoms: int
+    pool_atoms: int
+    max_factor_ppm: int
+    min_factor_ppm: int

@@ -50,21 +50,36 @@ def _trade(row: Trade) -> Effect:
     giver_leg = attrgetter(row.giver_leg) if row.giver_leg else lambda _body: 0
 
     def exchange(ledger: LedgerState, _event: Event, body: Any) -> None:
-        market = ledger.markets[body.instrument]
-        asset = market.listing.asset
+        instrument, accounts = body.instrument, ledger.accounts
+        market = ledger.markets[instrument]
+        asset, cumulative = market.listing.asset, market.cumulative_funding_nanoatoms
         lots, atoms = size(body), value(body)
-        funding = funding_of(lots, market.cumulative_funding_nanoatoms)
-        takes, gives = ledger.accounts[taker(ledger, body, asset)], ledger.accounts[giver(ledger, body, asset)]
+        funding = funding_of(lots, cumulative) if cumulative else 0
+        takes, gives = accounts[taker(ledger, body, asset)], accounts[giver(ledger, body, asset)]
         if takes is gives or not lots:
             what = f": account {takes.account} cannot trade with itself" if lots else " of no lots, which is no trade"
             message = f"{type(body).__name__}{what}"
             raise LedgerError(message)
-        trade(takes, (body.instrument, taker_leg(body)), lots, atoms, funding)
-        trade(gives, (body.instrument, giver_leg(body)), -lots, -atoms, -funding)
+        trade(takes, (instrument, taker_leg(body)), lots, atoms, funding)
+        trade(gives, (instrument, giver_leg(body)), -lots, -atoms, -funding)
 
     return exchange
 
 
+def _takeover(row: Trade) -> Effect:
+    """Only an insurance fund keeps what it took by liquidation; a vault holds it like any position of its own."""
+    into_inventory, into_position = _trade(row), _trade(row._replace(taker_leg="leg"))
+    taker = _party(row.taker)
+
+    def take(ledger: LedgerState, event: Event, body: Any) -> None:
+        fund = ledger.accounts[taker(ledger, body, 0)]
+        (into_inventory if fund.kind == "insurance" else into_position)(ledger, event, body)
+
+    return take
+
+
 def booked(row: Posting) -> Effect:
     """The function that moves what a row says, given ledger, event and body."""
-    return _payment(row) if isinstance(row, Payment) else _trade(row)
+    if isinstance(row, Payment):
+        return _payment(row)
+    return _takeover(row) if row.taker_leg == "liquidation_id" else _trade(row)

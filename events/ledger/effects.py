@@ -164,6 +164,8 @@ def _liquidation_filled(ledger: LedgerState, event: Event, body: LiquidationFill
 
 def _position_taken_over(ledger: LedgerState, _event: Event, body: PositionTakenOver) -> None:
     _move_on(ledger, body)
+    if ledger.accounts[body.fund].kind != "insurance":
+        return  # a vault, whose positions are its own: what it does with them is no inventory
     taken = _liquidation(ledger, body.liquidation_id).taken_lots
     taken[body.instrument] = taken.get(body.instrument, 0) + body.size_lots
 
@@ -203,7 +205,7 @@ def _position_deleveraged(ledger: LedgerState, _event: Event, body: PositionDele
     against = ledger.accounts[body.against]
     if against.kind == "insurance":
         _inventory_sold(ledger, _liquidation(ledger, body.liquidation_id), body.instrument, body.size_lots)
-    else:
+    elif against.kind != "liquidity":
         move(against, PositionDeleveraged)
 
 

@@ -71,4 +71,6 @@ POSTINGS: dict[type[Body], Posting] = {
     PositionTakenOver: Trade("fund", "account", taker_leg="liquidation_id", giver_leg="leg"),
     PositionDeleveraged: Trade("account", "against", giver_leg="against_leg"),
 }
-"""A giver's leg is 0, the net position, where the table names none."""
+"""A giver's leg is 0, the net position, where the table names none. Only an insurance fund has a leg for a liquidation:
+a vault takes a position over on the leg that it is taken from.
+"""

@@ -78,6 +78,11 @@ class LedgerState:
     notes: dict[tuple[str, str], tuple[int, ...]] = field(default_factory=dict)
     ended: bool = False
 
+    @property
+    def imported(self) -> bool:
+        """Whether all of this was taken in from a venue's files, so that nothing was decided here."""
+        return self.run is not None and self.run.prices == "imported"
+
     def venue(self, asset: int) -> VenueAccounts:
         """The venue's own accounts for an asset."""
         return self.venue_accounts[asset]

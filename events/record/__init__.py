@@ -8,7 +8,7 @@ from __future__ import annotations
 from .ancestry import way_to
 from .manifest import ForkPoint, Manifest, RunStatus, SealedStatus, SegmentFigures
 from .memory import MemoryRecord
-from .merkle import EMPTY_ROOT, Frontier, InclusionProof, leaf_hash, prove, verify
+from .merkle import EMPTY_ROOT, Frontier, leaf_hash
 from .pages import PAGE_EVENTS, leaf_spans, leaves_of_page, page_root
 from .proof import RecordProof, prove_events, proved_events
 from .reader import RecordReader
@@ -28,7 +28,6 @@ __all__ = [
     "ForkPoint",
     "Frontier",
     "HeadOnly",
-    "InclusionProof",
     "Manifest",
     "MemoryRecord",
     "RecordProof",
@@ -43,10 +42,8 @@ __all__ = [
     "leaf_spans",
     "leaves_of_page",
     "page_root",
-    "prove",
     "prove_events",
     "proved_events",
     "recover",
-    "verify",
     "way_to",
 ]

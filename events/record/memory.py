@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from ..envelope import Event
 from ..errors import QueryError, RecordError
 from .manifest import RunStatus, SealedStatus
+from .numbers import existing_seq
 from .pages import PAGE_EVENTS, Progress, close_page
 
 __all__ = ["MemoryRecord"]
@@ -60,12 +61,13 @@ class MemoryRecord:
         stop = self.count if stop_seq is None else min(stop_seq, self.count)
         return map(self._events.__getitem__, range(first_seq, stop))
 
+    def existing(self, seq: int) -> int:
+        """The number itself, if there is such an event. Raises QueryError if there is none."""
+        return existing_seq(seq, self.count, "the record")
+
     def event(self, seq: int) -> Event:
         """One event. Raises QueryError if there is none."""
-        if not 0 <= seq < self.count:
-            message = f"there is no event {seq}; the record holds {self.count}, counted from 0"
-            raise QueryError(message)
-        return self._events[seq]
+        return self._events[self.existing(seq)]
 
     def seq_at_time(self, at_ns: int) -> int:
         """How many events had happened by `at_ns`, it included: the seq of the first one after. O(log n)."""

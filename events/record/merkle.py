@@ -1,4 +1,4 @@
-"""Hash trees: what the head of a record is, and how one entry is proved to lie under it.
+"""Hash trees: what the head of a record is. How entries are proved to lie under it is in `proof.py`.
 
 Rules:
 1. A leaf is SHA-256(0x00 || salt || bytes). The salt is empty unless one is given: reserved, so that the undisclosed
@@ -15,18 +15,13 @@ from collections.abc import Sequence
 from hashlib import sha256
 from typing import NamedTuple
 
-import msgspec
-
 __all__ = [
     "EMPTY_ROOT",
     "LEAF_PREFIX",
     "Frontier",
-    "InclusionProof",
     "leaf_hash",
     "node_hash",
-    "prove",
     "tree_root",
-    "verify",
 ]
 
 LEAF_PREFIX, _NODE_PREFIX = b"\0", b"\1"
@@ -90,40 +85,3 @@ class Frontier(NamedTuple):
         for peak in reversed(larger):
             node = node_hash(peak, node)
         return node
-
-
-class InclusionProof(msgspec.Struct, frozen=True):
-    """The audit path of RFC 6962, section 2.1.1: the siblings from leaf `index` of `size` up to the root."""
-
-    index: int
-    size: int
-    path: tuple[bytes, ...]
-
-
-def prove(leaves: Sequence[bytes], index: int) -> InclusionProof:
-    """The proof that leaf `index` is under `tree_root(leaves)`. Raises IndexError if there is no such leaf."""
-    if not 0 <= index < len(leaves):
-        message = f"no leaf {index} in a tree of {len(leaves)}"
-        raise IndexError(message)
-    path, level, position = [], list(leaves), index
-    while len(level) > 1:
-        sibling = position ^ 1
-        if sibling < len(level):
-            path.append(level[sibling])
-        level, position = _parents(level), position >> 1
-    return InclusionProof(index, len(leaves), tuple(path))
-
-
-def verify(proof: InclusionProof, leaf: bytes, root: bytes) -> bool:
-    """Whether the proof shows that the leaf hash lies under the root. Never raises, whatever the proof holds."""
-    if not 0 <= proof.index < proof.size:
-        return False
-    node, position, last, path = leaf, proof.index, proof.size - 1, list(reversed(proof.path))
-    while last:
-        if position & 1 or position < last:
-            if not path:
-                return False
-            sibling = path.pop()
-            node = node_hash(sibling, node) if position & 1 else node_hash(node, sibling)
-        position, last = position >> 1, last >> 1
-    return not path and node == root

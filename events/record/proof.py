@@ -23,7 +23,7 @@ import msgspec
 
 from ..codec import decode_pages
 from ..envelope import Event
-from ..errors import QueryError, RecordDamagedError, RecordNotFoundError
+from ..errors import RecordDamagedError, RecordNotFoundError
 from .merkle import leaf_hash, node_hash, tree_root
 from .pages import PAGE_EVENTS, leaf_spans, leaves_of_page, list_header, split_list
 from .reader import RecordReader
@@ -77,9 +77,7 @@ def prove_events(reader: RecordReader, seqs: Iterable[int], roots: Sequence[byte
     """
     wanted: defaultdict[int, list[int]] = defaultdict(list)
     for seq in sorted(set(seqs)):
-        if not 0 <= seq < reader.count:
-            message = f"there is no event {seq}; {reader.path} holds {reader.count}, counted from 0"
-            raise QueryError(message)
+        reader.existing(seq)
         wanted[seq // PAGE_EVENTS].append(seq % PAGE_EVENTS)
     entries = [leaf_hash(root) for root in roots]
     pages = tuple(_prove_page(reader, page, positions) for page, positions in wanted.items())

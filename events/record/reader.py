@@ -31,6 +31,7 @@ from .blocks import BLOCK_HEADER_BYTES, block_is_intact, block_pages, block_payl
 from .files import damaged, readable, segment_name
 from .manifest import MANIFEST_NAME, Manifest, RunStatus, read_manifest
 from .merkle import Frontier, leaf_hash
+from .numbers import existing_seq
 from .pages import PAGE_EVENTS, Progress, page_root, split_list
 from .scan import BlockEntry, Fault, Scan, SegmentFile, first_bad_block, read_block, scan_blocks, segment_files
 
@@ -184,11 +185,13 @@ class RecordReader:
             return own
         return chain(self.parent.events(first_seq, min(stop, self.first_seq)), own)
 
+    def existing(self, seq: int) -> int:
+        """The number itself, if there is such an event. Raises QueryError if there is none."""
+        return existing_seq(seq, self.count, self.path)
+
     def event(self, seq: int) -> Event:
         """One event. Raises QueryError if there is none. Decodes its block, unless it was among the last few."""
-        if not 0 <= seq < self.count:
-            message = f"there is no event {seq}; {self.path} holds {self.count}, counted from 0"
-            raise QueryError(message)
+        self.existing(seq)
         if self.parent is not None and seq < self.first_seq:
             return self.parent.event(seq)
         index = bisect_right(self._first_seqs, seq) - 1

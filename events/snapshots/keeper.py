@@ -51,7 +51,8 @@ class SnapshotKeeper:
         Mostly nothing is to be done; a snapshot costs some 2 us an account.
         """
         ledger = self._ledger
-        if stored_bytes < self._due_bytes or ledger.seq != count or count % PAGE_EVENTS or not ledger.repriced_seq:
+        begun = ledger.repriced_seq or ledger.imported
+        if stored_bytes < self._due_bytes or ledger.seq != count or count % PAGE_EVENTS or not begun:
             return
         whole = self._base is None or self._difference_bytes > self._base_bytes
         try:

@@ -3,7 +3,7 @@
 1. A product is a body of the vocabulary, or a `Linked` one; each field has its declared type (a bool is no number).
 2. Accounts and instruments are ones that are there; a payment is not negative.
 3. A forced trade takes lots from a position: from the side that it has, and no more than it has, also when several
-   products of one answer take from the same one.
+   products of one answer take from the same one. Outside liquidity aside, which takes whatever side it is given.
 """
 
 from __future__ import annotations
@@ -90,6 +90,8 @@ def _takings(body: Body) -> tuple[_Taking, ...]:
 
 
 def _too_much(taking: _Taking, ledger: LedgerState, taken: dict[tuple[int, PositionKey], int]) -> Iterator[str]:
+    if ledger.accounts[taking.account].kind == "liquidity" and taking.change_lots:
+        return
     place = taking.account, taking.key
     held = ledger.position(*place)
     name, before = ledger.name(taking.account), 0 if held is None else held.size_lots

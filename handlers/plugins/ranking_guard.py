@@ -7,30 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import islice
-from typing import Any, ClassVar
-
-import msgspec
+from typing import Any
 
 from ...events.ledger import LedgerState, PositionKey
 from ..policies.ranking import SCORE_MAX, Allocation, Candidate, Closing, Ranked
-from ..protocol import NoParameters
 from .complaints import called, complaint, shown
-from .ledger_watch import LedgerWatch
+from .policy_guard import GuardedPolicy, declared
 
 __all__ = ["GuardedRanking", "guarded_ranking"]
 
 
-class GuardedRanking:
+class GuardedRanking(GuardedPolicy):
     """A ranking policy under the name that records have."""
-
-    policy: ClassVar[str]
-    version: ClassVar[str]
-    formula: ClassVar[str]
-    Parameters: ClassVar[type[msgspec.Struct]]
-
-    def __init__(self, watched: Any) -> None:
-        """Watch this policy."""
-        self.watched, self.ledger_watch = watched, LedgerWatch()
 
     def __getattr__(self, name: str) -> Any:
         """Whatever else the policy says about itself."""
@@ -60,12 +48,8 @@ class _Reading(GuardedRanking):
     def scores_in(self, candidates: Sequence[Candidate], keys: Sequence[PositionKey], ledger: LedgerState) -> list[int]:
         """One score per candidate, and nothing written."""
         given, places, what = tuple(candidates), tuple(keys), "scores_in()"
-        named = [candidate.account for candidate in given]
-        before = self.ledger_watch.before(ledger, named)
-        scores = called(self.policy, what, lambda: list(self.watched.scores_in(given, places, ledger)))
-        written = self.ledger_watch.written(before, ledger, named)
-        if written:
-            raise complaint(self.policy, f"{what} wrote into the ledger: {written}")
+        named = (candidate.account for candidate in given)
+        scores = self.asked(what, ledger, named, lambda: list(self.watched.scores_in(given, places, ledger)))
         return self._checked(what, given, scores)
 
 
@@ -117,12 +101,6 @@ def guarded_ranking(name: str, version: str, kind: type, watched: object) -> Gua
         *([_Allocating] if callable(getattr(watched, "allocate", None)) else []),
         *([_Reading] if callable(getattr(watched, "scores_in", None)) else []),
     ]
-    own = {
-        "__doc__": kind.__doc__,
-        "policy": name,
-        "version": version,
-        "formula": getattr(kind, "formula", ""),
-        "Parameters": getattr(kind, "Parameters", NoParameters),
-    }
+    own = declared(name, version, kind)
     guard: type[GuardedRanking] = type(kind.__name__, tuple(bases) or (GuardedRanking,), own)
     return guard(watched)

@@ -3,31 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar
-
-import msgspec
+from typing import Any
 
 from ...events.bodies.venue import HandlerStateNoted
 from ..policies.liquidation.step import Situation, Step
-from ..protocol import NoParameters
 from .complaints import called, complaint, shown
-from .ledger_watch import LedgerWatch
+from .policy_guard import GuardedPolicy, declared
 
 __all__ = ["GuardedSteps", "guarded_steps"]
 
 
-class GuardedSteps:
+class GuardedSteps(GuardedPolicy):
     """A step policy under the name that records have."""
-
-    policy: ClassVar[str]
-    version: ClassVar[str]
-    formula: ClassVar[str]
-    source: ClassVar[str]
-    Parameters: ClassVar[type[msgspec.Struct]]
-
-    def __init__(self, watched: Any) -> None:
-        """Watch this policy."""
-        self.watched, self.ledger_watch = watched, LedgerWatch()
 
     @property
     def restored_bps(self) -> int:
@@ -67,24 +54,10 @@ class GuardedSteps:
         return step
 
     def _asked(self, what: str, situation: Situation, call: Callable[[], Any]) -> Any:
-        named = (situation.account.account,)
-        before = self.ledger_watch.before(situation.ledger, named)
-        answer = called(self.policy, what, call)
-        written = self.ledger_watch.written(before, situation.ledger, named)
-        if written:
-            raise complaint(self.policy, f"{what} wrote into the ledger: {written}")
-        return answer
+        return self.asked(what, situation.ledger, (situation.account.account,), call)
 
 
 def guarded_steps(name: str, version: str, kind: type, watched: object) -> GuardedSteps:
     """The policy, watched, under the name and version that records have."""
-    own = {
-        "__doc__": kind.__doc__,
-        "policy": name,
-        "version": version,
-        "formula": getattr(kind, "formula", ""),
-        "source": getattr(kind, "source", ""),
-        "Parameters": getattr(kind, "Parameters", NoParameters),
-    }
-    guard: type[GuardedSteps] = type(kind.__name__, (GuardedSteps,), own)
+    guard: type[GuardedSteps] = type(kind.__name__, (GuardedSteps,), declared(name, version, kind))
     return guard(watched)

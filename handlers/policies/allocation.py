@@ -15,7 +15,7 @@ from typing import Protocol, runtime_checkable
 
 from .ranking import Allocation, Candidate, Closing, Ranked
 
-__all__ = ["BPS", "allotted", "greedy", "in_proportion", "pro_rata", "wealth_lots", "wealth_of"]
+__all__ = ["BPS", "allotted", "cap_of", "greedy", "in_proportion", "pro_rata", "wealth_lots", "wealth_of"]
 
 BPS = 10**4
 
@@ -52,11 +52,12 @@ def pro_rata(closing: Closing, places: Iterable[Ranked], cap_bps: int | None = N
     if at_once is not None:
         return at_once
     found = list(places)
-    caps = [_cap(closing, place.candidate, cap_bps) for place in found]
+    caps = [cap_of(closing, place.candidate, cap_bps) for place in found]
     return allotted(found, in_proportion(closing.lots, [place.score for place in found], caps))
 
 
-def _cap(closing: Closing, candidate: Candidate, cap_bps: int | None) -> int:
+def cap_of(closing: Closing, candidate: Candidate, cap_bps: int | None) -> int:
+    """The lots a candidate can give up, with `cap_bps` for at most that share of its wealth."""
     return closing.most(candidate) if cap_bps is None else wealth_lots(closing, candidate, cap_bps)
 
 
@@ -67,7 +68,8 @@ def wealth_of(candidate: Candidate) -> int:
 
 def wealth_lots(closing: Closing, candidate: Candidate, share_bps: int = BPS) -> int:
     """The lots a candidate can give up for at most that share of its wealth."""
-    return min(closing.most(candidate), closing.lots_within(wealth_of(candidate) * share_bps // BPS))
+    atoms = min(wealth_of(candidate) * share_bps // BPS, candidate.equity - 1)
+    return min(abs(candidate.size), closing.lots_within(atoms))
 
 
 def in_proportion(lots: int, weights: Sequence[int], caps: Sequence[int]) -> list[int]:

@@ -81,7 +81,8 @@ class Closing(NamedTuple):
         """How many lots cost no more than `atoms`, at most all; one atom a lot may be added by rounding elsewhere."""
         if self.loss_atoms <= 0:
             return self.lots
-        return max(0, min(self.lots, atoms * self.lots // self.loss_atoms))
+        within = atoms * self.lots // self.loss_atoms
+        return self.lots if within > self.lots else max(0, within)
 
     def most(self, candidate: Candidate) -> int:
         """The lots a candidate can give up without losing its equity, an atom of which is kept for rounding."""

@@ -7,14 +7,12 @@ A policy says which ingredients are multiplied above and below the line, for can
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from math import prod
+from operator import attrgetter
 from typing import ClassVar, NamedTuple
 
-import msgspec
-
-from ..protocol import NoParameters
 from .allocation import wealth_of
-from .ranking import Basis, Candidate, score_of
+from .builtin import BuiltinRanking
+from .ranking import Candidate, score_of
 
 __all__ = ["ATOMS", "INGREDIENTS", "Ratio", "RatioPolicy"]
 
@@ -22,11 +20,7 @@ ATOMS = 10**9
 """The divisor of a weight that is no ratio: its score is then the whole number of atoms or lots."""
 
 INGREDIENTS: Mapping[str, Callable[[Candidate], int]] = {
-    "profit": lambda candidate: candidate.profit,
-    "notional": lambda candidate: candidate.notional,
-    "cost": lambda candidate: candidate.cost,
-    "equity": lambda candidate: candidate.equity,
-    "size": lambda candidate: candidate.size,
+    **{name: attrgetter(name) for name in ("profit", "notional", "cost", "equity", "size")},
     "wealth": wealth_of,
 }
 """What can be multiplied, by name; `wealth` is the lesser of profit and equity."""
@@ -41,25 +35,19 @@ class Ratio(NamedTuple):
 
     def score(self, candidate: Candidate) -> int:
         """The exact score of one candidate."""
-        above = prod(INGREDIENTS[name](candidate) for name in self.above)
-        below = prod(INGREDIENTS[name](candidate) for name in self.below)
+        above, below = 1, 1
+        for name in self.above:
+            above *= INGREDIENTS[name](candidate)
+        for name in self.below:
+            below *= INGREDIENTS[name](candidate)
         return score_of(abs(above), abs(below) * self.divisor)
 
 
-class RatioPolicy:
+class RatioPolicy(BuiltinRanking):
     """Base of policies whose score is one ratio; `short_ratio` is for candidates that are short, if it differs."""
 
-    policy: ClassVar[str]
-    version: ClassVar[str] = "1"
-    formula: ClassVar[str]
-    source: ClassVar[str]
-    basis: ClassVar[Basis] = "contracts"
-    Parameters: ClassVar[type[msgspec.Struct]] = NoParameters
     ratio: ClassVar[Ratio]
     short_ratio: ClassVar[Ratio | None] = None
-
-    def __init__(self, parameters: msgspec.Struct) -> None:
-        """Nothing to set."""
 
     def ratio_of(self, size_lots: int) -> Ratio:
         """The ratio for candidates that hold this side."""

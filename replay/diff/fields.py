@@ -16,7 +16,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import NamedTuple
 
-from ...events.bodies.inputs import PriceTicked, TradeExecuted
+from ...events.bodies.inputs import FillReported, PriceTicked, TradeExecuted
 from ...events.bodies.liquidation import LiquidationOrdered, LiquidationStarted
 from ...events.bodies.listing import AccountOpened, AssetListed, InstrumentListed
 from ...events.bodies.run import RunEnded, RunForked, RunStarted, SourceOpened
@@ -50,6 +50,7 @@ LEG_PARTIES = {"leg": "account", "counterparty_leg": "counterparty", "against_le
 _BY_NAME: dict[str, Role] = {
     "instrument": Role.INSTRUMENT,
     "asset": Role.ASSET,
+    "fee_asset": Role.ASSET,
     "liquidation_id": Role.LIQUIDATION,
     "round": Role.ROUND,
     "order_id": Role.ORDER,
@@ -70,6 +71,8 @@ _BY_TYPE: dict[tuple[type[Body], str], Role] = {
     (LiquidationOrdered, "order_id"): Role.LEFT_OUT,
     (TradeExecuted, "trade_id"): Role.FIGURE,
     (TradeExecuted, "order_id"): Role.FIGURE,
+    (FillReported, "trade_id"): Role.FIGURE,
+    (FillReported, "order_id"): Role.FIGURE,
     (PriceTicked, "prices"): Role.PRICES,
 }
 """First of all the numbers that an event gives to what it begins or declares: they count."""

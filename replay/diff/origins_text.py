@@ -7,8 +7,8 @@ from typing import Any
 from rich.console import Console
 
 from ...sim.console import print_line, print_rows, print_table
-from ...sim.figures import count, exact_money, price, size
-from ...sim.units import format_time_ns
+from ...sim.figures import SCORE_DECIMALS, count, exact_money, price, size
+from ...sim.units import atoms_to_text, format_time_ns
 from .difference import Difference
 from .shown import OriginShown, by_slot, shown
 
@@ -16,7 +16,6 @@ __all__ = ["print_origins"]
 
 _LABEL_WIDTH = 3
 _CHANGES_MOST = 3
-_SCORE_ONE = 10**9
 _EXPLAINED = (
     "These are decisions that came out otherwise although they answer the same event: because the rule is another (*) "
     "or the state is. What follows was caused by them."
@@ -88,7 +87,7 @@ def _value(one: OriginShown, field: str, value: Any) -> str:
     if field.endswith("_ns"):
         told = format_time_ns(value)
     elif field == "score":
-        told = f"{value // _SCORE_ONE}.{value % _SCORE_ONE:09d}"
+        told = atoms_to_text(value, SCORE_DECIMALS)
     elif field.endswith("_atoms") and one.asset is not None:
         told = exact_money(value, one.asset)
     elif field.endswith("_ticks") and one.listing is not None:

@@ -13,10 +13,9 @@ from ...events.ledger import LedgerState
 from ...sim.bars import bar
 from ...sim.console import new_console, print_line, print_rows
 from ...sim.units import format_time_ns, parse_decimal, to_atoms, to_whole
-from ..command_line import as_json_option, leave, record_argument
+from ..command_line import as_json_option, leave, record_argument, tell_differences
 from ..directory import nearest
 from ..run import Run, open_run
-from ..verify.versions import tell_differences
 from .changes import Changes, Deposit, Trade
 from .fork import ForkResult, fork
 

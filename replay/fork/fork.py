@@ -62,6 +62,9 @@ class Fork:
         Raises QueryError for a point in a past that the run shares with its parent, or an input that cannot be taken
         away; ScenarioError for a setting that cannot be.
         """
+        if run.started.prices == "imported":
+            message = f"{run.path} was imported: nobody decided in it, so that nothing can be decided otherwise"
+            raise QueryError(message)
         self.run, self.changes = run, changes
         self.ledger, pending = pending_after(run, after_seq + 1)
         self.boundary = self.ledger.seq
@@ -93,7 +96,7 @@ class Fork:
             return
         made_by = maker_of(self.run.event(count - 1))
         if made_by is not None:
-            last = next(seq for seq in range(count - 1, -1, -1) if maker_of(self.run.event(seq)) != made_by)
+            last = next(event.seq for event in self.run.backwards(count) if maker_of(event) != made_by)
             message = (
                 f"{self.run.path} breaks off with event {count - 1}, in the middle of what event {made_by[0]} led to; "
                 f"fork at event {last} or before"

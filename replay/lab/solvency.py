@@ -3,7 +3,7 @@
 It begins with the first `ShortfallDeclared`. It ends with the last shortfall or round of auto-deleveraging, or, where
 liquidations were in progress then, when the last of those has ended. A run without a shortfall takes no time at all.
 Where such a liquidation is still in progress at the end of the run, the time is up to there, and `settled` is false:
-it would have been longer.
+it would have been longer. A round for a cap on profits settles nothing: nobody fell short.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Solvency:
             if body.liquidation_id in self._awaited:
                 self._awaited.discard(body.liquidation_id)
                 self._settled_ns = event.at_ns
-        elif isinstance(body, ShortfallDeclared | DeleveragingEnded):
+        elif isinstance(body, ShortfallDeclared | DeleveragingEnded) and body.trigger != "profit_cap":
             self._began_ns = event.at_ns if self._began_ns is None else self._began_ns
             self._settled_ns, self._awaited = event.at_ns, set(self._open)
 

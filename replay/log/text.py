@@ -14,14 +14,13 @@ from typing import Any
 from ...events.bodies.listing import InstrumentListed
 from ...events.envelope import Event
 from ...events.vocabulary import ACCOUNT_FIELDS, BODY_TYPES, Body
-from ...sim.figures import duration, exact_money, price, size
-from ...sim.units import format_time_ns
+from ...sim.figures import SCORE_DECIMALS, duration, exact_money, price, size
+from ...sim.units import atoms_to_text, format_time_ns
 from ..directory import Directory
 
 __all__ = ["event_line"]
 
 _DIGEST_SHOWN = 8
-_SCORE_ONE = 10**9
 _NUMBERS = ("account", "instrument")
 _LEGS = ("leg", "against_leg", "counterparty_leg")
 
@@ -55,7 +54,8 @@ def _figure(body: Body, field: str, value: Any, directory: Directory) -> tuple[s
     if field in ACCOUNT_FIELDS[type(body)]:
         return field, _quoted(directory.account_name(value))
     name, _, unit = field.rpartition("_")
-    text = _UNITS[unit](body, value, directory) if unit in _UNITS and type(value) is int else None
+    told = _fee if field == "fee_atoms" else _UNITS.get(unit)
+    text = told(body, value, directory) if told is not None and type(value) is int else None
     if text is not None:
         return name, text
     if isinstance(value, bytes):
@@ -87,6 +87,12 @@ def _money(body: Body, atoms: int, directory: Directory) -> str | None:
     listing, opened = _listing(body, directory), directory.accounts.get(getattr(body, "account", None) or 0)
     number = listing.asset if listing is not None else opened.asset if opened is not None else 0
     asset = directory.assets.get(number)
+    return None if asset is None else exact_money(atoms, asset)
+
+
+def _fee(body: Body, atoms: int, directory: Directory) -> str | None:
+    """In the asset that it was paid in."""
+    asset = directory.assets.get(getattr(body, "fee_asset", None) or 0)
     return None if asset is None else exact_money(atoms, asset)
 
 
@@ -134,6 +140,8 @@ _UNITS: dict[str, Callable[[Body, int, Directory], str | None]] = {
 
 _SHORT: dict[str, Shorten] = {
     "instrument": _instrument_name,
+    "fee_asset": lambda directory, asset: directory.assets[asset].name if asset in directory.assets else str(asset),
+    "raw": lambda _directory, raw: ",".join(f"{field}:{text}" for field, text in raw),
     "prices": _prices,
     "bids": _depth,
     "asks": _depth,
@@ -143,5 +151,5 @@ _SHORT: dict[str, Shorten] = {
     "changes": lambda _directory, changes: ",".join(f"{key}={value}" for key, value in changes),
     "provenance": lambda _directory, origin: f"source {origin.source} row {origin.row}",
     "refill_half_life_ns": lambda _directory, length_ns: duration(length_ns),
-    "score": lambda _directory, score: f"{score // _SCORE_ONE}.{score % _SCORE_ONE:09d}",
+    "score": lambda _directory, score: atoms_to_text(score, SCORE_DECIMALS),
 }

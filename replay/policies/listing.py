@@ -66,7 +66,7 @@ def _builtin() -> Iterator[Listed]:
     for slot, policies in SLOTS.items():
         for place, (policy, choice) in enumerate(policies.items()):
             if choice is None:
-                yield Listed(slot, policy, _BUILTIN, does="The slot stays empty.")
+                yield Listed(slot, policy, _BUILTIN, does="The slot stays empty.", default=not place)
             else:
                 yield _told(slot, policy, _BUILTIN, choice, default=not place)
 

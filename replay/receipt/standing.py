@@ -26,7 +26,7 @@ from ...handlers.adl_engine import AdlEngine
 from ...handlers.policies.ranking import Candidate, RankingPolicy, from_row
 from ...handlers.pseudonyms import Pseudonyms
 from ...handlers.ranking import Row, digest_of, unpack_rows
-from ...handlers.registry import SLOTS, build
+from ...handlers.registry import build, version_of
 from .faults import ensure
 from .file import RoundRows
 
@@ -161,12 +161,12 @@ def _producer_of(one: Round, events: Mapping[int, Event]) -> Producer:
 
 
 def _installed(producer: Producer) -> RankingPolicy | None:
-    """The ranking policy of that name and version, None if this program has another or none."""
-    choice = SLOTS.get(producer.handler, {}).get(producer.policy)
-    if choice is None or choice.version != producer.version:
-        return None
+    """The ranking policy of that name and version, builtin or plug-in, None if another is installed or none.
+
+    A plug-in's version holds its content, so that only what decided is executed here.
+    """
     try:
-        handler = build(producer)
+        handler = build(producer) if version_of(producer) == producer.version else None
     except ScenarioError:
         return None
     return handler.ranking_policy if isinstance(handler, AdlEngine) else None

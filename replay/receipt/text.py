@@ -15,7 +15,7 @@ from rich.console import Console
 from ...events.bodies.listing import AssetListed, InstrumentListed
 from ...handlers.ranking import Row
 from ...sim.console import print_line, print_rows
-from ...sim.figures import count, exact_money, price, size
+from ...sim.figures import count, exact_money, price, score_text, size
 from ...sim.units import format_time_ns
 from ..directory import Directory
 from ..log.text import event_line
@@ -26,7 +26,6 @@ from .words import not_proved, proved, shown
 __all__ = ["directory_of", "print_checked", "print_written"]
 
 _STEPS_WHOLE, _STEPS_ENDS = 12, 4
-_SCORE_DECIMALS = 9
 _INGREDIENT = re.compile(r"\b(?:profit|notional|cost|equity|size)\b")
 
 Rows = Iterator[tuple[str, str]]
@@ -83,7 +82,7 @@ def _reduction(standing: Standing, directory: Directory) -> Rows:
     asset = None if listing is None else directory.assets.get(listing.asset)
     yield (
         "ranked",
-        f"{body.rank:,} of {standing.rounds[-1].body.candidates:,}, with a score of {_score_text(body.score)}",
+        f"{body.rank:,} of {standing.rounds[-1].body.candidates:,}, with a score of {score_text(body.score)}",
     )
     if listing is None or asset is None:
         return
@@ -104,14 +103,8 @@ def _score(row: Row, standing: Standing, listing: InstrumentListed, asset: Asset
     if standing.policy is not None:
         figures["size"] = size(row.size, listing)
         formula = standing.policy.formula
-        yield "score", f"{formula} = {_score_text(row.score)}"
+        yield "score", f"{formula} = {score_text(row.score)}"
         yield "", _INGREDIENT.sub(lambda found: figures[found[0]], formula)
-
-
-def _score_text(score: int) -> str:
-    """A recorded score, which is in 10^-9."""
-    whole, rest = divmod(score, 10**_SCORE_DECIMALS)
-    return f"{whole:,}.{rest:0{_SCORE_DECIMALS}d}"
 
 
 def _print_chain(console: Console, checked: Checked, directory: Directory) -> None:

@@ -7,12 +7,11 @@ from collections.abc import Iterator
 from rich.console import Console
 
 from ...events.ledger import Account, LedgerState, Market, PositionKey
-from ...handlers.policies.ranking import SCORE_SCALE
-from ...handlers.valuation import BPS, Margin, profit_atoms, slack
+from ...handlers.valuation import BPS, Margin, notional_atoms, profit_atoms, slack
 from ...sim.console import print_line, print_rows
-from ...sim.figures import count, exact_money, price, size
+from ...sim.figures import count, exact_money, price, score_text, size
 from .queues import Queues
-from .standing import TRADERS, Prospect, marked_margin, notional_atoms, prospects_of, ratio_bps
+from .standing import TRADERS, Prospect, marked_margin, prospects_of, ratio_bps
 from .text import leg_text, print_title, ratio_text
 
 __all__ = ["print_account"]
@@ -101,5 +100,4 @@ def _queue(queues: Queues, account: Account, key: PositionKey) -> str:
     place = queues.place_of(account, key)
     if place is None:
         return f"not in the ADL queue: {queues.why_not(account, key)}"
-    whole, billionths = divmod(place.score, SCORE_SCALE)
-    return f"ADL queue {place.rank:,} of {place.of:,}, score {whole:,}.{billionths:09d}"
+    return f"ADL queue {place.rank:,} of {place.of:,}, score {score_text(place.score)}"

@@ -12,14 +12,21 @@ from typing import NamedTuple
 
 from ...events.errors import QueryError, ScenarioError
 from ...events.ledger import Account, LedgerState, PositionKey
-from ...handlers.policies.ranking import RankingPolicy
-from ...handlers.ranking import Ranked
-from ...handlers.valuation import margin_of, profit_atoms
+from ...handlers.policies.ranking import RankingPolicy, any_profit
+from ...handlers.ranking import Ineligible, Ranked, candidate_of
 from ..rankings import policy_at, ranking_of
 from ..run import Run
 from .standing import is_marked
 
 __all__ = ["Place", "Queues", "queues_of"]
+
+# A position asked about is there and opposite to what it would close, so `NOT_OPPOSITE` does not come up.
+_REASONS = {
+    Ineligible.NO_TRADER: "only a trader is deleveraged",
+    Ineligible.IN_LIQUIDATION: "in liquidation itself",
+    Ineligible.NO_PROFIT: "no profit",
+    Ineligible.NO_EQUITY: "no equity",
+}
 
 
 class Place(NamedTuple):
@@ -48,24 +55,26 @@ class Queues:
 
     def why_not(self, account: Account, key: PositionKey) -> str:
         """Why a position without a place has none: the first of the ranking's conditions that it does not meet."""
-        ledger = self._ledger
-        conditions = (
-            (self._policy is None, self._missing),
-            (account.kind != "user", "only a trader is deleveraged"),
-            (not is_marked(ledger, account), "no mark yet"),
-            (account.status not in ("healthy", "called"), "in liquidation itself"),
-            (profit_atoms(ledger.markets[key[0]], account.positions[key]) <= 0, "no profit"),
-            (margin_of(account, ledger.markets).equity_atoms <= 0, "no equity"),
-        )
-        return next((reason for unmet, reason in conditions if unmet), "another leg stands there for it")
+        if self._policy is None:
+            return self._missing
+        if account.kind == "user" and not is_marked(self._ledger, account):
+            return "no mark yet"
+        closed, losers = _closed_by(account, key), any_profit(self._policy)
+        found = candidate_of(account, *closed, self._ledger.markets, any_profit=losers)
+        return _REASONS[found] if isinstance(found, Ineligible) else "another leg stands there for it"
 
     def _queue(self, policy: RankingPolicy, account: Account, key: PositionKey) -> dict[int, Ranked]:
         """The places by account in the queue that a position stands in."""
-        closed = key[0], -1 if account.positions[key].size_lots > 0 else 1
+        closed = _closed_by(account, key)
         if closed not in self._ranked:
             ranking = ranking_of(self._ledger, *closed, policy)
             self._ranked[closed] = {ranked.candidate.account: ranked for ranked in ranking}
         return self._ranked[closed]
+
+
+def _closed_by(account: Account, key: PositionKey) -> tuple[int, int]:
+    """The instrument and side of the positions that this one would be taken to close."""
+    return key[0], -1 if account.positions[key].size_lots > 0 else 1
 
 
 def queues_of(run: Run, ledger: LedgerState) -> Queues:

@@ -17,7 +17,7 @@ from ...events.payoff import PRICE_TICKS_MOST
 from ...handlers.liquidation_price import LiquidationPrices, liquidation_prices
 from ...handlers.valuation import BPS, MICRO, Margin, bankruptcy_values, margin_of
 
-__all__ = ["TRADERS", "Prospect", "is_marked", "marked_margin", "notional_atoms", "prospects_of", "ratio_bps"]
+__all__ = ["TRADERS", "Prospect", "is_marked", "marked_margin", "prospects_of", "ratio_bps"]
 
 TRADERS = ("user", "vault")
 """The kinds of account that have a margin to keep."""
@@ -45,11 +45,6 @@ def ratio_bps(margin: Margin | None) -> int | None:
     if margin is None or not margin.requirement_microatoms:
         return None
     return margin.equity_atoms * BPS * MICRO // margin.requirement_microatoms
-
-
-def notional_atoms(market: Market, held: Position) -> int:
-    """What a position is worth at the mark, without its sign."""
-    return abs(market.payoff.value_atoms(held.size_lots, market.mark_ticks))
 
 
 def prospects_of(ledger: LedgerState, account: Account, margin: Margin | None) -> dict[PositionKey, Prospect]:

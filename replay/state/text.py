@@ -13,10 +13,11 @@ from rich.console import Console
 
 from ...events.bodies.listing import AccountKind
 from ...events.ledger import Account, LedgerState, Market
+from ...handlers.valuation import notional_atoms
 from ...sim.console import print_line, print_rows, print_table
 from ...sim.figures import count, exact_money, price, size
 from ...sim.units import divide_half_even, format_time_ns
-from .standing import TRADERS, marked_margin, notional_atoms, ratio_bps
+from .standing import TRADERS, marked_margin, ratio_bps
 from .view import law_checks
 
 __all__ = ["leg_text", "print_state", "print_title", "ratio_text"]

@@ -21,10 +21,10 @@ from typing import Any
 from ...events.bodies.listing import InstrumentListed
 from ...events.ledger import Account, LedgerState, Market, Position, PositionKey
 from ...events.ledger.laws import LAWS
-from ...handlers.valuation import profit_atoms
+from ...handlers.valuation import notional_atoms, profit_atoms
 from ...sim.units import format_time_ns, ticks_to_text
 from .queues import Queues
-from .standing import Prospect, marked_margin, notional_atoms, prospects_of, ratio_bps
+from .standing import Prospect, marked_margin, prospects_of, ratio_bps
 
 __all__ = ["View", "account_view", "fund_view", "law_checks", "state_view"]
 

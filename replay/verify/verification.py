@@ -54,6 +54,8 @@ def verify(
         decisions = Check("decisions", ok=None, text=f"not executed again: {why}")
     elif not run.count:
         decisions = Check("decisions", ok=None, text="there is no event")
+    elif run.started.prices == "imported":
+        decisions = Check("decisions", ok=None, text="nothing to execute again: it was imported, no handler decided")
     elif (refused := _refused(run, force=force)) is not None:
         decisions = Check("decisions", ok=None, text=f"not executed again: {refused}")
     else:

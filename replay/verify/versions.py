@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import click
-
 from ...events.bodies.run import Producer
 from ...events.record.fingerprint import code_sha256, package_version
 from ...handlers.registry import version_of
 from ..run import Run
 
-__all__ = ["differences", "tell_differences"]
+__all__ = ["differences"]
 
 _SHOWN = 8
 
@@ -19,12 +17,6 @@ _SHOWN = 8
 def differences(run: Run) -> list[str]:
     """What is not the same, a phrase each. Raises ScenarioError for a policy that is not installed at all."""
     return [*_code(run), *_policies(run)]
-
-
-def tell_differences(run: Run) -> None:
-    """Say on stderr that a record was taken up again by other code or policies than decided in it."""
-    for found in differences(run)[:1]:
-        click.echo(f"deleverage: {run.path}: {found}; what follows was decided by what is installed", err=True)
 
 
 def _code(run: Run) -> Iterator[str]:

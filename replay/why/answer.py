@@ -5,9 +5,12 @@
     chain       the causes, from the input that began it down to the event itself; each step with its links
     story       what happened to the bankrupt account, or to the lot of inventory, that was closed
     fund        what the insurance fund needed and had, and every drain since the start of the run, by size
+    cap         what a cap on profits compared, for a round that one called for, in which nobody was bankrupt
     ranking     the ranking of the round, made again: places, formula with its figures, both digests
     not         why another account was spared, if that was asked
     flips       what would have flipped it, if that was asked
+    taken_in    for an imported or inferred event: where it was read, what the venue says, what is concluded
+    published   for a round that a venue decided itself: its order against every published formula
 
 1. Amounts are whole atoms, prices ticks, sizes lots; beside them, under the name without the unit, their text in real
    units. Positive is good for whoever the amount belongs to.
@@ -21,7 +24,10 @@ from typing import Any
 
 import msgspec
 
+from .cap import Cap
 from .parts import Evidence, Fund, RankingPart, Step, Story
+from .published import Published
+from .taken_in import TakenIn
 
 __all__ = ["Answer", "Asked", "Befallen", "Flip", "Flips", "Spared"]
 
@@ -87,9 +93,12 @@ class Answer(msgspec.Struct, frozen=True):
     chain: tuple[Step, ...]
     story: Story | None = None
     fund: Fund | None = None
+    cap: Cap | None = None
     ranking: RankingPart | None = None
     spared: Spared | None = msgspec.field(default=None, name="not")
     flips: Flips | None = None
+    taken_in: TakenIn | None = None
+    published: Published | None = None
 
 
 class Befallen(msgspec.Struct, frozen=True):

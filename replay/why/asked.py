@@ -13,7 +13,7 @@ from .chain import decided_by
 from .evidence import evidence_of
 from .names import Names
 from .parts import Evidence
-from .words import words
+from .words_imported import words_of
 
 __all__ = ["asked_of", "evidence_for"]
 
@@ -32,7 +32,7 @@ def asked_of(run: Run, event: Event, names: Names, evidence: Evidence | None) ->
         event.cause,
         decided_by(run, event),
         None if producer is None else producer.version,
-        words(event.body, names),
+        words_of(event, names),
         event_fields(event),
         evidence,
     )

@@ -3,18 +3,33 @@
 1. Listed is what was decided about the account itself: calls, answers, liquidations with their steps, takeovers,
    reductions, losses that it shared or left. What came from outside, timers, and what it was to others are left out.
 2. With an instrument, events that name another are left out, and so are liquidations without a step in it.
-3. Gravest is the last reduction by auto-deleveraging, else the last liquidation, else the last share of another's loss,
-   else the last call, else the last event of all.
+3. In an import, listed are the liquidations, takeovers and reductions that the venue carried out: neither what was
+   declared and stated, nor ordinary trades, nor reports of fills.
+4. Gravest is the last reduction by auto-deleveraging, else the last liquidation, else the last share of another's loss,
+   else the last call, else the last event of all. In an import a liquidation is its last fill or takeover, which the
+   files state, rather than its start, which they do not.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ...events.bodies.liquidation import LiquidationStarted
+from ...events.bodies.liquidation import (
+    BankruptcyDeclared,
+    LiquidationEnded,
+    LiquidationFilled,
+    LiquidationStarted,
+    PositionTakenOver,
+)
 from ...events.bodies.margin import MarginCalled
 from ...events.bodies.venue import TimerFired, TimerSet
-from ...events.bodies.waterfall import BalanceWrittenOff, LossSocialized, PositionDeleveraged
+from ...events.bodies.waterfall import (
+    BalanceWrittenOff,
+    DeleveragingEnded,
+    DeleveragingStarted,
+    LossSocialized,
+    PositionDeleveraged,
+)
 from ...events.envelope import Event, Origin
 from ...events.errors import QueryError
 from ...events.vocabulary import Body
@@ -27,6 +42,13 @@ from .names import Names
 __all__ = ["befallen"]
 
 _GRAVE: tuple[type[Body], ...] = (PositionDeleveraged, LiquidationStarted, LossSocialized, MarginCalled)
+_GRAVE_IMPORTED: tuple[type[Body], ...] = (
+    PositionDeleveraged,
+    DeleveragingStarted,
+    PositionTakenOver,
+    LiquidationFilled,
+)
+_CARRIED_OUT = (*_GRAVE_IMPORTED, LiquidationStarted, LiquidationEnded, BankruptcyDeclared, DeleveragingEnded)
 
 
 def befallen(run: Run, account: int, instrument: int | None = None, *, against: int | None = None) -> Befallen:
@@ -58,6 +80,8 @@ def _is_about(event: Event, account: int) -> bool:
     body = event.body
     if event.origin is Origin.INPUT or isinstance(body, TimerSet | TimerFired):
         return False
+    if event.origin is not Origin.DECIDED and not isinstance(body, _CARRIED_OUT):
+        return False
     if isinstance(body, BalanceWrittenOff) and body.against == account:
         return True
     return account in (getattr(body, "account", None), getattr(body, "bankrupt", None))
@@ -82,7 +106,8 @@ def _liquidation(event: Event) -> int | None:
 
 def _gravest(events: list[Event], account: int) -> Event | None:
     """The event that is answered in full."""
-    for kind in _GRAVE:
+    taken_in = any(event.origin is not Origin.DECIDED for event in events)
+    for kind in _GRAVE_IMPORTED if taken_in else _GRAVE:
         for event in reversed(events):
             if type(event.body) is kind and getattr(event.body, "account", None) == account:
                 return event

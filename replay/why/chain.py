@@ -9,7 +9,7 @@ from ...sim.units import format_time_ns
 from ..run import Run
 from .names import Names
 from .parts import Link, Step
-from .words import words
+from .words_imported import words_of
 
 __all__ = ["causes_of", "chain_of", "decided_by", "step_of"]
 
@@ -35,7 +35,7 @@ def step_of(run: Run, event: Event, names: Names) -> Step:
         type(event.body).__name__,
         event.cause,
         decided_by(run, event),
-        words(event.body, names),
+        words_of(event, names),
         tuple(_link(run.event(seq), names) for seq in event.links),
     )
 
@@ -47,4 +47,4 @@ def decided_by(run: Run, event: Event) -> str | None:
 
 
 def _link(event: Event, names: Names) -> Link:
-    return Link(event.seq, type(event.body).__name__, words(event.body, names))
+    return Link(event.seq, type(event.body).__name__, words_of(event, names))

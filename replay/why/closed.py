@@ -12,8 +12,6 @@ from .parts import Bankruptcy, Lot
 
 __all__ = ["bankruptcy_of", "lot_of", "mark_before"]
 
-_SPAN = 256
-
 
 def bankruptcy_of(ledger: LedgerState, account: int, key: PositionKey, names: Names) -> Bankruptcy:
     """The figures of a bankrupt account's position where `ledger` stands."""
@@ -67,11 +65,7 @@ def lot_of(ledger: LedgerState, fund: int, key: PositionKey, taken_seq: int | No
 
 def mark_before(run: Run, instrument: int, seq: int) -> Event | None:
     """The event that made the mark which held before event `seq`; None where there was none."""
-    stop, span = seq, _SPAN
-    while stop > 0:
-        first = max(0, stop - span)
-        for event in reversed(list(run.events(first, stop))):
-            if isinstance(event.body, MarkPriced) and event.body.instrument == instrument:
-                return event
-        stop, span = first, 2 * span
+    for event in run.backwards(seq):
+        if isinstance(event.body, MarkPriced) and event.body.instrument == instrument:
+            return event
     return None

@@ -12,7 +12,7 @@ import click
 import msgspec
 
 from ...events.errors import QueryError
-from ..command_line import as_json_option, leave, opened, record_argument
+from ..command_line import as_json_option, leave, opened, record_argument, tell_differences
 from ..directory import nearest
 from ..run import Run
 from .answer import Answer, Befallen
@@ -20,6 +20,7 @@ from .befallen import befallen
 from .blocks import Section
 from .document import answer_document, befallen_document
 from .explain import explain
+from .explain_imported import with_formula
 from .markdown import markdown_of
 from .sections import answer_sections, befallen_sections, nothing_befell
 
@@ -32,6 +33,7 @@ __all__ = ["why_command"]
 @click.option("--account", metavar="NAME|NUMBER", help="What befell this account, instead of one event.")
 @click.option("--instrument", metavar="NAME", help="With --account: only in this instrument.")
 @click.option("--not", "against", metavar="NAME|NUMBER", help="Say why this account was spared.")
+@click.option("--under", metavar="POLICY", help="Of a venue's own round: the whole ranking by this formula.")
 @click.option("--flips", is_flag=True, help="Search what would have spared it, by executing the run again.")
 @click.option(
     "--format",
@@ -51,6 +53,7 @@ def why_command(
     account: str | None,
     instrument: str | None,
     against: str | None,
+    under: str | None,
     flips: bool,
     layout: str,
     as_json: bool,
@@ -59,6 +62,7 @@ def why_command(
 
     For a reduction by auto-deleveraging: the causal chain, the bankrupt account's story, how the fund came to be unable
     to pay, and the ranking made again from the record. `--format md` gives a file to send to whoever asked.
+    Of an imported event: what the venue reported, what is inferred, and its order against the published formulas.
     --flips searches the nearest fund balance, collateral, size or moment of closing that would have spared it.
     """
     _must_be_one_question(seq, account, instrument)
@@ -67,20 +71,29 @@ def why_command(
     if account is None:
         assert seq is not None
         answer = explain(run, seq, against=spared)
-        _show_answer(run, _flipped(run, answer) if flips else answer, layout, as_json=as_json)
+        _show_answer(run, _added(run, answer, under, flips=flips), layout, as_json=as_json)
     else:
         number = run.directory.find_account(account)
         found = befallen(run, number, _instrument(run, instrument), against=spared)
-        if flips and found.answer is not None:
-            found = msgspec.structs.replace(found, answer=_flipped(run, found.answer))
+        if found.answer is not None:
+            found = msgspec.structs.replace(found, answer=_added(run, found.answer, under, flips=flips))
         _show_befallen(run, found, layout, as_json=as_json)
     leave(context, run)
 
 
+def _added(run: Run, answer: Answer, under: str | None, *, flips: bool) -> Answer:
+    """The answer with what else was asked for."""
+    if under is not None:
+        answer = with_formula(answer, under)
+    return _flipped(run, answer) if flips else answer
+
+
 def _flipped(run: Run, answer: Answer) -> Answer:
     """The answer with what would have flipped it. Raises QueryError for what is no reduction."""
+    if answer.taken_in is not None:
+        message = f"event {answer.event.seq} was taken in from a venue: nothing can be executed again, so no --flips"
+        raise QueryError(message)
     from ...sim.bars import bar  # noqa: PLC0415 - SimPy and rich are only for whoever asks this
-    from ..verify.versions import tell_differences  # noqa: PLC0415
     from .flips import TRIALS_MAX, flips_of  # noqa: PLC0415
 
     with bar(TRIALS_MAX, "executing the run again") as advance:

@@ -10,7 +10,7 @@ __all__ = ["answer_document", "befallen_document"]
 
 
 def answer_document(answer: Answer) -> bytes:
-    """`event, paragraph, chain, story, fund, ranking, not, flips`, indented."""
+    """The keys of `answer.py`, indented."""
     return msgspec.json.format(msgspec.json.encode(answer))
 
 

@@ -10,7 +10,8 @@ from ...events.bodies.liquidation import BankruptcyDeclared, LiquidationEnded, L
 from ...events.bodies.margin import MarginCalled, MarginCallMet
 from ...events.ledger import Account, LedgerState, PositionKey
 from ...events.vocabulary import Body
-from ...handlers.valuation import BPS, MICRO, Margin, margin_of, profit_atoms
+from ...handlers.valuation import BPS, MICRO, Margin, margin_of, notional_atoms, profit_atoms
+from ..state.standing import is_marked
 from .names import Names
 from .parts import Compared, Evidence, Holding
 
@@ -20,7 +21,7 @@ __all__ = ["evidence_of", "holding_of"]
 def evidence_of(body: Body, number: int, ledger: LedgerState, names: Names) -> Evidence | None:
     """The account `number` in this state, and what `body` recorded of it."""
     account = ledger.accounts[number] if number < len(ledger.accounts) else None
-    if account is None or account.kind != "user" or not _is_marked(account, ledger):
+    if account is None or account.kind != "user" or not is_marked(ledger, account):
         return None
     margin, asset = margin_of(account, ledger.markets), names.asset_of(number)
     return Evidence(
@@ -37,15 +38,11 @@ def evidence_of(body: Body, number: int, ledger: LedgerState, names: Names) -> E
     )
 
 
-def _is_marked(account: Account, ledger: LedgerState) -> bool:
-    return all(ledger.markets[instrument].marked is not None for instrument, _ in account.positions)
-
-
 def holding_of(ledger: LedgerState, account: Account, key: PositionKey, names: Names) -> Holding:
     """One position at the mark."""
     market, held, instrument = ledger.markets[key[0]], account.positions[key], key[0]
     entry_ticks = market.payoff.price_ticks(held.size_lots, held.cost_atoms)
-    notional_atoms = abs(market.payoff.value_atoms(held.size_lots, market.mark_ticks))
+    worth_atoms = notional_atoms(market, held)
     gained_atoms = profit_atoms(market, held)
     return Holding(
         instrument,
@@ -57,8 +54,8 @@ def holding_of(ledger: LedgerState, account: Account, key: PositionKey, names: N
         names.price(instrument, entry_ticks),
         market.mark_ticks,
         names.price(instrument, market.mark_ticks),
-        notional_atoms,
-        names.value(instrument, notional_atoms),
+        worth_atoms,
+        names.value(instrument, worth_atoms),
         gained_atoms,
         names.money(account.account, gained_atoms),
     )

@@ -18,6 +18,7 @@ from ..rankings import ranking_at, round_of
 from ..run import Run
 from .answer import Answer, Spared
 from .asked import asked_of, evidence_for
+from .cap import cap_behind, cap_of
 from .case import Case
 from .chain import chain_of
 from .closed import bankruptcy_of, lot_of
@@ -55,7 +56,8 @@ class _Round(NamedTuple):
 def explain_round(run: Run, event: Event, causes: tuple[Event, ...], against: int | None) -> Answer:
     """The answer about any event of a round, in the state before its first one."""
     started = round_of(run, run.event(event.seq - 1) if isinstance(event.body, DeleveragingEnded) else event)
-    shortfall = next((cause for cause in reversed(causes) if isinstance(cause.body, ShortfallDeclared)), None)
+    capped = cap_behind(started, causes)
+    shortfall = None if capped is not None else _shortfall(causes)
     states = run.states([started.seq] if shortfall is None else [shortfall.seq, started.seq])
     closing = _closing(run, started, shortfall, states)
     ledger = next(states)
@@ -69,9 +71,15 @@ def explain_round(run: Run, event: Event, causes: tuple[Event, ...], against: in
     if against is not None:
         _must_be_open(against, ledger, started)
         spared = spared_of(against, ledger, made, told, names)
-    paragraph = round_paragraph(case, RoundParts(told, ranking, story, closing.fund))
+    cap = None if capped is None else cap_of(capped, names)
+    paragraph = round_paragraph(case, RoundParts(told, ranking, story, closing.fund, cap))
     asked, chain = asked_of(run, event, names, evidence), chain_of(run, causes, names)
-    return Answer(asked, paragraph, chain, story, closing.fund, ranking, spared)
+    return Answer(asked, paragraph, chain, story, closing.fund, cap, ranking, spared)
+
+
+def _shortfall(causes: tuple[Event, ...]) -> Event | None:
+    """The last one that led to it."""
+    return next((cause for cause in reversed(causes) if isinstance(cause.body, ShortfallDeclared)), None)
 
 
 def _closing(run: Run, started: Event, shortfall: Event | None, states: Iterator[LedgerState]) -> _Round:

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 
 from ...events.bodies.inputs import PriceTicked
 from ...events.bodies.run import RunForked
-from ...events.bodies.waterfall import PositionDeleveraged, ShortfallDeclared
+from ...events.bodies.waterfall import PositionDeleveraged, ProfitCapExceeded, ShortfallDeclared
 from ...events.errors import QueryError
 from ...events.ledger import LedgerState
 from ...handlers.valuation import margin_of
@@ -113,8 +113,7 @@ class _Search:
 
     def _fund(self) -> Flip:
         """The least more in the fund."""
-        shortfall = self._shortfall()
-        guess_atoms = max(1, shortfall.needed_atoms - shortfall.capacity_atoms) if shortfall is not None else 10**6
+        guess_atoms = max(1, self._missing_atoms())
 
         def changes(atoms: int) -> Changes:
             return Changes(deposits=(Deposit(self._ledger.fund(self._listing.asset), atoms),))
@@ -218,9 +217,15 @@ class _Search:
                 failing = middle
         return sparing
 
-    def _shortfall(self) -> ShortfallDeclared | None:
-        bodies = (self._run.event(seq).body for seq in reversed(self._run.chain(self._subject.reduction.seq)))
-        return next((body for body in bodies if isinstance(body, ShortfallDeclared)), None)
+    def _missing_atoms(self) -> int:
+        """What the fund had too little of, by whatever called for the round: a shortfall or a cap on profits."""
+        for seq in reversed(self._run.chain(self._subject.reduction.seq)):
+            body = self._run.event(seq).body
+            if isinstance(body, ShortfallDeclared):
+                return body.needed_atoms - body.capacity_atoms
+            if isinstance(body, ProfitCapExceeded) and body.max_factor_ppm:
+                return body.profit_atoms * 10**6 // body.max_factor_ppm - body.pool_atoms
+        return 10**6
 
     def _can_trade(self, ledger: LedgerState) -> bool:
         """Not in a halt, nor in a liquidation."""

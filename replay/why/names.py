@@ -11,10 +11,9 @@ from ...events.ledger import LedgerState
 from ...sim.figures import exact_money, grouped, price, size
 from ...sim.units import atoms_to_text
 
-__all__ = ["Names", "percent_of_bps", "rate_text", "score_text", "times", "trade_word"]
+__all__ = ["Names", "percent_of_bps", "percent_of_ppm", "rate_text", "times"]
 
 _BPS_DECIMALS = 4
-_SCORE_DECIMALS = 9
 _PPB_PERCENT_DECIMALS = 7
 
 
@@ -58,9 +57,17 @@ class Names:
         """A position, such as `long 1.5 BTC-PERP`."""
         return f"{'long' if lots > 0 else 'short'} {self.size(instrument, lots)}"
 
+    def trade(self, instrument: int, lots: int, ticks: int) -> str:
+        """What somebody did who traded so many lots at a price, such as `sold 1.5 BTC-PERP at 60,000.0`."""
+        return f"{'bought' if lots > 0 else 'sold'} {self.size(instrument, lots)} at {self.price(instrument, ticks)}"
+
     def money(self, account: int, atoms: int) -> str:
         """An amount of the asset of an account."""
         return _with_name(atoms, self.asset_of(account))
+
+    def amount(self, asset: int, atoms: int) -> str:
+        """An amount of an asset."""
+        return _with_name(atoms, self._ledger.assets[asset])
 
     def value(self, instrument: int, atoms: int) -> str:
         """An amount of the asset that an instrument settles in, without its sign."""
@@ -82,19 +89,14 @@ def percent_of_bps(bps: int) -> str:
     return f"{_trimmed(bps, 2)}%"
 
 
+def percent_of_ppm(ppm: int) -> str:
+    """Parts per million as percent: 850000 is `85%`."""
+    return f"{_trimmed(ppm, 4)}%"
+
+
 def rate_text(rate_ppb: int) -> str:
     """A rate in parts per billion as percent: 100000 is `0.01%`."""
     return f"{_trimmed(rate_ppb, _PPB_PERCENT_DECIMALS)}%"
-
-
-def score_text(score: int) -> str:
-    """A score as the formula gives it, cut after nine decimals as it is recorded."""
-    return grouped(atoms_to_text(score, _SCORE_DECIMALS))
-
-
-def trade_word(lots: int) -> str:
-    """What somebody did who traded so many lots."""
-    return "bought" if lots > 0 else "sold"
 
 
 def _trimmed(number: int, decimals: int) -> str:

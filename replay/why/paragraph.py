@@ -17,6 +17,7 @@ from . import paragraphs_liquidation as forced
 from . import paragraphs_margin as margins
 from . import paragraphs_venue as venues
 from . import paragraphs_waterfall as losses
+from .cap import profit_cap_exceeded
 from .case import Case
 from .paragraphs_round import RoundParts, position_deleveraged, round_ended, round_started
 from .parts import Fund
@@ -41,6 +42,7 @@ PARAGRAPHS: dict[type[Body], Callable[[Case, Any], str]] = {
     waterfall.InsuranceFundDebited: losses.insurance_fund_debited,
     waterfall.LossSocialized: losses.loss_socialized,
     waterfall.BalanceWrittenOff: losses.balance_written_off,
+    waterfall.ProfitCapExceeded: profit_cap_exceeded,
     venue.TradingHalted: venues.trading_halted,
     venue.TradingResumed: venues.trading_resumed,
     venue.TimerSet: venues.timer_set,

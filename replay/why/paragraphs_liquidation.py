@@ -15,7 +15,7 @@ from ...events.ledger import Account
 from ...handlers.valuation import bankruptcy_price, bankruptcy_values
 from ...sim.figures import duration, percent
 from .case import Case, joined
-from .names import percent_of_bps, times, trade_word
+from .names import percent_of_bps, times
 
 __all__ = [
     "bankruptcy_declared",
@@ -110,13 +110,13 @@ def _limit(case: Case, body: LiquidationOrdered, account: Account) -> str:
 def liquidation_filled(case: Case, body: LiquidationFilled) -> str:
     """Price against mark, and what was left."""
     names, mark_ticks = case.names, case.market(body.instrument).mark_ticks
-    what, at = names.size(body.instrument, body.size_lots), names.price(body.instrument, body.price_ticks)
+    trade = names.trade(body.instrument, body.size_lots, body.price_ticks)
     apart = f", {percent(body.price_ticks - mark_ticks, mark_ticks)} from the mark" if mark_ticks else ""
     left = names.units(body.instrument, body.left_lots)
     eaten = names.units(body.instrument, body.eaten_lots)
     side = "asks" if body.size_lots > 0 else "bids"
     first = (
-        f"{names.account(body.account)} {trade_word(body.size_lots)} {what} at {at}{apart}, for "
+        f"{names.account(body.account)} {trade}{apart}, for "
         f"{names.value(body.instrument, body.value_atoms)}, by order {body.order_id} of liquidation "
         f"{body.liquidation_id}; {left} of the order were left."
     )

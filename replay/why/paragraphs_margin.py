@@ -13,7 +13,7 @@ from ...events.bodies.margin import (
 )
 from ...sim.figures import duration, percent
 from .case import Case, joined
-from .names import percent_of_bps, rate_text, times, trade_word
+from .names import percent_of_bps, rate_text, times
 from .words import words
 
 __all__ = [
@@ -87,12 +87,12 @@ def position_reduced(case: Case, body: PositionReduced) -> str:
     """How much of which position at which price."""
     names, share_bps = case.names, case.rule("reduce_share_bps")
     held = case.ledger.position(body.account, (body.instrument, body.leg))
-    what, at = names.size(body.instrument, body.size_lots), names.price(body.instrument, body.price_ticks)
+    trade = names.trade(body.instrument, body.size_lots, body.price_ticks)
     mark = names.price(body.instrument, case.market(body.instrument).mark_ticks)
     of = "" if held is None else f", having been {names.held(body.instrument, held.size_lots)}"
     first = (
         f"{names.account(body.account)} answered its margin call{_call(case, body.account)} by closing a part of its "
-        f"position: it {trade_word(body.size_lots)} {what} at {at} on average, the mark being {mark}{of}."
+        f"position: it {trade} on average, the mark being {mark}{of}."
     )
     share = "" if share_bps is None else f"It meant to close {percent_of_bps(share_bps)}, as far as the depth went."
     return joined(first, share, case.followed())

@@ -12,10 +12,10 @@ from ...events.bodies.waterfall import DeleveragingStarted, PositionDeleveraged
 from ...events.envelope import Event
 from ...events.ledger import Account, Position
 from ...events.ledger.account import funding_of, trade
-from ...sim.figures import count, percent
+from ...sim.figures import count, percent, score_text
+from .cap import Cap
 from .case import Case, joined
 from .closed import mark_before
-from .names import score_text
 from .parts import Bankruptcy, Fund, Lot, RankingPart, Story
 from .ranking import Round
 
@@ -29,6 +29,7 @@ class RoundParts(NamedTuple):
     ranking: RankingPart
     story: Story | None
     fund: Fund | None
+    cap: Cap | None = None
 
     @property
     def body(self) -> DeleveragingStarted:
@@ -46,10 +47,12 @@ def position_deleveraged(case: Case, body: PositionDeleveraged, parts: RoundPart
 def round_started(case: Case, parts: RoundParts) -> str:
     """What was to be closed, why, and among whom."""
     names, body = case.names, parts.body
+    what = f"{names.held(body.instrument, body.size_lots)} of {names.account(body.account)}"
+    if parts.cap is not None:
+        what = f"{names.size(body.instrument, body.size_lots)} of winners who were {parts.cap.side}"
     first = (
-        f"Round {body.round} of auto-deleveraging began: {names.held(body.instrument, body.size_lots)} of "
-        f"{names.account(body.account)} was to be closed at {names.price(body.instrument, body.price_ticks)}, "
-        f"{names.value(body.instrument, body.value_atoms)} in all."
+        f"Round {body.round} of auto-deleveraging began: {what} was to be closed at "
+        f"{names.price(body.instrument, body.price_ticks)}, {names.value(body.instrument, body.value_atoms)} in all."
     )
     return joined(first, _why(case, parts), _needed(parts), _queue(parts), _came_of(case, parts))
 
@@ -72,7 +75,9 @@ def _who(case: Case, body: PositionDeleveraged) -> str:
 
 
 def _why(case: Case, parts: RoundParts) -> str:
-    story = parts.story
+    story, cap = parts.story, parts.cap
+    if cap is not None:
+        return f"Nobody was bankrupt: this was for the cap on traders' profits (event {cap.seq}). {cap.text}"
     if story is None:
         return ""
     if story.lot is not None:
@@ -156,19 +161,21 @@ def _needed(parts: RoundParts) -> str:
 
 def _place(case: Case, body: PositionDeleveraged, parts: RoundParts) -> str:
     ranking = parts.ranking
+    closed = "it against profitable positions on the other side" if parts.cap is None else "profitable positions"
     return (
-        f"So round {body.round} (event {ranking.started_seq}) closed it against profitable positions on the other "
-        f"side, by {ranking.formula}: {case.names.account(body.account)} stood at rank {body.rank:,} of "
-        f"{ranking.candidates:,}, with a score of {score_text(body.score)}."
+        f"So round {body.round} (event {ranking.started_seq}) closed {closed}, by {ranking.formula}: "
+        f"{case.names.account(body.account)} stood at rank {body.rank:,} of {ranking.candidates:,}, with a score of "
+        f"{score_text(body.score)}."
     )
 
 
 def _queue(parts: RoundParts) -> str:
     ranking = parts.ranking
     digest = "agrees" if ranking.proved else "does NOT agree"
+    side = "of that side" if parts.cap is not None else "on the other side"
     stood = f"{count(ranking.candidates, 'candidate')} stood in the order of {ranking.formula}"
     if not ranking.candidates:
-        stood = "Nobody on the other side was a candidate"
+        stood = f"Nobody {side} was a candidate"
     return f"{stood}; the ranking made again from the record {digest} with the recorded digest."
 
 
@@ -177,11 +184,11 @@ def _came_of(case: Case, parts: RoundParts) -> str:
     if not ranking.taken:
         return f"It closed nothing: all {names.size(body.instrument, body.size_lots)} are left."
     closed = names.size(body.instrument, abs(body.size_lots) - ranking.left_lots)
-    against = count(ranking.taken, "account")
+    against = f"{'against' if parts.cap is None else 'from'} {count(ranking.taken, 'account')}"
     last = "" if ranking.last_rank is None else f", the last of them at rank {ranking.last_rank:,}"
     left = names.units(body.instrument, ranking.left_lots)
     end = "" if ranking.ended_seq is None else f" (event {ranking.ended_seq})"
-    return f"It closed {closed} against {against}{last}, and left {left}{end}."
+    return f"It closed {closed} {against}{last}, and left {left}{end}."
 
 
 def _cost(case: Case, body: PositionDeleveraged) -> str:

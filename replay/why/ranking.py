@@ -15,10 +15,10 @@ from ...events.bodies.waterfall import DeleveragingEnded, DeleveragingStarted, P
 from ...events.envelope import Event
 from ...handlers.policies.ranking import Candidate
 from ...handlers.ranking import Ranked
-from ...sim.figures import exact_money
+from ...sim.figures import exact_money, score_text
 from ..rankings import RoundRanking
 from ..run import Run
-from .names import Names, score_text
+from .names import Names
 from .parts import Place, RankingPart
 
 __all__ = ["Round", "filled_formula", "ranking_part", "round_events"]

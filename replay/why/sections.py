@@ -11,6 +11,7 @@ from .collapse import Repetition, collapsed
 from .money import money_of, plain_money_of, signed_money_of
 from .names import times
 from .parts import Evidence, Fund, RankingPart, Step, Story
+from .sections_imported import published_sections, taken_in_sections
 
 __all__ = ["answer_sections", "befallen_sections", "nothing_befell"]
 
@@ -19,7 +20,8 @@ def answer_sections(answer: Answer) -> Iterator[Section]:
     """One event: the paragraph, then the evidence for it."""
     yield Section("", (Prose(answer.paragraph),))
     if answer.ranking is None and answer.event.evidence is not None:
-        yield Section("The account at that instant", tuple(_evidence(answer.event.evidence)))
+        title = "The account at that instant" if answer.taken_in is None else "The account as reconstructed"
+        yield Section(title, tuple(_evidence(answer.event.evidence, published=answer.taken_in is None)))
     yield Section(
         "What led to it", (_tree(f"{count(len(answer.chain), 'event')}, each the cause of the next", answer.chain),)
     )
@@ -29,12 +31,19 @@ def answer_sections(answer: Answer) -> Iterator[Section]:
         fallen = answer.fund.trigger == "drawdown"
         title = "How the fund came to fall so far" if fallen else "How the fund came to be unable to pay"
         yield Section(title, tuple(_fund(answer.fund)))
+    if answer.cap is not None:
+        yield Section("What the cap on profits compared", (Prose(f"{answer.cap.text} (Event {answer.cap.seq}.)"),))
     if answer.ranking is not None:
         yield Section(f"The ranking of round {answer.ranking.round}", tuple(_ranking(answer.ranking)))
     if answer.spared is not None:
         yield Section(f"Why not {answer.spared.name}", (Prose(answer.spared.text),))
     if answer.flips is not None:
         yield Section("What would have flipped it", tuple(_flips(answer.flips)))
+    if answer.taken_in is not None:
+        yield from taken_in_sections(answer.taken_in)
+    if answer.published is not None:
+        asked = answer.event.fields.get("account") if answer.event.type == "PositionDeleveraged" else None
+        yield from published_sections(answer.published, asked)
 
 
 def befallen_sections(found: Befallen, record: str) -> Iterator[Section]:
@@ -90,16 +99,14 @@ def _clock(at: str, date: str) -> str:
     return clock.removesuffix("Z") if day == date else at
 
 
-def _evidence(found: Evidence) -> Iterator[Block]:
-    """Equity against requirement, the positions, and whether the record was right."""
+def _evidence(found: Evidence, *, published: bool) -> Iterator[Block]:
+    """Equity against requirement, if its rule is published, the positions, and whether the record was right."""
 
     def money(atoms: int) -> str:
         return money_of(atoms, found.asset, found.decimals)
 
-    yield Prose(
-        f"{found.name}: balance {money(found.balance_atoms)}, equity {money(found.equity_atoms)}, maintenance "
-        f"requirement {money(found.requirement_atoms)}."
-    )
+    requirement = f", maintenance requirement {money(found.requirement_atoms)}" if published else ""
+    yield Prose(f"{found.name}: balance {money(found.balance_atoms)}, equity {money(found.equity_atoms)}{requirement}.")
     if found.positions:
         rows = tuple(
             (one.name, one.size, one.entry, one.mark, plain_money_of(one.profit_atoms, found.decimals))

@@ -7,9 +7,10 @@ from ...events.ledger import Account, LedgerState
 from ...handlers.policies.ranking import Candidate, allocates, any_profit
 from ...handlers.ranking import Ineligible, Ranked, candidate_of
 from ...handlers.valuation import margin_of, profit_atoms
+from ...sim.figures import score_text
 from ..rankings import RoundRanking
 from .answer import Spared
-from .names import Names, score_text
+from .names import Names
 from .ranking import Round, filled_formula
 
 __all__ = ["spared_of"]
@@ -26,6 +27,11 @@ class _Question:
         self.account: Account = ledger.accounts[number]
 
     @property
+    def capped(self) -> bool:
+        """Whether the round was for a cap on profits, in which nobody is bankrupt and the order is always a queue."""
+        return self.body.trigger == "profit_cap"
+
+    @property
     def closing(self) -> str:
         """Which positions count, in words."""
         opposite = "short" if self.side > 0 else "long"
@@ -35,7 +41,7 @@ class _Question:
 def spared_of(number: int, ledger: LedgerState, made: RoundRanking, told: Round, names: Names) -> Spared:
     """The part of the answer about account `number`; `ledger` stands before the round."""
     asked = _Question(number, ledger, made, told, names)
-    if number == asked.body.account:
+    if number == asked.body.account and not asked.capped:
         text = f"{asked.who} is whose position was closed in this round; nobody closes against themselves."
         return Spared(number, asked.who, "bankrupt_itself", None, None, text)
     losers = any_profit(made.policy)
@@ -58,10 +64,13 @@ def _ranked(asked: _Question, place: Ranked) -> tuple[str, str]:
     if gave:
         return "taken", f"{stood}. It was not spared: it gave {asked.names.size(asked.body.instrument, gave)} here."
     policy = asked.made.policy
-    if allocates(policy):
+    if allocates(policy) and not asked.capped:
         return "passed_over", f"{stood}. It was passed over: {policy.policy} shared out all it could without it."
     if told.last_rank is not None and place.rank > told.last_rank and not _left_lots(asked):
-        return "behind", f"{stood}. The position was used up at rank {told.last_rank:,}, before its turn."
+        used_up = "Enough profit was paid" if asked.capped else "The position was used up"
+        return "behind", f"{stood}. {used_up} at rank {told.last_rank:,}, before its turn."
+    if asked.capped:
+        return "passed_over", f"{stood}. It was passed over: it had no profit to be paid."
     return "passed_over", f"{stood}. {_too_poor(asked, place.candidate)}"
 
 

@@ -29,10 +29,12 @@ from ...events.bodies.waterfall import (
     InsuranceFundDebited,
     LossSocialized,
     PositionDeleveraged,
+    ProfitCapExceeded,
     ShortfallDeclared,
 )
+from ...sim.figures import score_text
 from ...sim.units import format_time_ns
-from .names import Names, rate_text, score_text, times, trade_word
+from .names import Names, percent_of_ppm, rate_text, times
 
 __all__ = [
     "balance_written_off",
@@ -57,6 +59,7 @@ __all__ = [
     "position_deleveraged",
     "position_reduced",
     "position_taken_over",
+    "profit_cap_exceeded",
     "shortfall_declared",
     "timer_fired",
     "timer_set",
@@ -104,8 +107,8 @@ def collateral_added(body: CollateralAdded, names: Names) -> str:
 
 def position_reduced(body: PositionReduced, names: Names) -> str:
     """Another answer to a call."""
-    what, at = names.size(body.instrument, body.size_lots), names.price(body.instrument, body.price_ticks)
-    return f"{names.account(body.account)} reduced its position: {trade_word(body.size_lots)} {what} at {at}"
+    trade = names.trade(body.instrument, body.size_lots, body.price_ticks)
+    return f"{names.account(body.account)} reduced its position: {trade}"
 
 
 def funding_accrued(body: FundingAccrued, names: Names) -> str:
@@ -147,10 +150,10 @@ def liquidation_ordered(body: LiquidationOrdered, names: Names) -> str:
 
 def liquidation_filled(body: LiquidationFilled, names: Names) -> str:
     """A fill of a forced order."""
-    what, at = names.size(body.instrument, body.size_lots), names.price(body.instrument, body.price_ticks)
+    trade = names.trade(body.instrument, body.size_lots, body.price_ticks)
     left = f", {names.units(body.instrument, body.left_lots)} left" if body.left_lots else ""
     who = names.account(body.account)
-    return f"{who} {trade_word(body.size_lots)} {what} at {at} by order {body.order_id}{left}"
+    return f"{who} {trade} by order {body.order_id}{left}"
 
 
 def position_taken_over(body: PositionTakenOver, names: Names) -> str:
@@ -192,18 +195,30 @@ def shortfall_declared(body: ShortfallDeclared, names: Names) -> str:
     return f"a shortfall was declared for {who}: the fund needed {needed} and had {capacity}"
 
 
+def profit_cap_exceeded(body: ProfitCapExceeded, names: Names) -> str:
+    """Profit, pool, and the cap."""
+    profit, pool = names.value(body.instrument, body.profit_atoms), names.value(body.instrument, body.pool_atoms)
+    owing = "minus " if body.pool_atoms < 0 else ""
+    what, cap = names.held(body.instrument, body.open_lots), percent_of_ppm(body.max_factor_ppm)
+    return (
+        f"the cap on profits was exceeded: all traders' {what} stood at {profit}, above {cap} of the {owing}{pool} pool"
+    )
+
+
 def deleveraging_started(body: DeleveragingStarted, names: Names) -> str:
     """A round's first event."""
     what, at = names.held(body.instrument, body.size_lots), names.price(body.instrument, body.price_ticks)
-    who = names.account(body.account)
-    return f"round {body.round} began: {what} of {who} to be closed at {at}, {body.candidates:,} candidates"
+    whose = f"{what} of {names.account(body.account)}"
+    if body.trigger == "profit_cap":
+        whose = f"winners' {names.held(body.instrument, -body.size_lots)}"
+    return f"round {body.round} began: {whose} to be closed at {at}, {body.candidates:,} candidates"
 
 
 def position_deleveraged(body: PositionDeleveraged, names: Names) -> str:
     """One reduction of a round."""
-    what, at = names.size(body.instrument, body.size_lots), names.price(body.instrument, body.price_ticks)
+    trade = names.trade(body.instrument, body.size_lots, body.price_ticks)
     who, place = names.account(body.account), f"rank {body.rank:,}, score {score_text(body.score)}"
-    return f"{who} was deleveraged in round {body.round}: {trade_word(body.size_lots)} {what} at {at}, {place}"
+    return f"{who} was deleveraged in round {body.round}: {trade}, {place}"
 
 
 def deleveraging_ended(body: DeleveragingEnded, names: Names) -> str:

@@ -6,6 +6,7 @@ from ...events.bodies.inputs import (
     BalanceStated,
     Deposited,
     DepthQuoted,
+    FillReported,
     FundingRateSet,
     InputRefused,
     PositionStated,
@@ -16,7 +17,7 @@ from ...events.bodies.inputs import (
 )
 from ...events.bodies.listing import AccountOpened, AssetListed, InstrumentListed, RulesChanged
 from ...events.bodies.run import RunEnded, RunForked, RunStarted, SourceOpened
-from .names import Names, rate_text, trade_word
+from .names import Names, rate_text
 
 __all__ = [
     "account_opened",
@@ -24,6 +25,7 @@ __all__ = [
     "balance_stated",
     "deposited",
     "depth_quoted",
+    "fill_reported",
     "funding_rate_set",
     "input_refused",
     "instrument_listed",
@@ -115,8 +117,7 @@ def transferred(body: Transferred, names: Names) -> str:
 
 def trade_executed(body: TradeExecuted, names: Names) -> str:
     """An ordinary trade."""
-    what, at = names.size(body.instrument, body.size_lots), names.price(body.instrument, body.price_ticks)
-    return f"{names.account(body.account)} {trade_word(body.size_lots)} {what} at {at}"
+    return f"{names.account(body.account)} {names.trade(body.instrument, body.size_lots, body.price_ticks)}"
 
 
 def balance_stated(body: BalanceStated, names: Names) -> str:
@@ -134,3 +135,9 @@ def input_refused(body: InputRefused, names: Names) -> str:
     """An input that the ledger could not take."""
     whose = "" if body.account is None else f" of {names.account(body.account)}"
     return f"{body.refused}{whose} was refused: {body.reason}"
+
+
+def fill_reported(body: FillReported, names: Names) -> str:
+    """One side of a trade as the venue tells it."""
+    done = f"{names.account(body.account)} {names.trade(body.instrument, body.size_lots, body.price_ticks)}"
+    return f"the venue reported that {done} ({body.direction})" if body.direction else f"the venue reported that {done}"

@@ -9,11 +9,12 @@ from pathlib import Path
 
 from .base import Population
 from .csv_file import CsvPopulation, CsvPopulationSettings
+from .groups import GroupsPopulation, GroupsSettings
 from .seeded import SeededPopulation, SeededSettings
 
 __all__ = ["PopulationSettings", "open_population"]
 
-PopulationSettings = SeededSettings | CsvPopulationSettings
+PopulationSettings = SeededSettings | GroupsSettings | CsvPopulationSettings
 
 
 def open_population(
@@ -21,5 +22,7 @@ def open_population(
 ) -> Population:
     """The population that the settings describe. `folder` is the scenario's. Raises ScenarioError."""
     if isinstance(settings, SeededSettings):
-        return SeededPopulation(settings)
+        return SeededPopulation(settings, where=where)
+    if isinstance(settings, GroupsSettings):
+        return GroupsPopulation(settings, where=where)
     return CsvPopulation(settings, folder=folder, where=where)

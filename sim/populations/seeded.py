@@ -32,17 +32,17 @@ from ..units import INT64_MAX, to_atoms, to_whole_down
 from .base import OpeningAccount, OpeningMarket, OpeningPosition
 from .pareto import QUANTILE_ONE, ParetoTable
 
-__all__ = ["SeededPopulation", "SeededSettings"]
+__all__ = ["DrawnSettings", "SeededPopulation", "SeededSettings"]
 
 _PPM = 10**6
 _ACCOUNTS_MOST = 10**7
 _NOTIONAL_MOST = 10**15
-_LEVERAGE_MOST = 1_000
+_LEVERAGE_LEAST, _LEVERAGE_MOST = Decimal("0.01"), 1_000
 _WEIGHT_MOST = 10**9
 _SPREAD_MOST = Decimal("0.9")
 
 
-class SeededSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="source", tag="seeded"):
+class DrawnSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How many accounts and what they are like. Notionals are in the settlement asset, weights need not sum to 1.
 
     `leverage` holds [leverage, weight] pairs; `instruments` the weights of holding one, two, ... of them.
@@ -66,12 +66,16 @@ class SeededSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, ta
         require(0 < self.median_notional <= self.max_notional, "median_notional must lie above 0, up to max_notional")
         check_range("tail", self.tail, Decimal("0.5"), 100)
         for place, (leverage, _) in enumerate(self.leverage):
-            check_range(f"leverage[{place}]", leverage, Decimal("0.1"), _LEVERAGE_MOST)
+            check_range(f"leverage[{place}]", leverage, _LEVERAGE_LEAST, _LEVERAGE_MOST)
         _check_weights("leverage", [weight for _, weight in self.leverage])
         _check_weights("instruments", self.instruments)
         check_range("leverage_spread", self.leverage_spread, 0, _SPREAD_MOST)
         check_range("long_share", self.long_share, 0, 1)
         check_range("entry_spread", self.entry_spread, 0, _SPREAD_MOST)
+
+
+class SeededSettings(DrawnSettings, frozen=True, forbid_unknown_fields=True, tag_field="source", tag="seeded"):
+    """All accounts are drawn alike."""
 
 
 class _Dice(NamedTuple):
@@ -94,14 +98,21 @@ class _Dice(NamedTuple):
 
 
 class SeededPopulation:
-    """The accounts of `SeededSettings`, all cross margin, named trader-1, trader-2, ..."""
+    """The accounts of the settings, all cross margin, named trader-1, trader-2, ...
+
+    Of several that are drawn side by side, each has its own `title` for its accounts' names, its own `first_place` for
+    its draws and its own path `where` for what is wrong with it.
+    """
 
     layout = "seeded population"
     name = "population"
 
-    def __init__(self, settings: SeededSettings) -> None:
+    def __init__(
+        self, settings: DrawnSettings, title: str = "trader", first_place: int = 0, where: str = "$.population"
+    ) -> None:
         """Put the settings into whole numbers."""
         self._settings, self._made = settings, Tally()
+        self._title, self._first_place, self._where = title, first_place, where
         self._pareto = ParetoTable(settings.tail)
         self._leverages = [_ppm(leverage) for leverage, _ in settings.leverage]
         self._leverage_weights = _cumulative([weight for _, weight in settings.leverage])
@@ -115,11 +126,11 @@ class SeededPopulation:
         most_held = len(self._settings.instruments)
         if most_held > len(markets):
             listed = f"weights for holding up to {most_held}, but the scenario lists {len(markets)}"
-            message = f"$.population.instruments: {listed}; shorten the list"
+            message = f"{self._where}.instruments: {listed}; shorten the list"
             raise ScenarioError(message)
         median, most = (self._atoms(name, decimals) for name in ("median_notional", "max_notional"))
         self._made = made = Tally()
-        for place in range(self._settings.accounts):
+        for place in range(self._first_place, self._first_place + self._settings.accounts):
             made.rows += 1
             share = self._pareto.quantile(draw_bits(seed, place, "population size", 0))
             yield self._account(_Dice(seed, place), min(most, median * share // QUANTILE_ONE), markets)
@@ -132,7 +143,7 @@ class SeededPopulation:
         try:
             return to_atoms(getattr(self._settings, name), decimals)
         except ScenarioError as error:
-            message = f"$.population.{name}: {error}"
+            message = f"{self._where}.{name}: {error}"
             raise ScenarioError(message) from error
 
     def _account(self, dice: _Dice, notional_atoms: int, markets: Sequence[OpeningMarket]) -> OpeningAccount:
@@ -147,9 +158,10 @@ class SeededPopulation:
             held_atoms, profit_atoms = held_atoms + abs(value), profit_atoms + value - position.cost_atoms
         equity_atoms = -(-held_atoms * _PPM // leverage_ppm)
         if max(held_atoms, equity_atoms) * 2 > INT64_MAX:
-            message = "$.population: an account passes 2^63 - 1 atoms; use a lower max_notional or fewer decimals"
+            message = f"{self._where}: an account passes 2^63 - 1 atoms; use a lower max_notional or fewer decimals"
             raise ScenarioError(message)
-        return OpeningAccount(f"trader-{dice.place + 1}", "cross", None, equity_atoms - profit_atoms, tuple(positions))
+        name = f"{self._title}-{dice.place - self._first_place + 1}"
+        return OpeningAccount(name, "cross", None, equity_atoms - profit_atoms, tuple(positions))
 
     def _held(self, dice: _Dice, markets: Sequence[OpeningMarket]) -> list[OpeningMarket]:
         """Which instruments it holds, in the scenario's order: the first draws of a shuffle."""

@@ -31,20 +31,17 @@ from ...events.bodies.run import SourceTally
 from ...events.errors import ScenarioError
 from ..checks import check_range, require
 from ..dirt import Tally
-from ..units import CONTEXT, parse_decimal, parse_time_ns, to_whole, to_whole_down
+from ..units import CONTEXT, parse_time_ns, to_whole_down
+from .bands import Band, both_sides, parse_distance_bps
 from .base import InstrumentScale, scale_named
 from .files import find_data_file
-from .rows import CsvTable, LateRows, expect_header
+from .rows import CsvTable, LateRows, expect_header, parse_amount
 
 __all__ = ["BOOKDEPTH_COLUMNS", "BookDepthSettings", "BookDepthSource"]
 
 BOOKDEPTH_COLUMNS = ("timestamp", "percentage", "depth", "notional")
 
-_BPS_PERCENT = Decimal("0.01")
-_BPS_MOST = 9_999
 _SCALE_MOST = 10**9
-
-Side = tuple[tuple[int, int], ...]
 
 
 class BookDepthSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="source", tag="bookdepth"):
@@ -59,13 +56,6 @@ class BookDepthSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
         """Refuse a scale that leaves nothing."""
         check_range("scale", self.scale, 0, _SCALE_MOST)
         require(self.scale > 0, "scale must be above 0")
-
-
-class _Band(NamedTuple):
-    row: int
-    at_ns: int
-    distance_bps: int
-    lots: int
 
 
 class _Quote(NamedTuple):
@@ -123,18 +113,15 @@ class BookDepthSource:
         fullest = 0
         for at_ns, group in groupby(self._bands(tally), key=lambda band: band.at_ns):
             bands = list(group)
-            bids = sorted((-band.distance_bps, band) for band in bands if band.distance_bps < 0)
-            asks = sorted((band.distance_bps, band) for band in bands if band.distance_bps > 0)
-            if len(bands) < fullest or [bps for bps, _ in bids] != [bps for bps, _ in asks]:
-                tally.leave_out("incomplete group", bands[0].row, len(bands))
+            sides = both_sides(bands, fullest, tally.leave_out)
+            if sides is None:
                 continue
             fullest = len(bands)
             provenance = Provenance(number, bands[0].row, at_ns)
-            sides = _cumulative(bids, tally), _cumulative(asks, tally)
             tally.merged += len(sides[0]) + len(sides[1]) - 1
             yield _Quote(bands[0].row, at_ns, DepthQuoted(self._scale.instrument, *sides, provenance))
 
-    def _bands(self, tally: Tally) -> Iterator[_Band]:
+    def _bands(self, tally: Tally) -> Iterator[Band[int]]:
         last_ns, seen = 0, set[int]()
         for row, fields in self._table.rows(tally):
             band = self._band(row, fields)
@@ -150,40 +137,14 @@ class BookDepthSource:
             seen.add(band.distance_bps)
             yield band
 
-    def _band(self, row: int, fields: list[str]) -> _Band:
+    def _band(self, row: int, fields: list[str]) -> Band[int]:
         try:
             at_ns = parse_time_ns(fields[0])
-            distance_bps = _distance(fields[1])
-            depth = _amount(fields[2], "depth")
-            notional = _amount(fields[3], "notional")
+            distance_bps = parse_distance_bps(fields[1])
+            depth = parse_amount(fields[2], "depth")
+            notional = parse_amount(fields[3], "notional")
             resting = notional if self._scale.kind == "inverse" else depth
             lots = to_whole_down(CONTEXT.multiply(resting, self._settings.scale), self._scale.lot_size)
         except ScenarioError as error:
             raise self._table.error(row, str(error)) from error
-        return _Band(row, at_ns, distance_bps, lots)
-
-
-def _distance(text: str) -> int:
-    distance_bps = to_whole(parse_decimal(text), _BPS_PERCENT)
-    if not 0 < abs(distance_bps) <= _BPS_MOST:
-        message = f"percentage {text} is no distance from the price; it must be between 0.01 and 99.99 either way"
-        raise ScenarioError(message)
-    return distance_bps
-
-
-def _amount(text: str, name: str) -> Decimal:
-    amount = parse_decimal(text)
-    if amount < 0:
-        message = f"{name} {text} is below 0; mend or remove the line"
-        raise ScenarioError(message)
-    return amount
-
-
-def _cumulative(side: list[tuple[int, _Band]], tally: Tally) -> Side:
-    bands: list[tuple[int, int]] = []
-    for distance_bps, band in side:
-        if bands and band.lots < bands[-1][1]:
-            tally.leave_out("band below a nearer one", band.row)
-        else:
-            bands.append((distance_bps, band.lots))
-    return tuple(bands)
+        return Band(row, at_ns, distance_bps, lots)

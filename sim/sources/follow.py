@@ -3,39 +3,68 @@
 The driven instrument's price is the file's, rounded half to even to its tick. Every other instrument costs
 start_price x price / first price, rounded half to even to its own tick, at least one tick; so its relative move is
 the file's. The driven instrument's own start_price is not used.
+
+With betas it is start_price x (price / first price) ^ (its beta / the driven one's beta), the power taken in the one
+decimal context: in logs it moves by so much more or less. An instrument that is not named has a beta of 1.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from types import MappingProxyType
+from typing import Literal
 
 from ...events.errors import ScenarioError
-from ..units import INT64_MAX, divide_half_even, price_to_ticks, ratio
+from ..checks import check_range, require
+from ..units import CONTEXT, INT64_MAX, divide_half_even, price_to_ticks, ratio
 from .base import InstrumentScale
 
-__all__ = ["Following"]
+__all__ = ["Follow", "Following", "check_follow"]
+
+Follow = Literal["alike", "betas"]
+"""How the other instruments move with the driven one: as much in per cent, or by their betas."""
+
+
+def check_follow(follow: Follow, betas: Mapping[str, Decimal]) -> None:
+    """Refuse betas that nothing asks for, and those that no power is taken of."""
+    require(follow == "betas" or not betas, 'betas are only for follow = "betas"')
+    for name, beta in betas.items():
+        check_range(f"betas.{name}", beta, -10, 10)
+        require(beta != 0, f"betas.{name} must not be 0")
 
 
 class Following:
     """Turns a price of the file into the prices of all instruments, in the scenario's order."""
 
-    def __init__(self, scales: Sequence[InstrumentScale], driven: InstrumentScale, first_price: Decimal) -> None:
+    def __init__(
+        self,
+        scales: Sequence[InstrumentScale],
+        driven: InstrumentScale,
+        first_price: Decimal,
+        betas: Mapping[str, Decimal] = MappingProxyType({}),
+    ) -> None:
         """Anchor all instruments at the file's first price."""
         self._driven = driven
         self._first_price = first_price
         self._scales = tuple(scales)
         self._starts = [None if scale is driven else _start(scale, driven) for scale in self._scales]
+        own = betas.get(driven.name, Decimal(1))
+        self._powers = [CONTEXT.divide(betas.get(scale.name, Decimal(1)), own) for scale in self._scales]
         self.opening = self.prices(first_price)
 
     def prices(self, price: Decimal) -> tuple[tuple[int, int], ...]:
         """(instrument, ticks) of every instrument while the driven one costs `price`; O(instruments)."""
         driven_ticks = price_to_ticks(price, self._driven.tick_size)
-        numerator, denominator = ratio(price, self._first_price)
         return tuple(
-            (scale.instrument, driven_ticks if start is None else _moved(scale, start, numerator, denominator))
-            for scale, start in zip(self._scales, self._starts, strict=True)
+            (scale.instrument, driven_ticks if start is None else _moved(scale, start, *self._ratio(price, power)))
+            for scale, start, power in zip(self._scales, self._starts, self._powers, strict=True)
         )
+
+    def _ratio(self, price: Decimal, power: Decimal) -> tuple[int, int]:
+        if power == 1:
+            return ratio(price, self._first_price)
+        return ratio(CONTEXT.power(CONTEXT.divide(price, self._first_price), power), Decimal(1))
 
 
 def _start(scale: InstrumentScale, driven: InstrumentScale) -> tuple[int, int]:

@@ -2,10 +2,7 @@
 
 One file or several, in order of time.
 
-1. A bar is four ticks: its open at open_time, its two extremes one third and two thirds of the way (rounded down to
-   a nanosecond), its close at close_time. A bar that falls (close < open) shows its high first, then its low; any
-   other its low first, then its high. So the last extreme is the one that the close came back from, and no bar is
-   kinder than it was.
+1. A bar is four ticks, in the order that `bars.py` states.
 2. Times are in milliseconds (13 digits, as published until 2024) or microseconds (16 digits, since then); the first
    row tells, and a row of the other unit is refused.
 3. The header may be absent (first field a number). Each file is a source of its own; all are anchored at the first
@@ -22,7 +19,6 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple
 
 import msgspec
 
@@ -32,10 +28,11 @@ from ...events.bodies.run import SourceTally
 from ...events.errors import ScenarioError
 from ..checks import require
 from ..dirt import Tally
-from ..units import parse_decimal
+from .bars import Bar, read_bar
 from .base import InstrumentScale, scale_named
 from .files import find_data_file
-from .follow import Following
+from .follow import Follow, Following, check_follow
+from .moments import UNIT_NS_BY_DIGITS
 from .rows import CsvTable, LateRows, expect_header, first_line, parse_whole
 
 __all__ = ["KLINES_COLUMNS", "KlinesSettings", "KlinesSource", "open_klines"]
@@ -55,31 +52,24 @@ KLINES_COLUMNS = (
     "ignore",
 )
 
-# What a count of digits says about the unit: years 2001 to 2286 either way.
-_UNIT_NS_BY_DIGITS = {13: 10**6, 16: 10**3}
+_DIGITS = (13, 16)
 
 
 class KlinesSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="source", tag="klines"):
-    """The file (or files, in order of time) of bars and the instrument they drive (the first where none is named)."""
+    """The file (or files, in order of time) of bars, the instrument they drive (else the first), and from when on."""
 
     file: str | None = None
     files: tuple[str, ...] = ()
     instrument: str | None = None
     late_rows: LateRows = "refuse"
+    since: str | None = None
+    follow: Follow = "alike"
+    betas: dict[str, Decimal] = {}
 
     def __post_init__(self) -> None:
-        """Refuse no file, and two ways of naming it."""
+        """Refuse no file, two ways of naming it, and betas without use."""
         require((self.file is None) != (not self.files), "give either file or files")
-
-
-class _Bar(NamedTuple):
-    row: int
-    open_ns: int
-    close_ns: int
-    open: Decimal
-    high: Decimal
-    low: Decimal
-    close: Decimal
+        check_follow(self.follow, self.betas)
 
 
 class _BarReader:
@@ -93,22 +83,19 @@ class _BarReader:
         self._digits = len(fields[0])
         self.first = self.bar(row, fields)
 
-    def bar(self, row: int, fields: list[str]) -> _Bar:
+    def bar(self, row: int, fields: list[str]) -> Bar:
         """The bar of one row. Raises ScenarioError with file and line."""
         try:
-            prices = [parse_decimal(text) for text in fields[1:5]]
-            bar = _Bar(row, self._time_ns(fields[0]), self._time_ns(fields[6]), *prices)
-            _check_bar(bar)
+            return read_bar(row, self._time_ns(fields[0]), self._time_ns(fields[6]), fields[1:5])
         except ScenarioError as error:
             raise self.table.error(row, str(error)) from error
-        return bar
 
     def _time_ns(self, text: str) -> int:
-        moment, unit_ns = parse_whole(text, "time"), _UNIT_NS_BY_DIGITS.get(self._digits)
-        if unit_ns is None or len(text) != self._digits:
+        moment = parse_whole(text, "time")
+        if self._digits not in _DIGITS or len(text) != self._digits:
             message = f"time {text} is not in the unit of the file; 13 digits are milliseconds, 16 microseconds"
             raise ScenarioError(message)
-        return moment * unit_ns
+        return moment * UNIT_NS_BY_DIGITS[self._digits]
 
 
 class KlinesSource:
@@ -141,7 +128,7 @@ class KlinesSource:
         """Rows; a bar is never merged."""
         return self._tally.closed(number)
 
-    def _bars(self, tally: Tally) -> Iterator[_Bar]:
+    def _bars(self, tally: Tally) -> Iterator[Bar]:
         table, closed_ns = self._reader.table, 0
         for row, fields in table.rows(tally):
             bar = self._reader.bar(row, fields)
@@ -156,14 +143,9 @@ class KlinesSource:
             closed_ns = bar.close_ns
             yield bar
 
-    def _ticks(self, bar: _Bar) -> list[tuple[int, tuple[tuple[int, int], ...]]]:
-        extremes = (bar.high, bar.low) if bar.close < bar.open else (bar.low, bar.high)
-        span_ns = bar.close_ns - bar.open_ns
+    def _ticks(self, bar: Bar) -> list[tuple[int, tuple[tuple[int, int], ...]]]:
         try:
-            return [
-                (bar.open_ns + span_ns * thirds // 3, self._following.prices(price))
-                for thirds, price in enumerate((bar.open, *extremes, bar.close))
-            ]
+            return [(at_ns, self._following.prices(price)) for at_ns, price in bar.path()]
         except ScenarioError as error:
             raise self._reader.table.error(bar.row, str(error)) from error
 
@@ -184,7 +166,7 @@ def open_klines(
             raise later.table.error(later.first.row, what)
     first = readers[0]
     try:
-        following = Following(scales, driven, first.first.open)
+        following = Following(scales, driven, first.first.open, settings.betas)
     except ScenarioError as error:
         raise first.table.error(first.first.row, str(error)) from error
     return tuple(
@@ -197,12 +179,3 @@ def _paths(settings: KlinesSettings, where: str, folder: Path | None) -> list[Pa
     if settings.file is not None:
         return [find_data_file(settings.file, f"{where}.file", folder)]
     return [find_data_file(name, f"{where}.files[{place}]", folder) for place, name in enumerate(settings.files)]
-
-
-def _check_bar(bar: _Bar) -> None:
-    if bar.close_ns <= bar.open_ns:
-        message = "the bar closes before it opens; mend or remove the line"
-        raise ScenarioError(message)
-    if not 0 < bar.low <= min(bar.open, bar.close) <= max(bar.open, bar.close) <= bar.high:
-        message = "the bar's open and close do not lie between its low and high, above 0; mend or remove the line"
-        raise ScenarioError(message)

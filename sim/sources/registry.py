@@ -8,8 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from .base import InstrumentScale, PriceSource, Source
+from ..toml_tree import at_path
+from ..units import parse_time_ns
+from .base import InstrumentScale, PriceSource, Source, scale_named
 from .bookdepth import BookDepthSettings, BookDepthSource
+from .clipped import clipped
 from .generator import GeneratorSettings, GeneratorSource
 from .klines import KlinesSettings, open_klines
 from .profile import ProfileSettings, ProfileSource
@@ -37,9 +40,17 @@ def open_prices(
     """
     if isinstance(settings, GeneratorSettings):
         return (GeneratorSource(settings, scales, start_ns=start_ns, seed=seed, where=where),)
+    for name in settings.betas:
+        scale_named(scales, name, f"{where}.betas")
+    sources: tuple[PriceSource, ...]
     if isinstance(settings, TardisSettings):
-        return (TardisSource(settings, scales, folder=folder, where=where),)
-    return open_klines(settings, scales, folder=folder, where=where)
+        sources = (TardisSource(settings, scales, folder=folder, where=where),)
+    else:
+        sources = open_klines(settings, scales, folder=folder, where=where)
+    if settings.since is None:
+        return sources
+    since_ns = at_path(f"{where}.since", parse_time_ns, settings.since)
+    return at_path(f"{where}.since", clipped, sources, since_ns)
 
 
 def open_depth(

@@ -23,11 +23,10 @@ from ...events.bodies.inputs import PriceTicked
 from ...events.bodies.run import SourceTally
 from ...events.errors import ScenarioError
 from ..dirt import Tally
-from ..units import parse_decimal
 from .base import InstrumentScale, scale_named
 from .files import find_data_file
-from .follow import Following
-from .rows import CsvTable, LateRows, expect_header, parse_whole
+from .follow import Follow, Following, check_follow
+from .rows import CsvTable, LateRows, expect_header, parse_positive, parse_whole
 
 __all__ = ["TARDIS_COLUMNS", "TardisSettings", "TardisSource"]
 
@@ -40,11 +39,18 @@ _TEXTS_KEPT = 1 << 14
 
 
 class TardisSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="source", tag="tardis"):
-    """The file of trades and the instrument that it drives (the first where none is named)."""
+    """The file of trades, the instrument that it drives (the first where none is named), and from when on."""
 
     file: str
     instrument: str | None = None
     late_rows: LateRows = "refuse"
+    since: str | None = None
+    follow: Follow = "alike"
+    betas: dict[str, Decimal] = {}
+
+    def __post_init__(self) -> None:
+        """Refuse betas without use."""
+        check_follow(self.follow, self.betas)
 
 
 class _Trade(NamedTuple):
@@ -77,11 +83,11 @@ class TardisSource:
         self._market = self._table.first_row()[1][:2]
         first = next(self._instants(Tally()))
         try:
-            following = Following(scales, driven, _positive(first.price, "price"))
+            following = Following(scales, driven, parse_positive(first.price, "price"), settings.betas)
         except ScenarioError as error:
             raise self._table.error(first.row, str(error)) from error
         self.start_ns, self.opening = first.at_ns, following.opening
-        self._prices = lru_cache(_TEXTS_KEPT)(lambda text: following.prices(_positive(text, "price")))
+        self._prices = lru_cache(_TEXTS_KEPT)(lambda text: following.prices(parse_positive(text, "price")))
 
     def inputs(self, number: int) -> Iterator[tuple[int, PriceTicked]]:
         """One `PriceTicked` per instant; about 2 us a row."""
@@ -131,8 +137,8 @@ class TardisSource:
         if side not in _SIDES:
             message = f"side {side!r} is none of buy, sell, unknown; mend or remove the line"
             raise ScenarioError(message)
-        _positive(price, "price")
-        _positive(amount, "amount")
+        parse_positive(price, "price")
+        parse_positive(amount, "amount")
         return _Trade(row, _time_ns(timestamp, "timestamp"), _time_ns(local_timestamp, "local_timestamp"), price)
 
 
@@ -142,12 +148,3 @@ def _time_ns(text: str, name: str) -> int:
         message = f"{name} {text} is not in microseconds since 1970; this layout has sixteen digits"
         raise ScenarioError(message)
     return microseconds * 1000
-
-
-@lru_cache(_TEXTS_KEPT)
-def _positive(text: str, name: str) -> Decimal:
-    value = parse_decimal(text)
-    if value <= 0:
-        message = f"{name} {text} is not above 0; mend or remove the line"
-        raise ScenarioError(message)
-    return value

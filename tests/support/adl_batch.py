@@ -2,24 +2,23 @@
 
 `python tests/support/adl_batch.py` prints, for each queue policy, how many of the fills its order explains: the
 longest run of fills, taken in file order and not necessarily adjacent, whose scores never rise. All 50 would be the
-policy's own order; about 14, twice the root of 50, is what an order drawn by lot would be explained by. Only accounts
-that were deleveraged are known, not those that were passed over; and the last fill is in part.
+policy's own order; about 11 is what an order drawn by lot would be explained by. Only accounts that were deleveraged
+are known, not those that were passed over; and the last fill is in part. `deleverage why` says it of an import.
 """
 
 from __future__ import annotations
 
 import csv
 import os
-from bisect import bisect_right
-from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 
 from deleverage.handlers.policies.adl.choices import ADL_POLICIES
 from deleverage.handlers.policies.adl.queue import Queue
 from deleverage.handlers.policies.ranking import Candidate, allocates, from_row
+from deleverage.replay.why.agreement import longest_run
 
-__all__ = ["BATCH", "batch", "explained", "explained_by_policy"]
+__all__ = ["BATCH", "batch", "explained_by_policy"]
 
 BATCH = Path(os.environ.get("DELEVERAGE_DATA", Path(__file__).resolve().parents[3] / "shared" / "data")).joinpath(
     "hyperliquid-adl-batch-avax-2025-10-10.csv"
@@ -41,21 +40,12 @@ def _candidate(number: int, row: dict[str, str]) -> Candidate:
     return Candidate(number, *(int(amount * _ATOMS) for amount in money), int(size * 100))
 
 
-def explained(scores: Sequence[int]) -> int:
-    """The length of the longest subsequence that never rises."""
-    tails: list[int] = []
-    for score in scores:
-        place = bisect_right(tails, -score)
-        tails[place : place + 1] = [-score]
-    return len(tails)
-
-
 def explained_by_policy() -> dict[str, int]:
     """Per queue whose scores follow from such figures: how many fills its order explains."""
     fills = batch()
     policies = [policy(policy.Parameters()) for policy in ADL_POLICIES]
     queues = [policy for policy in policies if isinstance(policy, Queue) or not allocates(policy)]
-    return {policy.policy: explained(policy.scores(fills)) for policy in queues if from_row(policy)}
+    return {policy.policy: longest_run(policy.scores(fills)) for policy in queues if from_row(policy)}
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from deleverage.events.bodies.inputs import (
     BalanceStated,
     Deposited,
     DepthQuoted,
+    FillReported,
     FundingRateSet,
     InputRefused,
     PositionStated,
@@ -44,6 +45,7 @@ from deleverage.events.bodies.waterfall import (
     InsuranceFundDebited,
     LossSocialized,
     PositionDeleveraged,
+    ProfitCapExceeded,
     ShortfallDeclared,
 )
 from deleverage.events.vocabulary import Body
@@ -73,6 +75,9 @@ EXAMPLES: tuple[Body, ...] = (
     BalanceStated(5, 999, _FROM),
     PositionStated(5, 1, 2, -40, -16_600_000, _FROM),
     InputRefused(5, "Withdrawn", "the balance is gone", 250_000),
+    FillReported(
+        5, 1, 2, 77, 78, -40, 415_000, 60, -999, 42, 3, "Close Long", True, (("fee", "4.20000000001"),), _FROM
+    ),
     MarkPriced(1, 415_000, -12, 414_988, 415_000_250_000),
     MarginCalled(5, 1_200, 1_000, 12_500),
     MarginCallMet(5, 1_501, 1_000, 15_000),
@@ -95,6 +100,7 @@ EXAMPLES: tuple[Body, ...] = (
     DeleveragingEnded(1, "inventory", 3, 2, 1, 4, 16, 15),
     LossSocialized(3, 5, 6, 7),
     BalanceWrittenOff(3, 5, 2, 9),
+    ProfitCapExceeded(1, -900, 86_000, 100_000, 850_000, 770_000),
     TradingHalted(1, 415_000, 370_000, 5_000),
     TradingResumed(1),
     TimerSet("margin response", 6_000, 5, 1, 3),

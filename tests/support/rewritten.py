@@ -9,11 +9,11 @@ import msgspec
 
 from deleverage.events.bodies.venue import TimerFired
 from deleverage.events.envelope import Event
-from deleverage.events.record import RecordSettings, RecordWriter, SealedStatus
+from deleverage.events.record import RecordWriter, SealedStatus
+
+from .columns import BY_PAGE
 
 __all__ = ["BY_PAGE", "changed", "moved", "renumbered", "with_descendants", "written"]
-
-BY_PAGE = RecordSettings(pages_per_block=1, durability="none")
 
 
 def written(

@@ -18,11 +18,11 @@ SCALES = {"linear": 1, "inverse": START_PRICE**2}
 
 
 @st.composite
-def tiers(draw: st.DrawFn) -> tuple[Tier, ...]:
+def tiers(draw: st.DrawFn, floor_atoms_most: int = 200_000, rate_ppm_most: int = 400_000) -> tuple[Tier, ...]:
     """One to four continuous tiers, floors around the notionals that occur, rates that grow."""
     count = draw(st.integers(1, 4))
-    floors = sorted(draw(st.sets(st.integers(1, 200_000), min_size=count - 1, max_size=count - 1)))
-    rates = sorted(draw(st.sets(st.integers(1_000, 400_000), min_size=count, max_size=count)))
+    floors = sorted(draw(st.sets(st.integers(1, floor_atoms_most), min_size=count - 1, max_size=count - 1)))
+    rates = sorted(draw(st.sets(st.integers(1_000, rate_ppm_most), min_size=count, max_size=count)))
     return tiers_of(*zip([0, *floors], rates, strict=True))
 
 

@@ -12,10 +12,11 @@ _PPM = 10**6
 
 
 class Gmx(RatioPolicy):
-    """score = profit / notional, a queue; closed at the bankruptcy price of whoever a round is for.
+    """score = profit / notional, a queue; closed at the mark for the cap on profits, else at the bankruptcy price.
 
     Which positions are reduced first is the choice of the venue's keepers, and no rule is published: the greatest gain
-    per size comes first here. When it starts and how far it goes are `is_enabled` and `profit_to_realise`.
+    per size comes first here. When the cap acts and how far it goes are `is_enabled` and `profit_to_realise`; the slot
+    `profit_cap` asks them (`handlers/profit_cap.py`).
     """
 
     policy: ClassVar[str] = "gmx"
@@ -25,8 +26,11 @@ class Gmx(RatioPolicy):
 
 
 def is_enabled(profit_atoms: int, pool_atoms: int, max_factor_ppm: int) -> bool:
-    """Whether traders' profit over the pool's value is above the cap; at the cap it is not."""
-    return profit_atoms * _PPM > pool_atoms * max_factor_ppm
+    """Whether traders' profit over the pool's value is above the cap; at the cap, or without a profit, it is not.
+
+    An empty pool is one that any profit is too much for: the source, which would divide by it, says no there.
+    """
+    return profit_atoms > 0 and profit_atoms * _PPM > pool_atoms * max_factor_ppm
 
 
 def profit_to_realise(profit_atoms: int, pool_atoms: int, min_factor_ppm: int) -> int:

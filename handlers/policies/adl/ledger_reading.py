@@ -5,28 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-import msgspec
-
 from ....events.errors import HandlerError
-from ...protocol import NoParameters
-from ..ranking import Basis, Candidate
+from ..builtin import BuiltinRanking
+from ..ranking import Candidate
 
 __all__ = ["LedgerReadingPolicy"]
 
 
-class LedgerReadingPolicy:
+class LedgerReadingPolicy(BuiltinRanking):
     """Scores by `scores_in`, which a subclass has; `from_row` says that a receipt cannot work its scores out again."""
 
-    policy: ClassVar[str]
-    version: ClassVar[str] = "1"
-    formula: ClassVar[str]
-    source: ClassVar[str]
-    basis: ClassVar[Basis] = "contracts"
     from_row: ClassVar[bool] = False
-    Parameters: ClassVar[type[msgspec.Struct]] = NoParameters
-
-    def __init__(self, parameters: msgspec.Struct) -> None:
-        """Nothing to set."""
 
     def scores(self, candidates: Sequence[Candidate]) -> list[int]:
         """Raises HandlerError: the rows do not say enough."""

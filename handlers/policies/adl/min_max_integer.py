@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from heapq import heapify, heappop, heapreplace
 from typing import ClassVar
 
 from ..allocation import allotted, in_proportion
-from ..ranking import Allocation, Basis, Closing, Ranked
+from ..ranking import SCORE_MAX, Allocation, Basis, Closing, Ranked
 from ..ratio import ATOMS, Ratio, RatioPolicy
 
 __all__ = ["MinMaxInteger", "least_largest_shares"]
@@ -28,10 +28,22 @@ class MinMaxInteger(RatioPolicy):
 
     def allocate(self, closing: Closing, places: Iterable[Ranked]) -> Allocation:
         """The best whole lots."""
-        found = list(places)
+        found = list(_within_reach(closing, places))
         caps = [closing.most(place.candidate) for place in found]
         equities = [place.candidate.equity for place in found]
         return allotted(found, least_largest_shares(closing.lots, equities, caps))
+
+
+def _within_reach(closing: Closing, places: Iterable[Ranked]) -> Iterator[Ranked]:
+    """As many of the first places that can give as there are lots: nobody has one before whoever has more equity."""
+    left = closing.lots
+    for place in places:
+        if left <= 0:
+            return
+        if closing.most(place.candidate):
+            yield place
+            # Places of the greatest score there is do not stand in the order of their equities: they do not count.
+            left -= place.score < SCORE_MAX
 
 
 def least_largest_shares(lots: int, equities: Sequence[int], caps: Sequence[int]) -> list[int]:

@@ -8,6 +8,7 @@ from typing import ClassVar, Literal
 import msgspec
 
 from ..allocation import BPS, pro_rata
+from ..builtin import BuiltinRanking
 from ..ranking import Allocation, Basis, Candidate, Closing, Ranked, score_of
 from ..ratio import ATOMS
 
@@ -27,7 +28,7 @@ class RiskParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError(message)
 
 
-class RiskAwareProRata:
+class RiskAwareProRata(BuiltinRanking):
     """weight = equity x leverage x g(leverage) x 10^-9, leverage = notional / equity.
 
     g is leverage (`linear`), its square (`power`) or (leverage - c)+ (`cvar`). Lots are shared out by weight, nobody
@@ -35,7 +36,6 @@ class RiskAwareProRata:
     """
 
     policy: ClassVar[str] = "risk-aware-pro-rata"
-    version: ClassVar[str] = "1"
     formula: ClassVar[str] = "notional x g(notional / equity) in atoms x 10^-9"
     source: ClassVar[str] = "arXiv 2512.01112, risk-aware pro-rata"
     basis: ClassVar[Basis] = "equity dollars"

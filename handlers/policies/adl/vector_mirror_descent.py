@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
-from ..allocation import allotted, in_proportion, wealth_lots
+from ..allocation import BPS, pro_rata
 from ..ranking import Allocation, Basis, Closing, Ranked
 from ..ratio import ATOMS, Ratio, RatioPolicy
 
@@ -28,7 +28,4 @@ class VectorMirrorDescent(RatioPolicy):
 
     def allocate(self, closing: Closing, places: Iterable[Ranked]) -> Allocation:
         """By weight."""
-        found = list(places)
-        caps = [wealth_lots(closing, place.candidate) for place in found]
-        weights = [place.candidate.size**2 for place in found]
-        return allotted(found, in_proportion(closing.lots, weights, caps))
+        return pro_rata(closing, places, BPS)

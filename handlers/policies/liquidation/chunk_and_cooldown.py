@@ -8,6 +8,7 @@ import msgspec
 
 from ....events.bodies.venue import HandlerStateNoted
 from ...valuation import BPS, MICRO
+from .ruled import RuledSteps
 from .step import Limit, Situation, Step, limit_ticks, share_lots
 
 __all__ = ["ChunkAndCooldown", "ChunkParameters"]
@@ -43,7 +44,7 @@ class ChunkParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError(message)
 
 
-class ChunkAndCooldown:
+class ChunkAndCooldown(RuledSteps[ChunkParameters]):
     """A market order to the book; a large position is sent one chunk first; the backstop takes who falls too far.
 
     1. chunk = `chunk_bps` of a position whose notional is over `chunk_over_atoms`; from then on for `cooldown_ns` any
@@ -57,21 +58,11 @@ class ChunkAndCooldown:
     """
 
     policy: ClassVar[str] = "chunk-and-cooldown"
-    version: ClassVar[str] = "1"
     formula: ClassVar[str] = (
         "chunk_bps over chunk_over_atoms, then the whole; backstop below two thirds of the requirement"
     )
     source: ClassVar[str] = "Hyperliquid docs, trading/liquidations"
     Parameters: ClassVar[type[msgspec.Struct]] = ChunkParameters
-
-    def __init__(self, parameters: ChunkParameters) -> None:
-        """Keep the steps' figures."""
-        self.rules = parameters
-
-    @property
-    def restored_bps(self) -> int:
-        """As set."""
-        return self.rules.restored_bps
 
     def hands_over(self, situation: Situation, *, unfilled: bool) -> str | None:
         """Below the backstop's level; never for want of depth alone."""

@@ -8,6 +8,7 @@ from typing import ClassVar
 import msgspec
 
 from ...valuation import BPS, MICRO, bankruptcy_values
+from .ruled import RuledSteps
 from .step import Situation, Step
 
 __all__ = ["FillableParameters", "FillablePrice", "fillable_price", "fillable_value"]
@@ -32,7 +33,7 @@ class FillableParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True
             raise ValueError(message)
 
 
-class FillablePrice:
+class FillablePrice(RuledSteps[FillableParameters]):
     """limit = (PNNV - clamp(BA x (1 - TNC / TMMR), 0, 1) x SMMR x PMMR) / PS, to a tick: up for a sale, down for a buy.
 
     PNNV is the position's value at the mark, PMMR its requirement, PS its size; TNC and TMMR are the account's equity
@@ -43,19 +44,9 @@ class FillablePrice:
     """
 
     policy: ClassVar[str] = "fillable-price"
-    version: ClassVar[str] = "1"
     formula: ClassVar[str] = "(PNNV - clamp(BA x (1 - TNC/TMMR), 0, 1) x SMMR x PMMR) / PS"
     source: ClassVar[str] = "dydxprotocol/v4-chain x/clob/keeper/liquidations.go"
     Parameters: ClassVar[type[msgspec.Struct]] = FillableParameters
-
-    def __init__(self, parameters: FillableParameters) -> None:
-        """Keep the figures."""
-        self.rules = parameters
-
-    @property
-    def restored_bps(self) -> int:
-        """As set."""
-        return self.rules.restored_bps
 
     def hands_over(self, situation: Situation, *, unfilled: bool) -> str | None:
         """Negative, and nobody takes it at a price that the fund can pay for."""

@@ -7,6 +7,7 @@ from typing import ClassVar
 import msgspec
 
 from ...valuation import BPS
+from .ruled import RuledSteps
 from .step import Limit, Situation, Step, limit_ticks, share_lots
 
 __all__ = ["Incremental", "IncrementalParameters"]
@@ -31,7 +32,7 @@ class IncrementalParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=T
             raise ValueError(message)
 
 
-class Incremental:
+class Incremental(RuledSteps[IncrementalParameters]):
     """lots = `step_bps` of what is held of the position that needs most margin, rounded up, until equity suffices.
 
     Equity is compared after each step, and no more is closed than it takes. A step that finds no depth is tried again.
@@ -41,19 +42,9 @@ class Incremental:
     """
 
     policy: ClassVar[str] = "incremental"
-    version: ClassVar[str] = "1"
     formula: ClassVar[str] = "step_bps of the position every pause_ns until equity meets the requirement"
     source: ClassVar[str] = "Deribit support article 25944777576477; docs page auto-liquidation"
     Parameters: ClassVar[type[msgspec.Struct]] = IncrementalParameters
-
-    def __init__(self, parameters: IncrementalParameters) -> None:
-        """Keep the steps' figures."""
-        self.rules = parameters
-
-    @property
-    def restored_bps(self) -> int:
-        """As set."""
-        return self.rules.restored_bps
 
     def hands_over(self, situation: Situation, *, unfilled: bool) -> str | None:
         """Without equity, where no price would be paid that leaves a debt."""

@@ -8,6 +8,7 @@ from typing import ClassVar
 import msgspec
 
 from ...valuation import BPS, MICRO
+from .ruled import RuledSteps
 from .step import Situation, Step
 
 __all__ = ["LiquidatorFee", "LiquidatorFeeParameters", "base_to_cover", "insurance_fee", "transfer_price"]
@@ -31,7 +32,7 @@ class LiquidatorFeeParameters(msgspec.Struct, frozen=True, forbid_unknown_fields
             raise ValueError(message)
 
 
-class LiquidatorFee:
+class LiquidatorFee(RuledSteps[LiquidatorFeeParameters]):
     """base = shortage / (P x (MR - liq_fee) - P x if_fee), rounded up to a lot; transfer at P x (1 -/+ liq_fee).
 
     P is the price that margin is tested at (the oracle's; the mark here), MR the position's requirement over its
@@ -43,19 +44,9 @@ class LiquidatorFee:
     """
 
     policy: ClassVar[str] = "liquidator-fee"
-    version: ClassVar[str] = "1"
     formula: ClassVar[str] = "shortage / (P x (MR - liq_fee) - P x if_fee) at P x (1 -/+ liq_fee)"
     source: ClassVar[str] = "drift-labs/protocol-v2 programs/drift/src/math/liquidation.rs"
     Parameters: ClassVar[type[msgspec.Struct]] = LiquidatorFeeParameters
-
-    def __init__(self, parameters: LiquidatorFeeParameters) -> None:
-        """Keep the figures."""
-        self.rules = parameters
-
-    @property
-    def restored_bps(self) -> int:
-        """As set."""
-        return self.rules.restored_bps
 
     def hands_over(self, situation: Situation, *, unfilled: bool) -> str | None:
         """Never with a position: the liquidators take it all first."""

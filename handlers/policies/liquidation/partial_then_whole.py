@@ -7,6 +7,7 @@ from typing import ClassVar
 import msgspec
 
 from ...valuation import BPS
+from .ruled import RuledSteps
 from .step import Limit, Situation, Step, limit_ticks, share_lots
 
 __all__ = ["LiquidationParameters", "PartialThenWhole"]
@@ -30,7 +31,7 @@ class LiquidationParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=T
             raise ValueError(message)
 
 
-class PartialThenWhole:
+class PartialThenWhole(RuledSteps[LiquidationParameters]):
     """The first order closes a share of the position that needs most margin; after the cooldown come whole positions.
 
     One by one, the most demanding first. A position under `whole_below_atoms` of notional is closed whole at once. No
@@ -39,19 +40,9 @@ class PartialThenWhole:
     """
 
     policy: ClassVar[str] = "partial-then-whole"
-    version: ClassVar[str] = "1"
     formula: ClassVar[str] = "first_share_bps of the position, then after cooldown_ns the whole"
     source: ClassVar[str] = "the plain rulebook"
     Parameters: ClassVar[type[msgspec.Struct]] = LiquidationParameters
-
-    def __init__(self, parameters: LiquidationParameters) -> None:
-        """Keep the steps' figures."""
-        self.rules = parameters
-
-    @property
-    def restored_bps(self) -> int:
-        """As set."""
-        return self.rules.restored_bps
 
     def hands_over(self, situation: Situation, *, unfilled: bool) -> str | None:
         """Without equity, or when the whole found no depth."""

@@ -21,7 +21,7 @@ import msgspec
 
 from ....events.bodies.venue import HandlerStateNoted
 from ....events.ledger import Account, LedgerState, Liquidation, Market, Position, PositionKey
-from ...valuation import BPS, Margin, bankruptcy_price, maintenance_microatoms
+from ...valuation import BPS, Margin, bankruptcy_price, maintenance_microatoms, notional_atoms
 
 __all__ = ["Limit", "Situation", "Step", "StepPolicy", "limit_ticks", "share_lots"]
 
@@ -57,7 +57,7 @@ class Situation(NamedTuple):
     @property
     def notional_atoms(self) -> int:
         """The position's notional at the mark."""
-        return abs(self.market.payoff.value_atoms(self.held.size_lots, self.market.mark_ticks))
+        return notional_atoms(self.market, self.held)
 
     @property
     def requirement_microatoms(self) -> int:

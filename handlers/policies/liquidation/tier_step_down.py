@@ -8,6 +8,7 @@ import msgspec
 
 from ...depth import walk
 from ...valuation import BPS
+from .ruled import RuledSteps
 from .step import Limit, Situation, Step, limit_ticks
 
 __all__ = ["StepDownParameters", "TierStepDown", "lots_above_lower_tier"]
@@ -33,7 +34,7 @@ class StepDownParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True
             raise ValueError(message)
 
 
-class TierStepDown:
+class TierStepDown(RuledSteps[StepDownParameters]):
     """lots = the least whose closing brings the notional at the mark under the floor of its tier.
 
     Tier by tier down to the lowest, as long as the account is under its requirement; there the position is taken over
@@ -43,21 +44,11 @@ class TierStepDown:
     """
 
     policy: ClassVar[str] = "tier-step-down"
-    version: ClassVar[str] = "1"
     formula: ClassVar[str] = (
         "the least lots that bring the notional under its tier's floor; in the lowest tier `lowest`"
     )
     source: ClassVar[str] = "BitMEX support article 18589621443357; Bybit help article 900000031623"
     Parameters: ClassVar[type[msgspec.Struct]] = StepDownParameters
-
-    def __init__(self, parameters: StepDownParameters) -> None:
-        """Keep the steps' figures."""
-        self.rules = parameters
-
-    @property
-    def restored_bps(self) -> int:
-        """As set."""
-        return self.rules.restored_bps
 
     def hands_over(self, situation: Situation, *, unfilled: bool) -> str | None:
         """Without equity, in the lowest tier, or where the depth cannot take the reduction."""

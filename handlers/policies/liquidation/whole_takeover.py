@@ -7,6 +7,7 @@ from typing import ClassVar
 import msgspec
 
 from ...valuation import BPS
+from .ruled import RuledSteps
 from .step import Limit, Situation, Step, limit_ticks, share_lots
 
 __all__ = ["TakeoverParameters", "WholeTakeover"]
@@ -26,7 +27,7 @@ class TakeoverParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True
             raise ValueError(message)
 
 
-class WholeTakeover:
+class WholeTakeover(RuledSteps[TakeoverParameters]):
     """Open orders are cancelled; one large immediate-or-cancel order; the fund takes over the rest at bankruptcy.
 
     The order is for `reduction_bps` of the position that needs most margin. Filled, the next position has its turn
@@ -37,19 +38,9 @@ class WholeTakeover:
     """
 
     policy: ClassVar[str] = "whole-takeover"
-    version: ClassVar[str] = "1"
     formula: ClassVar[str] = "reduction_bps of the position in one order, then takeover at the bankruptcy price"
     source: ClassVar[str] = "Binance FAQ 360033525271"
     Parameters: ClassVar[type[msgspec.Struct]] = TakeoverParameters
-
-    def __init__(self, parameters: TakeoverParameters) -> None:
-        """Keep the order's figures."""
-        self.rules = parameters
-
-    @property
-    def restored_bps(self) -> int:
-        """As set."""
-        return self.rules.restored_bps
 
     def hands_over(self, situation: Situation, *, unfilled: bool) -> str | None:
         """Without equity, or after an order that did not close its position."""

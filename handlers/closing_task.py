@@ -1,0 +1,60 @@
+"""What a round of auto-deleveraging is to close, and what that is worth."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ..events.bodies.waterfall import ProfitCapExceeded, ShortfallTrigger
+from ..events.ledger import Account, LedgerState, PositionKey
+from .policies.ranking import RankingPolicy, worth_of
+from .valuation import profit_atoms
+
+__all__ = ["ClosingTask", "capped_task", "inventory_task", "price_ticks_of", "priced"]
+
+_NOBODY = 0
+"""The liquidation of a round in which nobody is liquidated; they are numbered from 1."""
+
+
+class ClosingTask(NamedTuple):
+    """What is to be closed: the party, its position, its size as held and the value of the whole."""
+
+    trigger: ShortfallTrigger
+    account: int
+    liquidation_id: int
+    key: PositionKey
+    size_lots: int
+    value_atoms: int
+
+
+def inventory_task(
+    trigger: ShortfallTrigger, fund: Account, ledger: LedgerState, keys: list[PositionKey]
+) -> ClosingTask | None:
+    """The next lot that stands at a loss, at what it cost."""
+    for key in keys:
+        held = fund.positions[key]
+        if profit_atoms(ledger.markets[key[0]], held) < 0:
+            return ClosingTask(trigger, fund.account, key[1], key, held.size_lots, held.cost_atoms)
+    return None
+
+
+def capped_task(cap: ProfitCapExceeded, lots: int, ledger: LedgerState) -> ClosingTask:
+    """So many lots of outside liquidity, which is on the other side of the winners, at the mark."""
+    market, size_lots = ledger.markets[cap.instrument], -lots if cap.open_lots > 0 else lots
+    value_atoms = market.payoff.value_atoms(size_lots, market.mark_ticks)
+    liquidity = ledger.liquidity(market.listing.asset)
+    return ClosingTask("profit_cap", liquidity, _NOBODY, (cap.instrument, 0), size_lots, value_atoms)
+
+
+def price_ticks_of(task: ClosingTask, ledger: LedgerState) -> int:
+    """The price of the whole."""
+    return ledger.markets[task.key[0]].payoff.price_ticks(task.size_lots, task.value_atoms)
+
+
+def priced(task: ClosingTask, policy: RankingPolicy, ledger: LedgerState) -> ClosingTask:
+    """The task at the value that the policy closes at; before there was a second mark the previous one is the first."""
+    worth = worth_of(policy)
+    if worth == "bankruptcy":
+        return task
+    market = ledger.markets[task.key[0]]
+    ticks = (market.previous_mark_ticks or market.mark_ticks) if worth == "previous mark" else market.mark_ticks
+    return task._replace(value_atoms=market.payoff.value_atoms(task.size_lots, ticks))

@@ -1,0 +1,95 @@
+"""Shares by weight of few lots among many places, in the time that those take who have one.
+
+The places come by descending weight, so nobody needs to look at all of them to find what `in_proportion` finds:
+
+1. Who is due less than a lot is capped only where it cannot give any. So all who are capped, or due a lot or more, are
+   at the front: as far as weight x lots left reaches the sum of the weights.
+2. Of those behind them the remainders are their weights times the lots left, so what is left over goes to the first of
+   them, if to any.
+3. Whoever cannot give a lot has no part in the sum of the weights: it is capped in the first pass, and in which order
+   people are capped makes no difference to who is in the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from heapq import nsmallest
+from itertools import islice
+
+from .ranking import Ranked
+
+__all__ = ["Giving", "leading_shares"]
+
+Giving = tuple[Ranked, int]
+"""A place and the lots that it can give at most."""
+
+
+def leading_shares(lots: int, total: int, places: Iterable[Giving]) -> list[Giving] | None:
+    """Shares of `lots` as `in_proportion` has them, above zero and in order; `total` sums the weights of who can give.
+
+    None where those with a weight can give no more than `lots`, which takes all the places to see. Else O(places up to
+    the last one that has a share, or until more than `lots` could be given), a pass over the front for each time that
+    somebody is capped.
+    """
+    front = _Front(place for place in places if place[1])
+    if not front.exceeds(lots):
+        return None
+    return front.shares(lots, total)
+
+
+class _Front:
+    """The places from the first one down to as far as anybody asked."""
+
+    def __init__(self, places: Iterator[Giving]) -> None:
+        self._more = places
+        self._found: list[Giving] = []
+
+    def exceeds(self, lots: int) -> bool:
+        """Whether those with a weight can give more than `lots`."""
+        could = 0
+        for given in self._more:
+            self._found.append(given)
+            could += given[1]
+            if not given[0].score:
+                return False
+            if could > lots:
+                return True
+        return False
+
+    def _reach(self, count: int) -> bool:
+        """Whether there are so many places."""
+        missing = count - len(self._found)
+        if missing > 0:
+            self._found += islice(self._more, missing)
+        return len(self._found) >= count
+
+    def shares(self, left: int, total: int) -> list[Giving]:
+        """Cap whoever would pass its cap until nobody does, then share out among the rest; their caps exceed `left`."""
+        found, shares, still, reached = self._found, dict[int, int](), list[int](), 0
+        while True:
+            while self._reach(reached + 1) and found[reached][0].score * left >= total:
+                still.append(reached)
+                reached += 1
+            capped = [place for place in still if found[place][0].score * left >= found[place][1] * total]
+            if not capped:
+                break
+            for place in capped:
+                shares[place] = found[place][1]
+                left -= found[place][1]
+                total -= found[place][0].score
+            still = [place for place in still if place not in shares]
+        self._round(shares, left, total, still, reached)
+        return [(found[place][0], shares[place]) for place in sorted(shares)]
+
+    def _round(self, shares: dict[int, int], left: int, total: int, still: list[int], reached: int) -> None:
+        """Shares rounded down; what is left over, one lot each, to the largest remainders."""
+        over, remainders = left, []
+        for place in still:
+            shares[place], remainder = divmod(left * self._found[place][0].score, total)
+            over -= shares[place]
+            remainders.append((-remainder, place))
+        self._reach(reached + over)
+        behind = enumerate(self._found[reached : reached + over], reached)
+        remainders += ((-left * given[0].score, place) for place, given in behind)
+        for _, place in nsmallest(over, remainders):
+            shares[place] = shares.get(place, 0) + 1

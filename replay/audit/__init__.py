@@ -1,0 +1,1 @@
+"""Whether what a venue says about its fills hangs together: `deleverage audit`."""

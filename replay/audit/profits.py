@@ -1,0 +1,135 @@
+"""The second law: the closed profit of a fill follows from the entry price and the price of the fill.
+
+1. The entry of a position is known once it was opened from zero, or from its first closing fill on: the profit stated
+   there gives the entry, and what follows is held against it. So the first closing fill of a position that was held
+   before the record begins cannot be checked.
+2. Everything is an interval, as a stated profit says no more of the cost than its own last digit. A check narrows it.
+3. Perpetuals: opening adds to the cost, closing takes its share of it, and the stated profit is as if the entry price
+   were cut down to a whole tick. Spot: a fee in the token changes how much is held and not what it cost.
+4. Fills that open state no profit.
+5. A table that states the entry price itself is checked by that, within a unit of the last digit printed: the venue
+   cuts an entry price down where a table rounds it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+from .fills import FINE, FINE_MONEY, Fill
+from .tally import Tally
+from .words import money, units
+
+__all__ = ["Profits"]
+
+_ATOM = FINE_MONEY // 10**6
+_SPOT_UNIT = FINE_MONEY // 10**8
+_SPOT_UNITS_OFF = 2
+
+_Costs = tuple[int, int]
+"""The least and the greatest that a position, without its sign, can have cost."""
+
+
+class Profits:
+    """What everyone's position can have cost, as far as fills have told it."""
+
+    def __init__(self) -> None:
+        """Nothing is known of anyone."""
+        self.perpetual = Tally("profit", "perpetual", "closed profit = closed size x (price - entry)")
+        self.spot = Tally("profit", "spot", "closed profit = closed size x (price - average cost)")
+        self._costs: dict[tuple[int, int, int], _Costs] = {}
+
+    @property
+    def tallies(self) -> Iterable[Tally]:
+        """One for each kind of market."""
+        return self.perpetual, self.spot
+
+    def take(self, fill: Fill, *, continued: bool) -> None:
+        """Check the next fill; `continued` says whether its position follows from what is known."""
+        tally = self.spot if fill.scales.kind == "spot" else self.perpetual
+        key = fill.account, fill.instrument, fill.leg
+        known = self._costs.pop(key, None) if continued else None
+        if fill.start is None or fill.profit is None:
+            tally.skip("the venue states no profit" if fill.profit is None else "its start is not known")
+            return
+        if "entry_price" in fill.said:
+            _stated(tally, fill, fill.profit)
+            return
+        if not fill.start:
+            known = (0, 0)
+        left = _opened(tally, fill, known) if fill.start * fill.size >= 0 else self._closed(tally, fill, known)
+        if left is not None and fill.end:
+            self._costs[key] = left
+
+    def _closed(self, tally: Tally, fill: Fill, known: _Costs | None) -> _Costs:
+        """The cost of what is left after a fill that closes."""
+        assert fill.start is not None
+        assert fill.profit is not None
+        held, closed = abs(fill.start), min(abs(fill.size), abs(fill.start))
+        told = _told(fill, fill.profit, held, closed)
+        if known is None:
+            tally.skip("the first closing of a position from before: it gives the entry")
+        else:
+            tally.of_which["closings held against an entry that is known"] += 1
+            low, high = max(told[0], known[0]), min(told[1], known[1])
+            if low <= high:
+                tally.hold()
+                told = low, high
+            else:
+                tally.breaks(fill, _difference(fill, known, held, closed))
+        if abs(fill.size) > held:
+            cost = (abs(fill.size) - held) * fill.price
+            return cost, cost
+        left = held - closed
+        return told[0] * left // held, -(-told[1] * left // held)
+
+
+def _opened(tally: Tally, fill: Fill, known: _Costs | None) -> _Costs | None:
+    """The cost after a fill that opens or adds."""
+    tally.of_which["openings, which realise nothing"] += 1
+    if fill.profit:
+        tally.breaks(fill, f"opens, and yet states a profit of {money(fill.profit)}")
+    else:
+        tally.hold()
+    if known is None:
+        return None
+    cost = abs(fill.size) * fill.price
+    return known[0] + cost - _ATOM, known[1] + cost + _ATOM
+
+
+def _told(fill: Fill, profit: int, held: int, closed: int) -> _Costs:
+    """What the whole position can have cost by the profit stated of a part of it."""
+    worth = closed * fill.price
+    if fill.scales.kind == "spot":
+        off = _SPOT_UNITS_OFF * _SPOT_UNIT
+        return (worth - profit - off) * held // closed, -(-(worth - profit + off) * held // closed)
+    cost = worth - profit if fill.size < 0 else worth + profit
+    return cost * held // closed - _ATOM, -(-cost * held // closed) + held * fill.scales.tick + _ATOM
+
+
+def _difference(fill: Fill, known: _Costs, held: int, closed: int) -> str:
+    assert fill.profit is not None
+    sign = 1 if fill.size < 0 else -1
+    expected = sign * (closed * fill.price - (known[0] + known[1]) // 2 * closed // held)
+    return (
+        f"states a closed profit of {money(fill.profit)} where {units(closed)} at {units(fill.price)} from the entry "
+        f"known give {money(expected)}"
+    )
+
+
+def _stated(tally: Tally, fill: Fill, profit: int) -> None:
+    """Against the entry price that the row itself states."""
+    text = fill.said["entry_price"]
+    tally.of_which["closings held against the entry that the row states"] += 1
+    entry, size = Decimal(text), abs(fill.size)
+    stated, digit = int(entry * FINE), int(Decimal(1).scaleb(int(entry.as_tuple().exponent)) * FINE)
+    expected = size * (fill.price - stated) * (1 if fill.size < 0 else -1)
+    if abs(profit - expected) <= size * digit + _ATOM:
+        tally.hold()
+        return
+    implied = fill.price + (1 if fill.size > 0 else -1) * profit // size
+    tally.breaks(
+        fill,
+        f"states a closed profit of {money(profit)}, which is an entry of {units(implied)} and not the {text} of the "
+        "same row",
+    )

@@ -1,0 +1,100 @@
+"""What came of a law: how often it was checked, held, was broken, could not be checked, and the first offenders.
+
+1. checked = holding + broken. What holds only because a float artefact was recognised is counted as holding, and under
+   `artefacts` as well.
+2. A gap is no break: fills are missing in between, and the record says so. It counts among what cannot be checked.
+3. Every offender is counted; the first `OFFENDERS_SHOWN` are kept.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import NamedTuple
+
+import msgspec
+
+from .fills import Fill, Kind
+
+__all__ = ["OFFENDERS_SHOWN", "LawReport", "Offence", "Offender", "Tally"]
+
+OFFENDERS_SHOWN = 5
+
+
+class Offence(NamedTuple):
+    """A fill that breaks a law, or a gap before it, and what is wrong in words."""
+
+    fill: Fill
+    text: str
+
+
+class Offender(msgspec.Struct, frozen=True):
+    """An offence as it is shown: where it stands in the record and in the venue's own file."""
+
+    seq: int
+    at: str
+    file: str | None
+    line: int | None
+    account: str
+    instrument: str
+    text: str
+
+
+class LawReport(msgspec.Struct, frozen=True):
+    """One law on one kind of market.
+
+    `of_which` counts what was checked by what it was, where a law says different things of different fills;
+    `not_checkable` counts by reason, and `gaps` is among them as well.
+    """
+
+    law: str
+    market: str
+    rule: str
+    checked: int
+    holding: int
+    artefacts: int
+    broken: int
+    gaps: int
+    of_which: dict[str, int]
+    not_checkable: dict[str, int]
+    offenders: tuple[Offender, ...]
+    gaps_first: tuple[Offender, ...] = ()
+
+
+class Tally:
+    """Counts for one law on one kind of market."""
+
+    def __init__(self, law: str, market: Kind | str, rule: str) -> None:
+        """Nothing checked yet."""
+        self.law, self.market, self.rule = law, market, rule
+        self.holding = self.artefacts = self.broken = self.gaps = 0
+        self.of_which: Counter[str] = Counter()
+        self.not_checkable: Counter[str] = Counter()
+        self.offences: list[Offence] = []
+        self.gap_offences: list[Offence] = []
+
+    @property
+    def checked(self) -> int:
+        """How often the law could be checked."""
+        return self.holding + self.broken
+
+    def hold(self, *, artefact: bool = False) -> None:
+        """It held; by a float artefact being recognised, or exactly."""
+        self.holding += 1
+        self.artefacts += artefact
+
+    def breaks(self, fill: Fill, text: str) -> None:
+        """It is broken."""
+        self.broken += 1
+        if len(self.offences) < OFFENDERS_SHOWN:
+            self.offences.append(Offence(fill, text))
+
+    def gap(self, fill: Fill, text: str) -> None:
+        """Fills are missing before this one."""
+        self.gaps += 1
+        self.skip("fills are missing before it")
+        if len(self.gap_offences) < OFFENDERS_SHOWN:
+            self.gap_offences.append(Offence(fill, text))
+
+    def skip(self, reason: str) -> None:
+        """It could not be checked."""
+        self.not_checkable[reason] += 1

@@ -1,0 +1,221 @@
+"""What a round of a table becomes in the record; the rules are in `importer.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from math import prod
+
+from ....events.bodies.base import Provenance
+from ....events.bodies.inputs import BalanceStated, FillReported, PositionStated
+from ....events.bodies.liquidation import BankruptcyDeclared, LiquidationEnded, LiquidationStarted
+from ....events.bodies.listing import Tier
+from ....events.bodies.margin import MarkPriced
+from ....events.bodies.waterfall import DeleveragingEnded, DeleveragingStarted, PositionDeleveraged
+from ....handlers.valuation import profit_atoms
+from ....sim.units import divide_half_even
+from ..digits import decimals_of, snapped
+from ..session import Session
+from .rows import NS_A_MS, Row, plain
+
+__all__ = ["OTHER_POSITIONS", "Book"]
+
+OTHER_POSITIONS = "other positions"
+"""The instrument that stands in for what an account holds besides: as many units as it has gained there, at a mark of 1
+and a cost of nothing, with no requirement of its own."""
+
+_ASSET, _DECIMALS_LEAST, _DECIMALS_MOST = "USDC", 6, 8
+_TIERS = (Tier(0, 50_000, 0),)
+_REASON = "the table names it as the account that was liquidated"
+
+
+class Book:
+    """Numbers and scales of what a table names, and one round after the other."""
+
+    def __init__(self, session: Session, rows: Sequence[Row], marks: Mapping[str, Decimal]) -> None:
+        """Declare every coin and account."""
+        self._session, self._marks = session, marks
+        self._lots, self._ticks = _decimals(rows, marks)
+        self._unit = 10 ** max(_DECIMALS_LEAST, *(self._lots[coin] + self._ticks[coin] for coin in self._lots))
+        self._asset = session.asset(_ASSET, len(str(self._unit)) - 1)
+        self._coins = {coin: self._listed(coin) for coin in self._lots}
+        self._others = session.instrument(
+            OTHER_POSITIONS,
+            self._asset,
+            tick_size="1",
+            lot_size=_step(len(str(self._unit)) - 1),
+            multiplier_atoms=1,
+            tiers=(Tier(0, 0, 0),),
+        )
+        names = dict.fromkeys(name for row in rows for name in (row.user, row.liquidated))
+        self._accounts = {name: session.account(name, self._asset) for name in names}
+        self._round = 0
+        session.inferred(MarkPriced(self._others, 1, 0, 1))
+
+    def _listed(self, coin: str) -> int:
+        lots, ticks = 10 ** self._lots[coin], 10 ** self._ticks[coin]
+        return self._session.instrument(
+            coin,
+            self._asset,
+            tick_size=_step(self._ticks[coin]),
+            lot_size=_step(self._lots[coin]),
+            multiplier_atoms=self._unit // (lots * ticks),
+            tiers=_TIERS,
+        )
+
+    def take(self, rows: Sequence[Row]) -> None:
+        """One round: the state before it, its beginning, its reductions, its end."""
+        self._session.move_to(rows[0].time_ms * NS_A_MS)
+        self._mark(rows[0])
+        for row in {row.user: row for row in reversed(rows)}.values():
+            self._state(row)
+        started = self._begin(rows)
+        taken = set[str]()
+        for rank, row in enumerate(rows, 1):
+            if row.user in taken:
+                self._state(row)
+            taken.add(row.user)
+            self._reduce(row, rank, started)
+        self._end(started)
+
+    def _begin(self, rows: Sequence[Row]) -> DeleveragingStarted:
+        """Liquidation, bankruptcy and round, none of which the table tells."""
+        session, first = self._session, rows[0]
+        instrument, account = self._coins[first.coin], self._accounts[first.liquidated]
+        lots = -first.side * sum(self._size(row.coin, row.size) for row in rows)
+        price = self._ticks_of(first.coin, first.price)
+        value = session.ledger.markets[instrument].payoff.value_atoms(lots, price)
+        self._round += 1
+        session.inferred(PositionStated(account, instrument, 0, lots, value))
+        began = session.inferred(LiquidationStarted(self._round, account, 0, 0))
+        self._broke = session.inferred(BankruptcyDeclared(self._round, account, 0, 0, _REASON), began)
+        started = DeleveragingStarted(
+            round=self._round,
+            trigger="bankruptcy",
+            liquidation_id=self._round,
+            policy=session.venue,
+            account=account,
+            instrument=instrument,
+            leg=0,
+            size_lots=lots,
+            value_atoms=value,
+            price_ticks=price,
+            candidates=0,
+            ranking_digest=b"",
+        )
+        self._started = session.inferred(started, self._broke)
+        return started
+
+    def _reduce(self, row: Row, rank: int, started: DeleveragingStarted) -> None:
+        """What the venue reported of a fill, and the reduction itself."""
+        session, account, instrument = self._session, self._accounts[row.user], started.instrument
+        size, price, place = -row.side * self._size(row.coin, row.size), started.price_ticks, self._place(row)
+        said = session.imported(
+            FillReported(
+                account=account,
+                instrument=instrument,
+                leg=0,
+                trade_id=row.line,
+                order_id=None,
+                size_lots=size,
+                price_ticks=price,
+                start_lots=self._size(row.coin, row.position),
+                closed_profit_atoms=self._atoms(row.profit),
+                fee_atoms=None,
+                fee_asset=None,
+                direction="",
+                raw=row.printed,
+                provenance=place,
+            )
+        )
+        reduction = PositionDeleveraged(
+            round=started.round,
+            liquidation_id=started.liquidation_id,
+            against=started.account,
+            against_leg=0,
+            account=account,
+            instrument=instrument,
+            leg=0,
+            size_lots=size,
+            price_ticks=price,
+            value_atoms=session.ledger.markets[instrument].payoff.value_atoms(size, price),
+            rank=rank,
+            score=0,
+            provenance=place,
+        )
+        session.imported(reduction, self._started, (said,))
+
+    def _end(self, started: DeleveragingStarted) -> None:
+        session, account = self._session, started.account
+        ended = DeleveragingEnded(
+            started.round,
+            "bankruptcy",
+            started.liquidation_id,
+            account,
+            started.instrument,
+            0,
+            abs(started.size_lots),
+            0,
+        )
+        session.inferred(ended, self._started)
+        balance = session.ledger.accounts[account].balance_atoms
+        session.inferred(LiquidationEnded(started.liquidation_id, account, "bankrupt", balance), self._broke)
+
+    def _mark(self, row: Row) -> None:
+        """The mark of a round, where it is not the one that holds."""
+        instrument = self._coins[row.coin]
+        ticks = self._ticks_of(row.coin, self._marks.get(row.coin, row.price))
+        if self._session.ledger.markets[instrument].mark_ticks != ticks:
+            self._session.inferred(MarkPriced(instrument, ticks, 0, ticks))
+
+    def _state(self, row: Row) -> None:
+        """Bring the ledger to what the table prints of an account."""
+        session, account, place = self._session, self._accounts[row.user], self._place(row)
+        instrument, size = self._coins[row.coin], self._size(row.coin, row.position)
+        self._restate(PositionStated(account, instrument, 0, size, self._atoms(row.position, row.entry), place))
+        held, markets = session.ledger.accounts[account].positions, session.ledger.markets
+        known = sum(profit_atoms(markets[key[0]], one) for key, one in held.items() if key[0] != self._others)
+        rest = self._atoms(row.unrealised) - known
+        self._restate(PositionStated(account, self._others, 0, rest, 0, place))
+        session.inferred(BalanceStated(account, self._atoms(row.cash), place))
+
+    def _restate(self, wanted: PositionStated) -> None:
+        """Let go of what the ledger holds, if that is another size or cost, and take up what is wanted."""
+        held = self._session.ledger.position(wanted.account, (wanted.instrument, wanted.leg))
+        if held is not None:
+            size, cost = held.size_lots, held.cost_atoms
+            if (size, cost) == (wanted.size_lots, wanted.cost_atoms):
+                return
+            let_go = PositionStated(wanted.account, wanted.instrument, 0, -size, -cost, wanted.provenance)
+            self._session.inferred(let_go)
+        if wanted.size_lots:
+            self._session.inferred(wanted)
+
+    def _place(self, row: Row) -> Provenance:
+        return self._session.provenance(row.source, row.line, row.time_ms * NS_A_MS)
+
+    def _ticks_of(self, coin: str, price: Decimal) -> int:
+        return snapped(plain(price), self._ticks[coin]).value
+
+    def _size(self, coin: str, size: Decimal) -> int:
+        return snapped(plain(size), self._lots[coin]).value
+
+    def _atoms(self, *factors: Decimal) -> int:
+        """A product in atoms, rounded half to even; what was printed stands in `raw` beside it."""
+        ratios = [factor.as_integer_ratio() for factor in factors]
+        return divide_half_even(prod(one for one, _ in ratios) * self._unit, prod(other for _, other in ratios))
+
+
+def _decimals(rows: Sequence[Row], marks: Mapping[str, Decimal]) -> tuple[dict[str, int], dict[str, int]]:
+    """The decimals of sizes and of prices by coin; what a float leaves behind does not count."""
+    lots, ticks = dict[str, int](), dict[str, int]()
+    for row in rows:
+        prices = (row.price, marks.get(row.coin, row.price))
+        for scale, numbers in ((lots, (row.size, row.position)), (ticks, prices)):
+            written = [decimals_of(plain(number)) for number in numbers]
+            scale[row.coin] = max(scale.get(row.coin, 0), *(one if one <= _DECIMALS_MOST else 0 for one in written))
+    return lots, ticks
+
+
+def _step(decimals: int) -> str:
+    return plain(Decimal((0, (1,), -decimals)))

@@ -1,0 +1,165 @@
+"""The rows of a table: columns under the names that tables give them, figures as exact decimals, faults with lines.
+
+1. Two layouts are known by their header: `seq,time_ms,coin,...` (one batch, accounts by a prefix) and
+   `user,coin,time,...` (fills with account state). What both must have is `_COLUMNS`; any other column is kept as text.
+2. Line 1 is the header. Numbers may be written with an exponent, as floats are.
+3. A row that cannot be right is a fault with a reason: a field too many or too few, a figure that is none, a time that
+   is not in milliseconds, a coin or account without a name, a row twice, a size beyond the position, an account that is
+   deleveraged against itself, a `seq` out of order.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from decimal import Decimal, InvalidOperation
+from typing import NamedTuple
+
+from ....events.errors import ScenarioError
+from ..faults import Faults
+from ..reading import Source, read_rows
+
+__all__ = ["LAYOUT", "NS_A_MS", "Row", "plain", "rows_of"]
+
+LAYOUT = "adl-table"
+NS_A_MS = 10**6
+
+_COLUMNS: dict[str, tuple[str, ...]] = {
+    "time": ("time_ms", "time"),
+    "coin": ("coin",),
+    "price": ("adl_price",),
+    "size": ("adl_size",),
+    "profit": ("closed_pnl",),
+    "position": ("position_size",),
+    "entry": ("entry_price",),
+    "cash": ("account_value_cash", "account_value_realtime"),
+    "unrealised": ("total_unrealized_pnl",),
+    "user": ("user_prefix", "user"),
+    "liquidated": ("liquidated_user",),
+}
+_NUMBERS = ("price", "size", "profit", "position", "entry", "cash", "unrealised")
+_KEPT_BY_NAME = frozenset(
+    {"user_prefix", "user", "liquidated_user", "coin", "time_ms", "time", "timestamp", "time_str"}
+)
+_EXPONENT_MOST = 30
+_NAME = re.compile(r"[!-~]{1,66}")
+_MS_FIRST, _MS_LAST = 1_230_768_000_000, 4_102_444_800_000
+"""2009 and 2100: a time outside is in another unit."""
+
+_Faulty = tuple[str, str]
+"""A reason, and what is wrong in this row."""
+
+
+class Row(NamedTuple):
+    """One fill and the state around it; `printed` is every figure of the row as written, by column."""
+
+    source: Source
+    line: int
+    time_ms: int
+    coin: str
+    user: str
+    liquidated: str
+    price: Decimal
+    size: Decimal
+    profit: Decimal
+    position: Decimal
+    entry: Decimal
+    cash: Decimal
+    unrealised: Decimal
+    printed: tuple[tuple[str, str], ...]
+
+    @property
+    def side(self) -> int:
+        """+1 where a long position is closed, -1 where a short one is."""
+        return 1 if self.position > 0 else -1
+
+
+def rows_of(source: Source, faults: Faults, watch: Callable[[int], None]) -> Iterator[Row]:
+    """The rows of a file in its order, without those that are faults. Raises ScenarioError with file and line."""
+    lines = read_rows(source, watch)
+    header = next(lines, None)
+    columns = _columns(source, header[1] if header is not None else b"")
+    seen, last_seq = set[tuple[object, ...]](), -1
+    for line, text in lines:
+        faults.rows[source.number] += 1
+        found = _row(source, line, text, columns)
+        if isinstance(found, Row):
+            key = found[2:10]
+            seq = int(dict(found.printed).get("seq", last_seq + 1))
+            wrong = _repeated(key in seen, seq, last_seq)
+            if wrong is None:
+                seen.add(key)
+                last_seq = seq
+                yield found
+                continue
+            found = wrong
+        faults.report(found[0], source, line, found[1])
+
+
+def _repeated(known: bool, seq: int, last_seq: int) -> _Faulty | None:  # noqa: FBT001 - a fact, not a switch
+    if known:
+        return "duplicate row", "the same fill stands in an earlier line"
+    if seq <= last_seq:
+        return "row out of order", f"seq {seq} comes after {last_seq}"
+    return None
+
+
+def _columns(source: Source, header: bytes) -> list[str]:
+    """The header. Raises ScenarioError where it is of no known table."""
+    names = header.decode("utf-8-sig", "replace").strip().split(",")
+    for wanted in _COLUMNS.values():
+        if len(set(wanted) & set(names)) != 1 or len(set(names)) != len(names):
+            message = f"{source.path}:1: no column {' or '.join(wanted)}; this is no reconstructed table of fills"
+            raise ScenarioError(message)
+    return names
+
+
+def _row(source: Source, line: int, text: bytes, columns: list[str]) -> Row | _Faulty:
+    fields = text.decode("utf-8", "replace").rstrip("\r").split(",")
+    if len(fields) != len(columns):
+        return "broken row", f"{len(fields)} fields where {len(columns)} are expected"
+    by_name = dict(zip(columns, fields, strict=True))
+    cells = {key: next(by_name[name] for name in names if name in by_name) for key, names in _COLUMNS.items()}
+    for key in ("coin", "user", "liquidated"):
+        if _NAME.fullmatch(cells[key]) is None:
+            what = "the other side is missing" if key == "liquidated" else f"no {key}"
+            return what, f"{_COLUMNS[key][0]} is {cells[key]!r}, which is no name"
+    if not (cells["time"].isascii() and cells["time"].isdigit() and _MS_FIRST <= int(cells["time"]) < _MS_LAST):
+        return "time in the wrong unit", f"{cells['time']!r} is no time of this century in milliseconds"
+    if "seq" in by_name and not (by_name["seq"].isascii() and by_name["seq"].isdigit()):
+        return "not a number", f"seq is {by_name['seq']!r}"
+    numbers = dict[str, Decimal]()
+    for key in _NUMBERS:
+        number = _number(cells[key])
+        if number is None:
+            return "not a number", f"{_COLUMNS[key][0]} is {cells[key]!r}"
+        numbers[key] = number
+    printed = tuple((name, by_name[name]) for name in columns if name not in _KEPT_BY_NAME)
+    row = Row(
+        source, line, int(cells["time"]), cells["coin"], cells["user"], cells["liquidated"], **numbers, printed=printed
+    )
+    return _impossible(row) or row
+
+
+def _impossible(row: Row) -> _Faulty | None:
+    """What is wrong with figures that can be read."""
+    if row.price <= 0 or row.entry <= 0:
+        return "impossible figure", "a price must be more than 0"
+    if not 0 < row.size <= abs(row.position):
+        return "impossible figure", f"{row.size} cannot be closed of a position of {row.position}"
+    if row.user == row.liquidated:
+        return "deleveraged against itself", f"{row.user} is on both sides"
+    return None
+
+
+def _number(text: str) -> Decimal | None:
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        return None
+    return number if number.is_finite() and abs(number.adjusted()) <= _EXPONENT_MOST else None
+
+
+def plain(number: Decimal) -> str:
+    """A decimal without an exponent."""
+    return format(number, "f")

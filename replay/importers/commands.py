@@ -1,0 +1,125 @@
+"""`deleverage import FORMAT FILES... -o RUN`: a group with one command a format, each in its format's own folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any, NamedTuple, get_args
+
+import click
+import msgspec
+
+from ...events.record import Durability, RecordSettings
+from ...sim.bars import bar
+from .faults import OnError
+from .importing import Importer, run_import
+from .text import print_import
+
+__all__ = ["FORMATS", "Format", "Wanted", "carry_out", "import_command", "import_options"]
+
+
+class Format(NamedTuple):
+    """Where a format's command lives, as "module:function" beside this file, and what it reads, in one line."""
+
+    home: str
+    summary: str
+
+
+FORMATS = {
+    "hyperliquid": Format(".hyperliquid.commands:hyperliquid_command", "Node fills of Hyperliquid, with misc events."),
+    "binance": Format(
+        ".binance.commands:binance_command", "Binance's public data: trades, bars, depth, forced orders."
+    ),
+    "tardis": Format(".tardis.commands:tardis_command", "Tardis' datasets: trades, tickers, liquidations."),
+    "adl-table": Format(".adl_table.commands:adl_table_command", "Reconstructed tables of auto-deleveraging."),
+}
+
+
+class Wanted(NamedTuple):
+    """What every import is asked for."""
+
+    output: Path
+    on_error: OnError
+    durability: Durability
+    as_json: bool
+
+
+class _Formats(click.Group):
+    """The group over `FORMATS`, which imports a format when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names, in the order of the table."""
+        return list(FORMATS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a format's command."""
+        known = FORMATS.get(cmd_name)
+        if known is None:
+            return None
+        module, _, function = known.home.partition(":")
+        command = getattr(import_module(module, __package__), function)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The table, for `--help`."""
+        with formatter.section("Formats"):
+            formatter.write_dl([(name, known.summary) for name, known in FORMATS.items()])
+
+
+@click.command("import", cls=_Formats, subcommand_metavar="FORMAT FILES... -o RUN")
+def import_command() -> None:
+    """Take in a venue's own files as a record: state, history, why and diff work on it as on a simulated run."""
+
+
+def import_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that every format has; they arrive together as `wanted`."""
+
+    def collected(*, output: Path, on_error: OnError, durability: Durability, as_json: bool, **own: object) -> object:
+        return command(wanted=Wanted(output, on_error, durability, as_json), **own)
+
+    collected.__doc__ = command.__doc__
+    for option in (
+        click.option("--json", "as_json", is_flag=True, help="Print one JSON document and no progress bar."),
+        click.option(
+            "--durability",
+            type=click.Choice(get_args(Durability)),
+            default="interval",
+            show_default=True,
+            help="When the record is forced to the disk: at each block, each second, or by the system.",
+        ),
+        click.option(
+            "--on-error",
+            type=click.Choice(get_args(OnError)),
+            default="stop",
+            show_default=True,
+            help="A bad row stops the import, and nothing is kept; or it is left out, recorded as such and counted.",
+        ),
+        click.option(
+            "-o",
+            "--output",
+            type=click.Path(path_type=Path),
+            required=True,
+            metavar="RUN",
+            help="Write the record there.",
+        ),
+    ):
+        collected = option(collected)
+    return collected
+
+
+def carry_out(importer: Importer, wanted: Wanted) -> None:
+    """Import with a progress bar, and print what came of it."""
+    settings = RecordSettings(durability=wanted.durability)
+    with bar(100, "reading", shown=not wanted.as_json) as advance:
+
+        def progress(done: int, total: int) -> None:
+            advance(100 * done // max(total, 1), "surveying" if 2 * done < total else "recording")
+
+        result = run_import(importer, wanted.output, on_error=wanted.on_error, settings=settings, progress=progress)
+    if wanted.as_json:
+        click.echo(json.dumps(msgspec.to_builtins(result), indent=2))
+    else:
+        print_import(result)

@@ -1,0 +1,76 @@
+"""What was found wrong in the files: where, how often, and whether that stops the import.
+
+1. A fault has a reason, which is a few words that are the same for all of its kind, and a message that says what is
+   wrong in this row. With `stop` the first ends the import as a ScenarioError with file and line. With `skip` the row
+   is left out, or kept where the importer has a rule for it, and the fault is counted either way.
+2. What was only put right (a float artefact snapped to whole lots) is no fault. It is counted under `noted`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Literal
+
+import msgspec
+
+from ...events.bodies.run import SourceTally
+from ...events.errors import ScenarioError
+from .reading import Source
+
+__all__ = ["Fault", "Faults", "OnError"]
+
+OnError = Literal["stop", "skip"]
+
+
+class Fault(msgspec.Struct, frozen=True):
+    """One reason in one file: in how many rows, the first of them, and what is wrong there."""
+
+    reason: str
+    source: int
+    rows: int
+    first_row: int
+    message: str
+
+
+class Faults:
+    """Counts what is reported. `rows` is what was read, per source, `noted` what was put right, by reason."""
+
+    def __init__(self, on_error: OnError = "stop") -> None:
+        """Nothing found yet."""
+        self.on_error = on_error
+        self.rows: Counter[int] = Counter()
+        self.merged: Counter[int] = Counter()
+        self.noted: Counter[str] = Counter()
+        self.heard: Callable[[str, str], object] | None = None
+        """Told reason and place of each fault that does not stop the import: who records it."""
+        self._found: dict[tuple[int, str], Fault] = {}
+
+    def report(self, reason: str, source: Source, row: int, message: str) -> None:
+        """Count a fault of a row. Raises ScenarioError with file and line if the first one stops the import."""
+        told = f"{source.path}:{row}: {message}"
+        if self.on_error == "stop":
+            advice = f"{told}; put it right, or go on without such rows with --on-error skip"
+            raise ScenarioError(advice)
+        key = (source.number, reason)
+        known = self._found.get(key)
+        if known is None:
+            self._found[key] = Fault(reason, source.number, 1, row, told)
+        else:
+            self._found[key] = msgspec.structs.replace(known, rows=known.rows + 1)
+        if self.heard is not None:
+            self.heard(reason, f"source {source.number} row {row}: {message}")
+
+    def note(self, reason: str, times: int = 1) -> None:
+        """Count something that was put right."""
+        self.noted[reason] += times
+
+    @property
+    def found(self) -> tuple[Fault, ...]:
+        """The faults by source and reason, in the order in which each was first met."""
+        return tuple(self._found.values())
+
+    def tally(self, source: int) -> SourceTally:
+        """What came of a source, for the end of the record."""
+        left_out = tuple((one.reason, one.rows, one.first_row) for one in self.found if one.source == source)
+        return SourceTally(source, self.rows[source], self.merged[source], left_out)

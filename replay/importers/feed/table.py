@@ -1,0 +1,95 @@
+"""CSV files of market data line by line: which columns they have, and what is broken.
+
+1. Fields are separated by commas and never quoted. A row is a line, counted from 1, the header included.
+2. A header is a first line whose first field is a word; its names are taken in lower case with underscores, so that
+   `openTime` and `open_time` are one. A file without one has the columns that its layout states.
+3. Tolerated: a byte order mark and either line end. White space around a field means that it was shifted once, and may
+   have been damaged otherwise: such a row is broken, as one with a field too many or too few.
+4. A file that ends within its archive is a fault as well: with `skip` what was read before is kept.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from typing import NamedTuple
+
+from ....events.errors import ScenarioError
+from ..faults import Faults
+from ..reading import Source, read_rows
+
+__all__ = ["Columns", "Read", "first_fields", "header_of", "read_fields"]
+
+_PADDED = re.compile(r"(?:^|,)\s|\s(?:,|$)")
+_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_WORD = re.compile(r"[A-Za-z]")
+_ZIP = b"PK\x03\x04"
+
+
+class Columns(NamedTuple):
+    """The names of a file's columns, in order, and whether its first line says them."""
+
+    names: tuple[str, ...]
+    in_file: bool
+
+    def at(self, name: str) -> int:
+        """The place of a column that is there."""
+        return self.names.index(name)
+
+    def find(self, name: str) -> int | None:
+        """The place of a column, None where there is none of that name."""
+        return self.names.index(name) if name in self.names else None
+
+
+def first_fields(source: Source) -> list[str]:
+    """The fields of the first line. Raises ScenarioError for an empty file, and for a zip archive."""
+    with closing(read_rows(source)) as lines:  # type: ignore[type-var]
+        for _, line in lines:
+            if line.startswith(_ZIP):
+                message = f"{source.path}: it is a zip archive; unpack it, or pack its file with gzip or zstd"
+                raise ScenarioError(message)
+            return _text(line, 1).split(",")
+    message = f"{source.path}:1: the file is empty; is the download complete?"
+    raise ScenarioError(message)
+
+
+def header_of(fields: list[str]) -> tuple[str, ...] | None:
+    """The names of the columns if this is a header, else None."""
+    if not all(_WORD.match(field) for field in fields):
+        return None
+    return tuple(_HUMP.sub("_", field).lower() for field in fields)
+
+
+class Read(NamedTuple):
+    """One line; `broken` is what is wrong with it, None if it is whole. Where a file breaks off there are no fields."""
+
+    line: int
+    fields: list[str]
+    broken: str | None = None
+
+
+def read_fields(source: Source, columns: Columns, faults: Faults, watch: Callable[[int], None]) -> Iterator[Read]:
+    """Every row, whole or not, and where the file breaks off if it does. Constant memory."""
+    width, line = len(columns.names), 0
+    try:
+        for line, text in read_rows(source, watch):
+            if line == 1 and columns.in_file:
+                continue
+            faults.rows[source.number] += 1
+            told = _text(text, line)
+            fields = told.split(",")
+            if len(fields) != width:
+                yield Read(line, fields, f"{len(fields)} fields where {width} are expected")
+            elif (" " in told or "\t" in told) and _PADDED.search(told):
+                yield Read(line, fields, "white space around a field")
+            else:
+                yield Read(line, fields)
+    except ScenarioError as error:
+        place, _, told = str(error).removeprefix(f"{source.path}:").partition(": ")
+        yield Read(int(place) if place.isdigit() else line + 1, [], told)
+
+
+def _text(text: bytes, line: int) -> str:
+    told = text.decode("utf-8", "replace").rstrip("\r")
+    return told.removeprefix("\ufeff") if line == 1 else told

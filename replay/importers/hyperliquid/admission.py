@@ -1,0 +1,142 @@
+"""What is let in: blocks in their order, each trade once, with both its sides.
+
+1. Block numbers rise and time does not run backwards; a block that comes too late, or a second time, is left out.
+   Numbers that are left out between two blocks are a gap: no fault, but recorded.
+2. A trade is two fills of one id in one block, one side B and one side A, of one coin, price and size.
+3. A trade id that was met before is left out. It is sought among the last `WINDOW_TRADES` to twice as many, so that
+   memory stays flat; a block that comes again is found by its number, however long ago.
+4. A fill whose other side is missing is reported. With `skip` it is kept: the other side is the outside account's.
+5. A coin is known by its form: BTC, dex:NAME, @107 or PURR/USDC (the last two are spot).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from ..faults import Faults
+from .layouts import Block, Fill
+
+__all__ = ["WINDOW_TRADES", "Admission", "Admitted", "Side", "Trade", "is_coin", "is_spot"]
+
+WINDOW_TRADES = 1 << 15
+
+Side = tuple[int, str, Fill]
+"""Row, address, fill."""
+Trade = tuple[Side, Side | None]
+"""Both sides in the order of the file; None where there is no other."""
+
+_COIN = re.compile(r"(?:[A-Za-z0-9]+:)?[A-Za-z0-9]+|@[0-9]+|[A-Za-z0-9]+/[A-Za-z0-9]+")
+
+
+def is_coin(coin: str) -> bool:
+    """Whether a name has the form of a coin's."""
+    return _COIN.fullmatch(coin) is not None
+
+
+def is_spot(coin: str) -> bool:
+    """Whether this is a pair of the spot market, by its name."""
+    return coin.startswith("@") or "/" in coin
+
+
+class Admitted(msgspec.Struct, gc=False):
+    """A block's trades; `gap` is the first and last number that is missing before it."""
+
+    block: Block
+    trades: list[Trade]
+    gap: tuple[int, int] | None = None
+
+
+class Admission:
+    """Lets in the blocks of all files, one file behind the other."""
+
+    def __init__(self, faults: Faults) -> None:
+        """Nothing let in yet."""
+        self._faults = faults
+        self._number: int | None = None
+        self._at_ns = 0
+        self._recent: set[int] = set()
+        self._older: set[int] = set()
+        self._coins: dict[str, bool] = {}
+
+    def of(self, blocks: Iterable[Block]) -> Iterator[Admitted]:
+        """What is let in of these blocks: whole trades."""
+        for block, gap in self.ordered(blocks):
+            trades = self._trades(block) if block.fills else []
+            if trades or gap:
+                yield Admitted(block, trades, gap)
+
+    def ordered(self, blocks: Iterable[Block]) -> Iterator[tuple[Block, tuple[int, int] | None]]:
+        """The blocks that come in their order, each with the gap before it, if there is one."""
+        for block in blocks:
+            if self._late(block):
+                continue
+            gap, number = None, block.number
+            if number is not None:
+                if self._number is not None and number > self._number + 1:
+                    gap = (self._number + 1, number - 1)
+                self._number = number
+            self._at_ns = block.at_ns
+            yield block, gap
+
+    def _late(self, block: Block) -> bool:
+        if block.number is not None and self._number is not None and block.number <= self._number:
+            told = f"block {block.number} comes after block {self._number}; sort the files by time and name each once"
+            self._faults.report("block out of order", block.source, block.row, told)
+            return True
+        if block.at_ns < self._at_ns:
+            told = f"its time, {block.at_ns} ns, is before {self._at_ns} ns of what stands before it; sort by time"
+            self._faults.report("block out of order", block.source, block.row, told)
+            return True
+        return False
+
+    def _trades(self, block: Block) -> list[Trade]:
+        """Both sides mostly stand one behind the other: one waits for the next. Those that do not are looked up."""
+        trades: list[Trade] = []
+        waiting: dict[int, Side] = {}
+        row, rows, recent = block.row, block.rows, self._recent
+        for place, (address, fill) in enumerate(block.fills):
+            trade_id = fill.tid
+            side = (row if rows is None else rows[place], address, fill)
+            first = waiting.pop(trade_id, None) if waiting else None
+            if first is None:
+                if self._is_known(block, side):
+                    waiting[trade_id] = side
+                continue
+            one = first[2]
+            if one.side == fill.side or one.px != fill.px or one.sz != fill.sz or one.coin != fill.coin:
+                told = f"the two sides of trade {trade_id} differ: {_told(one)} and {_told(fill)}"
+                self._faults.report("sides differ", block.source, side[0], told)
+                continue
+            trades.append((first, side))
+            recent.add(trade_id)
+        for side in waiting.values():
+            told = f"trade {side[2].tid} of {side[1]} in {side[2].coin} has one side only"
+            self._faults.report("other side missing", block.source, side[0], told)
+            trades.append((side, None))
+            recent.add(side[2].tid)
+        if len(recent) >= WINDOW_TRADES:
+            self._recent, self._older = set(), recent
+        return trades
+
+    def _is_known(self, block: Block, side: Side) -> bool:
+        """Whether a fill can be taken: its coin, its side, and that its trade was not there before."""
+        row, _, fill = side
+        known = self._coins.get(fill.coin)
+        if known is None:
+            known = self._coins[fill.coin] = is_coin(fill.coin)
+        if not known:
+            self._faults.report("unknown coin", block.source, row, f"{fill.coin!r} is no coin of this venue")
+        elif fill.side not in ("A", "B"):
+            self._faults.report("not a fill", block.source, row, f"side {fill.side!r} is neither A nor B")
+        elif fill.tid in self._recent or fill.tid in self._older:
+            self._faults.report("trade twice", block.source, row, f"trade {fill.tid} was there before")
+        else:
+            return True
+        return False
+
+
+def _told(fill: Fill) -> str:
+    return f"{fill.side} {fill.sz} {fill.coin} at {fill.px}"

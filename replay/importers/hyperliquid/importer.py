@@ -1,0 +1,113 @@
+"""The importer of this format: two passes over the same admitted blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from heapq import merge
+
+from ....events.bodies.inputs import PositionStated
+from ....events.errors import ScenarioError
+from ....sim.units import INT64_MAX, divide_half_even
+from ..faults import Faults
+from ..reading import open_sources
+from ..session import Session
+from .admission import Admission, Admitted
+from .layouts import blocks
+from .market import Coin, Names, declare
+from .misc import Misc, MiscTaking, survey_misc
+from .openings import SIZE_DECIMALS, Opening
+from .scales import ATOM_DECIMALS
+from .snapshot import Snapshots
+from .survey import Survey
+from .taking import Taking
+
+__all__ = ["Hyperliquid"]
+
+Watch = Callable[[int], None]
+
+FILLS, MISC, SNAPSHOT = "hyperliquid-fills", "hyperliquid-misc", "hyperliquid-clearinghouse"
+
+_COST_PER_ATOM = 10 ** (2 * SIZE_DECIMALS - ATOM_DECIMALS)
+
+
+class Hyperliquid:
+    """Node fills in the order of their files, with what else is given of the same time."""
+
+    format = venue = "hyperliquid"
+
+    def __init__(self, fills: Sequence[str], misc: Sequence[str] = (), snapshots: Sequence[str] = ()) -> None:
+        """Find and hash the files. Raises ScenarioError where one is missing or named twice."""
+        self.sources = open_sources(
+            (
+                *((name, FILLS) for name in fills),
+                *((name, MISC) for name in misc),
+                *((name, SNAPSHOT) for name in snapshots),
+            )
+        )
+        self.options: tuple[tuple[str, str], ...] = ()
+        self._survey = Survey()
+        self._snapshots = Snapshots([one for one in self.sources if one.layout == SNAPSHOT])
+
+    def survey(self, faults: Faults, watch: Watch) -> int:
+        """Meet every coin, token and account. Raises ScenarioError for files without a single trade or event."""
+        survey = self._survey = Survey()
+        admission = Admission(faults)
+        for source in self.sources:
+            if source.layout == FILLS:
+                for block, _ in admission.ordered(blocks(source, faults, watch)):
+                    survey.feed(block)
+        for misc in self._misc(faults, watch):
+            survey_misc(survey, misc)
+        if survey.start_ns is None or not survey.accounts:
+            message = f"{self.sources[0].path}: there is no trade in these files that could be imported"
+            raise ScenarioError(message)
+        self._snapshots.survey(survey, watch)
+        return survey.start_ns
+
+    def take(self, session: Session, watch: Watch) -> None:
+        """Declare, state what was held before, then record everything by time; of one instant, misc events first."""
+        names = declare(session, self._survey)
+        stated = self._snapshots.take(session, names)
+        self._state_openings(session, names, stated)
+        fills, misc = Taking(session, names), MiscTaking(session, names)
+        happenings: Iterator[Misc | Admitted] = merge(
+            self._misc(session.faults, watch), self._admitted(session.faults, watch), key=_at_ns
+        )
+        for happened in happenings:
+            if isinstance(happened, Misc):
+                misc.take(happened)
+            else:
+                fills.take(happened)
+
+    def _admitted(self, faults: Faults, watch: Watch) -> Iterator[Admitted]:
+        admission = Admission(faults)
+        for source in self.sources:
+            if source.layout == FILLS:
+                yield from admission.of(blocks(source, faults, watch))
+
+    def _misc(self, faults: Faults, watch: Watch) -> Iterator[Misc]:
+        for source in self.sources:
+            if source.layout == MISC:
+                yield from Misc.read(source, faults, watch)
+
+    def _state_openings(self, session: Session, names: Names, stated: AbstractSet[str]) -> None:
+        for (address, name), opening in self._survey.openings.of.items():
+            if opening.position and address not in stated:
+                body = _opening(names.coins[name], address, opening)
+                if (
+                    max(abs(body.size_lots), abs(body.cost_atoms)) <= INT64_MAX
+                ):  # else its fill is reported and left out
+                    session.inferred(body)
+
+
+def _at_ns(happened: Misc | Admitted) -> int:
+    return happened.at_ns if isinstance(happened, Misc) else happened.block.at_ns
+
+
+def _opening(coin: Coin, address: str, opening: Opening) -> PositionStated:
+    """An opening position in lots and atoms; one whose entry is not known says no row that told it."""
+    lots = divide_half_even(opening.position, 10 ** (SIZE_DECIMALS - coin.scale.lot_decimals))
+    cost = opening.position * opening.first_px if opening.told_by is None else opening.cost
+    cost_atoms = divide_half_even(cost, _COST_PER_ATOM)
+    return PositionStated(coin.accounts[address], coin.instrument, 0, lots, cost_atoms, opening.told_by)

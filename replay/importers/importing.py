@@ -1,0 +1,203 @@
+"""The way in: files to a record.
+
+1. An importer reads its files twice: `survey` finds out what must be declared (nothing is written, bad files end it
+   here), `take` writes everything down in the order of the files.
+2. What is imported follows from the files' bytes and the importer's options alone: the same files give the same head.
+3. A record that broke off (interrupted, failed, torn by a crash) says so in its status and is readable up to there. The
+   same command starts it again from the beginning; what was there is replaced. A complete record is never replaced.
+4. Bad input that stops an import leaves no record behind.
+"""
+
+from __future__ import annotations
+
+import gc
+import shutil
+import time
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from ...events.bodies.run import RunEnded, RunStarted, SourceOpened
+from ...events.envelope import Origin
+from ...events.errors import RecordError, RecordExistsError
+from ...events.record import RecordSettings, RecordWriter
+from ...events.record.files import exclusive
+from ...events.record.manifest import read_manifest
+from ...events.vocabulary import SCHEMA
+from ...handlers.pseudonyms import commitment, run_key
+from ...sim.sealing import sealing
+from ...sim.states_kept import keep_states
+from .faults import Fault, Faults, OnError
+from .reading import Source
+from .session import Session
+
+__all__ = ["ImportResult", "Importer", "Progress", "run_import"]
+
+Progress = Callable[[int, int], None]
+"""Called now and then with (bytes read so far, of how many), both passes together."""
+
+_SCENARIO = "import of "
+_PASSES = 2
+
+
+class Importer(Protocol):
+    """One format. An importer is made with its options and opens its files (`open_sources`) when it is made."""
+
+    format: str
+    """Its name on the command line."""
+    venue: str
+    options: tuple[tuple[str, str], ...]
+    """(option, value) of all that changes what is imported, beside the files."""
+    sources: tuple[Source, ...]
+
+    def survey(self, faults: Faults, watch: Callable[[int], None]) -> int:
+        """Read once, without writing, and return the instant at which the record begins.
+
+        `watch` is told bytes as they are read. Raises ScenarioError for files that cannot be imported.
+        """
+        ...
+
+    def take(self, session: Session, watch: Callable[[int], None]) -> None:
+        """Declare everything, then record everything, in order."""
+        ...
+
+
+class ImportResult(msgspec.Struct, frozen=True):
+    """What came of an import. `rows` and `faults` are by source; `noted` is what was put right, by reason."""
+
+    run: str
+    format: str
+    status: str
+    events: int
+    head: str
+    seconds: float
+    start_ns: int
+    end_ns: int
+    accounts: int
+    instruments: int
+    sources: tuple[tuple[str, int], ...]
+    counts: tuple[tuple[str, int], ...]
+    noted: tuple[tuple[str, int], ...]
+    faults: tuple[Fault, ...]
+
+
+def run_import(
+    importer: Importer,
+    output: Path,
+    *,
+    on_error: OnError = "stop",
+    settings: RecordSettings | None = None,
+    progress: Progress | None = None,
+) -> ImportResult:
+    """Import into a record at `output`.
+
+    Raises ScenarioError for bad input, RecordExistsError where `output` is a complete record or anything else that no
+    import left unfinished, and RecordFullError after sealing what there is.
+    """
+    started = time.perf_counter()
+    watch = _watch(importer, progress)
+    _look_at(output)
+    start_ns = importer.survey(Faults(on_error), watch)
+    _clear(output)
+    faults, name = Faults(on_error), f"{_SCENARIO}{importer.format}"
+    sink = RecordWriter(output, scenario=name, seed=0, settings=settings or RecordSettings())
+    with sealing(sink):
+        session = Session(sink, faults, importer.venue)
+        keep_states(sink, session.ledger)
+        session.move_to(start_ns)
+        _begin(session, importer)
+        faults.heard = session.missing
+        gc.freeze()
+        try:
+            importer.take(session, watch)
+        finally:
+            gc.unfreeze()
+        session.imported(RunEnded(tuple(faults.tally(one.number) for one in importer.sources)), origin=Origin.INPUT)
+        session.ledger.check()
+    sink.seal("complete")
+    return _result(importer, sink, session, time.perf_counter() - started)
+
+
+def _begin(session: Session, importer: Importer) -> None:
+    """What the record is made from: the options and the contents of the files, not their names."""
+    made_from = msgspec.json.encode(
+        (importer.format, importer.options, session.faults.on_error, [one.sha256.hex() for one in importer.sources])
+    )
+    session.input(
+        RunStarted(
+            SCHEMA,
+            f"{_SCENARIO}{importer.format}",
+            sha256(made_from).digest(),
+            importer.venue,
+            b"",
+            (),
+            0,
+            commitment(run_key(0)),
+            "imported",
+        )
+    )
+    for source in importer.sources:
+        session.input(SourceOpened(source.number, source.path.name, source.layout, source.sha256))
+
+
+def _watch(importer: Importer, progress: Progress | None) -> Callable[[int], None]:
+    """Adds up bytes for the progress bar."""
+    total = _PASSES * sum(source.size_bytes for source in importer.sources)
+    done = 0
+
+    def read(size: int) -> None:
+        nonlocal done
+        done += size
+        if progress is not None:
+            progress(done, total)
+
+    return read
+
+
+def _look_at(output: Path) -> None:
+    """Refuse a place that is taken, before the files are read."""
+    if output.exists() and not _is_unfinished(output):
+        message = f"{output}: it exists already, and a record is never written over; give another name"
+        raise RecordExistsError(message)
+
+
+def _clear(output: Path) -> None:
+    """Make way for a new start."""
+    _look_at(output)
+    if output.exists():
+        shutil.rmtree(output)
+
+
+def _is_unfinished(output: Path) -> bool:
+    """Whether this is an import that broke off, and nobody writes to it."""
+    try:
+        manifest = read_manifest(output)
+        if manifest.status not in ("interrupted", "failed", "recording") or not manifest.scenario.startswith(_SCENARIO):
+            return False
+        with exclusive(output):
+            return True
+    except (RecordError, OSError):
+        return False
+
+
+def _result(importer: Importer, sink: RecordWriter, session: Session, seconds: float) -> ImportResult:
+    faults, manifest = session.faults, sink.manifest
+    return ImportResult(
+        str(sink.path),
+        importer.format,
+        sink.status,
+        sink.count,
+        sink.head.hex(),
+        seconds,
+        manifest.first_at_ns or 0,
+        manifest.last_at_ns or 0,
+        len(session.ledger.accounts),
+        len(session.ledger.markets),
+        tuple((source.path.name, faults.rows[source.number]) for source in importer.sources),
+        tuple(sorted(session.counts.items())),
+        tuple(sorted(faults.noted.items())),
+        faults.found,
+    )

@@ -1,0 +1,142 @@
+"""The rows of Tardis' CSV datasets, any exchange.
+
+    trades              exchange,symbol,timestamp,local_timestamp,id,side,price,amount
+    liquidations        the same columns
+    derivative_ticker   exchange,symbol,timestamp,local_timestamp,funding_timestamp,funding_rate,predicted_funding_rate,
+                        open_interest,last_price,index_price,mark_price
+
+1. The columns tell a ticker. Trades and liquidations are told by the file's name (binance-futures_liquidations_...), or
+   by `--kind` where that has neither word.
+2. Times are microseconds. Files are sorted by the time of receipt, so the venue's may lag (`feed/stream.py`). A file
+   may hold several symbols; each row says its own.
+3. A liquidation's side is that of the forced order: `sell` closes a long. Its price and amount are those of the fill;
+   the order behind it is not told.
+4. An empty field says nothing. Open interest, predicted rates and the time of the next funding are left in the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal, get_args
+
+from ....events.errors import ScenarioError
+from ....sim.sources.tardis import TARDIS_COLUMNS
+from ..feed.importer import FeedImporter
+from ..feed.items import Forced, Marked, Market, Place, Traded
+from ..feed.numbers import maybe_positive, maybe_rate, positive
+from ..feed.stream import FeedFile, Parse
+from ..feed.table import Columns, first_fields, header_of
+from ..reading import Source, open_sources
+
+__all__ = ["Kind", "open_tardis"]
+
+Kind = Literal["trades", "liquidations", "derivative_ticker"]
+
+_FORMAT = "tardis"
+_DIGITS = (16,)
+_MARKETS_KEPT = 1 << 10
+_TICKER_COLUMNS = (
+    *TARDIS_COLUMNS[:4],
+    "funding_timestamp",
+    "funding_rate",
+    "predicted_funding_rate",
+    "open_interest",
+    "last_price",
+    "index_price",
+    "mark_price",
+)
+_SPOT = frozenset(
+    {
+        "binance",
+        "binance-us",
+        "bitstamp",
+        "bybit-spot",
+        "coinbase",
+        "gate-io",
+        "gemini",
+        "huobi",
+        "kraken",
+        "kucoin",
+        "okex",
+    }
+)
+
+
+def open_tardis(
+    files: Iterable[str], *, kind: Kind | None = None, contracts: Mapping[str, Decimal] | None = None
+) -> FeedImporter:
+    """Find the files and tell what each is. Raises ScenarioError for one that is not there, or that nothing tells."""
+    opened = [_feed_file(source, kind) for source in open_sources(tuple((name, _FORMAT) for name in files))]
+    options = () if kind is None else (("kind", kind),)
+    return FeedImporter(_FORMAT, None, opened, contracts=contracts or {}, spot=_SPOT, options=options)
+
+
+def _feed_file(source: Source, told: Kind | None) -> FeedFile:
+    header = header_of(first_fields(source))
+    if header not in (TARDIS_COLUMNS, _TICKER_COLUMNS):
+        known = " or ".join(",".join(names) for names in (TARDIS_COLUMNS, _TICKER_COLUMNS))
+        message = f"{source.path}:1: these are not the columns of a dataset that is known; expected {known}"
+        raise ScenarioError(message)
+    kind = "derivative_ticker" if header == _TICKER_COLUMNS else _kind_of(source.path, told)
+    parse: dict[Kind, Parse] = {"trades": _trade, "liquidations": _liquidation, "derivative_ticker": _ticker}
+    columns = Columns(header, in_file=True)
+    layout = source._replace(layout=f"{_FORMAT} {kind}")
+    each = None if kind == "derivative_ticker" else "id"
+    return FeedFile(layout, columns, parse[kind], "timestamp", "local_timestamp", _DIGITS, each)
+
+
+def _kind_of(path: Path, told: Kind | None) -> Kind:
+    named = [kind for kind in get_args(Kind) if kind in path.name.lower()]
+    if len(named) == 1 and named[0] != "derivative_ticker":
+        return named[0]  # type: ignore[no-any-return]
+    if told in (None, "derivative_ticker"):
+        message = (
+            f"{path}: trades and liquidations have the same columns, and its name does not tell; say it with --kind"
+        )
+        raise ScenarioError(message)
+    return told
+
+
+@lru_cache(_MARKETS_KEPT)
+def _market(exchange: str, symbol: str) -> Market:
+    if not (exchange and symbol):
+        message = "exchange or symbol is empty"
+        raise ScenarioError(message)
+    return Market(exchange, symbol)
+
+
+def _trade(place: Place, fields: list[str]) -> Traded:
+    _side(fields[5])
+    positive(fields[7], "amount")
+    return Traded(place, _market(fields[0], fields[1]), positive(fields[6], "price"))
+
+
+def _liquidation(place: Place, fields: list[str]) -> Forced:
+    side = _side(fields[5])
+    if side == "unknown":
+        message = "a liquidation without a side"
+        raise ScenarioError(message)
+    amount = positive(fields[7], "amount")
+    price = positive(fields[6], "price")
+    return Forced(place, _market(fields[0], fields[1]), side == "buy", amount, None, amount, price)
+
+
+def _ticker(place: Place, fields: list[str]) -> Marked:
+    return Marked(
+        place,
+        _market(fields[0], fields[1]),
+        maybe_positive(fields[10], "mark_price"),
+        maybe_positive(fields[9], "index_price"),
+        maybe_rate(fields[5]),
+        maybe_positive(fields[8], "last_price"),
+    )
+
+
+def _side(text: str) -> str:
+    if text not in ("buy", "sell", "unknown"):
+        message = f"side {text!r} is none of buy, sell, unknown"
+        raise ScenarioError(message)
+    return text
