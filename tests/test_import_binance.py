@@ -288,7 +288,7 @@ def test_a_file_that_is_cut_off_is_kept_up_to_there_if_asked(tmp_path: Path) -> 
         (f"BTCUSDT-trades-{DAY}", ("1,2,3",), "3 fields are no known layout"),
         (f"BTCUSDT-trades-{DAY}", (TRADES,), "no row that can be used"),
         (f"indexPriceKlines/BTCUSDT-1m-{DAY}", (KLINES, bar(0)), "no prices of an instrument"),
-        (f"BTCUSDT-trades-{DAY}", ("PK\x03\x04...",), "unpack it"),
+        (f"BTCUSDT-trades-{DAY}", ("PK\x03\x04...",), "reading stops here"),
     ],
 )
 def test_a_file_that_cannot_be_told_is_refused(tmp_path: Path, name: str, lines: tuple[str, ...], told: str) -> None:

@@ -6,6 +6,7 @@ import gzip
 import json
 import os
 import signal
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -119,13 +120,17 @@ def _packed(path: Path, data: bytes, kind: str) -> Path:
     elif kind == "lz4":
         frame = pytest.importorskip("lz4.frame", reason="lz4 is not installed; pip install 'deleverage[lz4]'")
         packed = frame.compress(data[:40]) + frame.compress(data[40:])
+    elif kind == "zip":
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("fills", data)
+        return path
     else:
         packed = data
     path.write_bytes(packed)
     return path
 
 
-@pytest.mark.parametrize("kind", ["plain", "gzip", "zstd", "lz4"])
+@pytest.mark.parametrize("kind", ["plain", "gzip", "zstd", "lz4", "zip"])
 def test_packed_files_are_read_as_they_are(tmp_path: Path, kind: str) -> None:
     """Packing is told by the first bytes; several streams one behind the other are one file; rows are lines."""
     path = _packed(tmp_path / "fills", b"first\n\nthird\n" + b"x" * 100 + b"\nlast", kind)
@@ -136,7 +141,7 @@ def test_packed_files_are_read_as_they_are(tmp_path: Path, kind: str) -> None:
     assert sum(seen) == path.stat().st_size
 
 
-@pytest.mark.parametrize("kind", ["gzip", "zstd", "lz4"])
+@pytest.mark.parametrize("kind", ["gzip", "zstd", "lz4", "zip"])
 @pytest.mark.parametrize("on_error", ["stop", "skip"])
 def test_a_cut_off_archive_is_refused(tmp_path: Path, kind: str, on_error: Any) -> None:
     """A file that ends within a packed stream is no whole file, whatever is done about bad rows."""
@@ -146,6 +151,31 @@ def test_a_cut_off_archive_is_refused(tmp_path: Path, kind: str, on_error: Any) 
     with pytest.raises(ScenarioError, match=r"fills:\d+: reading stops here .* cut off or damaged"):
         run_import(Hyperliquid([str(path)]), tmp_path / "a.run", on_error=on_error)
     assert not (tmp_path / "a.run").exists()
+
+
+@pytest.mark.parametrize("kind", ["gzip", "zstd", "lz4"])
+def test_rows_before_a_cut_are_read(tmp_path: Path, kind: str) -> None:
+    """A stream that breaks off names the line where it does, not the first of the piece that it was in."""
+    lines = b"\n".join(os.urandom(40).hex().encode() for _ in range(9_000))
+    path = _packed(tmp_path / "fills", lines, kind)
+    path.write_bytes(path.read_bytes()[:-5_000])
+    rows = read_rows(open_sources(((str(path), "lines"),))[0])
+    read: list[bytes] = []
+    with pytest.raises(ScenarioError, match=r"reading stops here") as caught:
+        read.extend(line for _, line in rows)
+    assert len(read) > 100
+    assert f":{len(read) + 1}: " in str(caught.value)
+    assert read == lines.split(b"\n")[: len(read)]
+
+
+def test_a_zip_of_several_files_is_refused(tmp_path: Path) -> None:
+    """Which of them is meant cannot be told."""
+    path = tmp_path / "fills.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("one", b"1")
+        archive.writestr("two", b"2")
+    with pytest.raises(ScenarioError, match="a zip archive of 2 files; unpack it"):
+        list(read_rows(open_sources(((str(path), "lines"),))[0]))
 
 
 @pytest.mark.parametrize("kind", ["gzip", "zstd"])

@@ -12,8 +12,9 @@ class BodyBase(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Provenance(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """Where an input or an imported event was read: source number, row (1 is the first after the header), venue times.
+    """Where an input or an imported event was read: source number, row, venue times.
 
+    Of a scenario's files row 1 is the first after the header; of imported ones `row` is the line, whatever it holds.
     `received_ns` is when the venue's feed was received, None where the file does not say.
     """
 

@@ -1,21 +1,20 @@
 """The files of an import: found, hashed, and read line by line as bytes, unpacked on the way.
 
-1. How a file is packed is told by its first bytes: gzip, zstd, lz4 frames or nothing; several packed one behind the
-   other count as one. lz4 needs the package of that name (`pip install 'deleverage[lz4]'`).
+1. How a file is packed is told by its first bytes: gzip, zstd, lz4 frames, zip (of one file) or nothing; several packed
+   one behind the other count as one. lz4 needs the package of that name (`pip install 'deleverage[lz4]'`).
 2. A file that ends within a packed stream, or does not unpack, is refused with the line that it was read up to.
 3. Rows are lines, counted from 1.
-4. Memory does not grow with a file: one chunk and one line are held, and a line is at most `LINE_BYTES_MOST` long.
+4. Memory does not grow with a file: one piece and one line are held, and a line is at most `LINE_BYTES_MOST` long.
 """
 
 from __future__ import annotations
 
-import gzip
-import io
+import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, NamedTuple, Protocol
 
 import zstandard
 
@@ -27,9 +26,10 @@ __all__ = ["LINE_BYTES_MOST", "Source", "open_sources", "read_rows"]
 LINE_BYTES_MOST = 1 << 28
 """A line that is longer is no line of text: 256 MiB."""
 
-_GZIP, _ZSTD, _LZ4 = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"\x04\x22\x4d\x18"
+_GZIP, _ZSTD, _LZ4, _ZIP = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"\x04\x22\x4d\x18", b"PK\x03\x04"
 _MAGIC_BYTES = 4
-_CHUNK_BYTES = 1 << 20
+_GZIP_WINDOW = 31
+_PIECE_BYTES = 1 << 17
 
 Watch = Callable[[int], None]
 """Told now and then how many more bytes of a file, as it is on the disk, were read."""
@@ -64,25 +64,29 @@ def open_sources(files: tuple[tuple[str, str], ...]) -> tuple[Source, ...]:
 
 def read_rows(source: Source, watch: Watch = lambda _bytes: None) -> Iterator[tuple[int, bytes]]:
     """(row, line without its end) of each line that is not empty. Raises ScenarioError where reading stops."""
-    row, rest = 0, b""
+    row, seen = 0, 0
+    begun: list[bytes] = []
     try:
-        with source.path.open("rb") as packed, _unpacked(source, packed) as stream:
-            seen = 0
-            while chunk := stream.read(_CHUNK_BYTES):
-                lines = (rest + chunk if rest else chunk).split(b"\n")
-                rest = lines.pop()
-                for line in lines:
-                    row += 1
-                    if line:
-                        yield row, line
-                if len(rest) > LINE_BYTES_MOST:
+        with source.path.open("rb") as packed:
+            for piece in _unpacked(source, packed):
+                begun.append(piece)
+                if b"\n" in piece:
+                    lines = b"".join(begun).split(b"\n")
+                    begun = [lines.pop()]
+                    for line in lines:
+                        row += 1
+                        if line:
+                            yield row, line
+                elif sum(map(len, begun)) > LINE_BYTES_MOST:
                     raise _stopped(source, row + 1, f"a line of more than {LINE_BYTES_MOST:,} bytes")
                 seen, before = packed.tell(), seen
                 watch(seen - before)
-    except (EOFError, OSError, zlib.error, zstandard.ZstdError, RuntimeError) as error:
+            watch(source.size_bytes - seen)
+    except (EOFError, OSError, zlib.error, zipfile.BadZipFile, zstandard.ZstdError, RuntimeError) as error:
         raise _stopped(source, row + 1, " ".join(str(error).split()) or type(error).__name__) from error
-    if rest:
-        yield row + 1, rest
+    last = b"".join(begun)
+    if last:
+        yield row + 1, last
 
 
 def _stopped(source: Source, row: int, reason: str) -> ScenarioError:
@@ -90,53 +94,69 @@ def _stopped(source: Source, row: int, reason: str) -> ScenarioError:
     return ScenarioError(told)
 
 
-def _unpacked(source: Source, packed: IO[bytes]) -> IO[bytes] | gzip.GzipFile:
+class _Unpacking(Protocol):
+    """What the standard library and both packages have for a stream that comes in pieces."""
+
+    @property
+    def eof(self) -> bool:
+        """Whether this stream is whole."""
+
+    @property
+    def unused_data(self) -> bytes:
+        """What came after it."""
+
+    def decompress(self, data: bytes, /) -> bytes:
+        """What a piece unpacks to."""
+
+
+def _unpacked(source: Source, packed: IO[bytes]) -> Iterator[bytes]:
     magic = packed.read(_MAGIC_BYTES)
     packed.seek(0)
     if magic.startswith(_GZIP):
-        return gzip.GzipFile(fileobj=packed, mode="rb")
+        return _streams(packed, lambda: zlib.decompressobj(_GZIP_WINDOW))
     if magic == _ZSTD:
-        return io.BufferedReader(_Frames(packed))
+        return _streams(packed, lambda: zstandard.ZstdDecompressor().decompressobj())
     if magic == _LZ4:
-        return _lz4(source, packed)
-    return packed
+        return _streams(packed, _lz4(source))
+    if magic == _ZIP:
+        return _zipped(source, packed)
+    return _pieces(packed)
 
 
-class _Frames(io.RawIOBase):
-    """The zstd frames of a file, one behind the other. Unlike the package's own reader it refuses a cut off one."""
-
-    def __init__(self, packed: IO[bytes]) -> None:
-        self._packed, self._frame, self._ready = packed, zstandard.ZstdDecompressor().decompressobj(), b""
-        self._begun = False
-
-    def readable(self) -> bool:
-        """It can be read."""
-        return True
-
-    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
-        """Fill a buffer; 0 at the end. Raises EOFError where the last frame is not whole."""
-        while not self._ready:
-            chunk = self._frame.unused_data if self._frame.eof else b""
-            chunk = chunk or self._packed.read(_CHUNK_BYTES)
-            if not chunk:
-                if self._begun and not self._frame.eof:
-                    message = "the last zstd frame is not whole"
-                    raise EOFError(message)
-                return 0
-            if self._frame.eof:
-                self._frame = zstandard.ZstdDecompressor().decompressobj()
-            self._begun = True
-            self._ready = self._frame.decompress(chunk)
-        size = min(len(buffer), len(self._ready))
-        buffer[:size], self._ready = self._ready[:size], self._ready[size:]
-        return size
+def _pieces(stream: IO[bytes]) -> Iterator[bytes]:
+    while piece := stream.read(_PIECE_BYTES):
+        yield piece
 
 
-def _lz4(source: Source, packed: IO[bytes]) -> IO[bytes]:
+def _streams(packed: IO[bytes], begin: Callable[[], _Unpacking]) -> Iterator[bytes]:
+    """Streams one behind the other, piece by piece, so that all before a cut is had. Raises EOFError for a cut."""
+    stream: _Unpacking | None = None
+    rest = b""
+    while piece := rest or packed.read(_PIECE_BYTES):
+        if stream is None or stream.eof:
+            stream = begin()
+        yield stream.decompress(piece)
+        rest = stream.unused_data if stream.eof else b""
+    if stream is not None and not stream.eof:
+        message = "the packed stream is not whole"
+        raise EOFError(message)
+
+
+def _zipped(source: Source, packed: IO[bytes]) -> Iterator[bytes]:
+    with zipfile.ZipFile(packed) as archive:
+        names = archive.namelist()
+        if len(names) != 1:
+            message = f"{source.path}: a zip archive of {len(names)} files; unpack it and name those that are meant"
+            raise ScenarioError(message)
+        with archive.open(names[0]) as stream:
+            yield from _pieces(stream)
+
+
+def _lz4(source: Source) -> Callable[[], _Unpacking]:
     try:
         frames = import_module("lz4.frame")
     except ImportError:
         message = f"{source.path}: it is packed with lz4, which needs `pip install 'deleverage[lz4]'`, or unpack it"
         raise ScenarioError(message) from None
-    opened: IO[bytes] = frames.LZ4FrameFile(packed, mode="rb")
-    return opened
+    begin: Callable[[], _Unpacking] = frames.LZ4FrameDecompressor
+    return begin

@@ -18,6 +18,10 @@ _MEANS = {
     "PositionDeleveraged": ("deleveraged position", ""),
     "PositionStated": ("stated position", ""),
     "FillReported": ("reported fill", ""),
+    "PriceTicked": ("price", ""),
+    "MarkPriced": ("mark", ""),
+    "DepthQuoted": ("quote of depth", "quotes of depth"),
+    "FundingRateSet": ("funding rate", ""),
 }
 """The events that a summary counts in words; all others are in the JSON."""
 
@@ -40,7 +44,7 @@ def _rows(result: ImportResult) -> Iterator[tuple[str, str]]:
     yield "to", format_time_ns(result.end_ns)
     counts = dict(result.counts)
     told = [count(counts[kind], *words) for kind, words in _MEANS.items() if counts.get(kind)]
-    yield "recorded", ", ".join(told) or "no trade"
+    yield "recorded", ", ".join(told) or "nothing of a market"
     yield "of", f"{count(result.accounts, 'account')}, {count(result.instruments, 'instrument')}"
     yield "noted", ", ".join(f"{reason}: {times:,}" for reason, times in result.noted) or "nothing"
     rate = result.events / max(result.seconds, 1e-9)

@@ -24,7 +24,6 @@ __all__ = ["Columns", "Read", "first_fields", "header_of", "read_fields"]
 _PADDED = re.compile(r"(?:^|,)\s|\s(?:,|$)")
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _WORD = re.compile(r"[A-Za-z]")
-_ZIP = b"PK\x03\x04"
 
 
 class Columns(NamedTuple):
@@ -43,12 +42,9 @@ class Columns(NamedTuple):
 
 
 def first_fields(source: Source) -> list[str]:
-    """The fields of the first line. Raises ScenarioError for an empty file, and for a zip archive."""
+    """The fields of the first line. Raises ScenarioError for an empty file."""
     with closing(read_rows(source)) as lines:  # type: ignore[type-var]
         for _, line in lines:
-            if line.startswith(_ZIP):
-                message = f"{source.path}: it is a zip archive; unpack it, or pack its file with gzip or zstd"
-                raise ScenarioError(message)
             return _text(line, 1).split(",")
     message = f"{source.path}:1: the file is empty; is the download complete?"
     raise ScenarioError(message)

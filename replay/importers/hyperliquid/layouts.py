@@ -49,7 +49,13 @@ class Forced(msgspec.Struct, gc=False, rename="camel"):
 class Fill(
     msgspec.Struct,
     gc=False,
-    rename={"start_position": "startPosition", "direction": "dir", "closed_pnl": "closedPnl", "fee_token": "feeToken"},
+    rename={
+        "start_position": "startPosition",
+        "direction": "dir",
+        "closed_pnl": "closedPnl",
+        "fee_token": "feeToken",
+        "builder_fee": "builderFee",
+    },
 ):
     """One side of a trade. Side B bought, A sold."""
 
@@ -66,6 +72,7 @@ class Fill(
     crossed: bool = False
     fee: str | None = None
     fee_token: str = "USDC"  # noqa: S105 - an asset
+    builder_fee: str | None = None
     liquidation: Forced | None = None
 
 

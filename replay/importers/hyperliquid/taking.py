@@ -112,6 +112,8 @@ class Taking:
             fee = whole(told, decimals)
             if fee is None:
                 fee, raw = self._snapped("fee_atoms", told, decimals, raw)
+        if fill.builder_fee is not None:
+            raw = (*raw, ("builder_fee", fill.builder_fee))
         return FillReported(
             coin.accounts[address],
             coin.instrument,
