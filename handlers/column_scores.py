@@ -27,8 +27,9 @@ _ERROR_BITS = 48
 
 def column_scores(policy: RankingPolicy, eligible: Eligible, instrument: int, ledger: LedgerState) -> Column:
     """One score per candidate: in columns where the policy is a ratio, else as the policy has it."""
-    if isinstance(policy, RatioPolicy) and len(eligible.size):
-        return _ratio_scores(policy.ratio_of(int(eligible.size[0])), eligible)
+    ratio = policy.ratio_of(int(eligible.size[0])) if isinstance(policy, RatioPolicy) and len(eligible.size) else None
+    if ratio is not None:
+        return _ratio_scores(ratio, eligible)
     candidates = [Candidate(*row) for row in zip(*(column.tolist() for column in eligible), strict=True)]
     scores = scores_of(policy, candidates, [(instrument, 0)] * len(candidates), ledger)
     return np.array(scores, np.int64)

@@ -371,7 +371,7 @@ def test_the_liquidation_of_the_sample(sample: Any) -> None:
 
 
 def test_the_laws_hold_all_through_the_sample(sample: Any) -> None:
-    """Money and sizes sum to zero, and all other laws hold, at each forced fill and the last 300, else at every 97th."""
+    """Money and sizes sum to zero, and all other laws hold, at each forced fill, the last 300, and every 97th."""
     ledger, events = Ledger(), list(open_run(sample.run).events())
     for event in events:
         ledger.fold(event)

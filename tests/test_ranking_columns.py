@@ -21,6 +21,7 @@ from deleverage.handlers.column_scores import column_scores
 from deleverage.handlers.column_shares import column_shares
 from deleverage.handlers.columns import Columns, Eligible, Unfit
 from deleverage.handlers.policies.adl.choices import ADL_POLICIES
+from deleverage.handlers.policies.adl.risk_aware_pro_rata import RiskAwareProRata, RiskParameters
 from deleverage.handlers.policies.adl.wealth_pro_rata import WealthProRata
 from deleverage.handlers.policies.allocation import in_proportion, pro_rata
 from deleverage.handlers.policies.profit_leverage import ProfitLeverage
@@ -33,7 +34,9 @@ from deleverage.handlers.ranking import Ranking
 from .support.crash import recorded
 from .support.venue import Book, listed
 
-RATIOS = [policy for policy in ADL_POLICIES if issubclass(policy, RatioPolicy)]
+MADE = [policy(policy.Parameters()) for policy in ADL_POLICIES]
+MADE += [RiskAwareProRata(RiskParameters("power")), RiskAwareProRata(RiskParameters("cvar", 20_000))]
+RATIOS = [policy for policy in MADE if isinstance(policy, RatioPolicy)]
 HELD = st.tuples(st.integers(-30, 30), st.integers(80, 120))
 TRADERS = st.lists(st.tuples(st.integers(0, 3000), HELD, HELD), min_size=1, max_size=12)
 MARKS = st.tuples(st.integers(80, 120), st.integers(80, 120))
@@ -57,18 +60,18 @@ def venue(traders: list[tuple[int, tuple[int, int], tuple[int, int]]]) -> Book:
     return book
 
 
-@pytest.mark.parametrize("policy", ADL_POLICIES, ids=lambda policy: policy.policy)
+@pytest.mark.parametrize("made", MADE, ids=lambda policy: policy.policy)
 @settings(max_examples=15, deadline=None)
 @given(TRADERS, st.lists(MARKS, min_size=1, max_size=3), st.sampled_from([-1, 1]), st.integers(-(10**12), 10**12))
 def test_every_ranking_is_the_plain_one(
-    policy: Any,
+    made: Any,
     traders: list[tuple[int, tuple[int, int], tuple[int, int]]],
     marks: list[tuple[int, int]],
     side: int,
     funding: int,
 ) -> None:
     """Places and digests, at each mark and after accounts were touched, with funding and another instrument held."""
-    book, made = venue(traders), policy(policy.Parameters())
+    book = venue(traders)
     columns = Columns(book.ledger)
     for mark in marks:
         book.mark(*mark)
@@ -90,17 +93,16 @@ def test_every_ranking_is_the_plain_one(
 NUMBERS = st.integers(1, 2**62 - 1) | st.integers(1, 20) | st.sampled_from([10**9, 2**31, 10**18])
 
 
-@pytest.mark.parametrize("policy", RATIOS, ids=lambda policy: policy.policy)
+@pytest.mark.parametrize("made", RATIOS, ids=lambda policy: policy.policy)
 @settings(max_examples=60, deadline=None)
 @given(
     st.lists(st.tuples(NUMBERS, NUMBERS, NUMBERS | st.just(0), NUMBERS, NUMBERS), min_size=1, max_size=6), st.booleans()
 )
-def test_every_score_is_the_exact_one(policy: Any, rows: list[tuple[int, ...]], short: bool) -> None:
+def test_every_score_is_the_exact_one(made: Any, rows: list[tuple[int, ...]], short: bool) -> None:
     """From ones to 62 bits, on whole numbers and next to them, over a zero, and saturating."""
     sign = -1 if short else 1
     candidates = [Candidate(n, p, m, sign * c, e, sign * s) for n, (p, m, c, e, s) in enumerate(rows)]
     eligible = Eligible(*(np.array(column, np.int64) for column in zip(*candidates, strict=True)))
-    made = policy(policy.Parameters())
     assert column_scores(made, eligible, 0, LedgerState()).tolist() == made.scores(candidates)
 
 

@@ -49,10 +49,11 @@ class RatioPolicy(BuiltinRanking):
     ratio: ClassVar[Ratio]
     short_ratio: ClassVar[Ratio | None] = None
 
-    def ratio_of(self, size_lots: int) -> Ratio:
-        """The ratio for candidates that hold this side."""
+    def ratio_of(self, size_lots: int) -> Ratio | None:
+        """The ratio for candidates that hold this side; None where, by the parameters, the score is none."""
         return self.short_ratio if size_lots < 0 and self.short_ratio is not None else self.ratio
 
     def scores(self, candidates: Sequence[Candidate]) -> list[int]:
-        """One score per candidate; exact, rounded down once."""
-        return [self.ratio_of(candidate.size).score(candidate) for candidate in candidates]
+        """One score per candidate; exact, rounded down once. A policy whose score may be no ratio has its own."""
+        ratios = [self.ratio_of(candidate.size) for candidate in candidates]
+        return [ratio.score(candidate) for ratio, candidate in zip(ratios, candidates, strict=True) if ratio]

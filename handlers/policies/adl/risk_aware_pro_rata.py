@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar, Literal
 
 import msgspec
 
 from ..allocation import BPS, pro_rata
-from ..builtin import BuiltinRanking
 from ..ranking import Allocation, Basis, Candidate, Closing, Ranked, score_of
-from ..ratio import ATOMS
+from ..ratio import ATOMS, Ratio, RatioPolicy
 
 __all__ = ["RiskAwareProRata", "RiskParameters"]
 
@@ -28,7 +27,13 @@ class RiskParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError(message)
 
 
-class RiskAwareProRata(BuiltinRanking):
+_RATIOS: Mapping[str, Ratio] = {
+    "linear": Ratio(("notional", "notional"), ("equity",), ATOMS),
+    "power": Ratio(("notional", "notional", "notional"), ("equity", "equity"), ATOMS),
+}
+
+
+class RiskAwareProRata(RatioPolicy):
     """weight = equity x leverage x g(leverage) x 10^-9, leverage = notional / equity.
 
     g is leverage (`linear`), its square (`power`) or (leverage - c)+ (`cvar`). Lots are shared out by weight, nobody
@@ -45,16 +50,18 @@ class RiskAwareProRata(BuiltinRanking):
         """Keep g."""
         self.rules = parameters
 
+    def ratio_of(self, size_lots: int) -> Ratio | None:
+        """What a weight is, for both sides; the excess of `cvar` is no ratio of products."""
+        return _RATIOS.get(self.rules.risk)
+
     def scores(self, candidates: Sequence[Candidate]) -> list[int]:
         """One weight per candidate; exact, rounded down once."""
-        return [self._weight(candidate) for candidate in candidates]
+        if self.rules.risk == "cvar":
+            return [self._excess(candidate) for candidate in candidates]
+        return super().scores(candidates)
 
-    def _weight(self, candidate: Candidate) -> int:
+    def _excess(self, candidate: Candidate) -> int:
         notional, equity = candidate.notional, candidate.equity
-        if self.rules.risk == "linear":
-            return score_of(notional**2, equity * ATOMS)
-        if self.rules.risk == "power":
-            return score_of(notional**3, equity**2 * ATOMS)
         over = max(0, notional * BPS - self.rules.threshold_bps * equity)
         return score_of(notional * over, equity * BPS * ATOMS)
 
