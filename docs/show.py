@@ -85,6 +85,18 @@ COMMANDS = {
             "deleverage audit sample.run | sed -n '5,14p'"
         ),
     ],
+    "incidents trades": [
+        "deleverage import tardis data/avaxusd-perp-trades-2025-10-10.csv.gz -o trades.run | grep -v took",
+    ],
+    "incidents depth": [
+        "deleverage import binance data/btcusd-perp-1m-*.csv.gz data/btcusdt-bookdepth-*.csv.gz -o btc.run",
+        (
+            "deleverage import binance data/btcusd-perp-1m-*.csv.gz data/btcusdt-bookdepth-*.csv.gz -o btc.run "
+            "--on-error skip | grep -v took"
+        ),
+    ],
+    "real study": ["deleverage study adl-2025-10-10 | sed -n '2,6p;8,29p'"],
+    "real crash": ["deleverage run oct-10 | sed -n '/^called/,/^halted/p'"],
 }
 STABLE = ("typo",)
 LAST_LINES = {"pytest": 3}
@@ -103,6 +115,8 @@ def shown(name: str, folder: Path) -> str:
     for command in COMMANDS[name]:
         where = ROOT if name in ("pytest", "benchmarks") else folder / name.partition(" ")[0]
         where.mkdir(exist_ok=True)
+        if name.startswith("incidents") and not (where / "data").exists():
+            (where / "data").symlink_to(environment["DELEVERAGE_DATA"])
         done = subprocess.run(
             command, shell=True, cwd=where, env=environment, text=True, check=False, stdout=-1, stderr=subprocess.STDOUT
         )
