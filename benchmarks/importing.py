@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import zstandard
 from child import python, watch_child
 from contest import Contest, Line, at_least, at_most, stopwatch
 
@@ -27,7 +28,7 @@ from deleverage.events.record import RecordSettings
 from deleverage.replay.importers.hyperliquid.importer import Hyperliquid
 from deleverage.replay.importers.importing import run_import
 
-__all__ = ["measure"]
+__all__ = ["copied", "import_fills", "measure", "sample_blocks"]
 
 _DATA = Path(os.environ.get("DELEVERAGE_DATA") or Path(__file__).resolve().parents[1] / ".." / "shared" / "data")
 _SAMPLE = "hyperliquid-node-fills-2025-10-27.jsonl.gz"
@@ -39,12 +40,12 @@ Block = dict[str, Any]
 
 def measure(*, short: bool) -> Iterator[Line]:
     """Rates and memory."""
-    blocks, source = _blocks()
+    blocks, source = sample_blocks()
     few, many = (1, 3) if short else (10, 100)
     with tempfile.TemporaryDirectory(prefix="deleverage-") as name:
         folder = Path(name)
-        yield _rate(folder, _copied(folder / "few.jsonl", blocks, few), source, short=short)
-        files = [_copied(folder / f"{copies}.jsonl", blocks, copies) for copies in (1, many)]
+        yield _rate(folder, copied(folder / "few.jsonl", blocks, few), source, short=short)
+        files = [copied(folder / f"{copies}.jsonl", blocks, copies) for copies in (1, many)]
         one, most = (_peak_bytes(path) for path in files)
         what = f"memory of importing {many} copies of a file of fills, times that of one"
         medians = {"one_mb": round(one / 1e6, 1), "copies_mb": round(most / 1e6, 1)}
@@ -57,7 +58,7 @@ def _rate(folder: Path, path: Path, source: str, *, short: bool) -> Line:
     turns = {
         "decode": lambda: stopwatch(lambda: _decode(path)) / fills,
         "keep": lambda: stopwatch(lambda: _keep(path)) / fills,
-        "import": lambda: stopwatch(lambda: _import(path, next(paths))) / fills,
+        "import": lambda: stopwatch(lambda: import_fills(path, next(paths))) / fills,
     }
     contest = Contest(turns, short=short)
     note = f"{source}; of decoding with every result kept it is {contest.ratio('keep', 'import'):.3f}"
@@ -81,7 +82,8 @@ def _keep(path: Path) -> list[Any]:
         return [decode(line) for line in lines]
 
 
-def _import(path: Path, run: Path) -> None:
+def import_fills(path: Path, run: Path) -> None:
+    """A record of a file of fills, left to the system when it reaches the disk."""
     run_import(Hyperliquid([str(path)]), run, settings=_NOT_FORCED)
 
 
@@ -89,7 +91,7 @@ def _peak_bytes(path: Path) -> int:
     return watch_child(python(__file__, str(path), f"{path}.run")).peak_bytes
 
 
-def _blocks() -> tuple[list[Block], str]:
+def sample_blocks() -> tuple[list[Block], str]:
     """The blocks of the sample, or some made up, and which of the two."""
     sample = _DATA / _SAMPLE
     if sample.is_file():
@@ -112,10 +114,10 @@ def _made_up(number: int) -> Block:
     return {"local_time": time, "block_time": time, "block_number": number, "events": sides}
 
 
-def _copied(path: Path, blocks: list[Block], copies: int) -> Path:
-    """The blocks, and again with numbers, ids and times that go on from there."""
+def copied(path: Path, blocks: list[Block], copies: int) -> Path:
+    """The blocks, and again with numbers, ids and times that go on from there; compressed for a name that ends so."""
     first, trades = blocks[0]["block_number"], sum(len(block["events"]) for block in blocks)
-    with path.open("wb") as file:
+    with zstandard.open(path, "wb") if path.suffix == ".zst" else path.open("wb") as file:
         for copy in range(copies):
             shift = timedelta(seconds=copy * _APART_SECONDS)
             for place, block in enumerate(blocks):
@@ -135,4 +137,4 @@ def _shifted(time: str, shift: timedelta) -> str:
 
 
 if __name__ == "__main__":
-    _import(Path(sys.argv[1]), Path(sys.argv[2]))
+    import_fills(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -29,7 +29,7 @@ from deleverage.events.record import RecordWriter
 from deleverage.sim.runner import Simulation
 from deleverage.sim.states_kept import keep_states
 
-__all__ = ["measure"]
+__all__ = ["measure", "state"]
 
 _INTERVAL = "prices.interval_ns=4500us"
 _POINTS, _CHAINS, _RUNS = 300, 10_000, 6
@@ -42,7 +42,7 @@ def measure(*, short: bool) -> Iterator[Line]:
     with tempfile.TemporaryDirectory(prefix="deleverage-") as folder:
         path = Path(folder) / "long.run"
         _record(path, short=short)
-        yield _state(path, short=short)
+        yield state("state.p99", path, short=short)
         yield _chain(open_run(path))
         yield _why(path, short=short)
         yield _share(path)
@@ -58,7 +58,8 @@ def _record(path: Path, *, short: bool) -> None:
     sink.seal()
 
 
-def _state(path: Path, *, short: bool) -> Line:
+def state(name: str, path: Path, *, short: bool) -> Line:
+    """States at random points of a record, against folding it."""
     folds = [_fold(path)]
     run, points = open_run(path), random.Random(1)
     taken = []
@@ -75,7 +76,7 @@ def _state(path: Path, *, short: bool) -> Line:
         "events": run.count,
     }
     what = "the state at a random point, 99th of 100 / a fold of the whole record"
-    return Line("state.p99", what, worst / fold, bar=at_most(_FOLDS_MOST), medians=medians)
+    return Line(name, what, worst / fold, bar=at_most(_FOLDS_MOST), medians=medians)
 
 
 def _fold(path: Path) -> float:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 import append
 import click
 import flash_crash
+import imported
 import importing
 import lab
 import looking_back
@@ -46,6 +47,7 @@ _MEASUREMENTS: dict[str, Measurement] = {
     "looking_back": looking_back.measure,
     "ranking": ranking.measure,
     "importing": importing.measure,
+    "imported": imported.measure,
     "lab": lab.measure,
 }
 

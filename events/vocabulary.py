@@ -53,7 +53,17 @@ from .bodies.waterfall import (
     ShortfallDeclared,
 )
 
-__all__ = ["ACCOUNT_FIELDS", "BODY_TYPES", "PUBLIC_TYPES", "SCHEMA", "TYPES_BY_NAME", "Body", "accounts_named"]
+__all__ = [
+    "ACCOUNT_FIELDS",
+    "BODY_TYPES",
+    "FORCED_TYPES",
+    "PUBLIC_TYPES",
+    "SCHEMA",
+    "TYPES_BY_NAME",
+    "Body",
+    "accounts_forced",
+    "accounts_named",
+]
 
 SCHEMA = 1
 """Raised only when the bytes of existing events change."""
@@ -122,8 +132,30 @@ ACCOUNT_FIELDS: dict[type[Body], tuple[str, ...]] = {
 PUBLIC_TYPES: frozenset[type[Body]] = frozenset(t for t, fields in ACCOUNT_FIELDS.items() if not fields)
 """Types that name no account: a run of them is one leaf of the Merkle tree."""
 
+FORCED_TYPES: frozenset[type[Body]] = frozenset(
+    (
+        LiquidationStarted,
+        LiquidationFilled,
+        PositionTakenOver,
+        LiquidationEnded,
+        BankruptcyDeclared,
+        DeleveragingStarted,
+        PositionDeleveraged,
+        DeleveragingEnded,
+    )
+)
+"""Types that say what was forced of an account."""
+
 
 def accounts_named(body: Body) -> tuple[int, ...]:
     """The accounts that a body names, in the order of its fields, without None."""
     values = [getattr(body, name) for name in ACCOUNT_FIELDS[type(body)]]
     return tuple(values) if None not in values else tuple(value for value in values if value is not None)
+
+
+def accounts_forced(body: Body) -> tuple[int, ...]:
+    """The accounts of whom a body says that something was forced; not who took the other side."""
+    if type(body) not in FORCED_TYPES:
+        return ()
+    named = (getattr(body, "account", None), getattr(body, "bankrupt", None))
+    return tuple(account for account in named if account is not None)

@@ -1,13 +1,13 @@
 """What a record declares: assets, instruments and accounts, by number and by name.
 
 1. Declarations stand before the first price (in an imported run: the first fill), so reading stops there; an account
-   that was opened later is looked for in the rest of the record only when it is asked for.
+   that was opened later is looked for only when it is asked for.
 2. A name wins over a number: "4711" is the account of that name if there is one, else account number 4711.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 
 from ..events.bodies.inputs import FillReported, PriceTicked, TradeExecuted
@@ -30,14 +30,18 @@ _FIRST_INPUTS = (PriceTicked, FillReported, TradeExecuted)
 class Directory:
     """Filled from the events of a record as far as it is needed."""
 
-    def __init__(self, events: Iterable[Event]) -> None:
-        """Read the declarations before the first price; O(events before it)."""
+    def __init__(self, events: Iterable[Event], later: Callable[[], Iterable[Event]] | None = None) -> None:
+        """Read the declarations before the first price; O(events before it).
+
+        `later` gives what must be read for those behind it, in place of all other events.
+        """
         self.assets: dict[int, AssetListed] = {}
         self.instruments: dict[int, InstrumentListed] = {}
         self.accounts: dict[int, AccountOpened] = {}
         self._numbers: dict[str, int] = {}
-        self._rest: Iterator[Event] = iter(events)
-        for event in self._rest:
+        rest = iter(events)
+        self._later = (lambda: rest) if later is None else later
+        for event in rest:
             if type(event.body) in _FIRST_INPUTS:
                 break
             self.learn(event)
@@ -62,7 +66,7 @@ class Directory:
         """The account of that name or number. Raises QueryError with the nearest names."""
         found = self._known(text)
         if found is None:
-            for event in self._rest:
+            for event in self._later():
                 self.learn(event)
             found = self._known(text)
         if found is None:

@@ -10,16 +10,17 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from functools import cached_property
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 
+from ..events.bodies.listing import AccountOpened
 from ..events.bodies.run import Producer, RunForked, RunStarted
 from ..events.envelope import Event
 from ..events.errors import QueryError
 from ..events.ledger import Ledger
 from ..events.record import Manifest, RecordReader
 from ..events.record.columns import Columns
-from ..events.vocabulary import ACCOUNT_FIELDS
+from ..events.vocabulary import ACCOUNT_FIELDS, accounts_forced
 from ..sim.units import format_time_ns
 from .directory import Directory
 from .points import parse_point
@@ -88,7 +89,7 @@ class Run:
     @cached_property
     def directory(self) -> Directory:
         """The accounts, instruments and assets that it declares; the first call reads up to the first price."""
-        return Directory(self.events())
+        return Directory(self.events(), self._opened_later)
 
     def events(self, first_seq: int = 0, stop_seq: int | None = None) -> Iterator[Event]:
         """The events from `first_seq` up to but without `stop_seq`, or to the end. Blocks are decoded on the way."""
@@ -148,13 +149,26 @@ class Run:
 
     def events_naming(self, account: int, first_seq: int = 0, stop_seq: int | None = None) -> Iterator[Event]:
         """The events of a span that name an account, in their order. Only blocks that name it are decoded."""
-        spans = self.columns.spans_naming(account, first_seq, stop_seq)
-        for event in chain.from_iterable(self.events(*span) for span in spans):
+        for event in self._in(self.columns.spans_naming(account, first_seq, stop_seq)):
             body = event.body
             for field in ACCOUNT_FIELDS[type(body)]:
                 if getattr(body, field) == account:
                     yield event
                     break
+
+    def events_forced(self, account: int) -> Iterator[Event]:
+        """What was forced of an account (`FORCED_TYPES`). Only blocks that hold such an event are decoded."""
+        for event in self._in(self.columns.spans_forced(account)):
+            if account in accounts_forced(event.body):
+                yield event
+
+    def _in(self, spans: Iterable[tuple[int, int]]) -> Iterator[Event]:
+        return chain.from_iterable(self.events(*span) for span in spans)
+
+    @property
+    def imported(self) -> bool:
+        """Whether all of it was taken in from a venue's files, so that nothing was decided here."""
+        return self.started.prices == "imported"
 
     @cached_property
     def started(self) -> RunStarted:
@@ -201,6 +215,13 @@ class Run:
             message = f"--from {first} comes after --to {last}; put the earlier point first"
             raise QueryError(message)
         return first_seq, stop_seq
+
+    def _opened_later(self) -> Iterator[Event]:
+        """The openings of accounts behind the first price. The last state tells which, so that not all is read."""
+        for number in range(len(self.at().accounts)):
+            if number not in self.directory.accounts:
+                openings = (event for event in self.events_naming(number) if isinstance(event.body, AccountOpened))
+                yield from islice(openings, 1)
 
     def _last_at(self, at_ns: int) -> int:
         if at_ns < self.start_ns:

@@ -14,8 +14,9 @@ from itertools import accumulate, pairwise
 
 from ..events.envelope import Event
 from ..events.ledger import Ledger
-from ..events.record import PAGE_EVENTS, Frontier, RecordReader, leaf_hash
+from ..events.record import PAGE_EVENTS, RecordReader, leaf_hash
 from ..events.record.columns import Columns
+from ..events.record.merkle import tree_roots
 from ..events.snapshots import SnapshotKeeper, SnapshotShelf
 
 __all__ = ["States"]
@@ -106,13 +107,11 @@ class States:
         own.seqs = keeper.taken
 
     def _heads(self, counts: Iterable[int]) -> dict[int, bytes]:
-        """The heads of the record as it was at the ends of these pages, in one pass over the page roots."""
-        wanted, found, tree = set(counts), dict[int, bytes](), Frontier()
-        for root in self._columns.page_roots:
-            tree = tree.add(leaf_hash(root))
-            if tree.size * PAGE_EVENTS in wanted:
-                found[tree.size * PAGE_EVENTS] = tree.root()
-        return found
+        """The heads of the record as it was at the ends of these pages. Some 1 us a page of the record."""
+        leaves = [leaf_hash(root) for root in self._columns.page_roots]
+        sizes = {count // PAGE_EVENTS for count in counts if not count % PAGE_EVENTS}
+        roots = tree_roots(leaves, (size for size in sizes if 0 < size <= len(leaves)))
+        return {size * PAGE_EVENTS: root for size, root in roots.items()}
 
     def _tell(self) -> bool:
         """Pass on what was found damaged, and make the record's own snapshots again where one of them was."""

@@ -57,7 +57,7 @@ def test_columns_are_no_part_of_identity(tmp_path: Path) -> None:
     assert RecordReader.open(written(tmp_path / "a.run", events)).head == memory.head
 
 
-@pytest.mark.parametrize("writes", range(12))
+@pytest.mark.parametrize("writes", range(16))
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO])
 def test_a_disk_that_refuses_a_column(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, writes: int, number: int
@@ -76,9 +76,9 @@ def test_a_disk_that_refuses_a_column(
     with monkeypatch.context() as patch:
         patch.setattr(recording, "write_at", write_some)
         path = written(tmp_path / "a.run", events)
-    assert (RecordReader.open(path).status, len(files_of(path))) == ("complete", 2)
+    assert (RecordReader.open(path).status, len(files_of(path))) == ("complete", 3)
     assert answers_rightly(path, events).reports == []
-    assert len(files_of(path)) == 3
+    assert len(files_of(path)) == 4
 
 
 def test_a_directory_that_takes_no_further_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -148,7 +148,7 @@ def test_an_interrupt_anywhere_leaves_whole_columns(
         if refused:
             assert all(f"{refused}: " in report for report in columns.reports)
         else:
-            assert (columns.reports, len(files)) == ([], 3 * bool(kept))
+            assert (columns.reports, len(files)) == ([], 4 * bool(kept))
             for name in files:
                 (path / name).unlink()
             open_columns(RecordReader.open(path)).spans_naming(0)
@@ -197,7 +197,7 @@ def test_a_cause_out_of_reach(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     events = [strange(seq, seq - 1 if seq else None, 3) for seq in range(600)]
     events[300] = strange(300, 400, 3)
     path = written(tmp_path / "a.run", events)
-    assert sorted(files_of(path)) == ["accounts.idx", "roots.idx"]
+    assert sorted(files_of(path)) == ["accounts.idx", "forced.idx", "roots.idx"]
     columns = open_columns(RecordReader.open(path))
     assert (columns.parents, columns.reports) == (None, [])
     assert (columns.cause_of(300), columns.cause_of(7), columns.cause_of(0)) == (400, 6, None)
@@ -205,7 +205,7 @@ def test_a_cause_out_of_reach(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert columns.spans_naming(3) == [(0, 256), (256, 512), (512, 600)]
     with pytest.raises(RecordError, match=r"event 300 has event 400 as its cause, which is not before it; .*verify"):
         columns.chain(450)
-    assert sorted(files_of(path)) == ["accounts.idx", "roots.idx"]
+    assert sorted(files_of(path)) == ["accounts.idx", "forced.idx", "roots.idx"]
 
 
 @pytest.mark.parametrize("account", [2**32, -1])
@@ -213,7 +213,7 @@ def test_an_account_out_of_reach(tmp_path: Path, account: int) -> None:
     """A record that names an account beyond 32 bits has no account column, and all its blocks are to be looked at."""
     events = [strange(seq, None, account if seq == 500 else 1) for seq in range(600)]
     path = written(tmp_path / "a.run", events)
-    assert sorted(files_of(path)) == ["parents.idx", "roots.idx"]
+    assert sorted(files_of(path)) == ["forced.idx", "parents.idx", "roots.idx"]
     columns = open_columns(RecordReader.open(path))
     assert columns.accounts is None
     assert columns.spans_naming(account) == [(0, 600)]

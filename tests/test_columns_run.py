@@ -141,7 +141,7 @@ def test_a_forks_columns_are_made_again(lineage: list[Run]) -> None:
                 (child.path / name).write_bytes(damage(name))
         fresh = open_run(child.path)
         says_what_the_events_say(fresh, list(child.events()))
-        assert len(fresh.columns.reports) == (0 if damage("parents.idx") is None else 3)
+        assert len(fresh.columns.reports) == (0 if damage("parents.idx") is None else len(COLUMN_FILES))
         assert files_of(child.path) == good
 
 

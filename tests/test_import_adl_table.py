@@ -124,6 +124,18 @@ def test_an_account_twice_in_a_batch_is_stated_before_each_of_its_fills(tmp_path
     assert run.at().position(run.directory.find_account("0xa"), (0, 0)) is None
 
 
+def test_what_a_float_leaves_behind_is_snapped_and_noted(tmp_path: Path) -> None:
+    """A size of 10.000000000001 of 10 closes it whole, at a price that is a tick; the texts are kept as printed."""
+    odd = row(1, "0xb", adl_size="10.000000000001", adl_price="21.999999999999")
+    result = imported(tmp_path, TABLE[0], odd)
+    run = open_run(result.run)
+    bodies = [event.body for event in reductions(run)]
+    assert [(body.round, body.size_lots, body.price_ticks) for body in bodies] == [(1, 10, 22), (1, 10, 22)]
+    assert dict(result.noted) == {"values snapped": 2}
+    report = run.event(reductions(run)[1].links[0]).body
+    assert dict(report.raw)["adl_size"] == "10.000000000001"
+
+
 BAD = {
     "broken row": "1,2,3",
     "not a number": row(1, "0xb", adl_size="ten"),
@@ -134,6 +146,12 @@ BAD = {
     "deleveraged against itself": row(1, "0xdead"),
     "duplicate row": row(1, "0xa"),
     "row out of order": row(0, "0xb"),
+    "figure too large": row(1, "0xb", account_value_cash="9e29"),
+}
+ODD = {
+    "a price between the finest ticks": {"adl_price": "22.0750001234567"},
+    "a size between the finest lots": {"adl_size": "3.9123456789"},
+    "a position that no event can hold": {"position_size": "-9e18"},
 }
 
 
@@ -152,6 +170,20 @@ def test_a_bad_row_is_left_out_and_counted_with_skip(tmp_path: Path, reason: str
     assert [(fault.reason, fault.rows, fault.first_row) for fault in result.faults] == [(reason, 1, 3)]
     assert dict(result.counts)["InputRefused"] == 1
     assert len(reductions(open_run(result.run))) == 2
+
+
+@pytest.mark.parametrize("facts", ODD.values(), ids=ODD)
+def test_a_figure_that_cannot_be_whole_is_left_out_with_its_line(tmp_path: Path, facts: dict[str, str]) -> None:
+    """One that is further than a float's error from every lot or tick is a fault of its row, not of the import."""
+    result = imported(tmp_path, TABLE[0], row(1, "0xb", **facts), TABLE[3], on_error="skip")
+    assert [(fault.reason, fault.first_row) for fault in result.faults] == [("not a number", 3)]
+
+
+@pytest.mark.parametrize("column", ["account_value_cash", "total_unrealized_pnl", "closed_pnl", "entry_price"])
+def test_an_amount_that_no_event_can_hold_is_a_fault_of_its_row(tmp_path: Path, column: str) -> None:
+    """It stops the import with file and line instead of a traceback."""
+    with pytest.raises(ScenarioError, match=r"table\.csv:3: a figure is more than an event can hold"):
+        imported(tmp_path, TABLE[0], row(1, "0xb", **{column: "9e14"}), TABLE[3])
 
 
 @pytest.mark.parametrize(
@@ -179,7 +211,7 @@ def test_a_cut_off_archive_is_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "t.run").exists()
 
 
-@pytest.mark.parametrize("mark", ["AVAX", "AVAX=x", "=3", "AVAX=0", "BTC=3"])
+@pytest.mark.parametrize("mark", ["AVAX", "AVAX=x", "=3", "AVAX=0", "BTC=3", "AVAX=22.0255555555555"])
 def test_a_mark_that_fits_nothing_is_refused(tmp_path: Path, mark: str) -> None:
     """No price, no coin, or a coin that the file does not have."""
     imported(tmp_path, *TABLE)

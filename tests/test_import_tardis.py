@@ -155,7 +155,8 @@ def test_a_row_that_was_received_later_may_lag(tmp_path: Path) -> None:
     result = recorded(tmp_path, open_tardis([written(tmp_path, "trades.csv", TRADES, trade(1, "100", 1), lagging)]))
     (last,) = bodies(result, PriceTicked)
     assert last.provenance == Provenance(0, 3, NS - 10**9, NS + 12_000)
-    assert (result.start_ns, result.noted) == (NS + 1_000, (("rows whose time lags", 1),))
+    noted = (("rows whose time lags", 1), ("trades of an instant whose last is its price", 1))
+    assert (result.start_ns, result.noted) == (NS + 1_000, noted)
     stale = trade(2, "101", 5).replace(str(US + 5), str(US - 61_000_000), 1)
     with pytest.raises(ScenarioError, match="is before that of a row above"):
         recorded(tmp_path / "2", open_tardis([written(tmp_path, "2_trades.csv", TRADES, trade(1, "100", 1), stale)]))

@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from deleverage.events.bodies.inputs import FillReported, TradeExecuted
 from deleverage.events.bodies.liquidation import LiquidationOrdered, LiquidationStarted
 from deleverage.events.bodies.listing import AccountOpened, AssetListed
 from deleverage.events.bodies.margin import FundingAccrued, MarkPriced
@@ -19,8 +20,9 @@ from deleverage.events.codec import decode_event, encode_event
 from deleverage.events.envelope import Event, Origin
 from deleverage.events.errors import LedgerError
 from deleverage.events.ledger import Ledger
+from deleverage.events.ledger.effects import FOLD
 from deleverage.events.record import MemoryRecord, RecordReader, RecordSettings, RecordWriter
-from deleverage.events.vocabulary import Body
+from deleverage.events.vocabulary import BODY_TYPES, Body
 
 from .support.crash import recorded, simulation_of
 from .support.venue import Book, listed
@@ -76,6 +78,13 @@ def test_time_never_runs_backwards() -> None:
     book.now_ns = 49
     with pytest.raises(LedgerError, match="its time 49 is before 50; time never runs backwards"):
         book.mark(11)
+
+
+def test_every_type_has_its_place_in_the_table() -> None:
+    """The table holds the whole vocabulary; what a venue only says of a fill has nothing there."""
+    assert set(FOLD) == set(BODY_TYPES)
+    assert FOLD[FillReported] is None
+    assert FOLD[TradeExecuted] is not None
 
 
 def test_a_mark_is_the_last_thing_known_of_a_price() -> None:

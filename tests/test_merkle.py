@@ -20,6 +20,7 @@ from deleverage.events.record.merkle import (
     leaf_hash,
     node_hash,
     tree_root,
+    tree_roots,
 )
 from deleverage.events.record.pages import leaf_spans, leaves_of_page, list_header, page_root
 from deleverage.events.record.proof import root_with, roots_beside
@@ -119,6 +120,13 @@ def test_every_shape_agrees_with_the_naive_tree(size: int) -> None:
         path = roots_beside(leaves, [index])
         assert sorted(path) == sorted(naive_path(index, entries))
         assert root_with(size, {index: leaf}, path) == root
+
+
+@given(st.integers(0, 70))
+def test_all_roots_of_a_tree_on_its_way(size: int) -> None:
+    """The roots over the first so many leaves are those of trees that end there."""
+    leaves = [leaf_hash(bytes([number])) for number in range(size)]
+    assert tree_roots(leaves, range(size + 1)) == {count: tree_root(leaves[:count]) for count in range(size + 1)}
 
 
 def test_a_growing_tree_keeps_what_it_was() -> None:

@@ -99,7 +99,7 @@ def test_manifest_of_a_sealed_record(tmp_path: Path) -> None:
     sizes = [(tmp_path / "a.run" / name).stat().st_size for name in names]
     assert [figures["size_bytes"] for figures in fields["segments"]] == sizes
     assert sum(figures["blocks"] for figures in fields["segments"]) == 6
-    beside = {"accounts.idx", "parents.idx", "roots.idx"}
+    beside = {"accounts.idx", "forced.idx", "parents.idx", "roots.idx"}
     assert {file.name for file in (tmp_path / "a.run").iterdir()} == {"manifest.json", *names, *beside}
 
 

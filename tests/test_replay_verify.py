@@ -277,7 +277,7 @@ def test_a_torn_record_is_held_against_its_snapshots_too(tmp_path: Path) -> None
 def test_columns_are_held_against_the_record(tmp_path: Path) -> None:
     """A damaged one is made again and reported, in the text as in the document."""
     path = small_record(tmp_path)
-    for name in ("parents.idx", "accounts.idx", "roots.idx"):
+    for name in ("parents.idx", "accounts.idx", "forced.idx", "roots.idx"):
         (path / name).write_bytes(b"no column")
         document = json.loads(call("verify", path, "--json").stdout)
         assert document["sound"]

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from deleverage.events.bodies.inputs import FillReported, TradeExecuted
 from deleverage.events.bodies.liquidation import LiquidationFilled, LiquidationStarted, PositionTakenOver
 from deleverage.events.bodies.waterfall import DeleveragingEnded, DeleveragingStarted, PositionDeleveraged
+from deleverage.events.envelope import Event
 from deleverage.events.errors import QueryError
 from deleverage.handlers.policies.adl.choices import ADL_POLICIES
 from deleverage.replay.audit.audit import audit_of
@@ -25,6 +26,7 @@ from deleverage.replay.why.befallen import befallen
 from deleverage.replay.why.explain import explain
 from deleverage.replay.why.explain_imported import with_formula
 from deleverage.replay.why.published import Formula, Published
+from deleverage.replay.why.ranking import round_events
 
 from .support import node_fills
 from .support.adl_batch import explained_by_policy
@@ -301,3 +303,33 @@ def test_a_takeover_in_node_fills_is_told_and_audited(tmp_path: Path) -> None:
     assert f"the venue liquidated {ANN} through its backstop: {CAT} took long 2 SOL over at 90" in told
     assert "-9.09% from the mark of 99" in told
     assert audit_of(run).holds
+
+
+def test_rounds_of_one_block_are_told_apart(tmp_path: Path) -> None:
+    """Two coins deleveraged by turns in one block are two rounds, each with its own fills."""
+    told, forced = {"dir": "Auto-Deleveraging"}, {"liquidation": {**FORCED, "method": "backstop"}}
+    sides = [
+        side
+        for start in ("2.0", "1.0")
+        for coin, other in (("SOL", BOB), ("ETH", CAT))
+        for side in trade(
+            coin,
+            "1.0",
+            "90.0",
+            {"startPosition": f"-{start}"},
+            {"address": other, "startPosition": start, **told},
+            **forced,
+        )
+    ]
+    run = open_run(node_fills.imported(tmp_path, block(1, *sides)).run)
+    fills = [event for event in run.events() if isinstance(event.body, PositionDeleveraged)]
+    assert [event.body.round for event in fills] == [1, 2, 1, 2]
+    for number in (1, 2):
+        told_of = next(round_events(run, event) for event in run.events() if _starts(event, number))
+        assert [event.seq for event in told_of.reductions] == [fill.seq for fill in fills if fill.body.round == number]
+        assert told_of.ended is not None
+        assert told_of.ended.body.round == number
+
+
+def _starts(event: Event, number: int) -> bool:
+    return isinstance(event.body, DeleveragingStarted) and event.body.round == number

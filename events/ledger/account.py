@@ -67,35 +67,47 @@ def trade(account: Account, key: PositionKey, size_lots: int, value_atoms: int, 
     Opens, adds, closes with realised profit into the balance, or turns a position round; then the closing part takes
     its share of value and funding rounded down and the opening part the rest.
     """
-    held = account.positions.get(key)
+    positions = account.positions
+    held = positions.get(key)
     if held is None:
         if size_lots:
-            account.positions[key] = Position(size_lots, value_atoms, funding_atoms)
-    elif (held.size_lots > 0) == (size_lots > 0):
-        held.size_lots += size_lots
+            positions[key] = Position(size_lots, value_atoms, funding_atoms)
+        return
+    held_lots = held.size_lots
+    left_lots = held_lots + size_lots
+    if (held_lots > 0) == (size_lots > 0):
+        held.size_lots = left_lots
         held.cost_atoms += value_atoms
         held.funding_atoms += funding_atoms
-    elif abs(size_lots) <= abs(held.size_lots):
-        _close(account, key, held, size_lots, value_atoms, funding_atoms)
+    elif left_lots and (held_lots > 0) == (left_lots > 0):
+        _reduce(account, held, left_lots, value_atoms, funding_atoms)
     else:
-        closing_lots = -held.size_lots
-        closing_atoms = value_atoms * closing_lots // size_lots
-        closing_funding = funding_atoms * closing_lots // size_lots
-        _close(account, key, held, closing_lots, closing_atoms, closing_funding)
-        account.positions[key] = Position(
-            size_lots - closing_lots, value_atoms - closing_atoms, funding_atoms - closing_funding
-        )
+        _close(account, key, held, left_lots, value_atoms, funding_atoms)
 
 
-def _close(
-    account: Account, key: PositionKey, held: Position, size_lots: int, value_atoms: int, funding_atoms: int
-) -> None:
-    closed_lots, held_lots = abs(size_lots), abs(held.size_lots)
+def _reduce(account: Account, held: Position, left_lots: int, value_atoms: int, funding_atoms: int) -> None:
+    """Close a part. The quotient of two sizes of one sign is that of how large they are."""
+    held_lots = held.size_lots
+    closed_lots = held_lots - left_lots
     cost_part = held.cost_atoms * closed_lots // held_lots
     funding_part = held.funding_atoms * closed_lots // held_lots
     account.balance_atoms += funding_atoms + funding_part - value_atoms - cost_part
-    held.size_lots += size_lots
+    held.size_lots = left_lots
     held.cost_atoms -= cost_part
     held.funding_atoms -= funding_part
-    if not held.size_lots:
-        del account.positions[key]
+
+
+def _close(
+    account: Account, key: PositionKey, held: Position, left_lots: int, value_atoms: int, funding_atoms: int
+) -> None:
+    """Close all of it. Where lots are left they open the other way round, as a new position behind the others."""
+    closing_atoms, closing_funding = value_atoms, funding_atoms
+    if left_lots:
+        closing_lots, size_lots = -held.size_lots, left_lots - held.size_lots
+        closing_atoms = value_atoms * closing_lots // size_lots
+        closing_funding = funding_atoms * closing_lots // size_lots
+    account.balance_atoms += closing_funding + held.funding_atoms - closing_atoms - held.cost_atoms
+    held.size_lots = held.cost_atoms = held.funding_atoms = 0  # nobody who still has it takes it for open
+    del account.positions[key]
+    if left_lots:
+        account.positions[key] = Position(left_lots, value_atoms - closing_atoms, funding_atoms - closing_funding)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..envelope import Event
 from ..errors import LedgerError
@@ -15,29 +15,42 @@ from .state import LedgerState
 __all__ = ["Effect", "booked"]
 
 Effect = Callable[[LedgerState, Event, Any], None]
-Party = Callable[[LedgerState, Any, int], int]
+
+_OWN = {OUTSIDE: "outside", LIQUIDITY: "liquidity", FEES: "fees"}
 
 
-def _party(name: str) -> Party:
-    """How to find a party: a field of the body, or the venue's account of the asset at hand."""
-    own = {OUTSIDE: "outside", LIQUIDITY: "liquidity", FEES: "fees"}.get(name)
-    if own is not None:
-        return lambda ledger, _body, asset: ledger.own(asset, own)
-    field = attrgetter(name)
-    return lambda _ledger, body, _asset: field(body)
+class _Party(NamedTuple):
+    """A party: `number` reads its account from the body, or from the venue's accounts of the asset if it is `own`."""
+
+    number: Callable[[Any], int | None]
+    own: str
+
+
+def _party(name: str) -> _Party:
+    own = _OWN.get(name, "")
+    return _Party(attrgetter(own or name), own)
 
 
 def _payment(row: Payment) -> Effect:
-    payer, payee, amount = _party(row.payer), _party(row.payee), attrgetter(row.amount)
-    subject = attrgetter(row.payee if row.payer in (OUTSIDE, FEES) else row.payer)
+    subject_pays = row.payer not in _OWN
+    subject = attrgetter(row.payer if subject_pays else row.payee)
+    number, own = _party(row.payee if subject_pays else row.payer)
+    amount, stated = attrgetter(row.amount), row.stated
 
     def pay(ledger: LedgerState, _event: Event, body: Any) -> None:
-        asset = ledger.accounts[subject(body)].asset
-        source, target = ledger.accounts[payer(ledger, body, asset)], ledger.accounts[payee(ledger, body, asset)]
+        accounts = ledger.accounts
+        source = target = accounts[subject(body)]
+        other = number(ledger.venue_accounts[source.asset] if own else body)
+        if other is None:
+            other = ledger.own(source.asset, own)
+        if subject_pays:
+            target = accounts[other]
+        else:
+            source = accounts[other]
         if source.asset != target.asset:
             message = f"{type(body).__name__} between accounts {source.account} and {target.account} of unlike assets"
             raise LedgerError(message)
-        atoms = amount(body) - target.balance_atoms if row.stated else amount(body)
+        atoms = amount(body) - target.balance_atoms if stated else amount(body)
         source.balance_atoms -= atoms
         target.balance_atoms += atoms
 
@@ -45,23 +58,25 @@ def _payment(row: Payment) -> Effect:
 
 
 def _trade(row: Trade) -> Effect:
-    taker, giver = _party(row.taker), _party(row.giver)
-    size, value, taker_leg = attrgetter(row.size), attrgetter(row.value), attrgetter(row.taker_leg)
-    giver_leg = attrgetter(row.giver_leg) if row.giver_leg else lambda _body: 0
+    (giver, own), giver_leg = _party(row.giver), attrgetter(row.giver_leg) if row.giver_leg else None
+    terms = attrgetter(row.taker, row.taker_leg, row.size, row.value)
 
     def exchange(ledger: LedgerState, _event: Event, body: Any) -> None:
         instrument, accounts = body.instrument, ledger.accounts
         market = ledger.markets[instrument]
-        asset, cumulative = market.listing.asset, market.cumulative_funding_nanoatoms
-        lots, atoms = size(body), value(body)
+        taker, leg, lots, atoms = terms(body)
+        cumulative = market.cumulative_funding_nanoatoms
         funding = funding_of(lots, cumulative) if cumulative else 0
-        takes, gives = accounts[taker(ledger, body, asset)], accounts[giver(ledger, body, asset)]
+        number = giver(ledger.venue_accounts[market.listing.asset] if own else body)
+        if number is None:
+            number = ledger.own(market.listing.asset, own)
+        takes, gives = accounts[taker], accounts[number]
         if takes is gives or not lots:
             what = f": account {takes.account} cannot trade with itself" if lots else " of no lots, which is no trade"
             message = f"{type(body).__name__}{what}"
             raise LedgerError(message)
-        trade(takes, (instrument, taker_leg(body)), lots, atoms, funding)
-        trade(gives, (instrument, giver_leg(body)), -lots, -atoms, -funding)
+        trade(takes, (instrument, leg), lots, atoms, funding)
+        trade(gives, (instrument, giver_leg(body) if giver_leg else 0), -lots, -atoms, -funding)
 
     return exchange
 
@@ -69,10 +84,10 @@ def _trade(row: Trade) -> Effect:
 def _takeover(row: Trade) -> Effect:
     """Only an insurance fund keeps what it took by liquidation; a vault holds it like any position of its own."""
     into_inventory, into_position = _trade(row), _trade(row._replace(taker_leg="leg"))
-    taker = _party(row.taker)
+    taker = attrgetter(row.taker)
 
     def take(ledger: LedgerState, event: Event, body: Any) -> None:
-        fund = ledger.accounts[taker(ledger, body, 0)]
+        fund = ledger.accounts[taker(body)]
         (into_inventory if fund.kind == "insurance" else into_position)(ledger, event, body)
 
     return take

@@ -1,7 +1,7 @@
 """What each event changes: its postings first, then whatever else the ledger keeps of it.
 
-`FOLD` is the table, one function a type, put together at import from `POSTINGS` and `_EFFECTS`. A type in neither
-changes nothing but the position in the record.
+`FOLD` is the table of all types, one function each, put together at import from `POSTINGS` and `_EFFECTS`. A type in
+neither changes nothing but the position in the record: it has None.
 """
 
 from __future__ import annotations
@@ -284,15 +284,11 @@ def _both(first: Effect, second: Effect) -> Effect:
     return apply
 
 
-def _table() -> dict[type[Body], Effect]:
-    table: dict[type[Body], Effect] = {}
-    for body_type in BODY_TYPES:
-        posting, effect = POSTINGS.get(body_type), _EFFECTS.get(body_type)
-        if posting is not None:
-            table[body_type] = _both(booked(posting), effect) if effect else booked(posting)
-        elif effect is not None:
-            table[body_type] = effect
-    return table
+def _all_of(body_type: type[Body]) -> Effect | None:
+    posting, effect = POSTINGS.get(body_type), _EFFECTS.get(body_type)
+    if posting is None:
+        return effect
+    return _both(booked(posting), effect) if effect else booked(posting)
 
 
-FOLD: dict[type[Body], Effect] = _table()
+FOLD: dict[type[Body], Effect | None] = {body_type: _all_of(body_type) for body_type in BODY_TYPES}

@@ -35,7 +35,7 @@ class Ledger(LedgerState):
             self._refuse(event)
         self.at_ns = at_ns
         body = event.body
-        effect = FOLD.get(type(body))
+        effect = FOLD[type(body)]
         if effect is not None:
             effect(self, event, body)
         self.seq = seq + 1

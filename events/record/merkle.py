@@ -11,7 +11,7 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -22,6 +22,7 @@ __all__ = [
     "leaf_hash",
     "node_hash",
     "tree_root",
+    "tree_roots",
 ]
 
 LEAF_PREFIX, _NODE_PREFIX = b"\0", b"\1"
@@ -47,6 +48,24 @@ def tree_root(leaves: Sequence[bytes]) -> bytes:
     while len(level) > 1:
         level = _parents(level)
     return level[0]
+
+
+def tree_roots(leaves: Sequence[bytes], sizes: Iterable[int]) -> dict[int, bytes]:
+    """The roots over so many of the first leaf hashes. n - 1 hashes for n leaves, and O(log n) for each size."""
+    levels = [list(leaves)]
+    while len(levels[-1]) > 1:
+        levels.append(_parents(levels[-1]))
+    return {size: _root_at(levels, size) for size in sizes}
+
+
+def _root_at(levels: Sequence[list[bytes]], size: int) -> bytes:
+    """The root over the first leaves, joined from the full subtrees that they are made of, the smallest first."""
+    root, count = b"", size
+    for level in levels:
+        if count & 1:
+            root = node_hash(level[count - 1], root) if root else level[count - 1]
+        count >>= 1
+    return root or EMPTY_ROOT
 
 
 def _parents(level: list[bytes]) -> list[bytes]:

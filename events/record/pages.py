@@ -58,17 +58,23 @@ def list_header(count: int) -> bytes:
 
 def leaf_spans(events: Sequence[Event]) -> list[tuple[int, int]]:
     """Where each leaf of a page starts and stops: positions within the page, the stop excluded."""
-    spans, start = [], 0  # start: of the public run that is open
-    for position, event in enumerate(events):
-        if type(event.body) in PUBLIC_TYPES:
-            continue
-        if start < position:
-            spans.append((start, position))
-        spans.append((position, position + 1))
-        start = position + 1
-    if start < len(events):
-        spans.append((start, len(events)))
-    return spans
+    spans, reached = [], 0
+    for start, stop in _public_runs(events):
+        spans += [(position, position + 1) for position in range(reached, start)]
+        spans.append((start, stop))
+        reached = stop
+    return spans + [(position, position + 1) for position in range(reached, len(events))]
+
+
+def _public_runs(events: Sequence[Event]) -> list[tuple[int, int]]:
+    """Where each maximal run of events that name no account starts and stops; most pages have few."""
+    runs: list[tuple[int, int]] = []
+    for position in [position for position, event in enumerate(events) if type(event.body) in PUBLIC_TYPES]:
+        if runs and runs[-1][1] == position:
+            runs[-1] = runs[-1][0], position + 1
+        else:
+            runs.append((position, position + 1))
+    return runs
 
 
 def leaves_of_page(events: Sequence[Event], page: bytes, salt: bytes = b"") -> list[bytes]:
@@ -86,10 +92,13 @@ def _leaves(events: Sequence[Event], page: bytes, kinds: AbstractSet[type[Body]]
     if kinds <= PUBLIC_TYPES:
         # The common page of ticks and marks is one leaf, and need not be taken apart.
         return [leaf_hash(page[len(list_header(len(events))) :], salt)] if events else []
-    pieces, prefix = split_list(page), LEAF_PREFIX + salt
-    if kinds.isdisjoint(PUBLIC_TYPES):
-        return [sha256(b"".join((prefix, piece))).digest() for piece in pieces]
-    return [sha256(b"".join((prefix, *pieces[start:stop]))).digest() for start, stop in leaf_spans(events)]
+    pieces: list[bytes | msgspec.Raw] = [*split_list(page)]
+    if not kinds.isdisjoint(PUBLIC_TYPES):
+        for start, stop in reversed(_public_runs(events)):
+            if stop - start > 1:
+                pieces[start:stop] = [b"".join(pieces[start:stop])]
+    prefix = LEAF_PREFIX + salt
+    return [sha256(prefix + piece).digest() for piece in pieces]
 
 
 def page_root(events: Sequence[Event], page: bytes) -> bytes:

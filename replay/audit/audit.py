@@ -1,7 +1,8 @@
 """The audit of a record: every law over every fill, in one reading. Its names are stable; `--json` prints them so.
 
+    status            of the record: of a whole import `complete`
     fills, trades     what was reported
-    sources           the files: name, layout, rows read, what was left out and why
+    sources           the files: name, layout, rows read (null where the import did not end), what was left out and why
     laws              a line for each law and kind of market, see `tally.py`
     holds             whether nothing that could be checked is broken
 
@@ -18,6 +19,7 @@ import msgspec
 
 from ...events.bodies.run import RunEnded, SourceOpened, SourceTally
 from ...events.errors import QueryError
+from ...events.record.manifest import RunStatus
 from ...sim.units import format_time_ns
 from ..run import Run
 from .fees import Fees
@@ -32,12 +34,12 @@ __all__ = ["Audit", "SourcePart", "audit_of"]
 
 
 class SourcePart(msgspec.Struct, frozen=True):
-    """A file that was taken in. `left_out` holds (reason, rows, first row)."""
+    """A file that was taken in; `rows` is None where the import did not end. `left_out`: (reason, rows, first row)."""
 
     name: str
     layout: str
     sha256: str
-    rows: int
+    rows: int | None
     left_out: tuple[tuple[str, int, int], ...]
 
 
@@ -46,6 +48,7 @@ class Audit(msgspec.Struct, frozen=True):
 
     scenario: str
     head: str
+    status: RunStatus
     fills: int
     trades: int
     accounts: int
@@ -82,7 +85,18 @@ def audit_of(run: Run, watch: Watch = lambda _seq: None) -> Audit:
     tallies = chain(positions.tallies, profits.tallies, sides.tallies, fees.tallies, tables.tallies)
     laws = tuple(_reports(run, tallies, {n: one.name for n, one in enumerate(sources)}))
     holds = not any(law.broken for law in laws)
-    return Audit(run.started.scenario, run.head, fills, trades, len(accounts), len(instruments), sources, laws, holds)
+    return Audit(
+        run.started.scenario,
+        run.head,
+        run.manifest.status,
+        fills,
+        trades,
+        len(accounts),
+        len(instruments),
+        sources,
+        laws,
+        holds,
+    )
 
 
 def _sources(run: Run) -> tuple[SourcePart, ...]:
@@ -98,7 +112,7 @@ def _sources(run: Run) -> tuple[SourcePart, ...]:
 
 
 def _source(opened: SourceOpened, tally: SourceTally | None) -> SourcePart:
-    rows, left_out = (0, ()) if tally is None else (tally.rows, tally.left_out)
+    rows, left_out = (None, ()) if tally is None else (tally.rows, tally.left_out)
     return SourcePart(opened.name, opened.layout, opened.sha256.hex(), rows, left_out)
 
 

@@ -99,7 +99,7 @@ class Fees:
         self._told_builders |= "builder_fee" in fill.said
         fee, base, unit = _charged(fill, fill.fee)
         if abs(fee) * _BPS > base * RATE_BPS_MOST + unit * _BPS:
-            tally.breaks(fill, f"a fee of {money(fee)} is {basis_points(fee, base)} of what was traded")
+            tally.breaks(fill, f"is charged a fee of {money(fee)}, {basis_points(fee, base)} of what was traded")
             return
         rates, group = _Rates((fee - unit) * _RATE // base, -(-(fee + unit) * _RATE // base)), _group(fill)
         own = self._own.setdefault(group, rates)

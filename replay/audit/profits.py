@@ -9,12 +9,15 @@
 4. Fills that open state no profit.
 5. A table that states the entry price itself is checked by that, within a unit of the last digit printed: the venue
    cuts an entry price down where a table rounds it.
+6. Where fills may be missing since the entry was last borne out, a position that stands where it stood may have been
+   closed and opened again in between: a difference is a gap and no break, and the stated profit gives the entry anew.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from decimal import Decimal
+from typing import NamedTuple
 
 from .fills import FINE, FINE_MONEY, Fill
 from .tally import Tally
@@ -26,8 +29,16 @@ _ATOM = FINE_MONEY // 10**6
 _SPOT_UNIT = FINE_MONEY // 10**8
 _SPOT_UNITS_OFF = 2
 
-_Costs = tuple[int, int]
-"""The least and the greatest that a position, without its sign, can have cost."""
+
+class _Costs(NamedTuple):
+    """The least and the greatest that a position, without its sign, can have cost.
+
+    `missed` is what was known to be missing (`Fill.missed`) when the entry was last borne out.
+    """
+
+    low: int
+    high: int
+    missed: int
 
 
 class Profits:
@@ -56,32 +67,46 @@ class Profits:
             _stated(tally, fill, fill.profit)
             return
         if not fill.start:
-            known = (0, 0)
-        left = _opened(tally, fill, known) if fill.start * fill.size >= 0 else self._closed(tally, fill, known)
+            known = _Costs(0, 0, fill.missed)
+        opens = fill.start * fill.size >= 0
+        left = _opened(tally, fill, known) if opens else _closed(tally, fill, known, fill.profit)
         if left is not None and fill.end:
             self._costs[key] = left
 
-    def _closed(self, tally: Tally, fill: Fill, known: _Costs | None) -> _Costs:
-        """The cost of what is left after a fill that closes."""
-        assert fill.start is not None
-        assert fill.profit is not None
-        held, closed = abs(fill.start), min(abs(fill.size), abs(fill.start))
-        told = _told(fill, fill.profit, held, closed)
-        if known is None:
-            tally.skip("the first closing of a position from before: it gives the entry")
-        else:
-            tally.of_which["closings held against an entry that is known"] += 1
-            low, high = max(told[0], known[0]), min(told[1], known[1])
-            if low <= high:
-                tally.hold()
-                told = low, high
-            else:
-                tally.breaks(fill, _difference(fill, known, held, closed))
-        if abs(fill.size) > held:
-            cost = (abs(fill.size) - held) * fill.price
-            return cost, cost
-        left = held - closed
-        return told[0] * left // held, -(-told[1] * left // held)
+
+def _closed(tally: Tally, fill: Fill, known: _Costs | None, profit: int) -> _Costs:
+    """The cost of what is left after a fill that closes at this stated profit."""
+    held, closed = _held(fill)
+    told = _told(fill, profit, held, closed)
+    if known is None:
+        tally.skip("the first closing of a position from before: it gives the entry")
+    else:
+        told = _held_against(tally, fill, known, told)
+    if abs(fill.size) > held:
+        cost = (abs(fill.size) - held) * fill.price
+        return _Costs(cost, cost, fill.missed)
+    left = held - closed
+    return told._replace(low=told.low * left // held, high=-(-told.high * left // held))
+
+
+def _held(fill: Fill) -> tuple[int, int]:
+    """How much was held before a fill, and how much of it was closed."""
+    assert fill.start is not None
+    return abs(fill.start), min(abs(fill.size), abs(fill.start))
+
+
+def _held_against(tally: Tally, fill: Fill, known: _Costs, told: _Costs) -> _Costs:
+    """What both the known entry and the stated profit allow; the latter's alone where they differ."""
+    low, high = max(told.low, known.low), min(told.high, known.high)
+    if low > high and known.missed != fill.missed:
+        tally.gap(fill, _difference(fill, known))
+        return told
+    tally.of_which["closings held against an entry that is known"] += 1
+    if low > high:
+        tally.breaks(fill, _difference(fill, known))
+        return told
+    tally.hold()
+    return told._replace(low=low, high=high)
 
 
 def _opened(tally: Tally, fill: Fill, known: _Costs | None) -> _Costs | None:
@@ -94,7 +119,7 @@ def _opened(tally: Tally, fill: Fill, known: _Costs | None) -> _Costs | None:
     if known is None:
         return None
     cost = abs(fill.size) * fill.price
-    return known[0] + cost - _ATOM, known[1] + cost + _ATOM
+    return _Costs(known.low + cost - _ATOM, known.high + cost + _ATOM, known.missed)
 
 
 def _told(fill: Fill, profit: int, held: int, closed: int) -> _Costs:
@@ -102,15 +127,17 @@ def _told(fill: Fill, profit: int, held: int, closed: int) -> _Costs:
     worth = closed * fill.price
     if fill.scales.kind == "spot":
         off = _SPOT_UNITS_OFF * _SPOT_UNIT
-        return (worth - profit - off) * held // closed, -(-(worth - profit + off) * held // closed)
+        return _Costs((worth - profit - off) * held // closed, -(-(worth - profit + off) * held // closed), fill.missed)
     cost = worth - profit if fill.size < 0 else worth + profit
-    return cost * held // closed - _ATOM, -(-cost * held // closed) + held * fill.scales.tick + _ATOM
+    most = -(-cost * held // closed) + held * fill.scales.tick + _ATOM
+    return _Costs(cost * held // closed - _ATOM, most, fill.missed)
 
 
-def _difference(fill: Fill, known: _Costs, held: int, closed: int) -> str:
+def _difference(fill: Fill, known: _Costs) -> str:
     assert fill.profit is not None
+    held, closed = _held(fill)
     sign = 1 if fill.size < 0 else -1
-    expected = sign * (closed * fill.price - (known[0] + known[1]) // 2 * closed // held)
+    expected = sign * (closed * fill.price - (known.low + known.high) // 2 * closed // held)
     return (
         f"states a closed profit of {money(fill.profit)} where {units(closed)} at {units(fill.price)} from the entry "
         f"known give {money(expected)}"

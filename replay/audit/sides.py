@@ -1,6 +1,6 @@
 """The third law: the sizes of a trade pair off.
 
-1. A trade has two sides of different accounts: opposite sizes, the same instrument, price and instant.
+1. A trade has two sides of different accounts: opposite sizes, the same instrument and price.
 2. What the record then moves is what the sides say: between these accounts, this size at this price.
 3. A table that tells one side only cannot be checked.
 """
@@ -50,7 +50,7 @@ class Sides:
         if wrong is None:
             tally.hold()
         else:
-            tally.breaks(first, f"trade {first.trade_id} {wrong}")
+            tally.breaks(first, f"is in trade {first.trade_id}, which {wrong}")
 
 
 def _faults(trade: Trade) -> Iterator[str]:

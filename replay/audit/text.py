@@ -6,7 +6,7 @@ from rich.console import Console
 
 from ...sim.console import print_line, print_rows, print_table
 from ...sim.figures import count
-from .audit import Audit
+from .audit import Audit, SourcePart
 from .tally import LawReport, Offender
 
 __all__ = ["print_audit"]
@@ -18,9 +18,10 @@ def print_audit(console: Console, found: Audit) -> None:
     """The whole page."""
     print_line(console, f"Audit of {found.scenario}", style="bold")
     rows = [("reported", _reported(found)), ("head", found.head)]
-    for source in found.sources:
-        left_out = "".join(f"; {reason}: {rows:,}, first in line {row:,}" for reason, rows, row in source.left_out)
-        rows.append(("file", f"{source.name}, {source.layout}, {count(source.rows, 'row')}{left_out}"))
+    if found.status != "complete":
+        told = "torn" if found.status == "recording" else found.status
+        rows.append(("record", f"{told}: the import did not end, so this is a part of its files"))
+    rows += (("file", _file(source)) for source in found.sources)
     print_rows(console, rows)
     print_line(console)
     print_table(console, _HEADER, [_figures(law) for law in found.laws])
@@ -36,6 +37,12 @@ def _reported(found: Audit) -> str:
         f"{count(found.fills, 'fill')} of {count(found.trades, 'trade')}, {count(found.accounts, 'account')}, "
         f"{count(found.instruments, 'instrument')}"
     )
+
+
+def _file(source: SourcePart) -> str:
+    read = "read in part" if source.rows is None else count(source.rows, "row")
+    left_out = "".join(f"; {reason}: {rows:,}, first in line {row:,}" for reason, rows, row in source.left_out)
+    return f"{source.name}, {source.layout}, {read}{left_out}"
 
 
 def _figures(law: LawReport) -> tuple[str, ...]:

@@ -61,11 +61,11 @@ class Session:
         origin: Origin = Origin.IMPORTED,
     ) -> int:
         """Record what a venue did, and return its number. Raises LedgerError where the ledger cannot follow."""
-        seq, kind = self.ledger.seq, type(body)
+        seq = self.ledger.seq
         event = Event(seq, self.at_ns, origin, cause, links, None, body)
         self._fold(event)
         self._append(event)
-        self._counts[kind] += 1
+        self._counts[type(body)] += 1
         return seq
 
     @property

@@ -89,7 +89,7 @@ def _refused(run: Run, *, force: bool) -> str | None:
 def _beside(run: Run) -> dict[int, str]:
     """Have damaged columns and states made again and reported; the digests of the states that are kept."""
     try:
-        opened = run.columns.page_roots, run.columns.parents, run.columns.accounts
+        opened = run.columns.page_roots, run.columns.parents, run.columns.accounts, run.columns.forced
         return run.kept.digests() if opened else {}
     except RecordDamagedError:  # the walk will say where
         return {}

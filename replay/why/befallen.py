@@ -15,8 +15,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ...events.bodies.liquidation import (
-    BankruptcyDeclared,
-    LiquidationEnded,
     LiquidationFilled,
     LiquidationStarted,
     PositionTakenOver,
@@ -25,14 +23,13 @@ from ...events.bodies.margin import MarginCalled
 from ...events.bodies.venue import TimerFired, TimerSet
 from ...events.bodies.waterfall import (
     BalanceWrittenOff,
-    DeleveragingEnded,
     DeleveragingStarted,
     LossSocialized,
     PositionDeleveraged,
 )
 from ...events.envelope import Event, Origin
 from ...events.errors import QueryError
-from ...events.vocabulary import Body
+from ...events.vocabulary import FORCED_TYPES, Body
 from ..run import Run
 from .answer import Befallen
 from .chain import step_of
@@ -48,15 +45,15 @@ _GRAVE_IMPORTED: tuple[type[Body], ...] = (
     PositionTakenOver,
     LiquidationFilled,
 )
-_CARRIED_OUT = (*_GRAVE_IMPORTED, LiquidationStarted, LiquidationEnded, BankruptcyDeclared, DeleveragingEnded)
 
 
 def befallen(run: Run, account: int, instrument: int | None = None, *, against: int | None = None) -> Befallen:
     """What befell `account`, and why; `against` as in `explain`, for the gravest.
 
-    Costs the events that name the account, a state, and the answer. Raises QueryError for a number that is none.
+    Costs the events that name the account (in an import those of what was forced of it), a state, and the answer.
+    Raises QueryError for a number that is none.
     """
-    events = [event for event in run.events_naming(account) if _is_about(event, account)]
+    events, linked = _gathered(run, account)
     if instrument is not None:
         events = list(_in_instrument(events, instrument))
     ledger = run.at(seq=events[-1].seq) if events else run.at()
@@ -69,10 +66,20 @@ def befallen(run: Run, account: int, instrument: int | None = None, *, against: 
         account,
         names.account(account),
         None if instrument is None else names.instrument(instrument),
-        tuple(step_of(run, event, names) for event in events),
+        tuple(step_of(run, event, names, linked) for event in events),
         tuple(event.seq for event in events if type(event.body) in _GRAVE and event is not gravest),
         None if gravest is None else explain(run, gravest.seq, against=against),
     )
+
+
+def _gathered(run: Run, account: int) -> tuple[list[Event], dict[int, Event]]:
+    """The events about the account, and those that they link to, which are read while their blocks are at hand."""
+    events, linked = list[Event](), dict[int, Event]()
+    for event in run.events_forced(account) if run.imported else run.events_naming(account):
+        if _is_about(event, account):
+            events.append(event)
+            linked.update((seq, run.event(seq)) for seq in event.links)
+    return events, linked
 
 
 def _is_about(event: Event, account: int) -> bool:
@@ -80,7 +87,7 @@ def _is_about(event: Event, account: int) -> bool:
     body = event.body
     if event.origin is Origin.INPUT or isinstance(body, TimerSet | TimerFired):
         return False
-    if event.origin is not Origin.DECIDED and not isinstance(body, _CARRIED_OUT):
+    if event.origin is not Origin.DECIDED and type(body) not in FORCED_TYPES:
         return False
     if isinstance(body, BalanceWrittenOff) and body.against == account:
         return True

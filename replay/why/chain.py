@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ...events.envelope import Event, Origin
 from ...sim.units import format_time_ns
@@ -26,8 +26,9 @@ def chain_of(run: Run, events: Sequence[Event], names: Names) -> tuple[Step, ...
     return tuple(step_of(run, event, names) for event in events)
 
 
-def step_of(run: Run, event: Event, names: Names) -> Step:
-    """One event as a step."""
+def step_of(run: Run, event: Event, names: Names, linked: Mapping[int, Event] | None = None) -> Step:
+    """One event as a step; `linked` are the events that it links to, where they were read already."""
+    look = run.event if linked is None else linked.__getitem__
     return Step(
         event.seq,
         event.at_ns,
@@ -36,7 +37,7 @@ def step_of(run: Run, event: Event, names: Names) -> Step:
         event.cause,
         decided_by(run, event),
         words_of(event, names),
-        tuple(_link(run.event(seq), names) for seq in event.links),
+        tuple(_link(look(seq), names) for seq in event.links),
     )
 
 

@@ -48,12 +48,17 @@ class Round(NamedTuple):
 
 
 def round_events(run: Run, started: Event) -> Round:
-    """The events of a round, which stand together in the record: they are the products of one delivery."""
-    reductions: list[Event] = []
+    """The events of a round, which stand near each other: in one delivery, in an import in one block of a file.
+
+    There a venue may have carried out several rounds by turns.
+    """
+    assert isinstance(started.body, DeleveragingStarted)
+    number, reductions = started.body.round, list[Event]()
     for event in run.events(started.seq + 1):
-        if isinstance(event.body, DeleveragingEnded):
+        body = event.body
+        if isinstance(body, DeleveragingEnded) and body.round == number:
             return Round(started, tuple(reductions), event)
-        if isinstance(event.body, PositionDeleveraged):
+        if isinstance(body, PositionDeleveraged) and body.round == number:
             reductions.append(event)
     return Round(started, tuple(reductions), None)
 

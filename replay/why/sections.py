@@ -22,9 +22,8 @@ def answer_sections(answer: Answer) -> Iterator[Section]:
     if answer.ranking is None and answer.event.evidence is not None:
         title = "The account at that instant" if answer.taken_in is None else "The account as reconstructed"
         yield Section(title, tuple(_evidence(answer.event.evidence, published=answer.taken_in is None)))
-    yield Section(
-        "What led to it", (_tree(f"{count(len(answer.chain), 'event')}, each the cause of the next", answer.chain),)
-    )
+    each = ", each the cause of the next" if len(answer.chain) > 1 else ""
+    yield Section("What led to it", (_tree(f"{count(len(answer.chain), 'event')}{each}", answer.chain),))
     if answer.story is not None:
         yield Section(_story_title(answer.story), tuple(_story(answer.story)))
     if answer.fund is not None:

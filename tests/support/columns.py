@@ -9,6 +9,7 @@ from random import Random
 from hypothesis import strategies as st
 
 from deleverage.events.bodies.inputs import Deposited, PriceTicked, Transferred
+from deleverage.events.bodies.liquidation import BankruptcyDeclared
 from deleverage.events.bodies.listing import AccountOpened
 from deleverage.events.bodies.margin import MarkPriced
 from deleverage.events.codec import encode_event
@@ -29,7 +30,7 @@ __all__ = [
 ]
 
 BY_PAGE = RecordSettings(pages_per_block=1, durability="none")
-COLUMN_FILES = ("accounts.idx", "parents.idx", "roots.idx")
+COLUMN_FILES = ("accounts.idx", "forced.idx", "parents.idx", "roots.idx")
 
 
 def made_events(count: int, seed: int = 0) -> list[Event]:
@@ -58,6 +59,7 @@ def _named(chance: Random) -> Body:
         (
             Deposited(account, 1),
             Transferred(account, other, 1),
+            BankruptcyDeclared(1, account, -1, 0, "unable to pay"),
             AccountOpened(account, "a", "v", "user", "cross", 0, None, other),
         )
     )
@@ -105,6 +107,13 @@ def answers_rightly(path: Path, events: Sequence[Event], columns: Columns | None
     assert columns.page_roots == [page_root(page, encode_event(page)) for page in pages]
     spans = [(entry.header.first_seq, entry.header.stop_seq) for entry in reader.blocks]
     named = {span: {a for event in events[slice(*span)] for a in accounts_named(event.body)} for span in spans}
+    forced = {span: {body.account for body in _forced(events[slice(*span)])} for span in spans}
     for account in (*range(31), 2**32 - 1, 2**32, -1):
         assert columns.spans_naming(account) == [span for span in spans if account in named[span]]
+        assert columns.spans_forced(account) == [span for span in spans if account in forced[span]]
     return columns
+
+
+def _forced(events: Sequence[Event]) -> list[BankruptcyDeclared]:
+    """What was forced in events of `made_events`."""
+    return [event.body for event in events if isinstance(event.body, BankruptcyDeclared)]

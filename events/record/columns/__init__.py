@@ -6,7 +6,7 @@ missing or not what was written.
 
 from __future__ import annotations
 
-from .accounts import AccountColumn
+from .accounts import AccountColumn, ForcedColumn
 from .check import ColumnsCheck, verify_columns
 from .opened import Columns, open_columns
 from .parents import ParentColumn
@@ -16,6 +16,7 @@ __all__ = [
     "AccountColumn",
     "Columns",
     "ColumnsCheck",
+    "ForcedColumn",
     "ParentColumn",
     "RootColumn",
     "open_columns",

@@ -1,5 +1,6 @@
 """accounts.idx: for each block the count of its events, of the accounts they name, and these, sorted; 32 bits each.
 
+forced.idx has the same of the accounts of whom something was forced, which are few.
 A record that names an account of more than 32 bits has no such column.
 """
 
@@ -7,13 +8,14 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
 from .column import Column
 from .facts import PageFacts
 from .layout import words_in, words_of
 
-__all__ = ["AccountColumn"]
+__all__ = ["AccountColumn", "ForcedColumn"]
 
 
 class _Posting(NamedTuple):
@@ -47,8 +49,7 @@ class AccountColumn(Column):
     @staticmethod
     def pack(pages: Sequence[PageFacts]) -> bytes:
         """The block's events and accounts. Raises OverflowError for an account below 0 or of more than 32 bits."""
-        accounts = sorted(frozenset().union(*[page.accounts for page in pages]))
-        return words_of([pages[-1].stop_seq - pages[0].first_seq, len(accounts), *accounts])
+        return _packed(pages, [page.accounts for page in pages])
 
     def spans_naming(self, account: int, first_seq: int, stop_seq: int) -> list[tuple[int, int]]:
         """The blocks that name an account, as first and stop seq, cut to a span. Some 0.5 us a block."""
@@ -61,3 +62,20 @@ class AccountColumn(Column):
     def _names(self, posting: _Posting, account: int) -> bool:
         place = bisect_left(self._words, account, posting.start, posting.stop)
         return place < posting.stop and self._words[place] == account
+
+
+class ForcedColumn(AccountColumn):
+    """The accounts of whom something was forced in each block."""
+
+    name, magic = "forced.idx", b"DLVF"
+
+    @staticmethod
+    def pack(pages: Sequence[PageFacts]) -> bytes:
+        """The block's events and such accounts. Raises OverflowError as its base does."""
+        return _packed(pages, [page.forced for page in pages])
+
+
+def _packed(pages: Sequence[PageFacts], accounts: Sequence[AbstractSet[int]]) -> bytes:
+    """A block's posting."""
+    named = sorted(frozenset[int]().union(*accounts))
+    return words_of([pages[-1].stop_seq - pages[0].first_seq, len(named), *named])

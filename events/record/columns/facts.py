@@ -9,7 +9,7 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 from ...envelope import Event
-from ...vocabulary import ACCOUNT_FIELDS, PUBLIC_TYPES, Body
+from ...vocabulary import ACCOUNT_FIELDS, FORCED_TYPES, PUBLIC_TYPES, Body, accounts_forced
 
 __all__ = ["PageFacts", "facts_of"]
 
@@ -17,12 +17,16 @@ _GETTERS = {kind: [attrgetter(name) for name in names] for kind, names in ACCOUN
 
 
 class PageFacts(NamedTuple):
-    """One page: how far each event is from its cause (0 without one), its root, the accounts that its events name."""
+    """One page: how far each event is from its cause (0 without one), its root, the accounts that its events name.
+
+    `forced` are those of whom something was forced.
+    """
 
     first_seq: int
     distances: list[int]
     root: bytes
     accounts: AbstractSet[int]
+    forced: AbstractSet[int]
 
     @property
     def stop_seq(self) -> int:
@@ -37,7 +41,8 @@ def facts_of(events: Sequence[Event], root: bytes, kinds: AbstractSet[type[Body]
     """
     distances = [0 if event.cause is None else event.seq - event.cause for event in events]
     accounts = frozenset[int]() if kinds <= PUBLIC_TYPES else _accounts_in(events)
-    return PageFacts(events[0].seq, distances, root, accounts)
+    forced = frozenset[int]() if kinds.isdisjoint(FORCED_TYPES) else _forced_in(events)
+    return PageFacts(events[0].seq, distances, root, accounts, forced)
 
 
 def _accounts_in(events: Sequence[Event]) -> AbstractSet[int]:
@@ -52,3 +57,9 @@ def _accounts_in(events: Sequence[Event]) -> AbstractSet[int]:
             accounts.update(map(getter, alike))
     accounts.discard(None)
     return accounts
+
+
+def _forced_in(events: Sequence[Event]) -> AbstractSet[int]:
+    """The accounts of whom something was forced in these events."""
+    bodies = [event.body for event in events if type(event.body) in FORCED_TYPES]
+    return frozenset(account for body in bodies for account in accounts_forced(body))

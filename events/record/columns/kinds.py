@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from .accounts import AccountColumn
+from .accounts import AccountColumn, ForcedColumn
 from .column import Column
 from .parents import ParentColumn
 from .roots import RootColumn
 
 __all__ = ["KINDS"]
 
-KINDS: tuple[type[Column], ...] = (ParentColumn, RootColumn, AccountColumn)
+KINDS: tuple[type[Column], ...] = (ParentColumn, RootColumn, AccountColumn, ForcedColumn)

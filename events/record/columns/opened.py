@@ -19,7 +19,7 @@ from ..manifest import MANIFEST_NAME
 from ..merkle import leaf_hash, tree_root
 from ..pages import PAGE_EVENTS
 from ..reader import RecordReader
-from .accounts import AccountColumn
+from .accounts import AccountColumn, ForcedColumn
 from .building import build
 from .column import Column
 from .kinds import KINDS
@@ -73,6 +73,11 @@ class Columns:
         """The accounts that the blocks of the record's own files name; None where a column cannot hold them."""
         return self._open(AccountColumn)
 
+    @cached_property
+    def forced(self) -> ForcedColumn | None:
+        """The accounts of whom something was forced in each of those blocks; None where a column cannot hold them."""
+        return self._open(ForcedColumn)
+
     @property
     def page_roots(self) -> list[bytes]:
         """The roots of all pages, those that a fork shares with its parent included: the head is the tree over them."""
@@ -101,6 +106,16 @@ class Columns:
 
         Some 0.5 us a block. Raises QueryError for a span that begins below 0.
         """
+        return self.spans_in(AccountColumn, account, first_seq, stop_seq)
+
+    def spans_forced(self, account: int) -> list[tuple[int, int]]:
+        """The blocks in which something was forced of an account, as `spans_naming` gives them."""
+        return self.spans_in(ForcedColumn, account, 0, None)
+
+    def spans_in(
+        self, kind: type[AccountColumn], account: int, first_seq: int, stop_seq: int | None
+    ) -> list[tuple[int, int]]:
+        """The blocks that a column of accounts has for one, over all that the record was forked from as well."""
         if first_seq < 0:
             message = f"events from {first_seq}: an event's number is counted from 0"
             raise QueryError(message)
@@ -108,10 +123,10 @@ class Columns:
         stop = count if stop_seq is None else min(stop_seq, count)
         found = []
         if self._parent is not None and first_seq < own:
-            found = self._parent.spans_naming(account, first_seq, min(stop, own))
+            found = self._parent.spans_in(kind, account, first_seq, min(stop, own))
         if own < stop:
-            span = max(first_seq, own), stop
-            found += [span] if self.accounts is None else self.accounts.spans_naming(account, *span)
+            span, column = (max(first_seq, own), stop), self._open(kind)
+            found += [span] if column is None else column.spans_naming(account, *span)
         return found
 
     def _open(self, kind: type[_AnyColumn]) -> _AnyColumn | None:

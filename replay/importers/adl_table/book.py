@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from math import prod
 
 from ....events.bodies.base import Provenance
 from ....events.bodies.inputs import BalanceStated, FillReported, PositionStated
@@ -13,10 +12,9 @@ from ....events.bodies.listing import Tier
 from ....events.bodies.margin import MarkPriced
 from ....events.bodies.waterfall import DeleveragingEnded, DeleveragingStarted, PositionDeleveraged
 from ....handlers.valuation import profit_atoms
-from ....sim.units import divide_half_even
-from ..digits import decimals_of, snapped
 from ..session import Session
 from .rows import NS_A_MS, Row, plain
+from .scales import Scales
 
 __all__ = ["OTHER_POSITIONS", "Book"]
 
@@ -24,26 +22,24 @@ OTHER_POSITIONS = "other positions"
 """The instrument that stands in for what an account holds besides: as many units as it has gained there, at a mark of 1
 and a cost of nothing, with no requirement of its own."""
 
-_ASSET, _DECIMALS_LEAST, _DECIMALS_MOST = "USDC", 6, 8
+_ASSET = "USDC"
 _TIERS = (Tier(0, 50_000, 0),)
 _REASON = "the table names it as the account that was liquidated"
 
 
 class Book:
-    """Numbers and scales of what a table names, and one round after the other."""
+    """Numbers of what a table names, and one round after the other."""
 
-    def __init__(self, session: Session, rows: Sequence[Row], marks: Mapping[str, Decimal]) -> None:
+    def __init__(self, session: Session, rows: Sequence[Row], marks: Mapping[str, Decimal], scales: Scales) -> None:
         """Declare every coin and account."""
-        self._session, self._marks = session, marks
-        self._lots, self._ticks = _decimals(rows, marks)
-        self._unit = 10 ** max(_DECIMALS_LEAST, *(self._lots[coin] + self._ticks[coin] for coin in self._lots))
-        self._asset = session.asset(_ASSET, len(str(self._unit)) - 1)
-        self._coins = {coin: self._listed(coin) for coin in self._lots}
+        self._session, self._marks, self._scales = session, marks, scales
+        self._asset = session.asset(_ASSET, scales.decimals)
+        self._coins = {coin: self._listed(coin) for coin in dict.fromkeys(row.coin for row in rows)}
         self._others = session.instrument(
             OTHER_POSITIONS,
             self._asset,
             tick_size="1",
-            lot_size=_step(len(str(self._unit)) - 1),
+            lot_size=_step(scales.decimals),
             multiplier_atoms=1,
             tiers=(Tier(0, 0, 0),),
         )
@@ -53,13 +49,12 @@ class Book:
         session.inferred(MarkPriced(self._others, 1, 0, 1))
 
     def _listed(self, coin: str) -> int:
-        lots, ticks = 10 ** self._lots[coin], 10 ** self._ticks[coin]
         return self._session.instrument(
             coin,
             self._asset,
-            tick_size=_step(self._ticks[coin]),
-            lot_size=_step(self._lots[coin]),
-            multiplier_atoms=self._unit // (lots * ticks),
+            tick_size=_step(self._scales.ticks[coin]),
+            lot_size=_step(self._scales.lots[coin]),
+            multiplier_atoms=self._scales.multiplier_atoms(coin),
             tiers=_TIERS,
         )
 
@@ -82,8 +77,8 @@ class Book:
         """Liquidation, bankruptcy and round, none of which the table tells."""
         session, first = self._session, rows[0]
         instrument, account = self._coins[first.coin], self._accounts[first.liquidated]
-        lots = -first.side * sum(self._size(row.coin, row.size) for row in rows)
-        price = self._ticks_of(first.coin, first.price)
+        lots = -first.side * sum(self._scales.size_lots(row.coin, row.size) for row in rows)
+        price = self._scales.price_ticks(first.coin, first.price)
         value = session.ledger.markets[instrument].payoff.value_atoms(lots, price)
         self._round += 1
         session.inferred(PositionStated(account, instrument, 0, lots, value))
@@ -109,7 +104,11 @@ class Book:
     def _reduce(self, row: Row, rank: int, started: DeleveragingStarted) -> None:
         """What the venue reported of a fill, and the reduction itself."""
         session, account, instrument = self._session, self._accounts[row.user], started.instrument
-        size, price, place = -row.side * self._size(row.coin, row.size), started.price_ticks, self._place(row)
+        size, price, place = (
+            -row.side * self._scales.size_lots(row.coin, row.size),
+            started.price_ticks,
+            self._place(row),
+        )
         said = session.imported(
             FillReported(
                 account=account,
@@ -119,8 +118,8 @@ class Book:
                 order_id=None,
                 size_lots=size,
                 price_ticks=price,
-                start_lots=self._size(row.coin, row.position),
-                closed_profit_atoms=self._atoms(row.profit),
+                start_lots=self._scales.size_lots(row.coin, row.position),
+                closed_profit_atoms=self._scales.atoms(row.profit),
                 fee_atoms=None,
                 fee_asset=None,
                 direction="",
@@ -164,20 +163,20 @@ class Book:
     def _mark(self, row: Row) -> None:
         """The mark of a round, where it is not the one that holds."""
         instrument = self._coins[row.coin]
-        ticks = self._ticks_of(row.coin, self._marks.get(row.coin, row.price))
+        ticks = self._scales.price_ticks(row.coin, self._marks.get(row.coin, row.price))
         if self._session.ledger.markets[instrument].mark_ticks != ticks:
             self._session.inferred(MarkPriced(instrument, ticks, 0, ticks))
 
     def _state(self, row: Row) -> None:
         """Bring the ledger to what the table prints of an account."""
         session, account, place = self._session, self._accounts[row.user], self._place(row)
-        instrument, size = self._coins[row.coin], self._size(row.coin, row.position)
-        self._restate(PositionStated(account, instrument, 0, size, self._atoms(row.position, row.entry), place))
+        instrument, size = self._coins[row.coin], self._scales.size_lots(row.coin, row.position)
+        self._restate(PositionStated(account, instrument, 0, size, self._scales.atoms(row.position, row.entry), place))
         held, markets = session.ledger.accounts[account].positions, session.ledger.markets
         known = sum(profit_atoms(markets[key[0]], one) for key, one in held.items() if key[0] != self._others)
-        rest = self._atoms(row.unrealised) - known
+        rest = self._scales.atoms(row.unrealised) - known
         self._restate(PositionStated(account, self._others, 0, rest, 0, place))
-        session.inferred(BalanceStated(account, self._atoms(row.cash), place))
+        session.inferred(BalanceStated(account, self._scales.atoms(row.cash), place))
 
     def _restate(self, wanted: PositionStated) -> None:
         """Let go of what the ledger holds, if that is another size or cost, and take up what is wanted."""
@@ -193,28 +192,6 @@ class Book:
 
     def _place(self, row: Row) -> Provenance:
         return self._session.provenance(row.source, row.line, row.time_ms * NS_A_MS)
-
-    def _ticks_of(self, coin: str, price: Decimal) -> int:
-        return snapped(plain(price), self._ticks[coin]).value
-
-    def _size(self, coin: str, size: Decimal) -> int:
-        return snapped(plain(size), self._lots[coin]).value
-
-    def _atoms(self, *factors: Decimal) -> int:
-        """A product in atoms, rounded half to even; what was printed stands in `raw` beside it."""
-        ratios = [factor.as_integer_ratio() for factor in factors]
-        return divide_half_even(prod(one for one, _ in ratios) * self._unit, prod(other for _, other in ratios))
-
-
-def _decimals(rows: Sequence[Row], marks: Mapping[str, Decimal]) -> tuple[dict[str, int], dict[str, int]]:
-    """The decimals of sizes and of prices by coin; what a float leaves behind does not count."""
-    lots, ticks = dict[str, int](), dict[str, int]()
-    for row in rows:
-        prices = (row.price, marks.get(row.coin, row.price))
-        for scale, numbers in ((lots, (row.size, row.position)), (ticks, prices)):
-            written = [decimals_of(plain(number)) for number in numbers]
-            scale[row.coin] = max(scale.get(row.coin, 0), *(one if one <= _DECIMALS_MOST else 0 for one in written))
-    return lots, ticks
 
 
 def _step(decimals: int) -> str:

@@ -23,11 +23,13 @@ from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 
 from ....events.errors import ScenarioError
+from ..digits import decimals_of
 from ..faults import Faults
 from ..reading import Source, open_sources
 from ..session import Session
 from .book import Book
-from .rows import LAYOUT, NS_A_MS, Row, plain, rows_of
+from .rows import DECIMALS_MOST, LAYOUT, NS_A_MS, Row, plain, rows_of
+from .scales import Scales
 
 __all__ = ["AdlTableImporter"]
 
@@ -46,11 +48,14 @@ class AdlTableImporter:
 
     def survey(self, faults: Faults, watch: Callable[[int], None]) -> int:
         """Read everything once. Raises ScenarioError for files without a row, and for a mark that fits none."""
-        rows = list(self._read(faults, watch))
+        rows, _ = self._read(faults, watch)
         if not rows:
             message = f"{self.sources[0].path}: there is no row that can be used; is the download complete?"
             raise ScenarioError(message)
-        for coin in self.marks:
+        for coin, mark in self.marks.items():
+            if decimals_of(plain(mark)) > DECIMALS_MOST:
+                message = f"--mark {coin}={plain(mark)}: a price has at most {DECIMALS_MOST} decimals; round it"
+                raise ScenarioError(message)
             instants = {row.time_ms for row in rows if row.coin == coin}
             if len(instants) != 1:
                 found = f"{len(instants)} instants" if instants else "no row"
@@ -60,11 +65,11 @@ class AdlTableImporter:
 
     def take(self, session: Session, watch: Callable[[int], None]) -> None:
         """Declare the coins and accounts, then record round by round."""
-        read = list(self._read(session.faults, watch))
+        read, scales = self._read(session.faults, watch)
         rows = sorted(read, key=lambda row: row.time_ms)
         if rows != read:
             session.faults.note("rows sorted by time", len(rows))
-        book = Book(session, rows, self.marks)
+        book = Book(session, rows, self.marks, scales)
         last_ms: int | None = None
         for one in _rounds(rows):
             if last_ms not in (None, one[0].time_ms):
@@ -73,9 +78,17 @@ class AdlTableImporter:
             last_ms = one[0].time_ms
             book.take(one)
 
-    def _read(self, faults: Faults, watch: Callable[[int], None]) -> Iterable[Row]:
-        for source in self.sources:
-            yield from rows_of(source, faults, watch)
+    def _read(self, faults: Faults, watch: Callable[[int], None]) -> tuple[list[Row], Scales]:
+        """The rows that events can hold, and what they are counted in."""
+        rows = [row for source in self.sources for row in rows_of(source, faults, watch)]
+        scales = Scales(rows, self.marks)
+        fitting = []
+        for row in rows:
+            if scales.fit(row):
+                fitting.append(row)
+            else:
+                faults.report("figure too large", row.source, row.line, "a figure is more than an event can hold")
+        return fitting, scales
 
 
 def _rounds(rows: Iterable[Row]) -> Iterable[list[Row]]:

@@ -2,7 +2,8 @@
 
 1. Two layouts are known by their header: `seq,time_ms,coin,...` (one batch, accounts by a prefix) and
    `user,coin,time,...` (fills with account state). What both must have is `_COLUMNS`; any other column is kept as text.
-2. Line 1 is the header. Numbers may be written with an exponent, as floats are.
+2. Line 1 is the header. Numbers may be written with an exponent, as floats are. Prices, sizes and positions have at
+   most `DECIMALS_MOST` decimals: what a float leaves behind is snapped (`digits.py`) and noted, more is a fault.
 3. A row that cannot be right is a fault with a reason: a field too many or too few, a figure that is none, a time that
    is not in milliseconds, a coin or account without a name, a row twice, a size beyond the position, an account that is
    deleveraged against itself, a `seq` out of order.
@@ -16,13 +17,15 @@ from decimal import Decimal, InvalidOperation
 from typing import NamedTuple
 
 from ....events.errors import ScenarioError
+from ..digits import snapped
 from ..faults import Faults
 from ..reading import Source, read_rows
 
-__all__ = ["LAYOUT", "NS_A_MS", "Row", "plain", "rows_of"]
+__all__ = ["DECIMALS_MOST", "LAYOUT", "NS_A_MS", "Row", "plain", "rows_of"]
 
 LAYOUT = "adl-table"
 NS_A_MS = 10**6
+DECIMALS_MOST = 8
 
 _COLUMNS: dict[str, tuple[str, ...]] = {
     "time": ("time_ms", "time"),
@@ -38,6 +41,7 @@ _COLUMNS: dict[str, tuple[str, ...]] = {
     "liquidated": ("liquidated_user",),
 }
 _NUMBERS = ("price", "size", "profit", "position", "entry", "cash", "unrealised")
+_WHOLE = ("price", "size", "position")
 _KEPT_BY_NAME = frozenset(
     {"user_prefix", "user", "liquidated_user", "coin", "time_ms", "time", "timestamp", "time_str"}
 )
@@ -51,7 +55,10 @@ _Faulty = tuple[str, str]
 
 
 class Row(NamedTuple):
-    """One fill and the state around it; `printed` is every figure of the row as written, by column."""
+    """One fill and the state around it; `printed` is every figure of the row as written, by column.
+
+    `snaps` counts those that are not exactly what was written.
+    """
 
     source: Source
     line: int
@@ -67,6 +74,7 @@ class Row(NamedTuple):
     cash: Decimal
     unrealised: Decimal
     printed: tuple[tuple[str, str], ...]
+    snaps: int
 
     @property
     def side(self) -> int:
@@ -90,6 +98,8 @@ def rows_of(source: Source, faults: Faults, watch: Callable[[int], None]) -> Ite
             if wrong is None:
                 seen.add(key)
                 last_seq = seq
+                if found.snaps:
+                    faults.note("values snapped", found.snaps)
                 yield found
                 continue
             found = wrong
@@ -127,18 +137,39 @@ def _row(source: Source, line: int, text: bytes, columns: list[str]) -> Row | _F
     if not (cells["time"].isascii() and cells["time"].isdigit() and _MS_FIRST <= int(cells["time"]) < _MS_LAST):
         return "time in the wrong unit", f"{cells['time']!r} is no time of this century in milliseconds"
     if "seq" in by_name and not (by_name["seq"].isascii() and by_name["seq"].isdigit()):
-        return "not a number", f"seq is {by_name['seq']!r}"
-    numbers = dict[str, Decimal]()
+        return "not a number", f"seq is {by_name['seq']!r}, which is no number"
+    try:
+        numbers, snaps = _numbers(cells)
+    except ScenarioError as error:
+        return "not a number", str(error)
+    printed = tuple((name, by_name[name]) for name in columns if name not in _KEPT_BY_NAME)
+    row = Row(
+        source,
+        line,
+        int(cells["time"]),
+        cells["coin"],
+        cells["user"],
+        cells["liquidated"],
+        printed=printed,
+        snaps=snaps,
+        **numbers,
+    )
+    return _impossible(row) or row
+
+
+def _numbers(cells: dict[str, str]) -> tuple[dict[str, Decimal], int]:
+    """The figures of a row, and how many were snapped. Raises ScenarioError for one that is none, or not whole."""
+    numbers, snaps = dict[str, Decimal](), 0
     for key in _NUMBERS:
         number = _number(cells[key])
         if number is None:
-            return "not a number", f"{_COLUMNS[key][0]} is {cells[key]!r}"
+            message = f"{_COLUMNS[key][0]} is {cells[key]!r}, which is no number"
+            raise ScenarioError(message)
+        if key in _WHOLE:
+            value, changed = snapped(plain(number), DECIMALS_MOST)
+            number, snaps = Decimal(value).scaleb(-DECIMALS_MOST), snaps + changed
         numbers[key] = number
-    printed = tuple((name, by_name[name]) for name in columns if name not in _KEPT_BY_NAME)
-    row = Row(
-        source, line, int(cells["time"]), cells["coin"], cells["user"], cells["liquidated"], **numbers, printed=printed
-    )
-    return _impossible(row) or row
+    return numbers, snaps
 
 
 def _impossible(row: Row) -> _Faulty | None:
@@ -146,7 +177,8 @@ def _impossible(row: Row) -> _Faulty | None:
     if row.price <= 0 or row.entry <= 0:
         return "impossible figure", "a price must be more than 0"
     if not 0 < row.size <= abs(row.position):
-        return "impossible figure", f"{row.size} cannot be closed of a position of {row.position}"
+        size, position = plain(row.size.normalize()), plain(row.position.normalize())
+        return "impossible figure", f"{size} cannot be closed of a position of {position}"
     if row.user == row.liquidated:
         return "deleveraged against itself", f"{row.user} is on both sides"
     return None

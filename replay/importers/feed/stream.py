@@ -6,9 +6,9 @@
 2. An id (of a trade; of a bar its time) that comes twice is a fault; it is sought in a bounded window, over all files
    of the import. Binance's own snapshots of forced orders hold rows twice: of rows that are the same throughout one is
    taken, and that is noted.
-3. Trades of one instant and market are one price, the last in file order; the others are counted as merged. A bar is
-   four prices (`sim/sources/bars.py`); one that is missing is noted. Bands of one instant are one quote
-   (`sim/sources/bands.py`).
+3. Trades of one instant and market are one price, the last in file order; the others are counted as merged, and noted,
+   so that the summary says what became of them. A bar is four prices (`sim/sources/bars.py`); one that is missing is
+   noted. Bands of one instant are one quote (`sim/sources/bands.py`).
 4. A bad row is reported with its line and left out.
 """
 
@@ -168,7 +168,10 @@ class Stream:
             for trade in together:
                 last[trade.market] = trade
                 merged += 1
-            self._faults.merged[self._file.source.number] += merged + 1 - len(last)
+            merged += 1 - len(last)
+            if merged:
+                self._faults.merged[self._file.source.number] += merged
+                self._faults.note("trades of an instant whose last is its price", merged)
             yield from last.values()
 
     def _bars(self, bars: Iterable[BarRead]) -> Iterator[Item]:

@@ -27,6 +27,7 @@ class Coin:
         "asset",
         "asset_decimals",
         "instrument",
+        "lot_decimals",
         "multiplier_atoms",
         "scale",
         "spot",
@@ -38,7 +39,7 @@ class Coin:
         """As declared."""
         self.instrument, self.asset, self.asset_decimals = instrument.instrument, instrument.asset, asset_decimals
         self.multiplier_atoms, self.spot = instrument.multiplier_atoms, instrument.kind == "spot"
-        self.scale, self.accounts = scale, accounts
+        self.scale, self.lot_decimals, self.accounts = scale, scale.lot_decimals, accounts
         self._prices: dict[str, int] = {}
         self._sizes: dict[str, int] = {}
 

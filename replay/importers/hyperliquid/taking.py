@@ -47,7 +47,7 @@ class Taking:
         """Everything is declared already."""
         self._session, self._names = session, names
         self._forced = ForcedTrades(session)
-        self._last: dict[int, tuple[Coin, int]] = {}
+        self._last: dict[int, int] = {}
         self._marked: set[int] = set()
 
     def take(self, admitted: Admitted) -> None:
@@ -75,10 +75,11 @@ class Taking:
         try:
             coin = self._names.coins[fill.coin]
             lots, ticks = coin.size_lots(fill.sz), coin.price_ticks(fill.px)
-            reports: tuple[FillReported, ...] = (self._report(coin, first, lots, ticks, _place(place, row)),)
+            one = self._report(coin, first, lots, ticks, _place(place, row))
+            reports: tuple[FillReported, ...] = (one,)
             if second is not None:
                 row = second[0]
-                reports += (self._report(coin, second, lots, ticks, _place(place, row)),)
+                reports = one, self._report(coin, second, lots, ticks, _place(place, row))
             _check_worth(coin, lots, ticks, reports)
             mark = fill.liquidation
             mark_ticks = None if mark is None else coin.price_ticks(mark.mark_px)
@@ -98,9 +99,9 @@ class Taking:
             if coin.spot:
                 raw = (("start_lots", told),)
             else:
-                start = whole(told, coin.scale.lot_decimals)
+                start = whole(told, coin.lot_decimals)
                 if start is None:
-                    start, raw = self._snapped("start_lots", told, coin.scale.lot_decimals, raw)
+                    start, raw = self._snapped("start_lots", told, coin.lot_decimals, raw)
         told = fill.closed_pnl
         if told is not None:
             profit = whole(told, coin.asset_decimals)
@@ -146,27 +147,27 @@ class Taking:
                 session.imported(report)
             session.faults.note("spot trades, which move nothing", 1)
             return
-        sides = roles(trade) if kind is not None else None
-        if kind is not None and sides is not None and sides[0][1] != sides[1][1]:
-            self._forced_trade(trade, read, kind, sides)
-            return
         if kind is not None:
+            sides = roles(trade)
+            if sides is not None and sides[0][1] != sides[1][1]:
+                self._forced_trade(trade, read, kind, sides)
+                return
             session.faults.note("forced trades without their liquidated side")
         self._reported(read)
         taker, other = _taker_first(read.reports)
         if other is not None and taker.account == other.account:
             session.faults.note("trades of an account with itself, which move nothing")
             return
-        value_atoms = taker.size_lots * read.ticks * coin.multiplier_atoms
+        size_lots, ticks = taker.size_lots, read.ticks
         executed = TradeExecuted(
             taker.account,
             session.outside(coin.asset) if other is None else other.account,
             coin.instrument,
             0,
             0,
-            taker.size_lots,
-            read.ticks,
-            value_atoms,
+            size_lots,
+            ticks,
+            size_lots * ticks * coin.multiplier_atoms,
             taker.trade_id,
             taker.order_id,
             taker.maker,
@@ -198,23 +199,26 @@ class Taking:
 
     def _reported(self, read: _Read) -> tuple[int, ...]:
         """Record the reports, and state what the ledger does not hold yet."""
-        session, instrument, accounts = self._session, read.coin.instrument, self._session.ledger.accounts
-        links = tuple([session.imported(report) for report in read.reports])
-        for report in read.reports:
-            held = accounts[report.account].positions.get((instrument, 0))
-            missing = 0 if report.start_lots is None else report.start_lots - (0 if held is None else held.size_lots)
+        session, reports, key = self._session, read.reports, (read.coin.instrument, 0)
+        accounts = session.ledger.accounts
+        links = tuple([session.imported(report) for report in reports])
+        for report in reports:
+            missing, held = report.start_lots, accounts[report.account].positions.get(key)
+            if missing is not None and held is not None:
+                missing -= held.size_lots
             if missing:
                 cost = missing * read.ticks * read.coin.multiplier_atoms
-                session.inferred(PositionStated(report.account, instrument, 0, missing, cost, report.provenance))
+                session.inferred(PositionStated(report.account, *key, missing, cost, report.provenance))
                 session.faults.note("start positions that do not follow")
         return links
 
     def _charge(self, read: _Read, cause: int) -> None:
         session, coin = self._session, read.coin
         for report in read.reports:
-            if report.fee_atoms and report.fee_asset == coin.asset:
-                session.imported(FeeCharged(report.account, report.fee_atoms, "trade"), cause)
-        self._last[coin.instrument] = coin, read.ticks
+            fee_atoms = report.fee_atoms
+            if fee_atoms and report.fee_asset == coin.asset:
+                session.imported(FeeCharged(report.account, fee_atoms, "trade"), cause)
+        self._last[coin.instrument] = read.ticks
 
     def _plan(self, admitted: Admitted) -> None:
         """What is to be deleveraged in this block, which a round must say when it starts."""
@@ -233,7 +237,7 @@ class Taking:
 
     def _infer_marks(self) -> None:
         markets = self._session.ledger.markets
-        for instrument, (_, ticks) in self._last.items():
+        for instrument, ticks in self._last.items():
             if instrument not in self._marked and markets[instrument].mark_ticks != ticks:
                 self._session.inferred(MarkPriced(instrument, ticks, 0, ticks))
         self._last.clear()
