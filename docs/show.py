@@ -121,6 +121,9 @@ def shown(name: str, folder: Path) -> str:
             command, shell=True, cwd=where, env=environment, text=True, check=False, stdout=-1, stderr=subprocess.STDOUT
         )
         output = done.stdout.rstrip().splitlines()
+        if "no record there" in done.stdout:
+            message = f"{name}: it needs the blocks before it that begin with the same word; name these as well"
+            raise SystemExit(message)
         lines += [f"$ {command}", *output[-LAST_LINES.get(name, len(output)) :]]
     return "```console\n" + "\n".join(line.rstrip() for line in lines) + "\n```"
 
@@ -140,6 +143,10 @@ def filled(text: str, now: dict[str, str]) -> str:
 def main(arguments: list[str]) -> int:
     """Fill all blocks, or those that are named, or check the stable ones."""
     check = "--check" in arguments
+    unknown = sorted({*arguments} - {*COMMANDS, "--check"})
+    if unknown:
+        message = f"no such block: {', '.join(unknown)}; choose from {', '.join(COMMANDS)}"
+        raise SystemExit(message)
     names = [name for name in arguments if name in COMMANDS] or (STABLE if check else tuple(COMMANDS))
     with tempfile.TemporaryDirectory() as folder:
         now = {name: shown(name, Path(folder)) for name in names}

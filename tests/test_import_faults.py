@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deleverage.events.bodies.inputs import InputRefused, TradeExecuted
+from deleverage.events.bodies.listing import AssetListed
 from deleverage.events.errors import RecordExistsError, ScenarioError
 from deleverage.events.record.manifest import read_manifest
 from deleverage.replay.importers.digits import snapped, whole
@@ -142,15 +143,49 @@ def test_packed_files_are_read_as_they_are(tmp_path: Path, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["gzip", "zstd", "lz4", "zip"])
-@pytest.mark.parametrize("on_error", ["stop", "skip"])
-def test_a_cut_off_archive_is_refused(tmp_path: Path, kind: str, on_error: Any) -> None:
-    """A file that ends within a packed stream is no whole file, whatever is done about bad rows."""
+def test_a_cut_off_archive_is_refused(tmp_path: Path, kind: str) -> None:
+    """A file that ends within a packed stream is no whole file."""
     lines = "\n".join([GOOD, *[block(number, second=6) for number in range(2, 500)]]).encode()
     path = _packed(tmp_path / "fills", lines, kind)
     path.write_bytes(path.read_bytes()[:-30])
     with pytest.raises(ScenarioError, match=r"fills:\d+: reading stops here .* cut off or damaged"):
-        run_import(Hyperliquid([str(path)]), tmp_path / "a.run", on_error=on_error)
+        run_import(Hyperliquid([str(path)]), tmp_path / "a.run")
     assert not (tmp_path / "a.run").exists()
+
+
+@pytest.mark.parametrize("kind", ["gzip", "zstd", "lz4"])
+def test_of_a_cut_off_archive_the_start_can_be_kept(tmp_path: Path, kind: str) -> None:
+    """With `skip` all before the cut is taken in, and the cut is counted with its line."""
+    lines = "\n".join([GOOD, *[block(number, second=6) for number in range(2, 3_000)]]).encode()
+    path = _packed(tmp_path / "fills", lines, kind)
+    path.write_bytes(path.read_bytes()[:-30])
+    result = run_import(Hyperliquid([str(path)]), tmp_path / "a.run", on_error="skip")
+    (fault,) = result.faults
+    assert (fault.reason, fault.rows) == ("file cut off", 1)
+    assert "reading stops here" in fault.message
+    assert 2 < fault.first_row < 3_000
+    assert dict(result.sources) == {"fills": fault.first_row - 1}
+
+
+def test_where_nothing_is_left_the_first_fault_is_told(tmp_path: Path) -> None:
+    """Files whose every line is left out end with how many there were, and why the first."""
+    path = written(tmp_path, "null", "[1]", name="damaged")
+    with pytest.raises(ScenarioError, match=r"no trade that can be used; 2 were left out, the first: .*damaged:1: "):
+        run_import(Hyperliquid([str(path)]), tmp_path / "a.run", on_error="skip")
+
+
+def test_a_damaged_first_line_spoils_no_file(tmp_path: Path) -> None:
+    """The layout is told by the first line that has the form of one."""
+    path = written(tmp_path, "null", GOOD, name="damaged")
+    result = run_import(Hyperliquid([str(path)]), tmp_path / "a.run", on_error="skip")
+    assert [(fault.reason, fault.first_row) for fault in result.faults] == [("not a block", 1)]
+    assert dict(result.counts)["TradeExecuted"]
+
+
+def test_a_directory_is_said_to_be_one(tmp_path: Path) -> None:
+    """It is there, and still no file."""
+    with pytest.raises(ScenarioError, match="is a directory; name the files in it"):
+        Hyperliquid([str(tmp_path)])
 
 
 @pytest.mark.parametrize("kind", ["gzip", "zstd", "lz4"])
@@ -202,9 +237,9 @@ def test_an_empty_file_and_one_twice_are_refused(tmp_path: Path) -> None:
     """No line, no trade, or the same bytes under two names: each is said."""
     empty, idle = written(tmp_path, name="empty"), written(tmp_path, block(1, *[]), name="idle")
     first, second = written(tmp_path, GOOD, name="a"), written(tmp_path, GOOD, name="b")
-    with pytest.raises(ScenarioError, match="it holds no line"):
+    with pytest.raises(ScenarioError, match="no line that can be used"):
         run_import(Hyperliquid([str(empty)]), tmp_path / "a.run")
-    with pytest.raises(ScenarioError, match="no trade in these files"):
+    with pytest.raises(ScenarioError, match="no trade that can be used; is the file whole"):
         run_import(Hyperliquid([str(idle)]), tmp_path / "a.run")
     with pytest.raises(ScenarioError, match="the same bytes as"):
         Hyperliquid([str(first), str(second)])
@@ -344,3 +379,33 @@ def test_what_is_no_such_number_is_refused(text: str) -> None:
     """Anything but digits with a sign and a point, and anything further off than an artefact."""
     with pytest.raises(ScenarioError):
         snapped(text, 1)
+
+
+def test_a_lone_side_keeps_its_place_in_the_block(tmp_path: Path) -> None:
+    """What an account did after it in the same block starts where it ended: no break, and the audit finds none."""
+    lone = fill(ANN, "ETH", "B", "1.0", "100.0", tid=20_001)
+    after = trade("ETH", "2.0", "100.0", {"startPosition": "1.0"}, {"startPosition": "0.0"}, tid=20_002)
+    result = imported(tmp_path, block(1, lone, *after), on_error="skip")
+    assert [fault.reason for fault in result.faults] == ["other side missing"]
+    assert "start positions that do not follow" not in dict(result.noted)
+
+
+@pytest.mark.parametrize("token", ["", "USD T", "\x1b[1mUSDT"])
+def test_a_token_that_is_no_name_is_a_fault(tmp_path: Path, token: str) -> None:
+    """Nothing that a terminal would act on becomes an asset."""
+    sides = [GOOD, block(2, *trade("ETH", "1.0", "100.0", buyer={"feeToken": token}), second=1)]
+    with pytest.raises(ScenarioError, match=r"fills.jsonl:2: .* is no name of a token"):
+        imported(tmp_path, *sides)
+    result = imported(tmp_path, *sides, on_error="skip")
+    assert {fault.reason for fault in result.faults} == {"unknown token", "other side missing"}
+    assert [event.body.name for event in bodies(result, AssetListed)] == ["USDC"]
+
+
+def test_a_start_position_of_no_whole_lot_is_a_fault_of_its_fill(tmp_path: Path) -> None:
+    """It is told with its line, and stops nothing where faults are left out."""
+    sides = [GOOD, block(2, *trade("ETH", "1.0", "100.0", buyer={"startPosition": "0.00000001"}), second=1)]
+    with pytest.raises(ScenarioError, match=r"fills.jsonl:2: .*0.00000001"):
+        imported(tmp_path, *sides)
+    result = imported(tmp_path, *sides, on_error="skip")
+    assert result.status == "complete"
+    assert [fault.first_row for fault in result.faults] == [2]

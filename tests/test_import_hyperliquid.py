@@ -222,7 +222,7 @@ def test_a_fill_without_its_other_side(tmp_path: Path) -> None:
         imported(tmp_path, line)
     result = imported(tmp_path, line, on_error="skip")
     ledger = open_run(result.run).at()
-    *_, executed = bodies(result, TradeExecuted)
+    executed, _ = bodies(result, TradeExecuted)
     assert ledger.name(executed.body.counterparty) == "outside:USDC"
     assert [(fault.reason, fault.rows) for fault in result.faults] == [("other side missing", 1)]
     assert next(bodies(result, InputRefused)).body.refused == "other side missing"

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from typing import Literal
 
 import msgspec
@@ -60,6 +61,16 @@ class Faults:
             self._found[key] = msgspec.structs.replace(known, rows=known.rows + 1)
         if self.heard is not None:
             self.heard(reason, f"source {source.number} row {row}: {message}")
+
+    def cut(self, source: Source) -> Callable[[int, str], None]:
+        """Who is told where reading a source stops: a fault of the row that it stops in."""
+        return partial(self.report, "file cut off", source)
+
+    def nothing_left(self, source: Source, what: str) -> ScenarioError:
+        """The error for files without anything to record, with the first of what was left out."""
+        left_out = sum(fault.rows for fault in self.found)
+        why = f"{left_out:,} were left out, the first: {self.found[0].message}" if left_out else "is the file whole?"
+        return ScenarioError(f"{source.path}: there is no {what} that can be used; {why}")
 
     def note(self, reason: str, times: int = 1) -> None:
         """Count something that was put right."""

@@ -34,6 +34,9 @@ _PIECE_BYTES = 1 << 17
 Watch = Callable[[int], None]
 """Told now and then how many more bytes of a file, as it is on the disk, were read."""
 
+Cut = Callable[[int, str], None]
+"""Told the row in which reading stops, and why."""
+
 
 class Source(NamedTuple):
     """A file to read: its number in the record, its name there, what it holds, its content's hash and its size."""
@@ -62,8 +65,14 @@ def open_sources(files: tuple[tuple[str, str], ...]) -> tuple[Source, ...]:
     return tuple(sources)
 
 
-def read_rows(source: Source, watch: Watch = lambda _bytes: None) -> Iterator[tuple[int, bytes]]:
-    """(row, line without its end) of each line that is not empty. Raises ScenarioError where reading stops."""
+def read_rows(
+    source: Source, watch: Watch = lambda _bytes: None, cut: Cut | None = None
+) -> Iterator[tuple[int, bytes]]:
+    """(row, line without its end) of each line that is not empty.
+
+    Where reading stops before the end, `cut` is told, and what was read so far is all; without it that is a
+    ScenarioError.
+    """
     row, seen = 0, 0
     begun: list[bytes] = []
     try:
@@ -77,21 +86,28 @@ def read_rows(source: Source, watch: Watch = lambda _bytes: None) -> Iterator[tu
                         row += 1
                         if line:
                             yield row, line
-                elif sum(map(len, begun)) > LINE_BYTES_MOST:
-                    raise _stopped(source, row + 1, f"a line of more than {LINE_BYTES_MOST:,} bytes")
+                else:
+                    _check_length(sum(map(len, begun)))
                 seen, before = packed.tell(), seen
                 watch(seen - before)
             watch(source.size_bytes - seen)
     except (EOFError, OSError, zlib.error, zipfile.BadZipFile, zstandard.ZstdError, RuntimeError) as error:
-        raise _stopped(source, row + 1, " ".join(str(error).split()) or type(error).__name__) from error
+        reason = " ".join(str(error).split()) or type(error).__name__
+        told = f"reading stops here ({reason}); the file is cut off or damaged, fetch it again"
+        if cut is None:
+            message = f"{source.path}:{row + 1}: {told}"
+            raise ScenarioError(message) from error
+        cut(row + 1, told)
+        return
     last = b"".join(begun)
     if last:
         yield row + 1, last
 
 
-def _stopped(source: Source, row: int, reason: str) -> ScenarioError:
-    told = f"{source.path}:{row}: reading stops here ({reason}); the file is cut off or damaged, fetch it again"
-    return ScenarioError(told)
+def _check_length(line_bytes: int) -> None:
+    if line_bytes > LINE_BYTES_MOST:
+        message = f"a line of more than {LINE_BYTES_MOST:,} bytes"
+        raise EOFError(message)
 
 
 class _Unpacking(Protocol):

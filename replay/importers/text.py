@@ -33,6 +33,8 @@ def print_import(result: ImportResult) -> None:
         console, f"{result.run}: {result.format}, {count(result.events, 'event')}, {result.status}", style="bold"
     )
     print_rows(console, _rows(result))
+    if result.status == "interrupted":
+        print_line(console, "A part of the files only; the same command again begins anew.")
     for fault in result.faults:
         print_rows(console, [("left out", f"{fault.reason}, {count(fault.rows, 'row')}; the first: {fault.message}")])
 

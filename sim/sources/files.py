@@ -37,6 +37,10 @@ def find_data_file(name: str, where: str, folder: Path | None = None) -> Path:
     for place in places:
         if place.is_file():
             return place
+    folder_named = next((place for place in places if place.is_dir()), None)
+    if folder_named is not None:
+        message = f"{where}: {name!r} is a directory; name the files in it"
+        raise ScenarioError(message)
     tried = ", ".join(str(place) for place in dict.fromkeys(places))
     what_to_do = (
         "give a path that exists" if data else f"give a path that exists, or name its folder in {DATA_VARIABLE}"

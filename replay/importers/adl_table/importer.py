@@ -50,8 +50,7 @@ class AdlTableImporter:
         """Read everything once. Raises ScenarioError for files without a row, and for a mark that fits none."""
         rows, _ = self._read(faults, watch)
         if not rows:
-            message = f"{self.sources[0].path}: there is no row that can be used; is the download complete?"
-            raise ScenarioError(message)
+            raise faults.nothing_left(self.sources[0], "row")
         for coin, mark in self.marks.items():
             if decimals_of(plain(mark)) > DECIMALS_MOST:
                 message = f"--mark {coin}={plain(mark)}: a price has at most {DECIMALS_MOST} decimals; round it"

@@ -84,7 +84,7 @@ class Row(NamedTuple):
 
 def rows_of(source: Source, faults: Faults, watch: Callable[[int], None]) -> Iterator[Row]:
     """The rows of a file in its order, without those that are faults. Raises ScenarioError with file and line."""
-    lines = read_rows(source, watch)
+    lines = read_rows(source, watch, faults.cut(source))
     header = next(lines, None)
     columns = _columns(source, header[1] if header is not None else b"")
     seen, last_seq = set[tuple[object, ...]](), -1

@@ -62,8 +62,7 @@ class FeedImporter:
                 uses[item.market] = Uses(contract_of(item.market, self._contracts, spot=spot))
             uses[item.market].feed(item)
         if start_ns is None:
-            message = f"{self.sources[0].path}: there is no row that can be used; is the download complete?"
-            raise ScenarioError(message)
+            raise faults.nothing_left(self.sources[0], "row")
         self._uses = uses
         if not self._is_told:
             self.venue = ", ".join(sorted({market.exchange for market in uses}))

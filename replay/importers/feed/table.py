@@ -67,23 +67,20 @@ class Read(NamedTuple):
 
 def read_fields(source: Source, columns: Columns, faults: Faults, watch: Callable[[int], None]) -> Iterator[Read]:
     """Every row, whole or not, and where the file breaks off if it does. Constant memory."""
-    width, line = len(columns.names), 0
-    try:
-        for line, text in read_rows(source, watch):
-            if line == 1 and columns.in_file:
-                continue
-            faults.rows[source.number] += 1
-            told = _text(text, line)
-            fields = told.split(",")
-            if len(fields) != width:
-                yield Read(line, fields, f"{len(fields)} fields where {width} are expected")
-            elif (" " in told or "\t" in told) and _PADDED.search(told):
-                yield Read(line, fields, "white space around a field")
-            else:
-                yield Read(line, fields)
-    except ScenarioError as error:
-        place, _, told = str(error).removeprefix(f"{source.path}:").partition(": ")
-        yield Read(int(place) if place.isdigit() else line + 1, [], told)
+    width, cut = len(columns.names), list[Read]()
+    for line, text in read_rows(source, watch, lambda row, told: cut.append(Read(row, [], told))):
+        if line == 1 and columns.in_file:
+            continue
+        faults.rows[source.number] += 1
+        told = _text(text, line)
+        fields = told.split(",")
+        if len(fields) != width:
+            yield Read(line, fields, f"{len(fields)} fields where {width} are expected")
+        elif (" " in told or "\t" in told) and _PADDED.search(told):
+            yield Read(line, fields, "white space around a field")
+        else:
+            yield Read(line, fields)
+    yield from cut
 
 
 def _text(text: bytes, line: int) -> str:

@@ -19,7 +19,7 @@ import msgspec
 from ..faults import Faults
 from .layouts import Block, Fill
 
-__all__ = ["WINDOW_TRADES", "Admission", "Admitted", "Side", "Trade", "is_coin", "is_spot"]
+__all__ = ["WINDOW_TRADES", "Admission", "Admitted", "Side", "Trade", "is_coin", "is_spot", "is_token"]
 
 WINDOW_TRADES = 1 << 15
 
@@ -30,10 +30,17 @@ Trade = tuple[Side, Side | None]
 
 _COIN = re.compile(r"(?:[A-Za-z0-9]+:)?[A-Za-z0-9]+|@[0-9]+|[A-Za-z0-9]+/[A-Za-z0-9]+")
 
+_TOKEN = re.compile(r"[!-~]{1,40}")
+
 
 def is_coin(coin: str) -> bool:
     """Whether a name has the form of a coin's."""
     return _COIN.fullmatch(coin) is not None
+
+
+def is_token(token: str) -> bool:
+    """Whether a name can be that of an asset: no blank, nothing that a terminal would act on."""
+    return _TOKEN.fullmatch(token) is not None
 
 
 def is_spot(coin: str) -> bool:
@@ -60,6 +67,7 @@ class Admission:
         self._recent: set[int] = set()
         self._older: set[int] = set()
         self._coins: dict[str, bool] = {}
+        self._tokens: dict[str, bool] = {}
 
     def of(self, blocks: Iterable[Block]) -> Iterator[Admitted]:
         """What is let in of these blocks: whole trades."""
@@ -117,6 +125,10 @@ class Admission:
             self._faults.report("other side missing", block.source, side[0], told)
             trades.append((side, None))
             recent.add(side[2].tid)
+        if waiting:
+            # A lone side is known as such at the end only; it stands where it stood.
+            places = {fill.tid: place for place, (_, fill) in reversed([*enumerate(block.fills)])}
+            trades.sort(key=lambda trade: places[trade[0][2].tid])
         if len(recent) >= WINDOW_TRADES:
             self._recent, self._older = set(), recent
         return trades
@@ -129,6 +141,8 @@ class Admission:
             known = self._coins[fill.coin] = is_coin(fill.coin)
         if not known:
             self._faults.report("unknown coin", block.source, row, f"{fill.coin!r} is no coin of this venue")
+        elif not self._is_token(fill.fee_token):
+            self._faults.report("unknown token", block.source, row, f"{fill.fee_token!r} is no name of a token")
         elif fill.side not in ("A", "B"):
             self._faults.report("not a fill", block.source, row, f"side {fill.side!r} is neither A nor B")
         elif fill.tid in self._recent or fill.tid in self._older:
@@ -136,6 +150,12 @@ class Admission:
         else:
             return True
         return False
+
+    def _is_token(self, name: str) -> bool:
+        known = self._tokens.get(name)
+        if known is None:
+            known = self._tokens[name] = is_token(name)
+        return known
 
 
 def _told(fill: Fill) -> str:

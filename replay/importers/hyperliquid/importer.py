@@ -7,7 +7,6 @@ from collections.abc import Set as AbstractSet
 from heapq import merge
 
 from ....events.bodies.inputs import PositionStated
-from ....events.errors import ScenarioError
 from ....sim.units import INT64_MAX, divide_half_even
 from ..faults import Faults
 from ..reading import open_sources
@@ -60,8 +59,7 @@ class Hyperliquid:
         for misc in self._misc(faults, watch):
             survey_misc(survey, misc)
         if survey.start_ns is None or not survey.accounts:
-            message = f"{self.sources[0].path}: there is no trade in these files that could be imported"
-            raise ScenarioError(message)
+            raise faults.nothing_left(self.sources[0], "trade")
         self._snapshots.survey(survey, watch)
         return survey.start_ns
 
@@ -95,9 +93,8 @@ class Hyperliquid:
         for (address, name), opening in self._survey.openings.of.items():
             if opening.position and address not in stated:
                 body = _opening(names.coins[name], address, opening)
-                if (
-                    max(abs(body.size_lots), abs(body.cost_atoms)) <= INT64_MAX
-                ):  # else its fill is reported and left out
+                # One of no whole lot, or beyond all bounds, is reported with its fill.
+                if body.size_lots and max(abs(body.size_lots), abs(body.cost_atoms)) <= INT64_MAX:
                     session.inferred(body)
 
 

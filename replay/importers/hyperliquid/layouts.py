@@ -3,7 +3,7 @@
     node_fills_by_block   {"block_time", "block_number", "local_time", "events": [[address, fill], ...]}
     node_fills            [address, fill], or a fill with its own "user"; all of one time are one block
 
-1. The first line tells which; the others must follow it.
+1. The first line that has the form of either tells which; the others must follow it.
 2. A line that does not decode, or lacks a field, is reported and left out.
 3. Times of fills are milliseconds since 1970. A time that is something else is reported as such: seconds, micro- or
    nanoseconds are told by their size, or by the block's own time, which is written out.
@@ -13,11 +13,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from itertools import chain, islice
 from typing import Annotated
 
 import msgspec
 
-from ....events.errors import ScenarioError
 from ....sim.units import INT64_MAX
 from ..faults import Faults
 from ..reading import Source, read_rows
@@ -33,6 +33,8 @@ _MS, _NS = 10**6, 10**9
 _EARLIEST_MS, _LATEST_MS = 1_262_304_000_000, 4_102_444_800_000
 _APART_NS = 3_600 * _NS
 _TOGETHER_MOST = 1 << 16
+_LOOKED_AT = 100
+"""Lines among which the layout shows, if the first are damaged."""
 
 
 _Number = Annotated[int, msgspec.Meta(ge=0, le=INT64_MAX)]
@@ -119,19 +121,17 @@ def iso_ns(text: str) -> int:
 
 def blocks(source: Source, faults: Faults, watch: Watch) -> Iterator[Block]:
     """The blocks of a file, those without fills included. Raises ScenarioError where reading stops."""
-    rows = read_rows(source, watch)
-    first = next(rows, None)
-    if first is None:
-        message = f"{source.path}: it holds no line; was it fetched whole?"
-        raise ScenarioError(message)
-    yield from (_by_block if b'"events"' in first[1] and first[1].lstrip()[:1] == b"{" else _by_fill)(
-        source, faults, _chained(first, rows)
-    )
-
-
-def _chained(first: tuple[int, bytes], rows: Iterator[tuple[int, bytes]]) -> Iterator[tuple[int, bytes]]:
-    yield first
-    yield from rows
+    rows = read_rows(source, watch, faults.cut(source))
+    begun = list[tuple[int, bytes]]()
+    for row in islice(rows, _LOOKED_AT):
+        begun.append(row)
+        if b'"coin"' in row[1] or b'"events"' in row[1]:
+            break
+    if not begun:
+        raise faults.nothing_left(source, "line")
+    last = begun[-1][1]
+    by_block = b'"events"' in last and last.lstrip()[:1] == b"{"
+    yield from (_by_block if by_block else _by_fill)(source, faults, chain(begun, rows))
 
 
 def _by_block(source: Source, faults: Faults, rows: Iterator[tuple[int, bytes]]) -> Iterator[Block]:

@@ -67,7 +67,7 @@ class Misc(NamedTuple):
     def read(cls, source: Source, faults: Faults, watch: Watch) -> Iterator[Misc]:
         """The events of a file in its order; reports what cannot be read or comes too late."""
         last_ns = 0
-        for row, text in read_rows(source, watch):
+        for row, text in read_rows(source, watch, faults.cut(source)):
             faults.rows[source.number] += 1
             try:
                 line = _decode(text)

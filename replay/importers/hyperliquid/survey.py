@@ -5,7 +5,7 @@ from __future__ import annotations
 from ....events.bodies.base import Provenance
 from ....events.errors import ScenarioError
 from ..digits import decimals_of
-from .admission import is_coin, is_spot
+from .admission import is_coin, is_spot, is_token
 from .layouts import DELEVERAGED, Block, Fill
 from .openings import Openings
 from .scales import TOKEN_DECIMALS_MOST, Uses
@@ -73,7 +73,7 @@ class Survey:
 
     def _rarer(self, uses: Uses, address: str, fill: Fill) -> None:
         """What only some fills have: a fee in a token, a liquidation behind them."""
-        if fill.fee_token != uses.asset:
+        if fill.fee_token != uses.asset and is_token(fill.fee_token):
             decimals = min(decimals_of(fill.fee or "0.0"), TOKEN_DECIMALS_MOST)
             self.tokens[fill.fee_token] = max(decimals, self.tokens.get(fill.fee_token, 0))
         forced = fill.liquidation
@@ -88,7 +88,8 @@ class Survey:
             return None
         spot, asset = is_spot(met.coin), DEFAULT_ASSET
         for _, fill in block.fills:
-            if fill.coin == met.coin and (not spot or (fill.side == "A" and _is_paid(fill.fee))):
+            pays = not spot or (fill.side == "A" and _is_paid(fill.fee))
+            if fill.coin == met.coin and pays and is_token(fill.fee_token):
                 asset = fill.fee_token
         uses = self.coins[met.coin] = Uses(asset, spot=spot)
         return uses

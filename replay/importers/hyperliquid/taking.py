@@ -55,7 +55,9 @@ class Taking:
         block = admitted.block
         self._session.move_to(block.at_ns)
         if admitted.gap is not None:
-            self._session.missing("blocks", "{} to {} are missing".format(*admitted.gap))
+            first, last = admitted.gap
+            self._session.missing("blocks", f"{first} to {last} are missing")
+            self._session.faults.note("blocks that are missing", last + 1 - first)
         forced = _has_forced(block)
         if forced:
             self._plan(admitted)
