@@ -1,7 +1,8 @@
 """What the commands that read a record share: its argument, `--json`, and what a torn record means for the exit code.
 
 A torn record is served up to its last good block, with a warning on stderr and exit code 3. Whatever is not sound is
-also one line on stderr, and so is other code than the record's where a run is taken up again.
+also one line on stderr, and so are that a record broke off (it was interrupted, or failed), and other code than the
+record's where a run is taken up again.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from .run import Run, open_run
 
 __all__ = ["TORN", "as_json_option", "leave", "opened", "record_argument", "tell_differences"]
 
+_BROKE_OFF = {"interrupted": "was interrupted", "failed": "failed before its end"}
+
 TORN = 3
 """The exit code of whoever served a torn record as far as it goes."""
 
@@ -22,10 +25,12 @@ as_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSO
 
 
 def opened(path: Path) -> Run:
-    """The record, with a torn one's warning on stderr."""
+    """The record, with a warning on stderr for one that is torn or broke off."""
     run = open_run(path)
     if run.warning:
         click.echo(f"deleverage: {run.warning}", err=True)
+    elif run.manifest.status in ("interrupted", "failed"):
+        click.echo(f"deleverage: {path}: it {_BROKE_OFF[run.manifest.status]}, and ends there", err=True)
     return run
 
 

@@ -214,6 +214,7 @@ def test_ctrl_c_seals_the_record(tmp_path: Path) -> None:
     assert run.manifest.status == "interrupted"
     assert run.head in output
     assert call("verify", path).exit_code == 0
+    assert call("state", path).stderr == f"deleverage: {path}: it was interrupted, and ends there\n"
 
 
 def test_a_second_ctrl_c_does_not_wait(tmp_path: Path) -> None:
