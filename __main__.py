@@ -15,22 +15,16 @@ import sys
 import traceback
 from contextlib import suppress
 from importlib import import_module
-from typing import Any, NamedTuple
+from typing import Any
 
 import click
 
 from .events.errors import DeleverageError
+from .sim.lazy_group import Entry, LazyGroup
 
 __all__ = ["COMMANDS", "Entry", "main"]
 
 _FAULT, _USAGE, _INTERRUPTED, _NO_READER = 1, 2, 130, 141
-
-
-class Entry(NamedTuple):
-    """Where a command lives, as "module:function" inside the package, and what it does, in one line."""
-
-    home: str
-    summary: str
 
 
 COMMANDS = {
@@ -59,37 +53,11 @@ COMMANDS = {
 }
 
 
-class _Commands(click.Group):
-    """The group over `COMMANDS`, which answers `--help` without importing any of them."""
+class _Commands(LazyGroup):
+    """The group over `COMMANDS`, which sees to what becomes of their errors."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """The names, in the order of the table."""
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import a command."""
-        entry = COMMANDS.get(cmd_name)
-        if entry is None:
-            return None
-        module, _, function = entry.home.partition(":")
-        command = getattr(import_module(module, __package__), function)
-        assert isinstance(command, click.Command)
-        return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """The command that the first argument names; a mistyped one is answered with the nearest."""
-        if args[0] not in COMMANDS and not args[0].startswith("-"):
-            matches = import_module("difflib").get_close_matches(args[0], COMMANDS)
-            nearest = f" The nearest is {matches[0]!r}." if matches else ""
-            ctx.fail(f"No such command {args[0]!r}.{nearest}")
-        return super().resolve_command(ctx, args)
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The table, for `--help`."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, entry.summary) for name, entry in COMMANDS.items()])
+    entries = COMMANDS
+    package = __package__
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run the command line and leave with its exit code."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple, get_args
 
@@ -13,27 +12,19 @@ import msgspec
 
 from ...events.record import Durability, RecordSettings
 from ...sim.bars import bar
+from ...sim.lazy_group import Entry, LazyGroup
 from .faults import OnError
 from .importing import Importer, run_import
 from .text import print_import
 
-__all__ = ["FORMATS", "Format", "Wanted", "carry_out", "import_command", "import_options"]
-
-
-class Format(NamedTuple):
-    """Where a format's command lives, as "module:function" beside this file, and what it reads, in one line."""
-
-    home: str
-    summary: str
+__all__ = ["FORMATS", "Wanted", "carry_out", "import_command", "import_options"]
 
 
 FORMATS = {
-    "hyperliquid": Format(".hyperliquid.commands:hyperliquid_command", "Node fills of Hyperliquid, with misc events."),
-    "binance": Format(
-        ".binance.commands:binance_command", "Binance's public data: trades, bars, depth, forced orders."
-    ),
-    "tardis": Format(".tardis.commands:tardis_command", "Tardis' datasets: trades, tickers, liquidations."),
-    "adl-table": Format(".adl_table.commands:adl_table_command", "Reconstructed tables of auto-deleveraging."),
+    "hyperliquid": Entry(".hyperliquid.commands:hyperliquid_command", "Node fills of Hyperliquid, with misc events."),
+    "binance": Entry(".binance.commands:binance_command", "Binance's public data: trades, bars, depth, forced orders."),
+    "tardis": Entry(".tardis.commands:tardis_command", "Tardis' datasets: trades, tickers, liquidations."),
+    "adl-table": Entry(".adl_table.commands:adl_table_command", "Reconstructed tables of auto-deleveraging."),
 }
 
 
@@ -46,27 +37,12 @@ class Wanted(NamedTuple):
     as_json: bool
 
 
-class _Formats(click.Group):
-    """The group over `FORMATS`, which imports a format when it is called."""
+class _Formats(LazyGroup):
+    """The group over `FORMATS`."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """The names, in the order of the table."""
-        return list(FORMATS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import a format's command."""
-        known = FORMATS.get(cmd_name)
-        if known is None:
-            return None
-        module, _, function = known.home.partition(":")
-        command = getattr(import_module(module, __package__), function)
-        assert isinstance(command, click.Command)
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The table, for `--help`."""
-        with formatter.section("Formats"):
-            formatter.write_dl([(name, known.summary) for name, known in FORMATS.items()])
+    entries = FORMATS
+    package = __package__
+    heading = "Formats"
 
 
 @click.command("import", cls=_Formats, subcommand_metavar="FORMAT FILES... -o RUN")
