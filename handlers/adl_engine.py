@@ -12,7 +12,8 @@
 5. Ties are broken by account. Outside liquidity is never a candidate.
 6. A policy that says no more than scores is a queue: the first place gives all it can, then the next. What a policy
    shares out itself is checked: whole lots, each place once and in order, nobody more than it can give.
-7. Above a cap on profits nobody is bankrupt: winners are closed against outside liquidity at the mark, in the order of
+7. Every score that a reduction rests on is held against the formula that the policy declares, if it declares one.
+8. Above a cap on profits nobody is bankrupt: winners are closed against outside liquidity at the mark, in the order of
    the ranking, as far as `profit_cap.py` says.
 """
 
@@ -41,6 +42,7 @@ from .closing_task import ClosingTask, capped_task, inventory_task, price_ticks_
 from .holders import Holders
 from .policies.allocation import greedy
 from .policies.ranking import Allocation, Closing, Ranked, RankingPolicy, allocates
+from .policies.score_formula import formula_of
 from .pool import Pool
 from .profit_cap import to_realise_atoms, winners_down
 from .protocol import Handler, NoParameters, Product
@@ -73,6 +75,7 @@ class AdlEngine(Handler):
     def __init__(self, ranking_policy: RankingPolicy) -> None:
         """Rank by this policy."""
         self.ranking_policy = ranking_policy
+        self._formula = formula_of(ranking_policy)
         self._rankings: dict[_Side, Ranking | ColumnRanking] = {}
         self._holders = Holders()
         self._pseudonyms: Pseudonyms | None = None
@@ -222,11 +225,27 @@ class AdlEngine(Handler):
             digest,
             base_round,
         )
-        reductions = _take(task, number, price, ranking, self.ranking_policy, ledger, shared)
+        shares = list(_shares(task, ranking, self.ranking_policy, ledger, shared))
+        self._hold(shares, task, ledger)
+        reductions = _reductions(task, number, price, shares)
         closed = sum(abs(reduction.size_lots) for reduction in reductions)
         left = abs(task.size_lots) - closed
         ended = DeleveragingEnded(number, task.trigger, task.liquidation_id, task.account, *task.key, closed, left)
         return [started, *reductions, ended]
+
+    def _hold(self, shares: Iterable[tuple[Ranked, int]], task: ClosingTask, ledger: LedgerState) -> None:
+        """That whoever is taken has the score that the declared formula gives. Raises HandlerError naming the figures.
+
+        A plug-in's guard has looked at all of its scores already; of a builtin policy, scored in columns perhaps, these
+        are the ones that a decision rests on.
+        """
+        if self._formula is None:
+            return
+        for place, _ in shares:
+            fault = self._formula.disagreement(place.candidate, place.score, (task.key[0], place.leg), ledger)
+            if fault:
+                message = f"policy {self.ranking_policy.policy}: {fault}"
+                raise HandlerError(message)
 
 
 def _continues(ledger: LedgerState, side: _Side, now_ns: int) -> bool:
@@ -235,23 +254,26 @@ def _continues(ledger: LedgerState, side: _Side, now_ns: int) -> bool:
     return base is not None and base.repriced_seq == ledger.repriced_seq and base.at_ns == now_ns
 
 
-def _take(
+def _shares(
     task: ClosingTask,
-    number: int,
-    price: int,
     ranking: Iterable[Ranked],
     policy: RankingPolicy,
     ledger: LedgerState,
     shared: Allocation | None,
-) -> list[PositionDeleveraged]:
+) -> Allocation:
+    """Who gives how many lots, where that is not `shared` out already."""
     market = ledger.markets[task.key[0]]
-    whole, sign = abs(task.size_lots), 1 if task.size_lots > 0 else -1
-    closing = Closing(whole, task.value_atoms - market.payoff.value_atoms(task.size_lots, market.mark_ticks))
+    loss_atoms = task.value_atoms - market.payoff.value_atoms(task.size_lots, market.mark_ticks)
+    closing = Closing(abs(task.size_lots), loss_atoms)
     if shared is None and allocates(policy):
         shared = _checked(policy, closing, policy.allocate(closing, ranking))
-    taken: list[PositionDeleveraged] = []
-    closed = 0
-    for place, lots in greedy(closing, ranking) if shared is None else shared:
+    return greedy(closing, ranking) if shared is None else shared
+
+
+def _reductions(task: ClosingTask, number: int, price: int, shares: Allocation) -> list[PositionDeleveraged]:
+    whole, sign = abs(task.size_lots), 1 if task.size_lots > 0 else -1
+    taken, closed = list[PositionDeleveraged](), 0
+    for place, lots in shares:
         value = task.value_atoms * (closed + lots) // whole - task.value_atoms * closed // whole
         closed += lots
         taken.append(_reduction(task, number, price, place, sign * lots, value))

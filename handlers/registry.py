@@ -1,12 +1,12 @@
 """Which handlers there are: the slots in the order of delivery, and the policies that can fill each.
 
 A run names its choice as `Producer`s in `RunStarted`, so the handlers of any record can be built from the record alone,
-and from the plug-ins that it names, where it names any.
+and from the plug-ins that it names, where these are at hand (`plugins/at_hand.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +23,9 @@ from .loss_socialization import LossSocialization
 from .margin_monitor import MarginMonitor
 from .mark_pricing import IndexMarkPricing, SmoothedMarkPricing
 from .market import DepthMarket
+from .plugins.at_hand import Plugins
 from .plugins.files import file_named, without_folders
-from .plugins.finding import find, how_to_install, taken_in, version_now
-from .plugins.found import Found
+from .plugins.taking_in import taken_in
 from .policies.adl.choices import ADL_CHOICES
 from .policies.fund.backstop_vault import BackstopVault
 from .policies.fund.drawdown import Drawdown
@@ -44,10 +44,11 @@ __all__ = [
     "SLOTS",
     "Choice",
     "build",
-    "check_unchanged",
+    "builtin_version",
     "choice_named",
+    "is_builtin",
     "producer_of",
-    "version_of",
+    "producer_with",
     "without_folders",
 ]
 
@@ -79,16 +80,31 @@ SLOTS: Mapping[str, Mapping[str, Choice | None]] = {
 """Slot to policies, the first being the default; the order of the slots is the order of delivery."""
 
 
-def producer_of(slot: str, settings: Mapping[str, Any], where: str, folder: Path | None = None) -> Producer | None:
+def producer_of(
+    slot: str, settings: Mapping[str, Any], where: str, plugins: Plugins | None = None, folder: Path | None = None
+) -> Producer | None:
     """A slot's settings (`policy`, `latency_ns` and the policy's parameters) as a producer; None for an empty slot.
 
-    A policy that is a file is looked for from `folder` first. Raises ScenarioError naming the key under `where`.
+    A plug-in that is named here is at hand in `plugins` from now on; a file is looked for from `folder` first. Raises
+    ScenarioError naming the key under `where`.
     """
     given = dict(settings)
-    policies = SLOTS[slot]
-    policy = given.pop("policy", next(iter(policies)))
+    policy = given.pop("policy", next(iter(SLOTS[slot])))
+    choice = choice_named(slot, policy, f"{where}.policy", plugins, folder)
+    return _producer(slot, policy, choice, given, where)
+
+
+def producer_with(producer: Producer, settings: Mapping[str, Any], where: str, plugins: Plugins) -> Producer | None:
+    """The same policy, as a record names it, with other parameters or another latency.
+
+    Raises ScenarioError naming the key under `where`, or a plug-in that is not at hand.
+    """
+    given = {"latency_ns": producer.latency_ns, **producer.parameters, **settings}
+    return _producer(producer.handler, producer.policy, _recorded(producer, plugins), given, where)
+
+
+def _producer(slot: str, policy: str, choice: Choice | None, given: dict[str, Any], where: str) -> Producer | None:
     latency_ns = given.pop("latency_ns", 0)
-    choice = choice_named(slot, policy, f"{where}.policy", folder)
     if type(latency_ns) is not int or latency_ns < 0:
         message = f"{where}.latency_ns: {latency_ns!r} is not a whole number of nanoseconds from 0 on"
         raise ScenarioError(message)
@@ -98,7 +114,9 @@ def producer_of(slot: str, settings: Mapping[str, Any], where: str, folder: Path
     return Producer(slot, without_folders(policy), choice.version, parameters, latency_ns)
 
 
-def choice_named(slot: str, policy: object, where: str, folder: Path | None = None) -> Choice | None:
+def choice_named(
+    slot: str, policy: object, where: str, plugins: Plugins | None = None, folder: Path | None = None
+) -> Choice | None:
     """What fills a slot under that name, builtin or plug-in; None where it stays empty.
 
     Raises ScenarioError where there is no such policy, or a plug-in cannot be taken in.
@@ -107,7 +125,7 @@ def choice_named(slot: str, policy: object, where: str, folder: Path | None = No
     if isinstance(policy, str):
         if policy in policies:
             return policies[policy]
-        found = find(slot, policy, folder)
+        found = (plugins or Plugins()).named(slot, policy, folder)
         if found is not None:
             return taken_in(slot, found)
         path = file_named(policy)
@@ -118,45 +136,38 @@ def choice_named(slot: str, policy: object, where: str, folder: Path | None = No
     raise ScenarioError(message)
 
 
-def version_of(producer: Producer) -> str:
-    """The version that the installed policy of this name declares; a plug-in's is told by its content, not executed.
-
-    Raises ScenarioError where there is none.
-    """
-    choice = SLOTS.get(producer.handler, {}).get(producer.policy)
-    return choice.version if choice is not None else version_now(_plugin(producer), producer.version)
+def is_builtin(producer: Producer) -> bool:
+    """Whether this version of the package has the policy, so that nothing else is executed for it."""
+    return SLOTS.get(producer.handler, {}).get(producer.policy) is not None
 
 
-def check_unchanged(producers: Iterable[Producer]) -> None:
-    """That each plug-in is the one that the record was made with. Raises ScenarioError naming the first that is not."""
-    for producer in producers:
-        if producer.policy in SLOTS.get(producer.handler, {}):
-            continue
-        installed = version_of(producer)
-        if installed != producer.version:
-            message = (
-                f"plug-in {producer.handler}:{producer.policy} was version {producer.version}, and installed is "
-                f"{installed}; bring back what the record was made with, or --set {producer.handler}.policy anew"
-            )
-            raise ScenarioError(message)
+def builtin_version(producer: Producer) -> str:
+    """The version that the builtin policy of this name declares today."""
+    choice = SLOTS[producer.handler][producer.policy]
+    assert choice is not None, "an empty slot has no producer"
+    return choice.version
 
 
-def build(producer: Producer) -> Handler:
-    """The handler that a producer declares. Raises ScenarioError where this version has no such policy."""
-    choice = SLOTS.get(producer.handler, {}).get(producer.policy)
-    if choice is None:
-        choice = taken_in(producer.handler, _plugin(producer))
+def build(producer: Producer, plugins: Plugins | None = None) -> Handler:
+    """The handler that a producer declares. Raises ScenarioError where it is neither builtin nor in `plugins`."""
+    choice = _recorded(producer, plugins or Plugins())
     return choice.make(_convert(producer.parameters, choice.parameters, f"$.{producer.handler}"))
 
 
-def _plugin(producer: Producer) -> Found:
-    """The plug-in that a producer names, with the recorded content if that is at hand."""
-    slot, policy = producer.handler, producer.policy
-    found = find(slot, policy, None, producer.version) if slot in SLOTS else None
-    if found is None:
-        message = f"policy {slot}:{policy} is not installed; {how_to_install(policy)}"
+def _recorded(producer: Producer, plugins: Plugins) -> Choice:
+    """What a producer names: builtin, or a plug-in with the recorded content, which declares the recorded version."""
+    slot, policy, version = producer.handler, producer.policy, producer.version
+    choice = SLOTS.get(slot, {}).get(policy)
+    if choice is not None:
+        return choice
+    if slot not in SLOTS:
+        message = f"policy {slot}:{policy} is not installed; install what the record was made with"
         raise ScenarioError(message)
-    return found
+    choice = taken_in(slot, plugins.recorded(slot, policy, version))
+    if not choice.version.startswith(version):  # of older records the hash is cut
+        message = f"plug-in {slot}:{policy} declares version {choice.version}, and recorded is {version}"
+        raise ScenarioError(message)
+    return choice
 
 
 def _convert(given: Mapping[str, Any], kind: type[msgspec.Struct], where: str) -> msgspec.Struct:

@@ -7,6 +7,7 @@ record's where a run is taken up again.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
@@ -24,9 +25,9 @@ record_argument = click.argument("record", metavar="RUN", type=click.Path(path_t
 as_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
-def opened(path: Path) -> Run:
+def opened(path: Path, plugins: Iterable[Path] = ()) -> Run:
     """The record, with a warning on stderr for one that is torn or broke off."""
-    run = open_run(path)
+    run = open_run(path, plugins)
     if run.warning:
         click.echo(f"deleverage: {run.warning}", err=True)
     elif run.manifest.status in ("interrupted", "failed"):

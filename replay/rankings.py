@@ -4,6 +4,7 @@
 2. A round that begins a ranking digests all of its rows. One that continues another at the same mark and instant
    digests only the rows of accounts touched since that one: so its chain goes back to the round that began.
 3. What cannot be stored is rebuilt and checked: `recomputed` is what came out, `recorded` what the event says.
+4. A ranking by a plug-in that is not at hand cannot be made again: then there is only what the record has of it.
 """
 
 from __future__ import annotations
@@ -16,22 +17,23 @@ import msgspec
 from ..events.bodies.run import Producer
 from ..events.bodies.waterfall import DeleveragingStarted, PositionDeleveraged
 from ..events.envelope import Event
-from ..events.errors import QueryError
+from ..events.errors import QueryError, ScenarioError
 from ..events.ledger import LedgerState
 from ..events.vocabulary import accounts_named
 from ..handlers.adl_engine import AdlEngine
 from ..handlers.policies.ranking import RankingPolicy
 from ..handlers.pseudonyms import Pseudonyms, run_key
 from ..handlers.ranking import Ranking
-from ..handlers.registry import build
 from .run import Run
 
 __all__ = [
     "RoundRanking",
+    "UnrankedRound",
     "engine_at",
     "policy_at",
     "pseudonyms_of",
     "ranking_at",
+    "ranking_if_at_hand",
     "ranking_of",
     "round_of",
     "rounds_back",
@@ -48,6 +50,7 @@ class RoundRanking(msgspec.Struct, frozen=True):
     producer: Producer
     ranking: Ranking
     touched: tuple[int, ...]
+    ledger: LedgerState
     recomputed: bytes
     recorded: bytes
 
@@ -55,6 +58,16 @@ class RoundRanking(msgspec.Struct, frozen=True):
     def proved(self) -> bool:
         """Whether the ranking is the one that the record stands for."""
         return self.recomputed == self.recorded
+
+
+class UnrankedRound(msgspec.Struct, frozen=True):
+    """A round whose ranking could not be made again, and why; `ledger` is the state that it was decided in."""
+
+    started: Event
+    base: Event | None
+    version: str
+    ledger: LedgerState
+    reason: str
 
 
 def round_of(run: Run, event: Event) -> Event:
@@ -91,7 +104,7 @@ def engine_at(run: Run, seq: int) -> tuple[Producer, AdlEngine]:
     """
     for producer in run.producers_at(seq):
         if producer.handler == AdlEngine.name:
-            handler = build(producer)
+            handler = run.build(producer)
             if isinstance(handler, AdlEngine):
                 return producer, handler
             message = f"{run.path}: {producer.handler}:{producer.policy} ranks nobody, so there is no ranking"
@@ -124,7 +137,7 @@ def ranking_at(run: Run, started: Event, ledger: LedgerState | None = None) -> R
     ledger = ledger or run.before(started.seq)
     ranking = ranking_of(ledger, body.instrument, 1 if body.size_lots > 0 else -1, engine.ranking_policy)
     pseudonyms = pseudonyms_of(run)
-    base = next(islice(rounds_back(run, started), 1, None), None)
+    base = _base(run, started)
     if base is None:
         recomputed = ranking.full_digest(pseudonyms)
     else:
@@ -132,8 +145,22 @@ def ranking_at(run: Run, started: Event, ledger: LedgerState | None = None) -> R
         recomputed = ranking.changed_digest(pseudonyms)
     touched = tuple(sorted(ranking.touched))
     return RoundRanking(
-        started, base, engine.ranking_policy, producer, ranking, touched, recomputed, body.ranking_digest
+        started, base, engine.ranking_policy, producer, ranking, touched, ledger, recomputed, body.ranking_digest
     )
+
+
+def ranking_if_at_hand(run: Run, started: Event, ledger: LedgerState) -> RoundRanking | UnrankedRound:
+    """The ranking, or why it cannot be made again."""
+    try:
+        return ranking_at(run, started, ledger)
+    except (QueryError, ScenarioError) as error:
+        producer = run.producer_of(started)
+        version = "" if producer is None else producer.version
+        return UnrankedRound(started, _base(run, started), version, ledger, str(error))
+
+
+def _base(run: Run, started: Event) -> Event | None:
+    return next(islice(rounds_back(run, started), 1, None), None)
 
 
 def touched_between(run: Run, engine: AdlEngine, first_seq: int, stop_seq: int) -> set[int]:

@@ -8,23 +8,29 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from functools import cached_property
 from itertools import chain, islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..events.bodies.listing import AccountOpened
 from ..events.bodies.run import Producer, RunForked, RunStarted
 from ..events.envelope import Event
-from ..events.errors import QueryError
+from ..events.errors import QueryError, ScenarioError
 from ..events.ledger import Ledger
 from ..events.record import Manifest, RecordReader
 from ..events.record.columns import Columns
-from ..events.vocabulary import ACCOUNT_FIELDS, accounts_forced
+from ..events.vocabulary import ACCOUNT_FIELDS, BODY_TYPES, Body, accounts_forced
+from ..handlers.plugins.folders import Folders, folders_in
 from ..sim.units import format_time_ns
 from .directory import Directory
 from .points import parse_point
 from .states import States
+
+if TYPE_CHECKING:
+    from ..handlers.plugins.at_hand import Plugins
+    from ..handlers.protocol import Handler
 
 __all__ = ["Run", "open_run"]
 
@@ -32,9 +38,10 @@ __all__ = ["Run", "open_run"]
 class Run:
     """A recorded run. Holds no file open."""
 
-    def __init__(self, reader: RecordReader) -> None:
-        """Ask questions of what `reader` serves."""
+    def __init__(self, reader: RecordReader, plugins: Folders = ()) -> None:
+        """Ask questions of what `reader` serves; plug-ins that it names are taken from the folders `plugins`."""
         self.reader = reader
+        self.plugin_folders = folders_in(plugins)
         self.reports: list[str] = []
         """What was found damaged beside the record, ignored and made again: a line each."""
 
@@ -193,6 +200,26 @@ class Run:
                     return body.producers
         return self.started.producers
 
+    @cached_property
+    def plugins(self) -> Plugins:
+        """The plug-ins that may be executed for this record."""
+        from ..handlers.plugins.at_hand import Plugins  # noqa: PLC0415 - as for `build`
+
+        return Plugins(self.plugin_folders)
+
+    def build(self, producer: Producer) -> Handler:
+        """A producer's handler. Raises ScenarioError where it is neither builtin nor a plug-in at hand."""
+        from ..handlers.registry import build  # noqa: PLC0415 - the handlers are only for whoever asks for one
+
+        return build(producer, self.plugins)
+
+    def hears(self, producer: Producer) -> Collection[type[Body]]:
+        """What a producer listens to; everything, where that cannot be told because it is not at hand."""
+        try:
+            return self.build(producer).subscribes
+        except ScenarioError:
+            return BODY_TYPES
+
     def producer_of(self, event: Event) -> Producer | None:
         """Who decided an event; None for an input."""
         return None if event.producer is None else self.producers_at(event.seq)[event.producer]
@@ -231,9 +258,11 @@ class Run:
         return self.reader.seq_at_time(at_ns) - 1
 
 
-def open_run(path: str | os.PathLike[str]) -> Run:
+def open_run(path: str | os.PathLike[str], plugins: Folders = ()) -> Run:
     """Open a record. Some microseconds a block; no event is decoded before it is asked for.
 
-    Raises RecordNotFoundError if there is none, RecordDamagedError if it is not what was written.
+    Plug-ins that the record names are executed only where they are installed, or lie in one of the folders `plugins`,
+    with the recorded content. Raises RecordNotFoundError if there is no record, RecordDamagedError if it is not what
+    was written, QueryError if there is no such folder.
     """
-    return Run(RecordReader.open(path))
+    return Run(RecordReader.open(path), plugins)

@@ -12,6 +12,7 @@ from ..events.record import Durability, RecordSettings
 from .console import new_console, print_rows
 from .interrupt import Interrupt
 from .logs import LOG_LEVELS, LogLevel, RunLog, configure_logs
+from .options import plugins_option
 from .outcome import outcome
 from .progress import run_progress
 from .report import print_report
@@ -28,6 +29,7 @@ _INTERRUPTED = 130
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="RUN", help="Write the record there.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a value; may be repeated.")
 @click.option("--seed", type=int, help="Override the scenario's seed.")
+@plugins_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and no progress bar.")
 @click.option(
     "--durability",
@@ -46,6 +48,7 @@ def run_command(
     output: Path | None,
     overrides: tuple[str, ...],
     seed: int | None,
+    plugins: tuple[Path, ...],
     as_json: bool,
     durability: Durability,
     log_level: LogLevel,
@@ -57,7 +60,7 @@ def run_command(
     the record; the exit code is then 130.
     """
     configure_logs(log_level, as_json=log_json)
-    loaded = Scenario.load(scenario, overrides, seed=seed)
+    loaded = Scenario.load(scenario, overrides, seed=seed, plugins=plugins)
     settings = RecordSettings(durability=durability)
     result = _driven(loaded, output, settings, RunLog(log_level), bar=not as_json and log_level in ("warning", "error"))
     if as_json:

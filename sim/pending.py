@@ -12,7 +12,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple, Protocol
 
 from ..events.bodies.run import Producer, RunEnded, RunForked
@@ -21,7 +21,7 @@ from ..events.envelope import Event, Origin
 from ..events.errors import RecordDivergedError
 from ..events.ledger import Ledger
 from ..events.vocabulary import Body
-from ..handlers.registry import build
+from ..handlers.protocol import Handler
 
 __all__ = ["Past", "Pending", "Undelivered", "handed_over", "maker_of", "pending_after"]
 
@@ -59,6 +59,14 @@ class Past(Protocol):
         """The `RunForked` events."""
         ...
 
+    def build(self, producer: Producer) -> Handler:
+        """A producer's handler. Raises ScenarioError where a plug-in is not at hand."""
+        ...
+
+    def hears(self, producer: Producer) -> Collection[type[Body]]:
+        """What a producer listens to; everything, where that cannot be told because it is not at hand."""
+        ...
+
 
 class Undelivered(NamedTuple):
     """An event that a producer is still to hear, and when."""
@@ -83,7 +91,7 @@ def pending_after(past: Past, seq: int) -> tuple[Ledger, Pending]:
     """The first boundary at which at least `seq` events are recorded: the state there, and what is under way.
 
     Costs the state before the instant of the last of them, and reading back over the longest latency. Raises
-    RecordDivergedError where the record does not follow its order, ScenarioError where a policy is not installed.
+    RecordDivergedError where the record does not follow its order, ScenarioError where a policy must be at hand.
     """
     if not seq:
         return Ledger(), Pending(past.producers_at(0))
@@ -92,24 +100,29 @@ def pending_after(past: Past, seq: int) -> tuple[Ledger, Pending]:
     ledger = past.before(instant_seq)
     producers = ledger.producers or past.producers_at(0)
     delayed = _delayed(past, instant_seq, now_ns)
-    walk = _Walk(ledger, past.events(instant_seq), now_ns, producers, delayed)
+    walk = _Walk(past, ledger, now_ns, producers, delayed)
     walk.to(seq)
     return ledger, Pending(walk.producers, tuple(walk.queue), tuple(walk.items + walk.delayed))
 
 
 def handed_over(
-    undelivered: Iterable[Undelivered], before: tuple[Producer, ...], after: tuple[Producer, ...]
+    past: Past, undelivered: Iterable[Undelivered], before: tuple[Producer, ...], after: tuple[Producer, ...]
 ) -> list[Undelivered]:
-    """What is undelivered when other producers take over: by slot, as far as the new ones listen."""
+    """What is undelivered when other producers take over: by slot, as far as the new ones listen.
+
+    Raises ScenarioError where one that is replaced is not at hand and may have been still to hear something of this.
+    """
     slots = {producer.handler: number for number, producer in enumerate(after)}
     now = [slots.get(producer.handler) for producer in before]
-    hears = [build(producer).subscribes for producer in after]
-    moved = ((one, now[one.producer]) for one in undelivered)
-    return [
-        Undelivered(one.event, number, one.due_ns)
-        for one, number in moved
-        if number is not None and type(one.event.body) in hears[number]
-    ]
+    hears = [past.hears(producer) for producer in after]
+    moved = list[Undelivered]()
+    for one in undelivered:
+        number = now[one.producer]
+        if number is not None and type(one.event.body) in hears[number]:
+            if before[one.producer] != after[number]:
+                past.build(before[one.producer])  # else it is not known that it listened to this
+            moved.append(Undelivered(one.event, number, one.due_ns))
+    return moved
 
 
 def _delayed(past: Past, stop_seq: int, now_ns: int) -> list[Undelivered]:
@@ -117,20 +130,21 @@ def _delayed(past: Past, stop_seq: int, now_ns: int) -> list[Undelivered]:
     # Before a fork producers may have been slower than behind it, and what they had not heard yet is still due.
     slowest_ns = max(_slowest_ns(past.producers_at(seq)) for seq in (0, *past.forks) if seq <= stop_seq)
     first_seq = min(past.first_at(now_ns - slowest_ns), stop_seq)
-    return _undelivered(past.events(first_seq, stop_seq), now_ns, past.producers_at(first_seq))
+    return _undelivered(past, first_seq, stop_seq, now_ns)
 
 
 def _slowest_ns(producers: tuple[Producer, ...]) -> int:
     return max((producer.latency_ns for producer in producers), default=0)
 
 
-def _undelivered(events: Iterable[Event], now_ns: int, producers: tuple[Producer, ...]) -> list[Undelivered]:
-    listeners, found = _Listeners(producers), list[Undelivered]()
-    for event in events:
+def _undelivered(past: Past, first_seq: int, stop_seq: int, now_ns: int) -> list[Undelivered]:
+    producers, found = past.producers_at(first_seq), list[Undelivered]()
+    listeners = _Listeners(past, producers)
+    for event in past.events(first_seq, stop_seq):
         if isinstance(event.body, RunForked) and event.body.producers:
-            found = handed_over(found, producers, event.body.producers)
+            found = handed_over(past, found, producers, event.body.producers)
             producers = event.body.producers
-            listeners = _Listeners(producers)
+            listeners = _Listeners(past, producers)
         found += listeners.later(event)
     return [one for one in found if one.due_ns >= now_ns]
 
@@ -138,11 +152,11 @@ def _undelivered(events: Iterable[Event], now_ns: int, producers: tuple[Producer
 class _Listeners:
     """Which producers hear which type of event, at once or later."""
 
-    def __init__(self, producers: tuple[Producer, ...]) -> None:
+    def __init__(self, past: Past, producers: tuple[Producer, ...]) -> None:
         self._prompt: dict[type[Body], list[int]] = {}
         self._late: dict[type[Body], list[tuple[int, int]]] = {}
         for number, producer in enumerate(producers):
-            for kind in build(producer).subscribes:
+            for kind in past.hears(producer):
                 if producer.latency_ns:
                     self._late.setdefault(kind, []).append((number, producer.latency_ns))
                 else:
@@ -161,8 +175,8 @@ class _Walk:
 
     def __init__(
         self,
+        past: Past,
         ledger: Ledger,
-        events: Iterator[Event],
         now_ns: int,
         producers: tuple[Producer, ...],
         delayed: list[Undelivered],
@@ -171,9 +185,9 @@ class _Walk:
         self.queue: deque[Undelivered] = deque()
         self.items = sorted((one for one in delayed if one.due_ns == now_ns), key=_place)
         self.delayed = [one for one in delayed if one.due_ns > now_ns]
-        self._ledger, self._events = ledger, events
-        self._next = next(events, None)
-        self._listeners = _Listeners(producers)
+        self._past, self._ledger, self._events = past, ledger, past.events(ledger.seq)
+        self._next = next(self._events, None)
+        self._listeners = _Listeners(past, producers)
         self._timers = sorted(seq for seq, p in ledger.timers.items() if p.timer.due_ns == now_ns)
 
     def to(self, seq: int) -> None:
@@ -210,11 +224,11 @@ class _Walk:
     def _fork(self, body: RunForked) -> None:
         """Other producers take over, and the inputs of the fork queue behind what is undelivered."""
         if body.producers:
-            self.queue = deque(handed_over(self.queue, self.producers, body.producers))
-            self.items = handed_over(self.items, self.producers, body.producers)
-            self.delayed = handed_over(self.delayed, self.producers, body.producers)
+            self.queue = deque(handed_over(self._past, self.queue, self.producers, body.producers))
+            self.items = handed_over(self._past, self.items, self.producers, body.producers)
+            self.delayed = handed_over(self._past, self.delayed, self.producers, body.producers)
             self.producers = body.producers
-            self._listeners = _Listeners(body.producers)
+            self._listeners = _Listeners(self._past, body.producers)
         for _ in range(1 + body.inputs):
             self._take()
 

@@ -1,7 +1,7 @@
 """A run taken up again at a boundary of its record: clock, bus and handlers as they stood there.
 
 1. The handlers are built from what the record declares and primed with the state and as much of the past as they look
-   back on. Nothing else of the run that made the record is needed.
+   back on. Nothing else of the run that made the record is needed, but for its plug-ins.
 2. From there the inputs of a record, its own or another's, are published at their times and everything follows. The
    last of them, `RunEnded`, comes when all that was due up to its time is done.
 3. With the record's own producers and inputs the same bytes follow (tests/test_resumption.py).
@@ -16,7 +16,6 @@ from ..events.bodies.run import RunEnded
 from ..events.envelope import Event
 from ..events.ledger import Ledger
 from ..events.vocabulary import Body
-from ..handlers.registry import build
 from .bus import Bus, Sink, Subscription
 from .clock import Clock
 from .pending import Past, Pending
@@ -34,7 +33,7 @@ class Resumption:
         self.bus = Bus(self.clock, ledger, sink)
         self._pending = pending
         for number, producer in enumerate(pending.producers):
-            handler = build(producer)
+            handler = past.build(producer)
             first_seq = past.first_at(start_ns - handler.look_back_ns) if ledger.seq else 0
             handler.prime(ledger, past.events(min(first_seq, ledger.seq), ledger.seq))
             self.bus.subscribe(Subscription(number, handler, producer.latency_ns))

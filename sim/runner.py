@@ -64,7 +64,7 @@ class Simulation:
         self.bus = Bus(self.clock, self.ledger, sink)
         self.interrupted = False
         for number, producer in enumerate(scenario.producers):
-            self.bus.subscribe(Subscription(number, build(producer), producer.latency_ns))
+            self.bus.subscribe(Subscription(number, build(producer, scenario.plugins), producer.latency_ns))
 
     def open(self) -> None:
         """Publish what exists before the first price."""

@@ -23,6 +23,8 @@ import msgspec
 from ..events.bodies.listing import AssetListed, InstrumentListed
 from ..events.bodies.run import Prices, Producer
 from ..events.errors import ScenarioError
+from ..handlers.plugins.at_hand import Plugins
+from ..handlers.plugins.folders import Folders
 from ..handlers.registry import SLOTS, producer_of, without_folders
 from .listings import fund_atoms, list_assets, list_instruments, scales_of
 from .populations.base import OpeningAccount, OpeningMarket, Population
@@ -58,6 +60,7 @@ class ResolvedScenario(msgspec.Struct):
     instruments: tuple[InstrumentListed, ...]
     fund_atoms: int
     producers: tuple[Producer, ...]
+    plugins: Plugins
     sources: tuple[Any, ...]
     opening_markets: tuple[OpeningMarket, ...]
     opening_population: Any
@@ -71,9 +74,12 @@ class ResolvedScenario(msgspec.Struct):
 class Scenario:
     """A scenario as loaded, overrides applied and keys checked."""
 
-    def __init__(self, tree: Mapping[str, Any], folder: Path | None = None) -> None:
-        """Check a tree as read from TOML. Raises ScenarioError naming the path; `folder` is where its files are."""
-        self.folder = folder
+    def __init__(self, tree: Mapping[str, Any], folder: Path | None = None, *, plugins: Folders = ()) -> None:
+        """Check a tree as read from TOML. Raises ScenarioError naming the path; `folder` is where its files are.
+
+        Plug-ins that it names are looked for in the folders `plugins`, too.
+        """
+        self.folder, self.plugins = folder, Plugins(plugins)
         plain = with_durations(tree, "$")
         self._rulebook = rulebook(plain.get("venue", "generic"))
         self.tree = _with_prices_layout(plain, folder)
@@ -81,7 +87,9 @@ class Scenario:
         self.producers = self._producers()
 
     @classmethod
-    def load(cls, name: str, overrides: Iterable[str] = (), *, seed: int | None = None) -> Scenario:
+    def load(
+        cls, name: str, overrides: Iterable[str] = (), *, seed: int | None = None, plugins: Folders = ()
+    ) -> Scenario:
         """A bundled scenario by name, or a TOML file by path, with `key=value` overrides. Raises ScenarioError."""
         text, folder = _read(name)
         changes = tuple(overrides)
@@ -90,7 +98,7 @@ class Scenario:
             apply_override(tree, override)
         if seed is not None:
             tree["seed"] = seed
-        return cls(tree, folder)
+        return cls(tree, folder, plugins=plugins)
 
     def resolve(self) -> ResolvedScenario:
         """Open the sources, read each to its end, and work everything out in whole numbers. Raises ScenarioError."""
@@ -127,6 +135,7 @@ class Scenario:
             instruments=instruments,
             fund_atoms=fund_atoms(settings, assets[0]),
             producers=self.producers,
+            plugins=self.plugins,
             sources=sources,
             opening_markets=markets,
             opening_population=open_population(settings.population, folder=self.folder),
@@ -138,7 +147,7 @@ class Scenario:
             table = slot_table(self._rulebook.get(slot, {}), getattr(self.settings, slot))
             if slot == "insurance_fund":
                 table.pop("balance", None)
-            producer = producer_of(slot, table, f"$.{slot}", self.folder)
+            producer = producer_of(slot, table, f"$.{slot}", self.plugins, self.folder)
             if producer is not None:
                 found.append(producer)
         return tuple(found)

@@ -53,7 +53,6 @@ import itertools, random
 from deleverage.handlers.policies.ranking import SCORE_SCALE
 
 class It:
-    formula = "profit"
     def __init__(self, parameters):
         self.counter = itertools.count()
     def scores(self, candidates):

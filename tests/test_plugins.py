@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,8 +12,9 @@ from deleverage.events.bodies.run import Producer
 from deleverage.events.bodies.waterfall import DeleveragingStarted
 from deleverage.events.errors import HandlerError, ScenarioError
 from deleverage.events.record import RecordSettings
-from deleverage.handlers.plugins import files
-from deleverage.handlers.registry import build, producer_of, version_of
+from deleverage.handlers.plugins.at_hand import Plugins
+from deleverage.handlers.plugins.found import digest_of
+from deleverage.handlers.registry import build, producer_of
 from deleverage.replay.fork.changes import Changes
 
 from .support.command_line import call
@@ -28,7 +28,7 @@ from deleverage.handlers.policies.ranking import score_of
 class BySize:
     """The largest first."""
 
-    formula = "notional"
+    formula = "max(notional, least) / 10^9"
 
     class Parameters(msgspec.Struct):
         least: int = 0
@@ -52,10 +52,8 @@ SHORT = ("prices.duration_ns=40m",)
 
 
 @pytest.fixture(autouse=True)
-def _nothing_remembered(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Each test looks for plug-ins as a new process would, from a folder of its own."""
-    monkeypatch.setattr(files, "_folders_met", {})
-    monkeypatch.delenv(files.FOLDERS_VARIABLE, raising=False)
+def _elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Each test stands in a folder of its own."""
     here = tmp_path / "here"
     here.mkdir()
     monkeypatch.chdir(here)
@@ -89,10 +87,10 @@ def test_a_policy_in_a_file_runs_records_and_verifies(tmp_path: Path) -> None:
     path = recorded(tmp_path / "a.run", f"adl.policy={rule}:BySize", "adl.least=3")
     producer = adl_producer(path)
     assert (producer.policy, producer.parameters) == ("by_size.py:BySize", {"least": 3})
-    assert producer.version == f"1+sha256:{files.digest_of(rule.read_bytes())}"
+    assert producer.version == f"1+sha256:{digest_of(rule.read_bytes())}"
     rounds = [event for event in open_run(path).events() if isinstance(event.body, DeleveragingStarted)]
     assert {event.body.policy for event in rounds} == {"by_size.py:BySize"}  # type: ignore[union-attr]
-    assert verify(path).sound
+    assert verify(path, plugins=rule.parent).sound
     assert str(tmp_path).encode() not in b"".join(file.read_bytes() for file in path.glob("*.seg"))
 
 
@@ -104,64 +102,48 @@ def test_the_head_does_not_depend_on_the_folder(tmp_path: Path) -> None:
         scenario = shutil.copy(SMALL_CRASH, tmp_path / folder)
         path = recorded(tmp_path / f"{folder}.run", "adl.policy=by_size.py:BySize", scenario=str(scenario))
         heads.append(open_run(path).head)
-        files._folders_met.clear()
     rule = tmp_path / "two" / "by_size.py"
     heads.append(open_run(recorded(tmp_path / "three.run", f"adl.policy={rule}:BySize")).head)
     assert len(set(heads)) == 1
 
 
-def test_a_record_is_verified_where_its_plugin_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In a new process it is looked for in the working directory and in the folders of the variable."""
+def test_a_record_is_verified_where_the_reader_says_that_its_plugin_is(tmp_path: Path) -> None:
+    """The working directory is no such place; several folders are."""
     rule = written(tmp_path / "rules")
     path = recorded(tmp_path / "a.run", f"adl.policy={rule}:BySize")
-    files._folders_met.clear()
-    absent = call("verify", path)
-    assert absent.exit_code == 2
-    assert "policy adl:by_size.py:BySize is not installed; put by_size.py into the working directory" in absent.stderr
-    assert absent.stderr.count("\n") == 1
-    monkeypatch.setenv(files.FOLDERS_VARIABLE, f"/nowhere:{rule.parent}")
-    assert call("verify", path, "--jobs", "2").exit_code == 0
-    monkeypatch.delenv(files.FOLDERS_VARIABLE)
-    files._folders_met.clear()
     shutil.copy(rule, Path.cwd())
-    assert call("verify", path).exit_code == 0
+    absent = call("verify", path)
+    assert (absent.exit_code, absent.stderr.count("\n")) == (2, 1)
+    assert "is not at hand; give --plugins DIR, a folder that holds by_size.py" in absent.stderr
+    given = ("--plugins", tmp_path, "--plugins", rule.parent)
+    assert call("verify", path, *given).exit_code == 0
+    assert call("verify", path, *given, "--jobs", "2").exit_code == 0
+    assert call("verify", path, "--plugins", ".").exit_code == 0
 
 
-def test_a_changed_file_is_noticed(tmp_path: Path) -> None:
-    """Verify refuses what the record was not made with, unless it is forced, and then finds the divergence."""
+def test_another_content_is_not_executed_whatever_is_forced(tmp_path: Path) -> None:
+    """Neither verify nor a fork takes it; brought back, the recorded file is taken."""
     rule = written(Path.cwd())
     path = recorded(tmp_path / "a.run", "adl.policy=by_size.py:BySize")
-    before = version_of(adl_producer(path))
-    written(Path.cwd(), text=BY_SIZE.replace("c.notional", "c.equity"))
-    assert version_of(adl_producer(path)) != before
-    refused = call("verify", path)
-    assert refused.exit_code == 2
-    assert f"adl:by_size.py:BySize was version {before}, and installed is" in " ".join(refused.stderr.split())
-    forced = call("verify", path, "--force")
-    assert forced.exit_code == 1
-    with pytest.raises(ScenarioError, match=r"adl:by_size\.py:BySize was version"):
-        fork(open_run(path), open_run(path).count // 2)
-    rule.write_text(BY_SIZE, encoding="utf-8")
-    assert call("verify", path).exit_code == 0
-
-
-def test_a_changed_file_is_not_executed_to_learn_that_it_changed(tmp_path: Path) -> None:
-    """Its version is told by its content."""
-    written(Path.cwd())
-    path = recorded(tmp_path / "a.run", "adl.policy=by_size.py:BySize")
     mark = tmp_path / "executed"
-    written(Path.cwd(), text=f"open({str(mark)!r}, 'w')")
-    assert call("verify", path).exit_code == 2
+    rule.write_text(f"open({str(mark)!r}, 'w')", encoding="utf-8")
+    for options in ((), ("--force",), ("--jobs", "2")):
+        refused = call("verify", path, "--plugins", ".", *options)
+        assert (refused.exit_code, refused.stderr.count("\n")) == (2, 1)
+        assert f"with the content sha256:{digest_of(BY_SIZE.encode())[:16]}, and file by_size.py has" in refused.stderr
+    with pytest.raises(ScenarioError, match=r"adl:by_size\.py:BySize was recorded with the content"):
+        fork(open_run(path, "."), open_run(path).count // 2)
     assert not mark.exists()
+    rule.write_text(BY_SIZE, encoding="utf-8")
+    assert call("verify", path, "--plugins", ".").exit_code == 0
 
 
-def test_of_several_files_of_a_name_the_recorded_one_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_several_files_of_a_name_the_recorded_one_is_taken(tmp_path: Path) -> None:
     """The content decides, wherever it stands among the folders."""
     right, wrong = written(tmp_path / "right"), written(tmp_path / "wrong", text=BY_SIZE + "# another\n")
     path = recorded(tmp_path / "a.run", f"adl.policy={right}:BySize")
-    files._folders_met.clear()
-    monkeypatch.setenv(files.FOLDERS_VARIABLE, f"{wrong.parent}:{right.parent}")
-    assert verify(path).sound
+    assert verify(path, plugins=[wrong.parent, right.parent]).sound
+    assert verify(path, plugins=wrong.parent).sound is None
 
 
 def test_a_fork_takes_a_policy_from_a_file(tmp_path: Path) -> None:
@@ -174,7 +156,7 @@ def test_a_fork_takes_a_policy_from_a_file(tmp_path: Path) -> None:
     assert forked.exit_code == 0, forked.output
     assert adl_producer(child).policy == "by_size.py:BySize"
     assert str(tmp_path / "rules").encode() not in b"".join(file.read_bytes() for file in child.glob("*.seg"))
-    assert verify(child).sound
+    assert verify(child, plugins=rule.parent).sound
 
 
 def test_a_whole_handler_from_a_file_decides_as_the_builtin_one(tmp_path: Path) -> None:
@@ -184,19 +166,21 @@ def test_a_whole_handler_from_a_file_decides_as_the_builtin_one(tmp_path: Path) 
     builtin = recorded(tmp_path / "b.run")
     bodies = [[event.body for event in list(open_run(one).events())[1:]] for one in (path, builtin)]
     assert bodies[0] == bodies[1]
-    assert verify(path).sound
+    assert verify(path, plugins=rule.parent).sound
 
 
 def test_a_class_of_a_module_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`package.module:Class`, with the module's content in the version."""
     rule = written(tmp_path / "rules", "sizes_of_mine.py")
     monkeypatch.syspath_prepend(rule.parent)
-    producer = producer_of("adl", {"policy": "sizes_of_mine:BySize"}, "$.adl")
+    plugins = Plugins()
+    producer = producer_of("adl", {"policy": "sizes_of_mine:BySize"}, "$.adl", plugins)
     assert producer is not None
     assert producer.policy == "sizes_of_mine:BySize"
-    assert producer.version.endswith(files.digest_of(rule.read_bytes()))
-    assert build(producer).plugin == "sizes_of_mine:BySize"
-    sys.modules.pop("sizes_of_mine")
+    assert producer.version.endswith(digest_of(rule.read_bytes()))
+    assert build(producer, plugins).plugin == "sizes_of_mine:BySize"
+    with pytest.raises(ScenarioError, match="a record cannot have a module imported: install it with an entry point"):
+        build(producer)
 
 
 def distribution(folder: Path, name: str, entry: str, module: str) -> None:
@@ -217,7 +201,6 @@ def test_an_entry_point_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     path = recorded(tmp_path / "a.run", "adl.policy=by-size")
     assert adl_producer(path).policy == "by-size"
     assert verify(path).sound
-    sys.modules.pop(module)
 
 
 def test_two_distributions_with_one_name_are_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -268,13 +251,25 @@ def test_a_wrong_parameter_is_named_by_its_path(settings: dict[str, object], sai
 @pytest.mark.parametrize(
     ("slot", "body", "said"),
     [
-        ("adl", "formula = 'x'", "It lacks scores"),
-        ("adl", "def scores(self, candidates): return []", "It lacks formula"),
-        ("adl", "formula = 'x'\n    scores = print\n    version = 2", "It.version is 2"),
-        ("adl", "formula = 'x'\n    scores = print\n    slot = 'fund'", "It.slot is 'fund'"),
-        ("adl", "formula = 'x'\n    scores = print\n    worth = 'par'", "It.worth is 'par'"),
-        ("adl", "formula = 'x'\n    scores = print\n    Parameters = dict", "It.Parameters is <class 'dict'>"),
-        ("market", "formula = 'x'\n    scores = print", "It is no subclass of deleverage.handlers.protocol.Handler"),
+        ("adl", "formula = 'profit'", "It lacks scores"),
+        ("liquidation", "hands_over = pause_ns = step = print", "It lacks formula"),
+        ("adl", "scores = print\n    version = 2", "It.version is 2"),
+        ("adl", "scores = print\n    slot = 'fund'", "It.slot is 'fund'"),
+        ("adl", "scores = print\n    worth = 'par'", "It.worth is 'par'"),
+        ("adl", "scores = print\n    Parameters = dict", "It.Parameters is <class 'dict'>"),
+        ("adl", "scores = print\n    formula = 7", "It.formula is 7; it must be a text"),
+        (
+            "adl",
+            "scores = print\n    formula = 'the largest first'",
+            "cannot be read: `largest` stands where the end is due",
+        ),
+        (
+            "adl",
+            "scores = print\n    formula = 'profits / equity'",
+            "there is no figure `profits`; there are account, profit",
+        ),
+        ("adl", "scores = print\n    figures = 'mark'", "It.figures is 'mark'; it must be a tuple of names"),
+        ("market", "scores = print", "It is no subclass of deleverage.handlers.protocol.Handler"),
     ],
 )
 def test_a_class_that_lacks_something_is_named_with_it(slot: str, body: str, said: str) -> None:
@@ -321,13 +316,13 @@ def test_a_handler_that_lacks_something_is_named_with_it(body: str, said: str) -
 )
 def test_parameters_are_whole_and_have_defaults(field: str, said: str) -> None:
     """No float enters a record, and every policy can be listed with its defaults."""
-    head = "import msgspec\nclass It:\n    formula = 'x'\n    scores = print\n"
+    head = "import msgspec\nclass It:\n    scores = print\n"
     written(Path.cwd(), "it.py", f"{head}    class Parameters(msgspec.Struct):\n        {field}\n")
     with pytest.raises(ScenarioError, match=said):
         producer_of("adl", {"policy": "it.py:It"}, "$.adl")
 
 
-SCORING = "class It:\n    formula = 'x'\n    def scores(self, candidates):\n        {}\n"
+SCORING = "class It:\n    def scores(self, candidates):\n        {}\n"
 
 
 @pytest.mark.parametrize(
@@ -359,7 +354,7 @@ def test_the_same_policy_over_a_changed_one_is_admitted(tmp_path: Path) -> None:
     """A fork that names the policy anew takes it as it is now."""
     written(Path.cwd())
     path = recorded(tmp_path / "a.run", "adl.policy=by_size.py:BySize")
-    written(Path.cwd(), text=BY_SIZE.replace("c.notional", "c.equity"))
+    written(Path.cwd(), text=BY_SIZE.replace("notional", "equity"))
     opened = open_run(path)
     changes = Changes(settings=("adl.policy=by_size.py:BySize",))
     child = fork(opened, opened.count // 2, changes, tmp_path / "child.run")

@@ -29,16 +29,21 @@ def test_the_pages_policy_runs_verifies_forks_and_is_listed(rule: str) -> None:
     """With the commands of the page, on a smaller crash."""
     chosen = ("--set", f"adl.policy={rule}")
     assert call("run", SMALL_CRASH, *chosen, "-o", "mine.run").exit_code == 0
-    assert call("verify", "mine.run").exit_code == 0
+    assert call("verify", "mine.run").exit_code == 2
+    assert call("verify", "mine.run", "--plugins", ".").exit_code == 0
     spared = ("--set", "adl.spared_atoms=50_000_000")
-    assert call("fork", "mine.run", "--at", "+00:15:00", *chosen, *spared, "-o", "child.run").exit_code == 0
-    assert call("verify", "child.run").exit_code == 0
+    assert (
+        call("fork", "mine.run", "--plugins", ".", "--at", "+00:15:00", *chosen, *spared, "-o", "child.run").exit_code
+        == 0
+    )
+    assert call("verify", "child.run", "--plugins", ".").exit_code == 0
     assert rule in call("policies", "adl").stdout
 
 
 def test_the_pages_policy_keeps_the_rules(rule: str) -> None:
     """The conformance kit passes it."""
     check_policy(rule)
+    check_policy(rule, spared_atoms=2_000)
 
 
 def test_the_page_names_what_there_is() -> None:

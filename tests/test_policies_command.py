@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from deleverage.handlers.policies.adl.choices import ADL_CHOICES
 from deleverage.handlers.registry import SLOTS
 
 from .support.command_line import ENVIRONMENT, call
@@ -19,7 +20,6 @@ from .test_plugins import BY_SIZE, HANDLER, distribution, written
 @pytest.fixture(autouse=True)
 def _elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Each test stands in a folder of its own."""
-    monkeypatch.delenv("DELEVERAGE_PLUGINS", raising=False)
     monkeypatch.chdir(tmp_path)
 
 
@@ -38,7 +38,9 @@ def test_every_builtin_policy_is_listed_with_what_it_does() -> None:
     assert {one["origin"] for one in found} == {"builtin"}
     assert all(one["does"].strip() for one in found)
     assert [one["slot"] for one in found if one["default"]] == list(SLOTS)
-    assert all(one["formula"] and one["source"] for one in told("adl") if one["policy"] != "profit-share")
+    assert all(one["source"] for one in told("adl") if one["policy"] != "profit-share")
+    assert [one["policy"] for one in found if one["formula"]] == list(ADL_CHOICES)
+    assert all(not one["formula"] or not one["rule"] for one in found)
 
 
 def test_parameters_are_listed_with_type_and_default() -> None:
@@ -49,26 +51,50 @@ def test_parameters_are_listed_with_type_and_default() -> None:
     assert last == {"name": "limit", "type": "bankruptcy | none", "default": "bankruptcy"}
 
 
-def test_a_file_in_the_working_directory_is_listed(tmp_path: Path) -> None:
+def test_a_file_that_is_named_is_listed(tmp_path: Path) -> None:
     """With its hash, its formula and where it is; in text as well."""
     written(tmp_path)
     (found,) = told("by_size.py:BySize")
-    assert (found["slot"], found["formula"], found["origin"]) == ("adl", "notional", "file by_size.py")
+    formula = "max(notional, least) / 10^9"
+    assert (found["slot"], found["formula"], found["origin"]) == ("adl", formula, "file by_size.py")
     assert found["version"].startswith("1+sha256:")
     assert found["parameters"] == [{"name": "least", "type": "int", "default": 0}]
-    text = call("policies", "adl").stdout
-    assert "by_size.py:BySize\n  does        The largest first.\n  formula     notional\n" in text
+    text = call("policies", "adl", "--plugins", ".").stdout
+    assert f"by_size.py:BySize\n  does        The largest first.\n  formula     {formula}\n" in text
     assert max(map(len, text.splitlines())) <= 60 + len("reverse-engineered")
 
 
-def test_a_file_in_a_folder_of_plugins_is_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_lies_in_the_working_directory_is_only_read(tmp_path: Path) -> None:
+    """It is listed with what it says of itself, and not executed before it is named."""
+    mark = tmp_path / "executed"
+    written(tmp_path, text=f"{BY_SIZE}\nopen({str(mark)!r}, 'w')\n")
+    (found,) = [one for one in told("adl") if one["policy"] == "by_size.py:BySize"]
+    assert (found["does"], found["origin"]) == (
+        "The largest first.",
+        "file by_size.py, read and not loaded; name it to see all",
+    )
+    assert not mark.exists()
+    assert told("by_size.py:BySize")[0]["version"].startswith("1+sha256:")
+    assert mark.exists()
+
+
+def test_a_policy_without_a_formula_is_listed_as_such(tmp_path: Path) -> None:
+    """Its score is what its code gives; a policy of another slot has a rule, which is no formula."""
+    written(tmp_path, text=BY_SIZE.replace('formula = "max(notional, least) / 10^9"', "pass"))
+    (found,) = told("by_size.py:BySize")
+    assert (found["formula"], found["rule"]) == ("", "the score is what this code gave")
+    (found,) = told("partial-then-whole")
+    assert (found["formula"], bool(found["rule"])) == ("", True)
+
+
+def test_a_file_in_a_folder_of_plugins_is_listed(tmp_path: Path) -> None:
     """A handler is found by the slot that it names; what does not read like a plug-in is not executed."""
-    monkeypatch.setenv("DELEVERAGE_PLUGINS", str(tmp_path / "rules"))
+    rules = ("--plugins", str(tmp_path / "rules"))
     body = "name = 'market'\n    subscribes = (PriceTicked,)\n    def handle(self, event, ledger, now_ns): return ()"
     written(tmp_path / "rules", "it.py", HANDLER.format(body))
     written(tmp_path / "rules", "other.py", "raise SystemExit(3)")
     written(tmp_path / "rules", "broken.py", "class (")
-    assert [one["slot"] for one in told("it.py:It")] == ["market"]
+    assert [one["slot"] for one in told("it.py:It", *rules)] == ["market"]
 
 
 def test_an_installed_entry_point_is_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,19 +103,18 @@ def test_an_installed_entry_point_is_listed(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.syspath_prepend(tmp_path / "site")
     (found,) = told("by-size")
     assert (found["slot"], found["origin"]) == ("adl", "entry point of sizes 2.0")
-    sys.modules.pop("by_size_listed")
 
 
 def test_a_plugin_that_cannot_be_used_is_listed_with_its_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A listing goes on after it: a class that lacks something, a module that is not there, no such slot."""
-    written(tmp_path, text=BY_SIZE.replace("formula", "formulae"))
+    written(tmp_path, text=BY_SIZE.replace("notional, least", "notional, most"))
     for number, entry in enumerate(("adl:gone", "nowhere:by-size")):
         site = tmp_path / f"site-{number}"
         distribution(site, f"sizes{number}", entry, f"by_size_faulty_{number}")
         monkeypatch.syspath_prepend(site)
     (tmp_path / "site-0" / "by_size_faulty_0.py").unlink()
-    faults = {one["policy"]: one["fault"] for one in told() if "fault" in one}
-    assert "BySize lacks formula" in faults["by_size.py:BySize"]
+    faults = {one["policy"]: one["fault"] for one in told("--plugins", ".") if "fault" in one}
+    assert "there is no figure `most`" in faults["by_size.py:BySize"]
     assert faults["gone"] == "its module is not there or fails"
     assert faults["by-size"] == "there is no slot 'nowhere'"
 

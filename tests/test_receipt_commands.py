@@ -16,8 +16,9 @@ from deleverage.events.bodies.run import RunStarted
 from deleverage.events.bodies.waterfall import DeleveragingStarted, PositionDeleveraged
 from deleverage.events.record import RecordSettings, RecordWriter
 from deleverage.handlers import registry
+from deleverage.handlers.policies.formula import Formula, decimal_text
 from deleverage.handlers.pseudonyms import run_key
-from deleverage.sim.figures import exact_money
+from deleverage.sim.figures import score_text
 
 from .support.command_line import ENVIRONMENT, call, small_record, tear
 from .support.crash import recorded
@@ -83,7 +84,7 @@ def test_a_reduction_in_plain_words(files: dict[int, Path], head: str) -> None:
         f"number {body.account}",
         f"{body.rank} of {ROUNDS[body.round].candidates}, with a score of {body.score // 10**9}.",
         f".{body.score % 10**9:09d}",
-        "profit / |cost| x notional / equity = ",
+        "profit / |cost| x notional / equity",
         "How it came about, from the first cause down",
         f"led to event {FIRST} in",
         f"the place is {body.rank} of {ROUNDS[body.round].candidates}. Event {FIRST} says the same.",
@@ -97,13 +98,15 @@ def test_a_reduction_in_plain_words(files: dict[int, Path], head: str) -> None:
 
 
 def test_the_formula_has_the_figures_of_the_row(files: dict[int, Path], head: str, record: Path) -> None:
-    """The figures that stand in the formula are those of the row, whole and in the asset's units."""
-    view = json.loads(call("check", files[FIRST], "--head", head, "--json").stdout)
-    asset = open_run(record).directory.assets[0]
-    figures = [exact_money(view["ranking"]["row"][name], asset) for name in ("profit", "cost", "notional", "equity")]
+    """The figures that stand in the formula are those of the row, in the asset's units, and give the score."""
+    ranking = json.loads(call("check", files[FIRST], "--head", head, "--json").stdout)["ranking"]
+    decimals = open_run(record).directory.assets[0].decimals
+    figures = [decimal_text((ranking["row"][name], 10**decimals)) for name in ("profit", "cost", "notional", "equity")]
     profit, cost, notional, equity = figures
+    filled, score = f"{profit} / |{cost}| x {notional} / {equity}", score_text(ranking["score"])
     flat = " ".join(call("check", files[FIRST], "--head", head).stdout.split())
-    assert f"{profit} / |{cost}| x {notional} / {equity}" in flat
+    assert f"{filled} = {score}, rounded down to nine decimals" in flat
+    assert Formula(filled).score(()) == ranking["score"]
 
 
 def test_a_continued_ranking_in_plain_words(files: dict[int, Path], head: str) -> None:
@@ -264,7 +267,7 @@ def test_a_policy_that_is_not_installed(files: dict[int, Path], head: str, monke
     result = call("check", files[FIRST], "--head", head)
     flat = " ".join(result.stdout.split())
     assert result.exit_code == 0
-    assert "NOT CHECKED: profit-leverage, version 1, is not installed here" in flat
+    assert "NOT CHECKED: profit-leverage, version 1, is none of the builtin policies of this version" in flat
     assert "scores follow" not in flat
     ranking = json.loads(call("check", files[FIRST], "--head", head, "--json").stdout)["ranking"]
     assert (ranking["formula"], ranking["scores_checked"]) == (None, False)

@@ -1,4 +1,4 @@
-"""A receipt of a reduction that a plug-in ranked: its scores are worked out again where the plug-in is at hand."""
+"""A receipt of a reduction that a plug-in ranked: made where the plug-in is at hand, checked without executing it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from deleverage.handlers.policies.ranking import score_of
 class BySize:
     """Whoever holds most gives first."""
 
-    formula = "size"
+    formula = "|size| / 10^6"
     source = "my own"
 
     class Parameters(msgspec.Struct, forbid_unknown_fields=True):
@@ -42,38 +42,32 @@ POLICY = "adl.policy=by_size.py:BySize"
 @pytest.fixture
 def receipt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, str]:
     """A receipt made in a folder that has the plug-in, which is also where the test stands; and the head."""
-    (tmp_path / "by_size.py").write_text(f"{RULE}\n# {tmp_path}, so that no other test has it\n")
+    (tmp_path / "by_size.py").write_text(RULE, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     run(Scenario.load(SMALL_CRASH, [POLICY]), tmp_path / "a.run", settings=RecordSettings(durability="none"))
     record = open_run(tmp_path / "a.run")
     seq = next(event.seq for event in record.events() if isinstance(event.body, PositionDeleveraged))
-    assert call("receipt", "a.run", str(seq), "-o", "r.json").exit_code == 0
+    refused = call("receipt", "a.run", str(seq), "-o", "r.json")
+    assert (refused.exit_code, refused.stderr.count("\n")) == (2, 1)
+    assert "is not at hand; give --plugins DIR, a folder that holds by_size.py" in refused.stderr
+    assert call("receipt", "a.run", str(seq), "-o", "r.json", "--plugins", ".").exit_code == 0
     return tmp_path / "r.json", record.head
 
 
-def checked(path: Path, head: str) -> dict[str, object]:
-    """What `check` says of the ranking."""
+@pytest.mark.parametrize("text", [RULE, "raise SystemExit('executed')", None])
+def test_a_plugin_is_never_executed_for_a_receipt(receipt: tuple[Path, str], text: str | None) -> None:
+    """Whether what decided, something else, or nothing of that name lies there: it holds, and no score was checked."""
+    path, head = receipt
+    if text is None:
+        path.with_name("by_size.py").unlink()
+    else:
+        path.with_name("by_size.py").write_text(text, encoding="utf-8")
     result = call("check", path, "--head", head, "--json")
     assert result.exit_code == 0
-    found: dict[str, object] = json.loads(result.stdout)["ranking"]
-    return found
-
-
-def test_scores_of_a_plugin_are_worked_out_again(receipt: tuple[Path, str]) -> None:
-    """It is installed, as the file with the recorded content is here."""
-    found = checked(*receipt)
-    assert (found["formula"], found["scores_checked"]) == ("size", True)
-    assert "NOT CHECKED" not in call("check", receipt[0], "--head", receipt[1]).stdout
-
-
-def test_another_content_is_another_policy(receipt: tuple[Path, str]) -> None:
-    """Changed, it is not the one that decided, and is neither executed nor said to have been checked."""
-    receipt[0].with_name("by_size.py").write_text("raise SystemExit('executed')\n")
-    found = checked(*receipt)
-    assert (found["formula"], found["scores_checked"]) == (None, False)
-
-
-def test_without_the_plugin_it_is_not_checked(receipt: tuple[Path, str]) -> None:
-    """And that is said."""
-    receipt[0].with_name("by_size.py").unlink()
-    assert "is not installed here" in " ".join(call("check", receipt[0], "--head", receipt[1]).stdout.split())
+    ranking = json.loads(result.stdout)["ranking"]
+    assert (ranking["formula"], ranking["scores_checked"]) == (None, False)
+    told = " ".join(call("check", path, "--head", head).stdout.split())
+    assert "NOT CHECKED: by_size.py:BySize, version 1+sha256:" in told
+    assert "no plug-in is ever executed for a receipt: no score was worked out again" in told
+    assert "|size|" not in told
+    assert "not worked out again" in told

@@ -127,10 +127,10 @@ floor) was -10.000000 USDT; it needed 10.000000 USDT. (Event
 
 The ranking of round 2
 Policy profit-leverage, version 1: score = profit / |cost| x
-notional / equity. With this account's figures 880.000000 /
-|-2,000.000000| x 1,120.000000 / 12,480.000000 =
-0.039487179; recorded as the whole number 39487179. Rank 1
-of 1; ties go by account.
+notional / equity. With this account's figures 880 / |-2000|
+x 1120 / 12480 = 0.039487179, rounded down to nine decimals.
+Recorded is the whole number 39487179, rank 1 of 1; ties go
+by account.
   rank  account        score  held  gave
 > 1       user7  0.039487179    -2     1
 Digest over 1 row of the ranking:

@@ -22,7 +22,7 @@ from .support.venue import FUND, Book, bodies, listed
 
 BERTS, CLEOS, INVENTORY = 50, 51, 61
 FORMULA = "profit / |cost| x notional / equity"
-FILLED = "2,460.000000 / |-6,000.000000| x 3,540.000000 / 3,460.000000"
+FILLED = "2460 / |-6000| x 3540 / 3460"
 """Bert's figures: 6 x 410 of profit, 6 x 1000 of cost, 6 x 590 of notional, 1000 in cash and the profit."""
 
 
@@ -111,7 +111,8 @@ def test_the_ranking_is_made_again(run: Run, answer: Answer) -> None:
     assert isinstance(body, DeleveragingStarted)
     score = 2460 * 3540 * 10**9 // (6000 * 3460)
     assert (ranking.rank, ranking.score, ranking.candidates, ranking.formula) == (1, score, 2, FORMULA)
-    assert ranking.filled == FILLED
+    assert (ranking.filled, ranking.not_made_again) == (FILLED, None)
+    assert ranking.arithmetic == f"{FILLED} = 0.419479768, rounded down to nine decimals"
     assert ranking.score_text == "0.419479768"
     assert [(p.account, p.rank, p.gave_lots, p.asked) for p in ranking.places] == [
         (BERT, 1, 6, True),
@@ -136,7 +137,10 @@ SPARED = {
     IVAN: ("not_opposite", "user5 was no candidate: it held no I0, and only a position that was short I0 counts."),
     BERT: (
         "taken",
-        f"user6 stood at rank 1 of 2 with a score of 0.419479768 = {FILLED}. It was not spared: it gave 6 I0 here.",
+        (
+            f"user6 stood at rank 1 of 2 with a score of 0.419479768: {FORMULA} = {FILLED} = 0.419479768, rounded down "
+            "to nine decimals. It was not spared: it gave 6 I0 here."
+        ),
     ),
     DORA: (
         "no_profit",
@@ -249,7 +253,8 @@ def test_behind_the_last_that_was_taken(tmp_path: Path) -> None:
     found = spared(queue, later, tmp_path)
     assert (found.reason, found.rank) == ("behind", 2)
     assert found.text.endswith(
-        "0.333333333 = 1,000.000000 / 3,000.000000. The position was used up at rank 1, before its turn."
+        "profit / equity = 1000 / 3000 = 0.333333333, rounded down to nine decimals. The position was used up at rank "
+        "1, before its turn."
     )
 
 

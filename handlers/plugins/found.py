@@ -12,28 +12,35 @@ GROUP = "deleverage.policies"
 """The group of the entry points."""
 
 _MARK = "+sha256:"
-_DIGITS = 16
+_DIGITS, _DIGITS_BEFORE = 64, 16
 
 
 class Found(NamedTuple):
-    """A plug-in; `name` is without folders, `origin` is for people, `load` imports it and may raise anything."""
+    """A plug-in; `name` is without folders, `origin` is for people, `load` executes it and may raise anything.
+
+    What `load` executes are the bytes that `digest` is over.
+    """
 
     name: str
     origin: str
     digest: str
     load: Callable[[], object]
 
+    def has_content(self, recorded: str) -> bool:
+        """Whether the digest is the recorded one: of older records the first 16 digits are all there is."""
+        return len(recorded) in (_DIGITS, _DIGITS_BEFORE) and self.digest.startswith(recorded)
+
 
 def digest_of(source: bytes) -> str:
-    """The first 64 bits of SHA-256, in hex: enough to notice a change, short enough to read."""
-    return hashlib.sha256(source).hexdigest()[:_DIGITS]
+    """SHA-256 in hex."""
+    return hashlib.sha256(source).hexdigest()
 
 
 def version_with(version: str, digest: str) -> str:
-    """A declared version with the content's hash, as records have it: `1+sha256:0123456789abcdef`."""
+    """A declared version with the content's hash, as records have it: `1+sha256:` and 64 hexadecimal digits."""
     return f"{version}{_MARK}{digest}"
 
 
 def digest_in(version: str) -> str:
-    """The content's hash in a recorded version; empty where there is none."""
+    """The content's hash in a recorded version; empty where there is none, so that it is no plug-in's."""
     return version.partition(_MARK)[2]

@@ -1,16 +1,23 @@
 """Around a plug-in's ADL policy: its scores and shares are looked at before anyone is ranked or reduced by them.
 
-What it is given cannot be changed by it: tuples of tuples. A policy that reads the ledger is watched like a handler.
+1. What it is given cannot be changed by it: tuples of tuples. A policy that reads the ledger is watched like a handler.
+2. If it declares a formula, every score must be the one that the formula gives for the candidate's figures.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from itertools import islice
+from collections.abc import Iterable, Mapping, Sequence
+from fractions import Fraction
+from itertools import islice, zip_longest
 from typing import Any
 
+import msgspec
+
+from ...events.errors import ScenarioError
 from ...events.ledger import LedgerState, PositionKey
+from ..policies.formula import Value
 from ..policies.ranking import SCORE_MAX, Allocation, Candidate, Closing, Ranked
+from ..policies.score_formula import constants_of, formula_of
 from .complaints import called, complaint, shown
 from .policy_guard import GuardedPolicy, declared
 
@@ -18,7 +25,13 @@ __all__ = ["GuardedRanking", "guarded_ranking"]
 
 
 class GuardedRanking(GuardedPolicy):
-    """A ranking policy under the name that records have."""
+    """A ranking policy under the name that records have; `constants` are its parameters that are numbers."""
+
+    def __init__(self, watched: Any, constants: Mapping[str, Value]) -> None:
+        """Watch this policy. Raises ValueError for a formula that cannot be read."""
+        super().__init__(watched)
+        self.constants = constants
+        self._formula = formula_of(self)
 
     def __getattr__(self, name: str) -> Any:
         """Whatever else the policy says about itself."""
@@ -27,9 +40,35 @@ class GuardedRanking(GuardedPolicy):
     def scores(self, candidates: Sequence[Candidate]) -> list[int]:
         """One score per candidate. Raises HandlerError naming the plug-in and the score that is none."""
         given = tuple(candidates)
-        return self._checked(
-            "scores()", given, called(self.policy, "scores()", lambda: list(self.watched.scores(given)))
-        )
+        what = "scores()"
+        scores = self._checked(what, given, called(self.policy, what, lambda: list(self.watched.scores(given))))
+        self._hold(given, scores, (), None)
+        return scores
+
+    def figures_in(self, candidate: Candidate, key: PositionKey, ledger: LedgerState) -> Mapping[str, Any]:
+        """The figures of its formula that are its own. Raises HandlerError naming the one that is none."""
+        what, account = "figures_in()", candidate.account
+        figures = self.asked(what, ledger, (account,), lambda: dict(self.watched.figures_in(candidate, key, ledger)))
+        for name in self.watched.figures:
+            if type(figures.get(name)) not in (int, Fraction):
+                text = f"{what} gave {shown(figures.get(name))} for {name} of account {account}"
+                raise complaint(self.policy, f"{text}; a whole number or a Fraction is due")
+        return figures
+
+    def _hold(
+        self,
+        candidates: Sequence[Candidate],
+        scores: Sequence[int],
+        keys: Sequence[PositionKey],
+        ledger: LedgerState | None,
+    ) -> None:
+        """That each score is the formula's."""
+        if self._formula is None:
+            return
+        for candidate, score, key in zip_longest(candidates, scores, keys):
+            fault = self._formula.disagreement(candidate, score, key, ledger)
+            if fault:
+                raise complaint(self.policy, f"{fault}; correct one of them, or declare no formula")
 
     def _checked(self, what: str, given: Sequence[Candidate], scores: list[int]) -> list[int]:
         if len(scores) != len(given):
@@ -50,7 +89,8 @@ class _Reading(GuardedRanking):
         given, places, what = tuple(candidates), tuple(keys), "scores_in()"
         named = (candidate.account for candidate in given)
         scores = self.asked(what, ledger, named, lambda: list(self.watched.scores_in(given, places, ledger)))
-        return self._checked(what, given, scores)
+        self._hold(given, self._checked(what, given, scores), places, ledger)
+        return scores
 
 
 class _Allocating(GuardedRanking):
@@ -95,12 +135,21 @@ def _too_many(lots: int, closing: Closing, candidate: Candidate, who: str, left:
     return f"{lots} lots to {who} where {left} are left to close" if lots > left else ""
 
 
-def guarded_ranking(name: str, version: str, kind: type, watched: object) -> GuardedRanking:
-    """The policy, watched in all that it can do, under the name and version that records have."""
+def guarded_ranking(
+    name: str, version: str, kind: type, watched: object, parameters: msgspec.Struct | None = None
+) -> GuardedRanking:
+    """The policy, watched in all that it can do, under the name and version that records have.
+
+    Raises ScenarioError for a formula that cannot be read.
+    """
     bases = [
         *([_Allocating] if callable(getattr(watched, "allocate", None)) else []),
         *([_Reading] if callable(getattr(watched, "scores_in", None)) else []),
     ]
-    own = declared(name, version, kind)
+    own = declared(name, version, kind) | {"formula": getattr(watched, "formula", None) or ""}
     guard: type[GuardedRanking] = type(kind.__name__, tuple(bases) or (GuardedRanking,), own)
-    return guard(watched)
+    try:
+        return guard(watched, {} if parameters is None else constants_of(parameters))
+    except ValueError as error:
+        message = f"plug-in {name}: its formula {own['formula']!r} cannot be read: {error}"
+        raise ScenarioError(message) from error

@@ -1,8 +1,9 @@
 """What a class must have to fill a slot, and the choice that comes of it.
 
 1. A subclass of `Handler` fills the slot that it is named after: `name`, `subscribes` and `handle` are its own.
-2. Any other class is a policy of a builtin engine, in the slots of `POLICIES`: `formula` says its rule in a line, and
-   it has the methods that are asked (`policies/ranking.py`, `policies/liquidation/step.py`).
+2. Any other class is a policy of a builtin engine, in the slots of `POLICIES`: it has the methods that are asked
+   (`policies/ranking.py`, `policies/liquidation/step.py`). An ADL policy may declare a `formula`
+   (`policies/formula.py`), against which its scores are held; in other slots `formula` says the rule in a line.
 3. `Parameters` is a msgspec Struct of whole numbers, decimals and texts; without one there is nothing to set.
 4. Every complaint is one line that names the class and what it lacks.
 """
@@ -19,7 +20,9 @@ from ...events.vocabulary import BODY_TYPES
 from ..adl_engine import AdlEngine
 from ..choice import Choice
 from ..liquidation_engine import LiquidationEngine
+from ..policies.formula import formula_in
 from ..policies.ranking import Worth
+from ..policies.score_formula import unknown_name
 from ..protocol import Handler, NoParameters
 from .found import Found, version_with
 from .handler_guard import guarded
@@ -30,10 +33,10 @@ __all__ = ["POLICIES", "PolicyKind", "choice_of"]
 
 
 class PolicyKind(NamedTuple):
-    """What a policy of a builtin engine must have, and the engine around it, from name, version, class and policy."""
+    """What a policy of a builtin engine must have; the engine around it, of name, version, class, policy, settings."""
 
     methods: Mapping[str, str]
-    engine: Callable[[str, str, type, object], Handler]
+    engine: Callable[[str, str, type, object, msgspec.Struct], Handler]
 
 
 POLICIES: Mapping[str, PolicyKind] = {
@@ -81,7 +84,7 @@ def _handler_maker(name: str, kind: type[Handler]) -> Callable[[Any], Handler]:
 
 def _policy_maker(slot: str, name: str, version: str, kind: type) -> Callable[[Any], Handler]:
     def make(parameters: msgspec.Struct) -> Handler:
-        engine = POLICIES[slot].engine(name, version, kind, _made(name, kind, parameters))
+        engine = POLICIES[slot].engine(name, version, kind, _made(name, kind, parameters), parameters)
         engine.plugin = name
         return engine
 
@@ -128,12 +131,33 @@ def _policy(slot: str, kind: type, told: str) -> str:
     for method, said in wanted.methods.items():
         if not callable(getattr(kind, method, None)):
             return f"{told} lacks {said}"
-    if not isinstance(getattr(kind, "formula", None), str):
-        return f"{told} lacks formula, a text that says its rule in a line"
-    worth = getattr(kind, "worth", "bankruptcy")
-    if slot == "adl" and worth not in get_args(Worth):
+    if slot == "adl":
+        return _ranking(kind, told)
+    return "" if isinstance(getattr(kind, "formula", None), str) else f"{told} lacks formula, a text that says its rule"
+
+
+def _ranking(kind: type, told: str) -> str:
+    """What an ADL policy says besides its scores."""
+    worth, figures = getattr(kind, "worth", "bankruptcy"), getattr(kind, "figures", ())
+    if worth not in get_args(Worth):
         return f"{told}.worth is {worth!r}; it must be one of {', '.join(get_args(Worth))}"
-    return ""
+    if not isinstance(figures, tuple) or (figures and not callable(getattr(kind, "figures_in", None))):
+        return f"{told}.figures is {figures!r}; it must be a tuple of names, which figures_in() then gives"
+    formula = getattr(kind, "formula", None)
+    if isinstance(formula, property) or not formula:
+        return ""  # read when the policy is made, or not there
+    if not isinstance(formula, str):
+        return f"{told}.formula is {formula!r}; it must be a text"
+    fault = _misread(formula, (*getattr(getattr(kind, "Parameters", None), "__struct_fields__", ()), *figures))
+    return f"{told}.formula {formula!r} cannot be read: {fault}; correct it, or leave it out" if fault else ""
+
+
+def _misread(formula: str, names: tuple[str, ...]) -> str:
+    """Why a formula is none, with these names besides a candidate's figures; empty where it is one."""
+    try:
+        return unknown_name(formula_in(formula), names)
+    except ValueError as error:
+        return str(error)
 
 
 def _parameters(kind: type, told: str) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
+
 from ...events.bodies.venue import HandlerStateNoted
 from ..policies.liquidation.step import Situation, Step
 from .complaints import called, complaint, shown
@@ -57,7 +59,7 @@ class GuardedSteps(GuardedPolicy):
         return self.asked(what, situation.ledger, (situation.account.account,), call)
 
 
-def guarded_steps(name: str, version: str, kind: type, watched: object) -> GuardedSteps:
+def guarded_steps(name: str, version: str, kind: type, watched: object, _parameters: msgspec.Struct) -> GuardedSteps:
     """The policy, watched, under the name and version that records have."""
     guard: type[GuardedSteps] = type(kind.__name__, (GuardedSteps,), declared(name, version, kind))
     return guard(watched)

@@ -94,12 +94,20 @@ Allocation = Iterable[tuple[Ranked, int]]
 
 
 class RankingPolicy(Protocol):
-    """Scores a batch of candidates. `formula` says how, in the field names of `Candidate`, before it is scaled."""
+    """Scores a batch of candidates.
+
+    `formula` says how, in the language of `formula.py`, before it is scaled: every score is held against it. It is
+    empty where a score is only what the code gave.
+    """
 
     policy: ClassVar[str]
     version: ClassVar[str]
-    formula: ClassVar[str]
     Parameters: ClassVar[type[msgspec.Struct]]
+
+    @property
+    def formula(self) -> str:
+        """The rule, or nothing."""
+        ...
 
     def scores(self, candidates: Sequence[Candidate]) -> list[int]:
         """One score per candidate, in their order. Every candidate has an equity above zero, and a profit (rule 5)."""

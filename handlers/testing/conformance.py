@@ -6,6 +6,7 @@
     pure           the ledger is the same, byte for byte, after each answer
     primed         built anew and primed, it gives the same answer
     order          an ADL policy ranks alike in whatever order accounts are stored, and whoever else is scored
+    formula        every score is the one that the formula of an ADL policy gives, if it declares one
     ends           the crash comes to an end, within `seconds`
     deterministic  two processes with other hash seeds make the same events
 

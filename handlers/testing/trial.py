@@ -20,10 +20,11 @@ from ...events.envelope import Event
 from ...events.errors import ScenarioError
 from ...events.ledger import LedgerState
 from ..adl_engine import AdlEngine
+from ..plugins.at_hand import Plugins
 from ..protocol import Handler, Linked, Product
 from ..registry import SLOTS, build, producer_of
 from .crash import SECOND_NS, opening, ticks
-from .rankings import check_rankings
+from .rankings import check_formula, check_rankings
 from .stage import Stage
 
 __all__ = ["Trial"]
@@ -36,20 +37,24 @@ class Trial:
 
     def __init__(self, policy: str, slot: str, parameters: Mapping[str, Any], *, watched: bool = True) -> None:
         """Build everyone. Raises ScenarioError for a policy that cannot be built; `watched` checks each answer."""
-        made = [producer_of(one, {"policy": policy, **parameters} if one == slot else {}, f"$.{one}") for one in SLOTS]
+        plugins = self._plugins = Plugins()
+        chosen = {slot: {"policy": policy, **parameters}}
+        made = [producer_of(one, chosen.get(one, {}), f"$.{one}", plugins) for one in SLOTS]
         producers = tuple(producer for producer in made if producer is not None)
         if slot not in {producer.handler for producer in producers}:
             message = f"{slot}:{policy} leaves the slot empty; there is nothing to check"
             raise ScenarioError(message)
         self.asked = self.said = 0
         self._producer: Producer = next(producer for producer in producers if producer.handler == slot)
-        self._handlers = [build(producer) for producer in producers]
+        self._handlers = [build(producer, plugins) for producer in producers]
         self._tried: Handler = self._handlers[producers.index(self._producer)]
         self._opening, self._watched = opening(producers), watched
         self.stage = Stage(self._handlers, self._ask, self._check)
 
     def run(self) -> str:
         """The whole crash. Raises AssertionError for what is not kept; gives the digest of all events."""
+        if self._watched and isinstance(self._tried, AdlEngine):
+            check_formula(self._tried.ranking_policy)
         self.stage.play(chain(zip(repeat(0), self._opening, strict=False), ticks()), _END_NS)
         encoded = msgspec.msgpack.encode(self.stage.events)
         return hashlib.sha256(encoded).hexdigest()
@@ -73,7 +78,7 @@ class Trial:
 
     def _said_anew(self, event: Event, now_ns: int) -> Iterable[Product]:
         """What the policy says when it is built anew and primed with what it looks back on."""
-        handler, ledger = build(self._producer), self.stage.ledger
+        handler, ledger = build(self._producer, self._plugins), self.stage.ledger
         since_ns = ledger.at_ns - handler.look_back_ns
         handler.prime(ledger, (event for event in self.stage.events if event.at_ns >= since_ns))
         return handler.handle(event, ledger, now_ns) if handler.gate(type(event.body)) else ()

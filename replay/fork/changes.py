@@ -20,7 +20,8 @@ from ...events.bodies.run import Producer
 from ...events.errors import QueryError, ScenarioError
 from ...events.ledger import LedgerState, PositionKey
 from ...events.vocabulary import Body
-from ...handlers.registry import NONE, SLOTS, producer_of, without_folders
+from ...handlers.plugins.at_hand import Plugins
+from ...handlers.registry import NONE, SLOTS, producer_of, producer_with, without_folders
 from ...sim.admission import refusal
 from ...sim.figures import exact_money, size
 from ...sim.rulebooks import slot_table
@@ -77,15 +78,20 @@ class Changes(msgspec.Struct, frozen=True):
             told.append((f"{ledger.name(one.account)}.{listing.name}", f"{side} {size(abs(one.size_lots), listing)}"))
         return (*told, *((f"input {seq}", "removed") for seq in self.removed))
 
-    def producers(self, before: tuple[Producer, ...], ledger: LedgerState) -> tuple[Producer, ...]:
-        """Who decides with these settings, in the order of the slots. Raises ScenarioError naming the key."""
+    def producers(
+        self, before: tuple[Producer, ...], ledger: LedgerState, plugins: Plugins | None = None
+    ) -> tuple[Producer, ...]:
+        """Who decides with these settings, in the order of the slots. Raises ScenarioError naming the key.
+
+        A policy in a setting is named by whoever forks; one that stays is named by the record.
+        """
         changed = self._tables()
         known = {producer.handler: producer for producer in before}
         found: list[Producer] = []
         for slot in SLOTS:
             producer = known.get(slot)
             if slot in changed:
-                producer = _changed(slot, producer, changed[slot])
+                producer = _changed(slot, producer, changed[slot], plugins or Plugins())
             if producer is not None:
                 found.append(producer)
         _check_halts(known, found, ledger)
@@ -128,16 +134,17 @@ class Changes(msgspec.Struct, frozen=True):
         return found
 
 
-def _changed(slot: str, producer: Producer | None, own: dict[str, Any]) -> Producer | None:
+def _changed(slot: str, producer: Producer | None, own: dict[str, Any], plugins: Plugins) -> Producer | None:
     """A slot's producer with some of its settings replaced."""
     if producer is None:
         if own.get("policy", NONE) == NONE:
             message = f"$.{slot}: the run has none; set {slot}.policy as well"
             raise ScenarioError(message)
-        return producer_of(slot, own, f"$.{slot}")
-    defaults = {"policy": producer.policy, "latency_ns": producer.latency_ns, **producer.parameters}
-    table = slot_table(defaults, own)
-    return producer_of(slot, {"latency_ns": producer.latency_ns, **table}, f"$.{slot}")
+        return producer_of(slot, own, f"$.{slot}", plugins)
+    if "policy" not in own:
+        return producer_with(producer, own, f"$.{slot}", plugins)
+    table = slot_table({"policy": producer.policy, **producer.parameters}, own)
+    return producer_of(slot, {"latency_ns": producer.latency_ns, **table}, f"$.{slot}", plugins)
 
 
 def _check_halts(before: dict[str, Producer], after: Sequence[Producer], ledger: LedgerState) -> None:

@@ -12,6 +12,7 @@ from ...events.errors import QueryError
 from ...events.ledger import LedgerState
 from ...sim.bars import bar
 from ...sim.console import new_console, print_line, print_rows
+from ...sim.options import plugins_option
 from ...sim.units import format_time_ns, parse_decimal, to_atoms, to_whole
 from ..command_line import as_json_option, leave, record_argument, tell_differences
 from ..directory import nearest
@@ -34,6 +35,7 @@ _TIME_OF_DAY = slice(11, 19)
 )
 @click.option("--remove", "removed", multiple=True, type=int, metavar="SEQ", help="Take this input away.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="RUN", help="Write the child's record there.")
+@plugins_option
 @as_json_option
 @click.pass_context
 def fork_command(
@@ -46,6 +48,7 @@ def fork_command(
     trades: tuple[str, ...],
     removed: tuple[int, ...],
     output: Path | None,
+    plugins: tuple[Path, ...],
     as_json: bool,
 ) -> None:
     """Take RUN up again after POINT with something changed, and record what then happens.
@@ -53,9 +56,12 @@ def fork_command(
     The past up to there is shared with RUN, not copied. Each option may be repeated. Without any of --set, --deposit,
     --trade and --remove the future is the same, byte for byte. `deleverage diff` tells what became of the rest.
 
+    The handlers of RUN are executed: its plug-ins must be at hand (--plugins), with the content that is recorded. A
+    policy in --set is named by you, and looked for in the working directory and in --plugins.
+
     A POINT is an event's number (77241), a time (2025-10-10T21:16:04.831Z) or an offset from the start (+00:12:03.5).
     """
-    run = open_run(record)
+    run = open_run(record, plugins)
     after_seq = run.last_seq(point)
     changes = Changes(settings, _deposits(run, deposits), _trades(run, trades, after_seq), removed)
     with bar(run.count, "taking the run up again", shown=not as_json) as advance:

@@ -23,7 +23,6 @@ from ...events.errors import QueryError
 from ...events.ledger import Ledger
 from ...events.record import EventSink, ForkPoint, HeadOnly, RecordSettings, RecordWriter, SealedStatus, way_to
 from ...events.vocabulary import Body
-from ...handlers.registry import check_unchanged
 from ...sim.admission import admitted
 from ...sim.bus import Sink
 from ...sim.pending import Pending, handed_over, maker_of, pending_after
@@ -60,7 +59,7 @@ class Fork:
         """Work out the boundary and what was under way there.
 
         Raises QueryError for a point in a past that the run shares with its parent, or an input that cannot be taken
-        away; ScenarioError for a setting that cannot be.
+        away; ScenarioError for a setting that cannot be, or a plug-in that decides from here on and is not at hand.
         """
         if run.started.prices == "imported":
             message = f"{run.path} was imported: nobody decided in it, so that nothing can be decided otherwise"
@@ -75,7 +74,8 @@ class Fork:
         if changes:
             self._check_removed()
             self._apply(pending)
-        check_unchanged(self._pending.producers)
+        for producer in self._pending.producers:
+            run.build(producer)
 
     def _check_place(self) -> None:
         for seq in self.run.forks:
@@ -117,7 +117,7 @@ class Fork:
     def _apply(self, pending: Pending) -> None:
         """Put the changed producers in, and work out the inputs that belong to the fork."""
         before = pending.producers
-        after = self.changes.producers(before, self.ledger)
+        after = self.changes.producers(before, self.ledger, self.run.plugins)
         own = self.changes.inputs(self.ledger)
         told = self.changes.described(self.ledger)
         head = bytes.fromhex(self.run.head)
@@ -125,8 +125,8 @@ class Fork:
         self._inputs = [forked, *own]
         self._pending = Pending(
             after,
-            tuple(handed_over(pending.queue, before, after)),
-            tuple(handed_over(pending.delayed, before, after)),
+            tuple(handed_over(self.run, pending.queue, before, after)),
+            tuple(handed_over(self.run, pending.delayed, before, after)),
         )
 
     def resumption(self, sink: Sink) -> Resumption:

@@ -10,6 +10,7 @@ import click
 from ...sim.bars import bar
 from ...sim.console import new_console, print_rows
 from ...sim.figures import count
+from ...sim.options import plugins_option
 from .charts import can_draw, draw_charts
 from .definition import Definition, told, varied
 from .lab import LabResult, run_lab
@@ -27,6 +28,7 @@ _FAILURES_SHOWN = 5
 @click.option("--vary", "vary", multiple=True, metavar="KEY=A,B,...", help="Run with each value; may be repeated.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="For every cell; may be repeated.")
 @click.option("--seeds", type=click.IntRange(1), default=20, show_default=True, help="Seeds 1 to N, each variant each.")
+@plugins_option
 @click.option("--jobs", type=click.IntRange(1), help="Processes at once.  [default: one a core]")
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="DIR", required=True, help="The lab's folder.")
 @click.option("--bar/--no-bar", "shown", default=True, help="A progress bar on a terminal's stderr.")
@@ -38,6 +40,7 @@ def lab_command(
     vary: tuple[str, ...],
     settings: tuple[str, ...],
     seeds: int,
+    plugins: tuple[Path, ...],
     jobs: int | None,
     output: Path,
     shown: bool,
@@ -50,7 +53,7 @@ def lab_command(
     Stopped or killed, the same command goes on where it was. DIR then holds results.csv (and results.parquet), a chart
     a metric, and a file a cell. The exit code is 1 if a cell failed, 130 after Ctrl-C.
     """
-    definition = Definition(scenarios, settings, tuple(map(varied, vary)), seeds)
+    definition = Definition(scenarios, settings, tuple(map(varied, vary)), seeds, tuple(map(str, plugins)))
     total = len(definition.cells)
     done = 0
     try:

@@ -35,15 +35,19 @@ class Varied(msgspec.Struct, frozen=True):
 
 
 class Variant(msgspec.Struct, frozen=True):
-    """A scenario with settings as `deleverage run --set` takes them, those for all cells first; `values`: its own."""
+    """A scenario with settings as `deleverage run --set` takes them, those for all cells first; `values`: its own.
+
+    `plugins` are the folders in which plug-ins that it names are looked for, too.
+    """
 
     scenario: str
     settings: tuple[str, ...]
     values: tuple[str, ...]
+    plugins: tuple[str, ...] = ()
 
     def load(self, seed: int) -> Scenario:
         """The scenario with its settings and this seed. Raises ScenarioError."""
-        return Scenario.load(self.scenario, self.settings, seed=seed)
+        return Scenario.load(self.scenario, self.settings, seed=seed, plugins=self.plugins)
 
     @property
     def decided(self) -> tuple[str, ...]:
@@ -71,13 +75,14 @@ class Definition(msgspec.Struct, frozen=True, dict=True):
     settings: tuple[str, ...]
     varied: tuple[Varied, ...]
     seeds: int
+    plugins: tuple[str, ...] = ()
 
     @cached_property
     def variants(self) -> tuple[Variant, ...]:
         """Every combination of the values, for every scenario."""
         keys = [one.key for one in self.varied]
         return tuple(
-            Variant(name, (*self.settings, *map("=".join, zip(keys, values, strict=True))), values)
+            Variant(name, (*self.settings, *map("=".join, zip(keys, values, strict=True))), values, self.plugins)
             for name in self.scenarios
             for values in product(*(one.values for one in self.varied))
         )

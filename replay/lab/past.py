@@ -18,7 +18,8 @@ from ...events.envelope import Event, Origin
 from ...events.ledger import LedgerState
 from ...events.record import RecordSettings
 from ...events.vocabulary import Body
-from ...handlers.registry import SLOTS, build
+from ...handlers.plugins.at_hand import Plugins
+from ...handlers.registry import SLOTS
 from ...sim.runner import run as run_scenario
 from ..fork.changes import Changes
 from ..fork.fork import Fork
@@ -37,7 +38,9 @@ class _Chosen(Changes, frozen=True):
 
     chosen: tuple[Producer, ...] = ()
 
-    def producers(self, before: tuple[Producer, ...], ledger: LedgerState) -> tuple[Producer, ...]:
+    def producers(
+        self, before: tuple[Producer, ...], ledger: LedgerState, plugins: Plugins | None = None
+    ) -> tuple[Producer, ...]:
         """Those that were given."""
         return self.chosen
 
@@ -60,11 +63,14 @@ def run_whole(cell: Cell, output: Path | None = None) -> Figures:
 def forked(cell: Cell, past: Path, recorded: Cell) -> Figures:
     """The figures of a cell whose run shares the inputs of another's, recorded at `past`.
 
-    That other is loaded too, so that its plug-ins are at hand in whichever process this is.
+    That other is loaded too, so that its plug-ins, which whoever made the lab named, are at hand in whichever process
+    this is.
     """
     run = open_run(past)
-    before, scenario = recorded.variant.load(recorded.seed).producers, cell.variant.load(cell.seed)
-    leaving = leaving_seq(run, before, scenario.producers)
+    first, scenario = recorded.variant.load(recorded.seed), cell.variant.load(cell.seed)
+    for loaded in (first, scenario):
+        run.plugins.add(loaded.plugins)
+    leaving = leaving_seq(run, first.producers, scenario.producers)
     if leaving is None:
         return measured(run.events())
     if run.event(leaving).at_ns == run.start_ns:
@@ -85,21 +91,21 @@ def _driven(made: Fork) -> Figures:
 
 def leaving_seq(run: Run, before: Iterable[Producer], after: Iterable[Producer]) -> int | None:
     """Where a run with producers `after` may differ from the recorded one, with `before`; None: nowhere."""
-    heard = _heard_otherwise(before, after)
+    heard = _heard_otherwise(run, before, after)
     if not heard:
         return None
     first = next((event for event in run.events() if type(event.body) in heard), None)
     return None if first is None else _decision_start(run, first)
 
 
-def _heard_otherwise(before: Iterable[Producer], after: Iterable[Producer]) -> set[type[Body]]:
+def _heard_otherwise(run: Run, before: Iterable[Producer], after: Iterable[Producer]) -> set[type[Body]]:
     """The types of event that a slot hears which is filled otherwise, in either way."""
     fillings = [{producer.handler: producer for producer in producers} for producers in (before, after)]
     heard: set[type[Body]] = set()
     for slot in SLOTS:
         one, other = (filling.get(slot) for filling in fillings)
         if one != other:
-            heard.update(*(build(producer).subscribes for producer in (one, other) if producer is not None))
+            heard.update(*(run.hears(producer) for producer in (one, other) if producer is not None))
     return heard
 
 

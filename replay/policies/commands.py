@@ -11,6 +11,7 @@ import msgspec
 from ...events.errors import QueryError
 from ...handlers.registry import SLOTS
 from ...sim.console import new_console, print_line
+from ...sim.options import plugins_option
 from ..command_line import as_json_option
 from ..directory import nearest
 from .listing import Listed, listed
@@ -22,14 +23,15 @@ __all__ = ["new_policy_command", "policies_command"]
 
 @click.command("policies")
 @click.argument("names", metavar="[SLOT|POLICY]...", nargs=-1)
+@plugins_option
 @as_json_option
-def policies_command(*, names: tuple[str, ...], as_json: bool) -> None:
+def policies_command(*, names: tuple[str, ...], plugins: tuple[Path, ...], as_json: bool) -> None:
     """List the policies that a scenario, a --set or a rulebook can name, all or those of a SLOT or of a name.
 
-    Besides the builtin ones there are installed entry points of the group deleverage.policies, and files in the working
-    directory and in the folders of $DELEVERAGE_PLUGINS.
+    Besides the builtin ones there are installed entry points of the group deleverage.policies, and files: those in
+    --plugins DIR and those that are named here are loaded, others in the working directory only read.
     """
-    found = listed()
+    found = listed(names, plugins)
     for name in names:
         known = dict.fromkeys(text for one in found for text in (one.slot, one.policy))
         if name not in known:

@@ -1,31 +1,31 @@
-"""Every policy that can be named: the builtin ones, installed entry points, and files in the folders of plug-ins.
+"""Every policy that can be named: the builtin ones, installed entry points, and files.
 
 1. Builtin policies come first, slot by slot in the order of delivery, the default of a slot before the others.
-2. Files are looked through in the working directory and the folders of $DELEVERAGE_PLUGINS. Only a file with a class
-   that reads like a policy or a handler is executed.
+2. Files are looked through in the folders that were given and in the working directory. What reads like a policy or a
+   handler is executed if it was named or lies in a folder that was given; else it is only read.
 3. A plug-in that cannot be taken in is listed with what is wrong with it.
 """
 
 from __future__ import annotations
 
 import ast
-import os
 from collections.abc import Iterable, Iterator
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from ...events.errors import ScenarioError
+from ...handlers.adl_engine import AdlEngine
 from ...handlers.choice import Choice
-from ...handlers.plugins.files import FOLDERS_VARIABLE
-from ...handlers.plugins.finding import find, taken_in
-from ...handlers.plugins.found import GROUP, Found
-from ...handlers.plugins.modules import UNKNOWN, found_at, slot_and_policy
+from ...handlers.plugins.at_hand import Plugins
+from ...handlers.plugins.found import Found
+from ...handlers.plugins.modules import UNKNOWN, found_at, offered, slot_and_policy
 from ...handlers.plugins.shape import POLICIES
+from ...handlers.plugins.taking_in import taken_in
 from ...handlers.protocol import Handler
 from ...handlers.registry import SLOTS
+from ..arithmetic import ONLY_CODE
 
 __all__ = ["Listed", "Parameter", "listed"]
 
@@ -43,7 +43,10 @@ class Parameter(msgspec.Struct, frozen=True):
 
 
 class Listed(msgspec.Struct, frozen=True):
-    """A policy as it is told; `fault` says why it cannot be used, empty where it can."""
+    """A policy as it is told; `fault` says why it cannot be used, empty where it can.
+
+    `formula` is one that scores are held against; what a policy says of its rule otherwise is `rule`.
+    """
 
     slot: str
     policy: str
@@ -52,14 +55,15 @@ class Listed(msgspec.Struct, frozen=True):
     version: str = ""
     does: str = ""
     formula: str = ""
+    rule: str = ""
     source: str = ""
     parameters: tuple[Parameter, ...] = ()
     fault: str = ""
 
 
-def listed() -> list[Listed]:
-    """All of them; O(files in the folders of plug-ins)."""
-    return [*_builtin(), *_installed(), *_in_files()]
+def listed(names: Iterable[str] = (), folders: Iterable[Path] = ()) -> list[Listed]:
+    """All of them, with the files that were named loaded; O(files in the folders and in the working directory)."""
+    return [*_builtin(), *_installed(), *_in_files(frozenset(names), tuple(folders))]
 
 
 def _builtin() -> Iterator[Listed]:
@@ -72,9 +76,9 @@ def _builtin() -> Iterator[Listed]:
 
 
 def _installed() -> Iterator[Listed]:
-    for point in entry_points(group=GROUP):
+    for point in offered():
         slot, policy = slot_and_policy(point)
-        found = found_at(point)
+        found = found_at(point, policy)
         if found is None or slot not in SLOTS:
             fault = "its module is not there or fails" if slot in (*SLOTS, UNKNOWN) else f"there is no slot {slot!r}"
             yield Listed(slot, policy, f"entry point {point.name} = {point.value}", fault=fault)
@@ -82,21 +86,37 @@ def _installed() -> Iterator[Listed]:
             yield _taken(slot, found)
 
 
-def _in_files() -> Iterator[Listed]:
-    folders = [Path(), *map(Path, filter(None, os.environ.get(FOLDERS_VARIABLE, "").split(os.pathsep)))]
+def _in_files(names: frozenset[str], folders: tuple[Path, ...]) -> Iterator[Listed]:
     seen: set[Path] = set()
-    for path in (path for folder in folders for path in sorted(folder.glob("*.py"))):
-        if path.resolve() in seen:
-            continue
-        seen.add(path.resolve())
-        for slot, name in _classes_in(path):
-            found = find(slot, f"{path}:{name}")
-            if found is not None:
-                yield _taken(slot, found)
+    for folder in (*folders, Path()):
+        for path in sorted(folder.glob("*.py")):
+            if path.resolve() not in seen:
+                seen.add(path.resolve())
+                yield from _in_file(path, names, given=folder in folders)
 
 
-def _classes_in(path: Path) -> Iterator[tuple[str, str]]:
-    """Slot and name of each class that reads like a plug-in, without executing anything."""
+def _in_file(path: Path, names: frozenset[str], *, given: bool) -> Iterator[Listed]:
+    """What reads like a plug-in in a file: loaded if its folder was given or it was named."""
+    for slot, node in _classes_in(path):
+        policy = f"{path.name}:{node.name}"
+        if given or policy in names:
+            yield _loaded(slot, path, node.name)
+        else:
+            does = _first_sentence(ast.get_docstring(node))
+            yield Listed(slot, policy, f"file {path}, read and not loaded; name it to see all", does=does)
+
+
+def _loaded(slot: str, path: Path, name: str) -> Listed:
+    try:
+        found = Plugins().named(slot, f"{path}:{name}")
+    except ScenarioError as error:
+        return Listed(slot, f"{path.name}:{name}", f"file {path}", fault=str(error))
+    assert found is not None, "a file that was just read is there"
+    return _taken(slot, found)
+
+
+def _classes_in(path: Path) -> Iterator[tuple[str, ast.ClassDef]]:
+    """Slot and class of each that reads like a plug-in, without executing anything."""
     try:
         tree = ast.parse(path.read_bytes())
     except (OSError, SyntaxError, ValueError):
@@ -106,10 +126,10 @@ def _classes_in(path: Path) -> Iterator[tuple[str, str]]:
             methods = {one.name for one in node.body if isinstance(one, ast.FunctionDef)}
             slot = _slot_said(node.body)
             if "handle" in methods and slot in SLOTS:
-                yield slot, node.name
+                yield slot, node
             for slot, kind in POLICIES.items():
                 if methods >= set(kind.methods):
-                    yield slot, node.name
+                    yield slot, node
 
 
 def _slot_said(body: Iterable[ast.stmt]) -> str:
@@ -131,16 +151,19 @@ def _taken(slot: str, found: Found) -> Listed:
 
 
 def _told(slot: str, policy: str, origin: str, choice: Choice, *, default: bool = False) -> Listed:
-    described = _described(choice.make(choice.parameters()))
-    kind = type(described)
+    handler = choice.make(choice.parameters())
+    described = _described(handler)
+    kind, said = type(described), str(getattr(described, "formula", ""))
+    scores = isinstance(handler, AdlEngine)
     return Listed(
         slot,
         policy,
         origin,
         default=default,
         version=choice.version,
-        does=_first_sentence(kind),
-        formula=getattr(described, "formula", ""),
+        does=_first_sentence(kind.__doc__),
+        formula=said if scores else "",
+        rule=said if not scores else "" if said else ONLY_CODE,
         source=getattr(described, "source", "") or _source_said(kind),
         parameters=tuple(_parameters(choice.parameters)),
     )
@@ -152,8 +175,8 @@ def _described(handler: Handler) -> object:
     return next((policy for policy in within if policy is not None), handler)
 
 
-def _first_sentence(kind: type) -> str:
-    return " ".join((kind.__doc__ or "").strip().partition("\n\n")[0].split())
+def _first_sentence(docstring: str | None) -> str:
+    return " ".join((docstring or "").strip().partition("\n\n")[0].split())
 
 
 def _source_said(kind: type) -> str:

@@ -32,7 +32,8 @@ from deleverage.handlers.policies.ranking import score_of
 class $kind:
     """Say here what the rule is, and why. `deleverage policies` shows this sentence."""
 
-    # The rule in one line, in the names of the figures below: `deleverage why` fills them in.
+    # The score in the names of the figures and parameters below, before it is scaled: every score is held against it,
+    # and `deleverage why` fills the figures in. Without a formula the score is just what this code gives.
     formula = "profit x weight / equity"
     # Where the rule is written down.
     source = "my own"

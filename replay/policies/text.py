@@ -14,6 +14,7 @@ from .listing import Listed, Parameter
 __all__ = ["print_policies"]
 
 _LABEL_WIDTH = 12
+_VERSION_LONGEST = 40
 
 
 def print_policies(console: Console, policies: Sequence[Listed]) -> None:
@@ -34,13 +35,19 @@ def _print_policy(console: Console, one: Listed) -> None:
     rows = (
         ("  does", one.does),
         ("  formula", one.formula),
+        ("  rule", one.rule),
         ("  source", one.source),
         ("  parameters", set_with),
-        ("  version", one.version if "+" in one.version else ""),
+        ("  version", _version(one.version) if "+" in one.version else ""),
         ("  origin", one.origin),
         ("  fault", one.fault),
     )
     print_rows(console, (row for row in rows if row[1]), label_width=_LABEL_WIDTH)
+
+
+def _version(version: str) -> str:
+    """With as much of the content's hash as fits a line; --json has all of it."""
+    return version if len(version) <= _VERSION_LONGEST else f"{version[:_VERSION_LONGEST]}..."
 
 
 def _default(parameter: Parameter) -> str:

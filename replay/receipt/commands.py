@@ -15,6 +15,7 @@ import click
 
 from ...events.errors import QueryError, RecordDamagedError, RecordNotFoundError
 from ...sim.console import new_console
+from ...sim.options import plugins_option
 from ..command_line import as_json_option, leave, record_argument
 from ..run import open_run
 from .check import check_receipt
@@ -42,16 +43,19 @@ def _bytes_of(_context: click.Context, _option: click.Parameter, text: str | Non
 @record_argument
 @click.argument("seq", metavar="SEQ", type=click.IntRange(min=0))
 @click.option("-o", "--output", "path", required=True, metavar="FILE", type=_PATH, help="The file to write, a new one.")
+@plugins_option
 @as_json_option
 @click.pass_context
-def receipt_command(context: click.Context, *, record: Path, seq: int, path: Path, as_json: bool) -> None:
+def receipt_command(
+    context: click.Context, *, record: Path, seq: int, path: Path, plugins: tuple[Path, ...], as_json: bool
+) -> None:
     """Write a receipt for event SEQ of RUN: a file that proves the event without the record.
 
     It has the chain of events down to SEQ with their proofs under the head of RUN and, for a position that was
-    auto-deleveraged, the ranking with other accounts under pseudonyms.
+    auto-deleveraged, the ranking with other accounts under pseudonyms. If a plug-in ranked them, it must be at hand.
     """
     check_new(path)
-    run = open_run(record)
+    run = open_run(record, plugins)
     receipt = receipt_of(run, seq)
     data = encode_receipt(receipt)
     write_new(path, data)
@@ -72,7 +76,8 @@ def receipt_command(context: click.Context, *, record: Path, seq: int, path: Pat
 def check_command(context: click.Context, *, path: Path, head: bytes, key: bytes | None, as_json: bool) -> None:
     """Check the receipt in FILE, without the record, under a published head.
 
-    A receipt proves nothing without the head, and the head in FILE is only what FILE says: take it from the venue.
+    A receipt proves nothing without the head, and the head in FILE is only what FILE says: take it from the venue. No
+    plug-in is ever executed for it.
     """
     data = read_bytes(path)
     try:

@@ -4,9 +4,10 @@
    same side of the same instrument, under the same policy. The last one is the reduction's own.
 2. The rows of every round give the digest in its `DeleveragingStarted`, stand in the order of their scores, and come
    together to as many candidates as the round says.
-3. Every score follows from the figures in its row by the formula of the policy that decided, if that policy is
-   installed in that version. A figure that was too large for 64 bits stands there as the largest there is, so the score
-   of such a row cannot be worked out; nor can one of a policy that reads more of an account than its row holds.
+3. Every score follows from the figures in its row by the formula of the policy that decided, if that is a builtin one
+   of this version. A plug-in is never executed here. A figure that was too large for 64 bits stands there as the
+   largest there is, so the score of such a row cannot be worked out; nor can one of a policy that reads more of an
+   account than its row holds.
 4. In a ranking that this round began, the row at the event's rank has the event's score. In one that it continues,
    scores give the rank only up to ties: these go by account number, which pseudonyms hide.
 5. With the run key the row is the account's own, by its pseudonym.
@@ -24,13 +25,14 @@ from ...events.envelope import Event
 from ...events.errors import RecordDamagedError, ScenarioError
 from ...handlers.adl_engine import AdlEngine
 from ...handlers.policies.ranking import Candidate, RankingPolicy, from_row
+from ...handlers.policies.score_formula import ScoreFormula, formula_of
 from ...handlers.pseudonyms import Pseudonyms
 from ...handlers.ranking import Row, digest_of, unpack_rows
-from ...handlers.registry import build, version_of
+from ...handlers.registry import build, builtin_version, is_builtin
 from .faults import ensure
 from .file import RoundRows
 
-__all__ = ["Round", "Standing", "standing_of"]
+__all__ = ["Round", "Standing", "candidate_in", "standing_of"]
 
 _GONE = -1
 
@@ -46,10 +48,11 @@ class Round(NamedTuple):
 class Standing(NamedTuple):
     """A place in a ranking that holds.
 
-    `policy` is None where the one that decided is not installed in its version, and then no score was worked out again;
-    neither was one where `from_row` is False, because the policy reads more of an account than a row holds;
-    `saturated` rows have none that could be. `first_rank` and `last_rank` are what the scores allow; `row` is the
-    account's, None where it cannot be told from others of the same score; `identified` says that the run key proves it.
+    `policy` is None where the one that decided is a plug-in, or not the builtin one of this version, and then no score
+    was worked out again; neither was one where `from_row` is False, because the policy reads more of an account than a
+    row holds; `saturated` rows have none that could be. `first_rank` and `last_rank` are what the scores allow; `row`
+    is the account's, None where it cannot be told from others of the same score; `identified` says that the run key
+    proves it.
     """
 
     reduction: PositionDeleveraged
@@ -67,6 +70,11 @@ class Standing(NamedTuple):
         """Whether scores were worked out again from their rows."""
         return self.policy is not None and from_row(self.policy)
 
+    @property
+    def formula(self) -> ScoreFormula | None:
+        """The formula by which a row's score can be worked out; None where it cannot."""
+        return formula_of(self.policy) if self.policy is not None and from_row(self.policy) else None
+
 
 def standing_of(
     event: Event, body: PositionDeleveraged, packed: Sequence[RoundRows], events: Mapping[int, Event], key: bytes | None
@@ -76,7 +84,7 @@ def standing_of(
     _check_rounds(event, body, rounds)
     ranking = _merged(rounds)
     producer = _producer_of(rounds[-1], events)
-    policy = _installed(producer)
+    policy = _builtin(producer)
     if policy is not None and from_row(policy):
         _check_scores(policy, [row for one in rounds for row in one.rows])
     saturated = sum(row.saturated for one in rounds for row in one.rows)
@@ -160,24 +168,29 @@ def _producer_of(one: Round, events: Mapping[int, Event]) -> Producer:
     return declared[number]
 
 
-def _installed(producer: Producer) -> RankingPolicy | None:
-    """The ranking policy of that name and version, builtin or plug-in, None if another is installed or none.
-
-    A plug-in's version holds its content, so that only what decided is executed here.
-    """
+def _builtin(producer: Producer) -> RankingPolicy | None:
+    """The builtin ranking policy of that name and version; None for any other, as a receipt has nothing executed."""
+    if not is_builtin(producer) or builtin_version(producer) != producer.version:
+        return None
     try:
-        handler = build(producer) if version_of(producer) == producer.version else None
-    except ScenarioError:
+        handler = build(producer)
+    except ScenarioError:  # with parameters that it does not take
         return None
     return handler.ranking_policy if isinstance(handler, AdlEngine) else None
 
 
 def _check_scores(policy: RankingPolicy, rows: Sequence[Row]) -> None:
-    """That each score follows from the figures beside it; O(rows)."""
-    known = [row for row in rows if row.score != _GONE and not row.saturated]
-    scores = policy.scores([Candidate(0, *row[2:]) for row in known])
+    """That each score follows from the figures beside it, by the formula that is printed; O(rows)."""
+    known, formula = [row for row in rows if row.score != _GONE and not row.saturated], formula_of(policy)
+    candidates = [candidate_in(row) for row in known]
+    scores = policy.scores(candidates) if formula is None else map(formula.score, candidates)
     for row, score in zip(known, scores, strict=True):
         ensure(row.score == score, f"{row.pseudonym.hex()} has a score of {row.score}, and its figures give {score}")
+
+
+def candidate_in(row: Row) -> Candidate:
+    """The figures of a row; whose they are the pseudonym hides."""
+    return Candidate(0, *row[2:])
 
 
 def _own_row(body: PositionDeleveraged, level: Sequence[Row], key: bytes | None) -> Row | None:

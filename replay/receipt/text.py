@@ -5,7 +5,6 @@ It fits 60 columns but for hashes and the lines of events, which stay whole so t
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,16 +16,16 @@ from ...handlers.ranking import Row
 from ...sim.console import print_line, print_rows
 from ...sim.figures import count, exact_money, price, score_text, size
 from ...sim.units import format_time_ns
+from ..arithmetic import Scale, arithmetic_of
 from ..directory import Directory
 from ..log.text import event_line
 from .check import Checked
-from .standing import Standing
+from .standing import Standing, candidate_in
 from .words import not_proved, proved, shown
 
 __all__ = ["directory_of", "print_checked", "print_written"]
 
 _STEPS_WHOLE, _STEPS_ENDS = 12, 4
-_INGREDIENT = re.compile(r"\b(?:profit|notional|cost|equity|size)\b")
 
 Rows = Iterator[tuple[str, str]]
 
@@ -94,17 +93,18 @@ def _reduction(standing: Standing, directory: Directory) -> Rows:
 
 
 def _score(row: Row, standing: Standing, listing: InstrumentListed, asset: AssetListed) -> Rows:
-    """The figures of a row, and the formula with them in it."""
+    """The figures of a row, and how the formula comes to the score."""
     side = "long" if row.size > 0 else "short"
     yield "held", f"{side} {size(abs(row.size), listing)} {listing.name} when it was ranked"
     figures = {name: exact_money(getattr(row, name), asset) for name in ("profit", "notional", "cost", "equity")}
     for name, text in figures.items():
         yield name, f"{text} {asset.name}"
-    if standing.policy is not None:
-        figures["size"] = size(row.size, listing)
-        formula = standing.policy.formula
-        yield "score", f"{formula} = {score_text(row.score)}"
-        yield "", _INGREDIENT.sub(lambda found: figures[found[0]], formula)
+    if standing.formula is None or row.saturated:
+        yield "score", f"{score_text(row.score)}, not worked out again"
+        return
+    yield "score", standing.formula.text
+    scale = Scale(asset.decimals, listing.lot_size)
+    yield "", arithmetic_of(standing.formula, candidate_in(row), row.score, scale).text
 
 
 def _print_chain(console: Console, checked: Checked, directory: Directory) -> None:

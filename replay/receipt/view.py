@@ -6,9 +6,9 @@ receipt: `receipt` (the file), `bytes`, `head`, `event`, `account` (number or nu
 check: `receipt`, `head`, `holds`, `fault` (what does not hold, or null). If it holds, also `event` and `chain` (events
 as `log --json` has them), `account`, `name`, `events_shown`, `key` (`given`, `seed` or `secret`), `ranking` (null
 without one), and `proved`, `not_proved`, `shown` (name and text of each sentence). `ranking` has `policy`, `version`,
-`formula` and `scores_checked` (null and false where the policy is not installed), `rounds`, `candidates`, `rank`,
-`score`, `first_rank` and `last_rank` (what the scores allow), `identified` and `row` (pseudonym and figures in atoms
-and lots, or null).
+`formula` and `scores_checked` (null and false where no score could be worked out again), `rounds`, `candidates`,
+`rank`, `score`, `first_rank` and `last_rank` (what the scores allow), `identified` and `row` (pseudonym and figures in
+atoms and lots, or null).
 """
 
 from __future__ import annotations
@@ -69,11 +69,11 @@ def refused_view(path: Path, head: bytes, fault: str) -> dict[str, Any]:
 
 
 def _ranking(standing: Standing) -> dict[str, Any]:
-    row, policy = standing.row, standing.policy
+    row = standing.row
     return {
         "policy": standing.producer.policy,
         "version": standing.producer.version,
-        "formula": None if policy is None else policy.formula,
+        "formula": None if standing.formula is None else standing.formula.text,
         "scores_checked": standing.scores_checked,
         "rounds": len(standing.rounds),
         "candidates": standing.rounds[-1].body.candidates,

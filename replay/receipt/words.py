@@ -106,7 +106,8 @@ _REST = "That nothing else happened. The file shows what led here, and not what 
 def _not_checked(checked: Checked, standing: Standing) -> Sentences:
     """What of the ranking went unchecked."""
     if standing.policy is None:
-        yield "scores", f"NOT CHECKED: {_policy(standing)}, is not installed here, so no score was worked out again."
+        what = "is none of the builtin policies of this version, and no plug-in is ever executed for a receipt"
+        yield "scores", f"NOT CHECKED: {_policy(standing)}, {what}: no score was worked out again."
     elif not standing.scores_checked:
         text = "scores by more of an account than its row holds, so no score can be worked out again from this file"
         yield "scores", f"NOT CHECKED: {_policy(standing)}, {text}."

@@ -10,6 +10,7 @@ import msgspec
 
 from ...events.errors import QueryError
 from ...sim.console import new_console
+from ...sim.options import plugins_option
 from ..command_line import as_json_option, leave, opened, record_argument
 from .account_text import print_account
 from .queues import queues_of
@@ -23,16 +24,23 @@ __all__ = ["state_command"]
 @record_argument
 @click.option("--at", "point", metavar="POINT", help="After this event, or as it was at this time; the end by default.")
 @click.option("--account", metavar="NAME|NUMBER", help="Only this account, with everything about it.")
+@plugins_option
 @as_json_option
 @click.pass_context
 def state_command(
-    context: click.Context, *, record: Path, point: str | None, account: str | None, as_json: bool
+    context: click.Context,
+    *,
+    record: Path,
+    point: str | None,
+    account: str | None,
+    plugins: tuple[Path, ...],
+    as_json: bool,
 ) -> None:
     """Show the state of RUN: markets, fund and accounts.
 
     A POINT is an event's number (77241), a time (2025-10-10T21:16:04.831Z) or an offset from the start (+00:12:03.5).
     """
-    run = opened(record)
+    run = opened(record, plugins)
     number = None if account is None else run.directory.find_account(account)
     ledger = run.at() if point is None else run.at(seq=run.last_seq(point))
     if number is not None and number >= len(ledger.accounts):

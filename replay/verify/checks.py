@@ -20,9 +20,10 @@ class Check(msgspec.Struct, frozen=True):
 class Verification(msgspec.Struct, frozen=True):
     """What was found.
 
-    `head` is None where not every event could be read; `warning` is there for a torn record, `refused` where the
-    handlers were not executed because what is installed is not what the record was made with. `beside` tells what was
-    found damaged beside the record, ignored and made again.
+    `sound` is None where nothing is wrong as far as could be seen, and not every decision could be executed again.
+    `head` is None where not every event could be read; `warning` is there for a torn record, `refused` where handlers
+    were not executed because they are not at hand, or not what the record was made with. `beside` tells what was found
+    damaged beside the record, ignored and made again.
     """
 
     run: str
@@ -30,7 +31,7 @@ class Verification(msgspec.Struct, frozen=True):
     torn: bool
     events: int
     head: str | None
-    sound: bool
+    sound: bool | None
     checks: tuple[Check, ...]
     warning: str | None = None
     reexecuted: bool = False

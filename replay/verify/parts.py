@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from itertools import pairwise
 from multiprocessing import get_context
@@ -16,6 +16,7 @@ from pathlib import Path
 
 from ..run import Run, open_run
 from .comparison import Divergence
+from .playback import PlayedBack
 from .reexecution import Part, reexecute, whole
 
 __all__ = ["parts_of", "reexecute_all"]
@@ -33,13 +34,23 @@ def parts_of(run: Run, seqs: list[int], jobs: int) -> list[Part]:
     return [Part(first, stop) for first, stop in pairwise(sorted(cuts))]
 
 
-def reexecute_all(run: Run, digests: Mapping[int, str], jobs: int, watch: Callable[[int], None]) -> Divergence | None:
-    """The first divergence of a record, or None. Raises ScenarioError where a policy is not installed."""
+def reexecute_all(
+    run: Run,
+    digests: Mapping[int, str],
+    jobs: int,
+    watch: Callable[[int], None],
+    played_back: Collection[str] = (),
+) -> Divergence | None:
+    """The first divergence of a record, or None; what was decided in the slots `played_back` is taken as recorded.
+
+    Raises ScenarioError where a policy of another slot is not at hand, in this process or in one of a part.
+    """
     parts = parts_of(run, sorted(digests), jobs)
     if len(parts) == 1:
-        return reexecute(run, whole(run), digests, watch)
+        return reexecute(_executable(run, played_back), whole(run), digests, watch)
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        futures = {pool.submit(_reexecute, run.path, part, dict(digests)): part for part in parts}
+        shared = run.path, run.plugin_folders, tuple(played_back), dict(digests)
+        futures = {pool.submit(_reexecute, part, *shared): part for part in parts}
         waiting, done_events = set(futures), 0
         while waiting:
             done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
@@ -48,6 +59,12 @@ def reexecute_all(run: Run, digests: Mapping[int, str], jobs: int, watch: Callab
         return next((found for found in (future.result() for future in futures) if found is not None), None)
 
 
-def _reexecute(path: Path, part: Part, digests: dict[int, str]) -> Divergence | None:
+def _reexecute(
+    part: Part, path: Path, folders: tuple[Path, ...], played_back: tuple[str, ...], digests: dict[int, str]
+) -> Divergence | None:
     """One part, in a process of its own."""
-    return reexecute(open_run(path), part, digests)
+    return reexecute(_executable(open_run(path, folders), played_back), part, digests)
+
+
+def _executable(run: Run, played_back: Collection[str]) -> Run:
+    return PlayedBack(run, played_back) if played_back else run

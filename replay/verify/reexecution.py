@@ -24,6 +24,7 @@ from ...sim.resumption import Resumption
 from ...sim.units import INT64_MAX
 from ..run import Run
 from .comparison import Comparison, Divergence, EndOfPart
+from .playback import PlayedBack
 from .tape import Tape
 
 __all__ = ["Part", "reexecute", "whole"]
@@ -50,7 +51,7 @@ def reexecute(
     """The first event of a part that the handlers would not decide again, or None.
 
     `digests` are of the states at some of the record's points, to be met on the way; `watch` is told how far it is.
-    Raises ScenarioError for a policy that is not installed, RecordDamagedError where the past cannot be looked up.
+    Raises ScenarioError for a policy that is not at hand, RecordDamagedError where the past cannot be looked up.
     """
     stop_seq, start = _boundary(run, part.stop_seq), part.first_seq
     for stop in [*(seq for seq in run.forks if start < seq < stop_seq), stop_seq]:
@@ -83,7 +84,7 @@ def _between(
     tape = Tape(run, ledger.seq, stop_seq)
     comparison = Comparison(tape, ledger, stop_seq + (failure is not None), digests, watch)
     inputs = tape.inputs()
-    own, pending = _fork(inputs, pending) if ledger.seq in run.forks else ([], pending)
+    own, pending = _fork(run, inputs, pending) if ledger.seq in run.forks else ([], pending)
     try:
         resumption = Resumption(run, ledger, pending, comparison)
         resumption.begin(own)
@@ -105,19 +106,21 @@ def _between(
     return _missing(run, comparison, None, failure)
 
 
-def _fork(inputs: Iterator[Event], pending: Pending) -> tuple[list[Body], Pending]:
+def _fork(run: Run, inputs: Iterator[Event], pending: Pending) -> tuple[list[Body], Pending]:
     """The fork's own inputs, taken from the tape, and what was undelivered in the hands of the new producers."""
     forked = next(inputs).body
     assert isinstance(forked, RunForked)
     own = [forked, *(event.body for event in islice(inputs, forked.inputs))]
     before, after = pending.producers, forked.producers or pending.producers
-    queue, delayed = (tuple(handed_over(some, before, after)) for some in (pending.queue, pending.delayed))
+    queue, delayed = (tuple(handed_over(run, some, before, after)) for some in (pending.queue, pending.delayed))
     return own, Pending(after, queue, delayed)
 
 
 def _failure(run: Run) -> str | None:
     """What a handler raised behind the last event, where that is how the record ends."""
     error = run.manifest.error or ""
+    if isinstance(run, PlayedBack) and run.failed_in(error):
+        return None
     return error if _place(error).endswith(f" before event {run.count}") else None
 
 

@@ -9,21 +9,21 @@
     decisions  the handlers, executed again from the recorded inputs, decide every event as recorded, byte for byte
 
 1. What comes after a break in the blocks is not judged; a broken fold does not stop the rest.
-2. Decisions are executed again only if all the events could be read and follow one from the other, and only by what the
-   record was made with, unless that is forced.
+2. Decisions are executed again only if all the events could be read and follow one from the other, and only by what
+   the record was made with, unless that is forced; a plug-in only with the recorded content, whatever is forced.
+3. What was decided by a policy that is not at hand is taken as recorded, and the rest executed again (`playback.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from ...events.errors import RecordDamagedError, ScenarioError
+from ...events.errors import RecordDamagedError
+from ...handlers.plugins.folders import Folders
 from ..run import Run, open_run
 from .checks import Check, Verification
-from .comparison import Divergence
-from .parts import reexecute_all
-from .versions import differences
+from .decisions import Decided, executed_again, not_to_be_executed
 from .walk import Walk
 
 __all__ = ["Check", "Verification", "verify"]
@@ -33,57 +33,51 @@ Watch = Callable[[int, int], None]
 
 
 def verify(
-    path: Path, every: int | None = None, *, jobs: int = 1, force: bool = False, watch: Watch = lambda _done, _all: None
+    path: Path,
+    every: int | None = None,
+    *,
+    jobs: int = 1,
+    force: bool = False,
+    plugins: Folders = (),
+    watch: Watch = lambda _done, _all: None,
 ) -> Verification:
     """Check a record; the laws after every block, or after `every` so many events; the decisions in `jobs` processes.
 
-    Damage, divergence and policies that are not installed are answers and not errors. Raises RecordNotFoundError if
-    there is no record.
+    Plug-ins that the record names are taken from the folders `plugins`, or from what is installed. Damage, divergence
+    and policies that are not at hand are answers and not errors. Raises RecordNotFoundError if there is no record.
     """
     try:
-        run = open_run(path)
+        run = open_run(path, plugins)
     except RecordDamagedError as error:
         damaged = Check("blocks", ok=False, text=str(error))
         return Verification(str(path), "unknown", torn=False, events=0, head=None, sound=False, checks=(damaged,))
     digests = _beside(run)
     walk = Walk(run, every, digests, lambda done: watch(done, 2 * run.count))
     checks = walk.checks()
-    refused, divergence = None, None
-    if not walk.follows:
-        why = "not every event could be read" if walk.damage else "the events do not follow one from the other"
-        decisions = Check("decisions", ok=None, text=f"not executed again: {why}")
-    elif not run.count:
-        decisions = Check("decisions", ok=None, text="there is no event")
-    elif run.started.prices == "imported":
-        decisions = Check("decisions", ok=None, text="nothing to execute again: it was imported, no handler decided")
-    elif (refused := _refused(run, force=force)) is not None:
-        decisions = Check("decisions", ok=None, text=f"not executed again: {refused}")
-    else:
-        decisions, divergence = _decisions(run, digests, jobs, lambda done: watch(run.count + done, 2 * run.count))
-    checks.append(decisions)
+    decided = not_to_be_executed(run, walk, force=force)
+    if decided is None:
+        decided = executed_again(run, digests, jobs, lambda done: watch(run.count + done, 2 * run.count))
+    checks.append(decided.check)
     return Verification(
         str(path),
         run.manifest.status,
         run.torn,
         walk.count,
         None if walk.damage else walk.tree.root().hex(),
-        all(check.ok is not False for check in checks),
+        _sound(checks, decided),
         tuple(checks),
         run.warning,
-        decisions.ok is not None,
-        refused,
-        divergence,
+        decided.check.ok is not None,
+        decided.refused,
+        decided.divergence,
         tuple(run.reports),
     )
 
 
-def _refused(run: Run, *, force: bool) -> str | None:
-    """Why what is installed cannot execute the handlers again, or not without being told to; None if it can."""
-    try:
-        found = differences(run)
-    except ScenarioError as error:
-        return str(error)
-    return f"{found[0]}; --force executes the handlers all the same" if found and not force else None
+def _sound(checks: Sequence[Check], decided: Decided) -> bool | None:
+    if any(check.ok is False for check in checks):
+        return False
+    return None if decided.due and decided.check.ok is None else True
 
 
 def _beside(run: Run) -> dict[int, str]:
@@ -93,16 +87,3 @@ def _beside(run: Run) -> dict[int, str]:
         return run.kept.digests() if opened else {}
     except RecordDamagedError:  # the walk will say where
         return {}
-
-
-def _decisions(
-    run: Run, digests: Mapping[int, str], jobs: int, watch: Callable[[int], None]
-) -> tuple[Check, Divergence | None]:
-    try:
-        divergence = reexecute_all(run, digests, jobs, watch)
-    except RecordDamagedError as error:
-        return Check("decisions", ok=None, text=f"not executed again: {error}"), None
-    if divergence is not None:
-        return Check("decisions", ok=False, text=divergence.told(run.producers_at(divergence.seq))), divergence
-    text = f"{run.count:,} events, executed again, are the same byte for byte"
-    return Check("decisions", ok=True, text=text), None

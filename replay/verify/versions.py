@@ -1,4 +1,7 @@
-"""Whether a record was made by what is installed: the code that decides, and the version that each policy declares."""
+"""Whether a record was made by what is installed: the code that decides, and the version of each builtin policy.
+
+A plug-in has no part in this: with another content than the recorded one it is not executed at all.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from collections.abc import Iterator
 
 from ...events.bodies.run import Producer
 from ...events.record.fingerprint import code_sha256, package_version
-from ...handlers.registry import version_of
+from ...handlers.registry import builtin_version, is_builtin
 from ..run import Run
 
 __all__ = ["differences"]
@@ -15,7 +18,7 @@ _SHOWN = 8
 
 
 def differences(run: Run) -> list[str]:
-    """What is not the same, a phrase each. Raises ScenarioError for a policy that is not installed at all."""
+    """What is not the same, a phrase each."""
     return [*_code(run), *_policies(run)]
 
 
@@ -33,7 +36,7 @@ def _policies(run: Run) -> Iterator[str]:
     declared: dict[tuple[str, str], Producer] = {}
     for seq in (0, *run.forks):
         declared |= {(producer.handler, producer.policy): producer for producer in run.producers_at(seq)}
-    for producer in declared.values():
-        installed = version_of(producer)
+    for producer in filter(is_builtin, declared.values()):
+        installed = builtin_version(producer)
         if installed != producer.version:
             yield (f"{producer.handler}:{producer.policy} was version {producer.version}, and installed is {installed}")

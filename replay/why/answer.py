@@ -53,7 +53,8 @@ class Asked(msgspec.Struct, frozen=True):
 class Spared(msgspec.Struct, frozen=True):
     """Why another account was not taken, or that it was.
 
-    `reason` is `taken`, `behind`, `passed_over`, `bankrupt_itself` or one of `handlers.ranking.Ineligible`.
+    `reason` is `taken`, `behind`, `passed_over`, `bankrupt_itself`, one of `handlers.ranking.Ineligible`, or
+    `not_made_again` where the ranking could not be.
     """
 
     account: int

@@ -12,6 +12,7 @@ import click
 import msgspec
 
 from ...events.errors import QueryError
+from ...sim.options import plugins_option
 from ..command_line import as_json_option, leave, opened, record_argument, tell_differences
 from ..directory import nearest
 from ..run import Run
@@ -43,6 +44,7 @@ __all__ = ["why_command"]
     show_default=True,
     help="Or Markdown.",
 )
+@plugins_option
 @as_json_option
 @click.pass_context
 def why_command(
@@ -56,6 +58,7 @@ def why_command(
     under: str | None,
     flips: bool,
     layout: str,
+    plugins: tuple[Path, ...],
     as_json: bool,
 ) -> None:
     """Say why event SEQ is in RUN, or with --account what befell an account.
@@ -64,9 +67,10 @@ def why_command(
     to pay, and the ranking made again from the record. `--format md` gives a file to send to whoever asked.
     Of an imported event: what the venue reported, what is inferred, and its order against the published formulas.
     --flips searches the nearest fund balance, collateral, size or moment of closing that would have spared it.
+    Without a plug-in that decided the answer is from what is recorded, and says what could not be made again.
     """
     _must_be_one_question(seq, account, instrument)
-    run = opened(record)
+    run = opened(record, plugins)
     spared = None if against is None else run.directory.find_account(against)
     if account is None:
         assert seq is not None
@@ -94,8 +98,12 @@ def _flipped(run: Run, answer: Answer) -> Answer:
         message = f"event {answer.event.seq} was taken in from a venue: nothing can be executed again, so no --flips"
         raise QueryError(message)
     from ...sim.bars import bar  # noqa: PLC0415 - SimPy and rich are only for whoever asks this
-    from .flips import TRIALS_MAX, flips_of  # noqa: PLC0415
+    from ..verify.playback import missing_in  # noqa: PLC0415
+    from .flips import TRIALS_MAX, flips_of, no_flips  # noqa: PLC0415
 
+    missing = missing_in(run)
+    if missing:
+        return msgspec.structs.replace(answer, flips=no_flips(missing[0].reason))
     with bar(TRIALS_MAX, "executing the run again") as advance:
         trials = count(1)
         found = flips_of(run, answer.event.seq, lambda tried: advance(next(trials), tried))

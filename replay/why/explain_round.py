@@ -14,7 +14,7 @@ from ...events.bodies.waterfall import DeleveragingEnded, DeleveragingStarted, P
 from ...events.envelope import Event
 from ...events.errors import QueryError
 from ...events.ledger import LedgerState
-from ..rankings import ranking_at, round_of
+from ..rankings import ranking_if_at_hand, round_of
 from ..run import Run
 from .answer import Answer, Spared
 from .asked import asked_of, evidence_for
@@ -62,7 +62,8 @@ def explain_round(run: Run, event: Event, causes: tuple[Event, ...], against: in
     closing = _closing(run, started, shortfall, states)
     ledger = next(states)
     names = Names(ledger)
-    made, told, story = ranking_at(run, started, ledger), round_events(run, started), _story(closing, ledger, names)
+    made, told = ranking_if_at_hand(run, started, ledger), round_events(run, started)
+    story = _story(closing, ledger, names)
     evidence = evidence_for(event.body, ledger, names)
     account = event.body.account if isinstance(event.body, PositionDeleveraged) else None
     ranking = ranking_part(made, told, account, names)
@@ -70,7 +71,7 @@ def explain_round(run: Run, event: Event, causes: tuple[Event, ...], against: in
     spared: Spared | None = None
     if against is not None:
         _must_be_open(against, ledger, started)
-        spared = spared_of(against, ledger, made, told, names)
+        spared = spared_of(against, made, told, names)
     cap = None if capped is None else cap_of(capped, names)
     paragraph = round_paragraph(case, RoundParts(told, ranking, story, closing.fund, cap))
     asked, chain = asked_of(run, event, names, evidence), chain_of(run, causes, names)

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Iterator
+from itertools import chain
 
 from ...events.bodies.inputs import PriceTicked
 from ...events.bodies.run import RunForked
@@ -28,7 +29,7 @@ from ..run import Run
 from .answer import Flip, Flips
 from .trial import Subject, is_spared
 
-__all__ = ["TRIALS_MAX", "flips_of"]
+__all__ = ["TRIALS_MAX", "flips_of", "no_flips"]
 
 _DOUBLINGS, _HALVINGS = 10, 5
 _PARTS = 16
@@ -65,13 +66,18 @@ def flips_of(run: Run, seq: int, watch: Watch = lambda _text: None) -> Flips:
     return Flips(tuple(search.flips()), _SEARCHED, _NOT_SEARCHED)
 
 
+def no_flips(reason: str) -> Flips:
+    """The answer where the handlers cannot be executed again."""
+    return Flips((), f"nothing, because nothing can be executed again: {reason}.", _NOT_SEARCHED)
+
+
 def _owner(run: Run, seq: int) -> Run:
     """The run, or the parent in which an event comes after the last fork. Raises QueryError if that is not at hand."""
     while run.forks and seq < run.forks[-1]:
         if run.reader.parent is None:
             message = f"event {seq} is in the past that {run.path} shares with its parent; ask for it there"
             raise QueryError(message)
-        run = Run(run.reader.parent)
+        run = Run(run.reader.parent, run.plugin_folders)
     return run
 
 
@@ -242,7 +248,8 @@ class _Search:
 
     def _flip(self, varied: str, text: str, how: tuple[str, str], amount: int, after_seq: int | None = None) -> Flip:
         at = self._after_seq if after_seq is None else after_seq
-        command = shlex.join(("deleverage", "fork", str(self._run.path), "--at", str(at), *how))
+        plugins = chain.from_iterable(("--plugins", str(folder)) for folder in self._run.plugin_folders)
+        command = shlex.join(("deleverage", "fork", str(self._run.path), "--at", str(at), *how, *plugins))
         return Flip(varied, f"{text} it would have been spared.", confirmed=True, amount=amount, command=command)
 
     def _money(self, atoms: int) -> str:

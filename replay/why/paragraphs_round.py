@@ -163,7 +163,7 @@ def _place(case: Case, body: PositionDeleveraged, parts: RoundParts) -> str:
     ranking = parts.ranking
     closed = "it against profitable positions on the other side" if parts.cap is None else "profitable positions"
     return (
-        f"So round {body.round} (event {ranking.started_seq}) closed {closed}, by {ranking.formula}: "
+        f"So round {body.round} (event {ranking.started_seq}) closed {closed}, by {_rule(ranking)}: "
         f"{case.names.account(body.account)} stood at rank {body.rank:,} of {ranking.candidates:,}, with a score of "
         f"{score_text(body.score)}."
     )
@@ -171,12 +171,19 @@ def _place(case: Case, body: PositionDeleveraged, parts: RoundParts) -> str:
 
 def _queue(parts: RoundParts) -> str:
     ranking = parts.ranking
-    digest = "agrees" if ranking.proved else "does NOT agree"
     side = "of that side" if parts.cap is not None else "on the other side"
-    stood = f"{count(ranking.candidates, 'candidate')} stood in the order of {ranking.formula}"
+    stood = f"{count(ranking.candidates, 'candidate')} stood in the order of {_rule(ranking)}"
     if not ranking.candidates:
         stood = f"Nobody {side} was a candidate"
+    if ranking.not_made_again is not None:
+        return f"{stood}; the ranking could NOT be made again: {ranking.not_made_again}."
+    digest = "agrees" if ranking.proved else "does NOT agree"
     return f"{stood}; the ranking made again from the record {digest} with the recorded digest."
+
+
+def _rule(ranking: RankingPart) -> str:
+    """The formula; without one there is only the score that the policy's code gave."""
+    return ranking.formula or f"the score that the code of {ranking.policy} gave"
 
 
 def _came_of(case: Case, parts: RoundParts) -> str:

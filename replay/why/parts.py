@@ -218,17 +218,16 @@ class Place(msgspec.Struct, frozen=True):
 class RankingPart(msgspec.Struct, frozen=True):
     """The ranking of a round, made again from the record.
 
-    `filled` is the formula with this account's figures. The digest is over all rows, or over those touched since
-    `base_seq`, the round that this one continues; `digest_rows` says how many.
+    `formula` is null where the policy declares none; `filled` is it with this account's figures, and `arithmetic` what
+    that comes to, in words. The digest is over all rows, or over those touched since `base_seq`, the round that this
+    one continues; `digest_rows` says how many. Where the policy is not at hand `not_made_again` says why: then `places`
+    are those who were taken, as recorded, and nothing is recomputed.
     """
 
     round: int
     started_seq: int
     ended_seq: int | None
     policy: str
-    version: str
-    formula: str
-    filled: str | None
     rank: int | None
     score: int | None
     score_text: str | None
@@ -237,8 +236,13 @@ class RankingPart(msgspec.Struct, frozen=True):
     last_rank: int | None
     left_lots: int
     places: tuple[Place, ...]
-    digest_rows: int
+    digest_rows: int | None
     base_seq: int | None
     recorded_digest: str
-    recomputed_digest: str
-    proved: bool
+    version: str = ""
+    formula: str | None = None
+    filled: str | None = None
+    arithmetic: str | None = None
+    recomputed_digest: str | None = None
+    proved: bool | None = None
+    not_made_again: str | None = None

@@ -2,29 +2,30 @@
 
 1. Shown are the account's place with three above and three below; for a round as a whole, the places around the last
    that was taken.
-2. `filled` is the policy's own formula with this account's figures in real units in place of their names.
+2. `filled` is the policy's own formula with this account's figures in place of their names (`replay/arithmetic.py`).
+3. Where the ranking cannot be made again, the places are those of the accounts that were taken, as the record has them.
 """
 
 from __future__ import annotations
 
-import re
-from itertools import islice
 from typing import NamedTuple
+
+import msgspec
 
 from ...events.bodies.waterfall import DeleveragingEnded, DeleveragingStarted, PositionDeleveraged
 from ...events.envelope import Event
-from ...handlers.policies.ranking import Candidate
-from ...handlers.ranking import Ranked
-from ...sim.figures import exact_money, score_text
-from ..rankings import RoundRanking
+from ...handlers.policies.score_formula import ScoreFormula, formula_of
+from ...handlers.ranking import Ranked, candidate_of
+from ...sim.figures import score_text
+from ..arithmetic import Arithmetic, Scale, arithmetic_of
+from ..rankings import RoundRanking, UnrankedRound
 from ..run import Run
 from .names import Names
 from .parts import Place, RankingPart
 
-__all__ = ["Round", "filled_formula", "ranking_part", "round_events"]
+__all__ = ["Round", "ranking_part", "round_events", "worked_out"]
 
 _AROUND = 3
-_INGREDIENTS = re.compile(r"\b(profit|notional|cost|equity|size)\b")
 
 
 class Round(NamedTuple):
@@ -63,40 +64,74 @@ def round_events(run: Run, started: Event) -> Round:
     return Round(started, tuple(reductions), None)
 
 
-def ranking_part(made: RoundRanking, told: Round, account: int | None, names: Names) -> RankingPart:
+def ranking_part(made: RoundRanking | UnrankedRound, told: Round, account: int | None, names: Names) -> RankingPart:
     """The part of the answer; `account` is the one that is asked about, None for the round as a whole."""
+    if isinstance(made, UnrankedRound):
+        part = _part(made, told, account, names, _taken(made, told))
+        return msgspec.structs.replace(part, version=made.version, not_made_again=made.reason)
+    places, formula = list(made.ranking), formula_of(made.policy)
+    part, own = _part(made, told, account, names, places), _own(places, account)
+    worked = None if formula is None or own is None else worked_out(formula, own, made, names)
+    return msgspec.structs.replace(
+        part,
+        version=made.policy.version,
+        formula=None if formula is None else formula.text,
+        filled=None if worked is None else worked.filled,
+        arithmetic=None if worked is None else worked.text,
+        candidates=len(places),
+        digest_rows=len(places) if made.base is None else len(made.touched),
+        recomputed_digest=made.recomputed.hex(),
+        proved=made.proved,
+    )
+
+
+def _part(
+    made: RoundRanking | UnrankedRound, told: Round, account: int | None, names: Names, places: list[Ranked]
+) -> RankingPart:
+    """What the record itself has of the ranking, with these places."""
     body = made.started.body
     assert isinstance(body, DeleveragingStarted)
-    places = list(made.ranking)
-    own = next((place for place in places if place.candidate.account == account), None)
-    closed = sum(told.gave_lots.values())
+    own = _own(places, account)
     return RankingPart(
-        body.round,
-        made.started.seq,
-        None if told.ended is None else told.ended.seq,
-        made.policy.policy,
-        made.policy.version,
-        made.policy.formula,
-        None if own is None else filled_formula(made.policy.formula, own.candidate, body.instrument, names),
-        None if own is None else own.rank,
-        None if own is None else own.score,
-        None if own is None else score_text(own.score),
-        len(places),
-        len(told.reductions),
-        told.last_rank,
-        abs(body.size_lots) - closed,
-        tuple(_place(place, body.instrument, told, account, names) for place in _around(places, own, told)),
-        len(places) if made.base is None else len(made.touched),
-        None if made.base is None else made.base.seq,
-        made.recorded.hex(),
-        made.recomputed.hex(),
-        made.proved,
+        round=body.round,
+        started_seq=made.started.seq,
+        ended_seq=None if told.ended is None else told.ended.seq,
+        policy=body.policy,
+        rank=None if own is None else own.rank,
+        score=None if own is None else own.score,
+        score_text=None if own is None else score_text(own.score),
+        candidates=body.candidates,
+        taken=len(told.reductions),
+        last_rank=told.last_rank,
+        left_lots=abs(body.size_lots) - sum(told.gave_lots.values()),
+        places=tuple(_place(place, body.instrument, told, account, names) for place in _around(places, own, told)),
+        digest_rows=body.candidates if made.base is None else None,
+        base_seq=None if made.base is None else made.base.seq,
+        recorded_digest=body.ranking_digest.hex(),
     )
+
+
+def _own(places: list[Ranked], account: int | None) -> Ranked | None:
+    return next((place for place in places if place.candidate.account == account), None)
+
+
+def _taken(made: UnrankedRound, told: Round) -> list[Ranked]:
+    """Those who were taken, with the rank and score of the record and their figures in the state of the round."""
+    started, found = made.started.body, list[Ranked]()
+    assert isinstance(started, DeleveragingStarted)
+    side = 1 if started.size_lots > 0 else -1
+    for body in (event.body for event in told.reductions):
+        assert isinstance(body, PositionDeleveraged)
+        account = made.ledger.accounts[body.account]
+        judged = candidate_of(account, started.instrument, side, made.ledger.markets, any_profit=True)
+        if isinstance(judged, tuple):
+            found.append(Ranked(body.rank, body.score, *judged))
+    return found
 
 
 def _around(places: list[Ranked], own: Ranked | None, told: Round) -> list[Ranked]:
     middle = (told.last_rank or 1) if own is None else own.rank
-    return list(islice(places, max(0, middle - 1 - _AROUND), middle + _AROUND))
+    return [place for place in places if abs(place.rank - middle) <= _AROUND]
 
 
 def _place(place: Ranked, instrument: int, told: Round, account: int | None, names: Names) -> Place:
@@ -119,12 +154,9 @@ def _place(place: Ranked, instrument: int, told: Round, account: int | None, nam
     )
 
 
-def filled_formula(formula: str, candidate: Candidate, instrument: int, names: Names) -> str:
-    """The formula with figures: money in the account's asset, the size in units."""
-    asset = names.asset_of(candidate.account)
-
-    def figure(found: re.Match[str]) -> str:
-        number = getattr(candidate, found[0])
-        return names.units(instrument, number) if found[0] == "size" else exact_money(number, asset)
-
-    return _INGREDIENTS.sub(figure, formula)
+def worked_out(formula: ScoreFormula, place: Ranked, made: RoundRanking, names: Names) -> Arithmetic:
+    """A place's score as arithmetic."""
+    body = made.started.body
+    assert isinstance(body, DeleveragingStarted)
+    scale = Scale(names.asset_of(place.candidate.account).decimals, names.listing(body.instrument).lot_size)
+    return arithmetic_of(formula, place.candidate, place.score, scale, (body.instrument, place.leg), made.ledger)

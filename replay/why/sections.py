@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ...sim.figures import count
+from ..arithmetic import ONLY_CODE
 from .answer import Answer, Befallen, Flips
 from .blocks import Block, Commands, Node, Prose, Section, Sums, Table, Tree
 from .collapse import Repetition, collapsed
@@ -153,14 +154,7 @@ def _fund(fund: Fund) -> Iterator[Block]:
 
 def _ranking(found: RankingPart) -> Iterator[Block]:
     """Formula, places, digests."""
-    policy = f"Policy {found.policy}, version {found.version}: score = {found.formula}."
-    if found.filled is None or found.score is None:
-        yield Prose(policy)
-    else:
-        yield Prose(
-            f"{policy} With this account's figures {found.filled} = {found.score_text}; recorded as the whole number "
-            f"{found.score}. Rank {found.rank:,} of {found.candidates:,}; ties go by account."
-        )
+    yield Prose(" ".join(_policy(found)))
     header = ("rank", "account", "score", "held", "gave")
     rows = tuple((f"{p.rank:,}", p.name, p.score_text, p.size, p.gave) for p in found.places)
     if rows:
@@ -168,7 +162,26 @@ def _ranking(found: RankingPart) -> Iterator[Block]:
     yield Prose(_digest(found))
 
 
+def _policy(found: RankingPart) -> Iterator[str]:
+    """By which rule, and how this account came to its score."""
+    named = f"Policy {found.policy}, version {found.version}"
+    if found.not_made_again is not None:
+        yield f"{named}. The ranking could NOT be made again: {found.not_made_again}."
+        yield "Below is what the record has: who was taken, with the rank and score recorded then."
+    elif found.formula is None:
+        yield f"{named}, declares no formula: {ONLY_CODE}."
+    else:
+        yield f"{named}: score = {found.formula}."
+    if found.arithmetic is not None:
+        yield f"With this account's figures {found.arithmetic}."
+    if found.score is not None:
+        recorded = f"Recorded is the whole number {found.score}, rank {found.rank:,} of {found.candidates:,}"
+        yield f"{recorded}; ties go by account."
+
+
 def _digest(found: RankingPart) -> str:
+    if found.recomputed_digest is None or found.digest_rows is None:
+        return f"Digest as recorded: {found.recorded_digest}. It was not made again."
     over = f"{count(found.digest_rows, 'row')} of the ranking"
     if found.base_seq is not None:
         rows = count(found.digest_rows, "row")
@@ -183,7 +196,8 @@ def _digest(found: RankingPart) -> str:
 
 def _flips(flips: Flips) -> Iterator[Block]:
     """What was found by re-execution, with the command that shows it, and the bounds of the search."""
-    yield Tree("varied one at a time, each executed again", tuple(Node(one.text) for one in flips.found))
+    if flips.found:
+        yield Tree("varied one at a time, each executed again", tuple(Node(one.text) for one in flips.found))
     commands = tuple(one.command for one in flips.found if one.command is not None)
     if commands:
         yield Prose("To see each of them:")

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from ...events.bodies.waterfall import DeleveragingStarted
-from ...events.ledger import Account, LedgerState
+from ...events.bodies.waterfall import DeleveragingStarted, PositionDeleveraged
+from ...events.ledger import Account
 from ...handlers.policies.ranking import Candidate, allocates, any_profit
+from ...handlers.policies.score_formula import formula_of
 from ...handlers.ranking import Ineligible, Ranked, candidate_of
 from ...handlers.valuation import margin_of, profit_atoms
 from ...sim.figures import score_text
-from ..rankings import RoundRanking
+from ..arithmetic import ONLY_CODE
+from ..rankings import RoundRanking, UnrankedRound
 from .answer import Spared
 from .names import Names
-from .ranking import Round, filled_formula
+from .ranking import Round, worked_out
 
 __all__ = ["spared_of"]
 
@@ -19,10 +21,10 @@ __all__ = ["spared_of"]
 class _Question:
     """An account, and the round in the state that it was decided in."""
 
-    def __init__(self, number: int, ledger: LedgerState, made: RoundRanking, told: Round, names: Names) -> None:
-        body = made.started.body
+    def __init__(self, number: int, made: RoundRanking | UnrankedRound, told: Round, names: Names) -> None:
+        body, ledger = made.started.body, made.ledger
         assert isinstance(body, DeleveragingStarted)
-        self.number, self.ledger, self.made, self.told, self.names, self.body = number, ledger, made, told, names, body
+        self.number, self.ledger, self.told, self.names, self.body = number, ledger, told, names, body
         self.who, self.side = names.account(number), 1 if body.size_lots > 0 else -1
         self.account: Account = ledger.accounts[number]
 
@@ -38,32 +40,51 @@ class _Question:
         return f"{opposite} {self.names.instrument(self.body.instrument)}"
 
 
-def spared_of(number: int, ledger: LedgerState, made: RoundRanking, told: Round, names: Names) -> Spared:
-    """The part of the answer about account `number`; `ledger` stands before the round."""
-    asked = _Question(number, ledger, made, told, names)
+def spared_of(number: int, made: RoundRanking | UnrankedRound, told: Round, names: Names) -> Spared:
+    """The part of the answer about account `number`."""
+    asked = _Question(number, made, told, names)
     if number == asked.body.account and not asked.capped:
         text = f"{asked.who} is whose position was closed in this round; nobody closes against themselves."
         return Spared(number, asked.who, "bankrupt_itself", None, None, text)
-    losers = any_profit(made.policy)
-    found = candidate_of(asked.account, asked.body.instrument, asked.side, ledger.markets, any_profit=losers)
+    losers = isinstance(made, UnrankedRound) or any_profit(made.policy)
+    found = candidate_of(asked.account, asked.body.instrument, asked.side, asked.ledger.markets, any_profit=losers)
     if isinstance(found, Ineligible):
         return Spared(number, asked.who, found.value, None, None, _ineligible(asked, found))
+    if isinstance(made, UnrankedRound):
+        return _unranked(asked, made)
     place = next(place for place in made.ranking if place.candidate.account == number)
-    reason, text = _ranked(asked, place)
+    reason, text = _ranked(asked, place, made)
     return Spared(number, asked.who, reason, place.rank, place.score, text)
 
 
-def _ranked(asked: _Question, place: Ranked) -> tuple[str, str]:
-    """A candidate: taken, behind the last that was, or in front of it and unable to give a single lot."""
-    told, gave = asked.told, asked.told.gave_lots.get(asked.number, 0)
-    formula = filled_formula(asked.made.policy.formula, place.candidate, asked.body.instrument, asked.names)
-    stood = (
-        f"{asked.who} stood at rank {place.rank:,} of {len(asked.made.ranking):,} with a score of "
-        f"{score_text(place.score)} = {formula}"
+def _unranked(asked: _Question, made: UnrankedRound) -> Spared:
+    """Of a ranking that could not be made again: taken, as the record says, or of an unknown place."""
+    for body in (event.body for event in asked.told.reductions):
+        if isinstance(body, PositionDeleveraged) and body.account == asked.number:
+            stood = f"{asked.who} stood at rank {body.rank:,} of {asked.body.candidates:,} by the record"
+            return Spared(asked.number, asked.who, "taken", body.rank, body.score, f"{stood}. {_gave(asked)}")
+    text = (
+        f"{asked.who} {_held(asked)}, with {_profit(asked)} of unrealised profit, and was not taken. At which place it "
+        f"stood cannot be told, because the ranking could not be made again: {made.reason}."
     )
-    if gave:
-        return "taken", f"{stood}. It was not spared: it gave {asked.names.size(asked.body.instrument, gave)} here."
-    policy = asked.made.policy
+    return Spared(asked.number, asked.who, "not_made_again", None, None, text)
+
+
+def _gave(asked: _Question) -> str:
+    gave = asked.told.gave_lots[asked.number]
+    return f"It was not spared: it gave {asked.names.size(asked.body.instrument, gave)} here."
+
+
+def _ranked(asked: _Question, place: Ranked, made: RoundRanking) -> tuple[str, str]:
+    """A candidate: taken, behind the last that was, or in front of it and unable to give a single lot."""
+    told, policy, formula = asked.told, made.policy, formula_of(made.policy)
+    rule = ONLY_CODE
+    if formula is not None:
+        rule = f"{formula.text} = {worked_out(formula, place, made, asked.names).text}"
+    score = score_text(place.score)
+    stood = f"{asked.who} stood at rank {place.rank:,} of {len(made.ranking):,} with a score of {score}: {rule}"
+    if asked.number in told.gave_lots:
+        return "taken", f"{stood}. {_gave(asked)}"
     if allocates(policy) and not asked.capped:
         return "passed_over", f"{stood}. It was passed over: {policy.policy} shared out all it could without it."
     if told.last_rank is not None and place.rank > told.last_rank and not _left_lots(asked):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import islice
 
 from deleverage.events.bodies.run import Producer, RunForked, RunStarted
 from deleverage.events.envelope import Event, Origin
 from deleverage.events.ledger import Ledger
+from deleverage.events.vocabulary import Body
+from deleverage.handlers.protocol import Handler
+from deleverage.handlers.registry import build
 from deleverage.sim.pending import pending_after
 from deleverage.sim.resumption import Resumption
 
@@ -51,6 +54,14 @@ class Recorded:
             if isinstance(event.body, RunStarted | RunForked):
                 found = event.body.producers or found
         return found
+
+    def build(self, producer: Producer) -> Handler:
+        """A producer's handler."""
+        return build(producer)
+
+    def hears(self, producer: Producer) -> Collection[type[Body]]:
+        """What a producer listens to."""
+        return build(producer).subscribes
 
 
 class Tail:

@@ -45,7 +45,7 @@ class _Whim:
 
     policy: ClassVar[str] = "whim"
     version: ClassVar[str] = "1"
-    formula: ClassVar[str] = "none"
+    formula: ClassVar[str] = ""
 
     def __init__(self, scores: Callable[[Sequence[Candidate]], list[int]]) -> None:
         self.scores = scores

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from typing import ClassVar
 
 from ....events.ledger import LedgerState, PositionKey
@@ -21,12 +22,22 @@ class Binance(LedgerReadingPolicy):
     """
 
     policy: ClassVar[str] = "binance"
-    formula: ClassVar[str] = "max(0, equity - wallet) / max(1, wallet) x maintenance / equity"
+    formula: ClassVar[str] = "max(0, equity - wallet) / max(unit, wallet) x maintenance / equity"
+    figures: ClassVar[tuple[str, ...]] = ("wallet", "unit", "maintenance")
     source: ClassVar[str] = "archived copy of Binance FAQ 360033525471"
 
     def scores_in(self, candidates: Sequence[Candidate], keys: Sequence[PositionKey], ledger: LedgerState) -> list[int]:
         """One score per candidate, exact; O(positions of the candidates)."""
         return [_score(candidate, ledger) for candidate in candidates]
+
+    def figures_in(self, candidate: Candidate, key: PositionKey, ledger: LedgerState) -> Mapping[str, int | Fraction]:
+        """Wallet balance and a whole unit of the asset, in atoms, and the maintenance margin, in atoms exactly."""
+        account = ledger.accounts[candidate.account]
+        return {
+            "wallet": account.balance_atoms,
+            "unit": 10 ** ledger.assets[account.asset].decimals,
+            "maintenance": Fraction(margin_of(account, ledger.markets).requirement_microatoms, MICRO),
+        }
 
 
 def _score(candidate: Candidate, ledger: LedgerState) -> int:

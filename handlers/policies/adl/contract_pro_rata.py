@@ -19,7 +19,7 @@ class ContractProRata(RatioPolicy):
     """
 
     policy: ClassVar[str] = "contract-pro-rata"
-    formula: ClassVar[str] = "|size| in lots x 10^-9"
+    formula: ClassVar[str] = "|size| x 10^-9"
     source: ClassVar[str] = "pluriholonomic/autodeleveraging-analysis, adl_contract_pro_rata"
     ratio: ClassVar[Ratio] = Ratio(("size",), (), ATOMS)
 

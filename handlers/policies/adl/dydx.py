@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar
 
 from ....events.ledger import LedgerState, PositionKey
@@ -25,7 +25,8 @@ class DydX(LedgerReadingPolicy):
     """
 
     policy: ClassVar[str] = "dydx"
-    formula: ClassVar[str] = "place in the scan from a start drawn by seed and mark"
+    formula: ClassVar[str] = "accounts - (account - start) mod accounts"
+    figures: ClassVar[tuple[str, ...]] = ("accounts", "start")
     any_profit: ClassVar[bool] = True
     source: ClassVar[str] = "dydxprotocol/v4-chain, x/clob/keeper/deleveraging.go"
 
@@ -33,11 +34,12 @@ class DydX(LedgerReadingPolicy):
         """One place per candidate."""
         if not candidates:
             return []
-        accounts = len(ledger.accounts)
-        seed = 0 if ledger.run is None else ledger.run.seed
-        marked_at_ns = ledger.markets[keys[0][0]].marked_at_ns
-        start = draw_below(seed, keys[0][0], _PURPOSE, marked_at_ns, accounts)
+        accounts, start = len(ledger.accounts), _start(keys[0][0], ledger)
         return [(accounts - (candidate.account - start) % accounts) * SCORE_SCALE for candidate in candidates]
+
+    def figures_in(self, candidate: Candidate, key: PositionKey, ledger: LedgerState) -> Mapping[str, int]:
+        """How many accounts there are, and at which of them the scan begins."""
+        return {"accounts": len(ledger.accounts), "start": _start(key[0], ledger)}
 
     def allocate(self, closing: Closing, places: Iterable[Ranked]) -> Allocation:
         """In the order of the scan, each whole or not at all."""
@@ -49,3 +51,9 @@ class DydX(LedgerReadingPolicy):
                 yield place, lots
             if not left:
                 return
+
+
+def _start(instrument: int, ledger: LedgerState) -> int:
+    seed = 0 if ledger.run is None else ledger.run.seed
+    marked_at_ns = ledger.markets[instrument].marked_at_ns
+    return draw_below(seed, instrument, _PURPOSE, marked_at_ns, len(ledger.accounts))

@@ -19,7 +19,7 @@ class Hyperliquid(RatioPolicy):
     """
 
     policy: ClassVar[str] = "hyperliquid"
-    formula: ClassVar[str] = "(notional / |cost| if long, |cost| / notional if short) x notional / equity"
+    formula: ClassVar[str] = "notional / |cost| x notional / equity if size > 0 else |cost| / equity"
     source: ClassVar[str] = "Hyperliquid docs, trading/auto-deleveraging"
     worth: ClassVar[Worth] = "previous mark"
     ratio: ClassVar[Ratio] = Ratio(("notional", "notional"), ("cost", "equity"))

@@ -21,7 +21,7 @@ class MinMaxInteger(RatioPolicy):
     """
 
     policy: ClassVar[str] = "min-max-integer"
-    formula: ClassVar[str] = "equity in atoms x 10^-9"
+    formula: ClassVar[str] = "equity x 10^-9"
     source: ClassVar[str] = "arXiv 2512.01112, the min-max integer program"
     basis: ClassVar[Basis] = "equity dollars"
     ratio: ClassVar[Ratio] = Ratio(("equity",), (), ATOMS)

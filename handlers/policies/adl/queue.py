@@ -19,7 +19,7 @@ class Queue(RatioPolicy):
     """
 
     policy: ClassVar[str] = "queue"
-    formula: ClassVar[str] = "min(profit, equity) in atoms x 10^-9"
+    formula: ClassVar[str] = "min(profit, equity) x 10^-9"
     source: ClassVar[str] = "arXiv 2512.01112, the queue of the numerical example"
     basis: ClassVar[Basis] = "equity dollars"
     ratio: ClassVar[Ratio] = Ratio(("wealth",), (), ATOMS)

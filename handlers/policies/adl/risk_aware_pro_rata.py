@@ -41,7 +41,6 @@ class RiskAwareProRata(RatioPolicy):
     """
 
     policy: ClassVar[str] = "risk-aware-pro-rata"
-    formula: ClassVar[str] = "notional x g(notional / equity) in atoms x 10^-9"
     source: ClassVar[str] = "arXiv 2512.01112, risk-aware pro-rata"
     basis: ClassVar[Basis] = "equity dollars"
     Parameters: ClassVar[type[msgspec.Struct]] = RiskParameters
@@ -49,6 +48,13 @@ class RiskAwareProRata(RatioPolicy):
     def __init__(self, parameters: RiskParameters) -> None:
         """Keep g."""
         self.rules = parameters
+
+    @property
+    def formula(self) -> str:  # type: ignore[override]
+        """The weight with this g."""
+        if self.rules.risk == "cvar":
+            return f"notional x max(0, notional / equity - {self.rules.threshold_bps} / {BPS}) x 10^-9"
+        return "notional x (notional / equity)" + ("^2" if self.rules.risk == "power" else "") + " x 10^-9"
 
     def ratio_of(self, size_lots: int) -> Ratio | None:
         """What a weight is, for both sides; the excess of `cvar` is no ratio of products."""

@@ -20,7 +20,7 @@ class WealthProRata(RatioPolicy):
     """
 
     policy: ClassVar[str] = "wealth-pro-rata"
-    formula: ClassVar[str] = "min(profit, equity) in atoms x 10^-9"
+    formula: ClassVar[str] = "min(profit, equity) x 10^-9"
     source: ClassVar[str] = "arXiv 2512.01112, pro-rata"
     basis: ClassVar[Basis] = "equity dollars"
     ratio: ClassVar[Ratio] = Ratio(("wealth",), (), ATOMS)

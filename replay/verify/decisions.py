@@ -1,0 +1,85 @@
+"""The last of the checks: the decisions, executed again as far as that can and may be done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+from ...events.envelope import Origin
+from ...events.errors import RecordDamagedError
+from ..run import Run
+from .checks import Check
+from .comparison import Divergence
+from .parts import reexecute_all
+from .playback import Missing, PlayedBack, missing_in
+from .versions import differences
+from .walk import Walk
+
+__all__ = ["Decided", "executed_again", "not_to_be_executed"]
+
+
+class Decided(NamedTuple):
+    """What came of it: `refused` says why something was not executed, `due` that there is something to execute."""
+
+    check: Check
+    refused: str | None = None
+    divergence: Divergence | None = None
+    due: bool = True
+
+
+def not_to_be_executed(run: Run, walk: Walk, *, force: bool) -> Decided | None:
+    """Why nothing is executed again; None where it is."""
+    if not walk.follows:
+        why = "not every event could be read" if walk.damage else "the events do not follow one from the other"
+        return Decided(_unknown(f"not executed again: {why}"))
+    if not run.count:
+        return Decided(_unknown("there is no event"), due=False)
+    if run.imported:
+        return _imported(run)
+    found = [] if force else differences(run)
+    return _refused(f"{found[0]}; --force executes the handlers all the same") if found else None
+
+
+def executed_again(run: Run, digests: Mapping[int, str], jobs: int, watch: Callable[[int], None]) -> Decided:
+    """Execute everything that is at hand, and compare."""
+    missing = missing_in(run)
+    replaced = next((one for one in missing if not one.throughout), None)
+    if replaced is not None:
+        return _refused(replaced.reason)
+    try:
+        divergence = reexecute_all(run, digests, jobs, watch, [one.slot for one in missing])
+    except RecordDamagedError as error:
+        return _refused(str(error))
+    if divergence is not None:
+        check = Check("decisions", ok=False, text=divergence.told(run.producers_at(divergence.seq)))
+        return Decided(check, divergence=divergence)
+    if missing:
+        return _in_part(run, missing)
+    text = f"{run.count:,} events, executed again, are the same byte for byte"
+    return Decided(Check("decisions", ok=True, text=text))
+
+
+def _in_part(run: Run, missing: Sequence[Missing]) -> Decided:
+    """All came out but for what was only played back."""
+    theirs, names = PlayedBack(run, [one.slot for one in missing]).decided(), " and ".join(one.name for one in missing)
+    text = (
+        f"{run.count - theirs:,} of {run.count:,} events, executed again, are the same byte for byte; not executed "
+        f"again: the {theirs:,} decided by {names}, which were taken as recorded"
+    )
+    return Decided(_unknown(text), "; ".join(one.reason for one in missing))
+
+
+def _imported(run: Run) -> Decided:
+    """Nothing was decided there, if the record is what it says."""
+    decided = sum(event.origin is Origin.DECIDED for event in run.events())
+    if decided:
+        return _refused(f"it says that it was imported, and {decided:,} of its events were decided by handlers")
+    return Decided(_unknown("nothing to execute again: it was imported, no handler decided"), due=False)
+
+
+def _refused(reason: str) -> Decided:
+    return Decided(_unknown(f"not executed again: {reason}"), reason)
+
+
+def _unknown(text: str) -> Check:
+    return Check("decisions", ok=None, text=text)
