@@ -12,14 +12,14 @@
 5. Ties are broken by account. Outside liquidity is never a candidate.
 6. A policy that says no more than scores is a queue: the first place gives all it can, then the next. What a policy
    shares out itself is checked: whole lots, each place once and in order, nobody more than it can give.
-7. Every score that a reduction rests on is held against the formula that the policy declares, if it declares one.
+7. Scores that reductions rest on are held against the formula that the policy declares, if it declares one.
 8. Above a cap on profits nobody is bankrupt: winners are closed against outside liquidity at the mark, in the order of
    the ranking, as far as `profit_cap.py` says.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
@@ -60,6 +60,9 @@ _Side = tuple[int, int]
 
 _MANY = 1_000
 """From so many holders of a side on it is ranked in columns."""
+
+_HELD_MOST = 64
+"""So many scores of a round are held against the formula."""
 
 _OPENING = frozenset(kind for kind, posting in POSTINGS.items() if isinstance(posting, Trade))
 
@@ -233,15 +236,15 @@ class AdlEngine(Handler):
         ended = DeleveragingEnded(number, task.trigger, task.liquidation_id, task.account, *task.key, closed, left)
         return [started, *reductions, ended]
 
-    def _hold(self, shares: Iterable[tuple[Ranked, int]], task: ClosingTask, ledger: LedgerState) -> None:
-        """That whoever is taken has the score that the declared formula gives. Raises HandlerError naming the figures.
+    def _hold(self, shares: Sequence[tuple[Ranked, int]], task: ClosingTask, ledger: LedgerState) -> None:
+        """That those who are taken have the score that the declared formula gives; of many, some from first to last.
 
-        A plug-in's guard has looked at all of its scores already; of a builtin policy, scored in columns perhaps, these
-        are the ones that a decision rests on.
+        A plug-in's guard has looked at all of its scores already, and tests at those of the builtin policies; here it
+        is seen that what was scored in columns is the same. Raises HandlerError naming the figures.
         """
         if self._formula is None:
             return
-        for place, _ in shares:
+        for place, _ in shares[:: -(-len(shares) // _HELD_MOST) or 1]:
             fault = self._formula.disagreement(place.candidate, place.score, (task.key[0], place.leg), ledger)
             if fault:
                 message = f"policy {self.ranking_policy.policy}: {fault}"

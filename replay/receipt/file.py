@@ -1,15 +1,16 @@
-"""A receipt as a file: one JSON document in UTF-8, and only one way to write it.
+"""A receipt as a file: one JSON document, which any JSON tool may write anew.
 
     {"format", "version", "about": [...], "head": hex, "event": seq, "account": number or null,
      "proof": {"count", "pages": [{"page", "leaves", "others": [...],
                          "shown": [{"place", "first_seq", "events", "data"}]}], "others": [...]},
      "rounds": [{"started": seq, "rows"}], "receipt_sha256": hex}
 
-1. Keys come in this order, without spaces; bytes are base64 with padding, `head` and `receipt_sha256` hex; a newline
-   ends the file. A document that would be written otherwise is refused: so an unknown key, one that is there twice, a
-   space and a stray bit are all found.
-2. `receipt_sha256` is SHA-256 over all bytes before `,"receipt_sha256"`. It finds damage; what was forged is found by
-   the proof.
+1. It is written in UTF-8 with the keys in this order, without spaces; bytes are base64 with padding, `head` and
+   `receipt_sha256` hex; a newline ends it. Numbers count events, accounts and places, far below 2^53, so that they come
+   through programs whose numbers are floating-point; amounts are only within the base64.
+2. `receipt_sha256` is SHA-256 over all bytes before `,"receipt_sha256"` as they are first written. They follow from the
+   values: so other spacing, order of keys, escapes, encoding or spelling of numbers is no change, and another value is.
+   The hash finds damage; what was forged is found by the proof.
 3. `about` says in plain words what the file is and whom it shows. Its words belong to the version.
 4. `account` is the account that the event is about, `rounds` are empty unless it is a `PositionDeleveraged`: then they
    are the round that began the ranking with all of its rows, and each round that continued it with the rows that
@@ -18,8 +19,9 @@
 
 from __future__ import annotations
 
+import json
 from hashlib import sha256
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 
@@ -27,6 +29,7 @@ from ...events.errors import QueryError, RecordDamagedError
 from ...events.record import RecordProof
 from ...events.vocabulary import Body
 from .faults import ensure
+from .values import read_json
 
 __all__ = ["Receipt", "RoundRows", "account_of", "decode_receipt", "encode_receipt"]
 
@@ -44,10 +47,7 @@ _ABOUT = (
     "Hashes stand for events that are not shown. Whoever guesses such an event exactly can confirm the guess by them.",
 )
 
-_START = f'{{"format":"{_FORMAT}"'.encode()
-_HASH_KEY = b',"receipt_sha256":"'
-_END = b'"}\n'
-_TAIL_BYTES = len(_HASH_KEY) + 2 * sha256().digest_size + len(_END)
+_HASH = "receipt_sha256"
 
 _Seq = Annotated[int, msgspec.Meta(ge=0)]
 
@@ -72,14 +72,7 @@ class Receipt(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     rounds: tuple[RoundRows, ...] = ()
 
 
-class _Versioned(msgspec.Struct):
-    """What every version of a receipt has."""
-
-    version: int
-
-
 _decoder = msgspec.json.Decoder(Receipt)
-_version_decoder = msgspec.json.Decoder(_Versioned)
 
 
 def account_of(body: Body) -> int | None:
@@ -91,37 +84,75 @@ def account_of(body: Body) -> int | None:
 def encode_receipt(receipt: Receipt) -> bytes:
     """The bytes of the file."""
     covered = _covered(receipt)
-    return covered + _HASH_KEY + sha256(covered).hexdigest().encode() + _END
+    return covered + f',"{_HASH}":"{sha256(covered).hexdigest()}"}}\n'.encode()
 
 
 def decode_receipt(data: bytes) -> Receipt:
     """What the file says.
 
-    Raises QueryError if it is no receipt or of a later version, RecordDamagedError if it was one and is not as it was
-    written.
+    Raises QueryError if it is no receipt or of a later version, RecordDamagedError if it was one and does not say what
+    was written.
     """
-    if not data.startswith(_START) and _HASH_KEY not in data[-2 * _TAIL_BYTES :]:
-        message = "it is no receipt; give a file that `deleverage receipt` has written"
-        raise QueryError(message)
-    covered, tail = data[:-_TAIL_BYTES], data[-_TAIL_BYTES:]
-    own_hash = sha256(covered).hexdigest().encode()
-    ensure(tail == _HASH_KEY + own_hash + _END, "it is not as it was written: its bytes do not give its own hash")
-    document = covered + b"}"
-    try:
-        version = _version_decoder.decode(document).version
-        receipt = _decoder.decode(document) if version <= _VERSION else None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        message = f"it is not laid out as a receipt is: {error}"
-        raise RecordDamagedError(message) from error
-    if receipt is None:
-        message = f"it is a receipt of version {version} and this program knows {_VERSION}; check it with a later one"
-        raise QueryError(message)
-    ensure(_covered(receipt) == covered, "it is not spelled as `deleverage receipt` does it")
+    document = _document(data)
+    own_hash, version = document.pop(_HASH, None), document.get("version")
+    if isinstance(version, int) and version > _VERSION:
+        _later(document, version, own_hash)
+    receipt = _receipt(document)
     words = receipt.format, receipt.version, receipt.about
+    ensure(_digest(_covered(receipt)) == own_hash, _OTHERWISE)
     ensure(words == (_FORMAT, _VERSION, _ABOUT), "what it says about itself are not the words of a receipt")
     return receipt
 
 
+def _document(data: bytes) -> dict[str, Any]:
+    """The values of the file. Raises QueryError if it is none of this kind, RecordDamagedError if it is broken."""
+    try:
+        document = read_json(data)
+    except ValueError as error:
+        plain = data.replace(b"\0", b"")  # there are zeros in UTF-16
+        _must_be_one(_FORMAT.encode() in plain or _HASH.encode() in plain)
+        message = f"it is not laid out as a receipt is: {error}"
+        raise RecordDamagedError(message) from error
+    _must_be_one(document.get("format") == _FORMAT or _HASH in document)
+    return document
+
+
+def _must_be_one(is_one: bool) -> None:  # noqa: FBT001 - a question
+    if not is_one:
+        message = "it is no receipt; give a file that `deleverage receipt` has written"
+        raise QueryError(message)
+
+
+_OTHERWISE = "it is not as it was written: its values do not give its own hash"
+
+
+def _receipt(document: dict[str, Any]) -> Receipt:
+    """The document's values, each spelled in the one way in which a value is written as text."""
+    try:
+        receipt = _decoder.decode(_written(document))
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        message = f"it is not laid out as a receipt is: {error}"
+        raise RecordDamagedError(message) from error
+    ensure(msgspec.json.decode(_covered(receipt) + b"}") == document, "its values are not spelled as they are written")
+    return receipt
+
+
+def _later(document: dict[str, Any], version: int, own_hash: object) -> None:
+    """A document of a later version, of which no more is known than that its hash is right."""
+    ensure(_digest(_written(document)[:-1]) == own_hash, f"{_OTHERWISE}, and it says that it is of version {version}")
+    message = f"it is a receipt of version {version} and this program knows {_VERSION}; check it with a later one"
+    raise QueryError(message)
+
+
 def _covered(receipt: Receipt) -> bytes:
-    """All bytes of the file that its hash is over: the document without its last brace."""
+    """All bytes that the hash is over: the document as it is first written, without its last brace."""
     return msgspec.json.encode(receipt)[:-1]
+
+
+def _written(document: dict[str, Any]) -> bytes:
+    """A document in the order in which it came, without spaces; no UTF-8 where a text has half a character."""
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode(errors="surrogatepass")
+
+
+def _digest(covered: bytes) -> str:
+    return sha256(covered).hexdigest()
