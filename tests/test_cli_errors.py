@@ -97,7 +97,7 @@ def test_a_wrong_command_line_is_one_line(arguments: list[str], part: str) -> No
 def test_a_fault_of_ours_says_so(record: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An error that nobody foresaw is one line that names it and says how to see more; exit code 1."""
 
-    def fail(_path: Path) -> None:
+    def fail(*_given: object) -> None:
         message = "two\nlines"
         raise LookupError(message)
 

@@ -56,13 +56,6 @@ class Plugins:
 
         Raises ScenarioError that says why it is not taken and what to do.
         """
-        digest = digest_in(version)
-        if not digest:
-            message = f"policy {slot}:{policy} is not installed; install what the record was made with"
-            raise ScenarioError(message)
-        for found in self._found:
-            if found.name == policy and found.has_content(digest):
-                return found
         if file_named(policy) is not None and not is_plain(policy):
             message = (
                 f"plug-in {slot}:{policy!r} is not executed: a record may name no more than a plain file, without a "
@@ -70,7 +63,12 @@ class Plugins:
                 "for a fork"
             )
             raise ScenarioError(message)
-        return self._with_content(slot, policy, digest)
+        digest = digest_in(version)
+        if not digest:
+            message = f"policy {slot}:{policy} is not installed; install what the record was made with"
+            raise ScenarioError(message)
+        known = (found for found in self._found if found.name == policy and found.has_content(digest))
+        return next(known, None) or self._with_content(slot, policy, digest)
 
     def _with_content(self, slot: str, policy: str, digest: str) -> Found:
         """From the folders, or from an entry point."""

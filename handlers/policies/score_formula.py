@@ -34,8 +34,8 @@ class ScoreFormula:
             raise ValueError(unknown)
         self.formula, self._policy, self._constants = formula, policy, constants
         self.own_figures = tuple(name for name in formula.names if name not in _PLACES and name not in constants)
-        self._places = [_PLACES.get(name) for name in formula.names]
-        self._plain = not self.own_figures and not any(name in constants for name in formula.names)
+        plain = all(name in _PLACES for name in formula.names)
+        self._places = [_PLACES[name] for name in formula.names] if plain else None
 
     @property
     def text(self) -> str:
@@ -46,8 +46,8 @@ class ScoreFormula:
         self, candidate: Candidate, key: PositionKey | None = None, ledger: LedgerState | None = None
     ) -> list[Value]:
         """What each of the formula's names stands for; `key` and `ledger` are for a policy with figures of its own."""
-        if self._plain:
-            return [(candidate[place], 1) for place in self._places]  # type: ignore[index]
+        if self._places is not None:
+            return [(candidate[place], 1) for place in self._places]
         own: Mapping[str, Any] = {}
         if self.own_figures:
             own = self._policy.figures_in(candidate, key, ledger)  # type: ignore[attr-defined]
