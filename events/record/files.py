@@ -7,8 +7,10 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from ..errors import RecordDamagedError, RecordError, RecordNotFoundError
+from ..regular import IrregularFileError, open_new, open_regular, read_regular
 
 __all__ = [
     "allocate",
@@ -16,9 +18,11 @@ __all__ = [
     "exclusive",
     "read_at",
     "readable",
+    "regular",
     "replace_file",
     "segment_name",
     "sync",
+    "whole",
     "write_at",
 ]
 
@@ -38,9 +42,38 @@ def readable(path: Path) -> Iterator[None]:
     """Say in one line which file the system does not give."""
     try:
         yield
+    except IrregularFileError as error:
+        raise _irregular(Path(str(error.filename or path)), error) from error
     except OSError as error:
         message = f"{error.filename or path}: it cannot be read ({error.strerror}); check the disk and its permissions"
         raise RecordNotFoundError(message) from error
+
+
+@contextmanager
+def regular(path: Path) -> Iterator[BinaryIO]:
+    """One of a record's files, open for reading.
+
+    Raises RecordDamagedError where a pipe, a device or a link stands in its place, OSError where the disk does.
+    """
+    try:
+        file = open_regular(path)
+    except IrregularFileError as error:
+        raise _irregular(path, error) from error
+    with file:
+        yield file
+
+
+def whole(path: Path, bytes_most: int) -> bytes:
+    """The whole of one of a record's files. Raises as `regular` does, and OSError for one of more bytes."""
+    try:
+        return read_regular(path, bytes_most)
+    except IrregularFileError as error:
+        raise _irregular(path, error) from error
+
+
+def _irregular(path: Path, error: IrregularFileError) -> RecordDamagedError:
+    message = f"{path}: {error.strerror}, and a record holds nothing but files; restore it from a copy"
+    return RecordDamagedError(message)
 
 
 def read_at(descriptor: int, size: int, offset: int) -> bytes:
@@ -82,7 +115,7 @@ def allocate(path: Path, size: int) -> None:
 def replace_file(path: Path, data: bytes) -> None:
     """Put `data` in the place of a file: whoever reads it finds the old bytes or the new ones, whatever happens."""
     temporary = path.with_name(path.name + ".tmp")
-    with temporary.open("wb", buffering=0) as file:
+    with open_new(temporary) as file:
         write_at(file.fileno(), data, 0)
         os.fsync(file.fileno())
     temporary.replace(path)

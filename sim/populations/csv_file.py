@@ -1,4 +1,4 @@
-"""A population read from a CSV file, plain or gzip.
+"""A population read from a CSV file, packed or not.
 
 1. The columns, in any order: account, balance, instrument, size, entry_price, and if wanted leg, mode, owner.
 2. A row is a position; an account with several has several rows. Its balance, mode and owner stand in its first row;

@@ -1,4 +1,4 @@
-"""Prices from one-minute (or other) bars in the Binance klines layout, plain or gzip.
+"""Prices from one-minute (or other) bars in the Binance klines layout, packed or not.
 
 One file or several, in order of time.
 

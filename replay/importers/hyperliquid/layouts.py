@@ -20,7 +20,7 @@ import msgspec
 
 from ....sim.units import INT64_MAX
 from ..faults import Faults
-from ..reading import Source, read_rows
+from ..reading import LINE_BYTES_MOST, Source, read_rows
 
 __all__ = ["DELEVERAGED", "Block", "Fill", "Forced", "blocks", "iso_ns"]
 
@@ -122,10 +122,11 @@ def iso_ns(text: str) -> int:
 def blocks(source: Source, faults: Faults, watch: Watch) -> Iterator[Block]:
     """The blocks of a file, those without fills included. Raises ScenarioError where reading stops."""
     rows = read_rows(source, watch, faults.cut(source))
-    begun = list[tuple[int, bytes]]()
+    begun, size = list[tuple[int, bytes]](), 0
     for row in islice(rows, _LOOKED_AT):
         begun.append(row)
-        if b'"coin"' in row[1] or b'"events"' in row[1]:
+        size += len(row[1])
+        if size > LINE_BYTES_MOST or b'"coin"' in row[1] or b'"events"' in row[1]:
             break
     if not begun:
         raise faults.nothing_left(source, "line")

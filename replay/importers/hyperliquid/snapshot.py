@@ -23,7 +23,7 @@ from ....events.bodies.inputs import BalanceStated, PositionStated
 from ....events.errors import ScenarioError
 from ....sim.units import divide_half_even, format_time_ns
 from ..digits import snapped
-from ..reading import Source, read_rows
+from ..reading import Source, read_all
 from ..session import Session
 from .market import Names
 from .openings import SIZE_DECIMALS
@@ -124,7 +124,7 @@ class Snapshots:
 
 
 def _read(source: Source, watch: Callable[[int], None]) -> Iterator[_Stated]:
-    rows = list(read_rows(source, watch))
+    rows = read_all(source, watch)
     whole = b"\n".join(text for _, text in rows)
     for decode in (_many, lambda data: {"": _one(data)}):
         try:
