@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import get_args
 
@@ -17,6 +16,7 @@ from .progress import run_progress
 from .report import print_report
 from .runner import RunResult, Simulation, run
 from .scenario import Scenario, bundled_scenarios
+from .terminal import print_document
 
 __all__ = ["run_command", "scenarios_command"]
 
@@ -61,7 +61,7 @@ def run_command(
     settings = RecordSettings(durability=durability)
     result = _driven(loaded, output, settings, RunLog(log_level), bar=not as_json and log_level in ("warning", "error"))
     if as_json:
-        click.echo(json.dumps(outcome(result), indent=2))
+        print_document(outcome(result))
     else:
         print_report(new_console(), result)
     if result.status == "interrupted":
@@ -88,6 +88,6 @@ def scenarios_command(*, as_json: bool) -> None:
     known = bundled_scenarios()
     if as_json:
         listed = [{"name": name, "description": description} for name, description in known.items()]
-        click.echo(json.dumps({"scenarios": listed}, indent=2))
+        print_document({"scenarios": listed})
     else:
         print_rows(new_console(), known.items(), label_width=max(map(len, known)))

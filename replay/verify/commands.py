@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import msgspec
 from ...events.record import recover
 from ...sim.bars import bar
 from ...sim.console import new_console, print_line, print_rows
+from ...sim.terminal import print_document, print_text, printable, tell
 from ..command_line import TORN, as_json_option, record_argument
 from ..run import open_run
 from .checks import Verification
@@ -45,19 +45,19 @@ def verify_command(
 
         found = verify(record, every, jobs=jobs, force=force, watch=watch)
     if as_json:
-        click.echo(json.dumps(_document(record, found), indent=2))
+        print_document(_document(record, found))
     else:
         _print(record, found)
     for report in found.beside:
-        click.echo(f"deleverage: {report}", err=True)
+        tell(f"{report}")
     if found.fault is not None:
-        click.echo(f"deleverage: {record} is not sound: {found.fault.text}", err=True)
+        tell(f"{record} is not sound: {found.fault.text}")
         context.exit(_UNSOUND)
     if found.refused is not None:
-        click.echo(f"deleverage: {record}: {found.refused}", err=True)
+        tell(f"{record}: {found.refused}")
         context.exit(_REFUSED)
     if found.torn:
-        click.echo(f"deleverage: {found.warning}", err=True)
+        tell(f"{found.warning}")
         context.exit(TORN)
 
 
@@ -83,4 +83,4 @@ def _print(record: Path, found: Verification) -> None:
 @record_argument
 def recover_command(*, record: Path) -> None:
     """Cut RUN, if it is torn, to its last good block and seal it; leave a sound record alone."""
-    click.echo(str(recover(record)))
+    print_text(printable(str(recover(record))))

@@ -13,7 +13,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Iterator
 
 from ...events.bodies.inputs import PriceTicked
@@ -23,6 +22,7 @@ from ...events.errors import QueryError
 from ...events.ledger import LedgerState
 from ...handlers.valuation import margin_of
 from ...sim.figures import duration, exact_money, size
+from ...sim.terminal import shell_word
 from ..fork.changes import Changes, Deposit, Trade
 from ..run import Run
 from .answer import Flip, Flips
@@ -242,7 +242,7 @@ class _Search:
 
     def _flip(self, varied: str, text: str, how: tuple[str, str], amount: int, after_seq: int | None = None) -> Flip:
         at = self._after_seq if after_seq is None else after_seq
-        command = shlex.join(("deleverage", "fork", str(self._run.path), "--at", str(at), *how))
+        command = " ".join(map(shell_word, ("deleverage", "fork", str(self._run.path), "--at", str(at), *how)))
         return Flip(varied, f"{text} it would have been spared.", confirmed=True, amount=amount, command=command)
 
     def _money(self, atoms: int) -> str:
