@@ -13,10 +13,11 @@ from typing import BinaryIO
 
 __all__ = ["IrregularFileError", "kind_of", "open_new", "open_regular", "read_regular"]
 
+_LINK = "symbolic link"
 _KINDS = (
     (stat.S_ISREG, "file"),
     (stat.S_ISDIR, "directory"),
-    (stat.S_ISLNK, "symbolic link"),
+    (stat.S_ISLNK, _LINK),
     (stat.S_ISFIFO, "pipe"),
     (stat.S_ISSOCK, "socket"),
 )
@@ -24,7 +25,12 @@ _OTHER = "device"
 
 
 class IrregularFileError(OSError):
-    """Something stands where a file is expected; `strerror` says what."""
+    """Something stands where a file is expected; `kind` says what."""
+
+    def __init__(self, kind: str, path: Path) -> None:
+        """Of this kind, at this path."""
+        super().__init__(errno.EINVAL, f"it is a {kind}, not a file", str(path))
+        self.kind = kind
 
 
 def kind_of(path: Path) -> str | None:
@@ -47,14 +53,14 @@ def open_regular(path: Path, *, follow: bool = False) -> BinaryIO:
         raise OSError(errno.ENOENT, str(error), str(path)) from error
     except OSError as error:
         if error.errno == errno.ELOOP and path.is_symlink():
-            raise _irregular(path, "symbolic link") from error
+            raise IrregularFileError(_LINK, path) from error
         if error.errno == errno.ENXIO:
-            raise _irregular(path, kind_of(path) or _OTHER) from error
+            raise IrregularFileError(kind_of(path) or _OTHER, path) from error
         raise
     kind = _kind(os.fstat(descriptor).st_mode)
     if kind != "file":
         os.close(descriptor)
-        raise _irregular(path, kind)
+        raise IrregularFileError(kind, path)
     return os.fdopen(descriptor, "rb")
 
 
@@ -75,7 +81,3 @@ def open_new(path: Path) -> BinaryIO:
 
 def _kind(mode: int) -> str:
     return next((name for is_kind, name in _KINDS if is_kind(mode)), _OTHER)
-
-
-def _irregular(path: Path, kind: str) -> IrregularFileError:
-    return IrregularFileError(errno.EINVAL, f"it is a {kind}, not a file", str(path))

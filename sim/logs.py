@@ -76,7 +76,8 @@ class RunLog:
     def watch(self, simulation: Simulation) -> None:
         """Listen on the bus of a run that begins."""
         scenario = simulation.scenario
-        self._log.info("run started", scenario=scenario.name, seed=scenario.seed, prices=scenario.prices)
+        told = {"scenario": scenario.name, "seed": scenario.seed, "prices": scenario.prices, "inputs": scenario.inputs}
+        self._log.info("run started", **told)
         if _number(self._level) <= logging.INFO:
             simulation.bus.tap(self._milestone, (*_FIRST_ONLY, *_EACH))
         if _number(self._level) <= logging.DEBUG:

@@ -27,6 +27,7 @@ __all__ = [
     "tell",
 ]
 
+_MESSAGE_MOST = 4_000
 _ASCII_END, _SHORT_MOST = 0x80, 0xFFFF
 _BYTES = range(0xDC80, 0xDD00)
 """The lone surrogates that stand for bytes of a name which is no UTF-8."""
@@ -45,8 +46,11 @@ def printable_text(text: str) -> str:
 
 
 def tell(message: str) -> None:
-    """One line on stderr, whatever the message holds."""
-    click.echo(f"deleverage: {printable(' '.join(message.split()))}", err=True)
+    """One line on stderr, whatever the message holds; of one without end, the beginning."""
+    told = " ".join(message.split())
+    if len(told) > _MESSAGE_MOST:
+        told = f"{told[:_MESSAGE_MOST]}... and {len(told) - _MESSAGE_MOST:,} characters more"
+    click.echo(f"deleverage: {printable(told)}", err=True)
 
 
 def print_text(text: str) -> None:

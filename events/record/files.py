@@ -5,12 +5,12 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from ..errors import RecordDamagedError, RecordError, RecordNotFoundError
-from ..regular import IrregularFileError, open_new, open_regular, read_regular
+from ..regular import IrregularFileError, kind_of, open_new, open_regular, read_regular
 
 __all__ = [
     "allocate",
@@ -18,6 +18,7 @@ __all__ = [
     "exclusive",
     "read_at",
     "readable",
+    "refuse_irregular",
     "regular",
     "replace_file",
     "segment_name",
@@ -25,6 +26,10 @@ __all__ = [
     "whole",
     "write_at",
 ]
+
+
+_SUFFIXES = (".seg", ".idx", ".json", ".tmp")
+"""How the names of a record's files end, all but that of the room to seal."""
 
 
 def segment_name(number: int) -> str:
@@ -43,10 +48,24 @@ def readable(path: Path) -> Iterator[None]:
     try:
         yield
     except IrregularFileError as error:
-        raise _irregular(Path(str(error.filename or path)), error) from error
+        raise _irregular(Path(str(error.filename or path)), error.kind) from error
     except OSError as error:
         message = f"{error.filename or path}: it cannot be read ({error.strerror}); check the disk and its permissions"
         raise RecordNotFoundError(message) from error
+
+
+def refuse_irregular(directory: Path) -> None:
+    """Refuse a record in which a pipe, a device, a socket or a link has the name of one of its files; O(files).
+
+    A directory of such a name is refused when it is opened, or ignored where it stands for a derived file. Raises
+    RecordDamagedError; nothing where there is no directory.
+    """
+    with suppress(OSError), os.scandir(directory) as entries:
+        for entry in entries:
+            named = entry.name == "seal.reserve" or entry.name.endswith(_SUFFIXES)
+            if named and not entry.is_file(follow_symlinks=False) and not entry.is_dir(follow_symlinks=False):
+                kind = "symbolic link" if entry.is_symlink() else kind_of(Path(entry.path)) or "device"
+                raise _irregular(Path(entry.path), kind)
 
 
 @contextmanager
@@ -58,7 +77,7 @@ def regular(path: Path) -> Iterator[BinaryIO]:
     try:
         file = open_regular(path)
     except IrregularFileError as error:
-        raise _irregular(path, error) from error
+        raise _irregular(path, error.kind) from error
     with file:
         yield file
 
@@ -68,11 +87,11 @@ def whole(path: Path, bytes_most: int) -> bytes:
     try:
         return read_regular(path, bytes_most)
     except IrregularFileError as error:
-        raise _irregular(path, error) from error
+        raise _irregular(path, error.kind) from error
 
 
-def _irregular(path: Path, error: IrregularFileError) -> RecordDamagedError:
-    message = f"{path}: {error.strerror}, and a record holds nothing but files; restore it from a copy"
+def _irregular(path: Path, kind: str) -> RecordDamagedError:
+    message = f"{path}: it is a {kind}, and a record holds nothing but files; take it away, or restore the record"
     return RecordDamagedError(message)
 
 

@@ -166,7 +166,7 @@ def read_manifest(directory: Path) -> Manifest:
     _refuse_newer(path, fields)
     try:
         manifest = msgspec.convert(fields, Manifest)
-    except (msgspec.ValidationError, RecordError) as error:
+    except (msgspec.ValidationError, RecordError, UnicodeError) as error:
         raise damaged(path, 0, f"not a manifest of format {FORMAT}: {error}") from error
     if manifest.head is None and manifest.status != "recording":
         raise damaged(path, 0, f"it says {manifest.status!r} and has no head")

@@ -7,15 +7,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
+
+import msgspec
 
 from ...events.errors import ScenarioError
 from ...sim.packing.lines import Cut, Watch, read_raw_lines
 from ...sim.sources.files import content_sha256, find_data_file
 
-__all__ = ["LINE_BYTES_MOST", "Source", "open_sources", "read_all", "read_rows"]
+__all__ = ["LINE_BYTES_MOST", "Source", "json_decoder", "open_sources", "read_all", "read_rows"]
+
+Shape = TypeVar("Shape")
 
 LINE_BYTES_MOST = 1 << 26
 """A line that is longer is no line of text: 64 MiB."""
@@ -62,6 +66,20 @@ def read_rows(
     for row, line in read_raw_lines(source.path, LINE_BYTES_MOST, watch, cut):
         if line:
             yield row, line
+
+
+def json_decoder(kind: type[Shape], float_hook: Callable[[str], Any] | None = None) -> Callable[[bytes], Shape]:
+    """What decodes a line of JSON. Raises ValueError for one that is not of that kind, however deep it is nested."""
+    decode = msgspec.json.Decoder(kind, float_hook=float_hook).decode
+
+    def decoded(text: bytes) -> Shape:
+        try:
+            return decode(text)
+        except RecursionError:
+            message = "lists and objects lie too deep within one another"
+            raise ValueError(message) from None
+
+    return decoded
 
 
 def read_all(source: Source, watch: Watch) -> list[tuple[int, bytes]]:

@@ -21,7 +21,7 @@ LINE_BYTES_MOST = 1 << 20
 
 _CHUNK_BYTES = 1 << 20
 _ADVICE = {"directory": "name the files in it"}
-_WRITE_IT_OUT = "files are read more than once, so write it to one and name that"
+_WRITE_IT_OUT = "files are read more than once, so write what it gives to a file and name that"
 _BYTE_ORDER_MARK = "\ufeff"
 
 
