@@ -21,6 +21,7 @@ import click
 
 from .events.errors import DeleverageError
 from .sim.lazy_group import Entry, LazyGroup
+from .sim.terminal import printable_text, tell
 
 __all__ = ["COMMANDS", "Entry", "main"]
 
@@ -87,13 +88,13 @@ class _Commands(LazyGroup):
             ctx.exit(_say("interrupted", _INTERRUPTED))
         except Exception as error:  # noqa: BLE001 - the last place where a fault can be put into words
             if ctx.params["debug"]:
-                traceback.print_exc()
+                click.echo(printable_text(traceback.format_exc()), err=True)
             ctx.exit(_say_error(error))
 
 
 def _say(message: str, code: int) -> int:
-    """One line on stderr, whatever the message holds."""
-    click.echo(f"deleverage: {' '.join(message.split())}", err=True)
+    """One line on stderr, and the exit code that goes with it."""
+    tell(message)
     return code
 
 

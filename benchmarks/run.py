@@ -27,6 +27,7 @@ import ranking
 import rebuild
 import reexecution
 import sudden_move
+import unpacking
 from child import python
 from contest import Line
 
@@ -46,6 +47,7 @@ _MEASUREMENTS: dict[str, Measurement] = {
     "reexecution": reexecution.measure,
     "looking_back": looking_back.measure,
     "ranking": ranking.measure,
+    "unpacking": unpacking.measure,
     "importing": importing.measure,
     "imported": imported.measure,
     "lab": lab.measure,

@@ -7,7 +7,8 @@
     │   ├── RecordExistsError    the output directory is already there                 exit 2
     │   ├── RecordDamagedError   bytes that are not what was written                   exit 1
     │   ├── RecordDivergedError  the handlers decide otherwise than the record says    exit 1
-    │   └── RecordFullError      the disk could not take more; sealed up to there      exit 1
+    │   ├── RecordFullError      the disk could not take more; sealed up to there      exit 1
+    │   └── RecordOverflowError  a figure of more than 64 bits; sealed up to there     exit 1
     ├── QueryError               the question's: a number or a name that is not there  exit 2
     ├── HandlerError             a handler's or plug-in's: it raised or broke a rule   exit 1
     └── LedgerError              ours: a law of the ledger does not hold               exit 1
@@ -29,6 +30,7 @@ __all__ = [
     "RecordExistsError",
     "RecordFullError",
     "RecordNotFoundError",
+    "RecordOverflowError",
     "ScenarioError",
 ]
 
@@ -69,6 +71,12 @@ class RecordDivergedError(RecordError):
 
 class RecordFullError(RecordError):
     """The disk refused bytes; the record is sealed up to its last good block."""
+
+    exit_code = 1
+
+
+class RecordOverflowError(RecordError):
+    """An event holds what no bytes of a record stand for; the record is sealed up to the event before it."""
 
     exit_code = 1
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import click
 
+from ..sim.terminal import tell
 from .run import Run, open_run
 
 __all__ = ["TORN", "as_json_option", "leave", "opened", "record_argument", "tell_differences"]
@@ -29,9 +30,9 @@ def opened(path: Path, plugins: Iterable[Path] = ()) -> Run:
     """The record, with a warning on stderr for one that is torn or broke off."""
     run = open_run(path, plugins)
     if run.warning:
-        click.echo(f"deleverage: {run.warning}", err=True)
+        tell(f"{run.warning}")
     elif run.manifest.status in ("interrupted", "failed"):
-        click.echo(f"deleverage: {path}: it {_BROKE_OFF[run.manifest.status]}, and ends there", err=True)
+        tell(f"{path}: it {_BROKE_OFF[run.manifest.status]}, and ends there")
     return run
 
 
@@ -40,12 +41,12 @@ def tell_differences(run: Run) -> None:
     from .verify.versions import differences  # noqa: PLC0415 - the handlers are only for who takes a run up again
 
     for found in differences(run)[:1]:
-        click.echo(f"deleverage: {run.path}: {found}; what follows was decided by what is installed", err=True)
+        tell(f"{run.path}: {found}; what follows was decided by what is installed")
 
 
 def leave(context: click.Context, run: Run) -> None:
     """Say what was damaged beside the record that was served, and end the command with the exit code that fits it."""
     for report in run.reports:
-        click.echo(f"deleverage: {report}", err=True)
+        tell(f"{report}")
     if run.torn:
         context.exit(TORN)

@@ -6,22 +6,34 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn
 
-__all__ = ["Advance", "bar"]
+from .console import new_console
+
+__all__ = ["Advance", "bar", "progress_on_stderr"]
 
 Advance = Callable[[int, str], None]
 """Called with how much is done, and what to say beside the bar."""
 
 
 @contextmanager
+def progress_on_stderr(*, shown: bool) -> Iterator[Progress | None]:
+    """A display for bars with a `text` beside each, for as long as the context lasts; None where nothing is shown."""
+    if not (shown and sys.stderr.isatty()):
+        yield None
+        return
+    text = TextColumn("{task.fields[text]}", markup=False)
+    columns = SpinnerColumn(), BarColumn(bar_width=None), TaskProgressColumn(), text
+    with Progress(*columns, console=new_console(sys.stderr), transient=True, expand=True) as progress:
+        yield progress
+
+
+@contextmanager
 def bar(total: int | None, text: str = "", *, shown: bool = True) -> Iterator[Advance]:
     """A bar for as long as the context lasts; `total` is in the units of what is reported as done."""
-    if not (shown and sys.stderr.isatty()):
-        yield lambda _done, _text: None
-        return
-    columns = SpinnerColumn(), BarColumn(bar_width=None), TaskProgressColumn(), TextColumn("{task.fields[text]}")
-    with Progress(*columns, console=Console(file=sys.stderr), transient=True, expand=True) as progress:
+    with progress_on_stderr(shown=shown) as progress:
+        if progress is None:
+            yield lambda _done, _text: None
+            return
         task = progress.add_task("", total=total, text=text)
         yield lambda done, told: progress.update(task, completed=done, text=told)

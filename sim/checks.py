@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-__all__ = ["check_range", "require"]
+import msgspec
+
+__all__ = ["FEW", "check_range", "require"]
+
+FEW = msgspec.Meta(max_length=1_000)
+"""Of lists that are gone through again and again: phases, bands, steps, tiers, groups."""
 
 
 def require(condition: bool, message: str) -> None:  # noqa: FBT001

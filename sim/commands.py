@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import get_args
 
 import click
 
 from ..events.record import Durability, RecordSettings
-from .console import new_console, print_rows
+from .console import new_console, print_line, print_rows
 from .interrupt import Interrupt
+from .limits import ACCOUNT_BYTES
 from .logs import LOG_LEVELS, LogLevel, RunLog, configure_logs
 from .options import plugins_option
 from .outcome import outcome
@@ -18,6 +18,8 @@ from .progress import run_progress
 from .report import print_report
 from .runner import RunResult, Simulation, run
 from .scenario import Scenario, bundled_scenarios
+from .terminal import print_document
+from .units import format_time_ns
 
 __all__ = ["run_command", "scenarios_command"]
 
@@ -38,6 +40,7 @@ _INTERRUPTED = 130
     show_default=True,
     help="When the record is forced to the disk: at each block, each second, or by the system.",
 )
+@click.option("--dry-run", is_flag=True, help="Only check it, and say how much it would take in.")
 @click.option("--log-level", type=click.Choice(LOG_LEVELS), default="warning", show_default=True, help="Log to stderr.")
 @click.option("--log-json", is_flag=True, help="Log as JSON Lines.")
 @click.pass_context
@@ -51,24 +54,55 @@ def run_command(
     plugins: tuple[Path, ...],
     as_json: bool,
     durability: Durability,
+    dry_run: bool,
     log_level: LogLevel,
     log_json: bool,
 ) -> None:
     """Run SCENARIO, a bundled one by name or a TOML file, and print what came of it.
 
     Without -o nothing is written: events are only counted and hashed. Ctrl-C stops after the present input and seals
-    the record; the exit code is then 130.
+    the record; the exit code is then 130. A scenario that would make more inputs or accounts than it may is refused
+    before it begins (--set limits.inputs=N, limits.accounts=N).
     """
     configure_logs(log_level, as_json=log_json)
     loaded = Scenario.load(scenario, overrides, seed=seed, plugins=plugins)
+    if dry_run:
+        _tell_what_it_makes(loaded, as_json=as_json)
+        return
     settings = RecordSettings(durability=durability)
     result = _driven(loaded, output, settings, RunLog(log_level), bar=not as_json and log_level in ("warning", "error"))
     if as_json:
-        click.echo(json.dumps(outcome(result), indent=2))
+        print_document(outcome(result))
     else:
         print_report(new_console(), result)
     if result.status == "interrupted":
         context.exit(_INTERRUPTED)
+
+
+def _tell_what_it_makes(scenario: Scenario, *, as_json: bool) -> None:
+    """How much it would take in, and how much it may."""
+    resolved, limits = scenario.resolve(), scenario.settings.limits
+    accounts = sum(1 for _ in resolved.population())
+    if as_json:
+        print_document(
+            {
+                "scenario": resolved.name,
+                "seed": resolved.seed,
+                "start": format_time_ns(resolved.start_ns),
+                "inputs": resolved.inputs,
+                "accounts": accounts,
+                "limits": {"inputs": limits.inputs, "accounts": limits.accounts},
+            }
+        )
+        return
+    console, megabytes = new_console(), accounts * ACCOUNT_BYTES / 10**6
+    print_line(console, f"{resolved.name}, seed {resolved.seed}: checked, not run", style="bold")
+    rows = [
+        ("from", format_time_ns(resolved.start_ns)),
+        ("inputs", f"{resolved.inputs:,}, of {limits.inputs:,} at most (limits.inputs)"),
+        ("accounts", f"{accounts:,}, of {limits.accounts:,} at most (limits.accounts), some {megabytes:,.0f} MB"),
+    ]
+    print_rows(console, rows)
 
 
 def _driven(scenario: Scenario, output: Path | None, settings: RecordSettings, log: RunLog, *, bar: bool) -> RunResult:
@@ -91,6 +125,6 @@ def scenarios_command(*, as_json: bool) -> None:
     known = bundled_scenarios()
     if as_json:
         listed = [{"name": name, "description": description} for name, description in known.items()]
-        click.echo(json.dumps({"scenarios": listed}, indent=2))
+        print_document({"scenarios": listed})
     else:
         print_rows(new_console(), known.items(), label_width=max(map(len, known)))

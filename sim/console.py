@@ -3,7 +3,8 @@
 1. No figure is ever cut short. Prose folds between words; a table that is wider than the console stays as wide as it
    needs.
 2. Styles only on a terminal; bars beyond ASCII only where the stream's encoding has them.
-3. Names come from files: a control character in one is shown as its escape and does nothing.
+3. Names come from files: what is not printable in one is shown as its escape and does nothing (`terminal.py`). A
+   console lets nothing else through, whatever is printed on it: only its own styles reach the terminal.
 """
 
 from __future__ import annotations
@@ -14,12 +15,14 @@ from textwrap import wrap
 from typing import TextIO
 
 from rich.cells import cell_len
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 from rich.text import Text
 
 from .sparkline import ASCII_BARS, UNICODE_BARS
+from .terminal import printable, printable_text
 
-__all__ = ["LABEL_WIDTH", "bars_for", "new_console", "print_line", "print_rows", "print_table", "printable"]
+__all__ = ["LABEL_WIDTH", "bars_for", "new_console", "print_line", "print_rows", "print_table"]
 
 LABEL_WIDTH = 11
 """Wide enough for the labels of a summary, so that its parts line up."""
@@ -29,15 +32,21 @@ _PROSE_WIDTH_MIN = 20
 
 
 class _Console(Console):
-    """Leaves a broken pipe to the command line, which knows the exit code for it; rich would end the program."""
+    """Shows escapes in place of what is not printable, and leaves a broken pipe to the command line."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """What rich makes of something to print; its own controls and styles are apart from the text."""
+        for segment in super().render(renderable, options):
+            text, style, control = segment
+            yield segment if control or text.isprintable() else Segment(printable_text(text), style)
 
     def on_broken_pipe(self) -> None:
-        """Called by rich while it handles the BrokenPipeError."""
+        """Called by rich while it handles the BrokenPipeError: the command line knows the exit code for it."""
         raise  # noqa: PLE0704 - the error at hand
 
 
 def new_console(stream: TextIO | None = None) -> Console:
-    """A console on `stream`, stdout by default."""
+    """A console on `stream`, stdout by default; every console of the program is made here."""
     return _Console(file=sys.stdout if stream is None else stream, highlight=False, markup=False, emoji=False)
 
 
@@ -55,13 +64,6 @@ def print_line(console: Console, text: str = "", style: str = "") -> None:
     console.print(Text(printable(text), style=style), soft_wrap=True)
 
 
-def printable(text: str) -> str:
-    """The text with control characters as escapes."""
-    if text.isprintable():
-        return text
-    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
-
-
 def print_rows(console: Console, rows: Iterable[tuple[str, str]], label_width: int = LABEL_WIDTH) -> None:
     """Labels and what belongs to them, side by side; the text folds between words, under itself."""
     width = max(console.width - label_width - len(_GAP), _PROSE_WIDTH_MIN)
@@ -75,7 +77,7 @@ def print_rows(console: Console, rows: Iterable[tuple[str, str]], label_width: i
 
 def print_table(console: Console, header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Rows of figures under a header: the first column to the left, the others to the right."""
-    lines = [header, *rows]
+    lines = [[printable(cell) for cell in row] for row in (header, *rows)]
     widths = [max(map(cell_len, column)) for column in zip(*lines, strict=True)]
     for place, line in enumerate(lines):
         cells = [_left(line[0], widths[0]), *map(_right, line[1:], widths[1:])]

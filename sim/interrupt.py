@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import signal
-import sys
 from threading import current_thread, main_thread
 from types import FrameType, TracebackType
 from typing import Any, Self
 
 from .runner import Simulation
+from .terminal import tell
 
 __all__ = ["Interrupt"]
 
@@ -43,4 +43,4 @@ class Interrupt:
         if simulation is None or simulation.interrupted:
             raise KeyboardInterrupt
         simulation.interrupted = True
-        sys.stderr.write("deleverage: stopping after this input and sealing the record; Ctrl-C again stops at once\n")
+        tell("stopping after this input and sealing the record; Ctrl-C again stops at once")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import MutableMapping
 from typing import Any, Literal
 
 import structlog
@@ -20,6 +21,7 @@ from ..events.envelope import Event
 from ..events.ledger import Ledger
 from ..events.vocabulary import Body
 from .runner import RunResult, Simulation
+from .terminal import printable
 from .units import format_time_ns
 
 __all__ = ["LOG_LEVELS", "LogLevel", "RunLog", "configure_logs"]
@@ -44,12 +46,18 @@ def configure_logs(level: LogLevel = "warning", *, as_json: bool = False) -> Non
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _printable,
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(_number(level)),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
     )
+
+
+def _printable(_logger: object, _method: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """What is logged with every text printable: names come from files."""
+    return {key: printable(value) if isinstance(value, str) else value for key, value in fields.items()}
 
 
 def _number(level: LogLevel) -> int:
@@ -68,7 +76,8 @@ class RunLog:
     def watch(self, simulation: Simulation) -> None:
         """Listen on the bus of a run that begins."""
         scenario = simulation.scenario
-        self._log.info("run started", scenario=scenario.name, seed=scenario.seed, prices=scenario.prices)
+        told = {"scenario": scenario.name, "seed": scenario.seed, "prices": scenario.prices, "inputs": scenario.inputs}
+        self._log.info("run started", **told)
         if _number(self._level) <= logging.INFO:
             simulation.bus.tap(self._milestone, (*_FIRST_ONLY, *_EACH))
         if _number(self._level) <= logging.DEBUG:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from time import perf_counter
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn
+from rich.progress import Progress
 
+from .bars import progress_on_stderr
 from .runner import Simulation
 from .scenario import Scenario
 from .sources.generator import GeneratorSettings
@@ -58,9 +57,5 @@ def _instants_to_make(scenario: Scenario) -> int:
 @contextmanager
 def run_progress(scenario: Scenario, *, shown: bool) -> Iterator[RunProgress]:
     """A bar on stderr for as long as the context lasts, if it is `shown` and stderr is a terminal."""
-    if not (shown and sys.stderr.isatty()):
-        yield RunProgress(scenario, None)
-        return
-    columns = SpinnerColumn(), BarColumn(bar_width=None), TaskProgressColumn(), TextColumn("{task.fields[text]}")
-    with Progress(*columns, console=Console(file=sys.stderr), transient=True, expand=True) as bar:
+    with progress_on_stderr(shown=shown) as bar:
         yield RunProgress(scenario, bar)

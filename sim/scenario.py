@@ -15,6 +15,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
@@ -23,24 +24,27 @@ import msgspec
 from ..events.bodies.listing import AssetListed, InstrumentListed
 from ..events.bodies.run import Prices, Producer
 from ..events.errors import ScenarioError
+from ..events.regular import kind_of, read_regular
 from ..handlers.plugins.at_hand import Plugins
 from ..handlers.plugins.folders import Folders
 from ..handlers.registry import SLOTS, producer_of, without_folders
+from .limits import check_accounts, check_timers, count_inputs
 from .listings import fund_atoms, list_assets, list_instruments, scales_of
 from .populations.base import OpeningAccount, OpeningMarket, Population
 from .populations.registry import open_population
 from .rulebooks import moved_to_venue, rulebook, slot_table
 from .settings import ScenarioSettings
-from .sources.base import Source, check
+from .sources.base import Source
 from .sources.files import find_data_file, read_lines
-from .sources.generator import GeneratorSettings, GeneratorSource
+from .sources.generator import GeneratorSettings
 from .sources.registry import open_depth, open_prices
 from .sources.tardis import TARDIS_COLUMNS
-from .toml_tree import apply_override, at_path, parse_toml, with_durations
+from .toml_tree import apply_override, at_path, check_values, parse_toml, with_durations
 from .units import INT64_MAX, parse_time_ns
 
 __all__ = ["ResolvedScenario", "Scenario", "bundled_scenarios"]
 
+_FILE_BYTES_MOST = 1 << 24
 _YEAR_NS = 366 * 86_400 * 10**9
 
 
@@ -64,6 +68,7 @@ class ResolvedScenario(msgspec.Struct):
     sources: tuple[Any, ...]
     opening_markets: tuple[OpeningMarket, ...]
     opening_population: Any
+    inputs: int = 0
 
     def population(self) -> Iterator[OpeningAccount]:
         """The traders' accounts, in their order."""
@@ -80,6 +85,7 @@ class Scenario:
         Plug-ins that it names are looked for in the folders `plugins`, too.
         """
         self.folder, self.plugins = folder, Plugins(plugins)
+        check_values(tree, "$")
         plain = with_durations(tree, "$")
         self._rulebook = rulebook(plain.get("venue", "generic"))
         self.tree = _with_prices_layout(plain, folder)
@@ -113,9 +119,11 @@ class Scenario:
         if settings.depth is not None:
             depth = (open_depth(settings.depth, scales, start_ns=start_ns, opening=opening, folder=self.folder),)
         sources = (*depth, *prices)
-        for source in sources:
-            if not isinstance(source, GeneratorSource):
-                check(source)
+        end_ns = None if settings.end is None else at_path("$.end", parse_time_ns, settings.end)
+        made = count_inputs(sources, start_ns, INT64_MAX if end_ns is None else end_ns, settings.limits)
+        check_timers(self.producers, start_ns, made.last_ns + settings.settle_ns, settings.limits)
+        population = open_population(settings.population, folder=self.folder, rows_most=settings.limits.accounts)
+        check_accounts(population.size or 0, settings.limits)
         instruments = list_instruments(settings, assets, scales)
         markets = tuple(
             OpeningMarket(scale, ticks, listed.multiplier_atoms)
@@ -129,7 +137,7 @@ class Scenario:
             seed=settings.seed,
             prices="held" if any(p.handler == "mark" and p.policy == "index" for p in self.producers) else "endogenous",
             start_ns=start_ns,
-            end_ns=None if settings.end is None else at_path("$.end", parse_time_ns, settings.end),
+            end_ns=end_ns,
             settle_ns=settings.settle_ns,
             assets=assets,
             instruments=instruments,
@@ -138,7 +146,8 @@ class Scenario:
             plugins=self.plugins,
             sources=sources,
             opening_markets=markets,
-            opening_population=open_population(settings.population, folder=self.folder),
+            opening_population=population,
+            inputs=made.inputs,
         )
 
     def _producers(self) -> tuple[Producer, ...]:
@@ -153,8 +162,12 @@ class Scenario:
         return tuple(found)
 
     def _sha256(self) -> bytes:
-        """By content: files count by name, not folder; their hash is in `SourceOpened`, a policy's in its version."""
-        return hashlib.sha256(_canonical(_without_folders(self.tree))).digest()
+        """By content: files count by name, not folder; their hash is in `SourceOpened`, a policy's in its version.
+
+        Limits decide whether it is run at all, and nothing of what then happens.
+        """
+        tree = {key: value for key, value in self.tree.items() if key != "limits"}
+        return hashlib.sha256(_canonical(_without_folders(tree))).digest()
 
 
 def _check_times(settings: ScenarioSettings, start_ns: int) -> None:
@@ -167,27 +180,31 @@ def _check_times(settings: ScenarioSettings, start_ns: int) -> None:
 
 def bundled_scenarios() -> dict[str, str]:
     """The scenarios that come with the package: name to description."""
-    found = {}
-    for entry in sorted(resources.files(f"{__package__}.scenarios").iterdir(), key=lambda e: e.name):
-        if entry.name.endswith(".toml"):
-            tree = parse_toml(entry.read_text(encoding="utf-8"), entry.name)
-            found[entry.name.removesuffix(".toml")] = str(tree.get("description", ""))
-    return found
+    trees = {name: parse_toml(entry.read_text(encoding="utf-8"), entry.name) for name, entry in _bundled().items()}
+    return {name: str(tree.get("description", "")) for name, tree in trees.items()}
+
+
+def _bundled() -> dict[str, Traversable]:
+    """The files of those scenarios, by name."""
+    entries = sorted(resources.files(f"{__package__}.scenarios").iterdir(), key=lambda entry: entry.name)
+    return {entry.name.removesuffix(".toml"): entry for entry in entries if entry.name.endswith(".toml")}
 
 
 def _read(name: str) -> tuple[str, Path | None]:
-    bundled = resources.files(f"{__package__}.scenarios").joinpath(f"{name}.toml")
-    if bundled.is_file():
-        return bundled.read_text(encoding="utf-8"), None
+    bundled = _bundled()
+    if name in bundled:
+        return bundled[name].read_text(encoding="utf-8"), None
     path = Path(name)
-    if not path.is_file():
-        known = ", ".join(bundled_scenarios())
-        message = f"there is no scenario {name!r}: neither a file nor one of {known}"
+    if kind_of(path) is None:
+        message = f"there is no scenario {name!r}: neither a file nor one of {', '.join(bundled)}"
         raise ScenarioError(message)
     try:
-        return path.read_text(encoding="utf-8"), path.parent
-    except (OSError, UnicodeDecodeError) as error:
-        message = f"{path}: cannot be read as UTF-8 text ({error}); check the file"
+        return read_regular(path, _FILE_BYTES_MOST, follow=True).decode(), path.parent
+    except UnicodeDecodeError as error:
+        message = f"{path}: cannot be read as UTF-8 text ({error.reason} at byte {error.start}); check the file"
+        raise ScenarioError(message) from None
+    except OSError as error:
+        message = f"{path}: it cannot be read ({error.strerror}); give a TOML file"
         raise ScenarioError(message) from None
 
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
 from ..events.bodies.listing import InstrumentKind
-from .checks import check_range
+from .checks import FEW, check_range
+from .limits import LimitSettings
 from .populations.registry import PopulationSettings
 from .sources.registry import DepthSettings, PriceSettings
 from .units import INT64_MAX
 
 __all__ = ["AssetSettings", "InstrumentSettings", "ScenarioSettings", "TierSettings"]
 
+_AMOUNT_MOST = Decimal("1e60")
 _SETTLE_MOST_NS = 366 * 86_400 * 10**9
 
 
@@ -31,6 +33,11 @@ class TierSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     floor: Decimal | int
     rate: Decimal | int
 
+    def __post_init__(self) -> None:
+        """Refuse what is no notional and no rate."""
+        check_range("floor", self.floor, 0, _AMOUNT_MOST)
+        check_range("rate", self.rate, 0, 1)
+
 
 class InstrumentSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """An instrument; steps in quote and units (inverse: quote and quote), tiers in the asset, there the coin."""
@@ -39,19 +46,24 @@ class InstrumentSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     asset: str
     tick_size: Decimal | int
     lot_size: Decimal | int
-    tiers: tuple[TierSettings, ...]
+    tiers: Annotated[tuple[TierSettings, ...], FEW]
     kind: InstrumentKind = "linear"
     start_price: Decimal | int | None = None
     refill_half_life_ns: int = 30_000_000_000
     impact_bps: int = 5_000
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that nothing can be counted in; that they are above 0 is looked at with the name at hand."""
+        for name in ("tick_size", "lot_size", "start_price"):
+            check_range(name, getattr(self, name) or 0, -_AMOUNT_MOST, _AMOUNT_MOST)
 
 
 class ScenarioSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The whole of a scenario's schema; the slots' tables are checked by their policies."""
 
     name: str
-    assets: tuple[AssetSettings, ...]
-    instruments: tuple[InstrumentSettings, ...]
+    assets: Annotated[tuple[AssetSettings, ...], FEW]
+    instruments: Annotated[tuple[InstrumentSettings, ...], FEW]
     prices: PriceSettings
     population: PopulationSettings
     depth: DepthSettings | None = None
@@ -72,6 +84,7 @@ class ScenarioSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     adl: dict[str, Any] = {}
     socialization: dict[str, Any] = {}
     funding: dict[str, Any] = {}
+    limits: LimitSettings = LimitSettings()
 
     def __post_init__(self) -> None:
         """Refuse numbers that an event has no room for."""

@@ -20,6 +20,7 @@ from ..events.errors import ScenarioError
 
 __all__ = [
     "CONTEXT",
+    "EXPONENT_MAX",
     "INT64_MAX",
     "atoms_to_text",
     "divide_half_even",
@@ -50,7 +51,8 @@ CONTEXT = Context(
 )
 
 # Beyond these powers of ten nothing fits into 64 bits, and the numbers behind a quotient would grow without bound.
-_EXPONENT_MAX = 60
+EXPONENT_MAX = 60
+_CHARACTERS_MOST = 200
 _DECIMAL = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,2})?", re.ASCII)
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ns|us|ms|s|m|h|d)", re.ASCII)
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)?", re.ASCII)
@@ -68,8 +70,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 def parse_decimal(text: str) -> Decimal:
     """A finite decimal from plain digits with an optional sign, point and exponent of at most two digits; exact."""
-    if not _DECIMAL.fullmatch(text):
-        message = f"{text!r} is not a number; write plain digits such as 28.41"
+    if len(text) > _CHARACTERS_MOST or not _DECIMAL.fullmatch(text):
+        message = f"{text[:_CHARACTERS_MOST]!r} is not a number; write plain digits such as 28.41"
         raise ScenarioError(message)
     return Decimal(text)
 
@@ -77,8 +79,8 @@ def parse_decimal(text: str) -> Decimal:
 def ratio(value: Decimal, step: Decimal) -> tuple[int, int]:
     """Value / step as (numerator, denominator), exact; the denominator is positive. `step` must be positive."""
     for number in (value, step):
-        if not number.is_finite() or (number and abs(number.adjusted()) > _EXPONENT_MAX):
-            message = f"{number} is out of range; use a number between 1e-{_EXPONENT_MAX} and 1e{_EXPONENT_MAX}"
+        if not number.is_finite() or (number and abs(number.adjusted()) > EXPONENT_MAX):
+            message = f"{number} is out of range; use a number between 1e-{EXPONENT_MAX} and 1e{EXPONENT_MAX}"
             raise ScenarioError(message)
     if step <= 0:
         message = f"a step of {step} is not possible; it must be more than 0"

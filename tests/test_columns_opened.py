@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from deleverage.events.errors import QueryError, RecordDamagedError
 from deleverage.events.record import RecordReader, RecordWriter, recover
-from deleverage.events.record.columns import open_columns, verify_columns
+from deleverage.events.record.columns import open_columns, stored, verify_columns
 from deleverage.events.record.columns.layout import Span, file_bytes
 from deleverage.events.record.files import exclusive
 from deleverage.events.record.manifest import read_manifest, write_manifest
@@ -118,12 +118,14 @@ def test_a_directory_in_the_place_of_a_file(sealed: Path) -> None:
     (sealed / "parents.idx").mkdir()
     before = sorted(file.name for file in sealed.iterdir())
     (report,) = answers_rightly(sealed, EVENTS).reports
-    assert "parents.idx: it cannot be read (Is a directory)" in report
+    assert "parents.idx: it cannot be read (it is a directory, not a file)" in report
     assert sorted(file.name for file in sealed.iterdir()) == before
 
 
-@pytest.mark.parametrize("step", ["write_bytes", "replace"])
-def test_a_directory_that_cannot_be_written(sealed: Path, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+@pytest.mark.parametrize("step", [(stored, "open_new"), (Path, "replace")])
+def test_a_directory_that_cannot_be_written(
+    sealed: Path, monkeypatch: pytest.MonkeyPatch, step: tuple[object, str]
+) -> None:
     """Where the file cannot be put back, the answers come from memory, and the directory stays as it is."""
 
     def refuse(path: Path, *_: object) -> None:
@@ -132,7 +134,7 @@ def test_a_directory_that_cannot_be_written(sealed: Path, monkeypatch: pytest.Mo
     (sealed / "roots.idx").unlink()
     (sealed / "accounts.idx").write_bytes(b"junk")
     before = {file.name: file.read_bytes() for file in sealed.iterdir()}
-    monkeypatch.setattr(Path, step, refuse)
+    monkeypatch.setattr(*step, refuse)
     assert len(answers_rightly(sealed, EVENTS).reports) == 1
     assert {file.name: file.read_bytes() for file in sealed.iterdir()} == before
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -15,7 +17,7 @@ from deleverage.events.bodies.inputs import Deposited
 from deleverage.events.bodies.margin import MarkPriced
 from deleverage.events.ledger import Ledger
 from deleverage.events.record import PAGE_EVENTS, MemoryRecord
-from deleverage.events.snapshots import SnapshotKeeper, SnapshotShelf
+from deleverage.events.snapshots import SnapshotKeeper, SnapshotShelf, keeper
 from deleverage.events.snapshots.snapshot import Parts, Snapshot, name_of, parts_of, read_snapshot, restore
 
 from .support.crash import recorded
@@ -233,13 +235,15 @@ def test_a_disk_that_refuses_troubles_nobody(tmp_path: Path, monkeypatch: pytest
     before = kept.keeper.taken
     assert before
 
-    def refused(path: Path, data: bytes) -> int:
-        tried.append(path.name)
-        with path.open("wb") as file:
-            file.write(data[: len(data) // 2])
-        raise OSError(28, "No space left on device")
+    class Full(io.FileIO):
+        """A file on a disk that takes half of what it is given."""
 
-    monkeypatch.setattr(Path, "write_bytes", refused)
+        def write(self, data: Any) -> int:
+            tried.append(str(self.name))
+            super().write(bytes(data)[: len(data) // 2])
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(keeper, "open_new", lambda path: Full(path, "x"))
     kept.to(PAGES)
     assert kept.keeper.taken == before
     assert [path.name for path in sorted(tmp_path.iterdir())] == [name_of(seq) for seq in before]

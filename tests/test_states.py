@@ -16,6 +16,7 @@ from deleverage import run as record
 from deleverage.events.envelope import Event
 from deleverage.events.ledger import Ledger
 from deleverage.events.record import RecordSettings, recover
+from deleverage.events.record.columns import stored
 from deleverage.events.record.manifest import read_manifest, write_manifest
 from deleverage.events.snapshots import keeper
 from deleverage.events.snapshots.snapshot import name_of, read_snapshot
@@ -274,7 +275,8 @@ def test_a_disk_that_takes_nothing_is_no_trouble(path: Path, monkeypatch: pytest
     def refused(*_: object, **__: object) -> None:
         raise PermissionError(1, "Operation not permitted")
 
-    monkeypatch.setattr(Path, "write_bytes", refused)
+    monkeypatch.setattr(keeper, "open_new", refused)
+    monkeypatch.setattr(stored, "open_new", refused)
     monkeypatch.setattr(Path, "unlink", refused)
     run = open_run(path)
     assert run.at().encode() == folded(run, run.count)
@@ -290,7 +292,7 @@ def test_a_run_goes_on_where_the_disk_takes_no_snapshot(tmp_path: Path, monkeypa
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "write_bytes", refused)
+        patch.setattr(keeper, "open_new", refused)
         path = small_record(tmp_path)
     assert kept(path) == {}
     run = open_run(path)

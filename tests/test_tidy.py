@@ -118,6 +118,23 @@ def test_every_test_says_what_it_shows(path: Path) -> None:
             assert said.split("\n\n")[0].rstrip().endswith("."), f"{node.name} does not end its sentence"
 
 
+SAYING = [pytest.param(path, id=name_of(path)) for path in (*sources("sim", "replay"), ROOT / "__main__.py")]
+# Where text leaves; who gives the log and the bars their stream; who flushes stdout at the end, and prints help.
+SAYING_ALLOWED = {"sim/terminal.py", "sim/console.py", "sim/logs.py", "sim/bars.py", "__main__.py"}
+WRITERS = {"print", "click.echo", "click.secho", "csv.writer", "csv.DictWriter", "Console", "sys.stdout", "sys.stderr"}
+
+
+@pytest.mark.parametrize("path", SAYING)
+def test_text_leaves_in_one_place(path: Path) -> None:
+    """Nobody prints but by `sim/terminal.py` and `sim/console.py`, nor writes cells but by `replay/csv_text.py`."""
+    if name_of(path) in SAYING_ALLOWED:
+        return
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.Call | ast.Attribute):
+            name = ast.unparse(node.func if isinstance(node, ast.Call) else node)
+            assert name not in WRITERS, f"line {node.lineno}: {name}"
+
+
 def test_only_three_python_files_stand_at_the_root() -> None:
     """The four folders are the house; at its door stand the package's own two modules and nothing else."""
     assert sorted(path.name for path in ROOT.glob("*.py")) == ["__init__.py", "__main__.py"]

@@ -11,9 +11,14 @@ import os
 from pathlib import Path, PurePosixPath
 
 from ..errors import RecordDamagedError, RecordNotFoundError
+from ..regular import kind_of
 from .manifest import MANIFEST_NAME, ForkPoint, Manifest
 
 __all__ = ["check_parent", "parent_directory", "way_to"]
+
+
+_ANCESTORS_MOST = 100
+"""Forks of forks: opening each opens the one before it."""
 
 
 def way_to(parent: Path, directory: Path) -> str:
@@ -25,10 +30,13 @@ def parent_directory(directory: Path, fork: ForkPoint, children: tuple[Path, ...
     """Where the parent of the fork in `directory` is. Raises RecordNotFoundError; RecordDamagedError for a circle."""
     told = Path(os.path.normpath(directory / PurePosixPath(fork.path)))
     beside = directory.parent / PurePosixPath(fork.path).name
-    found = next((path for path in (told, beside) if (path / MANIFEST_NAME).is_file()), None)
+    found = next((path for path in (told, beside) if kind_of(path / MANIFEST_NAME) is not None), None)
     if found is None:
         message = f"{directory}: it is a fork, and its parent is not at {told}; put the parent back there or beside it"
         raise RecordNotFoundError(message)
+    if len(children) >= _ANCESTORS_MOST:
+        message = f"{directory}: it is a fork of a fork, {len(children)} deep, and {_ANCESTORS_MOST} are followed"
+        raise RecordDamagedError(message)
     if found.resolve() in {child.resolve() for child in (*children, directory)}:
         message = f"{directory}: its manifest names {found} as its parent, which goes round in a circle"
         raise RecordDamagedError(message)

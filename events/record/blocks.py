@@ -31,6 +31,7 @@ __all__ = [
     "CODECS",
     "RAW_BYTES_MAX",
     "SEGMENT_HEADER_BYTES",
+    "STORED_BYTES_MAX",
     "BlockHeader",
     "BlockPacker",
     "SegmentHeader",
@@ -47,6 +48,9 @@ BLOCK_MAGIC = b"DLVB"
 CODECS = {"none": 0, "zstd": 1}
 RAW_BYTES_MAX = 256 << 20
 """No block is larger than this before compression: the writer refuses it and so does the reader."""
+
+STORED_BYTES_MAX = RAW_BYTES_MAX + (RAW_BYTES_MAX >> 7)
+"""Nor than this after it: what does not compress grows by less than a hundredth."""
 
 _SEGMENT = Struct("<4sHxxIQI")
 _BLOCK = Struct("<4sB3xQIqqIII")

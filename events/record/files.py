@@ -5,10 +5,12 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from ..errors import RecordDamagedError, RecordError, RecordNotFoundError
+from ..regular import IrregularFileError, kind_of, open_new, open_regular, read_regular
 
 __all__ = [
     "allocate",
@@ -16,11 +18,18 @@ __all__ = [
     "exclusive",
     "read_at",
     "readable",
+    "refuse_irregular",
+    "regular",
     "replace_file",
     "segment_name",
     "sync",
+    "whole",
     "write_at",
 ]
+
+
+_SUFFIXES = (".seg", ".idx", ".json", ".tmp")
+"""How the names of a record's files end, all but that of the room to seal."""
 
 
 def segment_name(number: int) -> str:
@@ -38,9 +47,52 @@ def readable(path: Path) -> Iterator[None]:
     """Say in one line which file the system does not give."""
     try:
         yield
+    except IrregularFileError as error:
+        raise _irregular(Path(str(error.filename or path)), error.kind) from error
     except OSError as error:
         message = f"{error.filename or path}: it cannot be read ({error.strerror}); check the disk and its permissions"
         raise RecordNotFoundError(message) from error
+
+
+def refuse_irregular(directory: Path) -> None:
+    """Refuse a record in which a pipe, a device, a socket or a link has the name of one of its files; O(files).
+
+    A directory of such a name is refused when it is opened, or ignored where it stands for a derived file. Raises
+    RecordDamagedError; nothing where there is no directory.
+    """
+    with suppress(OSError), os.scandir(directory) as entries:
+        for entry in entries:
+            named = entry.name == "seal.reserve" or entry.name.endswith(_SUFFIXES)
+            if named and not entry.is_file(follow_symlinks=False) and not entry.is_dir(follow_symlinks=False):
+                kind = "symbolic link" if entry.is_symlink() else kind_of(Path(entry.path)) or "device"
+                raise _irregular(Path(entry.path), kind)
+
+
+@contextmanager
+def regular(path: Path) -> Iterator[BinaryIO]:
+    """One of a record's files, open for reading.
+
+    Raises RecordDamagedError where a pipe, a device or a link stands in its place, OSError where the disk does.
+    """
+    try:
+        file = open_regular(path)
+    except IrregularFileError as error:
+        raise _irregular(path, error.kind) from error
+    with file:
+        yield file
+
+
+def whole(path: Path, bytes_most: int) -> bytes:
+    """The whole of one of a record's files. Raises as `regular` does, and OSError for one of more bytes."""
+    try:
+        return read_regular(path, bytes_most)
+    except IrregularFileError as error:
+        raise _irregular(path, error.kind) from error
+
+
+def _irregular(path: Path, kind: str) -> RecordDamagedError:
+    message = f"{path}: it is a {kind}, and a record holds nothing but files; take it away, or restore the record"
+    return RecordDamagedError(message)
 
 
 def read_at(descriptor: int, size: int, offset: int) -> bytes:
@@ -82,7 +134,7 @@ def allocate(path: Path, size: int) -> None:
 def replace_file(path: Path, data: bytes) -> None:
     """Put `data` in the place of a file: whoever reads it finds the old bytes or the new ones, whatever happens."""
     temporary = path.with_name(path.name + ".tmp")
-    with temporary.open("wb", buffering=0) as file:
+    with open_new(temporary) as file:
         write_at(file.fileno(), data, 0)
         os.fsync(file.fileno())
     temporary.replace(path)

@@ -14,13 +14,13 @@ import sys
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, NoReturn
 
 import msgspec
 
-from ..errors import RecordNotFoundError
+from ..errors import RecordError, RecordNotFoundError
 from ..vocabulary import SCHEMA
-from .files import damaged, readable, replace_file
+from .files import damaged, readable, replace_file, whole
 from .fingerprint import code_sha256, package_version, schema_sha256
 from .pages import PAGE_EVENTS
 from .settings import RecordSettings
@@ -28,11 +28,13 @@ from .settings import RecordSettings
 __all__ = [
     "FORMAT",
     "MANIFEST_NAME",
+    "RESERVE_NAME",
     "ForkPoint",
     "Manifest",
     "RunStatus",
     "SealedStatus",
     "SegmentFigures",
+    "is_never_begun",
     "new_manifest",
     "read_manifest",
     "utc_now",
@@ -44,6 +46,15 @@ FORMAT = 1
 
 MANIFEST_NAME = "manifest.json"
 
+RESERVE_NAME = "seal.reserve"
+"""Holds room for sealing while a record is written; it is there before the manifest is."""
+
+_BYTES_MOST = 1 << 24
+"""The longest manifest: of 200,000 segments."""
+
+_Number = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+_Head = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+
 SealedStatus = Literal["complete", "failed", "interrupted", "recovered"]
 RunStatus = Literal["recording", "complete", "failed", "interrupted", "recovered"]
 
@@ -54,8 +65,8 @@ class ForkPoint(msgspec.Struct, frozen=True):
     `path` leads from the fork's directory to the parent's, with slashes; empty where the fork holds all events itself.
     """
 
-    head: str
-    at_seq: int
+    head: _Head
+    at_seq: _Number
     path: str = ""
 
     @property
@@ -67,9 +78,9 @@ class ForkPoint(msgspec.Struct, frozen=True):
 class SegmentFigures(msgspec.Struct, frozen=True):
     """One segment file: its first event, its blocks, its size."""
 
-    first_seq: int
-    blocks: int
-    size_bytes: int
+    first_seq: _Number
+    blocks: _Number
+    size_bytes: _Number
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,13 +105,13 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     status: RunStatus
     error: str | None = None
     sealed: str | None = None
-    count: int = 0
-    head: str | None = None
+    count: _Number = 0
+    head: _Head | None = None
     first_at_ns: int | None = None
     last_at_ns: int | None = None
-    blocks: int = 0
+    blocks: _Number = 0
     segments: tuple[SegmentFigures, ...] = ()
-    forks: tuple[int, ...] = ()
+    forks: tuple[_Number, ...] = ()
 
 
 def utc_now() -> str:
@@ -152,31 +163,59 @@ def read_manifest(directory: Path) -> Manifest:
     """
     path = directory / MANIFEST_NAME
     fields = _parse(path)
-    if fields.get("sha256") != _own_hash(fields):
-        raise damaged(path, 0, "the hash it holds is not the hash of its fields")
     _refuse_newer(path, fields)
     try:
-        return msgspec.convert(fields, Manifest)
-    except msgspec.ValidationError as error:
+        manifest = msgspec.convert(fields, Manifest)
+    except (msgspec.ValidationError, RecordError, UnicodeError) as error:
         raise damaged(path, 0, f"not a manifest of format {FORMAT}: {error}") from error
+    if manifest.head is None and manifest.status != "recording":
+        raise damaged(path, 0, f"it says {manifest.status!r} and has no head")
+    return manifest
 
 
 def _parse(path: Path) -> dict[str, Any]:
-    """The fields as they stand in the file."""
-    if not path.exists():
-        message = f"{path.parent}: no record there ({MANIFEST_NAME} is missing); give the directory that a run wrote"
-        raise RecordNotFoundError(message)
+    """The fields as they stand in the file, which holds their hash."""
     with readable(path):
-        data = path.read_bytes()
+        try:
+            data = whole(path, _BYTES_MOST)
+        except (FileNotFoundError, NotADirectoryError):
+            raise RecordNotFoundError(_no_record(path.parent)) from None
     try:
-        fields = json.loads(data.decode())
+        fields = json.loads(data.decode(), parse_float=_no_number, parse_constant=_no_number)
+        own = isinstance(fields, dict) and fields.get("sha256") == _own_hash(fields)
     except UnicodeDecodeError as error:
         raise damaged(path, error.start, "not UTF-8") from error
     except json.JSONDecodeError as error:
         raise damaged(path, len(error.doc[: error.pos].encode()), f"not JSON ({error.msg})") from error
+    except (ValueError, RecursionError) as error:
+        raise damaged(path, 0, f"not the JSON of a manifest ({error})") from error
     if not isinstance(fields, dict):
         raise damaged(path, 0, "not a JSON object")
+    if not own:
+        raise damaged(path, 0, "the hash it holds is not the hash of its fields")
     return fields
+
+
+def _no_number(text: str) -> NoReturn:
+    """A manifest holds whole numbers only."""
+    message = f"{text[:20]} is no whole number"
+    raise ValueError(message)
+
+
+def is_never_begun(directory: Path) -> bool:
+    """Whether a directory is what a writer leaves that was stopped before it wrote a manifest: room for the seal."""
+    try:
+        names = {path.name for path in directory.iterdir()}
+    except OSError:
+        return False
+    return RESERVE_NAME in names and names <= {RESERVE_NAME, f"{MANIFEST_NAME}.tmp"}
+
+
+def _no_record(directory: Path) -> str:
+    """Why there is none, and what to do."""
+    if is_never_begun(directory):
+        return f"{directory}: what began a record here was stopped before it wrote anything; run the same command again"
+    return f"{directory}: no record there ({MANIFEST_NAME} is missing); give the directory that a run wrote"
 
 
 def _refuse_newer(path: Path, fields: dict[str, Any]) -> None:

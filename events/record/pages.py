@@ -21,7 +21,7 @@ import msgspec
 
 from ..codec import encode_event
 from ..envelope import Event
-from ..errors import RecordError
+from ..errors import RecordError, RecordOverflowError
 from ..vocabulary import PUBLIC_TYPES, Body
 from .merkle import EMPTY_ROOT, LEAF_PREFIX, Frontier, leaf_hash, tree_root
 
@@ -30,6 +30,7 @@ __all__ = [
     "ClosedPage",
     "Progress",
     "close_page",
+    "encodable",
     "kinds_of",
     "leaf_spans",
     "leaves_of_page",
@@ -39,6 +40,9 @@ __all__ = [
 ]
 
 PAGE_EVENTS = 256
+
+_UNFIT = (OverflowError, TypeError, UnicodeEncodeError)
+"""What the encoder raises for a number of more than 64 bits, a value of no type it knows, a lone surrogate."""
 
 _encode_list = encode_event  # the same encoder: a list of events is its header and then each event's own bytes
 _list_decoder = msgspec.msgpack.Decoder(list[msgspec.Raw])
@@ -140,15 +144,40 @@ class ClosedPage(NamedTuple):
 
 
 def close_page(events: Sequence[Event], before: Progress) -> ClosedPage:
-    """Encode and hash a page of 1 to 256 events that follow `before`. Raises RecordError if they do not follow.
+    """Encode and hash a page of 1 to 256 events that follow `before`.
+
+    Raises RecordError if they do not follow, RecordOverflowError if one of them holds what no bytes stand for.
 
     Cost: about 0.1 us an event in a page without accounts, 0.8 us otherwise, most of it two hashes.
     """
     _check_follows(events, before)
-    data = _encode_list(events)
+    data = _encoded(events)
     kinds = kinds_of(events)
     root = tree_root(_leaves(events, data, kinds, b""))
     return ClosedPage(events[0], events[-1], data, before.after(events, root), root, kinds)
+
+
+def encodable(events: Sequence[Event]) -> int:
+    """How many of these events, from the first on, can be encoded."""
+    for place, event in enumerate(events):
+        try:
+            encode_event(event)
+        except _UNFIT:
+            return place
+    return len(events)
+
+
+def _encoded(events: Sequence[Event]) -> bytes:
+    """The page's msgpack list."""
+    try:
+        return _encode_list(events)
+    except _UNFIT as error:
+        event = events[encodable(events)]
+        message = (
+            f"event {event.seq} ({type(event.body).__name__}) holds a figure of more than 64 bits or a text that is no "
+            f"Unicode ({error}); the record ends before it: use smaller figures or fewer decimals"
+        )
+        raise RecordOverflowError(message) from error
 
 
 def _check_follows(events: Sequence[Event], before: Progress) -> None:

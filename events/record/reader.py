@@ -28,7 +28,7 @@ from ..envelope import Event
 from ..errors import QueryError, RecordNotFoundError
 from .ancestry import check_parent, parent_directory
 from .blocks import BLOCK_HEADER_BYTES, block_is_intact, block_pages, block_payload
-from .files import damaged, readable, segment_name
+from .files import damaged, readable, refuse_irregular, segment_name
 from .manifest import MANIFEST_NAME, Manifest, RunStatus, read_manifest
 from .merkle import Frontier, leaf_hash
 from .numbers import existing_seq
@@ -76,6 +76,7 @@ class RecordReader:
     @classmethod
     def _open(cls, directory: Path, children: tuple[Path, ...]) -> RecordReader:
         """The record in a directory, and its parents; `children` are those that led here."""
+        refuse_irregular(directory)
         manifest = read_manifest(directory)
         fork = manifest.parent
         parent = None

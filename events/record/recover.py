@@ -18,11 +18,11 @@ import msgspec
 from ..errors import RecordError
 from .columns.stored import drop_columns
 from .files import damaged, exclusive, sync
-from .manifest import MANIFEST_NAME, SegmentFigures, read_manifest, write_manifest
+from .manifest import MANIFEST_NAME, RESERVE_NAME, SegmentFigures, read_manifest, write_manifest
 from .reader import RecordReader
 from .scan import BlockEntry
 from .segments import Stored
-from .writer import RESERVE_NAME, sealed_manifest
+from .writer import sealed_manifest
 
 __all__ = ["Recovery", "recover"]
 

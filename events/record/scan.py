@@ -14,6 +14,7 @@ Rules:
 from __future__ import annotations
 
 import mmap
+import os
 import re
 from pathlib import Path
 from typing import NamedTuple
@@ -24,12 +25,13 @@ from .blocks import (
     CODECS,
     RAW_BYTES_MAX,
     SEGMENT_HEADER_BYTES,
+    STORED_BYTES_MAX,
     BlockHeader,
     block_is_intact,
     unpack_block_header,
     unpack_segment_header,
 )
-from .files import damaged, read_at, segment_name
+from .files import damaged, read_at, regular, segment_name
 from .manifest import FORMAT
 from .pages import PAGE_EVENTS
 
@@ -86,7 +88,12 @@ def segment_files(directory: Path) -> list[SegmentFile]:
     for number, name in enumerate(names):
         if name != segment_name(number):
             raise damaged(directory / segment_name(number), 0, f"the file is missing, and {name} is there")
-    return [SegmentFile(directory / name, (directory / name).stat().st_size) for name in names]
+    return [SegmentFile(directory / name, _size_of(directory / name)) for name in names]
+
+
+def _size_of(path: Path) -> int:
+    with regular(path) as file:
+        return os.fstat(file.fileno()).st_size
 
 
 def scan_blocks(files: list[SegmentFile], *, tail_may_be_torn: bool, first_seq: int = 0) -> Scan:
@@ -105,14 +112,14 @@ def scan_blocks(files: list[SegmentFile], *, tail_may_be_torn: bool, first_seq: 
 
 def read_block(path: Path, entry: BlockEntry) -> bytes:
     """Header and payload of a block, fewer bytes if the file has become shorter."""
-    with path.open("rb", buffering=0) as file:
+    with regular(path) as file:
         return read_at(file.fileno(), entry.stop_offset - entry.offset, entry.offset)
 
 
 def _walk(files: list[SegmentFile], first_seq: int) -> Scan:
     entries: list[BlockEntry] = []
     for number, (path, size) in enumerate(files):
-        with path.open("rb", buffering=0) as file:
+        with regular(path) as file:
             fault = _walk_segment(file.fileno(), size, number, entries, first_seq)
         if fault:
             return Scan(entries, fault)
@@ -158,8 +165,10 @@ def _block_problem(entry: BlockEntry, size: int, before: BlockHeader | None, fir
     due, at_ns = (before.stop_seq, before.last_at_ns) if before else (first_seq, header.first_at_ns)
     if entry.stop_offset > size:
         return f"the block needs {entry.stop_offset} bytes and the file ends at {size}"
-    if header.codec not in CODECS.values() or not 0 < header.count <= header.raw_bytes <= RAW_BYTES_MAX:
-        return f"the header is impossible: codec {header.codec}, {header.count} events, {header.raw_bytes} bytes"
+    fits = 0 < header.count <= header.raw_bytes <= RAW_BYTES_MAX and header.stored_bytes <= STORED_BYTES_MAX
+    if header.codec not in CODECS.values() or not fits:
+        sizes = f"{header.count} events, {header.raw_bytes} bytes, {header.stored_bytes} stored"
+        return f"the header is impossible: codec {header.codec}, {sizes}"
     if header.first_seq != due:
         return f"the block begins at event {header.first_seq} where {due} is due"
     if due % PAGE_EVENTS:
@@ -199,11 +208,12 @@ def _holds_intact_block(file: SegmentFile, start: int) -> bool:
     path, size = file
     if size <= start:
         return False
-    with path.open("rb") as handle, mmap.mmap(handle.fileno(), size, access=mmap.ACCESS_READ) as view:
+    with regular(path) as handle, mmap.mmap(handle.fileno(), size, access=mmap.ACCESS_READ) as view:
         offset = view.find(BLOCK_MAGIC, start)
         while offset >= 0:
             header = unpack_block_header(view[offset : offset + BLOCK_HEADER_BYTES])
-            stop = offset + BLOCK_HEADER_BYTES + header.stored_bytes if header else size + 1
+            fits = header is not None and header.stored_bytes <= STORED_BYTES_MAX
+            stop = offset + BLOCK_HEADER_BYTES + header.stored_bytes if header and fits else size + 1
             if stop <= size and block_is_intact(view[offset:stop]):
                 return True
             offset = view.find(BLOCK_MAGIC, offset + 1)

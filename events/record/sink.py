@@ -15,9 +15,9 @@ from itertools import islice
 from typing import Protocol
 
 from ..envelope import Event
-from ..errors import RecordError
+from ..errors import RecordError, RecordOverflowError
 from .manifest import RunStatus, SealedStatus
-from .pages import PAGE_EVENTS, ClosedPage, Progress, close_page
+from .pages import PAGE_EVENTS, ClosedPage, Progress, close_page, encodable
 
 __all__ = ["EventSink", "HeadOnly", "PageSink"]
 
@@ -72,11 +72,18 @@ class PageSink(ABC):
             self._close_page()
 
     def seal(self, status: SealedStatus = "complete", error: str | None = None) -> None:
-        """Close the unfinished page and say how the run ended. Sealing again changes nothing."""
+        """Close the unfinished page and say how the run ended. Sealing again changes nothing.
+
+        Where no bytes stand for an event of that page, it is sealed as failed before it, and that is raised.
+        """
         if self._status != "recording":
             return
-        if self._page:
-            self._close_page()
+        try:
+            if self._page:
+                self._close_page()
+        except RecordOverflowError as failure:
+            self.seal("failed", str(failure))
+            raise
         self._finish(status, error)
         self._room, self._status = 0, status
 
@@ -121,8 +128,16 @@ class PageSink(ABC):
             raise RecordError(message)
         page = self._unfinished()
         if page:
-            self._take(close_page(page, self._progress), page)
+            self._take(self._closed_page(page), page)
         self._page = []
+
+    def _closed_page(self, page: list[Event]) -> ClosedPage:
+        """The page closed. Of one with an event that no bytes stand for, what is before it is kept, to be sealed."""
+        try:
+            return close_page(page, self._progress)
+        except RecordOverflowError:
+            self._page = page[: encodable(page)]
+            raise
 
 
 class HeadOnly(PageSink):

@@ -29,15 +29,22 @@ from ..errors import RecordError, RecordExistsError, RecordFullError
 from .blocks import BlockPacker
 from .columns.recording import ColumnRecorder
 from .files import allocate, exclusive
-from .manifest import ForkPoint, Manifest, SealedStatus, new_manifest, utc_now, write_manifest
+from .manifest import (
+    RESERVE_NAME,
+    ForkPoint,
+    Manifest,
+    SealedStatus,
+    is_never_begun,
+    new_manifest,
+    utc_now,
+    write_manifest,
+)
 from .pages import ClosedPage, Progress
 from .segments import SegmentFiles, Stored
 from .settings import RecordSettings
 from .sink import PageSink
 
-__all__ = ["RESERVE_NAME", "Companion", "RecordWriter", "sealed_manifest"]
-
-RESERVE_NAME = "seal.reserve"
+__all__ = ["Companion", "RecordWriter", "sealed_manifest"]
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -113,18 +120,24 @@ class RecordWriter(PageSink):
         try:
             self.path.mkdir(parents=True)
         except FileExistsError:
-            message = f"{self.path}: it exists already, and a record is never written over; give another name"
-            raise RecordExistsError(message) from None
-        except OSError as error:
+            self._check_never_begun()
+        except (OSError, ValueError) as error:
             raise _refusal(error, f"{self.path}: it cannot be created") from error
         try:
             self._lock.enter_context(exclusive(self.path))
+            (self.path / RESERVE_NAME).unlink(missing_ok=True)
             allocate(self.path / RESERVE_NAME, self._settings.reserve_bytes)
             write_manifest(self.path, self._manifest)
         except OSError as error:
             self._lock.close()
             shutil.rmtree(self.path, ignore_errors=True)
             raise _refusal(error, f"{self.path}: the record cannot be begun") from error
+
+    def _check_never_begun(self) -> None:
+        """Let a directory pass that a writer made and left before it wrote anything. Raises RecordExistsError."""
+        if not is_never_begun(self.path):
+            message = f"{self.path}: it exists already, and a record is never written over; give another name"
+            raise RecordExistsError(message)
 
     def _take(self, page: ClosedPage, events: Sequence[Event]) -> None:
         self._columns.note(page, events)
@@ -190,7 +203,9 @@ class RecordWriter(PageSink):
         return f"make room, then `deleverage recover {self.path}`"
 
 
-def _refusal(error: OSError, what: str) -> RecordError:
-    """The disk's refusal in our words."""
+def _refusal(error: OSError | ValueError, what: str) -> RecordError:
+    """The disk's refusal in our words; a ValueError is its refusal of a name."""
+    if not isinstance(error, OSError):
+        return RecordError(f"{what} ({error})")
     kind = RecordFullError if error.errno in _FULL else RecordError
     return kind(f"{what} ({error.strerror})")

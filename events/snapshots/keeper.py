@@ -18,6 +18,7 @@ from pathlib import Path
 
 from ..ledger import Ledger
 from ..record import PAGE_EVENTS
+from ..regular import open_new
 from .snapshot import Parts, Snapshot, name_of, parts_of
 
 __all__ = ["SHARE_PERCENT", "SnapshotKeeper"]
@@ -87,7 +88,8 @@ class SnapshotKeeper:
         path = self._directory / name_of(count)
         temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")  # two readers may make the same one at once
         try:
-            temporary.write_bytes(data)
+            with open_new(temporary) as file:
+                file.write(data)
             temporary.replace(path)
         except OSError:
             self._due_bytes = _NEVER

@@ -21,6 +21,7 @@ import msgspec
 import zstandard
 
 from ..ledger import Account, Ledger
+from ..regular import read_regular
 
 __all__ = ["Parts", "Snapshot", "name_of", "parts_of", "read_snapshot", "restore"]
 
@@ -28,6 +29,9 @@ _MAGIC, _FORMAT = b"DLVT", 2
 _HEADER = Struct("<4sH2xQQ32s32s")
 _HASH_BYTES = 32
 _LEVEL = 1
+_FILE_BYTES_MOST = 1 << 31
+_STATE_BYTES_MOST, _RATIO_MOST = 1 << 26, 64
+"""A state unpacks to so many bytes, or to so many times those of its file; one that claims more is not unpacked."""
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(tuple[Ledger, list[str], dict[int, Account]])
@@ -82,7 +86,7 @@ def parts_of(ledger: Ledger) -> Parts:
 
 def read_snapshot(path: Path) -> Snapshot:
     """The snapshot in a file. Raises ValueError saying what is wrong with it, OSError where the disk does."""
-    data = path.read_bytes()
+    data = read_regular(path, _FILE_BYTES_MOST)
     if len(data) < _HEADER.size + _HASH_BYTES:
         message = f"it ends after {len(data)} bytes"
         raise ValueError(message)
@@ -98,11 +102,20 @@ def read_snapshot(path: Path) -> Snapshot:
     return Snapshot(seq, base_seq, head, digest, payload)
 
 
+def _unpacked(payload: bytes) -> bytes:
+    """The state as it was encoded. Raises ValueError for one that claims to be larger than any that was packed so."""
+    size = zstandard.frame_content_size(payload)
+    if not 0 <= size <= _STATE_BYTES_MOST + _RATIO_MOST * len(payload):
+        message = f"it claims to unpack to {size:,} bytes"
+        raise ValueError(message)
+    return zstandard.ZstdDecompressor().decompress(payload)
+
+
 def restore(snapshot: Snapshot, base: Ledger | None = None) -> Ledger:
     """The state, made on top of that of its base, which is used up. Raises ValueError where they do not fit."""
     try:
-        ledger, names, accounts = _decoder.decode(zstandard.ZstdDecompressor().decompress(snapshot.payload))
-    except (zstandard.ZstdError, msgspec.DecodeError) as error:
+        ledger, names, accounts = _decoder.decode(_unpacked(snapshot.payload))
+    except (zstandard.ZstdError, msgspec.DecodeError, RecursionError) as error:
         message = f"it does not decode ({error})"
         raise ValueError(message) from error
     kept = [] if base is None else base.accounts

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
@@ -10,6 +9,7 @@ import msgspec
 
 from ...sim.bars import bar
 from ...sim.console import new_console
+from ...sim.terminal import print_json
 from ..command_line import as_json_option, leave, opened, record_argument
 from .audit import audit_of
 from .text import print_audit
@@ -34,7 +34,7 @@ def audit_command(context: click.Context, *, record: Path, as_json: bool) -> Non
     with bar(run.count, "auditing", shown=not as_json) as advance:
         found = audit_of(run, lambda seq: advance(seq, "auditing"))
     if as_json:
-        sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(found), indent=2) + b"\n")
+        print_json([msgspec.json.format(msgspec.json.encode(found), indent=2)])
     else:
         print_audit(new_console(), found)
     leave(context, run)

@@ -10,20 +10,19 @@
     equity_taken_atoms_a, _b    what those moved against the mark; below zero it gave up
     INSTRUMENT_lots_a, _b       how much of it was deleveraged, for each instrument of which anything was
 
-What a run does not have or does not know is empty. The file is in its place whole or not at all.
+What a run does not have or does not know is empty. Names are written so that no spreadsheet takes one for a formula
+(`replay/csv_text.py`). The file is in its place whole or not at all.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from ...events.errors import QueryError
 from ...events.record.files import replace_file
+from ..csv_text import CsvValue, csv_text
 from .difference import AccountDifference, Difference
 
 __all__ = ["write_accounts"]
@@ -37,16 +36,13 @@ def write_accounts(difference: Difference, path: Path) -> int:
 
     Raises QueryError where no file can be put there, OSError where the disk does not take it.
     """
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
     instruments = _instruments(difference)
-    writer.writerow(_header(instruments))
-    writer.writerows(_row(one, instruments) for one in difference.accounts)
+    text = csv_text(_header(instruments), (_row(one, instruments) for one in difference.accounts))
     if path.exists() and not path.is_file():
         message = f"{path} is no file; name one that can be replaced"
         raise QueryError(message)
     try:
-        replace_file(path, text.getvalue().encode())
+        replace_file(path, text.encode())
     except OSError as error:
         with suppress(OSError):
             path.with_name(path.name + ".tmp").unlink()
@@ -69,9 +65,9 @@ def _header(instruments: list[str]) -> list[str]:
     return ["account_a", "account_b", "name", "kind", "asset", "equity_difference_atoms", "gain_atoms", *sides]
 
 
-def _row(one: AccountDifference, instruments: list[str]) -> Iterator[Any]:
+def _row(one: AccountDifference, instruments: list[str]) -> Iterator[CsvValue]:
     ends = (one.a, one.b)
-    yield from ("" if end is None else end.account for end in ends)
+    yield from (None if end is None else end.account for end in ends)
     yield from (one.name, one.kind, one.asset, one.equity_difference_atoms, one.gain_atoms)
     for column in _OWN:
         yield from (None if end is None else getattr(end, column) for end in ends)

@@ -12,8 +12,9 @@ from heapq import nlargest, nsmallest
 from rich.console import Console
 
 from ...events.bodies.listing import AssetListed
-from ...sim.console import print_line, print_rows, print_table, printable
+from ...sim.console import print_line, print_rows, print_table
 from ...sim.figures import rounded_money
+from ...sim.terminal import printable
 from ..state.standing import TRADERS
 from .difference import AccountDifference, Difference
 from .ending import AccountEnd

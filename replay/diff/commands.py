@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
 from ...sim.console import new_console, print_line
 from ...sim.figures import count
+from ...sim.terminal import print_document, tell
 from ..command_line import as_json_option, leave, opened
 from .accounts_csv import write_accounts
 from .difference import diff
@@ -40,10 +40,10 @@ def diff_command(
     a, b = opened(record_a), opened(record_b)
     difference = diff(a, b)
     for warning in difference.warnings:
-        click.echo(f"deleverage: {warning}", err=True)
+        tell(f"{warning}")
     rows = None if csv_file is None else write_accounts(difference, csv_file)
     if as_json:
-        click.echo(json.dumps(difference_view(difference, top), indent=2))
+        print_document(difference_view(difference, top))
     else:
         console = new_console()
         print_difference(console, difference, top)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from ...events.ledger import LedgerState
 from ...sim.bars import bar
 from ...sim.console import new_console, print_line, print_rows
 from ...sim.options import plugins_option
+from ...sim.terminal import print_document
 from ...sim.units import format_time_ns, parse_decimal, to_atoms, to_whole
 from ..command_line import as_json_option, leave, record_argument, tell_differences
 from ..directory import nearest
@@ -72,7 +72,7 @@ def fork_command(
         result = fork(run, after_seq, changes, output, progress=progress)
     document = _document(run, result, changes)
     if as_json:
-        click.echo(json.dumps(document, indent=2))
+        print_document(document)
     else:
         _print(run, result, changes)
     tell_differences(run)

@@ -25,6 +25,7 @@ from ...events.record import EventSink, ForkPoint, HeadOnly, RecordSettings, Rec
 from ...events.vocabulary import Body
 from ...sim.admission import admitted
 from ...sim.bus import Sink
+from ...sim.limits import LimitSettings, check_timers
 from ...sim.pending import Pending, handed_over, maker_of, pending_after
 from ...sim.resumption import Resumption
 from ...sim.sealing import sealing
@@ -118,6 +119,8 @@ class Fork:
         """Put the changed producers in, and work out the inputs that belong to the fork."""
         before = pending.producers
         after = self.changes.producers(before, self.ledger, self.run.plugins)
+        changed = [producer for producer in after if producer not in before]
+        check_timers(changed, self.ledger.at_ns, self.run.end_ns, LimitSettings(), "make it longer")
         own = self.changes.inputs(self.ledger)
         told = self.changes.described(self.ledger)
         head = bytes.fromhex(self.run.head)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import click
 
 from ...sim.console import new_console
+from ...sim.terminal import print_json
 from ..command_line import as_json_option, leave, opened, record_argument
 from .steps import history, step_fields
 from .text import print_history
@@ -36,8 +36,7 @@ def history_command(
     number = run.directory.find_account(account)
     steps = history(run, number, *run.span(first, last))
     if as_json:
-        for step in steps:
-            sys.stdout.write(f"{json.dumps(step_fields(step), separators=_COMPACT)}\n")
+        print_json(json.dumps(step_fields(step), separators=_COMPACT).encode() for step in steps)
     else:
         print_history(new_console(), run.directory, number, steps)
     leave(context, run)

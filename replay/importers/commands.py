@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple, get_args
@@ -13,6 +12,7 @@ import msgspec
 from ...events.record import Durability, RecordSettings
 from ...sim.bars import bar
 from ...sim.lazy_group import Entry, LazyGroup
+from ...sim.terminal import print_document
 from .faults import OnError
 from .importing import Importer, run_import
 from .text import print_import
@@ -96,6 +96,6 @@ def carry_out(importer: Importer, wanted: Wanted) -> None:
 
         result = run_import(importer, wanted.output, on_error=wanted.on_error, settings=settings, progress=progress)
     if wanted.as_json:
-        click.echo(json.dumps(msgspec.to_builtins(result), indent=2))
+        print_document(msgspec.to_builtins(result))
     else:
         print_import(result)

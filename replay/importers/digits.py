@@ -20,6 +20,8 @@ __all__ = ["Snapped", "decimals_of", "snapped", "whole"]
 _NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
 _POWERS: tuple[int, ...] = tuple(10**exponent for exponent in range(40))
 _DECIMALS_MOST = 30
+_CHARACTERS_MOST = 80
+"""No figure of any venue is longer; a longer one would cost more than it says."""
 _TOLERANCE_DECIMALS = 9
 _DOUBLE_BITS = 52
 _SURELY_FITS = 18
@@ -37,8 +39,8 @@ def whole(text: str, decimals: int) -> int | None:
     """`text` x 10^decimals where that is whole, else None. Raises ScenarioError for what is no number; 0.4 us."""
     if text == "0.0":
         return 0
-    if _NUMBER.fullmatch(text) is None:
-        message = f"{text!r} is no decimal number"
+    if len(text) > _CHARACTERS_MOST or _NUMBER.fullmatch(text) is None:
+        message = f"{text[:_CHARACTERS_MOST]!r} is no decimal number"
         raise ScenarioError(message)
     units, _, fraction = text.partition(".")
     missing = decimals - len(fraction)

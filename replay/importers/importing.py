@@ -25,7 +25,8 @@ from ...events.envelope import Origin
 from ...events.errors import RecordError, RecordExistsError
 from ...events.record import RecordSettings, RecordWriter
 from ...events.record.files import exclusive
-from ...events.record.manifest import read_manifest
+from ...events.record.manifest import is_never_begun, read_manifest
+from ...events.regular import kind_of
 from ...events.vocabulary import SCHEMA
 from ...handlers.pseudonyms import commitment, run_key
 from ...sim.sealing import sealing
@@ -159,7 +160,7 @@ def _watch(importer: Importer, progress: Progress | None) -> Callable[[int], Non
 
 def _look_at(output: Path) -> None:
     """Refuse a place that is taken, before the files are read."""
-    if output.exists() and not _is_unfinished(output):
+    if kind_of(output) is not None and not is_never_begun(output) and not _is_unfinished(output):
         message = f"{output}: it exists already, and a record is never written over; give another name"
         raise RecordExistsError(message)
 
@@ -167,7 +168,7 @@ def _look_at(output: Path) -> None:
 def _clear(output: Path) -> None:
     """Make way for a new start."""
     _look_at(output)
-    if output.exists():
+    if kind_of(output) is not None:
         shutil.rmtree(output)
 
 

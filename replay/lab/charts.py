@@ -1,7 +1,7 @@
 """A chart a metric, as SVG: every seed a dot, the median a mark, its interval a bar. matplotlib draws it.
 
 The caption says the unit, whether prices were held, and how the interval was made. Letters are drawn as shapes, so that
-a chart looks the same wherever it is opened. The same results give the same bytes.
+a chart looks the same wherever it is opened; a `$` in a name begins no formula. The same results give the same bytes.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from pathlib import Path
 from textwrap import fill
 from typing import Any
 
+from ...sim.terminal import printable
 from .lab import LabResult
 from .scores import Board, Score, Scored, boards_of, method, prices_told
 
@@ -33,7 +34,7 @@ def draw_charts(result: LabResult) -> Path:
     folder.mkdir(exist_ok=True)
     several = len(result.definition.scenarios) > 1
     matplotlib = import_module("matplotlib")
-    with matplotlib.rc_context({"svg.hashsalt": "deleverage"}):
+    with matplotlib.rc_context({"svg.hashsalt": "deleverage", "text.parse_math": False}):
         for board in boards_of(result):
             for score in board.scores:
                 prefix = f"{Path(board.scenario).stem}." if several else ""
@@ -54,16 +55,15 @@ def _draw(path: Path, board: Board, score: Score, seeds: int) -> None:
     axes = figure.add_subplot()
     for place, one in enumerate(score.variants):
         _draw_variant(axes, place, one)
-    axes.set_yticks(range(rows), [fill(one.name, _NAME_WIDTH) for one in score.variants])
+    axes.set_yticks(range(rows), [fill(printable(one.name), _NAME_WIDTH) for one in score.variants])
     axes.set_ylim(rows - 0.5, -0.5)
     metric = score.metric
-    by = fill(
-        f"{Path(board.scenario).stem} by {board.keys}" if board.keys else Path(board.scenario).stem, _CAPTION_WIDTH
-    )
+    scenario = printable(Path(board.scenario).stem)
+    by = fill(f"{scenario} by {printable(board.keys)}" if board.keys else scenario, _CAPTION_WIDTH)
     axes.set_title(by, loc="left", fontsize="small")
-    figure.suptitle(metric.title, x=0.01, ha="left", fontsize="large", weight="bold")
+    figure.suptitle(printable(metric.title), x=0.01, ha="left", fontsize="large", weight="bold")
     caption = fill(f"{prices_told(board.prices)}; {method(seeds)}", _CAPTION_WIDTH)
-    axes.set_xlabel(metric.unit)
+    axes.set_xlabel(printable(metric.unit))
     figure.supxlabel(caption, x=0.01, ha="left", fontsize="small", linespacing=1.4)
     axes.xaxis.set_major_formatter(import_module("matplotlib.ticker").FuncFormatter(_tick))
     axes.grid(axis="x", color="#dddddd", linewidth=0.6)

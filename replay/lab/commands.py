@@ -11,6 +11,7 @@ from ...sim.bars import bar
 from ...sim.console import new_console, print_rows
 from ...sim.figures import count
 from ...sim.options import plugins_option
+from ...sim.terminal import tell
 from .charts import can_draw, draw_charts
 from .definition import Definition, told, varied
 from .lab import LabResult, run_lab
@@ -66,7 +67,7 @@ def lab_command(
 
             result = run_lab(definition, output, jobs=jobs or os.cpu_count() or 1, progress=progress)
     except KeyboardInterrupt:
-        click.echo(f"deleverage: stopped after {done:,} of {count(total, 'cell')}; the same command goes on", err=True)
+        tell(f"stopped after {done:,} of {count(total, 'cell')}; the same command goes on")
         context.exit(_INTERRUPTED)
     _print(result)
     if result.failed:

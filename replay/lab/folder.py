@@ -21,12 +21,14 @@ import msgspec
 
 from ...events.errors import QueryError, RecordError
 from ...events.record.manifest import read_manifest
+from ...events.regular import open_new, read_regular
 from .definition import Cell, Definition
 from .tasks import Outcome
 
 __all__ = ["Folder"]
 
 _LAYOUT = 1
+_BYTES_MOST = 1 << 28
 
 
 class _Described(msgspec.Struct, frozen=True):
@@ -47,7 +49,7 @@ class Folder:
         described = msgspec.json.format(msgspec.json.encode(_Described(_LAYOUT, definition.digest, definition)))
         told = path / "lab.json"
         if told.exists():
-            self._check(told.read_bytes(), described)
+            self._check(self._described(told), described)
         elif path.exists() and (not path.is_dir() or any(path.iterdir())):
             message = f"{path} is there and is no lab; give another folder with -o"
             raise QueryError(message)
@@ -68,6 +70,14 @@ class Folder:
             self._past.rmdir()
         os.close(self._lock)
 
+    def _described(self, told: Path) -> bytes:
+        """What `lab.json` holds. Raises QueryError where it cannot be read."""
+        try:
+            return read_regular(told, _BYTES_MOST)
+        except OSError as error:
+            message = f"{told}: it cannot be read ({error.strerror}); give another folder with -o"
+            raise QueryError(message) from error
+
     def _check(self, held: bytes, described: bytes) -> None:
         if held != described:
             message = (
@@ -79,8 +89,8 @@ class Folder:
     def outcome(self, cell: Cell) -> Outcome | None:
         """What came of a cell, if it was done. O(1)."""
         try:
-            return msgspec.json.decode(self._file(cell).read_bytes(), type=Outcome)
-        except (FileNotFoundError, msgspec.DecodeError):
+            return msgspec.json.decode(read_regular(self._file(cell), _BYTES_MOST), type=Outcome)
+        except (OSError, msgspec.DecodeError, RecursionError):
             return None
 
     def keep(self, cell: Cell, outcome: Outcome) -> None:
@@ -125,5 +135,6 @@ def _locked(path: Path) -> int:
 def _write_whole(path: Path, text: bytes) -> None:
     """Through another name, so that a reader finds all of it or what was there before."""
     beside = path.with_suffix(".part")
-    beside.write_bytes(text)
+    with open_new(beside) as file:
+        file.write(text)
     os.replace(beside, path)  # noqa: PTH105 - its being atomic is the point

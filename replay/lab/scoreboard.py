@@ -7,8 +7,9 @@ from textwrap import wrap
 from rich.cells import cell_len
 from rich.console import Console
 
-from ...sim.console import print_line, print_rows, print_table, printable
+from ...sim.console import print_line, print_rows, print_table
 from ...sim.figures import count
+from ...sim.terminal import printable
 from .lab import LabResult
 from .metrics import shown
 from .scores import Board, Score, boards_of, method, prices_told

@@ -5,19 +5,20 @@
 2. Money is in the asset named in the row; `equity` in a column's name means what accounts are worth, `contract_value`
    size times price, `contracts` sizes in units. `prices` says whether forced orders moved the marks (`endogenous`) or
    not (`held`).
-3. Numbers are decimals, exact but for ratios, which have nine decimals. `solvent` is false where the run ended before
+3. Texts in the CSV are written so that no spreadsheet takes one for a formula (`replay/csv_text.py`).
+4. Numbers are decimals, exact but for ratios, which have nine decimals. `solvent` is false where the run ended before
    what had fallen short was settled: its time to solvency is then up to there.
 """
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
-from decimal import Decimal
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
+from ...events.record.files import replace_file
+from ..csv_text import CsvValue, csv_text
 from .definition import Cell
 from .lab import LabResult
 from .metrics import metrics_of, rounded
@@ -25,7 +26,7 @@ from .tasks import Outcome
 
 __all__ = ["Row", "header_of", "rows_of", "write_tables"]
 
-Row = dict[str, str | int | bool | Decimal | None]
+Row = dict[str, CsvValue]
 
 
 def write_tables(result: LabResult) -> list[Path]:
@@ -63,19 +64,9 @@ def _row(keys: Sequence[str], cell: Cell, outcome: Outcome) -> Row:
 
 
 def _write_csv(path: Path, header: Sequence[str], rows: Sequence[Row]) -> Path:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(header)
-        writer.writerows([[_text(row.get(name)) for name in header] for row in rows])
+    text = csv_text(header, ([row.get(name) for name in header] for row in rows))
+    replace_file(path, text.encode(errors="backslashreplace"))
     return path
-
-
-def _text(value: str | int | bool | Decimal | None) -> str:  # noqa: FBT001
-    if isinstance(value, Decimal):
-        return format(value, "f")
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return "" if value is None else str(value)
 
 
 def _write_parquet(path: Path, header: Sequence[str], rows: Sequence[Row]) -> Path:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 import msgspec
 
+from ...sim.terminal import print_json, print_lines
 from ..command_line import as_json_option, leave, opened, record_argument
 from ..run import Run
 from .selection import Selection, event_fields, select, types_named
@@ -50,15 +51,16 @@ def log_command(
 
 
 def _print_json(run: Run, selection: Selection) -> None:
-    encoder, out = msgspec.json.Encoder(), sys.stdout.buffer  # JSON is UTF-8, whatever the terminal speaks
-    for event in select(run, selection):
-        out.write(encoder.encode(event_fields(event)))
-        out.write(b"\n")
+    encode = msgspec.json.Encoder().encode
+    print_json(encode(event_fields(event)) for event in select(run, selection))
 
 
 def _print_lines(run: Run, selection: Selection) -> None:
-    directory, out = run.directory, sys.stdout
+    print_lines(_lines(run, selection))
+
+
+def _lines(run: Run, selection: Selection) -> Iterator[str]:
+    directory = run.directory
     for event in select(run, selection):
         directory.learn(event)
-        out.write(event_line(event, directory))
-        out.write("\n")
+        yield event_line(event, directory)

@@ -98,7 +98,7 @@ def _fee(body: Body, atoms: int, directory: Directory) -> str | None:
 
 def _instrument_name(directory: Directory, instrument: int) -> str:
     listing = directory.instruments.get(instrument)
-    return f"instrument {instrument}" if listing is None else listing.name
+    return f"instrument {instrument}" if listing is None else _quoted(listing.name)
 
 
 def _prices(directory: Directory, prices: tuple[tuple[int, int], ...]) -> str:

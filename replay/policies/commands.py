@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
@@ -12,6 +11,7 @@ from ...events.errors import QueryError
 from ...handlers.registry import SLOTS
 from ...sim.console import new_console, print_line
 from ...sim.options import plugins_option
+from ...sim.terminal import print_document
 from ..command_line import as_json_option
 from ..directory import nearest
 from .listing import Listed, listed
@@ -39,7 +39,7 @@ def policies_command(*, names: tuple[str, ...], plugins: tuple[Path, ...], as_js
             raise QueryError(message)
     chosen = [one for one in found if not names or one.slot in names or one.policy in names]
     if as_json:
-        click.echo(json.dumps({"policies": [_document(one) for one in chosen]}, indent=2))
+        print_document({"policies": [_document(one) for one in chosen]})
     else:
         print_policies(new_console(), chosen)
 

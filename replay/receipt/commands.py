@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import click
 from ...events.errors import QueryError, RecordDamagedError, RecordNotFoundError
 from ...sim.console import new_console
 from ...sim.options import plugins_option
+from ...sim.terminal import print_document, tell
 from ..command_line import as_json_option, leave, record_argument
 from ..run import open_run
 from .check import check_receipt
@@ -61,7 +61,7 @@ def receipt_command(
     write_new(path, data)
     written = written_view(path, receipt, len(data))
     if as_json:
-        click.echo(json.dumps(written, indent=2))
+        print_document(written)
     else:
         print_written(new_console(), written)
     leave(context, run)
@@ -84,13 +84,13 @@ def check_command(context: click.Context, *, path: Path, head: bytes, key: bytes
         checked = check_receipt(data, head, key)
     except RecordDamagedError as error:
         if as_json:
-            click.echo(json.dumps(refused_view(path, head, str(error)), indent=2))
-        click.echo(f"deleverage: {path} does not hold: {error}", err=True)
+            print_document(refused_view(path, head, str(error)))
+        tell(f"{path} does not hold: {error}")
         context.exit(error.exit_code)
     except (QueryError, RecordNotFoundError) as error:
         message = f"{path}: {error}"
         raise type(error)(message) from error
     if as_json:
-        click.echo(json.dumps(checked_view(path, checked), indent=2))
+        print_document(checked_view(path, checked))
     else:
         print_checked(new_console(), path, checked)

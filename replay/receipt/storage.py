@@ -6,10 +6,12 @@ import os
 from pathlib import Path
 
 from ...events.errors import QueryError, RecordExistsError
+from ...events.regular import read_regular
 
 __all__ = ["check_new", "read_bytes", "write_new"]
 
-_BYTES_MAX = 1 << 30
+_BYTES_MAX = 1 << 28
+"""256 MiB: the largest receipts, of a round of a million candidates, have 80 MB of rows, a third more in base64."""
 
 
 def check_new(path: Path) -> None:
@@ -50,12 +52,7 @@ def _name(temporary: Path, path: Path) -> None:
 def read_bytes(path: Path) -> bytes:
     """The whole of a file. Raises QueryError if it cannot be read or is too large for a receipt."""
     try:
-        with path.open("rb") as file:
-            data = file.read(_BYTES_MAX + 1)
+        return read_regular(path, _BYTES_MAX, follow=True)
     except OSError as error:
         message = f"{path}: it cannot be read ({error.strerror}); give a file that `deleverage receipt` has written"
         raise QueryError(message) from error
-    if len(data) > _BYTES_MAX:
-        message = f"{path}: it is too large for a receipt; give a file that `deleverage receipt` has written"
-        raise QueryError(message)
-    return data

@@ -14,9 +14,9 @@ atoms and lots, or null).
 from __future__ import annotations
 
 from pathlib import Path
-from shlex import quote
 from typing import Any
 
+from ...sim.terminal import shell_word
 from ..log.selection import event_fields
 from .check import Checked
 from .file import Receipt
@@ -38,7 +38,7 @@ def written_view(path: Path, receipt: Receipt, size_bytes: int) -> dict[str, Any
         "account": receipt.account,
         "events": sum(leaf.events for leaf in leaves),
         "rounds": len(receipt.rounds),
-        "check": f"deleverage check {quote(str(path))} --head {receipt.head}",
+        "check": f"deleverage check {shell_word(str(path))} --head {receipt.head}",
     }
 
 

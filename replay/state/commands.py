@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
-import msgspec
 
 from ...events.errors import QueryError
 from ...sim.console import new_console
 from ...sim.options import plugins_option
+from ...sim.terminal import print_document
 from ..command_line import as_json_option, leave, opened, record_argument
 from .account_text import print_account
 from .queues import queues_of
@@ -47,8 +46,7 @@ def state_command(
         message = f"account {account!r} is not open yet after event {ledger.seq - 1}; ask for a later point"
         raise QueryError(message)
     if as_json:
-        document = json.dumps(state_view(ledger, queues_of(run, ledger), number))
-        click.echo(msgspec.json.format(document, indent=2))
+        print_document(state_view(ledger, queues_of(run, ledger), number))
     elif number is None:
         print_state(new_console(), ledger)
     else:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 
 import click
@@ -12,6 +11,7 @@ import msgspec
 from ...events.errors import QueryError
 from ...sim.console import new_console
 from ...sim.sources.files import DATA_VARIABLE
+from ...sim.terminal import print_json
 from ..command_line import as_json_option
 from .document import study_document
 from .study import STUDIES, made
@@ -32,7 +32,7 @@ def study_command(*, name: str, data: Path | None, as_json: bool) -> None:
     """
     study = made(name, _folder(data))
     if as_json:
-        sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(study_document(study)), indent=2) + b"\n")
+        print_json([msgspec.json.format(msgspec.json.encode(study_document(study)), indent=2)])
     else:
         print_study(new_console(), study)
 

@@ -1,4 +1,4 @@
-"""The files of a study: comma-separated values in a folder, plain or gzip.
+"""The files of a study: comma-separated values in a folder, packed or not.
 
 1. Every file a study needs is looked for before any is read, so that one line names all that are missing.
 2. What is malformed is refused with file and line: a column that is not there, a row of another length, a cell that is
@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -22,6 +22,7 @@ __all__ = ["Row", "Table", "read_tables"]
 
 _T = TypeVar("_T")
 _PACKED = ".gz"
+_TEXT_MOST = 1 << 27
 _FLAGS = {"True": True, "False": False}
 
 
@@ -39,7 +40,7 @@ class Table:
         """Read the file. Raises QueryError or ScenarioError with file and line where it is no table."""
         self.path = path
         self.sha256 = content_sha256(path).hex()
-        lines = csv.reader(read_lines(path), strict=True)
+        lines = csv.reader(self._lines(), strict=True)
         try:
             self._header = next(lines, [])
             self.rows = [Row(lines.line_num, cells) for cells in lines if cells]
@@ -77,6 +78,15 @@ class Table:
         for name, value in zip(self.text(key), self.number(column), strict=True):
             sums[name] = sums.get(name, Decimal(0)) + value
         return sums
+
+    def _lines(self) -> Iterator[str]:
+        """The lines, up to as much as a table may hold in memory."""
+        size = 0
+        for line, text in enumerate(read_lines(self.path), 1):
+            size += len(text)
+            if size > _TEXT_MOST:
+                raise self._fault(line, f"it has more than {_TEXT_MOST:,} characters, which no file of a study has")
+            yield text
 
     def _parsed(self, column: str, parse: Callable[[str], _T]) -> tuple[_T, ...]:
         if column not in self._header:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from ...events.record import recover
 from ...sim.bars import bar
 from ...sim.console import new_console, print_line, print_rows
 from ...sim.options import plugins_option
+from ...sim.terminal import print_document, print_text, printable, tell
 from ..command_line import TORN, as_json_option, record_argument
 from ..run import open_run
 from .checks import Verification
@@ -55,20 +55,20 @@ def verify_command(
 
         found = verify(record, every, jobs=jobs, force=force, plugins=plugins, watch=watch)
     if as_json:
-        click.echo(json.dumps(_document(record, found), indent=2))
+        print_document(_document(record, found))
     else:
         _print(record, found)
     for report in found.beside:
-        click.echo(f"deleverage: {report}", err=True)
+        tell(f"{report}")
     if found.fault is not None:
-        click.echo(f"deleverage: {record} is not sound: {found.fault.text}", err=True)
+        tell(f"{record} is not sound: {found.fault.text}")
         context.exit(_UNSOUND)
     if found.refused is not None:
-        click.echo(f"deleverage: {record}: {found.refused}", err=True)
+        tell(f"{record}: {found.refused}")
     if found.sound is None:
         context.exit(_IN_PART)
     if found.torn:
-        click.echo(f"deleverage: {found.warning}", err=True)
+        tell(f"{found.warning}")
         context.exit(TORN)
 
 
@@ -94,4 +94,4 @@ def _print(record: Path, found: Verification) -> None:
 @record_argument
 def recover_command(*, record: Path) -> None:
     """Cut RUN, if it is torn, to its last good block and seal it; leave a sound record alone."""
-    click.echo(str(recover(record)))
+    print_text(printable(str(recover(record))))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from collections.abc import Iterable
 from itertools import count
 from pathlib import Path
@@ -13,6 +11,7 @@ import msgspec
 
 from ...events.errors import QueryError
 from ...sim.options import plugins_option
+from ...sim.terminal import print_json, print_text, shell_word
 from ..command_line import as_json_option, leave, opened, record_argument, tell_differences
 from ..directory import nearest
 from ..run import Run
@@ -145,10 +144,10 @@ def _show_befallen(run: Run, found: Befallen, layout: str, *, as_json: bool) -> 
     if as_json:
         _print_json(befallen_document(found))
     elif found.answer is None and layout == "text":
-        click.echo(nothing_befell(found))
+        print_text(nothing_befell(found))
     else:
         title = f"What befell {found.name} in {run.started.scenario}"
-        _show(run, title, befallen_sections(found, shlex.quote(str(run.path))), layout)
+        _show(run, title, befallen_sections(found, shell_word(str(run.path))), layout)
 
 
 def _show(run: Run, title: str, sections: Iterable[Section], layout: str) -> None:
@@ -158,7 +157,7 @@ def _show(run: Run, title: str, sections: Iterable[Section], layout: str) -> Non
             f"Worked out by `deleverage why` from nothing but the record, {head}. `deleverage verify` checks that "
             "record; whoever holds it can repeat every figure above."
         )
-        click.echo(markdown_of(title, sections, closing), nl=False)
+        print_text(markdown_of(title, sections, closing))
         return
     from ...sim.console import new_console  # noqa: PLC0415 - rich is only for what a person reads
     from .text import print_sections  # noqa: PLC0415
@@ -167,4 +166,4 @@ def _show(run: Run, title: str, sections: Iterable[Section], layout: str) -> Non
 
 
 def _print_json(document: bytes) -> None:
-    sys.stdout.buffer.write(document + b"\n")  # JSON is UTF-8, whatever the terminal speaks
+    print_json([document])

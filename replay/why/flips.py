@@ -13,7 +13,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Iterator
 from itertools import chain
 
@@ -24,6 +23,7 @@ from ...events.errors import QueryError
 from ...events.ledger import LedgerState
 from ...handlers.valuation import margin_of
 from ...sim.figures import duration, exact_money, size
+from ...sim.terminal import shell_word
 from ..fork.changes import Changes, Deposit, Trade
 from ..run import Run
 from .answer import Flip, Flips
@@ -249,7 +249,8 @@ class _Search:
     def _flip(self, varied: str, text: str, how: tuple[str, str], amount: int, after_seq: int | None = None) -> Flip:
         at = self._after_seq if after_seq is None else after_seq
         plugins = chain.from_iterable(("--plugins", str(folder)) for folder in self._run.plugin_folders)
-        command = shlex.join(("deleverage", "fork", str(self._run.path), "--at", str(at), *how, *plugins))
+        words = ("deleverage", "fork", str(self._run.path), "--at", str(at), *how, *plugins)
+        command = " ".join(map(shell_word, words))
         return Flip(varied, f"{text} it would have been spared.", confirmed=True, amount=amount, command=command)
 
     def _money(self, atoms: int) -> str:

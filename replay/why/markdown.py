@@ -1,6 +1,8 @@
 """An answer as a Markdown file, to be sent to whoever asked: the same sections, with nothing that depends on a width.
 
-Names come from files, so whatever Markdown or HTML would act on is escaped.
+Names come from files, so whatever Markdown (that of GitHub included) or HTML would act on is escaped: emphasis, code,
+links, also bare ones, mentions, tags, entities, tables, formulas, and what makes a heading, a list or a rule at the
+beginning of a line.
 """
 
 from __future__ import annotations
@@ -8,11 +10,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
+from ...sim.terminal import printable
 from .blocks import Block, Commands, Node, Prose, Section, Sums, Table, Tree
 
 __all__ = ["markdown_of"]
 
-_ACTIVE = re.compile(r"([\\`*_\[\]<>|#&~])")
+_ACTIVE = re.compile(r"[\\`*_\[\]<>|#&~$@]|:(?=//)|(?<=www)\.", re.IGNORECASE)
+_BEGINS_A_BLOCK = re.compile(r"[-+](?= |$)|[-=]+(?= *$)|[0-9]{1,9}[.)](?= |$)", re.ASCII)
+_FENCE_LEAST = 3
 _INDENT = "  "
 
 
@@ -29,22 +34,29 @@ def markdown_of(title: str, sections: Iterable[Section], closing: str) -> str:
 
 def _block(block: Block) -> Iterator[str]:
     if isinstance(block, Prose):
-        yield _escaped(block.text)
+        yield _at_line_start(block.text)
     elif isinstance(block, Tree):
-        yield f"{_escaped(block.root)}:"
+        yield f"{_at_line_start(block.root)}:"
         yield ""
         yield from _listed(block.nodes, "")
     elif isinstance(block, Sums):
         yield from _sums(block)
     elif isinstance(block, Commands):
-        yield from ("```console", *block.lines, "```")
+        yield from _fenced(tuple(map(printable, block.lines)))
     else:
         yield from _marked_table(block)
 
 
+def _fenced(lines: tuple[str, ...]) -> Iterator[str]:
+    """Commands as they are, in a fence that is longer than any run of backticks in them."""
+    longest = max((len(run) for line in lines for run in re.findall("`+", line)), default=0)
+    fence = "`" * max(_FENCE_LEAST, longest + 1)
+    yield from (f"{fence}console", *lines, fence)
+
+
 def _listed(nodes: Iterable[Node], indent: str) -> Iterator[str]:
     for node in nodes:
-        yield f"{indent}- {_escaped(node.text)}"
+        yield f"{indent}- {_at_line_start(node.text)}"
         yield from _listed(node.children, indent + _INDENT)
 
 
@@ -59,7 +71,8 @@ def _marked_table(block: Table) -> Iterator[str]:
     rows = [tuple(map(_escaped, row)) for row in block.rows]
     if block.marked is not None:
         rows[block.marked] = _bold(rows[block.marked])
-    yield from _table(block.header, (":---", *["---:"] * (len(block.header) - 1)), rows)
+    header = tuple(map(_escaped, block.header))
+    yield from _table(header, (":---", *["---:"] * (len(header) - 1)), rows)
 
 
 def _bold(row: tuple[str, ...]) -> tuple[str, ...]:
@@ -73,5 +86,14 @@ def _table(header: tuple[str, ...], sides: tuple[str, ...], rows: Iterable[tuple
 
 
 def _escaped(text: str) -> str:
-    shown = text if text.isprintable() else text.encode("unicode_escape").decode()
-    return _ACTIVE.sub(r"\\\1", shown)
+    """The text in one line, nothing in it being markup."""
+    return _ACTIVE.sub(r"\\\g<0>", printable(text).strip(" "))
+
+
+def _at_line_start(text: str) -> str:
+    """The same where a line begins: no list, heading or rule."""
+    escaped = _escaped(text)
+    begun = _BEGINS_A_BLOCK.match(escaped)
+    if begun is None:
+        return escaped
+    return f"{escaped[: begun.end() - 1]}\\{escaped[begun.end() - 1 :]}"

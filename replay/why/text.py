@@ -13,7 +13,8 @@ from rich.console import Console
 from rich.text import Text
 from rich.tree import Tree as RichTree
 
-from ...sim.console import print_line, print_table, printable
+from ...sim.console import print_line, print_table
+from ...sim.terminal import printable
 from .blocks import Block, Commands, Node, Prose, Section, Sums, Table, Tree
 
 __all__ = ["print_sections"]

@@ -56,6 +56,10 @@ class Population(Protocol):
     layout: str
     sha256: bytes
 
+    @property
+    def size(self) -> int | None:
+        """How many accounts there are; None where only reading tells."""
+
     def accounts(self, markets: Sequence[OpeningMarket], decimals: int, seed: int) -> Iterator[OpeningAccount]:
         """The accounts, each at most once, in an order that is always the same. Raises ScenarioError.
 

@@ -1,4 +1,4 @@
-"""A population read from a CSV file, plain or gzip.
+"""A population read from a CSV file, packed or not.
 
 1. The columns, in any order: account, balance, instrument, size, entry_price, and if wanted leg, mode, owner.
 2. A row is a position; an account with several has several rows. Its balance, mode and owner stand in its first row;
@@ -48,11 +48,18 @@ class CsvPopulation:
     """The accounts of a file, in the order in which they first appear."""
 
     layout = "accounts csv"
+    size = None
 
     def __init__(
-        self, settings: CsvPopulationSettings, *, folder: Path | None = None, where: str = "$.population"
+        self,
+        settings: CsvPopulationSettings,
+        *,
+        folder: Path | None = None,
+        where: str = "$.population",
+        rows_most: int = INT64_MAX,
     ) -> None:
-        """Find and hash the file and read its header."""
+        """Find and hash the file and read its header. One of more than `rows_most` rows is refused when it is read."""
+        self._rows_most = rows_most
         path = find_data_file(settings.file, f"{where}.file", folder)
         self._table = CsvTable(path)
         self._tally = Tally()
@@ -81,6 +88,9 @@ class CsvPopulation:
         self._tally = tally = Tally()
         for row, fields in self._table.rows(tally):
             self._refuse_left_out(tally)
+            if row > self._rows_most:
+                what = f"more than {self._rows_most:,} rows of accounts; have fewer, or raise the limit with"
+                raise self._table.error(row, f"{what} --set limits.accounts=N")
             yield row, fields
         self._refuse_left_out(tally)
         if not tally.rows:

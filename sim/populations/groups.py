@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
+from typing import Annotated
 
 import msgspec
 
 from ...events.bodies.run import SourceTally
-from ..checks import require
+from ..checks import FEW, require
 from ..dirt import Tally
 from ..sources.base import canonical_sha256
 from .base import OpeningAccount, OpeningMarket
@@ -35,7 +36,7 @@ class GroupSettings(DrawnSettings, frozen=True, forbid_unknown_fields=True, kw_o
 class GroupsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="source", tag="groups"):
     """The groups, at least one, each with a name of its own."""
 
-    groups: tuple[GroupSettings, ...]
+    groups: Annotated[tuple[GroupSettings, ...], FEW]
 
     def __post_init__(self) -> None:
         """Refuse what would name two accounts alike."""
@@ -56,6 +57,7 @@ class GroupsPopulation:
             SeededPopulation(group, group.name, first_place, f"{where}.groups[{number}]")
             for number, (group, first_place) in enumerate(zip(settings.groups, first_places, strict=False))
         ]
+        self.size = sum(group.accounts for group in settings.groups)
         self.sha256 = canonical_sha256(self.layout, settings)
 
     def accounts(self, markets: Sequence[OpeningMarket], decimals: int, seed: int) -> Iterator[OpeningAccount]:

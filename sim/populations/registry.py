@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ..units import INT64_MAX
 from .base import Population
 from .csv_file import CsvPopulation, CsvPopulationSettings
 from .groups import GroupsPopulation, GroupsSettings
@@ -18,11 +19,18 @@ PopulationSettings = SeededSettings | GroupsSettings | CsvPopulationSettings
 
 
 def open_population(
-    settings: PopulationSettings, *, folder: Path | None = None, where: str = "$.population"
+    settings: PopulationSettings,
+    *,
+    folder: Path | None = None,
+    where: str = "$.population",
+    rows_most: int = INT64_MAX,
 ) -> Population:
-    """The population that the settings describe. `folder` is the scenario's. Raises ScenarioError."""
+    """The population that the settings describe. `folder` is the scenario's. Raises ScenarioError.
+
+    `rows_most` is how many rows a file may have; the others say their size at once.
+    """
     if isinstance(settings, SeededSettings):
         return SeededPopulation(settings, where=where)
     if isinstance(settings, GroupsSettings):
         return GroupsPopulation(settings, where=where)
-    return CsvPopulation(settings, folder=folder, where=where)
+    return CsvPopulation(settings, folder=folder, where=where, rows_most=rows_most)

@@ -18,14 +18,14 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from itertools import accumulate
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import msgspec
 
 from ...events.bodies.run import SourceTally
 from ...events.errors import ScenarioError
 from ...handlers.draws import draw_below, draw_bits
-from ..checks import check_range, require
+from ..checks import FEW, check_range, require
 from ..dirt import Tally
 from ..sources.base import canonical_sha256
 from ..units import INT64_MAX, to_atoms, to_whole_down
@@ -35,7 +35,6 @@ from .pareto import QUANTILE_ONE, ParetoTable
 __all__ = ["DrawnSettings", "SeededPopulation", "SeededSettings"]
 
 _PPM = 10**6
-_ACCOUNTS_MOST = 10**7
 _NOTIONAL_MOST = 10**15
 _LEVERAGE_LEAST, _LEVERAGE_MOST = Decimal("0.01"), 1_000
 _WEIGHT_MOST = 10**9
@@ -51,16 +50,16 @@ class DrawnSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     accounts: int
     median_notional: Decimal
     max_notional: Decimal
-    leverage: tuple[tuple[Decimal, Decimal], ...]
+    leverage: Annotated[tuple[tuple[Decimal, Decimal], ...], FEW]
     tail: Decimal = Decimal("1.2")
     leverage_spread: Decimal = Decimal("0.2")
     long_share: Decimal = Decimal("0.5")
-    instruments: tuple[Decimal, ...] = (Decimal(1),)
+    instruments: Annotated[tuple[Decimal, ...], FEW] = (Decimal(1),)
     entry_spread: Decimal = Decimal("0.05")
 
     def __post_init__(self) -> None:
         """Refuse what cannot be drawn from."""
-        check_range("accounts", self.accounts, 1, _ACCOUNTS_MOST)
+        check_range("accounts", self.accounts, 1, INT64_MAX)
         check_range("max_notional", self.max_notional, 0, _NOTIONAL_MOST)
         check_range("median_notional", self.median_notional, 0, _NOTIONAL_MOST)
         require(0 < self.median_notional <= self.max_notional, "median_notional must lie above 0, up to max_notional")
@@ -119,6 +118,7 @@ class SeededPopulation:
         self._count_weights = _cumulative(settings.instruments)
         self._spread_ppm, self._entry_ppm = _ppm(settings.leverage_spread), _ppm(settings.entry_spread)
         self._long_ppm = _ppm(settings.long_share)
+        self.size = settings.accounts
         self.sha256 = canonical_sha256(self.layout, settings)
 
     def accounts(self, markets: Sequence[OpeningMarket], decimals: int, seed: int) -> Iterator[OpeningAccount]:

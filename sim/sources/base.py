@@ -23,7 +23,7 @@ from ...events.bodies.listing import InstrumentKind
 from ...events.bodies.run import SourceTally
 from ...events.errors import ScenarioError
 from ...events.vocabulary import Body
-from ..units import CONTEXT
+from ..units import CONTEXT, INT64_MAX
 
 __all__ = ["InstrumentScale", "InverseScale", "PriceSource", "Source", "canonical_sha256", "check", "scale_named"]
 
@@ -104,10 +104,19 @@ class PriceSource(Source, Protocol):
     opening: tuple[tuple[int, int], ...]
 
 
-def check(source: Source) -> None:
-    """Read a source to its end and keep nothing, so that a bad row is found before anything is written; O(rows)."""
-    for _ in source.inputs(0):
-        pass
+def check(source: Source, end_ns: int = INT64_MAX, inputs_most: int = INT64_MAX) -> tuple[int, int]:
+    """How many inputs a source gives up to `end_ns`, and when the last of them comes; none: 0.
+
+    It is read to its end and nothing is kept, so that a bad row is found before anything is written; O(rows). Where it
+    gives more than `inputs_most`, reading stops behind that many.
+    """
+    inputs = last_ns = 0
+    for at_ns, _ in source.inputs(0):
+        if at_ns <= end_ns:
+            inputs, last_ns = inputs + 1, at_ns
+            if inputs > inputs_most:
+                break
+    return inputs, last_ns
 
 
 def scale_named(scales: Sequence[InstrumentScale], name: str | None, where: str) -> InstrumentScale:

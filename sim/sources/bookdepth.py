@@ -1,4 +1,4 @@
-"""Resting depth from a file in the Binance bookDepth layout, plain or gzip.
+"""Resting depth from a file in the Binance bookDepth layout, packed or not.
 
 1. The columns are timestamp, percentage, depth, notional and, in newer files, weighted_avg_price; times are UTC. A
    row says how much rests within that percentage of the price, in units: bids where it is negative, asks where

@@ -1,24 +1,28 @@
-"""Finding, hashing and opening the files that sources read. Compression is told by the first bytes, not by the name."""
+"""Finding, hashing and reading the files that sources read; `sim/packing` unpacks them."""
 
 from __future__ import annotations
 
-import gzip
-import io
 import os
-import zlib
 from collections.abc import Generator
 from hashlib import sha256
 from pathlib import Path
 
 from ...events.errors import ScenarioError
+from ...events.regular import kind_of, open_regular
+from ..packing.lines import read_raw_lines
 
-__all__ = ["DATA_VARIABLE", "content_sha256", "find_data_file", "read_lines"]
+__all__ = ["DATA_VARIABLE", "LINE_BYTES_MOST", "content_sha256", "find_data_file", "read_lines"]
 
 DATA_VARIABLE = "DELEVERAGE_DATA"
 """Names the folder in which bare file names are sought as well."""
 
-_GZIP_MAGIC = b"\x1f\x8b"
+LINE_BYTES_MOST = 1 << 20
+"""A row of market data that is longer is none: 1 MiB."""
+
 _CHUNK_BYTES = 1 << 20
+_ADVICE = {"directory": "name the files in it"}
+_WRITE_IT_OUT = "files are read more than once, so write what it gives to a file and name that"
+_BYTE_ORDER_MARK = "\ufeff"
 
 
 def find_data_file(name: str, where: str, folder: Path | None = None) -> Path:
@@ -34,13 +38,14 @@ def find_data_file(name: str, where: str, folder: Path | None = None) -> Path:
     data = os.environ.get(DATA_VARIABLE)
     if data and Path(name).name == name:
         places.append(Path(data) / name)
-    for place in places:
-        if place.is_file():
+    kinds = {place: kind_of(place) for place in places}
+    for place, kind in kinds.items():
+        if kind == "file":
             return place
-    folder_named = next((place for place in places if place.is_dir()), None)
-    if folder_named is not None:
-        message = f"{where}: {name!r} is a directory; name the files in it"
-        raise ScenarioError(message)
+    for place, kind in kinds.items():
+        if kind is not None:
+            message = f"{where}: {str(place)!r} is a {kind}; {_ADVICE.get(kind, _WRITE_IT_OUT)}"
+            raise ScenarioError(message)
     tried = ", ".join(str(place) for place in dict.fromkeys(places))
     what_to_do = (
         "give a path that exists" if data else f"give a path that exists, or name its folder in {DATA_VARIABLE}"
@@ -53,36 +58,20 @@ def content_sha256(path: Path) -> bytes:
     """SHA-256 of a file's bytes as they are on disk; O(bytes), in constant memory."""
     digest = sha256()
     try:
-        with path.open("rb") as stream:
-            while chunk := stream.read(_CHUNK_BYTES):
+        with open_regular(path, follow=True) as file:
+            while chunk := file.read(_CHUNK_BYTES):
                 digest.update(chunk)
     except OSError as error:
-        raise _unreadable(path, 1, error) from error
+        message = f"{path}: it cannot be read ({error.strerror or error}); check the file, the disk and its permissions"
+        raise ScenarioError(message) from error
     return digest.digest()
 
 
 def read_lines(path: Path) -> Generator[str, None, None]:
-    """The lines of a text file, plain or gzip, without their ends. Bytes that are not UTF-8 become U+FFFD.
+    """The lines of a text file, packed or not, without their ends. Bytes that are not UTF-8 become U+FFFD.
 
     A byte order mark and both kinds of line end are tolerated. Raises ScenarioError with the line where reading stops.
     """
-    line_number = 1
-    try:
-        with _open(path) as stream:
-            for line in stream:
-                yield line.rstrip("\n")
-                line_number += 1
-    except (EOFError, OSError, zlib.error) as error:
-        raise _unreadable(path, line_number, error) from error
-
-
-def _open(path: Path) -> io.TextIOWrapper:
-    with path.open("rb") as stream:
-        packed = stream.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
-    binary = gzip.GzipFile(path, "rb") if packed else path.open("rb")
-    return io.TextIOWrapper(binary, encoding="utf-8-sig", errors="replace")
-
-
-def _unreadable(path: Path, line: int, error: Exception) -> ScenarioError:
-    reason = " ".join(str(error).split()) or type(error).__name__
-    return ScenarioError(f"{path}:{line}: reading stops here ({reason}); fetch the file again or check its permissions")
+    for number, line in read_raw_lines(path, LINE_BYTES_MOST):
+        text = line.decode("utf-8", "replace").removesuffix("\r")
+        yield text.removeprefix(_BYTE_ORDER_MARK) if number == 1 else text

@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from decimal import ROUND_FLOOR, Decimal
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import msgspec
 
@@ -28,7 +28,7 @@ from ...events.bodies.inputs import PriceTicked
 from ...events.bodies.run import SourceTally
 from ...events.errors import ScenarioError
 from ...handlers.draws import NORMAL_ONE, draw_bits, draw_normal
-from ..checks import check_range, require
+from ..checks import FEW, check_range, require
 from ..dirt import Tally
 from ..units import CONTEXT, INT64_MAX, price_to_ticks, ratio
 from .base import InstrumentScale, canonical_sha256, scale_named
@@ -70,7 +70,7 @@ class GeneratorSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
     jumps_per_hour: Decimal = Decimal(0)
     jump_mean: Decimal = Decimal(0)
     jump_spread: Decimal = Decimal(0)
-    phases: tuple[Phase, ...] = ()
+    phases: Annotated[tuple[Phase, ...], FEW] = ()
     betas: dict[str, Decimal] = {}
 
     def __post_init__(self) -> None:
@@ -135,6 +135,14 @@ class GeneratorSource:
                 self._add_noise(noises, step, after_ns - interval_ns)
             tally.rows += 1
             yield self.start_ns + after_ns, PriceTicked(self._prices(noises, after_ns))
+
+    def ahead(self, end_ns: int) -> tuple[int, int]:
+        """How many inputs it makes up to `end_ns`, and when the last of them comes; none: 0."""
+        length_ns = min(self._settings.duration_ns, end_ns - self.start_ns)
+        if length_ns < 0:
+            return 0, 0
+        steps = length_ns // self._settings.interval_ns
+        return steps + 1, self.start_ns + steps * self._settings.interval_ns
 
     def tally(self, number: int) -> SourceTally:
         """How many instants were made."""

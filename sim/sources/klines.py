@@ -1,4 +1,4 @@
-"""Prices from one-minute (or other) bars in the Binance klines layout, plain or gzip.
+"""Prices from one-minute (or other) bars in the Binance klines layout, packed or not.
 
 One file or several, in order of time.
 
@@ -19,6 +19,7 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
@@ -26,7 +27,7 @@ from ...events.bodies.base import Provenance
 from ...events.bodies.inputs import PriceTicked
 from ...events.bodies.run import SourceTally
 from ...events.errors import ScenarioError
-from ..checks import require
+from ..checks import FEW, require
 from ..dirt import Tally
 from .bars import Bar, read_bar
 from .base import InstrumentScale, scale_named
@@ -59,7 +60,7 @@ class KlinesSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, ta
     """The file (or files, in order of time) of bars, the instrument they drive (else the first), and from when on."""
 
     file: str | None = None
-    files: tuple[str, ...] = ()
+    files: Annotated[tuple[str, ...], FEW] = ()
     instrument: str | None = None
     late_rows: LateRows = "refuse"
     since: str | None = None

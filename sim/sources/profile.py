@@ -13,20 +13,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from itertools import pairwise
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
 from ...events.bodies.inputs import DepthQuoted
 from ...events.bodies.run import SourceTally
-from ..checks import check_range, require
+from ..checks import FEW, check_range, require
 from ..dirt import Tally
 from ..units import CONTEXT, to_whole_down
 from .base import InstrumentScale, canonical_sha256, scale_named
 
 __all__ = ["DepthStep", "ProfileSettings", "ProfileSource"]
 
-Bands = tuple[tuple[int, Decimal], ...]
+Bands = Annotated[tuple[tuple[int, Decimal], ...], FEW]
 
 _AMOUNT_MOST = 10**18
 _BPS_MOST = 9_999
@@ -48,7 +48,7 @@ class ProfileSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, t
     asks: Bands = ()
     measure: Literal["notional", "units", "lots"] = "notional"
     multiples: dict[str, Decimal] = {}
-    steps: tuple[DepthStep, ...] = ()
+    steps: Annotated[tuple[DepthStep, ...], FEW] = ()
 
     def __post_init__(self) -> None:
         """Refuse sides that are missing, bands out of order and steps that are."""
@@ -96,6 +96,12 @@ class ProfileSource:
             for scale in self._scales:
                 self._tally.rows += 1
                 yield self._start_ns + step.after_ns, self._quote(scale, step.multiple)
+
+    def ahead(self, end_ns: int) -> tuple[int, int]:
+        """How many inputs it makes up to `end_ns`, and when the last of them comes; none: 0."""
+        times_ns = [self._start_ns, *(self._start_ns + step.after_ns for step in self._settings.steps)]
+        made_ns = [at_ns for at_ns in times_ns if at_ns <= end_ns]
+        return len(made_ns) * len(self._scales), max(made_ns, default=0)
 
     def tally(self, number: int) -> SourceTally:
         """How many quotes were made."""

@@ -1,4 +1,4 @@
-"""Prices from a file of trades in the Tardis layout, plain or gzip.
+"""Prices from a file of trades in the Tardis layout, packed or not.
 
 1. The columns are exchange, symbol, timestamp, local_timestamp, id, side, price, amount; times in microseconds.
 2. Trades of one timestamp are one instant: the last in file order gives the price, the others are counted as merged.

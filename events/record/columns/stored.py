@@ -10,11 +10,15 @@ from contextlib import suppress
 from pathlib import Path
 
 from ...errors import RecordError
-from ..files import exclusive
+from ...regular import open_new, read_regular
+from ..files import exclusive, write_at
 from ..reader import RecordReader
 from .column import Column
 from .kinds import KINDS
 from .layout import Span, body_in, file_bytes
+
+_FIXED_BYTES_MOST, _EVENT_BYTES_MOST = 1 << 20, 64
+"""No column has more bytes than this, and this for each event: a file that has is not read into memory."""
 
 __all__ = ["drop_columns", "put_back", "stored_body"]
 
@@ -24,7 +28,7 @@ def stored_body(reader: RecordReader, kind: type[Column]) -> bytes | None:
     if reader.torn or not reader.blocks:
         return None
     try:
-        data = (reader.path / kind.name).read_bytes()
+        data = read_regular(reader.path / kind.name, _FIXED_BYTES_MOST + _EVENT_BYTES_MOST * reader.count)
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -57,7 +61,8 @@ def _replace(path: Path, data: bytes) -> None:
     """Put `data` in the place of a file. Not forced to the disk, as whoever reads it checks it."""
     temporary = path.with_name(path.name + ".tmp")
     try:
-        temporary.write_bytes(data)
+        with open_new(temporary) as file:
+            write_at(file.fileno(), data, 0)
         temporary.replace(path)
     except OSError:
         temporary.unlink(missing_ok=True)

@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import NamedTuple
 
 from ....events.errors import ScenarioError
+from ....sim.units import parse_decimal
 from ..digits import snapped
 from ..faults import Faults
 from ..reading import Source, read_rows
@@ -46,6 +47,7 @@ _KEPT_BY_NAME = frozenset(
     {"user_prefix", "user", "liquidated_user", "coin", "time_ms", "time", "timestamp", "time_str"}
 )
 _EXPONENT_MOST = 30
+_WHOLE_NUMBER = re.compile(r"\d{1,19}", re.ASCII)
 _NAME = re.compile(r"[!-~]{1,66}")
 _MS_FIRST, _MS_LAST = 1_230_768_000_000, 4_102_444_800_000
 """2009 and 2100: a time outside is in another unit."""
@@ -134,9 +136,9 @@ def _row(source: Source, line: int, text: bytes, columns: list[str]) -> Row | _F
         if _NAME.fullmatch(cells[key]) is None:
             what = "the other side is missing" if key == "liquidated" else f"no {key}"
             return what, f"{_COLUMNS[key][0]} is {cells[key]!r}, which is no name"
-    if not (cells["time"].isascii() and cells["time"].isdigit() and _MS_FIRST <= int(cells["time"]) < _MS_LAST):
+    if not (_WHOLE_NUMBER.fullmatch(cells["time"]) and _MS_FIRST <= int(cells["time"]) < _MS_LAST):
         return "time in the wrong unit", f"{cells['time']!r} is no time of this century in milliseconds"
-    if "seq" in by_name and not (by_name["seq"].isascii() and by_name["seq"].isdigit()):
+    if "seq" in by_name and not _WHOLE_NUMBER.fullmatch(by_name["seq"]):
         return "not a number", f"seq is {by_name['seq']!r}, which is no number"
     try:
         numbers, snaps = _numbers(cells)
@@ -186,10 +188,10 @@ def _impossible(row: Row) -> _Faulty | None:
 
 def _number(text: str) -> Decimal | None:
     try:
-        number = Decimal(text)
-    except InvalidOperation:
+        number = parse_decimal(text)
+    except ScenarioError:
         return None
-    return number if number.is_finite() and abs(number.adjusted()) <= _EXPONENT_MOST else None
+    return number if abs(number.adjusted()) <= _EXPONENT_MOST else None
 
 
 def plain(number: Decimal) -> str:

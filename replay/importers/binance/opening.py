@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
+from ....sim.toml_tree import at_path
 from ..feed.importer import FeedImporter
 from ..feed.items import Market
 from ..feed.stream import FeedFile
@@ -42,4 +43,4 @@ def _feed_file(source: Source, symbol: str | None, part: Part | None, *, marks: 
     found = kind_of(source.path, names, marks=marks)
     named = "" if "symbol" in names else symbol_of(source.path, symbol)
     market = Market(part_of(source.path, named, names, part), named)
-    return feed_file(source._replace(layout=f"{_FORMAT} {found}"), columns, found, market)
+    return at_path(f"{source.path}:1", feed_file, source._replace(layout=f"{_FORMAT} {found}"), columns, found, market)

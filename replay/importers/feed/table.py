@@ -33,7 +33,10 @@ class Columns(NamedTuple):
     in_file: bool
 
     def at(self, name: str) -> int:
-        """The place of a column that is there."""
+        """The place of a column. Raises ScenarioError, without a place, where there is none of that name."""
+        if name not in self.names:
+            message = f"there is no column {name}; the file has {', '.join(self.names)}"
+            raise ScenarioError(message)
         return self.names.index(name)
 
     def find(self, name: str) -> int | None:

@@ -118,6 +118,11 @@ class Admission:
                 told = f"the two sides of trade {trade_id} differ: {_told(one)} and {_told(fill)}"
                 self._faults.report("sides differ", block.source, side[0], told)
                 continue
+            if fill.fee_token != one.fee_token and not self._is_token(fill.fee_token):
+                told = f"{fill.fee_token!r} is no name of a token"
+                self._faults.report("unknown token", block.source, side[0], told)
+                waiting[trade_id] = first  # kept as one whose other side is missing
+                continue
             trades.append((first, side))
             recent.add(trade_id)
         for side in waiting.values():

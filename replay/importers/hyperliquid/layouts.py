@@ -20,7 +20,7 @@ import msgspec
 
 from ....sim.units import INT64_MAX
 from ..faults import Faults
-from ..reading import Source, read_rows
+from ..reading import LINE_BYTES_MOST, Source, json_decoder, read_rows
 
 __all__ = ["DELEVERAGED", "Block", "Fill", "Forced", "blocks", "iso_ns"]
 
@@ -116,16 +116,21 @@ def iso_ns(text: str) -> int:
         _seconds.clear()  # the last one is all that is ever asked for again
         seconds = _seconds[text[:19]] = int(datetime.fromisoformat(text[:19]).replace(tzinfo=UTC).timestamp())
     fraction = text[20:29]
-    return seconds * _NS + (int(fraction.ljust(9, "0")) if fraction else 0)
+    at_ns = seconds * _NS + (int(fraction.ljust(9, "0")) if fraction else 0)
+    if not 0 <= at_ns <= INT64_MAX:
+        message = f"{text[:29]!r} is no time from 1970 to 2262"
+        raise ValueError(message)
+    return at_ns
 
 
 def blocks(source: Source, faults: Faults, watch: Watch) -> Iterator[Block]:
     """The blocks of a file, those without fills included. Raises ScenarioError where reading stops."""
     rows = read_rows(source, watch, faults.cut(source))
-    begun = list[tuple[int, bytes]]()
+    begun, size = list[tuple[int, bytes]](), 0
     for row in islice(rows, _LOOKED_AT):
         begun.append(row)
-        if b'"coin"' in row[1] or b'"events"' in row[1]:
+        size += len(row[1])
+        if size > LINE_BYTES_MOST or b'"coin"' in row[1] or b'"events"' in row[1]:
             break
     if not begun:
         raise faults.nothing_left(source, "line")
@@ -135,7 +140,7 @@ def blocks(source: Source, faults: Faults, watch: Watch) -> Iterator[Block]:
 
 
 def _by_block(source: Source, faults: Faults, rows: Iterator[tuple[int, bytes]]) -> Iterator[Block]:
-    decode = msgspec.json.Decoder(_Line).decode
+    decode = json_decoder(_Line)
     for row, text in rows:
         faults.rows[source.number] += 1
         try:
@@ -176,8 +181,8 @@ def _by_fill(source: Source, faults: Faults, rows: Iterator[tuple[int, bytes]]) 
         yield block
 
 
-_pair = msgspec.json.Decoder(tuple[str, Fill]).decode
-_own = msgspec.json.Decoder(_OwnFill).decode
+_pair = json_decoder(tuple[str, Fill])
+_own = json_decoder(_OwnFill)
 
 
 def _fill(source: Source, row: int, text: bytes, faults: Faults) -> tuple[str, Fill] | None:

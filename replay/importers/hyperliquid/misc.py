@@ -27,7 +27,7 @@ from ....events.vocabulary import Body
 from ....sim.units import atoms_to_text
 from ..digits import snapped
 from ..faults import Faults
-from ..reading import Source, read_rows
+from ..reading import Source, json_decoder, read_rows
 from ..session import Session
 from .layouts import iso_ns
 from .market import Names
@@ -42,6 +42,7 @@ Delta = dict[str, Any]
 _MS = 10**6
 _WITHDRAWN = ("requestedUsd", "commission", "closingCost")
 _RATE_DECIMALS = 9
+_UNREADABLE = (ValueError, TypeError, AttributeError, LookupError, msgspec.MsgspecError, ScenarioError)
 
 
 class Move(NamedTuple):
@@ -73,7 +74,7 @@ class Misc(NamedTuple):
                 line = _decode(text)
                 events = line.events or [_Event(line.time, line.inner)]
                 found = [cls._of(source, row, event) for event in events]
-            except (ValueError, KeyError, TypeError, IndexError, msgspec.MsgspecError, ScenarioError) as error:
+            except _UNREADABLE as error:
                 faults.report("not an event", source, row, f"the line cannot be read ({error})")
                 continue
             for one in found:
@@ -88,6 +89,8 @@ class Misc(NamedTuple):
     def _of(cls, source: Source, row: int, event: _Event) -> Misc:
         venue_ns = iso_ns(event.time)
         moves, ignored = _moves(event.inner)
+        for move in moves:
+            _check(move)
         return cls(source, row, venue_ns - venue_ns % _MS, venue_ns, moves, ignored)
 
 
@@ -103,7 +106,7 @@ class _Line(msgspec.Struct):
     events: list[_Event] | None = None
 
 
-_decode = msgspec.json.Decoder(_Line, float_hook=str).decode
+_decode = json_decoder(_Line, float_hook=str)
 
 
 def _moves(inner: dict[str, Any]) -> tuple[tuple[Move, ...], str]:
@@ -116,9 +119,20 @@ def _moves(inner: dict[str, Any]) -> tuple[tuple[Move, ...], str]:
         return (), next(iter(inner), "nothing")
     update = inner["LedgerUpdate"]
     delta: Delta = update["delta"]
+    if not isinstance(delta, dict):
+        message = "its delta is no object"
+        raise TypeError(message)
     kind = str(delta.get("type", next(iter(delta), "nothing")))
     told = _DELTAS.get(kind)
     return ((), kind) if told is None else (tuple(told(delta, update.get("users") or [""])), "")
+
+
+def _check(move: Move) -> None:
+    """Refuse a move without the names that it needs. Raises TypeError."""
+    needed = {"rate": (move.to,), "transfer": (move.account, move.to)}.get(move.kind, (move.account,))
+    if not all(isinstance(name, str) and name for name in needed):
+        message = f"{move.kind} does not say whose it is"
+        raise TypeError(message)
 
 
 def _funding(delta: Delta) -> Iterator[Move]:

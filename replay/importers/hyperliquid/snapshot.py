@@ -14,16 +14,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import msgspec
 
 from ....events.bodies.base import Provenance
 from ....events.bodies.inputs import BalanceStated, PositionStated
 from ....events.errors import ScenarioError
-from ....sim.units import divide_half_even, format_time_ns
+from ....sim.units import INT64_MAX, divide_half_even, format_time_ns
 from ..digits import snapped
-from ..reading import Source, read_rows
+from ..reading import Source, json_decoder, read_all
 from ..session import Session
 from .market import Names
 from .openings import SIZE_DECIMALS
@@ -54,7 +54,7 @@ class _Summary(msgspec.Struct, rename="camel"):
 class _State(msgspec.Struct, rename="camel"):
     margin_summary: _Summary
     asset_positions: list[_Held]
-    time: int
+    time: Annotated[int, msgspec.Meta(ge=0, le=INT64_MAX // _MS)]
     user: str = ""
 
 
@@ -65,8 +65,8 @@ class _Stated(NamedTuple):
     state: _State
 
 
-_one = msgspec.json.Decoder(_State).decode
-_many = msgspec.json.Decoder(dict[str, _State]).decode
+_one = json_decoder(_State)
+_many = json_decoder(dict[str, _State])
 
 
 class Snapshots:
@@ -124,12 +124,12 @@ class Snapshots:
 
 
 def _read(source: Source, watch: Callable[[int], None]) -> Iterator[_Stated]:
-    rows = list(read_rows(source, watch))
+    rows = read_all(source, watch)
     whole = b"\n".join(text for _, text in rows)
     for decode in (_many, lambda data: {"": _one(data)}):
         try:
             found = decode(whole)
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, ValueError):
             continue
         for address, state in found.items():
             yield _stated(source, 1, address, state)
@@ -137,7 +137,7 @@ def _read(source: Source, watch: Callable[[int], None]) -> Iterator[_Stated]:
     for row, text in rows:
         try:
             yield _stated(source, row, "", _one(text))
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, ValueError) as error:
             message = f"{source.path}:{row}: no clearinghouse state ({error}); give what the venue's API answers"
             raise ScenarioError(message) from error
 

@@ -1,0 +1,83 @@
+"""Opening what must be a file: a pipe, a device or a socket in its place is refused before anything is read from it.
+
+A pipe would hang whoever opens it, a device gives bytes without end, and a link inside a record leads out of it.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import Path
+from typing import BinaryIO
+
+__all__ = ["IrregularFileError", "kind_of", "open_new", "open_regular", "read_regular"]
+
+_LINK = "symbolic link"
+_KINDS = (
+    (stat.S_ISREG, "file"),
+    (stat.S_ISDIR, "directory"),
+    (stat.S_ISLNK, _LINK),
+    (stat.S_ISFIFO, "pipe"),
+    (stat.S_ISSOCK, "socket"),
+)
+_OTHER = "device"
+
+
+class IrregularFileError(OSError):
+    """Something stands where a file is expected; `kind` says what."""
+
+    def __init__(self, kind: str, path: Path) -> None:
+        """Of this kind, at this path."""
+        super().__init__(errno.EINVAL, f"it is a {kind}, not a file", str(path))
+        self.kind = kind
+
+
+def kind_of(path: Path) -> str | None:
+    """What a path leads to, links followed: file, directory, pipe, socket or device; None where there is nothing."""
+    try:
+        return _kind(path.stat().st_mode)
+    except (OSError, ValueError):  # a name with a zero byte, or longer than the system takes, is nobody's
+        return None
+
+
+def open_regular(path: Path, *, follow: bool = False) -> BinaryIO:
+    """A file, open for reading from its start. A link is followed only where `follow` says so.
+
+    Raises IrregularFileError for what is no file, OSError where the system does not give it. Never waits for a writer.
+    """
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW)
+    try:
+        descriptor = os.open(path, flags)
+    except ValueError as error:
+        raise OSError(errno.ENOENT, str(error), str(path)) from error
+    except OSError as error:
+        if error.errno == errno.ELOOP and path.is_symlink():
+            raise IrregularFileError(_LINK, path) from error
+        if error.errno == errno.ENXIO:
+            raise IrregularFileError(kind_of(path) or _OTHER, path) from error
+        raise
+    kind = _kind(os.fstat(descriptor).st_mode)
+    if kind != "file":
+        os.close(descriptor)
+        raise IrregularFileError(kind, path)
+    return os.fdopen(descriptor, "rb")
+
+
+def read_regular(path: Path, bytes_most: int, *, follow: bool = False) -> bytes:
+    """The whole of a file. Raises OSError as `open_regular` does, and for one of more than `bytes_most` bytes."""
+    with open_regular(path, follow=follow) as file:
+        data = file.read(bytes_most + 1)
+    if len(data) > bytes_most:
+        raise OSError(errno.EFBIG, f"it has more than {bytes_most:,} bytes", str(path))
+    return data
+
+
+def open_new(path: Path) -> BinaryIO:
+    """A new file, open for writing. A left-over of that name, or a link, is taken away first, and never written to."""
+    path.unlink(missing_ok=True)
+    return path.open("xb")
+
+
+def _kind(mode: int) -> str:
+    return next((name for is_kind, name in _KINDS if is_kind(mode)), _OTHER)

@@ -1,0 +1,105 @@
+"""How much a scenario is about to make: said when it is loaded, and held against its limits before anything is made.
+
+1. Inputs are what the sources give up to the run's end: of a generator and a profile that is known from the settings, a
+   file is counted while it is checked. Accounts are those of the population.
+2. A handler that sets a timer at every so many nanoseconds may set as many timers as there are inputs at most.
+3. The limits are keys of the scenario, `limits.inputs` and `limits.accounts`, and no part of what it is: the same run
+   under other limits is the same run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from ..events.bodies.run import Producer
+from ..events.errors import ScenarioError
+from .checks import check_range
+from .sources.base import Source, check
+from .sources.generator import GeneratorSource
+from .sources.profile import ProfileSource
+from .units import INT64_MAX, format_time_ns
+
+__all__ = ["ACCOUNT_BYTES", "LimitSettings", "Made", "check_accounts", "check_timers", "count_inputs"]
+
+ACCOUNT_BYTES = 1_600
+"""What an account with three positions takes in memory, as benchmarks/memory.py measures it."""
+
+_RAISE_IT = "make it longer, or raise the limit with --set limits.inputs=N"
+_PERIODS = ("interval_ns", "pause_ns", "retry_ns", "sale_interval_ns", "sample_ns")
+"""Parameters of handlers that set one timer after the other, so long apart."""
+
+
+class LimitSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a scenario may make at most: some 40 minutes of inputs, some 3 GB of accounts."""
+
+    inputs: int = 50_000_000
+    accounts: int = 2_000_000
+
+    def __post_init__(self) -> None:
+        """Refuse what is no limit."""
+        check_range("inputs", self.inputs, 1, INT64_MAX)
+        check_range("accounts", self.accounts, 1, INT64_MAX)
+
+
+class Made(NamedTuple):
+    """How many inputs there will be, and when the last one comes."""
+
+    inputs: int
+    last_ns: int
+
+
+def count_inputs(sources: Sequence[Source], start_ns: int, end_ns: int, limits: LimitSettings) -> Made:
+    """What the sources make up to `end_ns`. Files are read to their end, so that a bad row is found here.
+
+    Raises ScenarioError as soon as it is too much.
+    """
+    inputs, last_ns = 0, start_ns
+    for source in sorted(sources, key=lambda source: not isinstance(source, GeneratorSource | ProfileSource)):
+        if isinstance(source, GeneratorSource | ProfileSource):
+            made = Made(*source.ahead(end_ns))
+            _check_inputs(inputs + made.inputs, source, limits)
+        else:
+            made = Made(*check(source, end_ns, limits.inputs - inputs))
+            if made.inputs > limits.inputs - inputs:
+                _check_inputs(limits.inputs + 1, source, limits)
+        inputs, last_ns = inputs + made.inputs, max(last_ns, made.last_ns)
+    return Made(inputs, last_ns)
+
+
+def _check_inputs(inputs: int, source: Source, limits: LimitSettings) -> None:
+    if inputs > limits.inputs:
+        message = (
+            f"$.limits.inputs: with {source.name!r} ({source.layout}) the sources make {inputs:,} inputs or more, and "
+            f"{limits.inputs:,} are allowed; make the run shorter or its steps longer, or raise the limit with "
+            "--set limits.inputs=N"
+        )
+        raise ScenarioError(message)
+
+
+def check_accounts(accounts: int, limits: LimitSettings, where: str = "$.population") -> None:
+    """Refuse a population that is too large. Raises ScenarioError."""
+    if accounts > limits.accounts:
+        gigabytes = accounts * ACCOUNT_BYTES / 10**9
+        message = (
+            f"{where}: {accounts:,} accounts or more take some {gigabytes:,.1f} GB, and {limits.accounts:,} are "
+            "allowed; have fewer, or raise the limit with --set limits.accounts=N"
+        )
+        raise ScenarioError(message)
+
+
+def check_timers(
+    producers: Iterable[Producer], start_ns: int, end_ns: int, limits: LimitSettings, advice: str = _RAISE_IT
+) -> None:
+    """Refuse a handler that would set more timers than there may be inputs. Raises ScenarioError naming the key."""
+    for producer in producers:
+        for name in _PERIODS:
+            period_ns = producer.parameters.get(name)
+            if type(period_ns) is int and 0 < period_ns <= (end_ns - start_ns) // (limits.inputs + 1):
+                message = (
+                    f"$.{producer.handler}.{name}: a timer every {period_ns} ns up to {format_time_ns(end_ns)} is more "
+                    f"than {limits.inputs:,} timers; {advice}"
+                )
+                raise ScenarioError(message)
