@@ -82,7 +82,7 @@ COMMANDS = {
     "incidents sample": [
         (
             "deleverage import adl-table hyperliquid-adl-fills-sample-2025-10-10.csv.gz -o sample.run > /dev/null; "
-            "deleverage audit sample.run | sed -n '5,14p'"
+            "deleverage audit sample.run | sed -n '5,15p'"
         ),
     ],
     "incidents trades": [

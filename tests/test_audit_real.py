@@ -91,3 +91,11 @@ def test_the_printed_figures_of_the_480_rows_follow_from_each_other(tmp_path: Pa
     assert (law(found, "profit", "perpetual").checked, law(found, "profit", "perpetual").broken) == (480, 249)
     told = law(found, "position", "perpetual")
     assert (told.checked, told.holding, told.gaps) == (26, 26, 77)
+
+
+def test_the_480_rows_take_profits_back(tmp_path: Path) -> None:
+    """Of 186 rows that follow another of their account 43 print, at the same instant, a cash without its profit."""
+    found = audited(tmp_path, "adl-table", "hyperliquid-adl-fills-sample-2025-10-10.csv.gz")
+    told = law(found, "cash", "table")
+    assert (told.checked, told.broken, told.gaps) == (43, 43, 143)
+    assert "take 177,352.562663 away" in told.remark

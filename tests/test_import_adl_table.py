@@ -99,20 +99,23 @@ def test_the_mark_is_the_price_of_execution_or_the_one_given(tmp_path: Path) -> 
         assert run.at().markets[0].mark_ticks == ticks
 
 
-def test_rows_are_sorted_by_time_and_state_is_stated_anew(tmp_path: Path) -> None:
-    """A later row first: two rounds in the order of time, the account as each row prints it."""
+def test_rows_are_sorted_by_time_and_positions_are_stated_anew(tmp_path: Path) -> None:
+    """A later row first: two rounds in the order of time, positions as each row prints them, and the cash carried."""
     header = HEADER.removeprefix("seq,")
     late = row(0, "0xa", time_ms="1760130999000", position_size="-3.0", adl_size="3.0", entry_price="25.0")
     rows = [one.partition(",")[2] for one in (late, TABLE[0])]
     result = imported(tmp_path, *rows, header=header)
-    assert dict(result.noted) == {"rows sorted by time": 2}
+    assert dict(result.noted) == {
+        "rows sorted by time": 2,
+        "rows whose cash stands still over a profit of an earlier instant": 1,
+    }
     run = open_run(result.run)
     first, second = reductions(run)
     assert first.at_ns < second.at_ns
     held = run.before(second.seq).position(second.body.account, (0, 0))
     assert held is not None
     assert (held.size_lots, held.cost_atoms) == (-3, -75 * USDC)
-    assert equity(run.before(second.seq), "0xa") == 180 * USDC
+    assert equity(run.before(second.seq), "0xa") == (180 + 80) * USDC
 
 
 def test_an_account_twice_in_a_batch_is_stated_before_each_of_its_fills(tmp_path: Path) -> None:

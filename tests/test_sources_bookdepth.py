@@ -136,6 +136,30 @@ def test_late_rows_may_be_left_out(tmp_path: Path) -> None:
     assert read.tally(0).left_out == (("late row", 4, 5),)
 
 
+def test_a_quote_ahead_of_its_time_is_left_out_and_not_those_behind_it(tmp_path: Path) -> None:
+    """The four bands of next month go."""
+    read = source(tmp_path, *group(T0), *group("2025-11-10 00:00:00"), *group(T1), *group(T2), late_rows="leave_out")
+    assert len(list(read.inputs(0))) == 3
+    assert read.tally(0).left_out == (("row ahead of its time", 4, 5),)
+
+
+def test_depth_of_another_symbol_is_refused(tmp_path: Path) -> None:
+    """Unless symbol says that it is meant."""
+    path = tmp_path / "ETHUSDT-bookDepth-2025-10-10.csv"
+    path.write_text("\n".join([HEADER, *group(), ""]), encoding="utf-8")
+    with pytest.raises(ScenarioError, match="the file is of ETHUSDT, and is to drive BTC"):
+        BookDepthSource(BookDepthSettings(str(path)), [BTC])
+    assert len(list(BookDepthSource(BookDepthSettings(str(path), symbol="ETHUSDT"), [BTC]).inputs(0))) == 1
+
+
+def test_frozen_bands_never_drive_out_good_ones(tmp_path: Path) -> None:
+    """Of two that contradict each other the one that moves stays."""
+    lines = [line for time, far in ((T0, "4"), (T1, "4.1"), (T2, "4.2")) for line in group(time, near="9", far=far)]
+    read = source(tmp_path, *lines)
+    assert [quote.asks for _, quote in read.inputs(0)] == [((200, 4000),), ((200, 4100),), ((200, 4200),)]
+    assert read.tally(0).left_out == (("frozen band", 6, 2),)
+
+
 @pytest.mark.parametrize("scale", [Decimal(0), Decimal(-1), Decimal("NaN"), Decimal("1e12")])
 def test_a_senseless_scale_is_refused(scale: Decimal) -> None:
     """The scale is a number above 0."""

@@ -27,7 +27,8 @@ def trades(tmp_path: Path, *prices: str) -> str:
     """A file of trades, one each second from 21:00:00 on, two of the first second."""
     seconds = [0, *range(len(prices) - 1)]
     lines = [
-        f"x,X,{(START_S + s) * 10**6},{(START_S + s) * 10**6},1,buy,{p},1" for s, p in zip(seconds, prices, strict=True)
+        f"x,BTCUSDT,{(START_S + s) * 10**6},{(START_S + s) * 10**6},1,buy,{p},1"
+        for s, p in zip(seconds, prices, strict=True)
     ]
     return written(tmp_path / "trades.csv", ",".join(TARDIS_COLUMNS), *lines)
 

@@ -106,6 +106,27 @@ def test_a_first_time_of_neither_unit_is_refused(tmp_path: Path) -> None:
         source(tmp_path, bar().replace(str(MS), str(MS // 1000)))
 
 
+def test_a_bar_ahead_of_its_time_is_left_out_and_not_those_behind_it(tmp_path: Path) -> None:
+    """One of next month, wherever it stands, and one that closes hours too late."""
+    for rows in ([bar(50_000), bar(0), bar(1), bar(2)], [bar(0), bar(1), bar(50_000), bar(2)]):
+        read = source(tmp_path, *rows, late_rows="leave_out")
+        assert (read.start_ns, len(list(read.inputs(0)))) == (NS, 12)
+        assert [(reason, times) for reason, times, _ in read.tally(0).left_out] == [("row ahead of its time", 1)]
+    read = source(tmp_path, bar(0), bar(1, closes=9_999_999), bar(2), bar(3), late_rows="leave_out")
+    assert len(list(read.inputs(0))) == 12
+    assert read.tally(0).left_out == (("late row", 1, 2),)
+
+
+def test_a_file_of_another_symbol_is_refused_unless_it_is_mapped(tmp_path: Path) -> None:
+    """What a file is named after must be of the coin that it drives, or be what symbol says."""
+    name = written(tmp_path, HEADER, bar(), name="ETHUSDT-1m-2025-10-10.csv")
+    with pytest.raises(ScenarioError, match=r"ETHUSDT-1m-2025-10-10.csv: the file is of ETHUSDT, and is to drive BTC"):
+        open_klines(KlinesSettings(name), [BTC])
+    assert open_klines(KlinesSettings(name, symbol="ETHUSDT"), [BTC])[0].start_ns == NS
+    for right in ("BTCUSDT-1m-2025-10-10.csv", "btcusd-perp-1m-x.csv", "XBTUSD-1m.csv", "mine.csv"):
+        assert open_klines(KlinesSettings(written(tmp_path, HEADER, bar(), name=right)), [BTC])[0].start_ns == NS
+
+
 def test_late_bars_may_be_left_out(tmp_path: Path) -> None:
     """With late_rows = leave_out a bar that opens before the last one closed is counted, not used."""
     read = source(tmp_path, bar(0), bar(0), bar(1), late_rows="leave_out")

@@ -57,14 +57,29 @@ def test_the_others_move_with_the_driven_one(tmp_path: Path) -> None:
 
 
 def test_another_instrument_may_be_driven(tmp_path: Path) -> None:
-    """The named instrument takes the file's prices; those without a start price cannot follow."""
+    """The named instrument takes the prices of a file that is mapped to it; who has no start price cannot follow."""
     path = tmp_path / "trades.csv"
     path.write_text(f"{HEADER}\n{row(US, '20')}\n", encoding="utf-8")
     priced = InstrumentScale(0, "AVAX", Decimal("0.01"), Decimal("0.1"), Decimal(30))
-    read = TardisSource(TardisSettings(str(path), "BTC"), [priced, BTC])
+    read = TardisSource(TardisSettings(str(path), "BTC", symbol="AVAX-PERP"), [priced, BTC])
     assert read.opening == ((0, 3000), (1, 200))
     with pytest.raises(ScenarioError, match="instrument 'AVAX' has no start_price, and it follows 'BTC'; give it one"):
-        TardisSource(TardisSettings(str(path), "BTC"), [AVAX, BTC])
+        TardisSource(TardisSettings(str(path), "BTC", symbol="AVAX-PERP"), [AVAX, BTC])
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({}, 'the file is of AVAX-PERP, and is to drive BTC; name .* or say symbol = "AVAX-PERP"'),
+        ({"symbol": "AVAXUSDT"}, "the file is of AVAX-PERP, and symbol says AVAXUSDT"),
+    ],
+)
+def test_a_file_of_another_symbol_is_refused(tmp_path: Path, settings: dict[str, str], told: str) -> None:
+    """Prices of one coin never drive another because nobody said that they should not."""
+    path = tmp_path / "trades.csv"
+    path.write_text(f"{HEADER}\n{row(US, '20')}\n", encoding="utf-8")
+    with pytest.raises(ScenarioError, match=f"trades.csv:2: {told}"):
+        TardisSource(TardisSettings(str(path), "BTC", **settings), [AVAX, BTC])
 
 
 def test_reading_twice_gives_the_same(tmp_path: Path) -> None:
@@ -129,6 +144,24 @@ def test_late_rows_may_be_left_out(tmp_path: Path) -> None:
     read = source(tmp_path, row(US + 5), row(US, "99"), row(US + 6), late_rows="leave_out")
     assert [at_ns for at_ns, _ in read.inputs(0)] == [(US + 5) * 1000, (US + 6) * 1000]
     assert read.tally(0) == SourceTally(0, 3, 0, (("late row", 1, 2),))
+
+
+def test_a_row_ahead_of_its_time_is_left_out_and_not_those_behind_it(tmp_path: Path) -> None:
+    """One trade of next month among others, and one that was received before it happened."""
+    late = str(US + 10**12)
+    rows = [
+        row(US),
+        row(int(late), local_timestamp=late),
+        row(US + 10**9, local_timestamp=str(US)),
+        row(US + 1),
+        row(US + 2),
+    ]
+    read = source(tmp_path, *rows, late_rows="leave_out")
+    assert [at_ns // 1000 - US for at_ns, _ in read.inputs(0)] == [0, 1, 2]
+    left_out = (("received before its time", 1, 3), ("row ahead of its time", 1, 2))
+    assert read.tally(0) == SourceTally(0, 5, 0, left_out)
+    with pytest.raises(ScenarioError, match=r"trades.csv:4: it was received before its time"):
+        check(source(tmp_path, row(US), row(US + 1), row(US + 10**9, local_timestamp=str(US))))
 
 
 def test_an_unknown_instrument_is_named(tmp_path: Path) -> None:

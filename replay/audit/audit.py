@@ -132,6 +132,7 @@ def _reports(run: Run, tallies: Iterable[Tally], files: dict[int, str]) -> Itera
                 dict(tally.not_checkable.most_common()),
                 tuple(_offender(run, one, files) for one in tally.offences),
                 tuple(_offender(run, one, files) for one in tally.gap_offences),
+                tally.remark,
             )
 
 

@@ -27,8 +27,8 @@ def audit_command(context: click.Context, *, record: Path, as_json: bool) -> Non
     """Hold the fills that a venue reported in RUN against each other.
 
     Does each fill start where the one before it ended, does the closed profit follow from entry and price, do sizes
-    pair off, do fees add up? For each law: how often it was checked and held, the first offenders with file and line,
-    and what could not be checked and why. The exit code is 1 where something is broken.
+    pair off, do fees add up, does a table carry its cash on? For each law: how often it was checked and held, the first
+    offenders with file and line, and what could not be checked and why. The exit code is 1 where something is broken.
     """
     run = opened(record)
     with bar(run.count, "auditing", shown=not as_json) as advance:

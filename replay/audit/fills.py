@@ -27,7 +27,7 @@ from ...sim.units import divide_half_even, parse_decimal
 from ..directory import Directory
 from ..run import Run
 
-__all__ = ["FINE", "FINE_MONEY", "Fill", "Kind", "Scales", "Trade", "Watch", "trades_of"]
+__all__ = ["FINE", "FINE_MONEY", "NO_TRADE_ID", "Fill", "Kind", "Scales", "Trade", "Watch", "trades_of"]
 
 FINE = 10**12
 """Sizes and prices are counted in this part of a unit."""
@@ -37,6 +37,9 @@ FINE_MONEY = FINE * FINE
 Kind = Literal["perpetual", "spot"]
 
 Watch = Callable[[int], None]
+
+NO_TRADE_ID = 0
+"""What a venue gives to what it did itself: such a fill has no other side."""
 
 _WATCHED = 1 << 14
 _MOVING = (TradeExecuted, LiquidationFilled, PositionTakenOver, PositionDeleveraged)
@@ -121,7 +124,10 @@ def trades_of(run: Run, watch: Watch = lambda _seq: None) -> Iterator[Trade]:
 
 
 def _belong_together(before: object, body: FillReported) -> bool:
-    return isinstance(before, FillReported) and (before.trade_id, before.instrument) == (body.trade_id, body.instrument)
+    """Whether two reports are of one trade; what has no id is a trade of its own."""
+    if not isinstance(before, FillReported) or body.trade_id == NO_TRADE_ID:
+        return False
+    return (before.trade_id, before.instrument) == (body.trade_id, body.instrument)
 
 
 class _Reader:

@@ -2,7 +2,7 @@
 
 1. A trade has two sides of different accounts: opposite sizes, the same instrument and price.
 2. What the record then moves is what the sides say: between these accounts, this size at this price.
-3. A table that tells one side only cannot be checked.
+3. A table that tells one side only cannot be checked, nor can a fill that the venue gives no id (spot dust).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from ...events.bodies.inputs import TradeExecuted
 from ...events.bodies.liquidation import LiquidationFilled, PositionTakenOver
 from ...events.bodies.waterfall import PositionDeleveraged
 from ...events.envelope import Event
-from .fills import Fill, Trade
+from .fills import NO_TRADE_ID, Fill, Trade
 from .tally import Tally
 from .words import units
 
@@ -45,6 +45,9 @@ class Sides:
         tally = self.spot if first.scales.kind == "spot" else self.perpetual
         if len(trade.fills) == 1 and trade.layout in ONE_SIDED:
             tally.skip("the file tells one side only")
+            return
+        if len(trade.fills) == 1 and first.trade_id == NO_TRADE_ID:
+            tally.skip("the venue's own doing, which has one side and no id")
             return
         wrong = next(_faults(trade), None)
         if wrong is None:

@@ -1,4 +1,4 @@
-"""The fifth law, for reconstructions: the figures that a table prints follow from each other.
+"""Laws of reconstructions: the figures that a table prints follow from each other.
 
 A reconstructed table prints, beside what the venue said, an account's state as somebody worked it out. Its columns are
 in `raw` under their own names. What is recomputed:
@@ -8,6 +8,7 @@ in `raw` under their own names. What is recomputed:
     leverage      position at the execution price / cash           leverage_realtime
     share         unrealised profit / position at that price, %    pnl_percent
     valuation     the price that the unrealised profit stands at   total_unrealized_pnl
+    cash          cash + closed profit of the row before           account_value_cash, account_value_realtime
 
 1. A figure agrees within a millionth of itself, as the tables were made with floats.
 2. `leverage` is over cash, because that is what the printed figures follow from, and not over equity, as the formulas
@@ -27,9 +28,9 @@ from typing import NamedTuple
 
 from ...events.errors import ScenarioError
 from ...sim.units import parse_decimal
-from .fills import FINE, Fill
+from .fills import FINE, FINE_MONEY, Fill
 from .tally import Tally
-from .words import units
+from .words import money, units
 
 __all__ = ["CASH_COLUMNS", "Tables"]
 
@@ -38,6 +39,8 @@ CASH_COLUMNS = ("account_value_cash", "account_value_realtime")
 
 _MILLION = 10**6
 _ALIKE = 3
+_CASH_OFF_MOST = Fraction(1, _MILLION)
+_DOUBLE_PARTS = 2**50
 
 
 class _Printed(NamedTuple):
@@ -81,6 +84,13 @@ _RECOMPUTED: dict[str, tuple[str, str, Callable[[_Printed], Fraction | None]]] =
 _READ = ("entry_price", "total_unrealized_pnl")
 
 
+class _Left(NamedTuple):
+    """The cash that a row leaves, and what was known to be missing (`Fill.missed`) by then."""
+
+    cash: Fraction
+    missed: int
+
+
 class Tables:
     """Rows of reconstructed tables."""
 
@@ -88,13 +98,21 @@ class Tables:
         """No row yet."""
         self._tallies = {column: Tally(law, "table", rule) for column, (law, rule, _) in _RECOMPUTED.items()}
         self._valuation = Tally("valuation", "table", "unrealised profit stands at the execution price")
+        self._cash = Tally("cash", "table", "cash = cash + closed profit of the row before of the same account")
+        self._left: dict[int, _Left] = {}
+        self._taken = self._given = Fraction(0)
         self._batch: list[tuple[Fill, Fraction]] = []
 
     @property
     def tallies(self) -> Iterable[Tally]:
         """One for each printed figure; to be asked when all rows were taken."""
         self._close_batch()
-        return *self._tallies.values(), self._valuation
+        if self._cash.broken:
+            self._cash.remark = (
+                f"rows with less cash than the row before leaves take {_amount(self._taken)} away in all, rows with "
+                f"more add {_amount(self._given)}"
+            )
+        return *self._tallies.values(), self._valuation, self._cash
 
     def take(self, fill: Fill) -> None:
         """Check the figures of a row."""
@@ -110,6 +128,7 @@ class Tables:
                 self._recompute(column, row, fill)
             elif column in fill.said:
                 self._tallies[column].skip("what is printed is no number")
+        self._carry(fill, columns["cash"])
         if "position_unrealized_pnl" not in fill.said:
             self._value(fill, columns["entry_price"] + columns["total_unrealized_pnl"] / row.position)
 
@@ -122,6 +141,29 @@ class Tables:
             tally.hold()
         else:
             tally.breaks(fill, f"{column} is printed as {fill.said[column]} and comes to {units(int(found * FINE))}")
+
+    def _carry(self, fill: Fill, cash: Fraction) -> None:
+        """Hold the cash of a row against what the account's row before left."""
+        left = self._left.pop(fill.account, None)
+        if fill.profit is not None:
+            self._left[fill.account] = _Left(cash + Fraction(fill.profit, FINE_MONEY), fill.missed)
+        if left is None:
+            self._cash.skip("the first row of its account")
+            return
+        apart = abs(cash - left.cash)
+        if apart <= _CASH_OFF_MOST or apart * _DOUBLE_PARTS <= max(abs(cash), abs(left.cash)):
+            self._cash.hold()
+            return
+        text = (
+            f"has a cash of {_amount(cash)} where the row before it leaves {_amount(left.cash)}: "
+            f"{_amount(cash - left.cash)} in between"
+        )
+        if fill.missed != left.missed:
+            self._cash.gap(fill, text)
+        else:
+            self._cash.breaks(fill, text)
+            self._taken += max(left.cash - cash, Fraction(0))
+            self._given += max(cash - left.cash, Fraction(0))
 
     def _value(self, fill: Fill, price: Fraction) -> None:
         """Note the price that a row's unrealised profit stands at, if the account holds nothing else."""
@@ -143,6 +185,10 @@ class Tables:
                     f"{units(fill.price)}, as does that of {alike[price]} of {len(self._batch)} here",
                 )
         self._batch = []
+
+
+def _amount(value: Fraction) -> str:
+    return money(int(value * FINE_MONEY))
 
 
 def _numbers(said: dict[str, str]) -> dict[str, Fraction]:

@@ -43,7 +43,7 @@ class LawReport(msgspec.Struct, frozen=True):
     """One law on one kind of market.
 
     `of_which` counts what was checked by what it was, where a law says different things of different fills;
-    `not_checkable` counts by reason, and `gaps` is among them as well.
+    `not_checkable` counts by reason, and `gaps` is among them as well. `remark` is a sentence on the whole, if any.
     """
 
     law: str
@@ -58,6 +58,7 @@ class LawReport(msgspec.Struct, frozen=True):
     not_checkable: dict[str, int]
     offenders: tuple[Offender, ...]
     gaps_first: tuple[Offender, ...] = ()
+    remark: str = ""
 
 
 class Tally:
@@ -69,6 +70,7 @@ class Tally:
         self.holding = self.artefacts = self.broken = self.gaps = 0
         self.of_which: Counter[str] = Counter()
         self.not_checkable: Counter[str] = Counter()
+        self.remark = ""
         self.offences: list[Offence] = []
         self.gap_offences: list[Offence] = []
 

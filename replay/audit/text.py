@@ -59,6 +59,8 @@ def _print_notes(console: Console, found: Audit) -> None:
         notes += [f"{times:,} unknown: {reason}" for reason, times in law.not_checkable.items()]
         if law.artefacts:
             notes.append(f"{law.artefacts:,} of those that hold differ by a float artefact only")
+        if law.remark:
+            notes.append(law.remark)
         print_rows(console, [("", note) for note in notes])
 
 

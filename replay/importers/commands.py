@@ -24,6 +24,11 @@ FORMATS = {
     "hyperliquid": Entry(".hyperliquid.commands:hyperliquid_command", "Node fills of Hyperliquid, with misc events."),
     "binance": Entry(".binance.commands:binance_command", "Binance's public data: trades, bars, depth, forced orders."),
     "tardis": Entry(".tardis.commands:tardis_command", "Tardis' datasets: trades, tickers, liquidations."),
+    "bybit": Entry(".venues.commands:bybit_command", "Bybit's public files of trades."),
+    "okx": Entry(".venues.commands:okx_command", "OKX' public files of trades."),
+    "bitmex": Entry(".venues.commands:bitmex_command", "BitMEX' public files of trades."),
+    "deribit": Entry(".venues.commands:deribit_command", "Deribit's trades, as its API answers or as CSV."),
+    "gate": Entry(".venues.commands:gate_command", "Gate's public files of trades."),
     "adl-table": Entry(".adl_table.commands:adl_table_command", "Reconstructed tables of auto-deleveraging."),
 }
 

@@ -3,7 +3,9 @@
 1. A fault has a reason, which is a few words that are the same for all of its kind, and a message that says what is
    wrong in this row. With `stop` the first ends the import as a ScenarioError with file and line. With `skip` the row
    is left out, or kept where the importer has a rule for it, and the fault is counted either way.
-2. What was only put right (a float artefact snapped to whole lots) is no fault. It is counted under `noted`.
+2. A reader that looks ahead tells `Ahead` of faults, which reports each when its place is reached: so a record has them
+   where they stand, and the first one in a file stops the import.
+3. What was only put right (a float artefact snapped to whole lots) is no fault. It is counted under `noted`.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from ...events.bodies.run import SourceTally
 from ...events.errors import ScenarioError
 from .reading import Source
 
-__all__ = ["Fault", "Faults", "OnError"]
+__all__ = ["Ahead", "Fault", "Faults", "OnError"]
 
 OnError = Literal["stop", "skip"]
 
@@ -85,3 +87,29 @@ class Faults:
         """What came of a source, for the end of the record."""
         left_out = tuple((one.reason, one.rows, one.first_row) for one in self.found if one.source == source)
         return SourceTally(source, self.rows[source], self.merged[source], left_out)
+
+
+class Ahead:
+    """Faults that were met while reading ahead, each reported when what stands behind it is released."""
+
+    def __init__(self, faults: Faults) -> None:
+        self._faults = faults
+        self._waiting: list[tuple[str, Source, int, str]] = []
+
+    def report(self, reason: str, source: Source, row: int, message: str) -> None:
+        """Keep a fault of a row until its place is reached."""
+        self._waiting.append((reason, source, row, message))
+
+    def cut(self, source: Source) -> Callable[[int, str], None]:
+        """As `Faults.cut`."""
+        return partial(self.report, "file cut off", source)
+
+    def release(self, source: int | None = None, row: int = 0) -> None:
+        """Report what stands up to this row of this source, or everything. Raises ScenarioError as `Faults.report`."""
+        if not self._waiting:
+            return
+        due = [one for one in self._waiting if source is None or (one[1].number, one[2]) <= (source, row)]
+        if due:
+            self._waiting = [one for one in self._waiting if one not in due]
+            for reason, where, at_row, message in due:
+                self._faults.report(reason, where, at_row, message)

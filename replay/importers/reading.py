@@ -38,10 +38,11 @@ class Source(NamedTuple):
     size_bytes: int
 
 
-def open_sources(files: tuple[tuple[str, str], ...]) -> tuple[Source, ...]:
+def open_sources(files: tuple[tuple[str, str], ...], *, by_name: bool = False) -> tuple[Source, ...]:
     """Find and hash (name, layout) pairs, numbered in their order; a bare name is sought in DELEVERAGE_DATA as well.
 
-    The same content twice is refused, whatever its names. Raises ScenarioError; O(bytes).
+    With `by_name` they are numbered by file name, then by content, whatever the order in which they are given. The same
+    content twice is refused, whatever its names. Raises ScenarioError; O(bytes).
     """
     sources: list[Source] = []
     for name, layout in files:
@@ -52,6 +53,9 @@ def open_sources(files: tuple[tuple[str, str], ...]) -> tuple[Source, ...]:
             message = f"{path}: it holds the same bytes as {twin.path}; name each file once"
             raise ScenarioError(message)
         sources.append(source)
+    if by_name:
+        sources.sort(key=lambda source: (source.path.name, source.sha256))
+        return tuple(source._replace(number=number) for number, source in enumerate(sources))
     return tuple(sources)
 
 

@@ -82,9 +82,13 @@ def _round_over(case: Case, _body: DeleveragingEnded) -> str:
 
 
 def _began(case: Case, body: LiquidationStarted | BankruptcyDeclared) -> str:
+    who = case.names.account(body.account)
+    if isinstance(body, LiquidationStarted) and body.equity_atoms:
+        equity = case.names.money(body.account, body.equity_atoms)
+        return f"the venue says that {who} was liquidated with an equity of {equity}. Its requirement is not published."
     return (
-        f"the files name {case.names.account(body.account)} as liquidated in what follows. The equity and the "
-        "requirement that the venue compared are not published."
+        f"the files name {who} as liquidated in what follows. The equity and the requirement that the venue compared "
+        "are not published."
     )
 
 

@@ -27,7 +27,8 @@ def words_of(event: Event, names: Names) -> str:
 
 
 def _started(body: LiquidationStarted, names: Names) -> str:
-    return f"liquidation {body.liquidation_id} of {names.account(body.account)} began"
+    told = f": equity {names.money(body.account, body.equity_atoms)}" if body.equity_atoms else ""
+    return f"liquidation {body.liquidation_id} of {names.account(body.account)} began{told}"
 
 
 def _bankrupt(body: BankruptcyDeclared, names: Names) -> str:

@@ -8,14 +8,18 @@ was.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from ...events.errors import ScenarioError
 from ..units import parse_decimal
 
-__all__ = ["Bar", "read_bar"]
+__all__ = ["Bar", "apart", "read_bar"]
+
+Read = TypeVar("Read")
+Overlap = Callable[[Read, str], None]
+"""Told what is left out, and why."""
 
 
 class Bar(NamedTuple):
@@ -29,12 +33,32 @@ class Bar(NamedTuple):
     low: Decimal
     close: Decimal
 
+    @property
+    def span_ns(self) -> int:
+        """From its open to its close."""
+        return self.close_ns - self.open_ns
+
     def path(self) -> tuple[tuple[int, Decimal], ...]:
         """Its four (time in ns, price), in order."""
         extremes = (self.high, self.low) if self.close < self.open else (self.low, self.high)
-        span_ns = self.close_ns - self.open_ns
         prices = (self.open, *extremes, self.close)
-        return tuple((self.open_ns + span_ns * thirds // 3, price) for thirds, price in enumerate(prices))
+        return tuple((self.open_ns + self.span_ns * thirds // 3, price) for thirds, price in enumerate(prices))
+
+
+def apart(reads: Iterable[Read], bar_of: Callable[[Read], Bar], leave_out: Overlap[Read]) -> Iterator[Read]:
+    """Bars that do not overlap. Of two that do the longer one is to blame, of equals the later."""
+    held: Read | None = None
+    for read in reads:
+        if held is not None and bar_of(read).open_ns <= bar_of(held).close_ns:
+            if bar_of(held).span_ns <= bar_of(read).span_ns:
+                leave_out(read, "the bar opens before the one above it closes")
+                continue
+            leave_out(held, "the bar closes after the one below it opens")
+        elif held is not None:
+            yield held
+        held = read
+    if held is not None:
+        yield held
 
 
 def read_bar(row: int, open_ns: int, close_ns: int, prices: Sequence[str]) -> Bar:

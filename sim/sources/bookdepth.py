@@ -6,13 +6,12 @@
 2. Consecutive rows of one timestamp are one `DepthQuoted`: nearest first, cumulative, percentages as basis points,
    depth (of an inverse instrument: notional) x `scale` in lots, rounded down. Its provenance is the group's first
    row; the others are counted as merged.
-3. Left out and counted besides what `rows.py` leaves out: an `incomplete group` (its sides do not mirror each other,
-   or it has fewer bands than the fullest group before it), whole, so that half a book never passes for a thin one; a
-   band with less depth than one that is nearer (`band below a nearer one`), alone, since depth is cumulative.
+3. Left out and counted besides what `rows.py` leaves out: what is no quote, and bands that contradict the others of
+   their quote (`bands.py`): half a book, and depth that falls from one band to the next one out.
 4. Quotes from before the run's start: the last one is given at the start, with its own time in the provenance, the
    others are left out and counted (`before the start`).
-5. With `late_rows = "leave_out"` also rows that run backwards in time. Anything else stops the reading with file and
-   line.
+5. With `late_rows = "leave_out"` also rows that are out of order (`order.py`). Anything else stops the reading with
+   file and line.
 """
 
 from __future__ import annotations
@@ -31,11 +30,13 @@ from ...events.bodies.run import SourceTally
 from ...events.errors import ScenarioError
 from ..checks import check_range, require
 from ..dirt import Tally
-from ..units import CONTEXT, parse_time_ns, to_whole_down
-from .bands import Band, both_sides, parse_distance_bps
+from ..toml_tree import at_path
+from ..units import CONTEXT, format_time_ns, parse_time_ns, to_whole_down
+from .bands import Band, Quotes, parse_distance_bps
 from .base import InstrumentScale, scale_named
 from .files import find_data_file
 from .rows import CsvTable, LateRows, expect_header, parse_amount
+from .symbols import check_symbol, symbol_of_name
 
 __all__ = ["BOOKDEPTH_COLUMNS", "BookDepthSettings", "BookDepthSource"]
 
@@ -45,12 +46,16 @@ _SCALE_MOST = 10**9
 
 
 class BookDepthSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="source", tag="bookdepth"):
-    """The file, the instrument it is for (the first where none is named), and what share of the depth there is."""
+    """The file, the instrument it is for (the first where none is named), and what share of the depth there is.
+
+    `symbol` is what the file is named after, where that is not the instrument's own.
+    """
 
     file: str
     instrument: str | None = None
     scale: Decimal = Decimal(1)
     late_rows: LateRows = "refuse"
+    symbol: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse a scale that leaves nothing."""
@@ -82,6 +87,7 @@ class BookDepthSource:
         self._start_ns = start_ns
         self._scale = scale_named(scales, settings.instrument, f"{where}.instrument")
         path = find_data_file(settings.file, f"{where}.file", folder)
+        at_path(str(path), check_symbol, symbol_of_name(path.name), settings.symbol, self._scale.name)
         self._table = CsvTable(path)
         expect_header(self._table, BOOKDEPTH_COLUMNS, (*BOOKDEPTH_COLUMNS, "weighted_avg_price"))
         self.name, self.sha256 = path.name, self._table.sha256
@@ -110,30 +116,25 @@ class BookDepthSource:
         return self._tally.closed(number)
 
     def _quotes(self, number: int, tally: Tally) -> Iterator[_Quote]:
-        fullest = 0
-        for at_ns, group in groupby(self._bands(tally), key=lambda band: band.at_ns):
-            bands = list(group)
-            sides = both_sides(bands, fullest, tally.leave_out)
-            if sides is None:
-                continue
-            fullest = len(bands)
-            provenance = Provenance(number, bands[0].row, at_ns)
-            tally.merged += len(sides[0]) + len(sides[1]) - 1
-            yield _Quote(bands[0].row, at_ns, DepthQuoted(self._scale.instrument, *sides, provenance))
+        quotes = Quotes[int](lambda _bands, reason, row, rows: tally.leave_out(reason, row, rows))
+        groups = (list(group) for _, group in groupby(self._bands(tally), key=lambda band: band.at_ns))
+        for bands, bids, asks, *_ in quotes.of(groups):
+            first = bands[0]
+            provenance = Provenance(number, first.row, first.at_ns)
+            tally.merged += len(bids) + len(asks) - 1
+            yield _Quote(first.row, first.at_ns, DepthQuoted(self._scale.instrument, bids, asks, provenance))
 
     def _bands(self, tally: Tally) -> Iterator[Band[int]]:
+        read = (self._band(row, fields) for row, fields in self._table.rows(tally))
         last_ns, seen = 0, set[int]()
-        for row, fields in self._table.rows(tally):
-            band = self._band(row, fields)
-            if band.at_ns < last_ns:
-                self._table.late(row, tally, self._settings.late_rows)
-                continue
+        for band in self._table.in_order(read, lambda band: band.at_ns, tally, self._settings.late_rows):
             if band.at_ns > last_ns:
                 last_ns = band.at_ns
                 seen.clear()
             if band.distance_bps in seen:
-                what = f"percentage {fields[1]} comes twice at {fields[0]}; remove one of the lines"
-                raise self._table.error(row, what)
+                percent = f"{Decimal(band.distance_bps).scaleb(-2).normalize():f}"
+                what = f"percentage {percent} comes twice at {format_time_ns(band.at_ns)}; remove one of the lines"
+                raise self._table.error(band.row, what)
             seen.add(band.distance_bps)
             yield band
 
@@ -147,4 +148,5 @@ class BookDepthSource:
             lots = to_whole_down(CONTEXT.multiply(resting, self._settings.scale), self._scale.lot_size)
         except ScenarioError as error:
             raise self._table.error(row, str(error)) from error
-        return Band(row, at_ns, distance_bps, lots)
+        figures = (depth, notional) if self._scale.kind == "linear" else (resting, Decimal(0))
+        return Band(row, at_ns, distance_bps, lots, figures)

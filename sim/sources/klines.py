@@ -7,9 +7,10 @@ One file or several, in order of time.
    row tells, and a row of the other unit is refused.
 3. The header may be absent (first field a number). Each file is a source of its own; all are anchored at the first
    price.
-4. The file drives one instrument, the others move with it (`follow.py`).
-5. Tolerances are those of `rows.py`; besides, with `late_rows = "leave_out"`, bars that open before the last one
-   closed. Missing bars are no error: the price stays. A bar whose extremes do not hold its open and close is
+4. The file drives one instrument, the others move with it (`follow.py`). One that is named after a symbol must be of
+   that instrument (`symbols.py`).
+5. Tolerances are those of `rows.py`; besides, with `late_rows = "leave_out"`, bars that are out of order (`order.py`)
+   or over another. Missing bars are no error: the price stays. A bar whose extremes do not hold its open and close is
    refused.
 """
 
@@ -29,12 +30,14 @@ from ...events.bodies.run import SourceTally
 from ...events.errors import ScenarioError
 from ..checks import FEW, require
 from ..dirt import Tally
-from .bars import Bar, read_bar
+from ..toml_tree import at_path
+from .bars import Bar, apart, read_bar
 from .base import InstrumentScale, scale_named
 from .files import find_data_file
 from .follow import Follow, Following, check_follow
 from .moments import UNIT_NS_BY_DIGITS
 from .rows import CsvTable, LateRows, expect_header, first_line, parse_whole
+from .symbols import check_symbol, symbol_of_name
 
 __all__ = ["KLINES_COLUMNS", "KlinesSettings", "KlinesSource", "open_klines"]
 
@@ -57,7 +60,10 @@ _DIGITS = (13, 16)
 
 
 class KlinesSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="source", tag="klines"):
-    """The file (or files, in order of time) of bars, the instrument they drive (else the first), and from when on."""
+    """The file (or files, in order of time) of bars, the instrument they drive (else the first), and from when on.
+
+    `symbol` is what files are named after that are of another symbol than the instrument's.
+    """
 
     file: str | None = None
     files: Annotated[tuple[str, ...], FEW] = ()
@@ -66,6 +72,7 @@ class KlinesSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, ta
     since: str | None = None
     follow: Follow = "alike"
     betas: dict[str, Decimal] = {}
+    symbol: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse no file, two ways of naming it, and betas without use."""
@@ -76,15 +83,22 @@ class KlinesSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, ta
 class _BarReader:
     """One file of bars: its table, and rows turned into bars."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, late_rows: LateRows) -> None:
+        self._late_rows = late_rows
         bare = first_line(path).split(",")[0].isdigit()
         self.table = CsvTable(path, KLINES_COLUMNS if bare else None)
         expect_header(self.table, KLINES_COLUMNS)
         row, fields = self.table.first_row()
         self._digits = len(fields[0])
-        self.first = self.bar(row, fields)
+        self.first = self._bar(row, fields) if late_rows == "refuse" else next(self.bars(Tally()))
 
-    def bar(self, row: int, fields: list[str]) -> Bar:
+    def bars(self, tally: Tally) -> Iterator[Bar]:
+        """The bars in order, none over another. Raises ScenarioError with file and line."""
+        read = (self._bar(row, fields) for row, fields in self.table.rows(tally))
+        in_order = self.table.in_order(read, lambda bar: bar.open_ns, tally, self._late_rows)
+        return apart(in_order, lambda bar: bar, lambda bar, _: self.table.late(bar.row, tally, self._late_rows))
+
+    def _bar(self, row: int, fields: list[str]) -> Bar:
         """The bar of one row. Raises ScenarioError with file and line."""
         try:
             return read_bar(row, self._time_ns(fields[0]), self._time_ns(fields[6]), fields[1:5])
@@ -108,11 +122,10 @@ class KlinesSource:
         self,
         reader: _BarReader,
         following: Following,
-        late_rows: LateRows,
         next_file: _BarReader | None,
     ) -> None:
         """Made by `open_klines`. Bars must be over before the next file's first one opens."""
-        self._reader, self._following, self._late_rows = reader, following, late_rows
+        self._reader, self._following = reader, following
         self._next_file = next_file
         self._tally = Tally()
         self.name, self.sha256 = reader.table.path.name, reader.table.sha256
@@ -130,18 +143,12 @@ class KlinesSource:
         return self._tally.closed(number)
 
     def _bars(self, tally: Tally) -> Iterator[Bar]:
-        table, closed_ns = self._reader.table, 0
-        for row, fields in table.rows(tally):
-            bar = self._reader.bar(row, fields)
-            if bar.open_ns <= closed_ns:
-                table.late(row, tally, self._late_rows)
-                continue
+        for bar in self._reader.bars(tally):
             if self._next_file is not None and bar.close_ns >= self._next_file.first.open_ns:
                 what = (
                     f"the bar reaches into {self._next_file.table.path}; give files in order of time, without overlap"
                 )
-                raise table.error(row, what)
-            closed_ns = bar.close_ns
+                raise self._reader.table.error(bar.row, what)
             yield bar
 
     def _ticks(self, bar: Bar) -> list[tuple[int, tuple[tuple[int, int], ...]]]:
@@ -160,7 +167,10 @@ def open_klines(
 ) -> tuple[KlinesSource, ...]:
     """One source per file, in order of time, all anchored at the first open of the first file."""
     driven = scale_named(scales, settings.instrument, f"{where}.instrument")
-    readers = [_BarReader(path) for path in _paths(settings, where, folder)]
+    paths = _paths(settings, where, folder)
+    for path in paths:
+        at_path(str(path), check_symbol, symbol_of_name(path.name), settings.symbol, driven.name)
+    readers = [_BarReader(path, settings.late_rows) for path in paths]
     for earlier, later in pairwise(readers):
         if later.first.open_ns <= earlier.first.open_ns:
             what = f"begins no later than {earlier.table.path}; give the files in order of time"
@@ -171,7 +181,7 @@ def open_klines(
     except ScenarioError as error:
         raise first.table.error(first.first.row, str(error)) from error
     return tuple(
-        KlinesSource(reader, following, settings.late_rows, next_file)
+        KlinesSource(reader, following, next_file)
         for reader, next_file in zip(readers, [*readers[1:], None], strict=True)
     )
 

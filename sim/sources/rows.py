@@ -12,17 +12,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol, TypeVar
 
 from ...events.errors import ScenarioError
 from ..dirt import Tally
 from ..units import parse_decimal
 from .files import content_sha256, read_lines
+from .order import Order
 
 __all__ = ["CsvTable", "LateRows", "expect_header", "parse_amount", "parse_positive", "parse_whole"]
 
@@ -34,6 +35,17 @@ _DIGITS_MOST = 19
 # Trades repeat their prices: a day of a crash has 2,000 among 138,000. The bound keeps memory flat.
 _TEXTS_KEPT = 1 << 14
 _PADDED = re.compile(r"(?:^|,)\s|\s(?:,|$)")
+
+
+class HasRow(Protocol):
+    """What was read of a row, and which one it was."""
+
+    @property
+    def row(self) -> int:
+        """Its number in the file."""
+
+
+Read = TypeVar("Read", bound=HasRow)
 
 
 class CsvTable:
@@ -76,8 +88,30 @@ class CsvTable:
         """An error that names this file and the line of a row."""
         return ScenarioError(f"{self.path}:{row + self._headers}: {what}")
 
+    def in_order(
+        self, rows: Iterable[Read], key_ns: Callable[[Read], int], tally: Tally, late_rows: LateRows
+    ) -> Iterator[Read]:
+        """The rows in order of time: the first that is not is refused, or as few as possible are left out and counted.
+
+        Raises ScenarioError with file and line.
+        """
+
+        def blame(read: Read, is_ahead: bool) -> None:  # noqa: FBT001 - as `Order` tells it
+            tally.leave_out("row ahead of its time" if is_ahead else "late row", read.row)
+
+        if late_rows == "leave_out":
+            yield from Order[Read](key_ns, blame).of(rows)
+            return
+        last_ns = 0
+        for read in rows:
+            if key_ns(read) < last_ns:
+                what = 'the time runs backwards; sort the file by time, or set late_rows = "leave_out"'
+                raise self.error(read.row, what)
+            last_ns = key_ns(read)
+            yield read
+
     def late(self, row: int, tally: Tally, late_rows: LateRows) -> None:
-        """Answer a row that is earlier than the one before, as the source's setting says."""
+        """Answer a row that begins before the one above it is over, as the source's setting says."""
         if late_rows == "refuse":
             what = 'the time runs backwards; sort the file by time, or set late_rows = "leave_out"'
             raise self.error(row, what)

@@ -2,8 +2,9 @@
 
 1. The columns are exchange, symbol, timestamp, local_timestamp, id, side, price, amount; times in microseconds.
 2. Trades of one timestamp are one instant: the last in file order gives the price, the others are counted as merged.
-3. The file drives one instrument, the others move with it (`follow.py`).
-4. Tolerances are those of `rows.py`; besides, with `late_rows = "leave_out"`, rows that run backwards in time. A
+3. The file drives one instrument, the others move with it (`follow.py`). It must be of that instrument (`symbols.py`).
+4. Tolerances are those of `rows.py`; besides, with `late_rows = "leave_out"`, rows that are out of order (`order.py`),
+   and those that were received before their time, by more than `SKEW_NS_MOST`, which is what two clocks differ by. A
    second symbol, a side that is none, a price or amount that is not a positive number stop the reading with file and
    line.
 """
@@ -27,10 +28,14 @@ from .base import InstrumentScale, scale_named
 from .files import find_data_file
 from .follow import Follow, Following, check_follow
 from .rows import CsvTable, LateRows, expect_header, parse_positive, parse_whole
+from .symbols import check_symbol
 
-__all__ = ["TARDIS_COLUMNS", "TardisSettings", "TardisSource"]
+__all__ = ["SKEW_NS_MOST", "TARDIS_COLUMNS", "TardisSettings", "TardisSource"]
 
 TARDIS_COLUMNS = ("exchange", "symbol", "timestamp", "local_timestamp", "id", "side", "price", "amount")
+
+SKEW_NS_MOST = 10**8
+"""How far two clocks may differ: the venue's, and that of whoever received a row."""
 
 _SIDES = frozenset({"buy", "sell", "unknown"})
 _US_LEAST, _US_MOST = 10**15, (2**63 - 1) // 1000
@@ -39,7 +44,10 @@ _TEXTS_KEPT = 1 << 14
 
 
 class TardisSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="source", tag="tardis"):
-    """The file of trades, the instrument that it drives (the first where none is named), and from when on."""
+    """The file of trades, the instrument that it drives (the first where none is named), and from when on.
+
+    `symbol` is what the file is of, where it is not the instrument's own.
+    """
 
     file: str
     instrument: str | None = None
@@ -47,6 +55,7 @@ class TardisSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, ta
     since: str | None = None
     follow: Follow = "alike"
     betas: dict[str, Decimal] = {}
+    symbol: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse betas without use."""
@@ -80,7 +89,12 @@ class TardisSource:
         expect_header(self._table, TARDIS_COLUMNS)
         self.name, self.sha256 = path.name, self._table.sha256
         self._late_rows, self._tally = settings.late_rows, Tally()
-        self._market = self._table.first_row()[1][:2]
+        first_row, fields = self._table.first_row()
+        self._market = fields[:2]
+        try:
+            check_symbol(self._market[1], settings.symbol, driven.name)
+        except ScenarioError as error:
+            raise self._table.error(first_row, str(error)) from error
         first = next(self._instants(Tally()))
         try:
             following = Following(scales, driven, parse_positive(first.price, "price"), settings.betas)
@@ -117,17 +131,21 @@ class TardisSource:
             yield held
 
     def _trades(self, tally: Tally) -> Iterator[_Trade]:
-        last_ns = 0
+        return self._table.in_order(self._read(tally), lambda trade: trade.at_ns, tally, self._late_rows)
+
+    def _read(self, tally: Tally) -> Iterator[_Trade]:
         for row, fields in self._table.rows(tally):
             try:
                 trade = self._trade(row, fields)
             except ScenarioError as error:
                 raise self._table.error(row, str(error)) from error
-            if trade.at_ns < last_ns:
-                self._table.late(row, tally, self._late_rows)
-                continue
-            last_ns = trade.at_ns
-            yield trade
+            if trade.at_ns - trade.received_ns <= SKEW_NS_MOST:
+                yield trade
+            elif self._late_rows == "refuse":
+                what = 'it was received before its time; mend the line, or set late_rows = "leave_out"'
+                raise self._table.error(row, what)
+            else:
+                tally.leave_out("received before its time", row)
 
     def _trade(self, row: int, fields: list[str]) -> _Trade:
         exchange, symbol, timestamp, local_timestamp, _id, side, price, amount = fields

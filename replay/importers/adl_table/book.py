@@ -13,6 +13,7 @@ from ....events.bodies.margin import MarkPriced
 from ....events.bodies.waterfall import DeleveragingEnded, DeleveragingStarted, PositionDeleveraged
 from ....handlers.valuation import profit_atoms
 from ..session import Session
+from .cash import Cash
 from .rows import NS_A_MS, Row, plain
 from .scales import Scales
 
@@ -46,6 +47,7 @@ class Book:
         names = dict.fromkeys(name for row in rows for name in (row.user, row.liquidated))
         self._accounts = {name: session.account(name, self._asset) for name in names}
         self._round = 0
+        self._cash = Cash(session.faults)
         session.inferred(MarkPriced(self._others, 1, 0, 1))
 
     def _listed(self, coin: str) -> int:
@@ -143,6 +145,7 @@ class Book:
             provenance=place,
         )
         session.imported(reduction, self._started, (said,))
+        self._cash.realise(row)
 
     def _end(self, started: DeleveragingStarted) -> None:
         session, account = self._session, started.account
@@ -168,7 +171,7 @@ class Book:
             self._session.inferred(MarkPriced(instrument, ticks, 0, ticks))
 
     def _state(self, row: Row) -> None:
-        """Bring the ledger to what the table prints of an account."""
+        """Bring the ledger to what the table prints of an account; its cash only where that takes no profit back."""
         session, account, place = self._session, self._accounts[row.user], self._place(row)
         instrument, size = self._coins[row.coin], self._scales.size_lots(row.coin, row.position)
         self._restate(PositionStated(account, instrument, 0, size, self._scales.atoms(row.position, row.entry), place))
@@ -176,7 +179,8 @@ class Book:
         known = sum(profit_atoms(markets[key[0]], one) for key, one in held.items() if key[0] != self._others)
         rest = self._scales.atoms(row.unrealised) - known
         self._restate(PositionStated(account, self._others, 0, rest, 0, place))
-        session.inferred(BalanceStated(account, self._scales.atoms(row.cash), place))
+        if self._cash.is_stated(row):
+            session.inferred(BalanceStated(account, self._scales.atoms(row.cash), place))
 
     def _restate(self, wanted: PositionStated) -> None:
         """Let go of what the ledger holds, if that is another size or cost, and take up what is wanted."""

@@ -1,14 +1,14 @@
 """The importer of reconstructed tables: who was deleveraged, with the state that somebody worked out for them.
 
-1. A round is what one instant, coin, liquidated account, side and price have in common, in file order. Files are sorted
-   by time; at one instant rounds follow each other as the file has their first rows.
+1. A round is what one instant, coin, liquidated account, side and price have in common, in file order. Rows are sorted
+   by time; at one instant rounds follow each other as the file has their first rows, and files by their names.
 2. What the venue did is imported: each `PositionDeleveraged`, and the `FillReported` before it with price, size and
    closed profit. Its start is the table's position, and `raw` holds every figure of the row as printed, under its
    column's name.
-3. All else is inferred: balances (the cash), positions (size and entry), the mark, the liquidation, the round. Before
-   a round the ledger holds for each of its accounts what the table prints: equity = cash + unrealised profit of all
-   positions. What of that profit the positions known here do not explain is a position in `OTHER_POSITIONS`, which
-   stands in for all others.
+3. All else is inferred: balances (the cash, see `cash.py`), positions (size and entry), the mark, the liquidation, the
+   round. Before a round the ledger holds for each of its accounts what the table prints: equity = cash + unrealised
+   profit of all positions. What of that profit the positions known here do not explain is a position in
+   `OTHER_POSITIONS`, which stands in for all others.
 4. The mark is the price of execution, unless one is given (`--mark COIN=PRICE`). A cost is rounded to an atom, half to
    even.
 5. The liquidated account holds what the round closes, at the price of execution, so that it ends at nothing: what it
@@ -44,7 +44,7 @@ class AdlTableImporter:
         """Find the files. Raises ScenarioError for one that is not there."""
         self.marks = dict(marks or {})
         self.options = tuple((f"mark.{coin}", plain(price)) for coin, price in sorted(self.marks.items()))
-        self.sources: tuple[Source, ...] = open_sources(tuple((name, LAYOUT) for name in files))
+        self.sources: tuple[Source, ...] = open_sources(tuple((name, LAYOUT) for name in files), by_name=True)
 
     def survey(self, faults: Faults, watch: Callable[[int], None]) -> int:
         """Read everything once. Raises ScenarioError for files without a row, and for a mark that fits none."""

@@ -17,6 +17,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from ....events.errors import ScenarioError
+from ....sim.sources.order import Order
 from ....sim.units import parse_decimal
 from ..digits import snapped
 from ..faults import Faults
@@ -79,6 +80,11 @@ class Row(NamedTuple):
     snaps: int
 
     @property
+    def seq(self) -> int:
+        """The number that a table counts its rows with; 0 where it does not."""
+        return int(dict(self.printed).get("seq", 0))
+
+    @property
     def side(self) -> int:
         """+1 where a long position is closed, -1 where a short one is."""
         return 1 if self.position > 0 else -1
@@ -89,31 +95,33 @@ def rows_of(source: Source, faults: Faults, watch: Callable[[int], None]) -> Ite
     lines = read_rows(source, watch, faults.cut(source))
     header = next(lines, None)
     columns = _columns(source, header[1] if header is not None else b"")
-    seen, last_seq = set[tuple[object, ...]](), -1
+    rows = _once(source, faults, lines, columns)
+    if "seq" in columns:
+
+        def blame(row: Row, is_ahead: bool) -> None:  # noqa: FBT001 - as `Order` tells it
+            told = "comes before lower ones" if is_ahead else "comes after one that is not lower"
+            faults.report("row out of order", source, row.line, f"seq {row.seq} {told}")
+
+        rows = Order[Row](lambda row: row.seq, blame, strict=True).of(rows)
+    for row in rows:
+        if row.snaps:
+            faults.note("values snapped", row.snaps)
+        yield row
+
+
+def _once(source: Source, faults: Faults, lines: Iterator[tuple[int, bytes]], columns: list[str]) -> Iterator[Row]:
+    """The rows that can be read, each once."""
+    seen = set[tuple[object, ...]]()
     for line, text in lines:
         faults.rows[source.number] += 1
         found = _row(source, line, text, columns)
+        if isinstance(found, Row) and found[2:10] in seen:
+            found = "duplicate row", "the same fill stands in an earlier line"
         if isinstance(found, Row):
-            key = found[2:10]
-            seq = int(dict(found.printed).get("seq", last_seq + 1))
-            wrong = _repeated(key in seen, seq, last_seq)
-            if wrong is None:
-                seen.add(key)
-                last_seq = seq
-                if found.snaps:
-                    faults.note("values snapped", found.snaps)
-                yield found
-                continue
-            found = wrong
-        faults.report(found[0], source, line, found[1])
-
-
-def _repeated(known: bool, seq: int, last_seq: int) -> _Faulty | None:  # noqa: FBT001 - a fact, not a switch
-    if known:
-        return "duplicate row", "the same fill stands in an earlier line"
-    if seq <= last_seq:
-        return "row out of order", f"seq {seq} comes after {last_seq}"
-    return None
+            seen.add(found[2:10])
+            yield found
+        else:
+            faults.report(found[0], source, line, found[1])
 
 
 def _columns(source: Source, header: bytes) -> list[str]:

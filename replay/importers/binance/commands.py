@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import get_args
 
 import click
 
 from ..commands import Wanted, carry_out, import_options
-from ..feed.options import contract_option
+from ..feed.contracts import Told
+from ..feed.options import feed_options
 from .names import Part
 from .opening import open_binance
 
@@ -17,20 +17,20 @@ __all__ = ["binance_command"]
 
 @click.command("binance")
 @click.argument("files", nargs=-1, required=True)
-@click.option("--symbol", metavar="SYMBOL", help="The symbol of files whose names do not begin with it.")
 @click.option("--marks", is_flag=True, help="Bars are of marks, where no name or folder says it.")
 @click.option(
     "--market", "part", type=click.Choice(get_args(Part)), help="The market, where no folder or symbol says it."
 )
-@contract_option
+@feed_options
 @import_options
 def binance_command(
     *,
     files: tuple[str, ...],
-    symbol: str | None,
     marks: bool,
     part: Part | None,
-    contracts: dict[str, Decimal],
+    contracts: dict[str, Told],
+    symbols: tuple[str, ...],
+    sort: bool,
     wanted: Wanted,
 ) -> None:
     """Import Binance's public data FILES: trades, aggTrades, klines, bookDepth, liquidationSnapshot; packed or plain.
@@ -38,4 +38,5 @@ def binance_command(
     Trades and bars become prices, depth becomes quotes; of who traded the files say nothing. Each forced order becomes
     a liquidation of the account forced:SYMBOL, which stands for all that nobody named; its position is inferred.
     """
-    carry_out(open_binance(files, symbol=symbol, marks=marks, part=part, contracts=contracts), wanted)
+    importer = open_binance(files, symbol=symbols, marks=marks, part=part, contracts=contracts, sort=sort)
+    carry_out(importer, wanted)

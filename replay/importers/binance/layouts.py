@@ -11,7 +11,8 @@
 
 1. A file without a header is told by its number of fields. With a header the order of the columns is free.
 2. Times are milliseconds (13 digits) or, in spot files since 2025, microseconds (16). bookDepth has text in UTC.
-3. Depth counts units (cm: contracts). A forced order's price is its limit, its average price what it was filled at.
+3. Depth counts units (cm: contracts, whose notional tells no price). Numbers of trades rise by one. A forced order's
+   price is its limit, its average price what it was filled at.
 """
 
 from __future__ import annotations
@@ -23,9 +24,9 @@ from ....sim.sources.bands import Band, parse_distance_bps
 from ....sim.sources.bars import read_bar
 from ....sim.sources.klines import KLINES_COLUMNS
 from ....sim.sources.moments import moment_ns
+from ..feed.files import BandRead, BarRead, FeedFile, Parse
 from ..feed.items import Forced, Market, Place, Traded
 from ..feed.numbers import amount, maybe_positive, positive
-from ..feed.stream import BandRead, BarRead, FeedFile, Parse
 from ..feed.table import Columns, first_fields, header_of
 from ..reading import Source
 from .names import Kind
@@ -76,6 +77,7 @@ _TIME: dict[Kind, str] = {
     "liquidationSnapshot": "time",
 }
 _TRADE_ID: dict[Kind, str] = {"trades": "id", "aggTrades": "agg_trade_id"}
+_NUMBERS: dict[Kind, tuple[str, str]] = {"trades": ("id", "id"), "aggTrades": ("first_trade_id", "last_trade_id")}
 _TRUTHS = frozenset({"true", "false"})
 
 
@@ -89,9 +91,8 @@ def columns_of(source: Source) -> Columns:
     for names in known:
         if _fits(names, fields):
             return Columns(names, in_file=False)
-    message = (
-        f"{source.path}:1: no header, and {len(fields)} fields are no known layout; is this a file of public data?"
-    )
+    expected = " or ".join(",".join(names) for layouts in _BARE.values() for names in layouts)
+    message = f"{source.path}:1: no header, and {len(fields)} fields are no known layout; expected {expected}"
     raise ScenarioError(message)
 
 
@@ -115,8 +116,18 @@ def feed_file(source: Source, columns: Columns, kind: Kind, market: Market) -> F
         parse = _ForcedOrders(columns, market)
     else:
         parse = _Bars(columns, market, marks=kind == "markPriceKlines")
-    each = _TRADE_ID.get(kind, "open_time" if isinstance(parse, _Bars) else None)
-    return FeedFile(source, columns, parse, _TIME[kind], None, () if kind == "bookDepth" else _DIGITS, each)
+    return FeedFile(
+        source,
+        columns,
+        parse,
+        _TIME[kind],
+        digits=() if kind == "bookDepth" else _DIGITS,
+        each=_TRADE_ID.get(kind, "open_time" if isinstance(parse, _Bars) else None),
+        numbers=_NUMBERS.get(kind),
+        symbol="symbol" if "symbol" in columns.names else None,
+        named=market.symbol,
+        may_double=kind == "liquidationSnapshot",
+    )
 
 
 class _Trades:
@@ -146,13 +157,15 @@ class _Bars:
 
 class _Bands:
     def __init__(self, columns: Columns, market: Market) -> None:
-        self._market = market
+        self._market, self._is_priced = market, market.exchange != "cm"
         self._percentage, self._depth = columns.at("percentage"), columns.at("depth")
+        self._notional = columns.at("notional")
 
     def __call__(self, place: Place, fields: list[str]) -> BandRead:
         distance_bps = parse_distance_bps(fields[self._percentage])
-        depth = amount(fields[self._depth], "depth")
-        return BandRead(place, self._market, Band(place.line, place.at_ns, distance_bps, depth))
+        depth, notional = amount(fields[self._depth], "depth"), amount(fields[self._notional], "notional")
+        figures = depth, notional if self._is_priced else Decimal(0)
+        return BandRead(place, self._market, Band(place.line, place.at_ns, distance_bps, depth, figures))
 
 
 class _ForcedOrders:

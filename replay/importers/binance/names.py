@@ -1,7 +1,7 @@
 """What a file of Binance's public data is about, told by its name and its columns.
 
-1. Names are SYMBOL-KIND-DATE or SYMBOL-INTERVAL-DATE, such as BTCUSDT-trades-2025-10-10.csv, in either case;
-   `btcusd-perp-1m-...` is BTCUSD_PERP. Rows do not say a symbol, except in some files of forced orders.
+1. Files are named after their symbols (`sim/sources/symbols.py`). Rows do not say one, except in some files of forced
+   orders.
 2. The kind is told by the columns. Bars of marks have the columns of bars of trades: the folder says so
    (`markPriceKlines`), or the file's name, or `--marks`. Bars of an index or of a premium are no prices of an
    instrument and are refused.
@@ -13,21 +13,17 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal
 
 from ....events.errors import ScenarioError
 
-__all__ = ["Kind", "Part", "kind_of", "part_of", "symbol_of"]
+__all__ = ["NAME_FORM", "Kind", "Part", "kind_of", "part_of"]
+
+NAME_FORM = "SYMBOL-trades-, SYMBOL-1m- or the like"
 
 Kind = Literal["trades", "aggTrades", "klines", "markPriceKlines", "bookDepth", "liquidationSnapshot"]
 Part = Literal["spot", "um", "cm"]
 
-_NAME = re.compile(
-    r"(?P<symbol>[A-Za-z0-9]+(?:[_-](?:perp|[0-9]{6}))?)"
-    r"-(?:trades|aggTrades|bookDepth|liquidationSnapshot|forceOrders?|liquidations?|markPriceKlines|klines"
-    r"|[0-9]+(?:s|m|h|d|w|mo))(?:[-_.]|$)",
-    re.IGNORECASE,
-)
 _COIN_MARGINED = re.compile(r"[A-Z0-9]+USD_(?:PERP|[0-9]{6})")
 _NO_PRICES = ("indexPriceKlines", "premiumIndexKlines")
 _MARKS: Kind = "markPriceKlines"
@@ -38,17 +34,6 @@ _COLUMNS: tuple[tuple[Kind, frozenset[str]], ...] = (
     ("aggTrades", frozenset({"agg_trade_id", "price", "quantity", "transact_time"})),
     ("trades", frozenset({"id", "price", "qty", "time", "is_buyer_maker"})),
 )
-
-
-def symbol_of(path: Path, told: str | None) -> str:
-    """The symbol of a file. Raises ScenarioError where its name does not tell it and nobody else did."""
-    if told is not None:
-        return told
-    match = _NAME.match(path.name)
-    if match is None:
-        message = f"{path}: its name does not begin SYMBOL-trades-, SYMBOL-1m- or the like; say it with --symbol"
-        raise ScenarioError(message)
-    return match["symbol"].upper().replace("-", "_")
 
 
 def kind_of(path: Path, columns: frozenset[str], *, marks: bool) -> Kind:
@@ -62,7 +47,8 @@ def kind_of(path: Path, columns: frozenset[str], *, marks: bool) -> Kind:
             raise ScenarioError(message)
     kind = next((kind for kind, needed in _COLUMNS if needed <= columns), None)
     if kind is None:
-        message = f"{path}:1: these columns are of no known kind of file; known are {', '.join(get_args(Kind))}"
+        expected = "; ".join(f"{known}: {','.join(sorted(needed))}" for known, needed in _COLUMNS)
+        message = f"{path}:1: these columns are of no known kind of file; expected at least those of {expected}"
         raise ScenarioError(message)
     if kind == "klines" and (marks or _says(path, _MARKS)):
         return _MARKS

@@ -1,7 +1,7 @@
 """Ticks, lots and atoms of what the files tell of, from the decimals that they use.
 
-1. A lot is as fine as sizes are (an inverse contract: one contract), a tick as fine as the prices that trades, bars and
-   forced orders have.
+1. A lot is as fine as sizes are: a part of a unit, one contract, or a part of a contract. A tick is as fine as the
+   prices that trades, bars and forced orders have.
 2. Marks and indices often are finer than any trade. A tick goes along with them as far as a tick of a lot still is a
    whole number of atoms of 8 decimals; beyond that they are rounded half to even to a tick, and that is noted.
 3. An asset has 8 decimals, or more where a tick of a lot is less.
@@ -13,7 +13,14 @@ from decimal import Decimal
 from functools import lru_cache
 
 from ....events.errors import ScenarioError
-from ....sim.units import inverse_multiplier_atoms, multiplier_atoms, price_to_ticks, to_whole, to_whole_down
+from ....sim.units import (
+    CONTEXT,
+    inverse_multiplier_atoms,
+    multiplier_atoms,
+    price_to_ticks,
+    to_whole,
+    to_whole_down,
+)
 from ..faults import Faults
 from .contracts import Contract
 from .items import Forced, Item, Marked, Quoted, Traded
@@ -62,23 +69,28 @@ class Uses:
         self.price_decimals = max(self.price_decimals, _decimals(price))
 
     def _size(self, size: Decimal) -> None:
-        if self.contract.quote_size is None:
+        if self.contract.in_parts:
             self.size_decimals = max(self.size_decimals, _decimals(size))
+
+    @property
+    def lot_decimals(self) -> int:
+        """The decimals of a lot in units, or in what a quanto contract pays for each step of the price."""
+        return self.size_decimals + _decimals(self.contract.size)
 
     @property
     def tick_decimals(self) -> int:
         """Rule 1 and 2."""
-        if self.contract.quote_size is not None:
+        if self.contract.kind == "inverse":
             return min(max(self.price_decimals, self.mark_decimals), _INVERSE_TICK_MOST)
-        along = min(self.mark_decimals, ATOM_DECIMALS - self.size_decimals)
+        along = min(self.mark_decimals, ATOM_DECIMALS - self.lot_decimals)
         return max(self.price_decimals, along)
 
     @property
     def asset_decimals(self) -> int:
         """Rule 3, as far as this market goes."""
-        if self.contract.quote_size is not None:
+        if self.contract.kind == "inverse":
             return ATOM_DECIMALS
-        return max(ATOM_DECIMALS, self.tick_decimals + self.size_decimals)
+        return max(ATOM_DECIMALS, self.tick_decimals + self.lot_decimals)
 
 
 class Listed:
@@ -88,10 +100,11 @@ class Listed:
         """The instrument's number is given by whoever lists it. Raises ScenarioError for scales that do not fit."""
         self.instrument, self.asset, self.uses = instrument, asset, uses
         self.tick_size = _step(uses.tick_decimals)
-        self.lot_size = uses.contract.quote_size or _step(uses.size_decimals)
+        self._counted = _step(uses.size_decimals)
+        worth = CONTEXT.multiply(uses.contract.size, self._counted)
+        self.lot_size = self._counted if uses.contract.is_quanto else worth
         measure = inverse_multiplier_atoms if uses.contract.kind == "inverse" else multiplier_atoms
-        self.multiplier_atoms = measure(self.tick_size, self.lot_size, decimals)
-        self._counted = Decimal(1) if uses.contract.quote_size is not None else self.lot_size
+        self.multiplier_atoms = measure(self.tick_size, worth, decimals)
         self._faults = faults
         self._ticks: dict[Decimal, tuple[int, bool]] = {}
 

@@ -1,97 +1,71 @@
 """One file as items, oldest first, with everything that can be wrong with a row.
 
-1. A file is sorted by the venue's time; a row that is earlier than the one before it is a fault. A file with times of
-   receipt is sorted by these, and a row whose own time lags is recorded at that of the row above, and noted. Times are
-   whole numbers in a unit that the layout states (where it allows two, the first row tells), or text in UTC.
-2. An id (of a trade; of a bar its time) that comes twice is a fault; it is sought in a bounded window, over all files
-   of the import. Binance's own snapshots of forced orders hold rows twice: of rows that are the same throughout one is
-   taken, and that is noted.
-3. Trades of one instant and market are one price, the last in file order; the others are counted as merged, and noted,
+1. Rows come in order of time, each at its place (`placing.py`).
+2. A market whose contract is not known is a fault (`contracts.py`).
+3. An id (of a trade; of a bar its time) that comes twice is a fault; it is sought in a bounded window, over all files
+   of the import. Of forced orders without an id equal ones are as many orders, but where a file doubles them
+   (`twins.py`).
+4. Trades of one instant and market are one price, the last in file order; the others are counted as merged, and noted,
    so that the summary says what became of them. A bar is four prices (`sim/sources/bars.py`); one that is missing is
-   noted. Bands of one instant are one quote (`sim/sources/bands.py`).
-4. A bad row is reported with its line and left out.
+   noted. Bands of one instant are one quote (`sim/sources/bands.py`); bands that are frozen, or at another price than
+   the other side, are noted.
+5. A bad row is reported with its line and left out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
-from functools import lru_cache, partial
 from itertools import groupby
-from typing import NamedTuple
 
 from ....events.errors import ScenarioError
-from ....sim.sources.bands import Band, both_sides
-from ....sim.sources.bars import Bar
-from ....sim.sources.moments import moment_ns
-from ....sim.units import parse_time_ns
-from ..faults import Faults
-from ..reading import Source
-from .items import Forced, Item, Marked, Market, Place, Quoted, Traded
-from .table import Columns, Read, read_fields
+from ....sim.sources.bands import Band, Quotes
+from ....sim.sources.bars import apart
+from ..faults import Ahead, Faults
+from .contracts import Contracts
+from .files import BandRead, BarRead, FeedFile, Parsed
+from .items import Forced, Item, Marked, Market, Quoted, Traded
+from .numbering import Numbering
+from .placing import Placed, Placing
+from .symbols import Symbols
+from .twins import Twins
 from .window import Window
 
-__all__ = ["LAG_NS_MOST", "BandRead", "BarRead", "FeedFile", "Parse", "Stream"]
+__all__ = ["Stream", "Told"]
 
 _MEND = "; mend or remove the line"
 """What a scenario's source advises; a report has advice of its own."""
-LAG_NS_MOST = 60 * 10**9
-"""How far the venue's time may lag behind in a file that is sorted by the time of receipt."""
 
 
-class BarRead(NamedTuple):
-    """A bar of a market; `marks` says that its prices are the venue's marks."""
+class Told:
+    """What the streams of one pass share: the user's options, and what was met so far."""
 
-    place: Place
-    market: Market
-    bar: Bar
-    marks: bool
-
-
-class BandRead(NamedTuple):
-    """A band of a market's depth."""
-
-    place: Place
-    market: Market
-    band: Band[Decimal]
-
-
-Parsed = Traded | Marked | Forced | BarRead | BandRead
-Parse = Callable[[Place, list[str]], Parsed]
-"""A row to what it tells. Raises ScenarioError without a place for a row that cannot be right."""
-
-
-class FeedFile(NamedTuple):
-    """A file, what its columns are, and how a row is read.
-
-    `digits` are the counts of digits that a time may have, none where times are text; `each` is the column of an id
-    that may come once only.
-    """
-
-    source: Source
-    columns: Columns
-    parse: Parse
-    time: str
-    received: str | None = None
-    digits: tuple[int, ...] = ()
-    each: str | None = None
+    def __init__(self, faults: Faults, contracts: Contracts, symbols: Symbols, twins: Twins, *, sort: bool) -> None:
+        """Nothing met yet."""
+        self.faults, self.contracts, self.symbols, self.twins, self.sort = faults, contracts, symbols, twins, sort
+        self.window, self.numbering = Window(), Numbering(faults)
 
 
 class Stream:
-    """One reading of a file."""
+    """One reading of a file; in the first (`is_survey`) rows are counted that the second may find doubled."""
 
-    def __init__(self, file: FeedFile, faults: Faults, watch: Callable[[int], None], window: Window) -> None:
-        """Read from the start; `window` is shared by the files of an import."""
-        self._file, self._faults, self._watch, self._window = file, faults, watch, window
-        self._time, self._received = file.columns.at(file.time), _place_of(file.columns, file.received)
-        self._each = _place_of(file.columns, file.each)
-        self._digits: int | None = None
-        self._at_ns = self._received_ns = 0
-        self._moment = lru_cache(64)(self._moment_ns)
+    def __init__(self, file: FeedFile, told: Told, *, is_survey: bool) -> None:
+        """Read from the start."""
+        self._file, self._told, self._faults, self._is_survey = file, told, told.faults, is_survey
+        self._each = None if file.each is None else file.columns.find(file.each)
+        self._ahead = Ahead(told.faults)
+        self._known: dict[Market, Market] = {}
 
-    def items(self) -> Iterator[Item]:
+    def items(self, watch: Callable[[int], None]) -> Iterator[Item]:
         """All that the file tells, times never running backwards. Raises ScenarioError for a fault that stops."""
-        for kind, rows in groupby(self._parsed(), key=type):
+        number = self._file.source.number
+        for item in self._items(watch):
+            self._ahead.release(number, item.place.line)
+            yield item
+        self._ahead.release()
+
+    def _items(self, watch: Callable[[int], None]) -> Iterator[Item]:
+        for kind, rows in groupby(self._parsed(watch), key=type):
             if kind is Traded:
                 yield from self._instants(row for row in rows if isinstance(row, Traded))
             elif kind is BarRead:
@@ -101,63 +75,55 @@ class Stream:
             else:
                 yield from (row for row in rows if isinstance(row, Marked | Forced))
 
-    def _parsed(self) -> Iterator[Parsed]:
-        for read in read_fields(self._file.source, self._file.columns, self._faults, self._watch):
-            if read.broken is not None:
-                self._refuse("broken row" if read.fields else "file cut off", read.line, read.broken)
-                continue
-            place = self._placed(read)
-            if place is None:
-                continue
+    def _parsed(self, watch: Callable[[int], None]) -> Iterator[Parsed]:
+        told = self._told
+        placing = Placing(self._file, self._faults, self._refuse, told.numbering, told.symbols, sort=told.sort)
+        for row in placing.rows(watch):
             try:
-                parsed = self._file.parse(place, read.fields)
+                parsed = self._file.parse(row.place, row.fields)
             except ScenarioError as error:
-                self._refuse("not a value", read.line, str(error).removesuffix(_MEND))
+                self._refuse("not a value", row.place.line, str(error).removesuffix(_MEND))
                 continue
-            if not self._came_before(parsed, read):
-                yield parsed
+            if parsed is None:
+                self._faults.note(f"rows that are no {self._file.source.layout.rpartition(' ')[2]}")
+                continue
+            market = self._market(parsed.market, row)
+            if market is not None and not self._came_before(parsed, row):
+                yield parsed if market is parsed.market else parsed._replace(market=market)
 
-    def _placed(self, read: Read) -> Place | None:
-        """When a row is of; None where that is no time, or one that is over."""
-        received = self._received
+    def _market(self, market: Market, row: Placed) -> Market | None:
+        """The market as it is called here; None where its contract is not known."""
+        known = self._known.get(market)
+        if known is not None:
+            return known
+        symbol, called = market.symbol, self._told.symbols.called(market.symbol)
+        known = market if called == symbol else market._replace(symbol=called)
         try:
-            at_ns = self._moment(read.fields[self._time], self._file.time)
-            received_ns = None if received is None else self._moment_ns(read.fields[received], "the time of receipt")
+            self._told.contracts.of(known, symbol)
         except ScenarioError as error:
-            self._refuse("time in the wrong unit", read.line, str(error))
+            self._refuse("no contract specification", row.place.line, str(error))
             return None
-        is_late = received_ns is not None and received_ns < self._received_ns
-        lag_ns = self._at_ns - at_ns
-        if is_late or lag_ns > (0 if received is None else LAG_NS_MOST):
-            told = f"its time, {read.fields[self._time]}, is before that of a row above; sort the file by time"
-            self._refuse("row out of order", read.line, told)
-            return None
-        self._received_ns = received_ns or 0
-        number = self._file.source.number
-        if lag_ns > 0:
-            self._faults.note("rows whose time lags")
-            return Place(number, read.line, self._at_ns, received_ns, at_ns)
-        self._at_ns = at_ns
-        return Place(number, read.line, at_ns, received_ns)
+        self._known[market] = known
+        return known
 
-    def _moment_ns(self, text: str, name: str) -> int:
-        if not self._file.digits:
-            return parse_time_ns(text)
-        digits = self._digits or (len(text) if len(text) in self._file.digits else self._file.digits[0])
-        at_ns = moment_ns(text, name, digits)
-        self._digits = digits
-        return at_ns
-
-    def _came_before(self, parsed: Parsed, read: Read) -> bool:
-        """Whether the row was taken already: by its id if it has one, a forced order by all that it says."""
-        told = "" if self._each is None else read.fields[self._each]
-        if told:
-            if self._window.knows((self._file.source.layout, parsed.market, told)):
-                self._refuse("id twice", read.line, f"{self._file.each} {told} was there before")
+    def _came_before(self, parsed: Parsed, row: Placed) -> bool:
+        """Whether the row was taken already: by its id if it has one, a forced order of a file that doubles by all."""
+        id_told = "" if self._each is None else row.fields[self._each]
+        if id_told:
+            if self._told.window.knows((self._file.source.layout, parsed.market, id_told)):
+                self._refuse("id twice", row.place.line, f"{self._file.each} {id_told} was there before")
                 return True
-        elif type(parsed) is Forced and self._window.knows((parsed.market, ",".join(read.fields))):
+        elif type(parsed) is Forced and self._file.may_double:
+            return self._is_twin(",".join(row.fields))
+        return False
+
+    def _is_twin(self, row: str) -> bool:
+        number, twins = self._file.source.number, self._told.twins
+        if self._is_survey:
+            twins.count(number, row)
+        elif twins.is_second(number, row):
             self._faults.note("forced orders that stood twice")
-            self._faults.merged[self._file.source.number] += 1
+            self._faults.merged[number] += 1
             return True
         return False
 
@@ -175,12 +141,12 @@ class Stream:
             yield from last.values()
 
     def _bars(self, bars: Iterable[BarRead]) -> Iterator[Item]:
+        def leave_out(read: BarRead, told: str) -> None:
+            self._refuse("row out of order", read.place.line, told)
+
         closed_ns = -1
-        for place, market, bar, marks in bars:
-            if bar.open_ns <= closed_ns:
-                self._refuse("row out of order", place.line, "the bar opens before the one above it closes")
-                continue
-            if closed_ns >= 0 and bar.open_ns - closed_ns > bar.close_ns - bar.open_ns:
+        for place, market, bar, marks in apart(bars, lambda read: read.bar, leave_out):
+            if closed_ns >= 0 and bar.open_ns - closed_ns > bar.span_ns:
                 self._faults.note("gaps between bars")
             closed_ns = bar.close_ns
             for at_ns, price in bar.path():
@@ -188,17 +154,22 @@ class Stream:
                 yield Marked(where, market, price) if marks else Traded(where, market, price)
 
     def _quotes(self, bands: Iterable[BandRead]) -> Iterator[Item]:
-        fullest = 0
-        for _, together in groupby(bands, key=lambda read: read.place.at_ns):
-            rows = list(self._once(together))
-            if not rows:
-                continue
-            place, market = rows[0].place, rows[0].market
-            sides = both_sides([row.band for row in rows], fullest, partial(self._bands_left_out, rows))
-            if sides is not None:
-                fullest = len(rows)
-                self._faults.merged[self._file.source.number] += len(sides[0]) + len(sides[1]) - 1
-                yield Quoted(place, market, *sides)
+        markets: dict[int, BandRead] = {}
+
+        def groups() -> Iterator[list[Band[Decimal]]]:
+            for _, together in groupby(bands, key=lambda read: read.place.at_ns):
+                rows = list(self._once(together))
+                if rows:
+                    markets[rows[0].band.row] = rows[0]
+                    yield [row.band for row in rows]
+
+        for found in Quotes[Decimal](self._bands_left_out).of(groups()):
+            first = markets.pop(found.bands[0].row)
+            self._faults.merged[self._file.source.number] += len(found.bids) + len(found.asks) - 1
+            for reason, times in ((_FROZEN, found.frozen), (_ELSEWHERE, found.elsewhere)):
+                if times:
+                    self._faults.note(reason, times)
+            yield Quoted(first.place, first.market, found.bids, found.asks)
 
     def _once(self, bands: Iterable[BandRead]) -> Iterator[BandRead]:
         seen = set[int]()
@@ -209,16 +180,21 @@ class Stream:
                 seen.add(read.band.distance_bps)
                 yield read
 
-    def _bands_left_out(self, group: list[BandRead], reason: str, line: int, rows: int) -> None:
+    def _bands_left_out(self, group: list[Band[Decimal]], reason: str, line: int, rows: int) -> None:
         if rows == len(group):
-            for read in group:
-                self._refuse(reason, read.place.line, f"the {rows} bands of this instant are not a whole quote")
+            for band in group:
+                self._refuse(reason, band.row, f"the {rows} bands of this instant are not a whole quote")
         else:
-            self._refuse(reason, line, "less rests here than nearer to the price, and depth is cumulative")
+            self._refuse(reason, line, _BANDS[reason])
 
     def _refuse(self, reason: str, line: int, message: str) -> None:
-        self._faults.report(reason, self._file.source, line, message)
+        self._ahead.report(reason, self._file.source, line, message)
 
 
-def _place_of(columns: Columns, name: str | None) -> int | None:
-    return None if name is None else columns.find(name)
+_FROZEN = "frozen bands of depth"
+_ELSEWHERE = "bands of depth at another price than the other side"
+_BANDS = {
+    "band below a nearer one": "less rests here than nearer to the price, and depth is cumulative",
+    "band above a farther one": "more rests here than further from the price, and depth is cumulative",
+    "frozen band": "the band is frozen while others move, and contradicts them; depth is cumulative",
+}

@@ -73,6 +73,8 @@ class Writer:
         index_ticks = self._index_ticks.get(listed.instrument, mark_ticks)
         last_ticks = None if item.last_price is None or listed.uses.is_traded else listed.price_ticks(item.last_price)
         rate_ppb = None if item.funding_rate is None else divide_half_even(*ratio(item.funding_rate, _PPB))
+        if item.last_price is not None and last_ticks is None:
+            self._session.faults.note("last prices of a ticker beside the trades")
         if last_ticks is not None:
             self._ticked(item.place, listed, last_ticks)
         if mark_ticks and (mark_ticks, index_ticks) != (market.mark_ticks, market.index_ticks):

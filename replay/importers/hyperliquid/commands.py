@@ -24,7 +24,7 @@ __all__ = ["hyperliquid_command"]
 def hyperliquid_command(
     *, files: tuple[str, ...], misc: tuple[str, ...], snapshots: tuple[str, ...], wanted: Wanted
 ) -> None:
-    """Import Hyperliquid's node FILES, in their order: fills by block, or a fill a line; packed or plain.
+    """Import Hyperliquid's node FILES, in their order: fills by block or a fill a line, or trades; packed.
 
     Fills become trades, forced ones liquidations, takeovers and deleveraged positions. Opening positions and their
     entries are inferred as far as the fills tell. Spot pairs are reported and move nothing.

@@ -1,7 +1,8 @@
 """Liquidations, takeovers and deleveraging, as one block tells them.
 
 1. What the venue forced of one account in one block is one liquidation. That it started and ended, and that a backstop
-   or a deleveraging means bankruptcy, nobody published: these are inferred, with equity and requirement 0.
+   or a deleveraging means bankruptcy, nobody published: these are inferred, with equity and requirement 0, but for a
+   beginning that a notice tells of (`liquidations.py`).
 2. The mark that a forced fill carries is the venue's own: it is imported before the liquidation starts.
 3. A fill against the book is `LiquidationFilled`; one by the method backstop is `PositionTakenOver` by whoever took
    it; one with the word Auto-Deleveraging is `PositionDeleveraged` against the liquidated user.
@@ -22,14 +23,14 @@ from ....events.bodies.liquidation import (
     LiquidationEnded,
     LiquidationFilled,
     LiquidationOutcome,
-    LiquidationStarted,
     PositionTakenOver,
 )
 from ....events.bodies.margin import MarkPriced
 from ....events.bodies.waterfall import DeleveragingEnded, DeleveragingStarted, PositionDeleveraged
 from ..session import Session
 from .admission import Side, Trade
-from .layouts import DELEVERAGED
+from .fills import DELEVERAGED
+from .liquidations import Liquidations
 from .market import Coin
 
 __all__ = ["Done", "ForcedTrades", "Kind", "kind_of", "roles"]
@@ -95,9 +96,9 @@ def roles(trade: Trade) -> tuple[Side, Side] | None:
 class ForcedTrades:
     """The liquidations of one block after the other."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, liquidations: Liquidations) -> None:
         """None open."""
-        self._session = session
+        self._session, self._liquidations = session, liquidations
         self._open: dict[int, _Liquidation] = {}
         self._marks: dict[int, tuple[int, int]] = {}
         self._rounds: dict[tuple[int, int], _Round] = {}
@@ -119,7 +120,7 @@ class ForcedTrades:
         """Begin a liquidation, if none of the account is under way."""
         if liquidated not in self._open:
             number = self._session.ledger.liquidations_started + 1
-            seq = self._session.inferred(LiquidationStarted(number, liquidated, 0, 0), cause)
+            seq = self._liquidations.start(number, liquidated, cause)
             self._open[liquidated] = _Liquidation(number, seq)
 
     def take(self, kind: Kind, done: Done, links: tuple[int, ...]) -> int:

@@ -8,13 +8,15 @@ from heapq import merge
 
 from ....events.bodies.inputs import PositionStated
 from ....sim.units import INT64_MAX, divide_half_even
-from ..faults import Faults
+from ..faults import Ahead, Faults
 from ..reading import open_sources
 from ..session import Session
 from .admission import Admission, Admitted
+from .fills import Block
 from .layouts import blocks
+from .liquidations import Liquidations
 from .market import Coin, Names, declare
-from .misc import Misc, MiscTaking, survey_misc
+from .misc import Misc, MiscTaking, read_misc, survey_misc
 from .openings import SIZE_DECIMALS, Opening
 from .scales import ATOM_DECIMALS
 from .snapshot import Snapshots
@@ -52,10 +54,8 @@ class Hyperliquid:
         """Meet every coin, token and account. Raises ScenarioError for files without a single trade or event."""
         survey = self._survey = Survey()
         admission = Admission(faults)
-        for source in self.sources:
-            if source.layout == FILLS:
-                for block, _ in admission.ordered(blocks(source, faults, watch)):
-                    survey.feed(block)
+        for block, _ in admission.ordered(self._blocks(faults, admission.ahead, watch)):
+            survey.feed(block)
         for misc in self._misc(faults, watch):
             survey_misc(survey, misc)
         if survey.start_ns is None or not survey.accounts:
@@ -68,26 +68,28 @@ class Hyperliquid:
         names = declare(session, self._survey)
         stated = self._snapshots.take(session, names)
         self._state_openings(session, names, stated)
-        fills, misc = Taking(session, names), MiscTaking(session, names)
-        happenings: Iterator[Misc | Admitted] = merge(
-            self._misc(session.faults, watch), self._admitted(session.faults, watch), key=_at_ns
-        )
+        liquidations = Liquidations(session, names)
+        fills, misc = Taking(session, names, liquidations), MiscTaking(session, names, liquidations)
+        admission = Admission(session.faults)
+        admitted = admission.of(self._blocks(session.faults, admission.ahead, watch))
+        happenings: Iterator[Misc | Admitted] = merge(self._misc(session.faults, watch), admitted, key=_at_ns)
         for happened in happenings:
+            if _at_ns(happened) > session.at_ns:
+                liquidations.flush()
             if isinstance(happened, Misc):
                 misc.take(happened)
             else:
                 fills.take(happened)
+        liquidations.flush()
 
-    def _admitted(self, faults: Faults, watch: Watch) -> Iterator[Admitted]:
-        admission = Admission(faults)
+    def _blocks(self, faults: Faults, ahead: Ahead, watch: Watch) -> Iterator[Block]:
         for source in self.sources:
             if source.layout == FILLS:
-                yield from admission.of(blocks(source, faults, watch))
+                yield from blocks(source, faults, ahead, watch)
 
     def _misc(self, faults: Faults, watch: Watch) -> Iterator[Misc]:
-        for source in self.sources:
-            if source.layout == MISC:
-                yield from Misc.read(source, faults, watch)
+        sources = [source for source in self.sources if source.layout == MISC]
+        return read_misc(sources, faults, watch)
 
     def _state_openings(self, session: Session, names: Names, stated: AbstractSet[str]) -> None:
         for (address, name), opening in self._survey.openings.of.items():

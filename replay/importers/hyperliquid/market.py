@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
+from collections.abc import Mapping
 from typing import NamedTuple
 
-from ....events.bodies.listing import InstrumentListed
+from ....events.bodies.listing import AccountKind, AccountMode, InstrumentListed, Tier
 from ....events.errors import ScenarioError
 from ..digits import snapped, whole
 from ..faults import Faults
-from ..session import Session
+from ..session import UNKNOWN_TIERS, Session
 from .scales import ATOM_DECIMALS, Scale, Uses
 from .survey import DEFAULT_ASSET, Survey
 
@@ -18,7 +20,10 @@ _KNOWN_MOST = 1 << 13
 
 
 class Coin:
-    """An instrument with its scales. `asset` is what it settles in, `accounts` who trades it, by address."""
+    """An instrument with its scales. `asset` is what it settles in, `accounts` who trades it, by address.
+
+    Who holds it isolated has an account of its own for it.
+    """
 
     __slots__ = (
         "_prices",
@@ -29,17 +34,20 @@ class Coin:
         "instrument",
         "lot_decimals",
         "multiplier_atoms",
+        "name",
         "scale",
         "spot",
     )
 
     def __init__(
-        self, instrument: InstrumentListed, asset_decimals: int, scale: Scale, accounts: dict[str, int]
+        self, instrument: InstrumentListed, asset_decimals: int, scale: Scale, accounts: Mapping[str, int]
     ) -> None:
         """As declared."""
+        self.name = instrument.name
         self.instrument, self.asset, self.asset_decimals = instrument.instrument, instrument.asset, asset_decimals
         self.multiplier_atoms, self.spot = instrument.multiplier_atoms, instrument.kind == "spot"
-        self.scale, self.lot_decimals, self.accounts = scale, scale.lot_decimals, accounts
+        self.scale, self.lot_decimals = scale, scale.lot_decimals
+        self.accounts = accounts
         self._prices: dict[str, int] = {}
         self._sizes: dict[str, int] = {}
 
@@ -96,10 +104,22 @@ def declare(session: Session, survey: Survey) -> Names:
             tokens[name] = session.asset(name, decimals, settles=False), decimals
     by_asset: dict[str, dict[str, int]] = {name: {} for name in settling}
     coins = {coin: _instrument(session, coin, uses, tokens, by_asset) for coin, uses in survey.coins.items()}
+    alone = survey.isolated_alone()
     for address, name in survey.accounts:
-        kind = "vault" if address in survey.vaults else "user"
-        by_asset[name][address] = session.account(address, tokens[name][0], kind)  # type: ignore[arg-type]
+        kind: AccountKind = "vault" if address in survey.vaults else "user"
+        mode: AccountMode = "isolated" if address in alone else "cross"
+        by_asset[name][address] = session.account(address, tokens[name][0], kind, mode)
+    for address, name in survey.isolated:
+        if address not in alone and address in coins[name].accounts:
+            _isolate(session, coins[name], address)
     return Names(coins, tokens, by_asset)
+
+
+def _isolate(session: Session, coin: Coin, address: str) -> None:
+    """An account of its own for what an address holds of a coin."""
+    owner = coin.accounts[address]
+    number = session.account(f"{address}:{coin.name}", coin.asset, "user", "isolated", owner)
+    coin.accounts = ChainMap({address: number}, coin.accounts)  # type: ignore[arg-type]
 
 
 def _instrument(
@@ -113,6 +133,7 @@ def _instrument(
         lot_size=_step(scale.lot_decimals),
         multiplier_atoms=scale.multiplier_atoms * 10 ** (decimals - ATOM_DECIMALS),
         kind="spot" if uses.spot else "linear",
+        tiers=(Tier(0, uses.rate_ppm, 0),) if uses.rate_ppm else UNKNOWN_TIERS,
     )
     listing = session.ledger.markets[instrument].listing
     return Coin(listing, decimals, scale, accounts[DEFAULT_ASSET if uses.spot else uses.asset])

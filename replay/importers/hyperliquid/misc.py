@@ -1,19 +1,23 @@
-"""Miscellaneous events: deposits, withdrawals, transfers and funding of the perpetuals' accounts.
+"""Miscellaneous events: what moves money of the perpetuals' accounts beside trades, and who was liquidated.
 
     misc_events_by_block   {"block_time", "block_number", "events": [{"time", "hash", "inner": {...}}, ...]}
     misc_events            {"time", "hash", "inner": {...}}
 
-1. What moves dollars of the perpetuals' accounts is taken: see `_DELTAS`. A transfer between an account's own spot and
-   perpetual side comes from outside, or goes there, as spot is not kept.
+1. What a ledger update does is said in `deltas.py`. What is not of the perpetuals (staking, spot, lending) is counted
+   by name, and so is what is not known.
 2. Funding is charged to each account as the venue paid it (`FeeCharged`, reason funding, negative: received); a rate
    that is told becomes `FundingRateSet`.
-3. Everything else (staking, spot transfers, vault commissions to leaders, notices of liquidations) is counted by name.
-4. Time is cut to the millisecond, as that of fills is, so that both fall into one order.
+3. A commission to the leader of a vault is paid by the vault whose withdrawal of the same time says that commission; by
+   the outside where there is none.
+4. A liquidation says the account's value and whether it was cross or isolated: see `liquidations.py`.
+5. Time is cut to the millisecond, as that of fills is, so that both fall into one order. Events that are out of order
+   are left out, as few as possible.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
 from typing import Any, NamedTuple
 
 import msgspec
@@ -24,34 +28,25 @@ from ....events.bodies.margin import FeeCharged
 from ....events.envelope import Origin
 from ....events.errors import ScenarioError
 from ....events.vocabulary import Body
-from ....sim.units import atoms_to_text
+from ....sim.sources.order import Order
+from ....sim.units import parse_decimal
 from ..digits import snapped
-from ..faults import Faults
+from ..faults import Ahead, Faults
 from ..reading import Source, json_decoder, read_rows
 from ..session import Session
-from .layouts import iso_ns
+from .deltas import Liquidated, Move, moves_of
+from .fills import iso_ns
+from .liquidations import Liquidations
 from .market import Names
-from .scales import ATOM_DECIMALS
-from .survey import DEFAULT_ASSET, Survey
+from .survey import Survey
 
-__all__ = ["Misc", "MiscTaking", "survey_misc"]
+__all__ = ["Misc", "MiscTaking", "read_misc", "survey_misc"]
 
 Watch = Callable[[int], None]
-Delta = dict[str, Any]
 
 _MS = 10**6
-_WITHDRAWN = ("requestedUsd", "commission", "closingCost")
 _RATE_DECIMALS = 9
 _UNREADABLE = (ValueError, TypeError, AttributeError, LookupError, msgspec.MsgspecError, ScenarioError)
-
-
-class Move(NamedTuple):
-    """What one event does: `kind` names it, `to` is the other account of a transfer or the coin of a rate."""
-
-    kind: str
-    account: str
-    to: str
-    amount: str
 
 
 class Misc(NamedTuple):
@@ -63,35 +58,7 @@ class Misc(NamedTuple):
     venue_ns: int
     moves: tuple[Move, ...]
     ignored: str
-
-    @classmethod
-    def read(cls, source: Source, faults: Faults, watch: Watch) -> Iterator[Misc]:
-        """The events of a file in its order; reports what cannot be read or comes too late."""
-        last_ns = 0
-        for row, text in read_rows(source, watch, faults.cut(source)):
-            faults.rows[source.number] += 1
-            try:
-                line = _decode(text)
-                events = line.events or [_Event(line.time, line.inner)]
-                found = [cls._of(source, row, event) for event in events]
-            except _UNREADABLE as error:
-                faults.report("not an event", source, row, f"the line cannot be read ({error})")
-                continue
-            for one in found:
-                if one.at_ns < last_ns:
-                    told = "its time is before that of the event before it; sort the file by time"
-                    faults.report("event out of order", source, row, told)
-                    continue
-                last_ns = one.at_ns
-                yield one
-
-    @classmethod
-    def _of(cls, source: Source, row: int, event: _Event) -> Misc:
-        venue_ns = iso_ns(event.time)
-        moves, ignored = _moves(event.inner)
-        for move in moves:
-            _check(move)
-        return cls(source, row, venue_ns - venue_ns % _MS, venue_ns, moves, ignored)
+    liquidated: Liquidated | None = None
 
 
 class _Event(msgspec.Struct):
@@ -109,87 +76,59 @@ class _Line(msgspec.Struct):
 _decode = json_decoder(_Line, float_hook=str)
 
 
-def _moves(inner: dict[str, Any]) -> tuple[tuple[Move, ...], str]:
-    """What an event does, or the name of what is not taken."""
-    if "Funding" in inner:
-        funding = inner["Funding"]
-        deltas = funding.get("deltas", [funding])
-        return tuple(move for delta in deltas for move in _funding(delta)), ""
-    if "LedgerUpdate" not in inner:
-        return (), next(iter(inner), "nothing")
-    update = inner["LedgerUpdate"]
-    delta: Delta = update["delta"]
-    if not isinstance(delta, dict):
-        message = "its delta is no object"
-        raise TypeError(message)
-    kind = str(delta.get("type", next(iter(delta), "nothing")))
-    told = _DELTAS.get(kind)
-    return ((), kind) if told is None else (tuple(told(delta, update.get("users") or [""])), "")
+def read_misc(sources: Sequence[Source], faults: Faults, watch: Watch) -> Iterator[Misc]:
+    """The events of some files, one behind the other; reports what cannot be read or is out of order."""
+    ahead = Ahead(faults)
+
+    def blame(misc: Misc, is_ahead: bool) -> None:  # noqa: FBT001 - as `Order` tells it
+        told = "is after that of the events below" if is_ahead else "is before that of the event before it"
+        ahead.report("event out of order", misc.source, misc.row, f"its time {told}; sort the file by time")
+
+    every = (misc for source in sources for misc in _events(source, faults, ahead, watch))
+    in_order = Order[Misc](lambda misc: misc.at_ns, blame).of(every)
+    for _, together in groupby(in_order, key=lambda misc: misc.venue_ns):
+        for misc in _with_commissions(list(together)):
+            ahead.release(misc.source.number, misc.row)
+            yield misc
+    ahead.release()
 
 
-def _check(move: Move) -> None:
-    """Refuse a move without the names that it needs. Raises TypeError."""
-    needed = {"rate": (move.to,), "transfer": (move.account, move.to)}.get(move.kind, (move.account,))
-    if not all(isinstance(name, str) and name for name in needed):
-        message = f"{move.kind} does not say whose it is"
-        raise TypeError(message)
+def _events(source: Source, faults: Faults, ahead: Ahead, watch: Watch) -> Iterator[Misc]:
+    for row, text in read_rows(source, watch, ahead.cut(source)):
+        faults.rows[source.number] += 1
+        try:
+            line = _decode(text)
+            found = [_misc(source, row, event) for event in line.events or [_Event(line.time, line.inner)]]
+        except _UNREADABLE as error:
+            ahead.report("not an event", source, row, f"the line cannot be read ({error})")
+            continue
+        yield from found
 
 
-def _funding(delta: Delta) -> Iterator[Move]:
-    amount = delta["funding_amount"] if "funding_amount" in delta else delta["usdc"]
-    yield Move("funding", delta["user"], "", str(amount))
-    rate = delta.get("fundingRate", delta.get("funding_rate"))
-    if rate is not None:
-        yield Move("rate", "", delta["coin"], str(rate))
+def _misc(source: Source, row: int, event: _Event) -> Misc:
+    venue_ns = iso_ns(event.time)
+    return Misc(source, row, venue_ns - venue_ns % _MS, venue_ns, *moves_of(event.inner))
 
 
-def _deposit(delta: Delta, users: list[str]) -> Iterator[Move]:
-    yield Move("deposit", users[0], "", str(delta["usdc"]))
+def _is_same(one: str, other: str) -> bool:
+    return parse_decimal(one) == parse_decimal(other)
 
 
-def _withdraw(delta: Delta, users: list[str]) -> Iterator[Move]:
-    yield Move("withdrawal", users[0], "", str(delta["usdc"]))
-    yield Move("withdrawal fee", users[0], "", str(delta.get("fee", "0.0")))
-
-
-def _transfer(delta: Delta, _users: list[str]) -> Iterator[Move]:
-    yield Move("transfer", delta["user"], delta["destination"], str(delta["usdc"]))
-    yield Move("transfer fee", delta["user"], "", str(delta.get("fee", "0.0")))
-
-
-def _class_transfer(delta: Delta, users: list[str]) -> Iterator[Move]:
-    yield Move("deposit" if delta["toPerp"] else "withdrawal", users[0], "", str(delta["usdc"]))
-
-
-def _vault_deposit(delta: Delta, users: list[str]) -> Iterator[Move]:
-    yield Move("transfer", delta.get("user", users[0]), delta["vault"], str(delta["usdc"]))
-    yield Move("vault fee", delta.get("user", users[0]), "", str(delta.get("fee", "0.0")))
-
-
-def _vault_withdraw(delta: Delta, users: list[str]) -> Iterator[Move]:
-    """What arrived: without the commission and the cost of closing, which older files leave to be taken off."""
-    arrived = delta.get("netWithdrawnUsd")
-    if arrived is None:
-        asked, *taken = (snapped(str(delta[name]), ATOM_DECIMALS).value for name in _WITHDRAWN)
-        arrived = atoms_to_text(asked - sum(taken), ATOM_DECIMALS)
-    yield Move("transfer", delta["vault"], delta.get("user", users[0]), str(arrived))
-
-
-def _vault_distribution(delta: Delta, users: list[str]) -> Iterator[Move]:
-    yield Move("transfer", delta["vault"], users[0], str(delta["usdc"]))
-
-
-_DELTAS: dict[str, Callable[[Delta, list[str]], Iterator[Move]]] = {
-    "deposit": _deposit,
-    "withdraw": _withdraw,
-    "internalTransfer": _transfer,
-    "subAccountTransfer": _transfer,
-    "accountClassTransfer": _class_transfer,
-    "vaultCreate": _vault_deposit,
-    "vaultDeposit": _vault_deposit,
-    "vaultWithdraw": _vault_withdraw,
-    "vaultDistribution": _vault_distribution,
-}
+def _with_commissions(events: list[Misc]) -> Iterator[Misc]:
+    """Events of one time, leaders paid by the vaults whose commissions theirs are."""
+    owed = [move for misc in events for move in misc.moves if move.kind == "commission"]
+    for misc in events:
+        moves = []
+        for move in misc.moves:
+            if move.kind == "leader":
+                payer = next((one for one in owed if _is_same(one.amount, move.amount)), None)
+                if payer is not None:
+                    owed.remove(payer)
+                paid = ("deposit", move.account, "") if payer is None else ("transfer", payer.account, move.account)
+                moves.append(Move(*paid, move.amount))
+            elif move.kind != "commission":
+                moves.append(move)
+        yield misc._replace(moves=tuple(moves))
 
 
 def survey_misc(survey: Survey, misc: Misc) -> None:
@@ -198,16 +137,18 @@ def survey_misc(survey: Survey, misc: Misc) -> None:
     for move in misc.moves:
         for address in (move.account, move.to if move.kind == "transfer" else ""):
             if address:
-                survey.account(address)
+                survey.fund(address, move.asset)
+    if misc.liquidated is not None:
+        _, address, isolated, coins = misc.liquidated
+        survey.liquidated(address, coins if isolated else ())
 
 
 class MiscTaking:
-    """Writes events to a session."""
+    """Writes events to a session; who was liquidated is told to `liquidations`."""
 
-    def __init__(self, session: Session, names: Names) -> None:
+    def __init__(self, session: Session, names: Names, liquidations: Liquidations) -> None:
         """Everything is declared already."""
-        self._session, self._names = session, names
-        self._accounts = names.accounts[DEFAULT_ASSET]
+        self._session, self._names, self._liquidations = session, names, liquidations
 
     def take(self, misc: Misc) -> None:
         """Record one event."""
@@ -217,6 +158,8 @@ class MiscTaking:
             session.faults.note(f"not taken: {misc.ignored}")
         try:
             made = [self._made(misc, move) for move in misc.moves]
+            if misc.liquidated is not None:
+                self._liquidations.told(misc.liquidated)
         except ScenarioError as error:
             session.faults.report("value", misc.source, misc.row, str(error))
             return
@@ -224,14 +167,19 @@ class MiscTaking:
             session.imported(body, origin=origin)
 
     def _made(self, misc: Misc, move: Move) -> tuple[Body, Origin] | None:
-        """The event of a move; None for one of nothing, or of a coin that is not traded. Raises ScenarioError."""
+        """The event of a move; None for one that moves nothing. Raises ScenarioError."""
         place = Provenance(misc.source.number, misc.row, misc.venue_ns)
         if move.kind == "rate":
-            coin = self._names.coins.get(move.to)
-            rate_ppb = snapped(move.amount, _RATE_DECIMALS).value
-            return None if coin is None else (FundingRateSet(coin.instrument, rate_ppb, place), Origin.IMPORTED)
-        atoms, _ = self._names.amount(move.amount, DEFAULT_ASSET, self._session.faults)
-        account = self._accounts[move.account]
+            return self._rate(move, place)
+        return self._moved(move, place)
+
+    def _moved(self, move: Move, place: Provenance) -> tuple[Body, Origin] | None:
+        atoms, _ = self._names.amount(move.amount, move.asset, self._session.faults)
+        accounts = self._names.accounts[move.asset]
+        account = accounts[move.account]
+        if move.kind == "transfer" and move.to == move.account:
+            self._session.faults.note("transfers of an account to itself, which move nothing")
+            return None
         if not atoms:
             return None
         if move.kind == "deposit":
@@ -239,5 +187,13 @@ class MiscTaking:
         if move.kind == "withdrawal":
             return Withdrawn(account, atoms, place), Origin.INPUT
         if move.kind == "transfer":
-            return Transferred(account, self._accounts[move.to], atoms, place), Origin.INPUT
+            return Transferred(account, accounts[move.to], atoms, place), Origin.INPUT
         return FeeCharged(account, -atoms if move.kind == "funding" else atoms, move.kind), Origin.IMPORTED
+
+    def _rate(self, move: Move, place: Provenance) -> tuple[Body, Origin] | None:
+        coin = self._names.coins.get(move.to)
+        if coin is None:
+            self._session.faults.note("funding rates of coins that nobody trades")
+            return None
+        rate_ppb = snapped(move.amount, _RATE_DECIMALS).value
+        return FundingRateSet(coin.instrument, rate_ppb, place), Origin.IMPORTED

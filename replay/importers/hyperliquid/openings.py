@@ -13,7 +13,7 @@ import msgspec
 
 from ....events.bodies.base import Provenance
 from ..digits import snapped
-from .layouts import Fill
+from .fills import Fill
 
 __all__ = ["SIZE_DECIMALS", "Opening", "Openings"]
 

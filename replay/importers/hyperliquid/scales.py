@@ -44,12 +44,14 @@ def _remember(known: set[str], text: str) -> None:
 class Uses:
     """The decimals that one coin's values use."""
 
-    __slots__ = ("_most", "asset", "price_decimals", "prices", "size_decimals", "sizes", "spot")
+    __slots__ = ("_most", "asset", "price_decimals", "prices", "rate_ppm", "size_decimals", "sizes", "spot")
 
     def __init__(self, asset: str, *, spot: bool) -> None:
         """A coin that settles in `asset`."""
         self.asset, self.spot = asset, spot
         self.price_decimals = self.size_decimals = 0
+        self.rate_ppm = 0
+        """The maintenance margin rate, where a snapshot tells it; 0 where none does."""
         self.prices: set[str] = set()
         self.sizes: set[str] = set()
         """Some that were met already and need not be looked at again."""

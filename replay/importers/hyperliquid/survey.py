@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from ....events.bodies.base import Provenance
 from ....events.errors import ScenarioError
 from ..digits import decimals_of
 from .admission import is_coin, is_spot, is_token
-from .layouts import DELEVERAGED, Block, Fill
+from .fills import DELEVERAGED, ISOLATED, Block, Fill
 from .openings import Openings
 from .scales import TOKEN_DECIMALS_MOST, Uses
 
@@ -26,6 +28,9 @@ class Survey:
         self.tokens: dict[str, int] = {}
         self.accounts: dict[tuple[str, str], None] = {}
         self.vaults: set[str] = set()
+        self.isolated: dict[tuple[str, str], None] = {}
+        """Address and coin of the positions that are told to be isolated."""
+        self._funded: set[str] = set()
         self.openings = Openings()
 
     def begin(self, at_ns: int) -> None:
@@ -36,6 +41,26 @@ class Survey:
     def account(self, address: str, asset: str = DEFAULT_ASSET) -> None:
         """An account is needed."""
         self.accounts.setdefault((address, asset))
+
+    def fund(self, address: str, asset: str = DEFAULT_ASSET) -> None:
+        """An account is needed that money moves on, or is stated of: a cross account."""
+        self.account(address, asset)
+        self._funded.add(address)
+
+    def liquidated(self, address: str, isolated: tuple[str, ...]) -> None:
+        """An account was liquidated, or its isolated positions in these coins were."""
+        self.account(address)
+        for coin in isolated:
+            if coin in self.coins:
+                self.isolated[address, coin] = None
+
+    def isolated_alone(self) -> set[str]:
+        """The addresses of which nothing is told but of one isolated position: it needs no account beside theirs."""
+        held = Counter(address for address, _ in self.isolated)
+        others = {
+            address for address, coin in self.openings.of if address in held and (address, coin) not in self.isolated
+        }
+        return {address for address, times in held.items() if times == 1} - others - self._funded
 
     def feed(self, block: Block) -> None:
         """Look at a block. What is no coin or no number is left to the second pass, which reports it."""
@@ -77,6 +102,8 @@ class Survey:
             decimals = min(decimals_of(fill.fee or "0.0"), TOKEN_DECIMALS_MOST)
             self.tokens[fill.fee_token] = max(decimals, self.tokens.get(fill.fee_token, 0))
         forced = fill.liquidation
+        if fill.direction.startswith(ISOLATED):
+            self.isolated[address, fill.coin] = None
         if forced is not None:
             uses.price(forced.mark_px)
             if forced.method == "backstop" and address != forced.liquidated_user and fill.direction != DELEVERAGED:

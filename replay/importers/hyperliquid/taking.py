@@ -23,8 +23,9 @@ from ....sim.units import INT64_MAX
 from ..digits import snapped, whole
 from ..session import Session
 from .admission import Admitted, Side, Trade
+from .fills import DELEVERAGED, Block
 from .forced import Done, ForcedTrades, Kind, kind_of, roles
-from .layouts import DELEVERAGED, Block
+from .liquidations import Liquidations
 from .market import Coin, Names
 
 __all__ = ["Taking"]
@@ -43,10 +44,10 @@ class _Read(msgspec.Struct, gc=False):
 class Taking:
     """Writes trades to a session."""
 
-    def __init__(self, session: Session, names: Names) -> None:
+    def __init__(self, session: Session, names: Names, liquidations: Liquidations) -> None:
         """Everything is declared already."""
         self._session, self._names = session, names
-        self._forced = ForcedTrades(session)
+        self._forced = ForcedTrades(session, liquidations)
         self._last: dict[int, int] = {}
         self._marked: set[int] = set()
 
@@ -220,6 +221,8 @@ class Taking:
             fee_atoms = report.fee_atoms
             if fee_atoms and report.fee_asset == coin.asset:
                 session.imported(FeeCharged(report.account, fee_atoms, "trade"), cause)
+            elif fee_atoms:
+                session.faults.note("fees in another token, which are reported only")
         self._last[coin.instrument] = read.ticks
 
     def _plan(self, admitted: Admitted) -> None:

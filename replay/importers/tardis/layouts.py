@@ -7,8 +7,8 @@
 
 1. The columns tell a ticker. Trades and liquidations are told by the file's name (binance-futures_liquidations_...), or
    by `--kind` where that has neither word.
-2. Times are microseconds. Files are sorted by the time of receipt, so the venue's may lag (`feed/stream.py`). A file
-   may hold several symbols; each row says its own.
+2. Times are microseconds. Files are sorted by the time of receipt, so the venue's may lag (`feed/placing.py`). A file
+   may hold several symbols; each row says its own. Binance and OKX number the trades of a symbol, so gaps show.
 3. A liquidation's side is that of the forced order: `sell` closes a long. Its price and amount are those of the fill;
    the order behind it is not told.
 4. An empty field says nothing. Open interest, predicted rates and the time of the next funding are left in the file.
@@ -24,10 +24,12 @@ from typing import Literal, get_args
 
 from ....events.errors import ScenarioError
 from ....sim.sources.tardis import TARDIS_COLUMNS
+from ..feed.contracts import Told
+from ..feed.files import FeedFile, Parse
 from ..feed.importer import FeedImporter
 from ..feed.items import Forced, Marked, Market, Place, Traded
 from ..feed.numbers import maybe_positive, maybe_rate, positive
-from ..feed.stream import FeedFile, Parse
+from ..feed.symbols import Symbols
 from ..feed.table import Columns, first_fields, header_of
 from ..reading import Source, open_sources
 
@@ -48,30 +50,23 @@ _TICKER_COLUMNS = (
     "index_price",
     "mark_price",
 )
-_SPOT = frozenset(
-    {
-        "binance",
-        "binance-us",
-        "bitstamp",
-        "bybit-spot",
-        "coinbase",
-        "gate-io",
-        "gemini",
-        "huobi",
-        "kraken",
-        "kucoin",
-        "okex",
-    }
-)
+_NUMBERED = ("binance", "okex")
+"""How the exchanges are called whose trades are numbered symbol by symbol."""
 
 
 def open_tardis(
-    files: Iterable[str], *, kind: Kind | None = None, contracts: Mapping[str, Decimal] | None = None
+    files: Iterable[str],
+    *,
+    kind: Kind | None = None,
+    contracts: Mapping[str, Told | Decimal] | None = None,
+    symbol: str | Iterable[str] = (),
+    sort: bool = False,
 ) -> FeedImporter:
     """Find the files and tell what each is. Raises ScenarioError for one that is not there, or that nothing tells."""
-    opened = [_feed_file(source, kind) for source in open_sources(tuple((name, _FORMAT) for name in files))]
+    sources = open_sources(tuple((name, _FORMAT) for name in files), by_name=True)
+    opened = [_feed_file(source, kind) for source in sources]
     options = () if kind is None else (("kind", kind),)
-    return FeedImporter(_FORMAT, None, opened, contracts=contracts or {}, spot=_SPOT, options=options)
+    return FeedImporter(_FORMAT, None, opened, contracts=contracts, symbols=Symbols(symbol), sort=sort, options=options)
 
 
 def _feed_file(source: Source, told: Kind | None) -> FeedFile:
@@ -82,10 +77,22 @@ def _feed_file(source: Source, told: Kind | None) -> FeedFile:
         raise ScenarioError(message)
     kind = "derivative_ticker" if header == _TICKER_COLUMNS else _kind_of(source.path, told)
     parse: dict[Kind, Parse] = {"trades": _trade, "liquidations": _liquidation, "derivative_ticker": _ticker}
-    columns = Columns(header, in_file=True)
-    layout = source._replace(layout=f"{_FORMAT} {kind}")
-    each = None if kind == "derivative_ticker" else "id"
-    return FeedFile(layout, columns, parse[kind], "timestamp", "local_timestamp", _DIGITS, each)
+    return FeedFile(
+        source._replace(layout=f"{_FORMAT} {kind}"),
+        Columns(header, in_file=True),
+        parse[kind],
+        "timestamp",
+        "local_timestamp",
+        _DIGITS,
+        each=None if kind == "derivative_ticker" else "id",
+        numbers=("id", "id") if kind == "trades" else None,
+        counts=_is_numbered,
+        symbol="symbol",
+    )
+
+
+def _is_numbered(fields: list[str]) -> bool:
+    return fields[0].startswith(_NUMBERED)
 
 
 def _kind_of(path: Path, told: Kind | None) -> Kind:

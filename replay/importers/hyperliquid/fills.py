@@ -1,0 +1,94 @@
+"""What node files tell: fills, and the blocks that they are of."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import msgspec
+
+from ....sim.units import INT64_MAX
+from ..reading import Source
+
+__all__ = ["DELEVERAGED", "ISOLATED", "Block", "Fill", "Forced", "iso_ns"]
+
+DELEVERAGED = "Auto-Deleveraging"
+"""The direction of a fill that its owner did not ask for."""
+ISOLATED = "Liquidated Isolated"
+"""How the direction of a fill begins that liquidated an isolated position."""
+
+_NS = 10**9
+
+_Number = Annotated[int, msgspec.Meta(ge=0, le=INT64_MAX)]
+
+
+class Forced(msgspec.Struct, gc=False, rename="camel"):
+    """What a fill says of the liquidation behind it."""
+
+    mark_px: str
+    liquidated_user: str = ""
+    method: str = ""
+
+
+class Fill(
+    msgspec.Struct,
+    gc=False,
+    rename={
+        "start_position": "startPosition",
+        "direction": "dir",
+        "closed_pnl": "closedPnl",
+        "fee_token": "feeToken",
+        "builder_fee": "builderFee",
+    },
+):
+    """One side of a trade. Side B bought, A sold. A `tid` of 0 is none."""
+
+    coin: str
+    px: str
+    sz: str
+    side: str
+    time: _Number
+    tid: _Number
+    start_position: str | None = None
+    direction: str = ""
+    closed_pnl: str | None = None
+    oid: _Number | None = None
+    crossed: bool = False
+    fee: str | None = None
+    fee_token: str = "USDC"  # noqa: S105 - an asset
+    builder_fee: str | None = None
+    liquidation: Forced | None = None
+
+
+class Block(msgspec.Struct, gc=False):
+    """Fills of one instant. `number` is None where the layout has none; `rows` holds a row for each fill there."""
+
+    source: Source
+    row: int
+    number: int | None
+    at_ns: int
+    venue_ns: int
+    received_ns: int | None
+    fills: list[tuple[str, Fill]]
+    rows: list[int] | None = None
+
+    def row_of(self, place: int) -> int:
+        """The row that a fill stands in."""
+        return self.row if self.rows is None else self.rows[place]
+
+
+_seconds: dict[str, int] = {}
+
+
+def iso_ns(text: str) -> int:
+    """2025-10-27T17:00:02.387123456, in UTC, as nanoseconds since 1970. Raises ValueError."""
+    seconds = _seconds.get(text[:19])
+    if seconds is None:
+        _seconds.clear()  # the last one is all that is ever asked for again
+        seconds = _seconds[text[:19]] = int(datetime.fromisoformat(text[:19]).replace(tzinfo=UTC).timestamp())
+    fraction = text[20:29]
+    at_ns = seconds * _NS + (int(fraction.ljust(9, "0")) if fraction else 0)
+    if not 0 <= at_ns <= INT64_MAX:
+        message = f"{text[:29]!r} is no time from 1970 to 2262"
+        raise ValueError(message)
+    return at_ns

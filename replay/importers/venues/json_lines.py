@@ -1,0 +1,70 @@
+"""Trades as an API answers them: JSON, a trade a line, or a list or a whole answer of trades a line.
+
+What a line tells is brought into columns, so that all else is as for CSV. Of several trades of one line those that come
+first in time come first, as answers are often the newest first. Numbers keep their text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import msgspec
+
+from ..faults import Faults
+from ..feed.table import Columns, Read
+from ..reading import Source, json_decoder, read_rows
+
+__all__ = ["is_json", "json_columns", "read_json"]
+
+_decode = json_decoder(Any, float_hook=str)
+
+
+def is_json(text: str) -> bool:
+    """Whether a first line is JSON and not CSV."""
+    return text.lstrip()[:1] in ("{", "[")
+
+
+def json_columns(text: str) -> Columns:
+    """The columns of the trades of a first line; none where it tells of none."""
+    try:
+        trades = _trades(_decode(text.encode()))
+    except (msgspec.DecodeError, ValueError):
+        trades = []
+    return Columns(tuple(dict.fromkeys(name for trade in trades for name in trade)), in_file=False)
+
+
+def read_json(source: Source, columns: Columns, faults: Faults, watch: Callable[[int], None]) -> Iterator[Read]:
+    """Every trade as fields in the order of the columns, and where the file breaks off if it does."""
+    cut: list[Read] = []
+    for line, text in read_rows(source, watch, lambda row, told: cut.append(Read(row, [], told))):
+        faults.rows[source.number] += 1
+        try:
+            trades = _trades(_decode(text))
+        except (msgspec.DecodeError, ValueError) as error:
+            yield Read(line, [""], f"the line cannot be read ({error})")
+            continue
+        for trade in sorted(trades, key=lambda trade: (_whole(trade.get("timestamp")), _whole(trade.get("trade_seq")))):
+            yield Read(line, [_text(trade.get(name)) for name in columns.names])
+    yield from cut
+
+
+def _trades(told: Any) -> list[dict[str, Any]]:
+    """The trades of a line. Raises ValueError for anything else."""
+    if isinstance(told, dict) and "result" in told:
+        told = told["result"]
+    if isinstance(told, dict) and "trades" in told:
+        told = told["trades"]
+    trades = told if isinstance(told, list) else [told]
+    if not all(isinstance(trade, dict) for trade in trades):
+        message = "it holds no trades"
+        raise ValueError(message)
+    return trades
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else str(value)
+
+
+def _whole(value: Any) -> int:
+    return value if isinstance(value, int) else 0
