@@ -4,8 +4,8 @@
    position of the same account, in the order of instruments and legs.
 2. A bankrupt account's position is closed at its bankruptcy value; a lot of the fund's inventory that stands at a
    loss at what the fund paid for it.
-   A policy may have it closed at the mark, or at the mark before it, instead; what the account then lacks is left for
-   the fund and for loss socialisation.
+   A rulebook may have it closed at the mark or at the oracle price instead, as they are or as they stood before this
+   instant (`closes_at`); what the account then lacks is left for the fund and for loss socialisation.
 3. A reduction is worth its share of the round's value, rounded down over all lots closed so far, so that the sum is
    exact.
 4. Nobody loses more than their equity: a candidate gives up only as many lots as that leaves.
@@ -40,7 +40,7 @@ from ..events.vocabulary import Body, accounts_named
 from .closing_task import ClosingTask, capped_task, inventory_task, price_ticks_of, priced
 from .holders import Holders
 from .policies.allocation import greedy
-from .policies.ranking import Allocation, Closing, Ranked, RankingPolicy, allocates
+from .policies.ranking import Allocation, Closing, Ranked, RankingPolicy, Worth, allocates, worth_of
 from .pool import Pool
 from .profit_cap import to_realise_atoms, winners_down
 from .protocol import Handler, NoParameters, Product
@@ -48,7 +48,7 @@ from .pseudonyms import Pseudonyms, run_key
 from .ranking import Ranking
 from .valuation import bankruptcy_values
 
-__all__ = ["AdlEngine"]
+__all__ = ["AdlEngine", "ClosingSettings"]
 
 if TYPE_CHECKING:
     from .column_keeper import ColumnKeeper
@@ -62,6 +62,12 @@ _MANY = 1_000
 _OPENING = frozenset(kind for kind, posting in POSTINGS.items() if isinstance(posting, Trade))
 
 
+class ClosingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What of the ADL slot holds for every ranking in it: at which price rounds close, None as the policy says."""
+
+    closes_at: Worth | None = None
+
+
 class AdlEngine(Handler):
     """Closes a position against the candidates of a ranking until it is closed or nobody can give any more."""
 
@@ -70,9 +76,10 @@ class AdlEngine(Handler):
     observes: ClassVar[tuple[type[Body], ...]] = (*POSTINGS, LiquidationStarted, LiquidationEnded)
     Parameters: ClassVar[type[msgspec.Struct]] = NoParameters
 
-    def __init__(self, ranking_policy: RankingPolicy) -> None:
-        """Rank by this policy."""
+    def __init__(self, ranking_policy: RankingPolicy, settings: ClosingSettings = ClosingSettings()) -> None:  # noqa: B008 - frozen
+        """Rank by this policy, and close at its price unless the settings name another."""
         self.ranking_policy = ranking_policy
+        self.closes_at: Worth = settings.closes_at or worth_of(ranking_policy)
         self._rankings: dict[_Side, Ranking | ColumnRanking] = {}
         self._holders = Holders()
         self._pseudonyms: Pseudonyms | None = None
@@ -126,7 +133,7 @@ class AdlEngine(Handler):
             key, value = keys[0], bankruptcy_values(account, ledger)[keys[0]]
             size = account.positions[key].size_lots
             task = ClosingTask(trigger, account.account, account.liquidation_id, key, size, value)
-        return None if task is None else priced(task, self.ranking_policy, ledger)
+        return None if task is None else priced(task, self.closes_at, ledger)
 
     def _round(self, task: ClosingTask, ledger: LedgerState, now_ns: int) -> list[Product]:
         side = (task.key[0], 1 if task.size_lots > 0 else -1)

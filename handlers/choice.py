@@ -7,14 +7,19 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from .protocol import Handler
+from .protocol import Handler, NoParameters
 
 __all__ = ["Choice"]
 
 
 class Choice(NamedTuple):
-    """One policy for a slot: its parameters' type, the version it declares, and how to make the handler."""
+    """One policy for a slot: its parameters' type, the version it declares, and how to make the handler.
+
+    A policy that an engine is built around leaves some of the slot's settings to that engine, whichever the policy is:
+    `engine` is their type. `make` is given both.
+    """
 
     parameters: type[msgspec.Struct]
     version: str
-    make: Callable[[Any], Handler]
+    make: Callable[[Any, Any], Handler]
+    engine: type[msgspec.Struct] = NoParameters

@@ -6,7 +6,7 @@ and from the plug-ins that it names, where it names any.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -43,20 +43,28 @@ __all__ = [
     "NONE",
     "SLOTS",
     "Choice",
+    "ToAtoms",
+    "amounts_in",
     "build",
     "check_unchanged",
     "choice_named",
     "producer_of",
+    "settings_stated",
     "version_of",
     "without_folders",
 ]
 
+_ATOMS = "_atoms"
+
 NONE = "none"
 """The policy of a slot that stays empty."""
 
+ToAtoms = Callable[[Any], int]
+"""An amount as it is written, in the asset, to its atoms. Raises ScenarioError for what is no amount."""
+
 
 def _handler(kind: type[Handler]) -> Choice:
-    return Choice(kind.Parameters, kind.version, kind)
+    return Choice(kind.Parameters, kind.version, lambda parameters, _engine: kind(parameters))
 
 
 def _handlers(*kinds: type[Handler]) -> dict[str, Choice]:
@@ -79,10 +87,14 @@ SLOTS: Mapping[str, Mapping[str, Choice | None]] = {
 """Slot to policies, the first being the default; the order of the slots is the order of delivery."""
 
 
-def producer_of(slot: str, settings: Mapping[str, Any], where: str, folder: Path | None = None) -> Producer | None:
-    """A slot's settings (`policy`, `latency_ns` and the policy's parameters) as a producer; None for an empty slot.
+def producer_of(
+    slot: str, settings: Mapping[str, Any], where: str, folder: Path | None = None, to_atoms: ToAtoms | None = None
+) -> Producer | None:
+    """A slot's settings (`policy`, `latency_ns`, the engine's and the policy's) as a producer; None for an empty slot.
 
-    A policy that is a file is looked for from `folder` first. Raises ScenarioError naming the key under `where`.
+    Amounts are written in the asset, `chunk_over = 100_000`, and recorded in its atoms, `chunk_over_atoms`; without
+    `to_atoms` they are given as recorded. A policy that is a file is looked for from `folder` first. Raises
+    ScenarioError naming the key under `where`.
     """
     given = dict(settings)
     policies = SLOTS[slot]
@@ -94,8 +106,52 @@ def producer_of(slot: str, settings: Mapping[str, Any], where: str, folder: Path
         raise ScenarioError(message)
     if choice is None:
         return None
-    parameters = msgspec.to_builtins(_convert(given, choice.parameters, where))
-    return Producer(slot, without_folders(policy), choice.version, parameters, latency_ns)
+    if to_atoms is not None:
+        given = _in_atoms(given, choice.parameters, where, to_atoms)
+    parameters, engine = (msgspec.to_builtins(one) for one in _settings(given, choice, where))
+    return Producer(slot, without_folders(policy), choice.version, {**parameters, **engine}, latency_ns)
+
+
+def amounts_in(parameters: type[msgspec.Struct]) -> dict[str, str]:
+    """The parameters that are amounts of the asset: how each is written, and how it is recorded (in atoms)."""
+    fields = parameters.__struct_encode_fields__
+    found = {name.removesuffix(_ATOMS): name for name in fields if name.endswith(_ATOMS)}
+    return {written: recorded for written, recorded in found.items() if written not in fields}
+
+
+def settings_stated(producer: Producer, of_atoms: Callable[[int], Any]) -> dict[str, Any]:
+    """The parameters of a producer as a rulebook states them: `producer_of` makes it of them again."""
+    found = dict(producer.parameters)
+    for written, recorded in amounts_in(_choice_of(producer).parameters).items():
+        if recorded in found:
+            found[written] = of_atoms(found.pop(recorded))
+    return found
+
+
+def _in_atoms(
+    given: Mapping[str, Any], parameters: type[msgspec.Struct], where: str, to_atoms: ToAtoms
+) -> dict[str, Any]:
+    """The settings with amounts as they are recorded; `unstated` of a policy's parameters has its own, in the asset."""
+    found, unstated = dict(given), getattr(parameters, "unstated", {})
+    for written, recorded in amounts_in(parameters).items():
+        if recorded in found:
+            message = f"{where}.{recorded}: amounts are stated in the asset, not in atoms; write {written}"
+            raise ScenarioError(message)
+        if written in found or written in unstated:
+            value = found.pop(written, unstated.get(written))
+            try:
+                found[recorded] = to_atoms(value)
+            except ScenarioError as error:
+                message = f"{where}.{written}: {error}"
+                raise ScenarioError(message) from None
+    return found
+
+
+def _settings(given: Mapping[str, Any], choice: Choice, where: str) -> tuple[msgspec.Struct, msgspec.Struct]:
+    """What the policy is made from, and what the engine around it is."""
+    engine = {key: value for key, value in given.items() if key in choice.engine.__struct_encode_fields__}
+    own = {key: value for key, value in given.items() if key not in engine}
+    return _convert(own, choice.parameters, where), _convert(engine, choice.engine, where)
 
 
 def choice_named(slot: str, policy: object, where: str, folder: Path | None = None) -> Choice | None:
@@ -143,10 +199,13 @@ def check_unchanged(producers: Iterable[Producer]) -> None:
 
 def build(producer: Producer) -> Handler:
     """The handler that a producer declares. Raises ScenarioError where this version has no such policy."""
+    choice = _choice_of(producer)
+    return choice.make(*_settings(producer.parameters, choice, f"$.{producer.handler}"))
+
+
+def _choice_of(producer: Producer) -> Choice:
     choice = SLOTS.get(producer.handler, {}).get(producer.policy)
-    if choice is None:
-        choice = taken_in(producer.handler, _plugin(producer))
-    return choice.make(_convert(producer.parameters, choice.parameters, f"$.{producer.handler}"))
+    return taken_in(producer.handler, _plugin(producer)) if choice is None else choice
 
 
 def _plugin(producer: Producer) -> Found:

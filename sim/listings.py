@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
+from functools import partial
 
 from ..events.bodies.listing import AssetListed, InstrumentListed, Tier
 from ..events.errors import ScenarioError
+from ..handlers.registry import ToAtoms
 from .settings import InstrumentSettings, ScenarioSettings, TierSettings
 from .sources.base import InstrumentScale, InverseScale
 from .toml_tree import at_path
-from .units import INT64_MAX, inverse_multiplier_atoms, multiplier_atoms, to_atoms
+from .units import INT64_MAX, inverse_multiplier_atoms, multiplier_atoms, to_amount_atoms, to_atoms
 
-__all__ = ["fund_atoms", "list_assets", "list_instruments", "scales_of"]
+__all__ = ["amount_atoms", "fund_atoms", "list_assets", "list_instruments", "scales_of"]
 
 _PPM = 10**6
 _BPS = 10**4
@@ -112,11 +114,13 @@ def _tiers(settings: tuple[TierSettings, ...], decimals: int) -> tuple[Tier, ...
     return tuple(tiers)
 
 
-def fund_atoms(settings: ScenarioSettings, asset: AssetListed) -> int:
+def amount_atoms(settings: ScenarioSettings) -> ToAtoms:
+    """How amounts of the settlement asset, as a rulebook states them, become atoms."""
+    name, decimals = (settings.assets[0].name, settings.assets[0].decimals) if settings.assets else ("the asset", 0)
+    return partial(to_amount_atoms, name, decimals)
+
+
+def fund_atoms(settings: ScenarioSettings) -> int:
     """What the insurance fund begins with. Raises ScenarioError."""
-    balance = settings.insurance_fund.get("balance", 0)
-    if isinstance(balance, bool) or not isinstance(balance, int | Decimal) or balance < 0:
-        message = f"$.insurance_fund.balance: {balance!r} is not an amount of {asset.name} from 0 on"
-        raise ScenarioError(message)
-    atoms: int = at_path("$.insurance_fund.balance", to_atoms, Decimal(balance), asset.decimals)
+    atoms: int = at_path("$.insurance_fund.balance", amount_atoms(settings), settings.insurance_fund.get("balance", 0))
     return atoms

@@ -24,7 +24,7 @@ from ..events.bodies.listing import AssetListed, InstrumentListed
 from ..events.bodies.run import Prices, Producer
 from ..events.errors import ScenarioError
 from ..handlers.registry import SLOTS, producer_of, without_folders
-from .listings import fund_atoms, list_assets, list_instruments, scales_of
+from .listings import amount_atoms, fund_atoms, list_assets, list_instruments, scales_of
 from .populations.base import OpeningAccount, OpeningMarket, Population
 from .populations.registry import open_population
 from .rulebooks import moved_to_venue, rulebook, slot_table
@@ -125,7 +125,7 @@ class Scenario:
             settle_ns=settings.settle_ns,
             assets=assets,
             instruments=instruments,
-            fund_atoms=fund_atoms(settings, assets[0]),
+            fund_atoms=fund_atoms(settings),
             producers=self.producers,
             sources=sources,
             opening_markets=markets,
@@ -133,12 +133,12 @@ class Scenario:
         )
 
     def _producers(self) -> tuple[Producer, ...]:
-        found = []
+        found, to_atoms = [], amount_atoms(self.settings)
         for slot in SLOTS:
             table = slot_table(self._rulebook.get(slot, {}), getattr(self.settings, slot))
             if slot == "insurance_fund":
                 table.pop("balance", None)
-            producer = producer_of(slot, table, f"$.{slot}", self.folder)
+            producer = producer_of(slot, table, f"$.{slot}", self.folder, to_atoms)
             if producer is not None:
                 found.append(producer)
         return tuple(found)

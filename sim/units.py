@@ -32,6 +32,8 @@ __all__ = [
     "price_to_ticks",
     "ratio",
     "ticks_to_text",
+    "from_atoms",
+    "to_amount_atoms",
     "to_atoms",
     "to_whole",
     "to_whole_down",
@@ -118,6 +120,20 @@ def price_to_ticks(price: Decimal, tick_size: Decimal) -> int:
 def to_atoms(amount: Decimal, decimals: int) -> int:
     """An amount of an asset with `decimals` decimals in atoms, exactly."""
     return to_whole(amount, Decimal((0, (1,), -decimals)))
+
+
+def to_amount_atoms(asset: str, decimals: int, amount: object) -> int:
+    """What a file states as an amount of an asset, a number from 0 on, in atoms. Raises ScenarioError."""
+    number = isinstance(amount, int | Decimal) and not isinstance(amount, bool) and Decimal(amount).is_finite()
+    if not number or amount < 0:  # type: ignore[operator]
+        message = f"{amount!r} is not an amount of {asset} from 0 on"
+        raise ScenarioError(message)
+    return to_atoms(Decimal(amount), decimals)  # type: ignore[arg-type]
+
+
+def from_atoms(atoms: int, decimals: int) -> Decimal:
+    """Atoms as an amount of their asset, exactly."""
+    return Decimal((atoms < 0, tuple(map(int, str(abs(atoms)))), -decimals))
 
 
 def multiplier_atoms(tick_size: Decimal, lot_size: Decimal, decimals: int) -> int:

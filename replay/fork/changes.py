@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -20,12 +21,12 @@ from ...events.bodies.run import Producer
 from ...events.errors import QueryError, ScenarioError
 from ...events.ledger import LedgerState, PositionKey
 from ...events.vocabulary import Body
-from ...handlers.registry import NONE, SLOTS, producer_of, without_folders
+from ...handlers.registry import NONE, SLOTS, producer_of, settings_stated, without_folders
 from ...sim.admission import refusal
 from ...sim.figures import exact_money, size
 from ...sim.rulebooks import slot_table
 from ...sim.toml_tree import apply_override, with_durations
-from ...sim.units import INT64_MAX, parse_decimal, to_atoms
+from ...sim.units import INT64_MAX, from_atoms, parse_decimal, to_amount_atoms, to_atoms
 
 __all__ = ["Changes", "Deposit", "Trade"]
 
@@ -85,7 +86,7 @@ class Changes(msgspec.Struct, frozen=True):
         for slot in SLOTS:
             producer = known.get(slot)
             if slot in changed:
-                producer = _changed(slot, producer, changed[slot])
+                producer = _changed(slot, producer, changed[slot], ledger)
             if producer is not None:
                 found.append(producer)
         _check_halts(known, found, ledger)
@@ -128,16 +129,22 @@ class Changes(msgspec.Struct, frozen=True):
         return found
 
 
-def _changed(slot: str, producer: Producer | None, own: dict[str, Any]) -> Producer | None:
-    """A slot's producer with some of its settings replaced."""
+def _changed(slot: str, producer: Producer | None, own: dict[str, Any], ledger: LedgerState) -> Producer | None:
+    """A slot's producer with some of its settings replaced; amounts are in the asset, as in a scenario."""
+    if not ledger.assets:
+        message = f"$.{slot}: no asset is listed yet at the fork, which amounts are counted in; fork at a later point"
+        raise QueryError(message)
+    asset = ledger.assets[0]
+    to_atoms = partial(to_amount_atoms, asset.name, asset.decimals)
     if producer is None:
         if own.get("policy", NONE) == NONE:
             message = f"$.{slot}: the run has none; set {slot}.policy as well"
             raise ScenarioError(message)
-        return producer_of(slot, own, f"$.{slot}")
-    defaults = {"policy": producer.policy, "latency_ns": producer.latency_ns, **producer.parameters}
-    table = slot_table(defaults, own)
-    return producer_of(slot, {"latency_ns": producer.latency_ns, **table}, f"$.{slot}")
+        return producer_of(slot, own, f"$.{slot}", None, to_atoms)
+    same = own.get("policy", producer.policy) == producer.policy
+    stated = settings_stated(producer, lambda atoms: from_atoms(atoms, asset.decimals)) if same else producer.parameters
+    table = slot_table({"policy": producer.policy, **stated}, own)
+    return producer_of(slot, {"latency_ns": producer.latency_ns, **table}, f"$.{slot}", None, to_atoms)
 
 
 def _check_halts(before: dict[str, Producer], after: Sequence[Producer], ledger: LedgerState) -> None:

@@ -21,6 +21,6 @@ class Hyperliquid(RatioPolicy):
     policy: ClassVar[str] = "hyperliquid"
     formula: ClassVar[str] = "(notional / |cost| if long, |cost| / notional if short) x notional / equity"
     source: ClassVar[str] = "Hyperliquid docs, trading/auto-deleveraging"
-    worth: ClassVar[Worth] = "previous mark"
+    worth: ClassVar[Worth] = "previous oracle"
     ratio: ClassVar[Ratio] = Ratio(("notional", "notional"), ("cost", "equity"))
     short_ratio: ClassVar[Ratio | None] = Ratio(("cost",), ("equity",))

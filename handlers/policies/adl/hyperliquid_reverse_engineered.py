@@ -20,5 +20,5 @@ class HyperliquidReverseEngineered(RatioPolicy):
     policy: ClassVar[str] = "hyperliquid-reverse-engineered"
     formula: ClassVar[str] = "notional / equity x profit / |cost|"
     source: ClassVar[str] = "reconstruction of the fills of 10 October 2025 (HyperReplay)"
-    worth: ClassVar[Worth] = "previous mark"
+    worth: ClassVar[Worth] = "previous oracle"
     ratio: ClassVar[Ratio] = Ratio(("notional", "profit"), ("equity", "cost"))
