@@ -1,4 +1,4 @@
-"""Hyperliquid as its documentation has it: price move times leverage, closed at the previous mark."""
+"""Hyperliquid as its documentation has it: price move times leverage, closed at the previous oracle price."""
 
 from __future__ import annotations
 
@@ -11,14 +11,16 @@ __all__ = ["Hyperliquid"]
 
 
 class Hyperliquid(RatioPolicy):
-    """score = (mark / entry) x (notional / account value), closed at the mark before the present one.
+    """score = (mark / entry) x (notional / account value), closed at the oracle price before the present one.
 
-    For shorts the published text leaves open whether the ratio of prices is turned round. It is here, for a short gains
+    So all rounds of one instant close at one price. The present text of the docs calls it the previous mark price, which
+    there moves with the oracle; `closes_at = "previous mark"` is that reading. For shorts the published text leaves open whether the ratio of prices is turned round. It is here, for a short gains
     as the mark falls: (entry / mark) x (notional / account value), which is |cost| / equity. So the formula as printed
     is that of longs.
     """
 
     policy: ClassVar[str] = "hyperliquid"
+    version: ClassVar[str] = "2"
     formula: ClassVar[str] = "(notional / |cost| if long, |cost| / notional if short) x notional / equity"
     source: ClassVar[str] = "Hyperliquid docs, trading/auto-deleveraging"
     worth: ClassVar[Worth] = "previous oracle"
