@@ -63,9 +63,9 @@ _OPENING = frozenset(kind for kind, posting in POSTINGS.items() if isinstance(po
 
 
 class ClosingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What of the ADL slot holds for every ranking in it: at which price rounds close, None as the policy says."""
+    """What of the ADL slot holds for every ranking in it: at which price its rounds close."""
 
-    closes_at: Worth | None = None
+    closes_at: Worth = "bankruptcy"
 
 
 class AdlEngine(Handler):
@@ -76,10 +76,10 @@ class AdlEngine(Handler):
     observes: ClassVar[tuple[type[Body], ...]] = (*POSTINGS, LiquidationStarted, LiquidationEnded)
     Parameters: ClassVar[type[msgspec.Struct]] = NoParameters
 
-    def __init__(self, ranking_policy: RankingPolicy, settings: ClosingSettings = ClosingSettings()) -> None:  # noqa: B008 - frozen
-        """Rank by this policy, and close at its price unless the settings name another."""
+    def __init__(self, ranking_policy: RankingPolicy, settings: ClosingSettings | None = None) -> None:
+        """Rank by this policy; close at the price of the settings, at the policy's own without them."""
         self.ranking_policy = ranking_policy
-        self.closes_at: Worth = settings.closes_at or worth_of(ranking_policy)
+        self.closes_at: Worth = worth_of(ranking_policy) if settings is None else settings.closes_at
         self._rankings: dict[_Side, Ranking | ColumnRanking] = {}
         self._holders = Holders()
         self._pseudonyms: Pseudonyms | None = None

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
-from .protocol import Handler, NoParameters
+from .protocol import Handler
 
 __all__ = ["Choice"]
 
@@ -15,11 +15,11 @@ __all__ = ["Choice"]
 class Choice(NamedTuple):
     """One policy for a slot: its parameters' type, the version it declares, and how to make the handler.
 
-    A policy that an engine is built around leaves some of the slot's settings to that engine, whichever the policy is:
-    `engine` is their type. `make` is given both.
+    A policy that an engine is built around leaves some of the slot's settings to that engine, whichever the policy is.
+    `engine` holds them as they are where nothing is stated; `make` is then given them as a second argument.
     """
 
     parameters: type[msgspec.Struct]
     version: str
-    make: Callable[[Any, Any], Handler]
-    engine: type[msgspec.Struct] = NoParameters
+    make: Callable[..., Handler]
+    engine: msgspec.Struct | None = None

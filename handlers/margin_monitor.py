@@ -5,7 +5,7 @@
 2. Who may meet one is told by `RangeIndex`; each of them is tested exactly and, if nothing is to be done, armed again.
 3. What is armed follows from the status: healthy, the warning; called, liquidation and recovery; in liquidation,
    nothing.
-4. What touches an account follows from the table of postings: whoever an event of it names may have crossed a threshold.
+4. What touches an account follows from the table of postings: whoever such an event names may have crossed a threshold.
 """
 
 from __future__ import annotations

@@ -64,7 +64,7 @@ ToAtoms = Callable[[Any], int]
 
 
 def _handler(kind: type[Handler]) -> Choice:
-    return Choice(kind.Parameters, kind.version, lambda parameters, _engine: kind(parameters))
+    return Choice(kind.Parameters, kind.version, kind)
 
 
 def _handlers(*kinds: type[Handler]) -> dict[str, Choice]:
@@ -108,8 +108,10 @@ def producer_of(
         return None
     if to_atoms is not None:
         given = _in_atoms(given, choice.parameters, where, to_atoms)
-    parameters, engine = (msgspec.to_builtins(one) for one in _settings(given, choice, where))
-    return Producer(slot, without_folders(policy), choice.version, {**parameters, **engine}, latency_ns)
+    parameters: dict[str, Any] = {}
+    for settings_of_one in _settings(given, choice, where):
+        parameters |= msgspec.to_builtins(settings_of_one)
+    return Producer(slot, without_folders(policy), choice.version, parameters, latency_ns)
 
 
 def amounts_in(parameters: type[msgspec.Struct]) -> dict[str, str]:
@@ -147,11 +149,14 @@ def _in_atoms(
     return found
 
 
-def _settings(given: Mapping[str, Any], choice: Choice, where: str) -> tuple[msgspec.Struct, msgspec.Struct]:
-    """What the policy is made from, and what the engine around it is."""
-    engine = {key: value for key, value in given.items() if key in choice.engine.__struct_encode_fields__}
-    own = {key: value for key, value in given.items() if key not in engine}
-    return _convert(own, choice.parameters, where), _convert(engine, choice.engine, where)
+def _settings(given: Mapping[str, Any], choice: Choice, where: str) -> list[msgspec.Struct]:
+    """What the handler is made from: the policy's parameters, and the settings of the engine around it, if any."""
+    if choice.engine is None:
+        return [_convert(given, choice.parameters, where)]
+    stated: dict[str, Any] = msgspec.to_builtins(choice.engine)
+    own = {key: value for key, value in given.items() if key not in stated}
+    engine = {key: given.get(key, value) for key, value in stated.items()}
+    return [_convert(own, choice.parameters, where), _convert(engine, type(choice.engine), where)]
 
 
 def choice_named(slot: str, policy: object, where: str, folder: Path | None = None) -> Choice | None:

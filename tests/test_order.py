@@ -75,7 +75,9 @@ def people() -> list[dict[str, str]]:
             rows.append(
                 {"account": f"{name}:own", "balance": "900", "size": "0.060", "mode": "isolated", "owner": name}
             )
-    return [{"instrument": "BTC-PERP", "entry_price": "117000", "mode": "", "owner": "", "leg": "", **row} for row in rows]
+    return [
+        {"instrument": "BTC-PERP", "entry_price": "117000", "mode": "", "owner": "", "leg": "", **row} for row in rows
+    ]
 
 
 def listed_as(folder: Path, rows: list[dict[str, str]], venue: str = "generic", *overrides: str) -> Scenario:
@@ -107,7 +109,9 @@ def told(events: list[Event]) -> Iterator[tuple[int, int | None, object]]:
         if isinstance(body, RunStarted | SourceOpened | RunEnded):
             continue
         if isinstance(body, BalanceStated | PositionStated):
-            body = type(body)(*(None if name == "provenance" else getattr(body, name) for name in body.__struct_fields__))
+            body = type(body)(
+                *(None if name == "provenance" else getattr(body, name) for name in body.__struct_fields__)
+            )
         yield event.at_ns, event.cause, body
 
 

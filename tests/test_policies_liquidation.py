@@ -321,7 +321,7 @@ def test_every_policy_orders_sensibly(
     book.depth(depth, depth)
     book.user(balance, (0, -10 if short else 10, 1000))
     choice = LIQUIDATION_CHOICES[name]
-    monitor, engine = MarginMonitor(MarginParameters(10_000, 10_000)), choice.make(choice.parameters(), choice.engine())
+    monitor, engine = MarginMonitor(MarginParameters(10_000, 10_000)), choice.make(choice.parameters())
     stage = Stage(book, IndexMarkPricing(NoParameters()), monitor, engine, DepthMarket(NoParameters()))
     path = [(10**9 * at, price) for at, price in enumerate([1000, *prices])]
     held, is_open = (-10 if short else 10), False

@@ -81,7 +81,7 @@ def _trade(row: Trade) -> Effect:
 
 
 def _no_trade(body: Any, takes: Account, gives: Account, market: Market) -> LedgerError:
-    """Why two accounts cannot trade: an instrument is settled between accounts of its own asset, and not with oneself."""
+    """Why two accounts cannot trade: an instrument settles between two accounts of its own asset."""
     if not body.size_lots:
         what = " of no lots, which is no trade"
     elif takes is gives:

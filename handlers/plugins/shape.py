@@ -31,20 +31,20 @@ __all__ = ["POLICIES", "PolicyKind", "choice_of"]
 
 
 class PolicyKind(NamedTuple):
-    """What a policy of a builtin engine must have, the engine's own settings, and the engine around the policy.
+    """What a policy of a builtin engine must have, the engine's own settings for it, and the engine around the policy.
 
     The engine is made from its settings and the policy's name, version, class and instance.
     """
 
     methods: Mapping[str, str]
-    settings: type[msgspec.Struct]
+    settings: Callable[[type], msgspec.Struct]
     engine: Callable[[Any, str, str, type, object], Handler]
 
 
 POLICIES: Mapping[str, PolicyKind] = {
     "adl": PolicyKind(
         {"scores": "scores(candidates), which gives one whole number per candidate"},
-        ClosingSettings,
+        lambda kind: ClosingSettings(getattr(kind, "worth", "bankruptcy")),
         lambda settings, *policy: AdlEngine(guarded_ranking(*policy), settings),
     ),
     "liquidation": PolicyKind(
@@ -53,7 +53,7 @@ POLICIES: Mapping[str, PolicyKind] = {
             "pause_ns": "pause_ns(situation), which gives nanoseconds",
             "step": "step(situation), which gives a Step",
         },
-        OrderSettings,
+        lambda _kind: OrderSettings(),
         lambda _order, *policy: LiquidationEngine(guarded_steps(*policy)),
     ),
 }
@@ -71,13 +71,13 @@ def choice_of(slot: str, found: Found, kind: object) -> Choice:
     parameters = getattr(kind, "Parameters", NoParameters)
     if issubclass(kind, Handler):
         return Choice(parameters, version, _handler_maker(found.name, kind))
-    return Choice(parameters, version, _policy_maker(slot, found.name, version, kind), POLICIES[slot].settings)
+    return Choice(parameters, version, _policy_maker(slot, found.name, version, kind), POLICIES[slot].settings(kind))
 
 
-def _handler_maker(name: str, kind: type[Handler]) -> Callable[[Any, Any], Handler]:
+def _handler_maker(name: str, kind: type[Handler]) -> Callable[[Any], Handler]:
     watched = guarded(kind)
 
-    def make(parameters: msgspec.Struct, _engine: msgspec.Struct) -> Handler:
+    def make(parameters: msgspec.Struct) -> Handler:
         handler: Handler = _made(name, watched, parameters)
         handler.plugin = name
         return handler
@@ -86,7 +86,7 @@ def _handler_maker(name: str, kind: type[Handler]) -> Callable[[Any, Any], Handl
 
 
 def _policy_maker(slot: str, name: str, version: str, kind: type) -> Callable[[Any, Any], Handler]:
-    def make(parameters: msgspec.Struct, settings: msgspec.Struct) -> Handler:
+    def make(parameters: msgspec.Struct, settings: msgspec.Struct | None = None) -> Handler:
         engine = POLICIES[slot].engine(settings, name, version, kind, _made(name, kind, parameters))
         engine.plugin = name
         return engine
@@ -112,7 +112,7 @@ def _complaint(slot: str, kind: object) -> str:
         return f"{told}.version is {version!r}; it must be a text"
     if issubclass(kind, Handler):
         return _handler(slot, kind, told) or _parameters(kind, told, ())
-    return _policy(slot, kind, told) or _parameters(kind, told, POLICIES[slot].settings.__struct_fields__)
+    return _policy(slot, kind, told) or _parameters(kind, told, POLICIES[slot].settings(kind).__struct_fields__)
 
 
 def _handler(slot: str, kind: type[Handler], told: str) -> str:

@@ -25,7 +25,7 @@ from ...handlers.plugins.found import GROUP, Found
 from ...handlers.plugins.modules import UNKNOWN, found_at, slot_and_policy
 from ...handlers.plugins.shape import POLICIES
 from ...handlers.protocol import Handler
-from ...handlers.registry import SLOTS
+from ...handlers.registry import SLOTS, amounts_in
 
 __all__ = ["Listed", "Parameter", "listed"]
 
@@ -142,7 +142,7 @@ def _told(slot: str, policy: str, origin: str, choice: Choice, *, default: bool 
         does=_first_sentence(kind),
         formula=getattr(described, "formula", ""),
         source=getattr(described, "source", "") or _source_said(kind),
-        parameters=tuple(_parameters(choice.parameters)),
+        parameters=tuple(_settable(choice)),
     )
 
 
@@ -165,9 +165,21 @@ def _source_said(kind: type) -> str:
     return ""
 
 
-def _parameters(kind: type[msgspec.Struct]) -> Iterator[Parameter]:
-    defaults = msgspec.to_builtins(kind())
-    info = msgspec.inspect.type_info(kind)
+def _settable(choice: Choice) -> Iterator[Parameter]:
+    """What a scenario can set of it, as it is written there: amounts in the asset, the engine's own settings last."""
+    parameters = choice.parameters()
+    amounts = {recorded: written for written, recorded in amounts_in(choice.parameters).items()}
+    unstated = getattr(parameters, "unstated", {})
+    for one in _fields_of(parameters):
+        written = amounts.get(one.name)
+        yield one if written is None else Parameter(written, "amount", unstated.get(written, one.default))
+    if choice.engine is not None:
+        yield from _fields_of(choice.engine)
+
+
+def _fields_of(settings: msgspec.Struct) -> Iterator[Parameter]:
+    defaults = msgspec.to_builtins(settings)
+    info = msgspec.inspect.type_info(type(settings))
     assert isinstance(info, msgspec.inspect.StructType)
     for field in info.fields:
         yield Parameter(field.encode_name, _type_told(field.type), defaults[field.encode_name])

@@ -55,8 +55,8 @@ def _choice(policy: type[Any]) -> Choice:
     return Choice(
         policy.Parameters,
         policy.version,
-        lambda parameters, settings: AdlEngine(make(parameters), settings),
-        ClosingSettings,
+        lambda parameters, settings=None: AdlEngine(make(parameters), settings),
+        ClosingSettings(getattr(policy, "worth", "bankruptcy")),
     )
 
 

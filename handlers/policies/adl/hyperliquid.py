@@ -13,10 +13,10 @@ __all__ = ["Hyperliquid"]
 class Hyperliquid(RatioPolicy):
     """score = (mark / entry) x (notional / account value), closed at the oracle price before the present one.
 
-    So all rounds of one instant close at one price. The present text of the docs calls it the previous mark price, which
-    there moves with the oracle; `closes_at = "previous mark"` is that reading. For shorts the published text leaves open whether the ratio of prices is turned round. It is here, for a short gains
-    as the mark falls: (entry / mark) x (notional / account value), which is |cost| / equity. So the formula as printed
-    is that of longs.
+    So all rounds of one instant close at one price. A later text of the docs calls it the previous mark price, which
+    moves with the oracle there: `closes_at = "previous mark"` is that reading. For shorts the published text leaves
+    open whether the ratio of prices is turned round. It is here, for a short gains as the mark falls: (entry / mark) x
+    (notional / account value), which is |cost| / equity. So the formula as printed is that of longs.
     """
 
     policy: ClassVar[str] = "hyperliquid"

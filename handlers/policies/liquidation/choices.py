@@ -33,8 +33,8 @@ def _stepping(policy: Any) -> Choice:
     return Choice(
         policy.Parameters,
         policy.version,
-        lambda parameters, _order: LiquidationEngine(policy(parameters)),
-        OrderSettings,
+        lambda parameters, _order=None: LiquidationEngine(policy(parameters)),
+        OrderSettings(),
     )
 
 
