@@ -29,7 +29,7 @@ from .bodies.liquidation import (
     OrdersCancelled,
     PositionTakenOver,
 )
-from .bodies.listing import AccountOpened, AssetListed, InstrumentListed, RulesChanged
+from .bodies.listing import AccountOpened, AssetListed, InstrumentListed
 from .bodies.margin import (
     CollateralAdded,
     FeeCharged,
@@ -76,7 +76,6 @@ Body = (
     | AssetListed
     | InstrumentListed
     | AccountOpened
-    | RulesChanged
     | PriceTicked
     | DepthQuoted
     | FundingRateSet

@@ -4,8 +4,8 @@
    position of the same account, in the order of instruments and legs.
 2. A bankrupt account's position is closed at its bankruptcy value; a lot of the fund's inventory that stands at a
    loss at what the fund paid for it.
-   A policy may have it closed at the mark, or at the mark before it, instead; what the account then lacks is left for
-   the fund and for loss socialisation.
+   A rulebook may have it closed at the mark or at the oracle price instead, as they are or as they stood before this
+   instant (`closes_at`); what the account then lacks is left for the fund and for loss socialisation.
 3. A reduction is worth its share of the round's value, rounded down over all lots closed so far, so that the sum is
    exact.
 4. Nobody loses more than their equity: a candidate gives up only as many lots as that leaves.
@@ -41,7 +41,7 @@ from ..events.vocabulary import Body, accounts_named
 from .closing_task import ClosingTask, capped_task, inventory_task, price_ticks_of, priced
 from .holders import Holders
 from .policies.allocation import greedy
-from .policies.ranking import Allocation, Closing, Ranked, RankingPolicy, allocates
+from .policies.ranking import Allocation, Closing, Ranked, RankingPolicy, Worth, allocates, worth_of
 from .policies.score_formula import formula_of
 from .pool import Pool
 from .profit_cap import to_realise_atoms, winners_down
@@ -50,7 +50,7 @@ from .pseudonyms import Pseudonyms, run_key
 from .ranking import Ranking
 from .valuation import bankruptcy_values
 
-__all__ = ["AdlEngine"]
+__all__ = ["AdlEngine", "ClosingSettings"]
 
 if TYPE_CHECKING:
     from .column_keeper import ColumnKeeper
@@ -67,6 +67,12 @@ _HELD_MOST = 64
 _OPENING = frozenset(kind for kind, posting in POSTINGS.items() if isinstance(posting, Trade))
 
 
+class ClosingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What of the ADL slot holds for every ranking in it: at which price its rounds close."""
+
+    closes_at: Worth = "bankruptcy"
+
+
 class AdlEngine(Handler):
     """Closes a position against the candidates of a ranking until it is closed or nobody can give any more."""
 
@@ -75,9 +81,10 @@ class AdlEngine(Handler):
     observes: ClassVar[tuple[type[Body], ...]] = (*POSTINGS, LiquidationStarted, LiquidationEnded)
     Parameters: ClassVar[type[msgspec.Struct]] = NoParameters
 
-    def __init__(self, ranking_policy: RankingPolicy) -> None:
-        """Rank by this policy."""
+    def __init__(self, ranking_policy: RankingPolicy, settings: ClosingSettings | None = None) -> None:
+        """Rank by this policy; close at the price of the settings, at the policy's own without them."""
         self.ranking_policy = ranking_policy
+        self.closes_at: Worth = worth_of(ranking_policy) if settings is None else settings.closes_at
         self._formula = formula_of(ranking_policy)
         self._rankings: dict[_Side, Ranking | ColumnRanking] = {}
         self._holders = Holders()
@@ -132,7 +139,7 @@ class AdlEngine(Handler):
             key, value = keys[0], bankruptcy_values(account, ledger)[keys[0]]
             size = account.positions[key].size_lots
             task = ClosingTask(trigger, account.account, account.liquidation_id, key, size, value)
-        return None if task is None else priced(task, self.ranking_policy, ledger)
+        return None if task is None else priced(task, self.closes_at, ledger)
 
     def _round(self, task: ClosingTask, ledger: LedgerState, now_ns: int) -> list[Product]:
         side = (task.key[0], 1 if task.size_lots > 0 else -1)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ..events.bodies.waterfall import ProfitCapExceeded, ShortfallTrigger
-from ..events.ledger import Account, LedgerState, PositionKey
-from .policies.ranking import RankingPolicy, worth_of
+from ..events.ledger import Account, LedgerState, Market, PositionKey
+from .policies.ranking import Worth
 from .valuation import profit_atoms
 
 __all__ = ["ClosingTask", "capped_task", "inventory_task", "price_ticks_of", "priced"]
@@ -50,11 +50,21 @@ def price_ticks_of(task: ClosingTask, ledger: LedgerState) -> int:
     return ledger.markets[task.key[0]].payoff.price_ticks(task.size_lots, task.value_atoms)
 
 
-def priced(task: ClosingTask, policy: RankingPolicy, ledger: LedgerState) -> ClosingTask:
-    """The task at the value that the policy closes at; before there was a second mark the previous one is the first."""
-    worth = worth_of(policy)
+def priced(task: ClosingTask, worth: Worth, ledger: LedgerState) -> ClosingTask:
+    """The task at the value that a round closes at."""
     if worth == "bankruptcy":
         return task
     market = ledger.markets[task.key[0]]
-    ticks = (market.previous_mark_ticks or market.mark_ticks) if worth == "previous mark" else market.mark_ticks
-    return task._replace(value_atoms=market.payoff.value_atoms(task.size_lots, ticks))
+    return task._replace(value_atoms=market.payoff.value_atoms(task.size_lots, _price_ticks(worth, market)))
+
+
+def _price_ticks(worth: Worth, market: Market) -> int:
+    """The price in ticks; where there is no previous one yet, the present one stands in."""
+    mark, oracle = market.mark_ticks, market.oracle_ticks or market.index_ticks
+    prices = {
+        "mark": mark,
+        "oracle": oracle,
+        "previous mark": market.previous_mark_ticks or mark,
+        "previous oracle": market.previous_oracle_ticks or oracle,
+    }
+    return prices[worth]

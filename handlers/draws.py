@@ -1,7 +1,8 @@
 """Random numbers that do not depend on order: each is a hash of what it is for.
 
 1. A draw is keyed by (seed, account, purpose, n): that account's n-th draw for that purpose. Nothing is kept between
-   draws, so a fork does not reshuffle what it did not touch.
+   draws, so a fork does not reshuffle what it did not touch. An account is known by its name (`account_key`), so
+   neither does another account, nor the order in which they are listed.
 2. The hash is BLAKE2b with the seed as its key, over the account and n (8 bytes each, signed, little endian) and the
    purpose in UTF-8. The same on every machine and version.
 """
@@ -11,13 +12,18 @@ from __future__ import annotations
 from hashlib import blake2b
 from struct import pack, unpack
 
-__all__ = ["NORMAL_ONE", "draw_below", "draw_bits", "draw_normal"]
+__all__ = ["NORMAL_ONE", "account_key", "draw_below", "draw_bits", "draw_normal"]
 
 NORMAL_ONE = 1 << 32
 """One standard deviation of `draw_normal`."""
 
 _WORDS = 12
 _NORMAL_MEAN = _WORDS * (NORMAL_ONE - 1) // 2
+
+
+def account_key(name: str) -> int:
+    """What an account is called in its draws: 63 bits of a hash of its name. Two names share one by accident only."""
+    return int.from_bytes(blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little") >> 1
 
 
 def draw_bits(seed: int, account: int, purpose: str, n: int) -> int:

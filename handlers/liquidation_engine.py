@@ -63,9 +63,8 @@ class LiquidationEngine(Handler):
         """The next step of the liquidation that this event moved."""
         body = event.body
         if isinstance(body, LiquidationStarted):
-            cancelled = OrdersCancelled(body.liquidation_id, body.account, None, 0, "liquidation started")
             liquidation = ledger.liquidations.get(body.liquidation_id)
-            return (cancelled, *(() if liquidation is None else self._next(ledger, liquidation, now_ns)))
+            return () if liquidation is None else self._next(ledger, liquidation, now_ns)
         if isinstance(body, LiquidationFilled | OrdersCancelled):
             return self._order_done(body, ledger, now_ns)
         if isinstance(body, TimerFired):

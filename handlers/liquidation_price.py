@@ -4,15 +4,15 @@
    `valuation`. From it the convention: the liquidation price is the first mark, going from today's, *at* which that
    holds; one tick nearer the account is still safe. Where it holds today, it is today's mark.
 2. Linear: let v be what one lot is worth. Slack in microatoms, as a function of v alone, is a constant plus, for each
-   leg of the instrument, `10^6 lots v` less the greatest of one line per tier: concave, and straight between the tiers'
-   edges. So it is the least of the lines of its straight pieces: it is below zero where one of them is, and the one
-   that gets there first gives the price. Whole numbers, nothing is rounded and nothing searched.
+   side of the instrument, `10^6 lots v` less the greatest of one line per tier: concave, and straight between the
+   tiers' edges. So it is the least of the lines of its straight pieces: it is below zero where one of them is, and the
+   one that gets there first gives the price. Whole numbers, nothing is rounded and nothing searched.
 3. Inverse, one leg: slack is concave in the leg's value too, and rises with it, as rates are below 1. The greatest
    value at which it is below zero gives the first price of so little value, exactly, the value's rounding included.
 4. Inverse, several legs: rule 2 on unrounded values, v being the notional of a lot times the mark, so that it is whole
    at the mark. Each leg's value is rounded by less than an atom, which this price leaves out.
-5. A mark is at least one tick. A single leg is liquidated on one side only; an account that holds an instrument on
-   several legs may be on both.
+5. A mark is at least one tick. One side alone is liquidated in one direction only; an account that is long and short of
+   an instrument may be in both.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class LiquidationPrices(NamedTuple):
 def liquidation_prices(account: Account, markets: Sequence[Market], margin: Margin) -> dict[int, LiquidationPrices]:
     """For each instrument that the account holds; `margin` is the account's at the marks as they are.
 
-    O(positions x tiers), for several legs of one instrument sorted.
+    O(positions x tiers), for both sides of one instrument sorted.
     """
     held: dict[int, list[int]] = {}
     for (instrument, _), position in account.positions.items():
@@ -62,12 +62,18 @@ def _prices(market: Market, legs_lots: list[int], slack: int) -> LiquidationPric
     if market.listing.kind == "inverse":
         return _inverse_prices(market, legs_lots, slack)
     payoff = market.payoff
-    lines = _lines(market.listing.tiers, legs_lots, payoff.value_atoms(1, market.mark_ticks), slack)
+    lines = _lines(market.listing.tiers, _sides_of(legs_lots), payoff.value_atoms(1, market.mark_ticks), slack)
     falling = _last_below_zero(lines)
     rising = min([offset // -slope + 1 for slope, offset in lines if slope < 0], default=None)
     below_ticks = payoff.price_at_most(1, falling)
     above_ticks = None if rising is None else payoff.price_at_least(1, rising)
     return LiquidationPrices(below_ticks if below_ticks > 0 else None, above_ticks)
+
+
+def _sides_of(legs_lots: list[int]) -> list[int]:
+    """The lots of each side that is held, long before short."""
+    sides = (sum(lots for lots in legs_lots if lots > 0), sum(lots for lots in legs_lots if lots < 0))
+    return [lots for lots in sides if lots]
 
 
 def _last_below_zero(lines: Lines) -> int:
@@ -80,7 +86,7 @@ def _inverse_prices(market: Market, legs_lots: list[int], slack: int) -> Liquida
         return _inverse_leg_price(market, legs_lots[0], slack)
     scale, lot_atoms = market.mark_ticks, market.listing.multiplier_atoms
     tiers = [Tier(t.floor_atoms * scale, t.rate_ppm, t.amount_microatoms * scale) for t in market.listing.tiers]
-    lines = _lines(tiers, [-lots for lots in legs_lots], lot_atoms, slack * scale)
+    lines = _lines(tiers, [-lots for lots in _sides_of(legs_lots)], lot_atoms, slack * scale)
     # A price is `lot_atoms x scale / v`, so that it falls as v rises; v itself is not whole at most prices.
     top = lot_atoms * scale
     below = max([(-top * slope - 1) // offset for slope, offset in lines if slope < 0], default=0)
@@ -98,32 +104,32 @@ def _inverse_leg_price(market: Market, lots: int, slack: int) -> LiquidationPric
     return LiquidationPrices(found, None) if lots > 0 else LiquidationPrices(None, found)
 
 
-def _lines(tiers: Sequence[Tier], legs_lots: list[int], lot_atoms: int, slack: int) -> Lines:
+def _lines(tiers: Sequence[Tier], sides_lots: list[int], lot_atoms: int, slack: int) -> Lines:
     """(slope, offset) over v of each straight piece, from the lowest v up; at `lot_atoms` they come to `slack`."""
     slope, offset = 0, slack
-    for lots in legs_lots:
+    for lots in sides_lots:
         slope += MICRO * lots - tiers[0].rate_ppm * abs(lots)
         offset += maintenance_microatoms(tiers, abs(lots) * lot_atoms) - MICRO * lots * lot_atoms
         offset += tiers[0].amount_microatoms
     lines = [(slope, offset)]
-    for _, steeper, amount in _bends(tiers, legs_lots):
+    for _, steeper, amount in _bends(tiers, sides_lots):
         slope, offset = slope - steeper, offset + amount
         lines.append((slope, offset))
     return lines
 
 
-def _bends(tiers: Sequence[Tier], legs_lots: list[int]) -> list[tuple[int, int, int]]:
-    """Where a leg enters its next tier, in the order of v, and by how much its rate and amount grow there.
+def _bends(tiers: Sequence[Tier], sides_lots: list[int]) -> list[tuple[int, int, int]]:
+    """Where a side enters its next tier, in the order of v, and by how much its rate and amount grow there.
 
-    The first of each is v times the common multiple of the legs' lots, so that it is whole.
+    The first of each is v times the common multiple of the sides' lots, so that it is whole.
     """
-    common = lcm(*legs_lots)
+    common = lcm(*sides_lots)
     return sorted(
         (
             after.floor_atoms * (common // abs(lots)),
             (after.rate_ppm - before.rate_ppm) * abs(lots),
             after.amount_microatoms - before.amount_microatoms,
         )
-        for lots in legs_lots
+        for lots in sides_lots
         for before, after in pairwise(tiers)
     )

@@ -1,10 +1,11 @@
 """The margin monitor: who is called, whose call is met, who is liquidated. Exact, and never a sweep.
 
 1. It acts at the delivery of anything that reprices or touches an account, on the ledger as it is then: *everyone* who
-   meets a test is emitted, sorted by account.
+   meets a test is emitted, in the order that the rulebook names (`order.py`).
 2. Who may meet one is told by `RangeIndex`; each of them is tested exactly and, if nothing is to be done, armed again.
 3. What is armed follows from the status: healthy, the warning; called, liquidation and recovery; in liquidation,
    nothing.
+4. What touches an account follows from the table of postings: whoever such an event names may have crossed a threshold.
 """
 
 from __future__ import annotations
@@ -14,22 +15,15 @@ from typing import ClassVar
 
 import msgspec
 
-from ..events.bodies.inputs import BalanceStated, Deposited, PositionStated, TradeExecuted, Transferred, Withdrawn
+from ..events.bodies.inputs import BalanceStated, PositionStated
 from ..events.bodies.liquidation import LiquidationEnded, LiquidationStarted
 from ..events.bodies.listing import InstrumentListed
-from ..events.bodies.margin import (
-    CollateralAdded,
-    FeeCharged,
-    FundingAccrued,
-    MarginCalled,
-    MarginCallMet,
-    MarkPriced,
-    PositionReduced,
-)
-from ..events.bodies.waterfall import InsuranceFundCredited, LossSocialized, PositionDeleveraged
+from ..events.bodies.margin import FundingAccrued, MarginCalled, MarginCallMet, MarkPriced
 from ..events.envelope import Event
 from ..events.ledger import Account, LedgerState
+from ..events.ledger.postings import POSTINGS
 from ..events.vocabulary import Body, accounts_named
+from .order import order_in_force, place_in
 from .protocol import Handler, Linked, Product
 from .ranges import RangeIndex
 from .safe_ranges import Pace, SafeRanges, tightest
@@ -37,19 +31,9 @@ from .valuation import BPS, Margin, margin_of, slack
 
 __all__ = ["MarginMonitor", "MarginParameters", "everyone_under"]
 
-_TOUCHING: tuple[type[Body], ...] = (
-    Deposited,
-    Withdrawn,
-    Transferred,
-    TradeExecuted,
-    CollateralAdded,
-    PositionReduced,
-    FeeCharged,
-    PositionDeleveraged,
-    InsuranceFundCredited,
-    LossSocialized,
-    LiquidationEnded,
-)
+_TOUCHING: tuple[type[Body], ...] = (*POSTINGS, LiquidationEnded)
+_OPENING = (BalanceStated, PositionStated)
+"""What is stated of an account as a run begins is heard, and tested with the first mark."""
 
 
 class MarginParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -70,16 +54,18 @@ class MarginMonitor(Handler):
 
     name: ClassVar[str] = "margin"
     policy: ClassVar[str] = "tiered"
-    subscribes: ClassVar[tuple[type[Body], ...]] = (MarkPriced, FundingAccrued, *_TOUCHING)
+    version: ClassVar[str] = "2"
+    subscribes: ClassVar[tuple[type[Body], ...]] = (
+        MarkPriced,
+        FundingAccrued,
+        *(kind for kind in _TOUCHING if kind not in _OPENING),
+    )
     observes: ClassVar[tuple[type[Body], ...]] = (
         InstrumentListed,
         MarkPriced,
         FundingAccrued,
-        BalanceStated,
-        PositionStated,
         MarginCalled,
         MarginCallMet,
-        LiquidationStarted,
         *_TOUCHING,
     )
     Parameters: ClassVar[type[msgspec.Struct]] = MarginParameters
@@ -113,7 +99,10 @@ class MarginMonitor(Handler):
             total = ledger.markets[body.instrument].cumulative_funding_nanoatoms
             self.due.update(self.index.crossed_by_funding(body.instrument, total))
         else:
-            self.due.update(a for a in accounts_named(body) if ledger.accounts[a].kind == "user")
+            accounts = ledger.accounts
+            for number in accounts_named(body):
+                if accounts[number].kind == "user" and accounts[number].liquidation_id is None:
+                    self.due.add(number)
 
     def gate(self, kind: type[Body]) -> Collection[object]:
         """Who is due: nothing is said of anybody else."""
@@ -127,12 +116,12 @@ class MarginMonitor(Handler):
         self.due.update(a.account for a in ledger.accounts if a.kind == "user")
 
     def handle(self, event: Event, ledger: LedgerState, now_ns: int) -> Iterable[Product]:
-        """Everyone due who meets a test, in order of accounts; the others are armed again."""
+        """Everyone due who meets a test, in the rulebook's order; the others are armed again."""
         return self._look(ledger) if self.due else ()
 
     def _look(self, ledger: LedgerState) -> list[Product]:
-        products: list[Product] = []
-        next_id = ledger.liquidations_started + 1
+        """Everyone due is tested; who meets a test is spoken to in the rulebook's order, the others are armed again."""
+        found: list[tuple[Account, Margin, type[Body]]] = []
         due = sorted(self.due)
         self.due.clear()
         self._pace.note(ledger.markets)
@@ -142,51 +131,62 @@ class MarginMonitor(Handler):
             if unmarked and any(instrument in unmarked for instrument, _ in account.positions):
                 self.due.add(number)
                 continue
-            product = self._test(account, ledger, next_id)
-            if product is not None:
-                products.append(product)
-                next_id += isinstance(_body(product), LiquidationStarted)
+            margin = self._margin_if_free(account, ledger)
+            verdict = None if margin is None else self._verdict(account, margin, ledger)
+            if margin is not None and verdict is not None:
+                found.append((account, margin, verdict))
         self.index.settle()
-        return products
+        return self._products(found, ledger)
 
-    def _test(self, account: Account, ledger: LedgerState, next_id: int) -> Product | None:
-        """What is to be said of this account, if anything; otherwise it is armed."""
+    def _margin_if_free(self, account: Account, ledger: LedgerState) -> Margin | None:
+        """The margin of an account that may be called or liquidated; one in a liquidation is disarmed."""
         if account.status not in ("healthy", "called"):
             self.index.arm(account.account, {})
             return None
         self.looks += 1
-        margin = margin_of(account, ledger.markets)
+        return margin_of(account, ledger.markets)
+
+    def _verdict(self, account: Account, margin: Margin, ledger: LedgerState) -> type[Body] | None:
+        """What is to be said of this account; None where it is safe, and then it is armed."""
         if slack(margin, BPS) < 0:
-            return self._started(account, margin, next_id)
+            self.index.arm(account.account, {})
+            return LiquidationStarted
         if account.status == "called":
-            return self._test_called(account, margin, ledger)
-        return self._test_healthy(account, margin, ledger)
-
-    def _started(self, account: Account, margin: Margin, next_id: int) -> Product:
-        self.index.arm(account.account, {})
-        body = LiquidationStarted(next_id, account.account, margin.equity_atoms, margin.requirement_atoms)
-        if account.status == "called" and account.called_seq is not None:
-            return Linked(body, (account.called_seq,))
-        return body
-
-    def _test_healthy(self, account: Account, margin: Margin, ledger: LedgerState) -> Product | None:
+            return self._verdict_called(account, margin, ledger)
         if slack(margin, self.warning_bps) < 0:
-            return MarginCalled(account.account, margin.equity_atoms, margin.requirement_atoms, self.warning_bps)
+            return MarginCalled
         self.index.arm(account.account, self._warning.above(account, ledger.markets, margin))
         return None
 
-    def _test_called(self, account: Account, margin: Margin, ledger: LedgerState) -> Product | None:
+    def _verdict_called(self, account: Account, margin: Margin, ledger: LedgerState) -> type[Body] | None:
         if slack(margin, self.recovery_bps) >= 0:
-            met = MarginCallMet(account.account, margin.equity_atoms, margin.requirement_atoms, self.recovery_bps)
-            return Linked(met, (account.called_seq,)) if account.called_seq is not None else met
+            return MarginCallMet
         liquidation = self._maintenance.above(account, ledger.markets, margin)
         recovery = self._recovery.below(account, ledger.markets, margin)
         self.index.arm(account.account, tightest(liquidation, recovery))
         return None
 
+    def _products(self, found: list[tuple[Account, Margin, type[Body]]], ledger: LedgerState) -> list[Product]:
+        if len(found) > 1:
+            order = order_in_force(ledger)
+            found.sort(key=lambda one: place_in(order, one[0], one[1]))
+        products: list[Product] = []
+        next_id = ledger.liquidations_started + 1
+        for account, margin, verdict in found:
+            products.append(self._product(account, margin, verdict, next_id))
+            next_id += verdict is LiquidationStarted
+        return products
 
-def _body(product: Product) -> Body:
-    return product.body if isinstance(product, Linked) else product
+    def _product(self, account: Account, margin: Margin, verdict: type[Body], next_id: int) -> Product:
+        """The event, linked to the call that it follows, if any."""
+        number, equity_atoms, needed_atoms = account.account, margin.equity_atoms, margin.requirement_atoms
+        if verdict is MarginCalled:
+            return MarginCalled(number, equity_atoms, needed_atoms, self.warning_bps)
+        body: Body = LiquidationStarted(next_id, number, equity_atoms, needed_atoms)
+        if verdict is MarginCallMet:
+            body = MarginCallMet(number, equity_atoms, needed_atoms, self.recovery_bps)
+        called = account.called_seq if account.status == "called" else None
+        return body if called is None else Linked(body, (called,))
 
 
 def everyone_under(ledger: LedgerState, level_bps: int) -> Iterator[int]:

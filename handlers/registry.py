@@ -6,9 +6,9 @@ and from the plug-ins that it names, where these are at hand (`plugins/at_hand.p
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -42,7 +42,9 @@ from .trader_response import TraderResponse
 __all__ = [
     "NONE",
     "SLOTS",
+    "Amounts",
     "Choice",
+    "amounts_in",
     "build",
     "builtin_version",
     "choice_named",
@@ -52,8 +54,17 @@ __all__ = [
     "without_folders",
 ]
 
+_ATOMS = "_atoms"
+
 NONE = "none"
 """The policy of a slot that stays empty."""
+
+
+class Amounts(NamedTuple):
+    """How amounts of an asset are written: to its atoms (raises ScenarioError for what is no amount), and back."""
+
+    to_atoms: Callable[[Any], int]
+    of_atoms: Callable[[int], Any]
 
 
 def _handler(kind: type[Handler]) -> Choice:
@@ -81,37 +92,99 @@ SLOTS: Mapping[str, Mapping[str, Choice | None]] = {
 
 
 def producer_of(
-    slot: str, settings: Mapping[str, Any], where: str, plugins: Plugins | None = None, folder: Path | None = None
+    slot: str,
+    settings: Mapping[str, Any],
+    where: str,
+    plugins: Plugins | None = None,
+    folder: Path | None = None,
+    amounts: Amounts | None = None,
 ) -> Producer | None:
-    """A slot's settings (`policy`, `latency_ns` and the policy's parameters) as a producer; None for an empty slot.
+    """A slot's settings (`policy`, `latency_ns`, the engine's and the policy's) as a producer; None for an empty slot.
 
-    A plug-in that is named here is at hand in `plugins` from now on; a file is looked for from `folder` first. Raises
+    Amounts are written in the asset, `chunk_over = 100_000`, and recorded in its atoms, `chunk_over_atoms`; without
+    `amounts` they are given as recorded. A plug-in that is named here is at hand in `plugins` from now on; a file is
+    looked for from `folder` first. Raises
     ScenarioError naming the key under `where`.
     """
     given = dict(settings)
     policy = given.pop("policy", next(iter(SLOTS[slot])))
     choice = choice_named(slot, policy, f"{where}.policy", plugins, folder)
-    return _producer(slot, policy, choice, given, where)
+    return _producer(slot, policy, choice, given, where, amounts)
 
 
-def producer_with(producer: Producer, settings: Mapping[str, Any], where: str, plugins: Plugins) -> Producer | None:
-    """The same policy, as a record names it, with other parameters or another latency.
+def producer_with(
+    producer: Producer, settings: Mapping[str, Any], where: str, plugins: Plugins, amounts: Amounts
+) -> Producer | None:
+    """The same policy, as a record names it, with other parameters or another latency; amounts are in the asset.
 
     Raises ScenarioError naming the key under `where`, or a plug-in that is not at hand.
     """
-    given = {"latency_ns": producer.latency_ns, **producer.parameters, **settings}
-    return _producer(producer.handler, producer.policy, _recorded(producer, plugins), given, where)
+    choice = _recorded(producer, plugins)
+    stated = _stated(producer.parameters, choice.parameters, amounts)
+    given = {"latency_ns": producer.latency_ns, **stated, **settings}
+    return _producer(producer.handler, producer.policy, choice, given, where, amounts)
 
 
-def _producer(slot: str, policy: str, choice: Choice | None, given: dict[str, Any], where: str) -> Producer | None:
+def _producer(
+    slot: str, policy: str, choice: Choice | None, given: dict[str, Any], where: str, amounts: Amounts | None
+) -> Producer | None:
     latency_ns = given.pop("latency_ns", 0)
     if type(latency_ns) is not int or latency_ns < 0:
         message = f"{where}.latency_ns: {latency_ns!r} is not a whole number of nanoseconds from 0 on"
         raise ScenarioError(message)
     if choice is None:
         return None
-    parameters = msgspec.to_builtins(_convert(given, choice.parameters, where))
+    if amounts is not None:
+        given = _in_atoms(given, choice.parameters, where, amounts)
+    parameters: dict[str, Any] = {}
+    for settings_of_one in _settings(given, choice, where):
+        parameters |= msgspec.to_builtins(settings_of_one)
     return Producer(slot, without_folders(policy), choice.version, parameters, latency_ns)
+
+
+def amounts_in(parameters: type[msgspec.Struct]) -> dict[str, str]:
+    """The parameters that are amounts of the asset: how each is written, and how it is recorded (in atoms)."""
+    fields = parameters.__struct_encode_fields__
+    found = {name.removesuffix(_ATOMS): name for name in fields if name.endswith(_ATOMS)}
+    return {written: recorded for written, recorded in found.items() if written not in fields}
+
+
+def _stated(parameters: Mapping[str, Any], kind: type[msgspec.Struct], amounts: Amounts) -> dict[str, Any]:
+    """Recorded parameters as a rulebook states them."""
+    found = dict(parameters)
+    for written, recorded in amounts_in(kind).items():
+        if recorded in found:
+            found[written] = amounts.of_atoms(found.pop(recorded))
+    return found
+
+
+def _in_atoms(
+    given: Mapping[str, Any], parameters: type[msgspec.Struct], where: str, amounts: Amounts
+) -> dict[str, Any]:
+    """The settings with amounts as they are recorded; `unstated` of a policy's parameters has its own, in the asset."""
+    found, unstated = dict(given), getattr(parameters, "unstated", {})
+    for written, recorded in amounts_in(parameters).items():
+        if recorded in found:
+            message = f"{where}.{recorded}: amounts are stated in the asset, not in atoms; write {written}"
+            raise ScenarioError(message)
+        if written in found or written in unstated:
+            value = found.pop(written, unstated.get(written))
+            try:
+                found[recorded] = amounts.to_atoms(value)
+            except ScenarioError as error:
+                message = f"{where}.{written}: {error}"
+                raise ScenarioError(message) from None
+    return found
+
+
+def _settings(given: Mapping[str, Any], choice: Choice, where: str) -> list[msgspec.Struct]:
+    """What the handler is made from: the policy's parameters, and the settings of the engine around it, if any."""
+    if choice.engine is None:
+        return [_convert(given, choice.parameters, where)]
+    stated: dict[str, Any] = msgspec.to_builtins(choice.engine)
+    own = {key: value for key, value in given.items() if key not in stated}
+    engine = {key: given.get(key, value) for key, value in stated.items()}
+    return [_convert(own, choice.parameters, where), _convert(engine, type(choice.engine), where)]
 
 
 def choice_named(
@@ -151,7 +224,7 @@ def builtin_version(producer: Producer) -> str:
 def build(producer: Producer, plugins: Plugins | None = None) -> Handler:
     """The handler that a producer declares. Raises ScenarioError where it is neither builtin nor in `plugins`."""
     choice = _recorded(producer, plugins or Plugins())
-    return choice.make(_convert(producer.parameters, choice.parameters, f"$.{producer.handler}"))
+    return choice.make(*_settings(producer.parameters, choice, f"$.{producer.handler}"))
 
 
 def _recorded(producer: Producer, plugins: Plugins) -> Choice:

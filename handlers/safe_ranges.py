@@ -22,7 +22,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ..events.ledger import Account, Market, Position
+from ..events.ledger import Account, Market
 from .ranges import CEILING, FLOOR, FUNDING, MARK, slot_of
 from .valuation import MICRO, SLACK_SCALE, Margin
 from .valuation import slack as slack_over
@@ -38,14 +38,15 @@ _Lines = list[tuple[int, int]]
 
 
 class _Exposure(NamedTuple):
-    """A position at the mark: where, what, what it is worth, and the lines of its side."""
+    """A side at the mark: where, how many lots, what they are worth, the lines of the side, and on how many legs."""
 
     instrument: int
     market: Market
-    held: Position
+    lots: int
     value: int
     weight: int
     lines: _Lines
+    legs: int = 1
 
 
 class Pace:
@@ -109,14 +110,31 @@ class SafeRanges:
         return ends
 
     def _exposures(self, account: Account, markets: Sequence[Market], values_atoms: Sequence[int]) -> list[_Exposure]:
-        """The positions that are worth anything."""
+        """The sides that are worth anything: each position is one, but for those on several legs."""
         found, paces = [], self._pace.weights
-        for ((instrument, _), held), value in zip(account.positions.items(), values_atoms, strict=True):
+        for ((instrument, leg), held), value in zip(account.positions.items(), values_atoms, strict=True):
+            if leg:
+                return self._over_legs(account, markets, values_atoms)
             if value:
                 market, side = markets[instrument], (instrument, value > 0)
                 lines = self._lines.get(side) or self._work_out(market, side)
                 weight = abs(value) * paces[instrument] if paces else abs(value)
-                found.append(_Exposure(instrument, market, held, value, weight, lines))
+                found.append(_Exposure(instrument, market, held.size_lots, value, weight, lines))
+        return found
+
+    def _over_legs(self, account: Account, markets: Sequence[Market], values_atoms: Sequence[int]) -> list[_Exposure]:
+        """The same where an instrument is held on several legs: those of one side are one exposure."""
+        sides: dict[tuple[int, bool], list[tuple[int, int]]] = {}
+        for ((instrument, _), held), value in zip(account.positions.items(), values_atoms, strict=True):
+            if value:
+                sides.setdefault((instrument, value > 0), []).append((held.size_lots, value))
+        found, paces = [], self._pace.weights
+        for side, legs in sides.items():
+            market, value = markets[side[0]], sum(value for _, value in legs)
+            lines = self._lines.get(side) or self._work_out(market, side)
+            weight = abs(value) * paces[side[0]] if paces else abs(value)
+            lots = sum(lots for lots, _ in legs)
+            found.append(_Exposure(side[0], market, lots, value, weight, lines, len(legs)))
         return found
 
     def _work_out(self, market: Market, side: tuple[int, bool]) -> _Lines:
@@ -166,17 +184,24 @@ def _keep_below(ends: dict[int, int], exposure: _Exposure, share: int) -> None:
 
 
 def _bound_value(ends: dict[int, int], exposure: _Exposure, value: int, *, at_least: bool) -> None:
-    """The position's value must stay at or above (below) this: an end of the mark's range."""
-    payoff, lots = exposure.market.payoff, exposure.held.size_lots
-    price = payoff.price_at_least(lots, value) if at_least else payoff.price_at_most(lots, value)
+    """The side's value must stay at or above (below) this: an end of the mark's range.
+
+    Each leg's value is rounded by itself, so the sum may be an atom a further leg away from the value of all lots. The
+    mark as it is keeps the bound, whatever is allowed for that.
+    """
+    payoff, lots, spare = exposure.market.payoff, exposure.lots, exposure.legs - 1
+    price = payoff.price_at_least(lots, value + spare) if at_least else payoff.price_at_most(lots, value - spare)
     side = FLOOR if at_least == (lots > 0) else CEILING
+    if spare:
+        nearest = min if side == FLOOR else max
+        price = nearest(price, exposure.market.mark_ticks)
     _tighten(ends, slot_of(exposure.instrument, MARK, side), price)
 
 
 def _limit_funding(ends: dict[int, int], exposure: _Exposure, share: int, *, paying: bool) -> None:
-    """The rate may go so far against (if not `paying`: in favour of) the position; an atom is kept for rounding."""
-    lots, now = exposure.held.size_lots, exposure.market.cumulative_funding_nanoatoms
-    room = (share // SLACK_SCALE - 1) * _NANO // abs(lots) if share > SLACK_SCALE else 0
+    """The rate may go so far against (if not `paying`: in favour of) the side; an atom a leg is kept for rounding."""
+    lots, now = exposure.lots, exposure.market.cumulative_funding_nanoatoms
+    room = max(0, share // SLACK_SCALE - exposure.legs) * _NANO // abs(lots)
     if paying == (lots > 0):
         _tighten(ends, slot_of(exposure.instrument, FUNDING, CEILING), now + room)
     else:

@@ -13,7 +13,7 @@ from ..events.envelope import Event
 from ..events.ledger import Account, LedgerState
 from ..events.vocabulary import Body
 from .depth import walk
-from .draws import draw_below
+from .draws import account_key, draw_below
 from .protocol import Handler, Product
 from .valuation import BPS, SLACK_SCALE, bankruptcy_price, largest_position, margin_of, slack
 
@@ -51,10 +51,11 @@ class ResponseParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True
 
 
 class TraderResponse(Handler):
-    """Draws the delay and the kind of answer, keyed by the account and the number of its call."""
+    """Draws the delay and the kind of answer, keyed by the account's name and the number of its call."""
 
     name: ClassVar[str] = "traders"
     policy: ClassVar[str] = "mixed"
+    version: ClassVar[str] = "2"
     subscribes: ClassVar[tuple[type[Body], ...]] = (MarginCalled, TimerFired)
     Parameters: ClassVar[type[msgspec.Struct]] = ResponseParameters
 
@@ -109,4 +110,4 @@ class TraderResponse(Handler):
 
 def _draw(ledger: LedgerState, account: Account, purpose: str, bound: int) -> int:
     seed = ledger.run.seed if ledger.run is not None else 0
-    return draw_below(seed, account.account, purpose, account.calls, bound)
+    return draw_below(seed, account_key(ledger.name(account.account)), purpose, account.calls, bound)

@@ -1,8 +1,10 @@
 """Equity and requirement, exactly.
 
 1. equity = balance + sum of (value at mark - cost - funding owed), in atoms.
-2. requirement = sum over positions of rate_t x notional - amount_t, in microatoms, t being the tier of the notional. It
-   is continuous and convex in the notional (see `Tier`), so it is the greatest of one line per tier.
+2. requirement = sum over sides of rate_t x notional - amount_t, in microatoms, t being the tier of the notional. A side
+   is all that an account holds long, or short, of one instrument: legs of one side count as one position, whose
+   notional is the sum of theirs, so that nobody evades the tiers by splitting. It is continuous and convex in the
+   notional (see `Tier`), so it is the greatest of one line per tier.
 3. A comparison is made on whole numbers: `equity x 10^10` with `bps x requirement`; the requirement in atoms is for
    reading.
 """
@@ -28,6 +30,8 @@ __all__ = [
     "margin_of",
     "notional_atoms",
     "profit_atoms",
+    "requirements",
+    "side_notional_atoms",
     "slack",
 ]
 
@@ -74,7 +78,9 @@ def profit_atoms(market: Market, held: Position) -> int:
 def margin_of(account: Account, markets: Sequence[Market]) -> Margin:
     """Equity and requirement of an account at the marks as they are; O(its positions)."""
     equity_atoms, requirement, values_atoms = account.balance_atoms, 0, []
-    for (instrument, _), held in account.positions.items():
+    for (instrument, leg), held in account.positions.items():
+        if leg:
+            return _margin_over_legs(account, markets)
         market = markets[instrument]
         value_atoms = market.payoff.value_atoms(held.size_lots, market.mark_ticks)
         values_atoms.append(value_atoms)
@@ -83,6 +89,53 @@ def margin_of(account: Account, markets: Sequence[Market]) -> Margin:
             equity_atoms -= funding_of(held.size_lots, market.cumulative_funding_nanoatoms)
         requirement += maintenance_microatoms(market.listing.tiers, abs(value_atoms))
     return Margin(equity_atoms, requirement, values_atoms)
+
+
+def _margin_over_legs(account: Account, markets: Sequence[Market]) -> Margin:
+    """The same for an account that holds an instrument on several legs."""
+    equity_atoms, values_atoms = account.balance_atoms, []
+    for (instrument, _), held in account.positions.items():
+        market = markets[instrument]
+        values_atoms.append(market.payoff.value_atoms(held.size_lots, market.mark_ticks))
+        equity_atoms += profit_atoms(market, held)
+    sides = _sides(account, markets)
+    requirement = sum(maintenance_microatoms(markets[side[0]].listing.tiers, atoms) for side, atoms in sides.items())
+    return Margin(equity_atoms, requirement, values_atoms)
+
+
+def _sides(account: Account, markets: Sequence[Market]) -> dict[tuple[int, bool], int]:
+    """The notional of each side, keyed by (instrument, whether it is long)."""
+    found: dict[tuple[int, bool], int] = {}
+    for (instrument, _), held in account.positions.items():
+        side = (instrument, held.size_lots > 0)
+        found[side] = found.get(side, 0) + notional_atoms(markets[instrument], held)
+    return found
+
+
+def side_notional_atoms(account: Account, markets: Sequence[Market], key: PositionKey) -> int:
+    """The notional of all that the account holds on the side of one of its positions; O(its positions)."""
+    return _sides(account, markets)[key[0], account.positions[key].size_lots > 0]
+
+
+def requirements(account: Account, markets: Sequence[Market]) -> dict[PositionKey, int]:
+    """Each position's part of the requirement, in microatoms; O(its positions).
+
+    What a side requires is shared among its legs by notional, rounded down, the remainder to the last of them.
+    """
+    sides = _sides(account, markets)
+    needs = {side: maintenance_microatoms(markets[side[0]].listing.tiers, atoms) for side, atoms in sides.items()}
+    left, last, found = dict(needs), _last_legs(account), {}
+    for key, held in account.positions.items():
+        side, market = (key[0], held.size_lots > 0), markets[key[0]]
+        whole = last[side] == key or not sides[side]
+        part = left[side] if whole else needs[side] * notional_atoms(market, held) // sides[side]
+        left[side] -= part
+        found[key] = part
+    return found
+
+
+def _last_legs(account: Account) -> dict[tuple[int, bool], PositionKey]:
+    return {(key[0], held.size_lots > 0): key for key, held in account.positions.items()}
 
 
 def slack(margin: Margin, level_bps: int) -> int:
@@ -97,14 +150,12 @@ def bankruptcy_values(account: Account, ledger: LedgerState) -> dict[PositionKey
     the account's positions; a position's bankruptcy value is its value at the mark less its share. (What funding it
     owes is in the equity and is settled as it closes.)
     """
-    equity_atoms, total, _ = margin_of(account, ledger.markets)
+    equity_atoms, total, marked = margin_of(account, ledger.markets)
     left_atoms, values = equity_atoms, {}
-    keys = list(account.positions)
-    for key in keys:
-        market, held = ledger.markets[key[0]], account.positions[key]
-        mark_value = market.payoff.value_atoms(held.size_lots, market.mark_ticks)
-        need = maintenance_microatoms(market.listing.tiers, abs(mark_value))
-        share = left_atoms if key == keys[-1] else (equity_atoms * need // total if total else 0)
+    needs = requirements(account, ledger.markets)
+    last = next(reversed(needs), None)
+    for (key, need), mark_value in zip(needs.items(), marked, strict=True):
+        share = left_atoms if key == last else (equity_atoms * need // total if total else 0)
         left_atoms -= share
         values[key] = mark_value - share
     return values
@@ -118,11 +169,5 @@ def bankruptcy_price(account: Account, ledger: LedgerState, key: PositionKey) ->
 
 def largest_position(account: Account, markets: Sequence[Market]) -> PositionKey | None:
     """The key of the position with the greatest requirement, the lowest key among equals; None without positions."""
-    best: tuple[int, PositionKey] | None = None
-    for key, held in account.positions.items():
-        market = markets[key[0]]
-        value = market.payoff.value_atoms(held.size_lots, market.mark_ticks)
-        ranked = (-maintenance_microatoms(market.listing.tiers, abs(value)), key)
-        if best is None or ranked < best:
-            best = ranked
-    return None if best is None else best[1]
+    needs = requirements(account, markets)
+    return min(needs, key=lambda key: (-needs[key], key), default=None)

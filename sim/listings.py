@@ -7,12 +7,14 @@ from decimal import Decimal
 
 from ..events.bodies.listing import AssetListed, InstrumentListed, Tier
 from ..events.errors import ScenarioError
-from .settings import InstrumentSettings, ScenarioSettings, TierSettings
+from ..handlers.registry import Amounts
+from .amounts import amounts_of
+from .settings import AssetSettings, InstrumentSettings, ScenarioSettings, TierSettings
 from .sources.base import InstrumentScale, InverseScale
 from .toml_tree import at_path
 from .units import INT64_MAX, inverse_multiplier_atoms, multiplier_atoms, to_atoms
 
-__all__ = ["fund_atoms", "list_assets", "list_instruments", "scales_of"]
+__all__ = ["amounts_in", "fund_atoms", "list_assets", "list_instruments", "scales_of"]
 
 _PPM = 10**6
 _BPS = 10**4
@@ -112,11 +114,14 @@ def _tiers(settings: tuple[TierSettings, ...], decimals: int) -> tuple[Tier, ...
     return tuple(tiers)
 
 
-def fund_atoms(settings: ScenarioSettings, asset: AssetListed) -> int:
+def amounts_in(settings: ScenarioSettings) -> Amounts:
+    """How amounts of the settlement asset, as a rulebook states them, are written."""
+    asset = settings.assets[0] if settings.assets else AssetSettings("the asset", 0)
+    return amounts_of(asset.name, asset.decimals)
+
+
+def fund_atoms(settings: ScenarioSettings) -> int:
     """What the insurance fund begins with. Raises ScenarioError."""
     balance = settings.insurance_fund.get("balance", 0)
-    if isinstance(balance, bool) or not isinstance(balance, int | Decimal) or balance < 0:
-        message = f"$.insurance_fund.balance: {balance!r} is not an amount of {asset.name} from 0 on"
-        raise ScenarioError(message)
-    atoms: int = at_path("$.insurance_fund.balance", to_atoms, Decimal(balance), asset.decimals)
+    atoms: int = at_path("$.insurance_fund.balance", amounts_in(settings).to_atoms, balance)
     return atoms

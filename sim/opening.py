@@ -9,6 +9,7 @@ from ..events.bodies.inputs import BalanceStated, PositionStated
 from ..events.bodies.listing import AccountKind, AccountOpened
 from ..events.errors import ScenarioError
 from ..events.vocabulary import Body
+from ..handlers.order import arrival
 from .populations.base import OpeningAccount
 from .scenario import ResolvedScenario
 from .units import INT64_MAX
@@ -36,11 +37,14 @@ def opening_bodies(scenario: ResolvedScenario) -> Iterator[Body]:
 
 
 def _traders(scenario: ResolvedScenario, number: int) -> Iterator[Body]:
-    """The population's accounts, numbered on from the venue's own; what was read from a file says from which row."""
+    """The population's accounts, numbered on from the venue's own; what was read from a file says from which row.
+
+    They are numbered by arrival, so a number tells nothing of where a population listed an account.
+    """
     source, at_ns = len(scenario.sources), scenario.start_ns
     numbers: dict[str, int] = {}
     room_atoms = INT64_MAX // _PRICE_RISE
-    for opening in scenario.population():
+    for opening in _by_arrival(scenario):
         room_atoms -= abs(opening.balance_atoms) + sum(abs(held.cost_atoms) for held in opening.positions)
         if room_atoms < 0:
             message = (
@@ -58,6 +62,19 @@ def _traders(scenario: ResolvedScenario, number: int) -> Iterator[Body]:
             row = _row(source, held.row, at_ns)
             yield PositionStated(number, held.instrument, held.leg, held.size_lots, held.cost_atoms, row)
         number += 1
+
+
+def _by_arrival(scenario: ResolvedScenario) -> Iterator[OpeningAccount]:
+    """By a hash of seed and name, an isolated account behind its owner; each is let go of as it is taken."""
+    seed = scenario.seed
+
+    def place(opening: OpeningAccount) -> tuple[int, str, bool, int, str]:
+        above = opening.owner or opening.name
+        return arrival(seed, above), above, opening.owner is not None, arrival(seed, opening.name), opening.name
+
+    waiting = sorted(scenario.population(), key=place, reverse=True)
+    while waiting:
+        yield waiting.pop()
 
 
 def _row(source: int, row: int, at_ns: int) -> Provenance | None:

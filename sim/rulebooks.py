@@ -1,7 +1,8 @@
 """The rulebooks that come with the package, as trees of slots.
 
 1. A rulebook's tables are the defaults; the scenario's own keys override them.
-2. A table that names another policy takes nothing of the rulebook's figures.
+2. A table that names another policy takes nothing of the rulebook's figures but the order of the liquidations, which
+   is the venue's whatever the policy.
 3. `--set venue=NAME` on a scenario that was written for another venue: a slot whose policy thereby becomes another
    takes nothing of the file's figures either, as they were that policy's. Latencies and the fund's balance stay.
 """
@@ -20,6 +21,9 @@ __all__ = ["bundled_venues", "moved_to_venue", "rulebook", "slot_table"]
 
 _KEPT = ("balance", "latency_ns")
 """Keys of a slot's table that are no policy's figures."""
+
+_OF_THE_SLOT = ("order",)
+"""Keys of a rulebook's table that hold for every policy in its slot."""
 
 
 def bundled_venues() -> list[str]:
@@ -43,9 +47,9 @@ def rulebook(venue: object) -> dict[str, Any]:
 
 
 def slot_table(defaults: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
-    """The scenario's keys over the rulebook's; another policy takes nothing of the rulebook's figures."""
+    """The scenario's keys over the rulebook's; another policy takes none of the rulebook's figures for the first."""
     if "policy" in own and own["policy"] != defaults.get("policy"):
-        return dict(own)
+        return {**{key: defaults[key] for key in _OF_THE_SLOT if key in defaults}, **own}
     return {**defaults, **own}
 
 

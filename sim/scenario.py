@@ -29,7 +29,7 @@ from ..handlers.plugins.at_hand import Plugins
 from ..handlers.plugins.folders import Folders
 from ..handlers.registry import SLOTS, producer_of, without_folders
 from .limits import check_accounts, check_timers, count_inputs
-from .listings import fund_atoms, list_assets, list_instruments, scales_of
+from .listings import amounts_in, fund_atoms, list_assets, list_instruments, scales_of
 from .populations.base import OpeningAccount, OpeningMarket, Population
 from .populations.registry import open_population
 from .rulebooks import moved_to_venue, rulebook, slot_table
@@ -141,7 +141,7 @@ class Scenario:
             settle_ns=settings.settle_ns,
             assets=assets,
             instruments=instruments,
-            fund_atoms=fund_atoms(settings, assets[0]),
+            fund_atoms=fund_atoms(settings),
             producers=self.producers,
             plugins=self.plugins,
             sources=sources,
@@ -151,12 +151,12 @@ class Scenario:
         )
 
     def _producers(self) -> tuple[Producer, ...]:
-        found = []
+        found, amounts = [], amounts_in(self.settings)
         for slot in SLOTS:
             table = slot_table(self._rulebook.get(slot, {}), getattr(self.settings, slot))
             if slot == "insurance_fund":
                 table.pop("balance", None)
-            producer = producer_of(slot, table, f"$.{slot}", self.plugins, self.folder)
+            producer = producer_of(slot, table, f"$.{slot}", self.plugins, self.folder, amounts)
             if producer is not None:
                 found.append(producer)
         return tuple(found)

@@ -230,3 +230,15 @@ def test_nonsense_is_stopped_with_the_policy_s_name(lots: Any, match: str) -> No
     event = book.put(ShortfallDeclared(1, user, "bankruptcy", 1, 0))
     with pytest.raises(HandlerError, match=f"policy profit-share: .*{match}"):
         engine.handle(event, book.ledger, book.now_ns)
+
+
+def test_a_policy_may_say_that_its_rows_do_not_tell_its_scores() -> None:
+    """`from_row = False` holds for a policy that has plain scores as well as for one that reads the ledger."""
+
+    class Elsewhere(ProfitShare):
+        """Scores by something that no row holds."""
+
+        from_row = False
+
+    assert not from_row(Elsewhere(NoParameters()))
+    assert from_row(ProfitShare(NoParameters()))

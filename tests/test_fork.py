@@ -199,7 +199,7 @@ def test_a_larger_fund_deleverages_fewer(parent: Run) -> None:
         return sum(isinstance(event.body, PositionDeleveraged) for event in record.events())
 
     assert deleveraged(parent, Changes(("insurance_fund.balance=+100000000",))) == 0
-    assert deleveraged(parent, Changes(("insurance_fund.floor_atoms=0",))) > 0
+    assert deleveraged(parent, Changes(("insurance_fund.floor=0",))) > 0
 
 
 def test_a_fork_may_begin_to_charge_funding(tmp_path: Path) -> None:

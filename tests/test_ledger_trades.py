@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deleverage.events.bodies.inputs import PositionStated, TradeExecuted
+from deleverage.events.bodies.listing import AccountOpened, AssetListed
 from deleverage.events.errors import LedgerError
 from deleverage.events.ledger import Account, Position
 from deleverage.events.ledger.account import funding_of, trade
@@ -160,3 +161,20 @@ def test_a_trade_of_nothing_is_refused(held: int) -> None:
         book.put(TradeExecuted(user, LIQUIDITY, 0, 0, 0, 0, 10, 7, 1))
     with pytest.raises(LedgerError, match="PositionStated of no lots"):
         book.put(PositionStated(user, 0, 0, 0, 7))
+
+
+def test_a_trade_across_assets_is_refused() -> None:
+    """An instrument trades between accounts of the asset it settles in, whichever of the two is of another."""
+    book = Book(listed())
+    book.put(AssetListed(1, "BTC", 8))
+    ours, theirs = book.user(100), len(book.ledger.accounts)
+    book.put(AccountOpened(theirs, "theirs", "test", "user", "cross", 1))
+    before = book.ledger.digest()
+    for taker, giver in ((ours, theirs), (theirs, ours), (theirs, LIQUIDITY)):
+        with pytest.raises(
+            LedgerError, match=r"I0 settles in asset 0, which accounts . and . of assets . and . cannot trade"
+        ):
+            book.put(TradeExecuted(taker, giver, 0, 0, 0, 5, 100, 500, 1))
+    with pytest.raises(LedgerError, match="I0 settles in asset 0"):
+        book.put(PositionStated(theirs, 0, 0, 5, 500))
+    assert book.ledger.digest() == before

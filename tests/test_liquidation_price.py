@@ -15,7 +15,7 @@ from deleverage.handlers.liquidation_price import LiquidationPrices, liquidation
 from deleverage.handlers.margin_monitor import MarginMonitor, MarginParameters
 from deleverage.handlers.valuation import margin_of
 
-from .support.oracles import equity, requirement, worth
+from .support.oracles import equity, requirement, requirement_of, worth
 from .support.venue import Book, bodies, listed, tiers_of
 from .support.worlds import tiers
 
@@ -33,11 +33,7 @@ def prices_of(account: Account, ledger: Ledger) -> dict[int, LiquidationPrices]:
 def is_under(account: Account, ledger: Ledger, instrument: int, mark_ticks: int) -> bool:
     """Whether the account would be below its requirement if this one mark were another, in fractions."""
     was, ledger.markets[instrument].mark_ticks = ledger.markets[instrument].mark_ticks, mark_ticks
-    needs = Fraction(0)
-    for (number, _), held in account.positions.items():
-        market = ledger.markets[number]
-        needs += requirement(market.listing.tiers, abs(worth(market.listing, held.size_lots, market.mark_ticks)))
-    has = equity(account, ledger)
+    has, needs = equity(account, ledger), requirement_of(account, ledger)
     ledger.markets[instrument].mark_ticks = was
     return has < needs
 
@@ -119,12 +115,12 @@ def test_of_one_inverse_position_it_is_the_first_tick_too(
 
 def is_under_unrounded(account: Account, ledger: Ledger, ticks: int) -> bool:
     """Whether it would be, on an inverse instrument whose values are whole at the mark, were they not rounded."""
-    (market,), has, needs = ledger.markets, Fraction(equity(account, ledger)), Fraction(0)
+    (market,), has, sides = ledger.markets, Fraction(equity(account, ledger)), {True: Fraction(0), False: Fraction(0)}
     for held in account.positions.values():
         coins = Fraction(abs(held.size_lots) * market.listing.multiplier_atoms, ticks)
         has += worth(market.listing, -held.size_lots, MARK) + (-coins if held.size_lots > 0 else coins)
-        needs += requirement(market.listing.tiers, coins)  # type: ignore[arg-type]
-    return has < needs
+        sides[held.size_lots > 0] += coins
+    return has < sum(requirement(market.listing.tiers, coins) for coins in sides.values())  # type: ignore[arg-type]
 
 
 @settings(max_examples=60, deadline=None)

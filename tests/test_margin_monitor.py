@@ -8,11 +8,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deleverage.events.bodies.inputs import Deposited, TradeExecuted, Withdrawn
+from deleverage.events.bodies.inputs import (
+    BalanceStated,
+    Deposited,
+    PositionStated,
+    TradeExecuted,
+    Transferred,
+    Withdrawn,
+)
 from deleverage.events.bodies.liquidation import LiquidationEnded, LiquidationStarted
-from deleverage.events.bodies.margin import FundingAccrued, MarginCalled, MarginCallMet, MarkPriced
-from deleverage.events.bodies.waterfall import InsuranceFundCredited, PositionDeleveraged
+from deleverage.events.bodies.margin import FeeCharged, FundingAccrued, MarginCalled, MarginCallMet, MarkPriced
+from deleverage.events.bodies.waterfall import (
+    BalanceWrittenOff,
+    InsuranceFundCredited,
+    LossSocialized,
+    PositionDeleveraged,
+)
 from deleverage.events.envelope import Event
+from deleverage.events.ledger.postings import POSTINGS
 from deleverage.events.vocabulary import Body
 from deleverage.handlers.margin_monitor import MarginMonitor, MarginParameters, everyone_under
 from deleverage.handlers.protocol import Linked, Product
@@ -231,3 +244,34 @@ def test_levels_that_cross_are_refused(levels: tuple[int, int]) -> None:
     """A call below the requirement, or met below the call, would call and release in one breath."""
     with pytest.raises(ValueError, match="warning_bps"):
         MarginParameters(*levels)
+
+
+def test_every_event_that_moves_money_or_lots_is_heard() -> None:
+    """What touches an account is read off the table of postings, so a new event of money cannot be missed."""
+    assert set(POSTINGS) <= set(MarginMonitor.observes)
+    assert set(POSTINGS) - {BalanceStated, PositionStated} <= set(MarginMonitor.subscribes)
+
+
+@pytest.mark.parametrize(
+    "taken",
+    [
+        Withdrawn(4, 60),
+        Transferred(4, 5, 60),
+        FeeCharged(4, 60, "trading"),
+        InsuranceFundCredited(0, 4, FUND, 60),
+        LossSocialized(0, 5, 4, 60),
+        BalanceWrittenOff(0, 5, 4, 60),
+    ],
+    ids=lambda body: type(body).__name__,
+)
+def test_whoever_pays_may_fall_under_the_requirement(taken: Body) -> None:
+    """With 150 of equity and 100 required, a payment of 60 is a liquidation, whichever event it is."""
+    book = Book()
+    book.mark(1000)
+    book.user(150, (0, 1, 1000))
+    book.user(10_000)
+    watched = Watched(book)
+    watched.put(MarkPriced(0, 1000, 0, 1000))
+    said, foreseen = watched.put(taken)
+    assert [type(body) for body in bodies(said)] == [LiquidationStarted]
+    assert foreseen == [Verdict(4, "LiquidationStarted")]

@@ -86,7 +86,7 @@ def test_a_policy_in_a_file_runs_records_and_verifies(tmp_path: Path) -> None:
     rule = written(tmp_path / "rules")
     path = recorded(tmp_path / "a.run", f"adl.policy={rule}:BySize", "adl.least=3")
     producer = adl_producer(path)
-    assert (producer.policy, producer.parameters) == ("by_size.py:BySize", {"least": 3})
+    assert (producer.policy, producer.parameters) == ("by_size.py:BySize", {"least": 3, "closes_at": "bankruptcy"})
     assert producer.version == f"1+sha256:{digest_of(rule.read_bytes())}"
     rounds = [event for event in open_run(path).events() if isinstance(event.body, DeleveragingStarted)]
     assert {event.body.policy for event in rounds} == {"by_size.py:BySize"}  # type: ignore[union-attr]

@@ -31,7 +31,7 @@ def test_the_pages_policy_runs_verifies_forks_and_is_listed(rule: str) -> None:
     assert call("run", SMALL_CRASH, *chosen, "-o", "mine.run").exit_code == 0
     assert call("verify", "mine.run").exit_code == 2
     assert call("verify", "mine.run", "--plugins", ".").exit_code == 0
-    spared = ("--set", "adl.spared_atoms=50_000_000")
+    spared = ("--set", "adl.spared=50")
     assert (
         call("fork", "mine.run", "--plugins", ".", "--at", "+00:15:00", *chosen, *spared, "-o", "child.run").exit_code
         == 0

@@ -46,9 +46,11 @@ def test_every_builtin_policy_is_listed_with_what_it_does() -> None:
 def test_parameters_are_listed_with_type_and_default() -> None:
     """As a scenario would write them."""
     (found,) = told("partial-then-whole")
-    first, *_, last = found["parameters"]
-    assert first == {"name": "first_share_bps", "type": "int", "default": 2_000}
-    assert last == {"name": "limit", "type": "bankruptcy | none", "default": "bankruptcy"}
+    parameters = {one["name"]: one for one in found["parameters"]}
+    assert parameters["first_share_bps"] == {"name": "first_share_bps", "type": "int", "default": 2_000}
+    assert parameters["limit"] == {"name": "limit", "type": "bankruptcy | none", "default": "bankruptcy"}
+    assert parameters["whole_below"] == {"name": "whole_below", "type": "amount", "default": 0}
+    assert list(parameters)[-1] == "order"
 
 
 def test_a_file_that_is_named_is_listed(tmp_path: Path) -> None:
@@ -58,7 +60,9 @@ def test_a_file_that_is_named_is_listed(tmp_path: Path) -> None:
     formula = "max(notional, least) / 10^9"
     assert (found["slot"], found["formula"], found["origin"]) == ("adl", formula, "file by_size.py")
     assert found["version"].startswith("1+sha256:")
-    assert found["parameters"] == [{"name": "least", "type": "int", "default": 0}]
+    least, closes_at = found["parameters"]
+    assert least == {"name": "least", "type": "int", "default": 0}
+    assert (closes_at["name"], closes_at["default"]) == ("closes_at", "bankruptcy")
     text = call("policies", "adl", "--plugins", ".").stdout
     assert f"by_size.py:BySize\n  does        The largest first.\n  formula     {formula}\n" in text
     assert max(map(len, text.splitlines())) <= 60 + len("reverse-engineered")

@@ -90,7 +90,7 @@ def test_rows_are_counted(tmp_path: Path) -> None:
         ("b,1,BTC,1,,,,", "'' is not a number"),
         ("b,1,BTC,1e15,100000,,,", "passes 2^63 - 1"),
         ("b,1,BTC,1e9,100000,,,", "passes 2^63 - 1 atoms"),
-        ("b,,BTC,1,100000,,,", "'' is not a number"),
+        ("b,,BTC,1,100000,,,", "no row states the balance of account 'b'"),
         ("b,-1,,,,,,", "balance -1 is below 0"),
         ("b,0.0000001,,,,,,", "not a whole number of steps"),
         ("b,1e20,,,,,,", "passes 2^63 - 1"),
@@ -99,7 +99,7 @@ def test_rows_are_counted(tmp_path: Path) -> None:
         ("b,1,BTC,1,100000,,hedged,", "mode 'hedged' is neither cross nor isolated"),
         ("b,1,BTC,1,100000,,isolated,", "an isolated account names its owner"),
         ("b,1,BTC,1,100000,,,a", "a cross account none"),
-        ("b,1,BTC,1,100000,,isolated,zoe", "owner 'zoe' is no cross account listed before"),
+        ("b,1,BTC,1,100000,,isolated,zoe", "owner 'zoe' is no cross account of the file"),
         (",1,,,,,,", "account '' is no name"),
         ('"b",1,,,,,,', "is no name"),
         ("a,1,BTC,1,100000,,,", "a second position in the same instrument and leg, the first is in row 1; join them"),
@@ -113,7 +113,7 @@ def test_rows_are_counted(tmp_path: Path) -> None:
 def test_every_bad_row_names_file_and_line(tmp_path: Path, bad: str, what: str) -> None:
     """What cannot be read is one line with file, line, fault and remedy."""
     with pytest.raises(ScenarioError) as raised:
-        accounts(tmp_path, "a,1,BTC,1,100000,,,", bad, "c,1,,,,,,", header=FULL)
+        accounts(tmp_path, "a,1,BTC,1,100000,,cross,", bad, "c,1,,,,,,", header=FULL)
     text = str(raised.value)
     assert text.startswith(f"{tmp_path / 'accounts.csv'}:3: ")
     assert what in text
@@ -124,7 +124,7 @@ def test_every_bad_row_names_file_and_line(tmp_path: Path, bad: str, what: str) 
 def test_an_isolated_account_has_one_position(tmp_path: Path) -> None:
     """A second one needs an account of its own."""
     lines = ("a,1,,,,,,", "i,1,BTC,1,100000,,isolated,a", "i,1,ETH,1,100,,isolated,a")
-    with pytest.raises(ScenarioError, match=r"accounts.csv:4: a second position of an isolated account"):
+    with pytest.raises(ScenarioError, match=r"accounts.csv:3: account 'i' is isolated and has a second position"):
         accounts(tmp_path, *lines, header=FULL)
 
 

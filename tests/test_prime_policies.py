@@ -26,7 +26,7 @@ VENUES = [venue for venue in bundled_venues() if venue != "generic"]
 RUNS = {venue: (f"venue={venue}", *SHORT) for venue in VENUES} | {
     "drawdown, late": ("venue=bybit", "insurance_fund.fall_bps=500", *LATE, *SHORT),
     "drawdown over a short window": ("venue=okx", "insurance_fund.window_ns=4m", *SHORT),
-    "small chunks, late": ("venue=hyperliquid", "liquidation.chunk_over_atoms=1_000_000_000", *LATE, *SHORT),
+    "small chunks, late": ("venue=hyperliquid", "liquidation.chunk_over=1_000", *LATE, *SHORT),
     "drift, late": ("venue=drift", "market.latency_ns=1s", "liquidation.liquidator_fee_ppm=2_000", *LATE, *SHORT),
     "dydx, late": ("venue=dydx", "liquidation.spread_to_maintenance_ppm=1_500_000", *LATE, *SHORT),
     "socialized, a day's end": ("adl.policy=socialized-loss", "socialization.policy=day-profits",

@@ -15,7 +15,7 @@ from deleverage.handlers.ranges import CEILING, FLOOR, FUNDING, MARK, RangeIndex
 from deleverage.handlers.safe_ranges import SafeRanges, tightest
 from deleverage.handlers.valuation import BPS, margin_of, slack
 
-from .support.oracles import equity, requirement, worth
+from .support.oracles import equity, requirement, requirement_of
 from .support.venue import Book, listed, tiers_of
 from .support.worlds import START_PRICE, books
 
@@ -35,12 +35,7 @@ def ranges_below(account: Account, ledger: Ledger, level_bps: int) -> dict[int, 
 
 def is_under(account: Account, ledger: Ledger, level_bps: int) -> bool:
     """Whether equity is below the level of the requirement, in fractions."""
-    needs = sum(
-        requirement(market.listing.tiers, abs(worth(market.listing, held.size_lots, market.mark_ticks)))
-        for (instrument, _), held in account.positions.items()
-        for market in [ledger.markets[instrument]]
-    )
-    return equity(account, ledger) * BPS < level_bps * needs
+    return equity(account, ledger) * BPS < level_bps * requirement_of(account, ledger)
 
 
 def within(draw: st.DrawFn, low: int, high: int, now: int, reach: int) -> int:

@@ -313,7 +313,7 @@ def raising(at_call: int, what: str = "out of patience") -> Any:
         return scores
 
     choice = whimsical(lambda _candidates: [])
-    return choice._replace(make=lambda _parameters: whimsical(make_scores()).make(None))
+    return choice._replace(make=lambda *settings: whimsical(make_scores()).make(*settings))
 
 
 @pytest.fixture

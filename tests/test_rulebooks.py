@@ -7,9 +7,12 @@ from importlib import resources
 import pytest
 
 from deleverage.events.errors import ScenarioError
+from deleverage.events.vocabulary import Body
 from deleverage.handlers.registry import SLOTS
 from deleverage.sim.rulebooks import bundled_venues, moved_to_venue, rulebook, slot_table
 from deleverage.sim.scenario import Scenario
+
+from .support.crash import recorded
 
 VENUES = [venue for venue in bundled_venues() if venue != "generic"]
 SOURCED = ("insurance_fund", "liquidation", "adl", "socialization")
@@ -94,3 +97,54 @@ def test_an_unknown_venue_is_refused() -> None:
     """With the names to choose from."""
     with pytest.raises(ScenarioError, match=r"no rulebook 'mtgox'; choose from binance, bitmex"):
         Scenario.load("calm", ["venue=mtgox"])
+
+
+def test_amounts_are_stated_in_the_asset() -> None:
+    """With 6 and with 8 decimals the same rulebook means the same money, and records it in its atoms."""
+    for decimals in (6, 8):
+        scenario = Scenario.load("calm", ["venue=hyperliquid", f"assets[0].decimals={decimals}"])
+        (liquidation,) = [one for one in scenario.producers if one.handler == "liquidation"]
+        assert liquidation.parameters["chunk_over_atoms"] == 100_000 * 10**decimals
+        other = Scenario.load("calm", ["liquidation.policy=chunk-and-cooldown", f"assets[0].decimals={decimals}"])
+        (liquidation,) = [one for one in other.producers if one.handler == "liquidation"]
+        assert liquidation.parameters["chunk_over_atoms"] == 100_000 * 10**decimals
+
+
+@pytest.mark.parametrize("venue", bundled_venues())
+def test_no_rulebook_counts_atoms(venue: str) -> None:
+    """An amount in atoms would mean other money for an asset of other decimals."""
+    assert not [key for table in rulebook(venue).values() for key in table if key.endswith("_atoms")]
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        (
+            "insurance_fund.floor_atoms=5",
+            r"\$\.insurance_fund\.floor_atoms: amounts are stated in the asset.*write floor",
+        ),
+        ("insurance_fund.floor=-5", r"\$\.insurance_fund\.floor: -5 is not an amount of USDT from 0 on"),
+        ("insurance_fund.floor=nan", r"\$\.insurance_fund\.floor: .* is not an amount of USDT from 0 on"),
+        ("insurance_fund.floor=true", r"\$\.insurance_fund\.floor: True is not an amount"),
+        ("insurance_fund.floor=0.0000001", r"\$\.insurance_fund\.floor: .*not a whole number of steps"),
+        ("insurance_fund.floor=1e30", r"\$\.insurance_fund\.floor: .*2\^63"),
+    ],
+)
+def test_what_is_no_amount_is_refused(override: str, message: str) -> None:
+    """In one line that names the key."""
+    with pytest.raises(ScenarioError, match=message):
+        Scenario.load("calm", [override])
+
+
+def test_a_run_has_the_same_decisions_whatever_the_decimals_of_its_asset() -> None:
+    """Each event's type, and the lots and prices of each order and fill, are the same with 6 and with 7 decimals."""
+    told = []
+    for decimals in (6, 7):
+        events = recorded("venue=hyperliquid", f"assets[0].decimals={decimals}")
+        told.append([_without_money(event.body) for event in events])
+    assert told[0] == told[1]
+
+
+def _without_money(body: Body) -> tuple[str, tuple[object, ...]]:
+    names = ("account", "instrument", "size_lots", "price_ticks", "left_lots", "mark_ticks")
+    return type(body).__name__, tuple(getattr(body, name, None) for name in names)

@@ -40,7 +40,6 @@ PINNED = {
         "10ce004c4b401ecd1388cd0fa0"
     ),
     "AccountOpened": "990c08a7616c6963653a31a767656e65726963a475736572a869736f6c61746564000706",
-    "RulesChanged": "940da767656e65726963c401069192b26d617267696e2e7761726e696e675f627073a53133303030",
     "PriceTicked": "9314929200ce0011da509201ce00065518940111cd03e8cd03e9",
     "DepthQuoted": "95150192920acd01f49232cd07d092920acd01909232cd076c940111cd03e8cd03e9",
     "FundingRateSet": "941601d2fffe7960940111cd03e8cd03e9",
@@ -92,7 +91,7 @@ TAG_GROUPS = {"run": (1, 9), "listing": (10, 19), "inputs": (20, 39), "margin": 
 TAG_GROUPS |= {"waterfall": (80, 99), "venue": (100, 119)}
 
 PUBLIC = """AssetListed DepthQuoted FundingAccrued FundingRateSet HandlerStateNoted InstrumentListed MarkPriced
-PriceTicked ProfitCapExceeded RulesChanged RunEnded RunForked RunStarted SourceOpened TradingHalted TradingResumed"""
+PriceTicked ProfitCapExceeded RunEnded RunForked RunStarted SourceOpened TradingHalted TradingResumed"""
 
 _BY_NAME = pytest.mark.parametrize("body", EXAMPLES, ids=lambda body: type(body).__name__)
 

@@ -14,6 +14,12 @@ from deleverage.events.bodies.waterfall import DeleveragingEnded, DeleveragingSt
 from deleverage.events.envelope import Event, Origin
 from deleverage.events.ledger import Ledger
 from deleverage.replay.run import Run
+from deleverage.replay.why import (
+    paragraphs_liquidation,
+    paragraphs_margin,
+    paragraphs_venue,
+    paragraphs_waterfall,
+)
 from deleverage.replay.why.answer import Answer
 from deleverage.replay.why.explain import explain
 from deleverage.replay.why.paragraph import PARAGRAPHS
@@ -147,3 +153,11 @@ def test_a_changed_figure_is_found_out(run: Run, tmp_path: Path) -> None:
     assert not answer.event.evidence.compared.agrees
     assert f"they DIFFER: equity {called.body.equity_atoms / 10**6:,.6f} USDT" in answer.paragraph  # type: ignore[union-attr]
     assert explain(run, called.seq).event.evidence.compared.agrees  # type: ignore[union-attr]
+
+
+def test_every_paragraph_is_in_the_table() -> None:
+    """A paragraph that is written for a type of event is the one that is shown for it."""
+    rooms = (paragraphs_liquidation, paragraphs_margin, paragraphs_venue, paragraphs_waterfall)
+    written_for = {getattr(room, name) for room in rooms for name in room.__all__}
+    elsewhere = {paragraphs_venue.any_event, paragraphs_waterfall.shortfall_declared}
+    assert written_for - elsewhere <= set(PARAGRAPHS.values())

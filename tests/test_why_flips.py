@@ -99,10 +99,10 @@ def test_a_step_less_is_not_enough(run: Run) -> None:
 def test_in_a_fork_what_is_shared_is_asked_of_the_parent(run: Run, tmp_path: Path) -> None:
     """A reduction before the fork is the parent's; one after it is varied from the fork on, though it began before."""
     first, later = reductions(run)
-    fork(run, later.seq, Changes(("insurance_fund.floor_atoms=0",)), tmp_path / "late.run")
+    fork(run, later.seq, Changes(("insurance_fund.floor=0",)), tmp_path / "late.run")
     late = open_run(tmp_path / "late.run")
     assert flips_of(late, first.seq) == flips_of(run, first.seq)
-    fork(run, first.seq - 30, Changes(("insurance_fund.floor_atoms=0",)), tmp_path / "early.run")
+    fork(run, first.seq - 30, Changes(("insurance_fund.floor=0",)), tmp_path / "early.run")
     early = open_run(tmp_path / "early.run")
     mine = next(event for event in early.events(early.forks[0]) if isinstance(event.body, PositionDeleveraged))
     assert early.chain(mine.seq)[0] < early.forks[0]

@@ -28,7 +28,7 @@ LATE = (
     "adl.latency_ns=30ms",
     "insurance_fund.latency_ns=1s",
     "funding.latency_ns=7ms",
-    "insurance_fund.floor_atoms=500_000_000",
+    "insurance_fund.floor=500",
 )
 
 

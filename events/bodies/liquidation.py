@@ -35,7 +35,7 @@ class LiquidationStarted(BodyBase, frozen=True, tag=60):
 
 
 class OrdersCancelled(BodyBase, frozen=True, tag=61):
-    """Orders are gone: the trader's own when a liquidation starts (`order_id` None), or the rest of a forced one."""
+    """Orders are gone: the rest of a forced one, or the trader's own (`order_id` None), where there were any."""
 
     liquidation_id: int
     account: int

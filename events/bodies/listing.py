@@ -1,4 +1,4 @@
-"""What exists: assets, instruments, accounts, rules. Tags 10 to 19."""
+"""What exists: assets, instruments, accounts. Tags 10 to 19; 13 was never recorded and stays free for rules."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ __all__ = [
     "AssetListed",
     "InstrumentKind",
     "InstrumentListed",
-    "RulesChanged",
     "Tier",
 ]
 
@@ -83,11 +82,3 @@ class AccountOpened(BodyBase, frozen=True, tag=12):
     asset: int
     owner: int | None = None
     parent: int | None = None
-
-
-class RulesChanged(BodyBase, frozen=True, tag=13):
-    """The venue changed its rules: the new rulebook by content, and (key, value) for each change."""
-
-    rulebook: str
-    rulebook_sha256: bytes
-    changes: tuple[tuple[str, str], ...]

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 from ..envelope import Event
 from ..errors import LedgerError
-from .account import funding_of, trade
+from .account import Account, funding_of, trade
+from .market import Market
 from .postings import FEES, LIQUIDITY, OUTSIDE, Payment, Posting, Trade
 from .state import LedgerState
 
@@ -71,14 +72,25 @@ def _trade(row: Trade) -> Effect:
         if number is None:
             number = ledger.own(market.listing.asset, own)
         takes, gives = accounts[taker], accounts[number]
-        if takes is gives or not lots:
-            what = f": account {takes.account} cannot trade with itself" if lots else " of no lots, which is no trade"
-            message = f"{type(body).__name__}{what}"
-            raise LedgerError(message)
+        if takes is gives or not lots or not takes.asset == gives.asset == market.listing.asset:
+            raise _no_trade(body, takes, gives, market)
         trade(takes, (instrument, leg), lots, atoms, funding)
         trade(gives, (instrument, giver_leg(body) if giver_leg else 0), -lots, -atoms, -funding)
 
     return exchange
+
+
+def _no_trade(body: Any, takes: Account, gives: Account, market: Market) -> LedgerError:
+    """Why two accounts cannot trade: an instrument settles between two accounts of its own asset."""
+    if not body.size_lots:
+        what = " of no lots, which is no trade"
+    elif takes is gives:
+        what = f": account {takes.account} cannot trade with itself"
+    else:
+        name, asset = market.listing.name, market.listing.asset
+        held = f"accounts {takes.account} and {gives.account} of assets {takes.asset} and {gives.asset}"
+        what = f": {name} settles in asset {asset}, which {held} cannot trade"
+    return LedgerError(f"{type(body).__name__}{what}")
 
 
 def _takeover(row: Trade) -> Effect:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..bodies.inputs import DepthQuoted, FundingRateSet
+from ..bodies.inputs import DepthQuoted, FundingRateSet, PriceTicked
 from ..bodies.liquidation import (
     BankruptcyDeclared,
     LiquidationEnded,
@@ -59,6 +59,17 @@ def _run_ended(ledger: LedgerState, _event: Event, _body: RunEnded) -> None:
     ledger.ended = True
 
 
+def _price_ticked(ledger: LedgerState, event: Event, body: PriceTicked) -> None:
+    """The oracle's prices. What stood before is kept once an instant: a second tick of the same instant corrects it."""
+    at_ns, markets = event.at_ns, ledger.markets
+    for instrument, ticks in body.prices:
+        market = markets[instrument]
+        if market.oracle_at_ns != at_ns:
+            market.previous_oracle_ticks, market.previous_mark_ticks = market.oracle_ticks, market.mark_ticks
+            market.oracle_at_ns = at_ns
+        market.oracle_ticks = ticks
+
+
 def _depth_quoted(ledger: LedgerState, _event: Event, body: DepthQuoted) -> None:
     market = ledger.markets[body.instrument]
     market.bids, market.asks = body.bids, body.asks
@@ -71,7 +82,6 @@ def _funding_rate_set(ledger: LedgerState, _event: Event, body: FundingRateSet) 
 def _mark_priced(ledger: LedgerState, event: Event, body: MarkPriced) -> None:
     market = ledger.markets[body.instrument]
     market.marked = body
-    market.previous_mark_ticks = market.mark_ticks
     market.mark_ticks = body.mark_ticks
     market.marked_at_ns = event.at_ns
     ledger.repriced_seq = event.seq
@@ -217,9 +227,8 @@ def _trading_halted(ledger: LedgerState, _event: Event, body: TradingHalted) -> 
     ledger.markets[body.instrument].halted_until_ns = body.until_ns
 
 
-def _trading_resumed(ledger: LedgerState, event: Event, body: TradingResumed) -> None:
-    market = ledger.markets[body.instrument]
-    market.halted_until_ns, market.resumed_at_ns = None, event.at_ns
+def _trading_resumed(ledger: LedgerState, _event: Event, body: TradingResumed) -> None:
+    ledger.markets[body.instrument].halted_until_ns = None
 
 
 def _timer_set(ledger: LedgerState, event: Event, body: TimerSet) -> None:
@@ -251,6 +260,7 @@ _EFFECTS: dict[type[Body], Effect] = {
     AssetListed: asset_listed,
     InstrumentListed: instrument_listed,
     AccountOpened: account_opened,
+    PriceTicked: _price_ticked,
     DepthQuoted: _depth_quoted,
     FundingRateSet: _funding_rate_set,
     MarkPriced: _mark_priced,

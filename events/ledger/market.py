@@ -13,14 +13,22 @@ __all__ = ["Market", "market_of"]
 
 @dataclass(slots=True)
 class Market:
-    """The mark in ticks (0: none yet; `marked` is the whole of it), the depth as quoted, and what of it was eaten.
+    """Three prices, each in ticks and 0 until there is one, the depth as quoted, and what of it was eaten.
 
+    The *oracle* price is what came in from outside last (`PriceTicked`). The *mark* is what margin is tested against
+    (`marked` is the whole of it): it follows the oracle and moves again whenever a forced order trades. The *previous*
+    oracle price and mark are those that stood before the instant of the present oracle price, so that they do not
+    change within an instant, however often it is marked.
     `eaten_*_lots` held at `eaten_*_at_ns`; what has been refilled since follows from the instrument's half-life.
-    `impact_seq` is the last fill that moved the price; `previous_mark_ticks` is the mark before the last (0: none).
+    `impact_seq` is the last fill that moved the price.
     """
 
     listing: InstrumentListed
     payoff: AnyPayoff
+    oracle_ticks: int = 0
+    oracle_at_ns: int = 0
+    previous_oracle_ticks: int = 0
+    previous_mark_ticks: int = 0
     mark_ticks: int = 0
     marked: MarkPriced | None = None
     marked_at_ns: int = 0
@@ -34,8 +42,6 @@ class Market:
     eaten_ask_at_ns: int = 0
     impact_seq: int | None = None
     halted_until_ns: int | None = None
-    resumed_at_ns: int = 0
-    previous_mark_ticks: int = 0
 
     @property
     def index_ticks(self) -> int:

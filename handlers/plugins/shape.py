@@ -10,16 +10,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, get_args
 
 import msgspec
 
 from ...events.errors import ScenarioError
 from ...events.vocabulary import BODY_TYPES
-from ..adl_engine import AdlEngine
+from ..adl_engine import AdlEngine, ClosingSettings
 from ..choice import Choice
 from ..liquidation_engine import LiquidationEngine
+from ..order import OrderSettings
 from ..policies.formula import formula_in
 from ..policies.ranking import Worth
 from ..policies.score_formula import unknown_name
@@ -33,16 +34,21 @@ __all__ = ["POLICIES", "PolicyKind", "choice_of"]
 
 
 class PolicyKind(NamedTuple):
-    """What a policy of a builtin engine must have; the engine around it, of name, version, class, policy, settings."""
+    """What a policy of a builtin engine must have, the engine's own settings for it, and the engine around the policy.
+
+    The engine is made from its settings and the policy's name, version, class, instance and parameters.
+    """
 
     methods: Mapping[str, str]
-    engine: Callable[[str, str, type, object, msgspec.Struct], Handler]
+    settings: Callable[[type], msgspec.Struct]
+    engine: Callable[[Any, str, str, type, object, msgspec.Struct], Handler]
 
 
 POLICIES: Mapping[str, PolicyKind] = {
     "adl": PolicyKind(
         {"scores": "scores(candidates), which gives one whole number per candidate"},
-        lambda *policy: AdlEngine(guarded_ranking(*policy)),
+        lambda kind: ClosingSettings(getattr(kind, "worth", "bankruptcy")),
+        lambda settings, *policy: AdlEngine(guarded_ranking(*policy), settings),
     ),
     "liquidation": PolicyKind(
         {
@@ -50,7 +56,8 @@ POLICIES: Mapping[str, PolicyKind] = {
             "pause_ns": "pause_ns(situation), which gives nanoseconds",
             "step": "step(situation), which gives a Step",
         },
-        lambda *policy: LiquidationEngine(guarded_steps(*policy)),
+        lambda _kind: OrderSettings(),
+        lambda _order, *policy: LiquidationEngine(guarded_steps(*policy)),
     ),
 }
 """The slots whose policies need not be handlers."""
@@ -64,11 +71,10 @@ def choice_of(slot: str, found: Found, kind: object) -> Choice:
         raise ScenarioError(message)
     assert isinstance(kind, type)
     version = version_with(getattr(kind, "version", "1"), found.digest)
+    parameters = getattr(kind, "Parameters", NoParameters)
     if issubclass(kind, Handler):
-        make = _handler_maker(found.name, kind)
-    else:
-        make = _policy_maker(slot, found.name, version, kind)
-    return Choice(getattr(kind, "Parameters", NoParameters), version, make)
+        return Choice(parameters, version, _handler_maker(found.name, kind))
+    return Choice(parameters, version, _policy_maker(slot, found.name, version, kind), POLICIES[slot].settings(kind))
 
 
 def _handler_maker(name: str, kind: type[Handler]) -> Callable[[Any], Handler]:
@@ -82,9 +88,10 @@ def _handler_maker(name: str, kind: type[Handler]) -> Callable[[Any], Handler]:
     return make
 
 
-def _policy_maker(slot: str, name: str, version: str, kind: type) -> Callable[[Any], Handler]:
-    def make(parameters: msgspec.Struct) -> Handler:
-        engine = POLICIES[slot].engine(name, version, kind, _made(name, kind, parameters), parameters)
+def _policy_maker(slot: str, name: str, version: str, kind: type) -> Callable[[Any, Any], Handler]:
+    def make(parameters: msgspec.Struct, settings: msgspec.Struct | None = None) -> Handler:
+        policy = _made(name, kind, parameters)
+        engine = POLICIES[slot].engine(settings, name, version, kind, policy, parameters)
         engine.plugin = name
         return engine
 
@@ -107,7 +114,9 @@ def _complaint(slot: str, kind: object) -> str:
     told, version = kind.__name__, getattr(kind, "version", "1")
     if not isinstance(version, str):
         return f"{told}.version is {version!r}; it must be a text"
-    return (_handler if issubclass(kind, Handler) else _policy)(slot, kind, told) or _parameters(kind, told)
+    if issubclass(kind, Handler):
+        return _handler(slot, kind, told) or _parameters(kind, told, ())
+    return _policy(slot, kind, told) or _parameters(kind, told, POLICIES[slot].settings(kind).__struct_fields__)
 
 
 def _handler(slot: str, kind: type[Handler], told: str) -> str:
@@ -160,7 +169,8 @@ def _misread(formula: str, names: tuple[str, ...]) -> str:
         return str(error)
 
 
-def _parameters(kind: type, told: str) -> str:
+def _parameters(kind: type, told: str, taken: Sequence[str]) -> str:
+    """What is wrong with the parameters; `taken` are the names of the engine's own settings."""
     parameters = getattr(kind, "Parameters", NoParameters)
     if not isinstance(parameters, type) or not issubclass(parameters, msgspec.Struct):
         return f"{told}.Parameters is {parameters!r}; it must be a msgspec.Struct"
@@ -172,6 +182,8 @@ def _parameters(kind: type, told: str) -> str:
     for field in info.fields:
         if isinstance(field.type, msgspec.inspect.FloatType):
             return f"{told}.Parameters.{field.name} is a floating-point number; use int or Decimal"
+        if field.name in taken:
+            return f"{told}.Parameters.{field.name} is a setting of the engine around it; call it otherwise"
         if field.required:
             return f"{told}.Parameters.{field.name} has no default; give it one"
     return ""

@@ -4,8 +4,9 @@
    account. Policies get candidates in batches.
 2. A policy that says no more is a queue: whoever is first gives all it can, then the next. One that has `allocate`
    shares out otherwise; see `allocation.py`.
-3. A reduction is worth its share of the bankruptcy value. A policy with `worth` says otherwise: the mark, or the mark
-   before it. Then what the bankrupt account lacks is left for the fund and for loss socialisation.
+3. A reduction is worth its share of the bankruptcy value. A policy with `worth` says otherwise: the mark, the oracle
+   price, or one of the two as it stood before the instant. Then what the bankrupt account lacks is left for the fund
+   and for loss socialisation. A rulebook's `closes_at` overrides the policy.
 4. Scores follow from the figures of a candidate. A policy that must see more of an account has `scores_in` besides and
    `from_row` False: its scores cannot be worked out again from the rows of a digest.
 5. Candidates are at a profit, but for a policy with `any_profit`: it takes whoever holds the other side.
@@ -47,8 +48,8 @@ SCORE_MAX = 2**63 - 1
 Basis = Literal["contracts", "equity dollars"]
 """What a policy shares out: lots of the contract, or what the winners are worth."""
 
-Worth = Literal["bankruptcy", "mark", "previous mark"]
-"""At which price a reduction is made."""
+Worth = Literal["bankruptcy", "mark", "oracle", "previous mark", "previous oracle"]
+"""At which price a reduction is made; `events/ledger/market.py` says what the previous ones are."""
 
 
 class Candidate(NamedTuple):
@@ -153,7 +154,7 @@ def reads_ledger(policy: RankingPolicy) -> TypeGuard[LedgerReading]:
 
 def from_row(policy: RankingPolicy) -> bool:
     """Whether a score follows from the figures of its row alone, so that a receipt can have it checked."""
-    return not reads_ledger(policy)
+    return bool(getattr(policy, "from_row", True)) and not reads_ledger(policy)
 
 
 def any_profit(policy: RankingPolicy) -> bool:

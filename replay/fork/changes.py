@@ -23,6 +23,7 @@ from ...events.vocabulary import Body
 from ...handlers.plugins.at_hand import Plugins
 from ...handlers.registry import NONE, SLOTS, producer_of, producer_with, without_folders
 from ...sim.admission import refusal
+from ...sim.amounts import amounts_of
 from ...sim.figures import exact_money, size
 from ...sim.rulebooks import slot_table
 from ...sim.toml_tree import apply_override, with_durations
@@ -91,7 +92,7 @@ class Changes(msgspec.Struct, frozen=True):
         for slot in SLOTS:
             producer = known.get(slot)
             if slot in changed:
-                producer = _changed(slot, producer, changed[slot], plugins or Plugins())
+                producer = _changed(slot, producer, changed[slot], plugins or Plugins(), ledger)
             if producer is not None:
                 found.append(producer)
         _check_halts(known, found, ledger)
@@ -134,17 +135,24 @@ class Changes(msgspec.Struct, frozen=True):
         return found
 
 
-def _changed(slot: str, producer: Producer | None, own: dict[str, Any], plugins: Plugins) -> Producer | None:
-    """A slot's producer with some of its settings replaced."""
+def _changed(
+    slot: str, producer: Producer | None, own: dict[str, Any], plugins: Plugins, ledger: LedgerState
+) -> Producer | None:
+    """A slot's producer with some of its settings replaced; amounts are in the asset, as in a scenario."""
+    if not ledger.assets:
+        message = f"$.{slot}: no asset is listed yet at the fork, which amounts are counted in; fork at a later point"
+        raise QueryError(message)
+    amounts = amounts_of(ledger.assets[0].name, ledger.assets[0].decimals)
     if producer is None:
         if own.get("policy", NONE) == NONE:
             message = f"$.{slot}: the run has none; set {slot}.policy as well"
             raise ScenarioError(message)
-        return producer_of(slot, own, f"$.{slot}", plugins)
-    if "policy" not in own:
-        return producer_with(producer, own, f"$.{slot}", plugins)
+        return producer_of(slot, own, f"$.{slot}", plugins, None, amounts)
+    if own.get("policy", producer.policy) == producer.policy:
+        same = {key: value for key, value in own.items() if key != "policy"}
+        return producer_with(producer, same, f"$.{slot}", plugins, amounts)
     table = slot_table({"policy": producer.policy, **producer.parameters}, own)
-    return producer_of(slot, {"latency_ns": producer.latency_ns, **table}, f"$.{slot}", plugins)
+    return producer_of(slot, {"latency_ns": producer.latency_ns, **table}, f"$.{slot}", plugins, None, amounts)
 
 
 def _check_halts(before: dict[str, Producer], after: Sequence[Producer], ledger: LedgerState) -> None:

@@ -24,7 +24,7 @@ from ...handlers.plugins.modules import UNKNOWN, found_at, offered, slot_and_pol
 from ...handlers.plugins.shape import POLICIES
 from ...handlers.plugins.taking_in import taken_in
 from ...handlers.protocol import Handler
-from ...handlers.registry import SLOTS
+from ...handlers.registry import SLOTS, amounts_in
 from ..arithmetic import ONLY_CODE
 
 __all__ = ["Listed", "Parameter", "listed"]
@@ -165,7 +165,7 @@ def _told(slot: str, policy: str, origin: str, choice: Choice, *, default: bool 
         formula=said if scores else "",
         rule=said if not scores else "" if said else ONLY_CODE,
         source=getattr(described, "source", "") or _source_said(kind),
-        parameters=tuple(_parameters(choice.parameters)),
+        parameters=tuple(_settable(choice)),
     )
 
 
@@ -188,9 +188,21 @@ def _source_said(kind: type) -> str:
     return ""
 
 
-def _parameters(kind: type[msgspec.Struct]) -> Iterator[Parameter]:
-    defaults = msgspec.to_builtins(kind())
-    info = msgspec.inspect.type_info(kind)
+def _settable(choice: Choice) -> Iterator[Parameter]:
+    """What a scenario can set of it, as it is written there: amounts in the asset, the engine's own settings last."""
+    parameters = choice.parameters()
+    amounts = {recorded: written for written, recorded in amounts_in(choice.parameters).items()}
+    unstated = getattr(parameters, "unstated", {})
+    for one in _fields_of(parameters):
+        written = amounts.get(one.name)
+        yield one if written is None else Parameter(written, "amount", unstated.get(written, one.default))
+    if choice.engine is not None:
+        yield from _fields_of(choice.engine)
+
+
+def _fields_of(settings: msgspec.Struct) -> Iterator[Parameter]:
+    defaults = msgspec.to_builtins(settings)
+    info = msgspec.inspect.type_info(type(settings))
     assert isinstance(info, msgspec.inspect.StructType)
     for field in info.fields:
         yield Parameter(field.encode_name, _type_told(field.type), defaults[field.encode_name])

@@ -31,6 +31,7 @@ PARAGRAPHS: dict[type[Body], Callable[[Case, Any], str]] = {
     margin.CollateralAdded: margins.collateral_added,
     margin.PositionReduced: margins.position_reduced,
     margin.FundingAccrued: margins.funding_accrued,
+    margin.FeeCharged: margins.fee_charged,
     liquidation.LiquidationStarted: forced.liquidation_started,
     liquidation.OrdersCancelled: forced.orders_cancelled,
     liquidation.LiquidationOrdered: forced.liquidation_ordered,

@@ -26,7 +26,6 @@ WORDS: dict[type[Body], Says] = {
     listing.AssetListed: given.asset_listed,
     listing.InstrumentListed: given.instrument_listed,
     listing.AccountOpened: given.account_opened,
-    listing.RulesChanged: given.rules_changed,
     inputs.PriceTicked: given.price_ticked,
     inputs.DepthQuoted: given.depth_quoted,
     inputs.FundingRateSet: given.funding_rate_set,

@@ -15,7 +15,7 @@ from ...events.bodies.inputs import (
     Transferred,
     Withdrawn,
 )
-from ...events.bodies.listing import AccountOpened, AssetListed, InstrumentListed, RulesChanged
+from ...events.bodies.listing import AccountOpened, AssetListed, InstrumentListed
 from ...events.bodies.run import RunEnded, RunForked, RunStarted, SourceOpened
 from .names import Names, rate_text
 
@@ -31,7 +31,6 @@ __all__ = [
     "instrument_listed",
     "position_stated",
     "price_ticked",
-    "rules_changed",
     "run_ended",
     "run_forked",
     "run_started",
@@ -76,11 +75,6 @@ def instrument_listed(body: InstrumentListed, _names: Names) -> str:
 def account_opened(body: AccountOpened, _names: Names) -> str:
     """A new account."""
     return f"{body.name} was opened"
-
-
-def rules_changed(body: RulesChanged, _names: Names) -> str:
-    """New rules of the venue."""
-    return f"the rules changed: {', '.join(f'{key}={value}' for key, value in body.changes)}"
 
 
 def price_ticked(body: PriceTicked, names: Names) -> str:

@@ -1,22 +1,22 @@
 """A population read from a CSV file, packed or not.
 
 1. The columns, in any order: account, balance, instrument, size, entry_price, and if wanted leg, mode, owner.
-2. A row is a position; an account with several has several rows. Its balance, mode and owner stand in its first row;
-   later rows repeat them or leave them empty. A row without instrument, size and entry price is an account without a
-   position.
+2. A row is a position; an account with several has several rows, in any order, as the accounts are. Its balance, mode
+   and owner stand in one of them; the others repeat them or leave them empty. A row without instrument, size and entry
+   price is an account without a position.
 3. Size is in units (inverse: in quote), negative when short, a whole number of lots. The cost is size x entry_price
    (inverse: -size / entry_price), rounded half to even to an atom: an average entry need not be whole ticks.
-4. `mode` is cross (also when empty) or isolated; an isolated account has one position and names as `owner` a cross
-   account that is listed before it. `leg` is a whole number from 0 to 255, 0 when empty.
+4. `mode` is cross (also when no row says it) or isolated; an isolated account has one position and names as `owner` a
+   cross account of the file. `leg` is a whole number from 0 to 255, 0 when empty.
 5. Every row matters, so nothing is tolerated: also an empty line or white space around a field is an error with its
    line.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import cast
+from typing import NoReturn, cast
 
 import msgspec
 
@@ -45,7 +45,7 @@ class CsvPopulationSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=T
 
 
 class CsvPopulation:
-    """The accounts of a file, in the order in which they first appear."""
+    """The accounts of a file; in which order its rows stand makes no difference to any of them."""
 
     layout = "accounts csv"
     size = None
@@ -77,7 +77,11 @@ class CsvPopulation:
             except ScenarioError as error:
                 raise self._table.error(row, str(error)) from error
         for name, account in opened.items():
-            yield account.closed(name)
+            try:
+                closed = account.closed(name, opened)
+            except ScenarioError as error:
+                raise self._table.error(account.row, str(error)) from error
+            yield closed
 
     def tally(self, number: int) -> SourceTally:
         """Rows; none is ever left out."""
@@ -103,18 +107,41 @@ class CsvPopulation:
 
 
 class _Opened:
-    """An account while its rows come in."""
+    """An account while its rows come in: what they stated of it so far, and in which row each was stated."""
 
-    __slots__ = ("balance_atoms", "mode", "owner", "positions", "row")
+    __slots__ = ("balance_atoms", "mode", "owner", "positions", "row", "stated_in")
 
-    def __init__(self, row: int, balance_atoms: int, mode: AccountMode, owner: str | None) -> None:
-        self.row, self.balance_atoms, self.mode, self.owner = row, balance_atoms, mode, owner
+    def __init__(self, row: int) -> None:
+        self.row = row
+        self.balance_atoms: int | None = None
+        self.mode: str | None = None
+        self.owner: str | None = None
         self.positions: dict[tuple[int, int], OpeningPosition] = {}
+        self.stated_in: dict[str, int] = {}
 
-    def closed(self, name: str) -> OpeningAccount:
-        """The account as it stands after its last row."""
+    def state(self, row: int, what: str, written: str, value: int | str) -> None:
+        """Take what a row states of the account. Raises ScenarioError where another row stated something else."""
+        known = getattr(self, what)
+        if known is not None and known != value:
+            told = repr(written) if isinstance(value, str) else written
+            _refuse(f"{what.removesuffix('_atoms')} {told} differs from row {self.stated_in[what]}; state it once")
+        if known is None:
+            setattr(self, what, value)
+            self.stated_in[what] = row
+
+    def closed(self, name: str, opened: Mapping[str, _Opened]) -> OpeningAccount:
+        """The account as all rows have it. Raises ScenarioError for what they leave open."""
+        mode, owner = self.mode or "cross", self.owner
+        if self.balance_atoms is None:
+            _refuse(f"no row states the balance of account {name!r}; give it one, 0 if there is none")
+        if (mode == "isolated") != (owner is not None):
+            _refuse(f"account {name!r} is {mode}; an isolated account names its owner, a cross account none")
+        if owner is not None and (owner not in opened or opened[owner].mode == "isolated"):
+            _refuse(f"owner {owner!r} is no cross account of the file; list one of that name")
+        if mode == "isolated" and len(self.positions) > 1:
+            _refuse(f"account {name!r} is isolated and has a second position; give each its own account")
         positions = tuple(self.positions[key] for key in sorted(self.positions))
-        return OpeningAccount(name, self.mode, self.owner, self.balance_atoms, positions, self.row)
+        return OpeningAccount(name, cast("AccountMode", mode), owner, self.balance_atoms, positions, self.row)
 
 
 class _RowReader:
@@ -127,41 +154,27 @@ class _RowReader:
     def take(self, opened: dict[str, _Opened], row: int, named: Row) -> None:
         """Add a row to its account, opening it at its first."""
         name = named["account"]
-        account = opened.get(name)
-        if account is None:
-            account = opened[name] = self._open(opened, row, named)
-        else:
-            self._check_repeated(account, named)
+        if not name or not name.isprintable() or "\ufffd" in name or '"' in name:
+            _refuse(f"account {name!r} is no name; use printable UTF-8 without quotes")
+        account = opened.setdefault(name, _Opened(row))
+        self._state(account, row, named)
         if any(named[column] for column in ("instrument", "size", "entry_price")):
             self._add(account, self._position(row, named))
 
-    def _open(self, opened: dict[str, _Opened], row: int, named: Row) -> _Opened:
-        name, mode, owner = named["account"], named.get("mode") or "cross", named.get("owner") or None
-        if not name or not name.isprintable() or "\ufffd" in name or '"' in name:
-            _refuse(f"account {name!r} is no name; use printable UTF-8 without quotes")
-        if mode not in ("cross", "isolated"):
-            _refuse(f"mode {mode!r} is neither cross nor isolated; use one of them or leave it empty")
-        if (mode == "isolated") != (owner is not None):
-            _refuse(f"account {name!r} is {mode}; an isolated account names its owner, a cross account none")
-        if owner is not None and (owner not in opened or opened[owner].mode != "cross"):
-            _refuse(f"owner {owner!r} is no cross account listed before; list the owner first")
-        balance_atoms = self._atoms(named["balance"])
-        if balance_atoms < 0:
-            _refuse(f"balance {named['balance']} is below 0; an account begins with 0 or more")
-        return _Opened(row, balance_atoms, cast("AccountMode", mode), owner)
-
-    def _atoms(self, text: str) -> int:
-        return to_atoms(parse_decimal(text), self._decimals)
-
-    def _check_repeated(self, account: _Opened, named: Row) -> None:
-        """Whatever a later row states of its account must be what the first one did."""
+    def _state(self, account: _Opened, row: int, named: Row) -> None:
+        """What the row says of the account itself, where it says anything."""
         balance, mode, owner = named["balance"], named.get("mode"), named.get("owner")
-        if balance and self._atoms(balance) != account.balance_atoms:
-            _refuse(f"balance {balance} differs from row {account.row}; state it once, in the account's first row")
-        if mode and mode != account.mode:
-            _refuse(f"mode {mode!r} differs from row {account.row}; state it once, in the account's first row")
-        if owner and owner != account.owner:
-            _refuse(f"owner {owner!r} differs from row {account.row}; state it once, in the account's first row")
+        if balance:
+            balance_atoms = to_atoms(parse_decimal(balance), self._decimals)
+            if balance_atoms < 0:
+                _refuse(f"balance {balance} is below 0; an account begins with 0 or more")
+            account.state(row, "balance_atoms", balance, balance_atoms)
+        if mode:
+            if mode not in ("cross", "isolated"):
+                _refuse(f"mode {mode!r} is neither cross nor isolated; use one of them or leave it empty")
+            account.state(row, "mode", mode, mode)
+        if owner:
+            account.state(row, "owner", owner, owner)
 
     def _position(self, row: int, named: Row) -> OpeningPosition:
         market = self._markets.get(named["instrument"])
@@ -182,8 +195,6 @@ class _RowReader:
         if key in account.positions:
             first = account.positions[key].row
             _refuse(f"a second position in the same instrument and leg, the first is in row {first}; join them")
-        if account.mode == "isolated" and account.positions:
-            _refuse("a second position of an isolated account; give each its own account")
         account.positions[key] = position
 
 
@@ -212,5 +223,5 @@ def _check_columns(table: CsvTable) -> None:
         raise ScenarioError(message)
 
 
-def _refuse(message: str) -> None:
+def _refuse(message: str) -> NoReturn:
     raise ScenarioError(message)

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from deleverage.events.bodies.listing import InstrumentListed, Tier
 from deleverage.events.ledger import Account, Ledger
 
-__all__ = ["Verdict", "equity", "owed_funding", "requirement", "sweep", "worth"]
+__all__ = ["Verdict", "equity", "owed_funding", "requirement", "requirement_of", "sweep", "worth"]
 
 
 class Verdict(NamedTuple):
@@ -56,12 +56,17 @@ def equity(account: Account, ledger: Ledger) -> int:
     return total
 
 
-def _requirement_of(account: Account, ledger: Ledger) -> Fraction:
+def requirement_of(account: Account, ledger: Ledger) -> Fraction:
+    """What is long, and what is short, of each instrument, each as one position whatever legs it is on."""
     total = Fraction(0)
-    for (instrument, _), held in account.positions.items():
-        market = ledger.markets[instrument]
-        notional = abs(worth(market.listing, held.size_lots, market.mark_ticks))
-        total += requirement(market.listing.tiers, notional)
+    for instrument, market in enumerate(ledger.markets):
+        values = [
+            worth(market.listing, held.size_lots, market.mark_ticks)
+            for key, held in account.positions.items()
+            if key[0] == instrument
+        ]
+        for sign in (1, -1):
+            total += requirement(market.listing.tiers, sum(abs(value) for value in values if value * sign > 0))
     return total
 
 
@@ -70,7 +75,7 @@ def sweep(ledger: Ledger, warning_bps: int, recovery_bps: int) -> Iterator[Verdi
     for account in ledger.accounts:
         if account.kind != "user" or account.status not in ("healthy", "called"):
             continue
-        has, needs = equity(account, ledger), _requirement_of(account, ledger)
+        has, needs = equity(account, ledger), requirement_of(account, ledger)
         if has < needs:
             yield Verdict(account.account, "LiquidationStarted")
         elif account.status == "healthy" and has < needs * Fraction(warning_bps, 10_000):

@@ -17,7 +17,7 @@ import msgspec
 from deleverage import Scenario, run
 from deleverage.__main__ import main
 from deleverage.events.record import RecordSettings
-from deleverage.handlers.adl_engine import AdlEngine
+from deleverage.handlers.adl_engine import AdlEngine, ClosingSettings
 from deleverage.handlers.policies.ranking import Candidate
 from deleverage.handlers.protocol import NoParameters
 from deleverage.handlers.registry import SLOTS, Choice
@@ -54,10 +54,10 @@ class _Whim:
 def whimsical(scores: Callable[[Sequence[Candidate]], list[int]], version: str = "1") -> Choice:
     """An ADL policy with these scores."""
 
-    def make(_parameters: msgspec.Struct) -> AdlEngine:
+    def make(_parameters: msgspec.Struct, _settings: msgspec.Struct) -> AdlEngine:
         return AdlEngine(_Whim(scores))
 
-    return Choice(NoParameters, version, make)
+    return Choice(NoParameters, version, make, ClosingSettings())
 
 
 WHIMS = {"clock": whimsical(_by_clock), "chance": whimsical(_by_chance), "set-order": whimsical(_by_set_order)}

@@ -45,8 +45,8 @@ def books(draw: st.DrawFn, traders_most: int = 7) -> Book:
 
 def add_trader(book: Book, draw: st.DrawFn) -> int:
     """Open a trader with a position on some instruments and legs, and a balance from just under the requirement up."""
-    keys = [(i, leg) for i in range(len(book.ledger.markets)) for leg in (0, 1)]
-    held = draw(st.lists(st.sampled_from(keys), max_size=3, unique=True))
+    keys = [(i, leg) for i in range(len(book.ledger.markets)) for leg in (0, 1, 2)]
+    held = draw(st.lists(st.sampled_from(keys), max_size=4, unique=True))
     positions = [(i, leg, draw(st.integers(-60, 60).filter(bool)), draw(st.integers(700, 1300))) for i, leg in held]
     needed, profit = 0, 0
     for i, _, lots, entry in positions:

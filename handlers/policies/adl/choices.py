@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ...adl_engine import AdlEngine
+from ...adl_engine import AdlEngine, ClosingSettings
 from ...choice import Choice
 from ..profit_leverage import ProfitLeverage
 from ..profit_share import ProfitShare
@@ -52,7 +52,12 @@ ADL_POLICIES: tuple[type[Any], ...] = (
 
 def _choice(policy: type[Any]) -> Choice:
     make: Callable[[Any], RankingPolicy] = policy
-    return Choice(policy.Parameters, policy.version, lambda parameters: AdlEngine(make(parameters)))
+    return Choice(
+        policy.Parameters,
+        policy.version,
+        lambda parameters, settings=None: AdlEngine(make(parameters), settings),
+        ClosingSettings(getattr(policy, "worth", "bankruptcy")),
+    )
 
 
 ADL_CHOICES: Mapping[str, Choice] = {policy.policy: _choice(policy) for policy in ADL_POLICIES}

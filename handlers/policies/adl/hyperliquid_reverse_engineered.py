@@ -11,14 +11,15 @@ __all__ = ["HyperliquidReverseEngineered"]
 
 
 class HyperliquidReverseEngineered(RatioPolicy):
-    """score = (notional / account value) x (profit / entry notional), closed at the mark before the present one.
+    """score = (notional / account value) x (profit / entry notional), closed at the oracle price before it.
 
     The source keeps both denominators above 1e-8 dollars. In whole atoms an equity is 1 at least, and an entry notional
     of zero gives the greatest score there is, so the floors change no order.
     """
 
     policy: ClassVar[str] = "hyperliquid-reverse-engineered"
+    version: ClassVar[str] = "2"
     formula: ClassVar[str] = "notional / equity x profit / |cost|"
     source: ClassVar[str] = "reconstruction of the fills of 10 October 2025 (HyperReplay)"
-    worth: ClassVar[Worth] = "previous mark"
+    worth: ClassVar[Worth] = "previous oracle"
     ratio: ClassVar[Ratio] = Ratio(("notional", "profit"), ("equity", "cost"))

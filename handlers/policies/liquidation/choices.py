@@ -7,6 +7,7 @@ from typing import Any
 
 from ...choice import Choice
 from ...liquidation_engine import LiquidationEngine
+from ...order import OrderSettings
 from .chunk_and_cooldown import ChunkAndCooldown
 from .fillable_price import FillablePrice
 from .incremental import Incremental
@@ -29,7 +30,12 @@ _POLICIES: tuple[Any, ...] = (
 
 
 def _stepping(policy: Any) -> Choice:
-    return Choice(policy.Parameters, policy.version, lambda parameters: LiquidationEngine(policy(parameters)))
+    return Choice(
+        policy.Parameters,
+        policy.version,
+        lambda parameters, _order=None: LiquidationEngine(policy(parameters)),
+        OrderSettings(),
+    )
 
 
 LIQUIDATION_CHOICES: Mapping[str, Choice] = {policy.policy: _stepping(policy) for policy in _POLICIES}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 import msgspec
@@ -19,11 +20,15 @@ _NOTE = "last chunk of account {}"
 class ChunkParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Over `chunk_over_atoms` of notional `chunk_bps` of it first, unless there was a chunk within `cooldown_ns`.
 
+    A scenario that states no `chunk_over` gets the venue's 100,000 of the asset.
+
     `backstop_numerator / backstop_denominator` of the requirement is where the backstop steps in; `pause_ns` passes
     between two orders (a block).
     """
 
-    chunk_over_atoms: int = 100_000_000_000
+    unstated: ClassVar[Mapping[str, int]] = {"chunk_over": 100_000}
+
+    chunk_over_atoms: int = 0
     chunk_bps: int = 2_000
     cooldown_ns: int = 30_000_000_000
     pause_ns: int = 1_000_000_000

@@ -21,7 +21,7 @@ import msgspec
 
 from ....events.bodies.venue import HandlerStateNoted
 from ....events.ledger import Account, LedgerState, Liquidation, Market, Position, PositionKey
-from ...valuation import BPS, Margin, bankruptcy_price, maintenance_microatoms, notional_atoms
+from ...valuation import BPS, Margin, bankruptcy_price, notional_atoms, requirements, side_notional_atoms
 
 __all__ = ["Limit", "Situation", "Step", "StepPolicy", "limit_ticks", "share_lots"]
 
@@ -60,9 +60,14 @@ class Situation(NamedTuple):
         return notional_atoms(self.market, self.held)
 
     @property
+    def side_notional_atoms(self) -> int:
+        """The notional of all that the account holds on this side of the instrument, which is what tiers go by."""
+        return side_notional_atoms(self.account, self.ledger.markets, self.key)
+
+    @property
     def requirement_microatoms(self) -> int:
-        """The position's own maintenance requirement."""
-        return maintenance_microatoms(self.market.listing.tiers, self.notional_atoms)
+        """The position's part of the maintenance requirement."""
+        return requirements(self.account, self.ledger.markets)[self.key]
 
 
 class Step(NamedTuple):

@@ -78,10 +78,13 @@ class TierStepDown(RuledSteps[StepDownParameters]):
 
 
 def lots_above_lower_tier(situation: Situation) -> int:
-    """The least lots to close so that the rest's notional is under the floor of the tier it is in; 0 in the lowest."""
-    notional, lots = situation.notional_atoms, situation.lots
-    floor = max((t.floor_atoms for t in situation.market.listing.tiers if t.floor_atoms <= notional), default=0)
+    """The least lots to close so that what is left of the side is under the floor of its tier; 0 in the lowest.
+
+    At most the position: where several legs make the side up, the next one goes on.
+    """
+    side, notional, lots = situation.side_notional_atoms, situation.notional_atoms, situation.lots
+    floor = max((t.floor_atoms for t in situation.market.listing.tiers if t.floor_atoms <= side), default=0)
     if floor <= 0:
         return 0
-    kept = (floor - 1) * lots // notional
-    return max(1, lots - kept)
+    over = side - (floor - 1)
+    return min(lots, -(-over * lots // notional)) if notional else lots

@@ -1,0 +1,71 @@
+"""Who goes first within one instant: a rule that the rulebook names, and never the place of a row in a file.
+
+1. Of all who are found under a threshold at one delivery, the first by this rule is called or liquidated first, and so
+   trades first, at the better prices, and has the fund first.
+2. Ties go by arrival. Accounts are numbered in the order of a hash of seed and name (`arrival`), so the number stands
+   for it: listing the same accounts otherwise changes nothing, and another seed shuffles them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import Literal, get_args
+
+import msgspec
+
+from ..events.ledger import Account, LedgerState
+from .draws import account_key, draw_bits
+from .valuation import Margin
+
+__all__ = ["ORDERS", "Order", "OrderSettings", "arrival", "order_in_force", "place_in"]
+
+Order = Literal["lowest-margin-ratio", "highest-leverage", "largest", "arrival"]
+"""lowest-margin-ratio: by equity / requirement, the furthest under water first. highest-leverage: by notional /
+equity, whoever has no equity before all others. largest: by notional. arrival: by a hash of seed and account name.
+"""
+
+ORDERS: tuple[Order, ...] = get_args(Order)
+
+_UNSTATED: Order = "arrival"
+
+
+class OrderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What of the liquidation slot holds for every policy in it: who goes first within an instant."""
+
+    order: Order = _UNSTATED
+
+
+def arrival(seed: int, name: str) -> int:
+    """The place of an account among all that could be, as a hash of seed and name: 64 bits."""
+    return draw_bits(seed, account_key(name), "arrival", 0)
+
+
+def order_in_force(ledger: LedgerState) -> Order:
+    """What the liquidation slot of those who decide now says; arrival where it says nothing."""
+    for producer in ledger.producers:
+        if producer.handler == "liquidation":
+            order: Order = producer.parameters.get("order", _UNSTATED)
+            return order
+    return _UNSTATED
+
+
+def place_in(order: Order, account: Account, margin: Margin) -> tuple[int | Fraction, int]:
+    """A key to sort by, the first to go first; exact. `margin` is the account's at the marks as they are."""
+    return _first_key(order, margin.equity_atoms, margin.requirement_microatoms, margin.values_atoms), account.account
+
+
+def _first_key(order: Order, equity_atoms: int, requirement: int, values_atoms: Sequence[int]) -> int | Fraction:
+    if order == "arrival":
+        return 0
+    notional_atoms = sum(map(abs, values_atoms))
+    if order == "largest":
+        return -notional_atoms
+    # notional / equity falls as equity / notional rises, and the latter goes on below an equity of zero.
+    measure = requirement if order == "lowest-margin-ratio" else notional_atoms
+    return Fraction(equity_atoms, measure) if measure else _without_measure(equity_atoms)
+
+
+def _without_measure(equity_atoms: int) -> int:
+    """A debt without a position is deeper than any ratio, money without one is above any."""
+    return -(1 << 200) + equity_atoms if equity_atoms < 0 else (1 << 200) + equity_atoms
