@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -343,6 +344,20 @@ def test_why_not_another_without_the_plugin(tmp_path: Path) -> None:
         else:
             assert (found.spared.reason, found.spared.rank) == (due.spared.reason, due.spared.rank)
     assert reasons >= {"taken", "not_made_again", "no_trader", "not_opposite"}
+
+
+def test_state_says_that_places_are_unknown(tmp_path: Path) -> None:
+    """Without the plug-in nobody is said to have no place in the queue; with it everybody is told theirs."""
+    path = crash(tmp_path / "rules", rule=BY_SIZE)
+    reduction = next(event for event in open_run(path).events() if isinstance(event.body, PositionDeleveraged))
+    asked = ("state", path, "--account", str(reduction.body.account), "--at", str(reduction.seq - 1))  # type: ignore[union-attr]
+    shown = " ".join(call(*asked).stdout.split())
+    assert "in the ADL queue is unknown: plug-in adl:rule.py:BySize" in shown
+    assert "not in the ADL queue" not in shown
+    (held, *_) = json.loads(call(*asked, "--json").stdout)["accounts"][0]["positions"]
+    assert (held["adl_queue"]["rank"], "is not at hand" in held["adl_queue"]["unknown"]) == (None, True)
+    told = json.loads(call(*asked, "--json", "--plugins", tmp_path / "rules").stdout)["accounts"][0]["positions"]
+    assert any(one["adl_queue"] and one["adl_queue"]["rank"] == 1 for one in told)
 
 
 def test_verify_says_what_it_did_not_execute(tmp_path: Path) -> None:

@@ -120,6 +120,9 @@ def test_a_policy_that_is_not_here_costs_only_the_queue(tmp_path: Path) -> None:
     assert result.exit_code == 0
     text = " ".join(result.stdout.split())
     assert "liquidation at 84 or below" in text
-    assert "not in the ADL queue: policy adl:my-own is not installed" in text
+    assert "in the ADL queue is unknown: policy adl:my-own is not installed" in text
     (user,) = json.loads(call("state", tmp_path / "a.run", "--account", "user4", "--json").stdout)["accounts"]
-    assert user["positions"][0]["adl_queue"] is None
+    assert user["positions"][0]["adl_queue"] == {
+        **dict.fromkeys(("rank", "of", "score")),
+        "unknown": "policy adl:my-own is not installed; install what the record was made with",
+    }

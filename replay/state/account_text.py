@@ -97,6 +97,8 @@ def _liquidation(market: Market, prospect: Prospect) -> str:
 
 
 def _queue(queues: Queues, account: Account, key: PositionKey) -> str:
+    if queues.unknown:
+        return f"whether and where it is in the ADL queue is unknown: {queues.unknown}"
     place = queues.place_of(account, key)
     if place is None:
         return f"not in the ADL queue: {queues.why_not(account, key)}"

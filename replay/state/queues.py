@@ -3,7 +3,7 @@
 1. A long stands in the queue against which somebody's short would be closed, and the reverse: one queue for each
    instrument and side, ranked by the policy in force over all accounts, once, when it is first asked for.
 2. Rank, count and score are what a round decided in this state would record.
-3. Who has no place is told why.
+3. Who has no place is told why. Where the policy is a plug-in that is not at hand, no place can be told.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ class Place(NamedTuple):
 class Queues:
     """The queues of a ledger that does not move on."""
 
-    def __init__(self, ledger: LedgerState, policy: RankingPolicy | None, missing: str = "") -> None:
-        """Rank by `policy`; without one nobody has a place, because of what is `missing`."""
-        self._ledger, self._policy, self._missing = ledger, policy, missing
+    def __init__(self, ledger: LedgerState, policy: RankingPolicy | None, missing: str = "", unknown: str = "") -> None:
+        """Rank by `policy`; without one nobody has a place, because of what is `missing`, or `unknown` says why not."""
+        self._ledger, self._policy, self._missing, self.unknown = ledger, policy, missing, unknown
         self._ranked: dict[tuple[int, int], dict[int, Ranked]] = {}
 
     def place_of(self, account: Account, key: PositionKey) -> Place | None:
@@ -81,5 +81,7 @@ def queues_of(run: Run, ledger: LedgerState) -> Queues:
     """The queues by the policy that decides next in this state of a run; none where it has no such policy here."""
     try:
         return Queues(ledger, policy_at(run, ledger.seq))
-    except (QueryError, ScenarioError) as error:
+    except QueryError as error:
         return Queues(ledger, None, str(error))
+    except ScenarioError as error:
+        return Queues(ledger, None, unknown=str(error))

@@ -9,7 +9,8 @@
    `bankruptcy_price` the worst price at which the position can be closed on its share of the equity, by requirement.
    Null where no price would do that.
 6. `adl_queue` is the place among those that would be deleveraged if a position of the other side had to be closed now:
-   `rank` counted from 1, `of` how many, `score` = floor(score x 10^9); null for who is no candidate.
+   `rank` counted from 1, `of` how many, `score` = floor(score x 10^9); null for who is no candidate. Where the policy
+   is not at hand these three are null, and `unknown` says why.
 """
 
 from __future__ import annotations
@@ -181,6 +182,8 @@ def _prospect_view(market: Market, prospect: Prospect | None) -> View:
 
 
 def _queue_view(queues: Queues, account: Account, key: PositionKey) -> View | None:
+    if queues.unknown:
+        return {"rank": None, "of": None, "score": None, "unknown": queues.unknown}
     place = queues.place_of(account, key)
     return None if place is None else place._asdict()
 
