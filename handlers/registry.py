@@ -98,17 +98,21 @@ def producer_of(
     plugins: Plugins | None = None,
     folder: Path | None = None,
     amounts: Amounts | None = None,
+    recorded: Mapping[str, Any] | None = None,
 ) -> Producer | None:
     """A slot's settings (`policy`, `latency_ns`, the engine's and the policy's) as a producer; None for an empty slot.
 
     Amounts are written in the asset, `chunk_over = 100_000`, and recorded in its atoms, `chunk_over_atoms`; without
-    `amounts` they are given as recorded. A plug-in that is named here is at hand in `plugins` from now on; a file is
-    looked for from `folder` first. Raises
+    `amounts` they are given as recorded. What is `recorded` of a run holds where the settings say nothing else. A
+    plug-in that is named here is at hand in `plugins` from now on; a file is looked for from `folder` first. Raises
     ScenarioError naming the key under `where`.
     """
     given = dict(settings)
     policy = given.pop("policy", next(iter(SLOTS[slot])))
     choice = choice_named(slot, policy, f"{where}.policy", plugins, folder)
+    if recorded and choice is not None and amounts is not None:
+        kept = {key: value for key, value in recorded.items() if key != "policy"}
+        given = {**_stated(kept, choice.parameters, amounts), **given}
     return _producer(slot, policy, choice, given, where, amounts)
 
 

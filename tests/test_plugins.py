@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from deleverage import Scenario, fork, open_run, run, verify
+from deleverage.events.bodies.inputs import PriceTicked
 from deleverage.events.bodies.run import Producer
 from deleverage.events.bodies.waterfall import DeleveragingStarted
 from deleverage.events.errors import HandlerError, ScenarioError
@@ -357,7 +358,8 @@ def test_the_same_policy_over_a_changed_one_is_admitted(tmp_path: Path) -> None:
     written(Path.cwd(), text=BY_SIZE.replace("notional", "equity"))
     opened = open_run(path)
     changes = Changes(settings=("adl.policy=by_size.py:BySize",))
-    child = fork(opened, opened.count // 2, changes, tmp_path / "child.run")
+    tick = next(event for event in opened.events(opened.count // 2) if isinstance(event.body, PriceTicked))
+    child = fork(opened, tick.seq - 1, changes, tmp_path / "child.run")
     assert child.path is not None
     assert adl_producer(child.path).version != adl_producer(path).version
 

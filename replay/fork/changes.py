@@ -148,11 +148,11 @@ def _changed(
             message = f"$.{slot}: the run has none; set {slot}.policy as well"
             raise ScenarioError(message)
         return producer_of(slot, own, f"$.{slot}", plugins, None, amounts)
-    if own.get("policy", producer.policy) == producer.policy:
-        same = {key: value for key, value in own.items() if key != "policy"}
-        return producer_with(producer, same, f"$.{slot}", plugins, amounts)
-    table = slot_table({"policy": producer.policy, **producer.parameters}, own)
-    return producer_of(slot, {"latency_ns": producer.latency_ns, **table}, f"$.{slot}", plugins, None, amounts)
+    if "policy" not in own:
+        return producer_with(producer, own, f"$.{slot}", plugins, amounts)
+    kept = slot_table({"policy": producer.policy, **producer.parameters}, {"policy": own["policy"]})
+    settings = {"latency_ns": producer.latency_ns, **own}
+    return producer_of(slot, settings, f"$.{slot}", plugins, None, amounts, recorded=kept)
 
 
 def _check_halts(before: dict[str, Producer], after: Sequence[Producer], ledger: LedgerState) -> None:
