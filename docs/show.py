@@ -99,7 +99,8 @@ COMMANDS = {
     "real crash": ["deleverage run oct-10 | sed -n '/^called/,/^halted/p'"],
 }
 STABLE = ("typo",)
-LAST_LINES = {"pytest": 3}
+ENDS_FROM = {"pytest": "short test summary"}
+"""Of an output that is shown in part, the line that its end begins with: for the tests, what was skipped and why."""
 
 
 def shown(name: str, folder: Path) -> str:
@@ -111,6 +112,8 @@ def shown(name: str, folder: Path) -> str:
         "COLUMNS": COLUMNS,
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
     }
+    if name == "pytest":
+        environment["DELEVERAGE_DATA"] = str(folder / "absent")  # as for whoever has just cloned the project
     lines = []
     for command in COMMANDS[name]:
         where = ROOT if name in ("pytest", "benchmarks") else folder / name.partition(" ")[0]
@@ -124,7 +127,8 @@ def shown(name: str, folder: Path) -> str:
         if "no record there" in done.stdout:
             message = f"{name}: it needs the blocks before it that begin with the same word; name these as well"
             raise SystemExit(message)
-        lines += [f"$ {command}", *output[-LAST_LINES.get(name, len(output)) :]]
+        first = next((place for place, line in enumerate(output) if ENDS_FROM.get(name, line) in line), 0)
+        lines += [f"$ {command}", *output[first:]]
     return "```console\n" + "\n".join(line.rstrip() for line in lines) + "\n```"
 
 

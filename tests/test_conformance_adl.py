@@ -20,7 +20,7 @@ from deleverage.handlers.policies.allocation import greedy
 from deleverage.handlers.policies.ranking import Candidate, Closing, Ranked, RankingPolicy
 from deleverage.handlers.protocol import NoParameters
 
-from .support.adl_batch import BATCH, explained_by_policy
+from .support.adl_batch import explained_by_policy
 from .support.venue import Book, listed, tiers_of
 
 USD, WHOLE_BTC = 10**6, 10**8
@@ -218,7 +218,6 @@ AVAX: Sequence[tuple[str, int]] = (
 )
 
 
-@pytest.mark.skipif(not BATCH.exists(), reason="the recorded batch is not here; DELEVERAGE_DATA names its folder")
 def test_no_queue_explains_the_recorded_batch() -> None:
     """Of the 50 fills of AVAX each queue's order explains 12 to 14, hardly more than the 11 of an order by lot."""
     assert explained_by_policy() == dict(AVAX)

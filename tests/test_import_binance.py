@@ -29,7 +29,8 @@ from deleverage.replay.run import open_run
 from deleverage.replay.verify.verification import verify
 
 from .support.command_line import call
-from .support.market_data import DATA, MS, NS, bodies, events, recorded, with_origin, written
+from .support.market_data import MS, NS, bodies, events, recorded, with_origin, written
+from .support.real_data import real_file
 
 TRADES = "id,price,qty,quote_qty,time,is_buyer_maker"
 KLINES = (
@@ -365,9 +366,7 @@ def test_the_real_bars_and_depth_become_a_record_that_verifies(tmp_path: Path) -
         "btcusd-perp-1m-2025-10-10.csv.gz",
         "btcusdt-bookdepth-2025-10-10.csv.gz",
     ]
-    paths = [DATA / name for name in names]
-    if not all(path.is_file() for path in paths):
-        pytest.skip(f"{paths[0]} is absent; set DELEVERAGE_DATA to the folder that holds it")
+    paths = [real_file(name) for name in names]
     result = recorded(tmp_path, open_binance([str(path) for path in paths]), "skip")
     prices = [price for _, price in ticks(result)]
     assert (len(prices), min(prices)) == (4 * 2 * 1440, 10_249_748_513_403)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -38,9 +37,9 @@ from deleverage.replay.importers.importing import run_import
 from deleverage.replay.run import open_run
 
 from .support.node_fills import ANN, BOB, CAT, START_MS, VAULT, block, bodies, fill, imported, trade, written
+from .support.real_data import real_file
 
-DATA = Path(os.environ.get("DELEVERAGE_DATA") or Path(__file__).resolve().parent.parent / ".." / "shared" / "data")
-SAMPLE = DATA / "hyperliquid-node-fills-2025-10-27.jsonl.gz"
+SAMPLE = "hyperliquid-node-fills-2025-10-27.jsonl.gz"
 
 
 def _kinds(result: Any, stop: str = "RunEnded") -> list[str]:
@@ -340,9 +339,7 @@ def test_a_snapshot_must_be_of_before_and_say_whose_it_is(tmp_path: Path) -> Non
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The real sample, imported once."""
-    if not SAMPLE.is_file():
-        pytest.skip(f"{SAMPLE} is absent; set DELEVERAGE_DATA to the folder that holds it")
-    return run_import(Hyperliquid([str(SAMPLE)]), tmp_path_factory.mktemp("real") / "sample.run")
+    return run_import(Hyperliquid([str(real_file(SAMPLE))]), tmp_path_factory.mktemp("real") / "sample.run")
 
 
 def test_the_sample_comes_in_whole(sample: Any) -> None:

@@ -23,7 +23,8 @@ from deleverage.replay.importers.tardis.layouts import open_tardis
 from deleverage.replay.verify.verification import verify
 
 from .support.command_line import call
-from .support.market_data import DATA, NS, US, bodies, events, recorded, written
+from .support.market_data import NS, US, bodies, events, recorded, written
+from .support.real_data import real_file
 
 TRADES = "exchange,symbol,timestamp,local_timestamp,id,side,price,amount"
 TICKER = (
@@ -213,9 +214,7 @@ def test_the_command_says_what_it_took(tmp_path: Path) -> None:
 
 def test_the_real_trades_become_a_record_that_verifies(tmp_path: Path) -> None:
     """A day of a coin-margined perpetual: 137,632 trades, each row accounted for, the low of the crash."""
-    path = DATA / "avaxusd-perp-trades-2025-10-10.csv.gz"
-    if not path.is_file():
-        pytest.skip(f"{path} is absent; set DELEVERAGE_DATA to the folder that holds it")
+    path = real_file("avaxusd-perp-trades-2025-10-10.csv.gz")
     result = recorded(tmp_path, open_tardis([str(path)]))
     prices = [one.prices[0][1] for one in bodies(result, PriceTicked)]
     (tally,) = bodies(result, RunEnded)[0].sources

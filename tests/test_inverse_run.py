@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from decimal import Decimal
 from pathlib import Path
@@ -30,11 +29,11 @@ from .support.command_line import call
 from .support.crash import checked, simulation_of
 from .support.past import goes_on_the_same
 from .support.priming import differences
+from .support.real_data import real_file
 from .support.venue import Book, listed, tiers_of
 
 INVERSE_CRASH = str(Path(__file__).parent / "support" / "inverse-crash.toml")
 FEW = "population.accounts=60"
-DATA = Path(os.environ.get("DELEVERAGE_DATA") or Path(__file__).resolve().parent.parent / ".." / "shared" / "data")
 AVAX = InverseScale(0, "AVAX", Decimal("0.001"), Decimal(10))
 MARKET = OpeningMarket(AVAX, 28_400, inverse_multiplier_atoms(AVAX.tick_size, AVAX.lot_size, 8))
 
@@ -107,9 +106,7 @@ def test_it_is_verified_forked_and_told(tmp_path: Path) -> None:
 
 def test_a_crash_of_real_trades_of_a_coin_margined_perpetual(tmp_path: Path) -> None:
     """The AVAX file is of such a contract: run on its whole day, laws holding; skipped where it is absent."""
-    trades = DATA / "avaxusd-perp-trades-2025-10-10.csv.gz"
-    if not trades.is_file():
-        pytest.skip(f"{trades} is absent; set DELEVERAGE_DATA to the folder that holds it")
+    trades = real_file("avaxusd-perp-trades-2025-10-10.csv.gz")
     text = Path(INVERSE_CRASH).read_text(encoding="utf-8")
     head, _, rest = text.partition("[prices]")
     scenario = tmp_path / "avax.toml"

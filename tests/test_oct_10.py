@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import gzip
 import importlib.util
-import os
 import re
 import sys
 from decimal import Decimal
@@ -23,8 +22,9 @@ from deleverage.replay.lab.shape import Shape, percentile, shape_of
 from deleverage.sim.runner import Simulation
 from deleverage.sim.scenario import Scenario
 
+from .support.real_data import real_file
+
 ROOT = Path(__file__).resolve().parents[1]
-DATA = Path(os.environ.get("DELEVERAGE_DATA") or ROOT / ".." / "shared" / "data")
 PAGE = ROOT / "docs" / "oct-10.md"
 TICKERS, USERS = "impact-by-ticker-2025-10-10.csv", "adl-users-2025-10-10.csv.gz"
 FEW = (
@@ -140,9 +140,7 @@ def test_a_block_is_drawn_in_its_place() -> None:
 
 def test_the_published_figures_follow_from_the_files() -> None:
     """The notionals of the tickers' file and the accounts' leverages are as the page has them; skipped without them."""
-    tickers, users = (DATA / f"hyperliquid-{name}" for name in (TICKERS, USERS))
-    if not (tickers.is_file() and users.is_file()):
-        pytest.skip(f"{DATA} has not both files; set DELEVERAGE_DATA to the folder that holds them")
+    tickers, users = (real_file(f"hyperliquid-{name}") for name in (TICKERS, USERS))
     with tickers.open(encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream))
     closed, liquidated = (
@@ -160,9 +158,7 @@ def test_the_published_figures_follow_from_the_files() -> None:
 def test_the_same_people_go_down_a_recorded_path(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """On real prices from 21:14 on, a twentieth of them is liquidated and deleveraged; skipped without the file."""
     file, *overrides = script().REAL[name]
-    if not (DATA / file).is_file():
-        pytest.skip(f"{DATA / file} is absent; set DELEVERAGE_DATA to the folder that holds it")
-    monkeypatch.setenv("DELEVERAGE_DATA", str(DATA))
+    monkeypatch.setenv("DELEVERAGE_DATA", str(real_file(file).parent))
     shape = script().measured(1, f"prices.file={file}", *overrides, *FEW)
     assert shape.reductions > 100
     assert shape.delay_ns is not None

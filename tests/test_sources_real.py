@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from decimal import Decimal
 from itertools import pairwise
-from pathlib import Path
-
-import pytest
 
 from deleverage.events.bodies.run import SourceTally
 from deleverage.sim.sources.base import InstrumentScale
@@ -16,17 +12,15 @@ from deleverage.sim.sources.klines import KlinesSettings, open_klines
 from deleverage.sim.sources.tardis import TardisSettings, TardisSource
 from deleverage.sim.units import format_time_ns, parse_time_ns
 
-DATA = Path(os.environ.get("DELEVERAGE_DATA") or Path(__file__).resolve().parent.parent / ".." / "shared" / "data")
+from .support.real_data import real_file
+
 AVAX = InstrumentScale(0, "AVAX", Decimal("0.01"), Decimal("0.1"))
 BTC = InstrumentScale(0, "BTC", Decimal("0.01"), Decimal("0.001"))
 
 
 def real(name: str) -> str:
     """The path of a real file."""
-    path = DATA / name
-    if not path.is_file():
-        pytest.skip(f"{path} is absent; set DELEVERAGE_DATA to the folder that holds it")
-    return str(path)
+    return str(real_file(name))
 
 
 def test_every_trade_of_avax_is_read() -> None:

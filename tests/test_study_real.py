@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from decimal import Decimal
@@ -17,9 +16,9 @@ import pytest
 from deleverage.replay.study.study import STUDIES
 
 from .support.command_line import ENVIRONMENT, call
+from .support.real_data import DATA, real_file
 
 ROOT = Path(__file__).parents[1]
-DATA = Path(os.environ.get("DELEVERAGE_DATA") or ROOT / ".." / "shared" / "data").resolve()
 
 RECOMPUTED = {
     "waves.needed": ("15079669.61", "agrees"),
@@ -56,9 +55,8 @@ RECOMPUTED = {
 @cache
 def document(study: str) -> dict[str, Any]:
     """What a study says, as JSON."""
-    missing = [name for name in STUDIES[study].files if not (DATA / name).is_file()]
-    if missing:
-        pytest.skip(f"{DATA} has no {missing[0]}; set DELEVERAGE_DATA to the folder that holds it")
+    for name in STUDIES[study].files:
+        real_file(name)
     called = call("study", study, "--data", DATA, "--json")
     assert called.exit_code == 0
     found: dict[str, Any] = json.loads(called.stdout)

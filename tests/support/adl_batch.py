@@ -9,27 +9,25 @@ are known, not those that were passed over; and the last fill is in part. `delev
 from __future__ import annotations
 
 import csv
-import os
 from decimal import Decimal
-from pathlib import Path
 
 from deleverage.handlers.policies.adl.choices import ADL_POLICIES
 from deleverage.handlers.policies.adl.queue import Queue
 from deleverage.handlers.policies.ranking import Candidate, allocates, from_row
 from deleverage.replay.why.agreement import longest_run
 
+from .real_data import real_file
+
 __all__ = ["BATCH", "batch", "explained_by_policy"]
 
-BATCH = Path(os.environ.get("DELEVERAGE_DATA", Path(__file__).resolve().parents[3] / "shared" / "data")).joinpath(
-    "hyperliquid-adl-batch-avax-2025-10-10.csv"
-)
+BATCH = "hyperliquid-adl-batch-avax-2025-10-10.csv"
 _MARK = Decimal("22.025")
 _ATOMS = 10**9
 
 
 def batch() -> list[Candidate]:
     """The fills as candidates, numbered in file order: shorts, money in 10^-9 dollars, lots of 0.01."""
-    with BATCH.open(newline="", encoding="utf-8") as lines:
+    with real_file(BATCH).open(newline="", encoding="utf-8") as lines:
         return [_candidate(int(row["seq"]), row) for row in csv.DictReader(lines)]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,9 +12,8 @@ from deleverage.replay.importers.faults import OnError
 from deleverage.replay.importers.importing import Importer, ImportResult, run_import
 from deleverage.replay.run import open_run
 
-__all__ = ["DATA", "MS", "NS", "US", "bodies", "events", "recorded", "with_origin", "written"]
+__all__ = ["MS", "NS", "US", "bodies", "events", "recorded", "with_origin", "written"]
 
-DATA = Path(os.environ.get("DELEVERAGE_DATA") or Path(__file__).resolve().parents[2] / ".." / "shared" / "data")
 MS = 1_760_054_400_000
 """2025-10-10T00:00:00Z."""
 US, NS = MS * 10**3, MS * 10**6
