@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -23,6 +23,10 @@ AccountKind = Literal["user", "insurance", "fees", "liquidity", "outside", "vaul
 AccountMode = Literal["cross", "isolated"]
 InstrumentKind = Literal["linear", "inverse", "spot", "option"]
 
+Decimals = Annotated[int, msgspec.Meta(ge=0, le=38)]
+Step = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,60}(\.[0-9]{0,60})?([eE][+-]?[0-9]{1,2})?$")]
+"""What every figure of a record is shown by: a reader refuses a scale that would take more room than the record."""
+
 
 class Tier(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One tier of the maintenance margin: over `floor_atoms` of notional the requirement grows by `rate_ppm`.
@@ -42,7 +46,7 @@ class AssetListed(BodyBase, frozen=True, tag=10):
 
     asset: int
     name: str
-    decimals: int
+    decimals: Decimals
 
 
 class InstrumentListed(BodyBase, frozen=True, tag=11):
@@ -59,8 +63,8 @@ class InstrumentListed(BodyBase, frozen=True, tag=11):
     venue: str
     kind: InstrumentKind
     asset: int
-    tick_size: str
-    lot_size: str
+    tick_size: Step
+    lot_size: Step
     multiplier_atoms: int
     tiers: tuple[Tier, ...]
     refill_half_life_ns: int = 0

@@ -11,6 +11,7 @@ from ...sim.bars import bar
 from ...sim.console import new_console, print_rows
 from ...sim.figures import count
 from ...sim.terminal import tell
+from ..command_line import JOBS_MOST
 from .charts import can_draw, draw_charts
 from .definition import Definition, told, varied
 from .lab import LabResult, run_lab
@@ -28,7 +29,7 @@ _FAILURES_SHOWN = 5
 @click.option("--vary", "vary", multiple=True, metavar="KEY=A,B,...", help="Run with each value; may be repeated.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="For every cell; may be repeated.")
 @click.option("--seeds", type=click.IntRange(1), default=20, show_default=True, help="Seeds 1 to N, each variant each.")
-@click.option("--jobs", type=click.IntRange(1), help="Processes at once.  [default: one a core]")
+@click.option("--jobs", type=click.IntRange(1, JOBS_MOST), help="Processes at once.  [default: one a core]")
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="DIR", required=True, help="The lab's folder.")
 @click.option("--bar/--no-bar", "shown", default=True, help="A progress bar on a terminal's stderr.")
 @click.pass_context

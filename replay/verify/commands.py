@@ -12,7 +12,7 @@ from ...events.record import recover
 from ...sim.bars import bar
 from ...sim.console import new_console, print_line, print_rows
 from ...sim.terminal import print_document, print_text, printable, tell
-from ..command_line import TORN, as_json_option, record_argument
+from ..command_line import JOBS_MOST, TORN, as_json_option, record_argument
 from ..run import open_run
 from .checks import Verification
 from .divergence_text import divergence_view, print_divergence
@@ -26,7 +26,7 @@ _UNSOUND, _REFUSED = 1, 2
 @click.command("verify")
 @record_argument
 @click.option("--every", type=click.IntRange(min=1), metavar="N", help="Check the laws after every N events.")
-@click.option("--jobs", type=click.IntRange(min=1), default=1, metavar="N", help="Execute parts in N processes.")
+@click.option("--jobs", type=click.IntRange(1, JOBS_MOST), default=1, metavar="N", help="Execute parts in N processes.")
 @click.option("--force", is_flag=True, help="Execute the handlers though other versions made the record.")
 @as_json_option
 @click.pass_context
