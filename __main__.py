@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import sys
@@ -112,7 +113,7 @@ def _say_error(error: Exception) -> int:
         return _NO_READER
     if isinstance(error, OSError):
         _let_go_of_stdout()
-        return _say(f"the system refused: {error}", _FAULT)
+        return _say(f"the system refused: {error}", _USAGE if error.errno == errno.ENAMETOOLONG else _FAULT)
     fault = f"{type(error).__name__}: {error}"
     return _say(f"a fault of deleverage itself, {fault}; `deleverage --debug ...` shows the traceback", _FAULT)
 

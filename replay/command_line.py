@@ -15,9 +15,12 @@ import click
 from ..sim.terminal import tell
 from .run import Run, open_run
 
-__all__ = ["TORN", "as_json_option", "leave", "opened", "record_argument", "tell_differences"]
+__all__ = ["JOBS_MOST", "TORN", "as_json_option", "leave", "opened", "record_argument", "tell_differences"]
 
 _BROKE_OFF = {"interrupted": "was interrupted", "failed": "failed before its end"}
+
+JOBS_MOST = 1_024
+"""No command starts more processes."""
 
 TORN = 3
 """The exit code of whoever served a torn record as far as it goes."""

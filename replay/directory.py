@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 
@@ -16,6 +17,9 @@ from ..events.envelope import Event
 from ..events.errors import QueryError
 
 __all__ = ["Directory", "nearest"]
+
+
+_NUMBER = re.compile(r"[0-9]{1,19}")
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -76,6 +80,6 @@ class Directory:
 
     def _known(self, text: str) -> int | None:
         number = self._numbers.get(text)
-        if number is None and text.isascii() and text.isdigit() and int(text) in self.accounts:
+        if number is None and _NUMBER.fullmatch(text) and int(text) in self.accounts:
             number = int(text)
         return number

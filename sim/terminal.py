@@ -27,7 +27,7 @@ __all__ = [
     "tell",
 ]
 
-_MESSAGE_MOST = 4_000
+_MESSAGE_MOST, _END_SHOWN = 4_000, 1_000
 _ASCII_END, _SHORT_MOST = 0x80, 0xFFFF
 _BYTES = range(0xDC80, 0xDD00)
 """The lone surrogates that stand for bytes of a name which is no UTF-8."""
@@ -46,10 +46,10 @@ def printable_text(text: str) -> str:
 
 
 def tell(message: str) -> None:
-    """One line on stderr, whatever the message holds; of one without end, the beginning."""
+    """One line on stderr, whatever the message holds; of one that is very long, its two ends."""
     told = " ".join(message.split())
     if len(told) > _MESSAGE_MOST:
-        told = f"{told[:_MESSAGE_MOST]}... and {len(told) - _MESSAGE_MOST:,} characters more"
+        told = f"{told[:-_END_SHOWN][: _MESSAGE_MOST - _END_SHOWN]}[...]{told[-_END_SHOWN:]}"
     click.echo(f"deleverage: {printable(told)}", err=True)
 
 

@@ -309,6 +309,30 @@ def test_a_name_that_no_file_has_is_refused(name: str, tmp_path: Path, monkeypat
         assert is_one_line(result, 2), (arguments, result.stderr)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["run", "calm", "--set", f"instruments[{'9' * 5_000}].x=1"], "is not a key; write it like"),
+        (["run", "calm", "--set", "instruments[\u0661].name=x"], "is not a key; write it like"),
+        (["run", "calm", "--set", "instruments[99].name=x"], "--set instruments[99].name: there is no 99"),
+        (["lab", "calm", "--seeds", str(10**12), "-o", "x"], "1,000,000,000,000 cells are more than the 1,000,000"),
+        (["lab", "calm", "--jobs", str(10**9), "-o", "x"], "is not in the range 1<=x<=1024"),
+        (["verify", "x", "--jobs", str(10**9)], "is not in the range 1<=x<=1024"),
+        (["new-policy", "adl", "x" * 5_000], "File name too long"),
+    ],
+    ids=range(7),
+)
+def test_counts_and_places_without_end_are_refused(
+    arguments: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of cells, processes, and indices in a key: one line and exit code 2."""
+    monkeypatch.chdir(tmp_path)
+    with within(20):
+        result = call(*arguments)
+    assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
+    assert said in result.stderr
+
+
 def test_a_fork_that_would_set_timers_without_end_is_refused(tmp_path: Path, scenario: Path) -> None:
     """A limit holds for what a fork changes as well."""
     run = tmp_path / "a.run"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -21,6 +21,10 @@ __all__ = [
 AccountKind = Literal["user", "insurance", "fees", "liquidity", "outside", "vault"]
 AccountMode = Literal["cross", "isolated"]
 InstrumentKind = Literal["linear", "inverse", "spot", "option"]
+
+Decimals = Annotated[int, msgspec.Meta(ge=0, le=38)]
+Step = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,60}(\.[0-9]{0,60})?([eE][+-]?[0-9]{1,2})?$")]
+"""What every figure of a record is shown by: a reader refuses a scale that would take more room than the record."""
 
 
 class Tier(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -41,7 +45,7 @@ class AssetListed(BodyBase, frozen=True, tag=10):
 
     asset: int
     name: str
-    decimals: int
+    decimals: Decimals
 
 
 class InstrumentListed(BodyBase, frozen=True, tag=11):
@@ -58,8 +62,8 @@ class InstrumentListed(BodyBase, frozen=True, tag=11):
     venue: str
     kind: InstrumentKind
     asset: int
-    tick_size: str
-    lot_size: str
+    tick_size: Step
+    lot_size: Step
     multiplier_atoms: int
     tiers: tuple[Tier, ...]
     refill_half_life_ns: int = 0

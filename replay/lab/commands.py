@@ -12,6 +12,7 @@ from ...sim.console import new_console, print_rows
 from ...sim.figures import count
 from ...sim.options import plugins_option
 from ...sim.terminal import tell
+from ..command_line import JOBS_MOST
 from .charts import can_draw, draw_charts
 from .definition import Definition, told, varied
 from .lab import LabResult, run_lab
@@ -30,7 +31,7 @@ _FAILURES_SHOWN = 5
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="For every cell; may be repeated.")
 @click.option("--seeds", type=click.IntRange(1), default=20, show_default=True, help="Seeds 1 to N, each variant each.")
 @plugins_option
-@click.option("--jobs", type=click.IntRange(1), help="Processes at once.  [default: one a core]")
+@click.option("--jobs", type=click.IntRange(1, JOBS_MOST), help="Processes at once.  [default: one a core]")
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="DIR", required=True, help="The lab's folder.")
 @click.option("--bar/--no-bar", "shown", default=True, help="A progress bar on a terminal's stderr.")
 @click.pass_context

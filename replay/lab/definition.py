@@ -13,6 +13,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from itertools import product
+from math import prod
 
 import msgspec
 
@@ -21,7 +22,10 @@ from ...events.record.fingerprint import package_version
 from ...handlers.registry import SLOTS
 from ...sim.scenario import Scenario
 
-__all__ = ["Cell", "Definition", "Variant", "Varied", "told", "varied"]
+__all__ = ["CELLS_MOST", "Cell", "Definition", "Variant", "Varied", "told", "varied"]
+
+CELLS_MOST = 1_000_000
+"""Each is a run, and a file in the lab's folder."""
 
 _FUND_BALANCE, _MARKS = "insurance_fund.balance", "mark"
 _OPENING, _CLOSING, _QUOTES = "[{", "]}", "\"'"
@@ -79,7 +83,13 @@ class Definition(msgspec.Struct, frozen=True, dict=True):
 
     @cached_property
     def variants(self) -> tuple[Variant, ...]:
-        """Every combination of the values, for every scenario."""
+        """Every combination of the values, for every scenario. Raises QueryError where they make too many cells."""
+        cells = len(self.scenarios) * prod(len(one.values) for one in self.varied) * self.seeds
+        if cells > CELLS_MOST:
+            message = (
+                f"{cells:,} cells are more than the {CELLS_MOST:,} that a lab takes; vary less or have fewer seeds"
+            )
+            raise QueryError(message)
         keys = [one.key for one in self.varied]
         return tuple(
             Variant(name, (*self.settings, *map("=".join, zip(keys, values, strict=True))), values, self.plugins)

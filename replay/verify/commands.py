@@ -13,7 +13,7 @@ from ...sim.bars import bar
 from ...sim.console import new_console, print_line, print_rows
 from ...sim.options import plugins_option
 from ...sim.terminal import print_document, print_text, printable, tell
-from ..command_line import TORN, as_json_option, record_argument
+from ..command_line import JOBS_MOST, TORN, as_json_option, record_argument
 from ..run import open_run
 from .checks import Verification
 from .divergence_text import divergence_view, print_divergence
@@ -27,7 +27,7 @@ _UNSOUND, _IN_PART = 1, 2
 @click.command("verify")
 @record_argument
 @click.option("--every", type=click.IntRange(min=1), metavar="N", help="Check the laws after every N events.")
-@click.option("--jobs", type=click.IntRange(min=1), default=1, metavar="N", help="Execute parts in N processes.")
+@click.option("--jobs", type=click.IntRange(1, JOBS_MOST), default=1, metavar="N", help="Execute parts in N processes.")
 @click.option("--force", is_flag=True, help="Execute the handlers though other versions made the record.")
 @plugins_option
 @as_json_option
