@@ -1,8 +1,9 @@
 """A record opened for questions: what it is, its events, its state at any point.
 
-1. Reading never writes.
+1. Whatever is given was held against the head of the record: events by the pages that lead to it; states, causes and
+   the events of an account because they are known to follow from those (`docs/record.md`).
 2. State is the fold of the events from the first one on, and nothing else; snapshots only save some of the folding.
-3. A torn record answers up to its last good block; `torn` and `warning` say so.
+3. A torn record has no head. It answers up to its last good block; `torn` and `warning` say so.
 """
 
 from __future__ import annotations
@@ -12,21 +13,27 @@ from collections.abc import Iterable, Iterator
 from functools import cached_property
 from itertools import chain, islice
 from pathlib import Path
+from typing import Literal
 
 from ..events.bodies.listing import AccountOpened
-from ..events.bodies.run import Producer, RunForked, RunStarted
+from ..events.bodies.run import Producer, RunEnded, RunForked, RunStarted
 from ..events.envelope import Event
-from ..events.errors import QueryError
+from ..events.errors import QueryError, RecordDamagedError
 from ..events.ledger import Ledger
 from ..events.record import Manifest, RecordReader
 from ..events.record.columns import Columns
+from ..events.record.files import damaged
+from ..events.record.held import check_manifest, forks_told
+from ..events.record.manifest import MANIFEST_NAME
 from ..events.vocabulary import ACCOUNT_FIELDS, accounts_forced
 from ..sim.units import format_time_ns
 from .directory import Directory
 from .points import parse_point
 from .states import States
 
-__all__ = ["Run", "open_run"]
+__all__ = ["Ending", "Run", "held_run", "judged_run", "open_run"]
+
+Ending = Literal["complete", "broken off", "torn"]
 
 
 class Run:
@@ -35,8 +42,11 @@ class Run:
     def __init__(self, reader: RecordReader) -> None:
         """Ask questions of what `reader` serves."""
         self.reader = reader
-        self.reports: list[str] = []
+
+    @property
+    def reports(self) -> list[str]:
         """What was found damaged beside the record, ignored and made again: a line each."""
+        return self.reader.reports
 
     @property
     def path(self) -> Path:
@@ -84,7 +94,7 @@ class Run:
     @cached_property
     def kept(self) -> States:
         """The states that are kept beside the record."""
-        return States(self.reader, self.columns, self.reports)
+        return States(self.reader)
 
     @cached_property
     def directory(self) -> Directory:
@@ -134,10 +144,10 @@ class Run:
         """The state before each of these events, in rising order: one ledger that moves on, to be read and let go."""
         return self.kept.moving(seqs)
 
-    @cached_property
+    @property
     def columns(self) -> Columns:
         """The columns beside the record: causes, page roots, account postings."""
-        return Columns(self.reader, self.reports)
+        return self.reader.columns
 
     def cause_of(self, seq: int) -> int | None:
         """The event that `seq` followed from; None for an input. No event is decoded."""
@@ -146,6 +156,15 @@ class Run:
     def chain(self, seq: int) -> tuple[int, ...]:
         """The causes of an event, from the input that began it down to the event itself. No event is decoded."""
         return self.columns.chain(self.reader.existing(seq))
+
+    def causes(self, seq: int) -> tuple[Event, ...]:
+        """The same as events, each with the one before as its cause. Raises RecordDamagedError if one has not."""
+        events = tuple(map(self.event, self.chain(seq)))
+        for cause, event in zip((None, *events), events, strict=False):
+            if event.cause != (None if cause is None else cause.seq):
+                message = f"{self.path}: the causes of event {seq} are not those that the column beside it tells of"
+                raise RecordDamagedError(message)
+        return events
 
     def events_naming(self, account: int, first_seq: int = 0, stop_seq: int | None = None) -> Iterator[Event]:
         """The events of a span that name an account, in their order. Only blocks that name it are decoded."""
@@ -180,9 +199,28 @@ class Run:
         return body
 
     @property
+    def came_to_its_end(self) -> bool:
+        """Whether the last event that can be read ends the run."""
+        return self.count > 0 and isinstance(self.event(self.count - 1).body, RunEnded)
+
+    @property
+    def ending(self) -> Ending:
+        """How the record ends, as far as its events tell."""
+        if self.torn:
+            return "torn"
+        return "complete" if self.came_to_its_end else "broken off"
+
+    @cached_property
     def forks(self) -> tuple[int, ...]:
-        """The `RunForked` events: where this run, or a parent of it, left its own parent with something changed."""
-        return self.manifest.forks
+        """The `RunForked` events: where this run, or a parent of it, left its own parent with something changed.
+
+        Raises RecordDamagedError where the manifest of a sealed record tells of others.
+        """
+        told = forks_told(self.reader)
+        if not self.torn and told != self.columns.forks:
+            what = f"it tells of forks at {list(told)}, and RunForked are the events {list(self.columns.forks)}"
+            raise damaged(self.path / MANIFEST_NAME, 0, what)
+        return told
 
     def producers_at(self, seq: int) -> tuple[Producer, ...]:
         """Who decides at event `seq`: as declared at the start, or by the last fork up to it that changed them."""
@@ -231,9 +269,25 @@ class Run:
         return self.reader.seq_at_time(at_ns) - 1
 
 
-def open_run(path: str | os.PathLike[str]) -> Run:
-    """Open a record. Some microseconds a block; no event is decoded before it is asked for.
+def open_run(path: str | os.PathLike[str], head: str | None = None) -> Run:
+    """Open a record, whose head must be `head`, in hex, if that is given. Some 10 ms, and some microseconds a block.
 
-    Raises RecordNotFoundError if there is none, RecordDamagedError if it is not what was written.
+    Raises RecordNotFoundError if there is none, RecordDamagedError if it is not what was written, or has another head.
     """
+    reader = RecordReader.open(path)
+    if head is not None and reader.manifest.head != head.lower():
+        found = "it was never sealed, so that it has no head" if reader.torn else f"its head is {reader.manifest.head}"
+        message = f"{path}: {found}, and {head} is asked for; it is another record, or it was changed"
+        raise RecordDamagedError(message)
+    return held_run(reader)
+
+
+def judged_run(path: str | os.PathLike[str]) -> Run:
+    """A record whose manifest is not held against its events, for whoever says what is wrong with it."""
     return Run(RecordReader.open(path))
+
+
+def held_run(reader: RecordReader) -> Run:
+    """The run of an opened record, once its manifest is held against the events. Raises RecordDamagedError."""
+    check_manifest(reader)
+    return Run(reader)

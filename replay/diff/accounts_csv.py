@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from ...events.errors import QueryError
-from ...events.record.files import replace_file
+from ...events.record.disk import replace_file
 from .difference import AccountDifference, Difference
 
 __all__ = ["write_accounts"]

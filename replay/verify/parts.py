@@ -14,7 +14,7 @@ from itertools import pairwise
 from multiprocessing import get_context
 from pathlib import Path
 
-from ..run import Run, open_run
+from ..run import Run, judged_run
 from .comparison import Divergence
 from .reexecution import Part, reexecute, whole
 
@@ -50,4 +50,4 @@ def reexecute_all(run: Run, digests: Mapping[int, str], jobs: int, watch: Callab
 
 def _reexecute(path: Path, part: Part, digests: dict[int, str]) -> Divergence | None:
     """One part, in a process of its own."""
-    return reexecute(open_run(path), part, digests)
+    return reexecute(judged_run(path), part, digests)

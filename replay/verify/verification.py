@@ -1,7 +1,8 @@
 """Whether a record is sound, and does reproduce.
 
     blocks     every block's CRC and length are right and its events decode
-    head       the head over all events is the one in the manifest (a torn record has none to compare with)
+    head       the head over all events is the one in the manifest (a torn record has none to compare with), and what
+               else the manifest says of the run is what they say
     order      numbers have no gaps, time never runs backwards, causes and links come before what they led to
     fold       every event follows from the state before it
     laws       money and sizes sum to zero and the other laws hold, at the end of each block and of the record
@@ -19,7 +20,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from ...events.errors import RecordDamagedError, ScenarioError
-from ..run import Run, open_run
+from ..run import Run, judged_run
 from .checks import Check, Verification
 from .comparison import Divergence
 from .parts import reexecute_all
@@ -33,24 +34,35 @@ Watch = Callable[[int, int], None]
 
 
 def verify(
-    path: Path, every: int | None = None, *, jobs: int = 1, force: bool = False, watch: Watch = lambda _done, _all: None
+    path: Path,
+    every: int | None = None,
+    *,
+    jobs: int = 1,
+    force: bool = False,
+    head: str | None = None,
+    watch: Watch = lambda _done, _all: None,
 ) -> Verification:
     """Check a record; the laws after every block, or after `every` so many events; the decisions in `jobs` processes.
+
+    `head` is the one that it must have, in hex, if that is known. What is found true of the record is noted, so that
+    other questions need not hold it against the head again (events/record/known.py).
 
     Damage, divergence and policies that are not installed are answers and not errors. Raises RecordNotFoundError if
     there is no record.
     """
     try:
-        run = open_run(path)
+        run = judged_run(path)
     except RecordDamagedError as error:
         damaged = Check("blocks", ok=False, text=str(error))
         return Verification(str(path), "unknown", torn=False, events=0, head=None, sound=False, checks=(damaged,))
     digests = _beside(run)
-    walk = Walk(run, every, digests, lambda done: watch(done, 2 * run.count))
+    walk = Walk(run, every, digests, head, lambda done: watch(done, 2 * run.count))
     checks = walk.checks()
+    walk.note_what_is_true()
     refused, divergence = None, None
     if not walk.follows:
         why = "not every event could be read" if walk.damage else "the events do not follow one from the other"
+        why = why if walk.damage or walk.gives_its_head else "the events do not lead to the head"
         decisions = Check("decisions", ok=None, text=f"not executed again: {why}")
     elif not run.count:
         decisions = Check("decisions", ok=None, text="there is no event")
@@ -89,8 +101,8 @@ def _refused(run: Run, *, force: bool) -> str | None:
 def _beside(run: Run) -> dict[int, str]:
     """Have damaged columns and states made again and reported; the digests of the states that are kept."""
     try:
-        opened = run.columns.page_roots, run.columns.parents, run.columns.accounts, run.columns.forced
-        return run.kept.digests() if opened else {}
+        run.columns.mend()
+        return run.kept.digests()
     except RecordDamagedError:  # the walk will say where
         return {}
 

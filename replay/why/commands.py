@@ -12,7 +12,7 @@ import click
 import msgspec
 
 from ...events.errors import QueryError
-from ..command_line import as_json_option, leave, opened, record_argument, tell_differences
+from ..command_line import as_json_option, head_option, leave, opened, record_argument, tell_differences
 from ..directory import nearest
 from ..run import Run
 from .answer import Answer, Befallen
@@ -43,6 +43,7 @@ __all__ = ["why_command"]
     show_default=True,
     help="Or Markdown.",
 )
+@head_option
 @as_json_option
 @click.pass_context
 def why_command(
@@ -56,6 +57,7 @@ def why_command(
     under: str | None,
     flips: bool,
     layout: str,
+    head: str | None,
     as_json: bool,
 ) -> None:
     """Say why event SEQ is in RUN, or with --account what befell an account.
@@ -66,7 +68,7 @@ def why_command(
     --flips searches the nearest fund balance, collateral, size or moment of closing that would have spared it.
     """
     _must_be_one_question(seq, account, instrument)
-    run = opened(record)
+    run = opened(record, head)
     spared = None if against is None else run.directory.find_account(against)
     if account is None:
         assert seq is not None
