@@ -5,7 +5,7 @@ Rules:
    Of everything else any part may be on the disk afterwards, in any order, and zeros in the place of the rest.
 2. So whatever vouches for something else is written after that was forced.
 3. A record is written through one `Disk`. A test gives another, which remembers what was asked, and then loses some of
-   it (tests/support/power_loss.py).
+   it (tests/support/power.py).
 """
 
 from __future__ import annotations
