@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import json
 import os
-import resource
 import subprocess
 import sys
 from collections.abc import Callable
@@ -17,7 +16,6 @@ from typing import Any
 
 import pytest
 
-from deleverage.events.bodies.inputs import Deposited
 from deleverage.events.bodies.margin import MarkPriced
 from deleverage.events.envelope import Event, Origin
 from deleverage.events.errors import RecordError, RecordExistsError, RecordFullError
@@ -34,21 +32,12 @@ from deleverage.events.record import (
 )
 from deleverage.events.record.pages import Progress, close_page
 
+from .support import limited_writer
 from .support.columns import COLUMN_FILES
 from .support.disks import FullDisk, LoggedDisk
+from .support.limited_writer import make_event, make_events
 
 TINY = RecordSettings(pages_per_block=1, segment_bytes=6000)
-
-
-def make_event(seq: int, at_ns: int) -> Event:
-    """A mark, or each seventh time a deposit."""
-    body = MarkPriced(1, seq, 0, seq) if seq % 7 else Deposited(2, seq)
-    return Event(seq, at_ns, Origin.INPUT, None, (), None, body)
-
-
-def make_events(count: int, first_seq: int = 0) -> list[Event]:
-    """Events of which three share an instant."""
-    return [make_event(seq, 1000 + seq // 3) for seq in range(first_seq, first_seq + count)]
 
 
 def head_of(events: list[Event]) -> bytes:
@@ -277,18 +266,8 @@ def test_a_disk_too_full_to_seal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def run_limited(path: Path, limit_bytes: int) -> subprocess.CompletedProcess[str]:
     """Write a record in a process whose files the system keeps below a size."""
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    command = [sys.executable, __file__, str(path), str(limit_bytes)]
+    command = [sys.executable, limited_writer.__file__, str(path), str(limit_bytes)]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-
-
-def write_limited(path: str, limit_bytes: int) -> None:
-    """What runs in that process."""
-    resource.setrlimit(resource.RLIMIT_FSIZE, (limit_bytes, limit_bytes))
-    try:
-        writer = RecordWriter(path, settings=RecordSettings(pages_per_block=4))
-        writer.append_many(make_events(200_000))
-    except RecordFullError as error:
-        sys.exit(str(error))
 
 
 def test_a_limit_of_the_system_is_a_full_disk(tmp_path: Path) -> None:
@@ -392,7 +371,3 @@ def test_an_interrupt_between_two_files(tmp_path: Path) -> None:
     files.close()
     assert [file.name for file in tmp_path.iterdir()] == ["00000000.seg"]
     assert (tmp_path / "00000000.seg").read_bytes()[24:] == b"a" * 100 + b"c" * 50
-
-
-if __name__ == "__main__":
-    write_limited(sys.argv[1], int(sys.argv[2]))

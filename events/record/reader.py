@@ -203,10 +203,14 @@ class RecordReader:
             progress = progress.after(events, page_root(events, data))
         return progress
 
-    def note_all(self) -> None:
-        """Note all that was read of this record as known: for who has held every page of it against the head."""
-        if len(self._digests) == len(self.blocks):
-            self.known.add(self._digests.values())
+    def note_all(self, known: Known | None = None) -> None:
+        """Note all that was read of this record as known: for who has held every page of it against the head.
+
+        `known` is of the head that it has from now on, where that is not yet in its manifest.
+        """
+        digests = self._digests.values() if len(self._digests) == len(self.blocks) else ()
+        past = () if self.parent is None else (past_digest(self.parent.head, self.first_seq),)
+        (known or self.known).add([*digests, *past])
 
     def pages(self, first_seq: int = 0) -> Iterator[tuple[list[Event], bytes]]:
         """Each page: its events, and their msgpack list as recorded, which is what hashes are over.

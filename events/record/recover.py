@@ -20,9 +20,10 @@ from ..errors import RecordError
 from .columns.stored import drop_columns
 from .disk import DISK, Disk
 from .files import damaged, exclusive
+from .known import Known
 from .manifest import MANIFEST_NAME, SegmentFigures, read_manifest, write_manifest
 from .reader import RecordReader
-from .scan import BlockEntry
+from .scan import BlockEntry, whole_blocks
 from .segments import Stored
 from .writer import RESERVE_NAME, sealed_manifest
 
@@ -53,7 +54,7 @@ class Recovery(msgspec.Struct, frozen=True):
         if self.cut_file:
             cut = f"cut {self.cut_bytes} bytes from {self.cut_file} offset {self.cut_from} on"
         if self.cut_blocks:
-            cut += f", {self.cut_blocks} whole blocks of {self.cut_events} events behind the first bad one among them"
+            cut += f", {whole_blocks(self.cut_blocks, self.cut_events)} behind the first bad one among them"
         return f"{self.path}: {cut}; sealed as recovered with {self.count} events, head {self.head.hex()}"
 
 
@@ -91,6 +92,7 @@ def _seal_torn(reader: RecordReader, disk: Disk) -> Recovery:
     drop_columns(reader.path)
     disk.force(reader.path)
     write_manifest(reader.path, sealed_manifest(reader.manifest, stored, "recovered", None), disk)
+    reader.note_all(Known(stored.progress.head))
     return recovery
 
 

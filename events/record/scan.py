@@ -47,6 +47,7 @@ __all__ = [
     "read_block",
     "scan_blocks",
     "segment_files",
+    "whole_blocks",
 ]
 
 
@@ -84,8 +85,13 @@ class Behind(NamedTuple):
 
     def __str__(self) -> str:
         """In words, as what is lost; nothing, where nothing is."""
-        whole = f", {self.blocks:,} whole blocks of {self.events:,} events among them" if self.blocks else ""
+        whole = f", {whole_blocks(self.blocks, self.events)} among them" if self.blocks else ""
         return f"{self.size_bytes:,} bytes from there on{whole}" if self.size_bytes else ""
+
+
+def whole_blocks(blocks: int, events: int) -> str:
+    """So many blocks of so many events in all, in words."""
+    return f"{blocks:,} whole block{'s' if blocks > 1 else ''} of {events:,} events"
 
 
 class Scan(NamedTuple):
