@@ -30,36 +30,19 @@ from ..errors import QueryError, RecordNotFoundError
 from .ancestry import check_parent, parent_directory
 from .blocks import BLOCK_HEADER_BYTES, block_is_intact, block_pages, block_payload
 from .columns.opened import Columns
+from .decoded import DecodedBlock
 from .files import damaged, readable
 from .known import Known, past_digest
 from .manifest import Manifest, RunStatus, read_manifest
 from .merkle import Frontier, leaf_hash
 from .numbers import existing_seq
 from .opening import check_sizes, check_totals
-from .pages import PAGE_EVENTS, Progress, page_root, split_list
+from .pages import PAGE_EVENTS, Progress, page_root
 from .scan import BlockEntry, Scan, SegmentFile, read_block, scan_blocks, segment_files
 
 __all__ = ["RecordReader"]
 
 _CACHED_BLOCKS = 4
-
-
-class _Block:
-    """A block that was read and found right; `unproved` are the places of its pages not yet held against the head."""
-
-    def __init__(self, pages: list[list[Event]], payload: bytes, *, known: bool) -> None:
-        self.pages, self._payload = pages, payload
-        self.unproved = set[int]() if known else set(range(len(pages)))
-
-    @cached_property
-    def events(self) -> list[Event]:
-        """The events of all pages."""
-        return list(chain.from_iterable(self.pages))
-
-    @cached_property
-    def data(self) -> list[bytes]:
-        """The pages as recorded."""
-        return list(map(bytes, split_list(self._payload)))
 
 
 class RecordReader:
@@ -81,7 +64,7 @@ class RecordReader:
         self._first_seqs = [entry.header.first_seq for entry in scan.entries]
         self._last_at_ns = [entry.header.last_at_ns for entry in scan.entries]
         self._digests: dict[int, bytes] = {}
-        self._cache: OrderedDict[int, _Block] = OrderedDict()
+        self._cache: OrderedDict[int, DecodedBlock] = OrderedDict()
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> RecordReader:
@@ -288,7 +271,7 @@ class RecordReader:
             self._prove(index, block, first, len(block.events) if stop is None else stop)
         return block.events
 
-    def _prove(self, index: int, block: _Block, first: int, stop: int) -> None:
+    def _prove(self, index: int, block: DecodedBlock, first: int, stop: int) -> None:
         """Hold the pages of these events against the head. Raises RecordDamagedError."""
         entry, roots = self.blocks[index], self.columns.roots.roots
         before = (entry.header.first_seq - self.first_seq) // PAGE_EVENTS
@@ -301,7 +284,7 @@ class RecordReader:
                 raise damaged(self.files[entry.segment].path, entry.offset, what)
             block.unproved.discard(place)
 
-    def _read(self, index: int) -> _Block:
+    def _read(self, index: int) -> DecodedBlock:
         """One block from the disk, checked."""
         entry = self.blocks[index]
         path = self.files[entry.segment].path
@@ -322,7 +305,7 @@ class RecordReader:
             raise RecordNotFoundError(message) from error
         except ValueError as error:
             raise damaged(path, entry.offset, str(error)) from error
-        return _Block(pages, payload, known=self.torn or digest in self.known)
+        return DecodedBlock(pages, payload, known=self.torn or digest in self.known)
 
 
 def _at_ns(event: Event) -> int:

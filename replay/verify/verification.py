@@ -59,19 +59,9 @@ def verify(
     walk = Walk(run, every, digests, head, lambda done: watch(done, 2 * run.count))
     checks = walk.checks()
     walk.note_what_is_true()
-    refused, divergence = None, None
-    if not walk.follows:
-        why = "not every event could be read" if walk.damage else "the events do not follow one from the other"
-        why = why if walk.damage or walk.gives_its_head else "the events do not lead to the head"
-        decisions = Check("decisions", ok=None, text=f"not executed again: {why}")
-    elif not run.count:
-        decisions = Check("decisions", ok=None, text="there is no event")
-    elif run.started.prices == "imported":
-        decisions = Check("decisions", ok=None, text="nothing to execute again: it was imported, no handler decided")
-    elif (refused := _refused(run, force=force)) is not None:
-        decisions = Check("decisions", ok=None, text=f"not executed again: {refused}")
-    else:
-        decisions, divergence = _decisions(run, digests, jobs, lambda done: watch(run.count + done, 2 * run.count))
+    decisions, refused, divergence = _decided(
+        run, walk, digests, jobs, lambda done: watch(run.count + done, 2 * run.count), force=force
+    )
     checks.append(decisions)
     return Verification(
         str(path),
@@ -87,6 +77,24 @@ def verify(
         divergence,
         tuple(run.reports),
     )
+
+
+def _decided(
+    run: Run, walk: Walk, digests: Mapping[int, str], jobs: int, watch: Callable[[int], None], *, force: bool
+) -> tuple[Check, str | None, Divergence | None]:
+    """The check of the decisions; why what is installed cannot execute them again, if it cannot; where they part."""
+    if not walk.follows:
+        return Check("decisions", ok=None, text=f"not executed again: {walk.obstacle}"), None, None
+    if not run.count:
+        return Check("decisions", ok=None, text="there is no event"), None, None
+    if run.started.prices == "imported":
+        text = "nothing to execute again: it was imported, no handler decided"
+        return Check("decisions", ok=None, text=text), None, None
+    refused = _refused(run, force=force)
+    if refused is not None:
+        return Check("decisions", ok=None, text=f"not executed again: {refused}"), refused, None
+    check, divergence = _decisions(run, digests, jobs, watch)
+    return check, None, divergence
 
 
 def _refused(run: Run, *, force: bool) -> str | None:

@@ -44,7 +44,16 @@ class Walk:
     @property
     def follows(self) -> bool:
         """Whether the events could be read and follow one from the other, so that they can be executed again."""
-        return not (self.damage or self._disorder or self._unfoldable) and self.gives_its_head
+        return self.obstacle is None
+
+    @property
+    def obstacle(self) -> str | None:
+        """Why they cannot; None if they can."""
+        if self.damage:
+            return "not every event could be read"
+        if not self.gives_its_head:
+            return "the events do not lead to the head"
+        return "the events do not follow one from the other" if self._disorder or self._unfoldable else None
 
     @property
     def gives_its_head(self) -> bool:
