@@ -64,6 +64,11 @@ class Run:
         return self.reader.head.hex()
 
     @property
+    def sealed_head(self) -> str | None:
+        """The head in hex, as sealed; None for a torn record."""
+        return None if self.torn else self.head
+
+    @property
     def count(self) -> int:
         """How many events can be read."""
         return self.reader.count

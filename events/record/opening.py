@@ -18,6 +18,10 @@ Totals = tuple[int, int, int | None, int | None]
 
 def check_sizes(directory: Path, manifest: Manifest, files: list[SegmentFile]) -> None:
     """Hold the files against the manifest's segments. Raises RecordDamagedError."""
+    if manifest.head is None:
+        raise damaged(
+            directory / MANIFEST_NAME, 0, f"it says that the record is sealed ({manifest.status}), and no head"
+        )
     for number, file in enumerate(files):
         due = directory / segment_name(number)
         if file.path != due:

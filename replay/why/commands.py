@@ -147,7 +147,7 @@ def _show_befallen(run: Run, found: Befallen, layout: str, *, as_json: bool) -> 
 
 def _show(run: Run, title: str, sections: Iterable[Section], layout: str) -> None:
     if layout == "md":
-        head = f"whose head is `{run.manifest.head}`" if run.manifest.head else "which was never sealed"
+        head = f"whose head is `{run.sealed_head}`" if run.sealed_head else "which was never sealed"
         closing = (
             f"Worked out by `deleverage why` from nothing but the record, {head}. `deleverage verify` checks that "
             "record; whoever holds it can repeat every figure above."
