@@ -57,14 +57,18 @@ def manifest_faults(reader: RecordReader) -> Iterator[str]:
 
 
 def _fork_faults(reader: RecordReader, fork: ForkPoint) -> Iterator[str]:
-    if fork.at_seq >= reader.count:
-        if fork.at_seq > reader.count and reader.manifest.status == "complete":
-            yield f"it tells of a fork at event {fork.at_seq}, and the record ends with event {reader.count - 1}"
-        return
-    body = reader.event(fork.at_seq).body
-    if isinstance(body, RunForked) and (body.at_seq, body.parent_head.hex()) != (fork.at_seq, fork.head):
-        told = f"a fork of {fork.head} after {fork.at_seq} events"
-        yield f"it tells of {told}, and RunForked says {body.parent_head.hex()} and {body.at_seq}"
+    """A fork with changes begins with RunForked: of this parent, and where the manifest says."""
+    if fork.at_seq > reader.count and reader.manifest.status == "complete":
+        yield f"it tells of a fork at event {fork.at_seq}, and the record ends with event {reader.count - 1}"
+    own = {seq for seq in (*forks_told(reader), fork.at_seq) if fork.first_seq <= seq < reader.count}
+    for seq in sorted(own):
+        body = reader.event(seq).body
+        if not isinstance(body, RunForked):
+            continue
+        found, told = (body.parent_head.hex(), body.at_seq), (fork.head, fork.at_seq)
+        if found != told and (seq == fork.at_seq or body.parent_head.hex() == fork.head):
+            says = f"RunForked says {found[0]} and {found[1]}"
+            yield f"it tells of a fork of {told[0]} after {told[1]} events, and {says}"
 
 
 def forks_told(reader: RecordReader) -> tuple[int, ...]:

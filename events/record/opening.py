@@ -20,7 +20,7 @@ def check_sizes(directory: Path, manifest: Manifest, files: list[SegmentFile]) -
     """Hold the files against the manifest's segments. Raises RecordDamagedError."""
     if manifest.head is None:
         raise damaged(
-            directory / MANIFEST_NAME, 0, f"it says that the record is sealed ({manifest.status}), and no head"
+            directory / MANIFEST_NAME, 0, f"it says that the record was sealed ({manifest.status}), and no head"
         )
     for number, file in enumerate(files):
         due = directory / segment_name(number)
