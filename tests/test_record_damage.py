@@ -211,7 +211,7 @@ def test_a_block_that_is_missing(sealed: Path, torn: Path) -> None:
         data = file.read_bytes()
         file.write_bytes(data[: starts[1]] + data[starts[2] :])
         assert served(path, EVENTS, "00000000.seg") == expected
-    told = f"offset {starts[1]}: the block begins at event 512 where 256 is due; not served are"
+    told = f"offset {starts[1]}: the block begins at event 512 where 256 is due; not served:"
     assert told in (RecordReader.open(torn).warning or "")
 
 
@@ -296,7 +296,7 @@ def test_a_segment_that_is_missing(rolled: Path, number: int) -> None:
     name = f"{number:08d}.seg"
     (rolled / name).unlink()
     assert served(rolled, EVENTS, name) == number * 512
-    told = f"{rolled / name}: offset 0: the file is missing, and {number + 1:08d}.seg is there; not served are"
+    told = f"{rolled / name}: offset 0: the file is missing, and {number + 1:08d}.seg is there; not served:"
     assert (told in (RecordReader.open(rolled).warning or "")) == (number < 2)
     assert recover(rolled).count == number * 512
     assert len(list(rolled.glob("*.seg"))) == number
@@ -416,7 +416,7 @@ def test_recovery_goes_up_to_the_first_bad_block(torn: Path) -> None:
     file, start = with_a_bad_block(torn)
     size = file.stat().st_size
     warning = RecordReader.open(torn).warning or ""
-    assert f"not served are {size - start:,} bytes from there on, 1 whole block of 256 events among them" in warning
+    assert f"not served: {size - start:,} bytes from there on, 1 whole block of 256 events among them" in warning
     recovery = recover(torn)
     assert (recovery.count, recovery.cut_from, recovery.cut_bytes) == (256, start, size - start)
     assert (recovery.cut_blocks, recovery.cut_events) == (1, 256)

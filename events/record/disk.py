@@ -1,11 +1,11 @@
-"""What a record asks of the file system: the one place where its bytes and names are written and forced to the disk.
+"""The file system as a record uses it: the one place where its bytes and names are written and forced to the disk.
 
 Rules:
-1. Only what was forced is certain to outlive a crash: of a file its bytes and its size, of a directory the names in it.
-   Of everything else any part may be on the disk afterwards, in any order, and zeros in the place of the rest.
-2. So whatever vouches for something else is written after that was forced.
-3. A record is written through one `Disk`. A test gives another, which remembers what was asked, and then loses some of
-   it (tests/support/power.py).
+1. Only what was forced is certain to outlive a crash: the bytes and the size of a file, the names in a directory. Of
+   everything else any part may be on the disk afterwards, in any order, with zeros in the place of the rest.
+2. So a file that vouches for others is written after they were forced.
+3. A record is written through one `Disk`. Tests pass another one, which logs what was asked and then loses some of what
+   was not forced (tests/support/power.py).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Disk:
                 self.add_directory(directory)
         self.add_directory(path)
         for directory in made:
-            with suppress(PermissionError):  # who may write into a directory and not read it cannot force it either
+            with suppress(PermissionError):  # a directory that can be written but not read cannot be forced
                 self.force(directory.parent)
 
     def add_directory(self, path: Path) -> None:

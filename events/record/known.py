@@ -1,15 +1,15 @@
-"""What this reader knows of a record: bytes that were held against its head before, so that it need not be done again.
+"""What this reader knows of a record: hashes of bytes that were held against its head before.
 
 Theory of operation: whatever is read of a record is only a claim until it is held against the head. For an event that
-costs the hashes of its page; for a state or a column it takes a pass over the whole record. But what was once found
-true of a head stays true of it. So the SHA-256 of each file and block that was, is noted; and what has a noted hash
-again is believed again, in whatever copy of the record it lies.
+costs the hashes of its page. For a state or a column it takes a pass over the whole record. But what was once found
+true of a head stays true of it. So the SHA-256 of each file and block that was found true is noted. Bytes with a noted
+hash are believed, in whatever copy of the record they lie.
 
 Rules:
-1. Noted are the bytes that this program wrote itself or held against the head. Nothing else is, whatever it is called.
-2. The notes are the reader's own, in a directory that only they can write, and never beside a record: whoever can alter
-   a record could alter them there. `DELEVERAGE_CACHE` says where; empty, nothing is kept.
-3. They can be deleted at any time. Where there are none, or none can be kept, everything is held against the head anew.
+1. Only bytes that this program wrote itself or held against the head are noted.
+2. The notes are in a directory that only the reader can write, never beside a record: whoever can alter a record could
+   alter them there. `DELEVERAGE_CACHE` says where; if it is empty, nothing is kept.
+3. The notes can be deleted at any time. Without them, everything is held against the head anew.
 4. What is derived follows from the code that derives it: notes of other code are not used.
 """
 
@@ -31,19 +31,18 @@ VARIABLE = "DELEVERAGE_CACHE"
 _MAGIC = b"deleverage knows 1\n"
 _HASH_BYTES = 32
 _RECORDS_MOST = 1024
-"""Of so many records notes are kept; then half of them go, those that were not added to for longest."""
+"""Above so many records the older half of the notes is deleted."""
 
 
 def past_digest(head: bytes, first_seq: int) -> bytes:
-    """What stands for this: the events before `first_seq` are those of the record with another head."""
+    """Stands for: the events before `first_seq` are those of the record with this other head."""
     return sha256(b"past" + head + first_seq.to_bytes(8)).digest()
 
 
 class Known:
-    """What is known of the record with this head; of one without a head nothing is for longer than this process."""
+    """What is known of the record with this head. Without a head (None) nothing outlives this process."""
 
     def __init__(self, head: bytes | None) -> None:
-        """Nothing is read yet."""
         self._head = head
 
     def __contains__(self, digest: bytes) -> bool:
@@ -51,7 +50,7 @@ class Known:
         return digest in self._digests
 
     def add(self, digests: Iterable[bytes]) -> None:
-        """Note what was found true of the record: for this process, if not for longer."""
+        """Note what was found true of the record, at least for this process."""
         stored = frozenset[bytes]() if self._head is None else _read(self._head)
         self._digests = stored.union(self._digests, digests)
         if self._head is not None and self._digests != stored:
@@ -91,7 +90,7 @@ def _write(head: bytes, digests: Iterable[bytes]) -> None:
 
 
 def _forget_oldest(directory: Path) -> None:
-    """Let go of half of the notes where they are too many."""
+    """Delete the older half of the notes if there are too many."""
     names = os.listdir(directory)  # noqa: PTH208 - a name for each, and not a path
     if len(names) > _RECORDS_MOST:
         for path in sorted((directory / name for name in names), key=_age)[: len(names) // 2]:
@@ -107,7 +106,7 @@ def _age(path: Path) -> int:
 
 
 def _path_of(head: bytes) -> Path | None:
-    """Where the notes of a record are; None where there is no place that is the reader's own."""
+    """Where the notes of a record are; None if there is no directory that only this user can write."""
     told = os.environ.get(VARIABLE)
     if told == "":
         return None

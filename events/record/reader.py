@@ -112,7 +112,7 @@ class RecordReader:
         if not self.torn:
             return None
         end = f"; {self.fault.path}: offset {self.fault.offset}: {self.fault.reason}" if self.fault else ""
-        lost = f"; not served are {self.behind}" if self.behind.size_bytes else ""
+        lost = f"; not served: {self.behind}" if self.behind.size_bytes else ""
         return (
             f"{self.path}: torn, it was never sealed{end}{lost}; its first {self.count} events are served, "
             f"`deleverage recover {self.path}` cuts and seals it"

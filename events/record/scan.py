@@ -84,7 +84,7 @@ class Behind(NamedTuple):
     events: int = 0
 
     def __str__(self) -> str:
-        """In words, as what is lost; nothing, where nothing is."""
+        """In words; empty if nothing is there."""
         whole = f", {whole_blocks(self.blocks, self.events)} among them" if self.blocks else ""
         return f"{self.size_bytes:,} bytes from there on{whole}" if self.size_bytes else ""
 
