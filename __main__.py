@@ -2,8 +2,8 @@
 
 1. A command is imported when it is called. `deleverage --help` needs the table below and nothing else.
 2. Whatever goes wrong is one line on stderr and an exit code: the error's own (`events/errors.py`), 2 for a wrong
-   command line, 130 after Ctrl-C, 141 where the reader of the output went away, 1 for anything else. A torn record that
-   was served as far as it goes ends with 3.
+   command line, 130 after Ctrl-C (143 where SIGTERM and 129 where SIGHUP ended what was being recorded), 141 where the
+   reader of the output went away, 1 for anything else. A torn record that was served as far as it goes ends with 3.
 3. `--debug` adds the traceback.
 """
 
@@ -85,8 +85,8 @@ class _Commands(LazyGroup):
                 sys.stdout.flush()
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
-        except KeyboardInterrupt:
-            ctx.exit(_say("interrupted", _INTERRUPTED))
+        except KeyboardInterrupt as error:
+            ctx.exit(_say("interrupted", getattr(error, "exit_code", _INTERRUPTED)))
         except Exception as error:  # noqa: BLE001 - the last place where a fault can be put into words
             if ctx.params["debug"]:
                 click.echo(printable_text(traceback.format_exc()), err=True)

@@ -8,10 +8,11 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from io import BufferedWriter, FileIO
 from pathlib import Path
 from typing import BinaryIO
 
-__all__ = ["IrregularFileError", "kind_of", "open_new", "open_regular", "read_regular"]
+__all__ = ["IrregularFileError", "kind_of", "new_file", "open_new", "open_regular", "read_regular"]
 
 _LINK = "symbolic link"
 _KINDS = (
@@ -73,10 +74,15 @@ def read_regular(path: Path, bytes_most: int, *, follow: bool = False) -> bytes:
     return data
 
 
-def open_new(path: Path) -> BinaryIO:
+def new_file(path: Path) -> FileIO:
     """A new file, open for writing. A left-over of that name, or a link, is taken away first, and never written to."""
     path.unlink(missing_ok=True)
-    return path.open("xb")
+    return FileIO(path, "x")
+
+
+def open_new(path: Path) -> BinaryIO:
+    """The same with a buffer, so that a write is of all its bytes."""
+    return BufferedWriter(new_file(path))
 
 
 def _kind(mode: int) -> str:

@@ -1,12 +1,13 @@
-"""What the commands that read a record share: its argument, `--json`, and what a torn record means for the exit code.
+"""What the commands that read a record share: its argument, `--head`, `--json`, and what torn means for the exit code.
 
-A torn record is served up to its last good block, with a warning on stderr and exit code 3. Whatever is not sound is
-also one line on stderr, and so are that a record broke off (it was interrupted, or failed), and other code than the
-record's where a run is taken up again.
+Whatever they show leads to the head of the record; `--head` says which head that must be. A torn record has none: it is
+served up to its last good block, with a warning on stderr and exit code 3. Whatever is not sound is also one line on
+stderr, and so are that a record broke off, and other code than the record's where a run is taken up again.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -15,9 +16,19 @@ import click
 from ..sim.terminal import tell
 from .run import Run, open_run
 
-__all__ = ["JOBS_MOST", "TORN", "as_json_option", "leave", "opened", "record_argument", "tell_differences"]
+__all__ = [
+    "JOBS_MOST",
+    "TORN",
+    "as_json_option",
+    "digits_of",
+    "head_option",
+    "leave",
+    "opened",
+    "record_argument",
+    "tell_differences",
+]
 
-_BROKE_OFF = {"interrupted": "was interrupted", "failed": "failed before its end"}
+_DIGITS = re.compile(r"[0-9a-fA-F]{64}", re.ASCII)
 
 JOBS_MOST = 1_024
 """No command starts more processes."""
@@ -25,17 +36,28 @@ JOBS_MOST = 1_024
 TORN = 3
 """The exit code of whoever served a torn record as far as it goes."""
 
+
+def digits_of(_context: click.Context, _option: click.Parameter, text: str | None) -> str | None:
+    """32 bytes as 64 hexadecimal digits, as an option has them."""
+    if text is not None and not _DIGITS.fullmatch(text):
+        message = f"{text!r} is not 64 hexadecimal digits."
+        raise click.BadParameter(message)
+    return text
+
+
 record_argument = click.argument("record", metavar="RUN", type=click.Path(path_type=Path))
+head_option = click.option("--head", metavar="HEX", callback=digits_of, help="The head that RUN must have.")
 as_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
-def opened(path: Path, plugins: Iterable[Path] = ()) -> Run:
+def opened(path: Path, head: str | None = None, plugins: Iterable[Path] = ()) -> Run:
     """The record, with a warning on stderr for one that is torn or broke off."""
-    run = open_run(path, plugins)
+    run = open_run(path, head, plugins)
     if run.warning:
-        tell(f"{run.warning}")
-    elif run.manifest.status in ("interrupted", "failed"):
-        tell(f"{path}: it {_BROKE_OFF[run.manifest.status]}, and ends there")
+        tell(run.warning)
+    elif run.manifest.status != "complete":
+        end = "it has the run's end" if run.came_to_its_end else "it stops before the run's end"
+        tell(f"{path}: {end}; its manifest says: {run.manifest.status}")
     return run
 
 
@@ -47,9 +69,9 @@ def tell_differences(run: Run) -> None:
         tell(f"{run.path}: {found}; what follows was decided by what is installed")
 
 
-def leave(context: click.Context, run: Run) -> None:
-    """Say what was damaged beside the record that was served, and end the command with the exit code that fits it."""
+def leave(context: click.Context, run: Run, code: int = 0) -> None:
+    """Say what was damaged beside the record that was served, and end the command: with this code, or that of torn."""
     for report in run.reports:
-        tell(f"{report}")
-    if run.torn:
-        context.exit(TORN)
+        tell(report)
+    if code or run.torn:
+        context.exit(code or TORN)

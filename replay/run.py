@@ -1,8 +1,9 @@
 """A record opened for questions: what it is, its events, its state at any point.
 
-1. Reading never writes.
+1. Whatever is given was held against the head of the record: events by the pages that lead to it; states, causes and
+   the events of an account because they are known to follow from those (`docs/record.md`).
 2. State is the fold of the events from the first one on, and nothing else; snapshots only save some of the folding.
-3. A torn record answers up to its last good block; `torn` and `warning` say so.
+3. A torn record has no head. It answers up to its last good block; `torn` and `warning` say so.
 """
 
 from __future__ import annotations
@@ -12,15 +13,18 @@ from collections.abc import Collection, Iterable, Iterator
 from functools import cached_property
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from ..events.bodies.listing import AccountOpened
-from ..events.bodies.run import Producer, RunForked, RunStarted
+from ..events.bodies.run import Producer, RunEnded, RunForked, RunStarted
 from ..events.envelope import Event
-from ..events.errors import QueryError, ScenarioError
+from ..events.errors import QueryError, RecordDamagedError, ScenarioError
 from ..events.ledger import Ledger
 from ..events.record import Manifest, RecordReader
 from ..events.record.columns import Columns
+from ..events.record.files import damaged
+from ..events.record.held import check_manifest, forks_told
+from ..events.record.manifest import MANIFEST_NAME
 from ..events.vocabulary import ACCOUNT_FIELDS, BODY_TYPES, Body, accounts_forced
 from ..handlers.plugins.folders import Folders, folders_in
 from ..sim.units import format_time_ns
@@ -32,7 +36,9 @@ if TYPE_CHECKING:
     from ..handlers.plugins.at_hand import Plugins
     from ..handlers.protocol import Handler
 
-__all__ = ["Run", "open_run"]
+__all__ = ["Ending", "Run", "held_run", "judged_run", "open_run"]
+
+Ending = Literal["complete", "broken off", "torn"]
 
 
 class Run:
@@ -42,8 +48,11 @@ class Run:
         """Ask questions of what `reader` serves; plug-ins that it names are taken from the folders `plugins`."""
         self.reader = reader
         self.plugin_folders = folders_in(plugins)
-        self.reports: list[str] = []
+
+    @property
+    def reports(self) -> list[str]:
         """What was found damaged beside the record, ignored and made again: a line each."""
+        return self.reader.reports
 
     @property
     def path(self) -> Path:
@@ -59,6 +68,11 @@ class Run:
     def head(self) -> str:
         """The head in hex: as sealed, or computed from every event of a torn record."""
         return self.reader.head.hex()
+
+    @property
+    def sealed_head(self) -> str | None:
+        """The head in hex, as sealed; None for a torn record."""
+        return None if self.torn else self.head
 
     @property
     def count(self) -> int:
@@ -91,7 +105,7 @@ class Run:
     @cached_property
     def kept(self) -> States:
         """The states that are kept beside the record."""
-        return States(self.reader, self.columns, self.reports)
+        return States(self.reader)
 
     @cached_property
     def directory(self) -> Directory:
@@ -141,10 +155,10 @@ class Run:
         """The state before each of these events, in rising order: one ledger that moves on, to be read and let go."""
         return self.kept.moving(seqs)
 
-    @cached_property
+    @property
     def columns(self) -> Columns:
         """The columns beside the record: causes, page roots, account postings."""
-        return Columns(self.reader, self.reports)
+        return self.reader.columns
 
     def cause_of(self, seq: int) -> int | None:
         """The event that `seq` followed from; None for an input. No event is decoded."""
@@ -153,6 +167,15 @@ class Run:
     def chain(self, seq: int) -> tuple[int, ...]:
         """The causes of an event, from the input that began it down to the event itself. No event is decoded."""
         return self.columns.chain(self.reader.existing(seq))
+
+    def causes(self, seq: int) -> tuple[Event, ...]:
+        """The same as events, each with the one before as its cause. Raises RecordDamagedError if one has not."""
+        events = tuple(map(self.event, self.chain(seq)))
+        for cause, event in zip((None, *events), events, strict=False):
+            if event.cause != (None if cause is None else cause.seq):
+                message = f"{self.path}: the causes of event {seq} are not those that the column beside it tells of"
+                raise RecordDamagedError(message)
+        return events
 
     def events_naming(self, account: int, first_seq: int = 0, stop_seq: int | None = None) -> Iterator[Event]:
         """The events of a span that name an account, in their order. Only blocks that name it are decoded."""
@@ -187,9 +210,28 @@ class Run:
         return body
 
     @property
+    def came_to_its_end(self) -> bool:
+        """Whether the last event that can be read ends the run."""
+        return self.count > 0 and isinstance(self.event(self.count - 1).body, RunEnded)
+
+    @property
+    def ending(self) -> Ending:
+        """How the record ends, as far as its events tell."""
+        if self.torn:
+            return "torn"
+        return "complete" if self.came_to_its_end else "broken off"
+
+    @cached_property
     def forks(self) -> tuple[int, ...]:
-        """The `RunForked` events: where this run, or a parent of it, left its own parent with something changed."""
-        return self.manifest.forks
+        """The `RunForked` events: where this run, or a parent of it, left its own parent with something changed.
+
+        Raises RecordDamagedError where the manifest of a sealed record tells of others.
+        """
+        told = forks_told(self.reader)
+        if not self.torn and told != self.columns.forks:
+            what = f"it tells of forks at {list(told)}, and RunForked are the events {list(self.columns.forks)}"
+            raise damaged(self.path / MANIFEST_NAME, 0, what)
+        return told
 
     def producers_at(self, seq: int) -> tuple[Producer, ...]:
         """Who decides at event `seq`: as declared at the start, or by the last fork up to it that changed them."""
@@ -258,11 +300,27 @@ class Run:
         return self.reader.seq_at_time(at_ns) - 1
 
 
-def open_run(path: str | os.PathLike[str], plugins: Folders = ()) -> Run:
-    """Open a record. Some microseconds a block; no event is decoded before it is asked for.
+def open_run(path: str | os.PathLike[str], head: str | None = None, plugins: Folders = ()) -> Run:
+    """Open a record, whose head must be `head`, in hex, if that is given. Some 10 ms, and some microseconds a block.
 
     Plug-ins that the record names are executed only where they are installed, or lie in one of the folders `plugins`,
     with the recorded content. Raises RecordNotFoundError if there is no record, RecordDamagedError if it is not what
-    was written, QueryError if there is no such folder.
+    was written or has another head, QueryError if there is no such folder.
     """
+    reader = RecordReader.open(path)
+    if head is not None and reader.manifest.head != head.lower():
+        found = "it was never sealed, so that it has no head" if reader.torn else f"its head is {reader.manifest.head}"
+        message = f"{path}: {found}, and {head} is asked for; it is another record, or it was changed"
+        raise RecordDamagedError(message)
+    return held_run(reader, plugins)
+
+
+def judged_run(path: str | os.PathLike[str], plugins: Folders = ()) -> Run:
+    """A record whose manifest is not held against its events, for whoever says what is wrong with it."""
     return Run(RecordReader.open(path), plugins)
+
+
+def held_run(reader: RecordReader, plugins: Folders = ()) -> Run:
+    """The run of an opened record, once its manifest is held against the events. Raises RecordDamagedError."""
+    check_manifest(reader)
+    return Run(reader, plugins)

@@ -23,8 +23,6 @@ from .units import format_time_ns
 
 __all__ = ["run_command", "scenarios_command"]
 
-_INTERRUPTED = 130
-
 
 @click.command("run")
 @click.argument("scenario")
@@ -61,8 +59,9 @@ def run_command(
     """Run SCENARIO, a bundled one by name or a TOML file, and print what came of it.
 
     Without -o nothing is written: events are only counted and hashed. Ctrl-C stops after the present input and seals
-    the record; the exit code is then 130. A scenario that would make more inputs or accounts than it may is refused
-    before it begins (--set limits.inputs=N, limits.accounts=N).
+    the record, as SIGTERM and SIGHUP do; the exit code is then 128 and the signal's number, 130 for Ctrl-C. A scenario
+    that would make more inputs or accounts than it may is refused before it begins (--set limits.inputs=N,
+    limits.accounts=N).
     """
     configure_logs(log_level, as_json=log_json)
     loaded = Scenario.load(scenario, overrides, seed=seed, plugins=plugins)
@@ -70,13 +69,15 @@ def run_command(
         _tell_what_it_makes(loaded, as_json=as_json)
         return
     settings = RecordSettings(durability=durability)
-    result = _driven(loaded, output, settings, RunLog(log_level), bar=not as_json and log_level in ("warning", "error"))
+    shown = not as_json and log_level in ("warning", "error")
+    with Interrupt() as interrupt:
+        result = _driven(loaded, output, settings, interrupt, RunLog(log_level), bar=shown)
     if as_json:
         print_document(outcome(result))
     else:
         print_report(new_console(), result)
     if result.status == "interrupted":
-        context.exit(_INTERRUPTED)
+        context.exit(interrupt.exit_code)
 
 
 def _tell_what_it_makes(scenario: Scenario, *, as_json: bool) -> None:
@@ -105,9 +106,11 @@ def _tell_what_it_makes(scenario: Scenario, *, as_json: bool) -> None:
     print_rows(console, rows)
 
 
-def _driven(scenario: Scenario, output: Path | None, settings: RecordSettings, log: RunLog, *, bar: bool) -> RunResult:
-    """Run it with Ctrl-C, progress bar and log attached."""
-    with Interrupt() as interrupt, run_progress(scenario, shown=bar) as progress:
+def _driven(
+    scenario: Scenario, output: Path | None, settings: RecordSettings, interrupt: Interrupt, log: RunLog, *, bar: bool
+) -> RunResult:
+    """Run it with what interrupts it, progress bar and log attached."""
+    with run_progress(scenario, shown=bar) as progress:
 
         def watch(simulation: Simulation) -> None:
             for watcher in (interrupt, progress, log):

@@ -136,14 +136,15 @@ def run(
 ) -> RunResult:
     """Run a scenario (or the bundled one of that name) and record it at `output`, or only hash it without one.
 
-    Raises ScenarioError before anything is written, RecordExistsError where `output` is taken, and HandlerError or
-    RecordFullError after sealing what there is. `on_start` gets the simulation, to attach taps or to interrupt it.
+    Raises ScenarioError before anything is written, RecordExistsError where `output` is taken, and HandlerError,
+    RecordFullError or KeyboardInterrupt after sealing what there is; the last for SIGTERM and SIGHUP, too, if nobody
+    else takes them. `on_start` gets the simulation, to attach taps or to interrupt it.
     """
     started = time.perf_counter()
     resolved = (Scenario.load(scenario) if isinstance(scenario, str) else scenario).resolve()
     path = Path(output) if output is not None else None
     sink, summary = _sink(path, resolved, settings), Summary()
-    with sealing(sink):
+    with sealing(sink) as ending:
         simulation = Simulation(resolved, sink)
         keep_states(sink, simulation.ledger)
         summary.attach(simulation.bus)
@@ -152,7 +153,7 @@ def run(
         simulation.open()
         simulation.drive(progress)
         simulation.ledger.check()
-    sink.seal("interrupted" if simulation.interrupted else "complete")
+        ending.status = "interrupted" if simulation.interrupted else "complete"
     return RunResult(
         path,
         sink.status,

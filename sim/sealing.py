@@ -1,36 +1,59 @@
-"""Whatever goes wrong in a run, its record ends sealed, and says how."""
+"""However a run ends, its record ends sealed, and says how."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from shutil import rmtree
 
 from ..events.errors import DeleverageError, ScenarioError
-from ..events.record import EventSink, RecordWriter
+from ..events.record import EventSink, RecordWriter, SealedStatus
+from .signals import held_back, stoppable
 
-__all__ = ["sealing"]
+__all__ = ["Ending", "sealing"]
+
+
+@dataclass
+class Ending:
+    """How a run that raised nothing ended."""
+
+    status: SealedStatus = "complete"
 
 
 @contextmanager
-def sealing(sink: EventSink) -> Iterator[None]:
-    """Seal as failed or interrupted on the way out of an error.
+def sealing(sink: EventSink) -> Iterator[Ending]:
+    """Seal on the way out: as failed or interrupted after an error, and else as it is said to have ended.
 
-    Bad input leaves nothing half-written: what was found only while it was read (a population's row) included.
+    Meanwhile SIGTERM and SIGHUP stop a run as Ctrl-C does (signals.py). Bad input leaves nothing half-written: what was
+    found only while it was read (a population's row) included.
     """
-    try:
-        yield
-    except ScenarioError as error:
-        sink.seal("failed", str(error))
-        if isinstance(sink, RecordWriter):
-            rmtree(sink.path)
-        raise
-    except DeleverageError as error:
-        sink.seal("failed", str(error))
-        raise
-    except KeyboardInterrupt:
-        sink.seal("interrupted")
-        raise
-    except Exception as error:
-        sink.seal("failed", f"{type(error).__name__}: {error}")
-        raise
+    ending = Ending()
+    with stoppable():
+        try:
+            yield ending
+            _seal(sink, ending.status)
+        except ScenarioError as error:
+            _seal(sink, "failed", str(error))
+            if isinstance(sink, RecordWriter):
+                rmtree(sink.path)
+            raise
+        except DeleverageError as error:
+            _seal(sink, "failed", str(error))
+            raise
+        except Exception as error:
+            _seal(sink, "failed", f"{type(error).__name__}: {error}")
+            raise
+        finally:
+            _seal(sink, "interrupted")  # by a signal, at whatever moment it came; what is sealed stays as it is
+
+
+def _seal(sink: EventSink, status: SealedStatus, error: str | None = None) -> None:
+    """Seal, whatever signals come meanwhile, and though one came just before they were held back."""
+    while True:
+        try:
+            with held_back():
+                sink.seal(status, error)
+        except KeyboardInterrupt:
+            continue
+        return

@@ -48,7 +48,7 @@ def crash(folder: Path, policy: str) -> Run:
     """A short run of the small crash under a policy, opened with its plug-ins at hand."""
     scenario = Scenario.load(SMALL_CRASH, [SHORT, f"adl.policy={policy}"])
     run(scenario, folder / "a.run", settings=RecordSettings(durability="none"))
-    return open_run(folder / "a.run", folder)
+    return open_run(folder / "a.run", plugins=folder)
 
 
 def reductions(record: Run) -> list[int]:

@@ -270,9 +270,9 @@ def test_the_audit_of_half_an_import_says_that_it_is_half(tmp_path: Path) -> Non
     with pytest.raises(KeyboardInterrupt):
         run_import(Interrupted([str(fills)]), tmp_path / "half.run")
     found = audit_of(open_run(tmp_path / "half.run"))
-    assert (found.status, found.sources[0].rows) == ("interrupted", None)
+    assert (found.status, found.sources[0].rows) == ("broken off", None)
     told = call("audit", tmp_path / "half.run")
-    assert "interrupted: the import did not end" in told.stdout
+    assert "broken off: the import did not end" in told.stdout
     assert "fills.jsonl, hyperliquid-fills, read in part" in told.stdout
 
 

@@ -17,7 +17,7 @@ from deleverage.events.bodies.margin import MarkPriced
 from deleverage.events.envelope import Event, Origin
 from deleverage.events.errors import RecordError
 from deleverage.events.record import MemoryRecord, RecordReader, RecordSettings, RecordWriter
-from deleverage.events.record.columns import open_columns, recording
+from deleverage.events.record.columns import recording
 from deleverage.events.record.files import write_at
 
 from .support.columns import BY_PAGE, COLUMN_FILES, answers_rightly, files_of, made_events, recorded_in, written
@@ -57,7 +57,7 @@ def test_columns_are_no_part_of_identity(tmp_path: Path) -> None:
     assert RecordReader.open(written(tmp_path / "a.run", events)).head == memory.head
 
 
-@pytest.mark.parametrize("writes", range(16))
+@pytest.mark.parametrize("writes", range(20))
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO])
 def test_a_disk_that_refuses_a_column(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, writes: int, number: int
@@ -76,9 +76,9 @@ def test_a_disk_that_refuses_a_column(
     with monkeypatch.context() as patch:
         patch.setattr(recording, "write_at", write_some)
         path = written(tmp_path / "a.run", events)
-    assert (RecordReader.open(path).status, len(files_of(path))) == ("complete", 3)
+    assert (RecordReader.open(path).status, len(files_of(path))) == ("complete", len(COLUMN_FILES) - 1)
     assert answers_rightly(path, events).reports == []
-    assert len(files_of(path)) == 4
+    assert len(files_of(path)) == len(COLUMN_FILES)
 
 
 def test_a_directory_that_takes_no_further_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -142,16 +142,16 @@ def test_an_interrupt_anywhere_leaves_whole_columns(
             was_interrupted = interrupted(writer, events[seq], line_number)
             writer.seal("interrupted")
         kept, files = RecordReader.open(path).count, files_of(path)
-        columns = open_columns(RecordReader.open(path))
+        columns = RecordReader.open(path).columns
         assert [columns.cause_of(number) for number in range(kept)] == [event.cause for event in events[:kept]]
         assert (len(columns.page_roots), columns.spans_naming(9)) == (-(-kept // 256), [])
         if refused:
             assert all(f"{refused}: " in report for report in columns.reports)
         else:
-            assert (columns.reports, len(files)) == ([], 4 * bool(kept))
+            assert (columns.reports, len(files)) == ([], len(COLUMN_FILES) * bool(kept))
             for name in files:
                 (path / name).unlink()
-            open_columns(RecordReader.open(path)).spans_naming(0)
+            RecordReader.open(path).columns.spans_naming(0)
             assert files_of(path) == files
         if not was_interrupted:
             break
@@ -197,15 +197,15 @@ def test_a_cause_out_of_reach(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     events = [strange(seq, seq - 1 if seq else None, 3) for seq in range(600)]
     events[300] = strange(300, 400, 3)
     path = written(tmp_path / "a.run", events)
-    assert sorted(files_of(path)) == ["accounts.idx", "forced.idx", "roots.idx"]
-    columns = open_columns(RecordReader.open(path))
+    assert sorted(files_of(path)) == ["accounts.idx", "forced.idx", "forks.idx", "roots.idx"]
+    columns = RecordReader.open(path).columns
     assert (columns.parents, columns.reports) == (None, [])
     assert (columns.cause_of(300), columns.cause_of(7), columns.cause_of(0)) == (400, 6, None)
     assert columns.chain(299) == tuple(range(300))
     assert columns.spans_naming(3) == [(0, 256), (256, 512), (512, 600)]
     with pytest.raises(RecordError, match=r"event 300 has event 400 as its cause, which is not before it; .*verify"):
         columns.chain(450)
-    assert sorted(files_of(path)) == ["accounts.idx", "forced.idx", "roots.idx"]
+    assert sorted(files_of(path)) == ["accounts.idx", "forced.idx", "forks.idx", "roots.idx"]
 
 
 @pytest.mark.parametrize("account", [2**32, -1])
@@ -213,8 +213,8 @@ def test_an_account_out_of_reach(tmp_path: Path, account: int) -> None:
     """A record that names an account beyond 32 bits has no account column, and all its blocks are to be looked at."""
     events = [strange(seq, None, account if seq == 500 else 1) for seq in range(600)]
     path = written(tmp_path / "a.run", events)
-    assert sorted(files_of(path)) == ["forced.idx", "parents.idx", "roots.idx"]
-    columns = open_columns(RecordReader.open(path))
+    assert sorted(files_of(path)) == ["forced.idx", "forks.idx", "parents.idx", "roots.idx"]
+    columns = RecordReader.open(path).columns
     assert columns.accounts is None
     assert columns.spans_naming(account) == [(0, 600)]
     assert columns.spans_naming(account, 100, 200) == [(100, 200)]

@@ -14,6 +14,7 @@ from deleverage import Scenario, open_run, run
 from deleverage.events.bodies.inputs import BalanceStated
 from deleverage.events.bodies.listing import AccountOpened
 from deleverage.events.bodies.margin import MarkPriced
+from deleverage.events.bodies.run import RunEnded
 from deleverage.events.envelope import Event, Origin
 from deleverage.events.record import RecordSettings, RecordWriter
 from deleverage.replay.diff import accounts_csv, diff
@@ -263,6 +264,7 @@ def test_names_with_anything_in_them(tmp_path: Path) -> None:
         book.put(AccountOpened(4, name, "test", "user", "cross", 0))
         book.hold(4, 0, 1, 5)
         book.put(MarkPriced(0, mark, 0, mark), cause=0)
+        book.put(RunEnded())
         writer = RecordWriter(tmp_path / record, settings=SETTINGS)
         writer.append_many(book.events)
         writer.seal()
@@ -292,7 +294,8 @@ def test_a_torn_record(records: tuple[Path, Path], tmp_path: Path) -> None:
 def test_what_cannot_be_compared(records: tuple[Path, Path], tmp_path: Path) -> None:
     """No record, or one that is no whole run: one line, exit code 2."""
     writer = RecordWriter(tmp_path / "part.run", settings=SETTINGS)
-    writer.append(Event(0, 0, Origin.INPUT, None, (), None, BalanceStated(0, 1)))
+    for seq, body in enumerate((BalanceStated(0, 1), RunEnded())):
+        writer.append(Event(seq, 0, Origin.INPUT, None, (), None, body))
     writer.seal()
     for path, part in ((tmp_path / "none.run", "no record there"), (tmp_path / "part.run", "it is no whole run")):
         result = call("diff", records[0], path)

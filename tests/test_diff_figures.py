@@ -53,7 +53,7 @@ def written(folder: Path, events: Sequence[Event]) -> Run:
     """A record of these events, opened."""
     writer = RecordWriter(folder / f"{next(_numbers)}.run", settings=SETTINGS)
     writer.append_many(events)
-    writer.seal()
+    writer.seal("interrupted")
     return open_run(writer.path)
 
 

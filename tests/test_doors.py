@@ -304,7 +304,7 @@ def test_what_is_installed_is_taken_with_the_recorded_content(
 def test_why_answers_from_the_evidence(tmp_path: Path) -> None:
     """Without the plug-in: who was taken, rank and score as recorded, and what could not be made again."""
     path = crash(tmp_path / "rules", rule=BY_SIZE)
-    with_it, without = open_run(path, tmp_path / "rules"), open_run(path)
+    with_it, without = open_run(path, plugins=tmp_path / "rules"), open_run(path)
     reduction = next(event for event in without.events() if isinstance(event.body, PositionDeleveraged))
     whole, answer = explain(with_it, reduction.seq), explain(without, reduction.seq)
     assert whole.ranking is not None
@@ -330,7 +330,7 @@ def test_why_answers_from_the_evidence(tmp_path: Path) -> None:
 def test_why_not_another_without_the_plugin(tmp_path: Path) -> None:
     """One that was taken, one that was no candidate, and one whose place cannot be told."""
     path = crash(tmp_path / "rules", rule=BY_SIZE)
-    whole, record = open_run(path, tmp_path / "rules"), open_run(path)
+    whole, record = open_run(path, plugins=tmp_path / "rules"), open_run(path)
     reduction = next(event for event in record.events() if isinstance(event.body, PositionDeleveraged))
     reasons = set()
     for account in range(len(record.before(reduction.seq).accounts)):
@@ -398,7 +398,7 @@ def test_a_fork_that_replaces_the_plugin_needs_it_only_for_what_was_under_way(tm
     record, builtin = open_run(path), Changes(("adl.policy=profit-share",))
     round_seq = next(event.seq for event in record.events() if isinstance(event.body, DeleveragingStarted))
     at_rest = record.first_at(record.event(round_seq).at_ns) - 1
-    whole = fork(open_run(path, tmp_path / "rules"), at_rest, builtin)
+    whole = fork(open_run(path, plugins=tmp_path / "rules"), at_rest, builtin)
     assert fork(record, at_rest, builtin).head == whole.head
     with pytest.raises(ScenarioError, match="is not at hand"):
         fork(record, at_rest, Changes(("insurance_fund.balance=+1",)))
@@ -408,4 +408,4 @@ def test_a_fork_that_replaces_the_plugin_needs_it_only_for_what_was_under_way(tm
         except ScenarioError as error:
             assert "is not at hand" in str(error)  # noqa: PT017
         else:
-            assert found == fork(open_run(path, tmp_path / "rules"), seq, builtin).head
+            assert found == fork(open_run(path, plugins=tmp_path / "rules"), seq, builtin).head

@@ -132,7 +132,7 @@ def written(book: Book, path: Path) -> Run:
     """A hand-made venue as a record."""
     writer = RecordWriter(path, settings=RecordSettings(durability="none"))
     writer.append_many(book.events)
-    writer.seal()
+    writer.seal("interrupted")
     return open_run(path)
 
 

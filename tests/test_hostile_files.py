@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from deleverage.events.bodies.waterfall import PositionDeleveraged
 from deleverage.events.record.blocks import BlockHeader, block_payload
-from deleverage.events.record.files import replace_file
+from deleverage.events.record.disk import replace_file
 from deleverage.events.record.manifest import read_manifest
 from deleverage.events.regular import IrregularFileError, kind_of, open_regular
 from deleverage.events.snapshots.snapshot import Snapshot, restore

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import random
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 from deleverage.events.ledger import Ledger
-from deleverage.events.record import RecordReader, recover
+from deleverage.events.record import PAGE_EVENTS, RecordReader, recover
 
 KILLS = 30
+EVENTS_MOST = 15_000
 OVERRIDES = (
     "population.accounts=1500",
     'prices.duration_ns="30m"',
@@ -20,48 +22,66 @@ OVERRIDES = (
     "insurance_fund.balance=10_000",
 )
 
-# One process that imports once and forks a child per kill: the child runs the scenario, the parent kills it meanwhile.
+# One process that imports once and forks a child per kill. The child runs the scenario and kills itself at the event of
+# a number; every third one not there but in the middle of the next write to its segment.
 SCRIPT = """
-import json, os, signal, sys, time
+import json, os, signal, sys
 from deleverage import Scenario, run
 from deleverage.events.record import RecordSettings
+from deleverage.events.record.disk import Disk
 
-folder, overrides, delays = sys.argv[1], json.loads(sys.argv[2]), json.loads(sys.argv[3])
+folder, overrides, kills = sys.argv[1], json.loads(sys.argv[2]), json.loads(sys.argv[3])
 scenario = Scenario.load("flash-crash", overrides)
 settings = RecordSettings(pages_per_block=1, durability="none")
-for number, delay in enumerate(delays):
+write, events = Disk.write, 0
+
+
+def die():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def die_writing(disk, file, data, offset):
+    write(disk, file, data[: len(data) // 2], offset)
+    die()
+
+
+def watch(simulation, at, while_writing):
+    def count(event, ledger):
+        if event.seq == at and while_writing:
+            Disk.write = die_writing
+        elif event.seq == at:
+            die()
+
+    simulation.bus.tap(count)
+
+
+for number, at in enumerate(kills):
     child = os.fork()
     if child == 0:
-        run(scenario, f"{folder}/{number}.run", settings=settings)
-        time.sleep(60)
-    time.sleep(delay)
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
+        path, while_writing = f"{folder}/{number}.run", number % 3 == 2
+        run(scenario, path, settings=settings, on_start=lambda made: watch(made, at, while_writing))
+        os._exit(0)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
 
 
-def killed_runs(folder: Path) -> list[Path]:
-    """Records of runs that were killed after as many random delays, but for those killed before there was one."""
-    chance = random.Random(4711)
-    delays = [chance.uniform(0.005, 0.6) for _ in range(KILLS)]
-    command = [sys.executable, "-c", SCRIPT, str(folder), json.dumps(OVERRIDES), json.dumps(delays)]
-    subprocess.run(command, check=True, timeout=120)
-    return sorted(path for path in folder.glob("*.run") if (path / "manifest.json").exists())
-
-
 def test_a_killed_run_reads_recovers_and_folds(tmp_path: Path) -> None:
-    """What is readable before recovery is what is sealed by it, and the ledger of it keeps every law."""
-    runs = killed_runs(tmp_path)
-    assert len(runs) >= KILLS * 2 // 3
-    torn = 0
-    for path in runs:
+    """At whichever event: the blocks before it are served and are what recovery seals, and no law is broken."""
+    chance = random.Random(4711)
+    kills = [chance.randrange(EVENTS_MOST) for _ in range(KILLS)]
+    command = [sys.executable, "-c", SCRIPT, str(tmp_path), json.dumps(OVERRIDES), json.dumps(kills)]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    assert done.stdout.split() == [str(-signal.SIGKILL)] * KILLS
+    for number, at in enumerate(kills):
+        path = tmp_path / f"{number}.run"
         reader = RecordReader.open(path)
-        torn += reader.torn
         events = list(reader.events())
-        recover(path)
+        assert reader.torn
+        assert at + 1 - PAGE_EVENTS <= len(events) <= at + 1
+        recovery = recover(path)
+        assert (recovery.cut_bytes > 0) == (number % 3 == 2)
         sealed = RecordReader.open(path)
         assert not sealed.torn
         assert list(sealed.events()) == events
         assert sealed.recompute_head() == sealed.head
         Ledger.of(events).check()
-    assert torn >= KILLS // 2

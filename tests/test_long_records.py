@@ -72,7 +72,7 @@ def late(path: Path) -> Run:
             book.put(AccountOpened(6, "late", "test", "user", "cross", 0))
         book.put(PriceTicked(((0, 100),)) if not number else MarkPriced(0, number, 0, number))
     writer.append_many(book.events)
-    writer.seal()
+    writer.seal("interrupted")
     return open_run(path)
 
 

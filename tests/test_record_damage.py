@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import time
+from io import FileIO
 from itertools import count
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from deleverage.events.envelope import Event, Origin
 from deleverage.events.errors import RecordDamagedError, RecordError, RecordNotFoundError
 from deleverage.events.record import MemoryRecord, RecordReader, RecordSettings, RecordWriter, recover
 from deleverage.events.record.blocks import BlockPacker
+from deleverage.events.record.disk import DISK, Disk
 from deleverage.events.record.pages import ClosedPage, Progress
 
 BY_PAGE = RecordSettings(pages_per_block=1, durability="none")
@@ -158,13 +160,18 @@ def test_a_flipped_bit_at_every_byte_of_a_sealed_record(sealed: Path) -> None:
 
 
 def test_a_flipped_bit_at_every_byte_of_a_torn_record(torn: Path) -> None:
-    """A flip in the last block cuts it off; a flip with good blocks behind it is refused at the bad block."""
+    """A flip anywhere ends the record before the block that it is in, with the good blocks behind it told of."""
     file = torn / "00000000.seg"
     data, starts = file.read_bytes(), block_starts(torn)
     for position in range(len(data)):
         file.write_bytes(data[:position] + bytes([data[position] ^ 1 << position % 8]) + data[position + 1 :])
-        expected = 512 if position >= starts[2] else None
-        assert served(torn, EVENTS, "00000000.seg") == expected
+        whole = sum(1 for stop in starts[1:] if stop <= position)
+        assert served(torn, EVENTS, "00000000.seg") == whole * 256
+        behind = 2 - whole if position >= starts[0] else 3
+        told = RecordReader.open(torn).warning or ""
+        assert f"its first {whole * 256} events are served" in told
+        plural = "s" if behind > 1 else ""
+        assert (f"{behind} whole block{plural} of {behind * 256} events among them" in told) == (behind > 0)
 
 
 def test_flips_where_they_do_not_matter(torn: Path) -> None:
@@ -180,8 +187,8 @@ def test_what_a_header_with_a_flipped_bit_is_believed(tmp_path: Path, number: in
     """Count and look-ups by time never rest on a wrong header: every answer is right, or there is none."""
     path = write(tmp_path / "a.run", EVENTS[:768], seal=seal)
     file, start = path / "00000000.seg", block_starts(path)[number]
-    data, refused, cut = file.read_bytes(), 0, number == 2 and not seal
-    served_events = EVENTS[: 512 if cut else 768]
+    data, refused = file.read_bytes(), 0
+    served_events = EVENTS[: 768 if seal else 256 * number]
     instants = [event.at_ns for event in EVENTS[:768:50]] + [EVENTS[seq].at_ns for seq in (255, 256, 511, 512, 767)]
     for position in range(start * 8, (start + 48) * 8):
         flipped = bytearray(data)
@@ -194,49 +201,48 @@ def test_what_a_header_with_a_flipped_bit_is_believed(tmp_path: Path, number: in
                 assert reader.seq_at_time(at_ns) == sum(1 for event in served_events if event.at_ns <= at_ns)
         except RecordDamagedError:
             refused += 1
-    assert refused == (0 if cut else 48 * 8)
+    assert refused == (48 * 8 if seal else 0)
 
 
 def test_a_block_that_is_missing(sealed: Path, torn: Path) -> None:
-    """A gap in the sequence is damage, though every block that is left is whole."""
-    for path in (sealed, torn):
+    """A gap in the sequence is damage, or the end, though every block that is left is whole."""
+    for path, expected in ((sealed, None), (torn, 256)):
         file, starts = path / "00000000.seg", block_starts(path)
         data = file.read_bytes()
         file.write_bytes(data[: starts[1]] + data[starts[2] :])
-        assert served(path, EVENTS, "00000000.seg") is None
-    with pytest.raises(
-        RecordDamagedError, match=rf"offset {starts[1]}: the block begins at event 512 where 256 is due"
-    ):
-        RecordReader.open(torn)
+        assert served(path, EVENTS, "00000000.seg") == expected
+    told = f"offset {starts[1]}: the block begins at event 512 where 256 is due; not served:"
+    assert told in (RecordReader.open(torn).warning or "")
 
 
 def test_a_block_that_is_there_twice(sealed: Path, torn: Path) -> None:
-    """A repeated block is damage, sealed or not."""
-    for path in (sealed, torn):
+    """A repeated block is damage, or the end."""
+    for path, expected in ((sealed, None), (torn, 512)):
         file, starts = path / "00000000.seg", block_starts(path)
         data = file.read_bytes()
         file.write_bytes(data[: starts[2]] + data[starts[1] :])
-        assert served(path, EVENTS, "00000000.seg") is None
+        assert served(path, EVENTS, "00000000.seg") == expected
 
 
 def test_a_block_after_an_unfinished_page(sealed: Path, tmp_path: Path) -> None:
-    """Only the last block may end within a page: one behind it is damage."""
+    """Only the last block may end within a page: one behind it is not served."""
     following = EVENTS[600:856]
     page = ClosedPage(following[0], following[-1], msgspec.msgpack.encode(following), Progress())
     with (sealed / "00000000.seg").open("ab") as file:
         file.write(BlockPacker(BY_PAGE).pack([page]))
     shutil.copy(write(tmp_path / "open.run", [], seal=False) / "manifest.json", sealed)
-    assert served(sealed, EVENTS, "00000000.seg") is None
+    assert served(sealed, EVENTS, "00000000.seg") == 600
+    assert "a block follows event 599, which ended an unfinished page" in (RecordReader.open(sealed).warning or "")
 
 
 def test_blocks_whose_times_run_backwards(torn: Path, tmp_path: Path) -> None:
-    """Whole blocks of another record that take up the sequence at an earlier time are damage."""
+    """Whole blocks of another record that take up the sequence at an earlier time are not served."""
     earlier = [msgspec.structs.replace(event, at_ns=event.at_ns // 9) for event in EVENTS[:768]]
     other = write(tmp_path / "other.run", earlier, seal=False)
     data, tail = (torn / "00000000.seg").read_bytes(), (other / "00000000.seg").read_bytes()
     (torn / "00000000.seg").write_bytes(data[: block_starts(torn)[1]] + tail[block_starts(other)[1] :])
-    with pytest.raises(RecordDamagedError, match="time runs backwards, from 85 to 9 to 18 ns"):
-        RecordReader.open(torn)
+    assert served(torn, EVENTS, "00000000.seg") == 256
+    assert "time runs backwards, from 85 to 9 to 18 ns" in (RecordReader.open(torn).warning or "")
 
 
 def test_bytes_after_the_end(sealed: Path, torn: Path) -> None:
@@ -266,10 +272,12 @@ def test_two_bad_blocks_at_the_end(torn: Path) -> None:
 
 
 def test_a_short_segment_before_a_good_one(rolled: Path) -> None:
-    """A segment that ends too early with a good one behind it is damage, not the end."""
+    """A segment that ends too early is the end of a record that was never sealed, also with a good one behind it."""
     file = rolled / "00000001.seg"
     os.truncate(file, file.stat().st_size - 1)
-    assert served(rolled, EVENTS, "00000001.seg") is None
+    assert served(rolled, EVENTS, "00000001.seg") == 768
+    assert "2 whole blocks" not in (RecordReader.open(rolled).warning or "")
+    assert ", 1 whole block of 256 events among them" in (RecordReader.open(rolled).warning or "")
 
 
 def test_the_warning_says_where(torn: Path) -> None:
@@ -284,10 +292,14 @@ def test_the_warning_says_where(torn: Path) -> None:
 
 @pytest.mark.parametrize("number", [0, 1, 2])
 def test_a_segment_that_is_missing(rolled: Path, number: int) -> None:
-    """A missing file is damage where one behind it is there; unsealed, the last one may be missing."""
+    """Of a record that was never sealed any file may be missing: it ends there, and the files behind are told of."""
     name = f"{number:08d}.seg"
     (rolled / name).unlink()
-    assert served(rolled, EVENTS, name) == (1024 if number == 2 else None)
+    assert served(rolled, EVENTS, name) == number * 512
+    told = f"{rolled / name}: offset 0: the file is missing, and {number + 1:08d}.seg is there; not served:"
+    assert (told in (RecordReader.open(rolled).warning or "")) == (number < 2)
+    assert recover(rolled).count == number * 512
+    assert len(list(rolled.glob("*.seg"))) == number
 
 
 def test_segments_that_a_manifest_does_not_tell_of(tmp_path: Path) -> None:
@@ -302,9 +314,9 @@ def test_segments_that_a_manifest_does_not_tell_of(tmp_path: Path) -> None:
 
 
 def test_segments_in_the_wrong_place(rolled: Path) -> None:
-    """A segment that is whole and not the one that is due is damage."""
+    """A segment that is whole and not the one that is due is not served."""
     shutil.copy(rolled / "00000000.seg", rolled / "00000001.seg")
-    assert served(rolled, EVENTS, "00000001.seg") is None
+    assert served(rolled, EVENTS, "00000001.seg") == 512
 
 
 def test_another_records_segments_under_a_manifest(tmp_path: Path) -> None:
@@ -381,17 +393,48 @@ def test_recovery_over_several_segments(rolled: Path) -> None:
     assert served(rolled, EVENTS[:768], "") == 768
 
 
-def test_recovery_refuses_damage_in_the_middle(torn: Path, sealed: Path) -> None:
-    """A bad block with good ones behind it is nobody's torn tail: refused, and nothing is touched."""
-    for path in (torn, sealed):
-        file, start = path / "00000000.seg", block_starts(path)[1]
-        data = bytearray(file.read_bytes())
-        data[start + 60] ^= 4
-        file.write_bytes(data)
-        before = {file.name: file.read_bytes() for file in path.iterdir()}
-        with pytest.raises(RecordDamagedError, match=rf"{file}: offset {start}: the block's CRC is wrong"):
-            recover(path)
-        assert {file.name: file.read_bytes() for file in path.iterdir()} == before
+def with_a_bad_block(path: Path) -> tuple[Path, int]:
+    """A record of which the second of three blocks is not what was written: its file, and where the block begins."""
+    file, start = path / "00000000.seg", block_starts(path)[1]
+    data = bytearray(file.read_bytes())
+    data[start + 60] ^= 4
+    file.write_bytes(data)
+    return file, start
+
+
+def test_recovery_refuses_damage_to_a_sealed_record(sealed: Path) -> None:
+    """A bad block of it is nobody's torn tail: refused, and nothing is touched."""
+    file, start = with_a_bad_block(sealed)
+    before = {file.name: file.read_bytes() for file in sealed.iterdir()}
+    with pytest.raises(RecordDamagedError, match=rf"{file}: offset {start}: the block's CRC is wrong"):
+        recover(sealed)
+    assert {file.name: file.read_bytes() for file in sealed.iterdir()} == before
+
+
+def test_recovery_goes_up_to_the_first_bad_block(torn: Path) -> None:
+    """Of a record that was never sealed what is behind a bad block is cut, and how much that was is said."""
+    file, start = with_a_bad_block(torn)
+    size = file.stat().st_size
+    warning = RecordReader.open(torn).warning or ""
+    assert f"not served: {size - start:,} bytes from there on, 1 whole block of 256 events among them" in warning
+    recovery = recover(torn)
+    assert (recovery.count, recovery.cut_from, recovery.cut_bytes) == (256, start, size - start)
+    assert (recovery.cut_blocks, recovery.cut_events) == (1, 256)
+    assert ", 1 whole block of 256 events behind the first bad one among them; sealed as" in str(recovery)
+    assert served(torn, EVENTS[:256], "") == 256
+
+
+def test_what_only_looks_like_blocks_is_given_up(torn: Path) -> None:
+    """A tail of many headers, each of a block as long as the file, is no reason to read the file for each of them."""
+    file = torn / "00000000.seg"
+    data, starts = file.read_bytes(), block_starts(torn)
+    header = bytearray(data[starts[0] : starts[0] + 48])
+    header[40:44] = (200_000).to_bytes(4, "little")
+    with file.open("ab") as tail:
+        tail.write(bytes(header) * 20_000)
+    began = time.monotonic()
+    assert served(torn, EVENTS, "00000000.seg") == 768
+    assert time.monotonic() - began < 20
 
 
 def test_recovery_that_is_stopped(rolled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -428,46 +471,61 @@ def test_recovery_where_there_is_nothing(tmp_path: Path) -> None:
             recover(path)
 
 
-def write_forever(path: str) -> None:
-    """What runs in the process that is killed."""
+def write_and_die(path: str, at: int) -> None:
+    """What runs in the process that is killed: by itself, at an event of a number, or in the middle of a write."""
     settings = RecordSettings(pages_per_block=1, segment_bytes=15_000, interval_ms=2)
-    writer = RecordWriter(path, settings=settings)
+    writer = RecordWriter(path, settings=settings, disk=Deadly(at // 256) if at % 2 else DISK)
     for seq in count():
         writer.append(make_event(seq))
+        if seq == at and not at % 2:
+            os.kill(os.getpid(), signal.SIGKILL)
 
 
-def kill_writers(directory: str, kills: int) -> None:
-    """Start writers one after the other and kill each at some moment while it appends."""
-    for number in range(kills):
-        path = f"{directory}/{number}.run"
+class Deadly(Disk):
+    """Kills its process half way through the n-th block."""
+
+    def __init__(self, blocks: int) -> None:
+        """So many blocks are written before."""
+        self._left = blocks
+
+    def write(self, file: FileIO, data: bytes, offset: int) -> None:
+        """Write, or die."""
+        if str(file.name).endswith(".seg"):
+            self._left -= 1
+            if self._left < 0:
+                super().write(file, data[: len(data) // 2], offset)
+                os.kill(os.getpid(), signal.SIGKILL)
+        super().write(file, data, offset)
+
+
+KILLS = [random.Random(17).randrange(20_000) for _ in range(30)]
+
+
+def kill_writers(directory: str) -> None:
+    """Start writers one after the other, each of which is killed."""
+    for number, at in enumerate(KILLS):
         child = os.fork()
         if child == 0:
-            write_forever(path)
-        while not Path(path, "manifest.json").exists():
-            time.sleep(0.0002)
-        time.sleep(random.uniform(0, 0.02))
-        os.kill(child, signal.SIGKILL)
+            write_and_die(f"{directory}/{number}.run", at)
         os.waitpid(child, 0)
 
 
 def test_kill_at_random_points(tmp_path: Path) -> None:
     """Thirty killed writers: each record is an exact prefix, is recovered as that prefix, and is sound from then on."""
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    subprocess.run([sys.executable, __file__, str(tmp_path), "30"], env=environment, check=True)
-    counts = []
-    for path in sorted(tmp_path.iterdir()):
+    subprocess.run([sys.executable, __file__, str(tmp_path)], env=environment, check=True)
+    for number, at in enumerate(KILLS):
+        path = tmp_path / f"{number}.run"
         reader = RecordReader.open(path)
         assert reader.torn
+        assert reader.count == (at + (at + 1) % 2) // 256 * 256
         assert list(reader.events()) == [make_event(seq) for seq in range(reader.count)]
         recovery = recover(path)
         assert recovery.count == reader.count
         sealed = RecordReader.open(path)
         assert list(sealed.events()) == [make_event(seq) for seq in range(reader.count)]
         assert (sealed.status, sealed.recompute_head()) == ("recovered", recovery.head)
-        counts.append(reader.count)
-    assert len(counts) == 30
-    assert len(set(counts)) > 5
 
 
 if __name__ == "__main__":
-    kill_writers(sys.argv[1], int(sys.argv[2]))
+    kill_writers(sys.argv[1])

@@ -5,22 +5,22 @@ from __future__ import annotations
 import errno
 import json
 import os
-import resource
 import subprocess
 import sys
 from collections.abc import Callable
 from hashlib import sha256
+from io import FileIO
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import pytest
 
-from deleverage.events.bodies.inputs import Deposited
 from deleverage.events.bodies.margin import MarkPriced
 from deleverage.events.envelope import Event, Origin
 from deleverage.events.errors import RecordError, RecordExistsError, RecordFullError
 from deleverage.events.record import (
+    Disk,
     ForkPoint,
     HeadOnly,
     MemoryRecord,
@@ -30,21 +30,14 @@ from deleverage.events.record import (
     recover,
     segments,
 )
-from deleverage.events.record.files import write_at
 from deleverage.events.record.pages import Progress, close_page
 
+from .support import limited_writer
+from .support.columns import COLUMN_FILES
+from .support.disks import FullDisk, LoggedDisk
+from .support.limited_writer import make_event, make_events
+
 TINY = RecordSettings(pages_per_block=1, segment_bytes=6000)
-
-
-def make_event(seq: int, at_ns: int) -> Event:
-    """A mark, or each seventh time a deposit."""
-    body = MarkPriced(1, seq, 0, seq) if seq % 7 else Deposited(2, seq)
-    return Event(seq, at_ns, Origin.INPUT, None, (), None, body)
-
-
-def make_events(count: int, first_seq: int = 0) -> list[Event]:
-    """Events of which three share an instant."""
-    return [make_event(seq, 1000 + seq // 3) for seq in range(first_seq, first_seq + count)]
 
 
 def head_of(events: list[Event]) -> bytes:
@@ -99,7 +92,7 @@ def test_manifest_of_a_sealed_record(tmp_path: Path) -> None:
     sizes = [(tmp_path / "a.run" / name).stat().st_size for name in names]
     assert [figures["size_bytes"] for figures in fields["segments"]] == sizes
     assert sum(figures["blocks"] for figures in fields["segments"]) == 6
-    beside = {"accounts.idx", "forced.idx", "parents.idx", "roots.idx"}
+    beside = set(COLUMN_FILES)
     assert {file.name for file in (tmp_path / "a.run").iterdir()} == {"manifest.json", *names, *beside}
 
 
@@ -196,43 +189,28 @@ def test_segments_roll_at_their_size(tmp_path: Path) -> None:
     assert all(figures["first_seq"] % 256 == 0 for figures in segments_told)
 
 
-@pytest.mark.parametrize(("durability", "synced"), [("block", 10), ("interval", 3), ("none", 0)])
-def test_durability(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, durability: Any, synced: int) -> None:
-    """Ten blocks, 400 ms apart, are forced to the disk each, or once a second, or never."""
-    clock_ns, calls = [0], list[int]()
+@pytest.mark.parametrize(("durability", "forced"), [("block", 10), ("interval", 3), ("none", 0)])
+def test_durability(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, durability: Any, forced: int) -> None:
+    """Ten blocks, 400 ms apart, are forced to the disk each, or once a second, or not before the record is sealed."""
+    clock_ns, disk = [0], LoggedDisk()
     monkeypatch.setattr(segments, "monotonic_ns", lambda: clock_ns[0])
-    writer = RecordWriter(tmp_path / "a.run", settings=RecordSettings(pages_per_block=1, durability=durability))
-    monkeypatch.setattr(segments, "sync", lambda _: None)
-    monkeypatch.setattr(os, "fsync", calls.append)
+    settings = RecordSettings(pages_per_block=1, durability=durability)
+    writer = RecordWriter(tmp_path / "a.run", settings=settings, disk=disk)
+    segment = tmp_path / "a.run" / "00000000.seg"
     for block in range(10):
         clock_ns[0] += 400_000_000
         writer.append_many(make_events(256, block * 256))
-    assert len(calls) == synced
-
-
-def fill_up(monkeypatch: pytest.MonkeyPatch, write_number: int, number: int = errno.ENOSPC) -> None:
-    """Let the disk take half of the n-th block and then nothing more."""
-    writes = [0]
-
-    def write_some(descriptor: int, data: bytes, offset: int) -> None:
-        writes[0] += 1
-        if writes[0] >= write_number:
-            write_at(descriptor, data[: len(data) // 2], offset)
-            raise OSError(number, os.strerror(number))
-        write_at(descriptor, data, offset)
-
-    monkeypatch.setattr(segments, "write_at", write_some)
+    assert disk.forced(segment) == forced
+    writer.seal()
+    assert disk.forced(segment) == forced + 1
 
 
 @pytest.mark.parametrize("write_number", [1, 2, 3, 4, 9])
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
-def test_a_full_disk_ends_in_a_sealed_record(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write_number: int, number: int
-) -> None:
+def test_a_full_disk_ends_in_a_sealed_record(tmp_path: Path, write_number: int, number: int) -> None:
     """Whichever block the disk refuses, first or last of a segment: sealed as failed with all blocks before it."""
     path, kept = tmp_path / "a.run", (write_number - 1) * 256
-    writer = RecordWriter(path, settings=TINY)
-    fill_up(monkeypatch, write_number, number)
+    writer = RecordWriter(path, settings=TINY, disk=FullDisk(write_number, number))
     with pytest.raises(
         RecordFullError, match=rf"\.seg: the disk took {kept} events and then no more; sealed as failed"
     ):
@@ -248,10 +226,9 @@ def test_a_full_disk_ends_in_a_sealed_record(
         writer.append(make_events(1, 4000)[0])
 
 
-def test_a_disk_that_fills_up_while_sealing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disk_that_fills_up_while_sealing(tmp_path: Path) -> None:
     """The last block, written by sealing, is no different: what is before it is sealed as failed."""
-    writer = RecordWriter(tmp_path / "a.run", settings=TINY)
-    fill_up(monkeypatch, 3)
+    writer = RecordWriter(tmp_path / "a.run", settings=TINY, disk=FullDisk(3))
     writer.append_many(make_events(600))
     with pytest.raises(RecordFullError, match="took 512 events"):
         writer.seal("complete")
@@ -259,10 +236,9 @@ def test_a_disk_that_fills_up_while_sealing(tmp_path: Path, monkeypatch: pytest.
     assert RecordReader.open(tmp_path / "a.run").status == "failed"
 
 
-def test_a_broken_disk_is_not_a_full_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_broken_disk_is_not_a_full_one(tmp_path: Path) -> None:
     """Another refusal of the disk is sealed just so, and named for what it is."""
-    writer = RecordWriter(tmp_path / "a.run", settings=TINY)
-    fill_up(monkeypatch, 2, errno.EIO)
+    writer = RecordWriter(tmp_path / "a.run", settings=TINY, disk=FullDisk(2, errno.EIO))
     with pytest.raises(RecordError, match=r"Input/output error") as caught:
         writer.append_many(make_events(1000))
     assert not isinstance(caught.value, RecordFullError)
@@ -272,13 +248,12 @@ def test_a_broken_disk_is_not_a_full_one(tmp_path: Path, monkeypatch: pytest.Mon
 def test_a_disk_too_full_to_seal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """When not even the seal can be written, the message says how to get one, and that works."""
     path = tmp_path / "a.run"
-    writer = RecordWriter(path, settings=TINY)
+    writer = RecordWriter(path, settings=TINY, disk=FullDisk(3))
 
     def refuse(*_: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with monkeypatch.context() as patch:
-        fill_up(patch, 3)
         patch.setattr("deleverage.events.record.writer.write_manifest", refuse)
         with pytest.raises(RecordFullError, match=rf"not even a seal .*; make room, then `deleverage recover {path}`"):
             writer.append_many(make_events(4000))
@@ -291,18 +266,8 @@ def test_a_disk_too_full_to_seal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def run_limited(path: Path, limit_bytes: int) -> subprocess.CompletedProcess[str]:
     """Write a record in a process whose files the system keeps below a size."""
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    command = [sys.executable, __file__, str(path), str(limit_bytes)]
+    command = [sys.executable, limited_writer.__file__, str(path), str(limit_bytes)]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-
-
-def write_limited(path: str, limit_bytes: int) -> None:
-    """What runs in that process."""
-    resource.setrlimit(resource.RLIMIT_FSIZE, (limit_bytes, limit_bytes))
-    try:
-        writer = RecordWriter(path, settings=RecordSettings(pages_per_block=4))
-        writer.append_many(make_events(200_000))
-    except RecordFullError as error:
-        sys.exit(str(error))
 
 
 def test_a_limit_of_the_system_is_a_full_disk(tmp_path: Path) -> None:
@@ -380,23 +345,29 @@ def test_an_interrupt_anywhere_loses_nothing(tmp_path: Path, seq: int) -> None:
     assert line_number > 70
 
 
-def test_an_interrupt_between_two_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+class InterruptingDisk(Disk):
+    """Is interrupted when it is first to make certain that there is a file."""
+
+    interrupts = 1
+
+    def force(self, what: Path | FileIO) -> None:
+        """Once that is not done."""
+        if self.interrupts:
+            self.interrupts -= 1
+            raise KeyboardInterrupt
+        super().force(what)
+
+
+def test_an_interrupt_between_two_files(tmp_path: Path) -> None:
     """When beginning a file is interrupted and the next block fits the one before, it goes there and all is kept."""
-
-    def interrupt(_: Path) -> None:
-        raise KeyboardInterrupt
-
-    files = segments.SegmentFiles(tmp_path, RecordSettings(segment_bytes=200))
+    disk = InterruptingDisk()
+    files = segments.SegmentFiles(tmp_path, RecordSettings(segment_bytes=200), disk=disk)
+    disk.interrupts = 0
     files.write_block(b"a" * 100, Progress())
-    with monkeypatch.context() as patch:
-        patch.setattr(segments, "sync", interrupt)
-        with pytest.raises(KeyboardInterrupt):
-            files.write_block(b"b" * 150, Progress())
+    disk.interrupts = 1
+    with pytest.raises(KeyboardInterrupt):
+        files.write_block(b"b" * 150, Progress())
     files.write_block(b"c" * 50, Progress())
     files.close()
     assert [file.name for file in tmp_path.iterdir()] == ["00000000.seg"]
     assert (tmp_path / "00000000.seg").read_bytes()[24:] == b"a" * 100 + b"c" * 50
-
-
-if __name__ == "__main__":
-    write_limited(sys.argv[1], int(sys.argv[2]))

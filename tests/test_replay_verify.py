@@ -136,7 +136,7 @@ def test_another_head(tmp_path: Path) -> None:
     path = small_record(tmp_path)
     write_manifest(path, msgspec.structs.replace(read_manifest(path), head="00" * 32))
     found = verify(path)
-    assert results(found) == {**dict.fromkeys(NAMES, True), "head": False}
+    assert results(found) == {**dict.fromkeys(NAMES, True), "head": False, "beside": None, "decisions": None}
     assert not found.sound
 
 
@@ -295,4 +295,4 @@ def test_a_fork_with_another_head_is_an_answer(tmp_path: Path) -> None:
         assert result.exit_code == 1
         assert result.stderr.splitlines()[-1].endswith("the manifest says " + "00" * 32)
     found = verify(tmp_path / "c.run")
-    assert results(found) == {**dict.fromkeys(NAMES, True), "head": False, "decisions": None}
+    assert results(found) == {**dict.fromkeys(NAMES, True), "head": False, "beside": None, "decisions": None}

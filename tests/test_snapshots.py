@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from deleverage.events.bodies.inputs import Deposited
 from deleverage.events.bodies.margin import MarkPriced
 from deleverage.events.ledger import Ledger
-from deleverage.events.record import PAGE_EVENTS, MemoryRecord
+from deleverage.events.record import PAGE_EVENTS, Known, MemoryRecord
 from deleverage.events.snapshots import SnapshotKeeper, SnapshotShelf, keeper
 from deleverage.events.snapshots.snapshot import Parts, Snapshot, name_of, parts_of, read_snapshot, restore
 
@@ -171,7 +171,9 @@ class Kept:
         def heads_of(seqs: Iterable[int]) -> dict[int, bytes]:
             return {seq: told[seq] for seq in seqs if seq in told}
 
-        return SnapshotShelf(self.directory, count, heads_of)
+        known = Known(None)
+        known.add(self.keeper.sealed(1 << 60))
+        return SnapshotShelf(self.directory, count, heads_of, known)
 
 
 @pytest.mark.usefixtures("closely")
@@ -310,13 +312,19 @@ WAYS = ["flipped", "cut", "empty", "foreign", "unfit", "its own base"]
 @pytest.mark.usefixtures("closely")
 @pytest.mark.parametrize("how", WAYS)
 def test_a_bad_one_is_ignored_and_reported_once(tmp_path: Path, how: str) -> None:
-    """The one before it serves, and whoever asks again is not told again."""
+    """The one before it serves, and whoever asks again is not told again.
+
+    One of which every hash is right is passed over as unknown, and reported when the fold comes to it.
+    """
     kept = Kept(tmp_path).to(PAGES)
     before, last = kept.keeper.taken[-2:]
     bad(tmp_path / name_of(last), how)
     shelf = kept.shelf()
     for _ in range(2):
         assert shelf.nearest(PAGES * PAGE_EVENTS).encode() == fold(before).encode()  # type: ignore[union-attr]
+        assert len(shelf.reports) == (0 if how in ("foreign", "unfit") else 1)
+    for _ in range(2):
+        shelf.hold(fold(last))
     assert len(shelf.reports) == 1
     assert str(tmp_path / name_of(last)) in shelf.reports[0]
     assert "\n" not in shelf.reports[0]
@@ -337,6 +345,8 @@ def test_what_rests_on_a_bad_base_is_not_used(tmp_path: Path, how: str) -> None:
         assert (found.seq if found else 0) == max(usable, default=0)
         if found:
             assert found.encode() == fold(found.seq).encode()
+    for seq in sorted(bases, reverse=True):
+        shelf.hold(fold(seq))
     assert len(shelf.reports) == 1
 
 
@@ -405,5 +415,56 @@ def test_discarded_and_made_again_elsewhere_they_are_found(tmp_path: Path) -> No
     other = PAGE_EVENTS * 3
     (tmp_path / name_of(other)).write_bytes(snapshot_of(fold(other)).pack())
     shelf.seqs = [other]
+    assert shelf.nearest(other + 5) is None
+    shelf.hold(fold(other))
     assert shelf.nearest(other + 5).encode() == fold(other).encode()  # type: ignore[union-attr]
     assert shelf.reports == []
+
+
+@pytest.mark.usefixtures("closely")
+def test_a_state_is_given_only_once_the_fold_came_to_it(tmp_path: Path) -> None:
+    """Of unknown files none is; those that the fold came to are, a difference with its base, by whoever asks later."""
+    kept = Kept(tmp_path).to(PAGES)
+    known, head = Known(None), HEADS[PAGES * PAGE_EVENTS - PAGE_EVENTS]
+    shelf = SnapshotShelf(tmp_path, len(EVENTS), lambda _: HEADS, known)
+    assert shelf.nearest(len(EVENTS)) is None
+    assert shelf.unheld(0, len(EVENTS)) == kept.keeper.taken
+    difference = next(seq for seq, one in kept.files.items() if one.base_seq)
+    for of in (known, Known(head)):
+        shelf = SnapshotShelf(tmp_path, len(EVENTS), lambda _: HEADS, of)
+        shelf.hold(fold(difference))
+        assert shelf.unheld(0, len(EVENTS)) == [seq for seq in kept.keeper.taken if seq != difference]
+    later = SnapshotShelf(tmp_path, len(EVENTS), lambda _: HEADS, Known(head))
+    assert later.nearest(len(EVENTS)).encode() == fold(difference).encode()  # type: ignore[union-attr]
+    assert later.nearest(len(EVENTS), difference) is None
+    assert SnapshotShelf(tmp_path, len(EVENTS), lambda _: HEADS, Known(HEADS[PAGE_EVENTS])).nearest(9999) is None
+    assert later.reports == []
+
+
+@pytest.mark.usefixtures("closely")
+def test_a_known_difference_is_not_given_on_another_base(tmp_path: Path) -> None:
+    """Whoever changes the base and corrects its hash has changed what rests on it, and that is not known."""
+    kept = Kept(tmp_path).to(PAGES)
+    difference, one = next((seq, one) for seq, one in kept.files.items() if one.base_seq)
+    base, state = read_snapshot(tmp_path / name_of(one.base_seq)), fold(one.base_seq)
+    state.accounts[20].balance_atoms += 1
+    lie = base._replace(payload=parts_of(state).payload(None), digest=bytes.fromhex(state.digest()))
+    (tmp_path / name_of(base.seq)).write_bytes(lie.pack())
+    shelf = kept.shelf()
+    assert shelf.nearest(difference) is None
+    assert shelf.reports == []
+    shelf.hold(fold(difference))
+    shelf.hold(fold(base.seq))
+    assert shelf.nearest(difference) is None
+    assert "it is not the state that the events fold to" in shelf.reports[-1]
+
+
+@pytest.mark.usefixtures("closely")
+def test_a_base_is_whole(tmp_path: Path) -> None:
+    """A difference to a difference is refused, so that nobody is led round in circles or down a long way."""
+    kept = Kept(tmp_path).to(PAGES)
+    second, third = [seq for seq, one in kept.files.items() if one.base_seq][:2]
+    (tmp_path / name_of(third)).write_bytes(kept.files[third]._replace(base_seq=second).pack())
+    shelf = kept.shelf()
+    assert shelf.nearest(third) is not None
+    assert f"{name_of(second)}: a damaged snapshot (it differs from a base and is one itself)" in shelf.reports[0]

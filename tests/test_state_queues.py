@@ -115,7 +115,7 @@ def test_a_policy_that_is_not_here_costs_only_the_queue(tmp_path: Path) -> None:
     started = msgspec.structs.replace(ours[0].body, producers=(Producer("adl", "my-own", "3", {}),))
     writer = RecordWriter(tmp_path / "a.run", settings=RecordSettings(durability="none"))
     writer.append_many([msgspec.structs.replace(ours[0], body=started), *ours[1:]])
-    writer.seal()
+    writer.seal("interrupted")
     result = call("state", tmp_path / "a.run", "--account", "user4")
     assert result.exit_code == 0
     text = " ".join(result.stdout.split())

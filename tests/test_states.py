@@ -301,8 +301,11 @@ def test_a_run_goes_on_where_the_disk_takes_no_snapshot(tmp_path: Path, monkeypa
     assert kept(path)
 
 
-def test_a_torn_record_uses_those_within_and_writes_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Snapshots of what was lost are of no use, and none is deleted or made; damaged ones are only reported."""
+def test_a_torn_record_is_folded_and_writes_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has no head that its snapshots could be known under, so that they are of use only once the fold came to them.
+
+    Snapshots of what was lost are of none, and none is deleted or made; damaged ones are only reported.
+    """
     last = open_run(path).reader.blocks[-1].header
     beyond = seqs(path)[-1]
     cut_bytes = sum(
@@ -314,7 +317,10 @@ def test_a_torn_record_uses_those_within_and_writes_nothing(path: Path, monkeypa
     assert run.count == beyond - 256
     told = folds(monkeypatch)
     state = run.at()
-    assert told[0] == seqs(path)[-2]
+    assert told == list(range(run.count))
+    told.clear()
+    assert run.at(seq=run.count - 2).seq == run.count - 1
+    assert told[0] == max(seq for seq in seqs(path) if seq < run.count)
     assert state.encode() == folded(run, run.count)
     assert run.reports == []
     assert everything(path) == before

@@ -6,6 +6,8 @@ The door: everything that other rooms use of a record is named here.
 from __future__ import annotations
 
 from .ancestry import way_to
+from .disk import Disk
+from .known import Known
 from .manifest import ForkPoint, Manifest, RunStatus, SealedStatus, SegmentFigures
 from .memory import MemoryRecord
 from .merkle import EMPTY_ROOT, Frontier, leaf_hash
@@ -23,11 +25,13 @@ __all__ = [
     "PAGE_EVENTS",
     "BlockEntry",
     "Codec",
+    "Disk",
     "Durability",
     "EventSink",
     "ForkPoint",
     "Frontier",
     "HeadOnly",
+    "Known",
     "Manifest",
     "MemoryRecord",
     "RecordProof",

@@ -1,4 +1,4 @@
-"""Small things done to files: replacing one whole, forcing it to the disk, keeping room, keeping others out."""
+"""Small things done to files: reading and writing at a place, keeping others out, saying what is wrong and where."""
 
 from __future__ import annotations
 
@@ -10,19 +10,16 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ..errors import RecordDamagedError, RecordError, RecordNotFoundError
-from ..regular import IrregularFileError, kind_of, open_new, open_regular, read_regular
+from ..regular import IrregularFileError, kind_of, open_regular, read_regular
 
 __all__ = [
-    "allocate",
     "damaged",
     "exclusive",
     "read_at",
     "readable",
     "refuse_irregular",
     "regular",
-    "replace_file",
     "segment_name",
-    "sync",
     "whole",
     "write_at",
 ]
@@ -113,32 +110,6 @@ def write_at(descriptor: int, data: bytes, offset: int) -> None:
     while view:
         written = os.pwrite(descriptor, view, offset)
         view, offset = view[written:], offset + written
-
-
-def sync(path: Path) -> None:
-    """Force a file, or the names in a directory, to the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def allocate(path: Path, size: int) -> None:
-    """A file of zeros that really takes up `size` bytes of the disk."""
-    with path.open("xb", buffering=0) as file:
-        write_at(file.fileno(), bytes(size), 0)
-        os.fsync(file.fileno())
-
-
-def replace_file(path: Path, data: bytes) -> None:
-    """Put `data` in the place of a file: whoever reads it finds the old bytes or the new ones, whatever happens."""
-    temporary = path.with_name(path.name + ".tmp")
-    with open_new(temporary) as file:
-        write_at(file.fileno(), data, 0)
-        os.fsync(file.fileno())
-    temporary.replace(path)
-    sync(path.parent)
 
 
 @contextmanager

@@ -20,7 +20,8 @@ import msgspec
 
 from ..errors import RecordError, RecordNotFoundError
 from ..vocabulary import SCHEMA
-from .files import damaged, readable, replace_file, whole
+from .disk import DISK, Disk
+from .files import damaged, readable, whole
 from .fingerprint import code_sha256, package_version, schema_sha256
 from .pages import PAGE_EVENTS
 from .settings import RecordSettings
@@ -35,6 +36,7 @@ __all__ = [
     "SealedStatus",
     "SegmentFigures",
     "is_never_begun",
+    "manifest_digest",
     "new_manifest",
     "read_manifest",
     "utc_now",
@@ -142,11 +144,16 @@ def new_manifest(
     )
 
 
-def write_manifest(directory: Path, manifest: Manifest) -> None:
-    """Put a manifest in place of the one that is there."""
+def write_manifest(directory: Path, manifest: Manifest, disk: Disk = DISK) -> None:
+    """Put a manifest in place of the one that is there. It is certain when this returns."""
     fields = msgspec.to_builtins(manifest)
     fields["sha256"] = _own_hash(fields)
-    replace_file(directory / MANIFEST_NAME, json.dumps(fields, indent=2).encode() + b"\n")
+    disk.replace(directory / MANIFEST_NAME, json.dumps(fields, indent=2).encode() + b"\n")
+
+
+def manifest_digest(manifest: Manifest) -> bytes:
+    """What stands for a manifest among what is known of a record."""
+    return sha256(f"manifest {_own_hash(msgspec.to_builtins(manifest))}".encode()).digest()
 
 
 def _own_hash(fields: dict[str, Any]) -> str:

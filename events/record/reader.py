@@ -1,14 +1,15 @@
 """Reading a record: by its headers first, a block's events only when they are asked for.
 
 Rules:
-1. Reading never writes.
+1. Reading never writes into a segment or a manifest.
 2. A block is used only after its CRC, its length and its sequence numbers are found right; a wrong one is refused with
    file and offset, never skipped.
 3. A torn record (never sealed) is served up to its last good block, and says so: `torn` and `warning`.
-4. A sealed record must be as long as its manifest says, or it is not opened. Whether its bytes still give its head only
-   `recompute_head` tells, which reads them all.
-5. A fork's files begin at `first_seq`; what is before is read from its parent (`ancestry.py`). Whoever asks need not
-   know: events, times and pages are of the whole run. `blocks` and `files` are the record's own.
+4. A sealed record must be as long as its manifest says, or it is not opened. An event of it is given only once it was
+   held against the head: its block is known (`known.py`), or its page has the root that leads to the head.
+5. A fork's files begin at `first_seq`; what is before is read from its parent (`ancestry.py`), once the pages that they
+   share lead to the fork's own head. Whoever asks need not know: events, times and pages are of the whole run. `blocks`
+   and `files` are the record's own.
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from functools import cached_property
+from hashlib import sha256
 from itertools import chain, islice
 from pathlib import Path
-from typing import NamedTuple
 
 import msgspec
 
@@ -28,23 +29,20 @@ from ..envelope import Event
 from ..errors import QueryError, RecordNotFoundError
 from .ancestry import check_parent, parent_directory
 from .blocks import BLOCK_HEADER_BYTES, block_is_intact, block_pages, block_payload
-from .files import damaged, readable, refuse_irregular, segment_name
-from .manifest import MANIFEST_NAME, Manifest, RunStatus, read_manifest
+from .columns.opened import Columns
+from .decoded import DecodedBlock
+from .files import damaged, readable, refuse_irregular
+from .known import Known, past_digest
+from .manifest import Manifest, RunStatus, read_manifest
 from .merkle import Frontier, leaf_hash
 from .numbers import existing_seq
-from .pages import PAGE_EVENTS, Progress, page_root, split_list
-from .scan import BlockEntry, Fault, Scan, SegmentFile, first_bad_block, read_block, scan_blocks, segment_files
+from .opening import check_sizes, check_totals
+from .pages import PAGE_EVENTS, Progress, page_root
+from .scan import BlockEntry, Scan, SegmentFile, read_block, scan_blocks, segment_files
 
 __all__ = ["RecordReader"]
 
 _CACHED_BLOCKS = 4
-
-
-class _Block(NamedTuple):
-    """A block that was read and found right."""
-
-    payload: bytes
-    pages: list[list[Event]]
 
 
 class RecordReader:
@@ -59,17 +57,21 @@ class RecordReader:
         self.first_seq = 0 if parent is None or manifest.parent is None else manifest.parent.first_seq
         self.files = files
         self.blocks: list[BlockEntry] = scan.entries
-        self.fault: Fault | None = scan.fault
+        self.fault, self.behind = scan.fault, scan.behind
+        self.known = Known(bytes.fromhex(manifest.head) if manifest.head else None)
+        self.reports: list[str] = [] if parent is None else parent.reports
+        """What was found damaged beside it or beside its parents, ignored and made again: a line each."""
         self._first_seqs = [entry.header.first_seq for entry in scan.entries]
         self._last_at_ns = [entry.header.last_at_ns for entry in scan.entries]
-        self._cache: OrderedDict[int, list[Event]] = OrderedDict()
+        self._digests: dict[int, bytes] = {}
+        self._cache: OrderedDict[int, DecodedBlock] = OrderedDict()
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> RecordReader:
         """Open a record: the manifest, and the headers of its blocks. Some 4 us a block; no event is decoded.
 
-        Raises RecordNotFoundError if there is none (or, for a fork, no parent where it should be) or a later version
-        wrote it, RecordDamagedError if it is not what was written.
+        One that was never sealed is read whole. Raises RecordNotFoundError if there is none (or, for a fork, no parent
+        where it should be) or a later version wrote it, RecordDamagedError if it is not what was written.
         """
         return cls._open(Path(path), ())
 
@@ -83,16 +85,16 @@ class RecordReader:
         if fork is not None and fork.first_seq:
             parent = cls._open(parent_directory(directory, fork, children), (*children, directory))
             check_parent(directory, fork, parent.manifest)
-        torn = manifest.status == "recording"
+        sealed = manifest.status != "recording"
         with readable(directory):
             files = segment_files(directory)
-            if not torn:
-                _check_sizes(directory, manifest, files)
-            first_seq = 0 if fork is None else fork.first_seq
-            scan = scan_blocks(files, tail_may_be_torn=torn, first_seq=first_seq)
+            if sealed:
+                check_sizes(directory, manifest, files)
+            scan = scan_blocks(files, sealed=sealed, first_seq=0 if fork is None else fork.first_seq)
         reader = cls(directory, manifest, files, scan, parent)
-        if not torn:
-            _check_totals(reader)
+        if sealed:
+            found = (len(reader.blocks), reader.count, reader.first_at_ns, reader.last_at_ns) if reader.count else None
+            check_totals(directory, manifest, files, reader.blocks, found or (0, 0, None, None))
         return reader
 
     @property
@@ -110,9 +112,10 @@ class RecordReader:
         """What a reader of a torn record must be told, in one line. None for a sealed one."""
         if not self.torn:
             return None
-        end = f"; {self._path_of(self.fault)}: offset {self.fault.offset}: {self.fault.reason}" if self.fault else ""
+        end = f"; {self.fault.path}: offset {self.fault.offset}: {self.fault.reason}" if self.fault else ""
+        lost = f"; not served: {self.behind}" if self.behind.size_bytes else ""
         return (
-            f"{self.path}: torn, it was never sealed{end}; its first {self.count} events are served, "
+            f"{self.path}: torn, it was never sealed{end}{lost}; its first {self.count} events are served, "
             f"`deleverage recover {self.path}` cuts and seals it"
         )
 
@@ -129,14 +132,37 @@ class RecordReader:
     @property
     def last_at_ns(self) -> int:
         """The time of the last event. Raises IndexError where there is none."""
-        if self.blocks or self.parent is None:
+        if self.blocks or self.past is None:
             return self.blocks[-1].header.last_at_ns
-        return self.parent.event(self.first_seq - 1).at_ns
+        return self.past.event(self.first_seq - 1).at_ns
 
     @property
     def lineage(self) -> list[RecordReader]:
         """The records that this one is made of, the oldest first, itself last."""
         return [self] if self.parent is None else [*self.parent.lineage, self]
+
+    @cached_property
+    def past(self) -> RecordReader | None:
+        """A fork's parent, once the pages that they share lead to the fork's head. None for what is no fork.
+
+        Raises RecordDamagedError if they do not.
+        """
+        if self.parent is None or self.torn:
+            return self.parent
+        shared = past_digest(self.parent.head, self.first_seq)
+        if shared not in self.known:
+            self.columns.open_roots()
+            self.known.add([shared])
+        return self.parent
+
+    def certain_lineage(self) -> list[RecordReader]:
+        """The same, each the past of the next for certain. Raises RecordDamagedError if one is not."""
+        return [self] if self.past is None else [*self.past.certain_lineage(), self]
+
+    @cached_property
+    def columns(self) -> Columns:
+        """The columns beside the record: causes, page roots, account postings."""
+        return Columns(self)
 
     @cached_property
     def head(self) -> bytes:
@@ -161,19 +187,27 @@ class RecordReader:
             progress = progress.after(events, page_root(events, data))
         return progress
 
+    def note_all(self, known: Known | None = None) -> None:
+        """Note all that was read of this record as known: for who has held every page of it against the head.
+
+        `known` is of the head that it has from now on, where that is not yet in its manifest.
+        """
+        digests = self._digests.values() if len(self._digests) == len(self.blocks) else ()
+        past = () if self.parent is None else (past_digest(self.parent.head, self.first_seq),)
+        (known or self.known).add([*digests, *past])
+
     def pages(self, first_seq: int = 0) -> Iterator[tuple[list[Event], bytes]]:
         """Each page: its events, and their msgpack list as recorded, which is what hashes are over.
 
-        From the page on that holds `first_seq`.
+        From the page on that holds `first_seq`. They are not held against the head: it is what they are read for.
         """
         if self.parent is not None and first_seq < self.first_seq:
             shared = self.first_seq // PAGE_EVENTS - first_seq // PAGE_EVENTS
             yield from islice(self.parent.pages(first_seq), shared)
         for index in range(max(bisect_right(self._first_seqs, first_seq) - 1, 0), len(self.blocks)):
             block = self._read(index)
-            pages = zip(block.pages, map(bytes, split_list(block.payload)), strict=True)
             skipped = max(first_seq - self._first_seqs[index], 0) // PAGE_EVENTS
-            yield from islice(pages, skipped, None)
+            yield from islice(zip(block.pages, block.data, strict=True), skipped, None)
 
     def events(self, first_seq: int = 0, stop_seq: int | None = None) -> Iterator[Event]:
         """The events from `first_seq` up to but without `stop_seq`, or to the end. Blocks are decoded on the way."""
@@ -182,9 +216,9 @@ class RecordReader:
             raise QueryError(message)
         stop = self.count if stop_seq is None else min(stop_seq, self.count)
         own = chain.from_iterable(self._slices(max(first_seq, self.first_seq), stop))
-        if self.parent is None or first_seq >= self.first_seq:
+        if self.past is None or first_seq >= self.first_seq:
             return own
-        return chain(self.parent.events(first_seq, min(stop, self.first_seq)), own)
+        return chain(self.past.events(first_seq, min(stop, self.first_seq)), own)
 
     def existing(self, seq: int) -> int:
         """The number itself, if there is such an event. Raises QueryError if there is none."""
@@ -193,10 +227,11 @@ class RecordReader:
     def event(self, seq: int) -> Event:
         """One event. Raises QueryError if there is none. Decodes its block, unless it was among the last few."""
         self.existing(seq)
-        if self.parent is not None and seq < self.first_seq:
-            return self.parent.event(seq)
+        if self.past is not None and seq < self.first_seq:
+            return self.past.event(seq)
         index = bisect_right(self._first_seqs, seq) - 1
-        return self._events_of(index)[seq - self._first_seqs[index]]
+        place = seq - self._first_seqs[index]
+        return self._events_of(index, place, place + 1)[place]
 
     def seq_at_time(self, at_ns: int) -> int:
         """How many events had happened by `at_ns`, it included: the seq of the first one after.
@@ -211,9 +246,9 @@ class RecordReader:
             found = self.count
         else:
             found = self._first_seqs[index] + bisect_right(self._events_of(index), at_ns, key=_at_ns)
-        if self.parent is None or found > self.first_seq:
+        if self.past is None or found > self.first_seq:
             return found
-        return min(self.parent.seq_at_time(at_ns), self.first_seq)
+        return min(self.past.seq_at_time(at_ns), self.first_seq)
 
     def _slices(self, first_seq: int, stop_seq: int) -> Iterator[list[Event]]:
         """The events asked for, a block at a time."""
@@ -222,29 +257,46 @@ class RecordReader:
             start = self._first_seqs[index]
             if start >= stop_seq:
                 return
-            yield self._events_of(index)[max(first_seq - start, 0) : stop_seq - start]
+            first, stop = max(first_seq - start, 0), stop_seq - start
+            yield self._events_of(index, first, stop)[first:stop]
 
-    def _events_of(self, index: int) -> list[Event]:
-        """The events of one block, from the few that are kept or from the disk."""
-        events = self._cache.get(index)
-        if events is None:
-            events = self._cache[index] = list(chain.from_iterable(self._read(index).pages))
+    def _events_of(self, index: int, first: int = 0, stop: int | None = None) -> list[Event]:
+        """The events of one block, from the few that are kept or from the disk; proved are those at these places."""
+        block = self._cache.get(index)
+        if block is None:
+            block = self._cache[index] = self._read(index)
             if len(self._cache) > _CACHED_BLOCKS:
                 self._cache.popitem(last=False)
         self._cache.move_to_end(index)
-        return events
+        if block.unproved:
+            self._prove(index, block, first, len(block.events) if stop is None else stop)
+        return block.events
 
-    def _read(self, index: int) -> _Block:
+    def _prove(self, index: int, block: DecodedBlock, first: int, stop: int) -> None:
+        """Hold the pages of these events against the head. Raises RecordDamagedError."""
+        entry, roots = self.blocks[index], self.columns.roots.roots
+        before = (entry.header.first_seq - self.first_seq) // PAGE_EVENTS
+        for place in range(first // PAGE_EVENTS, min(-(-stop // PAGE_EVENTS), len(block.pages))):
+            if place not in block.unproved:
+                continue
+            events = block.pages[place]
+            if page_root(events, block.data[place]) != roots[before + place]:
+                what = f"events {events[0].seq} to {events[-1].seq} do not lead to the head {self.manifest.head}"
+                raise damaged(self.files[entry.segment].path, entry.offset, what)
+            block.unproved.discard(place)
+
+    def _read(self, index: int) -> DecodedBlock:
         """One block from the disk, checked."""
         entry = self.blocks[index]
-        path = self._path_of(entry)
+        path = self.files[entry.segment].path
         with readable(path):
             data = read_block(path, entry)
         if not block_is_intact(data):
             raise damaged(path, entry.offset, "the block's CRC is wrong")
+        digest = self._digests[index] = sha256(data).digest()
         try:
             payload = block_payload(entry.header, data[BLOCK_HEADER_BYTES:])
-            return _Block(payload, block_pages(entry.header, payload))
+            pages = block_pages(entry.header, payload)
         except msgspec.ValidationError as error:
             # The CRC is right, so this is what was written: by a version that knows more.
             message = (
@@ -254,38 +306,8 @@ class RecordReader:
             raise RecordNotFoundError(message) from error
         except ValueError as error:
             raise damaged(path, entry.offset, str(error)) from error
-
-    def _path_of(self, place: BlockEntry | Fault) -> Path:
-        return self.files[place.segment].path
+        return DecodedBlock(pages, payload, known=self.torn or digest in self.known)
 
 
 def _at_ns(event: Event) -> int:
     return event.at_ns
-
-
-def _check_sizes(directory: Path, manifest: Manifest, files: list[SegmentFile]) -> None:
-    """Hold the files against the manifest's segments. Raises RecordDamagedError."""
-    for file, figures in zip(files, manifest.segments, strict=False):
-        if file.size_bytes != figures.size_bytes:
-            what = f"the file ends at {file.size_bytes}, the manifest says at {figures.size_bytes}"
-            raise damaged(file.path, min(file.size_bytes, figures.size_bytes), what)
-    if len(files) < len(manifest.segments):
-        raise damaged(directory / segment_name(len(files)), 0, "the manifest names this file and it is missing")
-    if len(files) > len(manifest.segments):
-        raise damaged(files[len(manifest.segments)].path, 0, "the manifest does not name this file")
-
-
-def _check_totals(reader: RecordReader) -> None:
-    """Hold the blocks' headers against the manifest's totals. Raises RecordDamagedError."""
-    manifest, entries = reader.manifest, reader.blocks
-    told = manifest.blocks, manifest.count, manifest.first_at_ns, manifest.last_at_ns
-    found: tuple[int, int, int | None, int | None] = (0, 0, None, None)
-    if reader.count:
-        found = len(entries), reader.count, reader.first_at_ns, reader.last_at_ns
-    if found == told:
-        return
-    bad = first_bad_block(reader.files, entries)
-    if bad:
-        raise damaged(reader.files[bad.segment].path, bad.offset, "the block's CRC is wrong")
-    what = f"blocks, events, first and last at_ns are {told} and the blocks' headers say {found}"
-    raise damaged(reader.path / MANIFEST_NAME, 0, what)

@@ -1,14 +1,17 @@
 """Finding the blocks of a record by their headers, and where it stops being good.
 
-Theory of operation: headers are read one after the other, each saying how long its block is, so that opening a record
-costs one small read a block. A header that cannot follow the one before ends the walk: that is the *fault*. Since it
-may be the block before it that lied about its length, blocks at the end are checked whole and let go of until one is
-intact.
+Theory of operation: headers are read one after the other, each saying how long its block is, so that opening a sealed
+record costs one small read a block. A header that cannot follow the one before ends the walk: that is the *fault*.
+Since it may be the block before it that lied about its length, blocks at the end are then checked whole and let go of
+until one is intact.
+
+A record that was never sealed is read whole. Of what was not forced to the disk any part may be missing, and what came
+after it may be there all the same: so its end is the first block that is not intact, whatever is behind that. All that
+was forced comes before it.
 
 Rules:
 1. Whatever a header says is held against the size of its file before it is believed.
-2. A fault is the end of a torn record only if nothing intact comes after it. With an intact block behind it, it is
-   damage.
+2. In a record that was sealed a fault is damage. In one that was not it is the end, and what is behind it is told.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ from __future__ import annotations
 import mmap
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -36,6 +40,7 @@ from .manifest import FORMAT
 from .pages import PAGE_EVENTS
 
 __all__ = [
+    "Behind",
     "BlockEntry",
     "Fault",
     "Scan",
@@ -44,7 +49,12 @@ __all__ = [
     "read_block",
     "scan_blocks",
     "segment_files",
+    "whole_blocks",
 ]
+
+
+_WRONG_CRC = "the block's CRC is wrong"
+_READINGS_MOST = 4
 
 
 class BlockEntry(NamedTuple):
@@ -63,9 +73,27 @@ class BlockEntry(NamedTuple):
 class Fault(NamedTuple):
     """Where a record stops being good, and what is wrong there."""
 
-    segment: int
+    path: Path
     offset: int
     reason: str
+
+
+class Behind(NamedTuple):
+    """What is behind the first fault of a record that was never sealed, as far as it is whole blocks."""
+
+    size_bytes: int = 0
+    blocks: int = 0
+    events: int = 0
+
+    def __str__(self) -> str:
+        """In words; empty if nothing is there."""
+        whole = f", {whole_blocks(self.blocks, self.events)} among them" if self.blocks else ""
+        return f"{self.size_bytes:,} bytes from there on{whole}" if self.size_bytes else ""
+
+
+def whole_blocks(blocks: int, events: int) -> str:
+    """So many blocks of so many events in all, in words."""
+    return f"{blocks:,} whole block{'s' if blocks > 1 else ''} of {events:,} events"
 
 
 class Scan(NamedTuple):
@@ -73,6 +101,7 @@ class Scan(NamedTuple):
 
     entries: list[BlockEntry]
     fault: Fault | None
+    behind: Behind = Behind()
 
 
 class SegmentFile(NamedTuple):
@@ -83,11 +112,8 @@ class SegmentFile(NamedTuple):
 
 
 def segment_files(directory: Path) -> list[SegmentFile]:
-    """The segment files in order. Raises RecordDamagedError if one in between is missing."""
+    """The segment files that are there, in order."""
     names = sorted(path.name for path in directory.iterdir() if re.fullmatch(r"\d{8}\.seg", path.name))
-    for number, name in enumerate(names):
-        if name != segment_name(number):
-            raise damaged(directory / segment_name(number), 0, f"the file is missing, and {name} is there")
     return [SegmentFile(directory / name, _size_of(directory / name)) for name in names]
 
 
@@ -96,18 +122,20 @@ def _size_of(path: Path) -> int:
         return os.fstat(file.fileno()).st_size
 
 
-def scan_blocks(files: list[SegmentFile], *, tail_may_be_torn: bool, first_seq: int = 0) -> Scan:
+def scan_blocks(files: list[SegmentFile], *, sealed: bool, first_seq: int = 0) -> Scan:
     """The blocks of a record whose first event is `first_seq`: 0, or where a fork left its parent.
 
-    A fault is returned only where `tail_may_be_torn` and nothing intact is behind it; otherwise it is raised as
-    RecordDamagedError. Cost: about 4 us a block; where the tail may be torn, the last block is read as well.
+    A fault of a sealed record is raised as RecordDamagedError. Cost: about 4 us a block where it was sealed, and all
+    its bytes where it was not.
     """
-    scan = _walk(files, first_seq)
-    if scan.fault or tail_may_be_torn:
-        scan = _without_bad_tail(files, scan)
-    if scan.fault and not (tail_may_be_torn and _nothing_intact_from(files, scan.fault)):
-        raise damaged(files[scan.fault.segment].path, scan.fault.offset, scan.fault.reason)
-    return scan
+    scan = _walk(files, first_seq, whole=not sealed)
+    if scan.fault is None:
+        return scan
+    if sealed:
+        fault = _without_bad_tail(files, scan).fault
+        assert fault is not None, "there is one, or the block before it is bad"
+        raise damaged(*fault)
+    return scan._replace(behind=_behind(files, scan.fault))
 
 
 def read_block(path: Path, entry: BlockEntry) -> bytes:
@@ -116,31 +144,39 @@ def read_block(path: Path, entry: BlockEntry) -> bytes:
         return read_at(file.fileno(), entry.stop_offset - entry.offset, entry.offset)
 
 
-def _walk(files: list[SegmentFile], first_seq: int) -> Scan:
+def _walk(files: list[SegmentFile], first_seq: int, *, whole: bool) -> Scan:
     entries: list[BlockEntry] = []
-    for number, (path, size) in enumerate(files):
-        with regular(path) as file:
-            fault = _walk_segment(file.fileno(), size, number, entries, first_seq)
+    for number, file in enumerate(files):
+        due = file.path.with_name(segment_name(number))
+        if file.path != due:
+            return Scan(entries, Fault(due, 0, f"the file is missing, and {file.path.name} is there"))
+        with regular(file.path) as opened:
+            fault = _walk_segment(opened.fileno(), file, number, entries, first_seq, whole=whole)
         if fault:
             return Scan(entries, fault)
     return Scan(entries, None)
 
 
-def _walk_segment(descriptor: int, size: int, number: int, entries: list[BlockEntry], first_seq: int) -> Fault | None:
-    """Add the blocks of one segment to the entries."""
+def _walk_segment(
+    descriptor: int, file: SegmentFile, number: int, entries: list[BlockEntry], first_seq: int, *, whole: bool
+) -> Fault | None:
+    """Add the blocks of one segment to the entries, only those that are intact if it is read `whole`."""
+    path, size = file
     due = entries[-1].header.stop_seq if entries else first_seq
     problem = _segment_problem(read_at(descriptor, SEGMENT_HEADER_BYTES, 0), number, due)
     if problem:
-        return Fault(number, 0, problem)
+        return Fault(path, 0, problem)
     offset = SEGMENT_HEADER_BYTES
     while offset < size:
         header = unpack_block_header(read_at(descriptor, BLOCK_HEADER_BYTES, offset))
         if header is None:
-            return Fault(number, offset, "no block begins here")
+            return Fault(path, offset, "no block begins here")
         entry = BlockEntry(number, offset, header)
         problem = _block_problem(entry, size, entries[-1].header if entries else None, first_seq)
         if problem:
-            return Fault(number, offset, problem)
+            return Fault(path, offset, problem)
+        if whole and not block_is_intact(read_at(descriptor, entry.stop_offset - offset, offset)):
+            return Fault(path, offset, _WRONG_CRC)
         entries.append(entry)
         offset = entry.stop_offset
     return None
@@ -165,8 +201,7 @@ def _block_problem(entry: BlockEntry, size: int, before: BlockHeader | None, fir
     due, at_ns = (before.stop_seq, before.last_at_ns) if before else (first_seq, header.first_at_ns)
     if entry.stop_offset > size:
         return f"the block needs {entry.stop_offset} bytes and the file ends at {size}"
-    fits = 0 < header.count <= header.raw_bytes <= RAW_BYTES_MAX and header.stored_bytes <= STORED_BYTES_MAX
-    if header.codec not in CODECS.values() or not fits:
+    if not _is_possible(header):
         sizes = f"{header.count} events, {header.raw_bytes} bytes, {header.stored_bytes} stored"
         return f"the header is impossible: codec {header.codec}, {sizes}"
     if header.first_seq != due:
@@ -176,6 +211,12 @@ def _block_problem(entry: BlockEntry, size: int, before: BlockHeader | None, fir
     if not at_ns <= header.first_at_ns <= header.last_at_ns:
         return f"time runs backwards, from {at_ns} to {header.first_at_ns} to {header.last_at_ns} ns"
     return None
+
+
+def _is_possible(header: BlockHeader) -> bool:
+    """Whether a block can have been packed so, and is unpacked within bounds."""
+    fits = 0 < header.count <= header.raw_bytes <= RAW_BYTES_MAX and header.stored_bytes <= STORED_BYTES_MAX
+    return fits and header.codec in CODECS.values()
 
 
 def first_bad_block(files: list[SegmentFile], entries: list[BlockEntry]) -> BlockEntry | None:
@@ -192,29 +233,36 @@ def _without_bad_tail(files: list[SegmentFile], scan: Scan) -> Scan:
     entries, fault = list(scan.entries), scan.fault
     while entries and not _is_intact(files, entries[-1]):
         bad = entries.pop()
-        fault = Fault(bad.segment, bad.offset, "the block's CRC is wrong")
+        fault = Fault(files[bad.segment].path, bad.offset, _WRONG_CRC)
     return Scan(entries, fault)
 
 
-def _nothing_intact_from(files: list[SegmentFile], fault: Fault) -> bool:
-    """Whether no intact block is at the fault or behind it."""
-    if _holds_intact_block(files[fault.segment], fault.offset):
-        return False
-    return not any(_holds_intact_block(file, 0) for file in files[fault.segment + 1 :])
+def _behind(files: list[SegmentFile], fault: Fault) -> Behind:
+    """What is at a fault and behind it."""
+    starts = [(file, fault.offset if file.path == fault.path else 0) for file in files if file.path >= fault.path]
+    headers = [header for file, start in starts for header in _intact_blocks(file, start)]
+    size_bytes = sum(file.size_bytes - start for file, start in starts)
+    return Behind(size_bytes, len(headers), sum(header.count for header in headers))
 
 
-def _holds_intact_block(file: SegmentFile, start: int) -> bool:
-    """Whether an intact block begins anywhere from `start` on."""
+def _intact_blocks(file: SegmentFile, start: int) -> Iterator[BlockHeader]:
+    """The intact blocks that begin anywhere from `start` on, one behind the other.
+
+    What only looks like blocks costs no more than reading the file a few times; then the search is given up.
+    """
     path, size = file
     if size <= start:
-        return False
+        return
     with regular(path) as handle, mmap.mmap(handle.fileno(), size, access=mmap.ACCESS_READ) as view:
+        left_bytes = _READINGS_MOST * size
         offset = view.find(BLOCK_MAGIC, start)
-        while offset >= 0:
+        while offset >= 0 and left_bytes > 0:
             header = unpack_block_header(view[offset : offset + BLOCK_HEADER_BYTES])
-            fits = header is not None and header.stored_bytes <= STORED_BYTES_MAX
-            stop = offset + BLOCK_HEADER_BYTES + header.stored_bytes if header and fits else size + 1
-            if stop <= size and block_is_intact(view[offset:stop]):
-                return True
-            offset = view.find(BLOCK_MAGIC, offset + 1)
-    return False
+            stop = offset + BLOCK_HEADER_BYTES + header.stored_bytes if header else size + 1
+            after = offset + 1
+            if header and stop <= size and _is_possible(header):
+                left_bytes -= stop - offset
+                if block_is_intact(view[offset:stop]):
+                    yield header
+                    after = stop
+            offset = view.find(BLOCK_MAGIC, after)

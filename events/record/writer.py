@@ -6,7 +6,7 @@ block: `Stored` says how far that is, with the head up to there, and is replaced
 
 Rules:
 1. manifest.json says "recording" from before the first event until the record is sealed. A process that dies leaves a
-   torn record, which is readable up to its last good block.
+   torn record, which is readable up to its last good block. What is certain then is in `docs/record.md`.
 2. A file of zeros keeps room for sealing. Where the disk takes no more, the record is cut to its last good block, that
    room is let go of, the record is sealed as "failed", and RecordFullError says so.
 3. One writer at a time: the directory is locked for as long as the process lives or until the record is sealed.
@@ -17,24 +17,28 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import NoReturn, Protocol
 
 import msgspec
 
+from ..bodies.run import RunEnded, RunStarted
 from ..envelope import Event
 from ..errors import RecordError, RecordExistsError, RecordFullError
 from .blocks import BlockPacker
 from .columns.recording import ColumnRecorder
-from .files import allocate, exclusive
+from .disk import DISK, Disk
+from .files import exclusive
+from .known import Known, past_digest
 from .manifest import (
     RESERVE_NAME,
     ForkPoint,
     Manifest,
     SealedStatus,
     is_never_begun,
+    manifest_digest,
     new_manifest,
     utc_now,
     write_manifest,
@@ -50,10 +54,13 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def sealed_manifest(manifest: Manifest, stored: Stored, status: SealedStatus, error: str | None) -> Manifest:
-    """The manifest of a record that ends here."""
+    """The manifest of a record that ends here. What it says of the run is what the run's first event says."""
     progress = stored.progress
+    first = None if progress.first is None else progress.first.body
     return msgspec.structs.replace(
         manifest,
+        scenario=first.scenario if isinstance(first, RunStarted) else manifest.scenario,
+        seed=first.seed if isinstance(first, RunStarted) else manifest.seed,
         status=status,
         error=error,
         sealed=utc_now(),
@@ -63,6 +70,7 @@ def sealed_manifest(manifest: Manifest, stored: Stored, status: SealedStatus, er
         last_at_ns=progress.last.at_ns if progress.last else None,
         blocks=sum(figures.blocks for figures in stored.segments),
         segments=stored.segments,
+        forks=tuple(seq for seq in manifest.forks if seq < progress.count),
     )
 
 
@@ -72,16 +80,17 @@ class Companion(Protocol):
     def block_written(self, count: int, stored_bytes: int, head: Callable[[], bytes], /) -> None:
         """A block ends after so many events and bytes; `head` gives the record's head there."""
 
-    def sealed(self, stored_bytes: int, /) -> None:
-        """The record ends with so many bytes."""
+    def sealed(self, stored_bytes: int, /) -> Iterable[bytes]:
+        """The record ends with so many bytes; returns what is kept beside it, by what it hashes to."""
 
 
 class RecordWriter(PageSink):
     """A record that is being written into a new directory.
 
     `scenario`, `seed`, `parent` and `forks` are facts for the manifest. A fork goes on from `base`, its parent's
-    progress at the end of a page; without one a record begins at event 0. Raises RecordExistsError if the directory
-    exists, RecordFullError if there is no room to begin, RecordError if it cannot be created.
+    progress at the end of a page; without one a record begins at event 0. That there is a record is certain when this
+    returns. Raises RecordExistsError if the directory exists, RecordFullError if there is no room to begin, RecordError
+    if it cannot be created.
     """
 
     def __init__(
@@ -94,13 +103,15 @@ class RecordWriter(PageSink):
         parent: ForkPoint | None = None,
         forks: tuple[int, ...] = (),
         base: Progress | None = None,
+        disk: Disk = DISK,
     ) -> None:
         super().__init__()
         self.path = Path(path)
         self._settings = settings or RecordSettings()
         self._manifest = new_manifest(self._settings, scenario, seed, parent, forks)
         self._packer = BlockPacker(self._settings)
-        self._segments = SegmentFiles(self.path, self._settings, base)
+        self._disk = disk
+        self._segments = SegmentFiles(self.path, self._settings, base, disk)
         self._columns = ColumnRecorder(self.path)
         self._pending: list[ClosedPage] = []
         self.companion: Companion | None = None
@@ -118,16 +129,15 @@ class RecordWriter(PageSink):
 
     def _create(self) -> None:
         try:
-            self.path.mkdir(parents=True)
+            self._disk.make_directory(self.path)
         except FileExistsError:
             self._check_never_begun()
         except (OSError, ValueError) as error:
             raise _refusal(error, f"{self.path}: it cannot be created") from error
         try:
             self._lock.enter_context(exclusive(self.path))
-            (self.path / RESERVE_NAME).unlink(missing_ok=True)
-            allocate(self.path / RESERVE_NAME, self._settings.reserve_bytes)
-            write_manifest(self.path, self._manifest)
+            self._disk.allocate(self.path / RESERVE_NAME, self._settings.reserve_bytes)
+            write_manifest(self.path, self._manifest, self._disk)
         except OSError as error:
             self._lock.close()
             shutil.rmtree(self.path, ignore_errors=True)
@@ -191,13 +201,28 @@ class RecordWriter(PageSink):
 
     def _seal(self, status: SealedStatus, error: str | None) -> None:
         self._segments.close()
-        (self.path / RESERVE_NAME).unlink(missing_ok=True)
+        self._disk.remove(self.path / RESERVE_NAME)
         self._manifest = sealed_manifest(self._manifest, self._segments.stored, status, error)
-        write_manifest(self.path, self._manifest)
-        self._columns.finish(self._segments.stored.progress)
-        if self.companion is not None:
-            self.companion.sealed(self._stored_bytes())
+        write_manifest(self.path, self._manifest, self._disk)
+        self._note_as_known()
         self._lock.close()
+
+    def _note_as_known(self) -> None:
+        """What was written here need not be held against the head again, as long as it stays as it is."""
+        progress, parent = self._segments.stored.progress, self._manifest.parent
+        digests = [*self._segments.digests, *self._columns.finish(progress)]
+        if self.companion is not None:
+            digests += self.companion.sealed(self._stored_bytes())
+        if parent is not None and parent.first_seq:
+            digests.append(past_digest(bytes.fromhex(parent.head), parent.first_seq))
+        if self._status_is_true():
+            digests.append(manifest_digest(self._manifest))
+        Known(progress.head).add(digests)
+
+    def _status_is_true(self) -> bool:
+        """Whether the run ended, if that is said of it."""
+        last = self._segments.stored.progress.last
+        return self._manifest.status != "complete" or (last is not None and isinstance(last.body, RunEnded))
 
     def _advice(self) -> str:
         return f"make room, then `deleverage recover {self.path}`"

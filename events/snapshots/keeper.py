@@ -40,11 +40,12 @@ class SnapshotKeeper:
         """Nothing taken yet."""
         self._directory, self._ledger = directory, ledger
         self._base: Parts | None = None
-        self._base_seq = 0
+        self._base_seq, self._base_identity = 0, b""
         self._base_bytes = self._difference_bytes = 0
         self._spent_bytes = 0
         self._due_bytes = 0
         self.taken: list[int] = []
+        self._identities: dict[int, bytes] = {}
 
     def block_written(self, count: int, stored_bytes: int, head: Callable[[], bytes]) -> None:
         """A block ends after `count` events and `stored_bytes`; `head` gives the record's up to there.
@@ -63,26 +64,34 @@ class SnapshotKeeper:
         except OverflowError:
             self._due_bytes = _NEVER
             return
-        data = Snapshot(count, 0 if whole else self._base_seq, head(), digest, payload).pack()
+        snapshot = Snapshot(count, 0 if whole else self._base_seq, head(), digest, payload)
+        data = snapshot.pack()
         due_bytes = len(data) if self._base is None else _affording(self._spent_bytes + len(data))
         if stored_bytes < due_bytes:
             self._due_bytes = due_bytes
             return
+        identity = snapshot.identity(b"" if whole else self._base_identity)
         if whole:
             self._base, self._base_seq, self._base_bytes, self._difference_bytes = parts, count, len(data), 0
+            self._base_identity = identity
         else:
             self._difference_bytes += len(data)
         next_bytes = len(data) // _FIRST_DIFFERENCE if whole else len(data)
         self._due_bytes = max(stored_bytes + _SPACING_BYTES, _affording(self._spent_bytes + len(data) + next_bytes))
+        self._identities[count] = identity
         self._keep(count, data)
 
-    def sealed(self, stored_bytes: int) -> None:
-        """The record ends with so many bytes: let go of a first snapshot that is too large for it."""
+    def sealed(self, stored_bytes: int) -> list[bytes]:
+        """The record ends with so many bytes: let go of a first snapshot that is too large for it.
+
+        Returns the identities of those that were taken.
+        """
         if stored_bytes < _affording(self._spent_bytes):
             for count in self.taken:
                 with suppress(OSError):
                     (self._directory / name_of(count)).unlink(missing_ok=True)
             self.taken = []
+        return list(self._identities.values())
 
     def _keep(self, count: int, data: bytes) -> None:
         path = self._directory / name_of(count)

@@ -48,8 +48,18 @@ class Snapshot(NamedTuple):
 
     def pack(self) -> bytes:
         """The bytes of the file."""
-        header = _HEADER.pack(_MAGIC, _FORMAT, self.seq, self.base_seq, self.head, self.digest)
-        return header + sha256(header + self.payload).digest() + self.payload
+        return self._header() + self.hashed() + self.payload
+
+    def hashed(self) -> bytes:
+        """The hash that stands in the file: over all the rest of it."""
+        return sha256(self._header() + self.payload).digest()
+
+    def identity(self, base: bytes = b"") -> bytes:
+        """What stands for the state that a file gives: its hash, with the identity of the base that it differs from."""
+        return sha256(base + self.hashed()).digest()
+
+    def _header(self) -> bytes:
+        return _HEADER.pack(_MAGIC, _FORMAT, self.seq, self.base_seq, self.head, self.digest)
 
 
 class Parts(NamedTuple):
@@ -94,12 +104,11 @@ def read_snapshot(path: Path) -> Snapshot:
     if (magic, number) != (_MAGIC, _FORMAT) or not base_seq < seq:
         message = "it is not a snapshot of this format"
         raise ValueError(message)
-    header, told = data[: _HEADER.size], data[_HEADER.size : _HEADER.size + _HASH_BYTES]
-    payload = data[_HEADER.size + _HASH_BYTES :]
-    if sha256(header + payload).digest() != told:
+    snapshot = Snapshot(seq, base_seq, head, digest, data[_HEADER.size + _HASH_BYTES :])
+    if snapshot.pack() != data:
         message = "its hash is wrong"
         raise ValueError(message)
-    return Snapshot(seq, base_seq, head, digest, payload)
+    return snapshot
 
 
 def _unpacked(payload: bytes) -> bytes:

@@ -1,6 +1,6 @@
 """The audit of a record: every law over every fill, in one reading. Its names are stable; `--json` prints them so.
 
-    status            of the record: of a whole import `complete`
+    status            of the record: `complete`, or that it is `broken off` or `torn`
     fills, trades     what was reported
     sources           the files: name, layout, rows read (null where the import did not end), what was left out and why
     laws              a line for each law and kind of market, see `tally.py`
@@ -19,9 +19,8 @@ import msgspec
 
 from ...events.bodies.run import RunEnded, SourceOpened, SourceTally
 from ...events.errors import QueryError
-from ...events.record.manifest import RunStatus
 from ...sim.units import format_time_ns
-from ..run import Run
+from ..run import Ending, Run
 from .fees import Fees
 from .fills import Watch, trades_of
 from .positions import Positions
@@ -48,7 +47,7 @@ class Audit(msgspec.Struct, frozen=True):
 
     scenario: str
     head: str
-    status: RunStatus
+    status: Ending
     fills: int
     trades: int
     accounts: int
@@ -88,7 +87,7 @@ def audit_of(run: Run, watch: Watch = lambda _seq: None) -> Audit:
     return Audit(
         run.started.scenario,
         run.head,
-        run.manifest.status,
+        run.ending,
         fills,
         trades,
         len(accounts),

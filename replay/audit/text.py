@@ -19,8 +19,7 @@ def print_audit(console: Console, found: Audit) -> None:
     print_line(console, f"Audit of {found.scenario}", style="bold")
     rows = [("reported", _reported(found)), ("head", found.head)]
     if found.status != "complete":
-        told = "torn" if found.status == "recording" else found.status
-        rows.append(("record", f"{told}: the import did not end, so this is a part of its files"))
+        rows.append(("record", f"{found.status}: the import did not end, so this is a part of its files"))
     rows += (("file", _file(source)) for source in found.sources)
     print_rows(console, rows)
     print_line(console)

@@ -21,7 +21,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from ...events.errors import QueryError
-from ...events.record.files import replace_file
+from ...events.record.disk import replace_file
 from ..csv_text import CsvValue, csv_text
 from .difference import AccountDifference, Difference
 

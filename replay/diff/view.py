@@ -1,6 +1,6 @@
 """A difference as plain data: what `diff --json` prints. Its names are stable.
 
-    a, b            run, head, scenario, seed, prices, status, events, start_ns, end_ns
+    a, b            run, head, scenario, seed, prices, status (complete, broken off or torn), events, start_ns, end_ns
     same            nothing differs; identical: both records are the same, byte for byte
     warnings        what must be known to read the figures, one line each
     shared_events   so many events at the beginning of both are the same, number for number
@@ -74,7 +74,7 @@ def _run_view(run: Run) -> View:
         "scenario": started.scenario,
         "seed": started.seed,
         "prices": started.prices,
-        "status": "torn" if run.torn else run.manifest.status,
+        "status": run.ending,
         "events": run.count,
         "start_ns": run.start_ns,
         "end_ns": run.end_ns,

@@ -14,7 +14,7 @@ from ...sim.console import new_console, print_line, print_rows
 from ...sim.options import plugins_option
 from ...sim.terminal import print_document
 from ...sim.units import format_time_ns, parse_decimal, to_atoms, to_whole
-from ..command_line import as_json_option, leave, record_argument, tell_differences
+from ..command_line import as_json_option, head_option, leave, record_argument, tell_differences
 from ..directory import nearest
 from ..run import Run, open_run
 from .changes import Changes, Deposit, Trade
@@ -35,6 +35,7 @@ _TIME_OF_DAY = slice(11, 19)
 )
 @click.option("--remove", "removed", multiple=True, type=int, metavar="SEQ", help="Take this input away.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="RUN", help="Write the child's record there.")
+@head_option
 @plugins_option
 @as_json_option
 @click.pass_context
@@ -48,6 +49,7 @@ def fork_command(
     trades: tuple[str, ...],
     removed: tuple[int, ...],
     output: Path | None,
+    head: str | None,
     plugins: tuple[Path, ...],
     as_json: bool,
 ) -> None:
@@ -61,7 +63,7 @@ def fork_command(
 
     A POINT is an event's number (77241), a time (2025-10-10T21:16:04.831Z) or an offset from the start (+00:12:03.5).
     """
-    run = open_run(record, plugins)
+    run = open_run(record, head, plugins)
     after_seq = run.last_seq(point)
     changes = Changes(settings, _deposits(run, deposits), _trades(run, trades, after_seq), removed)
     with bar(run.count, "taking the run up again", shown=not as_json) as advance:

@@ -182,18 +182,19 @@ def fork(
     made = Fork(run, after_seq, changes)
     path = None if output is None else Path(output)
     sink = _sink(made, path, settings)
-    with sealing(sink):
+    with sealing(sink) as ending:
         sink.append_many(run.events(sink.count, made.boundary))
         keep_states(sink, made.ledger)
         made.drive(made.resumption(sink), progress=progress)
         made.ledger.check()
-    sink.seal(_status(run))
+        ending.status = "complete" if made.ledger.ended else _broke_off(run)
     return ForkResult(path, made.boundary, sink.status, sink.count, sink.head.hex(), made.ledger)
 
 
-def _status(run: Run) -> SealedStatus:
+def _broke_off(run: Run) -> SealedStatus:
+    """How a fork ends that goes no further than its parent, which has no end."""
     status = run.manifest.status
-    return "interrupted" if status == "recording" else status
+    return status if status in ("failed", "recovered") else "interrupted"
 
 
 def _sink(made: Fork, path: Path | None, settings: RecordSettings | None) -> EventSink:

@@ -9,7 +9,7 @@ import click
 
 from ...sim.console import new_console
 from ...sim.terminal import print_json
-from ..command_line import as_json_option, leave, opened, record_argument
+from ..command_line import as_json_option, head_option, leave, opened, record_argument
 from .steps import history, step_fields
 from .text import print_history
 
@@ -23,16 +23,24 @@ _COMPACT = (",", ":")
 @click.option("--account", required=True, metavar="NAME|NUMBER", help="The account.")
 @click.option("--from", "first", metavar="POINT", help="From this event or time on.")
 @click.option("--to", "last", metavar="POINT", help="Up to this event or time, included.")
+@head_option
 @as_json_option
 @click.pass_context
 def history_command(
-    context: click.Context, *, record: Path, account: str, first: str | None, last: str | None, as_json: bool
+    context: click.Context,
+    *,
+    record: Path,
+    account: str,
+    first: str | None,
+    last: str | None,
+    head: str | None,
+    as_json: bool,
 ) -> None:
     """Show every event of RUN that touched an account, with the account before and after (with --json as JSON Lines).
 
     A POINT is an event's number (77241), a time (2025-10-10T21:16:04.831Z) or an offset from the start (+00:12:03.5).
     """
-    run = opened(record)
+    run = opened(record, head)
     number = run.directory.find_account(account)
     steps = history(run, number, *run.span(first, last))
     if as_json:

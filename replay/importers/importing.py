@@ -118,7 +118,6 @@ def run_import(
             gc.unfreeze()
         session.imported(RunEnded(tuple(faults.tally(one.number) for one in importer.sources)), origin=Origin.INPUT)
         session.ledger.check()
-    sink.seal("complete")
     return _result(importer, sink, session, time.perf_counter() - started)
 
 

@@ -17,7 +17,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
-from ...events.record.files import replace_file
+from ...events.record.disk import replace_file
 from ..csv_text import CsvValue, csv_text
 from .definition import Cell
 from .lab import LabResult

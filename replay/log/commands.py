@@ -9,7 +9,7 @@ import click
 import msgspec
 
 from ...sim.terminal import print_json, print_lines
-from ..command_line import as_json_option, leave, opened, record_argument
+from ..command_line import as_json_option, head_option, leave, opened, record_argument
 from ..run import Run
 from .selection import Selection, event_fields, select, types_named
 from .text import event_line
@@ -23,6 +23,7 @@ __all__ = ["log_command"]
 @click.option("--account", metavar="NAME|NUMBER", help="Only events that name this account.")
 @click.option("--from", "first", metavar="POINT", help="From this event or time on.")
 @click.option("--to", "last", metavar="POINT", help="Up to this event or time, included.")
+@head_option
 @as_json_option
 @click.pass_context
 def log_command(
@@ -33,13 +34,14 @@ def log_command(
     account: str | None,
     first: str | None,
     last: str | None,
+    head: str | None,
     as_json: bool,
 ) -> None:
     """Show the events of RUN, one a line (with --json as JSON Lines).
 
     A POINT is an event's number (77241), a time (2025-10-10T21:16:04.831Z) or an offset from the start (+00:12:03.5).
     """
-    run = opened(record)
+    run = opened(record, head)
     first_seq, stop_seq = run.span(first, last)
     number = None if account is None else run.directory.find_account(account)
     selection = Selection(first_seq, stop_seq, types_named(types), number)

@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import click
@@ -16,7 +15,7 @@ from ...events.errors import QueryError, RecordDamagedError, RecordNotFoundError
 from ...sim.console import new_console
 from ...sim.options import plugins_option
 from ...sim.terminal import print_document, tell
-from ..command_line import as_json_option, leave, record_argument
+from ..command_line import as_json_option, digits_of, head_option, leave, record_argument
 from ..run import open_run
 from .check import check_receipt
 from .file import encode_receipt
@@ -27,27 +26,32 @@ from .view import checked_view, refused_view, written_view
 
 __all__ = ["check_command", "receipt_command"]
 
-_DIGITS = re.compile(r"[0-9a-fA-F]{64}", re.ASCII)
 _PATH = click.Path(path_type=Path)
 
 
-def _bytes_of(_context: click.Context, _option: click.Parameter, text: str | None) -> bytes | None:
+def _bytes_of(context: click.Context, option: click.Parameter, text: str | None) -> bytes | None:
     """32 bytes from 64 hexadecimal digits."""
-    if text is not None and not _DIGITS.fullmatch(text):
-        message = f"{text!r} is not 64 hexadecimal digits."
-        raise click.BadParameter(message)
-    return None if text is None else bytes.fromhex(text)
+    digits = digits_of(context, option, text)
+    return None if digits is None else bytes.fromhex(digits)
 
 
 @click.command("receipt")
 @record_argument
 @click.argument("seq", metavar="SEQ", type=click.IntRange(min=0))
 @click.option("-o", "--output", "path", required=True, metavar="FILE", type=_PATH, help="The file to write, a new one.")
+@head_option
 @plugins_option
 @as_json_option
 @click.pass_context
 def receipt_command(
-    context: click.Context, *, record: Path, seq: int, path: Path, plugins: tuple[Path, ...], as_json: bool
+    context: click.Context,
+    *,
+    record: Path,
+    seq: int,
+    path: Path,
+    head: str | None,
+    plugins: tuple[Path, ...],
+    as_json: bool,
 ) -> None:
     """Write a receipt for event SEQ of RUN: a file that proves the event without the record.
 
@@ -55,7 +59,7 @@ def receipt_command(
     auto-deleveraged, the ranking with other accounts under pseudonyms. If a plug-in ranked them, it must be at hand.
     """
     check_new(path)
-    run = open_run(record, plugins)
+    run = open_run(record, head, plugins)
     receipt = receipt_of(run, seq)
     data = encode_receipt(receipt)
     write_new(path, data)

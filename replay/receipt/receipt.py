@@ -13,7 +13,6 @@ from collections.abc import Iterable, Iterator
 
 from ...events.bodies.inputs import PriceTicked
 from ...events.bodies.listing import AccountOpened, AssetListed, InstrumentListed
-from ...events.bodies.run import RunForked
 from ...events.bodies.waterfall import PositionDeleveraged
 from ...events.envelope import Event
 from ...events.errors import QueryError
@@ -38,7 +37,7 @@ def receipt_of(run: Run, seq: int) -> Receipt:
         message = f"{run.path}: torn, it has no head to prove anything under; `deleverage recover {run.path}` seals it"
         raise QueryError(message)
     event = run.event(seq)
-    chain = [run.event(one) for one in run.chain(seq)]
+    chain = run.causes(seq)
     rounds = rows_behind(run, round_of(run, event)) if isinstance(event.body, PositionDeleveraged) else ()
     shown = [*chain, *(run.event(one.started) for one in rounds)]
     seqs = {one.seq for one in shown} | set(_deciding(run, seq)) | set(_declaring(run, event, shown))
@@ -57,8 +56,7 @@ def _instruments_of(body: Body) -> set[int]:
 def _deciding(run: Run, seq: int) -> Iterator[int]:
     """The events that say who decides at `seq`: the first one, and whatever forked the run since."""
     yield 0
-    if run.manifest.parent is not None:
-        yield from (event.seq for event in run.events(1, seq) if isinstance(event.body, RunForked))
+    yield from (fork for fork in run.forks if fork < seq)
 
 
 def _declaring(run: Run, event: Event, shown: Iterable[Event]) -> Iterator[int]:

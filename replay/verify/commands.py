@@ -13,8 +13,8 @@ from ...sim.bars import bar
 from ...sim.console import new_console, print_line, print_rows
 from ...sim.options import plugins_option
 from ...sim.terminal import print_document, print_text, printable, tell
-from ..command_line import JOBS_MOST, TORN, as_json_option, record_argument
-from ..run import open_run
+from ..command_line import JOBS_MOST, TORN, as_json_option, head_option, record_argument
+from ..run import judged_run
 from .checks import Verification
 from .divergence_text import divergence_view, print_divergence
 from .verification import verify
@@ -29,6 +29,7 @@ _UNSOUND, _IN_PART = 1, 2
 @click.option("--every", type=click.IntRange(min=1), metavar="N", help="Check the laws after every N events.")
 @click.option("--jobs", type=click.IntRange(1, JOBS_MOST), default=1, metavar="N", help="Execute parts in N processes.")
 @click.option("--force", is_flag=True, help="Execute the handlers though other versions made the record.")
+@head_option
 @plugins_option
 @as_json_option
 @click.pass_context
@@ -39,6 +40,7 @@ def verify_command(
     every: int | None,
     jobs: int,
     force: bool,
+    head: str | None,
     plugins: tuple[Path, ...],
     as_json: bool,
 ) -> None:
@@ -53,7 +55,7 @@ def verify_command(
         def watch(done: int, total: int) -> None:
             advance(100 * done // max(total, 1), f"{done:,} of {total:,}")
 
-        found = verify(record, every, jobs=jobs, force=force, plugins=plugins, watch=watch)
+        found = verify(record, every, jobs=jobs, force=force, head=head, plugins=plugins, watch=watch)
     if as_json:
         print_document(_document(record, found))
     else:
@@ -75,7 +77,7 @@ def verify_command(
 def _document(record: Path, found: Verification) -> dict[str, Any]:
     document: dict[str, Any] = msgspec.to_builtins(msgspec.structs.replace(found, divergence=None))
     if found.divergence is not None:
-        document["divergence"] = divergence_view(open_run(record), found.divergence)
+        document["divergence"] = divergence_view(judged_run(record), found.divergence)
     return document
 
 
@@ -87,7 +89,7 @@ def _print(record: Path, found: Verification) -> None:
     print_line(console, f"{found.run}: {verdict}, {found.events:,} events, {status}", style="bold")
     print_rows(console, ((check.check, f"{words[check.ok]}: {check.text}") for check in found.checks))
     if found.divergence is not None:
-        print_divergence(console, open_run(record), found.divergence)
+        print_divergence(console, judged_run(record), found.divergence)
 
 
 @click.command("recover")

@@ -30,8 +30,7 @@ class Decided(NamedTuple):
 def not_to_be_executed(run: Run, walk: Walk, *, force: bool) -> Decided | None:
     """Why nothing is executed again; None where it is."""
     if not walk.follows:
-        why = "not every event could be read" if walk.damage else "the events do not follow one from the other"
-        return Decided(_unknown(f"not executed again: {why}"))
+        return Decided(_unknown(f"not executed again: {walk.obstacle}"))
     if not run.count:
         return Decided(_unknown("there is no event"), due=False)
     if run.imported:

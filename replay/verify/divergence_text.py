@@ -61,7 +61,7 @@ def _because(run: Run, event: Event) -> Iterator[tuple[str, str]]:
 
 def _causes(run: Run, event: Event) -> list[Event]:
     """The chain above an event: what led to it is as recorded, for it is the first that differs."""
-    return [] if event.cause is None else [run.event(seq) for seq in run.chain(event.cause)]
+    return [] if event.cause is None else list(run.causes(event.cause))
 
 
 def _maker(run: Run, event: Event) -> str:

@@ -14,7 +14,7 @@ from itertools import pairwise
 from multiprocessing import get_context
 from pathlib import Path
 
-from ..run import Run, open_run
+from ..run import Run, judged_run
 from .comparison import Divergence
 from .playback import PlayedBack
 from .reexecution import Part, reexecute, whole
@@ -63,7 +63,7 @@ def _reexecute(
     part: Part, path: Path, folders: tuple[Path, ...], played_back: tuple[str, ...], digests: dict[int, str]
 ) -> Divergence | None:
     """One part, in a process of its own."""
-    return reexecute(_executable(open_run(path, folders), played_back), part, digests)
+    return reexecute(_executable(judged_run(path, folders), played_back), part, digests)
 
 
 def _executable(run: Run, played_back: Collection[str]) -> Run:

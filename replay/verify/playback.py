@@ -68,7 +68,6 @@ class PlayedBack(Run):
     def __init__(self, run: Run, slots: Iterable[str]) -> None:
         """The same record, with what these slots decided played back."""
         super().__init__(run.reader, run.plugin_folders)
-        self.reports = run.reports
         self._slots = frozenset(slots)
 
     def build(self, producer: Producer) -> Handler:

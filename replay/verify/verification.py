@@ -1,7 +1,8 @@
 """Whether a record is sound, and does reproduce.
 
     blocks     every block's CRC and length are right and its events decode
-    head       the head over all events is the one in the manifest (a torn record has none to compare with)
+    head       the head over all events is the one in the manifest (a torn record has none to compare with), and what
+               else the manifest says of the run is what they say
     order      numbers have no gaps, time never runs backwards, causes and links come before what they led to
     fold       every event follows from the state before it
     laws       money and sizes sum to zero and the other laws hold, at the end of each block and of the record
@@ -21,7 +22,7 @@ from pathlib import Path
 
 from ...events.errors import RecordDamagedError
 from ...handlers.plugins.folders import Folders
-from ..run import Run, open_run
+from ..run import Run, judged_run
 from .checks import Check, Verification
 from .decisions import Decided, executed_again, not_to_be_executed
 from .walk import Walk
@@ -38,22 +39,27 @@ def verify(
     *,
     jobs: int = 1,
     force: bool = False,
+    head: str | None = None,
     plugins: Folders = (),
     watch: Watch = lambda _done, _all: None,
 ) -> Verification:
     """Check a record; the laws after every block, or after `every` so many events; the decisions in `jobs` processes.
 
+    `head` is the one that it must have, in hex, if that is known. What is found true of the record is noted, so that
+    other questions need not hold it against the head again (events/record/known.py).
+
     Plug-ins that the record names are taken from the folders `plugins`, or from what is installed. Damage, divergence
     and policies that are not at hand are answers and not errors. Raises RecordNotFoundError if there is no record.
     """
     try:
-        run = open_run(path, plugins)
+        run = judged_run(path, plugins)
     except RecordDamagedError as error:
         damaged = Check("blocks", ok=False, text=str(error))
         return Verification(str(path), "unknown", torn=False, events=0, head=None, sound=False, checks=(damaged,))
     digests = _beside(run)
-    walk = Walk(run, every, digests, lambda done: watch(done, 2 * run.count))
+    walk = Walk(run, every, digests, head, lambda done: watch(done, 2 * run.count))
     checks = walk.checks()
+    walk.note_what_is_true()
     decided = not_to_be_executed(run, walk, force=force)
     if decided is None:
         decided = executed_again(run, digests, jobs, lambda done: watch(run.count + done, 2 * run.count))
@@ -83,7 +89,7 @@ def _sound(checks: Sequence[Check], decided: Decided) -> bool | None:
 def _beside(run: Run) -> dict[int, str]:
     """Have damaged columns and states made again and reported; the digests of the states that are kept."""
     try:
-        opened = run.columns.page_roots, run.columns.parents, run.columns.accounts, run.columns.forced
-        return run.kept.digests() if opened else {}
+        run.columns.mend()
+        return run.kept.digests()
     except RecordDamagedError:  # the walk will say where
         return {}

@@ -10,6 +10,7 @@ from ...events.errors import LedgerError, RecordDamagedError
 from ...events.ledger import Ledger
 from ...events.record import Frontier, leaf_hash, page_root
 from ...events.record.columns import ColumnsCheck
+from ...events.record.held import forks_told, manifest_faults
 from ..run import Run
 from .checks import Check, checked
 
@@ -19,12 +20,17 @@ __all__ = ["Walk"]
 class Walk:
     """From the first page to the last; `digests` are those of the states kept beside it, to be met on the way."""
 
-    def __init__(self, run: Run, every: int | None, digests: Mapping[int, str], watch: Callable[[int], None]) -> None:
-        """The laws are checked after each block, or after `every` so many events; `watch` is told how far it is."""
+    def __init__(
+        self, run: Run, every: int | None, digests: Mapping[int, str], head: str | None, watch: Callable[[int], None]
+    ) -> None:
+        """The laws are checked after each block, or after `every` so many events; `watch` is told how far it is.
+
+        `head` is the one that is asked for, if one is.
+        """
         self.tree = Frontier()
         self.count = 0
         self.damage: str | None = None
-        self._run, self._every, self._digests, self._watch = run, every, digests, watch
+        self._run, self._every, self._digests, self._asked, self._watch = run, every, digests, head, watch
         self._columns = None if run.torn else ColumnsCheck(run.reader)
         self._forks: list[int] = []
         self._block_ends = {entry.header.stop_seq for one in run.reader.lineage for entry in one.blocks}
@@ -38,7 +44,21 @@ class Walk:
     @property
     def follows(self) -> bool:
         """Whether the events could be read and follow one from the other, so that they can be executed again."""
-        return not (self.damage or self._disorder or self._unfoldable)
+        return self.obstacle is None
+
+    @property
+    def obstacle(self) -> str | None:
+        """Why they cannot; None if they can."""
+        if self.damage:
+            return "not every event could be read"
+        if not self.gives_its_head:
+            return "the events do not lead to the head"
+        return "the events do not follow one from the other" if self._disorder or self._unfoldable else None
+
+    @property
+    def gives_its_head(self) -> bool:
+        """Whether all of it leads to the head that it was sealed with; what was never sealed has no other."""
+        return not self.damage and (self._run.torn or self.tree.root().hex() == self._run.manifest.head)
 
     def checks(self) -> list[Check]:
         """Read everything and say what was found."""
@@ -93,12 +113,6 @@ class Walk:
             return f"event {event.seq} has a cause or a link that does not come before it"
         return None
 
-    def _check_forks(self) -> None:
-        """Where the run was forked stands in the manifest, and whoever executes it again goes by that."""
-        if self._disorder is None and not self.damage and tuple(self._forks) != self._run.forks:
-            told, found = list(self._run.forks), self._forks
-            self._disorder = f"the manifest tells of forks at {told}, and RunForked are the events {found}"
-
     def _fold(self, event: Event) -> None:
         try:
             self._ledger.fold(event)
@@ -130,6 +144,8 @@ class Walk:
 
     def _beside(self) -> Check:
         """The states and columns kept beside the record: derived, but relied upon."""
+        if not self.damage and not self.gives_its_head:
+            return Check("beside", ok=None, text="there is no telling what belongs to events that do not give the head")
         faults = [] if self._columns is None else self._columns.faults()
         wrong = self._misstated or next(iter(faults), None)
         if wrong is not None:
@@ -140,10 +156,34 @@ class Walk:
         return checked("beside", wrong, f"{what} ({self._states_met:,}) say what the events do")
 
     def _head(self) -> Check:
+        """The head, and if it is right what else the manifest says of the run."""
         told, found = self._run.manifest.head, self.tree.root().hex()
         if self.damage:
             return Check("head", ok=None, text="not every event could be read")
-        if told is None:
+        if told is None and self._asked is None:
             return Check("head", ok=None, text=f"no seal to compare it with: {found}")
-        wrong = None if told == found else f"the events give {found}, the manifest says {told}"
+        wrong = None
+        if told is None:
+            wrong = f"it was never sealed, and {self._asked} is asked for"
+        elif told != found:
+            wrong = f"the events give {found}, the manifest says {told}"
+        elif self._asked is not None and self._asked.lower() != found:
+            wrong = f"it is {found}, and {self._asked} is asked for"
+        wrong = wrong or next((f"the manifest: {fault}" for fault in manifest_faults(self._run.reader)), None)
         return checked("head", wrong, f"as sealed: {found}")
+
+    def _check_forks(self) -> None:
+        """Where the run was forked stands in the manifest, and whoever executes it again goes by that."""
+        told = forks_told(self._run.reader)
+        if self._disorder is None and not self.damage and tuple(self._forks) != told:
+            self._disorder = f"the manifest tells of forks at {list(told)}, and RunForked are the events {self._forks}"
+
+    def note_what_is_true(self) -> None:
+        """Note what was found true of a sealed record as known."""
+        if self._run.torn or not self.gives_its_head:
+            return
+        self._run.reader.note_all()
+        if self._columns is not None and not self._columns.faults():
+            self._run.columns.note_stored()
+        if self._misstated is None and self._states_met == len(self._digests):
+            self._run.kept.note_all()

@@ -23,7 +23,7 @@ def asked_of(run: Run, event: Event, names: Names, evidence: Evidence | None) ->
     producer = run.producer_of(event)
     return Asked(
         run.started.scenario,
-        run.manifest.head,
+        run.sealed_head,
         event.seq,
         event.at_ns,
         format_time_ns(event.at_ns),

@@ -11,14 +11,9 @@ from .names import Names
 from .parts import Link, Step
 from .words_imported import words_of
 
-__all__ = ["causes_of", "chain_of", "decided_by", "step_of"]
+__all__ = ["chain_of", "decided_by", "step_of"]
 
 _TAKEN_IN = {Origin.IMPORTED: "imported", Origin.INFERRED: "inferred"}
-
-
-def causes_of(run: Run, seq: int) -> tuple[Event, ...]:
-    """The events of a chain, the event itself last."""
-    return tuple(map(run.event, run.chain(seq)))
 
 
 def chain_of(run: Run, events: Sequence[Event], names: Names) -> tuple[Step, ...]:

@@ -12,7 +12,7 @@ import msgspec
 from ...events.errors import QueryError
 from ...sim.options import plugins_option
 from ...sim.terminal import print_json, print_text, shell_word
-from ..command_line import as_json_option, leave, opened, record_argument, tell_differences
+from ..command_line import as_json_option, head_option, leave, opened, record_argument, tell_differences
 from ..directory import nearest
 from ..run import Run
 from .answer import Answer, Befallen
@@ -43,6 +43,7 @@ __all__ = ["why_command"]
     show_default=True,
     help="Or Markdown.",
 )
+@head_option
 @plugins_option
 @as_json_option
 @click.pass_context
@@ -57,6 +58,7 @@ def why_command(
     under: str | None,
     flips: bool,
     layout: str,
+    head: str | None,
     plugins: tuple[Path, ...],
     as_json: bool,
 ) -> None:
@@ -69,7 +71,7 @@ def why_command(
     Without a plug-in that decided the answer is from what is recorded, and says what could not be made again.
     """
     _must_be_one_question(seq, account, instrument)
-    run = opened(record, plugins)
+    run = opened(record, head, plugins)
     spared = None if against is None else run.directory.find_account(against)
     if account is None:
         assert seq is not None
@@ -152,7 +154,7 @@ def _show_befallen(run: Run, found: Befallen, layout: str, *, as_json: bool) -> 
 
 def _show(run: Run, title: str, sections: Iterable[Section], layout: str) -> None:
     if layout == "md":
-        head = f"whose head is `{run.manifest.head}`" if run.manifest.head else "which was never sealed"
+        head = f"whose head is `{run.sealed_head}`" if run.sealed_head else "which was never sealed"
         closing = (
             f"Worked out by `deleverage why` from nothing but the record, {head}. `deleverage verify` checks that "
             "record; whoever holds it can repeat every figure above."

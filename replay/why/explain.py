@@ -16,7 +16,7 @@ from ..run import Run
 from .answer import Answer
 from .asked import asked_of, evidence_for
 from .case import Case
-from .chain import causes_of, chain_of
+from .chain import chain_of
 from .explain_imported import explain_imported, is_taken_in
 from .explain_round import ROUND, explain_round
 from .fund import fund_of, fund_past
@@ -39,7 +39,7 @@ def explain(run: Run, seq: int, *, against: int | None = None) -> Answer:
     event = run.event(seq)
     if event.origin is Origin.INPUT:
         raise QueryError(_not_decided(run, event))
-    causes = causes_of(run, seq)
+    causes = run.causes(seq)
     if is_taken_in(event):
         return explain_imported(run, event, causes, against)
     if isinstance(event.body, ROUND):

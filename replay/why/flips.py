@@ -25,7 +25,7 @@ from ...handlers.valuation import margin_of
 from ...sim.figures import duration, exact_money, size
 from ...sim.terminal import shell_word
 from ..fork.changes import Changes, Deposit, Trade
-from ..run import Run
+from ..run import Run, held_run
 from .answer import Flip, Flips
 from .trial import Subject, is_spared
 
@@ -74,10 +74,10 @@ def no_flips(reason: str) -> Flips:
 def _owner(run: Run, seq: int) -> Run:
     """The run, or the parent in which an event comes after the last fork. Raises QueryError if that is not at hand."""
     while run.forks and seq < run.forks[-1]:
-        if run.reader.parent is None:
+        if run.reader.past is None:
             message = f"event {seq} is in the past that {run.path} shares with its parent; ask for it there"
             raise QueryError(message)
-        run = Run(run.reader.parent, run.plugin_folders)
+        run = held_run(run.reader.past, run.plugin_folders)
     return run
 
 

@@ -12,10 +12,11 @@ from deleverage.events.bodies.inputs import Deposited, PriceTicked, Transferred
 from deleverage.events.bodies.liquidation import BankruptcyDeclared
 from deleverage.events.bodies.listing import AccountOpened
 from deleverage.events.bodies.margin import MarkPriced
+from deleverage.events.bodies.run import RunForked
 from deleverage.events.codec import encode_event
 from deleverage.events.envelope import Event, Origin
 from deleverage.events.record import PAGE_EVENTS, RecordReader, RecordSettings, RecordWriter, page_root
-from deleverage.events.record.columns import Columns, open_columns
+from deleverage.events.record.columns import Columns
 from deleverage.events.vocabulary import Body, accounts_named
 
 __all__ = [
@@ -30,7 +31,7 @@ __all__ = [
 ]
 
 BY_PAGE = RecordSettings(pages_per_block=1, durability="none")
-COLUMN_FILES = ("accounts.idx", "forced.idx", "parents.idx", "roots.idx")
+COLUMN_FILES = ("accounts.idx", "forced.idx", "forks.idx", "parents.idx", "roots.idx")
 
 
 def made_events(count: int, seed: int = 0) -> list[Event]:
@@ -50,6 +51,8 @@ def made_events(count: int, seed: int = 0) -> list[Event]:
 
 def _public(chance: Random) -> Body:
     price = chance.randint(1, 9)
+    if chance.randrange(100) == 0:
+        return RunForked(b"", 1, ())
     return chance.choice((PriceTicked(((0, price),)), MarkPriced(0, price, 0, price)))
 
 
@@ -99,12 +102,13 @@ def chain_of(events: Sequence[Event], seq: int) -> tuple[int, ...]:
 def answers_rightly(path: Path, events: Sequence[Event], columns: Columns | None = None) -> Columns:
     """Assert that the columns of a record say of each event, page and block what these events say."""
     reader = RecordReader.open(path)
-    columns = columns or open_columns(reader)
+    columns = columns or reader.columns
     assert reader.count == len(events)
     assert [columns.cause_of(seq) for seq in range(len(events))] == [event.cause for event in events]
     assert all(columns.chain(seq) == chain_of(events, seq) for seq in range(0, len(events), 7))
     pages = [events[start : start + PAGE_EVENTS] for start in range(0, len(events), PAGE_EVENTS)]
     assert columns.page_roots == [page_root(page, encode_event(page)) for page in pages]
+    assert columns.forks == tuple(event.seq for event in events if isinstance(event.body, RunForked))
     spans = [(entry.header.first_seq, entry.header.stop_seq) for entry in reader.blocks]
     named = {span: {a for event in events[slice(*span)] for a in accounts_named(event.body)} for span in spans}
     forced = {span: {body.account for body in _forced(events[slice(*span)])} for span in spans}

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import msgspec
 
+from deleverage.events.bodies.run import RunEnded
 from deleverage.events.bodies.venue import TimerFired
 from deleverage.events.envelope import Event
-from deleverage.events.record import RecordWriter, SealedStatus
+from deleverage.events.record import RecordSettings, RecordWriter, SealedStatus
 
 from .columns import BY_PAGE
 
@@ -17,12 +18,19 @@ __all__ = ["BY_PAGE", "changed", "moved", "renumbered", "with_descendants", "wri
 
 
 def written(
-    path: Path, events: Iterable[Event], status: SealedStatus = "complete", error: str | None = None, **about: object
+    path: Path,
+    events: Iterable[Event],
+    status: SealedStatus | None = None,
+    error: str | None = None,
+    settings: RecordSettings = BY_PAGE,
+    **about: object,
 ) -> Path:
-    """A sealed record of these events, in blocks of one page."""
-    writer = RecordWriter(path, settings=BY_PAGE, **about)  # type: ignore[arg-type]
-    writer.append_many(events)
-    writer.seal(status, error)
+    """A sealed record of these events, in blocks of one page: complete if they end, interrupted where they do not."""
+    kept = list(events)
+    writer = RecordWriter(path, settings=settings, **about)  # type: ignore[arg-type]
+    writer.append_many(kept)
+    ended = kept and isinstance(kept[-1].body, RunEnded)
+    writer.seal(status or ("complete" if ended else "interrupted"), error)
     return path
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 
 from deleverage import open_run
-from deleverage.events.bodies.run import Producer, RunStarted
-from deleverage.events.envelope import Event
+from deleverage.events.bodies.run import Producer, RunEnded, RunStarted
+from deleverage.events.envelope import Event, Origin
 from deleverage.events.record import RecordSettings, RecordWriter
 from deleverage.events.vocabulary import Body
 from deleverage.handlers.registry import build, producer_of
@@ -37,10 +37,11 @@ def staged(path: Path, opening: Book, deciding: tuple[Producer, ...], *inputs: t
 
 
 def written(path: Path, events: Iterable[Event], deciding: tuple[Producer, ...] = ()) -> Run:
-    """Record these events at `path`, as decided by these producers, and open it."""
+    """Record these events and the run's end at `path`, as decided by these producers, and open it."""
     writer = RecordWriter(path, scenario="test", seed=1, settings=RecordSettings(durability="none"))
     for event in events:
         writer.append(_declared(event, deciding) if deciding and not event.seq else event)
+    writer.append(Event(event.seq + 1, event.at_ns, Origin.INPUT, None, (), None, RunEnded()))
     writer.seal("complete")
     return open_run(path)
 

@@ -1,14 +1,15 @@
 """Columns beside the record: causes, page roots and account postings, so that a question reads only what it needs.
 
-They are derived and disposable, and none of a record's identity: written while recording, made again where they are
-missing or not what was written.
+They are derived and disposable, and none of a record's identity: written while recording, and made again where they are
+missing or not known to be what the record says.
 """
 
 from __future__ import annotations
 
 from .accounts import AccountColumn, ForcedColumn
 from .check import ColumnsCheck, verify_columns
-from .opened import Columns, open_columns
+from .forks import ForkColumn
+from .opened import Columns
 from .parents import ParentColumn
 from .roots import RootColumn
 
@@ -17,8 +18,8 @@ __all__ = [
     "Columns",
     "ColumnsCheck",
     "ForcedColumn",
+    "ForkColumn",
     "ParentColumn",
     "RootColumn",
-    "open_columns",
     "verify_columns",
 ]

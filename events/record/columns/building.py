@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import islice
+from typing import TYPE_CHECKING
 
 from ..pages import PAGE_EVENTS, kinds_of, page_root
-from ..reader import RecordReader
 from .column import Column
 from .facts import PageFacts, facts_of
 from .kinds import KINDS
+
+if TYPE_CHECKING:
+    from ..reader import RecordReader
 
 __all__ = ["build"]
 
@@ -17,7 +20,8 @@ __all__ = ["build"]
 def build(reader: RecordReader) -> dict[type[Column], bytes]:
     """The columns of what a record's own files hold, without those that cannot hold it.
 
-    Reads, decodes and hashes all of it: about 1.5 us an event. Raises RecordDamagedError at the first bad block.
+    Reads, decodes and hashes all of it: about 1.5 us an event. What comes of it is what the record says if its page
+    roots lead to the head. Raises RecordDamagedError at the first bad block.
     """
     bodies = {kind: bytearray() for kind in KINDS}
     for pages in _blocks(reader):

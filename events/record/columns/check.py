@@ -6,14 +6,17 @@ Only files are judged, and none is made. One that is missing has no fault, nor h
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from ...envelope import Event
 from ..pages import kinds_of, page_root
-from ..reader import RecordReader
 from .column import Column
 from .facts import PageFacts, facts_of
 from .kinds import KINDS
-from .stored import stored_body
+from .stored import body_of, stored_file
+
+if TYPE_CHECKING:
+    from ..reader import RecordReader
 
 __all__ = ["ColumnsCheck", "verify_columns"]
 
@@ -27,15 +30,17 @@ class ColumnsCheck:
 
     def __init__(self, reader: RecordReader) -> None:
         """Read the columns' files."""
-        self._path, self._first_seq = reader.path, reader.first_seq
+        self._path, self._first_seq, self._count = reader.path, reader.first_seq, reader.count
+        self._taken_seq = reader.first_seq
         self._stops = {entry.header.stop_seq for entry in reader.blocks}
         self._block: list[PageFacts] = []
         self._remaining: dict[type[Column], memoryview] = {}
         self._faults: dict[type[Column], str] = {}
         for kind in KINDS:
             try:
-                body = stored_body(reader, kind)
-                if body is not None:
+                data = stored_file(reader, kind)
+                if data is not None:
+                    body = body_of(reader, kind, data)
                     kind(body, reader.first_seq, reader.count)
                     self._remaining[kind] = memoryview(body)
             except ValueError as error:
@@ -46,23 +51,26 @@ class ColumnsCheck:
         if not self._remaining or events[0].seq < self._first_seq:
             return
         self._block.append(facts_of(events, root, kinds_of(events)))
-        if self._block[-1].stop_seq in self._stops:
+        self._taken_seq = self._block[-1].stop_seq
+        if self._taken_seq in self._stops:
             for kind in list(self._remaining):
                 self._compare(kind)
             self._block = []
 
     def faults(self) -> list[str]:
         """What is wrong with the columns, a line each; nothing, where they say what the pages taken say."""
+        if self._taken_seq == self._count:
+            self._faults |= {kind: "it goes on beyond the record" for kind, left in self._remaining.items() if left}
         return [f"{self._path / kind.name}: {self._faults[kind]}" for kind in KINDS if kind in self._faults]
 
     def _compare(self, kind: type[Column]) -> None:
         """Hold a block against what is left of a column."""
-        try:
-            due = kind.pack(self._block)
-        except OverflowError:
-            due = b""
         left = self._remaining[kind]
-        if due and left[: len(due)] == due:
+        try:
+            due: bytes | None = kind.pack(self._block)
+        except OverflowError:
+            due = None
+        if due is not None and left[: len(due)] == due:
             self._remaining[kind] = left[len(due) :]
             return
         del self._remaining[kind]

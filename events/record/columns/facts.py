@@ -8,6 +8,7 @@ from collections.abc import Set as AbstractSet
 from operator import attrgetter
 from typing import Any, NamedTuple
 
+from ...bodies.run import RunForked
 from ...envelope import Event
 from ...vocabulary import ACCOUNT_FIELDS, FORCED_TYPES, PUBLIC_TYPES, Body, accounts_forced
 
@@ -19,7 +20,7 @@ _GETTERS = {kind: [attrgetter(name) for name in names] for kind, names in ACCOUN
 class PageFacts(NamedTuple):
     """One page: how far each event is from its cause (0 without one), its root, the accounts that its events name.
 
-    `forced` are those of whom something was forced.
+    `forced` are those of whom something was forced, `forks` its `RunForked` events.
     """
 
     first_seq: int
@@ -27,6 +28,7 @@ class PageFacts(NamedTuple):
     root: bytes
     accounts: AbstractSet[int]
     forced: AbstractSet[int]
+    forks: Sequence[int] = ()
 
     @property
     def stop_seq(self) -> int:
@@ -42,7 +44,8 @@ def facts_of(events: Sequence[Event], root: bytes, kinds: AbstractSet[type[Body]
     distances = [0 if event.cause is None else event.seq - event.cause for event in events]
     accounts = frozenset[int]() if kinds <= PUBLIC_TYPES else _accounts_in(events)
     forced = frozenset[int]() if kinds.isdisjoint(FORCED_TYPES) else _forced_in(events)
-    return PageFacts(events[0].seq, distances, root, accounts, forced)
+    forks = [event.seq for event in events if type(event.body) is RunForked] if RunForked in kinds else ()
+    return PageFacts(events[0].seq, distances, root, accounts, forced, forks)
 
 
 def _accounts_in(events: Sequence[Event]) -> AbstractSet[int]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from .accounts import AccountColumn, ForcedColumn
 from .column import Column
+from .forks import ForkColumn
 from .parents import ParentColumn
 from .roots import RootColumn
 
 __all__ = ["KINDS"]
 
-KINDS: tuple[type[Column], ...] = (ParentColumn, RootColumn, AccountColumn, ForcedColumn)
+KINDS: tuple[type[Column], ...] = (ParentColumn, RootColumn, AccountColumn, ForcedColumn, ForkColumn)

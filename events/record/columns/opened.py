@@ -1,54 +1,66 @@
 """The columns of a record that was opened: from their files, or made again.
 
 Rules:
-1. A file is used only if it is whole and of this very record (layout.py). One that is missing is made again; one that
-   is anything else is ignored, made again, and reported.
-2. Making one again makes all: the record is read once. What was made is put in place of the files that were not right;
-   where that cannot be, it is kept in memory, and nobody is troubled.
+1. A file is used only if it is whole and of this very record (layout.py), and true of it: page roots lead to the head,
+   any other file is known (known.py). Otherwise all columns are made again in one pass over the record.
+2. A file that then turns out to be what was made is known from there on. Any other is replaced, and reported unless it
+   was only missing; where it cannot be replaced, the column is kept in memory, and nobody is troubled.
 3. A fork's columns begin at its own `first_seq`; what is before is asked of its parent's.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
-from typing import NamedTuple, TypeVar
+from hashlib import sha256
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from ...errors import QueryError, RecordError
 from ..files import damaged
 from ..manifest import MANIFEST_NAME
 from ..merkle import leaf_hash, tree_root
 from ..pages import PAGE_EVENTS
-from ..reader import RecordReader
 from .accounts import AccountColumn, ForcedColumn
 from .building import build
 from .column import Column
+from .forks import ForkColumn
 from .kinds import KINDS
 from .parents import ParentColumn
 from .roots import RootColumn
-from .stored import put_back, stored_body
+from .stored import body_of, file_of, put_back, stored_file
 
-__all__ = ["Columns", "open_columns"]
+if TYPE_CHECKING:
+    from ..reader import RecordReader
+
+__all__ = ["Columns"]
 
 _AnyColumn = TypeVar("_AnyColumn", bound=Column)
 
 
 class _Found(NamedTuple):
-    """The column in a file, or what is wrong with the file; neither where there is no file."""
+    """The column in a file and the file's SHA-256, or what is wrong with the file; neither where there is none.
+
+    A column that is not `true` is whole, and yet to be held against the record.
+    """
 
     column: Column | None = None
+    digest: bytes = b""
+    true: bool = False
     fault: str | None = None
 
 
 class Columns:
     """The columns of a record and of those it was forked from. Each is opened when it is first asked for."""
 
-    def __init__(self, reader: RecordReader, reports: list[str] | None = None) -> None:
+    def __init__(self, reader: RecordReader) -> None:
         """Columns of what `reader` serves. Opens none."""
-        self.reports: list[str] = [] if reports is None else reports
-        """What was found damaged and made again, a line each."""
         self._reader = reader
-        self._parent = None if reader.parent is None else Columns(reader.parent, self.reports)
         self._found: dict[type[Column], _Found] = {}
+
+    @property
+    def reports(self) -> list[str]:
+        """What was found damaged and made again, a line each."""
+        return self._reader.reports
 
     @cached_property
     def parents(self) -> ParentColumn | None:
@@ -63,9 +75,6 @@ class Columns:
         """
         column = self._open(RootColumn)
         assert column is not None, "a root always fits its column"
-        if self._found[RootColumn].column is None and not self._gives_the_head(column):
-            what = f"the head is {self._reader.head.hex()}, and its events do not give it"
-            raise damaged(self._reader.path / MANIFEST_NAME, 0, what)
         return column
 
     @cached_property
@@ -78,15 +87,27 @@ class Columns:
         """The accounts of whom something was forced in each of those blocks; None where a column cannot hold them."""
         return self._open(ForcedColumn)
 
+    @cached_property
+    def forks(self) -> tuple[int, ...]:
+        """The `RunForked` events, those of the past that a fork shares with its parent included."""
+        past, column = self._past, self._open(ForkColumn)
+        assert column is not None, "a number of 64 bits always fits its column"
+        before = () if past is None else (seq for seq in past.forks if seq < self._reader.first_seq)
+        return (*before, *column.seqs)
+
     @property
     def page_roots(self) -> list[bytes]:
         """The roots of all pages, those that a fork shares with its parent included: the head is the tree over them."""
         return [*self._roots_before(), *self.roots.roots]
 
+    def open_roots(self) -> None:
+        """Make sure that all pages lead to the record's head. Raises RecordDamagedError if they do not."""
+        _ = self.roots
+
     def cause_of(self, seq: int) -> int | None:
         """The event that `seq`, which must exist, followed from; None for an input."""
-        if self._parent is not None and seq < self._reader.first_seq:
-            return self._parent.cause_of(seq)
+        if self._past is not None and seq < self._reader.first_seq:
+            return self._past.cause_of(seq)
         return self._reader.event(seq).cause if self.parents is None else self.parents.cause_of(seq)
 
     def chain(self, seq: int) -> tuple[int, ...]:
@@ -94,11 +115,11 @@ class Columns:
 
         Raises RecordError where a cause does not come before its event.
         """
-        if self._parent is not None and seq < self._reader.first_seq:
-            return self._parent.chain(seq)
+        if self._past is not None and seq < self._reader.first_seq:
+            return self._past.chain(seq)
         found = self._walk(seq) if self.parents is None else self.parents.chain(seq)
-        if self._parent is not None and found[0] < self._reader.first_seq:
-            return self._parent.chain(found[0]) + found[1:]
+        if self._past is not None and found[0] < self._reader.first_seq:
+            return self._past.chain(found[0]) + found[1:]
         return found
 
     def spans_naming(self, account: int, first_seq: int = 0, stop_seq: int | None = None) -> list[tuple[int, int]]:
@@ -122,15 +143,27 @@ class Columns:
         own, count = self._reader.first_seq, self._reader.count
         stop = count if stop_seq is None else min(stop_seq, count)
         found = []
-        if self._parent is not None and first_seq < own:
-            found = self._parent.spans_in(kind, account, first_seq, min(stop, own))
+        if self._past is not None and first_seq < own:
+            found = self._past.spans_in(kind, account, first_seq, min(stop, own))
         if own < stop:
             span, column = (max(first_seq, own), stop), self._open(kind)
             found += [span] if column is None else column.spans_naming(account, *span)
         return found
 
+    def mend(self) -> None:
+        """Make again, and report, what is damaged beside the record. What is whole is left as it is, true or not."""
+        if any(self._look(kind).fault for kind in KINDS):
+            _ = self._made
+
+    def note_stored(self) -> None:
+        """Note the files as known: for who has held each of them against the record."""
+        stored = {kind: found for kind in KINDS if (found := self._look(kind)).column}
+        self._reader.known.add(found.digest for found in stored.values())
+        self._found |= {kind: found._replace(true=True) for kind, found in stored.items()}
+
     def _open(self, kind: type[_AnyColumn]) -> _AnyColumn | None:
-        column = self._look(kind).column or self._made.get(kind)
+        found = self._look(kind)
+        column = found.column if found.true else self._made.get(kind)
         assert column is None or isinstance(column, kind)
         return column
 
@@ -138,31 +171,52 @@ class Columns:
         """What the file of a column holds, read once."""
         if kind not in self._found:
             try:
-                self._found[kind] = _Found(self._stored(kind))
+                self._found[kind] = self._stored(kind)
             except ValueError as error:
                 self._found[kind] = _Found(fault=str(error))
         return self._found[kind]
 
-    def _stored(self, kind: type[Column]) -> Column | None:
+    def _stored(self, kind: type[Column]) -> _Found:
         """The column in a file. Raises ValueError if the file is not right."""
-        body = stored_body(self._reader, kind)
-        column = None if body is None else kind(body, self._reader.first_seq, self._reader.count)
-        if isinstance(column, RootColumn) and not self._gives_the_head(column):
+        data = stored_file(self._reader, kind)
+        if data is None:
+            return _Found()
+        reader, digest = self._reader, sha256(data).digest()
+        column = kind(body_of(reader, kind, data), reader.first_seq, reader.count)
+        if not isinstance(column, RootColumn):
+            return _Found(column, digest, digest in reader.known)
+        if not self._gives_the_head(column.roots):
             message = "its page roots do not give the record's head"
             raise ValueError(message)
-        return column
+        return _Found(column, digest, true=True)
 
     @cached_property
     def _made(self) -> dict[type[Column], Column]:
-        """All columns, made again; those whose files are not right are put in their place."""
-        bodies = build(self._reader)
-        missing = [kind for kind in KINDS if self._look(kind).column is None]
-        put_back(self._reader, {kind: body for kind, body in bodies.items() if kind in missing})
-        for kind in missing:
-            fault = self._look(kind).fault
+        """All columns, made again; those whose files are not what was made are put in their place."""
+        reader = self._reader
+        bodies = build(reader)
+        made = {kind: kind(body, reader.first_seq, reader.count) for kind, body in bodies.items()}
+        roots = made[RootColumn]
+        assert isinstance(roots, RootColumn)
+        if not self._gives_the_head(roots.roots):
+            what = f"the head is {reader.head.hex()}, and its events do not give it"
+            raise damaged(reader.path / MANIFEST_NAME, 0, what)
+        if not reader.torn:
+            reader.note_all()
+            self._keep({kind: file_of(reader, kind, body) for kind, body in bodies.items()})
+        return made
+
+    def _keep(self, files: Mapping[type[Column], bytes]) -> None:
+        """Put what was made in the place of files that are something else, and report those."""
+        digests = {kind: sha256(data).digest() for kind, data in files.items()}
+        self._reader.known.add(digests.values())
+        wrong = [kind for kind in KINDS if self._look(kind).digest != digests.get(kind, b"")]
+        put_back(self._reader, {kind: files[kind] for kind in wrong if kind in files})
+        for kind in wrong:
+            found = self._look(kind)
+            fault = found.fault or ("it is not what the record says" if found.column else None)
             if fault:
                 self.reports.append(f"{self._reader.path / kind.name}: {fault}; ignored, made again from the record")
-        return {kind: kind(body, self._reader.first_seq, self._reader.count) for kind, body in bodies.items()}
 
     def _walk(self, seq: int) -> tuple[int, ...]:
         """The chain within the record's own files where no column holds it: a step decodes a block at most."""
@@ -178,17 +232,17 @@ class Columns:
             cause = self._reader.event(cause).cause if cause >= self._reader.first_seq else None
         return tuple(reversed(found))
 
-    def _gives_the_head(self, column: RootColumn) -> bool:
+    def _gives_the_head(self, roots: list[bytes]) -> bool:
         if self._reader.torn:
             return True  # there is no other head than theirs
-        roots = [*self._roots_before(), *column.roots]
-        return tree_root([leaf_hash(root) for root in roots]) == self._reader.head
+        return tree_root([leaf_hash(root) for root in (*self._roots_before(), *roots)]) == self._reader.head
+
+    @cached_property
+    def _past(self) -> Columns | None:
+        """The columns of a fork's parent, which share its past for certain."""
+        return None if self._reader.past is None else self._reader.past.columns
 
     def _roots_before(self) -> list[bytes]:
         """The roots of the pages that a fork shares with its parent."""
-        return [] if self._parent is None else self._parent.page_roots[: self._reader.first_seq // PAGE_EVENTS]
-
-
-def open_columns(reader: RecordReader) -> Columns:
-    """The columns of an opened record. Reads nothing before it is asked for."""
-    return Columns(reader)
+        parent = self._reader.parent
+        return [] if parent is None else parent.columns.page_roots[: self._reader.first_seq // PAGE_EVENTS]

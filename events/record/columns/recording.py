@@ -6,19 +6,22 @@ Rules:
    step in which `_stored` is replaced. So an interrupt between any two leaves nothing that is not written again.
 3. The trailers come after the record's seal, so that they take none of the room that is kept for it. Nothing is forced
    to the disk: whoever reads a column checks it.
+4. Of each file the SHA-256 that it must have is told at the end, so that it can be known again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from hashlib import sha256
 from io import FileIO
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import google_crc32c
 
 from ...envelope import Event
+from ...regular import new_file
 from ..files import write_at
 from ..pages import ClosedPage, Progress
 from .column import Column
@@ -26,14 +29,24 @@ from .facts import PageFacts, facts_of
 from .kinds import KINDS
 from .layout import pack_header, pack_trailer
 
+if TYPE_CHECKING:
+    from hashlib import _Hash as Hash
+
 __all__ = ["ColumnRecorder"]
 
 
 class _End(NamedTuple):
-    """Where a file ends, and the CRC of it."""
+    """Where a file ends, and the checksums of it."""
 
     size_bytes: int = 0
     crc32c: int = 0
+    hashed: Hash = sha256()
+
+    def after(self, data: bytes) -> _End:
+        """The end after more bytes."""
+        hashed = self.hashed.copy()
+        hashed.update(data)
+        return _End(self.size_bytes + len(data), google_crc32c.extend(self.crc32c, data), hashed)
 
 
 class _Stored(NamedTuple):
@@ -68,14 +81,18 @@ class ColumnRecorder:
             self._stored = _Stored(stop_seq, {kind: end for kind, end in grown.items() if end})
         self._noted = {seq: page for seq, page in self._noted.items() if seq >= stop_seq}
 
-    def finish(self, progress: Progress) -> None:
-        """Say in each file that it is whole for a record that was sealed so."""
+    def finish(self, progress: Progress) -> list[bytes]:
+        """Say in each file that it is whole for a record that was sealed so, and return what each hashes to."""
         self.follow(progress.count)
+        digests = []
         for kind, end in (self._stored.ends or {}).items():
-            self._put(kind, end, pack_trailer(progress.count, progress.head, end.crc32c))
+            trailer = pack_trailer(progress.count, progress.head, end.crc32c)
+            digests.append(end.after(trailer).hashed.digest())
+            self._put(kind, end, trailer)
         for file in self._files.values():
             with suppress(OSError):
                 file.close()
+        return digests
 
     def _begun(self, first_seq: int) -> Mapping[type[Column], _End]:
         """The columns' files with their headers."""
@@ -95,14 +112,14 @@ class ColumnRecorder:
         """Write at the end of a file; None if the disk does not take it."""
         try:
             if kind not in self._files:
-                self._files[kind] = FileIO(self._directory / kind.name, "w")
+                self._files[kind] = new_file(self._directory / kind.name)
             if self._files[kind].closed:
                 return None  # given up or finished, and then an interrupt came
             write_at(self._files[kind].fileno(), data, end.size_bytes)
         except OSError:
             self._give_up(kind)
             return None
-        return _End(end.size_bytes + len(data), google_crc32c.extend(end.crc32c, data))
+        return end.after(data)
 
     def _give_up(self, kind: type[Column]) -> None:
         """Delete a column's file, as far as the disk lets us."""

@@ -1,4 +1,4 @@
-"""The columns' files in a record's directory: read if they are what was written, put in place of those that are not.
+"""The columns' files in a record's directory: read if they are whole, put in place of those that are not right.
 
 The files beside a record that was never sealed are its writer's: they are neither read nor touched.
 """
@@ -8,42 +8,54 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ...errors import RecordError
 from ...regular import open_new, read_regular
 from ..files import exclusive, write_at
-from ..reader import RecordReader
 from .column import Column
 from .kinds import KINDS
 from .layout import Span, body_in, file_bytes
 
+if TYPE_CHECKING:
+    from ..reader import RecordReader
+
+__all__ = ["body_of", "drop_columns", "file_of", "put_back", "stored_file"]
+
 _FIXED_BYTES_MOST, _EVENT_BYTES_MOST = 1 << 20, 64
 """No column has more bytes than this, and this for each event: a file that has is not read into memory."""
 
-__all__ = ["drop_columns", "put_back", "stored_body"]
 
-
-def stored_body(reader: RecordReader, kind: type[Column]) -> bytes | None:
-    """What the file of a column holds, None where there is none. Raises ValueError if it is not what was written."""
+def stored_file(reader: RecordReader, kind: type[Column]) -> bytes | None:
+    """The bytes of a column's file, None where there is none. Raises ValueError if it cannot be read."""
     if reader.torn or not reader.blocks:
         return None
     try:
-        data = read_regular(reader.path / kind.name, _FIXED_BYTES_MOST + _EVENT_BYTES_MOST * reader.count)
+        return read_regular(reader.path / kind.name, _FIXED_BYTES_MOST + _EVENT_BYTES_MOST * reader.count)
     except FileNotFoundError:
         return None
     except OSError as error:
         message = f"it cannot be read ({error.strerror})"
         raise ValueError(message) from error
+
+
+def body_of(reader: RecordReader, kind: type[Column], data: bytes) -> bytes:
+    """What such a file holds. Raises ValueError if it is not whole, or not of this record."""
     return body_in(data, kind.magic, _span(reader))
 
 
-def put_back(reader: RecordReader, bodies: Mapping[type[Column], bytes]) -> None:
+def file_of(reader: RecordReader, kind: type[Column], body: bytes) -> bytes:
+    """The bytes of a column's file."""
+    return file_bytes(kind.magic, body, _span(reader))
+
+
+def put_back(reader: RecordReader, files: Mapping[type[Column], bytes]) -> None:
     """Write these columns, one step each; where that cannot be, or someone else is at this record, it is left."""
     if reader.torn or not reader.blocks:
         return
     with suppress(OSError, RecordError), exclusive(reader.path):
-        for kind, body in bodies.items():
-            _replace(reader.path / kind.name, file_bytes(kind.magic, body, _span(reader)))
+        for kind, data in files.items():
+            _replace(reader.path / kind.name, data)
 
 
 def drop_columns(directory: Path) -> None:
