@@ -47,12 +47,13 @@ class SnapshotShelf:
             place = bisect_right(self.seqs, seq) - 1
             if place < 0:
                 return None
+            found = self.seqs[place]
             try:
-                return self._restored(self.seqs[place])
-            except _Orphaned:
-                del self.seqs[place]
+                return self._restored(found)
+            except _Orphaned:  # its base has left the list already
+                self.seqs.remove(found)
             except (OSError, ValueError) as error:
-                self._ignore(self.seqs[place], error)
+                self._ignore(found, error)
         return None
 
     def digest(self, seq: int) -> str | None:

@@ -24,7 +24,7 @@ from ..ledger import Account, Ledger
 
 __all__ = ["Parts", "Snapshot", "name_of", "parts_of", "read_snapshot", "restore"]
 
-_MAGIC, _FORMAT = b"DLVT", 2
+_MAGIC, _FORMAT = b"DLVT", 3
 _HEADER = Struct("<4sH2xQQ32s32s")
 _HASH_BYTES = 32
 _LEVEL = 1

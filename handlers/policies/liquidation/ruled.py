@@ -21,7 +21,7 @@ class RuledSteps(Generic[Rules]):
     """A step policy with its parameters at `rules`; a subclass has `hands_over`, `pause_ns` and `step`."""
 
     policy: ClassVar[str]
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     formula: ClassVar[str]
     source: ClassVar[str]
     Parameters: ClassVar[type[msgspec.Struct]]
