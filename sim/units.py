@@ -122,8 +122,17 @@ def to_atoms(amount: Decimal, decimals: int) -> int:
     return to_whole(amount, Decimal((0, (1,), -decimals)))
 
 
+_ATOMS = re.compile(r"(\d[\d_]{0,24}) atoms?", re.ASCII)
+
+
 def to_amount_atoms(asset: str, decimals: int, amount: object) -> int:
-    """What a file states as an amount of an asset, a number from 0 on, in atoms. Raises ScenarioError."""
+    """What a file states as an amount of an asset, a number from 0 on, in atoms; or so many atoms, as `"1 atom"`.
+
+    Raises ScenarioError.
+    """
+    counted = _ATOMS.fullmatch(amount) if isinstance(amount, str) else None
+    if counted:
+        return _bounded(int(counted[1].replace("_", "")), Decimal(0), Decimal(1))
     number = isinstance(amount, int | Decimal) and not isinstance(amount, bool) and Decimal(amount).is_finite()
     if not number or amount < 0:  # type: ignore[operator]
         message = f"{amount!r} is not an amount of {asset} from 0 on"

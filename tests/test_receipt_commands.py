@@ -16,6 +16,7 @@ from deleverage.events.bodies.run import RunStarted
 from deleverage.events.bodies.waterfall import DeleveragingStarted, PositionDeleveraged
 from deleverage.events.record import RecordSettings, RecordWriter
 from deleverage.handlers import registry
+from deleverage.handlers.policies.profit_leverage import ProfitLeverage
 from deleverage.handlers.pseudonyms import run_key
 from deleverage.sim.figures import exact_money
 
@@ -264,7 +265,7 @@ def test_a_policy_that_is_not_installed(files: dict[int, Path], head: str, monke
     result = call("check", files[FIRST], "--head", head)
     flat = " ".join(result.stdout.split())
     assert result.exit_code == 0
-    assert "NOT CHECKED: profit-leverage, version 1, is not installed here" in flat
+    assert f"NOT CHECKED: profit-leverage, version {ProfitLeverage.version}, is not installed here" in flat
     assert "scores follow" not in flat
     ranking = json.loads(call("check", files[FIRST], "--head", head, "--json").stdout)["ranking"]
     assert (ranking["formula"], ranking["scores_checked"]) == (None, False)
