@@ -45,12 +45,14 @@ from .bodies.waterfall import (
     BalanceWrittenOff,
     DeleveragingEnded,
     DeleveragingStarted,
+    FundDeficitDeclared,
     InsuranceFundCredited,
     InsuranceFundDebited,
     LossSocialized,
     PositionDeleveraged,
     ProfitCapExceeded,
     ShortfallDeclared,
+    ShortfallRemained,
 )
 
 __all__ = [
@@ -110,6 +112,8 @@ Body = (
     | LossSocialized
     | BalanceWrittenOff
     | ProfitCapExceeded
+    | ShortfallRemained
+    | FundDeficitDeclared
     | TradingHalted
     | TradingResumed
     | TimerSet

@@ -5,9 +5,9 @@
 2. A bankrupt account's position is closed at its bankruptcy value; a lot of the fund's inventory that stands at a
    loss at what the fund paid for it.
    A rulebook may have it closed at the mark or at the oracle price instead, as they are or as they stood before this
-   instant (`closes_at`); what the account then lacks is left for the fund and for loss socialisation.
-3. A reduction is worth its share of the round's value, rounded down over all lots closed so far, so that the sum is
-   exact.
+   instant (`closes_at`); what the account then lacks is left for the fund and for loss socialisation. A lot of the
+   fund's is never closed at a value that its cash does not bear.
+3. A reduction is worth its share of the round's value (`reductions.py`).
 4. Nobody loses more than their equity: a candidate gives up only as many lots as that leaves.
 5. Ties are broken by account. Outside liquidity is never a candidate.
 6. A policy that says no more than scores is a queue: the first place gives all it can, then the next. What a policy
@@ -15,6 +15,7 @@
 7. Scores that reductions rest on are held against the formula that the policy declares, if it declares one.
 8. Above a cap on profits nobody is bankrupt: winners are closed against outside liquidity at the mark, in the order of
    the ranking, as far as `profit_cap.py` says.
+9. When no lot of the fund's is left to be closed and it is still short, that is said: loss socialisation goes on.
 """
 
 from __future__ import annotations
@@ -28,7 +29,6 @@ from ..events.bodies.liquidation import LiquidationEnded, LiquidationStarted
 from ..events.bodies.waterfall import (
     DeleveragingEnded,
     DeleveragingStarted,
-    PositionDeleveraged,
     ProfitCapExceeded,
     ShortfallDeclared,
     ShortfallTrigger,
@@ -38,16 +38,16 @@ from ..events.errors import HandlerError
 from ..events.ledger import Account, LedgerState, PositionKey
 from ..events.ledger.postings import POSTINGS, Trade
 from ..events.vocabulary import Body, accounts_named
-from .closing_task import ClosingTask, capped_task, inventory_task, price_ticks_of, priced
+from .closing_task import ClosingTask, borne, capped_task, inventory_task, price_ticks_of, priced, shortfall_remained
 from .holders import Holders
-from .policies.allocation import greedy
-from .policies.ranking import Allocation, Closing, Ranked, RankingPolicy, Worth, allocates, worth_of
+from .policies.ranking import Allocation, Ranked, RankingPolicy, Worth, worth_of
 from .policies.score_formula import formula_of
 from .pool import Pool
 from .profit_cap import to_realise_atoms, winners_down
 from .protocol import Handler, NoParameters, Product
 from .pseudonyms import Pseudonyms, run_key
 from .ranking import Ranking
+from .reductions import reductions_of, shares_of
 from .valuation import bankruptcy_values
 
 __all__ = ["AdlEngine", "ClosingSettings"]
@@ -124,8 +124,11 @@ class AdlEngine(Handler):
             return self._capped(body, ledger, now_ns)
         assert isinstance(body, ShortfallDeclared | DeleveragingEnded)
         after = None if isinstance(body, ShortfallDeclared) else (body.instrument, body.leg)
-        task = self._next_task(body.trigger, ledger.accounts[body.account], ledger, after)
-        return () if task is None else self._round(task, ledger, now_ns)
+        account = ledger.accounts[body.account]
+        task = self._next_task(body.trigger, account, ledger, after)
+        if task is not None:
+            return self._round(task, ledger, now_ns)
+        return shortfall_remained(body.trigger, body.account, ledger) if account.kind == "insurance" else ()
 
     def _next_task(
         self, trigger: ShortfallTrigger, account: Account, ledger: LedgerState, after: PositionKey | None
@@ -145,7 +148,7 @@ class AdlEngine(Handler):
         side = (task.key[0], 1 if task.size_lots > 0 else -1)
         ranking, base_round = self._ranked(side, ledger, now_ns)
         digest = self._digested(side, ranking, base_round, ledger, now_ns)
-        return self._products(task, ranking, digest, base_round, ledger)
+        return self._products(borne(task, len(ranking), ledger), ranking, digest, base_round, ledger)
 
     def _capped(self, cap: ProfitCapExceeded, ledger: LedgerState, now_ns: int) -> list[Product]:
         """A round against outside liquidity, as large as the cap still asks for."""
@@ -235,9 +238,9 @@ class AdlEngine(Handler):
             digest,
             base_round,
         )
-        shares = list(_shares(task, ranking, self.ranking_policy, ledger, shared))
+        shares = shares_of(task, ranking, self.ranking_policy, ledger, shared)
         self._hold(shares, task, ledger)
-        reductions = _reductions(task, number, price, shares)
+        reductions = reductions_of(task, number, price, shares, ledger)
         closed = sum(abs(reduction.size_lots) for reduction in reductions)
         left = abs(task.size_lots) - closed
         ended = DeleveragingEnded(number, task.trigger, task.liquidation_id, task.account, *task.key, closed, left)
@@ -262,61 +265,3 @@ def _continues(ledger: LedgerState, side: _Side, now_ns: int) -> bool:
     """Whether a round now is at the same mark and instant as the last one of that side."""
     base = ledger.round_bases.get(side)
     return base is not None and base.repriced_seq == ledger.repriced_seq and base.at_ns == now_ns
-
-
-def _shares(
-    task: ClosingTask,
-    ranking: Iterable[Ranked],
-    policy: RankingPolicy,
-    ledger: LedgerState,
-    shared: Allocation | None,
-) -> Allocation:
-    """Who gives how many lots, where that is not `shared` out already."""
-    market = ledger.markets[task.key[0]]
-    loss_atoms = task.value_atoms - market.payoff.value_atoms(task.size_lots, market.mark_ticks)
-    closing = Closing(abs(task.size_lots), loss_atoms)
-    if shared is None and allocates(policy):
-        shared = _checked(policy, closing, policy.allocate(closing, ranking))
-    return greedy(closing, ranking) if shared is None else shared
-
-
-def _reductions(task: ClosingTask, number: int, price: int, shares: Allocation) -> list[PositionDeleveraged]:
-    whole, sign = abs(task.size_lots), 1 if task.size_lots > 0 else -1
-    taken, closed = list[PositionDeleveraged](), 0
-    for place, lots in shares:
-        value = task.value_atoms * (closed + lots) // whole - task.value_atoms * closed // whole
-        closed += lots
-        taken.append(_reduction(task, number, price, place, sign * lots, value))
-    return taken
-
-
-def _checked(policy: RankingPolicy, closing: Closing, allocation: Allocation) -> Allocation:
-    """The allocation as it comes. Raises HandlerError for lots that nobody may be made to give."""
-    left, last_rank = closing.lots, 0
-    for place, lots in allocation:
-        most = min(left, closing.most(place.candidate)) if place.rank > last_rank else 0
-        if type(lots) is not int or not 0 < lots <= most:
-            message = (
-                f"policy {policy.policy}: {lots!r} lots for account {place.candidate.account} at rank {place.rank}, "
-                f"where whole lots from 1 to {most} can be given; correct its allocate"
-            )
-            raise HandlerError(message)
-        left, last_rank = left - lots, place.rank
-        yield place, lots
-
-
-def _reduction(task: ClosingTask, number: int, price: int, place: Ranked, lots: int, value: int) -> PositionDeleveraged:
-    return PositionDeleveraged(
-        number,
-        task.liquidation_id,
-        task.account,
-        task.key[1],
-        place.candidate.account,
-        task.key[0],
-        place.leg,
-        lots,
-        price,
-        value,
-        place.rank,
-        place.score,
-    )

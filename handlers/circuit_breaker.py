@@ -82,6 +82,7 @@ class CircuitBreaker(Handler):
 
     name: ClassVar[str] = "breaker"
     policy: ClassVar[str] = "window"
+    version: ClassVar[str] = "2"
     subscribes: ClassVar[tuple[type[Body], ...]] = (MarkPriced, TimerFired)
     observes: ClassVar[tuple[type[Body], ...]] = (MarkPriced, TradingResumed)
     Parameters: ClassVar[type[msgspec.Struct]] = BreakerParameters
@@ -150,7 +151,7 @@ class CircuitBreaker(Handler):
         if type(body) is MarkPriced:
             return self._test(body.instrument, ledger, now_ns) if body.instrument in self._wide else ()
         if isinstance(body, TimerFired) and body.purpose == _PURPOSE and body.instrument is not None:
-            return (TradingResumed(body.instrument),)
+            return () if ledger.is_stopped(body.instrument) else (TradingResumed(body.instrument),)
         return ()
 
     def _test(self, instrument: int, ledger: LedgerState, now_ns: int) -> Iterable[Product]:

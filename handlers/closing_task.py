@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ..events.bodies.waterfall import ProfitCapExceeded, ShortfallTrigger
+from ..events.bodies.waterfall import ProfitCapExceeded, ShortfallRemained, ShortfallTrigger
 from ..events.ledger import Account, LedgerState, Market, PositionKey
+from .inventory import capacity_atoms
 from .policies.ranking import Worth
+from .till import Till
 from .valuation import profit_atoms
 
-__all__ = ["ClosingTask", "capped_task", "inventory_task", "price_ticks_of", "priced"]
+__all__ = ["ClosingTask", "borne", "capped_task", "inventory_task", "price_ticks_of", "priced", "shortfall_remained"]
+
+_ROUNDED_ATOMS_MOST = 2
+"""What rounding the funding of one reduction may cost a fund."""
 
 _NOBODY = 0
 """The liquidation of a round in which nobody is liquidated; they are numbered from 1."""
@@ -68,3 +73,22 @@ def _price_ticks(worth: Worth, market: Market) -> int:
         "previous oracle": market.previous_oracle_ticks or oracle,
     }
     return prices[worth]
+
+
+def borne(task: ClosingTask, reductions_most: int, ledger: LedgerState) -> ClosingTask:
+    """The task at a value that the fund's cash bears, if the lot is a fund's: the counterparties carry the rest.
+
+    Where funding has accrued, each of so many reductions may round it against the fund.
+    """
+    if ledger.accounts[task.account].kind != "insurance":
+        return task
+    till = Till(ledger, task.account)
+    rounded = bool(ledger.markets[task.key[0]].cumulative_funding_nanoatoms) * reductions_most * _ROUNDED_ATOMS_MOST
+    lacking = min(0, till.over_atoms) - till.after(task.key, -task.size_lots, -task.value_atoms) + rounded
+    return task._replace(value_atoms=task.value_atoms + max(0, lacking))
+
+
+def shortfall_remained(trigger: ShortfallTrigger, fund: int, ledger: LedgerState) -> list[ShortfallRemained]:
+    """That a fund is still short after all that auto-deleveraging could do; nothing where it is not."""
+    left_atoms = -capacity_atoms(ledger, fund)
+    return [ShortfallRemained(fund, trigger, left_atoms)] if left_atoms > 0 else []

@@ -1,42 +1,53 @@
 """The insurance fund: takes fees in, takes bankrupt positions over while it can, and sells them off.
 
-1. capacity = the fund's cash + its inventory at the mark - its floor.
+1. capacity = the fund's cash + its inventory at the mark - its floor. What it can pay out is that or its cash over the
+   floor, whichever is less: money that it does not have is not spent.
 2. A bankrupt account is taken over at its bankruptcy value, so that it ends at exactly zero, if afterwards the capacity
    still covers `capital_bps` of what the fund would hold, net per instrument; else a shortfall is declared.
-3. A negative balance without positions is paid in cash if the capacity covers it; else a shortfall is declared.
+3. A negative balance without positions is paid in cash as `payment` has it: `partial`, as far as the money goes;
+   `whole`, all of it or nothing; `none`, never. For what is left a shortfall is declared. So it goes for whoever comes
+   to owe something only in the waterfall, too: closed at the mark, or with the rest taken over at the mark.
 4. Every `sale_interval_ns` it sells one part in `sale_parts` of what it holds of an instrument, the oldest lots
-   first, at whatever the depth gives.
-5. Before it sells, a fund whose capacity is gone declares a shortfall for its inventory, at most once in `retry_ns`.
+   first, at whatever the depth gives, as long as its cash bears what that loses.
+5. A fund whose capacity is gone at a new mark or before it sells, or whose cash would not bear what the sale loses,
+   declares a shortfall for its inventory, at most once in `retry_ns`, and sells nothing until it can.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import ClassVar
+from collections.abc import Collection, Iterable
+from typing import ClassVar, Literal
 
 import msgspec
 
 from ..events.bodies.liquidation import (
     BankruptcyDeclared,
     LiquidationFilled,
-    LiquidationOrdered,
     PositionTakenOver,
 )
+from ..events.bodies.margin import MarkPriced
 from ..events.bodies.venue import TimerFired, TimerSet
 from ..events.bodies.waterfall import (
+    DeleveragingEnded,
     InsuranceFundCredited,
     InsuranceFundDebited,
     PositionDeleveraged,
     ShortfallDeclared,
+    ShortfallTrigger,
 )
 from ..events.envelope import Event
 from ..events.ledger import Account, LedgerState
 from ..events.vocabulary import Body
-from .inventory import Inventory
-from .protocol import Handler, Product
-from .valuation import BPS, bankruptcy_values, margin_of
+from .inventory import Inventory, losing_lots
+from .inventory_sale import Sale
+from .protocol import ALWAYS, Handler, Product
+from .takeover import at_bankruptcy
+from .valuation import BPS, margin_of
 
-__all__ = ["FundParameters", "InsuranceFund"]
+__all__ = ["FundParameters", "InsuranceFund", "Payment"]
+
+Payment = Literal["partial", "whole", "none"]
+"""How a negative balance is paid."""
 
 _SALE = "inventory sale"
 _RETRY = "inventory shortfall"
@@ -48,6 +59,7 @@ class FundParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     floor_atoms: int = 0
     fee_bps: int = 50
     capital_bps: int = 500
+    payment: Payment = "partial"
     sale_parts: int = 10
     sale_interval_ns: int = 10_000_000_000
     retry_ns: int = 60_000_000_000
@@ -71,10 +83,13 @@ class InsuranceFund(Handler):
 
     name: ClassVar[str] = "insurance_fund"
     policy: ClassVar[str] = "floor"
+    version: ClassVar[str] = "2"
     subscribes: ClassVar[tuple[type[Body], ...]] = (
         LiquidationFilled,
         BankruptcyDeclared,
         PositionTakenOver,
+        DeleveragingEnded,
+        MarkPriced,
         TimerFired,
     )
     observes: ClassVar[tuple[type[Body], ...]] = (
@@ -90,7 +105,7 @@ class InsuranceFund(Handler):
         """Keep the rules; nothing is held and no timer pending."""
         self.rules = parameters
         self._inventory = Inventory()
-        self._pending: set[tuple[str, int | None]] = set()
+        self._pending: set[tuple[str, int | None, int | None]] = set()
 
     def observe(self, event: Event, ledger: LedgerState) -> None:
         """Keep the sums of the inventory, and which of the fund's timers are pending."""
@@ -98,7 +113,7 @@ class InsuranceFund(Handler):
         if isinstance(body, TimerSet | TimerFired):
             if body.purpose in (_SALE, _RETRY):
                 change = self._pending.add if isinstance(body, TimerSet) else self._pending.discard
-                change((body.purpose, body.instrument))
+                change((body.purpose, body.account, body.instrument))
         elif isinstance(body, PositionTakenOver):
             self._inventory.note(ledger, (body.instrument, body.liquidation_id))
         elif isinstance(body, LiquidationFilled) and ledger.accounts[body.account].kind == "insurance":
@@ -110,26 +125,63 @@ class InsuranceFund(Handler):
         """Both follow from the ledger."""
         self._inventory.rebuild(ledger)
         timers = [pending.timer for pending in ledger.timers.values()]
-        self._pending = {(t.purpose, t.instrument) for t in timers if t.purpose in (_SALE, _RETRY)}
+        self._pending = {(t.purpose, t.account, t.instrument) for t in timers if t.purpose in (_SALE, _RETRY)}
+
+    def gate(self, kind: type[Body]) -> Collection[object]:
+        """For marks, what is held: a fund without inventory has nothing to lose."""
+        return self._inventory.lots_held if kind is MarkPriced else ALWAYS
 
     def handle(self, event: Event, ledger: LedgerState, now_ns: int) -> Iterable[Product]:
         """Each thing it hears of has one answer."""
         body = event.body
+        if isinstance(body, MarkPriced):
+            return self._marked(ledger.fund_of(body.instrument), ledger, now_ns)
         if isinstance(body, LiquidationFilled):
             return self._fee(body, ledger)
         if isinstance(body, BankruptcyDeclared):
             return self._absorb(body, ledger)
-        if isinstance(body, PositionTakenOver):
-            pending = (_SALE, body.instrument) in self._pending
-            return () if pending else (self._next_sale(body.instrument, now_ns),)
+        if isinstance(body, PositionTakenOver | DeleveragingEnded):
+            sale = self._next_sale(body.instrument, ledger, now_ns) if isinstance(body, PositionTakenOver) else ()
+            return [*sale, *self._settled(body.account, ledger)]
         if isinstance(body, TimerFired) and body.purpose == _SALE and body.instrument is not None:
             return self._sale(body.instrument, ledger, now_ns)
         return ()
 
-    def capacity_atoms(self, ledger: LedgerState, asset: int) -> int:
+    def capacity_atoms(self, ledger: LedgerState, fund: int) -> int:
         """Cash plus inventory at the mark, less the floor; O(instruments)."""
-        cash_atoms = ledger.accounts[ledger.fund(asset)].balance_atoms
-        return cash_atoms + self._inventory.profit_atoms(ledger, asset) - self.rules.floor_atoms
+        cash_atoms = ledger.accounts[fund].balance_atoms
+        return cash_atoms + self._inventory.profit_atoms(ledger, fund) - self.rules.floor_atoms
+
+    def cash_atoms(self, ledger: LedgerState, fund: int) -> int:
+        """Cash alone, less the floor."""
+        return ledger.accounts[fund].balance_atoms - self.rules.floor_atoms
+
+    def money_atoms(self, ledger: LedgerState, fund: int) -> int:
+        """What it can pay out."""
+        return max(0, min(self.cash_atoms(ledger, fund), self.capacity_atoms(ledger, fund)))
+
+    def shortfall(
+        self,
+        liquidation_id: int | None,
+        account: int,
+        trigger: ShortfallTrigger,
+        needed_atoms: int,
+        ledger: LedgerState,
+        *,
+        paid_atoms: int = 0,
+    ) -> ShortfallDeclared:
+        """What the fund cannot do, with what it has once `paid_atoms` are paid."""
+        one = ledger.accounts[account]
+        fund = account if one.kind == "insurance" else ledger.fund_for(one)
+        capacity, cash = (own(ledger, fund) - paid_atoms for own in (self.capacity_atoms, self.cash_atoms))
+        return ShortfallDeclared(liquidation_id, account, trigger, needed_atoms, capacity, cash)
+
+    def payable_atoms(self, owed_atoms: int, account: Account, ledger: LedgerState) -> int:
+        """How much of what an account owes the fund pays, by rule 3."""
+        money_atoms = self.money_atoms(ledger, ledger.fund_for(account))
+        if self.rules.payment == "partial":
+            return min(owed_atoms, money_atoms)
+        return owed_atoms if self.rules.payment == "whole" and owed_atoms <= money_atoms else 0
 
     def _fee(self, fill: LiquidationFilled, ledger: LedgerState) -> Iterable[Product]:
         account = ledger.accounts[fill.account]
@@ -137,82 +189,82 @@ class InsuranceFund(Handler):
         fee_atoms = min(abs(fill.value_atoms) * self.rules.fee_bps // BPS, equity_atoms)
         if fee_atoms <= 0:
             return ()
-        fund = ledger.fund(account.asset)
+        fund = ledger.fund_of(fill.instrument)
         return (InsuranceFundCredited(fill.liquidation_id, fill.account, fund, fee_atoms),)
 
     def _absorb(self, body: BankruptcyDeclared, ledger: LedgerState) -> Iterable[Product]:
         account = ledger.accounts[body.account]
-        capacity_atoms = self.capacity_atoms(ledger, account.asset)
-        equity_atoms = margin_of(account, ledger.markets).equity_atoms
-        needed_atoms = -equity_atoms + self._capital_atoms(account, ledger)
-        if needed_atoms > capacity_atoms:
-            return (ShortfallDeclared(body.liquidation_id, body.account, "bankruptcy", needed_atoms, capacity_atoms),)
-        fund = ledger.fund(account.asset)
         if not account.positions:
-            return (InsuranceFundDebited(body.liquidation_id, body.account, fund, -account.balance_atoms),)
-        return takeover(body.liquidation_id, account, ledger, bankruptcy_values(account, ledger))
+            return self._paid(body.liquidation_id, account, ledger)
+        fund = ledger.fund_for(account)
+        needed_atoms = self._capital_atoms(account, ledger) - margin_of(account, ledger.markets).equity_atoms
+        taken = at_bankruptcy(body.liquidation_id, account, ledger)
+        if taken is None or needed_atoms > self.capacity_atoms(ledger, fund):
+            return (self.shortfall(body.liquidation_id, body.account, "bankruptcy", needed_atoms, ledger),)
+        return taken
+
+    def _settled(self, number: int, ledger: LedgerState) -> Iterable[Product]:
+        """What an account owes that the waterfall left without positions, once."""
+        account = ledger.accounts[number]
+        liquidation = None if account.liquidation_id is None else ledger.liquidations[account.liquidation_id]
+        if account.kind != "user" or liquidation is None or liquidation.short_seq is not None:
+            return ()
+        owes = account.status != "liquidating" and not account.positions and account.balance_atoms < 0
+        return self._paid(liquidation.liquidation_id, account, ledger) if owes else ()
+
+    def _paid(self, liquidation_id: int, account: Account, ledger: LedgerState) -> list[Product]:
+        """A payment as far as the rule has one, and a shortfall for the rest."""
+        owed_atoms, fund = max(0, -account.balance_atoms), ledger.fund_for(account)
+        paid_atoms = self.payable_atoms(owed_atoms, account, ledger)
+        products: list[Product] = []
+        if paid_atoms or not owed_atoms:
+            products.append(InsuranceFundDebited(liquidation_id, account.account, fund, paid_atoms))
+        left_atoms = owed_atoms - paid_atoms
+        if left_atoms:
+            number = account.account
+            products.append(
+                self.shortfall(liquidation_id, number, "bankruptcy", left_atoms, ledger, paid_atoms=paid_atoms)
+            )
+        return products
 
     def _capital_atoms(self, account: Account, ledger: LedgerState) -> int:
         """What the rule asks the fund to keep against all it would hold after taking this account on, rounded up."""
-        if not account.positions:
-            return 0
-        lots = {i: self._inventory.lots(i) for i, m in enumerate(ledger.markets) if m.listing.asset == account.asset}
+        fund, markets = ledger.fund_for(account), ledger.markets
+        lots = {i: self._inventory.lots(i) for i in range(len(markets)) if ledger.fund_of(i) == fund}
         for (instrument, _), held in account.positions.items():
             lots[instrument] += held.size_lots
-        markets = ledger.markets
         notional = sum(abs(markets[i].payoff.value_atoms(net, markets[i].mark_ticks)) for i, net in lots.items())
         return -(-notional * self.rules.capital_bps // BPS)
 
-    def _next_sale(self, instrument: int, now_ns: int) -> Product:
-        return TimerSet(_SALE, now_ns + self.rules.sale_interval_ns, None, instrument)
+    def _next_sale(self, instrument: int, ledger: LedgerState, now_ns: int) -> list[Product]:
+        """The timer of the next sale; none while one is pending or once trading has stopped."""
+        if (_SALE, None, instrument) in self._pending or ledger.is_stopped(instrument):
+            return []
+        return [TimerSet(_SALE, now_ns + self.rules.sale_interval_ns, None, instrument)]
+
+    def _marked(self, fund: int, ledger: LedgerState, now_ns: int) -> Iterable[Product]:
+        """A shortfall where the mark has used the capacity up; O(instruments) where it has not."""
+        capacity_atoms = self.capacity_atoms(ledger, fund)
+        return () if capacity_atoms >= 0 else self._short(fund, -capacity_atoms, ledger, now_ns)
 
     def _sale(self, instrument: int, ledger: LedgerState, now_ns: int) -> Iterable[Product]:
         """A shortfall if the fund is short, else one part of the lots; and the next timer while anything is held."""
-        market = ledger.markets[instrument]
-        inventory = ledger.inventory(market.listing.asset)
-        lots = {key[1]: held.size_lots for key, held in inventory.items() if key[0] == instrument}
-        if not lots:
+        fund = ledger.fund_of(instrument)
+        sale = Sale(ledger, fund, instrument, self.rules.sale_parts)
+        if not sale.lots or ledger.is_stopped(instrument):
             return ()
-        products = self._inventory_shortfall(ledger, market.listing.asset, now_ns)
-        if not products and market.halted_until_ns is None:
-            products = self._orders(instrument, lots, ledger)
-        return products if (_SALE, instrument) in self._pending else [*products, self._next_sale(instrument, now_ns)]
-
-    def _orders(self, instrument: int, lots: dict[int, int], ledger: LedgerState) -> list[Product]:
-        """Orders for the oldest lots, one a lot, up to one part of all."""
-        left = -(-sum(abs(held) for held in lots.values()) // self.rules.sale_parts)
-        fund, orders = ledger.fund(ledger.markets[instrument].listing.asset), ledger.orders
+        lacking_atoms = max(-self.capacity_atoms(ledger, fund), sale.lacking_atoms(now_ns))
         products: list[Product] = []
-        for liquidation_id, held in lots.items():
-            if not left:
-                break
-            size, orders = min(left, abs(held)), orders + 1
-            left -= size
-            trade, whole = (-size if held > 0 else size), size == abs(held)
-            step = ledger.liquidations[liquidation_id].steps
-            order = LiquidationOrdered(
-                liquidation_id, orders, fund, instrument, liquidation_id, trade, None, step, whole
-            )
-            products.append(order)
-        return products
+        if lacking_atoms > 0:
+            products = self._short(fund, lacking_atoms, ledger, now_ns)
+        elif ledger.markets[instrument].halted_until_ns is None:
+            products = list(sale.orders())
+        return [*products, *self._next_sale(instrument, ledger, now_ns)]
 
-    def _inventory_shortfall(self, ledger: LedgerState, asset: int, now_ns: int) -> list[Product]:
-        capacity_atoms, fund = self.capacity_atoms(ledger, asset), ledger.fund(asset)
-        if capacity_atoms >= 0 or (_RETRY, None) in self._pending:
+    def _short(self, fund: int, lacking_atoms: int, ledger: LedgerState, now_ns: int) -> list[Product]:
+        """A shortfall for the inventory, unless there was one lately, trading stopped, or no lot stands at a loss."""
+        pending, held = (_RETRY, fund, None) in self._pending, ledger.inventory(fund)
+        if pending or any(ledger.is_stopped(instrument) for instrument, _ in held) or not losing_lots(ledger, fund):
             return []
-        shortfall = ShortfallDeclared(None, fund, "inventory", -capacity_atoms, capacity_atoms)
+        shortfall = self.shortfall(None, fund, "inventory", lacking_atoms, ledger)
         return [shortfall, TimerSet(_RETRY, now_ns + self.rules.retry_ns, fund)]
-
-
-def takeover(
-    liquidation_id: int, account: Account, ledger: LedgerState, values: dict[tuple[int, int], int]
-) -> list[Product]:
-    """The fund takes these positions at these values."""
-    fund = ledger.fund(account.asset)
-    products: list[Product] = []
-    for (instrument, leg), value in values.items():
-        held = account.positions[instrument, leg]
-        price = ledger.markets[instrument].payoff.price_ticks(held.size_lots, value)
-        body = PositionTakenOver(liquidation_id, account.account, fund, instrument, leg, held.size_lots, value, price)
-        products.append(body)
-    return products

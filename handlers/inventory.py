@@ -1,4 +1,9 @@
-"""What the insurance fund holds, summed per instrument: an index, so that its lots need not be added up."""
+"""What insurance funds hold, summed per instrument: an index, so that its lots need not be added up.
+
+1. A fund's capacity is its cash and its inventory at the mark, less its floor.
+2. What it has to give is the lesser of that and its cash over the floor: a gain that is not realised pays nobody, and
+   cash that a loss of the inventory has used up is not its own any more.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +11,9 @@ from typing import NamedTuple
 
 from ..events.ledger import LedgerState, PositionKey
 from ..events.ledger.account import funding_of
+from .valuation import profit_atoms
 
-__all__ = ["Inventory"]
+__all__ = ["Inventory", "capacity_atoms", "inventory_atoms", "losing_lots", "money_atoms"]
 
 
 class _Sum(NamedTuple):
@@ -26,36 +32,64 @@ class Inventory:
     """Sums per instrument of all lots of all funds. `note`: O(1); `profit_atoms`: O(instruments)."""
 
     def __init__(self) -> None:
-        """Nothing is held."""
-        self._lots: dict[PositionKey, _Sum] = {}
+        """Nothing is held; `lots_held` is changed in place, never replaced."""
+        self.lots_held: dict[PositionKey, _Sum] = {}
         self._sums: dict[int, _Sum] = {}
 
     def note(self, ledger: LedgerState, key: PositionKey) -> None:
         """The lot under this key (instrument, liquidation) changed."""
-        held = ledger.inventory(ledger.markets[key[0]].listing.asset).get(key)
+        held = ledger.inventory(ledger.fund_of(key[0])).get(key)
         now = _Sum() if held is None else _Sum(held.size_lots, held.cost_atoms, held.funding_atoms)
-        before = self._lots.pop(key, _Sum())
+        before = self.lots_held.pop(key, _Sum())
         if now.lots:
-            self._lots[key] = now
+            self.lots_held[key] = now
         self._sums[key[0]] = self._sums.get(key[0], _Sum()).plus(before, -1).plus(now)
 
     def rebuild(self, ledger: LedgerState) -> None:
         """All lots of the ledger."""
-        self._lots, self._sums = {}, {}
-        for asset in range(len(ledger.assets)):
-            for key in ledger.inventory(asset):
+        self.lots_held.clear()
+        self._sums = {}
+        for fund in ledger.funds:
+            for key in ledger.inventory(fund):
                 self.note(ledger, key)
 
     def lots(self, instrument: int) -> int:
         """The net lots of an instrument."""
         return self._sums.get(instrument, _Sum()).lots
 
-    def profit_atoms(self, ledger: LedgerState, asset: int) -> int:
-        """What all lots of an asset are worth at the mark over what they cost, funding included."""
+    def profit_atoms(self, ledger: LedgerState, fund: int) -> int:
+        """What all lots of a fund are worth at the mark over what they cost, funding included."""
         total = 0
         for instrument, held in self._sums.items():
             market = ledger.markets[instrument]
-            if market.listing.asset == asset:
+            if ledger.fund_of(instrument) == fund:
                 owed = funding_of(held.lots, market.cumulative_funding_nanoatoms) - held.funding
                 total += market.payoff.value_atoms(held.lots, market.mark_ticks) - held.cost - owed
         return total
+
+
+def capacity_atoms(ledger: LedgerState, fund: int) -> int:
+    """Cash and inventory at the mark, less the least that its cash may be; O(its lots).
+
+    So what was declared to be beyond the floor is not lacking a second time.
+    """
+    return ledger.accounts[fund].balance_atoms + inventory_atoms(ledger, fund) - ledger.least_cash_atoms(fund)
+
+
+def inventory_atoms(ledger: LedgerState, fund: int) -> int:
+    """What all lots of a fund are worth at the mark over what they cost; O(its lots)."""
+    inventory = Inventory()
+    inventory.rebuild(ledger)
+    return inventory.profit_atoms(ledger, fund)
+
+
+def money_atoms(ledger: LedgerState, fund: int) -> int:
+    """What a fund has to give, by rule 2; O(its lots)."""
+    cash_atoms = ledger.accounts[fund].balance_atoms - ledger.least_cash_atoms(fund)
+    return max(0, min(cash_atoms, capacity_atoms(ledger, fund)))
+
+
+def losing_lots(ledger: LedgerState, fund: int) -> list[PositionKey]:
+    """The lots that stand at a loss, by instrument and liquidation; O(its lots)."""
+    held = ledger.accounts[fund].positions
+    return [key for key in sorted(held) if profit_atoms(ledger.markets[key[0]], held[key]) < 0]

@@ -6,7 +6,8 @@
    hands the account over.
 3. Otherwise the policy says how long to pause and what to order next, on the position that needs most margin. With the
    limit at the bankruptcy price no order trades beyond it, so the market never costs more than the account has.
-4. In a halt it waits, and goes on when trading resumes.
+4. In a halt it waits, and goes on when trading resumes. Once trading has stopped for good nothing more is decided:
+   whoever is in liquidation stays so.
 """
 
 from __future__ import annotations
@@ -131,6 +132,8 @@ class LiquidationEngine(Handler):
     def _step(self, situation: Situation, orders: int, *, unfilled: bool, cooled: bool) -> Iterable[Product]:
         """Handed over, waiting, pausing, or another order: the first that applies."""
         liquidation = situation.liquidation
+        if situation.ledger.is_stopped(situation.key[0]):
+            return ()
         halted = situation.market.halted_until_ns is not None
         reason = self.steps.hands_over(situation, unfilled=unfilled and not halted)
         if reason is not None:

@@ -2,31 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import ClassVar
 
 from ..events.bodies.liquidation import LiquidationFilled, LiquidationOrdered, OrdersCancelled
 from ..events.envelope import Event
 from ..events.ledger import LedgerState
 from ..events.vocabulary import Body
-from .depth import walk
+from .depth import DepthFill, walk
 from .protocol import Handler, Product
+from .till import Till
 
-__all__ = ["NO_DEPTH", "DepthMarket"]
+__all__ = ["NO_CASH", "NO_DEPTH", "DepthMarket"]
 
 NO_DEPTH = "no depth within the limit"
 """Why the rest of an order is cancelled when nothing but the depth was in its way."""
+
+NO_CASH = "the fund's cash does not bear the loss"
+"""Why the rest of a fund's own order is cancelled."""
 
 
 class DepthMarket(Handler):
     """Immediate or cancel against quoted depth, band by band; `depth.py` has the rules. In a halt nothing fills.
 
     An order only ever reduces: with a latency its position may have shrunk since, and then it trades what is left of
-    it.
+    it. A fund's own order trades only as far as its cash bears what that loses.
     """
 
     name: ClassVar[str] = "market"
     policy: ClassVar[str] = "depth"
+    version: ClassVar[str] = "2"
     subscribes: ClassVar[tuple[type[Body], ...]] = (LiquidationOrdered,)
 
     def handle(self, event: Event, ledger: LedgerState, now_ns: int) -> Iterable[Product]:
@@ -39,7 +44,7 @@ class DepthMarket(Handler):
         filled = sum(abs(fill.size_lots) for fill in products)  # type: ignore[union-attr]
         left = abs(order.size_lots) - filled
         if left:
-            reason = "trading is halted" if halted else NO_DEPTH
+            reason = "trading is halted" if halted else self._why_left(order, ledger, now_ns, filled)
             reason = "the position is gone" if filled == held_lots else reason
             cancelled = OrdersCancelled(order.liquidation_id, order.account, order.order_id, left, reason)
             products.append(cancelled)
@@ -50,7 +55,7 @@ class DepthMarket(Handler):
         liquidity = ledger.liquidity(market.listing.asset)
         sign, left, trade_id = (1 if order.size_lots > 0 else -1), abs(order.size_lots), ledger.trades
         fills: list[Product] = []
-        for fill in walk(market, sign * min(left, held_lots), order.limit_ticks, now_ns):
+        for fill in _borne(order, walk(market, sign * min(left, held_lots), order.limit_ticks, now_ns), ledger):
             trade_id, left, lots = trade_id + 1, left - fill.lots, sign * fill.lots
             body = LiquidationFilled(
                 order.liquidation_id,
@@ -68,6 +73,29 @@ class DepthMarket(Handler):
             )
             fills.append(body)
         return fills
+
+    def _why_left(self, order: LiquidationOrdered, ledger: LedgerState, now_ns: int, filled: int) -> str:
+        """The depth, unless that would have given a fund more than its cash bears."""
+        if ledger.accounts[order.account].kind != "insurance":
+            return NO_DEPTH
+        found = walk(ledger.markets[order.instrument], order.size_lots, order.limit_ticks, now_ns)
+        return NO_CASH if sum(fill.lots for fill in found) > filled else NO_DEPTH
+
+
+def _borne(order: LiquidationOrdered, fills: Iterable[DepthFill], ledger: LedgerState) -> Iterator[DepthFill]:
+    """Of a fund's own order the fills that its cash bears; of any other order all."""
+    if ledger.accounts[order.account].kind != "insurance":
+        yield from fills
+        return
+    till, sign, key = Till(ledger, order.account), 1 if order.size_lots > 0 else -1, (order.instrument, order.leg)
+    for fill in fills:
+        lots = till.most_lots(key, sign * fill.lots, fill.price_ticks)
+        if lots:
+            value_atoms = ledger.markets[order.instrument].payoff.value_atoms(sign * lots, fill.price_ticks)
+            till.take(key, sign * lots, value_atoms)
+            yield fill._replace(lots=lots, eaten_lots=fill.eaten_lots - fill.lots + lots)
+        if lots < fill.lots:
+            return
 
 
 def _held_lots(order: LiquidationOrdered, ledger: LedgerState) -> int:

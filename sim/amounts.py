@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 
 from ..events.errors import ScenarioError
@@ -10,11 +11,19 @@ from .units import to_atoms
 
 __all__ = ["amounts_of"]
 
+_COUNTED = re.compile(r"([0-9]{1,18}) atoms?")
+
 
 def amounts_of(asset: str, decimals: int) -> Amounts:
-    """How amounts of an asset are written: a number from 0 on, as exact as its decimals allow."""
+    """How amounts of an asset are written: a number from 0 on, as exact as its decimals allow.
+
+    What is only meant as the least there is may be counted in atoms instead, as `"1 atom"`.
+    """
 
     def in_atoms(amount: object) -> int:
+        counted = _COUNTED.fullmatch(amount) if isinstance(amount, str) else None
+        if counted:
+            return int(counted[1])
         number = isinstance(amount, int | Decimal) and not isinstance(amount, bool) and Decimal(amount).is_finite()
         if not number or amount < 0:  # type: ignore[operator]
             message = f"{amount!r} is not an amount of {asset} from 0 on"

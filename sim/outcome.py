@@ -12,10 +12,10 @@ from typing import Any
 from ..events.bodies.run import SourceTally
 from .figures import price
 from .runner import RunResult
-from .summary import fund_equity
+from .summary import fund_equity, owed
 from .units import format_time_ns
 
-__all__ = ["fund_of", "outcome", "source_tallies"]
+__all__ = ["fund_of", "outcome", "source_tallies", "unpaid"]
 
 Document = dict[str, Any]
 
@@ -42,6 +42,7 @@ def outcome(result: RunResult) -> Document:
         "deleveraged_accounts": len(summary.deleveraged),
         "sums_atoms": dict(sorted(summary.sums.items())),
         "fund": fund_of(result),
+        "unpaid": unpaid(result),
         "sources": [_source(name, layout, sha256, tally) for name, layout, sha256, tally in source_tallies(result)],
     }
 
@@ -67,6 +68,20 @@ def fund_of(result: RunResult) -> Document:
         "end_atoms": end,
         "credited_atoms": summary.sums["InsuranceFundCredited"],
         "debited_atoms": summary.sums["InsuranceFundDebited"],
+    }
+
+
+def unpaid(result: RunResult) -> Document:
+    """What nobody could pay: the deficits declared and since when trading has stopped; what accounts owe at the end."""
+    summary, stopped_at_ns = result.summary, result.summary.stopped_at_ns
+    owed_atoms, accounts = owed(result.ledger, result.scenario.assets[0].asset)
+    return {
+        "deficits": summary.by_type["FundDeficitDeclared"],
+        "deficit_atoms": summary.sums["FundDeficitDeclared"],
+        "stopped_at_ns": stopped_at_ns,
+        "stopped_at": None if stopped_at_ns is None else format_time_ns(stopped_at_ns),
+        "owed_at_the_end_atoms": owed_atoms,
+        "accounts_owing": accounts,
     }
 
 

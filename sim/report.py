@@ -14,7 +14,7 @@ from ..events.bodies.listing import InstrumentListed
 from ..events.bodies.run import SourceTally
 from .console import bars_for, print_line, print_rows, print_table
 from .figures import count, duration, percent, price, rounded_money
-from .outcome import fund_of, source_tallies
+from .outcome import fund_of, source_tallies, unpaid
 from .runner import RunResult
 from .sparkline import sparkline
 from .units import format_time_ns
@@ -112,7 +112,21 @@ def _last_resorts(result: RunResult) -> Rows:
         yield "socialised", f"{_sum(result, 'LossSocialized')} of loss, {_sum(result, 'BalanceWrittenOff')} written off"
     else:
         yield "socialised", "nothing"
+    yield from _unpaid(result)
     yield "halted", count(seen["TradingHalted"], "time") if seen["TradingHalted"] else "never"
+
+
+def _unpaid(result: RunResult) -> Rows:
+    """Deficits, and what is owed by whoever is still in liquidation."""
+    found = unpaid(result)
+    if found["deficits"]:
+        yield "unpaid", f"{_money(result, found['deficit_atoms'])} in {count(found['deficits'], 'declared deficit')}"
+        yield "", f"trading stopped at {found['stopped_at']}"
+    else:
+        yield "unpaid", "nothing"
+    if found["accounts_owing"]:
+        owing = count(found["accounts_owing"], "account")
+        yield "", f"{_money(result, found['owed_at_the_end_atoms'])} owed by {owing} at the end"
 
 
 def _sources(result: RunResult) -> Rows:

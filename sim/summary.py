@@ -9,6 +9,7 @@ from ..events.bodies.liquidation import LiquidationEnded, LiquidationFilled, Pos
 from ..events.bodies.margin import CollateralAdded, MarkPriced, PositionReduced
 from ..events.bodies.waterfall import (
     BalanceWrittenOff,
+    FundDeficitDeclared,
     InsuranceFundCredited,
     InsuranceFundDebited,
     LossSocialized,
@@ -19,7 +20,7 @@ from ..events.ledger import Ledger
 from ..handlers.valuation import margin_of
 from .bus import Bus
 
-__all__ = ["Summary"]
+__all__ = ["Summary", "fund_equity", "owed"]
 
 _SAMPLES_MOST = 1024
 _FIRST_STEP_NS = 10**6
@@ -58,6 +59,7 @@ class Summary:
         self.outcomes: Counter[str] = Counter()
         self.sums: Counter[str] = Counter()
         self.deleveraged: set[int] = set()
+        self.stopped_at_ns: int | None = None
         self._bus: Bus | None = None
         self._fund: _Path | None = None
 
@@ -86,6 +88,7 @@ class Summary:
         bus.tap(self._paid, (InsuranceFundCredited, InsuranceFundDebited, LossSocialized, BalanceWrittenOff))
         bus.tap(self._answered, (CollateralAdded, PositionReduced))
         bus.tap(self._ended, (LiquidationEnded,))
+        bus.tap(self._stopped, (FundDeficitDeclared,))
 
     def _mark(self, event: Event, ledger: Ledger) -> None:
         """Every mark passes here: two comparisons, and a look at the fund when a point is due."""
@@ -130,8 +133,22 @@ class Summary:
         body: Any = event.body
         self.outcomes[body.outcome] += 1
 
+    def _stopped(self, event: Event, _ledger: Ledger) -> None:
+        body: Any = event.body
+        self.sums["FundDeficitDeclared"] += body.deficit_atoms
+        self.stopped_at_ns = event.at_ns if self.stopped_at_ns is None else self.stopped_at_ns
+
 
 def fund_equity(ledger: Ledger, asset: int) -> int:
     """The insurance fund's cash and inventory at the mark; 0 where there is no fund."""
     fund = ledger.venue(asset).insurance
     return 0 if fund is None else margin_of(ledger.accounts[fund], ledger.markets).equity_atoms
+
+
+def owed(ledger: Ledger, asset: int) -> tuple[int, int]:
+    """What traders' accounts owe beyond all they have, at the mark, and how many do; O(accounts)."""
+    traders = (a for a in ledger.accounts if a.kind == "user" and a.asset == asset)
+    marked = (a for a in traders if all(ledger.markets[key[0]].mark_ticks for key in a.positions))
+    equities = [margin_of(account, ledger.markets).equity_atoms for account in marked]
+    debts = [-atoms for atoms in equities if atoms < 0]
+    return sum(debts), len(debts)

@@ -54,7 +54,7 @@ def test_the_document_has_its_stable_names(tmp_path: Path) -> None:
     assert also <= document.keys()
     assert sum(document["by_type"].values()) == document["events"]
     assert (document["status"], document["prices"], document["run"]) == ("complete", "endogenous", None)
-    assert [source["rows"] for source in document["sources"]] == [3, 301, 250]
+    assert [source["rows"] for source in document["sources"]] == [3, 661, 250]
     assert document["instruments"][0]["first"] == "117000.0"
     assert document["fund"]["start_atoms"] == 15_000_000_000
 
@@ -68,7 +68,7 @@ def test_the_summary_tells_what_the_document_counts() -> None:
     assert told["taken over"].startswith(f"{seen['PositionTakenOver']:,} positions")
     accounts = len(result.summary.deleveraged)
     assert told["deleveraged"].startswith(f"{accounts} accounts in {seen['DeleveragingStarted']:,} rounds")
-    assert told["fund"].startswith("15,000.00 at the start")
+    assert told["fund"].startswith("20,000.00 at the start")
     assert told["halted"] == f"{seen['TradingHalted']} times"
     assert told["prices"] == "endogenous: forced orders moved the marks"
     assert told["head"] == result.head

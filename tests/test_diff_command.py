@@ -309,5 +309,5 @@ def test_runs_without_a_price_in_common(records: tuple[Path, Path], tmp_path: Pa
     run(other, tmp_path / "seed.run", settings=SETTINGS)
     result = call("diff", records[0], tmp_path / "seed.run")
     assert result.exit_code == 0
-    assert result.stderr.startswith("deleverage: of 301 prices in A and 31 in B 1 are the same")
+    assert result.stderr.startswith("deleverage: of 661 prices in A and 31 in B 1 are the same")
     assert "totals, USDT" in result.stdout

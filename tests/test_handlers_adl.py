@@ -159,7 +159,7 @@ def test_inventory_at_a_loss_is_closed_at_what_it_cost() -> None:
         (1, winner, 4, 4000),
         (3, winner, 4, 3800),
     ]
-    assert set(book.ledger.inventory(0)) == {(0, 2)}
+    assert set(book.ledger.inventory(FUND)) == {(0, 2)}
 
 
 def test_the_second_round_at_a_mark_names_the_first() -> None:

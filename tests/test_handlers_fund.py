@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,16 +18,16 @@ from deleverage.events.bodies.waterfall import (
     PositionDeleveraged,
     ShortfallDeclared,
 )
-from deleverage.handlers.insurance_fund import FundParameters, InsuranceFund
+from deleverage.handlers.insurance_fund import FundParameters, InsuranceFund, Payment
 from deleverage.handlers.inventory import Inventory
 
 from .support.funded import Funded
 from .support.oracles import equity
-from .support.venue import FUND, LIQUIDITY, Book
+from .support.venue import FUND, LIQUIDITY, Book, listed
 from .support.worlds import books
 
 
-def floored(book: Book, **figures: int) -> Funded:
+def floored(book: Book, **figures: Any) -> Funded:
     """The plain fund with these figures."""
     return Funded(book, InsuranceFund(FundParameters(**figures)))
 
@@ -90,7 +92,7 @@ def test_a_takeover_leaves_the_account_at_exactly_zero(book: Book, prices: list[
     assert list(taken.items()) == list(held.items())
     assert (account.balance_atoms, account.positions) == (0, {})
     assert abs(equity(book.account(FUND), book.ledger) - before - total) <= len(held)
-    assert sum(p.size_lots for p in book.ledger.inventory(0).values()) == sum(held.values())
+    assert sum(p.size_lots for p in book.ledger.inventory(FUND).values()) == sum(held.values())
 
 
 @pytest.mark.parametrize(("atoms", "takes"), [(710, True), (709, False)])
@@ -102,30 +104,65 @@ def test_it_takes_over_what_its_capacity_covers(atoms: int, takes: bool) -> None
     book.mark(910)
     said = floored(book, capital_bps=500, floor_atoms=55).asked(book.bankrupt(user))
     taken = PositionTakenOver(1, user, FUND, 0, 0, 10, 9300, 930)
-    assert said == ([taken] if takes else [ShortfallDeclared(1, user, "bankruptcy", 655, atoms - 55)])
+    assert said == ([taken] if takes else [ShortfallDeclared(1, user, "bankruptcy", 655, atoms - 55, atoms - 55)])
 
 
 def test_what_it_holds_counts_against_its_capacity() -> None:
     """Lots that lost take capacity away, and their notional, net of the new ones, asks for capital."""
     funded = with_inventory(10, fund_atoms=2_000, capital_bps=1_000)
     funded.book.mark(900)
-    assert funded.fund.capacity_atoms(funded.book.ledger, 0) == 1_000
+    assert funded.fund.capacity_atoms(funded.book.ledger, FUND) == 1_000
     short = funded.book.user(0, (0, -4, 890))
     said = funded.asked(funded.book.bankrupt(short))
     assert said == [PositionTakenOver(2, short, FUND, 0, 0, -4, -3560, 890)]
     long = funded.book.user(0, (0, 5, 900))
-    assert funded.asked(funded.book.bankrupt(long)) == [ShortfallDeclared(3, long, "bankruptcy", 990, 960)]
+    assert funded.asked(funded.book.bankrupt(long)) == [ShortfallDeclared(3, long, "bankruptcy", 990, 960, 2_000)]
 
 
-@pytest.mark.parametrize(("atoms", "pays"), [(7, True), (6, False)])
-def test_a_negative_balance_is_paid_in_cash(atoms: int, pays: bool) -> None:
-    """Seven atoms short and nothing held: the fund pays if it has them, and else says what is missing."""
+@pytest.mark.parametrize(
+    ("payment", "atoms", "paid"),
+    [
+        ("partial", 101, 101),
+        ("partial", 40, 40),
+        ("partial", 0, 0),
+        ("whole", 101, 101),
+        ("whole", 100, 0),
+        ("none", 101, 0),
+    ],
+)
+def test_a_negative_balance_is_paid_as_the_rule_says(payment: Payment, atoms: int, paid: int) -> None:
+    """101 short and nothing held: what the fund has, or all or nothing, or never; for the rest a shortfall."""
     book = Book(fund_atoms=atoms)
     user = book.user(5)
-    book.put(BalanceStated(user, -7))
-    said = floored(book).asked(book.bankrupt(user))
-    paid = InsuranceFundDebited(1, user, FUND, 7)
-    assert said == ([paid] if pays else [ShortfallDeclared(1, user, "bankruptcy", 7, 6)])
+    book.put(BalanceStated(user, -101))
+    said = floored(book, payment=payment).asked(book.bankrupt(user))
+    debited = [InsuranceFundDebited(1, user, FUND, paid)] if paid else []
+    left = atoms - paid
+    short = [ShortfallDeclared(1, user, "bankruptcy", 101 - paid, left, left)] if paid < 101 else []
+    assert said == [*debited, *short]
+
+
+@pytest.mark.parametrize(("mark", "paid"), [(1002, 40), (1000, 40), (998, 20), (995, 0)])
+def test_what_an_inventory_has_lost_is_not_there_to_pay_with(mark: int, paid: int) -> None:
+    """40 in cash and 10 lots taken at 1,000: a gain that is not realised pays nobody, a loss is gone already."""
+    funded = with_inventory(10, fund_atoms=40)
+    funded.book.mark(mark)
+    user = funded.book.user(5)
+    funded.book.put(BalanceStated(user, -101))
+    said = funded.asked(funded.book.bankrupt(user))
+    assert [b.amount_atoms for b in said if isinstance(b, InsuranceFundDebited)] == ([paid] if paid else [])
+
+
+def test_who_is_left_owing_by_the_waterfall_is_paid_for_once() -> None:
+    """Two positions taken over at the mark leave a debt of 100: the fund is asked after the last of them, and once."""
+    book = Book(listed(0), listed(1), fund_atoms=40)
+    user = book.user(0, (0, 1, 1050), (1, 1, 1050))
+    book.mark(1000, 1000)
+    funded = floored(book, capital_bps=0)
+    assert [type(b).__name__ for b in funded.asked(book.bankrupt(user))] == ["ShortfallDeclared"]
+    taken = [funded.put(PositionTakenOver(1, user, FUND, i, 0, 1, 1000, 1000)) for i in (0, 1)]
+    said = [body for event in taken for body in funded.asked(event) if not isinstance(body, TimerSet)]
+    assert said == [InsuranceFundDebited(1, user, FUND, 40), ShortfallDeclared(1, user, "bankruptcy", 60, 0, 0)]
 
 
 def test_one_timer_per_instrument_sells_the_inventory() -> None:
@@ -185,15 +222,18 @@ def test_when_everything_is_sold_the_timer_stops() -> None:
 
 
 def test_a_fund_without_capacity_asks_for_its_inventory_to_be_closed() -> None:
-    """At 800 its lots have lost 2,000 and it had 1,500: a shortfall of 500, no sale, no second one before the retry."""
+    """At 800 its lots have lost 2,000 and it had 1,500: a shortfall of 500, no sale, no second one before the retry.
+
+    Nor does it sell while its capacity is gone.
+    """
     funded = with_inventory(10, fund_atoms=1_500, retry_ns=12)
     funded.book.mark(800)
     assert funded.due("inventory sale") == [
-        ShortfallDeclared(None, FUND, "inventory", 500, -500),
+        ShortfallDeclared(None, FUND, "inventory", 500, -500, 1_500),
         TimerSet("inventory shortfall", 22, FUND),
         TimerSet("inventory sale", 20, None, 0),
     ]
-    assert isinstance(funded.due("inventory sale")[0], LiquidationOrdered)
+    assert funded.due("inventory sale") == [TimerSet("inventory sale", 30, None, 0)]
     retry = next(seq for seq, t in funded.book.ledger.timers.items() if t.timer.purpose == "inventory shortfall")
     funded.book.now_ns = 22
     assert funded.asked(funded.put(TimerFired(retry, "inventory shortfall", FUND))) == []
@@ -217,12 +257,14 @@ def test_the_sums_are_those_of_the_lots(taken: list[tuple[int, int]], price: int
             winner = funded.book.user(10**6)
             funded.put(PositionDeleveraged(1, liquidation_id, FUND, liquidation_id, winner, 0, 0, part, 1, part, 1, 1))
     funded.book.mark(price)
-    lots = funded.book.ledger.inventory(0).values()
+    lots = funded.book.ledger.inventory(FUND).values()
     rebuilt = Inventory()
     rebuilt.rebuild(funded.book.ledger)
     for index in (rebuilt, funded.fund._inventory):
         assert index.lots(0) == sum(lot.size_lots for lot in lots)
-        assert index.profit_atoms(funded.book.ledger, 0) == sum(lot.size_lots * price - lot.cost_atoms for lot in lots)
+        assert index.profit_atoms(funded.book.ledger, FUND) == sum(
+            lot.size_lots * price - lot.cost_atoms for lot in lots
+        )
 
 
 @pytest.mark.parametrize("figures", [{"sale_parts": 0}, {"sale_interval_ns": 0}, {"retry_ns": 0}, {"fee_bps": -1}])

@@ -13,14 +13,17 @@ from deleverage.events.bodies.liquidation import PositionTakenOver
 from deleverage.events.bodies.waterfall import (
     BalanceWrittenOff,
     DeleveragingEnded,
+    FundDeficitDeclared,
     LossSocialized,
     ShortfallDeclared,
+    ShortfallRemained,
 )
 from deleverage.events.vocabulary import Body
+from deleverage.handlers.inventory import capacity_atoms
 from deleverage.handlers.loss_socialization import LossSocialization, SocializationParameters, share_out
 
 from .support.oracles import equity
-from .support.venue import FUND, Book, bodies, listed
+from .support.venue import FUND, Book, listed
 
 
 def indebted(loss: int, *winners: tuple[int, int, int], payers_most: int = 100) -> tuple[Book, int, LossSocialization]:
@@ -69,18 +72,64 @@ def test_profit_is_that_of_the_whole_account() -> None:
     assert said[:2] == [LossSocialized(1, user, both, 1000), LossSocialized(1, user, thin, 400)]
 
 
-def test_what_nobody_can_pay_is_written_off_against_the_fund() -> None:
-    """Two winners can give 1,000 and 200 of 1,500: 300 remain, and the fund carries them."""
+@pytest.mark.parametrize(
+    ("cash", "deficit"), [(0, 300), (120, 180), (300, 0), (500, 0)], ids=["nothing", "a part", "just enough", "more"]
+)
+def test_what_nobody_can_pay_is_the_fund_s_as_far_as_it_has_money(cash: int, deficit: int) -> None:
+    """Two winners can give 1,000 and 200 of 1,500: 300 remain. What the fund has not is declared before it is owed."""
     book, user, handler = indebted(1500, (10**4, 10, 900), (10**4, 2, 900))
-    assert spread(book, user, handler)[-1] == BalanceWrittenOff(1, user, FUND, 300)
-    assert book.account(FUND).balance_atoms == -300
+    book.put(BalanceStated(FUND, cash))
+    declared = [FundDeficitDeclared(1, user, FUND, cash, 0, 0, deficit)] if deficit else []
+    assert spread(book, user, handler)[2:] == [*declared, BalanceWrittenOff(1, user, FUND, 300)]
+    assert book.account(FUND).balance_atoms == cash - 300
     assert book.account(user).balance_atoms == 0
+    assert book.ledger.is_stopped(0) is bool(deficit)
 
 
-def test_only_so_many_pay() -> None:
-    """The two largest winners of three, ties by account."""
-    book, user, handler = indebted(30, (10**4, 1, 900), (10**4, 2, 900), (10**4, 1, 900), payers_most=2)
+def holding_at_a_loss(book: Book, cash: int, paid: int) -> None:
+    """A fund with so much in cash, and a lot that it took over for more than the 1,000 at which it is marked."""
+    book.put(BalanceStated(FUND, cash))
+    other = book.user(0, (0, 1, paid))
+    book.bankrupt(other)
+    book.put(PositionTakenOver(2, other, FUND, 0, 0, 1, paid, paid))
+
+
+def test_money_that_the_inventory_has_lost_pays_nobody() -> None:
+    """120 in cash, and lots that stand 100 lower: 20 of the 300 are paid, 280 are declared."""
+    book, user, handler = indebted(1500, (10**4, 10, 900), (10**4, 2, 900))
+    holding_at_a_loss(book, 120, 1100)
+    assert spread(book, user, handler)[-2] == FundDeficitDeclared(1, user, FUND, 120, -100, 0, 280)
+
+
+def test_only_so_many_pay_while_they_can() -> None:
+    """The two largest winners of three, ties by account; the third as soon as those have given all they can."""
+    winners = ((10**4, 1, 900), (10**4, 2, 900), (10**4, 1, 900))
+    book, user, handler = indebted(30, *winners, payers_most=2)
     assert spread(book, user, handler) == [LossSocialized(1, user, 5, 20), LossSocialized(1, user, 4, 10)]
+    book, user, handler = indebted(330, *winners, payers_most=2)
+    paid = [LossSocialized(1, user, 5, 200), LossSocialized(1, user, 4, 100), LossSocialized(1, user, 6, 30)]
+    assert spread(book, user, handler) == paid
+
+
+def test_what_the_fund_lacks_is_paid_to_it() -> None:
+    """Its lot stands 250 lower than it cost and it has 100 in cash: 150 are shared, and the capacity is nothing."""
+    book, _, handler = indebted(1, (10**4, 10, 700), (10**4, 10, 900))
+    holding_at_a_loss(book, 100, 1250)
+    event = book.put(ShortfallRemained(FUND, "inventory", 150))
+    said = [e.body for e in book.take(handler.handle(event, book.ledger, 0))]
+    assert said == [LossSocialized(0, FUND, 4, 113), LossSocialized(0, FUND, 5, 37)]
+    assert capacity_atoms(book.ledger, FUND) == 0
+    assert list(handler.handle(event, book.ledger, 0)) == []
+
+
+def test_what_nobody_can_pay_to_the_fund_is_a_deficit() -> None:
+    """One winner gives its 40 of 150: the venue stops at 110, and no cash has moved."""
+    book, _, handler = indebted(1, (10**4, 1, 960))
+    holding_at_a_loss(book, 100, 1250)
+    event = book.put(ShortfallRemained(FUND, "inventory", 150))
+    said = [e.body for e in book.take(handler.handle(event, book.ledger, 0))]
+    assert said == [LossSocialized(0, FUND, 4, 40), FundDeficitDeclared(None, FUND, FUND, 100, -250, 0, 110)]
+    assert book.ledger.is_stopped(0)
 
 
 def test_what_a_round_left_goes_to_the_fund_at_the_mark() -> None:
@@ -94,8 +143,8 @@ def test_what_a_round_left_goes_to_the_fund_at_the_mark() -> None:
     (taken,) = book.take(handler.handle(ended, book.ledger, 0))
     assert taken.body == PositionTakenOver(1, user, FUND, 0, 0, 10, 10_000, 1000)
     assert (equity(book.account(FUND), book.ledger), book.account(user).balance_atoms) == (0, -1000)
-    said = bodies(list(handler.handle(taken, book.ledger, 0)))
-    assert said == [BalanceWrittenOff(1, user, FUND, 1000)]
+    said = spread(book, user, handler)
+    assert said == [FundDeficitDeclared(1, user, FUND, 0, 0, 0, 1000), BalanceWrittenOff(1, user, FUND, 1000)]
 
 
 def test_it_waits_until_all_positions_are_gone() -> None:
@@ -167,12 +216,14 @@ def test_a_loss_is_covered_to_the_atom(loss: int, traders: list[tuple[int, int, 
     said = spread(book, user, handler)
     paid = {b.account: b.amount_atoms for b in said if isinstance(b, LossSocialized)}
     assert book.account(user).balance_atoms == 0
-    assert len(paid) <= payers_most
+    able = sorted((min(profits[a], has[a]) for a in profits if a != user and min(profits[a], has[a]) > 0), reverse=True)
+    enough = next((n for n in range(len(able)) if sum(able[:n]) >= loss), len(able))
+    assert len(paid) <= -(-enough // payers_most) * payers_most
     assert all(0 < atoms <= min(profits[account], has[account]) for account, atoms in paid.items())
     off = sum(b.amount_atoms for b in said if isinstance(b, BalanceWrittenOff))
     assert sum(paid.values()) + off == loss
-    able = sorted((min(profits[a], has[a]) for a in profits if a != user and min(profits[a], has[a]) > 0), reverse=True)
-    assert off == max(0, loss - sum(able[:payers_most]))
+    assert off == max(0, loss - sum(able))
+    assert off == sum(b.deficit_atoms for b in said if isinstance(b, FundDeficitDeclared))
 
 
 def test_a_last_resort_without_payers_is_refused() -> None:

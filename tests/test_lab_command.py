@@ -64,6 +64,8 @@ COLUMNS = [
     "fund_equity_used",
     "loss_socialised",
     "loss_written_off",
+    "loss_unpaid",
+    "equity_owed",
     "accounts_bankrupt",
     "cascade_depth_fills",
     "time_to_solvency_s",

@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 from deleverage.events.bodies.inputs import Deposited, TradeExecuted, Transferred, Withdrawn
 from deleverage.events.bodies.liquidation import LiquidationEnded, PositionTakenOver
 from deleverage.events.bodies.margin import CollateralAdded, FeeCharged, FundingAccrued
+from deleverage.events.bodies.run import Producer, RunForked
 from deleverage.events.bodies.venue import TimerFired, TimerSet
 from deleverage.events.bodies.waterfall import (
     BalanceWrittenOff,
+    FundDeficitDeclared,
     InsuranceFundCredited,
     InsuranceFundDebited,
     LossSocialized,
@@ -57,6 +59,9 @@ PAYMENTS: st.SearchStrategy[Body] = st.one_of(
 FUNDING = st.builds(FundingAccrued, st.integers(0, 1), st.just(1), PRICES, st.integers(-(10**14), 10**14))
 
 
+FLOORED = Producer("insurance_fund", "floor", "2", {"floor_atoms": 50})
+
+
 def rich_book() -> Book:
     """Four traders, too rich for any sequence here to leave one of them negative, and two instruments."""
     book = Book(listed(0, multiplier_atoms=3), listed(1, multiplier_atoms=4), fund_atoms=10**12)
@@ -77,7 +82,7 @@ def test_money_and_sizes_are_conserved_at_every_event(happened: list[Body]) -> N
 
 def in_liquidation() -> tuple[Book, int]:
     """A book with a trader whose position the fund has taken over, and the liquidation's id."""
-    book = Book(fund_atoms=10_000)
+    book = Book(fund_atoms=10_000, producers=(FLOORED,))
     book.mark(100)
     user = book.user(5, (0, 10, 100))
     liquidation_id = book.bankrupt(user).body.liquidation_id  # type: ignore[union-attr]
@@ -125,6 +130,12 @@ def _linger(book: Book) -> None:
     book.account(4).liquidation_id = 1
 
 
+def _overdraw(book: Book) -> None:
+    book.put(InsuranceFundDebited(1, 4, FUND, 9_951))
+    book.put(FundDeficitDeclared(1, 4, FUND, 49, 0, 50, 6))
+    book.put(InsuranceFundDebited(1, 4, FUND, 6))
+
+
 BROKEN = {
     "money of asset 'USDT' sums to 1 atoms, not to zero": _counterfeit,
     "money of asset 'USDT' sums to 1 atoms, not to zero ": _cheapen,
@@ -135,6 +146,7 @@ BROKEN = {
     "the fund holds instrument 0 of liquidation 1, which is forgotten": _forget,
     "account 4 has status 'bankrupt' and liquidation None": _strand,
     "account 4 has status 'healthy' and liquidation 1": _linger,
+    "fund 'insurance' has 43 atoms in cash, below its floor of 50, and declared a deficit of 6": _overdraw,
 }
 
 
@@ -184,7 +196,7 @@ def test_inventory_is_counted_through_sales_and_reductions() -> None:
     for lots, left in ((4, 6), (6, None)):
         book.put(PositionDeleveraged(1, liquidation_id, FUND, 1, winner, 0, 0, lots, 99, lots * 99, 1, 1))
         book.ledger.check()
-        held = book.ledger.inventory(0).get((0, liquidation_id))
+        held = book.ledger.inventory(FUND).get((0, liquidation_id))
         assert (None if held is None else held.size_lots) == left
     assert book.ledger.liquidations == {}
 
@@ -200,7 +212,7 @@ def test_a_hedged_account_leaves_nothing_to_wait_for() -> None:
     book.put(PositionTakenOver(liquidation_id, user, FUND, 0, 1, 10, 1000, 100))
     book.put(PositionTakenOver(liquidation_id, user, FUND, 0, 2, -10, -995, 99))
     book.put(LiquidationEnded(liquidation_id, user, "bankrupt", 0))
-    assert book.ledger.inventory(0) == {}
+    assert book.ledger.inventory(FUND) == {}
     assert book.ledger.liquidations == {}
     book.ledger.check()
 
@@ -211,4 +223,46 @@ def test_an_inventory_position_is_a_lot_of_its_liquidation() -> None:
     user = book.user(5, (0, 3, 100))
     second = book.bankrupt(user).body.liquidation_id  # type: ignore[union-attr]
     book.put(PositionTakenOver(second, user, FUND, 0, 0, 3, 298, 99))
-    assert book.ledger.inventory(0) == {(0, first): Position(10, 995, 0), (0, second): Position(3, 298, 0)}
+    assert book.ledger.inventory(FUND) == {(0, first): Position(10, 995, 0), (0, second): Position(3, 298, 0)}
+
+
+def test_a_declared_deficit_is_paid_out_and_no_more() -> None:
+    """At its floor of 50 a fund pays the 7 that were declared; an atom more breaks the law."""
+    book = Book(fund_atoms=50, producers=(FLOORED,))
+    user = book.user(-8)
+    book.liquidate(user)
+    book.put(FundDeficitDeclared(1, user, FUND, 50, 0, 50, 7))
+    book.put(BalanceWrittenOff(1, user, FUND, 7))
+    book.ledger.check()
+    book.put(BalanceWrittenOff(1, user, FUND, 1))
+    with pytest.raises(LedgerError, match="has 42 atoms in cash, below its floor of 50"):
+        book.ledger.check()
+
+
+def test_a_fund_that_begins_below_its_floor_has_spent_nothing() -> None:
+    """Given 30 where the rule keeps 50, taken down to 20 from outside, ruled anew by a fork: no further may it fall."""
+    book = Book(fund_atoms=30, producers=(FLOORED,))
+    book.ledger.check()
+    book.put(Withdrawn(FUND, 10))
+    book.ledger.check()
+    book.put(RunForked(b"", 0, (), (Producer("insurance_fund", "floor", "2", {"floor_atoms": 10_000}),)))
+    book.ledger.check()
+    assert book.ledger.funds[FUND].floor_atoms == 20
+    book.put(InsuranceFundDebited(1, book.user(), FUND, 1))
+    with pytest.raises(LedgerError, match="has 19 atoms in cash, below its floor of 20"):
+        book.ledger.check()
+
+
+@pytest.mark.parametrize("rules", [(Producer("insurance_fund", "floor", "1", {"floor_atoms": 50}),), ()])
+def test_records_from_before_deficits_are_not_asked(rules: tuple[Producer, ...]) -> None:
+    """An older version of the fund knew no deficit, and an import has no rule; their books are read as ever."""
+    book = Book(producers=rules)
+    book.put(InsuranceFundDebited(1, book.user(), FUND, 8))
+    book.ledger.check()
+
+
+def test_a_deficit_halts_all_that_the_fund_stands_behind() -> None:
+    """Both instruments, without an end."""
+    book = Book(listed(0), listed(1))
+    book.put(FundDeficitDeclared(None, FUND, FUND, 0, 0, 0, 7))
+    assert (book.ledger.is_stopped(0), book.ledger.is_stopped(1)) == (True, True)

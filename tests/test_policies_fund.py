@@ -16,11 +16,11 @@ from deleverage.events.bodies.waterfall import (
     InsuranceFundDebited,
     LossSocialized,
     ShortfallDeclared,
+    ShortfallRemained,
 )
 from deleverage.events.envelope import Event
 from deleverage.events.vocabulary import Body
-from deleverage.handlers.insurance_fund import FundParameters
-from deleverage.handlers.policies.fund.backstop_vault import BackstopVault
+from deleverage.handlers.policies.fund.backstop_vault import BackstopVault, BackstopVaultParameters
 from deleverage.handlers.policies.fund.drawdown import Drawdown, DrawdownParameters, peaks_with
 from deleverage.handlers.policies.fund.fee_capped import FeeCapped, FeeCappedParameters
 from deleverage.handlers.policies.fund.insurance_fee import InsuranceFee, InsuranceFeeParameters
@@ -34,7 +34,7 @@ from .support.oracles import equity
 from .support.venue import FEES, FUND, LIQUIDITY, Book, bodies
 
 DAY_NS = 86_400 * 10**9
-PEAKS = "peaks of asset 0"
+PEAKS = "peaks of fund 2"
 
 
 def drawn(fund_atoms: int = 1000, **figures: int) -> Funded:
@@ -67,7 +67,7 @@ def test_a_sample_finds_the_drawdown(mark: int, fallen: bool) -> None:
     funded = drawn()
     funded.book.mark(mark)
     said = [body for body in funded.due("fund sample") if isinstance(body, ShortfallDeclared)]
-    assert said == ([ShortfallDeclared(None, FUND, "drawdown", 10, 690)] if fallen else [])
+    assert said == ([ShortfallDeclared(None, FUND, "drawdown", 10, 690, 1_000)] if fallen else [])
 
 
 def test_a_drawdown_is_declared_once_in_retry_ns() -> None:
@@ -91,7 +91,7 @@ def test_a_bankrupt_account_is_deleveraged_in_a_drawdown() -> None:
     funded = drawn()
     funded.book.mark(960)
     event = funded.book.bankrupt(funded.book.user(0, (0, 1, 960)))
-    assert funded.asked(event) == [ShortfallDeclared(2, 5, "drawdown", 100, 600)]
+    assert funded.asked(event) == [ShortfallDeclared(2, 5, "drawdown", 100, 600, 1_000)]
     for _ in range(10):
         funded.due("fund sample")
     event = funded.book.bankrupt(funded.book.user(0, (0, 1, 960)))
@@ -105,7 +105,7 @@ def test_a_fund_without_money_takes_nothing_over() -> None:
     book.mark(1000)
     funded = Funded(book, Drawdown(DrawdownParameters(capital_bps=0)))
     said = funded.asked(book.bankrupt(book.user(0, (0, 1, 1000))))
-    assert said[-1] == ShortfallDeclared(1, 4, "bankruptcy", 0, 0)
+    assert said[-1] == ShortfallDeclared(1, 4, "bankruptcy", 0, 0, 0)
 
 
 @settings(max_examples=200, deadline=None)
@@ -160,7 +160,7 @@ def test_this_fund_takes_no_position_over() -> None:
     book.mark(1000)
     fund = FeeCapped(FeeCappedParameters())
     event = book.bankrupt(book.user(0, (0, 10, 1001)))
-    assert bodies(fund.handle(event, book.ledger, 0)) == [ShortfallDeclared(1, 4, "bankruptcy", 10, 10**6)]
+    assert bodies(fund.handle(event, book.ledger, 0)) == [ShortfallDeclared(1, 4, "bankruptcy", 10, 10**6, 10**6)]
     event = book.bankrupt(book.user(-7))
     assert bodies(fund.handle(event, book.ledger, 0)) == [InsuranceFundDebited(2, 5, FUND, 7)]
 
@@ -189,7 +189,7 @@ def test_without_room_there_is_no_insurance_fee() -> None:
     ("cost", "said"),
     [
         (1000, PositionTakenOver(1, 4, FUND, 0, 0, 10, 10_000, 1000)),
-        (1001, ShortfallDeclared(1, 4, "bankruptcy", 10, 10**6)),
+        (1001, ShortfallDeclared(1, 4, "bankruptcy", 10, 10**6, 10**6)),
     ],
     ids=["worth nothing", "less than nothing"],
 )
@@ -198,11 +198,11 @@ def test_the_vault_takes_over_who_is_not_negative(cost: int, said: Body) -> None
     book = Book(fund_atoms=10**6)
     book.mark(1000)
     event = book.bankrupt(book.user(0, (0, 10, cost)))
-    assert bodies(BackstopVault(FundParameters(capital_bps=0)).handle(event, book.ledger, 0)) == [said]
+    assert bodies(BackstopVault(BackstopVaultParameters(capital_bps=0)).handle(event, book.ledger, 0)) == [said]
 
 
 def test_a_socialized_loss_takes_nobody_s_position() -> None:
-    """The bankrupt account's positions go to the fund at the mark; the fund's own shortfall moves nothing."""
+    """The bankrupt account's positions go to the fund at the mark; of the fund's own it says what is left."""
     book = Book(fund_atoms=100)
     book.mark(1000)
     user = book.user(0, (0, 10, 1100))
@@ -214,6 +214,8 @@ def test_a_socialized_loss_takes_nobody_s_position() -> None:
     assert book.account(user).balance_atoms == -1000
     event = book.put(ShortfallDeclared(None, FUND, "inventory", 1, 0))
     assert bodies(handler.handle(event, book.ledger, 0)) == []
+    book.mark(980)
+    assert bodies(handler.handle(event, book.ledger, 0)) == [ShortfallRemained(FUND, "inventory", 100)]
 
 
 def test_the_day_s_first_mark_is_noted() -> None:

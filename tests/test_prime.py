@@ -36,7 +36,12 @@ ALL_LATE = (
     "socialization.latency_ns=40ms",
     "funding.latency_ns=1s",
 )
-LIMITED = ("liquidation.limit=bankruptcy", "insurance_fund.capital_bps=3000", "adl.policy=profit-share")
+LIMITED = (
+    "liquidation.limit=bankruptcy",
+    "insurance_fund.capital_bps=3000",
+    "insurance_fund.payment=none",
+    "adl.policy=profit-share",
+)
 RUNS = {"prompt": (), "late": LATE, "all late": ALL_LATE, "limited": LIMITED}
 LATENCIES = st.sampled_from(["1ms", "7ms", "20ms", "50ms", "1s", "11s", "40s"])
 
@@ -117,7 +122,7 @@ def test_a_handler_that_is_not_primed_would_be_found_out() -> None:
 @pytest.mark.parametrize("overrides", [(), ALL_LATE], ids=["prompt", "all late"])
 def test_no_handler_writes_state(overrides: tuple[str, ...]) -> None:
     """The ledger's digest is the same before and after every call of every handler."""
-    simulation = simulation_of(MemoryRecord(), *overrides, "population.accounts=60", "prices.interval_ns=30s")
+    simulation = simulation_of(MemoryRecord(), *overrides, "population.accounts=120", "prices.interval_ns=30s")
     asked: Counter[str] = Counter()
     for route in simulation.bus._routes.values():
         for subscription in route.subscriptions:

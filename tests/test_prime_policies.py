@@ -85,14 +85,14 @@ def test_taken_up_again_anywhere(overrides: tuple[str, ...], data: st.DataObject
 
 @of_each_run
 def test_the_books_balance_at_every_event(overrides: tuple[str, ...]) -> None:
-    """`Ledger.check()` after each event, and nobody is left in a liquidation that nothing will go on with."""
+    """`Ledger.check()` after each event, and nobody is left in a liquidation that nothing goes on with but a stop."""
     ledger = Ledger()
     for event in recorded(*overrides):
         ledger.fold(event)
         ledger.check()
     assert {account.status for account in ledger.accounts if account.liquidation_id is None} <= {"healthy", "called"}
     stuck = [a for a in ledger.accounts if a.liquidation_id is not None and not _goes_on(ledger, a.liquidation_id)]
-    assert stuck == []
+    assert stuck == [] or ledger.is_stopped(0)
 
 
 def _goes_on(ledger: Ledger, liquidation_id: int) -> bool:

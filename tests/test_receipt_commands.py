@@ -17,6 +17,7 @@ from deleverage.events.bodies.waterfall import DeleveragingStarted, PositionDele
 from deleverage.events.record import RecordSettings, RecordWriter
 from deleverage.handlers import registry
 from deleverage.handlers.policies.formula import Formula, decimal_text
+from deleverage.handlers.policies.profit_leverage import ProfitLeverage
 from deleverage.handlers.pseudonyms import run_key
 from deleverage.sim.figures import score_text
 
@@ -267,7 +268,8 @@ def test_a_policy_that_is_not_installed(files: dict[int, Path], head: str, monke
     result = call("check", files[FIRST], "--head", head)
     flat = " ".join(result.stdout.split())
     assert result.exit_code == 0
-    assert "NOT CHECKED: profit-leverage, version 1, is none of the builtin policies of this version" in flat
+    version = ProfitLeverage.version
+    assert f"NOT CHECKED: profit-leverage, version {version}, is none of the builtin policies of this version" in flat
     assert "scores follow" not in flat
     ranking = json.loads(call("check", files[FIRST], "--head", head, "--json").stdout)["ranking"]
     assert (ranking["formula"], ranking["scores_checked"]) == (None, False)

@@ -15,6 +15,7 @@ from deleverage.events.bodies.waterfall import DeleveragingStarted, PositionDele
 from deleverage.events.envelope import Event, Origin
 from deleverage.events.errors import RecordDamagedError
 from deleverage.events.vocabulary import SCHEMA, Body
+from deleverage.handlers.policies.profit_share import ProfitShare
 from deleverage.handlers.policies.ranking import Candidate, score_of
 from deleverage.handlers.pseudonyms import Pseudonyms, run_key
 from deleverage.handlers.ranking import digest_of, digest_rows, pack_rows
@@ -42,7 +43,7 @@ class Scene:
     """Rounds of the same ranking, each over its rows, and a reduction of the last one; every digest fits."""
 
     def __init__(self, *rounds: Rows, candidates: tuple[int, ...], account: int, rank: int, score: int) -> None:
-        producer = Producer("adl", "profit-share", "1", {})
+        producer = Producer("adl", "profit-share", ProfitShare.version, {})
         started = RunStarted(SCHEMA, "test", b"", "test", b"", (producer,), 7, b"", "endogenous")
         self.events: dict[int, Event] = {0: Event(0, 0, Origin.INPUT, None, (), None, started)}
         self.packed: tuple[RoundRows, ...] = ()
@@ -204,9 +205,9 @@ def test_rows_that_are_no_rows() -> None:
 @pytest.mark.parametrize(
     "producer",
     [
-        Producer("adl", "profit-share", "2", {}),
-        Producer("adl", "profit-share", "1", {"unheard": "of"}),
-        Producer("margin", "profit-share", "1", {}),
+        Producer("adl", "profit-share", "0", {}),
+        Producer("adl", "profit-share", ProfitShare.version, {"unheard": "of"}),
+        Producer("margin", "profit-share", ProfitShare.version, {}),
     ],
 )
 def test_a_policy_that_is_not_installed(producer: Producer) -> None:

@@ -26,6 +26,7 @@ from deleverage.events.errors import HandlerError, LedgerError
 from deleverage.events.ledger import Ledger
 from deleverage.events.record import pages
 from deleverage.events.record.manifest import read_manifest, write_manifest
+from deleverage.handlers.policies.profit_leverage import ProfitLeverage
 from deleverage.handlers.registry import SLOTS
 from deleverage.replay.verify.checks import Verification
 from deleverage.replay.verify.comparison import Divergence
@@ -215,14 +216,14 @@ def test_what_is_told_of_a_divergence(tmp_path: Path) -> None:
     assert result.exit_code == 1
     assert result.stderr == (
         f"deleverage: {path} is not sound: event {seq}, PositionDeleveraged, comes out otherwise now, "
-        f"by adl:profit-leverage version 1\n"
+        f"by adl:profit-leverage version {ProfitLeverage.version}\n"
     )
     told = " ".join(result.stdout.split())
     rank = EVENTS[seq].body.rank  # type: ignore[union-attr]
     assert "NOT SOUND" in told
     assert told.index("expected") < told.index("rank=7") < told.index("got") < told.index(f"rank={rank}")
     assert told.endswith(f"differs rank is 7 in the record and {rank} now")
-    assert told.count("by adl:profit-leverage version 1") == 3
+    assert told.count(f"by adl:profit-leverage version {ProfitLeverage.version}") == 3
     assert told.count("from the same events") == 1
     cause = EVENTS[seq].cause
     while cause is not None:
@@ -251,7 +252,7 @@ def test_the_same_as_data(tmp_path: Path) -> None:
     assert result.stderr.count("\n") == 1
     told = json.loads(result.stdout)["divergence"]
     assert (told["seq"], told["expected"]["rank"], told["got"]["rank"]) == (seq, 7, EVENTS[seq].body.rank)  # type: ignore[union-attr]
-    assert (told["handler"], told["policy"], told["version"]) == ("adl", "profit-leverage", "1")
+    assert (told["handler"], told["policy"], told["version"]) == ("adl", "profit-leverage", ProfitLeverage.version)
     assert (told["error"], told["state"]) == (None, None)
     for name, cause in (("expected", first(MarginCalled).seq), ("got", EVENTS[seq].cause)):
         chain = told[f"{name}_chain"]
@@ -312,7 +313,7 @@ def raising(at_call: int, what: str = "out of patience") -> Any:
 
         return scores
 
-    choice = whimsical(lambda _candidates: [])
+    choice = whimsical(lambda _candidates: [], ProfitLeverage.version)
     return choice._replace(make=lambda *settings: whimsical(make_scores()).make(*settings))
 
 
@@ -441,10 +442,10 @@ def test_another_version_of_a_policy_is_refused_unless_forced(tmp_path: Path, mo
     path = written(tmp_path / "a.run", EVENTS)
     installed = SLOTS["adl"]["profit-leverage"]
     assert installed is not None
-    monkeypatch.setitem(SLOTS["adl"], "profit-leverage", installed._replace(version="2"))  # type: ignore[arg-type]
+    monkeypatch.setitem(SLOTS["adl"], "profit-leverage", installed._replace(version="0"))  # type: ignore[arg-type]
     result = call("verify", path)
     assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
-    assert "adl:profit-leverage was version 1, and installed is 2" in result.stderr
+    assert f"adl:profit-leverage was version {ProfitLeverage.version}, and installed is 0" in result.stderr
     assert call("verify", path, "--force").exit_code == 0
 
 

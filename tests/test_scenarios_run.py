@@ -109,10 +109,10 @@ def test_outside_liquidity_balances_the_traders() -> None:
 
 
 def test_the_small_crash_holds_every_law_too() -> None:
-    """With takeovers, rounds, shared losses and write-offs by the hundred, and all of a position reduced at a call."""
+    """With takeovers, rounds and shared losses by the hundred, and all of a position reduced at a call."""
     events, _ = checked(SMALL_CRASH, "traders.reduce_share_bps=10000")
     seen = counted(events)
-    assert min(seen["LossSocialized"], seen["BalanceWrittenOff"], seen["TradingHalted"], seen["FundingAccrued"]) > 5
+    assert min(seen["LossSocialized"], seen["TradingHalted"], seen["FundingAccrued"]) > 5
 
 
 ACCOUNTS = """account,balance,instrument,size,entry_price,leg,mode,owner
@@ -121,6 +121,7 @@ hedged{n},,BTC-PERP,-0.020,118000,2,,
 hedged{n},,AVAX-PERP,{units}.0,28,1,,
 alone{n},{balance},ETH-PERP,{units}.00,4200,0,isolated,hedged{n}
 short{n},{balance},AVAX-PERP,-{units}.0,28,0,cross,
+bear{n},{balance}00,ETH-PERP,-{units}.00,4200,0,cross,
 """
 
 

@@ -23,6 +23,7 @@ from deleverage.events.ledger import Ledger
 from deleverage.events.record.manifest import read_manifest, write_manifest
 from deleverage.events.snapshots.snapshot import parts_of as taken_apart
 from deleverage.events.snapshots.snapshot import read_snapshot
+from deleverage.handlers.policies.profit_leverage import ProfitLeverage
 from deleverage.handlers.registry import SLOTS
 from deleverage.replay.fork.changes import Changes, Deposit
 from deleverage.replay.fork.fork import fork
@@ -281,7 +282,7 @@ def test_a_fork_is_verified_by_who_decided_on_each_side(home: Path, tmp_path: Pa
         assert found.divergence is not None
         assert found.divergence.seq == rounds[2]
         policy = "profit-leverage" if place < 0 else "profit-share"
-        assert f"adl:{policy} version 1" in found.checks[-1].text
+        assert f"adl:{policy} version {ProfitLeverage.version}" in found.checks[-1].text
 
 
 def test_the_inputs_of_a_fork_are_its_own(home: Path, tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ PINNED = {
     "BankruptcyDeclared": "96420305efcd03e8ae6e6f20657175697479206c656674",
     "InsuranceFundCredited": "9550030502cd40b4",
     "InsuranceFundDebited": "955103050211",
-    "ShortfallDeclared": "96520305aa62616e6b727570746379cd4650cd4268",
+    "ShortfallDeclared": "97520305aa62616e6b727570746379cd4650cd4268fd",
     "DeleveragingStarted": (
         "9e5301a9696e76656e746f727903af70726f6669742d6c65766572616765020104e0d2ff39a2c0ce000632ea06c4010708"
     ),
@@ -79,6 +79,8 @@ PINNED = {
     "LossSocialized": "955603050607",
     "BalanceWrittenOff": "955703050209",
     "ProfitCapExceeded": "975801d1fc7cce00014ff0ce000186a0ce000cf850ce000bbfd0",
+    "ShortfallRemained": "945902a9696e76656e746f7279cd01f5",
+    "FundDeficitDeclared": "985a03050228e20a3d",
     "TradingHalted": "956401ce00065518ce0005a550cd1388",
     "TradingResumed": "926501",
     "TimerSet": "9666af6d617267696e20726573706f6e7365cd1770050103",

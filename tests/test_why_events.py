@@ -25,6 +25,7 @@ from deleverage.replay.why.explain import explain
 from deleverage.replay.why.paragraph import PARAGRAPHS
 
 from .support.crash import recorded
+from .support.insolvent import BROKE, watched
 from .support.told import written
 
 EVENTS = recorded()
@@ -113,7 +114,10 @@ PLAIN = {
     "InsuranceFundCredited": ("a liquidation fee of", "The fee is 0.5% of the"),
     "InsuranceFundDebited": ("owed more than it had when its last position was gone", "in cash were left to the fund"),
     "LossSocialized": ("had been paid before it", "were left after it", "the lesser of unrealised profit and equity"),
-    "BalanceWrittenOff": ("were written off against insurance:USDT, because nobody was left with a profit",),
+    "ShortfallRemained": (
+        "could be closed against profitable positions",
+        "below nothing. That is a loss to be shared.",
+    ),
     "TradingHalted": ("within 5m; from 4% on the rule halts", "Meanwhile marks continue"),
     "TradingResumed": ("resumed, 30s after it was halted",),
     "TimerFired": ("was due:", "It had been set"),
@@ -126,6 +130,36 @@ def test_each_type_says_what_is_particular_to_it(run: Run, name: str) -> None:
     events = [event for event in DECIDED if type(event.body).__name__ == name]
     told = [explain(run, event.seq).paragraph for event in events[:: max(1, len(events) // 40)]]
     assert any(all(part in paragraph for part in PLAIN[name]) for paragraph in told)
+
+
+BROKE_PLAIN = {
+    "BalanceWrittenOff": ("were written off against insurance:USDT, because nobody was left with a profit",),
+    "FundDeficitDeclared": (
+        "nobody was left to pay for the debt of",
+        "in cash, its inventory stood at",
+        "stopped for good",
+    ),
+}
+
+
+def test_what_nobody_could_pay_is_told(tmp_path: Path) -> None:
+    """Of a venue that stopped: the deficit with the fund's figures, and what was written off against it."""
+    events, _ = watched(*BROKE)
+    broke = written(tmp_path / "broke.run", events)
+    for name, parts in BROKE_PLAIN.items():
+        found = [event for event in events if type(event.body).__name__ == name]
+        answers = [explain(broke, event.seq) for event in found]
+        assert [answer.event.seq for answer in answers] == [event.seq for event in found]
+        assert any(all(part in answer.paragraph for part in parts) for answer in answers)
+
+
+def test_a_loss_of_the_fund_s_own_is_told_as_such(run: Run) -> None:
+    """Who pays for the inventory is told so, and what was left of the loss after each."""
+    own = [event for event in DECIDED if getattr(event.body, "bankrupt", None) == 2]
+    assert own
+    told = explain(run, own[-1].seq).paragraph
+    assert "that insurance:USDT lacked for what its own inventory had lost" in told
+    assert "had been paid before it, 0.000000 USDT were left after it" in told
 
 
 def test_shares_of_a_loss_add_up(run: Run) -> None:

@@ -79,7 +79,7 @@ def test_every_shortfall_reconciles_exactly(run: Run) -> None:
     for fund, event in zip(funds, found[::3], strict=True):
         assert_reconciled(fund, event)
     kinds = {line.kind for fund in funds for line in fund.lines}
-    assert kinds == {"opening", "fees", "cash_paid", "drain", "drains", "gains", "rounding"}
+    assert kinds == {"opening", "fees", "cash_paid", "socialised", "drain", "drains", "gains", "rounding"}
 
 
 def test_with_latencies_and_a_floor(tmp_path: Path) -> None:
@@ -99,7 +99,7 @@ def test_with_latencies_and_a_floor(tmp_path: Path) -> None:
 def test_the_books_are_the_ledgers_at_any_point(run: Run, seq: int) -> None:
     """Balance and lots at any event; and what came in, went out, was realised and stands open is the fund's equity."""
     ledger = run.before(seq)
-    books = fund_past(run, ledger, 0, None).books
+    books = fund_past(run, ledger, ledger.fund(0), None).books
     assert books.agree_with(ledger)
     fund = ledger.accounts[ledger.fund(0)]
     assert sum(books.paid_atoms.values()) + sum(books.realised_atoms.values()) == fund.balance_atoms
@@ -140,24 +140,24 @@ def test_sales_and_reductions_are_realised(tmp_path: Path) -> None:
     """The lot of liquidation 1 was closed at what it had cost: nothing realised, and the fund is whole again."""
     run = squeeze(tmp_path / "squeeze.run")
     ledger = run.at()
-    books = fund_past(run, ledger, 0, 1).books
+    books = fund_past(run, ledger, ledger.fund(0), 1).books
     assert (books.realised_atoms, books.unrealised_atoms(ledger)) == ({1: 0}, {})
     assert ledger.accounts[ledger.fund(0)].balance_atoms == 300 * USDT
-    assert [event.seq for event in fund_past(run, ledger, 0, 1).lot_events] == [40, 60, 61, 62]
+    assert [event.seq for event in fund_past(run, ledger, ledger.fund(0), 1).lot_events] == [40, 58, 59, 60]
 
 
 def test_a_floor_is_a_line(tmp_path: Path) -> None:
-    """A floor of 50 leaves 250 to begin with, and -30 when anna fails: the fund keeps what it must."""
-    run = squeeze(tmp_path / "squeeze.run", floor_atoms=50 * USDT)
+    """A floor of 15 leaves 285 to begin with, and 5 when anna fails: the fund keeps what it must."""
+    run = squeeze(tmp_path / "squeeze.run", floor_atoms=15 * USDT)
     fund = fund_at(run, 48)
     assert [(line.kind, line.atoms) for line in fund.lines] == [
         ("opening", 300 * USDT),
         ("drain", -280 * USDT),
-        ("floor", -50 * USDT),
+        ("floor", -15 * USDT),
     ]
-    assert (fund.capacity_atoms, fund.reconciles) == (-30 * USDT, True)
+    assert (fund.capacity_atoms, fund.reconciles) == (5 * USDT, True)
     assert fund.text == (
         "To take over user4, whose equity was -100.000000 USDT, the fund had to keep 324.500000 USDT of capital (5% of "
-        "all that it would then have held): it needed 424.500000 USDT and had -30.000000 USDT. 454.500000 USDT was "
+        "all that it would then have held): it needed 424.500000 USDT and had 5.000000 USDT. 419.500000 USDT was "
         "missing."
     )

@@ -55,41 +55,30 @@ def crash(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 PAGE = """\
-Why event 61 (PositionDeleveraged) is in the record of test
+Why event 59 (PositionDeleveraged) is in the record of test
 
-Event 61, 1970-01-01T00:00:12Z: user7 was made to buy back 1
+Event 59, 1970-01-01T00:00:12Z: user7 was made to buy back 1
 of the 2 I0 that it was short, at 870, for 870.000000 USDT
 in all. The insurance fund still held long 1 I0 that it had
 taken over from user5 in event 40 at 870. The mark of I0 had
 fallen from 870 (event 36), when it was taken over, to 560
 (event 55), -35.63%. At that mark the lot stood at a loss of
 310.000000 USDT. The fund's capacity, cash and inventory at
-the mark, was -10.000000 USDT (event 57). So round 2 (event
-60) closed it against profitable positions on the other
+the mark, was -10.000000 USDT (event 56). So round 2 (event
+58) closed it against profitable positions on the other
 side, by profit / |cost| x notional / equity: user7 stood at
 rank 1 of 1, with a score of 0.039487179. Against the mark
 of 560 this cost it 310.000000 USDT; the 130.000000 USDT of
 profit on what was closed is now in its balance.
 
 What led to it
-9 events, each the cause of the next, 1970-01-01 UTC
-├── 35 00:00:02 prices from outside: I0 870
-├── 36 00:00:02 I0 was marked at 870 [mark:index]
-├── 37 00:00:02 liquidation 1 of user5 began: equity
-│   0.000000 USDT, under the requirement of 87.000000 USDT
-│   [margin:tiered]
-├── 39 00:00:02 user5 was declared bankrupt: no equity left,
-│   equity 0.000000 USDT [liquidation:partial-then-whole]
-├── 40 00:00:02 insurance took long 1 I0 over from user5 at
-│   870 [insurance_fund:floor]
-├── 41 00:00:02 a timer was set for 1970-01-01T00:00:12Z:
-│   inventory sale of I0 [insurance_fund:floor]
-├── 56 00:00:12 the timer of event 41 was due: inventory
-│   sale of I0 [insurance_fund:floor]
-├── 57 00:00:12 a shortfall was declared for insurance: the
-│   fund needed 10.000000 USDT and had -10.000000 USDT
-│   [insurance_fund:floor]
-└── 61 00:00:12 user7 was deleveraged in round 2: bought 1
+4 events, each the cause of the next, 1970-01-01 UTC
+├── 54 00:00:12 prices from outside: I0 560
+├── 55 00:00:12 I0 was marked at 560 [mark:index]
+├── 56 00:00:12 a shortfall was declared for the inventory
+│   of insurance: it lacked 10.000000 USDT and had
+│   -10.000000 USDT [insurance_fund:floor]
+└── 59 00:00:12 user7 was deleveraged in round 2: bought 1
     I0 at 870, rank 1, score 0.039487179
     [adl:profit-leverage]
 
@@ -119,14 +108,14 @@ liquidation 1, 1970-01-01 UTC
 How the fund came to be unable to pay
 Its capacity (cash and inventory at the mark, less its
 floor) was -10.000000 USDT; it needed 10.000000 USDT. (Event
-57.)
+56.)
 +300.000000  opening balance
 -310.000000  liquidation 1 of user5, none of it realised
 -----------
  -10.000000  in USDT, exactly the capacity recorded
 
 The ranking of round 2
-Policy profit-leverage, version 1: score = profit / |cost| x
+Policy profit-leverage, version 2: score = profit / |cost| x
 notional / equity. With this account's figures 880 / |-2000|
 x 1120 / 12480 = 0.039487179, rounded down to nine decimals.
 Recorded is the whole number 39487179, rank 1 of 1; ties go
@@ -145,8 +134,8 @@ no profit but at -300.000000 USDT.
 
 def test_the_page_word_for_word(run: Run) -> None:
     """One whole answer, 60 columns wide."""
-    digest = run.event(60).body.ranking_digest.hex()  # type: ignore[union-attr]
-    result = call("why", run.path, "61", "--not", "user8")
+    digest = run.event(58).body.ranking_digest.hex()  # type: ignore[union-attr]
+    result = call("why", run.path, "59", "--not", "user8")
     assert (result.exit_code, result.stderr) == (0, "")
     assert result.stdout == PAGE.replace("DIGEST", digest)
 
@@ -170,8 +159,8 @@ def test_the_keys_of_an_account(run: Run) -> None:
     """With --account the same keys stand after what befell it; all of them null where nothing did."""
     found = json.loads(call("why", run.path, "--account", "user7", "--json").stdout)
     assert list(found) == ["account", "name", "instrument", "befell", "others", *KEYS]
-    assert ([step["seq"] for step in found["befell"]], found["others"]) == ([51, 61], [51])
-    assert found["event"]["seq"] == 61
+    assert ([step["seq"] for step in found["befell"]], found["others"]) == ([51, 59], [51])
+    assert found["event"]["seq"] == 59
     nothing = json.loads(call("why", run.path, "--account", "user10", "--json").stdout)
     assert list(nothing) == list(found)
     assert {nothing[key] for key in KEYS} == {None}
@@ -183,7 +172,7 @@ def test_an_account_as_a_page(run: Run) -> None:
     text = result.stdout
     assert (result.exit_code, result.stderr) == (0, "")
     assert text.startswith("What befell user7 in test\n\nIn order of time\n2 events, 1970-01-01 UTC\n├── 51 00:00:03 ")
-    assert "\nThe gravest of it: event 61\nEvent 61, " in text
+    assert "\nThe gravest of it: event 59\nEvent 59, " in text
     assert text.endswith(f"\nTo ask about the others\ndeleverage why {run.path} 51\n")
     markdown = call("why", run.path, "--account", "user7", "--format", "md").stdout
     assert f"```console\ndeleverage why {run.path} 51\n```\n" in markdown
@@ -222,17 +211,17 @@ def test_pages_fit_60_columns_and_cut_nothing(crash: Path, seq: int) -> None:
 
 def test_markdown_is_for_a_customer(run: Run) -> None:
     """The same sections as headings, lists and tables, with the head of the record at the end."""
-    text = call("why", run.path, "61", "--format", "md", "--not", "user8").stdout
+    text = call("why", run.path, "59", "--format", "md", "--not", "user8").stdout
     titles = [line for line in text.splitlines() if line.startswith("#")]
     assert titles == [
-        "# Why event 61 (PositionDeleveraged) is in the record of test",
+        "# Why event 59 (PositionDeleveraged) is in the record of test",
         "## What led to it",
         "## The lot that came from user5",
         "## How the fund came to be unable to pay",
         "## The ranking of round 2",
         "## Why not user8",
     ]
-    assert "- 36 00:00:02 I0 was marked at 870 \\[mark:index\\]" in text
+    assert "- 55 00:00:12 I0 was marked at 560 \\[mark:index\\]" in text
     assert "| -310.000000 | liquidation 1 of user5, none of it realised |" in text
     assert "| **-10.000000** | **in USDT, exactly the capacity recorded** |" in text
     assert "| **1** | **user7** | **0.039487179** | **-2** | **1** |" in text
@@ -253,12 +242,12 @@ def test_odd_names_do_nothing(run: Run, tmp_path: Path) -> None:
             body = msgspec.structs.replace(event.body, name=ODD)
             events[event.seq] = msgspec.structs.replace(event, body=body)
     odd = written(tmp_path / "odd.run", events)
-    text, markdown = call("why", odd.path, "61").stdout, call("why", odd.path, "61", "--format", "md").stdout
+    text, markdown = call("why", odd.path, "59").stdout, call("why", odd.path, "59", "--format", "md").stdout
     for page in (text, markdown):
         assert "\x1b" not in page
         assert "\\x1b[31m" in page.replace("\\\\", "\\").replace("\\[", "[")
     assert "\\<b\\>\\|x\\|\\</b\\>" in markdown
-    assert json.loads(call("why", odd.path, "61", "--json").stdout)["event"]["evidence"]["name"] == ODD
+    assert json.loads(call("why", odd.path, "59", "--json").stdout)["event"]["evidence"]["name"] == ODD
 
 
 REFUSED = {

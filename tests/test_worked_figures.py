@@ -175,7 +175,7 @@ def test_dydx_the_fund_covers_a_fill_beyond_bankruptcy() -> None:
     ("fund", "needed", "valid"), [(10_000, "10000", True), (10_000, "10000.000001", False), (0, "0.000001", False)]
 )
 def test_dydx_the_fund_never_goes_below_zero(fund: int, needed: str, valid: bool) -> None:
-    """From deleveraging_test.go TestIsValidInsuranceFundDelta: balance + delta >= 0."""
+    """From deleveraging_test.go TestIsValidInsuranceFundDelta: balance + delta >= 0; else nothing is paid."""
     book = Book(fund_atoms=fund * USD)
     account = dydx_account(book, f"-{needed}")
     book.liquidate(account)
@@ -184,7 +184,7 @@ def test_dydx_the_fund_never_goes_below_zero(fund: int, needed: str, valid: bool
 
 def absorbed(book: Book, account: int) -> list[Body]:
     """What the fund says when this account, in liquidation 1, is declared bankrupt."""
-    fund = InsuranceFund(FundParameters(fee_bps=0))
+    fund = InsuranceFund(FundParameters(fee_bps=0, payment="whole"))
     fund.prime(book.ledger, ())
     declared = book.put(BankruptcyDeclared(1, account, 0, 0, "test"))
     return bodies(list(fund.handle(declared, book.ledger, 0)))

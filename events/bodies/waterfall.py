@@ -10,12 +10,14 @@ __all__ = [
     "BalanceWrittenOff",
     "DeleveragingEnded",
     "DeleveragingStarted",
+    "FundDeficitDeclared",
     "InsuranceFundCredited",
     "InsuranceFundDebited",
     "LossSocialized",
     "PositionDeleveraged",
     "ProfitCapExceeded",
     "ShortfallDeclared",
+    "ShortfallRemained",
     "ShortfallTrigger",
 ]
 
@@ -44,7 +46,9 @@ class InsuranceFundDebited(BodyBase, frozen=True, tag=81):
 class ShortfallDeclared(BodyBase, frozen=True, tag=82):
     """The fund cannot pay: taking this on needs `needed_atoms`, the fund has `capacity_atoms` over its floor.
 
-    `account` is the bankrupt account, or the fund itself where its inventory is the trouble.
+    `account` is the bankrupt account, or the fund itself where its inventory is the trouble: then `needed_atoms` is
+    what it lacks. The capacity is its cash and its inventory at the mark less the floor, `cash_atoms` the cash alone
+    less the floor, which is all that it can pay out (None in older records).
     """
 
     liquidation_id: int | None
@@ -52,6 +56,7 @@ class ShortfallDeclared(BodyBase, frozen=True, tag=82):
     trigger: ShortfallTrigger
     needed_atoms: int
     capacity_atoms: int
+    cash_atoms: int | None = None
 
 
 class DeleveragingStarted(BodyBase, frozen=True, tag=83):
@@ -112,7 +117,10 @@ class DeleveragingEnded(BodyBase, frozen=True, tag=85):
 
 
 class LossSocialized(BodyBase, frozen=True, tag=86):
-    """`account` paid `amount_atoms` of the loss that `bankrupt` left."""
+    """`account` paid `amount_atoms` of the loss that `bankrupt` left.
+
+    Where that is the fund, whose own inventory lost more than it had, nobody is liquidated: `liquidation_id` is 0.
+    """
 
     liquidation_id: int
     bankrupt: int
@@ -121,7 +129,10 @@ class LossSocialized(BodyBase, frozen=True, tag=86):
 
 
 class BalanceWrittenOff(BodyBase, frozen=True, tag=87):
-    """The rest of a negative balance that nobody could pay, carried by `against`."""
+    """The rest of a negative balance that no trader could pay, carried by `against`.
+
+    A fund carries it as far as its money goes; what is beyond that was declared as a deficit just before.
+    """
 
     liquidation_id: int
     account: int
@@ -142,3 +153,28 @@ class ProfitCapExceeded(BodyBase, frozen=True, tag=88):
     pool_atoms: int
     max_factor_ppm: int
     min_factor_ppm: int
+
+
+class ShortfallRemained(BodyBase, frozen=True, tag=89):
+    """Auto-deleveraging is over for a shortfall of the fund, and its capacity is still `left_atoms` below nothing."""
+
+    account: int
+    trigger: ShortfallTrigger
+    left_atoms: int
+
+
+class FundDeficitDeclared(BodyBase, frozen=True, tag=90):
+    """Nobody is left to pay `deficit_atoms`: the venue owes them, and trading stops for good.
+
+    `account` is whose loss it is: the bankrupt account, or the fund itself. `cash_atoms`, `inventory_atoms` (profit at
+    the mark of what the fund holds) and `floor_atoms` are the fund's as they stood. Every instrument that the fund
+    stands behind is halted without an end: marks go on, forced orders and sales do not.
+    """
+
+    liquidation_id: int | None
+    account: int
+    fund: int
+    cash_atoms: int
+    inventory_atoms: int
+    floor_atoms: int
+    deficit_atoms: int

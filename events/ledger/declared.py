@@ -11,6 +11,7 @@ from ..bodies.listing import AccountOpened, AssetListed, InstrumentListed
 from ..envelope import Event
 from ..errors import LedgerError
 from .account import Account
+from .funds import fund_opened
 from .market import market_of
 from .state import LedgerState, VenueAccounts
 
@@ -44,6 +45,8 @@ def account_opened(ledger: LedgerState, _event: Event, body: AccountOpened) -> N
     ledger.accounts.append(opened)
     ledger.account_names.append(body.name)
     ledger.account_ids[body.name] = body.account
+    if body.kind == "insurance":
+        fund_opened(ledger, body.account)
 
 
 def _venue_account_opened(own: VenueAccounts, body: AccountOpened) -> None:

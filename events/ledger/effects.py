@@ -8,7 +8,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..bodies.inputs import DepthQuoted, FundingRateSet, PriceTicked
+from ..bodies.inputs import (
+    BalanceStated,
+    Deposited,
+    DepthQuoted,
+    FundingRateSet,
+    PriceTicked,
+    Transferred,
+    Withdrawn,
+)
 from ..bodies.liquidation import (
     BankruptcyDeclared,
     LiquidationEnded,
@@ -22,13 +30,20 @@ from ..bodies.listing import AccountOpened, AssetListed, InstrumentListed
 from ..bodies.margin import FundingAccrued, MarginCalled, MarginCallMet, MarkPriced, PositionReduced
 from ..bodies.run import RunEnded, RunForked, RunStarted
 from ..bodies.venue import HandlerStateNoted, TimerFired, TimerSet, TradingHalted, TradingResumed
-from ..bodies.waterfall import DeleveragingEnded, DeleveragingStarted, PositionDeleveraged
+from ..bodies.waterfall import (
+    DeleveragingEnded,
+    DeleveragingStarted,
+    FundDeficitDeclared,
+    PositionDeleveraged,
+    ShortfallDeclared,
+)
 from ..envelope import Event
 from ..errors import LedgerError
 from ..vocabulary import BODY_TYPES, Body
 from .account import Account
 from .booking import Effect, booked
 from .declared import account_opened, asset_listed, instrument_listed, next_number
+from .funds import deficit_declared, funds_ruled_anew, paid_from_outside, shortfall_declared
 from .lifecycle import move
 from .liquidation import Liquidation, OpenOrder
 from .market import Market
@@ -53,6 +68,7 @@ def _run_forked(ledger: LedgerState, _event: Event, body: RunForked) -> None:
         ledger.timers[seq] = PendingTimer(producer, pending.timer)
     ledger.producers = body.producers
     ledger.round_bases = {}
+    funds_ruled_anew(ledger)
 
 
 def _run_ended(ledger: LedgerState, _event: Event, _body: RunEnded) -> None:
@@ -257,6 +273,7 @@ _EFFECTS: dict[type[Body], Effect] = {
     RunStarted: _run_started,
     RunForked: _run_forked,
     RunEnded: _run_ended,
+    **dict.fromkeys((BalanceStated, Deposited, Withdrawn, Transferred), paid_from_outside),
     AssetListed: asset_listed,
     InstrumentListed: instrument_listed,
     AccountOpened: account_opened,
@@ -275,6 +292,8 @@ _EFFECTS: dict[type[Body], Effect] = {
     PositionTakenOver: _position_taken_over,
     BankruptcyDeclared: _bankruptcy_declared,
     LiquidationEnded: _liquidation_ended,
+    ShortfallDeclared: shortfall_declared,
+    FundDeficitDeclared: deficit_declared,
     DeleveragingStarted: _deleveraging_started,
     PositionDeleveraged: _position_deleveraged,
     DeleveragingEnded: _deleveraging_ended,

@@ -7,6 +7,7 @@
 4. Time: no pending timer is overdue.
 5. Inventory: what the fund holds is what was taken over less what was sold, liquidation by liquidation.
 6. Life: an account names a liquidation exactly while it is in one.
+7. Floor: no fund's cash is below its floor by more than the deficits that were declared (`funds.py`).
 """
 
 from __future__ import annotations
@@ -59,10 +60,9 @@ def _time(ledger: LedgerState) -> Iterator[str]:
 
 def _inventory(ledger: LedgerState) -> Iterator[str]:
     for liquidation in ledger.liquidations.values():
-        asset = ledger.accounts[liquidation.account].asset
-        held = ledger.inventory(asset)
         for instrument, taken in liquidation.taken_lots.items():
             expected = taken - liquidation.sold_lots.get(instrument, 0)
+            held = ledger.inventory(ledger.fund_of(instrument))
             position = held.get((instrument, liquidation.liquidation_id))
             lots = 0 if position is None else position.size_lots
             if lots != expected:
@@ -73,8 +73,8 @@ def _inventory(ledger: LedgerState) -> Iterator[str]:
 
 
 def _inventory_is_accounted_for(ledger: LedgerState) -> Iterator[str]:
-    for asset in range(len(ledger.assets)):
-        for instrument, liquidation_id in ledger.inventory(asset):
+    for fund in ledger.funds:
+        for instrument, liquidation_id in ledger.inventory(fund):
             if liquidation_id not in ledger.liquidations:
                 yield f"the fund holds instrument {instrument} of liquidation {liquidation_id}, which is forgotten"
 
@@ -86,7 +86,17 @@ def _life(ledger: LedgerState) -> Iterator[str]:
             yield f"account {account.account} has status {account.status!r} and liquidation {account.liquidation_id}"
 
 
-LAWS = (_money, _size, _protection, _time, _inventory, _inventory_is_accounted_for, _life)
+def _floor(ledger: LedgerState) -> Iterator[str]:
+    for account, standing in ledger.funds.items():
+        cash_atoms = ledger.accounts[account].balance_atoms
+        if standing.bound and cash_atoms < ledger.least_cash_atoms(account):
+            yield (
+                f"fund {ledger.name(account)!r} has {cash_atoms} atoms in cash, below its floor of "
+                f"{standing.floor_atoms}, and declared a deficit of {standing.deficit_atoms}"
+            )
+
+
+LAWS = (_money, _size, _protection, _time, _inventory, _inventory_is_accounted_for, _life, _floor)
 
 
 def check(ledger: LedgerState) -> None:

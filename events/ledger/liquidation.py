@@ -19,7 +19,10 @@ class OpenOrder(msgspec.Struct, array_like=True, gc=False):
 
 
 class Liquidation(msgspec.Struct, array_like=True, gc=False):
-    """`steps` counts orders; `timer` is the pending cooldown; `taken_lots - sold_lots` is what the fund still holds."""
+    """`steps` counts orders; `timer` is the pending cooldown; `taken_lots - sold_lots` is what the fund still holds.
+
+    `short_seq` is the event in which the fund said that it could not pay for the account, which held nothing any more.
+    """
 
     liquidation_id: int
     account: int
@@ -30,6 +33,7 @@ class Liquidation(msgspec.Struct, array_like=True, gc=False):
     ended: bool = False
     taken_lots: dict[int, int] = {}
     sold_lots: dict[int, int] = {}
+    short_seq: int | None = None
 
     def is_waiting(self) -> bool:
         """Whether an order is working or a cooldown runs, so that there is nothing to decide yet."""

@@ -19,7 +19,10 @@ from .account import Account, Position, PositionKey
 from .liquidation import Liquidation
 from .market import Market
 
-__all__ = ["LedgerState", "PendingTimer", "RoundBase", "VenueAccounts"]
+__all__ = ["STOPPED_NS", "FundStanding", "LedgerState", "PendingTimer", "RoundBase", "VenueAccounts"]
+
+STOPPED_NS = 2**63 - 1
+"""Until when a market is halted that is halted for good."""
 
 
 class VenueAccounts(msgspec.Struct, gc=False):
@@ -29,6 +32,14 @@ class VenueAccounts(msgspec.Struct, gc=False):
     liquidity: int | None = None
     insurance: int | None = None
     fees: int | None = None
+
+
+class FundStanding(msgspec.Struct, array_like=True, gc=False):
+    """An insurance fund's floor, the deficits declared so far, and whether its rule is bound by them (`funds.py`)."""
+
+    floor_atoms: int = 0
+    deficit_atoms: int = 0
+    bound: bool = False
 
 
 class RoundBase(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -66,6 +77,7 @@ class LedgerState:
     account_names: list[str] = field(default_factory=list)
     account_ids: dict[str, int] = field(default_factory=dict)
     venue_accounts: list[VenueAccounts] = field(default_factory=list)
+    funds: dict[int, FundStanding] = field(default_factory=dict)
     liquidations: dict[int, Liquidation] = field(default_factory=dict)
     liquidations_started: int = 0
     orders: int = 0
@@ -91,6 +103,14 @@ class LedgerState:
         """The insurance fund's account. Raises LedgerError where none is open."""
         return self.own(asset, "insurance")
 
+    def fund_of(self, instrument: int) -> int:
+        """The insurance fund that stands behind an instrument. Raises LedgerError where none is open."""
+        return self.fund(self.markets[instrument].listing.asset)
+
+    def fund_for(self, account: Account) -> int:
+        """The insurance fund that stands behind what an account owes. Raises LedgerError where none is open."""
+        return self.fund(account.asset)
+
     def liquidity(self, asset: int) -> int:
         """The account of outside liquidity. Raises LedgerError where none is open."""
         return self.own(asset, "liquidity")
@@ -107,10 +127,18 @@ class LedgerState:
         """A position, or None."""
         return self.accounts[account].positions.get(key)
 
-    def inventory(self, asset: int) -> dict[PositionKey, Position]:
-        """The fund's inventory by (instrument, liquidation), in the order it was taken over."""
-        fund = self.venue_accounts[asset].insurance
-        return {} if fund is None else self.accounts[fund].positions
+    def inventory(self, fund: int) -> dict[PositionKey, Position]:
+        """A fund's inventory by (instrument, liquidation), in the order it was taken over."""
+        return self.accounts[fund].positions
+
+    def least_cash_atoms(self, fund: int) -> int:
+        """Down to where a fund's cash may go: its floor, less what was declared to be beyond it."""
+        standing = self.funds[fund]
+        return standing.floor_atoms - standing.deficit_atoms
+
+    def is_stopped(self, instrument: int) -> bool:
+        """Whether trading was halted for good, as a fund's deficit halts it."""
+        return self.markets[instrument].halted_until_ns == STOPPED_NS
 
     def name(self, account: int) -> str:
         """The declared name of an account."""

@@ -16,7 +16,7 @@ class BuiltinRanking:
     """A ranking policy without parameters that shares out contracts, unless it says otherwise; it has `scores`."""
 
     policy: ClassVar[str]
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     formula: ClassVar[str]
     source: ClassVar[str]
     basis: ClassVar[Basis] = "contracts"

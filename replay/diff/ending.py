@@ -4,7 +4,8 @@
    zero: one's gain is another's loss (but for funding, which is rounded by position).
 2. The *fund used* is what was paid into the fund and what fees it was credited, less its equity at the end: its cash
    and its inventory at the mark. Below zero it has gained.
-3. What needs a mark that is missing is None.
+3. What is *unpaid* is the deficits declared, and beside them what traders' accounts still owe at the end.
+4. What needs a mark that is missing is None.
 """
 
 from __future__ import annotations
@@ -55,6 +56,8 @@ class Totals(msgspec.Struct, frozen=True):
     fund_used_atoms: int | None
     socialised_loss_atoms: int
     written_off_atoms: int
+    deficit_atoms: int
+    owed_atoms: int | None
 
 
 class Ending:
@@ -97,7 +100,15 @@ class Ending:
             *self._fund(asset, sums),
             sums.socialised_loss_atoms,
             sums.written_off_atoms,
+            sums.deficit_atoms,
+            self._owed(asset),
         )
+
+    def _owed(self, asset: int) -> int | None:
+        """What traders' accounts owe at the end beyond all they have."""
+        pairs = zip(self.ledger.accounts, self.accounts, strict=True)
+        ends = [end.equity_atoms for account, end in pairs if account.kind == "user" and account.asset == asset]
+        return None if None in ends else -sum(min(0, atoms) for atoms in ends if atoms is not None)
 
     def _fund(self, asset: int, sums: Sums) -> tuple[int | None, int | None, int | None, int | None, int | None]:
         """The fund's figures in the order of `Totals`."""

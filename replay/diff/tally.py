@@ -21,6 +21,7 @@ from ...events.bodies.margin import CollateralAdded
 from ...events.bodies.waterfall import (
     BalanceWrittenOff,
     DeleveragingStarted,
+    FundDeficitDeclared,
     InsuranceFundCredited,
     LossSocialized,
     PositionDeleveraged,
@@ -50,6 +51,7 @@ class Sums(msgspec.Struct):
     fund_fees_atoms: int = 0
     socialised_loss_atoms: int = 0
     written_off_atoms: int = 0
+    deficit_atoms: int = 0
 
 
 class Tally:
@@ -131,6 +133,10 @@ def _written_off(tally: Tally, body: BalanceWrittenOff, ledger: LedgerState) -> 
     tally.assets[ledger.accounts[body.account].asset].written_off_atoms += body.amount_atoms
 
 
+def _deficit(tally: Tally, body: FundDeficitDeclared, ledger: LedgerState) -> None:
+    tally.assets[ledger.accounts[body.fund].asset].deficit_atoms += body.deficit_atoms
+
+
 _COUNTED: dict[type[Body], Callable[[Tally, Any, LedgerState], None]] = {
     BalanceStated: _stated,
     Deposited: _paid,
@@ -144,4 +150,5 @@ _COUNTED: dict[type[Body], Callable[[Tally, Any, LedgerState], None]] = {
     InsuranceFundCredited: _credited,
     LossSocialized: _socialised,
     BalanceWrittenOff: _written_off,
+    FundDeficitDeclared: _deficit,
 }

@@ -31,10 +31,13 @@ _MONEY = (
     ("  used", "fund_used_atoms"),
     ("socialised", "socialised_loss_atoms"),
     ("written off", "written_off_atoms"),
+    ("deficit", "deficit_atoms"),
+    ("still owed", "owed_atoms"),
 )
 _EXPLAINED = (
     "Equity taken: what the deleveraged had to trade, its value at the mark less the value it was traded at; minus: "
-    "they gave it up. Fund used: paid in and fees, less its cash and inventory at the end."
+    "they gave it up. Fund used: paid in and fees, less its cash and inventory at the end. Deficit: "
+    "what nobody could pay. Still owed: what traders' accounts are below zero at the end."
 )
 
 Row = tuple[str, ...]

@@ -17,6 +17,7 @@ import msgspec
 from ...events.envelope import Event
 from ...events.ledger import Ledger
 from ...handlers.valuation import margin_of
+from ...sim.summary import owed
 from ..diff.tally import Befallen, Tally
 from .cascade import Cascade
 from .solvency import Solvency
@@ -50,6 +51,8 @@ class Figures(msgspec.Struct, frozen=True):
     fund_used_atoms: int
     socialised_loss_atoms: int
     written_off_atoms: int
+    deficit_atoms: int
+    owed_atoms: int
     accounts_bankrupt: int
     cascade_depth_fills: int
     time_to_solvency_ns: int
@@ -100,6 +103,8 @@ class Meter:
             fund_used_atoms=self._fund_used(),
             socialised_loss_atoms=sums.socialised_loss_atoms,
             written_off_atoms=sums.written_off_atoms,
+            deficit_atoms=sums.deficit_atoms,
+            owed_atoms=owed(ledger, 0)[0],
             accounts_bankrupt=sum(one.bankruptcies > 0 for one in traders),
             cascade_depth_fills=self._cascade.depth_fills,
             time_to_solvency_ns=self._solvency.time_ns,

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from ...events.bodies.listing import AccountKind
 from ...events.ledger import Account, LedgerState, Market
+from ...events.ledger.state import STOPPED_NS
 from ...handlers.valuation import notional_atoms
 from ...sim.console import print_line, print_rows, print_table
 from ...sim.figures import count, exact_money, price, size
@@ -52,7 +53,8 @@ def _market_row(market: Market) -> tuple[str, ...]:
     if marked is None:
         return listing.name, "no mark", "", "", ""
     prices = (price(ticks, listing) for ticks in (marked.mark_ticks, marked.index_ticks, marked.impact_ticks))
-    return listing.name, *prices, "" if market.halted_until_ns is None else "halted"
+    halt = "" if market.halted_until_ns is None else "halted"
+    return listing.name, *prices, "stopped" if market.halted_until_ns == STOPPED_NS else halt
 
 
 def _fund(ledger: LedgerState) -> Rows:
@@ -66,6 +68,9 @@ def _fund(ledger: LedgerState) -> Rows:
             yield "", _inventory(ledger.markets[instrument], fund)
         if margin is not None and fund.positions:
             yield "", f"{exact_money(margin.equity_atoms, asset)} with the inventory at the mark"
+        deficit_atoms = ledger.funds[own.insurance].deficit_atoms
+        if deficit_atoms:
+            yield "", f"{exact_money(deficit_atoms, asset)} of deficit declared"
 
 
 def _inventory(market: Market, fund: Account) -> str:

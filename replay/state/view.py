@@ -22,6 +22,7 @@ from typing import Any
 from ...events.bodies.listing import InstrumentListed
 from ...events.ledger import Account, LedgerState, Market, Position, PositionKey
 from ...events.ledger.laws import LAWS
+from ...events.ledger.state import STOPPED_NS
 from ...handlers.valuation import notional_atoms, profit_atoms
 from ...sim.units import format_time_ns, ticks_to_text
 from .queues import Queues
@@ -75,12 +76,13 @@ def _market_view(market: Market) -> View:
         "impact_ticks": None if marked is None else marked.impact_ticks,
         "marked_at_ns": None if marked is None else market.marked_at_ns,
         "cumulative_funding_nanoatoms": market.cumulative_funding_nanoatoms,
-        "halted_until_ns": market.halted_until_ns,
+        "halted_until_ns": None if market.halted_until_ns == STOPPED_NS else market.halted_until_ns,
+        "stopped": market.halted_until_ns == STOPPED_NS,
     }
 
 
 def fund_view(ledger: LedgerState) -> View | None:
-    """The insurance fund of the first asset: cash, inventory by instrument, and both together at the mark."""
+    """The insurance fund of the first asset: cash, inventory by instrument, both at the mark, what it cannot pay."""
     number = ledger.venue(0).insurance if ledger.assets else None
     if number is None:
         return None
@@ -92,6 +94,8 @@ def fund_view(ledger: LedgerState) -> View | None:
         "name": ledger.name(number),
         "balance_atoms": fund.balance_atoms,
         "equity_atoms": None if margin is None else margin.equity_atoms,
+        "floor_atoms": ledger.funds[number].floor_atoms,
+        "deficit_atoms": ledger.funds[number].deficit_atoms,
         "inventory": [_inventory_view(ledger.markets[instrument], fund) for instrument in instruments],
     }
 

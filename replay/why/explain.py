@@ -19,7 +19,7 @@ from .case import Case
 from .chain import chain_of
 from .explain_imported import explain_imported, is_taken_in
 from .explain_round import ROUND, explain_round
-from .fund import fund_of, fund_past
+from .fund import fund_behind, fund_of, fund_past
 from .names import Names
 from .paragraph import paragraph_of, shortfall_paragraph
 from .parts import Story
@@ -73,7 +73,7 @@ def _explain_plain(run: Run, event: Event, causes: tuple[Event, ...]) -> Answer:
     story = _story(run, event, ledger, names)
     if not isinstance(body, ShortfallDeclared):
         return Answer(asked, paragraph_of(case), chain, story)
-    past = fund_past(run, ledger, ledger.accounts[body.account].asset, None)
+    past = fund_past(run, ledger, fund_behind(event, ledger), None)
     fund = fund_of(run, event, ledger, past.books, names)
     return Answer(asked, shortfall_paragraph(case, fund), chain, story, fund)
 

@@ -22,7 +22,7 @@ from .cap import cap_behind, cap_of
 from .case import Case
 from .chain import chain_of
 from .closed import bankruptcy_of, lot_of
-from .fund import FundPast, fund_of, fund_past
+from .fund import FundPast, fund_behind, fund_of, fund_past
 from .names import Names
 from .paragraph import round_paragraph
 from .paragraphs_round import RoundParts
@@ -89,7 +89,7 @@ def _closing(run: Run, started: Event, shortfall: Event | None, states: Iterator
         return _Round(run, started, None, None)
     ledger, body = next(states), started.body
     assert isinstance(body, DeleveragingStarted)
-    past = fund_past(run, ledger, ledger.markets[body.instrument].listing.asset, body.liquidation_id)
+    past = fund_past(run, ledger, fund_behind(shortfall, ledger), body.liquidation_id)
     return _Round(run, started, past, fund_of(run, shortfall, ledger, past.books, Names(ledger)))
 
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from ...events.bodies.waterfall import ShortfallDeclared
 from ...events.envelope import Event
-from ...events.ledger import LedgerState
+from ...events.ledger import Account, LedgerState
 from ...handlers.insurance_fund import InsuranceFund
 from ...handlers.inventory import Inventory
 from ...handlers.valuation import margin_of
@@ -26,12 +26,13 @@ from .fund_books import FundBooks
 from .names import Names, percent_of_bps
 from .parts import Fund, FundKind, FundLine
 
-__all__ = ["FundPast", "fund_of", "fund_past"]
+__all__ = ["FundPast", "fund_behind", "fund_of", "fund_past"]
 
 _SHOWN = 10
 _PAYMENTS: tuple[tuple[FundKind, str, str], ...] = (
     ("fees", "liquidation fee", "liquidation fees"),
     ("other", "other payment", "other payments"),
+    ("socialised", "payment by traders for its losses", "payments by traders for its losses"),
     ("cash_paid", "negative balance paid in cash", "negative balances paid in cash"),
 )
 
@@ -43,9 +44,16 @@ class FundPast(NamedTuple):
     lot_events: tuple[Event, ...]
 
 
-def fund_past(run: Run, ledger: LedgerState, asset: int, liquidation_id: int | None) -> FundPast:
-    """The fund's books where `ledger` stands: one pass over the events that name it."""
-    fund = ledger.accounts[ledger.fund(asset)]
+def fund_behind(shortfall: Event, ledger: LedgerState) -> int:
+    """The fund that declared a shortfall; `ledger` stands before it."""
+    assert isinstance(shortfall.body, ShortfallDeclared)
+    account = ledger.accounts[shortfall.body.account]
+    return account.account if account.kind == "insurance" else ledger.fund_for(account)
+
+
+def fund_past(run: Run, ledger: LedgerState, number: int, liquidation_id: int | None) -> FundPast:
+    """The books of fund `number` where `ledger` stands: one pass over the events that name it."""
+    fund = ledger.accounts[number]
     books, lot_events = FundBooks(fund, accruals_of(run, ledger)), []
     for event in run.events_naming(fund.account, 0, ledger.seq):
         books.fold(event)
@@ -60,8 +68,9 @@ def fund_of(run: Run, shortfall: Event, ledger: LedgerState, books: FundBooks, n
     assert isinstance(body, ShortfallDeclared)
     fund, rules = books.account.account, _rules(run, shortfall)
     asset, lines = names.asset_of(fund), tuple(_lines(books, ledger, rules.floor_atoms, names))
-    missing_atoms, total = body.needed_atoms - body.capacity_atoms, sum(line.atoms for line in lines)
     bankrupt = ledger.accounts[body.account] if body.trigger == "bankruptcy" else None
+    had_atoms = body.capacity_atoms if bankrupt is None or bankrupt.positions else _payable_atoms(body)
+    missing_atoms, total = body.needed_atoms - had_atoms, sum(line.atoms for line in lines)
     equity_atoms = None if bankrupt is None else margin_of(bankrupt, ledger.markets).equity_atoms
     return Fund(
         fund,
@@ -75,11 +84,13 @@ def fund_of(run: Run, shortfall: Event, ledger: LedgerState, books: FundBooks, n
         names.money(fund, body.needed_atoms),
         body.capacity_atoms,
         names.money(fund, body.capacity_atoms),
+        body.cash_atoms,
+        None if body.cash_atoms is None else names.money(fund, body.cash_atoms),
         missing_atoms,
         names.money(fund, missing_atoms),
         equity_atoms,
         None if equity_atoms is None else body.needed_atoms + equity_atoms,
-        _told(body, equity_atoms, rules.capital_bps, names),
+        _told(body, bankrupt, equity_atoms, rules.capital_bps, names),
         lines,
         total,
         total == body.capacity_atoms and books.agree_with(ledger),
@@ -100,25 +111,48 @@ def _rules(run: Run, shortfall: Event) -> _Rules:
     return _Rules(0, None)
 
 
-def _told(body: ShortfallDeclared, equity_atoms: int | None, capital_bps: int | None, names: Names) -> str:
+def _payable_atoms(body: ShortfallDeclared) -> int:
+    """What the fund could pay out: its capacity or its cash over the floor, whichever is less."""
+    return max(0, body.capacity_atoms if body.cash_atoms is None else min(body.capacity_atoms, body.cash_atoms))
+
+
+def _told(
+    body: ShortfallDeclared, bankrupt: Account | None, equity_atoms: int | None, capital_bps: int | None, names: Names
+) -> str:
     """Needed and had, in words."""
     who, needed = names.account(body.account), names.money(body.account, body.needed_atoms)
     had = names.money(body.account, body.capacity_atoms)
-    missing = names.money(body.account, body.needed_atoms - body.capacity_atoms)
     if body.trigger == "drawdown":
         return (
             f"It had fallen {needed} further from its peak within the window than the rule allows, which begins "
             f"auto-deleveraging though its capacity (cash and inventory at the mark, less its floor) was still {had}."
         )
-    if equity_atoms is None:
-        return f"Its capacity (cash and inventory at the mark, less its floor) was {had}; it needed {needed}."
+    if bankrupt is None or equity_atoms is None:
+        return _own_told(body, needed, had, names)
+    if not bankrupt.positions:
+        paid = names.money(body.account, _payable_atoms(body))
+        missing = names.money(body.account, body.needed_atoms - _payable_atoms(body))
+        return f"{who} owed {needed} more than it had; the fund could pay {paid}. {missing} was missing."
+    missing = names.money(body.account, body.needed_atoms - body.capacity_atoms)
     if body.needed_atoms == -equity_atoms:
-        return f"{who} owed {needed} more than it had; the fund could pay {had}. {missing} was missing."
+        return f"{who} owed {needed} more than it had; the fund could bear {had}. {missing} was missing."
     capital, equity = (names.money(body.account, atoms) for atoms in (body.needed_atoms + equity_atoms, equity_atoms))
     share = "" if capital_bps is None else f" ({percent_of_bps(capital_bps)} of all that it would then have held)"
     return (
         f"To take over {who}, whose equity was {equity}, the fund had to keep {capital} of capital{share}: it needed "
         f"{needed} and had {had}. {missing} was missing."
+    )
+
+
+def _own_told(body: ShortfallDeclared, needed: str, had: str, names: Names) -> str:
+    """Of its own inventory: what the capacity was, or what a sale would have taken the cash down to."""
+    capacity = f"Its capacity (cash and inventory at the mark, less its floor) was {had}"
+    if body.cash_atoms is None or body.needed_atoms == -body.capacity_atoms:
+        return f"{capacity}; it needed {needed}."
+    cash = names.money(body.account, body.cash_atoms)
+    return (
+        f"{capacity}, {cash} of it in cash. The part of its inventory that was to be sold would have lost {needed} "
+        "more than the cash at the depth there was."
     )
 
 
@@ -133,7 +167,7 @@ def _lines(books: FundBooks, ledger: LedgerState, floor_atoms: int, names: Names
     yield from _liquidations(books, unrealised, names)
     index = Inventory()
     index.rebuild(ledger)
-    rounding = index.profit_atoms(ledger, books.account.asset) - sum(unrealised.values())
+    rounding = index.profit_atoms(ledger, fund) - sum(unrealised.values())
     if rounding:
         yield _line("rounding", "funding, rounded over all lots and not one by one", rounding, fund, names)
     if floor_atoms:

@@ -12,7 +12,7 @@ from typing import Any
 
 from ...events.bodies.inputs import BalanceStated
 from ...events.bodies.liquidation import PositionTakenOver
-from ...events.bodies.waterfall import BalanceWrittenOff, InsuranceFundCredited, InsuranceFundDebited
+from ...events.bodies.waterfall import BalanceWrittenOff, InsuranceFundCredited, InsuranceFundDebited, LossSocialized
 from ...events.envelope import Event
 from ...events.ledger import Account, LedgerState
 from ...events.ledger.account import funding_of, trade
@@ -28,6 +28,7 @@ _KINDS: dict[type[Body], str] = {
     InsuranceFundCredited: "fees",
     InsuranceFundDebited: "cash_paid",
     BalanceWrittenOff: "cash_paid",
+    LossSocialized: "socialised",
 }
 
 

@@ -44,6 +44,8 @@ PARAGRAPHS: dict[type[Body], Callable[[Case, Any], str]] = {
     waterfall.LossSocialized: losses.loss_socialized,
     waterfall.BalanceWrittenOff: losses.balance_written_off,
     waterfall.ProfitCapExceeded: profit_cap_exceeded,
+    waterfall.ShortfallRemained: losses.shortfall_remained,
+    waterfall.FundDeficitDeclared: losses.fund_deficit_declared,
     venue.TradingHalted: venues.trading_halted,
     venue.TradingResumed: venues.trading_resumed,
     venue.TimerSet: venues.timer_set,

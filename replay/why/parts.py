@@ -150,7 +150,9 @@ class Story(msgspec.Struct, frozen=True):
     lot: Lot | None = None
 
 
-FundKind = Literal["opening", "fees", "other", "cash_paid", "drain", "drains", "gains", "rounding", "floor"]
+FundKind = Literal[
+    "opening", "fees", "other", "socialised", "cash_paid", "drain", "drains", "gains", "rounding", "floor"
+]
 
 
 class FundLine(msgspec.Struct, frozen=True):
@@ -186,6 +188,8 @@ class Fund(msgspec.Struct, frozen=True):
     needed: str
     capacity_atoms: int
     capacity: str
+    cash_atoms: int | None
+    cash: str | None
     missing_atoms: int
     missing: str
     equity_atoms: int | None

@@ -60,6 +60,8 @@ WORDS: dict[type[Body], Says] = {
     waterfall.LossSocialized: decided.loss_socialized,
     waterfall.BalanceWrittenOff: decided.balance_written_off,
     waterfall.ProfitCapExceeded: decided.profit_cap_exceeded,
+    waterfall.ShortfallRemained: decided.shortfall_remained,
+    waterfall.FundDeficitDeclared: decided.fund_deficit_declared,
     venue.TradingHalted: decided.trading_halted,
     venue.TradingResumed: decided.trading_resumed,
     venue.TimerSet: decided.timer_set,

@@ -25,12 +25,14 @@ from ...events.bodies.waterfall import (
     BalanceWrittenOff,
     DeleveragingEnded,
     DeleveragingStarted,
+    FundDeficitDeclared,
     InsuranceFundCredited,
     InsuranceFundDebited,
     LossSocialized,
     PositionDeleveraged,
     ProfitCapExceeded,
     ShortfallDeclared,
+    ShortfallRemained,
 )
 from ...sim.figures import score_text
 from ...sim.units import format_time_ns
@@ -43,6 +45,7 @@ __all__ = [
     "deleveraging_ended",
     "deleveraging_started",
     "fee_charged",
+    "fund_deficit_declared",
     "funding_accrued",
     "handler_state_noted",
     "insurance_fund_credited",
@@ -61,6 +64,7 @@ __all__ = [
     "position_taken_over",
     "profit_cap_exceeded",
     "shortfall_declared",
+    "shortfall_remained",
     "timer_fired",
     "timer_set",
     "trading_halted",
@@ -192,7 +196,21 @@ def shortfall_declared(body: ShortfallDeclared, names: Names) -> str:
     who = names.account(body.account)
     if body.trigger == "drawdown":
         return f"a drawdown was declared for {who}: the fund had fallen {needed} too far and still had {capacity}"
+    if body.trigger == "inventory":
+        return f"a shortfall was declared for the inventory of {who}: it lacked {needed} and had {capacity}"
     return f"a shortfall was declared for {who}: the fund needed {needed} and had {capacity}"
+
+
+def shortfall_remained(body: ShortfallRemained, names: Names) -> str:
+    """Auto-deleveraging was not enough for the fund."""
+    left = names.money(body.account, body.left_atoms)
+    return f"auto-deleveraging was over for {names.account(body.account)}, which still lacked {left}"
+
+
+def fund_deficit_declared(body: FundDeficitDeclared, names: Names) -> str:
+    """Nobody could pay, and trading stopped."""
+    deficit, whose = names.money(body.fund, body.deficit_atoms), names.account(body.account)
+    return f"a deficit of {deficit} was declared for {names.account(body.fund)}, a loss of {whose}: trading stopped"
 
 
 def profit_cap_exceeded(body: ProfitCapExceeded, names: Names) -> str:

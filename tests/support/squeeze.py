@@ -5,8 +5,7 @@ A lot is worth its price in USDT. The maintenance requirement is 10% of the noti
     0 s   1000   anna (long 10, balance 1,100) is called, and a second later adds 2,900
     2 s    870   ivan (long 1, balance 130) has nothing left: the fund takes his lot over at 870
     3 s    590   anna owes 100: the fund needs 424.5 and has 20; round 1 closes her 10 against bert's 6 and 4 of cleo's
-    4 s    560   the fund is at -10
-    12 s         it declares that before it sells; round 2 closes ivan's lot against cleo
+   12 s    560   the fund is at -10 and declares it; round 2 closes ivan's lot against cleo
 """
 
 from __future__ import annotations
@@ -47,5 +46,5 @@ def squeeze(path: Path, **fund: Any) -> Run:
         adl={},
         socialization={},
     )
-    path_of_prices = [(0, 1000), (2, 870), (3, 590), (4, 560), (13, 560)]
+    path_of_prices = [(0, 1000), (2, 870), (3, 590), (12, 560), (13, 560)]
     return staged(path, book, deciding, *ticks(*((second * SECOND, price) for second, price in path_of_prices)))

@@ -19,7 +19,7 @@ from deleverage.events.bodies.listing import (
     Tier,
 )
 from deleverage.events.bodies.margin import MarkPriced
-from deleverage.events.bodies.run import RunStarted
+from deleverage.events.bodies.run import Producer, RunStarted
 from deleverage.events.envelope import Event, Origin
 from deleverage.events.ledger import Account, Ledger
 from deleverage.events.vocabulary import SCHEMA, Body
@@ -74,10 +74,12 @@ def bodies(products: Iterable[Product]) -> list[Body]:
 class Book:
     """A ledger and the events folded into it."""
 
-    def __init__(self, *instruments: InstrumentListed, fund_atoms: int = 0, seed: int = 1) -> None:
+    def __init__(
+        self, *instruments: InstrumentListed, fund_atoms: int = 0, seed: int = 1, producers: tuple[Producer, ...] = ()
+    ) -> None:
         """Start a run, list the asset and the instruments, and open the venue's own accounts."""
         self.ledger, self.events, self.now_ns = Ledger(), list[Event](), 0
-        self.put(RunStarted(SCHEMA, "test", b"", "test", b"", (), seed, b"", "endogenous"))
+        self.put(RunStarted(SCHEMA, "test", b"", "test", b"", producers, seed, b"", "endogenous"))
         self.put(AssetListed(0, "USDT", 6))
         for instrument in instruments or (listed(),):
             self.put(instrument)

@@ -20,18 +20,18 @@ import msgspec
 
 from ....events.bodies.liquidation import BankruptcyDeclared, LiquidationFilled, PositionTakenOver
 from ....events.bodies.venue import HandlerStateNoted, TimerFired, TimerSet
-from ....events.bodies.waterfall import ShortfallDeclared
 from ....events.envelope import Event
 from ....events.ledger import LedgerState
 from ...insurance_fund import FundParameters, InsuranceFund
+from ...inventory import losing_lots
 from ...protocol import Product
-from ...valuation import BPS, margin_of, profit_atoms
+from ...valuation import BPS, margin_of
 
 __all__ = ["Drawdown", "DrawdownParameters", "Fall", "peaks_with"]
 
 _SAMPLE = "fund sample"
 _RETRY = "drawdown shortfall"
-_NOTE = "peaks of asset {}"
+_NOTE = "peaks of fund {}"
 _STEPS = 8
 
 
@@ -101,61 +101,57 @@ class Drawdown(InsuranceFund):
         """A sample when due, the first one with the first liquidation; the rest is the plain fund's."""
         body = event.body
         if isinstance(body, TimerFired) and body.purpose == _SAMPLE and body.account is not None:
-            return self._sample(ledger.accounts[body.account].asset, ledger, now_ns)
+            return self._sample(body.account, ledger, now_ns)
         first: list[Product] = []
         if isinstance(body, LiquidationFilled | BankruptcyDeclared | PositionTakenOver):
-            asset = ledger.accounts[body.account].asset
-            if (_SAMPLE, ledger.fund(asset)) not in self._due:
-                first = self._noted(asset, ledger, now_ns)
+            fund = ledger.fund_for(ledger.accounts[body.account])
+            if (_SAMPLE, fund) not in self._due:
+                first = self._noted(fund, ledger, now_ns)
         return [*first, *super().handle(event, ledger, now_ns)]
 
-    def fall(self, ledger: LedgerState, asset: int) -> Fall:
+    def fall(self, ledger: LedgerState, fund: int) -> Fall:
         """How far the fund is under its peak now; nothing before the first sample."""
-        value, noted = self._value_atoms(ledger, asset), ledger.notes.get((self.name, _NOTE.format(asset)), ())
+        value, noted = self._value_atoms(ledger, fund), ledger.notes.get((self.name, _NOTE.format(fund)), ())
         peak = max((value, *noted[1::2]))
         return Fall(value - peak, peak)
 
-    def _value_atoms(self, ledger: LedgerState, asset: int) -> int:
-        return self.capacity_atoms(ledger, asset) + self.rules.floor_atoms
+    def _value_atoms(self, ledger: LedgerState, fund: int) -> int:
+        return self.capacity_atoms(ledger, fund) + self.rules.floor_atoms
 
-    def _triggered(self, ledger: LedgerState, asset: int) -> bool:
-        over = self._value_atoms(ledger, asset) > self.drawdown.threshold_atoms
-        return over and self.fall(ledger, asset).is_beyond(self.drawdown.fall_bps)
+    def _triggered(self, ledger: LedgerState, fund: int) -> bool:
+        over = self._value_atoms(ledger, fund) > self.drawdown.threshold_atoms
+        return over and self.fall(ledger, fund).is_beyond(self.drawdown.fall_bps)
 
-    def _noted(self, asset: int, ledger: LedgerState, now_ns: int) -> list[Product]:
+    def _noted(self, fund: int, ledger: LedgerState, now_ns: int) -> list[Product]:
         """The next sample's timer, and the peaks if they have changed."""
-        key = _NOTE.format(asset)
+        key = _NOTE.format(fund)
         noted = ledger.notes.get((self.name, key), ())
         step_ns = self.drawdown.window_ns // _STEPS
-        peaks = peaks_with(noted, now_ns // step_ns, self._value_atoms(ledger, asset))
-        timer = TimerSet(_SAMPLE, now_ns + self.drawdown.sample_ns, ledger.fund(asset))
+        peaks = peaks_with(noted, now_ns // step_ns, self._value_atoms(ledger, fund))
+        timer = TimerSet(_SAMPLE, now_ns + self.drawdown.sample_ns, fund)
         return [timer] if peaks == noted else [HandlerStateNoted(self.name, key, peaks), timer]
 
-    def _sample(self, asset: int, ledger: LedgerState, now_ns: int) -> list[Product]:
-        products, fund = self._noted(asset, ledger, now_ns), ledger.fund(asset)
-        losing = any(profit_atoms(ledger.markets[key[0]], held) < 0 for key, held in ledger.inventory(asset).items())
-        if losing and (_RETRY, fund) not in self._due and self._triggered(ledger, asset):
-            products += [
-                self._shortfall(None, fund, ledger, asset),
-                TimerSet(_RETRY, now_ns + self.rules.retry_ns, fund),
-            ]
+    def _sample(self, fund: int, ledger: LedgerState, now_ns: int) -> list[Product]:
+        products = self._noted(fund, ledger, now_ns)
+        if (_RETRY, fund) not in self._due and self._triggered(ledger, fund) and losing_lots(ledger, fund):
+            retry = TimerSet(_RETRY, now_ns + self.rules.retry_ns, fund)
+            products += [self._fallen(None, fund, fund, ledger), retry]
         return products
 
     def _absorb(self, body: BankruptcyDeclared, ledger: LedgerState) -> Iterable[Product]:
         account = ledger.accounts[body.account]
-        if account.positions and self._triggered(ledger, account.asset):
-            return (self._shortfall(body.liquidation_id, body.account, ledger, account.asset),)
-        if account.positions and self._value_atoms(ledger, account.asset) <= 0:
+        fund = ledger.fund_for(account)
+        if account.positions and self._triggered(ledger, fund):
+            return (self._fallen(body.liquidation_id, body.account, fund, ledger),)
+        if account.positions and self._value_atoms(ledger, fund) <= 0:
             needed_atoms = max(0, -margin_of(account, ledger.markets).equity_atoms)
-            capacity_atoms = self.capacity_atoms(ledger, account.asset)
-            return (ShortfallDeclared(body.liquidation_id, body.account, "bankruptcy", needed_atoms, capacity_atoms),)
+            return (self.shortfall(body.liquidation_id, body.account, "bankruptcy", needed_atoms, ledger),)
         return super()._absorb(body, ledger)
 
-    def _shortfall(self, liquidation_id: int | None, account: int, ledger: LedgerState, asset: int) -> Product:
+    def _fallen(self, liquidation_id: int | None, account: int, fund: int, ledger: LedgerState) -> Product:
         """Needed: what of the fall lies beyond the share that the fund bears."""
-        needed_atoms = self.fall(ledger, asset).beyond_atoms(self.drawdown.fall_bps)
-        capacity_atoms = self.capacity_atoms(ledger, asset)
-        return ShortfallDeclared(liquidation_id, account, "drawdown", needed_atoms, capacity_atoms)
+        needed_atoms = self.fall(ledger, fund).beyond_atoms(self.drawdown.fall_bps)
+        return self.shortfall(liquidation_id, account, "drawdown", needed_atoms, ledger)
 
 
 def peaks_with(noted: tuple[int, ...], step: int, value: int) -> tuple[int, ...]:

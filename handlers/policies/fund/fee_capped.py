@@ -8,7 +8,7 @@ from typing import ClassVar
 import msgspec
 
 from ....events.bodies.liquidation import BankruptcyDeclared, LiquidationFilled
-from ....events.bodies.waterfall import InsuranceFundCredited, InsuranceFundDebited, ShortfallDeclared
+from ....events.bodies.waterfall import InsuranceFundCredited, InsuranceFundDebited
 from ....events.ledger import Account, LedgerState
 from ...insurance_fund import FundParameters, InsuranceFund
 from ...protocol import Product
@@ -53,11 +53,11 @@ class FeeCapped(InsuranceFund):
         account = ledger.accounts[fill.account]
         if account.kind != "user":
             return ()
-        fund = ledger.fund(account.asset)
+        fund = ledger.fund_of(fill.instrument)
         delta = fund_delta(-fill.value_atoms, _bankruptcy_quote_of(fill, account, ledger), self.fee_ppm_max)
         if delta > 0:
             return (InsuranceFundCredited(fill.liquidation_id, fill.account, fund, delta),)
-        payable = min(-delta, max(0, ledger.accounts[fund].balance_atoms - self.rules.floor_atoms))
+        payable = min(-delta, self.money_atoms(ledger, fund))
         return (InsuranceFundDebited(fill.liquidation_id, fill.account, fund, payable),) if payable else ()
 
     def _absorb(self, body: BankruptcyDeclared, ledger: LedgerState) -> Iterable[Product]:
@@ -65,8 +65,7 @@ class FeeCapped(InsuranceFund):
         if not account.positions:
             return super()._absorb(body, ledger)
         needed_atoms = max(0, -margin_of(account, ledger.markets).equity_atoms)
-        capacity_atoms = self.capacity_atoms(ledger, account.asset)
-        return (ShortfallDeclared(body.liquidation_id, body.account, "bankruptcy", needed_atoms, capacity_atoms),)
+        return (self.shortfall(body.liquidation_id, body.account, "bankruptcy", needed_atoms, ledger),)
 
 
 def bankruptcy_quote(change_in_value: int, change_in_requirement: int, equity: int, requirement: int) -> int:

@@ -59,7 +59,7 @@ class InsuranceFee(InsuranceFund):
         fee_atoms = min(self._fee_atoms(fill, ledger), after.equity_atoms)
         if fee_atoms <= 0:
             return ()
-        return (InsuranceFundCredited(fill.liquidation_id, fill.account, ledger.fund(account.asset), fee_atoms),)
+        return (InsuranceFundCredited(fill.liquidation_id, fill.account, ledger.fund_of(fill.instrument), fee_atoms),)
 
     def _fee_atoms(self, fill: LiquidationFilled, ledger: LedgerState) -> int:
         account, market = ledger.accounts[fill.account], ledger.markets[fill.instrument]

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import msgspec
 
+from ...inventory import money_atoms
 from ...valuation import BPS, MICRO, bankruptcy_values
 from .ruled import RuledSteps
 from .step import Situation, Step
@@ -78,8 +79,8 @@ class FillablePrice(RuledSteps[FillableParameters]):
     def _value_payable(self, situation: Situation) -> int:
         """What the position has to bring so that the fund can pay the rest of its bankruptcy value."""
         ledger = situation.ledger
-        cash_atoms = max(0, ledger.accounts[ledger.fund(situation.account.asset)].balance_atoms)
-        return bankruptcy_values(situation.account, ledger)[situation.key] - cash_atoms
+        money = money_atoms(ledger, ledger.fund_of(situation.key[0]))
+        return bankruptcy_values(situation.account, ledger)[situation.key] - money
 
 
 def fillable_value(

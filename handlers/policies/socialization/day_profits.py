@@ -7,10 +7,8 @@ from typing import ClassVar
 
 import msgspec
 
-from ....events.bodies.liquidation import PositionTakenOver
 from ....events.bodies.margin import MarkPriced
 from ....events.bodies.venue import HandlerStateNoted
-from ....events.bodies.waterfall import DeleveragingEnded, ShortfallDeclared
 from ....events.envelope import Event
 from ....events.ledger import Account, LedgerState
 from ....events.vocabulary import Body
@@ -49,12 +47,7 @@ class DayProfits(LossSocialization):
     policy: ClassVar[str] = "day-profits"
     formula: ClassVar[str] = "loss x profit of the day / sum of profits of the day"
     source: ClassVar[str] = "Deribit support article 25944777576477"
-    subscribes: ClassVar[tuple[type[Body], ...]] = (
-        ShortfallDeclared,
-        DeleveragingEnded,
-        PositionTakenOver,
-        MarkPriced,
-    )
+    subscribes: ClassVar[tuple[type[Body], ...]] = (*LossSocialization.subscribes, MarkPriced)
     Parameters: ClassVar[type[msgspec.Struct]] = DayProfitsParameters
 
     def __init__(self, parameters: DayProfitsParameters) -> None:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import ClassVar
 
 import msgspec
 
 from ....events.bodies.waterfall import BalanceWrittenOff, LossSocialized
 from ....events.ledger import Account, LedgerState
-from ...loss_socialization import LossSocialization
-from ...protocol import NoParameters, Product
+from ...loss_socialization import LossSocialization, Paid
+from ...protocol import NoParameters
 from ...valuation import margin_of
 
 __all__ = ["OpenInterest", "loss_per_unit"]
@@ -21,14 +20,13 @@ _PRECISION = 10**6
 class OpenInterest(LossSocialization):
     """per lot = ceil(loss / (OI_long + OI_short)), in micro-atoms; each holder pays that for its lots, rounded up.
 
-    1. The fee pool pays first, as far as it goes.
+    1. The insurance fund has paid; the fee pool pays next, as far as it goes.
     2. Holders pay in order of account, never more than what is left, so rounding favours the last. The source takes it
        through funding from anyone; here nobody pays more than their equity, nor who is in liquidation.
-    3. What is then missing is written off against the fund.
 
-    The instrument is the one that the account's liquidation traded last. Cost: one payment a holder. Source:
-    drift-labs/protocol-v2, math/liquidation.rs: calculate_funding_rate_deltas_to_resolve_bankruptcy;
-    controller/liquidation.rs: resolve_perp_bankruptcy.
+    The instrument is the one that the account's liquidation traded last; of a loss of the fund's own, all. Cost: one
+    payment a holder. Source: drift-labs/protocol-v2, math/liquidation.rs:
+    calculate_funding_rate_deltas_to_resolve_bankruptcy; controller/liquidation.rs: resolve_perp_bankruptcy.
     """
 
     policy: ClassVar[str] = "open-interest"
@@ -39,37 +37,34 @@ class OpenInterest(LossSocialization):
     def __init__(self, parameters: msgspec.Struct) -> None:
         """Nothing to set: everyone who holds the instrument pays."""
 
-    def _spread(self, bankrupt: Account, liquidation_id: int, ledger: LedgerState) -> Iterable[Product]:
-        loss_atoms, products = -bankrupt.balance_atoms, list[Product]()
-        pool = ledger.venue(bankrupt.asset).fees
+    def shared(self, debtor: Account, liquidation_id: int, loss_atoms: int, ledger: LedgerState) -> list[Paid]:
+        """The fee pool first, then the holders."""
+        pool, paid = ledger.venue(debtor.asset).fees, list[Paid]()
         pooled_atoms = 0 if pool is None else max(0, min(loss_atoms, ledger.accounts[pool].balance_atoms))
         if pool is not None and pooled_atoms:
-            products.append(BalanceWrittenOff(liquidation_id, bankrupt.account, pool, pooled_atoms))
+            paid.append(BalanceWrittenOff(liquidation_id, debtor.account, pool, pooled_atoms))
         left_atoms = loss_atoms - pooled_atoms
-        for account, due_atoms in self._dues(bankrupt, left_atoms, ledger):
+        for account, due_atoms in self._dues(debtor, left_atoms, ledger):
             paid_atoms = min(due_atoms, left_atoms, margin_of(account, ledger.markets).equity_atoms)
             if paid_atoms > 0:
                 left_atoms -= paid_atoms
-                products.append(LossSocialized(liquidation_id, bankrupt.account, account.account, paid_atoms))
-        if left_atoms:
-            fund = ledger.fund(bankrupt.asset)
-            products.append(BalanceWrittenOff(liquidation_id, bankrupt.account, fund, left_atoms))
-        return products
+                paid.append(LossSocialized(liquidation_id, debtor.account, account.account, paid_atoms))
+        return paid
 
-    def _dues(self, bankrupt: Account, loss_atoms: int, ledger: LedgerState) -> list[tuple[Account, int]]:
+    def _dues(self, debtor: Account, loss_atoms: int, ledger: LedgerState) -> list[tuple[Account, int]]:
         """What each holder owes for its lots, in order of account."""
-        holders = self._holders(bankrupt, ledger)
+        holders = self._holders(debtor, ledger)
         units = sum(lots for _, lots in holders)
         rate = loss_per_unit(loss_atoms, units, _PRECISION) if units else 0
         return [(account, -(-rate * lots // _PRECISION)) for account, lots in holders]
 
-    def _holders(self, bankrupt: Account, ledger: LedgerState) -> list[tuple[Account, int]]:
+    def _holders(self, debtor: Account, ledger: LedgerState) -> list[tuple[Account, int]]:
         """Who holds lots of the instrument, and how many of either side, in order of account."""
-        assert bankrupt.liquidation_id is not None
-        order = ledger.liquidations[bankrupt.liquidation_id].order
+        number = debtor.liquidation_id
+        order = None if number is None else ledger.liquidations[number].order
         found = []
         for account in ledger.accounts:
-            if account.kind == "user" and account.asset == bankrupt.asset and account.liquidation_id is None:
+            if account.kind == "user" and account.asset == debtor.asset and account.liquidation_id is None:
                 positions = account.positions.items()
                 lots = sum(abs(p.size_lots) for key, p in positions if order is None or key[0] == order.instrument)
                 if lots:

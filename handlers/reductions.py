@@ -1,0 +1,85 @@
+"""The reductions of a round: who closes how many lots, and what each is worth.
+
+A reduction is worth its share of the round's value over all lots closed so far, so that the sum is exact. It is rounded
+down; against a lot of the fund's it is rounded up, so that no part of a round costs the fund more than the whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ..events.bodies.waterfall import PositionDeleveraged
+from ..events.errors import HandlerError
+from ..events.ledger import LedgerState
+from .closing_task import ClosingTask
+from .policies.allocation import greedy
+from .policies.ranking import Allocation, Closing, Ranked, RankingPolicy, allocates
+
+__all__ = ["reductions_of", "shares_of"]
+
+
+def shares_of(
+    task: ClosingTask,
+    ranking: Iterable[Ranked],
+    policy: RankingPolicy,
+    ledger: LedgerState,
+    shared: Allocation | None,
+) -> list[tuple[Ranked, int]]:
+    """Who gives how many lots, in the order of the ranking; `shared` where that is settled already.
+
+    Raises HandlerError for lots that nobody may be made to give.
+    """
+    market = ledger.markets[task.key[0]]
+    loss_atoms = task.value_atoms - market.payoff.value_atoms(task.size_lots, market.mark_ticks)
+    closing = Closing(abs(task.size_lots), loss_atoms)
+    if shared is None and allocates(policy):
+        shared = _checked(policy, closing, policy.allocate(closing, ranking))
+    return list(greedy(closing, ranking) if shared is None else shared)
+
+
+def reductions_of(
+    task: ClosingTask, number: int, price: int, shares: Iterable[tuple[Ranked, int]], ledger: LedgerState
+) -> list[PositionDeleveraged]:
+    """The reduction of everyone who gives lots, and what it is worth."""
+    whole, sign = abs(task.size_lots), 1 if task.size_lots > 0 else -1
+    to_the_fund = -1 if ledger.accounts[task.account].kind == "insurance" else 1
+    taken: list[PositionDeleveraged] = []
+    closed = given = 0
+    for place, lots in shares:
+        closed += lots
+        value = to_the_fund * (to_the_fund * task.value_atoms * closed // whole) - given
+        given += value
+        taken.append(_reduction(task, number, price, place, sign * lots, value))
+    return taken
+
+
+def _checked(policy: RankingPolicy, closing: Closing, allocation: Allocation) -> Allocation:
+    """The allocation as it comes. Raises HandlerError for lots that nobody may be made to give."""
+    left, last_rank = closing.lots, 0
+    for place, lots in allocation:
+        most = min(left, closing.most(place.candidate)) if place.rank > last_rank else 0
+        if type(lots) is not int or not 0 < lots <= most:
+            message = (
+                f"policy {policy.policy}: {lots!r} lots for account {place.candidate.account} at rank {place.rank}, "
+                f"where whole lots from 1 to {most} can be given; correct its allocate"
+            )
+            raise HandlerError(message)
+        left, last_rank = left - lots, place.rank
+        yield place, lots
+
+
+def _reduction(task: ClosingTask, number: int, price: int, place: Ranked, lots: int, value: int) -> PositionDeleveraged:
+    return PositionDeleveraged(
+        number,
+        task.liquidation_id,
+        task.account,
+        task.key[1],
+        place.candidate.account,
+        task.key[0],
+        place.leg,
+        lots,
+        price,
+        value,
+        place.rank,
+        place.score,
+    )
