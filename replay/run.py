@@ -23,7 +23,7 @@ from ..events.ledger import Ledger
 from ..events.record import Manifest, RecordReader
 from ..events.record.columns import Columns
 from ..events.record.files import damaged
-from ..events.record.held import check_manifest, forks_told
+from ..events.record.held import check_head, check_manifest, forks_told
 from ..events.record.manifest import MANIFEST_NAME
 from ..events.vocabulary import ACCOUNT_FIELDS, BODY_TYPES, Body, accounts_forced
 from ..handlers.plugins.folders import Folders, folders_in
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from ..handlers.plugins.at_hand import Plugins
     from ..handlers.protocol import Handler
 
-__all__ = ["Ending", "Run", "held_run", "judged_run", "open_run"]
+__all__ = ["Ending", "Run", "held_run", "open_run"]
 
 Ending = Literal["complete", "broken off", "torn"]
 
@@ -308,16 +308,9 @@ def open_run(path: str | os.PathLike[str], head: str | None = None, plugins: Fol
     was written or has another head, QueryError if there is no such folder.
     """
     reader = RecordReader.open(path)
-    if head is not None and reader.manifest.head != head.lower():
-        found = "it was never sealed, so that it has no head" if reader.torn else f"its head is {reader.manifest.head}"
-        message = f"{path}: {found}, and {head} is asked for; it is another record, or it was changed"
-        raise RecordDamagedError(message)
+    if head is not None:
+        check_head(reader, head)
     return held_run(reader, plugins)
-
-
-def judged_run(path: str | os.PathLike[str], plugins: Folders = ()) -> Run:
-    """A record whose manifest is not held against its events, for whoever says what is wrong with it."""
-    return Run(RecordReader.open(path), plugins)
 
 
 def held_run(reader: RecordReader, plugins: Folders = ()) -> Run:

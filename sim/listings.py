@@ -9,7 +9,7 @@ from ..events.bodies.listing import AssetListed, InstrumentListed, Tier
 from ..events.errors import ScenarioError
 from ..handlers.registry import Amounts
 from .amounts import amounts_of
-from .settings import AssetSettings, InstrumentSettings, ScenarioSettings, TierSettings
+from .settings import InstrumentSettings, ScenarioSettings, TierSettings
 from .sources.base import InstrumentScale, InverseScale
 from .toml_tree import at_path
 from .units import INT64_MAX, inverse_multiplier_atoms, multiplier_atoms, to_atoms
@@ -115,8 +115,8 @@ def _tiers(settings: tuple[TierSettings, ...], decimals: int) -> tuple[Tier, ...
 
 
 def amounts_in(settings: ScenarioSettings) -> Amounts:
-    """How amounts of the settlement asset, as a rulebook states them, are written."""
-    asset = settings.assets[0] if settings.assets else AssetSettings("the asset", 0)
+    """How amounts of the settlement asset, as a rulebook states them, are written. Raises ScenarioError."""
+    [asset] = list_assets(settings)
     return amounts_of(asset.name, asset.decimals)
 
 

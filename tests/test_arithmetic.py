@@ -167,7 +167,7 @@ class Miscounting(ProfitShare):
 
 def test_the_engine_holds_builtin_scores_too(monkeypatch: pytest.MonkeyPatch) -> None:
     """Those that somebody is reduced by; the kit looks at all, and at drawn candidates."""
-    choice = ADL_CHOICES["profit-share"]._replace(make=lambda given: AdlEngine(Miscounting(given)))
+    choice = ADL_CHOICES["profit-share"]._replace(make=lambda given, engine: AdlEngine(Miscounting(given), engine))
     monkeypatch.setitem(SLOTS["adl"], "profit-share", choice)  # type: ignore[arg-type]
     trial = Trial("profit-share", "adl", {}, watched=False)
     with pytest.raises(HandlerError, match=r"policy profit-share: account .* formula profit / notional = "):
@@ -184,7 +184,7 @@ class R:
     def scores(self, candidates):
         raise NotImplementedError
     def scores_in(self, candidates, keys, ledger):
-        return [ledger.accounts[c.account].balance_atoms * 10**9 // (2 * c.equity) for c in candidates]
+        return [abs(ledger.accounts[c.account].balance_atoms) * 10**9 // (2 * c.equity) for c in candidates]
     def figures_in(self, candidate, key, ledger):
         return {}
 """
@@ -193,7 +193,7 @@ class R:
 @pytest.mark.parametrize(
     ("figures", "said"),
     [
-        ("{'worth': Fraction(ledger.accounts[candidate.account].balance_atoms, 2)}", ""),
+        ("{'worth': Fraction(abs(ledger.accounts[candidate.account].balance_atoms), 2)}", ""),
         ("{'worth': ledger.accounts[candidate.account].balance_atoms}", "formula worth / equity = "),
         ("{}", r"figures_in\(\) gave None \(NoneType\) for worth of account \d+; a whole number or a Fraction is due"),
         ("{'worth': 0.5}", r"figures_in\(\) gave 0\.5 \(float\) for worth"),

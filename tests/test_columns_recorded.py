@@ -84,11 +84,11 @@ def test_a_disk_that_refuses_a_column(
 def test_a_directory_that_takes_no_further_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where no column can even be begun, the record is written without any."""
 
-    def refuse(path: Path, mode: str) -> None:
+    def refuse(path: Path) -> None:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
 
     events = made_events(900)
-    monkeypatch.setattr(recording, "FileIO", refuse)
+    monkeypatch.setattr(recording, "new_file", refuse)
     path = written(tmp_path / "a.run", events)
     assert (RecordReader.open(path).status, files_of(path)) == ("complete", {})
     answers_rightly(path, events)

@@ -240,14 +240,15 @@ def test_rows_of_a_file_are_counted_up_to_the_limit(scenario: Path, tmp_path: Pa
     """A file that holds more inputs than there may be is refused behind so many; so is one of accounts."""
     header = "exchange,symbol,timestamp,local_timestamp,id,side,price,amount\n"
     rows = "".join(
-        f"x,BTC,{1_760_126_400_000_000 + n * 10**6},{1_760_126_400_000_001 + n},{n},buy,117000,1\n" for n in range(30)
+        f"x,BTC,{1_760_126_400_000_000 + n * 10**6},{1_760_126_400_000_001 + n * 10**6},{n},buy,117000,1\n"
+        for n in range(30)
     )
     prices, accounts = tmp_path / "trades.csv", tmp_path / "accounts.csv"
     prices.write_text(header + rows, encoding="utf-8")
     lines = "".join(f"a{n},100,,,\n" for n in range(30))
     accounts.write_text(f"account,balance,instrument,size,entry_price\n{lines}", encoding="utf-8")
     taken = call("run", scenario, "--set", f"prices.file={prices}", "--set", "limits.inputs=32", "--dry-run")
-    assert "inputs       32, of 32" in taken.stdout
+    assert "inputs       32, of 32" in taken.stdout, taken.stderr
     refused = call("run", scenario, "--set", f"prices.file={prices}", "--set", "limits.inputs=31")
     assert is_one_line(refused, 2)
     assert "with 'trades.csv' (tardis trades) the sources make 32 inputs or more" in refused.stderr

@@ -30,13 +30,14 @@ ROUNDS = {event.body.round: event.body for event in EVENTS if isinstance(event.b
 HASH_KEY = b',"receipt_sha256":"'
 
 
-def with_base(number: int) -> bool:
-    """Whether a round continues another."""
-    return ROUNDS[number].base_round is not None
+def continued(number: int) -> int:
+    """How many rounds before it a round continues."""
+    base = ROUNDS[number].base_round
+    return 0 if base is None else 1 + continued(base)
 
 
-FIRST = next(event.seq for event in REDUCTIONS if not with_base(event.body.round))  # type: ignore[union-attr]
-LATER = [event.seq for event in REDUCTIONS if with_base(event.body.round)][-1]  # type: ignore[union-attr]
+FIRST = next(event.seq for event in REDUCTIONS if not continued(event.body.round))  # type: ignore[union-attr]
+LATER = [event.seq for event in REDUCTIONS if continued(event.body.round) > 3][-1]  # type: ignore[union-attr]
 INPUT = 5
 
 

@@ -27,7 +27,15 @@ from .support.command_line import call, small_record, spawn
 from .support.disks import LoggedDisk
 
 PATIENCE_S = 120
-LONG = ("calm", "--set", 'prices.duration_ns="900d"', "--set", "population.accounts=50")
+LONG = (
+    "calm",
+    "--set",
+    'prices.duration_ns="900d"',
+    "--set",
+    "population.accounts=50",
+    "--set",
+    "limits.inputs=100_000_000",
+)
 MARKS = [Event(seq, seq, Origin.INPUT, None, (), None, MarkPriced(1, seq, 0, seq)) for seq in range(700)]
 
 

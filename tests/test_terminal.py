@@ -66,7 +66,8 @@ def record(tmp_path_factory: pytest.TempPathFactory) -> Path:
     started = open_run(small_record(folder)).started
     shutil.rmtree(folder / "small.run")
     slots = {text for one in started.producers for text in (one.handler, one.policy, one.version)}
-    return with_names(folder, {*slots, started.prices, "endogenous", "tiered"})
+    settings = {text for one in started.producers for text in one.parameters.values() if isinstance(text, str)}
+    return with_names(folder, {*slots, *settings, started.prices, "endogenous", "tiered"})
 
 
 def asked(record: Path) -> list[list[str | Path]]:
@@ -139,7 +140,10 @@ def test_a_receipt_and_its_check_are_clean(record: Path, tmp_path: Path) -> None
         ):
             assert is_clean(result.stdout + result.stderr)
             assert "a fault" not in result.stderr
-    told = call("receipt", record, str(seq), "-o", path.with_name(f"b{path.name}")).stdout
+        assert path.exists()
+    result = call("receipt", record, str(seq), "-o", path.with_name(f"b{path.name}"))
+    assert result.exit_code == 0, result.stderr
+    told = result.stdout
     assert f"deleverage check $'{tmp_path}/ba\\x1b[31m\\u202e.json' --head {run.head}" in told
 
 

@@ -140,7 +140,7 @@ def test_deficits_are_not_rare_there() -> None:
 
 FUND_SETTINGS = st.fixed_dictionaries(
     {
-        "floor_atoms": st.one_of(st.just(0), st.integers(0, 500)),
+        "floor": st.one_of(st.just(0), st.integers(0, 500)),
         "payment": st.sampled_from(["partial", "whole", "none"]),
         "capital_bps": st.sampled_from([0, 0, 500]),
         "sale_parts": st.integers(1, 4),
@@ -181,7 +181,7 @@ LOSS = 101
 )
 def test_a_loss_of_101_with_40_in_the_fund(venue: str, paid: int) -> None:
     """The fund pays what its rulebook says, the others the rest, and the books balance to the atom."""
-    producers = deciding(venue, {"floor_atoms": 1 if venue == "drift" else 0}, {})
+    producers = deciding(venue, {"floor": 1 if venue == "drift" else 0}, {})
     book = Book(listed(0), producers=producers)
     book.put(BalanceStated(FUND, 40))
     book.mark(1000)

@@ -46,7 +46,6 @@ from .declared import account_opened, asset_listed, instrument_listed, next_numb
 from .funds import deficit_declared, funds_ruled_anew, paid_from_outside, shortfall_declared
 from .lifecycle import move
 from .liquidation import Liquidation, OpenOrder
-from .market import Market
 from .postings import POSTINGS
 from .state import LedgerState, PendingTimer, RoundBase
 
@@ -76,14 +75,8 @@ def _run_ended(ledger: LedgerState, _event: Event, _body: RunEnded) -> None:
 
 
 def _price_ticked(ledger: LedgerState, event: Event, body: PriceTicked) -> None:
-    """The oracle's prices. What stood before is kept once an instant: a second tick of the same instant corrects it."""
-    at_ns, markets = event.at_ns, ledger.markets
     for instrument, ticks in body.prices:
-        market = markets[instrument]
-        if market.oracle_at_ns != at_ns:
-            market.previous_oracle_ticks, market.previous_mark_ticks = market.oracle_ticks, market.mark_ticks
-            market.oracle_at_ns = at_ns
-        market.oracle_ticks = ticks
+        ledger.markets[instrument].tick(ticks, event.at_ns)
 
 
 def _depth_quoted(ledger: LedgerState, _event: Event, body: DepthQuoted) -> None:
@@ -108,17 +101,8 @@ def _funding_accrued(ledger: LedgerState, event: Event, body: FundingAccrued) ->
     ledger.repriced_seq = event.seq
 
 
-def _eaten(market: Market, event: Event, size_lots: int, eaten_lots: int) -> None:
-    """The side of the depth that a trade took from; a sale eats bids."""
-    market.impact_seq = event.seq
-    if size_lots < 0:
-        market.eaten_bid_lots, market.eaten_bid_at_ns = eaten_lots, event.at_ns
-    else:
-        market.eaten_ask_lots, market.eaten_ask_at_ns = eaten_lots, event.at_ns
-
-
 def _position_reduced(ledger: LedgerState, event: Event, body: PositionReduced) -> None:
-    _eaten(ledger.markets[body.instrument], event, body.size_lots, body.eaten_lots)
+    ledger.markets[body.instrument].eat(body.size_lots, body.eaten_lots, event.at_ns, event.seq)
 
 
 def _margin_called(ledger: LedgerState, event: Event, body: MarginCalled) -> None:
@@ -183,7 +167,7 @@ def _liquidation_filled(ledger: LedgerState, event: Event, body: LiquidationFill
     if order is not None and order.order_id == body.order_id:
         order.left_lots = body.left_lots
         order.open = body.left_lots > 0
-    _eaten(ledger.markets[body.instrument], event, body.size_lots, body.eaten_lots)
+    ledger.markets[body.instrument].eat(body.size_lots, body.eaten_lots, event.at_ns, event.seq)
     if ledger.accounts[body.account].kind == "insurance":
         _inventory_sold(ledger, liquidation, body.instrument, -body.size_lots)
 

@@ -48,6 +48,21 @@ class Market:
         """The index of the last mark; 0 before there is one."""
         return 0 if self.marked is None else self.marked.index_ticks
 
+    def tick(self, ticks: int, at_ns: int) -> None:
+        """A price of the oracle. What stood before is kept once an instant: a second one only corrects it."""
+        if self.oracle_at_ns != at_ns:
+            self.previous_oracle_ticks, self.previous_mark_ticks = self.oracle_ticks, self.mark_ticks
+            self.oracle_at_ns = at_ns
+        self.oracle_ticks = ticks
+
+    def eat(self, size_lots: int, eaten_lots: int, at_ns: int, seq: int) -> None:
+        """A trade took from the depth, of which `eaten_lots` are gone now on its side; a sale eats bids."""
+        self.impact_seq = seq
+        if size_lots < 0:
+            self.eaten_bid_lots, self.eaten_bid_at_ns = eaten_lots, at_ns
+        else:
+            self.eaten_ask_lots, self.eaten_ask_at_ns = eaten_lots, at_ns
+
 
 def market_of(listing: InstrumentListed) -> Market:
     """A market that has no price yet."""

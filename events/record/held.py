@@ -12,13 +12,14 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ..bodies.run import RunEnded, RunForked, RunStarted
+from ..errors import RecordDamagedError
 from .files import damaged
 from .manifest import MANIFEST_NAME, ForkPoint, manifest_digest
 
 if TYPE_CHECKING:
     from .reader import RecordReader
 
-__all__ = ["check_manifest", "forks_told", "manifest_faults"]
+__all__ = ["check_head", "check_manifest", "forks_told", "manifest_faults"]
 
 
 def check_manifest(reader: RecordReader) -> None:
@@ -31,6 +32,14 @@ def check_manifest(reader: RecordReader) -> None:
         for fault in manifest_faults(reader):
             raise damaged(reader.path / MANIFEST_NAME, 0, fault)
         reader.known.add([digest] if not reader.torn else [])
+
+
+def check_head(reader: RecordReader, head: str) -> None:
+    """Raise RecordDamagedError where a record was not sealed under `head`, in hex."""
+    if reader.manifest.head != head.lower():
+        found = "it was never sealed, so that it has no head" if reader.torn else f"its head is {reader.manifest.head}"
+        message = f"{reader.path}: {found}, and {head} is asked for; it is another record, or it was changed"
+        raise RecordDamagedError(message)
 
 
 def manifest_faults(reader: RecordReader) -> Iterator[str]:

@@ -14,9 +14,9 @@ from ...sim.console import new_console, print_line, print_rows
 from ...sim.options import plugins_option
 from ...sim.terminal import print_document, print_text, printable, tell
 from ..command_line import JOBS_MOST, TORN, as_json_option, head_option, record_argument
-from ..run import judged_run
 from .checks import Verification
 from .divergence_text import divergence_view, print_divergence
+from .parts import judged_run
 from .verification import verify
 
 __all__ = ["recover_command", "verify_command"]

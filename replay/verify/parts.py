@@ -14,14 +14,21 @@ from itertools import pairwise
 from multiprocessing import get_context
 from pathlib import Path
 
-from ..run import Run, judged_run
+from ...events.record import RecordReader
+from ...handlers.plugins.folders import Folders
+from ..run import Run
 from .comparison import Divergence
 from .playback import PlayedBack
 from .reexecution import Part, reexecute, whole
 
-__all__ = ["parts_of", "reexecute_all"]
+__all__ = ["judged_run", "parts_of", "reexecute_all"]
 
 _PARTS_PER_JOB = 3
+
+
+def judged_run(path: Path, plugins: Folders = ()) -> Run:
+    """A record whose manifest is not held against its events yet: here it is said what is wrong with it."""
+    return Run(RecordReader.open(path), plugins)
 
 
 def parts_of(run: Run, seqs: list[int], jobs: int) -> list[Part]:

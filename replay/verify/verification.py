@@ -22,9 +22,10 @@ from pathlib import Path
 
 from ...events.errors import RecordDamagedError
 from ...handlers.plugins.folders import Folders
-from ..run import Run, judged_run
+from ..run import Run
 from .checks import Check, Verification
 from .decisions import Decided, executed_again, not_to_be_executed
+from .parts import judged_run
 from .walk import Walk
 
 __all__ = ["Check", "Verification", "verify"]

@@ -17,6 +17,7 @@ from deleverage.events.ledger.laws import LAWS
 from deleverage.events.record import MemoryRecord
 from deleverage.events.vocabulary import Body
 from deleverage.handlers.registry import SLOTS, build, producer_of
+from deleverage.sim.amounts import amounts_of
 from deleverage.sim.rulebooks import rulebook
 
 from .crash import SMALL_CRASH, simulation_of
@@ -59,7 +60,7 @@ def _rules(venue: str) -> dict[str, Any]:
 
 
 def deciding(venue: str, fund: Mapping[str, Any], latencies: Mapping[str, int]) -> tuple[Producer, ...]:
-    """The producers of a rulebook, with these settings of the fund and these latencies."""
+    """The producers of a rulebook, with these settings of the fund and these latencies; one atom is a unit."""
     made = []
     for slot in SLOTS:
         table = dict(_rules(venue).get(slot, {"policy": "none"}))
@@ -67,7 +68,7 @@ def deciding(venue: str, fund: Mapping[str, Any], latencies: Mapping[str, int]) 
             table |= {**_FASTER, **fund}
         if slot in latencies:
             table["latency_ns"] = latencies[slot]
-        made.append(producer_of(slot, table, f"$.{slot}"))
+        made.append(producer_of(slot, table, f"$.{slot}", amounts=amounts_of("USD", 0)))
     return tuple(producer for producer in made if producer is not None)
 
 
