@@ -34,11 +34,11 @@ def crash(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 BEFELL = {
-    "anna": (ANNA, [30, 33, 34, 45, 46, 47, 48, 49, 52, 53], 45, (30,)),
-    "ivan": (IVAN, [37, 38, 39, 40, 42], 37, ()),
-    "bert": (BERT, [50], 50, ()),
-    "cleo": (CLEO, [51, 59], 59, (51,)),
-    "the fund": (FUND, [56, 58, 60], 60, ()),
+    "anna": (ANNA, [30, 33, 34, 44, 45, 46, 47, 50, 51], 44, (30,)),
+    "ivan": (IVAN, [37, 38, 39, 41], 37, ()),
+    "bert": (BERT, [48], 48, ()),
+    "cleo": (CLEO, [49, 57], 57, (49,)),
+    "the fund": (FUND, [54, 56, 58], 58, ()),
 }
 
 

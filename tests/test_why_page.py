@@ -55,17 +55,17 @@ def crash(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 PAGE = """\
-Why event 59 (PositionDeleveraged) is in the record of test
+Why event 57 (PositionDeleveraged) is in the record of test
 
-Event 59, 1970-01-01T00:00:12Z: user7 was made to buy back 1
+Event 57, 1970-01-01T00:00:12Z: user7 was made to buy back 1
 of the 2 I0 that it was short, at 870, for 870.000000 USDT
 in all. The insurance fund still held long 1 I0 that it had
-taken over from user5 in event 40 at 870. The mark of I0 had
+taken over from user5 in event 39 at 870. The mark of I0 had
 fallen from 870 (event 36), when it was taken over, to 560
-(event 55), -35.63%. At that mark the lot stood at a loss of
+(event 53), -35.63%. At that mark the lot stood at a loss of
 310.000000 USDT. The fund's capacity, cash and inventory at
-the mark, was -10.000000 USDT (event 56). So round 2 (event
-58) closed it against profitable positions on the other
+the mark, was -10.000000 USDT (event 54). So round 2 (event
+56) closed it against profitable positions on the other
 side, by profit / |cost| x notional / equity: user7 stood at
 rank 1 of 1, with a score of 0.039487179. Against the mark
 of 560 this cost it 310.000000 USDT; the 130.000000 USDT of
@@ -73,12 +73,12 @@ profit on what was closed is now in its balance.
 
 What led to it
 4 events, each the cause of the next, 1970-01-01 UTC
-├── 54 00:00:12 prices from outside: I0 560
-├── 55 00:00:12 I0 was marked at 560 [mark:index]
-├── 56 00:00:12 a shortfall was declared for the inventory
+├── 52 00:00:12 prices from outside: I0 560
+├── 53 00:00:12 I0 was marked at 560 [mark:index]
+├── 54 00:00:12 a shortfall was declared for the inventory
 │   of insurance: it lacked 10.000000 USDT and had
 │   -10.000000 USDT [insurance_fund:floor]
-└── 59 00:00:12 user7 was deleveraged in round 2: bought 1
+└── 57 00:00:12 user7 was deleveraged in round 2: bought 1
     I0 at 870, rank 1, score 0.039487179
     [adl:profit-leverage]
 
@@ -87,8 +87,8 @@ user5 was not under a margin call when its liquidation
 began. Liquidation 1 began in event 37, when its equity of
 0.000000 USDT was under the requirement of 87.000000 USDT.
 The market took nothing of it. It was declared bankrupt in
-event 39 with an equity of 0.000000 USDT: no equity left.
-insurance took long 1 I0 over at 870 (event 40).
+event 38 with an equity of 0.000000 USDT: no equity left.
+insurance took long 1 I0 over at 870 (event 39).
 To be closed: 1 I0 at the 870 that the fund had paid,
 870.000000 USDT in all. At the mark of 560 they were worth
 560.000000 USDT.
@@ -96,19 +96,17 @@ liquidation 1, 1970-01-01 UTC
 ├── 37 00:00:02 liquidation 1 of user5 began: equity
 │   0.000000 USDT, under the requirement of 87.000000 USDT
 │   [margin:tiered]
-├── 38 00:00:02 user5's own orders were cancelled:
-│   liquidation started [liquidation:partial-then-whole]
-├── 39 00:00:02 user5 was declared bankrupt: no equity left,
+├── 38 00:00:02 user5 was declared bankrupt: no equity left,
 │   equity 0.000000 USDT [liquidation:partial-then-whole]
-├── 40 00:00:02 insurance took long 1 I0 over from user5 at
+├── 39 00:00:02 insurance took long 1 I0 over from user5 at
 │   870 [insurance_fund:floor]
-└── 42 00:00:02 liquidation 1 of user5 ended: bankrupt,
+└── 41 00:00:02 liquidation 1 of user5 ended: bankrupt,
     equity 0.000000 USDT [liquidation:partial-then-whole]
 
 How the fund came to be unable to pay
 Its capacity (cash and inventory at the mark, less its
 floor) was -10.000000 USDT; it needed 10.000000 USDT. (Event
-56.)
+54.)
 +300.000000  opening balance
 -310.000000  liquidation 1 of user5, none of it realised
 -----------
@@ -134,19 +132,19 @@ no profit but at -300.000000 USDT.
 
 def test_the_page_word_for_word(run: Run) -> None:
     """One whole answer, 60 columns wide."""
-    digest = run.event(58).body.ranking_digest.hex()  # type: ignore[union-attr]
-    result = call("why", run.path, "59", "--not", "user8")
+    digest = run.event(56).body.ranking_digest.hex()  # type: ignore[union-attr]
+    result = call("why", run.path, "57", "--not", "user8")
     assert (result.exit_code, result.stderr) == (0, "")
     assert result.stdout == PAGE.replace("DIGEST", digest)
 
 
 def test_the_keys_are_stable(run: Run) -> None:
     """`--json` is one document with the promised keys in their order; what was not asked is null."""
-    document = json.loads(call("why", run.path, "50", "--json").stdout)
+    document = json.loads(call("why", run.path, "48", "--json").stdout)
     assert list(document) == KEYS
     assert (document["not"], document["flips"]) == (None, None)
     assert document["event"]["fields"]["score"] == document["ranking"]["score"] == 419479768
-    spared = json.loads(call("why", run.path, "50", "--json", "--not", "8").stdout)
+    spared = json.loads(call("why", run.path, "48", "--json", "--not", "8").stdout)
     assert spared["not"]["reason"] == "no_profit"
     assert document | {"not": spared["not"]} == spared
     called = json.loads(call("why", run.path, "30", "--json").stdout)
@@ -159,8 +157,8 @@ def test_the_keys_of_an_account(run: Run) -> None:
     """With --account the same keys stand after what befell it; all of them null where nothing did."""
     found = json.loads(call("why", run.path, "--account", "user7", "--json").stdout)
     assert list(found) == ["account", "name", "instrument", "befell", "others", *KEYS]
-    assert ([step["seq"] for step in found["befell"]], found["others"]) == ([51, 59], [51])
-    assert found["event"]["seq"] == 59
+    assert ([step["seq"] for step in found["befell"]], found["others"]) == ([49, 57], [49])
+    assert found["event"]["seq"] == 57
     nothing = json.loads(call("why", run.path, "--account", "user10", "--json").stdout)
     assert list(nothing) == list(found)
     assert {nothing[key] for key in KEYS} == {None}
@@ -171,11 +169,11 @@ def test_an_account_as_a_page(run: Run) -> None:
     result = call("why", run.path, "--account", "user7")
     text = result.stdout
     assert (result.exit_code, result.stderr) == (0, "")
-    assert text.startswith("What befell user7 in test\n\nIn order of time\n2 events, 1970-01-01 UTC\n├── 51 00:00:03 ")
-    assert "\nThe gravest of it: event 59\nEvent 59, " in text
-    assert text.endswith(f"\nTo ask about the others\ndeleverage why {run.path} 51\n")
+    assert text.startswith("What befell user7 in test\n\nIn order of time\n2 events, 1970-01-01 UTC\n├── 49 00:00:03 ")
+    assert "\nThe gravest of it: event 57\nEvent 57, " in text
+    assert text.endswith(f"\nTo ask about the others\ndeleverage why {run.path} 49\n")
     markdown = call("why", run.path, "--account", "user7", "--format", "md").stdout
-    assert f"```console\ndeleverage why {run.path} 51\n```\n" in markdown
+    assert f"```console\ndeleverage why {run.path} 49\n```\n" in markdown
 
 
 def test_nothing_befell_is_one_line(run: Run) -> None:
@@ -211,17 +209,17 @@ def test_pages_fit_60_columns_and_cut_nothing(crash: Path, seq: int) -> None:
 
 def test_markdown_is_for_a_customer(run: Run) -> None:
     """The same sections as headings, lists and tables, with the head of the record at the end."""
-    text = call("why", run.path, "59", "--format", "md", "--not", "user8").stdout
+    text = call("why", run.path, "57", "--format", "md", "--not", "user8").stdout
     titles = [line for line in text.splitlines() if line.startswith("#")]
     assert titles == [
-        "# Why event 59 (PositionDeleveraged) is in the record of test",
+        "# Why event 57 (PositionDeleveraged) is in the record of test",
         "## What led to it",
         "## The lot that came from user5",
         "## How the fund came to be unable to pay",
         "## The ranking of round 2",
         "## Why not user8",
     ]
-    assert "- 55 00:00:12 I0 was marked at 560 \\[mark:index\\]" in text
+    assert "- 53 00:00:12 I0 was marked at 560 \\[mark:index\\]" in text
     assert "| -310.000000 | liquidation 1 of user5, none of it realised |" in text
     assert "| **-10.000000** | **in USDT, exactly the capacity recorded** |" in text
     assert "| **1** | **user7** | **0.039487179** | **-2** | **1** |" in text
@@ -242,26 +240,26 @@ def test_odd_names_do_nothing(run: Run, tmp_path: Path) -> None:
             body = msgspec.structs.replace(event.body, name=ODD)
             events[event.seq] = msgspec.structs.replace(event, body=body)
     odd = written(tmp_path / "odd.run", events)
-    text, markdown = call("why", odd.path, "59").stdout, call("why", odd.path, "59", "--format", "md").stdout
+    text, markdown = call("why", odd.path, "57").stdout, call("why", odd.path, "57", "--format", "md").stdout
     for page in (text, markdown):
         assert "\x1b" not in page
         assert "\\x1b[31m" in page.replace("\\\\", "\\").replace("\\[", "[")
     assert "\\<b\\>\\|x\\|\\</b\\>" in markdown
-    assert json.loads(call("why", odd.path, "59", "--json").stdout)["event"]["evidence"]["name"] == ODD
+    assert json.loads(call("why", odd.path, "57", "--json").stdout)["event"]["evidence"]["name"] == ODD
 
 
 REFUSED = {
     "out of range": (["999"], "there is no event 999"),
     "negative": (["--", "-1"], "there is no event -1"),
-    "an input": (["43"], "event 43 (PriceTicked) came from outside: nothing here decided it; event 44 (MarkPriced)"),
+    "an input": (["42"], "event 42 (PriceTicked) came from outside: nothing here decided it; event 43 (MarkPriced)"),
     "an input alone": (["0"], "event 0 (RunStarted) came from outside: nothing here decided it; ask for one that was"),
     "no question": ([], "give either SEQ, the number of an event, or --account"),
-    "two questions": (["50", "--account", "user7"], "give either SEQ, the number of an event, or --account"),
-    "an instrument alone": (["50", "--instrument", "I0"], "--instrument narrows --account"),
+    "two questions": (["48", "--account", "user7"], "give either SEQ, the number of an event, or --account"),
+    "an instrument alone": (["48", "--instrument", "I0"], "--instrument narrows --account"),
     "an unknown account": (["--account", "usr7"], "there is no account 'usr7'"),
     "an unknown instrument": (["--account", "user7", "--instrument", "I9"], "there is no instrument 'I9'"),
-    "an unknown other": (["50", "--not", "nobody"], "there is no account 'nobody'"),
-    "no choice": (["45", "--not", "user7"], "event 45 (LiquidationStarted) chose nobody among others"),
+    "an unknown other": (["48", "--not", "nobody"], "there is no account 'nobody'"),
+    "no choice": (["44", "--not", "user7"], "event 44 (LiquidationStarted) chose nobody among others"),
     "no number": (["soon"], "'soon' is not a valid integer"),
 }
 
@@ -279,7 +277,7 @@ def test_flips_come_last(run: Run) -> None:
     flips = Flips(
         (Flip("fund", "With 404.5 more it would have been spared.", True, 404, "deleverage fork"),), "a.", "b."
     )
-    answer = msgspec.structs.replace(explain(run, 50, against=8), flips=flips)
+    answer = msgspec.structs.replace(explain(run, 48, against=8), flips=flips)
     *_, last = answer_sections(answer)
     assert last == Section(
         "What would have flipped it",

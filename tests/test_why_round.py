@@ -20,7 +20,7 @@ from .support.squeeze import ANNA, BERT, CLEO, DORA, EMIL, FRED, IVAN, USDT, squ
 from .support.told import producers, written
 from .support.venue import FUND, Book, bodies, listed
 
-BERTS, CLEOS, INVENTORY = 50, 51, 59
+BERTS, CLEOS, INVENTORY = 48, 49, 57
 FORMULA = "profit / |cost| x notional / equity"
 FILLED = "2460 / |-6000| x 3540 / 3460"
 """Bert's figures: 6 x 410 of profit, 6 x 1000 of cost, 6 x 590 of notional, 1000 in cash and the profit."""
@@ -41,12 +41,12 @@ def answer(run: Run) -> Answer:
 def test_the_paragraph_says_it_all(answer: Answer) -> None:
     """Who, how much of what at which price, why, by which place, and what it cost, with the numbers of the events."""
     assert answer.paragraph == (
-        "Event 50, 1970-01-01T00:00:03Z: user6 was made to buy back all 6 I0 that it was short, at 600, for "
+        "Event 48, 1970-01-01T00:00:03Z: user6 was made to buy back all 6 I0 that it was short, at 600, for "
         "3,600.000000 USDT in all. The mark of I0 had fallen from 870 (event 36), the mark before it, to 590 (event "
-        "44), -32.18%. user4, long 10 I0, was bankrupt (event 47: no equity left): at that mark it owed 100.000000 "
+        "43), -32.18%. user4, long 10 I0, was bankrupt (event 45: no equity left): at that mark it owed 100.000000 "
         "USDT more than it had, and its bankruptcy price, the one at which it ends at exactly zero, was 600. The "
         "insurance fund needed 424.500000 USDT to take it on and had 20.000000 USDT, 404.500000 USDT too little "
-        "(event 48). So round 1 (event 49) closed it against profitable positions on the other side, by profit / "
+        "(event 46). So round 1 (event 47) closed it against profitable positions on the other side, by profit / "
         "|cost| x notional / equity: user6 stood at rank 1 of 2, with a score of 0.419479768. Against the mark of 590 "
         "this cost it 60.000000 USDT; the 2,400.000000 USDT of profit on what was closed is now in its balance."
     )
@@ -62,12 +62,12 @@ def test_a_part_is_a_part(run: Run) -> None:
 def test_the_chain_runs_from_the_tick_down(answer: Answer) -> None:
     """Tick, mark, liquidation, bankruptcy, shortfall, reduction, each with who decided it."""
     assert [(step.seq, step.type, step.cause, step.decided_by) for step in answer.chain] == [
-        (43, "PriceTicked", None, None),
-        (44, "MarkPriced", 43, "mark:index"),
-        (45, "LiquidationStarted", 44, "margin:tiered"),
-        (47, "BankruptcyDeclared", 45, "liquidation:partial-then-whole"),
-        (48, "ShortfallDeclared", 47, "insurance_fund:floor"),
-        (50, "PositionDeleveraged", 48, "adl:profit-leverage"),
+        (42, "PriceTicked", None, None),
+        (43, "MarkPriced", 42, "mark:index"),
+        (44, "LiquidationStarted", 43, "margin:tiered"),
+        (45, "BankruptcyDeclared", 44, "liquidation:partial-then-whole"),
+        (46, "ShortfallDeclared", 45, "insurance_fund:floor"),
+        (48, "PositionDeleveraged", 46, "adl:profit-leverage"),
     ]
     assert (answer.chain[1].text, answer.chain[1].at) == ("I0 was marked at 590", "1970-01-01T00:00:03Z")
 
@@ -76,12 +76,12 @@ def test_the_story_is_the_bankrupt_accounts(answer: Answer) -> None:
     """Anna's: not under her old call, liquidated, nothing sold, bankrupt at 600 with 100 missing."""
     story = answer.story
     assert story is not None
-    assert (story.account, story.liquidation_id, story.called_seq, story.started_seq) == (ANNA, 2, None, 45)
-    assert [step.seq for step in story.steps] == [45, 46, 47, 48]
+    assert (story.account, story.liquidation_id, story.called_seq, story.started_seq) == (ANNA, 2, None, 44)
+    assert [step.seq for step in story.steps] == [44, 45, 46]
     assert story.text == (
         "user4 was not under a margin call when its liquidation began; its last one was event 30. Liquidation 2 began "
-        "in event 45, when its equity of -100.000000 USDT was under the requirement of 590.000000 USDT. The market "
-        "took nothing of it. It was declared bankrupt in event 47 with an equity of -100.000000 USDT: no equity left."
+        "in event 44, when its equity of -100.000000 USDT was under the requirement of 590.000000 USDT. The market "
+        "took nothing of it. It was declared bankrupt in event 45 with an equity of -100.000000 USDT: no equity left."
     )
     found = story.bankruptcy
     assert found is not None
@@ -94,7 +94,7 @@ def test_the_fund_is_accounted_for(answer: Answer) -> None:
     """300 less the 280 that ivan's lot stood at: 20, where 324.5 of capital and anna's 100 were needed."""
     fund = answer.fund
     assert fund is not None
-    assert (fund.shortfall_seq, fund.needed_atoms, fund.capacity_atoms) == (48, 424_500_000, 20 * USDT)
+    assert (fund.shortfall_seq, fund.needed_atoms, fund.capacity_atoms) == (46, 424_500_000, 20 * USDT)
     assert (fund.equity_atoms, fund.capital_atoms, fund.missing_atoms) == (-100 * USDT, 324_500_000, 404_500_000)
     assert [(line.kind, line.atoms, line.liquidation_id, line.account) for line in fund.lines] == [
         ("opening", 300 * USDT, None, None),
@@ -106,7 +106,7 @@ def test_the_fund_is_accounted_for(answer: Answer) -> None:
 
 def test_the_ranking_is_made_again(run: Run, answer: Answer) -> None:
     """Bert before cleo by the formula with their figures, and the digest that the round recorded."""
-    ranking, body = answer.ranking, run.event(49).body
+    ranking, body = answer.ranking, run.event(47).body
     assert ranking is not None
     assert isinstance(body, DeleveragingStarted)
     score = 2460 * 3540 * 10**9 // (6000 * 3460)
@@ -165,17 +165,17 @@ def test_why_not_another(run: Run, account: int, said: tuple[str, str]) -> None:
 
 def test_the_round_itself(run: Run) -> None:
     """Its start and its end say what was closed, among whom, and that the ranking is the recorded one."""
-    started, ended = explain(run, 49), explain(run, 52)
+    started, ended = explain(run, 47), explain(run, 50)
     assert started.paragraph.startswith(
-        "Event 49, 1970-01-01T00:00:03Z: Round 1 of auto-deleveraging began: long 10 I0 of user4 was to be closed at "
+        "Event 47, 1970-01-01T00:00:03Z: Round 1 of auto-deleveraging began: long 10 I0 of user4 was to be closed at "
         "600, 6,000.000000 USDT in all. "
     )
     assert started.paragraph.endswith(
         "2 candidates stood in the order of profit / |cost| x notional / equity; the ranking made again from the "
         "record agrees with the recorded digest. It closed 10 I0 against 2 accounts, the last of them at rank 2, and "
-        "left 0 (event 52)."
+        "left 0 (event 50)."
     )
-    assert ended.paragraph.startswith("Event 52, 1970-01-01T00:00:03Z: Round 1 of auto-deleveraging ended. It closed")
+    assert ended.paragraph.startswith("Event 50, 1970-01-01T00:00:03Z: Round 1 of auto-deleveraging ended. It closed")
     for told in (started, ended):
         assert told.ranking is not None
         assert (told.ranking.rank, told.ranking.filled, told.ranking.last_rank) == (None, None, 2)
@@ -189,27 +189,27 @@ def test_inventory_is_the_story_of_the_lot(run: Run) -> None:
     lot = answer.story.lot
     assert lot is not None
     assert answer.story.bankruptcy is None
-    assert (answer.story.account, lot.taken_seq, lot.size_lots) == (IVAN, 40, 1)
+    assert (answer.story.account, lot.taken_seq, lot.size_lots) == (IVAN, 39, 1)
     assert (lot.paid_atoms, lot.worth_atoms, lot.loss_atoms) == (870 * USDT, 560 * USDT, 310 * USDT)
     assert answer.paragraph == (
-        "Event 59, 1970-01-01T00:00:12Z: user7 was made to buy back 1 of the 2 I0 that it was short, at 870, for "
-        "870.000000 USDT in all. The insurance fund still held long 1 I0 that it had taken over from user5 in event 40 "
-        "at 870. The mark of I0 had fallen from 870 (event 36), when it was taken over, to 560 (event 55), -35.63%. At "
+        "Event 57, 1970-01-01T00:00:12Z: user7 was made to buy back 1 of the 2 I0 that it was short, at 870, for "
+        "870.000000 USDT in all. The insurance fund still held long 1 I0 that it had taken over from user5 in event 39 "
+        "at 870. The mark of I0 had fallen from 870 (event 36), when it was taken over, to 560 (event 53), -35.63%. At "
         "that mark the lot stood at a loss of 310.000000 USDT. The fund's capacity, cash and inventory at the mark, "
-        "was -10.000000 USDT (event 56). So round 2 (event 58) closed it against profitable positions on the other "
+        "was -10.000000 USDT (event 54). So round 2 (event 56) closed it against profitable positions on the other "
         "side, by profit / |cost| x notional / equity: user7 stood at rank 1 of 1, with a score of 0.039487179. "
         "Against the mark of 560 this cost it 310.000000 USDT; the 130.000000 USDT of profit on what was closed is now "
         "in its balance."
     )
-    assert [step.seq for step in answer.chain] == [54, 55, 56, 59]
+    assert [step.seq for step in answer.chain] == [52, 53, 54, 57]
 
 
 def test_a_changed_ranking_is_told(run: Run, tmp_path: Path) -> None:
     """A round whose recorded digest is another's is not proved, and the paragraph says so."""
     events = list(run.events())
-    body = msgspec.structs.replace(events[49].body, ranking_digest=bytes(32))  # type: ignore[type-var]
-    events[49] = msgspec.structs.replace(events[49], body=body)
-    told = explain(written(tmp_path / "forged.run", events), 49)
+    body = msgspec.structs.replace(events[47].body, ranking_digest=bytes(32))  # type: ignore[type-var]
+    events[47] = msgspec.structs.replace(events[47], body=body)
+    told = explain(written(tmp_path / "forged.run", events), 47)
     assert told.ranking is not None
     assert not told.ranking.proved
     assert told.ranking.recorded_digest == "00" * 32
@@ -304,10 +304,10 @@ def test_nobody_to_close_against(tmp_path: Path) -> None:
 
 def test_questions_that_a_round_cannot_answer(run: Run) -> None:
     """An account that was not open, and `against` where nobody was chosen."""
-    with pytest.raises(QueryError, match="account 11 was not open yet when event 49 chose"):
+    with pytest.raises(QueryError, match="account 11 was not open yet when event 47 chose"):
         explain(run, BERTS, against=11)
-    with pytest.raises(QueryError, match=r"event 45 \(LiquidationStarted\) chose nobody among others"):
-        explain(run, 45, against=BERT)
+    with pytest.raises(QueryError, match=r"event 44 \(LiquidationStarted\) chose nobody among others"):
+        explain(run, 44, against=BERT)
 
 
 def test_the_reductions_are_those_of_the_record(run: Run) -> None:
