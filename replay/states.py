@@ -32,6 +32,11 @@ class States:
     def __init__(self, reader: RecordReader) -> None:
         """Nothing is read yet; what is found damaged is told in the reader's reports."""
         self._reader = reader
+        self._mends = True
+
+    def leave_as_they_are(self) -> None:
+        """From now on nothing is written beside the record, whatever is found there."""
+        self._mends = False
 
     def after(self, count: int) -> Ledger:
         """The state after so many events, not shared with anyone."""
@@ -99,7 +104,7 @@ class States:
 
     def _can_be_kept(self) -> bool:
         reader = self._reader
-        return not reader.torn and len(reader.blocks) >= _BLOCKS_MIN and os.access(reader.path, os.W_OK)
+        return self._mends and not reader.torn and len(reader.blocks) >= _BLOCKS_MIN and os.access(reader.path, os.W_OK)
 
     def _make(self, shelves: list[SnapshotShelf]) -> None:
         """One pass over the record's own blocks, with snapshots taken on the way."""

@@ -56,7 +56,7 @@ def test_the_document_has_its_stable_names(tmp_path: Path) -> None:
     assert (document["status"], document["prices"], document["run"]) == ("complete", "endogenous", None)
     assert [source["rows"] for source in document["sources"]] == [3, 661, 250]
     assert document["instruments"][0]["first"] == "117000.0"
-    assert document["fund"]["start_atoms"] == 15_000_000_000
+    assert document["fund"]["start_atoms"] == 20_000_000_000
 
 
 def test_the_summary_tells_what_the_document_counts() -> None:

@@ -7,6 +7,7 @@ from fractions import Fraction
 
 import pytest
 
+from deleverage.events.bodies.inputs import PriceTicked
 from deleverage.events.bodies.waterfall import PositionDeleveraged, ShortfallDeclared
 from deleverage.handlers.adl_engine import AdlEngine
 from deleverage.handlers.policies.adl.bitmex import BitMex
@@ -195,12 +196,15 @@ def test_case_48_wealth_shares() -> None:
     assert [round(1000 * Fraction(equity, sum(equities))) for equity in equities] == [163, 728, 109]
 
 
-@pytest.mark.parametrize(("policy", "price"), [(Okx, 900), (Hyperliquid, 950)], ids=["mark", "previous mark"])
+@pytest.mark.parametrize(("policy", "price"), [(Okx, 900), (Hyperliquid, 950)], ids=["mark", "previous oracle price"])
 def test_what_a_reduction_is_worth(policy: type[Okx | Hyperliquid], price: int) -> None:
-    """OKX closes at the mark, Hyperliquid at the one before it; what the bankrupt account lacks stays with it."""
+    """OKX closes at the mark, Hyperliquid at the oracle price before; what the bankrupt account lacks stays with it."""
     book = Book()
     winner, user = book.user(10_000, (0, -10, 1000)), book.user(0, (0, 10, 1000))
-    book.mark(950), book.mark(900)
+    for price_ticks in (950, 900):
+        book.now_ns += 1
+        book.put(PriceTicked(((0, price_ticks),)))
+        book.mark(price_ticks)
     (reduction,) = deleverage(book, user, policy(NoParameters()))
     assert (reduction.account, reduction.price_ticks, reduction.value_atoms) == (winner, price, 10 * price)
     assert book.account(user).balance_atoms == 10 * (price - 1000)

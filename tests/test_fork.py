@@ -314,7 +314,7 @@ def test_a_refused_withdrawal_is_recorded(tmp_path: Path) -> None:
     path = tmp_path / "p.run"
     sink = RecordWriter(path, settings=SMALL)
     simulation = simulation_of(sink, "prices.duration_ns=2m", "prices.phases=[]")
-    taken = (simulation.scenario.start_ns + 60 * 10**9, Withdrawn(20, 1_000_000))
+    taken = (simulation.scenario.start_ns + 60 * 10**9, Withdrawn(22, 1_000_000))
     ticks = simulation._inputs
     simulation._inputs = lambda progress: merge(ticks(progress), [taken], key=itemgetter(0))  # type: ignore[method-assign]
     simulation.open()
@@ -322,9 +322,9 @@ def test_a_refused_withdrawal_is_recorded(tmp_path: Path) -> None:
     sink.seal()
     parent = open_run(path)
     after = first(parent, PriceTicked, 1).seq
-    left_atoms = parent.at(seq=after).accounts[20].balance_atoms
+    left_atoms = parent.at(seq=after).accounts[22].balance_atoms
     for deposit, kind in ((0, Withdrawn), (5 - left_atoms, InputRefused)):
-        made, record = Fork(parent, after, Changes((), (Deposit(20, deposit), Deposit(21, 1)))), MemoryRecord()
+        made, record = Fork(parent, after, Changes((), (Deposit(22, deposit), Deposit(21, 1)))), MemoryRecord()
         record.append_many(parent.events(0, made.boundary))
         made.drive(made.resumption(record))
         said = [event.body for event in record.events(made.boundary) if event.at_ns == taken[0]]

@@ -72,18 +72,17 @@ def test_part_first_and_restored() -> None:
     told = story(stage(opening()).run(*ticks((0, 1000), (5, 960), (20, 1010)), until_ns=90))
     assert told == [
         (5, LiquidationStarted(1, 4, 700, 960)),
-        (5, OrdersCancelled(1, 4, None, 0, "liquidation started")),
         (5, LiquidationOrdered(1, 1, 4, 0, 0, -2, 890, 1, False)),
         (5, LiquidationFilled(1, 1, 1, 4, 1, 0, 0, -2, 959, -1918, 0, 2)),
         (5, TimerSet("liquidation cooldown", 35, 4, None, 1)),
-        (35, TimerFired(told[5][1].timer, "liquidation cooldown", 4, None, 1)),  # type: ignore[union-attr]
+        (35, TimerFired(told[4][1].timer, "liquidation cooldown", 4, None, 1)),  # type: ignore[union-attr]
         (35, LiquidationEnded(1, 4, "restored", 1098)),
     ]
 
 
 def test_after_the_cooldown_the_whole() -> None:
     """Nothing got better: the remaining 8 go at once, and the money that remains is the trader's."""
-    told = story(stage(opening()).run(*ticks((0, 1000), (5, 960)), until_ns=90))[6:]
+    told = story(stage(opening()).run(*ticks((0, 1000), (5, 960)), until_ns=90))[5:]
     assert told == [
         (35, LiquidationOrdered(1, 2, 4, 0, 0, -8, 873, 2, True)),
         (35, LiquidationFilled(1, 2, 2, 4, 1, 0, 0, -8, 959, -7672, 0, 8)),
@@ -103,7 +102,7 @@ def test_a_small_position_goes_whole_at_once() -> None:
     """Under `whole_below_atoms` of notional there is no first part and no cooldown."""
     rules = LiquidationParameters(whole_below_atoms=9_601)
     told = story(stage(opening(), rules).run(*ticks((0, 1000), (5, 960)), until_ns=90))
-    assert told[2] == (5, LiquidationOrdered(1, 1, 4, 0, 0, -10, 890, 1, True))
+    assert told[1] == (5, LiquidationOrdered(1, 1, 4, 0, 0, -10, 890, 1, True))
     assert told[-1] == (5, LiquidationEnded(1, 4, "closed", 690))
 
 
@@ -129,7 +128,7 @@ def test_the_position_that_needs_most_margin_goes_first() -> None:
 def test_no_equity_is_bankruptcy_at_once() -> None:
     """At 890 the account has nothing left: no order at all, over to the waterfall."""
     told = story(stage(opening()).run(*ticks((0, 1000), (5, 890)), until_ns=90))
-    assert told[2:] == [(5, BankruptcyDeclared(1, 4, 0, 890, "no equity left"))]
+    assert told[1:] == [(5, BankruptcyDeclared(1, 4, 0, 890, "no equity left"))]
 
 
 def test_a_whole_order_without_depth_is_bankruptcy() -> None:
@@ -145,7 +144,7 @@ def test_a_whole_order_without_depth_is_bankruptcy() -> None:
 def test_a_part_without_depth_waits_for_the_whole() -> None:
     """The first order finds nobody: that is no bankruptcy yet; after the cooldown the whole is tried."""
     told = story(stage(opening(1100, ())).run(*ticks((0, 1000), (5, 960)), until_ns=90))
-    assert [type(body).__name__ for _, body in told[3:]] == [
+    assert [type(body).__name__ for _, body in told[2:]] == [
         "OrdersCancelled",
         "TimerSet",
         "TimerFired",
@@ -170,7 +169,7 @@ def test_without_a_limit_the_fund_covers_the_debt() -> None:
     staged = stage(opening(1100, ((1000, 100),)), rules, fund)
     told = story(staged.run(*ticks((0, 1000), (5, 940)), until_ns=90))
     debt = 1100 - 10 * (1000 - 846)
-    assert told[2:] == [
+    assert told[1:] == [
         (5, LiquidationOrdered(1, 1, 4, 0, 0, -10, None, 1, True)),
         (5, LiquidationFilled(1, 1, 1, 4, 1, 0, 0, -10, 846, -8460, 0, 10)),
         (5, BankruptcyDeclared(1, 4, debt, 0, "the balance is negative after the last fill")),
@@ -192,7 +191,6 @@ def test_a_liquidation_queues_in_a_halt_and_goes_on_after() -> None:
     told = story(stage(opening()).run(*path, until_ns=60))
     assert [(at_ns, type(body).__name__) for at_ns, body in told] == [
         (5, "LiquidationStarted"),
-        (5, "OrdersCancelled"),
         (50, "LiquidationOrdered"),
         (50, "LiquidationFilled"),
         (50, "TimerSet"),

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from deleverage.events.bodies.liquidation import PositionTakenOver
+from deleverage.events.bodies.listing import AccountOpened
 from deleverage.events.bodies.margin import MarginCalled
 from deleverage.replay.history.steps import history, step_fields
 from deleverage.replay.run import open_run
@@ -18,7 +19,8 @@ from .support.crash import recorded
 
 EVENTS = recorded()
 TAKEN_OVER = next(event.body for event in EVENTS if isinstance(event.body, PositionTakenOver)).account
-NAME = f"trader-{TAKEN_OVER - 3}"
+NAMES = {event.body.account: event.body.name for event in EVENTS if isinstance(event.body, AccountOpened)}
+NAME = NAMES[TAKEN_OVER]
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +99,7 @@ def test_every_line_is_a_step(record: Path) -> None:
 def test_points_choose(record: Path) -> None:
     """`--from` and `--to` include what they name; a span in which nothing happened says so."""
     called = next(event for event in EVENTS if isinstance(event.body, MarginCalled))
-    name, seq = f"trader-{called.body.account - 3}", str(called.seq)
+    name, seq = NAMES[called.body.account], str(called.seq)
     lines = call("history", record, "--account", name, "--from", seq, "--to", seq, "--json").stdout.splitlines()
     assert [json.loads(line)["event"]["seq"] for line in lines] == [called.seq]
     nothing = ("--account", NAME, "--from", "+00:00:01", "--to", "+00:00:02")

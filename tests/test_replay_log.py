@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from deleverage import open_run
+from deleverage.events.bodies.listing import AccountOpened
 from deleverage.events.envelope import Event, Origin
 from deleverage.events.record import RecordReader
 from deleverage.events.vocabulary import BODY_TYPES, accounts_named
@@ -20,6 +21,7 @@ from .support.crash import recorded
 from .support.examples import EXAMPLES
 
 EVENTS = recorded()
+NAMES = {event.body.account: event.body.name for event in EVENTS if isinstance(event.body, AccountOpened)}
 ENVELOPE = ["seq", "at_ns", "origin", "cause", "producer", "type", "links"]
 
 
@@ -87,7 +89,7 @@ def test_types_and_accounts_choose(record: Path) -> None:
     both = [e.seq for e in EVENTS if type(e.body).__name__ in ("MarginCalled", "LiquidationStarted")]
     assert seqs(record, "--type", "MarginCalled", "--type", "LiquidationStarted") == both
     named = [e.seq for e in EVENTS if 10 in accounts_named(e.body)]
-    assert seqs(record, "--account", "trader-7") == seqs(record, "--account", "10") == named
+    assert seqs(record, "--account", NAMES[10]) == seqs(record, "--account", "10") == named
     assert seqs(record, "--account", "10", "--type", "AccountOpened") == named[:1]
 
 
@@ -124,7 +126,7 @@ def test_lines_for_people(record: Path) -> None:
     line, body = lines[event.seq], event.body
     assert line.startswith(f"{event.seq} 2025-10-10T20:")
     assert line.endswith(f" <- {event.cause}")
-    assert f" account=trader-{body.account - 3} " in line  # type: ignore[union-attr]
+    assert f" account={NAMES[body.account]} " in line  # type: ignore[union-attr]
     assert f" value={body.value_atoms / 10**6:,.6f} " in line  # type: ignore[union-attr]
     assert f" rank={body.rank} " in line  # type: ignore[union-attr]
     assert "None" not in line

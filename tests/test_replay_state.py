@@ -194,7 +194,8 @@ def test_the_document_has_its_stable_names(record: Path) -> None:
 def test_one_account_in_the_document(record: Path) -> None:
     """With --account the list of accounts holds that one only, by name or by number."""
     by_name = json.loads(call("state", record, "--account", "trader-7", "--json").stdout)
-    by_number = json.loads(call("state", record, "--account", "10", "--json").stdout)
+    number = str(by_name["accounts"][0]["account"])
+    by_number = json.loads(call("state", record, "--account", number, "--json").stdout)
     assert by_name == by_number
     assert [account["name"] for account in by_name["accounts"]] == ["trader-7"]
 

@@ -357,7 +357,8 @@ def test_those_of_another_run_are_not_used(home: Path, path: Path, tmp_path: Pat
     for one in (home / "child.run").glob("*.state.idx"):
         shutil.copy(one, path)
     run = open_run(path)
-    assert run.at().encode() == folded(run, run.count)
+    for seq in seqs(home / "child.run"):
+        assert run.at(seq=seq).encode() == folded(run, seq + 1)
     assert run.reports
     assert all("it is of another record" in report for report in run.reports)
     assert kept(path) == kept(home / "small.run")

@@ -39,6 +39,8 @@ from .support.snapshots import snapshots_closely
 
 EVENTS = recorded()
 _closely = pytest.fixture(scope="module", autouse=True)(snapshots_closely)
+CALLED = next(event.body.account for event in EVENTS[4_000:] if isinstance(event.body, MarginCalled))
+"""Somebody to whom more money than in the fork makes a difference."""
 LATE = (
     "mark.latency_ns=1ms",
     "margin.latency_ns=50ms",
@@ -50,7 +52,7 @@ LATE = (
 SLOW = ("mark.latency_ns=40s", "traders.latency_ns=11s", "prices.duration_ns=36m")
 FORKS = {
     "child.run": Changes(
-        ("adl.policy=profit-share", "margin.latency_ns=3s"), deposits=(Deposit(20, 5), Deposit(21, 7))
+        ("adl.policy=profit-share", "margin.latency_ns=3s"), deposits=(Deposit(CALLED, 5), Deposit(21, 7))
     ),
     "grandchild.run": Changes(("liquidation.cooldown_ns=1s", "margin.latency_ns=50ms", "insurance_fund.balance=+1000")),
     "slower.run": Changes(("adl.latency_ns=50ms", "liquidation.latency_ns=20ms", "socialization.latency_ns=1s")),
@@ -68,7 +70,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, parent, after in (
         ("child.run", "small.run", 3900),
         ("grandchild.run", "child.run", 4900),
-        ("slower.run", "small.run", 3900),
+        ("slower.run", "small.run", 3660),
         ("faster.run", "slow.run", 2900),
     ):
         fork(open_run(home / parent), after, FORKS[name], home / name, settings=BY_PAGE)
@@ -145,7 +147,7 @@ def inside(events: list[Event]) -> list[int]:
 def test_parts_that_begin_inside_a_deliverys_products(home: Path, name: str) -> None:
     """What one delivery produced stays together: the part before takes all of it, the part behind none."""
     run = open_run(home / name)
-    cuts = inside(list(run.events()))[5::150]
+    cuts = inside(list(run.events()))[5::100]
     assert len(cuts) > 10
     for part in parts_at(run, *cuts):
         assert reexecute(run, part) is None

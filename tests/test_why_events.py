@@ -90,7 +90,7 @@ def test_everything_that_was_decided_is_explained(run: Run) -> None:
             continue
         assert_whole(explain(moving, event.seq), event)
         explained.add(type(event.body))
-    assert len(explained) == 25
+    assert len(explained) == 24
 
 
 def test_every_type_has_a_paragraph_of_its_own() -> None:

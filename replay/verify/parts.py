@@ -69,8 +69,10 @@ def reexecute_all(
 def _reexecute(
     part: Part, path: Path, folders: tuple[Path, ...], played_back: tuple[str, ...], digests: dict[int, str]
 ) -> Divergence | None:
-    """One part, in a process of its own."""
-    return reexecute(_executable(judged_run(path, folders), played_back), part, digests)
+    """One part, in a process of its own, which leaves what is to be judged as it is."""
+    run = judged_run(path, folders)
+    run.kept.leave_as_they_are()
+    return reexecute(_executable(run, played_back), part, digests)
 
 
 def _executable(run: Run, played_back: Collection[str]) -> Run:
