@@ -17,8 +17,8 @@ from deleverage.events.record import RecordReader
 from .support.shortened import CALM, SHORT_CRASH
 
 GOLDEN = {
-    SHORT_CRASH: "1d7423d48c43285308c9f20a6e00a304cdb28847dd7dd918cee3f648ccb6c9fa",
-    CALM: "c7c231c634cbcefc00bce619156ab4529a39b761db1bbda624af8a2353583799",
+    SHORT_CRASH: "3254d57e6cb45d79a395a1c4d5ce431fe7ca5500b654691495627a54671ca9aa",
+    CALM: "d1da57c28c083803a500e5040ef6668fae28030c67126fe88f71616ef8bf608a",
 }
 """The heads of two runs, pinned. They change when a scenario, the rulebook or a decision does, and never otherwise."""
 
