@@ -10,12 +10,15 @@ import pytest
 from deleverage.events.bodies.waterfall import DeleveragingStarted, PositionDeleveraged, ShortfallDeclared
 from deleverage.events.errors import QueryError
 from deleverage.handlers.adl_engine import AdlEngine
+from deleverage.handlers.policies.profit_leverage import ProfitLeverage
 from deleverage.handlers.policies.profit_share import ProfitShare
 from deleverage.handlers.protocol import NoParameters
 from deleverage.replay.run import Run
 from deleverage.replay.why.answer import Answer, Spared
 from deleverage.replay.why.explain import explain
 
+from .support.command_line import call
+from .support.rewritten import changed
 from .support.squeeze import ANNA, BERT, CLEO, DORA, EMIL, FRED, IVAN, USDT, squeeze
 from .support.told import producers, written
 from .support.venue import FUND, Book, bodies, listed
@@ -214,6 +217,25 @@ def test_a_changed_ranking_is_told(run: Run, tmp_path: Path) -> None:
     assert not told.ranking.proved
     assert told.ranking.recorded_digest == "00" * 32
     assert "does NOT agree with the recorded digest" in told.paragraph
+
+
+@pytest.mark.parametrize("digest", [None, bytes(32)])
+def test_a_ranking_of_another_version_is_told_as_that(run: Run, tmp_path: Path, digest: bytes | None) -> None:
+    """The recorded version is the one that is named, with the installed one that made it again, agreeing or not."""
+    events = list(run.events())
+    deciding = events[0].body.producers  # type: ignore[union-attr]
+    older = tuple(msgspec.structs.replace(one, version="0") if one.handler == "adl" else one for one in deciding)
+    events = changed(events, 0, producers=older)
+    if digest is not None:
+        events = changed(events, 47, ranking_digest=digest)
+    told = written(tmp_path / "older.run", events)
+    answer, page = explain(told, 48), " ".join(call("why", told.path, "48").stdout.split())
+    assert answer.ranking is not None
+    assert (answer.ranking.version, answer.ranking.made_again_by) == ("0", ProfitLeverage.version)
+    now = ProfitLeverage.version
+    assert f"Policy profit-leverage, version 0 (made again by version {now}, which is the one installed): score" in page
+    differ = f"They DIFFER: either version {now} ranks otherwise than version 0 did, or this ranking is not the one"
+    assert (differ in page) == (digest is not None)
 
 
 class _Queue:

@@ -224,8 +224,9 @@ class RankingPart(msgspec.Struct, frozen=True):
 
     `formula` is null where the policy declares none; `filled` is it with this account's figures, and `arithmetic` what
     that comes to, in words. The digest is over all rows, or over those touched since `base_seq`, the round that this
-    one continues; `digest_rows` says how many. Where the policy is not at hand `not_made_again` says why: then `places`
-    are those who were taken, as recorded, and nothing is recomputed.
+    one continues; `digest_rows` says how many. `version` is the recorded one of the policy, `made_again_by` the
+    installed one. Where the policy is not at hand `not_made_again` says why: then `places` are those who were taken, as
+    recorded, and nothing is recomputed.
     """
 
     round: int
@@ -244,6 +245,7 @@ class RankingPart(msgspec.Struct, frozen=True):
     base_seq: int | None
     recorded_digest: str
     version: str = ""
+    made_again_by: str | None = None
     formula: str | None = None
     filled: str | None = None
     arithmetic: str | None = None

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from ...events.bodies.run import Producer
 from ...events.bodies.waterfall import DeleveragingEnded, DeleveragingStarted, PositionDeleveraged
 from ...events.envelope import Event
 from ...handlers.policies.score_formula import ScoreFormula, formula_of
@@ -74,7 +75,8 @@ def ranking_part(made: RoundRanking | UnrankedRound, told: Round, account: int |
     worked = None if formula is None or own is None else worked_out(formula, own, made, names)
     return msgspec.structs.replace(
         part,
-        version=made.policy.version,
+        version=made.producer.version,
+        made_again_by=_version_here(made.producer),
         formula=None if formula is None else formula.text,
         filled=None if worked is None else worked.filled,
         arithmetic=None if worked is None else worked.text,
@@ -83,6 +85,13 @@ def ranking_part(made: RoundRanking | UnrankedRound, told: Round, account: int |
         recomputed_digest=made.recomputed.hex(),
         proved=made.proved,
     )
+
+
+def _version_here(producer: Producer) -> str:
+    """The version that made the ranking again; of a plug-in only the recorded one can."""
+    from ...handlers.registry import builtin_version, is_builtin  # noqa: PLC0415 - it is there once a policy was built
+
+    return builtin_version(producer) if is_builtin(producer) else producer.version
 
 
 def _part(

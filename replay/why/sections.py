@@ -165,6 +165,8 @@ def _ranking(found: RankingPart) -> Iterator[Block]:
 def _policy(found: RankingPart) -> Iterator[str]:
     """By which rule, and how this account came to its score."""
     named = f"Policy {found.policy}, version {found.version}"
+    if found.made_again_by not in (None, found.version):
+        named += f" (made again by version {found.made_again_by}, which is the one installed)"
     if found.not_made_again is not None:
         yield f"{named}. The ranking could NOT be made again: {found.not_made_again}."
         yield "Below is what the record has: who was taken, with the rank and score recorded then."
@@ -188,10 +190,12 @@ def _digest(found: RankingPart) -> str:
         over = f"the {rows} touched since event {found.base_seq}, the start of the round that this one continues"
     if found.proved:
         return f"Digest over {over}: {found.recomputed_digest}, made again from the record; the same as recorded."
-    return (
-        f"Digest over {over}: {found.recomputed_digest} when made again from the record, {found.recorded_digest} as "
-        "recorded. They DIFFER: this ranking is not the one that was decided by."
-    )
+    digests = f"{found.recomputed_digest} when made again from the record, {found.recorded_digest} as recorded"
+    if found.made_again_by != found.version:
+        differ = f"either version {found.made_again_by} ranks otherwise than version {found.version} did, or"
+    else:
+        differ = ""
+    return f"Digest over {over}: {digests}. They DIFFER: {differ} this ranking is not the one that was decided by."
 
 
 def _flips(flips: Flips) -> Iterator[Block]:
