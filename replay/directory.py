@@ -8,15 +8,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from difflib import get_close_matches
+from itertools import islice
+from typing import TYPE_CHECKING
 
 from ..events.bodies.inputs import FillReported, PriceTicked, TradeExecuted
 from ..events.bodies.listing import AccountOpened, AssetListed, InstrumentListed
 from ..events.envelope import Event
 from ..events.errors import QueryError
 
-__all__ = ["Directory", "nearest"]
+if TYPE_CHECKING:
+    from .run import Run
+
+__all__ = ["Directory", "directory_of", "nearest"]
 
 
 _NUMBER = re.compile(r"[0-9]{1,19}")
@@ -83,3 +88,17 @@ class Directory:
         if number is None and _NUMBER.fullmatch(text) and int(text) in self.accounts:
             number = int(text)
         return number
+
+
+def directory_of(run: Run) -> Directory:
+    """What a record declares up to its first price; what is opened later is read when it is asked for."""
+
+    def later() -> Iterator[Event]:
+        """The openings behind the first price. The last state tells which, so that not all is read."""
+        for number in range(len(run.at().accounts)):
+            if number not in directory.accounts:
+                openings = (event for event in run.events_naming(number) if isinstance(event.body, AccountOpened))
+                yield from islice(openings, 1)
+
+    directory = Directory(run.events(), later)
+    return directory

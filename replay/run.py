@@ -11,11 +11,10 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterable, Iterator
 from functools import cached_property
-from itertools import chain, islice
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from ..events.bodies.listing import AccountOpened
 from ..events.bodies.run import Producer, RunEnded, RunForked, RunStarted
 from ..events.envelope import Event
 from ..events.errors import QueryError, RecordDamagedError, ScenarioError
@@ -28,7 +27,7 @@ from ..events.record.manifest import MANIFEST_NAME
 from ..events.vocabulary import ACCOUNT_FIELDS, BODY_TYPES, Body, accounts_forced
 from ..handlers.plugins.folders import Folders, folders_in
 from ..sim.units import format_time_ns
-from .directory import Directory
+from .directory import Directory, directory_of
 from .points import parse_point
 from .states import States
 
@@ -110,7 +109,7 @@ class Run:
     @cached_property
     def directory(self) -> Directory:
         """The accounts, instruments and assets that it declares; the first call reads up to the first price."""
-        return Directory(self.events(), self._opened_later)
+        return directory_of(self)
 
     def events(self, first_seq: int = 0, stop_seq: int | None = None) -> Iterator[Event]:
         """The events from `first_seq` up to but without `stop_seq`, or to the end. Blocks are decoded on the way."""
@@ -266,31 +265,31 @@ class Run:
         """Who decided an event; None for an input."""
         return None if event.producer is None else self.producers_at(event.seq)[event.producer]
 
-    def last_seq(self, text: str) -> int:
-        """The event that a point names, or the last one at or before it. Raises QueryError."""
-        point = parse_point(text, self.start_ns)
-        return self.reader.existing(point.value) if point.kind == "seq" else self._last_at(point.value)
+    def last_seq(self, text: str, *, whole: bool = False) -> int:
+        """The event that a point names, or the last one at or before it: `whole` for all that it names.
+
+        Raises QueryError.
+        """
+        point = parse_point(text, self.start_ns, self.end_ns)
+        after_ns = point.span_ns - 1 if whole else 0
+        return self.reader.existing(point.value) if point.kind == "seq" else self._last_at(point.value + after_ns)
 
     def first_seq(self, text: str) -> int:
         """The event that a point names, or the first at or after it, the count if there is none. Raises QueryError."""
-        point = parse_point(text, self.start_ns)
+        point = parse_point(text, self.start_ns, self.end_ns)
         return self.reader.existing(point.value) if point.kind == "seq" else self.first_at(point.value)
 
     def span(self, first: str | None, last: str | None) -> tuple[int, int]:
-        """The first event between two points, the last one included, and the one after it. Raises QueryError."""
+        """The first event between two points, all that the last one names included, and the one after it.
+
+        `21:19` as the last point includes that minute, `21:19:00` that second. Raises QueryError.
+        """
         first_seq = 0 if first is None else self.first_seq(first)
-        stop_seq = self.count if last is None else self.last_seq(last) + 1
+        stop_seq = self.count if last is None else self.last_seq(last, whole=True) + 1
         if first_seq > stop_seq:
             message = f"--from {first} comes after --to {last}; put the earlier point first"
             raise QueryError(message)
         return first_seq, stop_seq
-
-    def _opened_later(self) -> Iterator[Event]:
-        """The openings of accounts behind the first price. The last state tells which, so that not all is read."""
-        for number in range(len(self.at().accounts)):
-            if number not in self.directory.accounts:
-                openings = (event for event in self.events_naming(number) if isinstance(event.body, AccountOpened))
-                yield from islice(openings, 1)
 
     def _last_at(self, at_ns: int) -> int:
         if at_ns < self.start_ns:

@@ -20,6 +20,7 @@ from deleverage.events.record import RecordReader, RecordSettings, RecordWriter
 from deleverage.replay.directory import Directory
 from deleverage.replay.points import Point, parse_point
 from deleverage.replay.run import Run
+from deleverage.sim.units import format_time_ns
 
 from .support.command_line import small_record, tear
 from .support.crash import recorded
@@ -107,22 +108,79 @@ def test_first_and_last_of_a_point(run: Run) -> None:
         ("0", Point("seq", 0)),
         ("77241", Point("seq", 77241)),
         ("2025-10-10T21:16:04.831Z", Point("at_ns", 1_760_130_964_831_000_000)),
-        ("2025-10-10 21:16:04", Point("at_ns", 1_760_130_964_000_000_000)),
+        ("2025-10-10T21:16:04.8310Z", Point("at_ns", 1_760_130_964_831_000_000)),
+        ("2025-10-10 21:16:04", Point("at_ns", 1_760_130_964_000_000_000, 10**9)),
+        ("2025-10-10 21:16:04 UTC", Point("at_ns", 1_760_130_964_000_000_000, 10**9)),
+        ("2025-10-10T23:16+02:00", Point("at_ns", 1_760_130_960_000_000_000, 60 * 10**9)),
+        ("2025-10-10 9:05", Point("at_ns", 1_760_087_100_000_000_000, 60 * 10**9)),
+        ("event 77,241", Point("seq", 77241)),
+        (" 5 ", Point("seq", 5)),
+        ("0:16", Point("at_ns", 16 * 60 * 10**9, 60 * 10**9)),
+        ("00:00", Point("at_ns", 1_000, 60 * 10**9)),
+        ("23:59:59.5", Point("at_ns", 86_399_500_000_000)),
+        ("+10m", Point("at_ns", 1_000 + 600 * 10**9)),
+        ("+1h30m", Point("at_ns", 1_000 + 5_400 * 10**9)),
+        ("+1.5s", Point("at_ns", 1_000 + 1_500_000_000)),
+        ("+00:12", Point("at_ns", 1_000 + 720 * 10**9)),
         ("+00:12:03.5", Point("at_ns", 1_000 + 723_500_000_000)),
         ("+100:00:00", Point("at_ns", 1_000 + 360_000 * 10**9)),
         ("+0:00:00.000000001", Point("at_ns", 1_001)),
     ],
 )
 def test_points_as_people_write_them(text: str, point: Point) -> None:
-    """A number, a time and an offset are told apart by how they look."""
+    """A number, a time and an offset are told apart by how they look; a short time names all of its minute."""
     assert parse_point(text, 1_000) == point
 
 
-@pytest.mark.parametrize("text", ["", "-1", "+5", "+00:60:00", "+00:00:61", "noon", "1e3", "٣", "9" * 20, "+1:2", " 5"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "-1",
+        "+5",
+        "+00:60:00",
+        "+00:00:61",
+        "noon",
+        "1e3",
+        "٣",
+        "9" * 20,
+        "+1:2",
+        "24:00",
+        "21:1",
+        "1,23",
+        "+",
+        "+5x",
+    ],
+)
 def test_what_is_no_point(text: str) -> None:
     """Anything else is refused, with an example of each kind."""
-    with pytest.raises(QueryError, match=r"no point in a record; give .*77241.*2025-10-10T21:16:04.831Z.*\+00:12:03.5"):
+    with pytest.raises(
+        QueryError, match=r"no point in a record; give .*77241.*21:16.*2025-10-10 21:16:04.831.*\+00:12:03.5"
+    ):
         parse_point(text, 1_000)
+
+
+def test_a_time_of_day_is_that_of_the_record() -> None:
+    """Of a record over midnight the day is the one on which it has that clock; of a longer one it must be said."""
+    evening, day_ns = 1_760_133_600_000_000_000, 86_400 * 10**9  # 2025-10-10T22:00:00Z
+    assert parse_point("23:00", evening) == Point("at_ns", evening + 3_600 * 10**9, 60 * 10**9)
+    assert parse_point("01:00", evening) == Point("at_ns", evening + 3 * 3_600 * 10**9, 60 * 10**9)
+    assert parse_point("21:59", evening, evening + day_ns).value == evening + day_ns - 60 * 10**9
+    assert parse_point("22:00", evening, evening + day_ns - 1).value == evening
+    with pytest.raises(QueryError, match="'22:00' comes more than once .* such as 2025-10-10 22:00"):
+        parse_point("22:00", evening, evening + day_ns)
+
+
+def test_a_span_includes_all_that_its_points_name(run: Run) -> None:
+    """A minute ends with its last event, a second with its last, an event with itself."""
+    minute_ns = 60 * 10**9
+    first_ns = START_NS // minute_ns * minute_ns + minute_ns
+    clock = format_time_ns(first_ns)[11:16]
+    within = [seq for seq, at_ns in enumerate(TIMES) if first_ns <= at_ns < first_ns + minute_ns]
+    assert run.span(clock, clock) == (within[0], within[-1] + 1)
+    second = [seq for seq in within if TIMES[seq] < first_ns + 10**9]
+    assert run.span(f"{clock}:00", f"{clock}:00") == (within[0], (second or within[:0])[-1] + 1)
+    assert run.span("77", "77") == (77, 78)
 
 
 def test_a_torn_record_answers_up_to_its_end(tmp_path: Path) -> None:
