@@ -83,6 +83,10 @@ class Directory:
             raise QueryError(message)
         return found
 
+    def number_of(self, account: int | str) -> int:
+        """The number of an account that is given by number or by name. Raises QueryError with the nearest names."""
+        return account if isinstance(account, int) else self.find_account(account)
+
     def _known(self, text: str) -> int | None:
         number = self._numbers.get(text)
         if number is None and _NUMBER.fullmatch(text) and int(text) in self.accounts:

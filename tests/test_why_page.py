@@ -156,7 +156,7 @@ def test_the_keys_are_stable(run: Run) -> None:
 def test_the_keys_of_an_account(run: Run) -> None:
     """With --account the same keys stand after what befell it; all of them null where nothing did."""
     found = json.loads(call("why", run.path, "--account", "user7", "--json").stdout)
-    assert list(found) == ["account", "name", "instrument", "befell", "others", *KEYS]
+    assert list(found) == ["account", "name", "instrument", "between", "befell", "others", *KEYS]
     assert ([step["seq"] for step in found["befell"]], found["others"]) == ([49, 57], [49])
     assert found["event"]["seq"] == 57
     nothing = json.loads(call("why", run.path, "--account", "user10", "--json").stdout)
@@ -250,17 +250,22 @@ def test_odd_names_do_nothing(run: Run, tmp_path: Path) -> None:
 
 REFUSED = {
     "out of range": (["999"], "there is no event 999"),
-    "negative": (["--", "-1"], "there is no event -1"),
+    "negative": (["--", "-1"], "there is no account '-1'"),
     "an input": (["42"], "event 42 (PriceTicked) came from outside: nothing here decided it; event 43 (MarkPriced)"),
     "an input alone": (["0"], "event 0 (RunStarted) came from outside: nothing here decided it; ask for one that was"),
-    "no question": ([], "give either SEQ, the number of an event, or --account"),
-    "two questions": (["48", "--account", "user7"], "give either SEQ, the number of an event, or --account"),
-    "an instrument alone": (["48", "--instrument", "I0"], "--instrument narrows --account"),
+    "two questions": (["48", "--account", "user7"], "give '48' alone, or as --at POINT beside an account"),
+    "two accounts": (["user6", "--account", "user7"], "'user6' and --account name two accounts"),
+    "an event and a span": (["48", "--from", "7"], "give '48' alone"),
+    "two times": (["user7", "--at", "00:00", "--to", "00:01"], "--at is one point, --from and --to are two"),
+    "an instrument alone": (["48", "--instrument", "I0"], "--instrument narrows the story of an account"),
+    "a point alone": (["--at", "48"], "--at narrows the story of an account"),
+    "everybody otherwise": (["--flips"], "--flips is about one event"),
+    "everybody but one": (["00:00:03", "--not", "user7"], "--not is about one event"),
     "an unknown account": (["--account", "usr7"], "there is no account 'usr7'"),
     "an unknown instrument": (["--account", "user7", "--instrument", "I9"], "there is no instrument 'I9'"),
     "an unknown other": (["48", "--not", "nobody"], "there is no account 'nobody'"),
     "no choice": (["44", "--not", "user7"], "event 44 (LiquidationStarted) chose nobody among others"),
-    "no number": (["soon"], "'soon' is not a valid integer"),
+    "no point and no name": (["soon"], "there is no account 'soon'"),
 }
 
 

@@ -10,6 +10,7 @@ import click
 from ...sim.console import new_console
 from ...sim.terminal import print_json
 from ..command_line import as_json_option, head_option, leave, opened, record_argument
+from ..log.selection import types_named
 from .steps import history, step_fields
 from .text import print_history
 
@@ -21,6 +22,7 @@ _COMPACT = (",", ":")
 @click.command("history")
 @record_argument
 @click.option("--account", required=True, metavar="NAME|NUMBER", help="The account.")
+@click.option("--type", "types", multiple=True, metavar="TYPE", help="Only this type of event; may be repeated.")
 @click.option("--from", "first", metavar="POINT", help="From this event or time on.")
 @click.option("--to", "last", metavar="POINT", help="Up to this event or time, included.")
 @head_option
@@ -31,6 +33,7 @@ def history_command(
     *,
     record: Path,
     account: str,
+    types: tuple[str, ...],
     first: str | None,
     last: str | None,
     head: str | None,
@@ -38,11 +41,11 @@ def history_command(
 ) -> None:
     """Show every event of RUN that touched an account, with the account before and after (with --json as JSON Lines).
 
-    A POINT is an event's number (77241), a time (2025-10-10T21:16:04.831Z) or an offset from the start (+00:12:03.5).
+    A POINT is an event's number (77241), a time (21:16, 2025-10-10 21:16:04.831) or an offset from the start (+10m).
     """
     run = opened(record, head)
     number = run.directory.find_account(account)
-    steps = history(run, number, *run.span(first, last))
+    steps = history(run, number, *run.span(first, last), types_named(types))
     if as_json:
         print_json(json.dumps(step_fields(step), separators=_COMPACT).encode() for step in steps)
     else:

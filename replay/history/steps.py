@@ -12,7 +12,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from itertools import tee
 from typing import Any, NamedTuple
 
@@ -37,17 +37,26 @@ class Step(NamedTuple):
     after: View | None
 
 
-def history(run: Run, account: int, first_seq: int = 0, stop_seq: int | None = None) -> Iterator[Step]:
+def history(
+    run: Run,
+    account: int | str,
+    first_seq: int = 0,
+    stop_seq: int | None = None,
+    types: Collection[type[Body]] = (),
+) -> Iterator[Step]:
     """The steps from `first_seq` up to but without `stop_seq`, oldest first, in one pass over the record.
 
-    Raises QueryError where the account is not opened before `stop_seq`.
+    The account is given by number or name; with `types` only events of these are steps. Raises QueryError where the
+    account is not opened before `stop_seq`.
     """
+    account = run.directory.number_of(account)
     if next(run.events_naming(account, 0, stop_seq), None) is None:
         last_seq = (run.count if stop_seq is None else stop_seq) - 1
         name = run.directory.account_name(account)
         message = f"account {name!r} is not open yet after event {last_seq}; let --to name a later point"
         raise QueryError(message)
-    return _steps(run, account, first_seq, stop_seq)
+    steps = _steps(run, account, first_seq, stop_seq)
+    return (step for step in steps if type(step.event.body) in types) if types else steps
 
 
 def step_fields(step: Step) -> dict[str, Any]:

@@ -39,7 +39,7 @@ def log_command(
 ) -> None:
     """Show the events of RUN, one a line (with --json as JSON Lines).
 
-    A POINT is an event's number (77241), a time (2025-10-10T21:16:04.831Z) or an offset from the start (+00:12:03.5).
+    A POINT is an event's number (77241), a time (21:16, 2025-10-10 21:16:04.831) or an offset from the start (+10m).
     """
     run = opened(record, head)
     first_seq, stop_seq = run.span(first, last)

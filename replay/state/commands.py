@@ -42,7 +42,7 @@ def state_command(
 ) -> None:
     """Show the state of RUN: markets, fund and accounts.
 
-    A POINT is an event's number (77241), a time (2025-10-10T21:16:04.831Z) or an offset from the start (+00:12:03.5).
+    A POINT is an event's number (77241), a time (21:16, 2025-10-10 21:16:04.831) or an offset from the start (+10m).
     The exit code is 1 where a law of the ledger is broken there.
     """
     run = opened(record, head, plugins)

@@ -103,11 +103,15 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 class Befallen(msgspec.Struct, frozen=True):
-    """What befell an account, in order of time, and the answer for the gravest of it; None where nothing did."""
+    """What befell an account, in order of time, and the answer for the gravest of it; None where nothing did.
+
+    `between` has the first and the last event of the span that was asked about, null for the whole record.
+    """
 
     account: int
     name: str
     instrument: str | None
+    between: tuple[int, int] | None
     befell: tuple[Step, ...]
     others: tuple[int, ...]
     answer: Answer | None

@@ -47,13 +47,22 @@ _GRAVE_IMPORTED: tuple[type[Body], ...] = (
 )
 
 
-def befallen(run: Run, account: int, instrument: int | None = None, *, against: int | None = None) -> Befallen:
+def befallen(
+    run: Run,
+    account: int | str,
+    instrument: int | None = None,
+    *,
+    against: int | str | None = None,
+    span: tuple[int, int] | None = None,
+) -> Befallen:
     """What befell `account`, and why; `against` as in `explain`, for the gravest.
 
-    Costs the events that name the account (in an import those of what was forced of it), a state, and the answer.
-    Raises QueryError for a number that is none.
+    With a `span` of events (from the first up to but without the second) what happened outside it is left out. Costs
+    the events that name the account (in an import those of what was forced of it), a state, and the answer. Raises
+    QueryError for a number that is none.
     """
-    events, linked = _gathered(run, account)
+    account = run.directory.number_of(account)
+    events, linked = _gathered(run, account, *(span or (0, run.count)))
     if instrument is not None:
         events = list(_in_instrument(events, instrument))
     ledger = run.at(seq=events[-1].seq) if events else run.at()
@@ -66,17 +75,19 @@ def befallen(run: Run, account: int, instrument: int | None = None, *, against: 
         account,
         names.account(account),
         None if instrument is None else names.instrument(instrument),
+        None if span is None else (span[0], span[1] - 1),
         tuple(step_of(run, event, names, linked) for event in events),
         tuple(event.seq for event in events if type(event.body) in _GRAVE and event is not gravest),
         None if gravest is None else explain(run, gravest.seq, against=against),
     )
 
 
-def _gathered(run: Run, account: int) -> tuple[list[Event], dict[int, Event]]:
+def _gathered(run: Run, account: int, first_seq: int, stop_seq: int) -> tuple[list[Event], dict[int, Event]]:
     """The events about the account, and those that they link to, which are read while their blocks are at hand."""
     events, linked = list[Event](), dict[int, Event]()
-    for event in run.events_forced(account) if run.imported else run.events_naming(account):
-        if _is_about(event, account):
+    naming = run.events_forced(account) if run.imported else run.events_naming(account, first_seq, stop_seq)
+    for event in naming:
+        if first_seq <= event.seq < stop_seq and _is_about(event, account):
             events.append(event)
             linked.update((seq, run.event(seq)) for seq in event.links)
     return events, linked

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import count
 from pathlib import Path
+from typing import NamedTuple
 
 import click
 import msgspec
@@ -14,24 +15,34 @@ from ...sim.options import plugins_option
 from ...sim.terminal import print_json, print_text, shell_word
 from ..command_line import as_json_option, head_option, leave, opened, record_argument, tell_differences
 from ..directory import nearest
+from ..points import is_point, parse_point
 from ..run import Run
 from .answer import Answer, Befallen
 from .befallen import befallen
 from .blocks import Section
-from .document import answer_document, befallen_document
+from .document import answer_document, befallen_document, forced_document
 from .explain import explain
 from .explain_imported import with_formula
+from .forced import Forced, Order, forced_in
 from .markdown import markdown_of
-from .sections import answer_sections, befallen_sections, nothing_befell
+from .sections import answer_sections, befallen_sections, forced_sections, nothing_befell
 
 __all__ = ["why_command"]
+
+_LISTED = 20
+"""So many accounts of a listing are shown to a person who did not ask for all."""
 
 
 @click.command("why")
 @record_argument
-@click.argument("seq", required=False, type=int)
-@click.option("--account", metavar="NAME|NUMBER", help="What befell this account, instead of one event.")
-@click.option("--instrument", metavar="NAME", help="With --account: only in this instrument.")
+@click.argument("asked", metavar="[EVENT|TIME|ACCOUNT]", required=False)
+@click.option("--account", metavar="NAME|NUMBER", help="The account, where its name could be a number or a time.")
+@click.option("--at", "point", metavar="POINT", help="What befell the account at this event or time.")
+@click.option("--from", "first", metavar="POINT", help="From this event or time on.")
+@click.option("--to", "last", metavar="POINT", help="Up to this event or time, included.")
+@click.option("--sort", type=click.Choice(("time", "loss")), default="time", show_default=True, help="Of a listing.")
+@click.option("--all", "whole", is_flag=True, help="A listing whole, not only its first 20 accounts.")
+@click.option("--instrument", metavar="NAME", help="Of an account: only in this instrument.")
 @click.option("--not", "against", metavar="NAME|NUMBER", help="Say why this account was spared.")
 @click.option("--under", metavar="POLICY", help="Of a venue's own round: the whole ranking by this formula.")
 @click.option("--flips", is_flag=True, help="Search what would have spared it, by executing the run again.")
@@ -51,8 +62,13 @@ def why_command(
     context: click.Context,
     *,
     record: Path,
-    seq: int | None,
+    asked: str | None,
     account: str | None,
+    point: str | None,
+    first: str | None,
+    last: str | None,
+    sort: Order,
+    whole: bool,
     instrument: str | None,
     against: str | None,
     under: str | None,
@@ -62,28 +78,82 @@ def why_command(
     plugins: tuple[Path, ...],
     as_json: bool,
 ) -> None:
-    """Say why event SEQ is in RUN, or with --account what befell an account.
+    """Say why an EVENT is in RUN, what befell an ACCOUNT, or who was liquidated or deleveraged at a TIME.
 
+    An EVENT is a number (77241), a TIME is 21:16, 2025-10-10 21:16:04.831 or +10m from the start, and names all of its
+    minute or second. With neither, and with --from and --to, everybody of whom something was forced is listed.
     For a reduction by auto-deleveraging: the causal chain, the bankrupt account's story, how the fund came to be unable
     to pay, and the ranking made again from the record. `--format md` gives a file to send to whoever asked.
     Of an imported event: what the venue reported, what is inferred, and its order against the published formulas.
     --flips searches the nearest fund balance, collateral, size or moment of closing that would have spared it.
     Without a plug-in that decided the answer is from what is recorded, and says what could not be made again.
     """
-    _must_be_one_question(seq, account, instrument)
     run = opened(record, head, plugins)
-    spared = None if against is None else run.directory.find_account(against)
-    if account is None:
-        assert seq is not None
-        answer = explain(run, seq, against=spared)
+    question = _question(run, asked, account, instrument, point, first, last)
+    if question.seq is not None:
+        answer = explain(run, question.seq, against=against)
         _show_answer(run, _added(run, answer, under, flips=flips), layout, as_json=as_json)
+    elif question.account is None:
+        _must_be_about_one(against=against, under=under, flips=flips)
+        _show_forced(
+            run, forced_in(run, *(question.span or (0, None)), order=sort), layout, as_json=as_json, whole=whole
+        )
     else:
-        number = run.directory.find_account(account)
-        found = befallen(run, number, _instrument(run, instrument), against=spared)
+        found = befallen(run, question.account, _instrument(run, instrument), against=against, span=question.span)
         if found.answer is not None:
             found = msgspec.structs.replace(found, answer=_added(run, found.answer, under, flips=flips))
         _show_befallen(run, found, layout, as_json=as_json)
     leave(context, run)
+
+
+class _Question(NamedTuple):
+    """What is asked: an event, or an account, or everybody; the latter two in a span of events, or in all."""
+
+    seq: int | None = None
+    account: int | None = None
+    span: tuple[int, int] | None = None
+
+
+def _question(
+    run: Run,
+    asked: str | None,
+    account: str | None,
+    instrument: str | None,
+    point: str | None,
+    first: str | None,
+    last: str | None,
+) -> _Question:
+    """Raises QueryError where it is not clear what is asked."""
+    of_time = asked is not None and is_point(asked)
+    if asked is not None and not of_time:
+        if account is not None:
+            message = f"{asked!r} and --account name two accounts; give one of them"
+            raise QueryError(message)
+        account = asked
+    elif asked is not None and (account or point or first or last):
+        message = f"give {asked!r} alone, or as --at POINT beside an account"
+        raise QueryError(message)
+    if account is None and (instrument is not None or point is not None):
+        narrowing = "--instrument" if instrument is not None else "--at"
+        message = f"{narrowing} narrows the story of an account; name one, or leave it out"
+        raise QueryError(message)
+    if point is not None and (first or last):
+        message = "--at is one point, --from and --to are two; give either"
+        raise QueryError(message)
+    if of_time and parse_point(asked or "", run.start_ns, run.end_ns).kind == "seq":
+        return _Question(seq=run.last_seq(asked or ""))
+    at = asked if of_time else point
+    first, last = (at, at) if at is not None else (first, last)
+    span = None if first is None and last is None else run.span(first, last)
+    return _Question(None, None if account is None else run.directory.find_account(account), span)
+
+
+def _must_be_about_one(*, against: str | None, under: str | None, flips: bool) -> None:
+    """Raises QueryError for what only one event can be asked."""
+    for name, given in (("--not", against), ("--under", under), ("--flips", flips)):
+        if given:
+            message = f"{name} is about one event; give its number, or an account"
+            raise QueryError(message)
 
 
 def _added(run: Run, answer: Answer, under: str | None, *, flips: bool) -> Answer:
@@ -110,16 +180,6 @@ def _flipped(run: Run, answer: Answer) -> Answer:
         found = flips_of(run, answer.event.seq, lambda tried: advance(next(trials), tried))
     tell_differences(run)
     return msgspec.structs.replace(answer, flips=found)
-
-
-def _must_be_one_question(seq: int | None, account: str | None, instrument: str | None) -> None:
-    """Raises QueryError where it is not clear what is asked."""
-    if (seq is None) == (account is None):
-        message = "give either SEQ, the number of an event, or --account, whose story it is to be"
-        raise QueryError(message)
-    if instrument is not None and account is None:
-        message = "--instrument narrows --account; give that as well, or leave it out"
-        raise QueryError(message)
 
 
 def _instrument(run: Run, name: str | None) -> int | None:
@@ -165,6 +225,14 @@ def _show(run: Run, title: str, sections: Iterable[Section], layout: str) -> Non
     from .text import print_sections  # noqa: PLC0415
 
     print_sections(new_console(), title, sections)
+
+
+def _show_forced(run: Run, found: Forced, layout: str, *, as_json: bool, whole: bool) -> None:
+    if as_json:
+        _print_json(forced_document(found))
+    else:
+        sections = forced_sections(found, shell_word(str(run.path)), None if whole else _LISTED)
+        _show(run, f"Whom something was forced of in {run.started.scenario}", sections, layout)
 
 
 def _print_json(document: bytes) -> None:

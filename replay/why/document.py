@@ -5,8 +5,9 @@ from __future__ import annotations
 import msgspec
 
 from .answer import Answer, Befallen
+from .forced import Forced
 
-__all__ = ["answer_document", "befallen_document"]
+__all__ = ["answer_document", "befallen_document", "forced_document"]
 
 
 def answer_document(answer: Answer) -> bytes:
@@ -15,7 +16,12 @@ def answer_document(answer: Answer) -> bytes:
 
 
 def befallen_document(found: Befallen) -> bytes:
-    """`account, name, instrument, befell, others`, and then the keys of the answer; null where nothing befell it."""
+    """`account, name, instrument, between, befell, others`, then the keys of the answer; null where nothing befell."""
     whole = msgspec.to_builtins(found)
     answer = whole.pop("answer") or dict.fromkeys(Answer.__struct_encode_fields__)
     return msgspec.json.format(msgspec.json.encode(whole | answer))
+
+
+def forced_document(found: Forced) -> bytes:
+    """`from_seq, to_seq, order, accounts`: all of them, with the names of `forced.py`."""
+    return msgspec.json.format(msgspec.json.encode(found))

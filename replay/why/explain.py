@@ -30,13 +30,14 @@ __all__ = ["explain"]
 _NEAR = 64
 
 
-def explain(run: Run, seq: int, *, against: int | None = None) -> Answer:
-    """Why event `seq` is in the record; `against` is an account of which it is to be said why it was spared.
+def explain(run: Run, seq: int, *, against: int | str | None = None) -> Answer:
+    """Why event `seq` is in the record; `against` is an account, by number or name, of which to say why it was spared.
 
     Costs one or two states, and for a round or a shortfall the events that name the fund. Raises QueryError for an
     event that is not there or came from outside, and for an `against` where nobody was chosen among others.
     """
     event = run.event(seq)
+    against = None if against is None else run.directory.number_of(against)
     if event.origin is Origin.INPUT:
         raise QueryError(_not_decided(run, event))
     causes = run.causes(seq)
