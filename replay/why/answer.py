@@ -3,6 +3,7 @@
     event       what is asked about, who decided it, and `evidence`: the account's figures in the state it came into
     paragraph   the answer in plain words, with figures and the numbers of events
     chain       the causes, from the input that began it down to the event itself; each step with its links
+    losing      whose loss was closed: its marks from the last solvent moment to the decision
     story       what happened to the bankrupt account, or to the lot of inventory, that was closed
     fund        what the insurance fund needed and had, and every drain since the start of the run, by size
     cap         what a cap on profits compared, for a round that one called for, in which nobody was bankrupt
@@ -25,6 +26,7 @@ from typing import Any
 import msgspec
 
 from .cap import Cap
+from .losing import Losing
 from .parts import Evidence, Fund, RankingPart, Step, Story
 from .published import Published
 from .taken_in import TakenIn
@@ -92,6 +94,7 @@ class Answer(msgspec.Struct, frozen=True):
     event: Asked
     paragraph: str
     chain: tuple[Step, ...]
+    losing: Losing | None = None
     story: Story | None = None
     fund: Fund | None = None
     cap: Cap | None = None

@@ -73,10 +73,10 @@ def _explain_plain(run: Run, event: Event, causes: tuple[Event, ...]) -> Answer:
     asked, chain = asked_of(run, event, names, evidence), chain_of(run, causes, names)
     story = _story(run, event, ledger, names)
     if not isinstance(body, ShortfallDeclared):
-        return Answer(asked, paragraph_of(case), chain, story)
+        return Answer(asked, paragraph_of(case), chain, story=story)
     past = fund_past(run, ledger, fund_behind(event, ledger), None)
     fund = fund_of(run, event, ledger, past.books, names)
-    return Answer(asked, shortfall_paragraph(case, fund), chain, story, fund)
+    return Answer(asked, shortfall_paragraph(case, fund), chain, story=story, fund=fund)
 
 
 def _story(run: Run, event: Event, ledger: LedgerState, names: Names) -> Story | None:

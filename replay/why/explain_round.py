@@ -23,6 +23,7 @@ from .case import Case
 from .chain import chain_of
 from .closed import bankruptcy_of, lot_of
 from .fund import FundPast, fund_behind, fund_of, fund_past
+from .losing import Losing, losing_behind
 from .names import Names
 from .paragraph import round_paragraph
 from .paragraphs_round import RoundParts
@@ -75,7 +76,8 @@ def explain_round(run: Run, event: Event, causes: tuple[Event, ...], against: in
     cap = None if capped is None else cap_of(capped, names)
     paragraph = round_paragraph(case, RoundParts(told, ranking, story, closing.fund, cap))
     asked, chain = asked_of(run, event, names, evidence), chain_of(run, causes, names)
-    return Answer(asked, paragraph, chain, story, closing.fund, cap, ranking, spared)
+    losing = _losing(closing, ledger, story, names)
+    return Answer(asked, paragraph, chain, losing, story, closing.fund, cap, ranking, spared)
 
 
 def _shortfall(causes: tuple[Event, ...]) -> Event | None:
@@ -106,6 +108,16 @@ def _story(closing: _Round, ledger: LedgerState, names: Names) -> Story | None:
     events = [*(() if closing.past is None else closing.past.lot_events), *_since(closing)]
     lot = lot_of(ledger, body.account, key, _taken_seq(events, body.instrument), names)
     return story_of(run, beginning, stop_seq, names, lot_events=events, lot=lot)
+
+
+def _losing(closing: _Round, ledger: LedgerState, story: Story | None, names: Names) -> Losing | None:
+    """Whose loss the round closed; nobody's where it was for a cap on profits."""
+    body = closing.body
+    beginning = beginning_of(closing.run, ledger, body.liquidation_id)
+    if story is None or beginning is None:
+        return None
+    key = (body.instrument, body.leg)
+    return losing_behind(closing.run, beginning, closing.started.seq, key, story.lot, names)
 
 
 def _since(closing: _Round) -> Iterator[Event]:

@@ -10,6 +10,7 @@ from .answer import Answer, Befallen, Flips
 from .blocks import Block, Commands, Node, Prose, Section, Sums, Table, Tree
 from .collapse import Repetition, collapsed
 from .forced import Forced, ForcedAccount
+from .losing import Losing, LosingMark
 from .money import money_of, plain_money_of, signed_money_of
 from .names import times
 from .parts import Evidence, Fund, RankingPart, Step, Story
@@ -24,14 +25,7 @@ def answer_sections(answer: Answer) -> Iterator[Section]:
     if answer.ranking is None and answer.event.evidence is not None:
         title = "The account at that instant" if answer.taken_in is None else "The account as reconstructed"
         yield Section(title, tuple(_evidence(answer.event.evidence, published=answer.taken_in is None)))
-    each = ", each the cause of the next" if len(answer.chain) > 1 else ""
-    yield Section("What led to it", (_tree(f"{count(len(answer.chain), 'event')}{each}", answer.chain),))
-    if answer.story is not None:
-        yield Section(_story_title(answer.story), tuple(_story(answer.story)))
-    if answer.fund is not None:
-        fallen = answer.fund.trigger == "drawdown"
-        title = "How the fund came to fall so far" if fallen else "How the fund came to be unable to pay"
-        yield Section(title, tuple(_fund(answer.fund)))
+    yield from _loser_and_fund(answer)
     if answer.cap is not None:
         yield Section("What the cap on profits compared", (Prose(f"{answer.cap.text} (Event {answer.cap.seq}.)"),))
     if answer.ranking is not None:
@@ -45,6 +39,20 @@ def answer_sections(answer: Answer) -> Iterator[Section]:
     if answer.published is not None:
         asked = answer.event.fields.get("account") if answer.event.type == "PositionDeleveraged" else None
         yield from published_sections(answer.published, asked)
+    each = ", each delivered because of the one before" if len(answer.chain) > 1 else ""
+    yield Section("What set it off", (_tree(f"{count(len(answer.chain), 'event')}{each}", answer.chain),))
+
+
+def _loser_and_fund(answer: Answer) -> Iterator[Section]:
+    """Whose loss it was, how it came to be closed, and why the fund did not pay."""
+    if answer.losing is not None:
+        yield Section(f"Whose loss it was: {_whose(answer.losing)}", tuple(_losing(answer.losing)))
+    if answer.story is not None:
+        yield Section(_story_title(answer.story), tuple(_story(answer.story)))
+    if answer.fund is not None:
+        fallen = answer.fund.trigger == "drawdown"
+        title = "How the fund came to fall so far" if fallen else "How the fund came to be unable to pay"
+        yield Section(title, tuple(_fund(answer.fund)))
 
 
 def befallen_sections(found: Befallen, record: str) -> Iterator[Section]:
@@ -153,6 +161,43 @@ def _evidence(found: Evidence, *, published: bool) -> Iterator[Block]:
             f"Recorded: equity {money(compared.equity_atoms)}, requirement {money(compared.requirement_atoms)}{level}; "
             f"{verdict} worked out again from the record."
         )
+
+
+def _whose(found: Losing) -> str:
+    return f"a lot of {found.name}" if found.of_lot else found.name
+
+
+def _losing(found: Losing) -> Iterator[Block]:
+    """From the last solvent moment to the decision: each mark, what of it forced orders made, and what was left."""
+    first, last = found.marks[0], found.marks[-1]
+    what = "Its profit" if found.of_lot else "Its equity"
+    begun = "was last solvent" if found.from_solvent else "is first looked at here"
+    if found.of_lot and found.from_solvent:
+        begun = "last stood at no loss"
+    yield Prose(
+        f"{what} was {first.equity} at event {first.seq}, when it {begun}, and {last.equity} at event {last.seq}, the "
+        "last mark before this was decided."
+    )
+    date = first.at.partition("T")[0]
+    left = f", {count(found.left_out, 'mark')} that moved it less left out" if found.left_out else ""
+    nodes = tuple(Node(_losing_mark(mark, date), _movers(mark)) for mark in found.marks)
+    yield Tree(f"{count(len(found.marks), 'mark')}{left}, {date} UTC", nodes)
+
+
+def _losing_mark(mark: LosingMark, date: str) -> str:
+    made = f"the index {mark.index}"
+    if mark.forced_ticks:
+        made = f"the index {mark.index} and {mark.forced} by forced orders"
+    return f"{mark.seq} {_clock(mark.at, date)} {mark.name} at {mark.mark}, {made}: {mark.equity}"
+
+
+def _movers(mark: LosingMark) -> tuple[Node, ...]:
+    """Whose forced orders traded since the mark before, the first few by name."""
+    if not mark.moved_by:
+        return ()
+    named = [f"{one.name} ({one.orders})" if one.orders > 1 else one.name for one in mark.moved_by[:3]]
+    more = f" and {count(len(mark.moved_by) - 3, 'other')}" if mark.moved_by[3:] else ""
+    return (Node(f"forced orders since the mark before: {', '.join(named)}{more}"),)
 
 
 def _story_title(story: Story) -> str:
