@@ -7,6 +7,7 @@
     story       what happened to the bankrupt account, or to the lot of inventory, that was closed
     fund        what the insurance fund needed and had, and every drain since the start of the run, by size
     cap         what a cap on profits compared, for a round that one called for, in which nobody was bankrupt
+    later       of a reduction: what the same lots would have been closed at later
     ranking     the ranking of the round, made again: places, formula with its figures, both digests
     not         why another account was spared, if that was asked
     flips       what would have flipped it, if that was asked
@@ -26,6 +27,7 @@ from typing import Any
 import msgspec
 
 from .cap import Cap
+from .later import Later
 from .losing import Losing
 from .parts import Evidence, Fund, RankingPart, Step, Story
 from .published import Published
@@ -99,6 +101,7 @@ class Answer(msgspec.Struct, frozen=True):
     fund: Fund | None = None
     cap: Cap | None = None
     ranking: RankingPart | None = None
+    later: tuple[Later, ...] | None = None
     spared: Spared | None = msgspec.field(default=None, name="not")
     flips: Flips | None = None
     taken_in: TakenIn | None = None

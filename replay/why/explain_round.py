@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+import msgspec
+
 from ...events.bodies.liquidation import PositionTakenOver
 from ...events.bodies.waterfall import DeleveragingEnded, DeleveragingStarted, PositionDeleveraged, ShortfallDeclared
 from ...events.envelope import Event
@@ -22,7 +24,8 @@ from .cap import cap_behind, cap_of
 from .case import Case
 from .chain import chain_of
 from .closed import bankruptcy_of, lot_of
-from .fund import FundPast, fund_behind, fund_of, fund_past
+from .fund import FundPast, fund_behind, fund_now, fund_of, fund_past
+from .later import later_of
 from .losing import Losing, losing_behind
 from .names import Names
 from .paragraph import round_paragraph
@@ -64,6 +67,8 @@ def explain_round(run: Run, event: Event, causes: tuple[Event, ...], against: in
     ledger = next(states)
     names = Names(ledger)
     made, told = ranking_if_at_hand(run, started, ledger), round_events(run, started)
+    if closing.fund is not None:
+        closing = closing._replace(fund=_standing(closing.fund, run, started, ledger, names))
     story = _story(closing, ledger, names)
     evidence = evidence_for(event.body, ledger, names)
     account = event.body.account if isinstance(event.body, PositionDeleveraged) else None
@@ -77,7 +82,13 @@ def explain_round(run: Run, event: Event, causes: tuple[Event, ...], against: in
     paragraph = round_paragraph(case, RoundParts(told, ranking, story, closing.fund, cap))
     asked, chain = asked_of(run, event, names, evidence), chain_of(run, causes, names)
     losing = _losing(closing, ledger, story, names)
-    return Answer(asked, paragraph, chain, losing, story, closing.fund, cap, ranking, spared)
+    later = later_of(run, event, ledger, names) or None
+    return Answer(asked, paragraph, chain, losing, story, closing.fund, cap, ranking, later, spared)
+
+
+def _standing(fund: Fund, run: Run, started: Event, ledger: LedgerState, names: Names) -> Fund:
+    """The fund with what it had when the round was decided."""
+    return msgspec.structs.replace(fund, now=fund_now(run, fund, started, ledger, names))
 
 
 def _shortfall(causes: tuple[Event, ...]) -> Event | None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from ...events.bodies.waterfall import ShortfallDeclared
+from ...events.bodies.waterfall import DeleveragingStarted, ShortfallDeclared
 from ...events.envelope import Event
 from ...events.ledger import Account, LedgerState
 from ...handlers.insurance_fund import InsuranceFund
@@ -24,9 +24,9 @@ from ..run import Run
 from .accruals import accruals_of
 from .fund_books import FundBooks
 from .names import Names, percent_of_bps
-from .parts import Fund, FundKind, FundLine
+from .parts import Fund, FundKind, FundLine, FundNow
 
-__all__ = ["FundPast", "fund_behind", "fund_of", "fund_past"]
+__all__ = ["FundPast", "fund_behind", "fund_now", "fund_of", "fund_past"]
 
 _SHOWN = 10
 _PAYMENTS: tuple[tuple[FundKind, str, str], ...] = (
@@ -94,6 +94,35 @@ def fund_of(run: Run, shortfall: Event, ledger: LedgerState, books: FundBooks, n
         lines,
         total,
         total == body.capacity_atoms and books.agree_with(ledger),
+    )
+
+
+def fund_now(run: Run, fund: Fund, started: Event, ledger: LedgerState, names: Names) -> FundNow:
+    """The fund at a round that the shortfall led to; `ledger` stands before the round."""
+    rules, account, number = _rules(run, started), ledger.accounts[fund.account], fund.account
+    inventory = Inventory()
+    inventory.rebuild(ledger)
+    cost_atoms = sum(position.cost_atoms for position in account.positions.values())
+    profit_atoms = inventory.profit_atoms(ledger, number)
+    capacity_atoms = account.balance_atoms + profit_atoms - rules.floor_atoms
+    between = run.events(fund.shortfall_seq, started.seq)
+
+    def money(atoms: int) -> str:
+        return names.money(number, atoms)
+
+    return FundNow(
+        started.seq,
+        account.balance_atoms,
+        money(account.balance_atoms),
+        cost_atoms,
+        money(cost_atoms),
+        cost_atoms + profit_atoms,
+        money(cost_atoms + profit_atoms),
+        rules.floor_atoms,
+        money(rules.floor_atoms),
+        capacity_atoms,
+        money(capacity_atoms),
+        sum(isinstance(event.body, DeleveragingStarted) for event in between),
     )
 
 

@@ -170,6 +170,26 @@ class FundLine(msgspec.Struct, frozen=True):
     name: str | None = None
 
 
+class FundNow(msgspec.Struct, frozen=True):
+    """The fund when the round was decided: `capacity_atoms` is cash and inventory at the mark, less the floor.
+
+    `rounds_since` counts the rounds of auto-deleveraging between the shortfall and this one.
+    """
+
+    before_seq: int
+    cash_atoms: int
+    cash: str
+    inventory_cost_atoms: int
+    inventory_cost: str
+    inventory_mark_atoms: int
+    inventory_mark: str
+    floor_atoms: int
+    floor: str
+    capacity_atoms: int
+    capacity: str
+    rounds_since: int
+
+
 class Fund(msgspec.Struct, frozen=True):
     """The fund when it could not pay. The lines add up to `sum_atoms`, which is the recorded capacity if `reconciles`.
 
@@ -198,6 +218,7 @@ class Fund(msgspec.Struct, frozen=True):
     lines: tuple[FundLine, ...]
     sum_atoms: int
     reconciles: bool
+    now: FundNow | None = None
 
 
 class Place(msgspec.Struct, frozen=True):

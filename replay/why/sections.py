@@ -10,10 +10,11 @@ from .answer import Answer, Befallen, Flips
 from .blocks import Block, Commands, Node, Prose, Section, Sums, Table, Tree
 from .collapse import Repetition, collapsed
 from .forced import Forced, ForcedAccount
+from .later import Later
 from .losing import Losing, LosingMark
 from .money import money_of, plain_money_of, signed_money_of
 from .names import times
-from .parts import Evidence, Fund, RankingPart, Step, Story
+from .parts import Evidence, Fund, FundNow, RankingPart, Step, Story
 from .sections_imported import published_sections, taken_in_sections
 
 __all__ = ["answer_sections", "befallen_sections", "forced_sections", "nothing_befell"]
@@ -30,6 +31,8 @@ def answer_sections(answer: Answer) -> Iterator[Section]:
         yield Section("What the cap on profits compared", (Prose(f"{answer.cap.text} (Event {answer.cap.seq}.)"),))
     if answer.ranking is not None:
         yield Section(f"The ranking of round {answer.ranking.round}", tuple(_ranking(answer.ranking)))
+    if answer.later is not None:
+        yield Section("What became of the price", tuple(_later(answer.later)))
     if answer.spared is not None:
         yield Section(f"Why not {answer.spared.name}", (Prose(answer.spared.text),))
     if answer.flips is not None:
@@ -163,6 +166,20 @@ def _evidence(found: Evidence, *, published: bool) -> Iterator[Block]:
         )
 
 
+def _later(found: tuple[Later, ...]) -> Iterator[Block]:
+    """What the same lots would have been closed at later."""
+    date = found[0].at.partition("T")[0]
+    nodes = []
+    for one in found:
+        did = "neither more nor less"
+        if one.gained_atoms:
+            did = f"{one.gained.lstrip('-')} {'more' if one.gained_atoms > 0 else 'less'}"
+        nodes.append(Node(f"{_clock(one.at, date)} the mark was {one.mark} (event {one.mark_seq}): {did}"))
+    yield Tree(
+        f"closed then instead, these lots would have brought it, {date} UTC", tuple(nodes)
+    )
+
+
 def _whose(found: Losing) -> str:
     return f"a lot of {found.name}" if found.of_lot else found.name
 
@@ -227,6 +244,27 @@ def _fund(fund: Fund) -> Iterator[Block]:
     verdict = "exactly the capacity recorded" if fund.reconciles else f"NOT the capacity recorded, {fund.capacity}"
     total = signed_money_of(fund.sum_atoms, fund.decimals)
     yield Sums((*rows, (total, f"in {fund.asset}, {verdict}")))
+    if fund.now is not None:
+        yield from _fund_now(fund, fund.now)
+
+
+def _fund_now(fund: Fund, now: FundNow) -> Iterator[Block]:
+    """What it had when the round was decided, and what came between."""
+    between = f"{count(now.rounds_since, 'round')} later" if now.rounds_since else "at once"
+    yield Prose(f"When this round was decided (before event {now.before_seq}, {between}) it had:")
+    rows = [
+        (signed_money_of(now.cash_atoms, fund.decimals), "cash"),
+        (signed_money_of(now.inventory_mark_atoms, fund.decimals), "what its inventory was worth at the mark"),
+        (signed_money_of(-now.inventory_cost_atoms, fund.decimals), "what it had paid for that inventory"),
+    ]
+    if now.floor_atoms:
+        rows.append((signed_money_of(-now.floor_atoms, fund.decimals), "the floor that it keeps"))
+    yield Sums((*rows, (signed_money_of(now.capacity_atoms, fund.decimals), f"in {fund.asset}, its capacity then")))
+    if fund.trigger == "inventory" and now.capacity_atoms >= 0:
+        yield Prose(
+            "The rounds before this one had brought it back above its floor. The rule goes on all the same: once a "
+            "shortfall of its inventory is declared, every lot that stands at a loss is closed, one after the other."
+        )
 
 
 def _ranking(found: RankingPart) -> Iterator[Block]:
