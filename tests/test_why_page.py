@@ -38,7 +38,8 @@ from .support.venue import Book, listed
 
 EVENTS = recorded()
 KEYS = [
-    "event", "paragraph", "chain", "story", "fund", "cap", "ranking", "not", "flips", "taken_in", "published"
+    "event", "paragraph", "chain", "losing", "story", "fund", "cap", "ranking", "later", "not", "flips", "taken_in",
+    "published",
 ]  # fmt: skip
 
 
@@ -71,16 +72,14 @@ rank 1 of 1, with a score of 0.039487179. Against the mark
 of 560 this cost it 310.000000 USDT; the 130.000000 USDT of
 profit on what was closed is now in its balance.
 
-What led to it
-4 events, each the cause of the next, 1970-01-01 UTC
-├── 52 00:00:12 prices from outside: I0 560
-├── 53 00:00:12 I0 was marked at 560 [mark:index]
-├── 54 00:00:12 a shortfall was declared for the inventory
-│   of insurance: it lacked 10.000000 USDT and had
-│   -10.000000 USDT [insurance_fund:floor]
-└── 57 00:00:12 user7 was deleveraged in round 2: bought 1
-    I0 at 870, rank 1, score 0.039487179
-    [adl:profit-leverage]
+Whose loss it was: a lot of insurance
+Its profit was 0.000000 USDT at event 36, when it last stood
+at no loss, and -310.000000 USDT at event 53, the last mark
+before this was decided.
+3 marks, 1970-01-01 UTC
+├── 36 00:00:02 I0 at 870, the index 870: 0.000000 USDT
+├── 43 00:00:03 I0 at 590, the index 590: -280.000000 USDT
+└── 53 00:00:12 I0 at 560, the index 560: -310.000000 USDT
 
 The lot that came from user5
 user5 was not under a margin call when its liquidation
@@ -111,6 +110,13 @@ floor) was -10.000000 USDT; it needed 10.000000 USDT. (Event
 -310.000000  liquidation 1 of user5, none of it realised
 -----------
  -10.000000  in USDT, exactly the capacity recorded
+When this round was decided (before event 56, at once) it
+had:
++300.000000  cash
++560.000000  what its inventory was worth at the mark
+-870.000000  what it had paid for that inventory
+-----------
+ -10.000000  in USDT, its capacity then
 
 The ranking of round 2
 Policy profit-leverage, version 2: score = profit / |cost| x
@@ -124,9 +130,27 @@ Digest over 1 row of the ranking:
 DIGEST,
 made again from the record; the same as recorded.
 
+What became of the price
+closed then instead, these lots would have brought it,
+1970-01-01 UTC
+└── 00:00:13 the mark was 560 (event 61): 310.000000 USDT
+    more
+
 Why not user8
 user8 was no candidate: it was short 5 I0, and that stood at
 no profit but at -300.000000 USDT.
+
+What set it off
+4 events, each delivered because of the one before,
+1970-01-01 UTC
+├── 52 00:00:12 prices from outside: I0 560
+├── 53 00:00:12 I0 was marked at 560 [mark:index]
+├── 54 00:00:12 a shortfall was declared for the inventory
+│   of insurance: it lacked 10.000000 USDT and had
+│   -10.000000 USDT [insurance_fund:floor]
+└── 57 00:00:12 user7 was deleveraged in round 2: bought 1
+    I0 at 870, rank 1, score 0.039487179
+    [adl:profit-leverage]
 """
 
 
@@ -149,7 +173,7 @@ def test_the_keys_are_stable(run: Run) -> None:
     assert document | {"not": spared["not"]} == spared
     called = json.loads(call("why", run.path, "30", "--json").stdout)
     assert list(called) == KEYS
-    assert [key for key in KEYS if called[key] is None] == ["story", *KEYS[4:]]
+    assert [key for key in KEYS if called[key] is None] == ["losing", "story", *KEYS[5:]]
     assert called["event"]["evidence"]["compared"]["threshold_atoms"] == 1_250_000_000
 
 
@@ -213,11 +237,13 @@ def test_markdown_is_for_a_customer(run: Run) -> None:
     titles = [line for line in text.splitlines() if line.startswith("#")]
     assert titles == [
         "# Why event 57 (PositionDeleveraged) is in the record of test",
-        "## What led to it",
+        "## Whose loss it was: a lot of insurance",
         "## The lot that came from user5",
         "## How the fund came to be unable to pay",
         "## The ranking of round 2",
+        "## What became of the price",
         "## Why not user8",
+        "## What set it off",
     ]
     assert "- 53 00:00:12 I0 was marked at 560 \\[mark:index\\]" in text
     assert "| -310.000000 | liquidation 1 of user5, none of it realised |" in text
@@ -278,12 +304,12 @@ def test_questions_without_an_answer(run: Run, arguments: list[str], part: str) 
 
 
 def test_flips_come_last(run: Run) -> None:
-    """What would have flipped it stands after everything else, with its command and with what was not searched."""
+    """What would have flipped it stands after all but the trigger, with its command and with what was not searched."""
     flips = Flips(
         (Flip("fund", "With 404.5 more it would have been spared.", True, 404, "deleverage fork"),), "a.", "b."
     )
     answer = msgspec.structs.replace(explain(run, 48, against=8), flips=flips)
-    *_, last = answer_sections(answer)
+    *_, last, _trigger = answer_sections(answer)
     assert last == Section(
         "What would have flipped it",
         (

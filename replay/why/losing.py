@@ -133,20 +133,38 @@ def losing_of(
         body = event.body
         if isinstance(body, LiquidationFilled | PositionReduced) and body.instrument in held.instruments(ledger):
             movers[body.account] += 1
-        if not isinstance(body, MarkPriced) or body.instrument not in held.instruments(ledger):
-            continue
-        equity_atoms = held.equity_atoms(ledger)
-        if equity_atoms is None:
+        marked = _marked(run, event, held)
+        equity_atoms = None if marked is None else held.equity_atoms(ledger)
+        if marked is None or equity_atoms is None or _instrument(marked) not in held.instruments(ledger):
             continue
         if event.seq < last_seq and held.is_solvent(ledger, level_bps):
             solvent, at_solvent = len(walked), True
-        walked.append(_mark(event, body, movers, equity_atoms, account, names))
+        walked.append(_mark(marked, movers, equity_atoms, account, names))
         movers = Counter()
     if not walked:
         return None
     marks = walked[max(solvent, 0) :]
     shown = _most_telling(marks)
     return Losing(account, names.account(account), key is not None, shown, len(marks) - len(shown), at_solvent)
+
+
+def _instrument(mark: Event) -> int:
+    assert isinstance(mark.body, MarkPriced)
+    return mark.body.instrument
+
+
+def _marked(run: Run, event: Event, held: _Held) -> Event | None:
+    """A mark; where a lot is taken over, the mark at that moment."""
+    body = event.body
+    if isinstance(body, MarkPriced):
+        return event
+    if (
+        held.key is None
+        or not isinstance(body, PositionTakenOver)
+        or (body.instrument, body.liquidation_id) != held.key
+    ):
+        return None
+    return mark_before(run, body.instrument, event.seq)
 
 
 def losing_behind(
@@ -158,7 +176,7 @@ def losing_behind(
             return None
         taken = run.event(lot.taken_seq).body
         assert isinstance(taken, PositionTakenOver)
-        return losing_of(run, _mark_behind(run, key[0], lot.taken_seq), stop_seq, taken.fund, names, key=key)
+        return losing_of(run, lot.taken_seq, stop_seq, taken.fund, names, key=key)
     first_seq, called = beginning.first.seq, None if beginning.called is None else beginning.called.body
     level_bps = called.warning_bps if isinstance(called, MarginCalled) else BPS
     begin_seq = _mark_behind(run, key[0], first_seq)
@@ -174,9 +192,9 @@ def _mark_behind(run: Run, instrument: int, seq: int) -> int:
     return seq if before is None else before.seq
 
 
-def _mark(
-    event: Event, body: MarkPriced, movers: Counter[int], equity_atoms: int, account: int, names: Names
-) -> LosingMark:
+def _mark(event: Event, movers: Counter[int], equity_atoms: int, account: int, names: Names) -> LosingMark:
+    body = event.body
+    assert isinstance(body, MarkPriced)
     forced_ticks = body.mark_ticks - body.index_ticks
     return LosingMark(
         event.seq,

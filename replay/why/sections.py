@@ -175,9 +175,7 @@ def _later(found: tuple[Later, ...]) -> Iterator[Block]:
         if one.gained_atoms:
             did = f"{one.gained.lstrip('-')} {'more' if one.gained_atoms > 0 else 'less'}"
         nodes.append(Node(f"{_clock(one.at, date)} the mark was {one.mark} (event {one.mark_seq}): {did}"))
-    yield Tree(
-        f"closed then instead, these lots would have brought it, {date} UTC", tuple(nodes)
-    )
+    yield Tree(f"closed then instead, these lots would have brought it, {date} UTC", tuple(nodes))
 
 
 def _whose(found: Losing) -> str:

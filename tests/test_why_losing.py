@@ -1,0 +1,127 @@
+"""Whose loss a reduction closed: the marks from the last solvent moment on, each held against a plain fold."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from deleverage.events.bodies.liquidation import LiquidationFilled
+from deleverage.events.bodies.margin import MarkPriced, PositionReduced
+from deleverage.events.bodies.waterfall import PositionDeleveraged
+from deleverage.events.ledger import Ledger
+from deleverage.handlers.valuation import BPS, MICRO, margin_of, profit_atoms
+from deleverage.replay.run import Run, open_run
+from deleverage.replay.why.answer import Answer
+from deleverage.replay.why.explain import explain
+
+from .support.command_line import small_record
+from .support.crash import recorded
+
+EVENTS = recorded()
+REDUCTIONS = [event for event in EVENTS if isinstance(event.body, PositionDeleveraged)]
+CHOSEN = [event.seq for event in REDUCTIONS[:: len(REDUCTIONS) // 9]]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """The small crash, recorded and opened."""
+    return open_run(small_record(tmp_path_factory.mktemp("records")))
+
+
+@pytest.fixture(scope="module", params=CHOSEN)
+def answer(run: Run, request: pytest.FixtureRequest) -> Answer:
+    """Why one of the reductions."""
+    return explain(run, request.param)
+
+
+def test_each_row_is_what_a_fold_gives(answer: Answer) -> None:
+    """Mark, index and forced part are the event's; the equity is the account's, or the lot's profit, at that mark."""
+    assert answer.losing is not None
+    assert answer.story is not None
+    body = EVENTS[answer.event.seq].body
+    assert isinstance(body, PositionDeleveraged)
+    for row in answer.losing.marks:
+        event, ledger = EVENTS[row.seq], Ledger.of(EVENTS[: row.seq + 1])
+        assert isinstance(event.body, MarkPriced)
+        marked = event.body
+        assert (row.instrument, row.mark_ticks, row.index_ticks) == (
+            marked.instrument,
+            marked.mark_ticks,
+            marked.index_ticks,
+        )
+        assert row.forced_ticks == marked.mark_ticks - marked.index_ticks
+        account = ledger.accounts[answer.losing.account]
+        if not answer.losing.of_lot:
+            assert row.equity_atoms == margin_of(account, ledger.markets).equity_atoms
+        elif answer.story.lot is not None and row.seq > (answer.story.lot.taken_seq or 0):
+            held = account.positions[body.instrument, body.against_leg]
+            assert row.equity_atoms == profit_atoms(ledger.markets[body.instrument], held)
+
+
+def test_it_begins_solvent_and_ends_at_the_decision(answer: Answer) -> None:
+    """Where the first row was solvent, it was; the last is the mark that held when the round was decided."""
+    assert answer.losing is not None
+    assert answer.story is not None
+    assert answer.ranking is not None
+    first, last = answer.losing.marks[0], answer.losing.marks[-1]
+    later = [e.seq for e in EVENTS[last.seq + 1 : answer.ranking.started_seq] if _marks(e.body, last.instrument)]
+    assert later == []
+    if answer.losing.from_solvent and not answer.losing.of_lot:
+        ledger = Ledger.of(EVENTS[: first.seq + 1])
+        margin = margin_of(ledger.accounts[answer.losing.account], ledger.markets)
+        assert margin.equity_atoms * BPS * MICRO >= margin.requirement_microatoms * BPS
+        assert first.seq < (answer.story.called_seq or answer.story.started_seq)
+
+
+def _marks(body: object, instrument: int) -> bool:
+    return isinstance(body, MarkPriced) and body.instrument == instrument
+
+
+def test_who_moved_a_mark_did_trade(answer: Answer) -> None:
+    """Whoever is named had as many forced trades in an instrument of the account before that mark."""
+    assert answer.losing is not None
+    for row in answer.losing.marks:
+        for mover in row.moved_by:
+            trades = [e for e in EVENTS[: row.seq] if _trades(e.body, mover.account)]
+            assert len(trades) >= mover.orders > 0
+
+
+def _trades(body: object, account: int) -> bool:
+    return isinstance(body, LiquidationFilled | PositionReduced) and body.account == account
+
+
+def test_later_prices_are_those_of_the_record(answer: Answer) -> None:
+    """What the same lots would have been closed at later: its price against the mark then."""
+    body = EVENTS[answer.event.seq].body
+    assert isinstance(body, PositionDeleveraged)
+    assert answer.later is not None
+    for one in answer.later:
+        state = Ledger.of(event for event in EVENTS if event.at_ns <= one.at_ns)
+        market = state.markets[body.instrument]
+        assert one.mark_ticks == market.mark_ticks
+        assert one.gained_atoms == body.value_atoms - market.payoff.value_atoms(body.size_lots, market.mark_ticks)
+
+
+def test_the_fund_now_is_the_fold(answer: Answer) -> None:
+    """Cash, inventory and capacity are those of the state before the round, and the rounds between are counted."""
+    assert answer.fund is not None
+    now = answer.fund.now
+    assert now is not None
+    ledger = Ledger.of(EVENTS[: now.before_seq])
+    fund = ledger.accounts[answer.fund.account]
+    assert now.cash_atoms == fund.balance_atoms
+    assert now.inventory_cost_atoms == sum(held.cost_atoms for held in fund.positions.values())
+    assert abs(now.capacity_atoms + now.floor_atoms - margin_of(fund, ledger.markets).equity_atoms) <= len(
+        fund.positions
+    )
+    between = EVENTS[answer.fund.shortfall_seq : now.before_seq]
+    assert now.rounds_since == sum(type(event.body).__name__ == "DeleveragingStarted" for event in between)
+
+
+def test_the_page_says_it(run: Run, tmp_path: Path) -> None:
+    """Both are in the page, before what set it off."""
+    from .support.command_line import call  # noqa: PLC0415
+
+    page = call("why", small_record(tmp_path), str(CHOSEN[0])).stdout
+    assert page.index("Whose loss it was: ") < page.index("How the fund came") < page.index("What set it off")
