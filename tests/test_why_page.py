@@ -60,17 +60,17 @@ Why event 57 (PositionDeleveraged) is in the record of test
 
 Event 57, 1970-01-01T00:00:12Z: user7 was made to buy back 1
 of the 2 I0 that it was short, at 870, for 870.000000 USDT
-in all. The insurance fund still held long 1 I0 that it had
-taken over from user5 in event 39 at 870. The mark of I0 had
-fallen from 870 (event 36), when it was taken over, to 560
-(event 53), -35.63%. At that mark the lot stood at a loss of
-310.000000 USDT. The fund's capacity, cash and inventory at
-the mark, was -10.000000 USDT (event 54). So round 2 (event
-56) closed it against profitable positions on the other
-side, by profit / |cost| x notional / equity: user7 stood at
-rank 1 of 1, with a score of 0.039487179. Against the mark
-of 560 this cost it 310.000000 USDT; the 130.000000 USDT of
-profit on what was closed is now in its balance.
+in all. Against the mark of 560 this cost it 310.000000
+USDT; the 130.000000 USDT of profit on what was closed is
+now in its balance. The insurance fund still held long 1 I0
+that it had taken over from user5 in event 39 at 870. The
+mark of I0 had fallen from 870 (event 36), when it was taken
+over, to 560 (event 53), -35.63%. At that mark the lot stood
+at a loss of 310.000000 USDT. The fund's capacity, cash and
+inventory at the mark, was -10.000000 USDT (event 54). So
+round 2 (event 56) closed it against profitable positions on
+the other side, by profit / |cost| x notional / equity:
+user7 stood at rank 1 of 1, with a score of 0.039487179.
 
 Whose loss it was: a lot of insurance
 Its profit was 0.000000 USDT at event 36, when it last stood

@@ -45,13 +45,14 @@ def test_the_paragraph_says_it_all(answer: Answer) -> None:
     """Who, how much of what at which price, why, by which place, and what it cost, with the numbers of the events."""
     assert answer.paragraph == (
         "Event 48, 1970-01-01T00:00:03Z: user6 was made to buy back all 6 I0 that it was short, at 600, for "
-        "3,600.000000 USDT in all. The mark of I0 had fallen from 870 (event 36), the mark before it, to 590 (event "
+        "3,600.000000 USDT in all. Against the mark of 590 this cost it 60.000000 USDT; the 2,400.000000 USDT of "
+        "profit on what was closed is now in its balance. "
+        "The mark of I0 had fallen from 870 (event 36), the mark before it, to 590 (event "
         "43), -32.18%. user4, long 10 I0, was bankrupt (event 45: no equity left): at that mark it owed 100.000000 "
-        "USDT more than it had, and its bankruptcy price, the one at which it ends at exactly zero, was 600. The "
+        "USDT more than it had. The bankruptcy price, the one at which it ends at exactly zero, was 600. The "
         "insurance fund needed 424.500000 USDT to take it on and had 20.000000 USDT, 404.500000 USDT too little "
         "(event 46). So round 1 (event 47) closed it against profitable positions on the other side, by profit / "
-        "|cost| x notional / equity: user6 stood at rank 1 of 2, with a score of 0.419479768. Against the mark of 590 "
-        "this cost it 60.000000 USDT; the 2,400.000000 USDT of profit on what was closed is now in its balance."
+        "|cost| x notional / equity: user6 stood at rank 1 of 2, with a score of 0.419479768."
     )
 
 
@@ -196,13 +197,13 @@ def test_inventory_is_the_story_of_the_lot(run: Run) -> None:
     assert (lot.paid_atoms, lot.worth_atoms, lot.loss_atoms) == (870 * USDT, 560 * USDT, 310 * USDT)
     assert answer.paragraph == (
         "Event 57, 1970-01-01T00:00:12Z: user7 was made to buy back 1 of the 2 I0 that it was short, at 870, for "
-        "870.000000 USDT in all. The insurance fund still held long 1 I0 that it had taken over from user5 in event 39 "
+        "870.000000 USDT in all. Against the mark of 560 this cost it 310.000000 USDT; the 130.000000 USDT of profit "
+        "on what was closed is now in its balance. "
+        "The insurance fund still held long 1 I0 that it had taken over from user5 in event 39 "
         "at 870. The mark of I0 had fallen from 870 (event 36), when it was taken over, to 560 (event 53), -35.63%. At "
         "that mark the lot stood at a loss of 310.000000 USDT. The fund's capacity, cash and inventory at the mark, "
         "was -10.000000 USDT (event 54). So round 2 (event 56) closed it against profitable positions on the other "
-        "side, by profit / |cost| x notional / equity: user7 stood at rank 1 of 1, with a score of 0.039487179. "
-        "Against the mark of 560 this cost it 310.000000 USDT; the 130.000000 USDT of profit on what was closed is now "
-        "in its balance."
+        "side, by profit / |cost| x notional / equity: user7 stood at rank 1 of 1, with a score of 0.039487179."
     )
     assert [step.seq for step in answer.chain] == [52, 53, 54, 57]
 

@@ -163,6 +163,9 @@ def _told(
         missing = names.money(body.account, body.needed_atoms - _payable_atoms(body))
         return f"{who} owed {needed} more than it had; the fund could pay {paid}. {missing} was missing."
     missing = names.money(body.account, body.needed_atoms - body.capacity_atoms)
+    if body.needed_atoms < 0:
+        brought, under = (text.lstrip("-") for text in (needed, had))
+        return f"{who} would have brought the fund {brought}, which was {under} under its floor. {missing} was missing."
     if body.needed_atoms == -equity_atoms:
         return f"{who} owed {needed} more than it had; the fund could bear {had}. {missing} was missing."
     capital, equity = (names.money(body.account, atoms) for atoms in (body.needed_atoms + equity_atoms, equity_atoms))

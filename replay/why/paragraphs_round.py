@@ -40,8 +40,8 @@ class RoundParts(NamedTuple):
 
 
 def position_deleveraged(case: Case, body: PositionDeleveraged, parts: RoundParts) -> str:
-    """Who, how much of what, at which price; why; by which place; what it cost or brought."""
-    return joined(_who(case, body), _why(case, parts), _needed(parts), _place(case, body, parts), _cost(case, body))
+    """Who, how much of what, at which price, and what it cost or brought; then why, and by which place."""
+    return joined(_who(case, body), _cost(case, body), _why(case, parts), _needed(parts), _place(case, body, parts))
 
 
 def round_started(case: Case, parts: RoundParts) -> str:
@@ -82,23 +82,31 @@ def _why(case: Case, parts: RoundParts) -> str:
         return ""
     if story.lot is not None:
         return _why_lot(case, story, story.lot)
-    return "" if story.bankruptcy is None else _why_bankrupt(case, story, story.bankruptcy)
+    return "" if story.bankruptcy is None else _why_bankrupt(case, parts, story, story.bankruptcy)
 
 
-def _why_bankrupt(case: Case, story: Story, found: Bankruptcy) -> str:
+def _where_it_went(parts: RoundParts, found: Bankruptcy) -> str:
+    """What became of the equity that a bankrupt account had left, by the price at which its position was closed."""
+    if parts.body.value_atoms == found.value_atoms:
+        return ", which went to whoever closed the position at its bankruptcy price"
+    return ", of which it kept what closing its position at another price than its bankruptcy price left it"
+
+
+def _why_bankrupt(case: Case, parts: RoundParts, story: Story, found: Bankruptcy) -> str:
     """The move of the mark since the call, the bankruptcy and what was missing."""
     since_seq, when = story.started_seq, f"when the liquidation of {story.name} began"
     if story.called_seq is not None:
         since_seq, when = story.called_seq, f"when {story.name} was called"
     moved = _moved(case, found.instrument, since_seq, when)
-    has = (
-        f"it owed {found.missing} more than it had" if found.missing_atoms else f"it had {found.equity} of equity left"
-    )
     who = f"{story.name}, {case.names.held(found.instrument, found.size_lots)}"
-    return (
-        f"{moved} {who}, was bankrupt{_declared(case, story)}: at that mark {has}, and its bankruptcy price, the one "
-        f"at which it ends at exactly zero, was {found.price}."
-    )
+    if found.missing_atoms:
+        what = f"was bankrupt{_declared(case, story)}: at that mark it owed {found.missing} more than it had"
+    else:
+        what = (
+            f"was declared bankrupt{_declared(case, story)}: nobody had taken its position at a price that would have "
+            f"left it anything. At that mark it still had {found.equity} of equity{_where_it_went(parts, found)}"
+        )
+    return f"{moved} {who}, {what}. The bankruptcy price, the one at which it ends at exactly zero, was {found.price}."
 
 
 def _declared(case: Case, story: Story) -> str:
@@ -135,6 +143,8 @@ def _moved(case: Case, instrument: int, since_seq: int, when: str) -> str:
         return f"The mark of {name} stood at {after} (event {now.seq}), as {when} (event {then.seq})."
     verb = "fallen" if after_ticks < before_ticks else "risen"
     change = percent(after_ticks - before_ticks, before_ticks)
+    if change.lstrip("+-") == "0.00%":
+        change = "less than 0.01%"
     since = f"from {before} (event {then.seq}), {when}, to {after} (event {now.seq}), {change}"
     return f"The mark of {name} had {verb} {since}."
 
@@ -153,6 +163,11 @@ def _needed(parts: RoundParts) -> str:
         return f"The insurance fund had fallen {further} (event {fund.shortfall_seq})."
     if fund.equity_atoms is None:
         return f"The fund's capacity, cash and inventory at the mark, was {fund.capacity} (event {fund.shortfall_seq})."
+    if fund.needed_atoms < 0:
+        return (
+            f"The insurance fund was {fund.capacity.lstrip('-')} under its floor, and taking it on would have brought "
+            f"it {fund.needed.lstrip('-')}: {fund.missing} too little (event {fund.shortfall_seq})."
+        )
     return (
         f"The insurance fund needed {fund.needed} to take it on and had {fund.capacity}, {fund.missing} too little "
         f"(event {fund.shortfall_seq})."
