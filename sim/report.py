@@ -96,6 +96,7 @@ def _fund(result: RunResult) -> Rows:
     fund = {name: _money(result, atoms) for name, atoms in fund_of(result).items()}
     start, end, low = fund["start_atoms"], fund["end_atoms"], fund["low_atoms"]
     yield "fund", f"{start} at the start, {end} at the end, {low} at the lowest seen"
+    yield "", "all three in cash and in inventory at the mark"
     yield "", f"{fund['credited_atoms']} of fees came in, {fund['debited_atoms']} paid for negative balances"
 
 
