@@ -52,12 +52,14 @@ def lots_of(book: Book, number: int) -> int:
     return sum(position.size_lots for position in book.account(number).positions.values())
 
 
-def deleverage(book: Book, bankrupt: int, policy: RankingPolicy) -> list[PositionDeleveraged]:
+def deleverage(
+    book: Book, bankrupt: int, policy: RankingPolicy, *, liquidation_id: int = 1
+) -> list[PositionDeleveraged]:
     """One round for a bankrupt account; its reductions, folded."""
     book.bankrupt(bankrupt)
     engine = AdlEngine(policy)
     engine.prime(book.ledger, ())
-    event = book.put(ShortfallDeclared(1, bankrupt, "bankruptcy", 1, 0))
+    event = book.put(ShortfallDeclared(liquidation_id, bankrupt, "bankruptcy", 1, 0))
     taken = book.take(engine.handle(event, book.ledger, 0))
     book.ledger.check()
     return [event.body for event in taken if isinstance(event.body, PositionDeleveraged)]
@@ -102,6 +104,44 @@ def test_case_18_dydx_scans_two_halves() -> None:
     assert sorted(reduction.account for reduction in reductions) == others
     assert [usdc(book, other) for other in others] == [Fraction("77499.5")] * 2
     assert sum(abs(lots_of(book, number)) for number in (short, *others)) == 0
+
+
+@pytest.mark.parametrize(
+    ("lacking", "other_usdc", "taken"),
+    [(1, -90_001, True), (50, -99_900, True), (51, -99_900, False), (5_100, -89_900, True), (5_101, -89_900, False)],
+    ids=[
+        "in liquidation with 9,999 of 10,000, and above the requirement of 5,000 afterwards",
+        "in liquidation with 100 of 10,000, and 50 of 5,000 afterwards: no worse",
+        "the same with 49 of 5,000 afterwards: worse",
+        "with 10,100 of 10,000, and 5,000 of 5,000 afterwards",
+        "the same with 4,999 of 5,000 afterwards: under it, and worse",
+    ],
+)
+def test_dydx_takes_whoever_is_no_worse_off_also_in_liquidation(lacking: int, other_usdc: int, taken: bool) -> None:
+    """A short of one BTC lacks so much, which half of a long of two would have to bear (updates.go, Risk.Cmp)."""
+    book, short = one_btc_short(50_000 - lacking)
+    other = account(book, other_usdc, 2 * WHOLE_BTC)
+    if other_usdc < -90_000:
+        book.liquidate(other)
+    reductions = deleverage(book, short, DydX(NoParameters()), liquidation_id=2 if other_usdc < -90_000 else 1)
+    assert [reduction.account for reduction in reductions] == ([other] if taken else [])
+    assert lots_of(book, other) == (WHOLE_BTC if taken else 2 * WHOLE_BTC)
+
+
+def test_dydx_takes_nobody_who_is_bankrupt_or_has_no_equity() -> None:
+    """A long with the same position whose own deficit is in the waterfall, and one that is worth nothing."""
+    book, short = one_btc_short(49_999)
+    waiting, empty = account(book, -49_000, WHOLE_BTC), account(book, -50_000, WHOLE_BTC)
+    book.bankrupt(waiting)
+    book.liquidate(empty)
+    assert deleverage(book, short, DydX(NoParameters()), liquidation_id=3) == []
+
+
+def test_other_policies_take_nobody_in_liquidation() -> None:
+    """BitMEX ranks whoever holds the other side, but not who is being liquidated."""
+    book, short = one_btc_short(49_999)
+    book.liquidate(account(book, -45_001, WHOLE_BTC))
+    assert deleverage(book, short, BitMex(NoParameters()), liquidation_id=2) == []
 
 
 @pytest.mark.parametrize(("price", "enabled"), [(20, False), (22, False), (25, False), (26, True)])

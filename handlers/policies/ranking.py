@@ -9,7 +9,9 @@
    and for loss socialisation. A rulebook's `closes_at` overrides the policy.
 4. Scores follow from the figures of a candidate. A policy that must see more of an account has `scores_in` besides and
    `from_row` False: its scores cannot be worked out again from the rows of a digest.
-5. Candidates are at a profit, but for a policy with `any_profit`: it takes whoever holds the other side.
+5. Candidates are at a profit and not in liquidation themselves. A policy with `any_profit` takes those at a loss too,
+   and one with `liquidating` those whose liquidation has not come to the waterfall yet.
+6. A policy that shares out by what accounts would be left with has `allocate_in` in place of `allocate`.
 """
 
 from __future__ import annotations
@@ -22,9 +24,12 @@ import msgspec
 from ...events.ledger import LedgerState, PositionKey
 
 __all__ = [
+    "ANYBODY",
+    "PROFITABLE",
     "SCORE_MAX",
     "SCORE_SCALE",
     "Allocating",
+    "AllocatingIn",
     "Allocation",
     "Basis",
     "Candidate",
@@ -32,13 +37,15 @@ __all__ = [
     "LedgerReading",
     "Ranked",
     "RankingPolicy",
+    "Terms",
     "Worth",
     "allocates",
-    "any_profit",
+    "allocates_in",
     "from_row",
     "reads_ledger",
     "score_of",
     "scores_of",
+    "terms_of",
     "worth_of",
 ]
 
@@ -90,6 +97,19 @@ class Closing(NamedTuple):
         return min(abs(candidate.size), self.lots_within(candidate.equity - 1))
 
 
+class Terms(NamedTuple):
+    """Who may be a candidate besides those at a profit: whoever is at a loss, whoever is being liquidated."""
+
+    any_profit: bool = False
+    liquidating: bool = False
+
+
+PROFITABLE = Terms()
+"""Whoever is at a profit and not in liquidation."""
+
+ANYBODY = Terms(any_profit=True, liquidating=True)
+"""Whoever any policy may take."""
+
 Allocation = Iterable[tuple[Ranked, int]]
 """Who closes how many lots (above zero), in the order of the ranking, each place at most once."""
 
@@ -125,6 +145,17 @@ class Allocating(RankingPolicy, Protocol):
 
 
 @runtime_checkable
+class AllocatingIn(RankingPolicy, Protocol):
+    """A policy that shares out by more of an account than its row holds."""
+
+    def allocate_in(
+        self, closing: Closing, places: Iterable[Ranked], instrument: int, ledger: LedgerState
+    ) -> Allocation:
+        """As `allocate`; the position that is closed is one in this instrument."""
+        ...
+
+
+@runtime_checkable
 class LedgerReading(RankingPolicy, Protocol):
     """A policy whose score needs more of an account than its row holds."""
 
@@ -147,6 +178,11 @@ def allocates(policy: RankingPolicy) -> TypeGuard[Allocating]:
     return hasattr(policy, "allocate")
 
 
+def allocates_in(policy: RankingPolicy) -> TypeGuard[AllocatingIn]:
+    """Whether the policy shares out itself, by more than rows."""
+    return hasattr(policy, "allocate_in")
+
+
 def reads_ledger(policy: RankingPolicy) -> TypeGuard[LedgerReading]:
     """Whether the policy scores by more than rows."""
     return hasattr(policy, "scores_in")
@@ -157,9 +193,9 @@ def from_row(policy: RankingPolicy) -> bool:
     return bool(getattr(policy, "from_row", True)) and not reads_ledger(policy)
 
 
-def any_profit(policy: RankingPolicy) -> bool:
-    """Whether a candidate need not be at a profit."""
-    return bool(getattr(policy, "any_profit", False))
+def terms_of(policy: RankingPolicy) -> Terms:
+    """Who may be a candidate for this policy."""
+    return Terms(*(bool(getattr(policy, term, False)) for term in Terms._fields))
 
 
 def worth_of(policy: RankingPolicy) -> Worth:
