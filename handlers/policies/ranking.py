@@ -1,7 +1,7 @@
 """What a ranking policy is: it scores candidates, and the order follows from the scores.
 
-1. A score is a whole number, floor(score x 10^9), saturating at 2^63-1; candidates rank by descending score, ties by
-   account. Policies get candidates in batches.
+1. A score is a whole number, floor(score x 10^9), saturating at 2^63-1 and -2^63; candidates rank by descending score,
+   ties by account. Policies get candidates in batches.
 2. A policy that says no more is a queue: whoever is first gives all it can, then the next. One that has `allocate`
    shares out otherwise; see `allocation.py`.
 3. A reduction is worth its share of the bankruptcy value. A policy with `worth` says otherwise: the mark, the oracle
@@ -27,6 +27,7 @@ __all__ = [
     "ANYBODY",
     "PROFITABLE",
     "SCORE_MAX",
+    "SCORE_MIN",
     "SCORE_SCALE",
     "Allocating",
     "AllocatingIn",
@@ -51,6 +52,7 @@ __all__ = [
 
 SCORE_SCALE = 10**9
 SCORE_MAX = 2**63 - 1
+SCORE_MIN = -(2**63)
 
 Basis = Literal["contracts", "equity dollars"]
 """What a policy shares out: lots of the contract, or what the winners are worth."""
@@ -208,4 +210,4 @@ def score_of(numerator: int, denominator: int) -> int:
     """floor(numerator / denominator x 10^9), saturating; the greatest score where the denominator is zero."""
     if denominator <= 0:
         return SCORE_MAX
-    return min(numerator * SCORE_SCALE // denominator, SCORE_MAX)
+    return max(SCORE_MIN, min(numerator * SCORE_SCALE // denominator, SCORE_MAX))
