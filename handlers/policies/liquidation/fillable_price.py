@@ -8,16 +8,13 @@ from typing import ClassVar
 
 import msgspec
 
-from ....events.bodies.venue import HandlerStateNoted
 from ...inventory import money_atoms
 from ...valuation import BPS, MICRO, requirement_without
 from ..fund.fee_capped import bankruptcy_quote
-from .ruled import RuledSteps
+from .paced import PacedSteps
 from .step import Situation, Step
 
 __all__ = ["FillableParameters", "FillablePrice", "block_lots", "fillable_price", "fillable_value"]
-
-_NOTE = "last order of account {}"
 
 
 class FillableParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -57,13 +54,13 @@ class FillableParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True
             raise ValueError(message)
 
 
-class FillablePrice(RuledSteps[FillableParameters]):
+class FillablePrice(PacedSteps[FillableParameters]):
     """limit = (PNNV - clamp(BA x (1 - TNC / TMMR), 0, 1) x SMMR x PMMR) / PS, to a tick: up for a sale, down for a buy.
 
     1. PNNV is the position's value at the oracle price, PMMR its requirement, PS its size; TNC and TMMR are the
        account's equity and requirement.
     2. lots = what `block_lots` allows of the position that needs most margin; what is left goes on in the next block. A
-       block of an account begins with its order, also with one of an earlier liquidation (`ledger.notes`).
+       block of an account begins with its order, also with one of an earlier liquidation.
     3. A fill below the bankruptcy price is paid by the fund, and only as far as it has the money and the block's bound
        allows it: the limit is no worse than that.
     4. An account that is negative, and of whose order nothing was filled, is handed over, to be deleveraged; one that
@@ -84,30 +81,21 @@ class FillablePrice(RuledSteps[FillableParameters]):
 
     def hands_over(self, situation: Situation, *, unfilled: bool) -> str | None:
         """Negative, and nobody takes a single lot at a price that the fund can pay for."""
-        order, noted = situation.liquidation.order, _last_order(situation)
+        order, noted = situation.liquidation.order, self.last_order(situation)
         nothing = unfilled and order is not None and noted is not None and order.left_lots == noted[1]
         negative = situation.margin.equity_atoms < 0
         return "negative, and no fill at the fillable price" if negative and nothing else None
 
-    def pause_ns(self, situation: Situation) -> int:
-        """A block."""
-        return self.rules.pause_ns
-
-    def first_pause_ns(self, situation: Situation) -> int:
-        """What is left of the block in which the account was liquidated before."""
-        noted = _last_order(situation)
-        return 0 if noted is None else max(0, noted[0] + self.rules.pause_ns - situation.now_ns)
-
     def step(self, situation: Situation) -> Step:
         """What a block allows, at the fillable price, or at what the fund can pay for if that is better."""
-        held, payoff, number = situation.held, situation.market.payoff, situation.account.account
+        held, payoff = situation.held, situation.market.payoff
         lots = block_lots(situation.lots, situation.notional_atoms, self.rules)
         part_lots = lots if held.size_lots > 0 else -lots
         fillable_ticks = payoff.price_at_least(held.size_lots, _ceiling(self._value(situation)))
         payable_ticks = payoff.price_at_least(part_lots, self._value_payable(situation, part_lots))
         better = max if held.size_lots > 0 else min
-        note = HandlerStateNoted("liquidation", _NOTE.format(number), (situation.now_ns, lots))
-        return Step(lots, max(1, better(fillable_ticks, payable_ticks)), (note,))
+        limit_ticks = max(1, better(fillable_ticks, payable_ticks))
+        return Step(lots, limit_ticks, (self.noted(situation, lots),))
 
     def _value(self, situation: Situation) -> Fraction:
         market, held = situation.market, situation.held
@@ -138,11 +126,6 @@ def block_lots(lots: int, notional: int, rules: FillableParameters) -> int:
     if rules.block_notional_max_atoms:
         most = min(most, rules.block_notional_max_atoms)
     return lots if notional <= most else max(1, lots * most // notional)
-
-
-def _last_order(situation: Situation) -> tuple[int, ...] | None:
-    """When the account was last liquidated, and for how many lots."""
-    return situation.ledger.notes.get(("liquidation", _NOTE.format(situation.account.account)))
 
 
 def fillable_value(
