@@ -69,6 +69,9 @@ def test_a_market_uses_its_cap_up_over_several_bankruptcies() -> None:
     assert [(paid(said), lacking(said)) for said in first] == [(60, 0), (40, 20), (0, 60)]
     other = [owing(funded, 60, 1) for _ in range(2)]
     assert [(paid(said), lacking(said)) for said in other] == [(60, 0), (40, 20)]
+    assert [body.cash_atoms for said in first + other for body in said if isinstance(body, ShortfallDeclared)] == [
+        0
+    ] * 3
     assert funded.book.account(FUND).balance_atoms == 800
 
 

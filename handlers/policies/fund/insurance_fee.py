@@ -10,7 +10,12 @@ import msgspec
 
 from ....events.bodies.liquidation import LiquidationFilled
 from ....events.bodies.venue import HandlerStateNoted
-from ....events.bodies.waterfall import InsuranceFundCredited, InsuranceFundDebited
+from ....events.bodies.waterfall import (
+    InsuranceFundCredited,
+    InsuranceFundDebited,
+    ShortfallDeclared,
+    ShortfallTrigger,
+)
 from ....events.ledger import Account, LedgerState
 from ...insurance_fund import FundParameters, InsuranceFund
 from ...protocol import Product
@@ -71,10 +76,31 @@ class InsuranceFee(InsuranceFund):
 
     def payable_atoms(self, owed_atoms: int, account: Account, ledger: LedgerState) -> int:
         """As the plain fund, and no more than is left of the market's cap."""
-        left_atoms = max(0, self.market_payment_max_atoms - _paid_for(_market_of(account, ledger), ledger))
+        left_atoms = self._left_atoms(account, ledger)
         if self.rules.payment == "whole" and owed_atoms > left_atoms:
             return 0
         return min(super().payable_atoms(owed_atoms, account, ledger), left_atoms)
+
+    def shortfall(
+        self,
+        liquidation_id: int | None,
+        account: int,
+        trigger: ShortfallTrigger,
+        needed_atoms: int,
+        ledger: LedgerState,
+        *,
+        paid_atoms: int = 0,
+    ) -> ShortfallDeclared:
+        """As the plain fund; of its cash it can pay out what is left of the market's cap."""
+        said = super().shortfall(liquidation_id, account, trigger, needed_atoms, ledger, paid_atoms=paid_atoms)
+        if ledger.accounts[account].kind == "insurance" or said.cash_atoms is None:
+            return said
+        left_atoms = self._left_atoms(ledger.accounts[account], ledger) - paid_atoms
+        return msgspec.structs.replace(said, cash_atoms=min(said.cash_atoms, left_atoms))
+
+    def _left_atoms(self, account: Account, ledger: LedgerState) -> int:
+        """What of its market's cap has not been paid yet."""
+        return max(0, self.market_payment_max_atoms - _paid_for(_market_of(account, ledger), ledger))
 
     def _paid(self, liquidation_id: int, account: Account, ledger: LedgerState) -> list[Product]:
         """The plain fund's, and what has been paid for the market by now."""
