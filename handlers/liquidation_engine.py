@@ -140,11 +140,16 @@ class LiquidationEngine(Handler):
             return (_bankrupt(liquidation, situation.margin, reason),)
         if halted:
             return ()
-        pause_ns = 0 if cooled or liquidation.order is None else self.steps.pause_ns(situation)
+        pause_ns = 0 if cooled else self._pause_ns(situation)
         if pause_ns:
             due_ns = situation.now_ns + pause_ns
             return (TimerSet(_COOLDOWN, due_ns, liquidation.account, None, liquidation.liquidation_id),)
         return self._order(situation, orders)
+
+    def _pause_ns(self, situation: Situation) -> int:
+        """How long to wait before the next order."""
+        first = situation.liquidation.order is None
+        return self.steps.first_pause_ns(situation) if first else self.steps.pause_ns(situation)
 
     def _order(self, situation: Situation, orders: int) -> Iterable[Product]:
         step, liquidation = self.steps.step(situation), situation.liquidation

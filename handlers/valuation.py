@@ -30,6 +30,7 @@ __all__ = [
     "margin_of",
     "notional_atoms",
     "profit_atoms",
+    "requirement_without",
     "requirements",
     "side_notional_atoms",
     "slack",
@@ -136,6 +137,16 @@ def requirements(account: Account, markets: Sequence[Market]) -> dict[PositionKe
 
 def _last_legs(account: Account) -> dict[tuple[int, bool], PositionKey]:
     return {(key[0], held.size_lots > 0): key for key, held in account.positions.items()}
+
+
+def requirement_without(account: Account, markets: Sequence[Market], key: PositionKey, lots: int) -> int:
+    """The account's requirement with so many lots (unsigned) of one of its positions less, in microatoms."""
+    market, held = markets[key[0]], account.positions[key]
+    side_atoms, worth_atoms = side_notional_atoms(account, markets, key), notional_atoms(market, held)
+    left_lots = held.size_lots - lots if held.size_lots > 0 else held.size_lots + lots
+    left_atoms = side_atoms - worth_atoms + abs(market.payoff.value_atoms(left_lots, market.mark_ticks))
+    tiers, total = market.listing.tiers, margin_of(account, markets).requirement_microatoms
+    return total - maintenance_microatoms(tiers, side_atoms) + maintenance_microatoms(tiers, left_atoms)
 
 
 def slack(margin: Margin, level_bps: int) -> int:

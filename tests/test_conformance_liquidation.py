@@ -165,7 +165,8 @@ def test_the_policy_orders_at_the_fillable_price(
     usdc: int, btc: int, eth: int, key: tuple[int, int], expected: int
 ) -> None:
     """`fillable-price` in a ledger comes to the same limit, for the whole position."""
-    step = FillablePrice(FillableParameters()).step(situation_of(subaccount(usdc, btc, eth), 4, key))
+    rules = FillableParameters(spread_to_maintenance_ppm=100_000, portion_ppm_max=10**6)
+    step = FillablePrice(rules).step(situation_of(subaccount(usdc, btc, eth), 4, key))
     assert (step.lots, step.limit_ticks) == (btc if key == (0, 0) else eth, expected)
 
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deleverage.handlers.policies.formula import Formula, Value, decimal_text, formula_in
-from deleverage.handlers.policies.ranking import SCORE_MAX, SCORE_SCALE
+from deleverage.handlers.policies.ranking import SCORE_MAX, SCORE_MIN, SCORE_SCALE
 
 
 def score(text: str, **figures: int) -> int:
@@ -150,7 +150,7 @@ def test_any_formula_is_worth_what_fractions_make_of_it(written: tuple[str, str]
     values = [(int(known[name]), 1) for name in formula.names]
     try:
         worth = eval(python, {"F": Fraction, "floor": floor}, known)
-        due = min(floor(worth * SCORE_SCALE), SCORE_MAX)
+        due = max(SCORE_MIN, min(floor(worth * SCORE_SCALE), SCORE_MAX))
     except ZeroDivisionError:
         due = SCORE_MAX
     assert formula.score(values) == due

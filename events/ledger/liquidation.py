@@ -39,6 +39,11 @@ class Liquidation(msgspec.Struct, array_like=True, gc=False):
         """Whether an order is working or a cooldown runs, so that there is nothing to decide yet."""
         return self.timer is not None or (self.order is not None and self.order.open)
 
+    @property
+    def last_instrument(self) -> int | None:
+        """The instrument that it traded last, or else was taken over in last; None where it did neither."""
+        return next(reversed(self.taken_lots), None) if self.order is None else self.order.instrument
+
     def holds_inventory(self) -> bool:
         """Whether the fund still holds lots that came from this liquidation."""
         return any(lots != self.sold_lots.get(instrument, 0) for instrument, lots in self.taken_lots.items())

@@ -70,6 +70,8 @@ def fund_of(run: Run, shortfall: Event, ledger: LedgerState, books: FundBooks, n
     asset, lines = names.asset_of(fund), tuple(_lines(books, ledger, rules.floor_atoms, names))
     bankrupt = ledger.accounts[body.account] if body.trigger == "bankruptcy" else None
     had_atoms = body.capacity_atoms if bankrupt is None or bankrupt.positions else _payable_atoms(body)
+    if bankrupt is not None and _kept_from(body, bankrupt):
+        had_atoms = 0
     missing_atoms, total = body.needed_atoms - had_atoms, sum(line.atoms for line in lines)
     equity_atoms = None if bankrupt is None else margin_of(bankrupt, ledger.markets).equity_atoms
     return Fund(
@@ -116,6 +118,11 @@ def _payable_atoms(body: ShortfallDeclared) -> int:
     return max(0, body.capacity_atoms if body.cash_atoms is None else min(body.capacity_atoms, body.cash_atoms))
 
 
+def _kept_from(body: ShortfallDeclared, bankrupt: Account) -> bool:
+    """Whether a debt was not paid though the money for it was there."""
+    return not bankrupt.positions and _payable_atoms(body) >= body.needed_atoms > 0
+
+
 def _told(
     body: ShortfallDeclared, bankrupt: Account | None, equity_atoms: int | None, capital_bps: int | None, names: Names
 ) -> str:
@@ -129,6 +136,11 @@ def _told(
         )
     if bankrupt is None or equity_atoms is None:
         return _own_told(body, needed, had, names)
+    if _kept_from(body, bankrupt):
+        money = names.money(body.account, _payable_atoms(body))
+        return (
+            f"{who} owed {needed} more than it had. The fund had {money}, which its rule does not let it pay for that."
+        )
     if not bankrupt.positions:
         paid = names.money(body.account, _payable_atoms(body))
         missing = names.money(body.account, body.needed_atoms - _payable_atoms(body))
