@@ -198,7 +198,7 @@ def test_case_48_wealth_shares() -> None:
 @pytest.mark.parametrize(("policy", "price"), [(Okx, 900), (Hyperliquid, 950)], ids=["mark", "previous mark"])
 def test_what_a_reduction_is_worth(policy: type[Okx | Hyperliquid], price: int) -> None:
     """OKX closes at the mark, Hyperliquid at the one before it; what the bankrupt account lacks stays with it."""
-    book = Book()
+    book = Book(fund_atoms=1_000)
     winner, user = book.user(10_000, (0, -10, 1000)), book.user(0, (0, 10, 1000))
     book.mark(950), book.mark(900)
     (reduction,) = deleverage(book, user, policy(NoParameters()))

@@ -1,8 +1,8 @@
 """Liquidation, fund and loss sharing against the venues' own worked examples; each figure has its source beside it.
 
 dYdX: dydxprotocol/v4-chain@84d4664, x/clob/keeper/liquidations_test.go and deleveraging_test.go, whole quantums, exact.
-Drift: drift-labs/protocol-v2@0ae3e3b, math/liquidation/tests.rs and controller/liquidation/tests.rs. Bybit: v5 API page
-adl-alert. The numbers in the tests' names are those of the cases.
+Drift: drift-labs/protocol-v2@0ae3e3b, math/liquidation/tests.rs and controller/liquidation/tests.rs. The numbers in the
+tests' names are those of the cases.
 """
 
 from __future__ import annotations
@@ -11,9 +11,7 @@ from fractions import Fraction
 
 import pytest
 
-from deleverage.events.bodies.inputs import BalanceStated
 from deleverage.events.bodies.liquidation import BankruptcyDeclared, LiquidationFilled, LiquidationOrdered
-from deleverage.events.bodies.venue import HandlerStateNoted
 from deleverage.events.bodies.waterfall import (
     InsuranceFundCredited,
     InsuranceFundDebited,
@@ -31,7 +29,6 @@ from deleverage.handlers.liquidation_engine import LiquidationEngine
 from deleverage.handlers.liquidators import Liquidators
 from deleverage.handlers.margin_monitor import MarginMonitor, MarginParameters
 from deleverage.handlers.mark_pricing import IndexMarkPricing
-from deleverage.handlers.policies.fund.drawdown import Drawdown, DrawdownParameters, Fall
 from deleverage.handlers.policies.fund.fee_capped import FeeCapped, FeeCappedParameters, fund_delta, is_payable
 from deleverage.handlers.policies.liquidation.fillable_price import (
     FillableParameters,
@@ -254,32 +251,3 @@ def test_a_liquidator_takes_a_long_venues_32() -> None:
     filled = [b for b in events if isinstance(b, LiquidationFilled)]
     assert [(b.size_lots, b.price_ticks, b.value_atoms) for b in filled] == [(-1, 99, -99)]
     assert [b.equity_atoms for b in events if isinstance(b, BankruptcyDeclared)] == [-51]
-
-
-def test_drawdown_venues_42() -> None:
-    """Bybit: -350,000 of a pool that had 1,000,000 is a ratio of -0.35; the deleveraged subsidise 50,000 of it."""
-    fall = Fall(-350_000, 1_000_000)
-    assert Fraction(*fall) == Fraction("-0.35")
-    assert fall.is_beyond(3_000)
-    assert fall.beyond_atoms(3_000) == 50_000
-    assert not Fall(-300_000, 1_000_000).is_beyond(3_000)
-
-
-@pytest.mark.parametrize(
-    ("balance", "threshold", "trigger"),
-    [(650_000, 1, "drawdown"), (700_000, 1, None), (650_000, 650_000, None), (0, 1, "bankruptcy")],
-    ids=["fallen by 35 percent", "fallen by 30", "not over the threshold", "nothing left"],
-)
-def test_the_fund_deleverages_in_a_drawdown_venues_42(balance: int, threshold: int, trigger: str | None) -> None:
-    """The same as a decision: with a peak of 1,000,000 in the last 8 hours a bankrupt account is not taken over."""
-    book = Book(fund_atoms=balance or 1)
-    book.mark(1000)
-    book.put(HandlerStateNoted("insurance_fund", "peaks of asset 0", (0, 1_000_000)))
-    if not balance:
-        book.put(BalanceStated(FUND, 0))
-    event = book.bankrupt(book.user(0, (0, 10, 1001)))
-    fund = Drawdown(DrawdownParameters(threshold_atoms=threshold, capital_bps=0))
-    fund.prime(book.ledger, ())
-    said = bodies(fund.handle(event, book.ledger, 0))
-    triggers = [body.trigger for body in said if isinstance(body, ShortfallDeclared)]
-    assert triggers == ([] if trigger is None else [trigger])

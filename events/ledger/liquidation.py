@@ -22,6 +22,7 @@ class Liquidation(msgspec.Struct, array_like=True, gc=False):
     """`steps` counts orders; `timer` is the pending cooldown; `taken_lots - sold_lots` is what the fund still holds.
 
     `short_seq` is the event in which the fund said that it could not pay for the account, which held nothing any more.
+    `closed` is the instrument of which lots of the account were closed last, None before there were any.
     """
 
     liquidation_id: int
@@ -34,6 +35,7 @@ class Liquidation(msgspec.Struct, array_like=True, gc=False):
     taken_lots: dict[int, int] = {}
     sold_lots: dict[int, int] = {}
     short_seq: int | None = None
+    closed: int | None = None
 
     def is_waiting(self) -> bool:
         """Whether an order is working or a cooldown runs, so that there is nothing to decide yet."""
