@@ -11,7 +11,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from ..events.bodies.listing import Tier
@@ -180,7 +180,13 @@ def bankruptcy_price(account: Account, ledger: LedgerState, key: PositionKey) ->
     return max(1, ledger.markets[key[0]].payoff.price_at_least(account.positions[key].size_lots, value_atoms))
 
 
-def largest_position(account: Account, markets: Sequence[Market]) -> PositionKey | None:
-    """The key of the position with the greatest requirement, the lowest key among equals; None without positions."""
+def largest_position(
+    account: Account, markets: Sequence[Market], left_out: Callable[[int], bool] = lambda _: False
+) -> PositionKey | None:
+    """The key of the position with the greatest requirement, the lowest key among equals; None without positions.
+
+    Instruments that are `left_out` are passed over.
+    """
     needs = requirements(account, markets)
-    return min(needs, key=lambda key: (-needs[key], key), default=None)
+    held = (key for key in needs if not left_out(key[0]))
+    return min(held, key=lambda key: (-needs[key], key), default=None)

@@ -120,6 +120,10 @@ class LedgerState:
             return self.fund(account.asset)
         return self.fund_of(liquidation.closed)
 
+    def funds_of(self, asset: int) -> list[int]:
+        """The insurance funds of an asset, in the order they were opened."""
+        return [fund for fund in self.funds if self.accounts[fund].asset == asset]
+
     def instruments_of(self, fund: int) -> list[int]:
         """The instruments that a fund stands behind; O(instruments)."""
         asset = self.accounts[fund].asset
