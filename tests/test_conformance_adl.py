@@ -63,6 +63,7 @@ def deleverage(book: Book, bankrupt: int, policy: RankingPolicy) -> list[Positio
     return [event.body for event in taken if isinstance(event.body, PositionDeleveraged)]
 
 
+@pytest.mark.decided
 def test_case_13_dydx_closes_both_sides_at_the_bankruptcy_price() -> None:
     """A short with 54,999 USDC against a long with 50,000: nothing is left of it, and 104,999 is there, at 54,999."""
     book, short = one_btc_short(54_999)
@@ -73,6 +74,7 @@ def test_case_13_dydx_closes_both_sides_at_the_bankruptcy_price() -> None:
     assert Fraction(reduction.value_atoms * WHOLE_BTC, USD * reduction.size_lots) == 54_999
 
 
+@pytest.mark.decided
 def test_case_16_dydx_closes_a_tenth() -> None:
     """0.1 BTC of it: 49,499.1 USDC and -0.9 BTC are left, and the other has 55,499.9."""
     book, short = one_btc_short(54_999)
@@ -94,6 +96,7 @@ def test_dydx_skips_pairs_that_do_not_overlap_and_asks_no_profit() -> None:
     assert (lots_of(book, poor), lots_of(book, loser)) == (WHOLE_BTC, 0)
 
 
+@pytest.mark.decided
 def test_case_18_dydx_scans_two_halves() -> None:
     """Two longs of 0.5 BTC with 50,000 each: 77,499.5 each, nothing remains, no open interest."""
     book, short = one_btc_short(54_999, 1_000_000)
@@ -144,6 +147,7 @@ def test_case_40_bitmex_takes_by_descending_score() -> None:
     assert {place.candidate.account: lots for place, lots in greedy(Closing(20, 0), places)} == {2: 10, 5: 10}
 
 
+@pytest.mark.decided
 def test_case_40_bitmex_closes_at_the_bankruptcy_price() -> None:
     """The same through a round: two longs by profit share x effective leverage give 10 each at 650."""
     book = Book(listed(tiers=tiers_of((0, 5_000))))
@@ -154,6 +158,7 @@ def test_case_40_bitmex_closes_at_the_bankruptcy_price() -> None:
     assert [(r.account, -r.size_lots, r.price_ticks) for r in reductions] == [(longs[1], 10, 650), (longs[3], 10, 650)]
 
 
+@pytest.mark.decided
 def test_case_44_queue_seizes_greedily() -> None:
     """Capacities 8, 4 and 0.5, a budget of half of 15, in the order 2, 1, 3: 3.5, 4 and nothing, 0.4375 and all."""
     profit, equity = {1: 80, 2: 40, 3: 5}, {1: 100, 2: 50, 3: 10}
@@ -171,6 +176,7 @@ RAP = {
 }
 
 
+@pytest.mark.decided
 @pytest.mark.parametrize("name", RAP)
 def test_case_48_risk_aware_shares(name: str) -> None:
     """Shares of A, C and E go by e x lambda x g(lambda), to the printed digits.

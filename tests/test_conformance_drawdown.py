@@ -69,6 +69,7 @@ def test_drawdown_venues_42() -> None:
     assert not Fall(-300_000, 1_000_000).is_beyond(3_000)
 
 
+@pytest.mark.decided
 def test_a_run_closes_the_symbol_at_a_drawdown_of_30_percent_venues_42() -> None:
     """Example 1 in a run: the pool takes 10,000 lots at 990 and stands at -350,000 at 955; ADL closes them at 960.
 
@@ -161,6 +162,7 @@ def test_the_pool_still_takes_what_brings_it_margin() -> None:
     assert [body.trigger for body in shortfalls(said)] == ["drawdown"]
 
 
+@pytest.mark.decided
 @pytest.mark.parametrize(
     ("threshold", "on"), [(649_999, True), (650_000, False)], ids=["over the threshold", "at the threshold"]
 )
