@@ -5,8 +5,9 @@
 2. A bankrupt account's position is closed at its bankruptcy value; a lot of the fund's inventory that stands at a
    loss at what the fund paid for it.
    A rulebook may have it closed at the mark or at the oracle price instead, as they are or as they stood before this
-   instant (`closes_at`); what the account then lacks is left for the fund and for loss socialisation. A lot of the
-   fund's is never closed at a value that its cash does not bear.
+   instant (`closes_at`); what the account then lacks is left for the fund and for loss socialisation, and
+   "mark unless depleted" is the bankruptcy value where the fund has not as much. A lot of the fund's is never closed at
+   a value that its cash does not bear; in a drawdown it is closed at what the fund's rule allows.
 3. A reduction is worth its share of the round's value (`reductions.py`).
 4. Nobody loses more than their equity: a candidate gives up only as many lots as that leaves.
 5. Ties are broken by account. Outside liquidity is never a candidate.
@@ -15,7 +16,8 @@
 7. Scores that reductions rest on are held against the formula that the policy declares, if it declares one.
 8. Above a cap on profits nobody is bankrupt: winners are closed against outside liquidity at the mark, in the order of
    the ranking, as far as `profit_cap.py` says.
-9. When no lot of the fund's is left to be closed and it is still short, that is said: loss socialisation goes on.
+9. When no lot of the fund's is left to be closed and it is still short, that is said: loss socialisation goes on. In a
+   drawdown the fund's rule says after each lot whether another one is to be closed.
 """
 
 from __future__ import annotations
@@ -134,6 +136,8 @@ class AdlEngine(Handler):
         assert isinstance(body, ShortfallDeclared | DeleveragingEnded)
         after = None if isinstance(body, ShortfallDeclared) else (body.instrument, body.leg)
         account = ledger.accounts[body.account]
+        if after is not None and body.trigger == "drawdown" and account.kind == "insurance":
+            return ()
         task = self._next_task(body.trigger, account, ledger, after)
         if task is not None:
             return self._round(task, ledger, now_ns)

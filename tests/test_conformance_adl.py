@@ -68,6 +68,7 @@ def deleverage(
     return [event.body for event in taken if isinstance(event.body, PositionDeleveraged)]
 
 
+@pytest.mark.decided
 def test_case_13_dydx_closes_both_sides_at_the_bankruptcy_price() -> None:
     """A short with 54,999 USDC against a long with 50,000: nothing is left of it, and 104,999 is there, at 54,999."""
     book, short = one_btc_short(54_999)
@@ -78,6 +79,7 @@ def test_case_13_dydx_closes_both_sides_at_the_bankruptcy_price() -> None:
     assert Fraction(reduction.value_atoms * WHOLE_BTC, USD * reduction.size_lots) == 54_999
 
 
+@pytest.mark.decided
 def test_case_16_dydx_closes_a_tenth() -> None:
     """0.1 BTC of it: 49,499.1 USDC and -0.9 BTC are left, and the other has 55,499.9."""
     book, short = one_btc_short(54_999)
@@ -99,6 +101,7 @@ def test_dydx_skips_pairs_that_do_not_overlap_and_asks_no_profit() -> None:
     assert (lots_of(book, poor), lots_of(book, loser)) == (WHOLE_BTC, 0)
 
 
+@pytest.mark.decided
 def test_case_18_dydx_scans_two_halves() -> None:
     """Two longs of 0.5 BTC with 50,000 each: 77,499.5 each, nothing remains, no open interest."""
     book, short = one_btc_short(54_999, 1_000_000)
@@ -187,6 +190,7 @@ def test_case_40_bitmex_takes_by_descending_score() -> None:
     assert {place.candidate.account: lots for place, lots in greedy(Closing(20, 0), places)} == {2: 10, 5: 10}
 
 
+@pytest.mark.decided
 def test_case_40_bitmex_closes_at_the_bankruptcy_price() -> None:
     """The same through a round: two longs by profit share x effective leverage give 10 each at 650."""
     book = Book(listed(tiers=tiers_of((0, 5_000))))
@@ -247,6 +251,7 @@ def test_binance_ranks_everyone_and_a_loser_at_nothing() -> None:
     assert reductions[1].score == 0 < reductions[0].score
 
 
+@pytest.mark.decided
 def test_case_44_queue_seizes_greedily() -> None:
     """Capacities 8, 4 and 0.5, a budget of half of 15, in the order 2, 1, 3: 3.5, 4 and nothing, 0.4375 and all."""
     profit, equity = {1: 80, 2: 40, 3: 5}, {1: 100, 2: 50, 3: 10}
@@ -264,6 +269,7 @@ RAP = {
 }
 
 
+@pytest.mark.decided
 @pytest.mark.parametrize("name", RAP)
 def test_case_48_risk_aware_shares(name: str) -> None:
     """Shares of A, C and E go by e x lambda x g(lambda), to the printed digits.
@@ -291,7 +297,7 @@ def test_case_48_wealth_shares() -> None:
 @pytest.mark.parametrize(("policy", "price"), [(Okx, 900), (Hyperliquid, 950)], ids=["mark", "previous oracle price"])
 def test_what_a_reduction_is_worth(policy: type[Okx | Hyperliquid], price: int) -> None:
     """OKX closes at the mark, Hyperliquid at the oracle price before; what the bankrupt account lacks stays with it."""
-    book = Book()
+    book = Book(fund_atoms=1_000)
     winner, user = book.user(10_000, (0, -10, 1000)), book.user(0, (0, 10, 1000))
     for price_ticks in (950, 900):
         book.now_ns += 1

@@ -23,7 +23,7 @@ SOURCED = ("insurance_fund", "liquidation", "adl", "socialization")
 POLICIES = {
     "binance": ("floor", "whole-takeover", "binance", "profit-pro-rata"),
     "bitmex": ("floor", "tier-step-down", "bitmex", "profit-pro-rata"),
-    "bybit": ("drawdown", "tier-step-down", "bybit", "profit-pro-rata"),
+    "bybit": ("symbol-drawdown", "tier-step-down", "bybit", "profit-pro-rata"),
     "deribit": ("floor", "incremental", "socialized-loss", "day-profits"),
     "drift": ("insurance-fee", "liquidator-fee", "socialized-loss", "open-interest"),
     "dydx": ("fee-capped", "fillable-price", "dydx", "profit-pro-rata"),

@@ -57,8 +57,11 @@ SCORE_MIN = -(2**63)
 Basis = Literal["contracts", "equity dollars"]
 """What a policy shares out: lots of the contract, or what the winners are worth."""
 
-Worth = Literal["bankruptcy", "mark", "oracle", "previous mark", "previous oracle"]
-"""At which price a reduction is made; `events/ledger/market.py` says what the previous ones are."""
+Worth = Literal["bankruptcy", "mark", "mark unless depleted", "oracle", "previous mark", "previous oracle"]
+"""At which price a reduction is made; `events/ledger/market.py` says what the previous ones are.
+
+"mark unless depleted" is the mark where the fund can give what the account would then owe, else the bankruptcy value.
+"""
 
 
 class Candidate(NamedTuple):

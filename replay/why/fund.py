@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from ...events.bodies.run import Producer
 from ...events.bodies.waterfall import ShortfallDeclared
 from ...events.envelope import Event
 from ...events.ledger import Account, LedgerState
@@ -92,7 +93,7 @@ def fund_of(run: Run, shortfall: Event, ledger: LedgerState, books: FundBooks, n
         names.money(fund, missing_atoms),
         equity_atoms,
         None if equity_atoms is None else body.needed_atoms + equity_atoms,
-        _told(body, bankrupt, equity_atoms, rules.capital_bps, names),
+        _told(body, bankrupt, equity_atoms, rules, names),
         lines,
         total,
         total == body.capacity_atoms and books.agree_with(ledger),
@@ -102,6 +103,19 @@ def fund_of(run: Run, shortfall: Event, ledger: LedgerState, books: FundBooks, n
 class _Rules(NamedTuple):
     floor_atoms: int
     capital_bps: int | None
+    fallen: str = ""
+
+
+_FALLEN = {
+    "peak": "It had fallen {} further from its peak",
+    "average": "It had fallen {} further below its average",
+    "symbol": "Its gain by one instrument had fallen {} further from its greatest",
+}
+"""How far it fell, by what the rule holds it against."""
+
+
+def _fallen(producer: Producer) -> str:
+    return _FALLEN["symbol" if producer.policy == "symbol-drawdown" else producer.parameters.get("against", "peak")]
 
 
 def _rules(run: Run, shortfall: Event) -> _Rules:
@@ -109,8 +123,8 @@ def _rules(run: Run, shortfall: Event) -> _Rules:
     for producer in run.producers_at(shortfall.seq):
         if producer.handler == InsuranceFund.name:
             given = producer.parameters
-            return _Rules(given.get("floor_atoms", 0), given.get("capital_bps"))
-    return _Rules(0, None)
+            return _Rules(given.get("floor_atoms", 0), given.get("capital_bps"), _fallen(producer))
+    return _Rules(0, None, _FALLEN["peak"])
 
 
 def _payable_atoms(body: ShortfallDeclared) -> int:
@@ -124,14 +138,14 @@ def _kept_from(body: ShortfallDeclared, bankrupt: Account) -> bool:
 
 
 def _told(
-    body: ShortfallDeclared, bankrupt: Account | None, equity_atoms: int | None, capital_bps: int | None, names: Names
+    body: ShortfallDeclared, bankrupt: Account | None, equity_atoms: int | None, rules: _Rules, names: Names
 ) -> str:
     """Needed and had, in words."""
     who, needed = names.account(body.account), names.money(body.account, body.needed_atoms)
     had = names.money(body.account, body.capacity_atoms)
     if body.trigger == "drawdown":
         return (
-            f"It had fallen {needed} further from its peak within the window than the rule allows, which begins "
+            f"{rules.fallen.format(needed)} within the window than the rule allows, for which there is "
             f"auto-deleveraging though its capacity (cash and inventory at the mark, less its floor) was still {had}."
         )
     if bankrupt is None or equity_atoms is None:
@@ -149,6 +163,7 @@ def _told(
     if body.needed_atoms == -equity_atoms:
         return f"{who} owed {needed} more than it had; the fund could bear {had}. {missing} was missing."
     capital, equity = (names.money(body.account, atoms) for atoms in (body.needed_atoms + equity_atoms, equity_atoms))
+    capital_bps = rules.capital_bps
     share = "" if capital_bps is None else f" ({percent_of_bps(capital_bps)} of all that it would then have held)"
     return (
         f"To take over {who}, whose equity was {equity}, the fund had to keep {capital} of capital{share}: it needed "

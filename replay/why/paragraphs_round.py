@@ -149,7 +149,7 @@ def _needed(parts: RoundParts) -> str:
     if fund is None:
         return ""
     if fund.trigger == "drawdown":
-        further = f"{fund.needed} further from its peak than its rule allows"
+        further = f"{fund.needed} further within the window than its rule allows"
         return f"The insurance fund had fallen {further} (event {fund.shortfall_seq})."
     if fund.equity_atoms is None:
         return f"The fund's capacity, cash and inventory at the mark, was {fund.capacity} (event {fund.shortfall_seq})."

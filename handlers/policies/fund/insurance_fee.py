@@ -89,10 +89,13 @@ class InsuranceFee(InsuranceFund):
         needed_atoms: int,
         ledger: LedgerState,
         *,
+        fund: int | None = None,
         paid_atoms: int = 0,
+        gained_atoms: int = 0,
     ) -> ShortfallDeclared:
         """As the plain fund; of its cash it can pay out what is left of the market's cap."""
-        said = super().shortfall(liquidation_id, account, trigger, needed_atoms, ledger, paid_atoms=paid_atoms)
+        amounts = {"paid_atoms": paid_atoms, "gained_atoms": gained_atoms}
+        said = super().shortfall(liquidation_id, account, trigger, needed_atoms, ledger, fund=fund, **amounts)
         if ledger.accounts[account].kind == "insurance" or said.cash_atoms is None:
             return said
         left_atoms = self._left_atoms(ledger.accounts[account], ledger) - paid_atoms
