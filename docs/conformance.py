@@ -146,8 +146,8 @@ def page(claims: Claims) -> Iterator[str]:
         yield ""
         yield f"Failed: {', '.join(failed)}."
     yield ""
-    yield "No worked example with figures is held of Deribit, Hyperliquid and OKX; their rules are tested by figures that"
-    yield "are worked out by hand from the sources."
+    yield "No worked example with figures is held of Deribit, Hyperliquid and OKX; their rules are tested by figures"
+    yield "that are worked out by hand from the sources."
 
 
 def _told(cases: list[int | str]) -> str:

@@ -38,7 +38,8 @@ def test_a_drawdown_is_not_told_as_an_empty_fund(tmp_path: Path, venue: str, ove
 
     shortfall = next(filter(drawn, told.events()))
     answer = explain(told, shortfall.seq)
-    assert "The insurance fund fell too far within the window" in answer.paragraph
+    assert " fell too far within the window" in answer.paragraph
+    assert "The insurance fund insurance:AVAX" in answer.paragraph
     assert answer.fund is not None
     assert said in answer.fund.text
     assert answer.fund.reconciles
