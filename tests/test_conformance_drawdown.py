@@ -205,7 +205,7 @@ def test_what_a_pool_gained_by_its_symbols_is_what_it_gained() -> None:
     Given: what it began with, and what others paid for losses of its own. Funding is rounded lot by lot in one sum.
     """
     ledger, given_atoms, checked = Ledger(), 0, 0
-    for event in recorded("venue=bybit"):
+    for event in recorded("venue=bybit", "insurance_fund.per=asset"):
         ledger.fold(event)
         if isinstance(event.body, BalanceStated) and event.body.account == FUND:
             given_atoms = event.body.balance_atoms

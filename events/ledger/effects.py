@@ -158,13 +158,13 @@ def _liquidation_filled(ledger: LedgerState, event: Event, body: LiquidationFill
         fund_traded(ledger, body.instrument, body.size_lots, body.value_atoms)
         _inventory_sold(ledger, liquidation, body.instrument, -body.size_lots)
     else:
-        liquidation.last_instrument = body.instrument
+        liquidation.closed_instrument = body.instrument
 
 
 def _position_taken_over(ledger: LedgerState, _event: Event, body: PositionTakenOver) -> None:
     _move_on(ledger, body)
     liquidation = _liquidation(ledger, body.liquidation_id)
-    liquidation.last_instrument = body.instrument
+    liquidation.closed_instrument = body.instrument
     if ledger.accounts[body.fund].kind != "insurance":
         return  # a vault, whose positions are its own: what it does with them is no inventory
     fund_traded(ledger, body.instrument, body.size_lots, body.value_atoms)
@@ -211,7 +211,7 @@ def _position_deleveraged(ledger: LedgerState, _event: Event, body: PositionDele
     elif against.kind != "liquidity":
         move(against, PositionDeleveraged)
         if body.liquidation_id in ledger.liquidations:
-            ledger.liquidations[body.liquidation_id].last_instrument = body.instrument
+            ledger.liquidations[body.liquidation_id].closed_instrument = body.instrument
 
 
 def _deleveraging_ended(ledger: LedgerState, _event: Event, _body: DeleveragingEnded) -> None:

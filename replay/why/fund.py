@@ -18,7 +18,7 @@ from ...events.envelope import Event
 from ...events.ledger import Account, LedgerState
 from ...handlers.insurance_fund import InsuranceFund
 from ...handlers.inventory import Inventory
-from ...handlers.valuation import margin_of
+from ...handlers.valuation import equity_shares
 from ...sim.figures import count
 from ...sim.units import format_time_ns
 from ..run import Run
@@ -74,7 +74,7 @@ def fund_of(run: Run, shortfall: Event, ledger: LedgerState, books: FundBooks, n
     if bankrupt is not None and _kept_from(body, bankrupt):
         had_atoms = 0
     missing_atoms, total = body.needed_atoms - had_atoms, sum(line.atoms for line in lines)
-    equity_atoms = None if bankrupt is None else margin_of(bankrupt, ledger.markets).equity_atoms
+    equity_atoms = None if bankrupt is None else _equity_atoms(bankrupt, fund, ledger)
     return Fund(
         fund,
         names.account(fund),
@@ -98,6 +98,13 @@ def fund_of(run: Run, shortfall: Event, ledger: LedgerState, books: FundBooks, n
         total,
         total == body.capacity_atoms and books.agree_with(ledger),
     )
+
+
+def _equity_atoms(bankrupt: Account, fund: int, ledger: LedgerState) -> int:
+    """What of an account's equity falls to the positions that this fund stands behind; all of it without positions."""
+    if not bankrupt.positions:
+        return bankrupt.balance_atoms
+    return sum(atoms for key, atoms in equity_shares(bankrupt, ledger).items() if ledger.fund_of(key[0]) == fund)
 
 
 class _Rules(NamedTuple):

@@ -41,7 +41,9 @@ class RoundParts(NamedTuple):
 
 def position_deleveraged(case: Case, body: PositionDeleveraged, parts: RoundParts) -> str:
     """Who, how much of what, at which price; why; by which place; what it cost or brought."""
-    return joined(_who(case, body), _why(case, parts), _needed(parts), _place(case, body, parts), _cost(case, body))
+    return joined(
+        _who(case, body), _why(case, parts), _needed(case, parts), _place(case, body, parts), _cost(case, body)
+    )
 
 
 def round_started(case: Case, parts: RoundParts) -> str:
@@ -54,13 +56,13 @@ def round_started(case: Case, parts: RoundParts) -> str:
         f"Round {body.round} of auto-deleveraging began: {what} was to be closed at "
         f"{names.price(body.instrument, body.price_ticks)}, {names.value(body.instrument, body.value_atoms)} in all."
     )
-    return joined(first, _why(case, parts), _needed(parts), _queue(parts), _came_of(case, parts))
+    return joined(first, _why(case, parts), _needed(case, parts), _queue(parts), _came_of(case, parts))
 
 
 def round_ended(case: Case, parts: RoundParts) -> str:
     """What it closed against whom, and what is left; why it was held."""
     first = f"Round {parts.body.round} of auto-deleveraging ended."
-    return joined(first, _came_of(case, parts), _why(case, parts), _needed(parts), _queue(parts))
+    return joined(first, _came_of(case, parts), _why(case, parts), _needed(case, parts), _queue(parts))
 
 
 def _who(case: Case, body: PositionDeleveraged) -> str:
@@ -144,18 +146,18 @@ def _mark_ticks(event: Event) -> int:
     return event.body.mark_ticks
 
 
-def _needed(parts: RoundParts) -> str:
+def _needed(case: Case, parts: RoundParts) -> str:
     fund = parts.fund
     if fund is None:
         return ""
     if fund.trigger == "drawdown":
         further = f"{fund.needed} further within the window than its rule allows"
-        return f"The insurance fund had fallen {further} (event {fund.shortfall_seq})."
+        return f"The {case.names.fund(fund.account)} had fallen {further} (event {fund.shortfall_seq})."
     if fund.equity_atoms is None:
         return f"The fund's capacity, cash and inventory at the mark, was {fund.capacity} (event {fund.shortfall_seq})."
     return (
-        f"The insurance fund needed {fund.needed} to take it on and had {fund.capacity}, {fund.missing} too little "
-        f"(event {fund.shortfall_seq})."
+        f"The {case.names.fund(fund.account)} needed {fund.needed} to take it on and had {fund.capacity}, "
+        f"{fund.missing} too little (event {fund.shortfall_seq})."
     )
 
 
