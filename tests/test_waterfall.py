@@ -140,7 +140,7 @@ def test_where_nobody_is_left_to_pay_it_is_said_and_the_venue_stops(venue: str) 
 def test_deficits_are_not_rare_there() -> None:
     """So the test above has something to look at."""
     found = [venue for venue in VENUES if told(watched(*BROKE, f"venue={venue}")[0], FundDeficitDeclared)]
-    assert len(found) >= 7, found
+    assert len(found) >= 6, found
 
 
 FUND_SETTINGS = st.fixed_dictionaries(
