@@ -7,7 +7,7 @@
 2. Of each package a sample is drawn by the seed. Each mutant is put into a copy of the repository, the tests of its
    package run there (first the modules that name the mutated module), and the first test that fails kills it.
 3. A mutant that takes `TIMEOUT_FACTOR` times as long as the tests do has run into a loop, and counts as killed.
-4. A mutant that cannot be told from the program stands in `mutants.toml` with the reason; it is neither run nor counted.
+4. A mutant that cannot be told from the program stands in `mutants.toml`, with the reason, and is not counted.
 
 It prints a table and every survivor. It takes about an hour with a sample of 50, on one core. `--name` runs single
 mutants again, by the names that were printed.
@@ -76,9 +76,15 @@ def sites_of(package: str) -> list[Site]:
     for path in sorted((ROOT / package).rglob("*.py")):
         file = path.relative_to(ROOT).as_posix()
         module, mutations, *_ = create_mutations(file, path.read_text(encoding="utf-8"))
-        inside = [one for one in mutations if one.contained_by_top_level_function and not _is_prose(one.original_node)]
+        inside = [one for one in mutations if _function_of(one) and not _is_prose(one.original_node)]
         found.extend(Site(file, module, number, one) for number, one in enumerate(inside, 1))
     return found
+
+
+def _function_of(mutation: Mutation) -> libcst.FunctionDef | None:
+    """Where a change is made; None where it is in the body of a module or class."""
+    within = mutation.contained_by_top_level_function
+    return within if isinstance(within, libcst.FunctionDef) else None
 
 
 def _is_prose(node: libcst.CSTNode) -> bool:
@@ -87,7 +93,7 @@ def _is_prose(node: libcst.CSTNode) -> bool:
 
 def mutant_of(site: Site) -> Mutant:
     """The file with its change, and the lines that differ."""
-    function = site.mutation.contained_by_top_level_function
+    function = _function_of(site.mutation)
     assert function is not None
     source = site.module.deep_replace(site.mutation.original_node, site.mutation.mutated_node).code  # type: ignore[arg-type]
     before, after = site.module.code.splitlines(), source.splitlines()
