@@ -19,15 +19,17 @@ from deleverage.events.envelope import Event
 from deleverage.events.ledger import Ledger
 from deleverage.events.ledger.postings import POSTINGS
 from deleverage.events.vocabulary import accounts_named
+from deleverage.handlers.columns import Columns
 from deleverage.handlers.policies.profit_leverage import ProfitLeverage
 from deleverage.handlers.policies.profit_share import ProfitShare
 from deleverage.handlers.policies.ranking import SCORE_MAX, Candidate, score_of
 from deleverage.handlers.protocol import NoParameters
 from deleverage.handlers.pseudonyms import commitment, run_key
-from deleverage.handlers.ranking import digest_rows
+from deleverage.handlers.ranking import Ineligible, Ranking, candidate_of, digest_rows
 
 from .support.crash import recorded
 from .support.oracles import equity, owed_funding
+from .support.venue import Book
 
 MOST = 2**63 - 1
 LATE = ("adl.latency_ns=30ms", "market.latency_ns=1s", "liquidation.latency_ns=7ms", "socialization.latency_ns=11ms")
@@ -190,3 +192,32 @@ def test_the_run_commits_to_its_key() -> None:
     assert started.run_key_commitment == commitment(run_key(started.seed))
     assert started.run_key_commitment == hashlib.sha256(b"deleverage run key commitment" + run_key(1)).digest()
     assert commitment(run_key(1)) != commitment(run_key(2))
+
+
+@pytest.mark.parametrize(
+    ("equity_atoms", "profit_atoms", "why_not"),
+    [
+        (-1, 100, Ineligible.NO_EQUITY),
+        (0, 100, Ineligible.NO_EQUITY),
+        (1, 100, None),
+        (500, -10, Ineligible.NO_PROFIT),
+        (500, 0, Ineligible.NO_PROFIT),
+        (500, 10, None),
+        (0, 0, Ineligible.NO_PROFIT),
+    ],
+)
+def test_a_candidate_has_more_than_nothing(equity_atoms: int, profit_atoms: int, why_not: Ineligible | None) -> None:
+    """An equity of zero, and a profit of zero, are not enough; an atom of equity is; and the columns say the same."""
+    book = Book()
+    short = book.user(equity_atoms - profit_atoms)
+    book.hold(short, 0, -10, 100)
+    mark = 100 - profit_atoms // 10
+    book.mark(mark)
+    found = candidate_of(book.account(short), 0, 1, book.ledger.markets)
+    if why_not is None:
+        assert found == (Candidate(short, profit_atoms, 10 * mark, -1000, equity_atoms, -10), 0)
+    else:
+        assert found is why_not
+    ranked = Ranking(book.ledger, 0, 1, ProfitShare(NoParameters()), [short])
+    eligible = Columns(book.ledger).eligible(book.ledger, 0, 1)
+    assert len(ranked) == len(eligible.account) == (why_not is None)
