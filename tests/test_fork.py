@@ -21,7 +21,8 @@ from deleverage.events.bodies.waterfall import DeleveragingStarted, PositionDele
 from deleverage.events.envelope import Event
 from deleverage.events.errors import QueryError, RecordDamagedError, RecordNotFoundError, ScenarioError
 from deleverage.events.record import MemoryRecord, RecordReader, RecordSettings, RecordWriter
-from deleverage.events.record.manifest import read_manifest, write_manifest
+from deleverage.events.record.ancestry import parent_directory
+from deleverage.events.record.manifest import MANIFEST_NAME, ForkPoint, read_manifest, write_manifest
 from deleverage.handlers.registry import producer_of
 from deleverage.replay.fork.changes import Changes, Deposit, Trade
 from deleverage.replay.fork.fork import Fork, fork
@@ -428,3 +429,17 @@ def test_a_withdrawal_may_leave_exactly_nothing(atoms: int, why_not: str | None)
     """Without positions the whole balance can go, and no atom more."""
     book = Book()
     assert refusal(book.ledger, Withdrawn(book.user(5), atoms)) == why_not
+
+
+@pytest.mark.parametrize(("deep", "followed"), [(0, True), (99, True), (100, False)])
+def test_forks_of_forks_are_followed_so_far(deep: int, followed: bool, tmp_path: Path) -> None:
+    """A hundred forks lie one behind the other at most."""
+    (tmp_path / "parent.run").mkdir()
+    (tmp_path / "parent.run" / MANIFEST_NAME).touch()
+    children = tuple(tmp_path / f"{number}.run" for number in range(deep))
+    point = ForkPoint("00" * 32, 0, "../parent.run")
+    if followed:
+        assert parent_directory(tmp_path / "child.run", point, children) == tmp_path / "parent.run"
+    else:
+        with pytest.raises(RecordDamagedError, match="it is a fork of a fork, 100 deep, and 100 are followed"):
+            parent_directory(tmp_path / "child.run", point, children)

@@ -25,7 +25,7 @@ from deleverage.handlers.policies.profit_share import ProfitShare
 from deleverage.handlers.policies.ranking import SCORE_MAX, Candidate, score_of
 from deleverage.handlers.protocol import NoParameters
 from deleverage.handlers.pseudonyms import commitment, run_key
-from deleverage.handlers.ranking import Ineligible, Ranking, candidate_of, digest_rows
+from deleverage.handlers.ranking import Ineligible, Ranking, candidate_of, digest_rows, pack_rows, unpack_rows
 
 from .support.crash import recorded
 from .support.oracles import equity, owed_funding
@@ -221,3 +221,44 @@ def test_a_candidate_has_more_than_nothing(equity_atoms: int, profit_atoms: int,
     ranked = Ranking(book.ledger, 0, 1, ProfitShare(NoParameters()), [short])
     eligible = Columns(book.ledger).eligible(book.ledger, 0, 1)
     assert len(ranked) == len(eligible.account) == (why_not is None)
+
+
+@pytest.mark.parametrize(
+    ("number", "packed", "saturated"),
+    [
+        (MOST - 1, MOST - 1, False),
+        (MOST, MOST, True),
+        (MOST + 1, MOST, True),
+        (-MOST, -MOST, False),
+        (-MOST - 1, -MOST - 1, True),
+        (-MOST - 2, -MOST - 1, True),
+    ],
+)
+@pytest.mark.parametrize("place", range(1, 6))
+def test_an_ingredient_of_exactly_64_bits(number: int, packed: int, saturated: bool, place: int) -> None:
+    """The last number that fits is kept but taken for one that did not; beyond it all are the same."""
+    numbers = [4, 1, 1, 1, 1, 1]
+    numbers[place] = number
+    (row,) = unpack_rows(pack_rows([(bytes(32), 7, Candidate(*numbers))]))
+    assert (row[2:][place - 1], row.saturated) == (packed, saturated)
+    assert [one for spot, one in enumerate(row[2:], 1) if spot != place] == [1] * 4
+
+
+@pytest.mark.parametrize(
+    ("numerator", "denominator", "score"),
+    [
+        (MOST, 10**9, MOST),
+        (MOST - 1, 10**9, MOST - 1),
+        (MOST + 1, 10**9, MOST),
+        (0, 1, 0),
+        (1, 10**9, 1),
+        (1, 10**9 + 1, 0),
+        (1, 1, 10**9),
+        (1, 0, MOST),
+        (0, 0, MOST),
+        (1, -1, MOST),
+    ],
+)
+def test_a_score_saturates_at_64_bits(numerator: int, denominator: int, score: int) -> None:
+    """The greatest score is 2^63 - 1, which also stands over a denominator of zero."""
+    assert score_of(numerator, denominator) == score
