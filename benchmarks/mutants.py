@@ -4,8 +4,8 @@
 
 1. A mutant is the program with one change in one function: `<` became `<=`, a number one more, an argument None, and so
    on, as mutmut makes them. Text with a space in it is prose for people; its letters are left alone.
-2. Of each package a sample is drawn by the seed. Each mutant is put into a copy of the repository, where the test modules
-   that import the mutated module run, then the others of its package; the first test that fails kills it.
+2. Of each package a sample is drawn by the seed. Each mutant is put into a copy of the repository, where the quick tests
+   of its package run, then all others that import the mutated module; the first test that fails kills it.
 3. A mutant that takes `TIMEOUT_FACTOR` times as long as the tests do has run into a loop, and counts as killed.
 4. A mutant that cannot be told from the program stands in `mutants.toml`, with the reason, and is not counted.
 
@@ -38,14 +38,13 @@ ROOT = Path(__file__).resolve().parents[1]
 TIMEOUT_FACTOR, TIMEOUT_LEAST_S = 3, 90
 LEFT_OUT = shutil.ignore_patterns(".*", "__pycache__", "*.egg-info", "build", "benchmarks", "docs")
 PACKAGES = {
-    "events/ledger": ("ledger_*", "legs", "margin_monitor", "oracle_price", "payoff", "policies_fund", "profit_cap"),
-    "handlers": ("handlers_*", "conformance_[alp]*", "formula*", "leading_shares", "legs", "liquidation_price")
-    + ("margin_monitor", "order", "parameter_limits", "plugins_guard", "plugins_steps", "policies_[fl]*", "profit_cap")
-    + ("rankings_none", "rulebooks", "worked_figures"),
-    "replay/receipt": ("receipt_[cps]*",),
-    "replay/why": ("why_[adefimpr]*", "import_adl_table", "import_cases"),
+    "events/ledger": "ledger_* legs margin_monitor oracle_price payoff policies_fund profit_cap",
+    "handlers": """handlers_* conformance_[alp]* formula* leading_shares legs liquidation_price margin_monitor order
+        parameter_limits plugins_guard plugins_steps policies_[fl]* profit_cap rankings_none rulebooks worked_figures""",
+    "replay/receipt": "receipt_[cps]*",
+    "replay/why": "why_[adefimpr]* import_adl_table import_cases",
 }
-"""The quick tests of each package. Slower ones are run for what they import by its module's name."""
+"""The quick test modules of each package; whatever else imports the mutated module runs after them."""
 
 
 class Mutant(NamedTuple):
@@ -150,7 +149,7 @@ class Tree:
 
 def tests_of(package: str) -> list[Path]:
     """The test modules of a package, as they are found from the root of the repository."""
-    named = {path for pattern in PACKAGES[package] for path in (ROOT / "tests").glob(f"test_{pattern}.py")}
+    named = {path for pattern in PACKAGES[package].split() for path in (ROOT / "tests").glob(f"test_{pattern}.py")}
     return sorted(path.relative_to(ROOT) for path in named)
 
 
@@ -160,11 +159,15 @@ def _text(path: Path) -> str:
 
 
 def nearest_first(file: str, tests: list[Path]) -> list[list[Path]]:
-    """The test modules that import the mutated module, then the others of the package."""
+    """The package's tests, first those that import the mutated module, and then whatever else imports it."""
     module = "deleverage." + file.removesuffix(".py").replace("/", ".").removesuffix(".__init__")
     every = sorted(path.relative_to(ROOT) for path in (ROOT / "tests").glob("test_*.py"))
     near = [path for path in every if f"from {module} import" in _text(path)]
-    return [near, [path for path in tests if path not in near]]
+    return [
+        [path for path in tests if path in near],
+        [path for path in tests if path not in near],
+        [path for path in near if path not in tests],
+    ]
 
 
 class Tally(NamedTuple):
