@@ -45,7 +45,7 @@ PACKAGES = {
     "handlers": """handlers_* conformance_[alp]* formula* leading_shares legs liquidation_price margin_monitor
         order parameter_limits plugins_guard plugins_steps policies_[fl]* profit_cap rankings_none rulebooks
         worked_figures""",
-    "replay/receipt": "receipt_[cps]*",
+    "replay/receipt": "receipt_[cpsw]*",
     "replay/why": "why_[adefimpr]* import_adl_table import_cases",
 }
 """The quick test modules of each package; whatever else imports the mutated module runs after them."""

@@ -165,3 +165,10 @@ def test_a_number_of_one_digit_more_is_refused(text: str) -> None:
     """From 10^20 on, or with a fraction, it is no number of a receipt."""
     with pytest.raises(ValueError, match=f"{text[:20]} is no whole number, or too large"):
         read_json(f'{{"a":{text}}}'.encode())
+
+
+@pytest.mark.parametrize(("document", "name"), [('{"a":1,"b":2,"b":3}', "b"), ('{"c":{"a":1,"d":2,"a":1}}', "a")])
+def test_a_name_that_is_there_twice_is_told(document: str, name: str) -> None:
+    """It is the one that is repeated, wherever it stands, and not another beside it."""
+    with pytest.raises(ValueError, match=f"^'{name}' is there twice$"):
+        read_json(document.encode())
