@@ -46,7 +46,7 @@ PACKAGES = {
         order parameter_limits plugins_guard plugins_steps policies_[fl]* profit_cap rankings_none rulebooks
         worked_figures""",
     "replay/receipt": "receipt_[cpsw]*",
-    "replay/why": "why_[adefimpr]* import_adl_table import_cases",
+    "replay/why": "why_[acdefimpr]* import_adl_table import_cases",
 }
 """The quick test modules of each package; whatever else imports the mutated module runs after them."""
 
