@@ -339,17 +339,15 @@ def _starts(event: Event, number: int) -> bool:
     return isinstance(event.body, DeleveragingStarted) and event.body.round == number
 
 
+PROFIT = "a closed profit of -10 USDC (so an entry of 100)"
 SIDE = Reported(1, 4, "ann", "Close Long", -5, "sold 5 ETH", "98", False, "5", "0", "-10 USDC", "100", "0.5 USDC", ())
 
 
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        (
-            {},
-            "went from 5 to 0 with a closed profit of -10 USDC (so an entry of 100) and a fee of 0.5 USDC (Close Long).",
-        ),
-        ({"fee": None}, "went from 5 to 0 with a closed profit of -10 USDC (so an entry of 100) (Close Long)."),
+        ({}, f"went from 5 to 0 with {PROFIT} and a fee of 0.5 USDC (Close Long)."),
+        ({"fee": None}, f"went from 5 to 0 with {PROFIT} (Close Long)."),
         ({"entry": None}, "went from 5 to 0 with a fee of 0.5 USDC (Close Long)."),
         ({"closed_profit": None}, "went from 5 to 0 with a fee of 0.5 USDC (Close Long)."),
         ({"entry": None, "fee": None}, "went from 5 to 0 (Close Long)."),
