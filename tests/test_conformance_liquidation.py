@@ -274,7 +274,7 @@ def test_the_fund_deleverages_in_a_drawdown_venues_42(balance: int, threshold: i
     """The same as a decision: with a peak of 1,000,000 in the last 8 hours a bankrupt account is not taken over."""
     book = Book(fund_atoms=balance or 1)
     book.mark(1000)
-    book.put(HandlerStateNoted("insurance_fund", "peaks of asset 0", (0, 1_000_000)))
+    book.put(HandlerStateNoted("insurance_fund", f"peaks of fund {FUND}", (0, 1_000_000)))
     if not balance:
         book.put(BalanceStated(FUND, 0))
     event = book.bankrupt(book.user(0, (0, 10, 1001)))
