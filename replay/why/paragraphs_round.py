@@ -116,9 +116,11 @@ def _why_lot(case: Case, story: Story, lot: Lot) -> str:
     """The lot, what the fund paid for it, the move of the mark since, and the loss."""
     moved = "" if lot.taken_seq is None else _moved(case, lot.instrument, lot.taken_seq, "when it was taken over")
     event = "" if lot.taken_seq is None else f" in event {lot.taken_seq}"
-    return (
-        f"The insurance fund still held {case.names.held(lot.instrument, lot.size_lots)} that it had taken over from "
-        f"{story.name}{event} at {lot.price}. {moved} At that mark the lot stood at a loss of {lot.loss}."
+    held = case.names.held(lot.instrument, lot.size_lots)
+    return joined(
+        f"The insurance fund still held {held} that it had taken over from {story.name}{event} at {lot.price}.",
+        moved,
+        f"At {'that' if moved else 'its'} mark the lot stood at a loss of {lot.loss}.",
     )
 
 
@@ -128,11 +130,14 @@ def _moved(case: Case, instrument: int, since_seq: int, when: str) -> str:
     then = mark_before(case.run, instrument, since_seq)
     if now is not None and then is not None and then.seq == now.seq:
         then, when = mark_before(case.run, instrument, now.seq), "the mark before it"
-    if now is None or then is None:
+    if now is None:
         return ""
-    before_ticks, after_ticks = _mark_ticks(then), _mark_ticks(now)
-    name = names.instrument(instrument)
-    before, after = names.price(instrument, before_ticks), names.price(instrument, after_ticks)
+    name, after_ticks = names.instrument(instrument), _mark_ticks(now)
+    after = names.price(instrument, after_ticks)
+    if then is None:
+        return f"The mark of {name} stood at {after} (event {now.seq}), the first that there was."
+    before_ticks = _mark_ticks(then)
+    before = names.price(instrument, before_ticks)
     if before_ticks == after_ticks:
         return f"The mark of {name} stood at {after} (event {now.seq}), as {when} (event {then.seq})."
     verb = "fallen" if after_ticks < before_ticks else "risen"
