@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -12,7 +11,6 @@ from deleverage.events.bodies.inputs import PriceTicked
 from deleverage.events.bodies.listing import InstrumentListed
 from deleverage.events.bodies.waterfall import DeleveragingEnded, DeleveragingStarted, PositionDeleveraged
 from deleverage.events.envelope import Event, Origin
-from deleverage.events.ledger import Ledger
 from deleverage.replay.run import Run
 from deleverage.replay.why import (
     paragraphs_liquidation,
@@ -26,6 +24,7 @@ from deleverage.replay.why.paragraph import PARAGRAPHS
 
 from .support.crash import recorded
 from .support.insolvent import BROKE, watched
+from .support.moving import MovingRun
 from .support.told import written
 
 EVENTS = recorded()
@@ -34,26 +33,6 @@ ROUND = (DeleveragingStarted, PositionDeleveraged, DeleveragingEnded)
 ENDS = [event for event in DECIDED if isinstance(event.body, DeleveragingStarted | DeleveragingEnded)]
 SKIPPED = {event.seq for place, event in enumerate(ENDS) if place % 6 >= 2}
 """Of every three rounds the start and the end of one are asked for: there are hundreds, and they cost most."""
-
-
-class MovingRun(Run):
-    """One ledger that moves on with the questions, asked in the order of the record, so that all can be asked."""
-
-    _ledger = Ledger()
-
-    def before(self, seq: int) -> Ledger:
-        """The state before an event; from scratch only where it lies back."""
-        return next(self.states([seq]))
-
-    def states(self, seqs: Iterable[int]) -> Iterator[Ledger]:
-        """Each state in turn."""
-        for seq in seqs:
-            if seq < self._ledger.seq:
-                yield super().before(seq)
-                continue
-            for event in self.events(self._ledger.seq, seq):
-                self._ledger.fold(event)
-            yield self._ledger
 
 
 @pytest.fixture(scope="module")

@@ -6,15 +6,20 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from ...events.bodies.listing import AssetListed, InstrumentListed
 from ...events.ledger import LedgerState
+from ...events.payoff import LinearPayoff
 from ...sim.figures import exact_money, grouped, price, size
-from ...sim.units import atoms_to_text
+from ...sim.units import CONTEXT, atoms_to_text, divide_half_even, ticks_to_text
 
 __all__ = ["Names", "percent_of_bps", "percent_of_ppm", "rate_text", "times"]
 
 _BPS_DECIMALS = 4
 _PPB_PERCENT_DECIMALS = 7
+_DIGITS_MOST = 20
+"""Behind those of a tick a price is written with at most so many digits."""
 
 
 class Names:
@@ -49,6 +54,18 @@ class Names:
     def price(self, instrument: int, ticks: int) -> str:
         """A price in quote."""
         return price(ticks, self.listing(instrument))
+
+    def average(self, instrument: int, lots: int, atoms: int) -> str:
+        """The price at which so many lots come to an amount: of a linear contract with the digits that this takes."""
+        listing, payoff = self.listing(instrument), self._ledger.markets[instrument].payoff
+        if not isinstance(payoff, LinearPayoff):
+            return self.price(instrument, payoff.price_ticks(lots, atoms))
+        unit, value = abs(lots) * payoff.multiplier_atoms, abs(atoms)
+        for digits in range(_DIGITS_MOST):
+            scaled = divide_half_even(value * 10**digits, unit)
+            if divide_half_even(scaled * unit, 10**digits) == value:
+                break
+        return grouped(ticks_to_text(scaled, CONTEXT.scaleb(Decimal(listing.tick_size), -digits)))
 
     def size(self, instrument: int, lots: int) -> str:
         """A size in units without its sign, and the instrument's name."""

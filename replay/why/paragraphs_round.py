@@ -54,7 +54,8 @@ def round_started(case: Case, parts: RoundParts) -> str:
         what = f"{names.size(body.instrument, body.size_lots)} of winners who were {parts.cap.side}"
     first = (
         f"Round {body.round} of auto-deleveraging began: {what} was to be closed at "
-        f"{names.price(body.instrument, body.price_ticks)}, {names.value(body.instrument, body.value_atoms)} in all."
+        f"{names.average(body.instrument, body.size_lots, body.value_atoms)}, "
+        f"{names.value(body.instrument, body.value_atoms)} in all."
     )
     return joined(first, _why(case, parts), _needed(case, parts), _queue(parts), _came_of(case, parts))
 
@@ -71,7 +72,8 @@ def _who(case: Case, body: PositionDeleveraged) -> str:
     name, size = names.instrument(body.instrument), names.units(body.instrument, abs(body.size_lots))
     whole = names.units(body.instrument, abs(held.size_lots))
     part = f"all {size}" if abs(body.size_lots) == abs(held.size_lots) else f"{size} of the {whole}"
-    at, value = names.price(body.instrument, body.price_ticks), names.value(body.instrument, body.value_atoms)
+    at = names.average(body.instrument, body.size_lots, body.value_atoms)
+    value = names.value(body.instrument, body.value_atoms)
     who = names.account(body.account)
     return f"{who} was made to {verb} {part} {name} that it was {side}, at {at}, for {value} in all."
 

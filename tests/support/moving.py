@@ -1,0 +1,30 @@
+"""A run whose states move on with the questions, for tests that ask very many of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from deleverage.events.ledger import Ledger
+from deleverage.replay.run import Run
+
+__all__ = ["MovingRun"]
+
+
+class MovingRun(Run):
+    """One ledger that moves on with the questions, asked in the order of the record, so that all can be asked."""
+
+    _ledger = Ledger()
+
+    def before(self, seq: int) -> Ledger:
+        """The state before an event; from scratch only where it lies back."""
+        return next(self.states([seq]))
+
+    def states(self, seqs: Iterable[int]) -> Iterator[Ledger]:
+        """Each state in turn."""
+        for seq in seqs:
+            if seq < self._ledger.seq:
+                yield super().before(seq)
+                continue
+            for event in self.events(self._ledger.seq, seq):
+                self._ledger.fold(event)
+            yield self._ledger
