@@ -372,7 +372,7 @@ def test_the_mark_before_the_first_is_none(marks: tuple[int, ...], said: str, tm
     run, started_seq = queue.run(tmp_path / "queue.run")
     told = explain(run, started_seq + 1).paragraph
     assert "  " not in told
-    assert f" in all. {said} user4, long 10 I0, was bankrupt" in told
+    assert f" {said} user4, long 10 I0, was bankrupt" in told
 
 
 def test_a_mark_holds_from_the_event_after_it(tmp_path: Path) -> None:
