@@ -81,7 +81,7 @@ def test_a_step_less_is_not_enough(run: Run) -> None:
     for reduction in reductions(run):
         subject = Subject(reduction, run.chain(reduction.seq)[0])
         account, body = subject.body.account, subject.body
-        after = subject.root_seq - 1
+        after = subject.begin_seq - 1
         ledger = run.at(seq=after)
         held = ledger.accounts[account].positions[body.instrument, body.leg].size_lots
         told = {flip.varied: flip.amount for flip in flips_of(run, reduction.seq).found if flip.confirmed}
@@ -100,12 +100,12 @@ def test_a_step_less_is_not_enough(run: Run) -> None:
 
 
 def test_in_a_fork_what_is_shared_is_asked_of_the_parent(run: Run, tmp_path: Path) -> None:
-    """A reduction before the fork is the parent's; one after it is varied from the fork on, though it began before."""
+    """A reduction before the fork is the parent's; one after it is varied from the fork on, though its instant began before."""
     first, later = reductions(run)
     fork(run, later.seq, Changes(("insurance_fund.floor=0",)), tmp_path / "late.run")
     late = open_run(tmp_path / "late.run")
     assert flips_of(late, first.seq) == flips_of(run, first.seq)
-    fork(run, first.seq - 30, Changes(("insurance_fund.floor=0",)), tmp_path / "early.run")
+    fork(run, first.seq - 6, Changes(("insurance_fund.floor=0",)), tmp_path / "early.run")
     early = open_run(tmp_path / "early.run")
     mine = next(event for event in early.events(early.forks[0]) if isinstance(event.body, PositionDeleveraged))
     assert early.chain(mine.seq)[0] < early.forks[0]

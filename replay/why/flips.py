@@ -1,8 +1,8 @@
 """What would have flipped it: the nearest change that spares the position, found by search, confirmed by re-execution.
 
 1. Four things are varied, one at a time: the fund's balance, the account's collateral (so its leverage), the size of
-   its position, each changed just before the input at the root of the round's chain; and the moment at which the whole
-   position is closed at the mark.
+   its position, each changed just before the instant at which the round was called for; and the moment at which the
+   whole position is closed at the mark.
 2. An amount is doubled from a first guess until it spares the position, at most `_DOUBLINGS` times, and then halved in
    on, `_HALVINGS` times: nothing nearer than that grid was tried, nor whether some smaller amount spares it again. A
    size is searched in sixteenths. A moment is one right after an instant with a price, the last first.
@@ -62,13 +62,20 @@ def flips_of(run: Run, seq: int, watch: Watch = lambda _text: None) -> Flips:
         )
         raise QueryError(message)
     owner = _owner(run, seq)
-    search = _Search(owner, Subject(event, owner.chain(seq)[0]), watch)
+    search = _Search(owner, Subject(event, _begin_seq(owner, seq)), watch)
     return Flips(tuple(search.flips()), _SEARCHED, _NOT_SEARCHED)
 
 
 def no_flips(reason: str) -> Flips:
     """The answer where the handlers cannot be executed again."""
     return Flips((), f"nothing, because nothing can be executed again: {reason}.", _NOT_SEARCHED)
+
+
+def _begin_seq(run: Run, seq: int) -> int:
+    """The first event of the instant at which the round was called for: what led there may be a timer of long ago."""
+    causes = (run.event(cause) for cause in reversed(run.chain(seq)))
+    call = next((event for event in causes if isinstance(event.body, ShortfallDeclared | ProfitCapExceeded)), None)
+    return run.first_at((run.event(seq) if call is None else call).at_ns)
 
 
 def _owner(run: Run, seq: int) -> Run:
@@ -95,9 +102,9 @@ class _Search:
     def __init__(self, run: Run, subject: Subject, watch: Watch) -> None:
         self._run, self._subject, self._watch = run, subject, watch
         self._fork_seq = _fork_end(run)
-        self._after_seq = max(subject.root_seq - 1, self._fork_seq)
-        from_root = subject.root_seq > self._fork_seq
-        self._when = f"just before event {subject.root_seq}" if from_root else f"just after event {self._after_seq}"
+        self._after_seq = max(subject.begin_seq - 1, self._fork_seq)
+        from_begin = subject.begin_seq > self._fork_seq
+        self._when = f"just before event {subject.begin_seq}" if from_begin else f"just after event {self._after_seq}"
         self._ledger = run.at(seq=self._after_seq)
         body = subject.body
         self._account = self._ledger.accounts[body.account]

@@ -12,6 +12,7 @@ import msgspec
 
 from ...events.bodies.waterfall import PositionDeleveraged
 from ...events.envelope import Event
+from ...events.errors import HandlerError
 from ...events.ledger import Ledger
 from ..fork.changes import Changes
 from ..fork.fork import Fork
@@ -21,10 +22,10 @@ __all__ = ["Subject", "is_spared"]
 
 
 class Subject(msgspec.Struct, frozen=True):
-    """The reduction that is asked about, and where its round began: just before the input at the root of its chain."""
+    """The reduction that is asked about, and the first event of the instant at which its round was called for."""
 
     reduction: Event
-    root_seq: int
+    begin_seq: int
 
     @property
     def body(self) -> PositionDeleveraged:
@@ -32,6 +33,10 @@ class Subject(msgspec.Struct, frozen=True):
         body = self.reduction.body
         assert isinstance(body, PositionDeleveraged)
         return body
+
+
+class _TakenError(Exception):
+    """The position was reduced, so that the trial need not go on."""
 
 
 class _Nowhere:
@@ -44,7 +49,8 @@ class _Nowhere:
 def is_spared(run: Run, subject: Subject, after_seq: int, changes: Changes) -> bool:
     """Execute the run again from after an event with changes; costs the state there and the events up to the reduction.
 
-    Raises ScenarioError or QueryError for changes that cannot be made there.
+    It stops at the first lot that is taken beyond those allowed. Raises ScenarioError or QueryError for changes that
+    cannot be made there.
     """
     fork = Fork(run, after_seq, changes)
     allowed_lots = _recorded_lots(run, subject, fork.boundary)
@@ -53,11 +59,18 @@ def is_spared(run: Run, subject: Subject, after_seq: int, changes: Changes) -> b
     def watch(event: Event, _ledger: Ledger) -> None:
         if _is_of(event, subject):
             taken.append(abs(_lots(event)))
+            if sum(taken) > allowed_lots:
+                raise _TakenError
 
     resumption = fork.resumption(_Nowhere())
     resumption.bus.tap(watch, (PositionDeleveraged,))
-    fork.drive(resumption, until_ns=subject.reduction.at_ns)
-    return sum(taken) <= allowed_lots
+    try:
+        fork.drive(resumption, until_ns=subject.reduction.at_ns)
+    except HandlerError as error:  # what a handler's product makes somebody raise counts as the handler's
+        if not isinstance(error.__cause__, _TakenError):
+            raise
+        return False
+    return True
 
 
 def _recorded_lots(run: Run, subject: Subject, first_seq: int) -> int:
