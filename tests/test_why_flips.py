@@ -100,7 +100,7 @@ def test_a_step_less_is_not_enough(run: Run) -> None:
 
 
 def test_in_a_fork_what_is_shared_is_asked_of_the_parent(run: Run, tmp_path: Path) -> None:
-    """A reduction before the fork is the parent's; one after it is varied from the fork on, though its instant began before."""
+    """A reduction before the fork is the parent's; one after it is varied from the fork on."""
     first, later = reductions(run)
     fork(run, later.seq, Changes(("insurance_fund.floor=0",)), tmp_path / "late.run")
     late = open_run(tmp_path / "late.run")

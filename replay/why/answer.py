@@ -73,6 +73,7 @@ class Flip(msgspec.Struct, frozen=True):
     """One change that would have spared the position, and whether a re-execution confirmed it.
 
     `varied` is `fund`, `collateral`, `size` or `moment`; `amount` is in atoms, a size's in lots; `command` forks there.
+    `not_at` is the greatest amount below it that was tried and did not spare it, 0 where that is no change at all.
     """
 
     varied: str
@@ -80,6 +81,7 @@ class Flip(msgspec.Struct, frozen=True):
     confirmed: bool
     amount: int | None = None
     command: str | None = None
+    not_at: int | None = None
 
 
 class Flips(msgspec.Struct, frozen=True):

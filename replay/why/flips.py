@@ -132,15 +132,16 @@ class _Search:
         def changes(atoms: int) -> Changes:
             return Changes(deposits=(Deposit(fund, atoms),))
 
-        atoms = self._least("the fund's balance", guess_atoms, changes)
-        if atoms is None:
+        least = self._least("the fund's balance", guess_atoms, changes)
+        if least is None:
             most = self._money(guess_atoms << _DOUBLINGS)
             return Flip("fund", f"Up to {most} more in the insurance fund would not have spared it.", confirmed=False)
+        failing, atoms = least
         several = len(self._ledger.funds_of(self._listing.asset)) > 1
         which = f"balances.{self._ledger.name(fund).partition(':')[2]}" if several else "balance"
         how = "--set", f"insurance_fund.{which}=+{self._plain(atoms)}"
         text = f"With {self._money(atoms)} more in the insurance fund {self._when}"
-        return self._flip("fund", text, how, atoms)
+        return self._flip("fund", text, how, atoms, not_at=failing, not_with=self._money(failing))
 
     def _collateral(self) -> Flip:
         """The least more collateral, which lowers the leverage."""
@@ -150,13 +151,15 @@ class _Search:
         def changes(atoms: int) -> Changes:
             return Changes(deposits=(Deposit(self._account.account, atoms),))
 
-        atoms = self._least("collateral", guess_atoms, changes)
-        if atoms is None:
+        least = self._least("collateral", guess_atoms, changes)
+        if least is None:
             most = self._money(guess_atoms << _DOUBLINGS)
             return Flip("collateral", f"Up to {most} more collateral would not have spared it.", confirmed=False)
+        failing, atoms = least
         before, after = (_leverage(self._ledger, self._account.account, more) for more in (0, atoms))
         text = f"With {self._money(atoms)} more collateral {self._when}, so at {after} instead of {before} leverage"
-        return self._flip("collateral", text, ("--deposit", f"{self._name}={self._plain(atoms)}"), atoms)
+        how = "--deposit", f"{self._name}={self._plain(atoms)}"
+        return self._flip("collateral", text, how, atoms, not_at=failing, not_with=self._money(failing))
 
     def _size(self) -> Flip:
         """The least smaller position, in sixteenths."""
@@ -179,7 +182,9 @@ class _Search:
             f"With a position smaller by {size(abs(part), self._listing)} (of {size(abs(lots), self._listing)}) "
             f"{self._when}"
         )
-        return self._flip("size", text, self._how_to_trade(part), abs(part))
+        less = abs(_part(lots, failing))
+        not_with = f"{size(less, self._listing)} less"
+        return self._flip("size", text, self._how_to_trade(part), abs(part), not_at=less, not_with=not_with)
 
     def _moment(self) -> Flip:
         """The latest moment to have closed the whole position at the mark."""
@@ -191,7 +196,7 @@ class _Search:
             if self._spared(f"closing after event {seq}", seq, self._trade(-held.size_lots)):
                 before_ns = self._subject.reduction.at_ns - ledger.at_ns
                 text = f"Closed whole at the mark after event {seq}, {duration(before_ns)} before the reduction,"
-                return self._flip("moment", text, self._how_to_trade(-held.size_lots), 0, seq)
+                return self._flip("moment", text, self._how_to_trade(-held.size_lots), 0, after_seq=seq)
         text = (
             f"At the last {_MOMENTS} instants with a price{self._since} closing it was not possible or would not have "
             "spared it."
@@ -214,8 +219,8 @@ class _Search:
             seq -= 1
         return self._run.first_at(self._run.event(seq).at_ns)
 
-    def _least(self, told: str, guess: int, changes: Callable[[int], Changes]) -> int | None:
-        """The smallest amount of the grid that spares it."""
+    def _least(self, told: str, guess: int, changes: Callable[[int], Changes]) -> tuple[int, int] | None:
+        """The smallest amount of the grid that spares it, behind the greatest below it that was tried and does not."""
         failing, sparing = 0, guess
         for _ in range(_DOUBLINGS + 1):
             if self._spared(f"{told} +{self._money(sparing)}", self._after_seq, changes(sparing)):
@@ -231,7 +236,7 @@ class _Search:
                 sparing = middle
             else:
                 failing = middle
-        return sparing
+        return failing, sparing
 
     def _missing_atoms(self) -> int:
         """What the fund had too little of, by whatever called for the round: a shortfall or a cap on profits."""
@@ -256,12 +261,24 @@ class _Search:
         units = size(lots, self._listing).replace(",", "")
         return "--trade", f"{self._name}:{self._listing.name}={units}"
 
-    def _flip(self, varied: str, text: str, how: tuple[str, str], amount: int, after_seq: int | None = None) -> Flip:
+    def _flip(
+        self,
+        varied: str,
+        text: str,
+        how: tuple[str, str],
+        amount: int,
+        *,
+        not_at: int | None = None,
+        not_with: str = "",
+        after_seq: int | None = None,
+    ) -> Flip:
         at = self._after_seq if after_seq is None else after_seq
         plugins = chain.from_iterable(("--plugins", str(folder)) for folder in self._run.plugin_folders)
         words = ("deleverage", "fork", str(self._run.path), "--at", str(at), *how, *plugins)
         command = " ".join(map(shell_word, words))
-        return Flip(varied, f"{text} it would have been spared.", confirmed=True, amount=amount, command=command)
+        nearest = f", and with {not_with} it would not" if not_at else ""
+        told = f"{text} it would have been spared{nearest}."
+        return Flip(varied, told, confirmed=True, amount=amount, not_at=not_at, command=command)
 
     def _money(self, atoms: int) -> str:
         return f"{exact_money(atoms, self._asset)} {self._asset.name}"
