@@ -5,7 +5,8 @@
 1. A mutant is the program with one change in one function: `<` became `<=`, a number one more, an argument None, and so
    on, as mutmut makes them. Text with a space in it is prose for people; its letters are left alone.
 2. Of each package a sample is drawn by the seed. Each mutant is put into a copy of the repository. The quick tests
-   of its package run, and then all others that import the mutated module; the first test that fails kills it.
+   of its package run, and then all others that import the mutated module or are named after it or its folder; the
+   first test that fails kills it.
 3. A mutant that takes `TIMEOUT_FACTOR` times as long as the tests do has run into a loop, and counts as killed.
 4. A mutant that cannot be told from the program stands in `mutants.toml`, with the reason, and is not counted. Nor is
    one that only takes `strict=True` from a zip, which asserts what holds anyway.
@@ -48,7 +49,7 @@ PACKAGES = {
     "replay/receipt": "receipt_[cpsw]*",
     "replay/why": "why_[acdefimpr]* import_adl_table import_cases",
 }
-"""The quick test modules of each package; whatever else imports the mutated module runs after them."""
+"""The quick test modules of each package; whatever else has to do with the mutated module runs after them."""
 
 
 class Mutant(NamedTuple):
@@ -163,10 +164,11 @@ def _text(path: Path) -> str:
 
 
 def nearest_first(file: str, tests: list[Path]) -> list[list[Path]]:
-    """The package's tests, first those that import the mutated module, and then whatever else imports it."""
+    """The package's tests, first those of the mutated module, and then whatever else imports it or is named after it."""
+    names = (f"test_{Path(file).parent.name}", f"test_{Path(file).stem}")
     module = "deleverage." + file.removesuffix(".py").replace("/", ".").removesuffix(".__init__")
     every = sorted(path.relative_to(ROOT) for path in (ROOT / "tests").glob("test_*.py"))
-    near = [path for path in every if f"from {module} import" in _text(path)]
+    near = [path for path in every if f"from {module} import" in _text(path) or path.name.startswith(names)]
     return [
         [path for path in tests if path in near],
         [path for path in tests if path not in near],
