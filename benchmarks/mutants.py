@@ -7,8 +7,8 @@
 2. Of each package a sample is drawn by the seed. Each mutant is put into a copy of the repository. The quick tests
    of its package run, and then all others that import the mutated module or are named after it or its folder; the
    first test that fails kills it.
-3. All of these pass without a mutant, which is seen first. If they take `TIMEOUT_FACTOR` times as long with one, the
-   program has run into a loop, and the mutant counts as killed.
+3. All of these pass without a mutant, which is seen first. If they take `LOOP_FACTOR` times as much of the processor
+   with one, the program has run into a loop, and the mutant counts as killed ("looped").
 4. A mutant that cannot be told from the program stands in `mutants.toml`, with the reason, and is not counted. Nor is
    one that only takes `strict=True` from a zip, which asserts what holds anyway.
 
@@ -23,7 +23,9 @@ import difflib
 import os
 import random
 import re
+import resource
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -39,7 +41,7 @@ import libcst
 from mutmut.mutation.file_mutation import Mutation, create_mutations
 
 ROOT = Path(__file__).resolve().parents[1]
-TIMEOUT_FACTOR, TIMEOUT_LEAST_S = 5, 180
+LOOP_FACTOR, LOOP_LEAST_S = 3, 30
 LEFT_OUT = shutil.ignore_patterns(".*", "__pycache__", "*.egg-info", "build")
 STRICT = re.compile(r",? ?strict=\w+|(?<=,) (?=\))|,(?= ?\))")
 PACKAGES = {
@@ -120,17 +122,21 @@ def equivalents() -> dict[tuple[str, str, str, str], str]:
     return {(one["file"], one["function"], one["was"], one["now"]): one["why"] for one in listed.get("equivalent", [])}
 
 
+class LoopError(Exception):
+    """Tests took far more time of the processor than they do without a mutant."""
+
+
 class Tree:
     """A copy of the repository in which mutants are made and tested."""
 
     def __init__(self, folder: Path) -> None:
         """Copy what the package and its tests are."""
-        self._root, self._limits_s = folder / "deleverage", dict[tuple[Path, ...], float]()
+        self._root, self._limits_s = folder / "deleverage", dict[tuple[Path, ...], int]()
         shutil.copytree(ROOT, self._root, ignore=LEFT_OUT)
         self._environment = os.environ | {"PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
 
-    def fails(self, tests: Iterable[Path], timeout_s: float) -> bool:
-        """Whether a test fails, or the tests cannot be imported. Raises TimeoutExpired."""
+    def fails(self, tests: Iterable[Path], limit_s: int) -> bool:
+        """Whether a test fails, or the tests cannot be imported. Raises LoopError where they take too long."""
         options = ("-x", "-q", "-n", "0", "-p", "no:cacheprovider", "--hypothesis-seed=0")
         command = [sys.executable, "-m", "pytest", *options, *map(str, tests)]
         with subprocess.Popen(
@@ -141,20 +147,20 @@ class Tree:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         ) as process:
-            try:
-                code = process.wait(timeout_s)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, 9)
-                raise
+            resource.prlimit(process.pid, resource.RLIMIT_CPU, (limit_s, limit_s))
+            code = process.wait()
+        if code in (-signal.SIGXCPU, -signal.SIGKILL):
+            raise LoopError
         assert code not in (4, 5), f"pytest ran no tests (exit code {code}): {' '.join(command)}"
         return code != 0
 
-    def limit_s(self, tests: tuple[Path, ...]) -> float:
-        """How long these tests may take; without a mutant they pass, and are timed, once."""
+    def limit_s(self, tests: tuple[Path, ...]) -> int:
+        """How long these tests may take of the processor; without a mutant they pass, and are timed, once."""
         if tests not in self._limits_s:
-            began = time.monotonic()
+            before_s = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
             assert not self.fails(tests, 3600), f"they fail without a mutant: {' '.join(map(str, tests))}"
-            self._limits_s[tests] = max(TIMEOUT_LEAST_S, TIMEOUT_FACTOR * (time.monotonic() - began))
+            took_s = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before_s
+            self._limits_s[tests] = LOOP_LEAST_S + LOOP_FACTOR * int(took_s)
         return self._limits_s[tests]
 
     def verdict(self, mutant: Mutant, quick: tuple[Path, ...], slow: tuple[Path, ...]) -> str:
@@ -166,8 +172,8 @@ class Tree:
             try:
                 if self.fails(tests, limit_s):
                     return "killed"
-            except subprocess.TimeoutExpired:
-                return "timed out"
+            except LoopError:
+                return "looped"
             finally:
                 path.write_bytes(original)
         return "survived"
@@ -203,13 +209,13 @@ class Tally(NamedTuple):
     def __str__(self) -> str:
         """The line; the score is of those that are not equivalent."""
         of = self.verdicts
-        found, counted = of["killed"] + of["timed out"], of.total() - of["equivalent"]
+        found, counted = of["killed"] + of["looped"], of.total() - of["equivalent"]
         score = f"{found / counted:9.1%}" if counted else "        -"
         figures = (self.mutants, of.total(), *(of[each] for each in VERDICTS))
         return f"{self.package:<15}" + "".join(f"{figure:>11,}" for figure in figures) + score
 
 
-VERDICTS = ("killed", "timed out", "survived", "equivalent")
+VERDICTS = ("killed", "looped", "survived", "equivalent")
 HEADING = f"{'package':<15}" + "".join(f"{name:>11}" for name in ("mutants", "sampled", *VERDICTS)) + f"{'score':>9}"
 
 
