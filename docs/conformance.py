@@ -3,7 +3,9 @@
 1. A case is claimed by a test whose name holds its id: `case_40`, `venues_40` or `venues-40` for id 40 of venues.json,
    `dydx: NAME` or `dydx` and a short name (`SHORT`) for a case of dydx.json. It passes when every test that claims it
    does.
-2. Nothing but the tests is read, so the table is drawn where the two files are absent.
+2. A case is decided where a test that claims it is marked `decided`: a handler or a policy of the product gives the
+   figure, from the state of a ledger. The others are formulas: a function gives the figure from what is put in.
+3. Nothing but the tests is read, so the table is drawn where the two files are absent.
 """
 
 from __future__ import annotations
@@ -15,10 +17,11 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
-__all__ = ["Claims", "claimed", "page"]
+__all__ = ["Claim", "Claims", "claimed", "page"]
 
 TESTS = sorted((Path(__file__).resolve().parents[1] / "tests").glob("test_conformance_*.py"))
 DRAWING = "test_conformance_table.py"
@@ -63,19 +66,30 @@ SHORT = {
 _ID = re.compile(r"(?:\bvenues-|_case_|_venues_)(\d+)(?!\d)")
 _NAME = re.compile(r"\bdydx:? (.+?)\]?$")
 
-Claims = dict[int | str, bool]
-"""The cases, by id or by name, and whether they pass."""
+
+class Claim(NamedTuple):
+    """Whether a case passes, and whether the product decides it."""
+
+    passed: bool
+    decided: bool
+
+
+Claims = dict[int | str, Claim]
+"""The cases, by id or by name."""
 
 
 class _Listener:
-    """What pytest tells of each test: its name, and whether it passed."""
+    """What pytest tells of each test: its name, whether it is marked `decided`, and whether it passed."""
 
     def __init__(self) -> None:
         self.passed: dict[str, bool] = {}
+        self.decided: set[str] = set()
 
     def pytest_itemcollected(self, item: pytest.Item) -> None:
         """A test there is."""
         self.passed[item.nodeid] = False
+        if item.get_closest_marker("decided"):
+            self.decided.add(item.nodeid)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """How one of its phases went."""
@@ -90,10 +104,11 @@ def claimed(*, run: bool = True) -> Claims:
     quietly = ["-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-o", "addopts=--import-mode=importlib"]
     with contextlib.redirect_stdout(io.StringIO()):
         pytest.main([*quietly, *([] if run else ["--collect-only"]), *files], plugins=[listener])
-    claims: defaultdict[int | str, bool] = defaultdict(lambda: True)
+    claims: defaultdict[int | str, Claim] = defaultdict(lambda: Claim(passed=True, decided=False))
     for name, passed in listener.passed.items():
         for case in _cases_of(name):
-            claims[case] &= passed
+            before = claims[case]
+            claims[case] = Claim(before.passed and passed, before.decided or name in listener.decided)
     return dict(claims)
 
 
@@ -110,21 +125,37 @@ def page(claims: Claims) -> Iterator[str]:
     yield "The venues' own worked examples, each a test with its figures and its source, to the digits that are printed"
     yield "(dYdX: whole quantums, exactly). Drawn by `python docs/conformance.py`, which runs them; a test compares."
     yield ""
-    yield "| venue | cases | passed | which |"
-    yield "|---|---|---|---|"
-    everything = 0
+    yield "Counted are the cases that the product decides: a handler or a policy gives the figure, from the state of a"
+    yield "ledger, as in a run. Of the others only a formula is held against the figure, in a test."
+    yield ""
+    yield "| venue | decided | passed | which | formula only |"
+    yield "|---|---|---|---|---|"
+    counted, passed = 0, 0
     for venue, ids in VENUES:
         cases: list[int | str] = [case for case in ids if case in claims]
-        named = [case for case in claims if isinstance(case, str)] if venue.startswith("dYdX") else []
-        which = f"venues.json {', '.join(map(str, cases))}" + (f"; {len(named)} of dydx.json by name" if named else "")
-        cases += named
-        everything += len(cases)
+        cases += [case for case in claims if isinstance(case, str)] if venue.startswith("dYdX") else []
+        decided = [case for case in cases if claims[case].decided]
+        formulas = [case for case in cases if not claims[case].decided]
+        good = sum(claims[case].passed for case in decided)
+        counted, passed = counted + len(decided), passed + good
         if cases:
-            yield f"| {venue} | {len(cases)} | {sum(claims[case] for case in cases)} | {which} |"
-    yield f"| all | {everything} | {sum(claims.values())} | |"
+            yield f"| {venue} | {len(decided)} | {good} | {_told(decided)} | {_told(formulas)} |"
+    yield f"| all | {counted} | {passed} | | |"
+    failed = [str(case) for case, claim in claims.items() if not claim.passed]
+    if failed:
+        yield ""
+        yield f"Failed: {', '.join(failed)}."
     yield ""
-    yield "No worked example with figures is held of Deribit, Hyperliquid and OKX; what formula they have is tested by"
-    yield "what must hold at the prices it gives."
+    yield "No worked example with figures is held of Deribit, Hyperliquid and OKX; their rules are tested by figures"
+    yield "that are worked out by hand from the sources."
+
+
+def _told(cases: list[int | str]) -> str:
+    """Cases of venues.json by number, and how many of dydx.json there are, by name in the tests."""
+    numbers = ", ".join(str(case) for case in cases if isinstance(case, int))
+    named = sum(isinstance(case, str) for case in cases)
+    parts = [f"venues.json {numbers}"] if numbers else []
+    return "; ".join([*parts, *([f"{named} of dydx.json by name"] if named else [])])
 
 
 if __name__ == "__main__":

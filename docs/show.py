@@ -14,7 +14,8 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-PAGES = ROOT / "README.md", ROOT / "docs" / "tutorial.md", ROOT / "docs" / "incidents.md"
+PLUGINS = ROOT / "docs" / "plugins.md"
+PAGES = ROOT / "README.md", ROOT / "docs" / "tutorial.md", ROOT / "docs" / "incidents.md", PLUGINS
 DATA = ROOT.parent / "shared" / "data"
 COLUMNS = "96"
 
@@ -95,6 +96,17 @@ COMMANDS = {
             "--on-error skip | grep -v took"
         ),
     ],
+    "plugins run": [
+        "deleverage run flash-crash --set adl.policy=leverage_first.py:LeverageFirst -o mine.run | tail -12",
+        "deleverage verify mine.run --plugins .",
+    ],
+    "plugins why": ["deleverage why mine.run 199060 --plugins . | head -14"],
+    "plugins fork": [
+        (
+            "deleverage fork mine.run --plugins . --at +00:41:50 --set adl.policy=leverage_first.py:LeverageFirst "
+            "--set adl.spared=50 -o child.run"
+        ),
+    ],
     "real study": ["deleverage study adl-2025-10-10 | sed -n '2,6p;8,29p'"],
     "real crash": ["deleverage run oct-10 | sed -n '/^called/,/^halted/p'"],
 }
@@ -120,6 +132,8 @@ def shown(name: str, folder: Path) -> str:
         where.mkdir(exist_ok=True)
         if name.startswith("incidents") and not (where / "data").exists():
             (where / "data").symlink_to(environment["DELEVERAGE_DATA"])
+        if name.startswith("plugins"):
+            (where / "leverage_first.py").write_text(the_plugin(), encoding="utf-8")
         done = subprocess.run(
             command, shell=True, cwd=where, env=environment, text=True, check=False, stdout=-1, stderr=subprocess.STDOUT
         )
@@ -130,6 +144,13 @@ def shown(name: str, folder: Path) -> str:
         first = next((place for place, line in enumerate(output) if ENDS_FROM.get(name, line) in line), 0)
         lines += [f"$ {command}", *output[first:]]
     return "```console\n" + "\n".join(line.rstrip() for line in lines) + "\n```"
+
+
+def the_plugin() -> str:
+    """The policy that stands in the page on plug-ins."""
+    found = re.search(r"```python\n(.*?)```", PLUGINS.read_text(encoding="utf-8"), re.DOTALL)
+    assert found is not None, f"{PLUGINS} has no Python in it"
+    return found[1]
 
 
 def block(name: str) -> re.Pattern[str]:

@@ -29,7 +29,7 @@ from .bodies.liquidation import (
     OrdersCancelled,
     PositionTakenOver,
 )
-from .bodies.listing import AccountOpened, AssetListed, InstrumentListed
+from .bodies.listing import AccountOpened, AssetListed, FundAssigned, InstrumentListed
 from .bodies.margin import (
     CollateralAdded,
     FeeCharged,
@@ -78,6 +78,7 @@ Body = (
     | AssetListed
     | InstrumentListed
     | AccountOpened
+    | FundAssigned
     | PriceTicked
     | DepthQuoted
     | FundingRateSet

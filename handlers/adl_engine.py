@@ -5,8 +5,9 @@
 2. A bankrupt account's position is closed at its bankruptcy value; a lot of the fund's inventory that stands at a
    loss at what the fund paid for it.
    A rulebook may have it closed at the mark or at the oracle price instead, as they are or as they stood before this
-   instant (`closes_at`); what the account then lacks is left for the fund and for loss socialisation. A lot of the
-   fund's is never closed at a value that its cash does not bear.
+   instant (`closes_at`); what the account then lacks is left for the fund and for loss socialisation, and
+   "mark unless depleted" is the bankruptcy value where the fund has not as much. A lot of the fund's is never closed at
+   a value that its cash does not bear; in a drawdown it is closed at what the fund's rule allows.
 3. A reduction is worth its share of the round's value (`reductions.py`).
 4. Nobody loses more than their equity: a candidate gives up only as many lots as that leaves.
 5. Ties are broken by account. Outside liquidity is never a candidate.
@@ -15,17 +16,18 @@
 7. Scores that reductions rest on are held against the formula that the policy declares, if it declares one.
 8. Above a cap on profits nobody is bankrupt: winners are closed against outside liquidity at the mark, in the order of
    the ranking, as far as `profit_cap.py` says.
-9. When no lot of the fund's is left to be closed and it is still short, that is said: loss socialisation goes on.
+9. When no lot of the fund's is left to be closed and it is still short, that is said: loss socialisation goes on. In a
+   drawdown the fund's rule says after each lot whether another one is to be closed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
 
-from ..events.bodies.liquidation import LiquidationEnded, LiquidationStarted
+from ..events.bodies.liquidation import BankruptcyDeclared, LiquidationEnded, LiquidationStarted
 from ..events.bodies.waterfall import (
     DeleveragingEnded,
     DeleveragingStarted,
@@ -40,7 +42,7 @@ from ..events.ledger.postings import POSTINGS, Trade
 from ..events.vocabulary import Body, accounts_named
 from .closing_task import ClosingTask, borne, capped_task, inventory_task, price_ticks_of, priced, shortfall_remained
 from .holders import Holders
-from .policies.ranking import Allocation, Ranked, RankingPolicy, Worth, worth_of
+from .policies.ranking import Allocation, Ranked, RankingPolicy, Worth, terms_of, worth_of
 from .policies.score_formula import formula_of
 from .pool import Pool
 from .profit_cap import to_realise_atoms, winners_down
@@ -64,6 +66,9 @@ _MANY = 1_000
 _HELD_MOST = 64
 """So many scores of a round are held against the formula."""
 
+_STANDING = (LiquidationStarted, LiquidationEnded, BankruptcyDeclared)
+"""What changes whether an account may be a candidate."""
+
 _OPENING = frozenset(kind for kind, posting in POSTINGS.items() if isinstance(posting, Trade))
 
 
@@ -78,7 +83,7 @@ class AdlEngine(Handler):
 
     name: ClassVar[str] = "adl"
     subscribes: ClassVar[tuple[type[Body], ...]] = (ShortfallDeclared, ProfitCapExceeded, DeleveragingEnded)
-    observes: ClassVar[tuple[type[Body], ...]] = (*POSTINGS, LiquidationStarted, LiquidationEnded)
+    observes: ClassVar[tuple[type[Body], ...]] = (*POSTINGS, *_STANDING)
     Parameters: ClassVar[type[msgspec.Struct]] = NoParameters
 
     def __init__(self, ranking_policy: RankingPolicy, settings: ClosingSettings | None = None) -> None:
@@ -94,7 +99,7 @@ class AdlEngine(Handler):
 
     def observe(self, event: Event, ledger: LedgerState) -> None:
         """Note who may hold what, and who was touched since the last round."""
-        touched = accounts_named(event.body)
+        touched = self.touched_by(event.body)
         if type(event.body) in _OPENING:
             self._holders.note(touched)
         if self._keeper is not None:
@@ -105,6 +110,12 @@ class AdlEngine(Handler):
             for ranking in self._rankings.values():
                 ranking.touched.update(touched)
 
+    def touched_by(self, body: Body) -> Collection[int]:
+        """Whose place in a ranking an event may change; a bankruptcy only where those in liquidation have one."""
+        told = type(body) in self.observes
+        silent = isinstance(body, BankruptcyDeclared) and not terms_of(self.ranking_policy).liquidating
+        return accounts_named(body) if told and not silent else ()
+
     def prime(self, ledger: LedgerState, past: Iterable[Event]) -> None:
         """Rank anew for each round that a further one of this instant would continue; note who was touched since."""
         self._rankings, self._keeper, self._pool = {}, None, None
@@ -114,8 +125,8 @@ class AdlEngine(Handler):
             if _continues(ledger, side, ledger.at_ns):
                 ranking = self._rankings[side] = self._rank(ledger, side)
                 for event in events:
-                    if event.seq > base.seq and type(event.body) in self.observes:
-                        ranking.touched.update(accounts_named(event.body))
+                    if event.seq > base.seq:
+                        ranking.touched.update(self.touched_by(event.body))
 
     def handle(self, event: Event, ledger: LedgerState, now_ns: int) -> Iterable[Product]:
         """A round for the first position of whoever is short, or for the next one after a round."""
@@ -125,6 +136,8 @@ class AdlEngine(Handler):
         assert isinstance(body, ShortfallDeclared | DeleveragingEnded)
         after = None if isinstance(body, ShortfallDeclared) else (body.instrument, body.leg)
         account = ledger.accounts[body.account]
+        if after is not None and body.trigger == "drawdown" and account.kind == "insurance":
+            return ()
         task = self._next_task(body.trigger, account, ledger, after)
         if task is not None:
             return self._round(task, ledger, now_ns)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ..events.bodies.waterfall import ProfitCapExceeded, ShortfallRemained, ShortfallTrigger
-from ..events.ledger import Account, LedgerState, Market, PositionKey
-from .inventory import capacity_atoms
+from ..events.ledger import Account, LedgerState, Market, Position, PositionKey
+from .drawdowns import beyond_atoms
+from .inventory import capacity_atoms, money_atoms
 from .policies.ranking import Worth
 from .till import Till
-from .valuation import profit_atoms
+from .valuation import margin_of, profit_atoms
 
 __all__ = ["ClosingTask", "borne", "capped_task", "inventory_task", "price_ticks_of", "priced", "shortfall_remained"]
 
@@ -34,12 +35,23 @@ class ClosingTask(NamedTuple):
 def inventory_task(
     trigger: ShortfallTrigger, fund: Account, ledger: LedgerState, keys: list[PositionKey]
 ) -> ClosingTask | None:
-    """The next lot that stands at a loss, at what it cost."""
+    """The next lot that stands at a loss, at what it cost; in a drawdown, at what ends that."""
     for key in keys:
         held = fund.positions[key]
-        if profit_atoms(ledger.markets[key[0]], held) < 0:
+        if profit_atoms(ledger.markets[key[0]], held) >= 0:
+            continue
+        if trigger != "drawdown":
             return ClosingTask(trigger, fund.account, key[1], key, held.size_lots, held.cost_atoms)
+        if beyond_atoms(key[0], ledger):
+            return ClosingTask(trigger, fund.account, key[1], key, held.size_lots, _drawn_atoms(key, held, ledger))
     return None
+
+
+def _drawn_atoms(key: PositionKey, held: Position, ledger: LedgerState) -> int:
+    """The value at the mark and what of the drawdown is beyond what its rule allows, at most what the lot cost."""
+    market = ledger.markets[key[0]]
+    worth = market.payoff.value_atoms(held.size_lots, market.mark_ticks)
+    return worth + max(0, min(beyond_atoms(key[0], ledger), held.cost_atoms - worth))
 
 
 def capped_task(cap: ProfitCapExceeded, lots: int, ledger: LedgerState) -> ClosingTask:
@@ -56,11 +68,22 @@ def price_ticks_of(task: ClosingTask, ledger: LedgerState) -> int:
 
 
 def priced(task: ClosingTask, worth: Worth, ledger: LedgerState) -> ClosingTask:
-    """The task at the value that a round closes at."""
-    if worth == "bankruptcy":
+    """The task at the value that a round closes at.
+
+    A fund is depleted for an account that owes more at the mark than the fund behind the position has to give.
+    """
+    if worth == "bankruptcy" or (worth == "mark unless depleted" and _is_depleted(task, ledger)):
         return task
     market = ledger.markets[task.key[0]]
     return task._replace(value_atoms=market.payoff.value_atoms(task.size_lots, _price_ticks(worth, market)))
+
+
+def _is_depleted(task: ClosingTask, ledger: LedgerState) -> bool:
+    account = ledger.accounts[task.account]
+    if account.kind != "user":
+        return False
+    owed_atoms = -margin_of(account, ledger.markets).equity_atoms
+    return owed_atoms > 0 and owed_atoms > money_atoms(ledger, ledger.fund_of(task.key[0]))
 
 
 def _price_ticks(worth: Worth, market: Market) -> int:
@@ -68,6 +91,7 @@ def _price_ticks(worth: Worth, market: Market) -> int:
     mark, oracle = market.mark_ticks, market.oracle_ticks or market.index_ticks
     prices = {
         "mark": mark,
+        "mark unless depleted": mark,
         "oracle": oracle,
         "previous mark": market.previous_mark_ticks or mark,
         "previous oracle": market.previous_oracle_ticks or oracle,

@@ -22,7 +22,7 @@ from .column_weights import ColumnWeights
 from .columns import Column, Columns, Eligible, Unfit
 from .policies.allocation import cap_of
 from .policies.leading_shares import leading_shares
-from .policies.ranking import Allocation, Candidate, Closing, Ranked, RankingPolicy, any_profit, scores_of
+from .policies.ranking import Allocation, Candidate, Closing, Ranked, RankingPolicy, scores_of, terms_of
 from .pseudonyms import Pseudonyms
 from .ranking import candidate_of, digest_of, pack_touched
 
@@ -68,7 +68,7 @@ class ColumnRanking:
     ) -> None:
         """Score and sort all candidates in the columns. Raises Unfit."""
         self._instrument, self._side, self._policy, self._table = instrument, side, policy, table
-        eligible = columns.eligible(ledger, instrument, side, any_profit=any_profit(policy))
+        eligible = columns.eligible(ledger, instrument, side, terms_of(policy))
         scores = column_scores(policy, eligible, instrument, ledger)
         order = np.argsort(-scores, kind="stable")
         self._scores = scores[order]
@@ -142,9 +142,9 @@ class ColumnRanking:
         """Score the touched accounts again; they stay noted for `changed_digest`."""
         touched = sorted(self.touched)
         self._take_out(touched)
-        losers, markets = any_profit(self._policy), ledger.markets
+        terms, markets = terms_of(self._policy), ledger.markets
         accounts = (ledger.accounts[number] for number in touched)
-        judged = [candidate_of(a, self._instrument, self._side, markets, any_profit=losers) for a in accounts]
+        judged = [candidate_of(a, self._instrument, self._side, markets, terms) for a in accounts]
         found = [one for one in judged if isinstance(one, tuple)]
         candidates, legs = [candidate for candidate, _ in found], [leg for _, leg in found]
         scores = scores_of(self._policy, candidates, [(self._instrument, leg) for leg in legs], ledger)

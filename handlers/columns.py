@@ -1,8 +1,9 @@
 """Accounts in columns: what a ranking needs of 100,000 holders, kept up for those who were touched only.
 
-1. Per trader: whether it can be a candidate, its balance less costs plus funding, and per instrument its size, cost and
-   funding. Everything is a whole number of 64 bits, and before numbers are multiplied their largest product is worked
-   out exactly: what might not fit is left to the plain ranking (`Unfit`), and so are inverse contracts and hedge mode.
+1. Per trader: whether it can be a candidate, or could if being liquidated did not matter; its balance less costs plus
+   funding, and per instrument its size, cost and funding. Everything is a whole number of 64 bits, and before numbers
+   are multiplied their largest product is worked out exactly: what might not fit is left to the plain ranking
+   (`Unfit`), and so are inverse contracts and hedge mode.
 2. A new mark then needs arithmetic on columns only. Nothing here decides: the figures are those of `candidate_of`.
 """
 
@@ -16,6 +17,8 @@ from numpy.typing import NDArray
 
 from ..events.ledger import Account, LedgerState, Market
 from ..events.payoff import LinearPayoff
+from .policies.ranking import PROFITABLE, Terms
+from .ranking import may_stand
 
 __all__ = ["Column", "Columns", "Eligible", "Unfit"]
 
@@ -48,6 +51,7 @@ class Columns:
         self.touched: set[int] = set()
         self._markets = len(ledger.markets)
         self._can = np.zeros(0, np.bool_)
+        self._liquidating = np.zeros(0, np.bool_)
         self._fixed = np.zeros(0, np.int64)
         self._held = np.zeros((self._markets, 3, 0), np.int64)
         self._take_in(ledger, range(len(ledger.accounts)))
@@ -60,11 +64,12 @@ class Columns:
         self._take_in(ledger, sorted(self.touched))
         self.touched.clear()
 
-    def eligible(self, ledger: LedgerState, instrument: int, side: int, *, any_profit: bool = False) -> Eligible:
-        """Who holds the other side at a profit, with an equity, and not in liquidation. Raises Unfit."""
+    def eligible(self, ledger: LedgerState, instrument: int, side: int, terms: Terms = PROFITABLE) -> Eligible:
+        """Who holds the other side with an equity and, but for the terms, a profit and no liquidation. Raises Unfit."""
         self._check(ledger)
         sizes = self._held[instrument, 0]
-        account = np.flatnonzero(self._can & ((sizes < 0) if side > 0 else (sizes > 0)))
+        can = self._can | self._liquidating if terms.liquidating else self._can
+        account = np.flatnonzero(can & ((sizes < 0) if side > 0 else (sizes > 0)))
         value, funding = self._worth(ledger.markets[instrument], instrument, account)
         cost = self._held[instrument, 1, account]
         profit = value - cost + self._held[instrument, 2, account] - funding
@@ -73,7 +78,7 @@ class Columns:
             if other != instrument:
                 more, owed = self._worth(market, other, account)
                 equity += more - owed
-        good = np.flatnonzero((equity > 0) if any_profit else (profit > 0) & (equity > 0))
+        good = np.flatnonzero((equity > 0) if terms.any_profit else (profit > 0) & (equity > 0))
         columns = (account, profit, np.abs(value), cost, equity, sizes[account])
         return Eligible(*(column[good] for column in columns))
 
@@ -105,6 +110,7 @@ class Columns:
         missing = len(ledger.accounts) - len(self._fixed)
         if missing:
             self._can = np.pad(self._can, (0, missing))
+            self._liquidating = np.pad(self._liquidating, (0, missing))
             self._fixed = np.pad(self._fixed, (0, missing))
             self._held = np.pad(self._held, ((0, 0), (0, 0), (0, missing)))
         if not numbers:
@@ -118,8 +124,12 @@ class Columns:
         except OverflowError:
             message = "figures beyond 64 bits"
             raise Unfit(message) from None
+        users = [account.kind == "user" for account in accounts]
         self._can[numbers] = [
-            account.kind == "user" and account.status in ("healthy", "called") for account in accounts
+            user and may_stand(account, liquidating=False) for user, account in zip(users, accounts, strict=True)
+        ]
+        self._liquidating[numbers] = [
+            user and account.status == "liquidating" for user, account in zip(users, accounts, strict=True)
         ]
 
 

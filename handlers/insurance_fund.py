@@ -4,9 +4,12 @@
    floor, whichever is less: money that it does not have is not spent.
 2. A bankrupt account is taken over at its bankruptcy value, so that it ends at exactly zero, if afterwards the capacity
    still covers `capital_bps` of what the fund would hold, net per instrument; else a shortfall is declared.
+   Where instruments have funds of their own each position goes to the fund of its instrument, with its share of the
+   equity by requirement: a fund that cannot take its part declares the shortfall, and the others take theirs.
 3. A negative balance without positions is paid in cash as `payment` has it: `partial`, as far as the money goes;
    `whole`, all of it or nothing; `none`, never. For what is left a shortfall is declared. So it goes for whoever comes
-   to owe something only in the waterfall, too: closed at the mark, or with the rest taken over at the mark.
+   to owe something only in the waterfall, too: closed at the mark, or with the rest taken over at the mark. Such a
+   debt is the fund's of the instrument that was closed last.
 4. Every `sale_interval_ns` it sells one part in `sale_parts` of what it holds of an instrument, the oldest lots
    first, at whatever the depth gives, as long as its cash bears what that loses.
 5. A fund whose capacity is gone at a new mark or before it sells, or whose cash would not bear what the sale loses,
@@ -36,13 +39,13 @@ from ..events.bodies.waterfall import (
     ShortfallTrigger,
 )
 from ..events.envelope import Event
-from ..events.ledger import Account, LedgerState
+from ..events.ledger import Account, LedgerState, PositionKey
 from ..events.vocabulary import Body
 from .inventory import Inventory, losing_lots
 from .inventory_sale import Sale
 from .protocol import ALWAYS, Handler, Product
 from .takeover import at_bankruptcy
-from .valuation import BPS, margin_of
+from .valuation import BPS, equity_shares, margin_of
 
 __all__ = ["FundParameters", "InsuranceFund", "Payment"]
 
@@ -168,13 +171,16 @@ class InsuranceFund(Handler):
         needed_atoms: int,
         ledger: LedgerState,
         *,
+        fund: int | None = None,
         paid_atoms: int = 0,
+        gained_atoms: int = 0,
     ) -> ShortfallDeclared:
-        """What the fund cannot do, with what it has once `paid_atoms` are paid."""
+        """What the fund cannot do, with what it has once this much is paid and, in what it takes over, gained."""
         one = ledger.accounts[account]
-        fund = account if one.kind == "insurance" else ledger.fund_for(one)
+        if fund is None:
+            fund = account if one.kind == "insurance" else ledger.fund_for(one)
         capacity, cash = (own(ledger, fund) - paid_atoms for own in (self.capacity_atoms, self.cash_atoms))
-        return ShortfallDeclared(liquidation_id, account, trigger, needed_atoms, capacity, cash)
+        return ShortfallDeclared(liquidation_id, account, trigger, needed_atoms, capacity + gained_atoms, cash)
 
     def payable_atoms(self, owed_atoms: int, account: Account, ledger: LedgerState) -> int:
         """How much of what an account owes the fund pays, by rule 3."""
@@ -196,12 +202,49 @@ class InsuranceFund(Handler):
         account = ledger.accounts[body.account]
         if not account.positions:
             return self._paid(body.liquidation_id, account, ledger)
-        fund = ledger.fund_for(account)
-        needed_atoms = self._capital_atoms(account, ledger) - margin_of(account, ledger.markets).equity_atoms
-        taken = at_bankruptcy(body.liquidation_id, account, ledger)
-        if taken is None or needed_atoms > self.capacity_atoms(ledger, fund):
-            return (self.shortfall(body.liquidation_id, body.account, "bankruptcy", needed_atoms, ledger),)
+        shares = equity_shares(account, ledger)
+        taken = self._taken_over(body.liquidation_id, account, shares, ledger)
+        gone = [(one.instrument, one.leg) for one in taken]
+        left = [key for key in shares if key not in gone]
+        if not left:
+            return taken
+        return [*taken, self._refused(body.liquidation_id, account, left, shares, ledger)]
+
+    def _taken_over(
+        self, liquidation_id: int, account: Account, shares: dict[PositionKey, int], ledger: LedgerState
+    ) -> list[PositionTakenOver]:
+        """What each fund takes of it, by rule 2."""
+        parts: dict[int, list[PositionKey]] = {}
+        for key, share_atoms in shares.items():
+            if self._barred(key[0], share_atoms, ledger) is None:
+                parts.setdefault(ledger.fund_of(key[0]), []).append(key)
+        taken: list[PositionTakenOver] = []
+        for fund, keys in parts.items():
+            if self._needed_atoms(fund, account, keys, shares, ledger) <= self.capacity_atoms(ledger, fund):
+                taken += at_bankruptcy(liquidation_id, account, keys, ledger) or ()
         return taken
+
+    def _barred(self, _instrument: int, _share_atoms: int, _ledger: LedgerState) -> ShortfallTrigger | None:
+        """Why a position with that share of its account's equity is not taken over whatever there is; None: it is."""
+        return None
+
+    def _refused(
+        self,
+        liquidation_id: int,
+        account: Account,
+        left: list[PositionKey],
+        shares: dict[PositionKey, int],
+        ledger: LedgerState,
+    ) -> ShortfallDeclared:
+        """The shortfall for what no fund took, with the figures of the fund behind the first of it."""
+        fund = ledger.fund_of(min(left)[0])
+        keys = [key for key in left if ledger.fund_of(key[0]) == fund]
+        gained_atoms = sum(shares[key] for key in shares if key not in left and ledger.fund_of(key[0]) == fund)
+        needed_atoms = self._needed_atoms(fund, account, keys, shares, ledger)
+        trigger: ShortfallTrigger = "bankruptcy"
+        return self.shortfall(
+            liquidation_id, account.account, trigger, needed_atoms, ledger, fund=fund, gained_atoms=gained_atoms
+        )
 
     def _settled(self, number: int, ledger: LedgerState) -> Iterable[Product]:
         """What an account owes that the waterfall left without positions, once."""
@@ -227,14 +270,16 @@ class InsuranceFund(Handler):
             )
         return products
 
-    def _capital_atoms(self, account: Account, ledger: LedgerState) -> int:
-        """What the rule asks the fund to keep against all it would hold after taking this account on, rounded up."""
-        fund, markets = ledger.fund_for(account), ledger.markets
-        lots = {i: self._inventory.lots(i) for i in range(len(markets)) if ledger.fund_of(i) == fund}
-        for (instrument, _), held in account.positions.items():
-            lots[instrument] += held.size_lots
+    def _needed_atoms(
+        self, fund: int, account: Account, keys: list[PositionKey], shares: dict[PositionKey, int], ledger: LedgerState
+    ) -> int:
+        """What the rule asks the fund to keep against all it would hold with these positions, less their equity."""
+        markets = ledger.markets
+        lots = {instrument: self._inventory.lots(instrument) for instrument in ledger.instruments_of(fund)}
+        for key in keys:
+            lots[key[0]] += account.positions[key].size_lots
         notional = sum(abs(markets[i].payoff.value_atoms(net, markets[i].mark_ticks)) for i, net in lots.items())
-        return -(-notional * self.rules.capital_bps // BPS)
+        return -(-notional * self.rules.capital_bps // BPS) - sum(shares[key] for key in keys)
 
     def _next_sale(self, instrument: int, ledger: LedgerState, now_ns: int) -> list[Product]:
         """The timer of the next sale; none while one is pending or once trading has stopped."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ..events.ledger import LedgerState, PositionKey
+from ..events.ledger import LedgerState, Market, PositionKey
 from ..events.ledger.account import funding_of
 from .valuation import profit_atoms
 
@@ -61,11 +61,21 @@ class Inventory:
         """What all lots of a fund are worth at the mark over what they cost, funding included."""
         total = 0
         for instrument, held in self._sums.items():
-            market = ledger.markets[instrument]
             if ledger.fund_of(instrument) == fund:
-                owed = funding_of(held.lots, market.cumulative_funding_nanoatoms) - held.funding
-                total += market.payoff.value_atoms(held.lots, market.mark_ticks) - held.cost - owed
+                total += _worth_atoms(held, ledger.markets[instrument])
         return total
+
+    def gained_atoms(self, ledger: LedgerState, instrument: int) -> int:
+        """What the fund behind an instrument has gained by it, realised or not (`events/ledger/funds.py`)."""
+        market = ledger.markets[instrument]
+        paid = _Sum(self.lots(instrument), market.fund_paid_atoms, market.fund_funding_atoms)
+        return _worth_atoms(paid, market)
+
+
+def _worth_atoms(held: _Sum, market: Market) -> int:
+    """What lots are worth at the mark over what they cost, funding included."""
+    owed = funding_of(held.lots, market.cumulative_funding_nanoatoms) - held.funding
+    return market.payoff.value_atoms(held.lots, market.mark_ticks) - held.cost - owed
 
 
 def capacity_atoms(ledger: LedgerState, fund: int) -> int:

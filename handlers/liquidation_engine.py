@@ -121,30 +121,35 @@ class LiquidationEngine(Handler):
         if liquidation.is_waiting():
             return ()
         margin = margin_of(account, ledger.markets)
-        key = largest_position(account, ledger.markets)
-        if key is None:
+        if not account.positions:
             return (_flat(liquidation, margin, account.balance_atoms),)
         if slack(margin, self.steps.restored_bps) >= 0:
             return (LiquidationEnded(liquidation.liquidation_id, account.account, "restored", margin.equity_atoms),)
+        key = largest_position(account, ledger.markets, ledger.is_stopped)
+        if key is None:  # of all that it holds trading has stopped
+            return ()
         situation = Situation(ledger, liquidation, account, margin, key, now_ns)
         return self._step(situation, ledger.orders if orders is None else orders, unfilled=unfilled, cooled=cooled)
 
     def _step(self, situation: Situation, orders: int, *, unfilled: bool, cooled: bool) -> Iterable[Product]:
         """Handed over, waiting, pausing, or another order: the first that applies."""
         liquidation = situation.liquidation
-        if situation.ledger.is_stopped(situation.key[0]):
-            return ()
         halted = situation.market.halted_until_ns is not None
         reason = self.steps.hands_over(situation, unfilled=unfilled and not halted)
         if reason is not None:
             return (_bankrupt(liquidation, situation.margin, reason),)
         if halted:
             return ()
-        pause_ns = 0 if cooled or liquidation.order is None else self.steps.pause_ns(situation)
+        pause_ns = 0 if cooled else self._pause_ns(situation)
         if pause_ns:
             due_ns = situation.now_ns + pause_ns
             return (TimerSet(_COOLDOWN, due_ns, liquidation.account, None, liquidation.liquidation_id),)
         return self._order(situation, orders)
+
+    def _pause_ns(self, situation: Situation) -> int:
+        """How long to wait before the next order."""
+        first = situation.liquidation.order is None
+        return self.steps.first_pause_ns(situation) if first else self.steps.pause_ns(situation)
 
     def _order(self, situation: Situation, orders: int) -> Iterable[Product]:
         step, liquidation = self.steps.step(situation), situation.liquidation

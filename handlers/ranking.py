@@ -1,13 +1,13 @@
 """The full ranking behind a round of auto-deleveraging, and the digest that the record keeps of it.
 
-1. Candidates hold the other side of the position, at a profit (unless the policy asks for none), in an account of
-   positive equity that is not itself in liquidation; who does not is `Ineligible` for the first of these reasons that
+1. Candidates hold the other side of the position, at a profit, in an account of positive equity that is not itself in
+   liquidation, unless the policy's terms ask for less; who does not is `Ineligible` for the first of these reasons that
    holds. They rank by descending score, ties by account.
 2. A row is (pseudonym, score, profit, notional, cost, equity, size), 32 bytes and six big-endian 64-bit numbers,
    saturating. The digest is SHA-256 over the rows in ranking order.
 3. A further round at the same mark and instant digests only the rows of accounts touched since the round before, those
    that are no candidates with a score of -1 and no ingredients. Touched is who is named by an event that moves money or
-   lots, or starts or ends a liquidation.
+   lots, or starts or ends a liquidation; where those in liquidation are candidates, also who is declared bankrupt.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import NamedTuple
 from sortedcontainers import SortedList
 
 from ..events.ledger import Account, LedgerState, Market
-from .policies.ranking import Candidate, Ranked, RankingPolicy, any_profit, scores_of
+from .policies.ranking import PROFITABLE, Candidate, Ranked, RankingPolicy, Terms, scores_of, terms_of
 from .pseudonyms import Pseudonyms
 from .valuation import profit_atoms
 
@@ -33,6 +33,7 @@ __all__ = [
     "candidate_of",
     "digest_of",
     "digest_rows",
+    "may_stand",
     "pack_rows",
     "pack_touched",
     "unpack_rows",
@@ -54,6 +55,11 @@ class Row(NamedTuple):
     size: int
 
     @property
+    def gone(self) -> bool:
+        """Whether the row says that its account is no candidate any more: whoever is one holds something."""
+        return self[1:] == (-1, 0, 0, 0, 0, 0)
+
+    @property
     def saturated(self) -> bool:
         """Whether an ingredient was too large for 64 bits, so that the score does not follow from the row."""
         return not all(_MIN < number < _MAX for number in self[2:])
@@ -70,15 +76,12 @@ class Ineligible(StrEnum):
 
 
 def candidate_of(
-    account: Account, instrument: int, side: int, markets: Sequence[Market], *, any_profit: bool = False
+    account: Account, instrument: int, side: int, markets: Sequence[Market], terms: Terms = PROFITABLE
 ) -> tuple[Candidate, int] | Ineligible:
-    """The account as a candidate for closing a position of this side, with the leg it holds; or why it is none.
-
-    With `any_profit` a loss is no reason.
-    """
+    """The account as a candidate for closing a position of this side, with the leg it holds; or why it is none."""
     if account.kind != "user":
         return Ineligible.NO_TRADER
-    if account.status not in ("healthy", "called"):
+    if not may_stand(account, liquidating=terms.liquidating):
         return Ineligible.IN_LIQUIDATION
     equity, opposite, profit = account.balance_atoms, None, 0
     for key, held in account.positions.items():
@@ -88,13 +91,18 @@ def candidate_of(
             opposite, leg, profit = held, key[1], gained
     if opposite is None:
         return Ineligible.NOT_OPPOSITE
-    if profit <= 0 and not any_profit:
+    if profit <= 0 and not terms.any_profit:
         return Ineligible.NO_PROFIT
     if equity <= 0:
         return Ineligible.NO_EQUITY
     market = markets[instrument]
     notional = abs(market.payoff.value_atoms(opposite.size_lots, market.mark_ticks))
     return Candidate(account.account, profit, notional, opposite.cost_atoms, equity, opposite.size_lots), leg
+
+
+def may_stand(account: Account, *, liquidating: bool) -> bool:
+    """Whether the account's status is no reason against it; whoever is in the waterfall never is a candidate."""
+    return account.status in ("healthy", "called") or (liquidating and account.status == "liquidating")
 
 
 def digest_rows(rows: Iterable[tuple[bytes, int, Candidate | None]]) -> bytes:
@@ -171,11 +179,8 @@ class Ranking:
         self._add((ledger.accounts[account] for account in sorted(self.touched)), ledger)
 
     def _add(self, accounts: Iterable[Account], ledger: LedgerState) -> None:
-        losers = any_profit(self._policy)
-        judged = (
-            candidate_of(account, self._instrument, self._side, ledger.markets, any_profit=losers)
-            for account in accounts
-        )
+        terms, markets = terms_of(self._policy), ledger.markets
+        judged = (candidate_of(account, self._instrument, self._side, markets, terms) for account in accounts)
         found = [one for one in judged if isinstance(one, tuple)]
         keys = [(self._instrument, leg) for _, leg in found]
         scores = scores_of(self._policy, [candidate for candidate, _ in found], keys, ledger)

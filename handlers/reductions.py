@@ -13,9 +13,9 @@ from ..events.errors import HandlerError
 from ..events.ledger import LedgerState
 from .closing_task import ClosingTask
 from .policies.allocation import greedy
-from .policies.ranking import Allocation, Closing, Ranked, RankingPolicy, allocates
+from .policies.ranking import Allocation, Closing, Ranked, RankingPolicy, allocates, allocates_in
 
-__all__ = ["reductions_of", "shares_of"]
+__all__ = ["reductions_of", "shared_out", "shares_of"]
 
 
 def shares_of(
@@ -32,9 +32,20 @@ def shares_of(
     market = ledger.markets[task.key[0]]
     loss_atoms = task.value_atoms - market.payoff.value_atoms(task.size_lots, market.mark_ticks)
     closing = Closing(abs(task.size_lots), loss_atoms)
-    if shared is None and allocates(policy):
-        shared = _checked(policy, closing, policy.allocate(closing, ranking))
-    return list(greedy(closing, ranking) if shared is None else shared)
+    if shared is None:
+        shared = shared_out(policy, closing, ranking, task.key[0], ledger)
+    return list(shared)
+
+
+def shared_out(
+    policy: RankingPolicy, closing: Closing, ranking: Iterable[Ranked], instrument: int, ledger: LedgerState
+) -> Allocation:
+    """As the policy shares out, or as a queue does. Raises HandlerError, as it is walked, for what nobody can give."""
+    if allocates_in(policy):
+        return _checked(policy, closing, policy.allocate_in(closing, ranking, instrument, ledger))
+    if allocates(policy):
+        return _checked(policy, closing, policy.allocate(closing, ranking))
+    return greedy(closing, ranking)
 
 
 def reductions_of(

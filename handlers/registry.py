@@ -31,6 +31,7 @@ from .policies.fund.backstop_vault import BackstopVault
 from .policies.fund.drawdown import Drawdown
 from .policies.fund.fee_capped import FeeCapped
 from .policies.fund.insurance_fee import InsuranceFee
+from .policies.fund.symbol_drawdown import SymbolDrawdown
 from .policies.liquidation.choices import LIQUIDATION_CHOICES
 from .policies.socialization.day_profits import DayProfits
 from .policies.socialization.open_interest import OpenInterest
@@ -80,7 +81,7 @@ SLOTS: Mapping[str, Mapping[str, Choice | None]] = {
     "breaker": {"window": _handler(CircuitBreaker), NONE: None},
     "margin": {"tiered": _handler(MarginMonitor)},
     "traders": {"mixed": _handler(TraderResponse), NONE: None},
-    "insurance_fund": _handlers(InsuranceFund, Drawdown, FeeCapped, InsuranceFee, BackstopVault),
+    "insurance_fund": _handlers(InsuranceFund, Drawdown, SymbolDrawdown, FeeCapped, InsuranceFee, BackstopVault),
     "liquidation": LIQUIDATION_CHOICES,
     "market": _handlers(DepthMarket, Liquidators),
     "profit_cap": {NONE: None, **_handlers(ProfitCap)},

@@ -5,7 +5,7 @@ A takeover costs no cash, but where the two legs of one instrument meet in one l
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from ..events.bodies.liquidation import PositionTakenOver
 from ..events.ledger import Account, LedgerState, PositionKey
@@ -15,11 +15,14 @@ from .valuation import bankruptcy_values
 __all__ = ["at_bankruptcy", "at_mark"]
 
 
-def at_bankruptcy(liquidation_id: int, account: Account, ledger: LedgerState) -> list[PositionTakenOver] | None:
-    """All positions at their bankruptcy values; None where the cash of a fund does not bear it."""
+def at_bankruptcy(
+    liquidation_id: int, account: Account, keys: Sequence[PositionKey], ledger: LedgerState
+) -> list[PositionTakenOver] | None:
+    """These positions at their bankruptcy values; None where the cash of a fund does not bear it."""
     tills: dict[int, Till] = {}
-    taken = []
-    for key, value_atoms in bankruptcy_values(account, ledger).items():
+    taken, values = [], bankruptcy_values(account, ledger)
+    for key in keys:
+        value_atoms = values[key]
         body = _taken(liquidation_id, account, key, value_atoms, ledger)
         till = tills.setdefault(body.fund, Till(ledger, body.fund))
         lot = (key[0], liquidation_id)

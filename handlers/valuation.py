@@ -11,7 +11,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from ..events.bodies.listing import Tier
@@ -25,11 +25,13 @@ __all__ = [
     "Margin",
     "bankruptcy_price",
     "bankruptcy_values",
+    "equity_shares",
     "largest_position",
     "maintenance_microatoms",
     "margin_of",
     "notional_atoms",
     "profit_atoms",
+    "requirement_without",
     "requirements",
     "side_notional_atoms",
     "slack",
@@ -138,6 +140,16 @@ def _last_legs(account: Account) -> dict[tuple[int, bool], PositionKey]:
     return {(key[0], held.size_lots > 0): key for key, held in account.positions.items()}
 
 
+def requirement_without(account: Account, markets: Sequence[Market], key: PositionKey, lots: int) -> int:
+    """The account's requirement with so many lots (unsigned) of one of its positions less, in microatoms."""
+    market, held = markets[key[0]], account.positions[key]
+    side_atoms, worth_atoms = side_notional_atoms(account, markets, key), notional_atoms(market, held)
+    left_lots = held.size_lots - lots if held.size_lots > 0 else held.size_lots + lots
+    left_atoms = side_atoms - worth_atoms + abs(market.payoff.value_atoms(left_lots, market.mark_ticks))
+    tiers, total = market.listing.tiers, margin_of(account, markets).requirement_microatoms
+    return total - maintenance_microatoms(tiers, side_atoms) + maintenance_microatoms(tiers, left_atoms)
+
+
 def slack(margin: Margin, level_bps: int) -> int:
     """Equity less `level_bps` of the requirement, in 10^-10 atoms: negative means under that level."""
     return margin.equity_atoms * SLACK_SCALE - level_bps * margin.requirement_microatoms
@@ -146,19 +158,31 @@ def slack(margin: Margin, level_bps: int) -> int:
 def bankruptcy_values(account: Account, ledger: LedgerState) -> dict[PositionKey, int]:
     """At what value each position would have to leave so that the account ends at exactly zero, in atoms.
 
-    The equity is shared among the positions by requirement, rounded down, the remainder to the last, in the order of
-    the account's positions; a position's bankruptcy value is its value at the mark less its share. (What funding it
-    owes is in the equity and is settled as it closes.)
+    A position's bankruptcy value is its value at the mark less its share of the equity. (What funding it owes is in the
+    equity and is settled as it closes.)
     """
-    equity_atoms, total, marked = margin_of(account, ledger.markets)
-    left_atoms, values = equity_atoms, {}
+    margin = margin_of(account, ledger.markets)
+    shares = _shares(account, margin, ledger)
+    return {key: value - share for (key, share), value in zip(shares.items(), margin.values_atoms, strict=True)}
+
+
+def equity_shares(account: Account, ledger: LedgerState) -> dict[PositionKey, int]:
+    """Each position's part of the equity in atoms: shared by requirement, the last position takes what rounding left.
+
+    Below zero it is what whoever takes the position at its bankruptcy value loses by it at the mark.
+    """
+    return _shares(account, margin_of(account, ledger.markets), ledger)
+
+
+def _shares(account: Account, margin: Margin, ledger: LedgerState) -> dict[PositionKey, int]:
+    """Rounded down, in the order of the account's positions."""
+    left_atoms, shares = margin.equity_atoms, {}
     needs = requirements(account, ledger.markets)
-    last = next(reversed(needs), None)
-    for (key, need), mark_value in zip(needs.items(), marked, strict=True):
-        share = left_atoms if key == last else (equity_atoms * need // total if total else 0)
-        left_atoms -= share
-        values[key] = mark_value - share
-    return values
+    last, total = next(reversed(needs), None), margin.requirement_microatoms
+    for key, need in needs.items():
+        shares[key] = left_atoms if key == last else (margin.equity_atoms * need // total if total else 0)
+        left_atoms -= shares[key]
+    return shares
 
 
 def bankruptcy_price(account: Account, ledger: LedgerState, key: PositionKey) -> int:
@@ -167,7 +191,13 @@ def bankruptcy_price(account: Account, ledger: LedgerState, key: PositionKey) ->
     return max(1, ledger.markets[key[0]].payoff.price_at_least(account.positions[key].size_lots, value_atoms))
 
 
-def largest_position(account: Account, markets: Sequence[Market]) -> PositionKey | None:
-    """The key of the position with the greatest requirement, the lowest key among equals; None without positions."""
+def largest_position(
+    account: Account, markets: Sequence[Market], left_out: Callable[[int], bool] = lambda _: False
+) -> PositionKey | None:
+    """The key of the position with the greatest requirement, the lowest key among equals; None without positions.
+
+    Instruments that are `left_out` are passed over.
+    """
     needs = requirements(account, markets)
-    return min(needs, key=lambda key: (-needs[key], key), default=None)
+    held = (key for key in needs if not left_out(key[0]))
+    return min(held, key=lambda key: (-needs[key], key), default=None)

@@ -19,7 +19,6 @@ from ..events.bodies.waterfall import DeleveragingStarted, PositionDeleveraged
 from ..events.envelope import Event
 from ..events.errors import QueryError, ScenarioError
 from ..events.ledger import LedgerState
-from ..events.vocabulary import accounts_named
 from ..handlers.adl_engine import AdlEngine
 from ..handlers.policies.ranking import RankingPolicy
 from ..handlers.pseudonyms import Pseudonyms, run_key
@@ -167,8 +166,7 @@ def touched_between(run: Run, engine: AdlEngine, first_seq: int, stop_seq: int) 
     """The accounts named by what the engine listens to in a span: those whose rows a continued ranking digests."""
     touched: set[int] = set()
     for event in run.events(first_seq, stop_seq):
-        if type(event.body) in engine.observes:
-            touched.update(accounts_named(event.body))
+        touched.update(engine.touched_by(event.body))
     return touched
 
 

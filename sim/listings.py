@@ -14,7 +14,7 @@ from .sources.base import InstrumentScale, InverseScale
 from .toml_tree import at_path
 from .units import INT64_MAX, inverse_multiplier_atoms, multiplier_atoms, to_atoms
 
-__all__ = ["amounts_in", "fund_atoms", "list_assets", "list_instruments", "scales_of"]
+__all__ = ["amounts_in", "list_assets", "list_instruments", "scales_of"]
 
 _PPM = 10**6
 _BPS = 10**4
@@ -118,10 +118,3 @@ def amounts_in(settings: ScenarioSettings) -> Amounts:
     """How amounts of the settlement asset, as a rulebook states them, are written. Raises ScenarioError."""
     [asset] = list_assets(settings)
     return amounts_of(asset.name, asset.decimals)
-
-
-def fund_atoms(settings: ScenarioSettings) -> int:
-    """What the insurance fund begins with. Raises ScenarioError."""
-    balance = settings.insurance_fund.get("balance", 0)
-    atoms: int = at_path("$.insurance_fund.balance", amounts_in(settings).to_atoms, balance)
-    return atoms

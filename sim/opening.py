@@ -1,4 +1,7 @@
-"""The opening of a run: everything that exists before the first price, as events."""
+"""The opening of a run: everything that exists before the first price, as events.
+
+Where there are several insurance funds, each is opened in the place of the one, with its balance and what it is for.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,11 @@ from collections.abc import Iterator
 
 from ..events.bodies.base import Provenance
 from ..events.bodies.inputs import BalanceStated, PositionStated
-from ..events.bodies.listing import AccountKind, AccountOpened
+from ..events.bodies.listing import AccountKind, AccountOpened, FundAssigned
 from ..events.errors import ScenarioError
 from ..events.vocabulary import Body
 from ..handlers.order import arrival
+from .funds import OpeningFund
 from .populations.base import OpeningAccount
 from .scenario import ResolvedScenario
 from .units import INT64_MAX
@@ -23,17 +27,28 @@ _VENUE_ACCOUNTS: tuple[AccountKind, ...] = ("outside", "liquidity", "insurance",
 
 
 def opening_bodies(scenario: ResolvedScenario) -> Iterator[Body]:
-    """Assets, instruments, the venue's own accounts for each asset, the fund's balance, then the traders."""
+    """Assets, instruments, the venue's own accounts for each asset, the funds' balances, then the traders."""
     yield from scenario.assets
     yield from scenario.instruments
     number = 0
     for asset in scenario.assets:
         for kind in _VENUE_ACCOUNTS:
+            if kind == "insurance":
+                for fund in scenario.funds:
+                    yield from _fund(scenario, fund, number, asset.asset)
+                    number += 1
+                continue
             yield AccountOpened(number, f"{kind}:{asset.name}", scenario.venue, kind, "cross", asset.asset)
-            if kind == "insurance" and scenario.fund_atoms:
-                yield BalanceStated(number, scenario.fund_atoms)
             number += 1
     yield from _traders(scenario, number)
+
+
+def _fund(scenario: ResolvedScenario, fund: OpeningFund, number: int, asset: int) -> Iterator[Body]:
+    yield AccountOpened(number, fund.name, scenario.venue, "insurance", "cross", asset)
+    if fund.balance_atoms:
+        yield BalanceStated(number, fund.balance_atoms)
+    for instrument in fund.instruments or ():
+        yield FundAssigned(instrument, number)
 
 
 def _traders(scenario: ResolvedScenario, number: int) -> Iterator[Body]:

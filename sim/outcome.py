@@ -6,16 +6,19 @@ marks.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ..events.bodies.run import SourceTally
+from ..events.ledger import Ledger
+from ..handlers.valuation import margin_of
 from .figures import price
+from .funds import OpeningFund
 from .runner import RunResult
 from .summary import fund_equity, owed
 from .units import format_time_ns
 
-__all__ = ["fund_of", "outcome", "source_tallies", "unpaid"]
+__all__ = ["fund_of", "funds_of", "outcome", "source_tallies", "unpaid"]
 
 Document = dict[str, Any]
 
@@ -59,7 +62,10 @@ def _instrument(result: RunResult, number: int) -> Document:
 
 
 def fund_of(result: RunResult) -> Document:
-    """The insurance fund: cash and inventory at the mark at start and end, the least seen; fees in, cash out."""
+    """The insurance funds together: cash and inventory at the mark at start and end, the least seen; fees in, cash out.
+
+    `funds` has each by itself, with the instruments that it stands behind.
+    """
     summary, start = result.summary, result.scenario.fund_atoms
     end = fund_equity(result.ledger, result.scenario.assets[0].asset)
     return {
@@ -68,7 +74,27 @@ def fund_of(result: RunResult) -> Document:
         "end_atoms": end,
         "credited_atoms": summary.sums["InsuranceFundCredited"],
         "debited_atoms": summary.sums["InsuranceFundDebited"],
+        "funds": funds_of(result),
     }
+
+
+def funds_of(result: RunResult) -> list[Document]:
+    """Each insurance fund as the run began and ended."""
+    ledger = result.ledger
+    return [
+        {
+            "name": fund.name,
+            "instruments": [ledger.markets[number].listing.name for number in _behind(fund, ledger)],
+            "start_atoms": fund.balance_atoms,
+            "end_atoms": margin_of(ledger.accounts[ledger.account_ids[fund.name]], ledger.markets).equity_atoms,
+        }
+        for fund in result.scenario.funds
+        if fund.name in ledger.account_ids
+    ]
+
+
+def _behind(fund: OpeningFund, ledger: Ledger) -> Iterable[int]:
+    return range(len(ledger.markets)) if fund.instruments is None else fund.instruments
 
 
 def unpaid(result: RunResult) -> Document:

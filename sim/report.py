@@ -92,12 +92,18 @@ def _liquidation(result: RunResult) -> Rows:
 
 
 def _fund(result: RunResult) -> Rows:
-    """The insurance fund: cash and inventory at the mark."""
-    fund = {name: _money(result, atoms) for name, atoms in fund_of(result).items()}
+    """The insurance funds: cash and inventory at the mark, together, and each where there are several."""
+    document = fund_of(result)
+    funds = document.pop("funds")
+    fund = {name: _money(result, atoms) for name, atoms in document.items()}
     start, end, low = fund["start_atoms"], fund["end_atoms"], fund["low_atoms"]
-    yield "fund", f"{start} at the start, {end} at the end, {low} at the lowest seen"
+    together = f", {len(funds)} funds together" if len(funds) > 1 else ""
+    yield "fund", f"{start} at the start, {end} at the end, {low} at the lowest seen{together}"
     yield "", "all three in cash and in inventory at the mark"
     yield "", f"{fund['credited_atoms']} of fees came in, {fund['debited_atoms']} paid for negative balances"
+    for one in funds if len(funds) > 1 else ():
+        begun, ended = (_money(result, one[name]) for name in ("start_atoms", "end_atoms"))
+        yield "", f"{one['name']}: {begun} at the start, {ended} at the end"
 
 
 def _last_resorts(result: RunResult) -> Rows:

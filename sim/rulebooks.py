@@ -1,10 +1,10 @@
 """The rulebooks that come with the package, as trees of slots.
 
 1. A rulebook's tables are the defaults; the scenario's own keys override them.
-2. A table that names another policy takes nothing of the rulebook's figures but the order of the liquidations, which
-   is the venue's whatever the policy.
+2. A table that names another policy takes nothing of the rulebook's figures but the order of the liquidations, and what
+   there is an insurance fund for, which are the venue's whatever the policy.
 3. `--set venue=NAME` on a scenario that was written for another venue: a slot whose policy thereby becomes another
-   takes nothing of the file's figures either, as they were that policy's. Latencies and the fund's balance stay.
+   takes nothing of the file's figures either, as they were that policy's. Latencies and the funds' balances stay.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from .toml_tree import parse_toml, with_durations
 
 __all__ = ["bundled_venues", "moved_to_venue", "rulebook", "slot_table"]
 
-_KEPT = ("balance", "latency_ns")
+_KEPT = ("balance", "balances", "pools", "latency_ns")
 """Keys of a slot's table that are no policy's figures."""
 
-_OF_THE_SLOT = ("order",)
+_OF_THE_SLOT = ("order", "per")
 """Keys of a rulebook's table that hold for every policy in its slot."""
 
 

@@ -28,8 +28,9 @@ from ..events.regular import kind_of, read_regular
 from ..handlers.plugins.at_hand import Plugins
 from ..handlers.plugins.folders import Folders
 from ..handlers.registry import SLOTS, producer_of, without_folders
+from .funds import FUND_KEYS, OpeningFund, open_funds
 from .limits import check_accounts, check_timers, count_inputs
-from .listings import amounts_in, fund_atoms, list_assets, list_instruments, scales_of
+from .listings import amounts_in, list_assets, list_instruments, scales_of
 from .populations.base import OpeningAccount, OpeningMarket, Population
 from .populations.registry import open_population
 from .rulebooks import moved_to_venue, rulebook, slot_table
@@ -62,13 +63,18 @@ class ResolvedScenario(msgspec.Struct):
     settle_ns: int
     assets: tuple[AssetListed, ...]
     instruments: tuple[InstrumentListed, ...]
-    fund_atoms: int
+    funds: tuple[OpeningFund, ...]
     producers: tuple[Producer, ...]
     plugins: Plugins
     sources: tuple[Any, ...]
     opening_markets: tuple[OpeningMarket, ...]
     opening_population: Any
     inputs: int = 0
+
+    @property
+    def fund_atoms(self) -> int:
+        """What all insurance funds begin with."""
+        return sum(fund.balance_atoms for fund in self.funds)
 
     def population(self) -> Iterator[OpeningAccount]:
         """The traders' accounts, in their order."""
@@ -141,7 +147,7 @@ class Scenario:
             settle_ns=settings.settle_ns,
             assets=assets,
             instruments=instruments,
-            fund_atoms=fund_atoms(settings),
+            funds=self._funds(assets, instruments),
             producers=self.producers,
             plugins=self.plugins,
             sources=sources,
@@ -155,11 +161,17 @@ class Scenario:
         for slot in SLOTS:
             table = slot_table(self._rulebook.get(slot, {}), getattr(self.settings, slot))
             if slot == "insurance_fund":
-                table.pop("balance", None)
+                table = {key: value for key, value in table.items() if key not in FUND_KEYS}
             producer = producer_of(slot, table, f"$.{slot}", self.plugins, self.folder, amounts)
             if producer is not None:
                 found.append(producer)
         return tuple(found)
+
+    def _funds(
+        self, assets: tuple[AssetListed, ...], instruments: tuple[InstrumentListed, ...]
+    ) -> tuple[OpeningFund, ...]:
+        table = slot_table(self._rulebook.get("insurance_fund", {}), self.settings.insurance_fund)
+        return open_funds(table, assets[0], instruments, self.settings.instruments, amounts_in(self.settings))
 
     def _sha256(self) -> bytes:
         """By content: files count by name, not folder; their hash is in `SourceOpened`, a policy's in its version.

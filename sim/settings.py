@@ -40,7 +40,10 @@ class TierSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class InstrumentSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """An instrument; steps in quote and units (inverse: quote and quote), tiers in the asset, there the coin."""
+    """An instrument; steps in quote and units (inverse: quote and quote), tiers in the asset, there the coin.
+
+    `underlying` is what it is of, for funds per underlying; without it the name up to its last hyphen.
+    """
 
     name: str
     asset: str
@@ -51,6 +54,7 @@ class InstrumentSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     start_price: Decimal | int | None = None
     refill_half_life_ns: int = 30_000_000_000
     impact_bps: int = 5_000
+    underlying: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse numbers that nothing can be counted in; that they are above 0 is looked at with the name at hand."""

@@ -70,7 +70,7 @@ class Summary:
 
     @property
     def fund_points(self) -> list[int]:
-        """The fund's equity over time, evenly apart, in atoms; empty before the first mark."""
+        """The equity of all insurance funds over time, evenly apart, in atoms; empty before the first mark."""
         return [] if self._fund is None else self._fund.points
 
     def extremes(self, instrument: int) -> tuple[int, int, int, int] | None:
@@ -140,9 +140,8 @@ class Summary:
 
 
 def fund_equity(ledger: Ledger, asset: int) -> int:
-    """The insurance fund's cash and inventory at the mark; 0 where there is no fund."""
-    fund = ledger.venue(asset).insurance
-    return 0 if fund is None else margin_of(ledger.accounts[fund], ledger.markets).equity_atoms
+    """The cash and inventory at the mark of all insurance funds of an asset; 0 where there is none."""
+    return sum(margin_of(ledger.accounts[fund], ledger.markets).equity_atoms for fund in ledger.funds_of(asset))
 
 
 def owed(ledger: Ledger, asset: int) -> tuple[int, int]:

@@ -7,9 +7,10 @@ from fractions import Fraction
 
 import pytest
 
-from deleverage.events.bodies.inputs import PriceTicked
+from deleverage.events.bodies.inputs import PositionStated, PriceTicked
 from deleverage.events.bodies.waterfall import PositionDeleveraged, ShortfallDeclared
 from deleverage.handlers.adl_engine import AdlEngine
+from deleverage.handlers.policies.adl.binance import Binance
 from deleverage.handlers.policies.adl.bitmex import BitMex
 from deleverage.handlers.policies.adl.dydx import DydX
 from deleverage.handlers.policies.adl.gmx import is_enabled, profit_to_realise
@@ -20,6 +21,7 @@ from deleverage.handlers.policies.adl.risk_aware_pro_rata import RiskAwareProRat
 from deleverage.handlers.policies.allocation import greedy
 from deleverage.handlers.policies.ranking import Candidate, Closing, Ranked, RankingPolicy
 from deleverage.handlers.protocol import NoParameters
+from deleverage.handlers.ranking import Ranking, Row
 
 from .support.adl_batch import explained_by_policy
 from .support.venue import Book, listed, tiers_of
@@ -53,17 +55,20 @@ def lots_of(book: Book, number: int) -> int:
     return sum(position.size_lots for position in book.account(number).positions.values())
 
 
-def deleverage(book: Book, bankrupt: int, policy: RankingPolicy) -> list[PositionDeleveraged]:
+def deleverage(
+    book: Book, bankrupt: int, policy: RankingPolicy, *, liquidation_id: int = 1
+) -> list[PositionDeleveraged]:
     """One round for a bankrupt account; its reductions, folded."""
     book.bankrupt(bankrupt)
     engine = AdlEngine(policy)
     engine.prime(book.ledger, ())
-    event = book.put(ShortfallDeclared(1, bankrupt, "bankruptcy", 1, 0))
+    event = book.put(ShortfallDeclared(liquidation_id, bankrupt, "bankruptcy", 1, 0))
     taken = book.take(engine.handle(event, book.ledger, 0))
     book.ledger.check()
     return [event.body for event in taken if isinstance(event.body, PositionDeleveraged)]
 
 
+@pytest.mark.decided
 def test_case_13_dydx_closes_both_sides_at_the_bankruptcy_price() -> None:
     """A short with 54,999 USDC against a long with 50,000: nothing is left of it, and 104,999 is there, at 54,999."""
     book, short = one_btc_short(54_999)
@@ -74,6 +79,7 @@ def test_case_13_dydx_closes_both_sides_at_the_bankruptcy_price() -> None:
     assert Fraction(reduction.value_atoms * WHOLE_BTC, USD * reduction.size_lots) == 54_999
 
 
+@pytest.mark.decided
 def test_case_16_dydx_closes_a_tenth() -> None:
     """0.1 BTC of it: 49,499.1 USDC and -0.9 BTC are left, and the other has 55,499.9."""
     book, short = one_btc_short(54_999)
@@ -95,6 +101,7 @@ def test_dydx_skips_pairs_that_do_not_overlap_and_asks_no_profit() -> None:
     assert (lots_of(book, poor), lots_of(book, loser)) == (WHOLE_BTC, 0)
 
 
+@pytest.mark.decided
 def test_case_18_dydx_scans_two_halves() -> None:
     """Two longs of 0.5 BTC with 50,000 each: 77,499.5 each, nothing remains, no open interest."""
     book, short = one_btc_short(54_999, 1_000_000)
@@ -103,6 +110,44 @@ def test_case_18_dydx_scans_two_halves() -> None:
     assert sorted(reduction.account for reduction in reductions) == others
     assert [usdc(book, other) for other in others] == [Fraction("77499.5")] * 2
     assert sum(abs(lots_of(book, number)) for number in (short, *others)) == 0
+
+
+@pytest.mark.parametrize(
+    ("lacking", "other_usdc", "taken"),
+    [(1, -90_001, True), (50, -99_900, True), (51, -99_900, False), (5_100, -89_900, True), (5_101, -89_900, False)],
+    ids=[
+        "in liquidation with 9,999 of 10,000, and above the requirement of 5,000 afterwards",
+        "in liquidation with 100 of 10,000, and 50 of 5,000 afterwards: no worse",
+        "the same with 49 of 5,000 afterwards: worse",
+        "with 10,100 of 10,000, and 5,000 of 5,000 afterwards",
+        "the same with 4,999 of 5,000 afterwards: under it, and worse",
+    ],
+)
+def test_dydx_takes_whoever_is_no_worse_off_also_in_liquidation(lacking: int, other_usdc: int, taken: bool) -> None:
+    """A short of one BTC lacks so much, which half of a long of two would have to bear (updates.go, Risk.Cmp)."""
+    book, short = one_btc_short(50_000 - lacking)
+    other = account(book, other_usdc, 2 * WHOLE_BTC)
+    if other_usdc < -90_000:
+        book.liquidate(other)
+    reductions = deleverage(book, short, DydX(NoParameters()), liquidation_id=2 if other_usdc < -90_000 else 1)
+    assert [reduction.account for reduction in reductions] == ([other] if taken else [])
+    assert lots_of(book, other) == (WHOLE_BTC if taken else 2 * WHOLE_BTC)
+
+
+def test_dydx_takes_nobody_who_is_bankrupt_or_has_no_equity() -> None:
+    """A long with the same position whose own deficit is in the waterfall, and one that is worth nothing."""
+    book, short = one_btc_short(49_999)
+    waiting, empty = account(book, -49_000, WHOLE_BTC), account(book, -50_000, WHOLE_BTC)
+    book.bankrupt(waiting)
+    book.liquidate(empty)
+    assert deleverage(book, short, DydX(NoParameters()), liquidation_id=3) == []
+
+
+def test_other_policies_take_nobody_in_liquidation() -> None:
+    """BitMEX ranks whoever holds the other side, but not who is being liquidated."""
+    book, short = one_btc_short(49_999)
+    book.liquidate(account(book, -45_001, WHOLE_BTC))
+    assert deleverage(book, short, BitMex(NoParameters()), liquidation_id=2) == []
 
 
 @pytest.mark.parametrize(("price", "enabled"), [(20, False), (22, False), (25, False), (26, True)])
@@ -145,6 +190,7 @@ def test_case_40_bitmex_takes_by_descending_score() -> None:
     assert {place.candidate.account: lots for place, lots in greedy(Closing(20, 0), places)} == {2: 10, 5: 10}
 
 
+@pytest.mark.decided
 def test_case_40_bitmex_closes_at_the_bankruptcy_price() -> None:
     """The same through a round: two longs by profit share x effective leverage give 10 each at 650."""
     book = Book(listed(tiers=tiers_of((0, 5_000))))
@@ -155,6 +201,57 @@ def test_case_40_bitmex_closes_at_the_bankruptcy_price() -> None:
     assert [(r.account, -r.size_lots, r.price_ticks) for r in reductions] == [(longs[1], 10, 650), (longs[3], 10, 650)]
 
 
+def test_bitmex_ranks_losers_by_profit_share_over_leverage() -> None:
+    """At 660, after the winner: the least loss a unit of entry value, divided by leverage; article 18589621443357.
+
+    5 from 650 with 1,050 of equity: 50/3,250 x 3,300/1,050 = 0.0483516...; 10 from 670 with 1,000: -100/6,700 /
+    (6,600/1,000) = -0.0022614...; 10 from 700 with 1,000: -400/7,000 / 6.6 = -0.0086580...; the same with 6,600, at a
+    leverage of 1: -0.0571428...; each rounded down in the ninth place.
+    """
+    book = Book(listed(tiers=tiers_of((0, 5_000))))
+    figures = ((7_000, 10, 700), (1_400, 10, 700), (1_100, 10, 670), (1_000, 5, 650))
+    poorest, poor, slight, winner = (book.user(balance, (0, lots, entry)) for balance, lots, entry in figures)
+    short = book.user(5_000, (0, -20, 400))
+    book.mark(660)
+    places = list(Ranking(book.ledger, 0, -1, BitMex(NoParameters()), (poorest, poor, slight, winner)))
+    assert [(place.candidate.account, place.score) for place in places] == [
+        (winner, 48_351_648),
+        (slight, -2_261_421),
+        (poor, -8_658_009),
+        (poorest, -57_142_858),
+    ]
+    reductions = deleverage(book, short, BitMex(NoParameters()))
+    assert [(r.account, -r.size_lots, r.score) for r in reductions] == [
+        (winner, 5, 48_351_648),
+        (slight, 10, -2_261_421),
+        (poor, 5, -8_658_009),
+    ]
+
+
+def test_bitmex_ranks_a_loser_whose_score_is_minus_one() -> None:
+    """The least loss there is a billionth: it is a candidate, which the digest tells from who is none any more."""
+    book = Book(listed(multiplier_atoms=10**6, tiers=tiers_of((0, 5_000))))
+    user = book.user(10**9)
+    book.put(PositionStated(user, 0, 0, 10, 10**10 + 1))
+    book.mark(1000)
+    (place,) = Ranking(book.ledger, 0, -1, BitMex(NoParameters()), (user,))
+    assert (place.score, place.candidate.profit) == (-1, -1)
+    assert not Row(bytes(32), place.score, *place.candidate[1:]).gone
+    assert Row(bytes(32), -1, 0, 0, 0, 0, 0).gone
+
+
+def test_binance_ranks_everyone_and_a_loser_at_nothing() -> None:
+    """PNL percent is max(0, UPNL) / max(1, WB): who is at a loss comes last, with 0, and is taken after all others."""
+    book = Book(listed(tiers=tiers_of((0, 5_000))))
+    loser, winner = book.user(1_400, (0, 10, 700)), book.user(1_000, (0, 5, 650))
+    short = book.user(5_000, (0, -20, 400))
+    book.mark(660)
+    reductions = deleverage(book, short, Binance(NoParameters()))
+    assert [(r.account, -r.size_lots) for r in reductions] == [(winner, 5), (loser, 10)]
+    assert reductions[1].score == 0 < reductions[0].score
+
+
+@pytest.mark.decided
 def test_case_44_queue_seizes_greedily() -> None:
     """Capacities 8, 4 and 0.5, a budget of half of 15, in the order 2, 1, 3: 3.5, 4 and nothing, 0.4375 and all."""
     profit, equity = {1: 80, 2: 40, 3: 5}, {1: 100, 2: 50, 3: 10}
@@ -172,6 +269,7 @@ RAP = {
 }
 
 
+@pytest.mark.decided
 @pytest.mark.parametrize("name", RAP)
 def test_case_48_risk_aware_shares(name: str) -> None:
     """Shares of A, C and E go by e x lambda x g(lambda), to the printed digits.
@@ -199,7 +297,7 @@ def test_case_48_wealth_shares() -> None:
 @pytest.mark.parametrize(("policy", "price"), [(Okx, 900), (Hyperliquid, 950)], ids=["mark", "previous oracle price"])
 def test_what_a_reduction_is_worth(policy: type[Okx | Hyperliquid], price: int) -> None:
     """OKX closes at the mark, Hyperliquid at the oracle price before; what the bankrupt account lacks stays with it."""
-    book = Book()
+    book = Book(fund_atoms=1_000)
     winner, user = book.user(10_000, (0, -10, 1000)), book.user(0, (0, 10, 1000))
     for price_ticks in (950, 900):
         book.now_ns += 1

@@ -1,8 +1,8 @@
 """Liquidation, fund and loss sharing against the venues' own worked examples; each figure has its source beside it.
 
 dYdX: dydxprotocol/v4-chain@84d4664, x/clob/keeper/liquidations_test.go and deleveraging_test.go, whole quantums, exact.
-Drift: drift-labs/protocol-v2@0ae3e3b, math/liquidation/tests.rs and controller/liquidation/tests.rs. Bybit: v5 API page
-adl-alert. The numbers in the tests' names are those of the cases.
+Drift: drift-labs/protocol-v2@0ae3e3b, math/liquidation/tests.rs and controller/liquidation/tests.rs. The numbers in the
+tests' names are those of the cases.
 """
 
 from __future__ import annotations
@@ -11,9 +11,7 @@ from fractions import Fraction
 
 import pytest
 
-from deleverage.events.bodies.inputs import BalanceStated
 from deleverage.events.bodies.liquidation import BankruptcyDeclared, LiquidationFilled, LiquidationOrdered
-from deleverage.events.bodies.venue import HandlerStateNoted
 from deleverage.events.bodies.waterfall import (
     InsuranceFundCredited,
     InsuranceFundDebited,
@@ -21,18 +19,11 @@ from deleverage.events.bodies.waterfall import (
     ShortfallDeclared,
 )
 from deleverage.events.vocabulary import Body
-from deleverage.handlers.formulas.dydx import (
-    Holding,
-    Perpetual,
-    bankruptcy_price_quote_quantums,
-    risk_of,
-)
 from deleverage.handlers.liquidation_engine import LiquidationEngine
 from deleverage.handlers.liquidators import Liquidators
 from deleverage.handlers.margin_monitor import MarginMonitor, MarginParameters
 from deleverage.handlers.mark_pricing import IndexMarkPricing
-from deleverage.handlers.policies.fund.drawdown import Drawdown, DrawdownParameters, Fall
-from deleverage.handlers.policies.fund.fee_capped import FeeCapped, FeeCappedParameters, fund_delta, is_payable
+from deleverage.handlers.policies.fund.fee_capped import FeeCapped, FeeCappedParameters, fund_delta
 from deleverage.handlers.policies.liquidation.fillable_price import (
     FillableParameters,
     FillablePrice,
@@ -51,6 +42,12 @@ from deleverage.handlers.policies.socialization.open_interest import OpenInteres
 from deleverage.handlers.protocol import NoParameters
 from deleverage.handlers.valuation import largest_position, margin_of
 
+from .support.formulas.dydx import (
+    Holding,
+    Perpetual,
+    bankruptcy_price_quote_quantums,
+    risk_of,
+)
 from .support.stage import Stage, ticks
 from .support.venue import FUND, LIQUIDITY, Book, bodies, listed
 
@@ -128,16 +125,6 @@ def test_insurance_fund_delta(usdc: int, size: int, subticks: int, fee_ppm: int,
     assert fund_delta(quote if size > 0 else -quote, bankruptcy, fee_ppm) == expected
 
 
-@pytest.mark.parametrize(
-    ("balance", "delta", "valid"),
-    [(10_000_000_000, -10_000_000_000, True), (10_000_000_000, -10_000_000_001, False), (0, -1, False)],
-    ids=["venues-20 all of it", "venues-20 one quantum more", "venues-20 of nothing"],
-)
-def test_insurance_fund_delta_is_valid(balance: int, delta: int, valid: bool) -> None:
-    """The fund may not fall below zero (TestIsValidInsuranceFundDelta)."""
-    assert is_payable(balance, delta) == valid
-
-
 def subaccount(usdc: int, btc: int, eth: int = 0, fund_atoms: int = 10**12) -> Book:
     """The same accounts in a ledger: thousandths of a BTC and ETH in dollar ticks, micro-dollars, marked as above."""
     book = Book(listed(0, multiplier_atoms=1000), listed(1, multiplier_atoms=1000), fund_atoms=fund_atoms)
@@ -156,41 +143,57 @@ def situation_of(book: Book, account: int, key: tuple[int, int] | None = None) -
     return Situation(book.ledger, liquidation, held, margin_of(held, book.ledger.markets), key, 0)
 
 
-@pytest.mark.parametrize(
-    ("usdc", "btc", "eth", "key", "expected"),
-    [(-4_501_000_000, 100, 0, (0, 0), 49_999), (-490_000_000, 4, 100, (1, 0), 2_976)],
-    ids=["venues-6", "venues-8"],
-)
+@pytest.mark.decided
+@pytest.mark.parametrize(("usdc", "size", "adjustment", "spread", "expected"), FILLABLE.values(), ids=FILLABLE)
 def test_the_policy_orders_at_the_fillable_price(
-    usdc: int, btc: int, eth: int, key: tuple[int, int], expected: int
+    usdc: int, size: int, adjustment: int, spread: int, expected: Fraction
 ) -> None:
-    """`fillable-price` in a ledger comes to the same limit, for the whole position."""
-    step = FillablePrice(FillableParameters()).step(situation_of(subaccount(usdc, btc, eth), 4, key))
-    assert (step.lots, step.limit_ticks) == (btc if key == (0, 0) else eth, expected)
+    """`fillable-price` in a ledger comes to the same limit, in dollars of a BTC."""
+    book = subaccount(usdc, size // 100_000)
+    rules = FillableParameters(bankruptcy_adjustment_ppm=adjustment, spread_to_maintenance_ppm=spread)
+    assert FillablePrice(rules).step(situation_of(book, 4, (0, 0))).limit_ticks == expected * 100
 
 
+@pytest.mark.decided
+def test_the_policy_orders_one_of_two_venues_8() -> None:
+    """The same of one of two longs: 0.1 ETH at 2,976."""
+    situation = situation_of(subaccount(-490_000_000, 4, 100), 4, (1, 0))
+    rules = FillableParameters(spread_to_maintenance_ppm=100_000)
+    assert FillablePrice(rules).step(situation).limit_ticks == 2_976
+
+
+@pytest.mark.decided
 @pytest.mark.parametrize(
-    ("price", "expected"),
-    [(56_100, InsuranceFundCredited(1, 4, FUND, 28_050_000)), (51_051, InsuranceFundCredited(1, 4, FUND, 5_100_000))],
-    ids=["venues-9", "venues-10"],
+    ("usdc", "size", "subticks", "fee_ppm", "expected"),
+    [row for row in DELTAS.values() if row[2] > 1],
+    ids=[name for name, row in DELTAS.items() if row[2] > 1],
 )
-def test_the_fund_settles_a_fill_against_its_bankruptcy_price(price: int, expected: Body) -> None:
+def test_the_fund_settles_a_fill_against_its_bankruptcy_price(
+    usdc: int, size: int, subticks: int, fee_ppm: int, expected: int
+) -> None:
     """`fee-capped` in a ledger comes to the same delta, from the state after the fill."""
-    assert fund_after_fill(subaccount(-5_100_000_000, 100), price) == [expected]
+    said = fund_after_fill(subaccount(usdc, size // 100_000), subticks // 10**6, fee_ppm)
+    if expected > 0:
+        assert said == [InsuranceFundCredited(1, 4, FUND, expected)]
+    else:
+        assert said == ([InsuranceFundDebited(1, 4, FUND, -expected)] if expected else [])
 
 
+@pytest.mark.decided
 @pytest.mark.parametrize(
-    ("fund_atoms", "paid"), [(49_000_000, 49_000_000), (48_999_999, 48_999_999)], ids=["all of it", "what there is"]
+    ("fund_atoms", "paid"),
+    [(49_000_000, 49_000_000), (48_999_999, 48_999_999), (0, None)],
+    ids=["venues-20 all of it", "venues-20 one quantum more", "venues-20 of nothing"],
 )
-def test_the_fund_pays_for_a_fill_below_bankruptcy(fund_atoms: int, paid: int) -> None:
-    """A short of dYdX's below its bankruptcy price costs the fund 49 dollars, or what it has."""
+def test_the_fund_pays_for_a_fill_below_bankruptcy(fund_atoms: int, paid: int | None) -> None:
+    """A short of dYdX's below its bankruptcy price costs the fund 49 dollars, or what it has: never below zero."""
     said = fund_after_fill(subaccount(4_900_000_000, -100, fund_atoms=fund_atoms), 49_490)
-    assert said == [InsuranceFundDebited(1, 4, FUND, paid)]
+    assert said == ([] if paid is None else [InsuranceFundDebited(1, 4, FUND, paid)])
 
 
-def fund_after_fill(book: Book, price: int) -> list[Body]:
+def fund_after_fill(book: Book, price: int, fee_ppm: int = 5_000) -> list[Body]:
     """What `fee-capped` says of a fill that closes the account's BTC at this price."""
-    fund = FeeCapped(FeeCappedParameters(fee_ppm_max=5_000))
+    fund = FeeCapped(FeeCappedParameters(fee_ppm_max=fee_ppm))
     size = -book.account(4).positions[0, 0].size_lots
     book.liquidate(4)
     book.put(LiquidationOrdered(1, 1, 4, 0, 0, size, None, 1, True))
@@ -224,6 +227,7 @@ def test_loss_per_unit_venues_29() -> None:
     assert loss_per_unit(100, 7 + 4, 10**6) == 9_090_910
 
 
+@pytest.mark.decided
 def test_loss_over_both_sides_venues_30() -> None:
     """Drift: a loss of 100 over 5 long and 5 short: 10 a unit of cumulative funding, 50 for either user."""
     assert loss_per_unit(100, 10, 1) == 1010 - 1000
@@ -238,6 +242,7 @@ def test_loss_over_both_sides_venues_30() -> None:
     assert book.account(bankrupt).balance_atoms == 0
 
 
+@pytest.mark.decided
 def test_a_liquidator_takes_a_long_venues_32() -> None:
     """Drift: 1 long for -150 at an oracle of 100 goes at 99, which leaves the user -51 and no fee for the fund."""
     assert transfer_price(100, 1, 10_000) == 99
@@ -254,32 +259,3 @@ def test_a_liquidator_takes_a_long_venues_32() -> None:
     filled = [b for b in events if isinstance(b, LiquidationFilled)]
     assert [(b.size_lots, b.price_ticks, b.value_atoms) for b in filled] == [(-1, 99, -99)]
     assert [b.equity_atoms for b in events if isinstance(b, BankruptcyDeclared)] == [-51]
-
-
-def test_drawdown_venues_42() -> None:
-    """Bybit: -350,000 of a pool that had 1,000,000 is a ratio of -0.35; the deleveraged subsidise 50,000 of it."""
-    fall = Fall(-350_000, 1_000_000)
-    assert Fraction(*fall) == Fraction("-0.35")
-    assert fall.is_beyond(3_000)
-    assert fall.beyond_atoms(3_000) == 50_000
-    assert not Fall(-300_000, 1_000_000).is_beyond(3_000)
-
-
-@pytest.mark.parametrize(
-    ("balance", "threshold", "trigger"),
-    [(650_000, 1, "drawdown"), (700_000, 1, None), (650_000, 650_000, None), (0, 1, "bankruptcy")],
-    ids=["fallen by 35 percent", "fallen by 30", "not over the threshold", "nothing left"],
-)
-def test_the_fund_deleverages_in_a_drawdown_venues_42(balance: int, threshold: int, trigger: str | None) -> None:
-    """The same as a decision: with a peak of 1,000,000 in the last 8 hours a bankrupt account is not taken over."""
-    book = Book(fund_atoms=balance or 1)
-    book.mark(1000)
-    book.put(HandlerStateNoted("insurance_fund", "peaks of asset 0", (0, 1_000_000)))
-    if not balance:
-        book.put(BalanceStated(FUND, 0))
-    event = book.bankrupt(book.user(0, (0, 10, 1001)))
-    fund = Drawdown(DrawdownParameters(threshold_atoms=threshold, capital_bps=0))
-    fund.prime(book.ledger, ())
-    said = bodies(fund.handle(event, book.ledger, 0))
-    triggers = [body.trigger for body in said if isinstance(body, ShortfallDeclared)]
-    assert triggers == ([] if trigger is None else [trigger])

@@ -12,11 +12,11 @@ from typing import NamedTuple
 
 import pytest
 
-from deleverage.handlers.formulas import binance, bybit, dydx
-from deleverage.handlers.formulas.bankruptcy import floored_bankruptcy_price
-from deleverage.handlers.formulas.binance import Wallet
-from deleverage.handlers.formulas.dydx import Holding, Perpetual
-from deleverage.handlers.formulas.numbers import rounded
+from .support.formulas import binance, bybit, dydx
+from .support.formulas.bankruptcy import floored_bankruptcy_price
+from .support.formulas.binance import Wallet
+from .support.formulas.dydx import Holding, Perpetual
+from .support.formulas.numbers import rounded
 
 # dydxprotocol/v4-chain@84d4664 protocol/x/clob/keeper/liquidations_test.go: BTC at 50,000 and ETH at 3,000 USD with a
 # maintenance fraction of 0.1; atomic resolutions -8, -9 and, of the quote, -6.

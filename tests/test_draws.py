@@ -59,3 +59,9 @@ def test_normal_has_mean_0_and_variance_1() -> None:
     assert abs(sum(drawn)) < 5 * 100 * NORMAL_ONE
     assert abs(sum(x * x for x in drawn) - 10_000 * NORMAL_ONE**2) < 5 * 142 * NORMAL_ONE**2
     assert max(map(abs, drawn)) <= 6 * NORMAL_ONE
+
+
+def test_the_bounds_of_a_bound_are_drawn() -> None:
+    """Below 1 there is nothing but 0, and below 2^64 every bit is kept."""
+    assert draw_below(7, 3, "size", 0, 1) == 0
+    assert draw_below(7, 3, "size", 0, 2**64) == draw_bits(7, 3, "size", 0)

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deleverage import Run, Scenario, open_run, run
-from deleverage.events.bodies.inputs import Deposited, InputRefused, PriceTicked, TradeExecuted, Withdrawn
+from deleverage.events.bodies.inputs import Deposited, InputRefused, PriceTicked, TradeExecuted, Transferred, Withdrawn
 from deleverage.events.bodies.liquidation import LiquidationStarted
 from deleverage.events.bodies.margin import FundingAccrued
 from deleverage.events.bodies.run import RunForked
@@ -21,7 +21,8 @@ from deleverage.events.bodies.waterfall import DeleveragingStarted, PositionDele
 from deleverage.events.envelope import Event
 from deleverage.events.errors import QueryError, RecordDamagedError, RecordNotFoundError, ScenarioError
 from deleverage.events.record import MemoryRecord, RecordReader, RecordSettings, RecordWriter
-from deleverage.events.record.manifest import read_manifest, write_manifest
+from deleverage.events.record.ancestry import parent_directory
+from deleverage.events.record.manifest import MANIFEST_NAME, ForkPoint, read_manifest, write_manifest
 from deleverage.handlers.registry import producer_of
 from deleverage.replay.fork.changes import Changes, Deposit, Trade
 from deleverage.replay.fork.fork import Fork, fork
@@ -35,6 +36,7 @@ from .support.past import goes_on_the_same
 from .support.venue import Book
 
 SMALL = RecordSettings(pages_per_block=1, durability="none")
+_UNDER = "it would leave less equity than the maintenance requirement"
 
 
 @pytest.fixture(scope="module")
@@ -302,7 +304,7 @@ def test_impossible_inputs_are_refused_by_rule() -> None:
     book.liquidate(gone)
     ledger = book.ledger
     assert refusal(ledger, Withdrawn(rich, 10)) is None
-    assert refusal(ledger, Withdrawn(poor, 100)) == "it would leave less equity than the maintenance requirement"
+    assert refusal(ledger, Withdrawn(poor, 100)) == _UNDER
     assert refusal(ledger, Withdrawn(book.user(5), 6)) == "there is not enough"
     assert refusal(ledger, Withdrawn(gone, 1)) == "the account is in a liquidation"
     assert refusal(ledger, TradeExecuted(gone, 1, 0, 0, 0, 1, 1000, 1000, 1)) == "the account is in a liquidation"
@@ -410,3 +412,34 @@ def test_a_torn_record_is_not_forked(parent: Run, tmp_path: Path) -> None:
     with pytest.raises(QueryError, match="recover"):
         fork(open_run(path), 100)
     assert isinstance(RecordReader.open(path), RecordReader)
+
+
+@pytest.mark.parametrize(("atoms", "why_not"), [(899, None), (900, None), (901, _UNDER)])
+def test_a_withdrawal_may_leave_exactly_the_requirement(atoms: int, why_not: str | None) -> None:
+    """Of 1000 with a requirement of 100, 900 can go and 901 cannot; as much can be paid to somebody else."""
+    book = Book()
+    book.mark(1000)
+    payer, other = book.user(1000, (0, 1, 1000)), book.user()
+    assert refusal(book.ledger, Withdrawn(payer, atoms)) == why_not
+    assert refusal(book.ledger, Transferred(payer, other, atoms)) == why_not
+
+
+@pytest.mark.parametrize(("atoms", "why_not"), [(4, None), (5, None), (6, "there is not enough")])
+def test_a_withdrawal_may_leave_exactly_nothing(atoms: int, why_not: str | None) -> None:
+    """Without positions the whole balance can go, and no atom more."""
+    book = Book()
+    assert refusal(book.ledger, Withdrawn(book.user(5), atoms)) == why_not
+
+
+@pytest.mark.parametrize(("deep", "followed"), [(0, True), (99, True), (100, False)])
+def test_forks_of_forks_are_followed_so_far(deep: int, followed: bool, tmp_path: Path) -> None:
+    """A hundred forks lie one behind the other at most."""
+    (tmp_path / "parent.run").mkdir()
+    (tmp_path / "parent.run" / MANIFEST_NAME).touch()
+    children = tuple(tmp_path / f"{number}.run" for number in range(deep))
+    point = ForkPoint("00" * 32, 0, "../parent.run")
+    if followed:
+        assert parent_directory(tmp_path / "child.run", point, children) == tmp_path / "parent.run"
+    else:
+        with pytest.raises(RecordDamagedError, match="it is a fork of a fork, 100 deep, and 100 are followed"):
+            parent_directory(tmp_path / "child.run", point, children)

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deleverage.handlers.policies.formula import Formula, Value, decimal_text, formula_in
-from deleverage.handlers.policies.ranking import SCORE_MAX, SCORE_SCALE
+from deleverage.handlers.policies.ranking import SCORE_MAX, SCORE_MIN, SCORE_SCALE
 
 
 def score(text: str, **figures: int) -> int:
@@ -150,7 +150,7 @@ def test_any_formula_is_worth_what_fractions_make_of_it(written: tuple[str, str]
     values = [(int(known[name]), 1) for name in formula.names]
     try:
         worth = eval(python, {"F": Fraction, "floor": floor}, known)
-        due = min(floor(worth * SCORE_SCALE), SCORE_MAX)
+        due = max(SCORE_MIN, min(floor(worth * SCORE_SCALE), SCORE_MAX))
     except ZeroDivisionError:
         due = SCORE_MAX
     assert formula.score(values) == due
@@ -166,3 +166,20 @@ def test_any_formula_is_worth_what_fractions_make_of_it(written: tuple[str, str]
 def test_a_value_is_written_with_all_its_digits(value: Value, text: str) -> None:
     """No digit is left out, and none is added."""
     assert decimal_text(value) == text
+
+
+@pytest.mark.parametrize(
+    ("most", "over", "said"),
+    [
+        ("1" * 400, "1" * 401, "it has 401 characters, and 400 are the most"),
+        ("(" * 39 + "1" + ")" * 39, "(" * 40 + "1" + ")" * 40, "it is nested deeper than 40"),
+        ("1 ^ 18", "1 ^ 19", "a whole number up to 18"),
+        ("1 ^ -18", "1 ^ -19", "a whole number up to 18"),
+    ],
+    ids=["characters", "depth", "exponent", "least exponent"],
+)
+def test_a_formula_of_exactly_the_most(most: str, over: str, said: str) -> None:
+    """What is as long, as deep or as high as it may be is taken; one more is refused with the bound."""
+    assert formula_in(most) is not None
+    with pytest.raises(ValueError, match=said):
+        formula_in(over)

@@ -10,14 +10,14 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from deleverage.events.bodies.listing import Tier
-from deleverage.handlers.formulas import binance, bybit, dydx, hyperliquid, inverse
-from deleverage.handlers.formulas.bankruptcy import CrossPosition, bankruptcy_price, cross_bankruptcy_prices
-from deleverage.handlers.formulas.binance import Bracket, Wallet
-from deleverage.handlers.formulas.dydx import Holding, Perpetual
-from deleverage.handlers.formulas.numbers import Number, exact, rounded, rounded_to_step
 from deleverage.handlers.liquidation_price import liquidation_prices
 from deleverage.handlers.valuation import bankruptcy_values, margin_of
 
+from .support.formulas import binance, bybit, dydx, hyperliquid, inverse
+from .support.formulas.bankruptcy import CrossPosition, bankruptcy_price, cross_bankruptcy_prices
+from .support.formulas.binance import Bracket, Wallet
+from .support.formulas.dydx import Holding, Perpetual
+from .support.formulas.numbers import Number, exact, rounded, rounded_to_step
 from .support.oracles import requirement
 from .support.venue import Book, listed, tiers_of
 

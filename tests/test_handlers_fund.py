@@ -77,7 +77,10 @@ def test_the_funds_own_sales_cost_no_fee() -> None:
 @settings(max_examples=150, deadline=None)
 @given(books(traders_most=2), st.lists(st.integers(1, 3000), min_size=3, max_size=3), st.integers(-(10**12), 10**12))
 def test_a_takeover_leaves_the_account_at_exactly_zero(book: Book, prices: list[int], funding: int) -> None:
-    """Any positions, at any marks, with any funding owed: each goes at its bankruptcy value, nothing is left."""
+    """Any positions, at any marks, with any funding owed: each goes at its bankruptcy value, nothing is left.
+
+    Of each its value and its funding are rounded, so that the fund gains the equity but for two atoms a position.
+    """
     book.put(FundingAccrued(0, 1, 1, funding))
     book.mark(*prices[: len(book.ledger.markets)])
     book.put(BalanceStated(FUND, 10**15))
@@ -91,7 +94,7 @@ def test_a_takeover_leaves_the_account_at_exactly_zero(book: Book, prices: list[
     taken = {(b.instrument, b.leg): b.size_lots for b in said if isinstance(b, PositionTakenOver)}
     assert list(taken.items()) == list(held.items())
     assert (account.balance_atoms, account.positions) == (0, {})
-    assert abs(equity(book.account(FUND), book.ledger) - before - total) <= len(held)
+    assert abs(equity(book.account(FUND), book.ledger) - before - total) <= 2 * len(held)
     assert sum(p.size_lots for p in book.ledger.inventory(FUND).values()) == sum(held.values())
 
 

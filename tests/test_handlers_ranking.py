@@ -19,15 +19,17 @@ from deleverage.events.envelope import Event
 from deleverage.events.ledger import Ledger
 from deleverage.events.ledger.postings import POSTINGS
 from deleverage.events.vocabulary import accounts_named
+from deleverage.handlers.columns import Columns
 from deleverage.handlers.policies.profit_leverage import ProfitLeverage
 from deleverage.handlers.policies.profit_share import ProfitShare
 from deleverage.handlers.policies.ranking import SCORE_MAX, Candidate, score_of
 from deleverage.handlers.protocol import NoParameters
 from deleverage.handlers.pseudonyms import commitment, run_key
-from deleverage.handlers.ranking import digest_rows
+from deleverage.handlers.ranking import Ineligible, Ranking, candidate_of, digest_rows, pack_rows, unpack_rows
 
 from .support.crash import recorded
 from .support.oracles import equity, owed_funding
+from .support.venue import Book
 
 MOST = 2**63 - 1
 LATE = ("adl.latency_ns=30ms", "market.latency_ns=1s", "liquidation.latency_ns=7ms", "socialization.latency_ns=11ms")
@@ -190,3 +192,73 @@ def test_the_run_commits_to_its_key() -> None:
     assert started.run_key_commitment == commitment(run_key(started.seed))
     assert started.run_key_commitment == hashlib.sha256(b"deleverage run key commitment" + run_key(1)).digest()
     assert commitment(run_key(1)) != commitment(run_key(2))
+
+
+@pytest.mark.parametrize(
+    ("equity_atoms", "profit_atoms", "why_not"),
+    [
+        (-1, 100, Ineligible.NO_EQUITY),
+        (0, 100, Ineligible.NO_EQUITY),
+        (1, 100, None),
+        (500, -10, Ineligible.NO_PROFIT),
+        (500, 0, Ineligible.NO_PROFIT),
+        (500, 10, None),
+        (0, 0, Ineligible.NO_PROFIT),
+    ],
+)
+def test_a_candidate_has_more_than_nothing(equity_atoms: int, profit_atoms: int, why_not: Ineligible | None) -> None:
+    """An equity of zero, and a profit of zero, are not enough; an atom of equity is; and the columns say the same."""
+    book = Book()
+    short = book.user(equity_atoms - profit_atoms)
+    book.hold(short, 0, -10, 100)
+    mark = 100 - profit_atoms // 10
+    book.mark(mark)
+    found = candidate_of(book.account(short), 0, 1, book.ledger.markets)
+    if why_not is None:
+        assert found == (Candidate(short, profit_atoms, 10 * mark, -1000, equity_atoms, -10), 0)
+    else:
+        assert found is why_not
+    ranked = Ranking(book.ledger, 0, 1, ProfitShare(NoParameters()), [short])
+    eligible = Columns(book.ledger).eligible(book.ledger, 0, 1)
+    assert len(ranked) == len(eligible.account) == (why_not is None)
+
+
+@pytest.mark.parametrize(
+    ("number", "packed", "saturated"),
+    [
+        (MOST - 1, MOST - 1, False),
+        (MOST, MOST, True),
+        (MOST + 1, MOST, True),
+        (-MOST, -MOST, False),
+        (-MOST - 1, -MOST - 1, True),
+        (-MOST - 2, -MOST - 1, True),
+    ],
+)
+@pytest.mark.parametrize("place", range(1, 6))
+def test_an_ingredient_of_exactly_64_bits(number: int, packed: int, saturated: bool, place: int) -> None:
+    """The last number that fits is kept but taken for one that did not; beyond it all are the same."""
+    numbers = [4, 1, 1, 1, 1, 1]
+    numbers[place] = number
+    (row,) = unpack_rows(pack_rows([(bytes(32), 7, Candidate(*numbers))]))
+    assert (row[2:][place - 1], row.saturated) == (packed, saturated)
+    assert [one for spot, one in enumerate(row[2:], 1) if spot != place] == [1] * 4
+
+
+@pytest.mark.parametrize(
+    ("numerator", "denominator", "score"),
+    [
+        (MOST, 10**9, MOST),
+        (MOST - 1, 10**9, MOST - 1),
+        (MOST + 1, 10**9, MOST),
+        (0, 1, 0),
+        (1, 10**9, 1),
+        (1, 10**9 + 1, 0),
+        (1, 1, 10**9),
+        (1, 0, MOST),
+        (0, 0, MOST),
+        (1, -1, MOST),
+    ],
+)
+def test_a_score_saturates_at_64_bits(numerator: int, denominator: int, score: int) -> None:
+    """The greatest score is 2^63 - 1, which also stands over a denominator of zero."""
+    assert score_of(numerator, denominator) == score

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import json
 import tomllib
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from deleverage.events.bodies.run import Producer
 from deleverage.events.errors import ScenarioError
 from deleverage.events.record.manifest import read_manifest
 from deleverage.handlers.registry import SLOTS
+from deleverage.sim.limits import LimitSettings, check_timers
+from deleverage.sim.listings import list_assets
 from deleverage.sim.scenario import Scenario
+from deleverage.sim.settings import AssetSettings
+from deleverage.sim.toml_tree import DEPTH_MOST, TEXT_MOST, check_values
+from deleverage.sim.units import INT64_MAX
 
 from .support.command_line import call
 from .support.hostile import TOML_VALUES, is_one_line, places, within
@@ -343,3 +351,60 @@ def test_a_fork_that_would_set_timers_without_end_is_refused(tmp_path: Path, sce
         assert is_one_line(result, 2)
         result = call("fork", run, "--at", "+00:00:05", "--set", "funding.interval_ns=1")
     assert result.exit_code in (0, 2)
+
+
+@pytest.mark.parametrize(
+    ("most", "over"),
+    [
+        (INT64_MAX, INT64_MAX + 1),
+        (-INT64_MAX, -INT64_MAX - 1),
+        (Decimal("9e60"), Decimal("1e61")),
+        (Decimal("1e-60"), Decimal("9e-61")),
+        (Decimal("1." + "1" * 119), Decimal("1." + "1" * 120)),
+        ("x" * TEXT_MOST, "x" * (TEXT_MOST + 1)),
+    ],
+    ids=["63 bits", "63 bits below zero", "largest", "smallest", "digits", "text"],
+)
+def test_a_value_of_exactly_the_most_is_taken(most: Any, over: Any) -> None:
+    """What is as large, as small or as long as it may be passes, and the next beyond does not."""
+    check_values({"key": most}, "$")
+    with pytest.raises(ScenarioError, match=r"\$\.key: "):
+        check_values({"key": over}, "$")
+
+
+def test_tables_of_exactly_the_most_depth() -> None:
+    """Sixteen within one another are taken, and one more is not."""
+    nested: Any = 1
+    for _ in range(DEPTH_MOST):
+        nested = [nested]
+    check_values(nested, "$")
+    with pytest.raises(ScenarioError, match="tables and lists are 16 deep here"):
+        check_values([nested], "$")
+
+
+@pytest.mark.parametrize(("limit", "code"), [("inputs=7", 0), ("inputs=6", 2), ("accounts=5", 0), ("accounts=4", 2)])
+def test_a_limit_of_exactly_what_is_made(scenario: Path, limit: str, code: int) -> None:
+    """Seven inputs and five accounts are made where so many are allowed, and nothing where one is missing."""
+    assert call("run", scenario, "--set", f"limits.{limit}").exit_code == code
+
+
+@pytest.mark.parametrize(("period_ns", "taken"), [(9, False), (10, True), (11, True)])
+def test_a_period_that_just_makes_the_limit(period_ns: int, taken: bool) -> None:
+    """In a hundred nanoseconds ten timers are taken where there may be ten inputs, and eleven are not."""
+    producer, limits = Producer("funding", "interval", "1", {"interval_ns": period_ns}), LimitSettings(inputs=10)
+    if taken:
+        check_timers([producer], 1_000, 1_100, limits)
+    else:
+        with pytest.raises(ScenarioError, match=r"\$\.funding\.interval_ns: a timer every 9 ns"):
+            check_timers([producer], 1_000, 1_100, limits)
+
+
+@pytest.mark.parametrize(("decimals", "taken"), [(-1, False), (0, True), (18, True), (19, False)])
+def test_decimals_of_an_asset(decimals: int, taken: bool) -> None:
+    """From none to eighteen."""
+    settings = msgspec.structs.replace(Scenario.load("calm").settings, assets=(AssetSettings("USDT", decimals),))
+    if taken:
+        assert list_assets(settings)[0].decimals == decimals
+    else:
+        with pytest.raises(ScenarioError, match=f"{decimals} is not between 0 and 18"):
+            list_assets(settings)

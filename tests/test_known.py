@@ -168,3 +168,12 @@ def test_a_torn_record_is_not_known(tmp_path: Path) -> None:
     tear(path)
     run = open_run(path)
     assert run.kept._shelves[0].nearest(run.count) is None
+
+
+def test_as_many_notes_as_there_may_be_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is forgotten before there is one too many."""
+    monkeypatch.setattr(known, "_RECORDS_MOST", 9)
+    heads = [sha256(bytes([number])).digest() for number in range(9)]
+    for head in heads:
+        Known(head).add([ONE])
+    assert all(ONE in Known(head) for head in heads)

@@ -11,7 +11,7 @@ import pytest
 
 from deleverage.events.bodies.inputs import FillReported, TradeExecuted
 from deleverage.events.bodies.liquidation import LiquidationOrdered, LiquidationStarted
-from deleverage.events.bodies.listing import AccountOpened, AssetListed
+from deleverage.events.bodies.listing import AccountOpened, AssetListed, FundAssigned
 from deleverage.events.bodies.margin import FundingAccrued, MarkPriced
 from deleverage.events.bodies.run import RunEnded
 from deleverage.events.bodies.venue import HandlerStateNoted, TimerFired, TimerSet, TradingHalted, TradingResumed
@@ -25,13 +25,18 @@ from deleverage.events.record import MemoryRecord, RecordReader, RecordSettings,
 from deleverage.events.vocabulary import BODY_TYPES, Body
 
 from .support.crash import recorded, simulation_of
-from .support.venue import Book, listed
+from .support.venue import FUND, Book, listed
 
 SETTINGS = RecordSettings(pages_per_block=2, durability="none")
 
 
 def _round(number: int) -> DeleveragingStarted:
     return DeleveragingStarted(number, "bankruptcy", 1, "p", 4, 0, 0, 3, 30, 10, 0, b"")
+
+
+def _assigned_late(book: Book) -> FundAssigned:
+    book.liquidate(4)
+    return FundAssigned(0, FUND)
 
 
 GAPS: dict[str, Callable[[Book], Body]] = {
@@ -44,9 +49,11 @@ GAPS: dict[str, Callable[[Book], Body]] = {
     "account name 'user4' is declared twice": lambda _: AccountOpened(5, "user4", "test", "user", "cross", 0),
     "account 'z' settles in asset 1, which is not listed": lambda _: AccountOpened(5, "z", "test", "user", "cross", 1),
     "instrument 'I1' settles in asset 3, which is not listed": lambda _: msgspec.structs.replace(listed(1), asset=3),
-    "account 'z' is a second insurance account of its asset; a venue has one": lambda _: AccountOpened(
-        5, "z", "test", "insurance", "cross", 0
+    "account 'z' is a second fees account of its asset; a venue has one": lambda _: AccountOpened(
+        5, "z", "test", "fees", "cross", 0
     ),
+    "instrument 'I0': account 4 is no insurance fund of its asset": lambda _: FundAssigned(0, 4),
+    "instrument 'I0' is given another insurance fund after liquidations began": _assigned_late,
     "timer 9 (nap) is due at 0, which is not later than now": lambda _: TimerSet("nap", 0),
     "timer 3 (nap) fires but is not pending": lambda _: TimerFired(3, "nap"),
 }

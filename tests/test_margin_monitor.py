@@ -275,3 +275,36 @@ def test_whoever_pays_may_fall_under_the_requirement(taken: Body) -> None:
     said, foreseen = watched.put(taken)
     assert [type(body) for body in bodies(said)] == [LiquidationStarted]
     assert foreseen == [Verdict(4, "LiquidationStarted")]
+
+
+RECOVERIES = {  # lots bought at 1000, balance, the mark that calls; then marks just short of 150%, at it, and over it
+    "long": (10, 2010, 913, 939, 940, 941),
+    "short": (-10, 1500, 1023, 1001, 1000, 999),
+}
+
+
+@pytest.mark.parametrize("met", [False, True], ids=["at", "above"])
+@pytest.mark.parametrize(("lots", "balance", "call", "short_of", "at", "above"), RECOVERIES.values(), ids=RECOVERIES)
+def test_recovery_is_exactly_at_the_level(
+    lots: int, balance: int, call: int, short_of: int, at: int, above: int, met: bool
+) -> None:
+    """A mark that leaves less than 150% of the requirement meets no call; one that leaves just that, or more, does."""
+    book = Book(listed(tiers=tiers_of((0, 100_000))))
+    book.mark(1000)
+    user = book.user(balance, (0, lots, 1000))
+    watched = Watched(book)
+    watched.mark(1000)
+    assert verdicts(watched.mark(call)[0]) == [Verdict(user, "MarginCalled")]
+    assert watched.mark(short_of)[0] == []
+    (product,) = bodies(watched.mark(above if met else at)[0])
+    assert isinstance(product, MarginCallMet)
+    assert (product.account, 2 * product.equity_atoms > 3 * product.requirement_atoms) == (user, met)
+    assert met or 2 * product.equity_atoms == 3 * product.requirement_atoms
+
+
+@pytest.mark.parametrize(("atoms", "met"), [(237, False), (238, True), (239, True)])
+def test_collateral_meets_a_call_from_exactly_the_level_on(atoms: int, met: bool) -> None:
+    """At a mark of 912 the requirement is 912 and the equity 1130: 238 more are 150%, and an atom less is not."""
+    watched, user = one_long(2010)
+    assert verdicts(watched.mark(912)[0]) == [Verdict(user, "MarginCalled")]
+    assert verdicts(watched.put(Deposited(user, atoms))[0]) == [Verdict(user, "MarginCallMet")] * met

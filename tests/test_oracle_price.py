@@ -160,3 +160,20 @@ def test_the_rulebook_says_at_which_price_and_a_scenario_may_say_another() -> No
     assert max(counts) > 1
     with pytest.raises(ScenarioError, match=r"\$\.adl\.closes_at: Invalid enum value 'tomorrow'"):
         gap("adl.closes_at=tomorrow")
+
+
+@pytest.mark.parametrize(
+    ("before", "ticks"),
+    [(None, {"previous mark": 680, "previous oracle": 700}), ((1, 2), {"previous mark": 1, "previous oracle": 2})],
+    ids=["none", "of a tick"],
+)
+def test_a_previous_price_of_a_tick_is_one(before: tuple[int, int] | None, ticks: dict[Worth, int]) -> None:
+    """Only where there was no price before does the present one stand in, however low the one before was."""
+    book, task = Book(), ClosingTask("bankruptcy", 4, 1, (0, 0), 10, 50)
+    for now_ns, (mark, oracle) in enumerate(filter(None, (before, (680, 700))), 1):
+        book.now_ns = now_ns
+        book.put(PriceTicked(((0, oracle),)))
+        book.put(MarkPriced(0, oracle, mark - oracle, mark))
+    assert {worth: priced(task, worth, book.ledger).value_atoms for worth in ticks} == {
+        worth: 10 * price for worth, price in ticks.items()
+    }

@@ -289,3 +289,11 @@ def test_a_missing_lz4_says_so_for_a_scenario(tmp_path: Path, monkeypatch: pytes
     with pytest.raises(ScenarioError, match=r"trades:1: it is packed with lz4, which needs `pip install") as caught:
         list(read_lines(path))
     assert "damaged" not in str(caught.value)
+
+
+def test_a_line_of_exactly_the_limit_is_read(tmp_path: Path) -> None:
+    """A mebibyte is a line; it needs no end where the file ends."""
+    path = tmp_path / "trades"
+    for end in (b"", b"\n", b"\n3\n"):
+        path.write_bytes(b"1\n" + b"9" * LINE_BYTES_MOST + end)
+        assert [len(line) for line in read_lines(path)][:2] == [1, LINE_BYTES_MOST]

@@ -133,7 +133,7 @@ def test_another_content_is_not_executed_whatever_is_forced(tmp_path: Path) -> N
         assert (refused.exit_code, refused.stderr.count("\n")) == (2, 1)
         assert f"with the content sha256:{digest_of(BY_SIZE.encode())[:16]}, and file by_size.py has" in refused.stderr
     with pytest.raises(ScenarioError, match=r"adl:by_size\.py:BySize was recorded with the content"):
-        fork(open_run(path, "."), open_run(path).count // 2)
+        fork(open_run(path, plugins="."), open_run(path).count // 2)
     assert not mark.exists()
     rule.write_text(BY_SIZE, encoding="utf-8")
     assert call("verify", path, "--plugins", ".").exit_code == 0

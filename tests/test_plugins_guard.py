@@ -246,3 +246,14 @@ def test_scores_that_need_the_ledger_write_nothing() -> None:
     book = venue()
     with pytest.raises(HandlerError, match=r"scores_in\(\) wrote into the ledger: accounts\[6\]\.balance_atoms"):
         policy.scores_in([PLACES[0].candidate], [(0, 0)], book.ledger)
+
+
+@pytest.mark.parametrize(("products", "taken"), [(99, True), (100, True), (101, False)])
+def test_an_answer_of_exactly_the_most_passes(products: int, taken: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many products as there may be are taken, and one more is too many."""
+    monkeypatch.setattr(handler_guard, "PRODUCTS_MOST", 100)
+    if taken:
+        assert len(asked(lambda _: [CollateralAdded(SHORT, 1)] * products)) == products
+    else:
+        with pytest.raises(HandlerError, match="gave more than 100 products"):
+            asked(lambda _: [CollateralAdded(SHORT, 1)] * products)

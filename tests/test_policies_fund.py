@@ -21,9 +21,10 @@ from deleverage.events.bodies.waterfall import (
 from deleverage.events.envelope import Event
 from deleverage.events.vocabulary import Body
 from deleverage.handlers.policies.fund.backstop_vault import BackstopVault, BackstopVaultParameters
-from deleverage.handlers.policies.fund.drawdown import Drawdown, DrawdownParameters, peaks_with
+from deleverage.handlers.policies.fund.drawdown import Drawdown, DrawdownParameters
 from deleverage.handlers.policies.fund.fee_capped import FeeCapped, FeeCappedParameters
 from deleverage.handlers.policies.fund.insurance_fee import InsuranceFee, InsuranceFeeParameters
+from deleverage.handlers.policies.fund.windows import with_peak
 from deleverage.handlers.policies.socialization.day_profits import DayProfits, DayProfitsParameters
 from deleverage.handlers.policies.socialization.open_interest import OpenInterest, loss_per_unit
 from deleverage.handlers.protocol import NoParameters
@@ -91,7 +92,8 @@ def test_a_bankrupt_account_is_deleveraged_in_a_drawdown() -> None:
     funded = drawn()
     funded.book.mark(960)
     event = funded.book.bankrupt(funded.book.user(0, (0, 1, 960)))
-    assert funded.asked(event) == [ShortfallDeclared(2, 5, "drawdown", 100, 600, 1_000)]
+    noted = HandlerStateNoted("insurance_fund", "drawdown of fund 2", (1, 100))
+    assert funded.asked(event) == [noted, ShortfallDeclared(2, 5, "drawdown", 100, 600, 1_000)]
     for _ in range(10):
         funded.due("fund sample")
     event = funded.book.bankrupt(funded.book.user(0, (0, 1, 960)))
@@ -117,7 +119,7 @@ def test_the_peaks_are_the_greatest_of_the_last_steps(samples: list[tuple[int, i
     for later, value in samples:
         step += later
         all_samples.append((step, value))
-        noted = peaks_with(noted, step, value)
+        noted = with_peak(noted, step, value)
         assert max(noted[1::2]) == max(v for at, v in all_samples if at >= step - 8)
         assert len(noted) <= 18
 

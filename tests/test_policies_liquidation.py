@@ -246,17 +246,20 @@ def test_steps_with_a_limit_end_without_equity() -> None:
     assert reasons(told) == [(20, "no equity left")]
 
 
+WHOLE_BLOCKS = FillableParameters(spread_to_maintenance_ppm=100_000, portion_ppm_max=10**6, pause_ns=4)
+"""dYdX without its bounds on a block, at the spread of its keeper's tests."""
+
+
 def test_nobody_at_the_fillable_price_is_no_bankruptcy_yet() -> None:
     """dYdX: with equity left the whole is offered again a block later, as the fillable price falls."""
-    policy = FillablePrice(FillableParameters(pause_ns=4))
-    told = run(opening(1100, ((200, 100),)), policy, (5, 960), (8, 930))
+    told = run(opening(1100, ((200, 100),)), FillablePrice(WHOLE_BLOCKS), (5, 960), (8, 930))
     assert orders(told)[:2] == [(5, -10, 958), (9, -10, 925)]
     assert not reasons(told)
 
 
 def test_negative_and_nobody_is_handed_over() -> None:
     """Below zero, at 10% of the requirement under the mark, nobody buys: to be deleveraged."""
-    told = run(opening(1100, ((200, 100),)), FillablePrice(FillableParameters(pause_ns=4)), (5, 880))
+    told = run(opening(1100, ((200, 100),)), FillablePrice(WHOLE_BLOCKS), (5, 880))
     assert orders(told) == [(5, -10, 872)]
     assert reasons(told) == [(5, "negative, and no fill at the fillable price")]
 
@@ -266,7 +269,7 @@ def test_the_limit_is_no_worse_than_the_fund_can_pay_for() -> None:
     book = Book(listed(), fund_atoms=30)
     book.depth(DEEP, DEEP)
     book.user(1100, (0, 10, 1000))
-    assert orders(run(book, FillablePrice(FillableParameters()), (5, 880)))[0][2] == 887
+    assert orders(run(book, FillablePrice(WHOLE_BLOCKS), (5, 880)))[0][2] == 887
 
 
 def test_a_liquidator_takes_what_covers_the_shortage() -> None:

@@ -24,9 +24,10 @@ LATE = ("liquidation.latency_ns=20ms", "insurance_fund.latency_ns=7ms", "sociali
 SHORT = ("prices.duration_ns=36m", "settle_ns=1m", "population.accounts=120")
 VENUES = [venue for venue in bundled_venues() if venue != "generic"]
 RUNS = {venue: (f"venue={venue}", *SHORT) for venue in VENUES} | {
+    "deribit": ("venue=deribit", "insurance_fund.balance=1_000", *SHORT),
     "drift": ("venue=drift", "insurance_fund.balance=1_000", *SHORT),
-    "drawdown, late": ("venue=bybit", "insurance_fund.fall_bps=500", *LATE, *SHORT),
-    "drawdown over a short window": ("venue=okx", "insurance_fund.window_ns=4m", *SHORT),
+    "drawdown, late": ("venue=bybit", "insurance_fund.fall_bps=500", "insurance_fund.stop_fall_bps=300", *LATE, *SHORT),
+    "drawdown over a short window": ("venue=okx", "insurance_fund.window_ns=4m", "insurance_fund.least_fall=0", *SHORT),
     "small chunks, late": ("venue=hyperliquid", "liquidation.chunk_over=1_000", *LATE, *SHORT),
     "drift, late": ("venue=drift", "market.latency_ns=1s", "liquidation.liquidator_fee_ppm=2_000", *LATE, *SHORT),
     "dydx, late": ("venue=dydx", "liquidation.spread_to_maintenance_ppm=1_500_000", *LATE, *SHORT),

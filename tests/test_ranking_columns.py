@@ -60,6 +60,15 @@ def venue(traders: list[tuple[int, tuple[int, int], tuple[int, int]]]) -> Book:
     return book
 
 
+def in_trouble(book: Book) -> None:
+    """Some of the traders are being liquidated, others are bankrupt."""
+    for number in range(4, len(book.ledger.accounts)):
+        if number % 4 == 1:
+            book.liquidate(number)
+        elif number % 5 == 2:
+            book.bankrupt(number)
+
+
 @pytest.mark.parametrize("made", MADE, ids=lambda policy: policy.policy)
 @settings(max_examples=15, deadline=None)
 @given(TRADERS, st.lists(MARKS, min_size=1, max_size=3), st.sampled_from([-1, 1]), st.integers(-(10**12), 10**12))
@@ -72,6 +81,7 @@ def test_every_ranking_is_the_plain_one(
 ) -> None:
     """Places and digests, at each mark and after accounts were touched, with funding and another instrument held."""
     book = venue(traders)
+    in_trouble(book)
     columns = Columns(book.ledger)
     for mark in marks:
         book.mark(*mark)

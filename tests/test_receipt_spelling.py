@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from deleverage.events.bodies.waterfall import PositionDeleveraged
 from deleverage.events.errors import DeleverageError, RecordDamagedError
 from deleverage.replay.receipt.check import check_receipt
 from deleverage.replay.receipt.file import encode_receipt
+from deleverage.replay.receipt.values import read_json
 from deleverage.replay.receipt.view import checked_view
 from deleverage.replay.run import Run
 
@@ -150,3 +152,23 @@ def test_other_programs_leave_it_whole(tmp_path: Path, receipt: bytes, run: Run,
     assert call("check", path, "--head", run.head).exit_code == 0
     path.write_bytes(written.replace(b'"events": 1', b'"events": 2', 1).replace(b'"events":1', b'"events":2', 1))
     assert call("check", path, "--head", run.head).exit_code == 1
+
+
+@pytest.mark.parametrize("text", ["9" * 20, "-" + "9" * 20, "9.9e19", "0.1e20", "0"])
+def test_a_number_of_twenty_digits_is_read(text: str) -> None:
+    """However it is spelled, a whole number below 10^20 is its value."""
+    assert read_json(f'{{"a":{text}}}'.encode()) == {"a": int(Decimal(text))}
+
+
+@pytest.mark.parametrize("text", ["1" + "0" * 20, "1e20", "-1e20", "0.1e21", "0.5", "1e-1"])
+def test_a_number_of_one_digit_more_is_refused(text: str) -> None:
+    """From 10^20 on, or with a fraction, it is no number of a receipt."""
+    with pytest.raises(ValueError, match=f"{text[:20]} is no whole number, or too large"):
+        read_json(f'{{"a":{text}}}'.encode())
+
+
+@pytest.mark.parametrize(("document", "name"), [('{"a":1,"b":2,"b":3}', "b"), ('{"c":{"a":1,"d":2,"a":1}}', "a")])
+def test_a_name_that_is_there_twice_is_told(document: str, name: str) -> None:
+    """It is the one that is repeated, wherever it stands, and not another beside it."""
+    with pytest.raises(ValueError, match=f"^'{name}' is there twice$"):
+        read_json(document.encode())

@@ -233,3 +233,31 @@ def test_figures_beyond_64_bits() -> None:
     huge = (NAMES.of(4), MOST, Candidate(4, 2**70, 1, 1, 1_000, -50))
     standing = lied([huge, row(5, 600), row(6, 300)]).standing()
     assert (standing.saturated, standing.rounds[0].rows[0].profit) == (1, MOST)
+
+
+@pytest.mark.parametrize(
+    ("size", "lots", "possible"),
+    [
+        (-50, 50, True),
+        (-50, 51, False),
+        (-50, 1, True),
+        (-50, 0, False),
+        (-50, -1, False),
+        (50, -50, True),
+        (50, -51, False),
+        (50, -1, True),
+        (50, 0, False),
+        (50, 1, False),
+    ],
+)
+def test_what_was_held_can_be_closed(size: int, lots: int, possible: bool) -> None:
+    """Up to the whole position, from a lot on, by a trade the other way; a long as well as a short."""
+    rows: Rows = [row(4, 900, size=size), row(5, 600, size=size), row(6, 300, size=size)]
+    scene = Scene(rows, candidates=(3,), account=5, rank=2, score=600 * 10**6).change(11, size_lots=lots)
+    if possible:
+        own = scene.standing(KEY).row
+        assert own is not None
+        assert own.size == size
+    else:
+        with pytest.raises(RecordDamagedError, match=f"of {size} lots, as in the row, {lots} cannot have been closed"):
+            scene.standing(KEY)

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from deleverage.events.errors import QueryError
+from deleverage.replay.receipt import storage
+
 from .support.command_line import call, small_record
 
 
@@ -59,3 +62,16 @@ def test_where_nothing_can_be_written(record: Path, tmp_path: Path) -> None:
     result = call("receipt", record, "5", "-o", tmp_path / "no" / "a.json")
     assert (result.exit_code, len(result.stderr.splitlines())) == (2, 1)
     assert "cannot be written there (No such file or directory)" in result.stderr
+
+
+def test_a_file_of_exactly_the_limit_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A receipt of the most bytes is read whole; with one more it is refused, and the line says what is wrong."""
+    assert storage._BYTES_MAX == 256 * 1024 * 1024
+    monkeypatch.setattr(storage, "_BYTES_MAX", 100)
+    path = tmp_path / "r.json"
+    for size in (99, 100):
+        path.write_bytes(b"9" * size)
+        assert storage.read_bytes(path) == b"9" * size
+    path.write_bytes(b"9" * 101)
+    with pytest.raises(QueryError, match=r"it cannot be read .*it has more than 100 bytes.*; give a file that"):
+        storage.read_bytes(path)

@@ -12,10 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deleverage import open_run
+from deleverage.events.bodies.inputs import Deposited
 from deleverage.events.bodies.waterfall import DeleveragingStarted, PositionDeleveraged
+from deleverage.events.envelope import Event, Origin
 from deleverage.events.errors import DeleverageError, QueryError, RecordDamagedError
 from deleverage.events.record import prove_events, proved_events
 from deleverage.handlers.pseudonyms import run_key
+from deleverage.replay.receipt import check
 from deleverage.replay.receipt.check import check_receipt
 from deleverage.replay.receipt.file import Receipt, decode_receipt, encode_receipt
 from deleverage.replay.receipt.receipt import receipt_of
@@ -275,3 +278,23 @@ def test_the_run_key_must_be_the_one_committed_to(receipts: dict[int, bytes], he
     for data in receipts.values():
         with pytest.raises(RecordDamagedError, match="not the one that the run commits to"):
             check_receipt(data, head, run_key(2))
+
+
+@pytest.mark.parametrize(
+    ("cause_seq", "cause_at_ns", "holds"),
+    [(4, 99, True), (4, 100, True), (4, 101, False), (5, 100, False), (6, 100, False)],
+)
+def test_a_cause_is_never_later(cause_seq: int, cause_at_ns: int, holds: bool) -> None:
+    """A cause of the same instant is one; a nanosecond later it is none, nor is the event itself, nor one after it."""
+    body = Deposited(4, 1)
+    events = {
+        cause_seq: Event(cause_seq, cause_at_ns, Origin.INPUT, None, (), None, body),
+        5: Event(5, 100, Origin.DECIDED, cause_seq, (), 0, body),
+    }
+    if holds:
+        assert [event.seq for event in check._chain(5, events)] == [4, 5]
+    else:
+        with pytest.raises(
+            RecordDamagedError, match=rf"event 5 names event {cause_seq} as its cause, which comes after"
+        ):
+            check._chain(5, events)

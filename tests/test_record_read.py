@@ -32,8 +32,11 @@ from deleverage.events.record import (
     leaves_of_page,
     page_root,
     reader,
+    scan,
 )
-from deleverage.events.record.proof import root_with, roots_beside
+from deleverage.events.record.files import whole
+from deleverage.events.record.pages import PAGE_EVENTS
+from deleverage.events.record.proof import LeafProof, root_with, roots_beside
 
 COUNT = 3333
 
@@ -320,3 +323,66 @@ def test_a_block_too_large_to_read_is_not_written(tmp_path: Path, monkeypatch: p
     writer = RecordWriter(tmp_path / "a.run", settings=RecordSettings(pages_per_block=1))
     with pytest.raises(RecordError, match=r"events 0 to 255 take .* bytes; a block holds up to 2000"):
         writer.append_many(EVENTS)
+
+
+def test_a_block_of_exactly_the_limit_is_written_and_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A block of the most bytes goes there and back; where a byte less is the most it is neither written nor read."""
+    settings, events = RecordSettings(pages_per_block=1, codec="none"), EVENTS[:256]
+    writer = RecordWriter(tmp_path / "a.run", settings=settings)
+    writer.append_many(events)
+    writer.seal()
+    header = blocks.unpack_block_header((tmp_path / "a.run" / "00000000.seg").read_bytes()[24:])
+    assert header is not None
+    monkeypatch.setattr(blocks, "RAW_BYTES_MAX", header.raw_bytes)
+    monkeypatch.setattr(scan, "RAW_BYTES_MAX", header.raw_bytes)
+    monkeypatch.setattr(scan, "STORED_BYTES_MAX", header.stored_bytes)
+    writer = RecordWriter(tmp_path / "b.run", settings=settings)
+    writer.append_many(events)
+    writer.seal()
+    assert list(RecordReader.open(tmp_path / "b.run").events()) == events
+    monkeypatch.setattr(scan, "STORED_BYTES_MAX", header.stored_bytes - 1)
+    with pytest.raises(RecordDamagedError, match="header is impossible"):
+        list(RecordReader.open(tmp_path / "b.run").events())
+    monkeypatch.setattr(scan, "STORED_BYTES_MAX", header.stored_bytes)
+    monkeypatch.setattr(scan, "RAW_BYTES_MAX", header.raw_bytes - 1)
+    with pytest.raises(RecordDamagedError, match="header is impossible"):
+        list(RecordReader.open(tmp_path / "b.run").events())
+    monkeypatch.setattr(blocks, "RAW_BYTES_MAX", header.raw_bytes - 1)
+    with pytest.raises(ValueError, match=f"it announces {header.raw_bytes} bytes; a block holds up to"):
+        blocks.block_payload(header, bytes(header.raw_bytes))
+    writer = RecordWriter(tmp_path / "c.run", settings=settings)
+    with pytest.raises(RecordError, match=f"a block holds up to {header.raw_bytes - 1}"):
+        writer.append_many(events)
+
+
+@pytest.mark.parametrize("most", [99, 100, 101])
+def test_a_file_of_a_record_has_a_most(most: int, tmp_path: Path) -> None:
+    """A file of exactly the most bytes is read, one of a byte more is not."""
+    path = tmp_path / "manifest.json"
+    path.write_bytes(bytes(100))
+    if most >= 100:
+        assert whole(path, most) == bytes(100)
+    else:
+        with pytest.raises(OSError, match="it has more than 99 bytes"):
+            whole(path, most)
+
+
+@pytest.mark.parametrize("name", ["first_seq", "place"])
+def test_numbers_of_a_proof_have_63_bits(name: str) -> None:
+    """2^63 - 1 is a number of a proof, 2^63 is none, and neither is -1."""
+    fields = {"place": 0, "first_seq": 0, "events": 1, "data": b""}
+    assert getattr(msgspec.convert(fields | {name: 2**63 - 1}, LeafProof), name) == 2**63 - 1
+    for number in (-1, 2**63):
+        with pytest.raises(msgspec.ValidationError):
+            msgspec.convert(fields | {name: number}, LeafProof)
+
+
+@pytest.mark.parametrize(("events", "holds"), [(0, False), (1, True), (PAGE_EVENTS, True), (PAGE_EVENTS + 1, False)])
+def test_a_leaf_of_a_proof_has_a_page_at_most(events: int, holds: bool) -> None:
+    """A leaf has an event at least, and no more than a page has."""
+    fields = {"place": 0, "first_seq": 0, "events": events, "data": b""}
+    if holds:
+        assert msgspec.convert(fields, LeafProof).events == events
+    else:
+        with pytest.raises(msgspec.ValidationError):
+            msgspec.convert(fields, LeafProof)

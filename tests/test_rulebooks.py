@@ -6,6 +6,9 @@ from importlib import resources
 
 import pytest
 
+from deleverage.events.bodies.inputs import PriceTicked
+from deleverage.events.bodies.liquidation import LiquidationFilled
+from deleverage.events.bodies.margin import MarkPriced
 from deleverage.events.errors import ScenarioError
 from deleverage.events.vocabulary import Body
 from deleverage.handlers.registry import SLOTS
@@ -20,7 +23,7 @@ SOURCED = ("insurance_fund", "liquidation", "adl", "socialization")
 POLICIES = {
     "binance": ("floor", "whole-takeover", "binance", "profit-pro-rata"),
     "bitmex": ("floor", "tier-step-down", "bitmex", "profit-pro-rata"),
-    "bybit": ("drawdown", "tier-step-down", "bybit", "profit-pro-rata"),
+    "bybit": ("symbol-drawdown", "tier-step-down", "bybit", "profit-pro-rata"),
     "deribit": ("floor", "incremental", "socialized-loss", "day-profits"),
     "drift": ("insurance-fee", "liquidator-fee", "socialized-loss", "open-interest"),
     "dydx": ("fee-capped", "fillable-price", "dydx", "profit-pro-rata"),
@@ -66,6 +69,25 @@ def test_a_bundled_scenario_can_be_moved_to_any_venue(scenario: str, venue: str)
     chosen = {producer.handler: producer.policy for producer in moved.producers}
     assert tuple(chosen[slot] for slot in SOURCED) == POLICIES[venue]
     assert moved.settings.insurance_fund.get("balance") == Scenario.load(scenario).settings.insurance_fund["balance"]
+
+
+@pytest.mark.parametrize("venue", ["dydx", "drift", "gmx"])
+def test_venues_without_a_mark_test_margin_at_the_oracle_price(venue: str) -> None:
+    """No order moves it: each mark is the index of its tick, and somebody is liquidated by it."""
+    bodies = [event.body for event in recorded(f"venue={venue}")]
+    marks = [body for body in bodies if isinstance(body, MarkPriced)]
+    ticked = [pair for body in bodies if isinstance(body, PriceTicked) for pair in body.prices]
+    assert [(body.instrument, body.mark_ticks) for body in marks] == ticked
+    assert any(isinstance(body, LiquidationFilled) for body in bodies)
+
+
+@pytest.mark.parametrize("venue", ["binance", "bitmex", "deribit", "drift", "dydx", "gmx", "hyperliquid"])
+def test_a_rulebook_says_which_price_it_uses_where(venue: str) -> None:
+    """In one line of its head, and a venue with auto-deleveraging in its table."""
+    text = resources.files("deleverage.handlers.venues").joinpath(f"{venue}.toml").read_text(encoding="utf-8")
+    assert "# Prices: margin" in text.partition("[mark]")[0]
+    adl = rulebook(venue)["adl"]
+    assert ("closes_at" in adl) == (adl["policy"] != "socialized-loss")
 
 
 def test_what_is_set_beside_the_venue_holds() -> None:

@@ -197,3 +197,19 @@ def test_a_time_that_64_bits_cannot_hold_is_refused(text: str) -> None:
     """The record counts nanoseconds from 1970 in 64 bits."""
     with pytest.raises(ScenarioError, match="out of range"):
         parse_time_ns(text)
+
+
+def test_a_number_of_exactly_the_most_characters_is_read() -> None:
+    """Two hundred characters are a number, one more is none."""
+    assert parse_decimal("0" * 199 + "7") == 7
+    with pytest.raises(ScenarioError, match="is not a number"):
+        parse_decimal("0" * 200 + "7")
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_exactly_63_bits_are_taken(sign: int) -> None:
+    """2^63 - 1 either way is a whole number of the record, 2^63 is not."""
+    assert to_whole(Decimal(sign * INT64_MAX), Decimal(1)) == sign * INT64_MAX
+    assert to_atoms(Decimal(sign * INT64_MAX).scaleb(-6), 6) == sign * INT64_MAX
+    with pytest.raises(ScenarioError, match=r"passes 2\^63 - 1"):
+        to_whole(Decimal(sign * (INT64_MAX + 1)), Decimal(1))

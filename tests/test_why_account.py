@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from itertools import permutations
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from deleverage.events.bodies.liquidation import (
+    LiquidationEnded,
+    LiquidationFilled,
+    LiquidationStarted,
+    PositionTakenOver,
+)
+from deleverage.events.bodies.margin import MarginCalled
+from deleverage.events.bodies.waterfall import DeleveragingStarted, LossSocialized, PositionDeleveraged
 from deleverage.events.envelope import Event, Origin
 from deleverage.events.errors import QueryError
+from deleverage.events.vocabulary import Body
 from deleverage.replay.run import Run
-from deleverage.replay.why.befallen import befallen
+from deleverage.replay.why.befallen import _gravest, befallen
 
 from .support.crash import recorded
 from .support.insolvent import BROKE, watched
@@ -124,3 +135,43 @@ def test_a_written_off_balance_befalls_the_fund(tmp_path: Path) -> None:
     written_off = {e.seq for e in events if type(e.body).__name__ == "BalanceWrittenOff"}
     assert written_off
     assert written_off <= {step.seq for step in befallen(written(tmp_path / "broke.run", events), fund).befell}
+
+
+GRAVE = (  # the gravest first, as the module's docstring has it
+    PositionDeleveraged(1, 1, 5, 0, ANNA, 0, 0, 1, 1, 1, 1, 1),
+    LiquidationStarted(1, ANNA, 0, 0),
+    LossSocialized(1, BERT, ANNA, 1),
+    MarginCalled(ANNA, 0, 0, 12_500),
+    LiquidationEnded(1, ANNA, "restored", 0),
+)
+GRAVE_TAKEN_IN = (
+    GRAVE[0],
+    DeleveragingStarted(1, "bankruptcy", 1, "unknown", ANNA, 0, 0, 1, 1, 1, 0, b""),
+    PositionTakenOver(1, ANNA, FUND, 0, 0, 1, 1, 1),
+    LiquidationFilled(1, 1, 1, ANNA, LIQUIDITY, 0, 0, 1, 1, 1, 0, 0),
+)
+
+
+@pytest.mark.parametrize(
+    ("kinds", "origin"), [(GRAVE, Origin.DECIDED), (GRAVE_TAKEN_IN, Origin.IMPORTED)], ids=["decided", "taken in"]
+)
+def test_the_order_of_the_gravest(kinds: tuple[Body, ...], origin: Origin) -> None:
+    """Of any of them, in whatever order they came, the gravest is answered; of two that are as grave, the last."""
+    for size in range(1, len(kinds) + 1):
+        for happened in permutations(enumerate(kinds), size):
+            events = [Event(seq, seq, origin, None, (), None, body) for seq, (_, body) in enumerate(happened)]
+            found = _gravest([*events, *(msgspec.structs.replace(event, seq=event.seq + 9) for event in events)], ANNA)
+            place = min(place for place, _ in happened)
+            assert found is not None
+            assert (found.body, found.seq >= 9) == (kinds[place], True)
+
+
+def test_another_s_reduction_is_not_the_gravest() -> None:
+    """An account that a graver event only names, as the one against whom or the one whose loss it was, has its own."""
+    events = [
+        Event(seq, seq, Origin.DECIDED, None, (), None, body)
+        for seq, body in enumerate((MarginCalled(BERT, 0, 0, 12_500), LossSocialized(1, BERT, ANNA, 1)))
+    ]
+    found = _gravest(events, BERT)
+    assert found is events[0]
+    assert _gravest([], BERT) is None

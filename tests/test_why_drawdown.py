@@ -13,28 +13,38 @@ from deleverage.events.envelope import Event
 from .support.crash import SMALL_CRASH
 
 
-def recorded(folder: Path, venue: str) -> Run:
+def recorded(folder: Path, venue: str, *overrides: str) -> Run:
     """The small crash under a rulebook."""
     path = folder / f"{venue}.run"
-    run(Scenario.load(SMALL_CRASH, [f"venue={venue}"]), path)
+    run(Scenario.load(SMALL_CRASH, [f"venue={venue}", *overrides]), path)
     return open_run(path)
 
 
-@pytest.mark.parametrize("venue", ["bybit", "okx"])
-def test_a_drawdown_is_not_told_as_an_empty_fund(tmp_path: Path, venue: str) -> None:
+@pytest.mark.parametrize(
+    ("venue", "overrides", "said"),
+    [
+        ("bybit", ["insurance_fund.threshold=0"], "Its gain by one instrument had fallen"),
+        ("okx", ["insurance_fund.least_fall=0"], "further below its average within the window"),
+        ("okx", ["insurance_fund.least_fall=0", "insurance_fund.against=peak"], "further from its peak within"),
+    ],
+    ids=["bybit", "okx", "okx, the earlier text"],
+)
+def test_a_drawdown_is_not_told_as_an_empty_fund(tmp_path: Path, venue: str, overrides: list[str], said: str) -> None:
     """The shortfall and the reduction both say how far the fund had fallen, and its books still reconcile."""
-    told = recorded(tmp_path, venue)
+    told = recorded(tmp_path, venue, *overrides)
 
     def drawn(event: Event) -> bool:
         return isinstance(event.body, ShortfallDeclared) and event.body.trigger == "drawdown"
 
     shortfall = next(filter(drawn, told.events()))
     answer = explain(told, shortfall.seq)
-    assert "The insurance fund fell too far within the window" in answer.paragraph
+    assert " fell too far within the window" in answer.paragraph
+    assert "The insurance fund insurance:" in answer.paragraph
     assert answer.fund is not None
+    assert said in answer.fund.text
     assert answer.fund.reconciles
     later = (event for event in told.events(shortfall.seq) if isinstance(event.body, PositionDeleveraged))
-    assert "further from its peak than its rule allows" in explain(told, next(later).seq).paragraph
+    assert "further within the window than its rule allows" in explain(told, next(later).seq).paragraph
 
 
 def test_a_loss_names_the_rule_it_is_shared_by(tmp_path: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,8 @@ from deleverage.events.bodies.waterfall import PositionDeleveraged
 from deleverage.events.envelope import Event
 from deleverage.replay.fork.changes import Changes, Deposit, Trade
 from deleverage.replay.fork.fork import fork
-from deleverage.replay.why.answer import Flip
+from deleverage.replay.why import flips
+from deleverage.replay.why.answer import Flip, Flips
 from deleverage.replay.why.flips import flips_of
 from deleverage.replay.why.trial import Subject, is_spared
 
@@ -111,3 +114,21 @@ def test_in_a_fork_what_is_shared_is_asked_of_the_parent(run: Run, tmp_path: Pat
     child = see(fund, tmp_path)
     assert child.forks[:1] == early.forks
     assert taken_lots(child, mine, child.forks[1]) == 0
+
+
+def test_the_search_is_for_the_event_that_is_asked_about(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is found goes into the answer about that event; of another event nothing is executed again."""
+    asked: list[int] = []
+
+    def searched(_: Run, seq: int, tried: Callable[[str], None]) -> Flips:
+        asked.append(seq)
+        tried("once")
+        return Flips((), "what was searched", "what was not")
+
+    monkeypatch.setattr(flips, "flips_of", searched)
+    reduction = reductions(run)[-1]
+    told = json.loads(call("why", run.path, str(reduction.seq), "--flips", "--json").stdout)
+    assert asked == [reduction.seq]
+    assert (told["flips"]["searched"], told["flips"]["found"]) == ("what was searched", [])
+    assert json.loads(call("why", run.path, str(reduction.seq), "--json").stdout)["flips"] is None
+    assert asked == [reduction.seq]

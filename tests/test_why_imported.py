@@ -8,7 +8,9 @@ from fractions import Fraction
 from functools import cache
 from itertools import combinations, pairwise
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,8 +27,10 @@ from deleverage.replay.why.agreement import longest_run, pairs_of, run_by_lot, s
 from deleverage.replay.why.befallen import befallen
 from deleverage.replay.why.explain import explain
 from deleverage.replay.why.explain_imported import with_formula
+from deleverage.replay.why.paragraphs_imported import _side
 from deleverage.replay.why.published import Formula, Published
 from deleverage.replay.why.ranking import round_events
+from deleverage.replay.why.taken_in import Reported
 
 from .support import node_fills
 from .support.adl_batch import explained_by_policy
@@ -333,3 +337,29 @@ def test_rounds_of_one_block_are_told_apart(tmp_path: Path) -> None:
 
 def _starts(event: Event, number: int) -> bool:
     return isinstance(event.body, DeleveragingStarted) and event.body.round == number
+
+
+PROFIT = "a closed profit of -10 USDC (so an entry of 100)"
+SIDE = Reported(1, 4, "ann", "Close Long", -5, "sold 5 ETH", "98", False, "5", "0", "-10 USDC", "100", "0.5 USDC", ())
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({}, f"went from 5 to 0 with {PROFIT} and a fee of 0.5 USDC (Close Long)."),
+        ({"fee": None}, f"went from 5 to 0 with {PROFIT} (Close Long)."),
+        ({"entry": None}, "went from 5 to 0 with a fee of 0.5 USDC (Close Long)."),
+        ({"closed_profit": None}, "went from 5 to 0 with a fee of 0.5 USDC (Close Long)."),
+        ({"entry": None, "fee": None}, "went from 5 to 0 (Close Long)."),
+        ({"entry": None, "fee": None, "direction": ""}, "went from 5 to 0."),
+        ({"before": None, "entry": None}, "with a fee of 0.5 USDC (Close Long)."),
+        ({"before": None, "entry": None, "fee": None}, None),
+    ],
+)
+@pytest.mark.parametrize(("account", "which"), [(4, "The liquidated side"), (5, "The other side")])
+def test_a_side_is_told_as_far_as_it_is_known(
+    changes: dict[str, Any], told: str | None, account: int, which: str
+) -> None:
+    """What the venue says of a side stands there, what it does not say does not, and nothing is left hanging."""
+    body = LiquidationFilled(1, 1, 1, account, 1, 0, 0, -5, 98, -490, 0, 0)
+    assert _side(msgspec.structs.replace(SIDE, **changes), body) == ("" if told is None else f"{which} {told}")

@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from deleverage.events.bodies.margin import MarkPriced
 from deleverage.events.bodies.waterfall import DeleveragingStarted, PositionDeleveraged, ShortfallDeclared
 from deleverage.events.errors import QueryError
 from deleverage.handlers.adl_engine import AdlEngine
@@ -15,6 +16,7 @@ from deleverage.handlers.policies.profit_share import ProfitShare
 from deleverage.handlers.protocol import NoParameters
 from deleverage.replay.run import Run
 from deleverage.replay.why.answer import Answer, Spared
+from deleverage.replay.why.closed import mark_before
 from deleverage.replay.why.explain import explain
 
 from .support.command_line import call
@@ -336,3 +338,47 @@ def test_the_reductions_are_those_of_the_record(run: Run) -> None:
     """The squeeze is as its file tells it: three reductions, in two rounds."""
     found = [(e.seq, e.body.account, e.body.size_lots) for e in run.events() if isinstance(e.body, PositionDeleveraged)]
     assert found == [(BERTS, BERT, 6), (CLEOS, CLEO, 4), (INVENTORY, CLEO, 1)]
+
+
+def test_an_equity_of_exactly_nothing(tmp_path: Path) -> None:
+    """A profit that only just pays what the account owes leaves it no candidate; with an atom more it stands first."""
+    queue = _Queue()
+    broke = queue.book.user(-500 * USDT, (0, -5, 1000))
+    found = spared(queue, broke, tmp_path)
+    assert (found.reason, found.rank) == ("no_equity", None)
+    assert found.text == "user5 was no candidate: its account had no equity left, 0.000000 USDT."
+    queue = _Queue()
+    poor = queue.book.user(-500 * USDT + 1, (0, -5, 1000))
+    found = spared(queue, poor, tmp_path / "other")
+    assert (found.reason, found.rank) == ("passed_over", 1)
+
+
+@pytest.mark.parametrize(
+    ("marks", "said"),
+    [
+        ((), "The mark of I0 stood at 900 (event 13), the first that there was."),
+        ((900,), "The mark of I0 stood at 900 (event 14), as the mark before it (event 13)."),
+        ((901,), "The mark of I0 had fallen from 901 (event 13), the mark before it, to 900 (event 14), -0.11%."),
+        ((899,), "The mark of I0 had risen from 899 (event 13), the mark before it, to 900 (event 14), +0.11%."),
+    ],
+    ids=["no previous mark", "the same", "above", "below"],
+)
+def test_the_mark_before_the_first_is_none(marks: tuple[int, ...], said: str, tmp_path: Path) -> None:
+    """A move of the mark is told where there was one before it, and nothing is made up where there was none."""
+    queue = _Queue()
+    queue.book.user(1000 * USDT, (0, -10, 1000))
+    queue.book.mark(*marks)
+    run, started_seq = queue.run(tmp_path / "queue.run")
+    told = explain(run, started_seq + 1).paragraph
+    assert "  " not in told
+    assert f" in all. {said} user4, long 10 I0, was bankrupt" in told
+
+
+def test_a_mark_holds_from_the_event_after_it(tmp_path: Path) -> None:
+    """Before its own event there was none, and right after it, and from then on, there is that one."""
+    queue = _Queue()
+    run, _ = queue.run(tmp_path / "queue.run")
+    (marked,) = [event.seq for event in run.events() if isinstance(event.body, MarkPriced)]
+    found = [mark_before(run, 0, seq) for seq in (marked - 1, marked, marked + 1, marked + 2)]
+    assert [event and event.seq for event in found] == [None, None, marked, marked]
+    assert mark_before(run, 1, run.count) is None

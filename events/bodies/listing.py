@@ -1,4 +1,4 @@
-"""What exists: assets, instruments, accounts. Tags 10 to 19; 13 was never recorded and stays free for rules."""
+"""What exists: assets, instruments, accounts, funds. Tags 10 to 19; 13 was never recorded and stays free for rules."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ __all__ = [
     "AccountMode",
     "AccountOpened",
     "AssetListed",
+    "FundAssigned",
     "InstrumentKind",
     "InstrumentListed",
     "Tier",
@@ -86,3 +87,10 @@ class AccountOpened(BodyBase, frozen=True, tag=12):
     asset: int
     owner: int | None = None
     parent: int | None = None
+
+
+class FundAssigned(BodyBase, frozen=True, tag=14):
+    """This insurance fund stands behind the instrument; without such an event its asset's first fund does."""
+
+    instrument: int
+    fund: int

@@ -48,7 +48,7 @@ class ShortfallDeclared(BodyBase, frozen=True, tag=82):
 
     `account` is the bankrupt account, or the fund itself where its inventory is the trouble: then `needed_atoms` is
     what it lacks. The capacity is its cash and its inventory at the mark less the floor, `cash_atoms` the cash alone
-    less the floor, which is all that it can pay out (None in older records).
+    less the floor, which is all that it can pay out, or what its rule lets it pay of that (None in older records).
     """
 
     liquidation_id: int | None

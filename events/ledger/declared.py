@@ -1,7 +1,8 @@
 """What comes into being: assets, instruments, accounts, each under the next number.
 
 1. Numbers are given without gaps, so a number is a place in the ledger's lists.
-2. A name is declared once, and an account of the venue's own once per asset.
+2. A name is declared once, and an account of the venue's own once per asset. Of insurance funds there may be several:
+   the first is the asset's, the others stand behind the instruments that they are named for (`funds.py`).
 3. Whatever settles does so in an asset that was listed before it.
 """
 
@@ -51,6 +52,8 @@ def account_opened(ledger: LedgerState, _event: Event, body: AccountOpened) -> N
 
 def _venue_account_opened(own: VenueAccounts, body: AccountOpened) -> None:
     if getattr(own, body.kind) is not None:
+        if body.kind == "insurance":
+            return
         message = f"account {body.name!r} is a second {body.kind} account of its asset; a venue has one"
         raise LedgerError(message)
     setattr(own, body.kind, body.account)

@@ -26,14 +26,17 @@ from ..bodies.liquidation import (
     OrdersCancelled,
     PositionTakenOver,
 )
-from ..bodies.listing import AccountOpened, AssetListed, InstrumentListed
+from ..bodies.listing import AccountOpened, AssetListed, FundAssigned, InstrumentListed
 from ..bodies.margin import FundingAccrued, MarginCalled, MarginCallMet, MarkPriced, PositionReduced
 from ..bodies.run import RunEnded, RunForked, RunStarted
 from ..bodies.venue import HandlerStateNoted, TimerFired, TimerSet, TradingHalted, TradingResumed
 from ..bodies.waterfall import (
+    BalanceWrittenOff,
     DeleveragingEnded,
     DeleveragingStarted,
     FundDeficitDeclared,
+    InsuranceFundCredited,
+    InsuranceFundDebited,
     PositionDeleveraged,
     ShortfallDeclared,
 )
@@ -43,11 +46,21 @@ from ..vocabulary import BODY_TYPES, Body
 from .account import Account
 from .booking import Effect, booked
 from .declared import account_opened, asset_listed, instrument_listed, next_number
-from .funds import deficit_declared, funds_ruled_anew, paid_from_outside, shortfall_declared
+from .funds import (
+    deficit_declared,
+    fund_assigned,
+    fund_traded,
+    funds_ruled_anew,
+    paid_by_fund,
+    paid_from_outside,
+    shortfall_declared,
+)
 from .lifecycle import move
 from .liquidation import Liquidation, OpenOrder
 from .postings import POSTINGS
+from .pricing import depth_quoted, funding_accrued, funding_rate_set, mark_priced, price_ticked
 from .state import LedgerState, PendingTimer, RoundBase
+from .timers import timer_fired, timer_set
 
 __all__ = ["FOLD"]
 
@@ -72,33 +85,6 @@ def _run_forked(ledger: LedgerState, _event: Event, body: RunForked) -> None:
 
 def _run_ended(ledger: LedgerState, _event: Event, _body: RunEnded) -> None:
     ledger.ended = True
-
-
-def _price_ticked(ledger: LedgerState, event: Event, body: PriceTicked) -> None:
-    for instrument, ticks in body.prices:
-        ledger.markets[instrument].tick(ticks, event.at_ns)
-
-
-def _depth_quoted(ledger: LedgerState, _event: Event, body: DepthQuoted) -> None:
-    market = ledger.markets[body.instrument]
-    market.bids, market.asks = body.bids, body.asks
-
-
-def _funding_rate_set(ledger: LedgerState, _event: Event, body: FundingRateSet) -> None:
-    ledger.markets[body.instrument].funding_rate_ppb = body.rate_ppb
-
-
-def _mark_priced(ledger: LedgerState, event: Event, body: MarkPriced) -> None:
-    market = ledger.markets[body.instrument]
-    market.marked = body
-    market.mark_ticks = body.mark_ticks
-    market.marked_at_ns = event.at_ns
-    ledger.repriced_seq = event.seq
-
-
-def _funding_accrued(ledger: LedgerState, event: Event, body: FundingAccrued) -> None:
-    ledger.markets[body.instrument].cumulative_funding_nanoatoms += body.payment_nanoatoms
-    ledger.repriced_seq = event.seq
 
 
 def _position_reduced(ledger: LedgerState, event: Event, body: PositionReduced) -> None:
@@ -169,14 +155,20 @@ def _liquidation_filled(ledger: LedgerState, event: Event, body: LiquidationFill
         order.open = body.left_lots > 0
     ledger.markets[body.instrument].eat(body.size_lots, body.eaten_lots, event.at_ns, event.seq)
     if ledger.accounts[body.account].kind == "insurance":
+        fund_traded(ledger, body.instrument, body.size_lots, body.value_atoms)
         _inventory_sold(ledger, liquidation, body.instrument, -body.size_lots)
+    else:
+        liquidation.closed_instrument = body.instrument
 
 
 def _position_taken_over(ledger: LedgerState, _event: Event, body: PositionTakenOver) -> None:
     _move_on(ledger, body)
+    liquidation = _liquidation(ledger, body.liquidation_id)
+    liquidation.closed_instrument = body.instrument
     if ledger.accounts[body.fund].kind != "insurance":
         return  # a vault, whose positions are its own: what it does with them is no inventory
-    taken = _liquidation(ledger, body.liquidation_id).taken_lots
+    fund_traded(ledger, body.instrument, body.size_lots, body.value_atoms)
+    taken = liquidation.taken_lots
     taken[body.instrument] = taken.get(body.instrument, 0) + body.size_lots
 
 
@@ -214,9 +206,12 @@ def _deleveraging_started(ledger: LedgerState, event: Event, body: DeleveragingS
 def _position_deleveraged(ledger: LedgerState, _event: Event, body: PositionDeleveraged) -> None:
     against = ledger.accounts[body.against]
     if against.kind == "insurance":
+        fund_traded(ledger, body.instrument, -body.size_lots, -body.value_atoms)
         _inventory_sold(ledger, _liquidation(ledger, body.liquidation_id), body.instrument, body.size_lots)
     elif against.kind != "liquidity":
         move(against, PositionDeleveraged)
+        if body.liquidation_id in ledger.liquidations:
+            ledger.liquidations[body.liquidation_id].closed_instrument = body.instrument
 
 
 def _deleveraging_ended(ledger: LedgerState, _event: Event, _body: DeleveragingEnded) -> None:
@@ -231,24 +226,6 @@ def _trading_resumed(ledger: LedgerState, _event: Event, body: TradingResumed) -
     ledger.markets[body.instrument].halted_until_ns = None
 
 
-def _timer_set(ledger: LedgerState, event: Event, body: TimerSet) -> None:
-    if body.due_ns <= event.at_ns:
-        message = f"timer {event.seq} ({body.purpose}) is due at {body.due_ns}, which is not later than now"
-        raise LedgerError(message)
-    ledger.timers[event.seq] = PendingTimer(event.producer, body)
-    if body.liquidation_id is not None and body.account is not None and body.liquidation_id in ledger.liquidations:
-        ledger.liquidations[body.liquidation_id].timer = event.seq
-
-
-def _timer_fired(ledger: LedgerState, _event: Event, body: TimerFired) -> None:
-    if ledger.timers.pop(body.timer, None) is None:
-        message = f"timer {body.timer} ({body.purpose}) fires but is not pending"
-        raise LedgerError(message)
-    liquidation = ledger.liquidations.get(body.liquidation_id) if body.liquidation_id is not None else None
-    if liquidation is not None and liquidation.timer == body.timer:
-        liquidation.timer = None
-
-
 def _handler_state_noted(ledger: LedgerState, _event: Event, body: HandlerStateNoted) -> None:
     ledger.notes[body.handler, body.key] = body.values
 
@@ -261,11 +238,13 @@ _EFFECTS: dict[type[Body], Effect] = {
     AssetListed: asset_listed,
     InstrumentListed: instrument_listed,
     AccountOpened: account_opened,
-    PriceTicked: _price_ticked,
-    DepthQuoted: _depth_quoted,
-    FundingRateSet: _funding_rate_set,
-    MarkPriced: _mark_priced,
-    FundingAccrued: _funding_accrued,
+    FundAssigned: fund_assigned,
+    **dict.fromkeys((InsuranceFundCredited, InsuranceFundDebited, BalanceWrittenOff), paid_by_fund),
+    PriceTicked: price_ticked,
+    DepthQuoted: depth_quoted,
+    FundingRateSet: funding_rate_set,
+    MarkPriced: mark_priced,
+    FundingAccrued: funding_accrued,
     PositionReduced: _position_reduced,
     MarginCalled: _margin_called,
     MarginCallMet: _margin_call_met,
@@ -283,8 +262,8 @@ _EFFECTS: dict[type[Body], Effect] = {
     DeleveragingEnded: _deleveraging_ended,
     TradingHalted: _trading_halted,
     TradingResumed: _trading_resumed,
-    TimerSet: _timer_set,
-    TimerFired: _timer_fired,
+    TimerSet: timer_set,
+    TimerFired: timer_fired,
     HandlerStateNoted: _handler_state_noted,
 }
 

@@ -22,6 +22,7 @@ class Liquidation(msgspec.Struct, array_like=True, gc=False):
     """`steps` counts orders; `timer` is the pending cooldown; `taken_lots - sold_lots` is what the fund still holds.
 
     `short_seq` is the event in which the fund said that it could not pay for the account, which held nothing any more.
+    `closed_instrument` is the one of which lots of the account were closed last, None before there were any.
     """
 
     liquidation_id: int
@@ -34,10 +35,18 @@ class Liquidation(msgspec.Struct, array_like=True, gc=False):
     taken_lots: dict[int, int] = {}
     sold_lots: dict[int, int] = {}
     short_seq: int | None = None
+    closed_instrument: int | None = None
 
     def is_waiting(self) -> bool:
         """Whether an order is working or a cooldown runs, so that there is nothing to decide yet."""
         return self.timer is not None or (self.order is not None and self.order.open)
+
+    @property
+    def last_instrument(self) -> int | None:
+        """The one that was closed last; before that the one that was taken over in, or ordered in, last."""
+        if self.closed_instrument is not None:
+            return self.closed_instrument
+        return next(reversed(self.taken_lots), None) if self.order is None else self.order.instrument
 
     def holds_inventory(self) -> bool:
         """Whether the fund still holds lots that came from this liquidation."""

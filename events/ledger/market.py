@@ -21,6 +21,9 @@ class Market:
     change within an instant, however often it is marked.
     `eaten_*_lots` held at `eaten_*_at_ns`; what has been refilled since follows from the instrument's half-life.
     `impact_seq` is the last fill that moved the price.
+    `fund` is the insurance fund that was named for the instrument, None where its asset's first one stands behind it;
+    `fund_paid_atoms` and `fund_funding_atoms` are what that fund has paid on balance for this instrument, and the
+    cumulative funding at which it did (`funds.py`).
     """
 
     listing: InstrumentListed
@@ -42,6 +45,9 @@ class Market:
     eaten_ask_at_ns: int = 0
     impact_seq: int | None = None
     halted_until_ns: int | None = None
+    fund: int | None = None
+    fund_paid_atoms: int = 0
+    fund_funding_atoms: int = 0
 
     @property
     def index_ticks(self) -> int:

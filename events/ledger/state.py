@@ -26,7 +26,7 @@ STOPPED_NS = 2**63 - 1
 
 
 class VenueAccounts(msgspec.Struct, gc=False):
-    """The venue's own accounts of one asset; None until they are opened."""
+    """The venue's own accounts of one asset, of its insurance funds the first; None until they are opened."""
 
     outside: int | None = None
     liquidity: int | None = None
@@ -100,16 +100,34 @@ class LedgerState:
         return self.venue_accounts[asset]
 
     def fund(self, asset: int) -> int:
-        """The insurance fund's account. Raises LedgerError where none is open."""
+        """The first insurance fund of an asset. Raises LedgerError where none is open."""
         return self.own(asset, "insurance")
 
     def fund_of(self, instrument: int) -> int:
         """The insurance fund that stands behind an instrument. Raises LedgerError where none is open."""
-        return self.fund(self.markets[instrument].listing.asset)
+        market = self.markets[instrument]
+        return self.fund(market.listing.asset) if market.fund is None else market.fund
 
     def fund_for(self, account: Account) -> int:
-        """The insurance fund that stands behind what an account owes. Raises LedgerError where none is open."""
-        return self.fund(account.asset)
+        """The insurance fund that stands behind what an account owes. Raises LedgerError where none is open.
+
+        That of its first position; of an account without any, that of the instrument that was closed last.
+        """
+        if account.positions:
+            return self.fund_of(min(account.positions)[0])
+        liquidation = None if account.liquidation_id is None else self.liquidations.get(account.liquidation_id)
+        if liquidation is None or liquidation.last_instrument is None:
+            return self.fund(account.asset)
+        return self.fund_of(liquidation.last_instrument)
+
+    def funds_of(self, asset: int) -> list[int]:
+        """The insurance funds of an asset, in the order they were opened."""
+        return [fund for fund in self.funds if self.accounts[fund].asset == asset]
+
+    def instruments_of(self, fund: int) -> list[int]:
+        """The instruments that a fund stands behind; O(instruments)."""
+        asset = self.accounts[fund].asset
+        return [i for i, m in enumerate(self.markets) if m.listing.asset == asset and self.fund_of(i) == fund]
 
     def liquidity(self, asset: int) -> int:
         """The account of outside liquidity. Raises LedgerError where none is open."""

@@ -98,17 +98,36 @@ class _Allocating(GuardedRanking):
 
     def allocate(self, closing: Closing, places: Iterable[Ranked]) -> Allocation:
         """Lots per place, none of them more than there are. Raises HandlerError naming the plug-in and the share."""
-        given = tuple(places)
-        shares = called(
-            self.policy, "allocate()", lambda: list(islice(self.watched.allocate(closing, given), len(given) + 1))
-        )
-        left, last_rank = closing.lots, 0
-        for share in shares:
-            fault = _fault(share, closing, given, last_rank, left)
-            if fault:
-                raise complaint(self.policy, f"allocate() gave {fault}")
-            last_rank, left = share[0].rank, left - share[1]
-        return shares
+        given, what = tuple(places), "allocate()"
+        shares = called(self.policy, what, lambda: list(islice(self.watched.allocate(closing, given), len(given) + 1)))
+        return _fitting(self.policy, what, shares, closing, given)
+
+
+class _AllocatingIn(GuardedRanking):
+    """One that shares out in a way of its own, for which it needs the ledger."""
+
+    def allocate_in(
+        self, closing: Closing, places: Iterable[Ranked], instrument: int, ledger: LedgerState
+    ) -> Allocation:
+        """Lots per place, none of them more than there are, and nothing written. Raises HandlerError like the other."""
+        given, what = tuple(places), "allocate_in()"
+        named = tuple(place.candidate.account for place in given)
+
+        def call() -> list[Any]:
+            return list(islice(self.watched.allocate_in(closing, given, instrument, ledger), len(given) + 1))
+
+        return _fitting(self.policy, what, self.asked(what, ledger, named, call), closing, given)
+
+
+def _fitting(policy: str, what: str, shares: list[Any], closing: Closing, given: Sequence[Ranked]) -> list[Any]:
+    """The shares, if each can be given. Raises HandlerError naming the plug-in and the one that cannot."""
+    left, last_rank = closing.lots, 0
+    for share in shares:
+        fault = _fault(share, closing, given, last_rank, left)
+        if fault:
+            raise complaint(policy, f"{what} gave {fault}")
+        last_rank, left = share[0].rank, left - share[1]
+    return shares
 
 
 def _fault(share: Any, closing: Closing, given: Sequence[Ranked], last_rank: int, left: int) -> str:
@@ -144,6 +163,7 @@ def guarded_ranking(
     """
     bases = [
         *([_Allocating] if callable(getattr(watched, "allocate", None)) else []),
+        *([_AllocatingIn] if callable(getattr(watched, "allocate_in", None)) else []),
         *([_Reading] if callable(getattr(watched, "scores_in", None)) else []),
     ]
     own = declared(name, version, kind) | {"formula": getattr(watched, "formula", None) or ""}

@@ -35,10 +35,13 @@ class GuardedSteps(GuardedPolicy):
 
     def pause_ns(self, situation: Situation) -> int:
         """Nanoseconds from 0 on."""
-        pause = self._asked("pause_ns()", situation, lambda: self.watched.pause_ns(situation))
-        if type(pause) is not int or pause < 0:
-            raise complaint(self.policy, f"pause_ns() gave {shown(pause)}; whole nanoseconds from 0 on are due")
-        return pause
+        return self._pause("pause_ns()", situation, lambda: self.watched.pause_ns(situation))
+
+    def first_pause_ns(self, situation: Situation) -> int:
+        """Nanoseconds from 0 on; 0 where the policy does not say."""
+        if not hasattr(self.watched, "first_pause_ns"):
+            return 0
+        return self._pause("first_pause_ns()", situation, lambda: self.watched.first_pause_ns(situation))
 
     def step(self, situation: Situation) -> Step:
         """An order for at least one lot and at most what is held."""
@@ -54,6 +57,12 @@ class GuardedSteps(GuardedPolicy):
             if not isinstance(note, HandlerStateNoted):
                 raise complaint(self.policy, f"step() gave {shown(note)} among the notes; a HandlerStateNoted is due")
         return step
+
+    def _pause(self, what: str, situation: Situation, call: Callable[[], Any]) -> int:
+        pause = self._asked(what, situation, call)
+        if type(pause) is not int or pause < 0:
+            raise complaint(self.policy, f"{what} gave {shown(pause)}; whole nanoseconds from 0 on are due")
+        return pause
 
     def _asked(self, what: str, situation: Situation, call: Callable[[], Any]) -> Any:
         return self.asked(what, situation.ledger, (situation.account.account,), call)

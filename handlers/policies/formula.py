@@ -10,7 +10,8 @@
 
 1. A number is written in decimal digits (`10_000`, `0.05`) and is what it says: values are ratios of whole numbers, and
    nothing is rounded on the way.
-2. The score is floor(value x 10^9), at most 2^63-1. A division by zero, anywhere, gives the greatest score there is.
+2. The score is floor(value x 10^9), from -2^63 to 2^63-1. A division by zero, anywhere, gives the greatest score there
+   is.
 3. What was read is printed as it stands; with figures in place of its names it is a formula again.
 """
 
@@ -22,7 +23,7 @@ from functools import cache
 from operator import eq, ge, gt, le, lt, ne
 from typing import NoReturn
 
-from .ranking import SCORE_MAX, SCORE_SCALE
+from .ranking import SCORE_MAX, SCORE_MIN, SCORE_SCALE
 
 __all__ = ["Formula", "Value", "decimal_text", "formula_in"]
 
@@ -83,12 +84,12 @@ class Formula:
         self.names = tuple(parser.names)
 
     def score(self, values: Sequence[Value]) -> int:
-        """floor(value x 10^9) with a value for each of `names`, at most the greatest score; exact."""
+        """floor(value x 10^9) with a value for each of `names`, within what a score can be; exact."""
         try:
             above, below = self._node(values)
         except ZeroDivisionError:
             return SCORE_MAX
-        return min(above * SCORE_SCALE // below, SCORE_MAX)
+        return max(SCORE_MIN, min(above * SCORE_SCALE // below, SCORE_MAX))
 
     def divides_by_zero(self, values: Sequence[Value]) -> bool:
         """Whether there is no value."""

@@ -1,7 +1,7 @@
 """What a ranking policy is: it scores candidates, and the order follows from the scores.
 
-1. A score is a whole number, floor(score x 10^9), saturating at 2^63-1; candidates rank by descending score, ties by
-   account. Policies get candidates in batches.
+1. A score is a whole number, floor(score x 10^9), saturating at 2^63-1 and -2^63; candidates rank by descending score,
+   ties by account. Policies get candidates in batches.
 2. A policy that says no more is a queue: whoever is first gives all it can, then the next. One that has `allocate`
    shares out otherwise; see `allocation.py`.
 3. A reduction is worth its share of the bankruptcy value. A policy with `worth` says otherwise: the mark, the oracle
@@ -9,7 +9,9 @@
    and for loss socialisation. A rulebook's `closes_at` overrides the policy.
 4. Scores follow from the figures of a candidate. A policy that must see more of an account has `scores_in` besides and
    `from_row` False: its scores cannot be worked out again from the rows of a digest.
-5. Candidates are at a profit, but for a policy with `any_profit`: it takes whoever holds the other side.
+5. Candidates are at a profit and not in liquidation themselves. A policy with `any_profit` takes those at a loss too,
+   and one with `liquidating` those whose liquidation has not come to the waterfall yet.
+6. A policy that shares out by what accounts would be left with has `allocate_in` in place of `allocate`.
 """
 
 from __future__ import annotations
@@ -22,9 +24,13 @@ import msgspec
 from ...events.ledger import LedgerState, PositionKey
 
 __all__ = [
+    "ANYBODY",
+    "PROFITABLE",
     "SCORE_MAX",
+    "SCORE_MIN",
     "SCORE_SCALE",
     "Allocating",
+    "AllocatingIn",
     "Allocation",
     "Basis",
     "Candidate",
@@ -32,24 +38,30 @@ __all__ = [
     "LedgerReading",
     "Ranked",
     "RankingPolicy",
+    "Terms",
     "Worth",
     "allocates",
-    "any_profit",
+    "allocates_in",
     "from_row",
     "reads_ledger",
     "score_of",
     "scores_of",
+    "terms_of",
     "worth_of",
 ]
 
 SCORE_SCALE = 10**9
 SCORE_MAX = 2**63 - 1
+SCORE_MIN = -(2**63)
 
 Basis = Literal["contracts", "equity dollars"]
 """What a policy shares out: lots of the contract, or what the winners are worth."""
 
-Worth = Literal["bankruptcy", "mark", "oracle", "previous mark", "previous oracle"]
-"""At which price a reduction is made; `events/ledger/market.py` says what the previous ones are."""
+Worth = Literal["bankruptcy", "mark", "mark unless depleted", "oracle", "previous mark", "previous oracle"]
+"""At which price a reduction is made; `events/ledger/market.py` says what the previous ones are.
+
+"mark unless depleted" is the mark where the fund can give what the account would then owe, else the bankruptcy value.
+"""
 
 
 class Candidate(NamedTuple):
@@ -90,6 +102,19 @@ class Closing(NamedTuple):
         return min(abs(candidate.size), self.lots_within(candidate.equity - 1))
 
 
+class Terms(NamedTuple):
+    """Who may be a candidate besides those at a profit: whoever is at a loss, whoever is being liquidated."""
+
+    any_profit: bool = False
+    liquidating: bool = False
+
+
+PROFITABLE = Terms()
+"""Whoever is at a profit and not in liquidation."""
+
+ANYBODY = Terms(any_profit=True, liquidating=True)
+"""Whoever any policy may take."""
+
 Allocation = Iterable[tuple[Ranked, int]]
 """Who closes how many lots (above zero), in the order of the ranking, each place at most once."""
 
@@ -125,6 +150,17 @@ class Allocating(RankingPolicy, Protocol):
 
 
 @runtime_checkable
+class AllocatingIn(RankingPolicy, Protocol):
+    """A policy that shares out by more of an account than its row holds."""
+
+    def allocate_in(
+        self, closing: Closing, places: Iterable[Ranked], instrument: int, ledger: LedgerState
+    ) -> Allocation:
+        """As `allocate`; the position that is closed is one in this instrument."""
+        ...
+
+
+@runtime_checkable
 class LedgerReading(RankingPolicy, Protocol):
     """A policy whose score needs more of an account than its row holds."""
 
@@ -147,6 +183,11 @@ def allocates(policy: RankingPolicy) -> TypeGuard[Allocating]:
     return hasattr(policy, "allocate")
 
 
+def allocates_in(policy: RankingPolicy) -> TypeGuard[AllocatingIn]:
+    """Whether the policy shares out itself, by more than rows."""
+    return hasattr(policy, "allocate_in")
+
+
 def reads_ledger(policy: RankingPolicy) -> TypeGuard[LedgerReading]:
     """Whether the policy scores by more than rows."""
     return hasattr(policy, "scores_in")
@@ -157,9 +198,9 @@ def from_row(policy: RankingPolicy) -> bool:
     return bool(getattr(policy, "from_row", True)) and not reads_ledger(policy)
 
 
-def any_profit(policy: RankingPolicy) -> bool:
-    """Whether a candidate need not be at a profit."""
-    return bool(getattr(policy, "any_profit", False))
+def terms_of(policy: RankingPolicy) -> Terms:
+    """Who may be a candidate for this policy."""
+    return Terms(*(bool(getattr(policy, term, False)) for term in Terms._fields))
 
 
 def worth_of(policy: RankingPolicy) -> Worth:
@@ -172,4 +213,4 @@ def score_of(numerator: int, denominator: int) -> int:
     """floor(numerator / denominator x 10^9), saturating; the greatest score where the denominator is zero."""
     if denominator <= 0:
         return SCORE_MAX
-    return min(numerator * SCORE_SCALE // denominator, SCORE_MAX)
+    return max(SCORE_MIN, min(numerator * SCORE_SCALE // denominator, SCORE_MAX))

@@ -111,11 +111,18 @@ class Ending:
         return None if None in ends else -sum(min(0, atoms) for atoms in ends if atoms is not None)
 
     def _fund(self, asset: int, sums: Sums) -> tuple[int | None, int | None, int | None, int | None, int | None]:
-        """The fund's figures in the order of `Totals`."""
-        number = self.ledger.venue(asset).insurance
-        if number is None:
+        """The figures of all insurance funds in the order of `Totals`."""
+        funds = [self.accounts[number] for number in self.ledger.funds_of(asset)]
+        if not funds:
             return None, None, None, None, None
-        fund, fees_atoms = self.accounts[number], sums.fund_fees_atoms
-        made_atoms = fund.made_atoms
+        fees_atoms, made_atoms = sums.fund_fees_atoms, _summed(fund.made_atoms for fund in funds)
         used_atoms = None if made_atoms is None else fees_atoms - made_atoms
-        return fund.befallen.paid_in_atoms, fees_atoms, fund.balance_atoms, fund.equity_atoms, used_atoms
+        paid_in_atoms = sum(fund.befallen.paid_in_atoms for fund in funds)
+        cash_atoms, equity_atoms = sum(f.balance_atoms for f in funds), _summed(f.equity_atoms for f in funds)
+        return paid_in_atoms, fees_atoms, cash_atoms, equity_atoms, used_atoms
+
+
+def _summed(values: Iterable[int | None]) -> int | None:
+    """The sum, None where one of them is not known."""
+    found = list(values)
+    return None if None in found else sum(value for value in found if value is not None)

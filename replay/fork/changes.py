@@ -2,7 +2,8 @@
 
 1. `slot.key=value` is written as for `deleverage run --set`: another policy takes nothing of the old one's figures.
 2. `insurance_fund.balance=X` makes the fund's cash X at the fork, `+X` or `-X` so much more or less: as a deposit or a
-   withdrawal that is recorded like any input.
+   withdrawal that is recorded like any input. Of several funds it is `insurance_fund.balances.NAME=X`, where the
+   account is called "insurance:NAME". Which funds there are is settled as a run begins.
 3. A deposit into an account, or a trade of its position with outside liquidity at the mark, is recorded as an input.
    The venue's own accounts do not trade, nor does one in a liquidation.
 4. An input can be taken away, unless it declares something or ends the run.
@@ -32,6 +33,8 @@ from ...sim.units import INT64_MAX, parse_decimal, to_atoms
 __all__ = ["Changes", "Deposit", "Trade"]
 
 _FUND_BALANCE = "insurance_fund.balance"
+_FUND_BALANCES = "insurance_fund.balances."
+_SETTLED = ("insurance_fund.per", "insurance_fund.pools")
 _TRADERS = ("user", "vault")
 _PRICE_RISE = 100
 """What is traded must still fit into 64 bits at so many times its price."""
@@ -102,7 +105,11 @@ class Changes(msgspec.Struct, frozen=True):
         """The settings of each slot that has any."""
         tree: dict[str, Any] = {}
         for setting in self.settings:
-            if setting.partition("=")[0] != _FUND_BALANCE:
+            key = setting.partition("=")[0]
+            if key.startswith(_SETTLED):
+                message = f"--set {key}: which insurance funds there are is settled as a run begins; run it anew"
+                raise ScenarioError(message)
+            if not _is_balance(key):
                 apply_override(tree, setting)
         for slot, table in tree.items():
             if slot not in SLOTS or not isinstance(table, dict):
@@ -116,22 +123,23 @@ class Changes(msgspec.Struct, frozen=True):
 
     def inputs(self, ledger: LedgerState) -> list[Body]:
         """What is put in at the fork, in the state there. Raises ScenarioError or QueryError for what cannot be."""
-        bodies = [_money(Deposit(_fund(ledger), atoms), ledger) for atoms in self._fund_atoms(ledger) if atoms]
+        bodies = [_money(paid, ledger) for paid in self._fund_deposits(ledger) if paid.amount_atoms]
         bodies += [_money(one, ledger) for one in self.deposits if one.amount_atoms]
         return bodies + [_trade(one, ledger) for one in self.trades]
 
-    def _fund_atoms(self, ledger: LedgerState) -> list[int]:
-        """How much more the fund has after each setting of its balance."""
-        settings = (setting.partition("=") for setting in self.settings)
-        texts = [text for key, _, text in settings if key == _FUND_BALANCE]
-        if not texts:
-            return []
-        held_atoms, found = ledger.accounts[_fund(ledger)].balance_atoms, []
-        for text in texts:
+    def _fund_deposits(self, ledger: LedgerState) -> list[Deposit]:
+        """How much more a fund has after each setting of its balance."""
+        held: dict[int, int] = {}
+        found = []
+        for key, _, text in (setting.partition("=") for setting in self.settings):
+            if not _is_balance(key):
+                continue
+            fund = _fund(key, ledger)
+            held_atoms = held.get(fund, ledger.accounts[fund].balance_atoms)
             atoms = to_atoms(parse_decimal(text.replace("_", "")), ledger.assets[0].decimals)
             more_atoms = atoms if text.startswith(("+", "-")) else atoms - held_atoms
-            held_atoms += more_atoms
-            found.append(more_atoms)
+            held[fund] = held_atoms + more_atoms
+            found.append(Deposit(fund, more_atoms))
         return found
 
 
@@ -165,11 +173,26 @@ def _check_halts(before: dict[str, Producer], after: Sequence[Producer], ledger:
             raise ScenarioError(message)
 
 
-def _fund(ledger: LedgerState) -> int:
-    if not ledger.venue_accounts or ledger.venue_accounts[0].insurance is None:
+def _is_balance(key: str) -> bool:
+    return key == _FUND_BALANCE or key.startswith(_FUND_BALANCES)
+
+
+def _fund(key: str, ledger: LedgerState) -> int:
+    """Whose balance is set."""
+    funds = {ledger.name(fund).partition(":")[2]: fund for fund in ledger.funds}
+    if not funds:
         message = "there is no insurance fund yet at the fork; fork at a later point"
         raise QueryError(message)
-    return ledger.fund(0)
+    name = key.removeprefix(_FUND_BALANCES)
+    if name in funds:
+        return funds[name]
+    if key != _FUND_BALANCE:
+        message = f"--set {key}: there is no such insurance fund; choose from {', '.join(funds)}"
+        raise ScenarioError(message)
+    if len(funds) > 1:
+        message = f"--set {key}: there are {len(funds)} insurance funds; write {_FUND_BALANCES}NAME, NAME one of "
+        raise ScenarioError(message + ", ".join(funds))
+    return next(iter(funds.values()))
 
 
 def _money(one: Deposit, ledger: LedgerState) -> Body:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import msgspec
 
-from ...events.bodies.listing import AccountOpened, AssetListed, InstrumentListed
+from ...events.bodies.listing import AccountOpened, AssetListed, FundAssigned, InstrumentListed
 from ...events.bodies.run import RunEnded, RunForked, RunStarted
 from ...events.envelope import Event, Origin
 from ...events.errors import QueryError
@@ -38,7 +38,7 @@ __all__ = ["Fork", "ForkResult", "Progress", "fork"]
 Progress = Callable[[int, int], None]
 """Called now and then with (the next event's number, simulated time in ns)."""
 
-_DECLARING = (RunStarted, AssetListed, InstrumentListed, AccountOpened, RunEnded, RunForked)
+_DECLARING = (RunStarted, AssetListed, InstrumentListed, AccountOpened, FundAssigned, RunEnded, RunForked)
 _PROGRESS_INPUTS = 64
 
 

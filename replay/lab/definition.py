@@ -20,6 +20,7 @@ import msgspec
 from ...events.errors import QueryError
 from ...events.record.fingerprint import package_version
 from ...handlers.registry import SLOTS
+from ...sim.funds import FUND_KEYS
 from ...sim.scenario import Scenario
 
 __all__ = ["CELLS_MOST", "Cell", "Definition", "Variant", "Varied", "told", "varied"]
@@ -27,7 +28,7 @@ __all__ = ["CELLS_MOST", "Cell", "Definition", "Variant", "Varied", "told", "var
 CELLS_MOST = 1_000_000
 """Each is a run, and a file in the lab's folder."""
 
-_FUND_BALANCE, _MARKS = "insurance_fund.balance", "mark"
+_FUND, _MARKS = "insurance_fund", "mark"
 _OPENING, _CLOSING, _QUOTES = "[{", "]}", "\"'"
 
 
@@ -158,10 +159,10 @@ def _parts(text: str) -> Iterator[str]:
 
 
 def _is_handlers(setting: str) -> bool:
-    """Not the fund's balance, which is an input; nor the marks' slot, which a run's first event tells of."""
-    key = setting.partition("=")[0]
-    slot = key.partition(".")[0]
-    return slot in SLOTS and slot != _MARKS and key != _FUND_BALANCE
+    """Not which funds there are and what they have, inputs; nor the marks' slot, which a run's first event tells of."""
+    slot, _, key = setting.partition("=")[0].partition(".")
+    opened = slot == _FUND and key.partition(".")[0] in FUND_KEYS
+    return slot in SLOTS and slot != _MARKS and not opened
 
 
 def told(values: Sequence[str]) -> str:

@@ -34,8 +34,6 @@ from .file import RoundRows
 
 __all__ = ["Round", "Standing", "candidate_in", "standing_of"]
 
-_GONE = -1
-
 
 class Round(NamedTuple):
     """A round and the rows of its digest."""
@@ -146,7 +144,7 @@ def _merged(rounds: Sequence[Round]) -> dict[bytes, Row]:
         rows = {row.pseudonym: row for row in one.rows}
         ranking |= rows
         for pseudonym, row in rows.items():
-            if row.score == _GONE:
+            if row.gone:
                 del ranking[pseudonym]
         ensure(
             len(rows) == len(one.rows) and len(ranking) == one.body.candidates,
@@ -181,7 +179,7 @@ def _builtin(producer: Producer) -> RankingPolicy | None:
 
 def _check_scores(policy: RankingPolicy, rows: Sequence[Row]) -> None:
     """That each score follows from the figures beside it, by the formula that is printed; O(rows)."""
-    known, formula = [row for row in rows if row.score != _GONE and not row.saturated], formula_of(policy)
+    known, formula = [row for row in rows if not (row.gone or row.saturated)], formula_of(policy)
     candidates = [candidate_in(row) for row in known]
     scores = policy.scores(candidates) if formula is None else map(formula.score, candidates)
     for row, score in zip(known, scores, strict=True):

@@ -29,7 +29,7 @@ def proved(checked: Checked) -> Sentences:
         return
     yield "ranking", _ranking(standing)
     if standing.scores_checked:
-        scores = sum(row.score >= 0 and not row.saturated for one in standing.rounds for row in one.rows)
+        scores = sum(not (row.gone or row.saturated) for one in standing.rounds for row in one.rows)
         follow = count(scores, "score follows", "scores follow")
         yield "scores", f"{follow} from the figures in the same row by the formula of {_policy(standing)}."
     yield "place", f"{_place(standing)}. Event {number} says the same."

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from ...events.errors import QueryError, ScenarioError
 from ...events.ledger import Account, LedgerState, PositionKey
-from ...handlers.policies.ranking import RankingPolicy, any_profit
+from ...handlers.policies.ranking import RankingPolicy, terms_of
 from ...handlers.ranking import Ineligible, Ranked, candidate_of
 from ..rankings import policy_at, ranking_of
 from ..run import Run
@@ -59,8 +59,8 @@ class Queues:
             return self._missing
         if account.kind == "user" and not is_marked(self._ledger, account):
             return "no mark yet"
-        closed, losers = _closed_by(account, key), any_profit(self._policy)
-        found = candidate_of(account, *closed, self._ledger.markets, any_profit=losers)
+        closed = _closed_by(account, key)
+        found = candidate_of(account, *closed, self._ledger.markets, terms_of(self._policy))
         return _REASONS[found] if isinstance(found, Ineligible) else "another leg stands there for it"
 
     def _queue(self, policy: RankingPolicy, account: Account, key: PositionKey) -> dict[int, Ranked]:

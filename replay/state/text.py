@@ -58,17 +58,17 @@ def _market_row(market: Market) -> tuple[str, ...]:
 
 
 def _fund(ledger: LedgerState) -> Rows:
-    for asset, own in zip(ledger.assets, ledger.venue_accounts, strict=True):
-        if own.insurance is None:
-            continue
-        fund = ledger.accounts[own.insurance]
+    for number in ledger.funds:
+        fund = ledger.accounts[number]
+        asset, several = ledger.assets[fund.asset], len(ledger.funds_of(fund.asset)) > 1
         margin = marked_margin(ledger, fund)
-        yield "fund", f"{exact_money(fund.balance_atoms, asset)} {asset.name} in cash"
+        of = f"{ledger.name(number)}: " if several else ""
+        yield "fund", f"{of}{exact_money(fund.balance_atoms, asset)} {asset.name} in cash"
         for instrument in sorted({instrument for instrument, _ in fund.positions}):
             yield "", _inventory(ledger.markets[instrument], fund)
         if margin is not None and fund.positions:
             yield "", f"{exact_money(margin.equity_atoms, asset)} with the inventory at the mark"
-        deficit_atoms = ledger.funds[own.insurance].deficit_atoms
+        deficit_atoms = ledger.funds[number].deficit_atoms
         if deficit_atoms:
             yield "", f"{exact_money(deficit_atoms, asset)} of deficit declared"
 

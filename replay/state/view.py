@@ -49,6 +49,7 @@ def state_view(ledger: LedgerState, queues: Queues, account: int | None = None) 
         "ended": ledger.ended,
         "markets": [_market_view(market) for market in ledger.markets],
         "insurance_fund": fund_view(ledger),
+        "insurance_funds": [_fund_view(ledger, number) for number in ledger.funds],
         "accounts": [account_view(ledger, one, queues) for one in shown],
         "liquidations_open": sum(not liquidation.ended for liquidation in ledger.liquidations.values()),
         "timers_pending": len(ledger.timers),
@@ -82,10 +83,13 @@ def _market_view(market: Market) -> View:
 
 
 def fund_view(ledger: LedgerState) -> View | None:
-    """The insurance fund of the first asset: cash, inventory by instrument, both at the mark, what it cannot pay."""
+    """The first insurance fund of the first asset; `insurance_funds` has all of them."""
     number = ledger.venue(0).insurance if ledger.assets else None
-    if number is None:
-        return None
+    return None if number is None else _fund_view(ledger, number)
+
+
+def _fund_view(ledger: LedgerState, number: int) -> View:
+    """A fund: cash, inventory by instrument, both at the mark, what it cannot pay, and what it stands behind."""
     fund = ledger.accounts[number]
     margin = marked_margin(ledger, fund)
     instruments = sorted({instrument for instrument, _ in fund.positions})
@@ -97,6 +101,7 @@ def fund_view(ledger: LedgerState) -> View | None:
         "floor_atoms": ledger.funds[number].floor_atoms,
         "deficit_atoms": ledger.funds[number].deficit_atoms,
         "inventory": [_inventory_view(ledger.markets[instrument], fund) for instrument in instruments],
+        "behind": [ledger.markets[instrument].listing.name for instrument in ledger.instruments_of(number)],
     }
 
 

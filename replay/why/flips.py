@@ -118,17 +118,20 @@ class _Search:
         return is_spared(self._run, self._subject, after_seq, changes)
 
     def _fund(self) -> Flip:
-        """The least more in the fund."""
+        """The least more in the fund that stands behind the instrument."""
+        fund = self._ledger.fund_of(self._listing.instrument)
         guess_atoms = max(1, self._missing_atoms())
 
         def changes(atoms: int) -> Changes:
-            return Changes(deposits=(Deposit(self._ledger.fund(self._listing.asset), atoms),))
+            return Changes(deposits=(Deposit(fund, atoms),))
 
         atoms = self._least("the fund's balance", guess_atoms, changes)
         if atoms is None:
             most = self._money(guess_atoms << _DOUBLINGS)
             return Flip("fund", f"Up to {most} more in the insurance fund would not have spared it.", confirmed=False)
-        how = "--set", f"insurance_fund.balance=+{self._plain(atoms)}"
+        several = len(self._ledger.funds_of(self._listing.asset)) > 1
+        which = f"balances.{self._ledger.name(fund).partition(':')[2]}" if several else "balance"
+        how = "--set", f"insurance_fund.{which}=+{self._plain(atoms)}"
         text = f"With {self._money(atoms)} more in the insurance fund {self._when}"
         return self._flip("fund", text, how, atoms)
 

@@ -12,12 +12,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from ...events.bodies.run import Producer
 from ...events.bodies.waterfall import ShortfallDeclared
 from ...events.envelope import Event
 from ...events.ledger import Account, LedgerState
 from ...handlers.insurance_fund import InsuranceFund
 from ...handlers.inventory import Inventory
-from ...handlers.valuation import margin_of
+from ...handlers.valuation import equity_shares
 from ...sim.figures import count
 from ...sim.units import format_time_ns
 from ..run import Run
@@ -70,8 +71,10 @@ def fund_of(run: Run, shortfall: Event, ledger: LedgerState, books: FundBooks, n
     asset, lines = names.asset_of(fund), tuple(_lines(books, ledger, rules.floor_atoms, names))
     bankrupt = ledger.accounts[body.account] if body.trigger == "bankruptcy" else None
     had_atoms = body.capacity_atoms if bankrupt is None or bankrupt.positions else _payable_atoms(body)
+    if bankrupt is not None and _kept_from(body, bankrupt):
+        had_atoms = 0
     missing_atoms, total = body.needed_atoms - had_atoms, sum(line.atoms for line in lines)
-    equity_atoms = None if bankrupt is None else margin_of(bankrupt, ledger.markets).equity_atoms
+    equity_atoms = None if bankrupt is None else _equity_atoms(bankrupt, fund, ledger)
     return Fund(
         fund,
         names.account(fund),
@@ -90,16 +93,36 @@ def fund_of(run: Run, shortfall: Event, ledger: LedgerState, books: FundBooks, n
         names.money(fund, missing_atoms),
         equity_atoms,
         None if equity_atoms is None else body.needed_atoms + equity_atoms,
-        _told(body, bankrupt, equity_atoms, rules.capital_bps, names),
+        _told(body, bankrupt, equity_atoms, rules, names),
         lines,
         total,
         total == body.capacity_atoms and books.agree_with(ledger),
     )
 
 
+def _equity_atoms(bankrupt: Account, fund: int, ledger: LedgerState) -> int:
+    """What of an account's equity falls to the positions that this fund stands behind; all of it without positions."""
+    if not bankrupt.positions:
+        return bankrupt.balance_atoms
+    return sum(atoms for key, atoms in equity_shares(bankrupt, ledger).items() if ledger.fund_of(key[0]) == fund)
+
+
 class _Rules(NamedTuple):
     floor_atoms: int
     capital_bps: int | None
+    fallen: str = ""
+
+
+_FALLEN = {
+    "peak": "It had fallen {} further from its peak",
+    "average": "It had fallen {} further below its average",
+    "symbol": "Its gain by one instrument had fallen {} further from its greatest",
+}
+"""How far it fell, by what the rule holds it against."""
+
+
+def _fallen(producer: Producer) -> str:
+    return _FALLEN["symbol" if producer.policy == "symbol-drawdown" else producer.parameters.get("against", "peak")]
 
 
 def _rules(run: Run, shortfall: Event) -> _Rules:
@@ -107,8 +130,8 @@ def _rules(run: Run, shortfall: Event) -> _Rules:
     for producer in run.producers_at(shortfall.seq):
         if producer.handler == InsuranceFund.name:
             given = producer.parameters
-            return _Rules(given.get("floor_atoms", 0), given.get("capital_bps"))
-    return _Rules(0, None)
+            return _Rules(given.get("floor_atoms", 0), given.get("capital_bps"), _fallen(producer))
+    return _Rules(0, None, _FALLEN["peak"])
 
 
 def _payable_atoms(body: ShortfallDeclared) -> int:
@@ -116,19 +139,29 @@ def _payable_atoms(body: ShortfallDeclared) -> int:
     return max(0, body.capacity_atoms if body.cash_atoms is None else min(body.capacity_atoms, body.cash_atoms))
 
 
+def _kept_from(body: ShortfallDeclared, bankrupt: Account) -> bool:
+    """Whether a debt was not paid though the money for it was there."""
+    return not bankrupt.positions and _payable_atoms(body) >= body.needed_atoms > 0
+
+
 def _told(
-    body: ShortfallDeclared, bankrupt: Account | None, equity_atoms: int | None, capital_bps: int | None, names: Names
+    body: ShortfallDeclared, bankrupt: Account | None, equity_atoms: int | None, rules: _Rules, names: Names
 ) -> str:
     """Needed and had, in words."""
     who, needed = names.account(body.account), names.money(body.account, body.needed_atoms)
     had = names.money(body.account, body.capacity_atoms)
     if body.trigger == "drawdown":
         return (
-            f"It had fallen {needed} further from its peak within the window than the rule allows, which begins "
+            f"{rules.fallen.format(needed)} within the window than the rule allows, for which there is "
             f"auto-deleveraging though its capacity (cash and inventory at the mark, less its floor) was still {had}."
         )
     if bankrupt is None or equity_atoms is None:
         return _own_told(body, needed, had, names)
+    if _kept_from(body, bankrupt):
+        money = names.money(body.account, _payable_atoms(body))
+        return (
+            f"{who} owed {needed} more than it had. The fund had {money}, which its rule does not let it pay for that."
+        )
     if not bankrupt.positions:
         paid = names.money(body.account, _payable_atoms(body))
         missing = names.money(body.account, body.needed_atoms - _payable_atoms(body))
@@ -137,6 +170,7 @@ def _told(
     if body.needed_atoms == -equity_atoms:
         return f"{who} owed {needed} more than it had; the fund could bear {had}. {missing} was missing."
     capital, equity = (names.money(body.account, atoms) for atoms in (body.needed_atoms + equity_atoms, equity_atoms))
+    capital_bps = rules.capital_bps
     share = "" if capital_bps is None else f" ({percent_of_bps(capital_bps)} of all that it would then have held)"
     return (
         f"To take over {who}, whose equity was {equity}, the fund had to keep {capital} of capital{share}: it needed "

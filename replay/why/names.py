@@ -29,6 +29,11 @@ class Names:
         names = self._ledger.account_names
         return names[number] if 0 <= number < len(names) else f"account {number}"
 
+    def fund(self, number: int) -> str:
+        """The insurance fund; by its name where the asset has several."""
+        several = len(self._ledger.funds_of(self._ledger.accounts[number].asset)) > 1
+        return f"insurance fund {self.account(number)}" if several else "insurance fund"
+
     def listing(self, instrument: int) -> InstrumentListed:
         """An instrument as it was listed."""
         return self._ledger.markets[instrument].listing

@@ -87,8 +87,8 @@ def _inventory_sale(case: Case, body: LiquidationOrdered) -> str:
     if parts is not None and interval_ns is not None:
         rule = f" Every {duration(interval_ns)} it closes one part in {parts} of what it holds, the oldest lots first."
     return (
-        f"The insurance fund ordered to {side} {names.size(body.instrument, body.size_lots)} of the inventory that it "
-        f"had taken over in liquidation {body.liquidation_id}, at any price.{rule}"
+        f"The {names.fund(body.account)} ordered to {side} {names.size(body.instrument, body.size_lots)} of the "
+        f"inventory that it had taken over in liquidation {body.liquidation_id}, at any price.{rule}"
     )
 
 

@@ -41,7 +41,9 @@ class RoundParts(NamedTuple):
 
 def position_deleveraged(case: Case, body: PositionDeleveraged, parts: RoundParts) -> str:
     """Who, how much of what, at which price; why; by which place; what it cost or brought."""
-    return joined(_who(case, body), _why(case, parts), _needed(parts), _place(case, body, parts), _cost(case, body))
+    return joined(
+        _who(case, body), _why(case, parts), _needed(case, parts), _place(case, body, parts), _cost(case, body)
+    )
 
 
 def round_started(case: Case, parts: RoundParts) -> str:
@@ -54,13 +56,13 @@ def round_started(case: Case, parts: RoundParts) -> str:
         f"Round {body.round} of auto-deleveraging began: {what} was to be closed at "
         f"{names.price(body.instrument, body.price_ticks)}, {names.value(body.instrument, body.value_atoms)} in all."
     )
-    return joined(first, _why(case, parts), _needed(parts), _queue(parts), _came_of(case, parts))
+    return joined(first, _why(case, parts), _needed(case, parts), _queue(parts), _came_of(case, parts))
 
 
 def round_ended(case: Case, parts: RoundParts) -> str:
     """What it closed against whom, and what is left; why it was held."""
     first = f"Round {parts.body.round} of auto-deleveraging ended."
-    return joined(first, _came_of(case, parts), _why(case, parts), _needed(parts), _queue(parts))
+    return joined(first, _came_of(case, parts), _why(case, parts), _needed(case, parts), _queue(parts))
 
 
 def _who(case: Case, body: PositionDeleveraged) -> str:
@@ -114,9 +116,11 @@ def _why_lot(case: Case, story: Story, lot: Lot) -> str:
     """The lot, what the fund paid for it, the move of the mark since, and the loss."""
     moved = "" if lot.taken_seq is None else _moved(case, lot.instrument, lot.taken_seq, "when it was taken over")
     event = "" if lot.taken_seq is None else f" in event {lot.taken_seq}"
-    return (
-        f"The insurance fund still held {case.names.held(lot.instrument, lot.size_lots)} that it had taken over from "
-        f"{story.name}{event} at {lot.price}. {moved} At that mark the lot stood at a loss of {lot.loss}."
+    held = case.names.held(lot.instrument, lot.size_lots)
+    return joined(
+        f"The insurance fund still held {held} that it had taken over from {story.name}{event} at {lot.price}.",
+        moved,
+        f"At {'that' if moved else 'its'} mark the lot stood at a loss of {lot.loss}.",
     )
 
 
@@ -126,11 +130,14 @@ def _moved(case: Case, instrument: int, since_seq: int, when: str) -> str:
     then = mark_before(case.run, instrument, since_seq)
     if now is not None and then is not None and then.seq == now.seq:
         then, when = mark_before(case.run, instrument, now.seq), "the mark before it"
-    if now is None or then is None:
+    if now is None:
         return ""
-    before_ticks, after_ticks = _mark_ticks(then), _mark_ticks(now)
-    name = names.instrument(instrument)
-    before, after = names.price(instrument, before_ticks), names.price(instrument, after_ticks)
+    name, after_ticks = names.instrument(instrument), _mark_ticks(now)
+    after = names.price(instrument, after_ticks)
+    if then is None:
+        return f"The mark of {name} stood at {after} (event {now.seq}), the first that there was."
+    before_ticks = _mark_ticks(then)
+    before = names.price(instrument, before_ticks)
     if before_ticks == after_ticks:
         return f"The mark of {name} stood at {after} (event {now.seq}), as {when} (event {then.seq})."
     verb = "fallen" if after_ticks < before_ticks else "risen"
@@ -144,18 +151,18 @@ def _mark_ticks(event: Event) -> int:
     return event.body.mark_ticks
 
 
-def _needed(parts: RoundParts) -> str:
+def _needed(case: Case, parts: RoundParts) -> str:
     fund = parts.fund
     if fund is None:
         return ""
     if fund.trigger == "drawdown":
-        further = f"{fund.needed} further from its peak than its rule allows"
-        return f"The insurance fund had fallen {further} (event {fund.shortfall_seq})."
+        further = f"{fund.needed} further within the window than its rule allows"
+        return f"The {case.names.fund(fund.account)} had fallen {further} (event {fund.shortfall_seq})."
     if fund.equity_atoms is None:
         return f"The fund's capacity, cash and inventory at the mark, was {fund.capacity} (event {fund.shortfall_seq})."
     return (
-        f"The insurance fund needed {fund.needed} to take it on and had {fund.capacity}, {fund.missing} too little "
-        f"(event {fund.shortfall_seq})."
+        f"The {case.names.fund(fund.account)} needed {fund.needed} to take it on and had {fund.capacity}, "
+        f"{fund.missing} too little (event {fund.shortfall_seq})."
     )
 
 

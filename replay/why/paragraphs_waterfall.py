@@ -34,7 +34,7 @@ def insurance_fund_credited(case: Case, body: InsuranceFundCredited) -> str:
     """A fee, and what it is a share of."""
     names, fee_bps, cause = case.names, case.rule("fee_bps"), case.cause
     fee = names.money(body.account, body.amount_atoms)
-    first = f"{names.account(body.account)} paid the insurance fund a liquidation fee of {fee}."
+    first = f"{names.account(body.account)} paid the {names.fund(body.fund)} a liquidation fee of {fee}."
     fill = None if cause is None else cause.body
     if fee_bps is not None and isinstance(fill, LiquidationFilled):
         traded = names.value(fill.instrument, fill.value_atoms)
@@ -48,12 +48,12 @@ def insurance_fund_debited(case: Case, body: InsuranceFundDebited) -> str:
     owed_atoms = -case.ledger.accounts[body.account].balance_atoms
     paid, left = (names.money(body.fund, atoms) for atoms in (body.amount_atoms, cash_atoms - body.amount_atoms))
     first = (
-        f"The insurance fund paid {paid}, because that is what {names.account(body.account)} owed more than it had "
-        f"when its last position was gone. {left} in cash were left to the fund."
+        f"The {names.fund(body.fund)} paid {paid}, because that is what {names.account(body.account)} owed more than "
+        f"it had when its last position was gone. {left} in cash were left to the fund."
     )
     if body.amount_atoms < owed_atoms:
         first = (
-            f"The insurance fund paid {paid} of the {names.money(body.account, owed_atoms)} that "
+            f"The {names.fund(body.fund)} paid {paid} of the {names.money(body.account, owed_atoms)} that "
             f"{names.account(body.account)} owed more than it had when its last position was gone: as much as it "
             f"had to give. {left} in cash were left to the fund."
         )
@@ -63,10 +63,11 @@ def insurance_fund_debited(case: Case, body: InsuranceFundDebited) -> str:
 def shortfall_declared(case: Case, body: ShortfallDeclared, fund: Fund) -> str:
     """Needed and had, and the largest drains."""
     names, who = case.names, case.names.account(body.account)
+    called = names.fund(fund.account)
     causes = {
-        "bankruptcy": f"The insurance fund cannot pay: {who} could not be paid for.",
-        "inventory": "The insurance fund cannot pay for the losses of its own inventory.",
-        "drawdown": "The insurance fund fell too far within the window that its rule looks at.",
+        "bankruptcy": f"The {called} cannot pay: {who} could not be paid for.",
+        "inventory": f"The {called} cannot pay for the losses of its own inventory.",
+        "drawdown": f"The {called} fell too far within the window that its rule looks at.",
     }
     first = f"{causes.get(body.trigger, 'Auto-deleveraging was called for.')} {fund.text}"
     drains = [line for line in fund.lines if line.kind == "drain"][:3]

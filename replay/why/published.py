@@ -18,8 +18,8 @@ from ...events.bodies.waterfall import DeleveragingStarted, PositionDeleveraged
 from ...events.ledger import LedgerState
 from ...handlers.policies.adl.choices import ADL_POLICIES
 from ...handlers.policies.adl.dydx import DydX
-from ...handlers.policies.allocation import greedy
-from ...handlers.policies.ranking import Closing, Ranked, RankingPolicy, allocates
+from ...handlers.policies.ranking import Closing, Ranked, RankingPolicy
+from ...handlers.reductions import shared_out
 from ...sim.figures import score_text
 from ..rankings import ranking_of
 from .agreement import longest_run, pairs_of, run_by_lot, same_place
@@ -134,7 +134,7 @@ def _formula(policy: RankingPolicy, realised: _Realised) -> Formula:
     body = realised.started
     ranking = ranking_of(realised.ledger, body.instrument, 1 if body.size_lots > 0 else -1, policy)
     places = list(ranking)
-    given = _given(policy, realised.closing, places)
+    given = _given(policy, realised, places)
     scores = {place.candidate.account: place.score for place in places}
     known = [account for account in realised.lots if account in scores]
     ordered = [scores[account] for account in known]
@@ -160,9 +160,9 @@ def _formula(policy: RankingPolicy, realised: _Realised) -> Formula:
     )
 
 
-def _given(policy: RankingPolicy, closing: Closing, places: Sequence[Ranked]) -> dict[int, int]:
+def _given(policy: RankingPolicy, realised: _Realised, places: Sequence[Ranked]) -> dict[int, int]:
     """Who would be taken for how many lots."""
-    shared = policy.allocate(closing, places) if allocates(policy) else greedy(closing, places)
+    shared = shared_out(policy, realised.closing, places, realised.started.instrument, realised.ledger)
     return {place.candidate.account: lots for place, lots in shared}
 
 

@@ -15,6 +15,7 @@ import msgspec
 from ...events.bodies.run import Producer
 from ...events.bodies.waterfall import DeleveragingEnded, DeleveragingStarted, PositionDeleveraged
 from ...events.envelope import Event
+from ...handlers.policies.ranking import ANYBODY
 from ...handlers.policies.score_formula import ScoreFormula, formula_of
 from ...handlers.ranking import Ranked, candidate_of
 from ...sim.figures import score_text
@@ -132,7 +133,7 @@ def _taken(made: UnrankedRound, told: Round) -> list[Ranked]:
     for body in (event.body for event in told.reductions):
         assert isinstance(body, PositionDeleveraged)
         account = made.ledger.accounts[body.account]
-        judged = candidate_of(account, started.instrument, side, made.ledger.markets, any_profit=True)
+        judged = candidate_of(account, started.instrument, side, made.ledger.markets, ANYBODY)
         if isinstance(judged, tuple):
             found.append(Ranked(body.rank, body.score, *judged))
     return found

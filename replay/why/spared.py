@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...events.bodies.waterfall import DeleveragingStarted, PositionDeleveraged
 from ...events.ledger import Account
-from ...handlers.policies.ranking import Candidate, allocates, any_profit
+from ...handlers.policies.ranking import ANYBODY, Candidate, allocates, allocates_in, terms_of
 from ...handlers.policies.score_formula import formula_of
 from ...handlers.ranking import Ineligible, Ranked, candidate_of
 from ...handlers.valuation import margin_of, profit_atoms
@@ -46,8 +46,8 @@ def spared_of(number: int, made: RoundRanking | UnrankedRound, told: Round, name
     if number == asked.body.account and not asked.capped:
         text = f"{asked.who} is whose position was closed in this round; nobody closes against themselves."
         return Spared(number, asked.who, "bankrupt_itself", None, None, text)
-    losers = isinstance(made, UnrankedRound) or any_profit(made.policy)
-    found = candidate_of(asked.account, asked.body.instrument, asked.side, asked.ledger.markets, any_profit=losers)
+    terms = ANYBODY if isinstance(made, UnrankedRound) else terms_of(made.policy)
+    found = candidate_of(asked.account, asked.body.instrument, asked.side, asked.ledger.markets, terms)
     if isinstance(found, Ineligible):
         return Spared(number, asked.who, found.value, None, None, _ineligible(asked, found))
     if isinstance(made, UnrankedRound):
@@ -85,7 +85,7 @@ def _ranked(asked: _Question, place: Ranked, made: RoundRanking) -> tuple[str, s
     stood = f"{asked.who} stood at rank {place.rank:,} of {len(made.ranking):,} with a score of {score}: {rule}"
     if asked.number in told.gave_lots:
         return "taken", f"{stood}. {_gave(asked)}"
-    if allocates(policy) and not asked.capped:
+    if (allocates(policy) or allocates_in(policy)) and not asked.capped:
         return "passed_over", f"{stood}. It was passed over: {policy.policy} shared out all it could without it."
     if told.last_rank is not None and place.rank > told.last_rank and not _left_lots(asked):
         used_up = "Enough profit was paid" if asked.capped else "The position was used up"

@@ -26,6 +26,7 @@ WORDS: dict[type[Body], Says] = {
     listing.AssetListed: given.asset_listed,
     listing.InstrumentListed: given.instrument_listed,
     listing.AccountOpened: given.account_opened,
+    listing.FundAssigned: given.fund_assigned,
     inputs.PriceTicked: given.price_ticked,
     inputs.DepthQuoted: given.depth_quoted,
     inputs.FundingRateSet: given.funding_rate_set,

@@ -15,7 +15,7 @@ from ...events.bodies.inputs import (
     Transferred,
     Withdrawn,
 )
-from ...events.bodies.listing import AccountOpened, AssetListed, InstrumentListed
+from ...events.bodies.listing import AccountOpened, AssetListed, FundAssigned, InstrumentListed
 from ...events.bodies.run import RunEnded, RunForked, RunStarted, SourceOpened
 from .names import Names, rate_text
 
@@ -75,6 +75,11 @@ def instrument_listed(body: InstrumentListed, _names: Names) -> str:
 def account_opened(body: AccountOpened, _names: Names) -> str:
     """A new account."""
     return f"{body.name} was opened"
+
+
+def fund_assigned(body: FundAssigned, names: Names) -> str:
+    """Which fund bears the losses of an instrument."""
+    return f"{names.account(body.fund)} stands behind {names.instrument(body.instrument)}"
 
 
 def price_ticked(body: PriceTicked, names: Names) -> str:

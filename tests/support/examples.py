@@ -25,7 +25,7 @@ from deleverage.events.bodies.liquidation import (
     OrdersCancelled,
     PositionTakenOver,
 )
-from deleverage.events.bodies.listing import AccountOpened, AssetListed, InstrumentListed, Tier
+from deleverage.events.bodies.listing import AccountOpened, AssetListed, FundAssigned, InstrumentListed, Tier
 from deleverage.events.bodies.margin import (
     CollateralAdded,
     FeeCharged,
@@ -66,6 +66,7 @@ EXAMPLES: tuple[Body, ...] = (
     AssetListed(0, "USDT", 6),
     InstrumentListed(2, "BTC-PERP", "generic", "linear", 0, "0.1", "0.001", 100, _TIERS, 30, 5_000, 4_000),
     AccountOpened(8, "alice:1", "generic", "user", "isolated", 0, 7, 6),
+    FundAssigned(2, 4),
     PriceTicked(((0, 1_170_000), (1, 415_000)), _FROM),
     DepthQuoted(1, ((10, 500), (50, 2_000)), ((10, 400), (50, 1_900)), _FROM),
     FundingRateSet(1, -100_000, _FROM),

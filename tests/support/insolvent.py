@@ -18,6 +18,7 @@ from deleverage.events.record import MemoryRecord
 from deleverage.events.vocabulary import Body
 from deleverage.handlers.registry import SLOTS, build, producer_of
 from deleverage.sim.amounts import amounts_of
+from deleverage.sim.funds import FUND_KEYS
 from deleverage.sim.rulebooks import rulebook
 
 from .crash import SMALL_CRASH, simulation_of
@@ -65,7 +66,7 @@ def deciding(venue: str, fund: Mapping[str, Any], latencies: Mapping[str, int]) 
     for slot in SLOTS:
         table = dict(_rules(venue).get(slot, {"policy": "none"}))
         if slot == "insurance_fund":
-            table |= {**_FASTER, **fund}
+            table = {key: value for key, value in table.items() if key not in FUND_KEYS} | {**_FASTER, **fund}
         if slot in latencies:
             table["latency_ns"] = latencies[slot]
         made.append(producer_of(slot, table, f"$.{slot}", amounts=amounts_of("USD", 0)))

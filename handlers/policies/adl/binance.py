@@ -18,10 +18,13 @@ class Binance(LedgerReadingPolicy):
     """score = max(0, UPNL) / max(1, WB) x maintenance margin / (WB + UPNL); closed at the bankruptcy price.
 
     WB is the wallet balance, 1 a whole unit of the asset, UPNL the unrealised profit of the whole cross-margin account
-    and WB + UPNL its equity, the maintenance margin that of all its positions. A wallet below zero counts as 1.
+    and WB + UPNL its equity, the maintenance margin that of all its positions. A wallet below zero counts as 1. Whoever
+    holds the other side is ranked, as the formula has an answer for a loss: 0.
     """
 
     policy: ClassVar[str] = "binance"
+    version: ClassVar[str] = "3"
+    any_profit: ClassVar[bool] = True
     formula: ClassVar[str] = "max(0, equity - wallet) / max(unit, wallet) x maintenance / equity"
     figures: ClassVar[tuple[str, ...]] = ("wallet", "unit", "maintenance")
     source: ClassVar[str] = "archived copy of Binance FAQ 360033525471"

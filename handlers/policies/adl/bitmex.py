@@ -1,4 +1,4 @@
-"""BitMEX: profit share times effective leverage over the bankruptcy value."""
+"""BitMEX: profit share times effective leverage over the bankruptcy value, or divided by it at a loss."""
 
 from __future__ import annotations
 
@@ -14,15 +14,23 @@ __all__ = ["BitMex"]
 
 
 class BitMex(LedgerReadingPolicy):
-    """score = profit share x |mark value| / (mark value - bankruptcy value); closed at the bankruptcy price.
+    """score = profit share x leverage at a profit, profit share / leverage at a loss; closed at the bankruptcy price.
 
-    The profit share is profit / |entry value|. What mark and bankruptcy value are apart is the position's part of the
-    account's equity, shared among its positions by requirement; a position without a part of it comes first of all. The
-    venue divides by leverage where there is no profit: who has none is no candidate here.
+    1. profit share = profit / |entry value|, below zero at a loss; leverage = |mark value| / (mark value - bankruptcy
+       value).
+    2. What mark and bankruptcy value are apart is the position's part of the account's equity, shared among its
+       positions by requirement; a position at a profit without a part of it comes first of all.
+    3. Whoever stands at no profit and no loss scores 0, of which the venue's text says nothing. So all winners come
+       before all losers, and of the losers those whose loss is small and whose leverage is high.
     """
 
     policy: ClassVar[str] = "bitmex"
-    formula: ClassVar[str] = "profit / |cost| x notional / (mark_value - bankruptcy_value)"
+    version: ClassVar[str] = "3"
+    any_profit: ClassVar[bool] = True
+    formula: ClassVar[str] = (
+        "profit / |cost| x notional / (mark_value - bankruptcy_value) if profit > 0 "
+        "else profit / |cost| x (mark_value - bankruptcy_value) / notional"
+    )
     figures: ClassVar[tuple[str, ...]] = ("mark_value", "bankruptcy_value")
     source: ClassVar[str] = "BitMEX support article 18589621443357; testnet page autoDeleveragingExamples"
 
@@ -45,4 +53,6 @@ def _values(candidate: Candidate, key: PositionKey, ledger: LedgerState) -> tupl
 def _score(candidate: Candidate, key: PositionKey, ledger: LedgerState) -> int:
     mark_value, bankruptcy_value = _values(candidate, key, ledger)
     apart = mark_value - bankruptcy_value
-    return score_of(candidate.profit * candidate.notional, abs(candidate.cost) * apart)
+    if candidate.profit > 0:
+        return score_of(candidate.profit * candidate.notional, abs(candidate.cost) * apart)
+    return score_of(candidate.profit * apart, abs(candidate.cost) * candidate.notional)

@@ -14,7 +14,7 @@ from ...insurance_fund import FundParameters, InsuranceFund
 from ...protocol import Product
 from ...valuation import MICRO, maintenance_microatoms, margin_of
 
-__all__ = ["FeeCapped", "FeeCappedParameters", "bankruptcy_quote", "fund_delta", "is_payable"]
+__all__ = ["FeeCapped", "FeeCappedParameters", "bankruptcy_quote", "fund_delta"]
 
 
 class FeeCappedParameters(FundParameters, frozen=True, forbid_unknown_fields=True):
@@ -81,11 +81,6 @@ def fund_delta(fill: int, bankruptcy: int, fee_ppm_max: int) -> int:
     """What the fund receives (pays, negative) of a fill, both signed as the account receives (pays, negative) them."""
     delta = fill - bankruptcy
     return min(delta, abs(fill) * fee_ppm_max // MICRO) if delta > 0 else delta
-
-
-def is_payable(balance: int, delta: int) -> bool:
-    """Whether the fund can settle it without falling below zero."""
-    return balance + delta >= 0
 
 
 def _bankruptcy_quote_of(fill: LiquidationFilled, account: Account, ledger: LedgerState) -> int:

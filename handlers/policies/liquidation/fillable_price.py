@@ -1,69 +1,101 @@
-"""dYdX v4: the whole position is offered down to its fillable price."""
+"""dYdX v4: once a block a part of a position is offered down to its fillable price."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from fractions import Fraction
 from typing import ClassVar
 
 import msgspec
 
 from ...inventory import money_atoms
-from ...valuation import BPS, MICRO, bankruptcy_values
-from .ruled import RuledSteps
+from ...valuation import BPS, MICRO, requirement_without
+from ..fund.fee_capped import bankruptcy_quote
+from .paced import PacedSteps
 from .step import Situation, Step
 
-__all__ = ["FillableParameters", "FillablePrice", "fillable_price", "fillable_value"]
+__all__ = ["FillableParameters", "FillablePrice", "block_lots", "fillable_price", "fillable_value"]
 
 
 class FillableParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`bankruptcy_adjustment_ppm` (BA), `spread_to_maintenance_ppm` (SMMR); `pause_ns` between two tries (a block)."""
+    """`bankruptcy_adjustment_ppm` (BA), `spread_to_maintenance_ppm` (SMMR), and what one block of `pause_ns` allows.
+
+    An account has one order a block: for at most `portion_ppm_max` of a position, but in any case for
+    `portion_min_atoms` of notional, and for at most `block_notional_max_atoms`. The fund loses no more than
+    `block_fund_loss_max_atoms` by it. The last two bound nothing where they are 0. A scenario that states none of the
+    amounts gets those of the mainnet's genesis.
+    """
+
+    unstated: ClassVar[Mapping[str, int]] = {
+        "portion_min": 1_000,
+        "block_notional_max": 100_000,
+        "block_fund_loss_max": 1_000_000,
+    }
 
     bankruptcy_adjustment_ppm: int = 1_000_000
-    spread_to_maintenance_ppm: int = 100_000
+    spread_to_maintenance_ppm: int = 1_500_000
+    portion_ppm_max: int = 100_000
+    portion_min_atoms: int = 0
+    block_notional_max_atoms: int = 0
+    block_fund_loss_max_atoms: int = 0
     pause_ns: int = 1_000_000_000
     restored_bps: int = 10_000
 
     def __post_init__(self) -> None:
-        """Refuse an end below the requirement and orders without end in one instant."""
-        figures = min(self.bankruptcy_adjustment_ppm, self.spread_to_maintenance_ppm)
-        if figures < 0 or self.restored_bps < BPS or self.pause_ns < 1:
+        """Refuse an end below the requirement, orders for nothing, and orders without end in one instant."""
+        figures = (self.bankruptcy_adjustment_ppm, self.spread_to_maintenance_ppm)
+        amounts = (self.portion_min_atoms, self.block_notional_max_atoms, self.block_fund_loss_max_atoms)
+        portion = 0 < self.portion_ppm_max <= MICRO
+        if min(*figures, *amounts) < 0 or not portion or self.restored_bps < BPS or self.pause_ns < 1:
             message = (
-                "bankruptcy_adjustment_ppm and spread_to_maintenance_ppm must not be negative, restored_bps be at least"
-                " 10000, pause_ns at least 1"
+                "bankruptcy_adjustment_ppm, spread_to_maintenance_ppm and the amounts must not be negative,"
+                " portion_ppm_max lie in 1..1000000, restored_bps be at least 10000, pause_ns at least 1"
             )
             raise ValueError(message)
 
 
-class FillablePrice(RuledSteps[FillableParameters]):
+class FillablePrice(PacedSteps[FillableParameters]):
     """limit = (PNNV - clamp(BA x (1 - TNC / TMMR), 0, 1) x SMMR x PMMR) / PS, to a tick: up for a sale, down for a buy.
 
-    PNNV is the position's value at the mark, PMMR its requirement, PS its size; TNC and TMMR are the account's equity
-    and requirement. A fill below the bankruptcy price is paid by the fund, and only as far as it has the money: the
-    limit is no worse than that. An account that is negative and found nobody is handed over, to be deleveraged; one
-    that is not is offered again. Source: dydxprotocol/v4-chain, x/clob/keeper/liquidations.go: GetFillablePrice,
-    ConvertFillablePriceToSubticks.
+    1. PNNV is the position's value at the oracle price, PMMR its requirement, PS its size; TNC and TMMR are the
+       account's equity and requirement.
+    2. lots = what `block_lots` allows of the position that needs most margin; what is left goes on in the next block. A
+       block of an account begins with its order, also with one of an earlier liquidation.
+    3. A fill below the bankruptcy price is paid by the fund, and only as far as it has the money and the block's bound
+       allows it: the limit is no worse than that.
+    4. An account that is negative, and of whose order nothing was filled, is handed over, to be deleveraged; one that
+       is not is offered again.
+
+    Source: dydxprotocol/v4-chain, x/clob/keeper/liquidations.go: GetFillablePrice, GetLiquidatablePositionSizeDelta,
+    ConvertFillablePriceToSubticks, LiquidateSubaccountsAgainstOrderbook.
     """
 
     policy: ClassVar[str] = "fillable-price"
-    formula: ClassVar[str] = "(PNNV - clamp(BA x (1 - TNC/TMMR), 0, 1) x SMMR x PMMR) / PS"
+    version: ClassVar[str] = "3"
+    formula: ClassVar[str] = (
+        "(PNNV - clamp(BA x (1 - TNC/TMMR), 0, 1) x SMMR x PMMR) / PS, for min(max(portion_ppm_max, portion_min), "
+        "block_notional_max) of the position a block"
+    )
     source: ClassVar[str] = "dydxprotocol/v4-chain x/clob/keeper/liquidations.go"
     Parameters: ClassVar[type[msgspec.Struct]] = FillableParameters
 
     def hands_over(self, situation: Situation, *, unfilled: bool) -> str | None:
-        """Negative, and nobody takes it at a price that the fund can pay for."""
+        """Negative, and nobody takes a single lot at a price that the fund can pay for."""
+        order, noted = situation.liquidation.order, self.last_order(situation)
+        nothing = unfilled and order is not None and noted is not None and order.left_lots == noted[1]
         negative = situation.margin.equity_atoms < 0
-        return "negative, and no fill at the fillable price" if negative and unfilled else None
-
-    def pause_ns(self, situation: Situation) -> int:
-        """None after a fill, a block after an order that found nobody for a part."""
-        last = situation.liquidation.order
-        return self.rules.pause_ns if last is not None and last.left_lots else 0
+        return "negative, and no fill at the fillable price" if negative and nothing else None
 
     def step(self, situation: Situation) -> Step:
-        """The whole position at the fillable price, or at what the fund can pay for if that is better."""
-        value_atoms = max(_ceiling(self._value(situation)), self._value_payable(situation))
-        price_ticks = situation.market.payoff.price_at_least(situation.held.size_lots, value_atoms)
-        return Step(situation.lots, max(1, price_ticks))
+        """What a block allows, at the fillable price, or at what the fund can pay for if that is better."""
+        held, payoff = situation.held, situation.market.payoff
+        lots = block_lots(situation.lots, situation.notional_atoms, self.rules)
+        part_lots = lots if held.size_lots > 0 else -lots
+        fillable_ticks = payoff.price_at_least(held.size_lots, _ceiling(self._value(situation)))
+        payable_ticks = payoff.price_at_least(part_lots, self._value_payable(situation, part_lots))
+        better = max if held.size_lots > 0 else min
+        limit_ticks = max(1, better(fillable_ticks, payable_ticks))
+        return Step(lots, limit_ticks, (self.noted(situation, lots),))
 
     def _value(self, situation: Situation) -> Fraction:
         market, held = situation.market, situation.held
@@ -76,11 +108,24 @@ class FillablePrice(RuledSteps[FillableParameters]):
             self.rules.spread_to_maintenance_ppm,
         )
 
-    def _value_payable(self, situation: Situation) -> int:
-        """What the position has to bring so that the fund can pay the rest of its bankruptcy value."""
-        ledger = situation.ledger
+    def _value_payable(self, situation: Situation, part_lots: int) -> int:
+        """What so many lots, signed as held, have to bring so that the fund can pay the rest of what they should."""
+        ledger, market, margin = situation.ledger, situation.market, situation.margin
+        worth = market.payoff.value_atoms(part_lots, market.mark_ticks)
+        left = requirement_without(situation.account, ledger.markets, situation.key, abs(part_lots))
         money = money_atoms(ledger, ledger.fund_of(situation.key[0]))
-        return bankruptcy_values(situation.account, ledger)[situation.key] - money
+        most = self.rules.block_fund_loss_max_atoms
+        required = margin.requirement_microatoms
+        due = bankruptcy_quote(-worth, left - required, margin.equity_atoms, required)
+        return due - (min(money, most) if most else money)
+
+
+def block_lots(lots: int, notional: int, rules: FillableParameters) -> int:
+    """How many of so many lots, worth `notional` atoms, one block allows: rounded down, at least one."""
+    most = max(notional * rules.portion_ppm_max // MICRO, min(rules.portion_min_atoms, notional))
+    if rules.block_notional_max_atoms:
+        most = min(most, rules.block_notional_max_atoms)
+    return lots if notional <= most else max(1, lots * most // notional)
 
 
 def fillable_value(

@@ -7,7 +7,7 @@ from typing import ClassVar
 import msgspec
 
 from ...valuation import BPS
-from .ruled import RuledSteps
+from .paced import PacedSteps
 from .step import Limit, Situation, Step, limit_ticks, share_lots
 
 __all__ = ["Incremental", "IncrementalParameters"]
@@ -32,18 +32,21 @@ class IncrementalParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=T
             raise ValueError(message)
 
 
-class Incremental(RuledSteps[IncrementalParameters]):
+class Incremental(PacedSteps[IncrementalParameters]):
     """lots = `step_bps` of what is held of the position that needs most margin, rounded up, until equity suffices.
 
-    Equity is compared after each step, and no more is closed than it takes. A step that finds no depth is tried again.
-    Without a limit the steps go on below zero equity, and what the account lacks in the end is bankruptcy: the fund
-    pays, or it is socialised. With a limit an account without equity is handed over. Source: Deribit support article
-    25944777576477 and docs page auto-liquidation. Neither says how large a step is or how fast they follow.
+    Equity is compared after each step, and no more is closed than it takes. An account's steps follow `pause_ns` apart;
+    one that finds no depth is tried again. Without a limit the steps go on below zero equity, and what the account
+    lacks in the end is bankruptcy: the fund pays, or it is socialised. With a limit an account without equity is handed
+    over.
+    Source: Deribit support articles 25944769313309, one round a second, and 25944777576477. Neither says how large a
+    step is.
     """
 
     policy: ClassVar[str] = "incremental"
+    version: ClassVar[str] = "3"
     formula: ClassVar[str] = "step_bps of the position every pause_ns until equity meets the requirement"
-    source: ClassVar[str] = "Deribit support article 25944777576477; docs page auto-liquidation"
+    source: ClassVar[str] = "Deribit support articles 25944769313309 and 25944777576477"
     Parameters: ClassVar[type[msgspec.Struct]] = IncrementalParameters
 
     def hands_over(self, situation: Situation, *, unfilled: bool) -> str | None:
@@ -51,13 +54,8 @@ class Incremental(RuledSteps[IncrementalParameters]):
         limited = self.rules.limit != "none"
         return "no equity left" if limited and situation.margin.equity_atoms <= 0 else None
 
-    def pause_ns(self, situation: Situation) -> int:
-        """As set."""
-        return self.rules.pause_ns
-
     def step(self, situation: Situation) -> Step:
         """A share of the position."""
         small = situation.notional_atoms < self.rules.whole_below_atoms
-        return Step(
-            share_lots(situation.lots, BPS if small else self.rules.step_bps), limit_ticks(situation, self.rules.limit)
-        )
+        lots = share_lots(situation.lots, BPS if small else self.rules.step_bps)
+        return Step(lots, limit_ticks(situation, self.rules.limit), (self.noted(situation, lots),))

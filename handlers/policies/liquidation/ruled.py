@@ -6,6 +6,8 @@ from typing import ClassVar, Generic, Protocol, TypeVar
 
 import msgspec
 
+from .step import Situation
+
 __all__ = ["RuledSteps"]
 
 
@@ -34,3 +36,7 @@ class RuledSteps(Generic[Rules]):
     def restored_bps(self) -> int:
         """As set."""
         return self.rules.restored_bps
+
+    def first_pause_ns(self, situation: Situation) -> int:
+        """None, unless a subclass has one."""
+        return 0

@@ -6,7 +6,8 @@ each, in this order.
 1. Is it over? Closed or short without positions, and restored at `restored_bps` of the requirement, are the engine's
    own answers; `hands_over` gives the reason for handing the account to the backstop or the fund, or None. In a halt it
    is asked too, but an order that found no depth is then no news.
-2. `pause_ns` after the last order: how long until the next, 0 for at once.
+2. `pause_ns` after the last order: how long until the next, 0 for at once; `first_pause_ns` before the first one of a
+   liquidation.
 3. `step`: the next order, on the position that needs most margin.
 
 A policy is pure: it reads the situation and keeps nothing. What it has to remember goes into `Step.notes`, which the
@@ -98,6 +99,10 @@ class StepPolicy(Protocol):
 
     def pause_ns(self, situation: Situation) -> int:
         """How long to wait after the order that is done, `situation.liquidation.order`; 0 for not at all."""
+        ...
+
+    def first_pause_ns(self, situation: Situation) -> int:
+        """How long to wait before the first order of a liquidation; 0 for not at all."""
         ...
 
     def step(self, situation: Situation) -> Step:

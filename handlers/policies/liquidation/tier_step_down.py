@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 import msgspec
 
 from ...depth import walk
+from ...drawdowns import is_on
 from ...valuation import BPS
 from .ruled import RuledSteps
 from .step import Limit, Situation, Step, limit_ticks
@@ -18,7 +19,8 @@ class StepDownParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     """`lowest`: what becomes of a position in the lowest tier: taken over, or one order for the whole before that.
 
     With `fill_or_kill` a reduction is sent only where the depth within its limit can fill it whole; `pause_ns` passes
-    between two reductions.
+    between two reductions. Without `orders_in_drawdown` nothing is sent while a drawdown of the fund is on: the account
+    is handed over at once.
     """
 
     lowest: Literal["takeover", "order"] = "takeover"
@@ -26,6 +28,7 @@ class StepDownParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     pause_ns: int = 0
     restored_bps: int = 10_000
     limit: Limit = "bankruptcy"
+    orders_in_drawdown: bool = True
 
     def __post_init__(self) -> None:
         """Refuse an end below the requirement."""
@@ -38,22 +41,24 @@ class TierStepDown(RuledSteps[StepDownParameters]):
     """lots = the least whose closing brings the notional at the mark under the floor of its tier.
 
     Tier by tier down to the lowest, as long as the account is under its requirement; there the position is taken over
-    at the bankruptcy price (BitMEX), or sent to the market whole first (`lowest = "order"`: Bybit). A reduction that
-    finds no depth for a part hands the account over. Sources: BitMEX support article 18589621443357 (a fill-or-kill
-    reduction to a lower risk limit, then takeover); Bybit help article 900000031623; Binance FAQ 360033525271.
+    at the bankruptcy price (BitMEX, Bybit), or sent to the market whole first (`lowest = "order"`: OKX). A reduction
+    that finds no depth for a part hands the account over. Sources: BitMEX support article 18589621443357 and Bybit
+    help article 900000167723 (a fill-or-kill reduction to a lower tier, then takeover); Binance FAQ 360033525271.
     """
 
     policy: ClassVar[str] = "tier-step-down"
     formula: ClassVar[str] = (
         "the least lots that bring the notional under its tier's floor; in the lowest tier `lowest`"
     )
-    source: ClassVar[str] = "BitMEX support article 18589621443357; Bybit help article 900000031623"
+    source: ClassVar[str] = "BitMEX support article 18589621443357; Bybit help article 900000167723"
     Parameters: ClassVar[type[msgspec.Struct]] = StepDownParameters
 
     def hands_over(self, situation: Situation, *, unfilled: bool) -> str | None:
         """Without equity, in the lowest tier, or where the depth cannot take the reduction."""
         if situation.margin.equity_atoms <= 0:
             return "no equity left"
+        if not self.rules.orders_in_drawdown and is_on(situation.key[0], situation.ledger):
+            return "the fund is in a drawdown: no order is sent"
         if unfilled:
             return "no depth for the whole step above the limit"
         if self.rules.lowest == "takeover" and not lots_above_lower_tier(situation):

@@ -60,13 +60,12 @@ class OpenInterest(LossSocialization):
 
     def _holders(self, debtor: Account, ledger: LedgerState) -> list[tuple[Account, int]]:
         """Who holds lots of the instrument, and how many of either side, in order of account."""
-        number = debtor.liquidation_id
-        order = None if number is None else ledger.liquidations[number].order
-        found = []
+        number, found = debtor.liquidation_id, list[tuple[Account, int]]()
+        instrument = None if number is None else ledger.liquidations[number].last_instrument
         for account in ledger.accounts:
             if account.kind == "user" and account.asset == debtor.asset and account.liquidation_id is None:
                 positions = account.positions.items()
-                lots = sum(abs(p.size_lots) for key, p in positions if order is None or key[0] == order.instrument)
+                lots = sum(abs(p.size_lots) for key, p in positions if instrument in (None, key[0]))
                 if lots:
                     found.append((account, lots))
         return found

@@ -1,0 +1,249 @@
+"""How many small faults the tests find: a sample of mutants of four packages, each held against its tests.
+
+    pip install -e '.[test,mutants]' && python benchmarks/mutants.py --seed 1 --sample 50
+
+1. A mutant is the program with one change in one function: `<` became `<=`, a number one more, an argument None, and so
+   on, as mutmut makes them. Text with a space in it is prose for people; its letters are left alone.
+2. Of each package a sample is drawn by the seed. Each mutant is put into a copy of the repository. The quick tests
+   of its package run, and then all others that import the mutated module; the first test that fails kills it.
+3. A mutant that takes `TIMEOUT_FACTOR` times as long as the tests do has run into a loop, and counts as killed.
+4. A mutant that cannot be told from the program stands in `mutants.toml`, with the reason, and is not counted. Nor is
+   one that only takes `strict=True` from a zip, which asserts what holds anyway.
+
+It prints a table and every survivor. It takes about an hour with a sample of 50, on one core. `--name` runs single
+mutants again, by the names that were printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import os
+import random
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import tomllib
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import libcst
+from mutmut.mutation.file_mutation import Mutation, create_mutations
+
+ROOT = Path(__file__).resolve().parents[1]
+TIMEOUT_FACTOR, TIMEOUT_LEAST_S = 3, 90
+LEFT_OUT = shutil.ignore_patterns(".*", "__pycache__", "*.egg-info", "build", "benchmarks", "docs")
+STRICT = re.compile(r",? ?strict=\w+|(?<=,) (?=\))|,(?= ?\))")
+PACKAGES = {
+    "events/ledger": "ledger_* legs margin_monitor oracle_price payoff policies_fund profit_cap",
+    "handlers": """handlers_* conformance_[alp]* formula* leading_shares legs liquidation_price margin_monitor
+        order parameter_limits plugins_guard plugins_steps policies_[fl]* profit_cap rankings_none rulebooks
+        worked_figures""",
+    "replay/receipt": "receipt_[cpsw]*",
+    "replay/why": "why_[acdefimpr]* import_adl_table import_cases",
+}
+"""The quick test modules of each package; whatever else imports the mutated module runs after them."""
+
+
+class Mutant(NamedTuple):
+    """One change: where it is, how it is named, and the lines before and after."""
+
+    name: str
+    file: str
+    function: str
+    was: str
+    now: str
+    source: str
+
+
+class Site(NamedTuple):
+    """A change that could be made; what the file is with it is worked out for those that are drawn."""
+
+    file: str
+    module: libcst.Module
+    number: int
+    mutation: Mutation
+
+
+def sites_of(package: str) -> list[Site]:
+    """Every mutant of a package, in the order of its files and lines."""
+    found: list[Site] = []
+    for path in sorted((ROOT / package).rglob("*.py")):
+        file = path.relative_to(ROOT).as_posix()
+        module, mutations, *_ = create_mutations(file, path.read_text(encoding="utf-8"))
+        inside = [one for one in mutations if _function_of(one) and not _is_prose(one.original_node)]
+        found.extend(Site(file, module, number, one) for number, one in enumerate(inside, 1))
+    return found
+
+
+def _function_of(mutation: Mutation) -> libcst.FunctionDef | None:
+    """Where a change is made; None where it is in the body of a module or class."""
+    within = mutation.contained_by_top_level_function
+    return within if isinstance(within, libcst.FunctionDef) else None
+
+
+def _is_prose(node: libcst.CSTNode) -> bool:
+    return isinstance(node, libcst.SimpleString) and " " in node.value
+
+
+def mutant_of(site: Site) -> Mutant:
+    """The file with its change, and the lines that differ."""
+    function = _function_of(site.mutation)
+    assert function is not None
+    source = site.module.deep_replace(site.mutation.original_node, site.mutation.mutated_node).code  # type: ignore[arg-type]
+    before, after = site.module.code.splitlines(), source.splitlines()
+    lines = [line for line in difflib.unified_diff(before, after, n=0, lineterm="") if line[:3] not in ("---", "+++")]
+    was, now = (" ".join(line[1:].strip() for line in lines if line[0] == sign) for sign in "-+")
+    return Mutant(f"{site.file}:{site.number}", site.file, function.name.value, was, now, source)
+
+
+def equivalents() -> dict[tuple[str, str, str, str], str]:
+    """The reasons of those that cannot be told from the program, by file, function, and the lines before and after."""
+    listed = tomllib.loads((ROOT / "benchmarks" / "mutants.toml").read_text(encoding="utf-8"))
+    return {(one["file"], one["function"], one["was"], one["now"]): one["why"] for one in listed.get("equivalent", [])}
+
+
+class Tree:
+    """A copy of the repository in which mutants are made and tested."""
+
+    def __init__(self, folder: Path) -> None:
+        """Copy what the package and its tests are."""
+        self._root = folder / "deleverage"
+        shutil.copytree(ROOT, self._root, ignore=LEFT_OUT)
+        self._environment = os.environ | {"PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+
+    def fails(self, tests: Iterable[Path], timeout_s: float) -> bool:
+        """Whether a test fails, or the tests cannot be imported. Raises TimeoutExpired."""
+        options = ("-x", "-q", "-n", "0", "-p", "no:cacheprovider", "--hypothesis-seed=0")
+        command = [sys.executable, "-m", "pytest", *options, *map(str, tests)]
+        with subprocess.Popen(
+            command,
+            cwd=self._root,
+            env=self._environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        ) as process:
+            try:
+                code = process.wait(timeout_s)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, 9)
+                raise
+        assert code not in (4, 5), f"pytest ran no tests (exit code {code}): {' '.join(command)}"
+        return code != 0
+
+    def verdict(self, mutant: Mutant, tests: list[list[Path]], timeout_s: float) -> str:
+        """What becomes of a mutant under groups of tests, one after the other."""
+        path = self._root / mutant.file
+        original = path.read_bytes()
+        path.write_text(mutant.source, encoding="utf-8")
+        try:
+            return "killed" if any(self.fails(group, timeout_s) for group in tests if group) else "survived"
+        except subprocess.TimeoutExpired:
+            return "timed out"
+        finally:
+            path.write_bytes(original)
+
+
+def tests_of(package: str) -> list[Path]:
+    """The test modules of a package, as they are found from the root of the repository."""
+    named = {path for pattern in PACKAGES[package].split() for path in (ROOT / "tests").glob(f"test_{pattern}.py")}
+    return sorted(path.relative_to(ROOT) for path in named)
+
+
+@cache
+def _text(path: Path) -> str:
+    return (ROOT / path).read_text(encoding="utf-8")
+
+
+def nearest_first(file: str, tests: list[Path]) -> list[list[Path]]:
+    """The package's tests, first those that import the mutated module, and then whatever else imports it."""
+    module = "deleverage." + file.removesuffix(".py").replace("/", ".").removesuffix(".__init__")
+    every = sorted(path.relative_to(ROOT) for path in (ROOT / "tests").glob("test_*.py"))
+    near = [path for path in every if f"from {module} import" in _text(path)]
+    return [
+        [path for path in tests if path in near],
+        [path for path in tests if path not in near],
+        [path for path in near if path not in tests],
+    ]
+
+
+class Tally(NamedTuple):
+    """A package's line of the table."""
+
+    package: str
+    mutants: int
+    verdicts: Counter[str]
+
+    def __str__(self) -> str:
+        """The line; the score is of those that are not equivalent."""
+        of = self.verdicts
+        found, counted = of["killed"] + of["timed out"], of.total() - of["equivalent"]
+        score = f"{found / counted:9.1%}" if counted else "        -"
+        figures = (self.mutants, of.total(), *(of[each] for each in VERDICTS))
+        return f"{self.package:<15}" + "".join(f"{figure:>11,}" for figure in figures) + score
+
+
+VERDICTS = ("killed", "timed out", "survived", "equivalent")
+HEADING = f"{'package':<15}" + "".join(f"{name:>11}" for name in ("mutants", "sampled", *VERDICTS)) + f"{'score':>9}"
+
+
+def drawn(package: str, arguments: argparse.Namespace) -> tuple[int, list[Mutant]]:
+    """How many mutants there are, and those to be tested."""
+    sites = sites_of(package)
+    chosen = [site for site in sites if f"{site.file}:{site.number}" in arguments.name]
+    if not arguments.name:
+        generator = random.Random(f"{arguments.seed} {package}")
+        chosen = generator.sample(sites, min(arguments.sample, len(sites)))
+    return len(sites), [mutant_of(site) for site in chosen]
+
+
+def judged(package: str, mutants: list[Mutant], tree: Tree) -> Iterator[tuple[Mutant, str]]:
+    """Each mutant with its verdict. The tests pass without one, and give the time that they may take."""
+    tests, same = tests_of(package), equivalents()
+    began = time.monotonic()
+    assert not tree.fails(tests, 3600), f"the tests of {package} fail without a mutant; run them"
+    timeout_s = max(TIMEOUT_LEAST_S, TIMEOUT_FACTOR * (time.monotonic() - began))
+    print(f"{package}: its tests take {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
+    for mutant in mutants:
+        where = (mutant.file, mutant.function, mutant.was, mutant.now)
+        if where in same or STRICT.sub("", mutant.was) == STRICT.sub("", mutant.now):
+            yield mutant, "equivalent"
+        else:
+            yield mutant, tree.verdict(mutant, nearest_first(mutant.file, tests), timeout_s)
+
+
+def main() -> None:
+    """Draw, test, and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seed", type=int, default=1, help="what the sample is drawn by")
+    parser.add_argument("--sample", type=int, default=50, help="how many mutants of each package")
+    parser.add_argument("--package", action="append", choices=PACKAGES, help="only this package")
+    parser.add_argument("--name", action="append", default=[], help="only this mutant, as in handlers/depth.py:7")
+    arguments = parser.parse_args()
+    os.chdir(ROOT)  # where mutmut reads its settings
+    tallies: list[Tally] = []
+    with tempfile.TemporaryDirectory() as folder:
+        tree = Tree(Path(folder))
+        for package in arguments.package or PACKAGES:
+            count, mutants = drawn(package, arguments)
+            tally = Tally(package, count, Counter())
+            for mutant, verdict in judged(package, mutants, tree) if mutants else ():
+                tally.verdicts[verdict] += 1
+                print(f"{verdict:<10} {mutant.name} {mutant.function}", file=sys.stderr, flush=True)
+                if verdict == "survived":
+                    print(f"{mutant.name} {mutant.function}\n  - {mutant.was}\n  + {mutant.now}", flush=True)
+            tallies.append(tally)
+    print(f"\n{time.strftime('%Y-%m-%d')}, seed {arguments.seed}, {arguments.sample} of each package\n{HEADING}")
+    every = Tally("all", sum(one.mutants for one in tallies), sum((one.verdicts for one in tallies), Counter()))
+    print(*tallies, every, sep="\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,136 @@
+"""How many insurance funds a venue has, what each stands behind, and how the opening balance is split among them.
+
+1. `insurance_fund.per` is the rulebook's: "asset", one fund for everything that settles in the asset; "instrument", one
+   for each; "underlying", one for all instruments of the same underlying; "pool", one for each of
+   `insurance_fund.pools` (a name and its instruments), and one for each instrument that no pool names.
+2. `insurance_fund.balance` is what all funds begin with together. `insurance_fund.balances` states it for single ones;
+   the others share the rest evenly, and what does not divide goes to the first of them, an atom each.
+3. A fund is called by what it is for: "insurance:USDT", "insurance:BTC-PERP", "insurance:BTC", "insurance:majors".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NamedTuple
+
+import msgspec
+
+from ..events.bodies.listing import AssetListed, InstrumentListed
+from ..events.errors import ScenarioError
+from ..handlers.registry import Amounts
+from .settings import InstrumentSettings
+from .toml_tree import at_path
+
+__all__ = ["FUND_KEYS", "OpeningFund", "open_funds", "underlying_of"]
+
+FUND_KEYS = ("balance", "per", "pools", "balances")
+"""Keys of the slot's table that say what funds there are, and are no policy's."""
+
+_WHERE = "$.insurance_fund"
+
+
+class OpeningFund(NamedTuple):
+    """A fund as a run begins: its label, the instruments it stands behind (None: all of the asset), what it has."""
+
+    label: str
+    instruments: tuple[int, ...] | None
+    balance_atoms: int
+
+    @property
+    def name(self) -> str:
+        """What its account is called."""
+        return f"insurance:{self.label}"
+
+
+class _Settings(msgspec.Struct, frozen=True):
+    """The keys of the table that are looked at here."""
+
+    per: Literal["asset", "instrument", "underlying", "pool"] = "asset"
+    pools: dict[str, tuple[str, ...]] = {}
+    balance: Any = 0
+    balances: dict[str, Any] = {}
+
+
+def open_funds(
+    table: Mapping[str, Any],
+    asset: AssetListed,
+    instruments: Sequence[InstrumentListed],
+    settings: Sequence[InstrumentSettings],
+    amounts: Amounts,
+) -> tuple[OpeningFund, ...]:
+    """The funds of a scenario, in the order of their first instruments. Raises ScenarioError naming the key."""
+    stated = _stated(table)
+    if stated.per == "asset":
+        groups: dict[str, tuple[int, ...] | None] = {asset.name: None}
+    else:
+        labels = [_label(stated, one, listed.name) for one, listed in zip(settings, instruments, strict=True)]
+        _check_pools(stated, [listed.name for listed in instruments])
+        groups = {label: tuple(i for i, other in enumerate(labels) if other == label) for label in labels}
+    begun = _split(stated, list(groups), amounts)
+    return tuple(OpeningFund(label, held, begun[label]) for label, held in groups.items())
+
+
+def underlying_of(settings: InstrumentSettings) -> str:
+    """What an instrument is of: as stated, or its name without the last part behind a hyphen."""
+    return settings.underlying or settings.name.rpartition("-")[0] or settings.name
+
+
+def _stated(table: Mapping[str, Any]) -> _Settings:
+    given = {key: table[key] for key in FUND_KEYS if key in table}
+    try:
+        return msgspec.convert(given, _Settings)
+    except msgspec.ValidationError as error:
+        what, _, path = str(error).partition(" - at `$")
+        message = f"{_WHERE}{path.rstrip('`')}: {what}; correct the scenario or the --set"
+        raise ScenarioError(message) from None
+
+
+def _label(stated: _Settings, settings: InstrumentSettings, name: str) -> str:
+    if stated.per == "underlying":
+        return underlying_of(settings)
+    if stated.per == "pool":
+        return next((pool for pool, names in stated.pools.items() if name in names), name)
+    return name
+
+
+def _check_pools(stated: _Settings, names: Sequence[str]) -> None:
+    """Refuse a pool of what is not listed, of nothing, or called like another fund; and an instrument in two."""
+    if stated.per != "pool":
+        return
+    seen: dict[str, str] = {}
+    for pool, members in stated.pools.items():
+        if not members or pool in names:
+            message = f"{_WHERE}.pools.{pool}: a pool has instruments, and its name is no instrument's"
+            raise ScenarioError(message)
+        for name in members:
+            if name not in names:
+                message = f"{_WHERE}.pools.{pool}: there is no instrument {name!r}; choose from {', '.join(names)}"
+                raise ScenarioError(message)
+            if name in seen:
+                message = f"{_WHERE}.pools.{pool}: {name!r} is in pool {seen[name]!r} already; an instrument has one"
+                raise ScenarioError(message)
+            seen[name] = pool
+
+
+def _split(stated: _Settings, labels: Sequence[str], amounts: Amounts) -> dict[str, int]:
+    """What each fund begins with, by rule 2: in all exactly the balance, where there is one."""
+    found: dict[str, int] = {}
+    for label, amount in stated.balances.items():
+        if label not in labels:
+            message = f"{_WHERE}.balances.{label}: there is no such fund; choose from {', '.join(labels)}"
+            raise ScenarioError(message)
+        found[label] = at_path(f"{_WHERE}.balances.{label}", amounts.to_atoms, amount)
+    whole_atoms = at_path(f"{_WHERE}.balance", amounts.to_atoms, stated.balance)
+    others = [label for label in labels if label not in found]
+    left_atoms = whole_atoms - sum(found.values())
+    if stated.balance == 0:
+        left_atoms = max(0, left_atoms)
+    if left_atoms < 0 or (left_atoms and not others):
+        message = (
+            f"{_WHERE}.balances: they sum to {amounts.of_atoms(sum(found.values())).normalize():f}, and balance is "
+            f"{stated.balance}; leave one out or make them agree"
+        )
+        raise ScenarioError(message)
+    for place, label in enumerate(others):
+        found[label] = left_atoms // len(others) + (place < left_atoms % len(others))
+    return found

@@ -1,0 +1,127 @@
+"""Every bound of a handler's parameters: the figure at the bound is taken, and the next one beyond it is refused."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import msgspec
+import pytest
+
+from deleverage.events.errors import ScenarioError
+from deleverage.handlers.registry import SLOTS, producer_of
+
+DAY_NS = 86_400 * 10**9
+
+
+class Bound(NamedTuple):
+    """From where to where a figure may lie, None for no bound of its own, and what else must be set for that."""
+
+    slot: str
+    policy: str
+    name: str
+    least: int | None
+    most: int | None = None
+    others: dict[str, int] = {}  # noqa: RUF012 - nobody writes to it
+
+
+FUND = [
+    ("sale_parts", 1),
+    ("sale_interval_ns", 1),
+    ("retry_ns", 1),
+    ("fee_bps", 0),
+    ("capital_bps", 0),
+]
+STEPS = {
+    "partial-then-whole": [("first_share_bps", 1, 10_000), ("restored_bps", 10_000), ("cooldown_ns", 0)],
+    "whole-takeover": [("reduction_bps", 1, 10_000), ("restored_bps", 10_000)],
+    "incremental": [
+        ("step_bps", 1, 10_000),
+        ("restored_bps", 10_000),
+        ("pause_ns", 1),
+        ("whole_below_atoms", 0),
+    ],
+    "tier-step-down": [("restored_bps", 10_000), ("pause_ns", 0)],
+    "liquidator-fee": [
+        ("liquidator_fee_ppm", 0, 999_999),
+        ("insurance_fee_ppm", 0, 999_999),
+        ("restored_bps", 10_000),
+        ("pause_ns", 1),
+    ],
+    "fillable-price": [
+        ("bankruptcy_adjustment_ppm", 0),
+        ("spread_to_maintenance_ppm", 0),
+        ("restored_bps", 10_000),
+        ("pause_ns", 1),
+    ],
+    "chunk-and-cooldown": [
+        ("chunk_bps", 1, 10_000),
+        ("restored_bps", 10_000),
+        ("pause_ns", 1),
+        ("cooldown_ns", 0),
+        ("chunk_over_atoms", 0),
+        ("backstop_numerator", 0, 3),
+    ],
+}
+BOUNDS = [
+    *(Bound("insurance_fund", policy, *bound) for policy in SLOTS["insurance_fund"] for bound in FUND),
+    *(Bound("liquidation", policy, *bound) for policy, bounds in STEPS.items() for bound in bounds),
+    Bound("liquidation", "chunk-and-cooldown", "backstop_denominator", 2),
+    Bound("liquidation", "chunk-and-cooldown", "backstop_denominator", 1, None, {"backstop_numerator": 0}),
+    Bound("insurance_fund", "fee-capped", "fee_ppm_max", 0),
+    Bound("insurance_fund", "insurance-fee", "fee_ppm_max", 0),
+    Bound("insurance_fund", "insurance-fee", "restored_bps", 10_000),
+    Bound("insurance_fund", "drawdown", "fall_bps", 1, 10_000),
+    Bound("insurance_fund", "drawdown", "window_ns", 8),
+    Bound("insurance_fund", "drawdown", "sample_ns", 1),
+    *(Bound("socialization", policy, "payers_max", 1) for policy in ("profit-pro-rata", "day-profits")),
+    Bound("socialization", "day-profits", "day_starts_ns", 0, DAY_NS - 1),
+    Bound("mark", "smoothed", "smoothing_ns", 0),
+    *(Bound("breaker", "window", name, 1) for name in ("move_bps", "window_ns", "halt_ns")),
+    Bound("margin", "tiered", "warning_bps", 10_000, 15_000),
+    Bound("margin", "tiered", "recovery_bps", 12_500),
+    Bound("funding", "interval", "interval_ns", 1),
+    Bound("profit_cap", "pool-profit", "min_factor_ppm", 0, 850_000),
+    Bound("profit_cap", "pool-profit", "min_factor_ppm", 0, 999_999, {"max_factor_ppm": 2_000_000}),
+    Bound("profit_cap", "pool-profit", "max_factor_ppm", 770_000),
+    Bound("traders", "mixed", "add_bps", 0, 7_500),
+    Bound("traders", "mixed", "reduce_bps", 0, 7_500),
+    Bound("traders", "mixed", "reduce_share_bps", 0, 10_000),
+    Bound("traders", "mixed", "target_bps", 10_000),
+    Bound("traders", "mixed", "fastest_ns", 1, 120_000_000_000),
+    Bound("traders", "mixed", "slowest_ns", 5_000_000_000),
+    Bound("adl", "capped-pro-rata", "cap_bps", 1, 10_000),
+    Bound("adl", "risk-aware-pro-rata", "threshold_bps", 0),
+]
+
+
+def taken(bound: Bound, figure: int) -> bool:
+    """Whether the handler can be had with this figure."""
+    settings: dict[str, Any] = {"policy": bound.policy, bound.name: figure, **bound.others}
+    try:
+        producer_of(bound.slot, settings, f"$.{bound.slot}")
+    except ScenarioError as error:
+        told = str(error)
+        return pytest.fail(told) if "must " not in told or f"$.{bound.slot}" not in told else False
+    return True
+
+
+@pytest.mark.parametrize("bound", BOUNDS, ids=lambda bound: f"{bound.policy}-{bound.name}-{bound.most}")
+def test_the_bound_is_taken_and_the_next_is_not(bound: Bound) -> None:
+    """The least and the most that may be set are taken, one less and one more are refused with the key and the rule."""
+    if bound.least is not None:
+        assert [taken(bound, bound.least + step) for step in (-1, 0, 1)] == [False, True, bound.most != bound.least]
+    if bound.most is not None:
+        assert [taken(bound, bound.most + step) for step in (-1, 0, 1)] == [True, True, False]
+
+
+def test_no_bound_is_left_out() -> None:
+    """Every figure of every policy that refuses something is in the table, or is free on purpose."""
+    listed = {(bound.slot, bound.policy, bound.name) for bound in BOUNDS}
+    free = {"rate_ppb", "floor_atoms", "threshold_atoms", "whole_below_atoms", "fee_bps"}
+    for slot, choices in SLOTS.items():
+        for policy, choice in choices.items():
+            if choice is None or "__post_init__" not in dir(choice.parameters):
+                continue
+            for field in msgspec.structs.fields(choice.parameters):
+                if isinstance(field.default, int) and not isinstance(field.default, bool):
+                    assert (slot, policy, field.name) in listed or field.name in free, (slot, policy, field.name)
