@@ -5,8 +5,10 @@
 1. A mutant is the program with one change in one function: `<` became `<=`, a number one more, an argument None, and so
    on, as mutmut makes them. Text with a space in it is prose for people; its letters are left alone.
 2. Of each package a sample is drawn by the seed. Each mutant is put into a copy of the repository. The quick tests
-   of its package run, and then all others that import the mutated module; the first test that fails kills it.
-3. A mutant that takes `TIMEOUT_FACTOR` times as long as the tests do has run into a loop, and counts as killed.
+   of its package run, and then all others that import the mutated module or are named after it or its folder; the
+   first test that fails kills it.
+3. All of these pass without a mutant, which is seen first. If they take `LOOP_FACTOR` times as much of the processor
+   with one, the program has run into a loop, and the mutant counts as killed ("looped").
 4. A mutant that cannot be told from the program stands in `mutants.toml`, with the reason, and is not counted. Nor is
    one that only takes `strict=True` from a zip, which asserts what holds anyway.
 
@@ -21,7 +23,9 @@ import difflib
 import os
 import random
 import re
+import resource
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -37,8 +41,8 @@ import libcst
 from mutmut.mutation.file_mutation import Mutation, create_mutations
 
 ROOT = Path(__file__).resolve().parents[1]
-TIMEOUT_FACTOR, TIMEOUT_LEAST_S = 3, 90
-LEFT_OUT = shutil.ignore_patterns(".*", "__pycache__", "*.egg-info", "build", "benchmarks", "docs")
+LOOP_FACTOR, LOOP_LEAST_S = 3, 30
+LEFT_OUT = shutil.ignore_patterns(".*", "__pycache__", "*.egg-info", "build")
 STRICT = re.compile(r",? ?strict=\w+|(?<=,) (?=\))|,(?= ?\))")
 PACKAGES = {
     "events/ledger": "ledger_* legs margin_monitor oracle_price payoff policies_fund profit_cap",
@@ -48,7 +52,16 @@ PACKAGES = {
     "replay/receipt": "receipt_[cpsw]*",
     "replay/why": "why_[acdefimpr]* import_adl_table import_cases",
 }
-"""The quick test modules of each package; whatever else imports the mutated module runs after them."""
+"""The quick test modules of each package; whatever else has to do with the mutated module runs after them."""
+
+WHOLE_RUNS = tuple(
+    f"test_{name}"
+    for name in (
+        *("conformance_kit", "conformance_table", "fork", "hostile", "kill", "lab", "prime", "profit_cap_run"),
+        *("reexecution", "resumption", "snapshots", "states", "verify", "waterfall"),
+    )
+)
+"""Beginnings of the names of test modules that execute whole runs, for a minute and more: they are not asked."""
 
 
 class Mutant(NamedTuple):
@@ -109,17 +122,21 @@ def equivalents() -> dict[tuple[str, str, str, str], str]:
     return {(one["file"], one["function"], one["was"], one["now"]): one["why"] for one in listed.get("equivalent", [])}
 
 
+class LoopError(Exception):
+    """Tests took far more time of the processor than they do without a mutant."""
+
+
 class Tree:
     """A copy of the repository in which mutants are made and tested."""
 
     def __init__(self, folder: Path) -> None:
         """Copy what the package and its tests are."""
-        self._root = folder / "deleverage"
+        self._root, self._limits_s = folder / "deleverage", dict[tuple[Path, ...], int]()
         shutil.copytree(ROOT, self._root, ignore=LEFT_OUT)
         self._environment = os.environ | {"PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
 
-    def fails(self, tests: Iterable[Path], timeout_s: float) -> bool:
-        """Whether a test fails, or the tests cannot be imported. Raises TimeoutExpired."""
+    def fails(self, tests: Iterable[Path], limit_s: int) -> bool:
+        """Whether a test fails, or the tests cannot be imported. Raises LoopError where they take too long."""
         options = ("-x", "-q", "-n", "0", "-p", "no:cacheprovider", "--hypothesis-seed=0")
         command = [sys.executable, "-m", "pytest", *options, *map(str, tests)]
         with subprocess.Popen(
@@ -130,31 +147,42 @@ class Tree:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         ) as process:
-            try:
-                code = process.wait(timeout_s)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, 9)
-                raise
+            resource.prlimit(process.pid, resource.RLIMIT_CPU, (limit_s, limit_s))
+            code = process.wait()
+        if code in (-signal.SIGXCPU, -signal.SIGKILL):
+            raise LoopError
         assert code not in (4, 5), f"pytest ran no tests (exit code {code}): {' '.join(command)}"
         return code != 0
 
-    def verdict(self, mutant: Mutant, tests: list[list[Path]], timeout_s: float) -> str:
-        """What becomes of a mutant under groups of tests, one after the other."""
-        path = self._root / mutant.file
-        original = path.read_bytes()
-        path.write_text(mutant.source, encoding="utf-8")
-        try:
-            return "killed" if any(self.fails(group, timeout_s) for group in tests if group) else "survived"
-        except subprocess.TimeoutExpired:
-            return "timed out"
-        finally:
-            path.write_bytes(original)
+    def limit_s(self, tests: tuple[Path, ...]) -> int:
+        """How long these tests may take of the processor; without a mutant they pass, and are timed, once."""
+        if tests not in self._limits_s:
+            before_s = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+            assert not self.fails(tests, 3600), f"they fail without a mutant: {' '.join(map(str, tests))}"
+            took_s = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before_s
+            self._limits_s[tests] = LOOP_LEAST_S + LOOP_FACTOR * int(took_s)
+        return self._limits_s[tests]
+
+    def verdict(self, mutant: Mutant, quick: tuple[Path, ...], slow: tuple[Path, ...]) -> str:
+        """What becomes of a mutant under some tests and, if it survives these, under some more."""
+        for tests in filter(None, (quick, slow)):
+            limit_s, path = self.limit_s(tests), self._root / mutant.file
+            original = path.read_bytes()
+            path.write_text(mutant.source, encoding="utf-8")
+            try:
+                if self.fails(tests, limit_s):
+                    return "killed"
+            except LoopError:
+                return "looped"
+            finally:
+                path.write_bytes(original)
+        return "survived"
 
 
-def tests_of(package: str) -> list[Path]:
+def quick_tests(package: str) -> tuple[Path, ...]:
     """The test modules of a package, as they are found from the root of the repository."""
     named = {path for pattern in PACKAGES[package].split() for path in (ROOT / "tests").glob(f"test_{pattern}.py")}
-    return sorted(path.relative_to(ROOT) for path in named)
+    return tuple(sorted(path.relative_to(ROOT) for path in named))
 
 
 @cache
@@ -162,16 +190,13 @@ def _text(path: Path) -> str:
     return (ROOT / path).read_text(encoding="utf-8")
 
 
-def nearest_first(file: str, tests: list[Path]) -> list[list[Path]]:
-    """The package's tests, first those that import the mutated module, and then whatever else imports it."""
+def slow_tests(file: str, quick: tuple[Path, ...]) -> tuple[Path, ...]:
+    """Whatever else imports the mutated module, or is named after it or its folder."""
+    names = (f"test_{Path(file).parent.name}", f"test_{Path(file).stem}")
     module = "deleverage." + file.removesuffix(".py").replace("/", ".").removesuffix(".__init__")
     every = sorted(path.relative_to(ROOT) for path in (ROOT / "tests").glob("test_*.py"))
-    near = [path for path in every if f"from {module} import" in _text(path)]
-    return [
-        [path for path in tests if path in near],
-        [path for path in tests if path not in near],
-        [path for path in near if path not in tests],
-    ]
+    near = (path for path in every if f"from {module} import" in _text(path) or path.name.startswith(names))
+    return tuple(path for path in near if path not in quick and not path.name.startswith(WHOLE_RUNS))
 
 
 class Tally(NamedTuple):
@@ -184,13 +209,13 @@ class Tally(NamedTuple):
     def __str__(self) -> str:
         """The line; the score is of those that are not equivalent."""
         of = self.verdicts
-        found, counted = of["killed"] + of["timed out"], of.total() - of["equivalent"]
+        found, counted = of["killed"] + of["looped"], of.total() - of["equivalent"]
         score = f"{found / counted:9.1%}" if counted else "        -"
         figures = (self.mutants, of.total(), *(of[each] for each in VERDICTS))
         return f"{self.package:<15}" + "".join(f"{figure:>11,}" for figure in figures) + score
 
 
-VERDICTS = ("killed", "timed out", "survived", "equivalent")
+VERDICTS = ("killed", "looped", "survived", "equivalent")
 HEADING = f"{'package':<15}" + "".join(f"{name:>11}" for name in ("mutants", "sampled", *VERDICTS)) + f"{'score':>9}"
 
 
@@ -205,18 +230,14 @@ def drawn(package: str, arguments: argparse.Namespace) -> tuple[int, list[Mutant
 
 
 def judged(package: str, mutants: list[Mutant], tree: Tree) -> Iterator[tuple[Mutant, str]]:
-    """Each mutant with its verdict. The tests pass without one, and give the time that they may take."""
-    tests, same = tests_of(package), equivalents()
-    began = time.monotonic()
-    assert not tree.fails(tests, 3600), f"the tests of {package} fail without a mutant; run them"
-    timeout_s = max(TIMEOUT_LEAST_S, TIMEOUT_FACTOR * (time.monotonic() - began))
-    print(f"{package}: its tests take {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
+    """Each mutant with its verdict."""
+    quick, same = quick_tests(package), equivalents()
     for mutant in mutants:
         where = (mutant.file, mutant.function, mutant.was, mutant.now)
         if where in same or STRICT.sub("", mutant.was) == STRICT.sub("", mutant.now):
             yield mutant, "equivalent"
         else:
-            yield mutant, tree.verdict(mutant, nearest_first(mutant.file, tests), timeout_s)
+            yield mutant, tree.verdict(mutant, quick, slow_tests(mutant.file, quick))
 
 
 def main() -> None:

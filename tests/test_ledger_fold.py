@@ -10,7 +10,14 @@ import msgspec
 import pytest
 
 from deleverage.events.bodies.inputs import FillReported, TradeExecuted
-from deleverage.events.bodies.liquidation import LiquidationOrdered, LiquidationStarted
+from deleverage.events.bodies.liquidation import (
+    LiquidationEnded,
+    LiquidationFilled,
+    LiquidationOrdered,
+    LiquidationStarted,
+    OrdersCancelled,
+    PositionTakenOver,
+)
 from deleverage.events.bodies.listing import AccountOpened, AssetListed, FundAssigned
 from deleverage.events.bodies.margin import FundingAccrued, MarkPriced
 from deleverage.events.bodies.run import RunEnded
@@ -21,11 +28,12 @@ from deleverage.events.envelope import Event, Origin
 from deleverage.events.errors import LedgerError
 from deleverage.events.ledger import Ledger
 from deleverage.events.ledger.effects import FOLD
+from deleverage.events.ledger.liquidation import OpenOrder
 from deleverage.events.record import MemoryRecord, RecordReader, RecordSettings, RecordWriter
 from deleverage.events.vocabulary import BODY_TYPES, Body
 
 from .support.crash import recorded, simulation_of
-from .support.venue import FUND, Book, listed
+from .support.venue import FUND, LIQUIDITY, Book, listed
 
 SETTINGS = RecordSettings(pages_per_block=2, durability="none")
 
@@ -171,3 +179,87 @@ def test_the_record_says_when_the_run_ended() -> None:
     assert ledger.ended
     assert ledger.run is not None
     assert ledger.run.scenario == "small-crash"
+
+
+def test_a_liquidation_knows_its_order_from_placing_to_the_last_lot() -> None:
+    """Which order, of what, whether of the whole, what is left of it, and whether it still works."""
+    book = Book(listed(0), listed(1))
+    book.mark(1000, 1000)
+    account = book.user(5000, (1, 7, 1000))
+    number = book.liquidate(account)
+    liquidation = book.ledger.liquidations[number]
+    assert (liquidation.account, liquidation.steps, liquidation.order, liquidation.is_waiting()) == (
+        *(account, 0, None, False),
+    )
+    book.put(LiquidationOrdered(number, 1, account, 1, 0, -7, None, 3, True))
+    assert (liquidation.steps, liquidation.order) == (3, OpenOrder(1, 1, 0, 7, True, True))
+    assert liquidation.is_waiting()
+    for trade, (lots, left) in enumerate(((-4, 3), (-3, 0)), 1):
+        book.put(LiquidationFilled(number, 1, trade, account, LIQUIDITY, 1, 0, lots, 990, 990 * lots, left, 9))
+        assert liquidation.order == OpenOrder(1, 1, 0, left, True, left > 0)
+    assert (book.ledger.orders, book.ledger.trades, liquidation.is_waiting()) == (1, 2, False)
+
+
+def test_a_cancelled_order_works_no_more() -> None:
+    """Only the order that is named is cancelled; a trader's own orders are none of the liquidation's."""
+    book = Book()
+    book.mark(1000)
+    account = book.user(5000, (0, 7, 1000))
+    number = book.liquidate(account)
+    book.put(LiquidationOrdered(number, 1, account, 0, 0, -2, 900, 1, False))
+    order = book.ledger.liquidations[number].order
+    assert order == OpenOrder(1, 0, 0, 2, False, True)
+    for other in (None, 2):
+        book.put(OrdersCancelled(number, account, other, 2, "another"))
+        assert order.open
+    book.put(OrdersCancelled(number, account, 1, 2, "no depth"))
+    assert (order.open, order.left_lots) == (False, 2)
+
+
+def test_a_liquidation_waits_for_its_own_timer() -> None:
+    """It waits while its cooldown runs; other timers, of nothing or of another liquidation, do not hold it up."""
+    book = Book()
+    account, other = book.user(10), book.user(10)
+    number, second = book.liquidate(account), book.liquidate(other)
+    liquidation = book.ledger.liquidations[number]
+    book.put(TimerSet("nap", 5))
+    book.put(TimerSet("nap", 5, account))
+    book.put(TimerSet("nap", 5, other, liquidation_id=second))
+    book.put(TimerSet("nap", 5, account, liquidation_id=99))
+    assert (liquidation.timer, liquidation.is_waiting()) == (None, False)
+    timer = book.put(TimerSet("cooldown", 5, account, liquidation_id=number)).seq
+    assert (liquidation.timer, liquidation.is_waiting()) == (timer, True)
+    assert set(book.ledger.timers) == set(range(timer - 4, timer + 1))
+    book.now_ns = 5
+    book.put(TimerFired(timer - 1, "nap", account, liquidation_id=99))
+    book.put(TimerFired(timer - 2, "nap", other, liquidation_id=second))
+    assert (liquidation.timer, book.ledger.liquidations[second].timer) == (timer, None)
+    book.put(TimerFired(timer, "cooldown", account, liquidation_id=number))
+    assert (liquidation.timer, liquidation.is_waiting()) == (None, False)
+    assert set(book.ledger.timers) == {timer - 4, timer - 3}
+
+
+def test_a_liquidation_is_open_until_its_inventory_is_sold() -> None:
+    """What the fund took over keeps it open behind its end; sales in parts, and reductions, count alike."""
+    book = Book(listed(0), listed(1), fund_atoms=10_000)
+    book.mark(1000, 1000)
+    account = book.user(2_000, (0, 4, 1000), (1, -3, 1000))
+    number = book.bankrupt(account).body.liquidation_id  # type: ignore[union-attr]
+    liquidation = book.ledger.liquidations[number]
+    book.put(PositionTakenOver(number, account, FUND, 0, 0, 4, 3_000, 750))
+    book.put(PositionTakenOver(number, account, FUND, 1, 0, -3, -3_000, 1000))
+    assert (liquidation.taken_lots, liquidation.sold_lots, liquidation.ended) == ({0: 4, 1: -3}, {}, False)
+    book.put(LiquidationEnded(number, account, "bankrupt", 0))
+    assert (liquidation.ended, liquidation.holds_inventory(), book.account(account).liquidation_id) == (
+        *(True, True, None),
+    )
+    for trade, (instrument, lots) in enumerate(((0, -1), (0, -3), (1, 1), (1, 2)), 1):
+        assert number in book.ledger.liquidations
+        book.put(LiquidationOrdered(number, trade, FUND, instrument, number, lots, None, 1, False))
+        filled = LiquidationFilled(
+            number, trade, trade, FUND, LIQUIDITY, instrument, number, lots, 900, 900 * lots, 0, 1
+        )
+        book.put(filled)
+    assert liquidation.sold_lots == {0: 4, 1: -3}
+    assert number not in book.ledger.liquidations
+    assert liquidation.steps == 0

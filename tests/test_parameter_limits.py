@@ -31,6 +31,12 @@ FUND = [
     ("fee_bps", 0),
     ("capital_bps", 0),
 ]
+DRAWDOWN = [
+    ("fall_bps", 1, 10_000),
+    ("stop_fall_bps", 0, 3_000),
+    ("window_ns", 8),
+    ("sample_ns", 1),
+]
 STEPS = {
     "partial-then-whole": [("first_share_bps", 1, 10_000), ("restored_bps", 10_000), ("cooldown_ns", 0)],
     "whole-takeover": [("reduction_bps", 1, 10_000), ("restored_bps", 10_000)],
@@ -50,6 +56,10 @@ STEPS = {
     "fillable-price": [
         ("bankruptcy_adjustment_ppm", 0),
         ("spread_to_maintenance_ppm", 0),
+        ("portion_ppm_max", 1, 1_000_000),
+        ("portion_min_atoms", 0),
+        ("block_notional_max_atoms", 0),
+        ("block_fund_loss_max_atoms", 0),
         ("restored_bps", 10_000),
         ("pause_ns", 1),
     ],
@@ -70,9 +80,9 @@ BOUNDS = [
     Bound("insurance_fund", "fee-capped", "fee_ppm_max", 0),
     Bound("insurance_fund", "insurance-fee", "fee_ppm_max", 0),
     Bound("insurance_fund", "insurance-fee", "restored_bps", 10_000),
-    Bound("insurance_fund", "drawdown", "fall_bps", 1, 10_000),
-    Bound("insurance_fund", "drawdown", "window_ns", 8),
-    Bound("insurance_fund", "drawdown", "sample_ns", 1),
+    Bound("insurance_fund", "insurance-fee", "market_payment_max_atoms", 0),
+    *(Bound("insurance_fund", policy, *bound) for policy in ("drawdown", "symbol-drawdown") for bound in DRAWDOWN),
+    Bound("insurance_fund", "drawdown", "least_fall_atoms", 0),
     *(Bound("socialization", policy, "payers_max", 1) for policy in ("profit-pro-rata", "day-profits")),
     Bound("socialization", "day-profits", "day_starts_ns", 0, DAY_NS - 1),
     Bound("mark", "smoothed", "smoothing_ns", 0),

@@ -275,6 +275,25 @@ def test_the_fee_pool_pays_first(pool: int, paid: list[int], written_off: list[i
     assert book.account(bankrupt).balance_atoms == 0
 
 
+@pytest.mark.parametrize("pool", [None, -5, 0], ids=["none", "in debt", "empty"])
+def test_without_a_fee_pool_the_holders_pay_all(pool: int | None) -> None:
+    """Drift: a venue without a pool, or with one that has nothing, asks the holders for the whole loss."""
+    book = Book()
+    if pool is None:
+        book.ledger.venue(0).fees = None
+    else:
+        book.put(BalanceStated(FEES, pool))
+    book.mark(1000)
+    bankrupt = book.user(-100)
+    book.user(500, (0, 5, 1000))
+    book.user(500, (0, -5, 1000))
+    book.bankrupt(bankrupt)
+    event = book.put(ShortfallDeclared(1, bankrupt, "bankruptcy", 100, 0))
+    said = bodies(OpenInterest(NoParameters()).handle(event, book.ledger, 0))
+    assert [b.amount_atoms for b in said if isinstance(b, LossSocialized)] == [50, 50]
+    assert [b for b in said if isinstance(b, BalanceWrittenOff)] == []
+
+
 @settings(max_examples=200, deadline=None)
 @given(
     st.integers(1, 50_000),

@@ -14,6 +14,7 @@ from rich.console import Console
 
 from deleverage import open_run
 from deleverage.events.bodies.inputs import Deposited
+from deleverage.events.bodies.listing import AssetListed, InstrumentListed
 from deleverage.events.bodies.waterfall import DeleveragingStarted, PositionDeleveraged
 from deleverage.events.envelope import Event, Origin
 from deleverage.replay.receipt.check import Checked, check_receipt
@@ -266,3 +267,11 @@ def test_the_data_has_the_row(first: Checked) -> None:
     )
     none = checked_view(Path("r.json"), first._replace(standing=standing._replace(row=None, policy=None)))["ranking"]
     assert (none["row"], none["formula"]) == (None, None)
+
+
+@pytest.mark.parametrize("kind", [InstrumentListed, AssetListed])
+def test_what_is_counted_in_nothing_known_is_left_out(first: Checked, kind: type) -> None:
+    """Where the file shows no listing, or no asset, the place is told, and nothing in lots and money."""
+    events = {seq: event for seq, event in first.events.items() if not isinstance(event.body, kind)}
+    begins = printed(first._replace(chain=(first.event,), events=events))[:6]
+    assert names(begins) == ["r.json:", "head", "event", "account", "ranked"]

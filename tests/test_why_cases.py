@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,11 +24,11 @@ SQUEEZED = ("30", "33", "34", "37", "39", "44", "46", "47", "48", "50", "54", "5
 
 
 def pages(run: Run, questions: list[tuple[str, ...]]) -> Iterator[str]:
-    """Each question and its page, without the path and the head of the record."""
+    """Each question and its page, without the path of the record, and without hashes of it and of files."""
     for question in questions:
         result = call("why", run.path, *question)
         assert (result.exit_code, result.stderr) == (0, ""), result.stderr
-        page = result.stdout.replace(str(run.path), "RUN").replace(run.head, "HEAD")
+        page = re.sub(r"\b[0-9a-f]{64}\b", "HASH", result.stdout.replace(str(run.path), "RUN"))
         yield f"=== why {' '.join(question)}\n{page}"
 
 
