@@ -50,7 +50,7 @@ def test_each_row_is_what_a_fold_gives(answer: Answer) -> None:
             marked.mark_ticks,
             marked.index_ticks,
         )
-        assert row.forced_ticks == marked.mark_ticks - marked.index_ticks
+        assert row.forced_ticks == marked.impact_ticks
         account = ledger.accounts[answer.losing.account]
         if not answer.losing.of_lot:
             assert row.equity_atoms == margin_of(account, ledger.markets).equity_atoms

@@ -38,8 +38,8 @@ from .support.venue import Book, listed
 
 EVENTS = recorded()
 KEYS = [
-    "event", "paragraph", "chain", "losing", "story", "fund", "cap", "ranking", "later", "not", "flips", "taken_in",
-    "published",
+    "event", "paragraph", "chain", "grounds", "losing", "story", "fund", "cap", "ranking", "later", "not", "flips",
+    "taken_in", "published",
 ]  # fmt: skip
 
 
@@ -140,6 +140,17 @@ Why not user8
 user8 was no candidate: it was short 5 I0, and that stood at
 no profit but at -300.000000 USDT.
 
+What its figures rest on
+3 figures, each with the event that set it
+├── the mark of I0: 53 1970-01-01T00:00:12Z: I0 was marked
+│   at 560
+│   └── 52 1970-01-01T00:00:12Z: prices from outside: I0 560
+├── its balance and positions: 49 1970-01-01T00:00:03Z:
+│   user7 was deleveraged in round 1: bought 4 I0 at 600,
+│   rank 2, score 0.116484751
+└── the rule, adl:profit-leverage version 2: 0
+    1970-01-01T00:00:00Z: the run of test began
+
 What set it off
 4 events, each delivered because of the one before,
 1970-01-01 UTC
@@ -173,7 +184,7 @@ def test_the_keys_are_stable(run: Run) -> None:
     assert document | {"not": spared["not"]} == spared
     called = json.loads(call("why", run.path, "30", "--json").stdout)
     assert list(called) == KEYS
-    assert [key for key in KEYS if called[key] is None] == ["losing", "story", *KEYS[5:]]
+    assert [key for key in KEYS if called[key] is None] == ["losing", "story", *KEYS[6:]]
     assert called["event"]["evidence"]["compared"]["threshold_atoms"] == 1_250_000_000
 
 
@@ -243,6 +254,7 @@ def test_markdown_is_for_a_customer(run: Run) -> None:
         "## The ranking of round 2",
         "## What became of the price",
         "## Why not user8",
+        "## What its figures rest on",
         "## What set it off",
     ]
     assert "- 53 00:00:12 I0 was marked at 560 \\[mark:index\\]" in text
@@ -304,12 +316,12 @@ def test_questions_without_an_answer(run: Run, arguments: list[str], part: str) 
 
 
 def test_flips_come_last(run: Run) -> None:
-    """What would have flipped it stands after all but the trigger, with its command and with what was not searched."""
+    """What would have flipped it stands before grounds and trigger, with its command and with what was not searched."""
     flips = Flips(
         (Flip("fund", "With 404.5 more it would have been spared.", True, 404, "deleverage fork"),), "a.", "b."
     )
     answer = msgspec.structs.replace(explain(run, 48, against=8), flips=flips)
-    *_, last, _trigger = answer_sections(answer)
+    *_, last, _grounds, _trigger = answer_sections(answer)
     assert last == Section(
         "What would have flipped it",
         (

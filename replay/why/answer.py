@@ -1,6 +1,7 @@
 """The answer to "why", as data. Its names are stable: `document.py` prints them as JSON, nothing renamed.
 
     event       what is asked about, who decided it, and `evidence`: the account's figures in the state it came into
+    grounds     the events that set the figures of the account which were compared: marks, balance, positions, rule
     paragraph   the answer in plain words, with figures and the numbers of events
     chain       the causes, from the input that began it down to the event itself; each step with its links
     losing      whose loss was closed: its marks from the last solvent moment to the decision
@@ -27,6 +28,7 @@ from typing import Any
 import msgspec
 
 from .cap import Cap
+from .grounds import Ground
 from .later import Later
 from .losing import Losing
 from .parts import Evidence, Fund, RankingPart, Step, Story
@@ -98,6 +100,7 @@ class Answer(msgspec.Struct, frozen=True):
     event: Asked
     paragraph: str
     chain: tuple[Step, ...]
+    grounds: tuple[Ground, ...] = ()
     losing: Losing | None = None
     story: Story | None = None
     fund: Fund | None = None

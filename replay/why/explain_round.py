@@ -25,6 +25,7 @@ from .case import Case
 from .chain import chain_of
 from .closed import bankruptcy_of, lot_of
 from .fund import FundPast, fund_behind, fund_now, fund_of, fund_past
+from .grounds import grounds_of
 from .later import later_of
 from .losing import Losing, losing_behind
 from .names import Names
@@ -83,7 +84,8 @@ def explain_round(run: Run, event: Event, causes: tuple[Event, ...], against: in
     asked, chain = asked_of(run, event, names, evidence), chain_of(run, causes, names)
     losing = _losing(closing, ledger, story, names)
     later = later_of(run, event, ledger, names) or None
-    return Answer(asked, paragraph, chain, losing, story, closing.fund, cap, ranking, later, spared)
+    grounds = () if evidence is None else grounds_of(run, event, ledger, evidence.account, names)
+    return Answer(asked, paragraph, chain, grounds, losing, story, closing.fund, cap, ranking, later, spared)
 
 
 def _standing(fund: Fund, run: Run, started: Event, ledger: LedgerState, names: Names) -> Fund:

@@ -47,7 +47,10 @@ class Mover(msgspec.Struct, frozen=True):
 
 
 class LosingMark(msgspec.Struct, frozen=True):
-    """One mark, and what the account or the lot was worth at it. `forced` is mark less index."""
+    """One mark, and what the account or the lot was worth at it.
+
+    `forced` is how far forced orders had moved it from the index; smoothing may hold it elsewhere besides.
+    """
 
     seq: int
     at_ns: int
@@ -195,7 +198,7 @@ def _mark_behind(run: Run, instrument: int, seq: int) -> int:
 def _mark(event: Event, movers: Counter[int], equity_atoms: int, account: int, names: Names) -> LosingMark:
     body = event.body
     assert isinstance(body, MarkPriced)
-    forced_ticks = body.mark_ticks - body.index_ticks
+    forced_ticks = body.impact_ticks
     return LosingMark(
         event.seq,
         event.at_ns,
