@@ -22,6 +22,7 @@ CLOSED = re.compile(
     rf"made to (?:sell|buy back) (?:all )?{FIGURE}(?: of the {FIGURE})? \S+ that it was .*?, at {FIGURE}, for {FIGURE} "
 )
 MARK = re.compile(rf"Against the mark of {FIGURE} this (?:cost|brought) it {FIGURE} ")
+SHARED = re.compile(r"Of the (\S+) \S+ these were given: (.*); (.*) in all.*")
 SHORT = re.compile(rf"needed {FIGURE} USDT to take it on and had {FIGURE} USDT, {FIGURE} USDT too little")
 
 
@@ -71,6 +72,23 @@ def test_every_sum_comes_out(run: Run) -> None:
                     assert sum(parts) == total, (seq, block)
                     sums += 1
     assert sums > 20
+
+
+def test_who_shared_it_gave_it_all(run: Run) -> None:
+    """What those who are named gave, with the others, is what was given in all, and with what was left the whole."""
+    several = 0
+    for seq in REDUCTIONS[::2]:
+        ranking = explain(run, seq).ranking
+        assert ranking is not None
+        told = SHARED.fullmatch(ranking.shared)
+        assert told is not None, ranking.shared
+        whole, given, end = told.groups()
+        parts = [number(one.split(" ")[-1]) for one in re.split(r", (?=\S+ |\d+ others? )", given)]
+        left = re.search(rf"and {FIGURE} were left", ranking.shared)
+        assert sum(parts) == number(end.split(" ")[0]), ranking.shared
+        assert sum(parts) + (number(left[1]) if left else 0) == number(whole), ranking.shared
+        several += len(parts) > 1
+    assert several > 5
 
 
 def test_nothing_is_said_with_the_wrong_sign(run: Run) -> None:

@@ -126,6 +126,7 @@ Recorded is the whole number 39487179, rank 1 of 1; ties go
 by account.
   rank  account        score  held  gave
 > 1       user7  0.039487179    -2     1
+Of the 1 I0 these were given: user7 1; 1 in all.
 Digest over 1 row of the ranking:
 DIGEST,
 made again from the record; the same as recorded.

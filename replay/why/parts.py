@@ -247,7 +247,7 @@ class RankingPart(msgspec.Struct, frozen=True):
     that comes to, in words. The digest is over all rows, or over those touched since `base_seq`, the round that this
     one continues; `digest_rows` says how many. `version` is the recorded one of the policy, `made_again_by` the
     installed one. Where the policy is not at hand `not_made_again` says why: then `places` are those who were taken, as
-    recorded, and nothing is recomputed.
+    recorded, and nothing is recomputed. `shared` says in words who gave how much.
     """
 
     round: int
@@ -261,6 +261,7 @@ class RankingPart(msgspec.Struct, frozen=True):
     taken: int
     last_rank: int | None
     left_lots: int
+    shared: str
     places: tuple[Place, ...]
     digest_rows: int | None
     base_seq: int | None

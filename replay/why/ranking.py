@@ -18,7 +18,7 @@ from ...events.envelope import Event
 from ...handlers.policies.ranking import ANYBODY
 from ...handlers.policies.score_formula import ScoreFormula, formula_of
 from ...handlers.ranking import Ranked, candidate_of
-from ...sim.figures import score_text
+from ...sim.figures import count, score_text
 from ..arithmetic import Arithmetic, Scale, arithmetic_of
 from ..rankings import RoundRanking, UnrankedRound
 from ..run import Run
@@ -28,6 +28,10 @@ from .parts import Place, RankingPart
 __all__ = ["Round", "ranking_part", "round_events", "worked_out"]
 
 _AROUND = 3
+
+
+_NAMED = 5
+"""So many who gave most of a round stand in its account by name."""
 
 
 class Round(NamedTuple):
@@ -114,11 +118,29 @@ def _part(
         taken=len(told.reductions),
         last_rank=told.last_rank,
         left_lots=abs(body.size_lots) - sum(told.gave_lots.values()),
+        shared=_shared(body, told, names),
         places=tuple(_place(place, body.instrument, told, account, names) for place in _around(places, own, told)),
         digest_rows=body.candidates if made.base is None else None,
         base_seq=None if made.base is None else made.base.seq,
         recorded_digest=body.ranking_digest.hex(),
     )
+
+
+def _shared(body: DeleveragingStarted, told: Round, names: Names) -> str:
+    """Who gave how much, those who gave most by name, and what that comes to."""
+    gave = sorted(told.gave_lots.items(), key=lambda one: (-one[1], one[0]))
+    total, instrument = sum(lots for _, lots in gave), body.instrument
+    if not gave:
+        return f"Nobody gave anything of the {names.size(instrument, body.size_lots)}."
+    named = [f"{names.account(account)} {names.units(instrument, lots)}" for account, lots in gave[:_NAMED]]
+    others = gave[_NAMED:]
+    if others:
+        rest = names.units(instrument, sum(lots for _, lots in others))
+        named.append(f"{count(len(others), 'other')} {rest}")
+    left = abs(body.size_lots) - total
+    end = f", and {names.units(instrument, left)} were left" if left else ""
+    whole, given = names.size(instrument, body.size_lots), names.units(instrument, total)
+    return f"Of the {whole} these were given: {', '.join(named)}; {given} in all{end}."
 
 
 def _own(places: list[Ranked], account: int | None) -> Ranked | None:

@@ -284,6 +284,7 @@ def _ranking(found: RankingPart) -> Iterator[Block]:
     rows = tuple((f"{p.rank:,}", p.name, p.score_text, p.size, p.gave) for p in found.places)
     if rows:
         yield Table(header, rows, next((n for n, p in enumerate(found.places) if p.asked), None))
+    yield Prose(found.shared)
     yield Prose(_digest(found))
 
 
