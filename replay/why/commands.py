@@ -82,8 +82,8 @@ def why_command(
 
     An EVENT is a number (77241), a TIME is 21:16, 2025-10-10 21:16:04.831 or +10m from the start, and names all of its
     minute or second. With neither, and with --from and --to, everybody of whom something was forced is listed.
-    For a reduction by auto-deleveraging: the causal chain, the bankrupt account's story, how the fund came to be unable
-    to pay, and the ranking made again from the record. `--format md` gives a file to send to whoever asked.
+    For a reduction by auto-deleveraging: whose loss it was, mark by mark, how the fund came to be unable to pay, the
+    ranking made again from the record, and what the figures rest on. `--format md` gives a file to send.
     Of an imported event: what the venue reported, what is inferred, and its order against the published formulas.
     --flips searches the nearest fund balance, collateral, size or moment of closing that would have spared it.
     Without a plug-in that decided the answer is from what is recorded, and says what could not be made again.

@@ -53,7 +53,7 @@ Watch = Callable[[str], None]
 def flips_of(run: Run, seq: int, watch: Watch = lambda _text: None) -> Flips:
     """What would have spared the position that event `seq` reduced. Raises QueryError for any other event.
 
-    Costs up to `TRIALS_MAX` re-executions from the root of the chain to the reduction.
+    Costs up to `TRIALS_MAX` re-executions, each of the instants from the call for the round to the reduction.
     """
     event = run.event(seq)
     if not isinstance(event.body, PositionDeleveraged):
