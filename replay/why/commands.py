@@ -23,9 +23,9 @@ from .blocks import Section
 from .document import answer_document, befallen_document, forced_document
 from .explain import explain
 from .explain_imported import with_formula
-from .forced import Forced, Order, forced_in
+from .forced import Forced, Order, forced_in, forced_sections
 from .markdown import markdown_of
-from .sections import answer_sections, befallen_sections, forced_sections, nothing_befell
+from .sections import answer_sections, befallen_sections, nothing_befell
 
 __all__ = ["why_command"]
 

@@ -11,7 +11,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -25,12 +25,14 @@ from ...events.ledger import Ledger
 from ...events.ledger.postings import POSTINGS
 from ...events.vocabulary import FORCED_TYPES, Body, accounts_named
 from ...handlers.valuation import margin_of
+from ...sim.figures import count
 from ...sim.units import format_time_ns
 from ..run import Run
 from ..state.standing import is_marked
+from .blocks import Commands, Prose, Section, Table
 from .names import Names
 
-__all__ = ["Forced", "ForcedAccount", "Order", "forced_in"]
+__all__ = ["Forced", "ForcedAccount", "Order", "forced_in", "forced_sections"]
 
 Order = Literal["time", "loss"]
 
@@ -143,3 +145,31 @@ def _account(number: int, tally: _Tally, names: Names, *, known: bool) -> Forced
         tally.gained_atoms if known else None,
         names.money(number, tally.gained_atoms) if known else None,
     )
+
+
+def forced_sections(found: Forced, record: str, shown: int | None) -> Iterator[Section]:
+    """A listing of whom something was forced of, `shown` of them, and how to ask about one."""
+    span = f"events {found.from_seq} to {found.to_seq}"
+    if not found.accounts:
+        yield Section("", (Prose(f"Nobody was liquidated or deleveraged in {span}."),))
+        return
+    listed = found.accounts[:shown]
+    order = "in order of time" if found.order == "time" else "who lost most first"
+    left = "" if len(listed) == len(found.accounts) else f"; {len(listed)} of them are shown, --all shows all"
+    yield Section("", (Prose(f"{count(len(found.accounts), 'account')} in {span}, {order}{left}."), _forced(listed)))
+    told = (
+        "liq and adl count liquidations and reductions by auto-deleveraging. Gained is what the forced trades changed "
+        "its equity by, each at the marks of its moment: a loss for prices worse than the mark, fees and shares of "
+        "others' losses. What the market gave or took is none of it. Ask is the event to ask about."
+    )
+    asked = Commands((f"deleverage why {record} {listed[0].gravest_seq}",))
+    yield Section("To ask about one", (Prose(told), asked))
+
+
+def _forced(listed: Sequence[ForcedAccount]) -> Table:
+    rows = []
+    for one in listed:
+        first = one.first_at.partition("T")[2].removesuffix("Z")
+        counts = f"{one.liquidations:,}", f"{one.reductions:,}"
+        rows.append((one.name, first, *counts, one.gained or "unknown", str(one.gravest_seq)))
+    return Table(("account", "first", "liq", "adl", "gained", "ask"), tuple(rows))

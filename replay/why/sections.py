@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from ...sim.figures import count
 from ..arithmetic import ONLY_CODE
 from .answer import Answer, Befallen, Flips
 from .blocks import Block, Commands, Node, Prose, Section, Sums, Table, Tree
 from .collapse import Repetition, collapsed
-from .forced import Forced, ForcedAccount
 from .grounds import Ground
 from .later import Later
 from .losing import Losing, LosingMark
@@ -18,7 +17,7 @@ from .names import times
 from .parts import Evidence, Fund, FundNow, RankingPart, Step, Story
 from .sections_imported import published_sections, taken_in_sections
 
-__all__ = ["answer_sections", "befallen_sections", "forced_sections", "nothing_befell"]
+__all__ = ["answer_sections", "befallen_sections", "nothing_befell"]
 
 
 def answer_sections(answer: Answer) -> Iterator[Section]:
@@ -83,34 +82,6 @@ def nothing_befell(found: Befallen) -> str:
     if found.between is not None:
         within, when = f"{within} in events {found.between[0]} to {found.between[1]}", "not"
     return f"nothing befell {found.name}{within}: it was {when} called, liquidated, deleveraged or made to share a loss"
-
-
-def forced_sections(found: Forced, record: str, shown: int | None) -> Iterator[Section]:
-    """A listing of whom something was forced of, `shown` of them, and how to ask about one."""
-    span = f"events {found.from_seq} to {found.to_seq}"
-    if not found.accounts:
-        yield Section("", (Prose(f"Nobody was liquidated or deleveraged in {span}."),))
-        return
-    listed = found.accounts[:shown]
-    order = "in order of time" if found.order == "time" else "who lost most first"
-    left = "" if len(listed) == len(found.accounts) else f"; {len(listed)} of them are shown, --all shows all"
-    yield Section("", (Prose(f"{count(len(found.accounts), 'account')} in {span}, {order}{left}."), _forced(listed)))
-    told = (
-        "liq and adl count liquidations and reductions by auto-deleveraging. Gained is what the forced trades changed "
-        "its equity by, each at the marks of its moment: a loss for prices worse than the mark, fees and shares of "
-        "others' losses. What the market gave or took is none of it. Ask is the event to ask about."
-    )
-    asked = Commands((f"deleverage why {record} {listed[0].gravest_seq}",))
-    yield Section("To ask about one", (Prose(told), asked))
-
-
-def _forced(listed: Sequence[ForcedAccount]) -> Table:
-    rows = []
-    for one in listed:
-        first = _clock(one.first_at, one.first_at.partition("T")[0])
-        counts = f"{one.liquidations:,}", f"{one.reductions:,}"
-        rows.append((one.name, first, *counts, one.gained or "unknown", str(one.gravest_seq)))
-    return Table(("account", "first", "liq", "adl", "gained", "ask"), tuple(rows))
 
 
 def _tree(root: str, steps: tuple[Step, ...], *, whole: bool = False) -> Tree:
