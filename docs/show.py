@@ -21,7 +21,7 @@ COLUMNS = "96"
 
 COMMANDS = {
     "run flash-crash": ["deleverage run flash-crash"],
-    "pytest": ["pytest"],
+    "pytest": ["pytest | tail -6"],
     "session": [
         "deleverage run flash-crash -o crash.run > /dev/null",
         "deleverage log crash.run --type PositionDeleveraged | head -3",
@@ -111,8 +111,6 @@ COMMANDS = {
     "real crash": ["deleverage run oct-10 | sed -n '/^called/,/^halted/p'"],
 }
 STABLE = ("typo",)
-ENDS_FROM = {"pytest": "short test summary"}
-"""Of an output that is shown in part, the line that its end begins with: for the tests, what was skipped and why."""
 
 
 def shown(name: str, folder: Path) -> str:
@@ -141,8 +139,7 @@ def shown(name: str, folder: Path) -> str:
         if "no record there" in done.stdout:
             message = f"{name}: it needs the blocks before it that begin with the same word; name these as well"
             raise SystemExit(message)
-        first = next((place for place, line in enumerate(output) if ENDS_FROM.get(name, line) in line), 0)
-        lines += [f"$ {command}", *output[first:]]
+        lines += [f"$ {command}", *output]
     return "```console\n" + "\n".join(line.rstrip() for line in lines) + "\n```"
 
 
