@@ -7,9 +7,17 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from deleverage.events.bodies.margin import MarkPriced
-from deleverage.events.bodies.waterfall import DeleveragingStarted, PositionDeleveraged, ShortfallDeclared
+from deleverage.events.bodies.liquidation import LiquidationStarted
+from deleverage.events.bodies.margin import MarginCalled, MarkPriced
+from deleverage.events.bodies.waterfall import (
+    DeleveragingStarted,
+    LossSocialized,
+    PositionDeleveraged,
+    ShortfallDeclared,
+)
+from deleverage.events.envelope import Event, Origin
 from deleverage.events.errors import QueryError
+from deleverage.events.vocabulary import Body
 from deleverage.handlers.adl_engine import AdlEngine
 from deleverage.handlers.policies.profit_leverage import ProfitLeverage
 from deleverage.handlers.policies.profit_share import ProfitShare
@@ -18,6 +26,7 @@ from deleverage.replay.run import Run
 from deleverage.replay.why.answer import Answer, Spared
 from deleverage.replay.why.closed import mark_before
 from deleverage.replay.why.explain import explain
+from deleverage.replay.why.story import _belongs
 
 from .support.command_line import call
 from .support.rewritten import changed
@@ -382,3 +391,20 @@ def test_a_mark_holds_from_the_event_after_it(tmp_path: Path) -> None:
     found = [mark_before(run, 0, seq) for seq in (marked - 1, marked, marked + 1, marked + 2)]
     assert [event and event.seq for event in found] == [None, None, marked, marked]
     assert mark_before(run, 1, run.count) is None
+
+
+@pytest.mark.parametrize(
+    ("body", "belongs"),
+    [
+        (LiquidationStarted(2, ANNA, 0, 0), True),
+        (LiquidationStarted(1, ANNA, 0, 0), False),
+        (LiquidationStarted(2, BERT, 0, 0), False),
+        (MarginCalled(ANNA, 0, 0, 12_500), True),
+        (LossSocialized(2, ANNA, BERT, 1), True),
+        (LossSocialized(1, ANNA, BERT, 1), False),
+        (PositionDeleveraged(1, 1, IVAN, 0, ANNA, 0, 0, 1, 1, 1, 1, 1), False),
+    ],
+)
+def test_a_story_is_of_one_liquidation(body: Body, belongs: bool) -> None:
+    """What befell the account in another liquidation, or in another's, is no step of the story of this one."""
+    assert _belongs(Event(5, 0, Origin.DECIDED, 4, (), 0, body), ANNA, 2) is belongs
