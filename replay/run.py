@@ -232,14 +232,15 @@ class Run:
             raise damaged(self.path / MANIFEST_NAME, 0, what)
         return told
 
+    def declared_at(self, seq: int) -> int:
+        """The event that declares who decides at event `seq`: the start, or the last fork to it that changed them."""
+        forks = (fork for fork in reversed(self.forks) if fork <= seq)
+        return next((fork for fork in forks if getattr(self.event(fork).body, "producers", ())), 0)
+
     def producers_at(self, seq: int) -> tuple[Producer, ...]:
-        """Who decides at event `seq`: as declared at the start, or by the last fork up to it that changed them."""
-        for fork in reversed(self.forks):
-            if fork <= seq:
-                body = self.event(fork).body
-                if isinstance(body, RunForked) and body.producers:
-                    return body.producers
-        return self.started.producers
+        """Who decides at event `seq`."""
+        body = self.event(self.declared_at(seq)).body
+        return body.producers if isinstance(body, RunForked) else self.started.producers
 
     @cached_property
     def plugins(self) -> Plugins:

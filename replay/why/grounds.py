@@ -16,7 +16,6 @@ import msgspec
 from ...events.bodies.inputs import PriceTicked
 from ...events.bodies.liquidation import LiquidationFilled
 from ...events.bodies.margin import MarkPriced, PositionReduced
-from ...events.bodies.run import Producer
 from ...events.envelope import Event
 from ...events.ledger import LedgerState
 from ...events.ledger.postings import POSTINGS
@@ -86,12 +85,7 @@ def _last_change(run: Run, event: Event, number: int, names: Names) -> Ground | 
 
 def _rule(run: Run, event: Event, names: Names) -> Ground:
     """Where the rules were declared that were in force."""
-    declared = next((seq for seq in reversed(run.forks) if seq <= event.seq and _rules_in(run, seq)), 0)
     producer = run.producer_of(event)
     assert producer is not None
     rule = f"the rule, {producer.handler}:{producer.policy} version {producer.version}"
-    return Ground(rule, step_of(run, run.event(declared), names))
-
-
-def _rules_in(run: Run, seq: int) -> tuple[Producer, ...]:
-    return getattr(run.event(seq).body, "producers", ())
+    return Ground(rule, step_of(run, run.event(run.declared_at(event.seq)), names))
