@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 import msgspec
 
+from deleverage.events.grounds import Ground
+from deleverage.events.kinds import Kind, kinds_of
 from deleverage.events.ledger.lifecycle import TRANSITIONS
 from deleverage.events.ledger.postings import POSTINGS, Payment
 from deleverage.events.vocabulary import BODY_TYPES, PUBLIC_TYPES
@@ -18,15 +20,32 @@ def first_sentence(thing: object) -> str:
     return (thing.__doc__ or "").strip().splitlines()[0].replace("|", "\\|")
 
 
+def described(field: str, kind: Kind | None) -> str:
+    """A field with its kind, and whose scale or leg it is, where its name does not say so already."""
+    if kind is None or kind.name in (field, field.removesuffix("_id")) or field == "provenance":
+        return f"`{field}`"
+    whose = f" of `{kind.of}`" if kind.of else ""
+    return f"`{field}` ({kind.name}{whose})"
+
+
 def vocabulary() -> Iterator[str]:
-    """Every type of event with tag, fields and what it says."""
-    yield "| tag | event | fields | says |"
-    yield "|---|---|---|---|"
+    """Every type of event with tag, fields and their kinds, what it says, and what its decision rests on."""
+    yield "| tag | event | fields (kind) | says | rests on |"
+    yield "|---|---|---|---|---|"
     for kind in BODY_TYPES:
         tag = msgspec.inspect.type_info(kind).tag  # type: ignore[union-attr]
         public = " (public)" if kind in PUBLIC_TYPES else ""
-        fields = ", ".join(f"`{name}`" for name in kind.__struct_fields__)
-        yield f"| {tag} | `{kind.__name__}`{public} | {fields} | {first_sentence(kind)} |"
+        fields = ", ".join(described(name, of) for name, of in kinds_of(kind).items())
+        grounds = ", ".join(ground.name.lower() for ground in kind.grounds)
+        yield f"| {tag} | `{kind.__name__}`{public} | {fields} | {first_sentence(kind)} | {grounds} |"
+
+
+def grounds() -> Iterator[str]:
+    """What the last column of the events stands for."""
+    yield "| ground | is |"
+    yield "|---|---|"
+    for ground in Ground:
+        yield f"| {ground.name.lower()} | {ground.value} |"
 
 
 def postings() -> Iterator[str]:
@@ -75,6 +94,7 @@ def page() -> Iterator[str]:
     yield "Drawn from the tables in the code by `python docs/draw.py`; a test compares the two."
     for title, part in (
         ("Events", vocabulary()),
+        ("Grounds", grounds()),
         ("Postings", postings()),
         ("The life cycle of a margin account", life_cycle()),
         ("Handlers, in the order of delivery", handlers()),

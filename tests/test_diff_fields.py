@@ -12,8 +12,9 @@ from deleverage.events.bodies.inputs import TradeExecuted
 from deleverage.events.bodies.liquidation import LiquidationFilled, LiquidationOrdered, OrdersCancelled
 from deleverage.events.bodies.waterfall import DeleveragingEnded, PositionDeleveraged
 from deleverage.events.envelope import Event, Origin
+from deleverage.events.kinds import kinds_of
 from deleverage.events.vocabulary import ACCOUNT_FIELDS, BODY_TYPES, Body
-from deleverage.replay.diff.fields import SHAPES, UNITS, Role, classified
+from deleverage.replay.diff.fields import SHAPES, Role, role_of
 from deleverage.replay.diff.projection import Projection
 
 from .support.examples import EXAMPLES
@@ -32,14 +33,9 @@ def fields_with_numbers() -> list[tuple[type[Body], str]]:
     return [(kind, field) for kind in BODY_TYPES for field, hint in get_type_hints(kind).items() if holds_numbers(hint)]
 
 
-def test_every_number_is_classified() -> None:
-    """A number either has a unit at the end of its name, so that it is a figure, or the table says what it is."""
-    unclassified = [
-        f"{kind.__name__}.{field}"
-        for kind, field in fields_with_numbers()
-        if not field.endswith(UNITS) and classified(kind, field) is None
-    ]
-    assert not unclassified
+def test_every_number_is_of_a_kind() -> None:
+    """The declaration of each field with a number says what kind of number it is."""
+    assert [f"{kind.__name__}.{field}" for kind, field in fields_with_numbers() if kinds_of(kind)[field] is None] == []
     assert len(fields_with_numbers()) > 100
 
 
@@ -48,16 +44,16 @@ def test_nothing_that_counts_is_a_figure() -> None:
     figures = {
         (kind.__name__, field)
         for kind, field in fields_with_numbers()
-        if field.endswith(COUNTING) and classified(kind, field) in (None, Role.FIGURE)
+        if field.endswith(COUNTING) and role_of(kind, field) is Role.FIGURE
     }
     told = {(kind, field) for kind in ("TradeExecuted", "FillReported") for field in ("trade_id", "order_id")}
     assert figures == {("RunForked", "at_seq"), *told}
 
 
 def test_accounts_are_accounts() -> None:
-    """The table knows exactly the fields of accounts that the vocabulary names, but for the number being declared."""
+    """The roles know exactly the fields of accounts that the vocabulary names, but for the number being declared."""
     for kind in BODY_TYPES:
-        known = {field for field in kind.__struct_fields__ if classified(kind, field) is Role.ACCOUNT}
+        known = {field for field in kind.__struct_fields__ if role_of(kind, field) is Role.ACCOUNT}
         declared = {"account"} if kind.__name__ == "AccountOpened" else set()
         assert known == set(ACCOUNT_FIELDS[kind]) - declared
 
@@ -86,7 +82,7 @@ def test_what_is_altered_is_found(body: Body) -> None:
         other = msgspec.structs.replace(
             event, body=msgspec.structs.replace(body, **{field: otherwise(getattr(body, field))})
         )
-        left_out = classified(type(body), field) is Role.LEFT_OUT
+        left_out = role_of(type(body), field) is Role.LEFT_OUT
         assert projection.changed_fields(event, projection, other) == ([] if left_out else [field])
     later = msgspec.structs.replace(event, at_ns=6)
     assert projection.changed_fields(event, projection, later) == ["at_ns"]
@@ -97,7 +93,7 @@ def test_every_type_has_a_shape_of_its_own() -> None:
     assert len({shape.tag for shape in SHAPES.values()}) == len(BODY_TYPES)
     for kind, shape in SHAPES.items():
         compared = {*shape.figures, *(field for field, _ in shape.looked_up)}
-        left_out = {field for field in kind.__struct_fields__ if classified(kind, field) is Role.LEFT_OUT}
+        left_out = {field for field in kind.__struct_fields__ if role_of(kind, field) is Role.LEFT_OUT}
         assert compared | left_out == set(kind.__struct_fields__)
         assert not compared & left_out
 

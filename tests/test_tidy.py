@@ -13,6 +13,8 @@ ROOT = Path(__file__).parents[1]
 ROOMS = ("events", "handlers", "sim", "replay")
 FUNCTION_LINES_MOST = 50
 FILE_LINES_MOST = 320
+# A group of events is declared in one file, with all that is to be known of each: half of its lines are its phrases.
+DECLARATION_LINES_MOST = 480
 CLOCKS = {"time", "datetime"}
 # The manifest says when it was written and the disk is asked now and then; neither enters an event.
 CLOCK_ALLOWED = {"events/record/manifest.py", "events/record/segments.py"}
@@ -53,7 +55,8 @@ TESTS = [pytest.param(path, id=name_of(path)) for path in sorted((ROOT / "tests"
 @pytest.mark.parametrize("path", EVERY)
 def test_files_fit_in_one_sitting(path: Path) -> None:
     """No file and no function is longer than can be read at a stretch."""
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= FILE_LINES_MOST
+    most = DECLARATION_LINES_MOST if path.parent.name == "bodies" else FILE_LINES_MOST
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= most
     for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.FunctionDef):
             length = (node.end_lineno or 0) - node.lineno + 1

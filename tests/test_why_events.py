@@ -7,20 +7,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from deleverage.events.bodies.base import BodyBase
 from deleverage.events.bodies.inputs import PriceTicked
 from deleverage.events.bodies.listing import InstrumentListed
 from deleverage.events.bodies.waterfall import DeleveragingEnded, DeleveragingStarted, PositionDeleveraged
 from deleverage.events.envelope import Event, Origin
 from deleverage.replay.run import Run
-from deleverage.replay.why import (
-    paragraphs_liquidation,
-    paragraphs_margin,
-    paragraphs_venue,
-    paragraphs_waterfall,
-)
 from deleverage.replay.why.answer import Answer
 from deleverage.replay.why.explain import explain
-from deleverage.replay.why.paragraph import PARAGRAPHS
 
 from .support.crash import recorded
 from .support.insolvent import BROKE, watched
@@ -73,9 +67,9 @@ def test_everything_that_was_decided_is_explained(run: Run) -> None:
 
 
 def test_every_type_has_a_paragraph_of_its_own() -> None:
-    """Only what belongs to a round, shortfalls and the types that a bare sentence explains are written otherwise."""
-    others = {"DeleveragingStarted", "PositionDeleveraged", "DeleveragingEnded", "ShortfallDeclared"}
-    assert {type(event.body).__name__ for event in DECIDED} - {kind.__name__ for kind in PARAGRAPHS} == others
+    """Each declares its long phrase, but for what belongs to a round, which is written from more parts."""
+    others = {"DeleveragingStarted", "PositionDeleveraged", "DeleveragingEnded"}
+    assert {type(event.body).__name__ for event in DECIDED if type(event.body).tells is BodyBase.tells} == others
 
 
 PLAIN = {
@@ -166,11 +160,3 @@ def test_a_changed_figure_is_found_out(run: Run, tmp_path: Path) -> None:
     assert not answer.event.evidence.compared.agrees
     assert f"they DIFFER: equity {called.body.equity_atoms / 10**6:,.6f} USDT" in answer.paragraph  # type: ignore[union-attr]
     assert explain(run, called.seq).event.evidence.compared.agrees  # type: ignore[union-attr]
-
-
-def test_every_paragraph_is_in_the_table() -> None:
-    """A paragraph that is written for a type of event is the one that is shown for it."""
-    rooms = (paragraphs_liquidation, paragraphs_margin, paragraphs_venue, paragraphs_waterfall)
-    written_for = {getattr(room, name) for room in rooms for name in room.__all__}
-    elsewhere = {paragraphs_venue.any_event, paragraphs_waterfall.shortfall_declared}
-    assert written_for - elsewhere <= set(PARAGRAPHS.values())

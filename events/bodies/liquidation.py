@@ -6,13 +6,35 @@ negative sells.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from ..grounds import Ground
+from ..kinds import (
+    AccountAmount,
+    AccountNumber,
+    Count,
+    DeclaredLiquidation,
+    DeclaredOrder,
+    InstrumentAmount,
+    InstrumentNumber,
+    Leg,
+    LiquidationNumber,
+    OrderNumber,
+    Price,
+    Size,
+    TradeNumber,
+)
 from .base import BodyBase, Provenance
+from .declaring import Trade
+
+if TYPE_CHECKING:
+    from ..envelope import Event
+    from ..ledger import Ledger
+    from ..phrases import Case, Names
 
 __all__ = [
     "BankruptcyDeclared",
+    "LiquidationBody",
     "LiquidationEnded",
     "LiquidationFilled",
     "LiquidationOrdered",
@@ -30,11 +52,34 @@ class LiquidationStarted(BodyBase, frozen=True, tag=60):
     """Equity fell below the maintenance requirement; both as compared."""
 
     grounds = (Ground.MARK, Ground.BALANCE, Ground.CALL, Ground.RULE)
+    steps = {"healthy": "liquidating", "called": "liquidating"}
+    forces = True
 
-    liquidation_id: int
-    account: int
-    equity_atoms: int
-    requirement_atoms: int
+    liquidation_id: DeclaredLiquidation
+    account: AccountNumber
+    equity_atoms: AccountAmount
+    requirement_atoms: AccountAmount
+
+    def alters(self, ledger: Ledger, event: Event) -> None:
+        ledger.start_liquidation(self, event.seq)
+
+    def says(self, names: Names) -> str:
+        who, equity = names.account(self.account), names.money(self.account, self.equity_atoms)
+        requirement = names.money(self.account, self.requirement_atoms)
+        under = f"under the requirement of {requirement}"
+        return f"liquidation {self.liquidation_id} of {who} began: equity {equity}, {under}"
+
+    def tells(self, case: Case) -> str:
+        names, equity = case.names, case.names.money(self.account, self.equity_atoms)
+        first = (
+            f"Liquidation {self.liquidation_id} of {names.account(self.account)} began, because its equity of {equity} "
+            f"was under {case.threshold()}."
+        )
+        called = "It was not under a margin call."
+        if case.event.links:
+            call = case.at(case.event.links[0])
+            called = f"It had been called in event {call.seq}, {names.duration(case.event.at_ns - call.at_ns)} before."
+        return case.joined(first, called, case.held(), case.followed(), case.agreement())
 
 
 class OrdersCancelled(BodyBase, frozen=True, tag=61):
@@ -42,11 +87,42 @@ class OrdersCancelled(BodyBase, frozen=True, tag=61):
 
     grounds = (Ground.LIQUIDATION, Ground.ORDER, Ground.INDEX, Ground.DEPTH, Ground.RULE)
 
-    liquidation_id: int
-    account: int
-    order_id: int | None
-    left_lots: int
+    liquidation_id: LiquidationNumber
+    account: AccountNumber
+    order_id: OrderNumber | None
+    left_lots: Size
     reason: str
+
+    def alters(self, ledger: Ledger, event: Event) -> None:
+        liquidation = ledger.liquidations.get(self.liquidation_id)
+        order = None if liquidation is None else liquidation.order
+        if self.order_id is not None and order is not None and order.order_id == self.order_id:
+            order.open = False
+
+    def says(self, names: Names) -> str:
+        who = names.account(self.account)
+        if self.order_id is None:
+            return f"{who}'s own orders were cancelled: {self.reason}"
+        return f"the rest of order {self.order_id} of {who} was cancelled: {self.reason}"
+
+    def tells(self, case: Case) -> str:
+        names, who = case.names, case.names.account(self.account)
+        if self.order_id is None:
+            first = f"All of {who}'s own orders were cancelled, because liquidation {self.liquidation_id} began."
+            return case.joined(first, case.followed())
+        order = next((e.body for e in reversed(case.causes) if isinstance(e.body, LiquidationOrdered)), None)
+        if order is None:
+            return case.joined(
+                f"The rest of order {self.order_id} of {who} was cancelled: {self.reason}.", case.followed()
+            )
+        left, whole = (names.size(order.instrument, lots) for lots in (self.left_lots, order.size_lots))
+        index = names.price(order.instrument, case.market(order.instrument).index_ticks)
+        limit = "none" if order.limit_ticks is None else names.price(order.instrument, order.limit_ticks)
+        first = (
+            f"Of the {whole} of order {self.order_id} of {who}, {left} found nobody and were cancelled: {self.reason}. "
+            f"Its limit was {limit}, and the depth stood around an index of {index}."
+        )
+        return case.joined(first, case.followed())
 
 
 class LiquidationOrdered(BodyBase, frozen=True, tag=62):
@@ -56,16 +132,70 @@ class LiquidationOrdered(BodyBase, frozen=True, tag=62):
     """
 
     grounds = (Ground.LIQUIDATION, Ground.MARK, Ground.BALANCE, Ground.INDEX, Ground.DEPTH, Ground.HALT, Ground.RULE)
+    uncompared = ("step",)
 
-    liquidation_id: int
-    order_id: int
-    account: int
-    instrument: int
-    leg: int
-    size_lots: int
-    limit_ticks: int | None
-    step: int
+    liquidation_id: LiquidationNumber
+    order_id: DeclaredOrder
+    account: AccountNumber
+    instrument: InstrumentNumber
+    leg: Leg
+    size_lots: Size
+    limit_ticks: Price | None
+    step: Count
     whole: bool
+
+    def alters(self, ledger: Ledger, event: Event) -> None:
+        ledger.order(self)
+
+    def says(self, names: Names) -> str:
+        side = "buy" if self.size_lots > 0 else "sell"
+        limit = "at any price" if self.limit_ticks is None else f"at {names.price(self.instrument, self.limit_ticks)}"
+        bound = "" if self.limit_ticks is None else " or better"
+        what = names.size(self.instrument, self.size_lots)
+        share = "the whole position" if self.whole else "a part"
+        return f"order {self.order_id} for {names.account(self.account)} to {side} {what} {limit}{bound}, {share}"
+
+    def tells(self, case: Case) -> str:
+        names, account = case.names, case.ledger.accounts[self.account]
+        if account.kind == "insurance":
+            return case.joined(self._sale(case), case.followed())
+        held = account.positions.get((self.instrument, self.leg))
+        side, what = "buy" if self.size_lots > 0 else "sell", names.size(self.instrument, self.size_lots)
+        of = "" if held is None else f" of its {names.held(self.instrument, held.size_lots)}"
+        share_bps = case.rule("first_share_bps")
+        rule = "the whole position" if self.whole else "a part of the position that needs most margin"
+        if not self.whole and share_bps is not None:
+            rule = f"{names.percent_of_bps(share_bps)} of the position that needs most margin, as the first order does"
+        first = (
+            f"Step {self.step} of liquidation {self.liquidation_id} of {names.account(self.account)}: order "
+            f"{self.order_id} to {side} {what}{of}, {rule}."
+        )
+        return case.joined(first, self._limit(case), case.followed())
+
+    def _sale(self, case: Case) -> str:
+        """An order of the fund, which sells what it took over."""
+        names, parts, interval_ns = case.names, case.rule("sale_parts"), case.rule("sale_interval_ns")
+        side, rule = "buy back" if self.size_lots > 0 else "sell", ""
+        if parts is not None and interval_ns is not None:
+            every = names.duration(interval_ns)
+            rule = f" Every {every} it closes one part in {parts} of what it holds, the oldest lots first."
+        return (
+            f"The {names.fund(self.account)} ordered to {side} {names.size(self.instrument, self.size_lots)} of the "
+            f"inventory that it had taken over in liquidation {self.liquidation_id}, at any price.{rule}"
+        )
+
+    def _limit(self, case: Case) -> str:
+        """The limit, held against the bankruptcy price of the rebuilt state where the position is in it."""
+        if self.limit_ticks is None:
+            return "It accepted any price."
+        key, accepted = (self.instrument, self.leg), case.names.price(self.instrument, self.limit_ticks)
+        told = f"It accepted {accepted} or better"
+        if key not in case.ledger.accounts[self.account].positions:
+            return f"{told}."
+        bankruptcy_ticks = case.bankruptcy_ticks(self.account, key)
+        if bankruptcy_ticks == self.limit_ticks:
+            return f"{told}, which is the bankruptcy price: beyond it the account would owe money."
+        return f"{told}; the bankruptcy price was {case.names.price(self.instrument, bankruptcy_ticks)}."
 
 
 class LiquidationFilled(BodyBase, frozen=True, tag=63):
@@ -75,56 +205,202 @@ class LiquidationFilled(BodyBase, frozen=True, tag=63):
     """
 
     grounds = (Ground.ORDER, Ground.INDEX, Ground.DEPTH, Ground.RULE)
+    posting = Trade("account", "counterparty")
+    forces = True
 
-    liquidation_id: int
-    order_id: int
-    trade_id: int
-    account: int
-    counterparty: int
-    instrument: int
-    leg: int
-    size_lots: int
-    price_ticks: int
-    value_atoms: int
-    left_lots: int
-    eaten_lots: int
+    liquidation_id: LiquidationNumber
+    order_id: OrderNumber
+    trade_id: TradeNumber
+    account: AccountNumber
+    counterparty: AccountNumber
+    instrument: InstrumentNumber
+    leg: Leg
+    size_lots: Size
+    price_ticks: Price
+    value_atoms: InstrumentAmount
+    left_lots: Size
+    eaten_lots: Size
     provenance: Provenance | None = None
+
+    def alters(self, ledger: Ledger, event: Event) -> None:
+        liquidation = ledger.liquidation(self.liquidation_id)
+        ledger.trades += 1
+        order = liquidation.order
+        if order is not None and order.order_id == self.order_id:
+            order.left_lots = self.left_lots
+            order.open = self.left_lots > 0
+        ledger.markets[self.instrument].eat(self.size_lots, self.eaten_lots, event.at_ns, event.seq)
+        if ledger.accounts[self.account].kind == "insurance":
+            ledger.trade_of_fund(self.instrument, self.size_lots, self.value_atoms)
+            ledger.sell_inventory(liquidation, self.instrument, -self.size_lots)
+        else:
+            liquidation.closed_instrument = self.instrument
+
+    def says(self, names: Names) -> str:
+        trade = names.trade(self.instrument, self.size_lots, self.price_ticks)
+        left = f", {names.units(self.instrument, self.left_lots)} left" if self.left_lots else ""
+        who = names.account(self.account)
+        return f"{who} {trade} by order {self.order_id}{left}"
+
+    def tells(self, case: Case) -> str:
+        names, mark_ticks = case.names, case.market(self.instrument).mark_ticks
+        trade = names.trade(self.instrument, self.size_lots, self.price_ticks)
+        apart = f", {names.change(self.price_ticks - mark_ticks, mark_ticks)} from the mark" if mark_ticks else ""
+        left = names.units(self.instrument, self.left_lots)
+        eaten = names.units(self.instrument, self.eaten_lots)
+        side = "asks" if self.size_lots > 0 else "bids"
+        first = (
+            f"{names.account(self.account)} {trade}{apart}, for "
+            f"{names.value(self.instrument, self.value_atoms)}, by order {self.order_id} of liquidation "
+            f"{self.liquidation_id}; {left} of the order were left."
+        )
+        return case.joined(
+            first, f"That is what the depth gave: {eaten} of the {side} were gone afterwards.", case.followed()
+        )
 
 
 class PositionTakenOver(BodyBase, frozen=True, tag=64):
     """The fund took a position (`size_lots` as held) at `value_atoms`; `price_ticks` is that per lot, for reading."""
 
     grounds = (Ground.LIQUIDATION, Ground.MARK, Ground.BALANCE, Ground.FUND, Ground.RULE)
+    posting = Trade("fund", "account", taker_leg="liquidation_id", giver_leg="leg")
+    steps = {"bankrupt": "taken_over", "taken_over": "taken_over", "deleveraged": "taken_over"}
+    forces = True
 
-    liquidation_id: int
-    account: int
-    fund: int
-    instrument: int
-    leg: int
-    size_lots: int
-    value_atoms: int
-    price_ticks: int
+    liquidation_id: LiquidationNumber
+    account: AccountNumber
+    fund: AccountNumber
+    instrument: InstrumentNumber
+    leg: Leg
+    size_lots: Size
+    value_atoms: InstrumentAmount
+    price_ticks: Price
     provenance: Provenance | None = None
+
+    def alters(self, ledger: Ledger, event: Event) -> None:
+        ledger.move_on(self)
+        liquidation = ledger.liquidation(self.liquidation_id)
+        liquidation.closed_instrument = self.instrument
+        if ledger.accounts[self.fund].kind != "insurance":
+            return  # a vault, whose positions are its own: what it does with them is no inventory
+        ledger.trade_of_fund(self.instrument, self.size_lots, self.value_atoms)
+        taken = liquidation.taken_lots
+        taken[self.instrument] = taken.get(self.instrument, 0) + self.size_lots
+
+    def says(self, names: Names) -> str:
+        held, at = names.held(self.instrument, self.size_lots), names.price(self.instrument, self.price_ticks)
+        return f"{names.account(self.fund)} took {held} over from {names.account(self.account)} at {at}"
+
+    def tells(self, case: Case) -> str:
+        names, account = case.names, case.ledger.accounts[self.account]
+        key, market = (self.instrument, self.leg), case.market(self.instrument)
+        mark_value = market.payoff.value_atoms(self.size_lots, market.mark_ticks)
+        gain_atoms = mark_value - self.value_atoms
+        stands = "gain" if gain_atoms >= 0 else "loss"
+        rule = ""
+        if key in account.positions and case.bankruptcy_values(self.account)[key] == self.value_atoms:
+            rule = ", its bankruptcy value, so that the account ends at exactly zero"
+        elif not gain_atoms:
+            rule = ", its value at the mark, which costs the fund nothing there and then"
+        first = (
+            f"{names.account(self.fund)} took {names.held(self.instrument, self.size_lots)} over from "
+            f"{names.account(self.account)} at {names.price(self.instrument, self.price_ticks)}, "
+            f"{names.value(self.instrument, self.value_atoms)} in all{rule}."
+        )
+        second = (
+            f"At the mark of {names.price(self.instrument, market.mark_ticks)} the fund began with a {stands} of "
+            f"{names.value(self.instrument, gain_atoms)} on it."
+        )
+        return case.joined(first, second if gain_atoms else "", case.followed())
 
 
 class LiquidationEnded(BodyBase, frozen=True, tag=65):
     """The liquidation is over; the account is free again."""
 
     grounds = (Ground.LIQUIDATION, Ground.MARK, Ground.BALANCE, Ground.RULE)
+    steps = {"liquidating": "healthy", "bankrupt": "healthy", "taken_over": "healthy", "deleveraged": "healthy"}
+    forces = True
 
-    liquidation_id: int
-    account: int
+    liquidation_id: LiquidationNumber
+    account: AccountNumber
     outcome: LiquidationOutcome
-    equity_atoms: int
+    equity_atoms: AccountAmount
+
+    def alters(self, ledger: Ledger, event: Event) -> None:
+        ledger.move_on(self).liquidation_id = None
+        liquidation = ledger.liquidation(self.liquidation_id)
+        liquidation.ended = True
+        ledger.forget_if_done(liquidation)
+
+    def says(self, names: Names) -> str:
+        who, equity = names.account(self.account), names.money(self.account, self.equity_atoms)
+        return f"liquidation {self.liquidation_id} of {who} ended: {self.outcome}, equity {equity}"
+
+    def tells(self, case: Case) -> str:
+        names, equity = case.names, case.names.money(self.account, self.equity_atoms)
+        first = f"Liquidation {self.liquidation_id} of {names.account(self.account)} ended"
+        if self.outcome == "restored":
+            level_bps = case.rule("restored_bps")
+            level = "over the requirement"
+            if level_bps is not None and case.figures is not None:
+                requirement = names.money(self.account, case.figures[1])
+                level = f"at {names.times(level_bps)}the maintenance requirement of {requirement}, or over"
+            told = (
+                f"{first}, because its equity of {equity} was back {level}; what is left of its positions stays open."
+            )
+        elif self.outcome == "closed":
+            told = f"{first}, because every position was sold; {equity} are left."
+        else:
+            told = f"{first} with {equity}: the waterfall had closed all that it held."
+        return case.joined(told, case.held(), case.followed(), case.agreement())
 
 
 class BankruptcyDeclared(BodyBase, frozen=True, tag=66):
     """No equity is left, or the market cannot close the account above its bankruptcy value: over to the waterfall."""
 
     grounds = (Ground.LIQUIDATION, Ground.MARK, Ground.BALANCE, Ground.INDEX, Ground.DEPTH, Ground.RULE)
+    steps = {"liquidating": "bankrupt"}
+    forces = True
 
-    liquidation_id: int
-    account: int
-    equity_atoms: int
-    requirement_atoms: int
+    liquidation_id: LiquidationNumber
+    account: AccountNumber
+    equity_atoms: AccountAmount
+    requirement_atoms: AccountAmount
     reason: str
+
+    def alters(self, ledger: Ledger, event: Event) -> None:
+        ledger.move_on(self)
+
+    def says(self, names: Names) -> str:
+        equity = names.money(self.account, self.equity_atoms)
+        return f"{names.account(self.account)} was declared bankrupt: {self.reason}, equity {equity}"
+
+    def tells(self, case: Case) -> str:
+        names, account = case.names, case.ledger.accounts[self.account]
+        equity, requirement = (
+            names.money(self.account, atoms) for atoms in (self.equity_atoms, self.requirement_atoms)
+        )
+        first = (
+            f"{names.account(self.account)} was declared bankrupt in liquidation {self.liquidation_id}: {self.reason}. "
+            f"Its equity was {equity}, its maintenance requirement {requirement}."
+        )
+        values = case.bankruptcy_values(self.account)
+        prices = [
+            f"{names.price(key[0], market.payoff.price_ticks(account.positions[key].size_lots, value))} for its "
+            f"{names.held(key[0], account.positions[key].size_lots)} (mark {names.price(key[0], market.mark_ticks)})"
+            for key, value in values.items()
+            for market in (case.market(key[0]),)
+        ]
+        told = f"Its bankruptcy price, at which it ends at zero, was {' and '.join(prices)}." if prices else ""
+        return case.joined(first, told, case.followed(), case.agreement())
+
+
+LiquidationBody = (
+    LiquidationStarted
+    | OrdersCancelled
+    | LiquidationOrdered
+    | LiquidationFilled
+    | PositionTakenOver
+    | LiquidationEnded
+    | BankruptcyDeclared
+)

@@ -2,11 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 
+from ..kinds import (
+    AccountNumber,
+    AssetNumber,
+    DeclaredAccount,
+    DeclaredAsset,
+    DeclaredInstrument,
+    Duration,
+    InstrumentAmount,
+    InstrumentNumber,
+    Kind,
+    RateBps,
+    Time,
+)
 from .base import BodyBase
+
+if TYPE_CHECKING:
+    from ..envelope import Event
+    from ..ledger import Ledger
+    from ..phrases import Names
 
 __all__ = [
     "AccountKind",
@@ -16,6 +34,7 @@ __all__ = [
     "FundAssigned",
     "InstrumentKind",
     "InstrumentListed",
+    "ListingBody",
     "Tier",
 ]
 
@@ -23,7 +42,7 @@ AccountKind = Literal["user", "insurance", "fees", "liquidity", "outside", "vaul
 AccountMode = Literal["cross", "isolated"]
 InstrumentKind = Literal["linear", "inverse", "spot", "option"]
 
-Decimals = Annotated[int, msgspec.Meta(ge=0, le=38)]
+Decimals = Annotated[int, msgspec.Meta(ge=0, le=38), Kind("count")]
 Step = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,60}(\.[0-9]{0,60})?([eE][+-]?[0-9]{1,2})?$")]
 """What every figure of a record is shown by: a reader refuses a scale that would take more room than the record."""
 
@@ -45,10 +64,17 @@ class AssetListed(BodyBase, frozen=True, tag=10):
     """An asset; one atom is 10^-decimals of it."""
 
     grounds = ()
+    named = True
 
-    asset: int
+    asset: DeclaredAsset
     name: str
     decimals: Decimals
+
+    def alters(self, ledger: Ledger, event: Event) -> None:
+        ledger.list_asset(self)
+
+    def says(self, names: Names) -> str:
+        return f"{self.name} was listed"
 
 
 class InstrumentListed(BodyBase, frozen=True, tag=11):
@@ -61,19 +87,26 @@ class InstrumentListed(BodyBase, frozen=True, tag=11):
     """
 
     grounds = ()
+    named = True
 
-    instrument: int
+    instrument: DeclaredInstrument
     name: str
     venue: str
     kind: InstrumentKind
-    asset: int
+    asset: AssetNumber
     tick_size: Step
     lot_size: Step
-    multiplier_atoms: int
+    multiplier_atoms: InstrumentAmount
     tiers: tuple[Tier, ...]
-    refill_half_life_ns: int = 0
-    impact_bps: int = 0
-    expiry_ns: int | None = None
+    refill_half_life_ns: Duration = 0
+    impact_bps: RateBps = 0
+    expiry_ns: Time | None = None
+
+    def alters(self, ledger: Ledger, event: Event) -> None:
+        ledger.list_instrument(self)
+
+    def says(self, names: Names) -> str:
+        return f"{self.name} was listed"
 
 
 class AccountOpened(BodyBase, frozen=True, tag=12):
@@ -84,15 +117,22 @@ class AccountOpened(BodyBase, frozen=True, tag=12):
     """
 
     grounds = ()
+    named = True
 
-    account: int
+    account: DeclaredAccount
     name: str
     venue: str
     kind: AccountKind
     mode: AccountMode
-    asset: int
-    owner: int | None = None
-    parent: int | None = None
+    asset: AssetNumber
+    owner: AccountNumber | None = None
+    parent: AccountNumber | None = None
+
+    def alters(self, ledger: Ledger, event: Event) -> None:
+        ledger.open_account(self)
+
+    def says(self, names: Names) -> str:
+        return f"{self.name} was opened"
 
 
 class FundAssigned(BodyBase, frozen=True, tag=14):
@@ -100,5 +140,14 @@ class FundAssigned(BodyBase, frozen=True, tag=14):
 
     grounds = ()
 
-    instrument: int
-    fund: int
+    instrument: InstrumentNumber
+    fund: AccountNumber
+
+    def alters(self, ledger: Ledger, event: Event) -> None:
+        ledger.assign_fund(self.instrument, self.fund)
+
+    def says(self, names: Names) -> str:
+        return f"{names.account(self.fund)} stands behind {names.instrument(self.instrument)}"
+
+
+ListingBody = AssetListed | InstrumentListed | AccountOpened | FundAssigned

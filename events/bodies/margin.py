@@ -2,13 +2,35 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ..grounds import Ground
+from ..kinds import (
+    AccountAmount,
+    AccountNumber,
+    InstrumentAmount,
+    InstrumentMicroPrice,
+    InstrumentNanoAmount,
+    InstrumentNumber,
+    Leg,
+    Price,
+    RateBps,
+    RatePpb,
+    Size,
+)
 from .base import BodyBase
+from .declaring import FEES, OUTSIDE, Payment, Trade
+
+if TYPE_CHECKING:
+    from ..envelope import Event
+    from ..ledger import Ledger
+    from ..phrases import Case, Names
 
 __all__ = [
     "CollateralAdded",
     "FeeCharged",
     "FundingAccrued",
+    "MarginBody",
     "MarginCallMet",
     "MarginCalled",
     "MarkPriced",
@@ -24,42 +46,128 @@ class MarkPriced(BodyBase, frozen=True, tag=40):
 
     grounds = (Ground.INDEX, Ground.DEPTH, Ground.RULE)
 
-    instrument: int
-    index_ticks: int
-    impact_ticks: int
-    mark_ticks: int
-    smoothed_microticks: int = 0
+    instrument: InstrumentNumber
+    index_ticks: Price
+    impact_ticks: Price
+    mark_ticks: Price
+    smoothed_microticks: InstrumentMicroPrice = 0
+
+    def alters(self, ledger: Ledger, event: Event) -> None:
+        market = ledger.markets[self.instrument]
+        market.marked, market.mark_ticks, market.marked_at_ns = self, self.mark_ticks, event.at_ns
+        ledger.repriced_seq = event.seq
+
+    def says(self, names: Names) -> str:
+        mark, index = (names.price(self.instrument, ticks) for ticks in (self.mark_ticks, self.index_ticks))
+        moved = (
+            f", moved {names.price(self.instrument, self.impact_ticks)} by forced orders" if self.impact_ticks else ""
+        )
+        apart = f", the index at {index}" if self.mark_ticks != self.index_ticks else ""
+        return f"{names.instrument(self.instrument)} was marked at {mark}{apart}{moved}"
+
+    def tells(self, case: Case) -> str:
+        names, before = case.names, case.market(self.instrument).mark_ticks
+        index, mark = (names.price(self.instrument, ticks) for ticks in (self.index_ticks, self.mark_ticks))
+        moved = ""
+        if before:
+            change = names.change(self.mark_ticks - before, before)
+            moved = f", {change} from the {names.price(self.instrument, before)} before"
+        parts = [f"{names.instrument(self.instrument)} was marked at {mark}{moved}.", f"The index stood at {index}."]
+        base = self.mark_ticks - self.impact_ticks
+        if self.smoothed_microticks and base != self.index_ticks:
+            parts.append(f"Its moving average, which the mark starts from, was {names.price(self.instrument, base)}.")
+        if self.impact_ticks:
+            impact = names.price(self.instrument, self.impact_ticks)
+            parts.append(f"What forced orders had eaten of the depth moved the mark by {impact}.")
+        return case.joined(*parts, case.followed(), case.linked())
 
 
 class MarginCalled(BodyBase, frozen=True, tag=41):
     """Equity fell below the warning level: `warning_bps` of the maintenance requirement."""
 
     grounds = (Ground.MARK, Ground.BALANCE, Ground.RULE)
+    steps = {"healthy": "called"}
 
-    account: int
-    equity_atoms: int
-    requirement_atoms: int
-    warning_bps: int
+    account: AccountNumber
+    equity_atoms: AccountAmount
+    requirement_atoms: AccountAmount
+    warning_bps: RateBps
+
+    def alters(self, ledger: Ledger, event: Event) -> None:
+        account = ledger.accounts[self.account]
+        account.move(self)
+        account.calls += 1
+        account.called_seq = event.seq
+
+    def says(self, names: Names) -> str:
+        equity, requirement = (names.money(self.account, a) for a in (self.equity_atoms, self.requirement_atoms))
+        return (
+            f"{names.account(self.account)} was called: equity {equity}, "
+            f"under {names.times(self.warning_bps)}the requirement of {requirement}"
+        )
+
+    def tells(self, case: Case) -> str:
+        names, calls = case.names, case.ledger.accounts[self.account].calls
+        equity = names.money(self.account, self.equity_atoms)
+        before = f" It was call {calls + 1} of this account." if calls else ""
+        who = names.account(self.account)
+        first = f"{who} was called, because its equity of {equity} was under {case.threshold()}.{before}"
+        return case.joined(first, case.held(), case.followed(), case.agreement())
 
 
 class MarginCallMet(BodyBase, frozen=True, tag=42):
     """Equity is back at the recovery level: `recovery_bps` of the maintenance requirement."""
 
     grounds = (Ground.CALL, Ground.MARK, Ground.BALANCE, Ground.RULE)
+    steps = {"called": "healthy"}
 
-    account: int
-    equity_atoms: int
-    requirement_atoms: int
-    recovery_bps: int
+    account: AccountNumber
+    equity_atoms: AccountAmount
+    requirement_atoms: AccountAmount
+    recovery_bps: RateBps
+
+    def alters(self, ledger: Ledger, event: Event) -> None:
+        ledger.accounts[self.account].move(self)
+
+    def says(self, names: Names) -> str:
+        equity, requirement = (names.money(self.account, a) for a in (self.equity_atoms, self.requirement_atoms))
+        return (
+            f"the call of {names.account(self.account)} was met: equity {equity}, "
+            f"not under {names.times(self.recovery_bps)}the requirement of {requirement}"
+        )
+
+    def tells(self, case: Case) -> str:
+        names, equity = case.names, case.names.money(self.account, self.equity_atoms)
+        links = "".join(f" of event {seq}" for seq in case.event.links[:1])
+        first = (
+            f"The margin call{links} of {names.account(self.account)} was met, because its equity of {equity} was back "
+            f"at {case.threshold()}, or over."
+        )
+        return case.joined(first, case.held(), case.followed(), case.agreement())
 
 
 class CollateralAdded(BodyBase, frozen=True, tag=43):
     """The trader answered a margin call with money from outside."""
 
     grounds = (Ground.CALL, Ground.MARK, Ground.BALANCE, Ground.RULE)
+    posting = Payment(OUTSIDE, "account")
 
-    account: int
-    amount_atoms: int
+    account: AccountNumber
+    amount_atoms: AccountAmount
+
+    def says(self, names: Names) -> str:
+        return f"{names.account(self.account)} added {names.money(self.account, self.amount_atoms)} of collateral"
+
+    def tells(self, case: Case) -> str:
+        names, target_bps = case.names, case.rule("target_bps")
+        given, who = names.money(self.account, self.amount_atoms), names.account(self.account)
+        parts = [f"{who} answered its margin call{_call(case, self.account)} with {given} of collateral."]
+        if case.figures is not None:
+            atoms = (case.figures[0], case.figures[0] + self.amount_atoms, case.figures[1])
+            before, after, requirement = (names.money(self.account, one) for one in atoms)
+            aim = f"; its aim was {names.times(target_bps)}the requirement of {requirement}" if target_bps else ""
+            parts.append(f"That took its equity from {before} to {after}{aim}.")
+        return case.joined(*parts, case.held(), case.followed())
 
 
 class PositionReduced(BodyBase, frozen=True, tag=44):
@@ -69,15 +177,36 @@ class PositionReduced(BodyBase, frozen=True, tag=44):
     """
 
     grounds = (Ground.CALL, Ground.MARK, Ground.INDEX, Ground.DEPTH, Ground.BALANCE, Ground.RULE)
+    posting = Trade("account", "counterparty")
 
-    account: int
-    counterparty: int
-    instrument: int
-    leg: int
-    size_lots: int
-    price_ticks: int
-    value_atoms: int
-    eaten_lots: int
+    account: AccountNumber
+    counterparty: AccountNumber
+    instrument: InstrumentNumber
+    leg: Leg
+    size_lots: Size
+    price_ticks: Price
+    value_atoms: InstrumentAmount
+    eaten_lots: Size
+
+    def alters(self, ledger: Ledger, event: Event) -> None:
+        ledger.markets[self.instrument].eat(self.size_lots, self.eaten_lots, event.at_ns, event.seq)
+
+    def says(self, names: Names) -> str:
+        trade = names.trade(self.instrument, self.size_lots, self.price_ticks)
+        return f"{names.account(self.account)} reduced its position: {trade}"
+
+    def tells(self, case: Case) -> str:
+        names, share_bps = case.names, case.rule("reduce_share_bps")
+        held = case.ledger.position(self.account, (self.instrument, self.leg))
+        trade = names.trade(self.instrument, self.size_lots, self.price_ticks)
+        mark = names.price(self.instrument, case.market(self.instrument).mark_ticks)
+        of = "" if held is None else f", having been {names.held(self.instrument, held.size_lots)}"
+        first = (
+            f"{names.account(self.account)} answered its margin call{_call(case, self.account)} by closing a part of "
+            f"its position: it {trade} on average, the mark being {mark}{of}."
+        )
+        share = f"It meant to close {names.percent_of_bps(share_bps or 0)}, as far as the depth went."
+        return case.joined(first, "" if share_bps is None else share, case.followed())
 
 
 class FundingAccrued(BodyBase, frozen=True, tag=45):
@@ -85,17 +214,61 @@ class FundingAccrued(BodyBase, frozen=True, tag=45):
 
     grounds = (Ground.FUNDING_RATE, Ground.MARK, Ground.TIMER, Ground.RULE)
 
-    instrument: int
-    rate_ppb: int
-    mark_ticks: int
-    payment_nanoatoms: int
+    instrument: InstrumentNumber
+    rate_ppb: RatePpb
+    mark_ticks: Price
+    payment_nanoatoms: InstrumentNanoAmount
+
+    def alters(self, ledger: Ledger, event: Event) -> None:
+        ledger.markets[self.instrument].cumulative_funding_nanoatoms += self.payment_nanoatoms
+        ledger.repriced_seq = event.seq
+
+    def says(self, names: Names) -> str:
+        payers = "longs paid shorts" if self.payment_nanoatoms > 0 else "shorts paid longs"
+        at = names.price(self.instrument, self.mark_ticks)
+        return f"funding of {names.instrument(self.instrument)}: {payers} {names.rate(abs(self.rate_ppb))} at {at}"
+
+    def tells(self, case: Case) -> str:
+        names, market = case.names, case.market(self.instrument)
+        payers = "longs paid shorts" if self.payment_nanoatoms > 0 else "shorts paid longs"
+        given = market.funding_rate_ppb is not None
+        source = "as it was set from outside" if given else "the rule's own, as none was set"
+        value = names.value(self.instrument, abs(market.payoff.value_atoms(1, self.mark_ticks)))
+        interval_ns = case.rule("interval_ns")
+        every = "" if interval_ns is None else f" It accrues every {names.duration(interval_ns)}."
+        first = (
+            f"Funding of {names.instrument(self.instrument)} accrued: {payers} {names.rate(abs(self.rate_ppb))} "
+            f"({source}) of the notional at the mark of {names.price(self.instrument, self.mark_ticks)}, where "
+            f"{names.size(self.instrument, 1)} is worth {value}.{every}"
+        )
+        return case.joined(first, case.followed())
 
 
 class FeeCharged(BodyBase, frozen=True, tag=46):
     """A fee to the fee pool."""
 
     grounds = (Ground.FILL, Ground.RULE)
+    posting = Payment("account", FEES)
 
-    account: int
-    amount_atoms: int
+    account: AccountNumber
+    amount_atoms: AccountAmount
     reason: str
+
+    def says(self, names: Names) -> str:
+        return (
+            f"{names.account(self.account)} paid a fee of {names.money(self.account, self.amount_atoms)}: {self.reason}"
+        )
+
+    def tells(self, case: Case) -> str:
+        return case.joined(f"{self.says(case.names)}.", case.followed())
+
+
+def _call(case: Case, account: int) -> str:
+    """The margin call that is answered, and how long before it was."""
+    seq = case.ledger.accounts[account].called_seq
+    if seq is None:
+        return ""
+    return f" of event {seq}, {case.names.duration(case.event.at_ns - case.at(seq).at_ns)} before,"
+
+
+MarginBody = MarkPriced | MarginCalled | MarginCallMet | CollateralAdded | PositionReduced | FundingAccrued | FeeCharged

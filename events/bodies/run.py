@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
+from ..kinds import (
+    Count,
+    EventNumber,
+    SourceNumber,
+)
 from .base import BodyBase
 
-__all__ = ["Prices", "Producer", "RunEnded", "RunForked", "RunStarted", "SourceOpened", "SourceTally"]
+if TYPE_CHECKING:
+    from ..envelope import Event
+    from ..ledger import Ledger
+    from ..phrases import Names
+
+__all__ = [
+    "Prices",
+    "Producer",
+    "RunBody",
+    "RunEnded",
+    "RunForked",
+    "RunStarted",
+    "SourceOpened",
+    "SourceTally",
+]
 
 Prices = Literal["endogenous", "held", "imported"]
 """Whether forced orders moved the marks (`endogenous`), the recorded path was kept (`held`), or nothing was decided.
@@ -48,16 +67,23 @@ class RunStarted(BodyBase, frozen=True, tag=1):
     """
 
     grounds = ()
+    named = True
 
-    schema: int
+    schema: Count
     scenario: str
     scenario_sha256: bytes
     rulebook: str
     rulebook_sha256: bytes
     producers: tuple[Producer, ...]
-    seed: int
+    seed: Count
     run_key_commitment: bytes
     prices: Prices
+
+    def alters(self, ledger: Ledger, event: Event) -> None:
+        ledger.run, ledger.producers = self, self.producers
+
+    def says(self, names: Names) -> str:
+        return f"the run of {self.scenario} began"
 
 
 class RunForked(BodyBase, frozen=True, tag=2):
@@ -68,28 +94,51 @@ class RunForked(BodyBase, frozen=True, tag=2):
     """
 
     grounds = ()
+    named = True
 
     parent_head: bytes
-    at_seq: int
+    at_seq: EventNumber
     changes: tuple[tuple[str, str], ...]
     producers: tuple[Producer, ...] = ()
-    inputs: int = 0
+    inputs: Count = 0
+
+    def alters(self, ledger: Ledger, event: Event) -> None:
+        if self.producers:
+            ledger.decide_anew(self.producers)
+
+    def says(self, names: Names) -> str:
+        changes = ", ".join(f"{key}={value}" for key, value in self.changes)
+        return f"the run was forked before event {self.at_seq}{f', with {changes}' if changes else ''}"
 
 
 class SourceOpened(BodyBase, frozen=True, tag=3):
     """A file (or a generator) that inputs come from, by name and content hash."""
 
     grounds = ()
+    named = True
 
-    source: int
+    source: SourceNumber
     name: str
     layout: str
     sha256: bytes
+
+    def says(self, names: Names) -> str:
+        return f"source {self.name} was opened"
 
 
 class RunEnded(BodyBase, frozen=True, tag=4):
     """The last event of a run that came to its end, with a tally for each source."""
 
     grounds = ()
+    named = True
 
     sources: tuple[SourceTally, ...] = ()
+
+    def alters(self, ledger: Ledger, event: Event) -> None:
+        ledger.ended = True
+
+    def says(self, names: Names) -> str:
+        return "the run ended"
+
+
+RunBody = RunStarted | RunForked | SourceOpened | RunEnded

@@ -2,10 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from ..grounds import Ground
+from ..kinds import (
+    AccountAmount,
+    AccountNumber,
+    AgainstLeg,
+    Count,
+    DeclaredRound,
+    FundAmount,
+    InstrumentAmount,
+    InstrumentNumber,
+    Leg,
+    LiquidationNumber,
+    Price,
+    RatePpm,
+    RoundNumber,
+    Score,
+    Size,
+)
 from .base import BodyBase, Provenance
+from .declaring import Payment, Trade
+from .liquidation import LiquidationFilled
+
+if TYPE_CHECKING:
+    from ..envelope import Event
+    from ..ledger import Ledger
+    from ..phrases import Case, Names
 
 __all__ = [
     "BalanceWrittenOff",
@@ -20,6 +44,7 @@ __all__ = [
     "ShortfallDeclared",
     "ShortfallRemained",
     "ShortfallTrigger",
+    "WaterfallBody",
 ]
 
 ShortfallTrigger = Literal["bankruptcy", "inventory", "drawdown", "profit_cap"]
@@ -30,22 +55,65 @@ class InsuranceFundCredited(BodyBase, frozen=True, tag=80):
     """The account paid the fund: a liquidation fee."""
 
     grounds = (Ground.FILL, Ground.BALANCE, Ground.RULE)
+    posting = Payment("account", "fund")
 
-    liquidation_id: int
-    account: int
-    fund: int
-    amount_atoms: int
+    liquidation_id: LiquidationNumber
+    account: AccountNumber
+    fund: AccountNumber
+    amount_atoms: AccountAmount
+
+    def alters(self, ledger: Ledger, event: Event) -> None:
+        ledger.cash_of_fund(self.liquidation_id, -self.amount_atoms)
+
+    def says(self, names: Names) -> str:
+        fee = names.money(self.account, self.amount_atoms)
+        return f"{names.account(self.account)} paid {names.account(self.fund)} a liquidation fee of {fee}"
+
+    def tells(self, case: Case) -> str:
+        names, fee_bps, cause = case.names, case.rule("fee_bps"), case.cause
+        fee = names.money(self.account, self.amount_atoms)
+        first = f"{names.account(self.account)} paid the {names.fund(self.fund)} a liquidation fee of {fee}."
+        fill = None if cause is None else cause.body
+        if fee_bps is not None and isinstance(fill, LiquidationFilled):
+            traded = names.value(fill.instrument, fill.value_atoms)
+            share = f"{names.percent_of_bps(fee_bps)} of the {traded} traded"
+            first += f" The fee is {share}, as far as the account's equity allows."
+        return case.joined(first, case.followed())
 
 
 class InsuranceFundDebited(BodyBase, frozen=True, tag=81):
     """The fund paid cash to cover the account's negative balance."""
 
     grounds = (Ground.LIQUIDATION, Ground.BALANCE, Ground.FUND, Ground.RULE)
+    posting = Payment("fund", "account")
 
-    liquidation_id: int
-    account: int
-    fund: int
-    amount_atoms: int
+    liquidation_id: LiquidationNumber
+    account: AccountNumber
+    fund: AccountNumber
+    amount_atoms: AccountAmount
+
+    def alters(self, ledger: Ledger, event: Event) -> None:
+        ledger.cash_of_fund(self.liquidation_id, self.amount_atoms)
+
+    def says(self, names: Names) -> str:
+        paid = names.money(self.account, self.amount_atoms)
+        return f"{names.account(self.fund)} paid the {paid} that {names.account(self.account)} was short of"
+
+    def tells(self, case: Case) -> str:
+        names, cash_atoms = case.names, case.ledger.accounts[self.fund].balance_atoms
+        owed_atoms = -case.ledger.accounts[self.account].balance_atoms
+        paid, left = (names.money(self.fund, atoms) for atoms in (self.amount_atoms, cash_atoms - self.amount_atoms))
+        first = (
+            f"The {names.fund(self.fund)} paid {paid}, because that is what {names.account(self.account)} owed more "
+            f"than it had when its last position was gone. {left} in cash were left to the fund."
+        )
+        if self.amount_atoms < owed_atoms:
+            first = (
+                f"The {names.fund(self.fund)} paid {paid} of the {names.money(self.account, owed_atoms)} that "
+                f"{names.account(self.account)} owed more than it had when its last position was gone: as much as it "
+                f"had to give. {left} in cash were left to the fund."
+            )
+        return case.joined(first, case.followed())
 
 
 class ShortfallDeclared(BodyBase, frozen=True, tag=82):
@@ -58,12 +126,39 @@ class ShortfallDeclared(BodyBase, frozen=True, tag=82):
 
     grounds = (Ground.LIQUIDATION, Ground.MARK, Ground.BALANCE, Ground.FUND, Ground.RULE)
 
-    liquidation_id: int | None
-    account: int
+    liquidation_id: LiquidationNumber | None
+    account: AccountNumber
     trigger: ShortfallTrigger
-    needed_atoms: int
-    capacity_atoms: int
-    cash_atoms: int | None = None
+    needed_atoms: AccountAmount
+    capacity_atoms: AccountAmount
+    cash_atoms: AccountAmount | None = None
+
+    def alters(self, ledger: Ledger, event: Event) -> None:
+        account = ledger.accounts[self.account]
+        if account.liquidation_id is not None and not account.positions:  # the fund's last word on it
+            ledger.liquidations[account.liquidation_id].short_seq = event.seq
+
+    def says(self, names: Names) -> str:
+        needed, capacity = (names.money(self.account, atoms) for atoms in (self.needed_atoms, self.capacity_atoms))
+        who = names.account(self.account)
+        if self.trigger == "drawdown":
+            return f"a drawdown was declared for {who}: the fund had fallen {needed} too far and still had {capacity}"
+        if self.trigger == "inventory":
+            return f"a shortfall was declared for the inventory of {who}: it lacked {needed} and had {capacity}"
+        return f"a shortfall was declared for {who}: the fund needed {needed} and had {capacity}"
+
+    def tells(self, case: Case) -> str:
+        names, who = case.names, case.names.account(self.account)
+        called, (figures, drains) = names.fund(case.fund), case.fund_figures
+        causes = {
+            "bankruptcy": f"The {called} cannot pay: {who} could not be paid for.",
+            "inventory": f"The {called} cannot pay for the losses of its own inventory.",
+            "drawdown": f"The {called} fell too far within the window that its rule looks at.",
+        }
+        first = f"{causes.get(self.trigger, 'Auto-deleveraging was called for.')} {figures}"
+        worst = ", ".join(f"{names.money(case.fund, atoms)} on liquidation {number}" for atoms, number in drains)
+        largest = "Its largest loss was" if len(drains) == 1 else "Its largest losses were"
+        return case.joined(first, f"{largest} {worst}." if drains else "", case.followed())
 
 
 class DeleveragingStarted(BodyBase, frozen=True, tag=83):
@@ -75,20 +170,32 @@ class DeleveragingStarted(BodyBase, frozen=True, tag=83):
     """
 
     grounds = (Ground.SHORTFALL, Ground.PROFIT_CAP, Ground.MARK, Ground.BALANCE, Ground.RULE)
+    forces = True
+    uncompared = ("ranking_digest", "base_round")
 
-    round: int
+    round: DeclaredRound
     trigger: ShortfallTrigger
-    liquidation_id: int
+    liquidation_id: LiquidationNumber
     policy: str
-    account: int
-    instrument: int
-    leg: int
-    size_lots: int
-    value_atoms: int
-    price_ticks: int
-    candidates: int
+    account: AccountNumber
+    instrument: InstrumentNumber
+    leg: Leg
+    size_lots: Size
+    value_atoms: InstrumentAmount
+    price_ticks: Price
+    candidates: Count
     ranking_digest: bytes
-    base_round: int | None = None
+    base_round: RoundNumber | None = None
+
+    def alters(self, ledger: Ledger, event: Event) -> None:
+        ledger.start_round(self, event)
+
+    def says(self, names: Names) -> str:
+        what, at = names.held(self.instrument, self.size_lots), names.price(self.instrument, self.price_ticks)
+        whose = f"{what} of {names.account(self.account)}"
+        if self.trigger == "profit_cap":
+            whose = f"winners' {names.held(self.instrument, -self.size_lots)}"
+        return f"round {self.round} began: {whose} to be closed at {at}, {self.candidates:,} candidates"
 
 
 class PositionDeleveraged(BodyBase, frozen=True, tag=84):
@@ -98,35 +205,61 @@ class PositionDeleveraged(BodyBase, frozen=True, tag=84):
     """
 
     grounds = (Ground.ROUND, Ground.MARK, Ground.BALANCE, Ground.RULE)
+    posting = Trade("account", "against", giver_leg="against_leg")
+    steps = {"bankrupt": "deleveraged", "taken_over": "deleveraged", "deleveraged": "deleveraged"}
+    forces = True
 
-    round: int
-    liquidation_id: int
-    against: int
-    against_leg: int
-    account: int
-    instrument: int
-    leg: int
-    size_lots: int
-    price_ticks: int
-    value_atoms: int
-    rank: int
-    score: int
+    round: RoundNumber
+    liquidation_id: LiquidationNumber
+    against: AccountNumber
+    against_leg: AgainstLeg
+    account: AccountNumber
+    instrument: InstrumentNumber
+    leg: Leg
+    size_lots: Size
+    price_ticks: Price
+    value_atoms: InstrumentAmount
+    rank: Count
+    score: Score
     provenance: Provenance | None = None
+
+    def alters(self, ledger: Ledger, event: Event) -> None:
+        against = ledger.accounts[self.against]
+        if against.kind == "insurance":
+            ledger.trade_of_fund(self.instrument, -self.size_lots, -self.value_atoms)
+            ledger.sell_inventory(ledger.liquidation(self.liquidation_id), self.instrument, self.size_lots)
+        elif against.kind != "liquidity":
+            against.move(self)
+            if self.liquidation_id in ledger.liquidations:
+                ledger.liquidations[self.liquidation_id].closed_instrument = self.instrument
+
+    def says(self, names: Names) -> str:
+        trade = names.trade(self.instrument, self.size_lots, self.price_ticks)
+        who, place = names.account(self.account), f"rank {self.rank:,}, score {names.score(self.score)}"
+        return f"{who} was deleveraged in round {self.round}: {trade}, {place}"
 
 
 class DeleveragingEnded(BodyBase, frozen=True, tag=85):
     """The round is over: `closed_lots` found a counterparty, `left_lots` did not."""
 
     grounds = (Ground.ROUND, Ground.RULE)
+    forces = True
 
-    round: int
+    round: RoundNumber
     trigger: ShortfallTrigger
-    liquidation_id: int
-    account: int
-    instrument: int
-    leg: int
-    closed_lots: int
-    left_lots: int
+    liquidation_id: LiquidationNumber
+    account: AccountNumber
+    instrument: InstrumentNumber
+    leg: Leg
+    closed_lots: Size
+    left_lots: Size
+
+    def alters(self, ledger: Ledger, event: Event) -> None:
+        ledger.open_round = None
+
+    def says(self, names: Names) -> str:
+        closed, left = names.size(self.instrument, self.closed_lots), names.units(self.instrument, self.left_lots)
+        return f"round {self.round} for {names.account(self.account)} ended: {closed} closed, {left} left"
 
 
 class LossSocialized(BodyBase, frozen=True, tag=86):
@@ -136,11 +269,50 @@ class LossSocialized(BodyBase, frozen=True, tag=86):
     """
 
     grounds = (Ground.SHORTFALL, Ground.MARK, Ground.BALANCE, Ground.FUND, Ground.RULE)
+    posting = Payment("account", "bankrupt")
 
-    liquidation_id: int
-    bankrupt: int
-    account: int
-    amount_atoms: int
+    liquidation_id: LiquidationNumber
+    bankrupt: AccountNumber
+    account: AccountNumber
+    amount_atoms: AccountAmount
+
+    def says(self, names: Names) -> str:
+        paid = names.money(self.account, self.amount_atoms)
+        return f"{names.account(self.account)} paid {paid} of the loss of {names.account(self.bankrupt)}"
+
+    def tells(self, case: Case) -> str:
+        names, payer = case.names, case.ledger.accounts[self.account]
+        gained_atoms, (loss_atoms, paid_before) = case.profit_atoms(self.account), self._loss(case)
+        able_atoms = min(gained_atoms, gained_atoms + payer.balance_atoms)
+        paid, loss, able = (names.money(self.account, atoms) for atoms in (self.amount_atoms, loss_atoms, able_atoms))
+        shared = f"by the rule {case.policy}."
+        if case.is_shared_by_ability:
+            shared = (
+                "by those who have most to give, in proportion to it: the lesser of unrealised profit and equity, "
+                f"which was {able} here."
+            )
+        owed = f"owed more than it had (liquidation {self.liquidation_id})"
+        if case.ledger.accounts[self.bankrupt].kind == "insurance":
+            owed = "lacked for what its own inventory had lost"
+        first = (
+            f"{names.account(self.account)} paid {paid} of the {loss} that {names.account(self.bankrupt)} {owed}, "
+            "because neither the market nor the fund nor auto-deleveraging could cover it. Such a loss is shared "
+            f"{shared}"
+        )
+        rest = names.money(self.bankrupt, loss_atoms - paid_before - self.amount_atoms)
+        second = f"{names.money(self.bankrupt, paid_before)} had been paid before it, {rest} were left after it."
+        return case.joined(first, second, case.followed())
+
+    def _loss(self, case: Case) -> tuple[int, int]:
+        """The whole loss and what others had paid of it: those stand right before this event, for the same cause."""
+        paid = 0
+        for event in case.siblings():
+            if not isinstance(event.body, LossSocialized):
+                break
+            paid += event.body.amount_atoms
+        owing = case.ledger.accounts[self.bankrupt]
+        lacked = case.capacity_atoms(self.bankrupt) if owing.kind == "insurance" else owing.balance_atoms
+        return paid - lacked, paid
 
 
 class BalanceWrittenOff(BodyBase, frozen=True, tag=87):
@@ -150,11 +322,32 @@ class BalanceWrittenOff(BodyBase, frozen=True, tag=87):
     """
 
     grounds = (Ground.SHORTFALL, Ground.BALANCE, Ground.FUND, Ground.RULE)
+    posting = Payment("against", "account")
 
-    liquidation_id: int
-    account: int
-    against: int
-    amount_atoms: int
+    liquidation_id: LiquidationNumber
+    account: AccountNumber
+    against: AccountNumber
+    amount_atoms: AccountAmount
+
+    def alters(self, ledger: Ledger, event: Event) -> None:
+        if self.against in ledger.funds:
+            ledger.cash_of_fund(self.liquidation_id, self.amount_atoms)
+
+    def says(self, names: Names) -> str:
+        amount = names.money(self.account, self.amount_atoms)
+        return (
+            f"{amount} that {names.account(self.account)} owed were written off against {names.account(self.against)}"
+        )
+
+    def tells(self, case: Case) -> str:
+        names, amount = case.names, case.names.money(self.account, self.amount_atoms)
+        to_the_fund = case.ledger.accounts[self.against].kind == "insurance"
+        why = "because nobody was left with a profit to share it" if to_the_fund else "which pays before traders do"
+        first = (
+            f"{amount} that {names.account(self.account)} owed more than it had were written off against "
+            f"{names.account(self.against)}, {why} (liquidation {self.liquidation_id})."
+        )
+        return case.joined(first, case.followed())
 
 
 class ProfitCapExceeded(BodyBase, frozen=True, tag=88):
@@ -166,12 +359,37 @@ class ProfitCapExceeded(BodyBase, frozen=True, tag=88):
 
     grounds = (Ground.MARK, Ground.BALANCE, Ground.RULE)
 
-    instrument: int
-    open_lots: int
-    profit_atoms: int
-    pool_atoms: int
-    max_factor_ppm: int
-    min_factor_ppm: int
+    instrument: InstrumentNumber
+    open_lots: Size
+    profit_atoms: InstrumentAmount
+    pool_atoms: InstrumentAmount
+    max_factor_ppm: RatePpm
+    min_factor_ppm: RatePpm
+
+    def says(self, names: Names) -> str:
+        profit, pool = names.value(self.instrument, self.profit_atoms), names.value(self.instrument, self.pool_atoms)
+        owing = "minus " if self.pool_atoms < 0 else ""
+        what, cap = names.held(self.instrument, self.open_lots), names.percent_of_ppm(self.max_factor_ppm)
+        beyond = f"stood at {profit}, above {cap} of the {owing}{pool} pool"
+        return f"the cap on profits was exceeded: all traders' {what} {beyond}"
+
+    def tells(self, case: Case) -> str:
+        first = f"The cap on traders' profits was exceeded in {case.names.instrument(self.instrument)}."
+        return case.joined(first, self.compares(case.names), case.followed())
+
+    def compares(self, names: Names) -> str:
+        """Profit and pool beside each other, and what the cap means."""
+        profit, pool = names.value(self.instrument, self.profit_atoms), names.value(self.instrument, self.pool_atoms)
+        most, least = names.percent_of_ppm(self.max_factor_ppm), names.percent_of_ppm(self.min_factor_ppm)
+        part, pool = "more than there was", f"-{pool}" if self.pool_atoms < 0 else pool
+        if self.pool_atoms > 0:
+            part = f"{names.change(self.profit_atoms, self.pool_atoms).lstrip('+')} of it"
+        return (
+            f"All traders together, {names.held(self.instrument, self.open_lots)}, stood at a profit of {profit}, "
+            f"losers counted. The pool, what the insurance fund and outside liquidity had between them before pending "
+            f"profits, was worth {pool}: the profit was {part}, above the cap of {most}. Above it winners are closed "
+            f"at the mark, and paid in full, until at most {least} of the pool is owed."
+        )
 
 
 class ShortfallRemained(BodyBase, frozen=True, tag=89):
@@ -179,9 +397,22 @@ class ShortfallRemained(BodyBase, frozen=True, tag=89):
 
     grounds = (Ground.SHORTFALL, Ground.MARK, Ground.FUND, Ground.RULE)
 
-    account: int
+    account: AccountNumber
     trigger: ShortfallTrigger
-    left_atoms: int
+    left_atoms: AccountAmount
+
+    def says(self, names: Names) -> str:
+        left = names.money(self.account, self.left_atoms)
+        return f"auto-deleveraging was over for {names.account(self.account)}, which still lacked {left}"
+
+    def tells(self, case: Case) -> str:
+        left, who = case.names.money(self.account, self.left_atoms), case.names.account(self.account)
+        first = (
+            f"Nothing more of what {who} held at a loss could be closed against profitable positions, and its capacity "
+            f"(cash and inventory at the mark, less its floor) was still {left} below nothing. That is a loss to be "
+            "shared."
+        )
+        return case.joined(first, case.followed())
 
 
 class FundDeficitDeclared(BodyBase, frozen=True, tag=90):
@@ -194,10 +425,50 @@ class FundDeficitDeclared(BodyBase, frozen=True, tag=90):
 
     grounds = (Ground.SHORTFALL, Ground.MARK, Ground.BALANCE, Ground.FUND, Ground.RULE)
 
-    liquidation_id: int | None
-    account: int
-    fund: int
-    cash_atoms: int
-    inventory_atoms: int
-    floor_atoms: int
-    deficit_atoms: int
+    liquidation_id: LiquidationNumber | None
+    account: AccountNumber
+    fund: AccountNumber
+    cash_atoms: FundAmount
+    inventory_atoms: FundAmount
+    floor_atoms: FundAmount
+    deficit_atoms: FundAmount
+
+    def alters(self, ledger: Ledger, event: Event) -> None:
+        ledger.declare_deficit(self.fund, self.deficit_atoms)
+
+    def says(self, names: Names) -> str:
+        deficit, whose = names.money(self.fund, self.deficit_atoms), names.account(self.account)
+        return f"a deficit of {deficit} was declared for {names.account(self.fund)}, a loss of {whose}: trading stopped"
+
+    def tells(self, case: Case) -> str:
+        names, fund = case.names, case.names.account(self.fund)
+        deficit, cash, inventory, floor = (
+            names.money(self.fund, atoms)
+            for atoms in (self.deficit_atoms, self.cash_atoms, self.inventory_atoms, self.floor_atoms)
+        )
+        whose = (
+            "the loss of its own inventory"
+            if self.account == self.fund
+            else f"the debt of {names.account(self.account)}"
+        )
+        first = (
+            f"A deficit of {deficit} was declared for {fund}: nobody was left to pay for {whose}. The fund had {cash} "
+            f"in cash, its inventory stood at {inventory} at the mark, and its floor was {floor}. Trading in every "
+            "instrument that it stands behind stopped for good: marks go on, forced orders and sales do not."
+        )
+        return case.joined(first, case.followed())
+
+
+WaterfallBody = (
+    InsuranceFundCredited
+    | InsuranceFundDebited
+    | ShortfallDeclared
+    | DeleveragingStarted
+    | PositionDeleveraged
+    | DeleveragingEnded
+    | LossSocialized
+    | BalanceWrittenOff
+    | ProfitCapExceeded
+    | ShortfallRemained
+    | FundDeficitDeclared
+)

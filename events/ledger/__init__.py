@@ -1,7 +1,8 @@
 """The ledger: state as the fold of events and nothing else.
 
 The door is `Ledger`: `fold` takes the next event, `check` asserts every law. What it holds is in `account.py`,
-`market.py` and `liquidation.py`; what each event moves in `postings.py`; what else it changes in `effects.py`.
+`market.py` and `liquidation.py`. What each event moves and changes is declared by its type (`bodies/`), in the calls
+of `books.py`.
 """
 
 from .account import Account, AccountStatus, Position, PositionKey

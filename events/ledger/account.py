@@ -10,19 +10,22 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING
 
 import msgspec
 
+from ..bodies.declaring import AccountStatus
 from ..bodies.listing import AccountKind, AccountMode
+from ..errors import LedgerError
+
+if TYPE_CHECKING:
+    from ..bodies.base import BodyBase
 
 __all__ = ["Account", "AccountStatus", "Position", "PositionKey", "funding_of", "trade"]
 
 PositionKey = tuple[int, int]
 """(instrument, leg). Leg 0 is the net position; 1 and 2 are long and short in hedge mode; in the insurance fund the leg
 is the liquidation that the lot came from."""
-
-AccountStatus = Literal["healthy", "called", "liquidating", "bankrupt", "taken_over", "deleveraged"]
 
 _NANO = 10**9
 
@@ -53,6 +56,14 @@ class Account(msgspec.Struct, array_like=True, gc=False):
     calls: int = 0
     called_seq: int | None = None
     liquidation_id: int | None = None
+
+    def move(self, body: BodyBase) -> None:
+        """Take it to the status that follows by this event. Raises LedgerError where no such step is declared."""
+        try:
+            self.status = body.steps[self.status]
+        except KeyError:
+            message = f"account {self.account}: {type(body).__name__} cannot follow status {self.status!r}"
+            raise LedgerError(message) from None
 
 
 def funding_of(size_lots: int, cumulative_nanoatoms: int) -> int:

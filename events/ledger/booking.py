@@ -1,4 +1,4 @@
-"""Carrying out the table of postings: each row becomes the function that books it."""
+"""Carrying out what is posted: each declaration becomes the function that books it."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ from collections.abc import Callable
 from operator import attrgetter
 from typing import Any, NamedTuple
 
+from ..bodies.declaring import FEES, LIQUIDITY, OUTSIDE, Payment, Posting, Trade
 from ..envelope import Event
 from ..errors import LedgerError
 from .account import Account, funding_of, trade
 from .market import Market
-from .postings import FEES, LIQUIDITY, OUTSIDE, Payment, Posting, Trade
 from .state import LedgerState
 
 __all__ = ["Effect", "booked"]
 
-Effect = Callable[[LedgerState, Event, Any], None]
+Effect = Callable[[Any, Any, Event], None]
+"""Given body, ledger and event."""
 
 _OWN = {OUTSIDE: "outside", LIQUIDITY: "liquidity", FEES: "fees"}
 
@@ -38,7 +39,7 @@ def _payment(row: Payment) -> Effect:
     number, own = _party(row.payee if subject_pays else row.payer)
     amount, stated = attrgetter(row.amount), row.stated
 
-    def pay(ledger: LedgerState, _event: Event, body: Any) -> None:
+    def pay(body: Any, ledger: LedgerState, _event: Event) -> None:
         accounts = ledger.accounts
         source = target = accounts[subject(body)]
         other = number(ledger.venue_accounts[source.asset] if own else body)
@@ -62,7 +63,7 @@ def _trade(row: Trade) -> Effect:
     (giver, own), giver_leg = _party(row.giver), attrgetter(row.giver_leg) if row.giver_leg else None
     terms = attrgetter(row.taker, row.taker_leg, row.size, row.value)
 
-    def exchange(ledger: LedgerState, _event: Event, body: Any) -> None:
+    def exchange(body: Any, ledger: LedgerState, _event: Event) -> None:
         instrument, accounts = body.instrument, ledger.accounts
         market = ledger.markets[instrument]
         taker, leg, lots, atoms = terms(body)
@@ -98,9 +99,9 @@ def _takeover(row: Trade) -> Effect:
     into_inventory, into_position = _trade(row), _trade(row._replace(taker_leg="leg"))
     taker = attrgetter(row.taker)
 
-    def take(ledger: LedgerState, event: Event, body: Any) -> None:
+    def take(body: Any, ledger: LedgerState, event: Event) -> None:
         fund = ledger.accounts[taker(body)]
-        (into_inventory if fund.kind == "insurance" else into_position)(ledger, event, body)
+        (into_inventory if fund.kind == "insurance" else into_position)(body, ledger, event)
 
     return take
 

@@ -14,16 +14,16 @@ import msgspec
 
 from ..envelope import Event
 from ..errors import LedgerError
+from .books import Books
 from .effects import FOLD
 from .laws import check
-from .state import LedgerState
 
 __all__ = ["Ledger"]
 
 _encoder = msgspec.msgpack.Encoder()
 
 
-class Ledger(LedgerState):
+class Ledger(Books):
     """State after the first `seq` events."""
 
     __slots__ = ()
@@ -37,7 +37,7 @@ class Ledger(LedgerState):
         body = event.body
         effect = FOLD[type(body)]
         if effect is not None:
-            effect(self, event, body)
+            effect(body, self, event)
         self.seq = seq + 1
 
     def _refuse(self, event: Event) -> None:

@@ -9,10 +9,9 @@ import msgspec
 from ...events.bodies.waterfall import ProfitCapExceeded
 from ...events.envelope import Event
 from ...sim.figures import percent
-from .case import Case, joined
-from .names import Names, percent_of_ppm
+from .names import Names
 
-__all__ = ["Cap", "cap_behind", "cap_of", "profit_cap_exceeded"]
+__all__ = ["Cap", "cap_behind", "cap_of"]
 
 
 class Cap(msgspec.Struct, frozen=True):
@@ -56,27 +55,10 @@ def cap_of(event: Event, names: Names) -> Cap:
         factor,
         body.max_factor_ppm,
         body.min_factor_ppm,
-        _compared(body, profit, pool, factor, names),
-    )
-
-
-def _compared(body: ProfitCapExceeded, profit: str, pool: str, factor: str | None, names: Names) -> str:
-    most, least = percent_of_ppm(body.max_factor_ppm), percent_of_ppm(body.min_factor_ppm)
-    part = "more than there was" if factor is None else f"{factor} of it"
-    return (
-        f"All traders together, {names.held(body.instrument, body.open_lots)}, stood at a profit of {profit}, losers "
-        f"counted. The pool, what the insurance fund and outside liquidity had between them before pending profits, "
-        f"was worth {pool}: the profit was {part}, above the cap of {most}. Above it winners are closed at the mark, "
-        f"and paid in full, until at most {least} of the pool is owed."
+        body.compares(names),
     )
 
 
 def cap_behind(started: Event, causes: tuple[Event, ...]) -> Event | None:
     """The exceeded cap that a round answers; None where it answers something else."""
     return next((one for one in causes if one.seq == started.cause and isinstance(one.body, ProfitCapExceeded)), None)
-
-
-def profit_cap_exceeded(case: Case, body: ProfitCapExceeded) -> str:
-    """The paragraph of the event itself."""
-    first = f"The cap on traders' profits was exceeded in {case.names.instrument(body.instrument)}."
-    return joined(first, cap_of(case.event, case.names).text, case.followed())

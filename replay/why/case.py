@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from ...events.envelope import Event
-from ...events.ledger import LedgerState, Market
+from ...events.ledger import LedgerState, Market, PositionKey
+from ...handlers.inventory import capacity_atoms
+from ...handlers.loss_socialization import LossSocialization
+from ...handlers.valuation import bankruptcy_price, bankruptcy_values, profit_atoms
 from ..run import Run
 from .names import Names, times
-from .parts import Evidence
-from .words import words
+from .parts import Evidence, Fund
 
 __all__ = ["Case", "joined"]
 
@@ -20,7 +23,7 @@ def joined(*sentences: str) -> str:
 
 
 class Case(NamedTuple):
-    """One question; `ledger` stands before the event."""
+    """One question; `ledger` stands before the event. It is the `Case` that events tell their paragraphs to."""
 
     run: Run
     event: Event
@@ -28,11 +31,74 @@ class Case(NamedTuple):
     ledger: LedgerState
     names: Names
     evidence: Evidence | None
+    shortfall: Fund | None = None
 
     @property
     def cause(self) -> Event | None:
         """The event that the handler reacted to."""
         return self.causes[-2] if len(self.causes) > 1 else None
+
+    @property
+    def figures(self) -> tuple[int, int] | None:
+        """Equity and maintenance requirement of the account, worked out again; None where it has none."""
+        return None if self.evidence is None else (self.evidence.equity_atoms, self.evidence.requirement_atoms)
+
+    @property
+    def fund(self) -> int:
+        """The account of the fund that a shortfall is about."""
+        assert self.shortfall is not None
+        return self.shortfall.account
+
+    @property
+    def fund_figures(self) -> tuple[str, tuple[tuple[int, int], ...]]:
+        """A shortfall's figures in words, and the three largest losses of the fund: (atoms, liquidation)."""
+        assert self.shortfall is not None
+        drains = [line for line in self.shortfall.lines if line.kind == "drain"][:3]
+        return self.shortfall.text, tuple((-line.atoms, line.liquidation_id or 0) for line in drains)
+
+    @property
+    def policy(self) -> str:
+        """The rule that whoever decided the event follows; the default one's name where nobody is known."""
+        producer = self.run.producer_of(self.event)
+        return LossSocialization.policy if producer is None else producer.policy
+
+    @property
+    def is_shared_by_ability(self) -> bool:
+        """Whether who decided shares a loss in proportion to what everyone has to give."""
+        return self.policy == LossSocialization.policy
+
+    def at(self, seq: int) -> Event:
+        """Another event of the record."""
+        return self.run.event(seq)
+
+    def siblings(self) -> Iterator[Event]:
+        """The events right before this one that followed from the same cause, the latest first."""
+        seq = self.event.seq - 1
+        while seq >= 0 and (earlier := self.run.event(seq)).cause == self.event.cause:
+            yield earlier
+            seq -= 1
+
+    def bankruptcy_ticks(self, account: int, key: PositionKey) -> int:
+        """The worst price at which the position can be closed on its bankruptcy value or better."""
+        return bankruptcy_price(self.ledger.accounts[account], self.ledger, key)
+
+    def bankruptcy_values(self, account: int) -> dict[PositionKey, int]:
+        """The values of all its positions at which the account ends at zero, in atoms."""
+        return bankruptcy_values(self.ledger.accounts[account], self.ledger)
+
+    def profit_atoms(self, account: int) -> int:
+        """What all its positions stand at, at the mark."""
+        positions = self.ledger.accounts[account].positions
+        return sum(profit_atoms(self.market(key[0]), held) for key, held in positions.items())
+
+    def capacity_atoms(self, fund: int) -> int:
+        """A fund's cash and inventory at the mark, less its floor."""
+        return capacity_atoms(self.ledger, fund)
+
+    @staticmethod
+    def joined(*sentences: str) -> str:
+        """Sentences as one text, without those that have nothing to say."""
+        return joined(*sentences)
 
     def market(self, instrument: int) -> Market:
         """A market in the state before the event."""
@@ -47,12 +113,12 @@ class Case(NamedTuple):
     def followed(self) -> str:
         """What the event followed from."""
         cause = self.cause
-        return "" if cause is None else f"It followed from event {cause.seq}: {words(cause.body, self.names)}."
+        return "" if cause is None else f"It followed from event {cause.seq}: {cause.body.says(self.names)}."
 
     def linked(self) -> str:
         """The further events that contributed."""
         links = [self.run.event(seq) for seq in self.event.links]
-        return " ".join(f"Event {link.seq} contributed: {words(link.body, self.names)}." for link in links)
+        return " ".join(f"Event {link.seq} contributed: {link.body.says(self.names)}." for link in links)
 
     def held(self) -> str:
         """What the account held at that instant, the two largest positions of several."""

@@ -1,0 +1,48 @@
+"""What a type of event declares of itself, besides its fields: the words for what it moves and whose status it changes.
+
+1. A `Payment` takes money from one account and gives it to another of the same asset.
+2. A `Trade` gives lots and cost to one account and takes both from another.
+3. So what an event moves sums to zero per asset and per instrument by construction; `Ledger.check` asserts it all the
+   same, over everything.
+
+A party is the name of a body's field, or one of the venue's own accounts in upper case.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+__all__ = ["FEES", "LIQUIDITY", "OUTSIDE", "AccountStatus", "Payment", "Posting", "Trade"]
+
+OUTSIDE = "OUTSIDE"
+LIQUIDITY = "LIQUIDITY"
+FEES = "FEES"
+
+AccountStatus = Literal["healthy", "called", "liquidating", "bankrupt", "taken_over", "deleveraged"]
+
+
+class Payment(NamedTuple):
+    """`amount` (a field, in atoms) goes from `payer` to `payee`; `stated` means up to that balance instead."""
+
+    payer: str
+    payee: str
+    amount: str = "amount_atoms"
+    stated: bool = False
+
+
+class Trade(NamedTuple):
+    """`taker` receives `size` lots worth `value` atoms on its leg; `giver` gives them from its own leg.
+
+    A giver's leg is 0, the net position, where none is named. Only an insurance fund has a leg for a liquidation: a
+    vault takes a position over on the leg that it is taken from.
+    """
+
+    taker: str
+    giver: str
+    taker_leg: str = "leg"
+    giver_leg: str | None = None
+    size: str = "size_lots"
+    value: str = "value_atoms"
+
+
+Posting = Payment | Trade

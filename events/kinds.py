@@ -1,0 +1,128 @@
+"""What the fields of events are: each has a kind, which says its unit and whose it is. The bytes know nothing of it.
+
+1. A field that holds a number is annotated with one of the types below; `kinds_of` reads the kinds of a type of event.
+2. A *quantity* (amount, price, size) is whole steps of a scale. `of` is the field beside it that says whose scale: an
+   account or an asset of an amount, an instrument of a price, a size, or an amount in its asset.
+3. A *reference* is a number that stands for something else. One that `declares` gives that number to what the event
+   brings into being.
+4. A structure may have a kind of its own, as its class's `kind`.
+5. A field without a kind is text, a flag or a structure, and is taken as it is.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Annotated, Any, NamedTuple, get_args, get_origin, get_type_hints
+
+__all__ = [
+    "AccountAmount",
+    "AccountNumber",
+    "AgainstLeg",
+    "AssetNumber",
+    "Count",
+    "CounterpartyLeg",
+    "DeclaredAccount",
+    "DeclaredAsset",
+    "DeclaredInstrument",
+    "DeclaredLiquidation",
+    "DeclaredOrder",
+    "DeclaredRound",
+    "Depth",
+    "Duration",
+    "EventNumber",
+    "FeeAmount",
+    "FundAmount",
+    "InstrumentAmount",
+    "InstrumentMicroPrice",
+    "InstrumentNanoAmount",
+    "InstrumentNumber",
+    "Kind",
+    "Leg",
+    "LiquidationNumber",
+    "OrderNumber",
+    "Price",
+    "Prices",
+    "RateBps",
+    "RatePpb",
+    "RatePpm",
+    "RoundNumber",
+    "Score",
+    "Size",
+    "SourceNumber",
+    "Time",
+    "TradeNumber",
+    "VenueNumber",
+    "kinds_of",
+]
+
+
+class Kind(NamedTuple):
+    """What a field is. `finer` are the decimals by which its unit is finer than the scale's: 9 for nanoatoms."""
+
+    name: str
+    unit: str = ""
+    of: str = ""
+    finer: int = 0
+    declares: bool = False
+
+
+AccountNumber = Annotated[int, Kind("account")]
+InstrumentNumber = Annotated[int, Kind("instrument")]
+AssetNumber = Annotated[int, Kind("asset")]
+LiquidationNumber = Annotated[int, Kind("liquidation")]
+RoundNumber = Annotated[int, Kind("round")]
+OrderNumber = Annotated[int, Kind("order")]
+DeclaredAccount = Annotated[int, Kind("account", declares=True)]
+DeclaredInstrument = Annotated[int, Kind("instrument", declares=True)]
+DeclaredAsset = Annotated[int, Kind("asset", declares=True)]
+DeclaredLiquidation = Annotated[int, Kind("liquidation", declares=True)]
+DeclaredRound = Annotated[int, Kind("round", declares=True)]
+DeclaredOrder = Annotated[int, Kind("order", declares=True)]
+
+TradeNumber = Annotated[int, Kind("trade")]
+"""Counted within the run; a number that the venue gave is a `VenueNumber`, which is a fact."""
+VenueNumber = Annotated[int, Kind("venue's number")]
+SourceNumber = Annotated[int, Kind("source")]
+EventNumber = Annotated[int, Kind("event")]
+
+Leg = Annotated[int, Kind("leg", of="account")]
+CounterpartyLeg = Annotated[int, Kind("leg", of="counterparty")]
+AgainstLeg = Annotated[int, Kind("leg", of="against")]
+"""A side of somebody's position; in the insurance fund the liquidation that a lot came from."""
+
+AccountAmount = Annotated[int, Kind("amount", "atoms", of="account")]
+FeeAmount = Annotated[int, Kind("amount", "atoms", of="fee_asset")]
+FundAmount = Annotated[int, Kind("amount", "atoms", of="fund")]
+InstrumentAmount = Annotated[int, Kind("amount", "atoms", of="instrument")]
+InstrumentNanoAmount = Annotated[int, Kind("amount", "nanoatoms", of="instrument", finer=9)]
+Price = Annotated[int, Kind("price", "ticks", of="instrument")]
+InstrumentMicroPrice = Annotated[int, Kind("price", "microticks", of="instrument", finer=6)]
+Size = Annotated[int, Kind("size", "lots", of="instrument")]
+
+RateBps = Annotated[int, Kind("rate", "bps")]
+RatePpm = Annotated[int, Kind("rate", "ppm")]
+RatePpb = Annotated[int, Kind("rate", "ppb")]
+Time = Annotated[int, Kind("time", "ns")]
+Duration = Annotated[int, Kind("duration", "ns")]
+Count = Annotated[int, Kind("count")]
+Score = Annotated[int, Kind("score")]
+
+Prices = Annotated[tuple[tuple[int, int], ...], Kind("prices")]
+"""(instrument, ticks) of each."""
+Depth = Annotated[tuple[tuple[int, int], ...], Kind("depth", of="instrument")]
+"""(distance in basis points, lots up to there) of each band."""
+
+
+@cache
+def kinds_of(body_type: type[Any]) -> dict[str, Kind | None]:
+    """The kind of each field of a type, in the order of the fields; None for those without."""
+    hints = get_type_hints(body_type, include_extras=True)
+    return {name: _kind(hints[name]) for name in body_type.__struct_fields__}
+
+
+def _kind(hint: Any) -> Kind | None:
+    if isinstance(mark := getattr(hint, "kind", None), Kind):
+        return mark
+    if get_origin(hint) is Annotated:
+        return next((mark for mark in hint.__metadata__ if isinstance(mark, Kind)), None)
+    return next((kind for kind in map(_kind, get_args(hint)) if kind is not None), None)

@@ -1,0 +1,231 @@
+"""What an event may do to the ledger beyond setting a field: what comes into being, who stands where, what funds owe.
+
+Of what comes into being:
+1. Numbers are given without gaps, so a number is a place in the ledger's lists.
+2. A name is declared once, and an account of the venue's own once per asset. Of insurance funds there may be several:
+   the first is the asset's, the others stand behind the instruments that they are named for.
+3. Whatever settles does so in an asset that was listed before it.
+
+Of insurance funds:
+1. A fund's floor is the one that its rule states (`floor_atoms`, 0 where it states none), or what it was last given or
+   left with from outside, if that is less: so a fund that begins under its floor has spent nothing.
+2. A declared deficit lets exactly so much more be paid out.
+3. A record made before there were deficits keeps to no floor: its fund's rule was the first version of its policy.
+4. An asset's first fund stands behind every instrument that no other was named for.
+5. What a fund paid for an instrument is the value of what it traded of it, what it paid in cash for accounts of which
+   that instrument was closed last, less the fees of such. So the lots at the mark less that, with the funding, are
+   what it gained by the instrument (`handlers/inventory.py`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..errors import LedgerError
+from .account import Account, funding_of
+from .liquidation import Liquidation, OpenOrder
+from .market import market_of
+from .state import STOPPED_NS, FundStanding, LedgerState, PendingTimer, RoundBase, VenueAccounts
+
+if TYPE_CHECKING:
+    from ..bodies.liquidation import (
+        BankruptcyDeclared,
+        LiquidationEnded,
+        LiquidationOrdered,
+        LiquidationStarted,
+        PositionTakenOver,
+    )
+    from ..bodies.listing import AccountOpened, AssetListed, InstrumentListed
+    from ..bodies.run import Producer
+    from ..bodies.venue import TimerFired, TimerSet
+    from ..bodies.waterfall import DeleveragingStarted
+    from ..envelope import Event
+
+__all__ = ["Books"]
+
+_SLOT = "insurance_fund"
+_WITHOUT_DEFICITS = frozenset(
+    (policy, "1") for policy in ("floor", "drawdown", "fee-capped", "insurance-fee", "backstop-vault")
+)
+
+
+class Books(LedgerState):
+    """The state with what events do to it. Every call raises LedgerError for what cannot be."""
+
+    __slots__ = ()
+
+    def list_asset(self, body: AssetListed) -> None:
+        """A new asset, with no account of the venue's own yet."""
+        _next_number("asset", body.asset, len(self.assets))
+        self.assets.append(body)
+        self.venue_accounts.append(VenueAccounts())
+
+    def list_instrument(self, body: InstrumentListed) -> None:
+        """A new market without a price, in an asset that is listed."""
+        _next_number("instrument", body.instrument, len(self.markets))
+        self._settles(f"instrument {body.name!r}", body.asset)
+        self.markets.append(market_of(body))
+
+    def open_account(self, body: AccountOpened) -> None:
+        """A new account, empty; neither its name nor a venue's account of its kind may be there already."""
+        _next_number("account", body.account, len(self.accounts))
+        if body.name in self.account_ids:
+            message = f"account name {body.name!r} is declared twice"
+            raise LedgerError(message)
+        self._settles(f"account {body.name!r}", body.asset)
+        if body.kind not in ("user", "vault"):
+            self._open_own(body)
+        opened = Account(body.account, body.kind, body.mode, body.asset, body.owner, body.parent, 0, {})
+        self.accounts.append(opened)
+        self.account_names.append(body.name)
+        self.account_ids[body.name] = body.account
+        if body.kind == "insurance":
+            self.funds[body.account] = FundStanding()
+            self._rule_fund(body.account)
+
+    def _open_own(self, body: AccountOpened) -> None:
+        own = self.venue_accounts[body.asset]
+        if getattr(own, body.kind) is not None:
+            if body.kind == "insurance":
+                return
+            message = f"account {body.name!r} is a second {body.kind} account of its asset; a venue has one"
+            raise LedgerError(message)
+        setattr(own, body.kind, body.account)
+
+    def _settles(self, what: str, asset: int) -> None:
+        if not 0 <= asset < len(self.assets):
+            message = f"{what} settles in asset {asset}, which is not listed"
+            raise LedgerError(message)
+
+    def decide_anew(self, producers: tuple[Producer, ...]) -> None:
+        """Others decide from here on: pending timers stay with their slot, a ranking is not continued."""
+        slots = {producer.handler: number for number, producer in enumerate(producers)}
+        now = [slots.get(producer.handler) for producer in self.producers]
+        for seq, pending in self.timers.items():
+            producer = None if pending.producer is None else now[pending.producer]
+            self.timers[seq] = PendingTimer(producer, pending.timer)
+        self.producers = producers
+        self.round_bases = {}
+        self.rule_funds(*self.funds)
+
+    def start_liquidation(self, body: LiquidationStarted, seq: int) -> None:
+        """A liquidation of the next number, of an account that is free for it."""
+        self.liquidations_started += 1
+        _next_number("liquidation", body.liquidation_id, self.liquidations_started)
+        account = self.accounts[body.account]
+        account.move(body)
+        account.liquidation_id = body.liquidation_id
+        self.liquidations[body.liquidation_id] = Liquidation(body.liquidation_id, body.account, seq)
+
+    def liquidation(self, liquidation_id: int) -> Liquidation:
+        """A liquidation that is open, or from which lots are left in the fund."""
+        try:
+            return self.liquidations[liquidation_id]
+        except KeyError:
+            message = f"liquidation {liquidation_id} is not open"
+            raise LedgerError(message) from None
+
+    def move_on(self, body: BankruptcyDeclared | PositionTakenOver | LiquidationEnded) -> Account:
+        """Take an account to the next status of the liquidation that it is in, and no other."""
+        account = self.accounts[body.account]
+        account.move(body)
+        if account.liquidation_id != body.liquidation_id:
+            message = f"account {body.account} is in liquidation {account.liquidation_id}, not {body.liquidation_id}"
+            raise LedgerError(message)
+        return account
+
+    def order(self, body: LiquidationOrdered) -> None:
+        """A forced order of the next number; one of the account itself is a step of its liquidation."""
+        liquidation = self.liquidation(body.liquidation_id)
+        self.orders += 1
+        _next_number("order", body.order_id, self.orders)
+        order = OpenOrder(body.order_id, body.instrument, body.leg, abs(body.size_lots), body.whole)
+        if body.account == liquidation.account:
+            liquidation.steps = body.step
+        liquidation.order = order
+
+    def sell_inventory(self, liquidation: Liquidation, instrument: int, lots: int) -> None:
+        """So many of the lots that came from a liquidation left the fund."""
+        sold = liquidation.sold_lots
+        sold[instrument] = sold.get(instrument, 0) + lots
+        self.forget_if_done(liquidation)
+
+    def forget_if_done(self, liquidation: Liquidation) -> None:
+        """A liquidation that is over, and from which the fund holds nothing any more, is not kept."""
+        if liquidation.ended and not liquidation.holds_inventory():
+            del self.liquidations[liquidation.liquidation_id]
+
+    def start_round(self, body: DeleveragingStarted, event: Event) -> None:
+        """A round of the next number is open, and may be continued by the next one of its instrument and side."""
+        self.rounds += 1
+        _next_number("round", body.round, self.rounds)
+        self.open_round = body
+        side = 1 if body.size_lots > 0 else -1
+        self.round_bases[body.instrument, side] = RoundBase(body.round, event.seq, event.at_ns, self.repriced_seq)
+
+    def set_timer(self, body: TimerSet, event: Event) -> None:
+        """A timer is pending from now on; it must be due later than now."""
+        if body.due_ns <= event.at_ns:
+            message = f"timer {event.seq} ({body.purpose}) is due at {body.due_ns}, which is not later than now"
+            raise LedgerError(message)
+        self.timers[event.seq] = PendingTimer(event.producer, body)
+        if body.liquidation_id is not None and body.account is not None and body.liquidation_id in self.liquidations:
+            self.liquidations[body.liquidation_id].timer = event.seq
+
+    def fire_timer(self, body: TimerFired) -> None:
+        """A timer that was pending is not any more."""
+        if self.timers.pop(body.timer, None) is None:
+            message = f"timer {body.timer} ({body.purpose}) fires but is not pending"
+            raise LedgerError(message)
+        liquidation = self.liquidations.get(body.liquidation_id) if body.liquidation_id is not None else None
+        if liquidation is not None and liquidation.timer == body.timer:
+            liquidation.timer = None
+
+    def assign_fund(self, instrument: int, fund: int) -> None:
+        """A fund of the instrument's asset stands behind it, from before anybody was liquidated."""
+        market = self.markets[instrument]
+        if fund not in self.funds or self.accounts[fund].asset != market.listing.asset:
+            message = f"instrument {market.listing.name!r}: account {fund} is no insurance fund of its asset"
+            raise LedgerError(message)
+        if self.liquidations_started:
+            message = f"instrument {market.listing.name!r} is given another insurance fund after liquidations began"
+            raise LedgerError(message)
+        market.fund = fund
+
+    def rule_funds(self, *accounts: int) -> None:
+        """Those of the accounts that are funds were given money from outside, or are ruled by others from here on."""
+        for account in accounts:
+            if account in self.funds:
+                self._rule_fund(account)
+
+    def _rule_fund(self, account: int) -> None:
+        standing = self.funds[account]
+        rule = next((one for one in self.producers if one.handler == _SLOT), None)
+        standing.bound = rule is not None and (rule.policy, rule.version) not in _WITHOUT_DEFICITS
+        stated = 0 if rule is None else rule.parameters.get("floor_atoms", 0)
+        standing.floor_atoms = min(stated, self.accounts[account].balance_atoms + standing.deficit_atoms)
+
+    def trade_of_fund(self, instrument: int, size_lots: int, value_atoms: int) -> None:
+        """A fund bought (sold, negative) lots of the instrument for this value."""
+        market = self.markets[instrument]
+        market.fund_paid_atoms += value_atoms
+        market.fund_funding_atoms += funding_of(size_lots, market.cumulative_funding_nanoatoms)
+
+    def cash_of_fund(self, liquidation_id: int, paid_atoms: int) -> None:
+        """Cash that a fund paid (received, negative) in a liquidation goes to the instrument that was closed last."""
+        liquidation = self.liquidations.get(liquidation_id)
+        if liquidation is not None and liquidation.last_instrument is not None:
+            self.markets[liquidation.last_instrument].fund_paid_atoms += paid_atoms
+
+    def declare_deficit(self, fund: int, deficit_atoms: int) -> None:
+        """So much more may be paid out; every instrument that the fund stands behind is halted without an end."""
+        self.funds[fund].deficit_atoms += deficit_atoms
+        for instrument in self.instruments_of(fund):
+            self.markets[instrument].halted_until_ns = STOPPED_NS
+
+
+def _next_number(what: str, number: int, expected: int) -> None:
+    """Refuse a number that is not the next one."""
+    if number != expected:
+        message = f"{what} {number} is declared where {expected} is next; numbers are given without gaps"
+        raise LedgerError(message)
