@@ -26,8 +26,8 @@ from contextlib import suppress
 from fractions import Fraction
 from typing import NamedTuple
 
-from ...events.errors import ScenarioError
-from ...sim.units import parse_decimal
+from ....events.errors import ScenarioError
+from ....sim.units import parse_decimal
 from .fills import FINE, FINE_MONEY, Fill
 from .tally import Tally
 from .words import money, units

@@ -14,9 +14,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from ...events.errors import QueryError, ScenarioError
-from ...sim.sources.files import content_sha256, read_lines
-from ...sim.units import parse_decimal
+from deleverage.events.errors import QueryError, ScenarioError
+from deleverage.sim.sources.files import content_sha256, read_lines
+from deleverage.sim.units import parse_decimal
 
 __all__ = ["Row", "Table", "read_tables"]
 

@@ -22,11 +22,11 @@ from itertools import chain
 
 import msgspec
 
-from ...events.bodies.liquidation import LiquidationFilled, PositionTakenOver
-from ...events.bodies.waterfall import PositionDeleveraged
-from ...events.envelope import Event
-from ...events.ledger import Ledger, LedgerState
-from ...handlers.valuation import margin_of
+from deleverage.events.bodies.liquidation import LiquidationFilled, PositionTakenOver
+from deleverage.events.bodies.waterfall import PositionDeleveraged
+from deleverage.events.envelope import Event
+from deleverage.events.ledger import Ledger, LedgerState
+from deleverage.handlers.valuation import margin_of
 
 __all__ = ["Shape", "ShapeMeter", "percentile", "shape_of"]
 

@@ -16,16 +16,16 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Literal, NamedTuple
 
-from ...events.bodies.inputs import FillReported, InputRefused, PositionStated, TradeExecuted
-from ...events.bodies.liquidation import LiquidationFilled, PositionTakenOver
-from ...events.bodies.listing import InstrumentListed
-from ...events.bodies.run import SourceOpened
-from ...events.bodies.waterfall import PositionDeleveraged
-from ...events.envelope import Event, Origin
-from ...events.errors import ScenarioError
-from ...sim.units import divide_half_even, parse_decimal
-from ..directory import Directory
-from ..run import Run
+from ....events.bodies.inputs import FillReported, InputRefused, PositionStated, TradeExecuted
+from ....events.bodies.liquidation import LiquidationFilled, PositionTakenOver
+from ....events.bodies.listing import InstrumentListed
+from ....events.bodies.run import SourceOpened
+from ....events.bodies.waterfall import PositionDeleveraged
+from ....events.envelope import Event, Origin
+from ....events.errors import ScenarioError
+from ....sim.units import divide_half_even, parse_decimal
+from ...directory import Directory
+from ...run import Run
 
 __all__ = ["FINE", "FINE_MONEY", "NO_TRADE_ID", "Fill", "Kind", "Scales", "Trade", "Watch", "trades_of"]
 

@@ -1,4 +1,4 @@
-"""`deleverage study`: published figures of a real incident against the files they were computed from."""
+"""`python -m research.study NAME`: published figures of a real incident against the files they were computed from."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from pathlib import Path
 import click
 import msgspec
 
-from ...events.errors import QueryError
-from ...sim.console import new_console
-from ...sim.sources.files import DATA_VARIABLE
-from ...sim.terminal import print_json
-from ..command_line import as_json_option
+from deleverage.events.errors import QueryError
+from deleverage.replay.command_line import as_json_option
+from deleverage.sim.console import new_console
+from deleverage.sim.program import Program
+from deleverage.sim.sources.files import DATA_VARIABLE
+from deleverage.sim.terminal import print_json
+
 from .document import study_document
 from .study import STUDIES, made
 from .text import print_study
@@ -20,7 +22,7 @@ from .text import print_study
 __all__ = ["study_command"]
 
 
-@click.command("study")
+@click.command("study", cls=Program, context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("name", metavar="STUDY", type=click.Choice(list(STUDIES)))
 @click.option("--data", type=click.Path(path_type=Path), metavar="DIR", help=f"The files; default ${DATA_VARIABLE}.")
 @as_json_option
@@ -44,3 +46,7 @@ def _folder(data: Path | None) -> Path:
         message = f"which folder holds the files? name it with --data, or in {DATA_VARIABLE}"
         raise QueryError(message)
     return Path(named or "") if data is None else data
+
+
+if __name__ == "__main__":
+    study_command(prog_name="python -m research.study")

@@ -14,7 +14,8 @@ from textwrap import wrap
 
 from rich.console import Console
 
-from ...sim.console import print_line
+from deleverage.sim.console import print_line
+
 from .arithmetic import exact, rounded
 from .figures import Source
 from .findings import Line, Verdict

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from ...events.bodies.inputs import TradeExecuted
-from ...events.bodies.liquidation import LiquidationFilled, PositionTakenOver
-from ...events.bodies.waterfall import PositionDeleveraged
-from ...events.envelope import Event
+from ....events.bodies.inputs import TradeExecuted
+from ....events.bodies.liquidation import LiquidationFilled, PositionTakenOver
+from ....events.bodies.waterfall import PositionDeleveraged
+from ....events.envelope import Event
 from .fills import NO_TRADE_ID, Fill, Trade
 from .tally import Tally
 from .words import units

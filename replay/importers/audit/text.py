@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from rich.console import Console
 
-from ...sim.console import print_line, print_rows, print_table
-from ...sim.figures import count
+from ....sim.console import print_line, print_rows, print_table
+from ....sim.figures import count
 from .audit import Audit, SourcePart
 from .tally import LawReport, Offender
 

@@ -17,10 +17,10 @@ from itertools import chain
 
 import msgspec
 
-from ...events.bodies.run import RunEnded, SourceOpened, SourceTally
-from ...events.errors import QueryError
-from ...sim.units import format_time_ns
-from ..run import Ending, Run
+from ....events.bodies.run import RunEnded, SourceOpened, SourceTally
+from ....events.errors import QueryError
+from ....sim.units import format_time_ns
+from ...run import Ending, Run
 from .fees import Fees
 from .fills import Watch, trades_of
 from .positions import Positions

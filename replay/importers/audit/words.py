@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ...sim.figures import grouped
-from ...sim.units import atoms_to_text, divide_half_even
+from ....sim.figures import grouped
+from ....sim.units import atoms_to_text, divide_half_even
 from .fills import FINE
 
 __all__ = ["basis_points", "money", "units"]

@@ -1,6 +1,6 @@
-"""Draws the tables of docs/oct-10.md by running the scenario: python docs/oct_10.py. Given runs, it measures those.
+"""Draws the tables of docs/oct-10.md by running the scenario: python -m research.oct_10. Given runs, it measures those.
 
-1. The scenario is run once for every seed of `SEEDS`, and measured from its events (`replay/lab/shape.py`).
+1. The scenario is run once for every seed of `SEEDS`, and measured from its events (`shape.py`).
 2. Reached is the median over the seeds, the lesser of the two in the middle; beside it the least and the greatest.
 3. A target is met if what is reached is within a tenth of it.
 4. Between `<!-- drawn: NAME -->` and `<!-- end -->` stands a table. That of the recorded paths is left as it is where
@@ -19,11 +19,12 @@ from typing import NamedTuple
 
 from deleverage.events.record import MemoryRecord
 from deleverage.replay.lab.metrics import rounded
-from deleverage.replay.lab.shape import Shape, percentile, shape_of
 from deleverage.replay.run import open_run
 from deleverage.sim.figures import grouped
 from deleverage.sim.runner import Simulation
 from deleverage.sim.scenario import Scenario
+
+from .shape import Shape, percentile, shape_of
 
 __all__ = ["BESIDE", "SEEDS", "TARGETS", "Figure", "Target", "chart", "drawn", "measured", "row", "table"]
 
@@ -152,7 +153,7 @@ REAL = {
 """Recorded paths, where DELEVERAGE_DATA has them: the file, and the other overrides."""
 
 REAL_SEEDS = range(1, 3)
-PAGE = Path(__file__).with_name("oct-10.md")
+PAGE = Path(__file__).parents[1] / "docs" / "oct-10.md"
 
 
 def measured(seed: int, *overrides: str, name: str = "oct-10") -> Shape:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal, Inexact, InvalidOperation, localcontext
 
-from ...sim.units import CONTEXT
+from deleverage.sim.units import CONTEXT
 
 __all__ = [
     "DUST",

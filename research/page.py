@@ -1,4 +1,4 @@
-"""Fills the blocks of study.md with what the studies really print: python docs/study.py DIR [--check].
+"""Fills the blocks of docs/study.md with what the studies really print: python -m research.page DIR [--check].
 
 Between `<!-- shown: STUDY: TITLE; TITLE -->` and `<!-- end -->` stand the sections of a study whose titles begin so,
 from the files in DIR. `--check` says whether a block differs, and changes nothing.
@@ -12,16 +12,17 @@ import subprocess
 import sys
 from pathlib import Path
 
-PAGE = Path(__file__).with_name("study.md")
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs" / "study.md"
 COLUMNS = "100"
 BLOCK = re.compile(r"(<!-- shown: ([\w-]+): (.*?) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 
 
 def printed(study: str, titles: tuple[str, ...], folder: str) -> str:
     """The sections of these titles, with the sources they cite."""
-    command = [sys.executable, "-m", "deleverage", "study", study, "--data", folder]
+    command = [sys.executable, "-m", "research.study", study, "--data", str(Path(folder).resolve())]
     environment = os.environ | {"COLUMNS": COLUMNS}
-    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)  # noqa: S603
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment, cwd=ROOT)  # noqa: S603
     output = done.stdout
     sections = [section.rstrip() for section in output.split("\n\n") if section.startswith((*titles, "[1]"))]
     cited = {number for section in sections[:-1] for number in re.findall(r" (\[\d+\])", section)}
@@ -45,7 +46,7 @@ def main() -> None:
     if "--check" not in sys.argv:
         PAGE.write_text(page, encoding="utf-8")
     elif page != PAGE.read_text(encoding="utf-8"):
-        sys.exit(f"{PAGE.name} does not show what is printed; run python docs/study.py DIR")
+        sys.exit(f"{PAGE.name} does not show what is printed; run python -m research.page DIR")
 
 
 if __name__ == "__main__":
