@@ -12,9 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from research.study.arithmetic import exact, percentile, quotient, rounded, same, total
-from research.study.figures import Figure, Prices
 from research.study.findings import Findings, Verdict, _plain
-from research.study.published import FIGURES, SECTIONS
+from research.study.published import FIGURES, SECTIONS, Figure, Prices
 from research.study.sample import SAMPLE
 from research.study.study import STUDIES
 

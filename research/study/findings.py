@@ -15,8 +15,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
-from .figures import Figure
-from .published import FIGURES
+from .published import FIGURES, Figure
 
 __all__ = ["Findings", "Line", "Verdict"]
 

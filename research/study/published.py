@@ -1,39 +1,24 @@
 """Every published figure of the incident of 10 October 2025, in one table with its source; and those put beside them.
 
-A figure keeps the digits it was printed with: `1.5E+6` was printed as 1.5 million. Names are stable, the part before
-the point is the section. The text of the paper was read as version 3 and as the LaTeX file beside its code.
+1. A figure keeps the digits it was printed with: `1.5E+6` was printed as 1.5 million. Names are stable, the part before
+   the point is the section. The text of the paper was read as version 3 and as the LaTeX file beside its code.
+2. `unit` says what is counted: contracts, fills, accounts, or dollars of something. Dollars of notional, of profit, of
+   equity and of the gap between mark and execution are four things; the names are those of the publication.
+3. `prices` says what the figure values with. HELD prices are those that really came about, kept for a course of events
+   that did not; no figure here lets prices answer to what is done, so none is endogenous.
 """
 
 from __future__ import annotations
 
 from decimal import Decimal
+from enum import StrEnum
+from typing import NamedTuple
 
-from .figures import Figure, Prices, Source
-
-__all__ = ["FIGURES", "POLICIES", "SECTIONS"]
+__all__ = ["FIGURES", "POLICIES", "SECTIONS", "Figure", "Prices", "Source"]
 
 _PAPER = "arXiv 2512.01112"
 _CODE = "pluriholonomic/autodeleveraging-analysis"
 _MULTI = "ConejoCapital/HyperMultiAssetedADL"
-
-_SECTION_9 = Source(_PAPER, "v3, section 9")
-_ABSTRACT = Source(_PAPER, "v3, abstract")
-_ABSTRACT_2 = Source(_PAPER, "v2, abstract")
-_HEADLINES = Source(_CODE, "out/headlines.json")
-_SWEEP = Source(_CODE, "out/eval_horizon_sweep_gap_ms=5000.csv")
-_DEFICITS = Source(_CODE, "out/bad_debt_loser_waves.json")
-_SUMMARY = Source(_CODE, "out/summary_totals.csv")
-_REPORT = Source(_CODE, "out/ADL-Corrections-Full-Report.md")
-_METHOD = Source(_CODE, "methodology.md")
-_WAVES = Source(_CODE, "out/policy_per_wave_metrics.csv")
-_GAPS = Source(_CODE, "horizon_ms=0/two_pass_wave_coin_gap_per_contract.csv")
-_SHOCKS = Source(_CODE, "out/per_shock_metrics_queue.csv")
-_FRONT = Source(_MULTI, "README.md")
-_IMPACT = Source(_MULTI, "TOTAL_IMPACT_ANALYSIS.md")
-_PRIORITY = Source(_MULTI, "docs/findings/ADL_PRIORITIZATION_VERIFIED.md")
-_INSURANCE = Source(_MULTI, "docs/findings/INSURANCE_FUND_IMPACT.md")
-_OUTLIERS = Source(_MULTI, "docs/findings/HIGH_LEVERAGE_OUTLIERS_EXPLANATION.md")
-_FIX = Source("ConejoCapital/HyperReplay", "data/canonical/BUG_FIX_COMPARISON.md")
 
 SECTIONS = {
     "waves": "The waves: what production took, and what other rules would have",
@@ -61,6 +46,68 @@ POLICIES = {
 
 _GAP, _PROFIT, _EQUITY = "dollars of gap", "dollars of profit", "dollars of equity"
 _NOTIONAL, _CLOSED = "dollars of notional", "dollars of closed profit"
+
+
+class Prices(StrEnum):
+    """With what prices a figure is valued."""
+
+    NONE = "no prices"
+    TRADED = "prices as traded"
+    HELD = "prices held"
+
+
+class Source(NamedTuple):
+    """A publication, and where in it."""
+
+    where: str
+    place: str
+
+
+class Figure(NamedTuple):
+    """A figure by its stable name; `published` keeps the digits it was printed with, None where nobody printed it."""
+
+    name: str
+    what: str
+    published: Decimal | None
+    unit: str
+    prices: Prices
+    source: Source | None
+    decimals: int
+
+    @property
+    def section(self) -> str:
+        """The part of the study it belongs to."""
+        return self.name.partition(".")[0]
+
+    @property
+    def half_unit(self) -> Decimal:
+        """Half a unit of the last digit it was printed with."""
+        assert self.published is not None
+        exponent = self.published.as_tuple().exponent
+        assert isinstance(exponent, int)
+        return Decimal(5).scaleb(exponent - 1)
+
+
+_SECTION_9 = Source(_PAPER, "v3, section 9")
+_ABSTRACT = Source(_PAPER, "v3, abstract")
+_ABSTRACT_2 = Source(_PAPER, "v2, abstract")
+_HEADLINES = Source(_CODE, "out/headlines.json")
+_SWEEP = Source(_CODE, "out/eval_horizon_sweep_gap_ms=5000.csv")
+_DEFICITS = Source(_CODE, "out/bad_debt_loser_waves.json")
+_SUMMARY = Source(_CODE, "out/summary_totals.csv")
+_REPORT = Source(_CODE, "out/ADL-Corrections-Full-Report.md")
+_METHOD = Source(_CODE, "methodology.md")
+_WAVES = Source(_CODE, "out/policy_per_wave_metrics.csv")
+_GAPS = Source(_CODE, "horizon_ms=0/two_pass_wave_coin_gap_per_contract.csv")
+_SHOCKS = Source(_CODE, "out/per_shock_metrics_queue.csv")
+_FRONT = Source(_MULTI, "README.md")
+_IMPACT = Source(_MULTI, "TOTAL_IMPACT_ANALYSIS.md")
+_PRIORITY = Source(_MULTI, "docs/findings/ADL_PRIORITIZATION_VERIFIED.md")
+_INSURANCE = Source(_MULTI, "docs/findings/INSURANCE_FUND_IMPACT.md")
+_OUTLIERS = Source(_MULTI, "docs/findings/HIGH_LEVERAGE_OUTLIERS_EXPLANATION.md")
+_FIX = Source("ConejoCapital/HyperReplay", "data/canonical/BUG_FIX_COMPARISON.md")
+
+
 _NONE, _TRADED, _HELD = Prices.NONE, Prices.TRADED, Prices.HELD
 
 
@@ -222,6 +269,5 @@ _ROWS = [
     _figure("equity.above", "rows above 40 times their equity", "", "rows", _TRADED, None),
     _figure("equity.median", "median leverage of those with equity", "", "times equity", _TRADED, None, 2),
 ]
-
 FIGURES = {figure.name: figure for figure in _ROWS}
 """Every figure by its name."""

@@ -6,17 +6,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from .accounts import find_accounts
 from .arithmetic import exact
-from .clusters import CLUSTERS, find_clusters
-from .deficits import find_deficits
+from .deficits import CLUSTERS, find_clusters, find_deficits
 from .files import Table, read_tables
 from .findings import Findings, Line
-from .gaps import BATCH, GAPS, find_gaps
-from .outliers import find_equity, find_outliers
-from .sample import SAMPLE, Fill, fills_of, find_rows
-from .totals import COINS, IMPACT, USERS, VOLUMES, find_impact, find_totals
-from .waves import WAVES, find_waves
+from .sample import SAMPLE, Fill, fills_of, find_equity, find_outliers, find_rows
+from .totals import COINS, IMPACT, USERS, VOLUMES, find_accounts, find_impact, find_totals
+from .waves import BATCH, GAPS, WAVES, find_gaps, find_waves
 
 __all__ = ["STUDIES", "Study", "made"]
 

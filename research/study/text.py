@@ -17,9 +17,8 @@ from rich.console import Console
 from deleverage.sim.console import print_line
 
 from .arithmetic import exact, rounded
-from .figures import Source
 from .findings import Line, Verdict
-from .published import SECTIONS
+from .published import SECTIONS, Source
 from .study import Study
 
 __all__ = ["print_study"]
