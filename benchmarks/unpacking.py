@@ -22,7 +22,7 @@ from child import python, watch_child
 from contest import Line, at_most
 
 from deleverage.events.errors import ScenarioError
-from deleverage.sim.packing.lines import read_raw_lines
+from deleverage.sim.reading.lines import read_raw_lines
 
 __all__ = ["measure"]
 

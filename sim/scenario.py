@@ -33,10 +33,10 @@ from .limits import check_accounts, check_timers, count_inputs
 from .listings import amounts_in, list_assets, list_instruments, scales_of
 from .populations.base import OpeningAccount, OpeningMarket, Population
 from .populations.registry import open_population
+from .reading.files import find_data_file, read_lines
 from .rulebooks import moved_to_venue, rulebook, slot_table
 from .settings import ScenarioSettings
 from .sources.base import Source
-from .sources.files import find_data_file, read_lines
 from .sources.generator import GeneratorSettings
 from .sources.registry import open_depth, open_prices
 from .sources.tardis import TARDIS_COLUMNS

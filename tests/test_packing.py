@@ -20,10 +20,10 @@ from hypothesis import strategies as st
 from deleverage.events.errors import ScenarioError
 from deleverage.replay.importers import reading
 from deleverage.replay.importers.reading import open_sources, read_rows
-from deleverage.sim.packing.limits import PIECE_BYTES, WINDOW_BYTES_MOST, CutOffError, UnpackingError
-from deleverage.sim.packing.lines import read_raw_lines
-from deleverage.sim.packing.unpacked import unpacked
-from deleverage.sim.sources.files import LINE_BYTES_MOST, read_lines
+from deleverage.sim.reading.files import LINE_BYTES_MOST, read_lines
+from deleverage.sim.reading.limits import PIECE_BYTES, WINDOW_BYTES_MOST, CutOffError, UnpackingError
+from deleverage.sim.reading.lines import read_raw_lines
+from deleverage.sim.reading.unpacked import unpacked
 
 from .support.command_line import ENVIRONMENT, call
 from .support.packings import PACKERS, STREAMED, zipped, zstd_frame
@@ -93,7 +93,7 @@ def test_a_run_of_zstd_is_a_small_step() -> None:
 PEAK = """
 import resource, sys
 from pathlib import Path
-from deleverage.sim.packing.lines import read_raw_lines
+from deleverage.sim.reading.lines import read_raw_lines
 
 def peak_mb():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024

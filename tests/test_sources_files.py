@@ -10,9 +10,9 @@ import pytest
 
 from deleverage.events.bodies.run import SourceTally
 from deleverage.events.errors import ScenarioError
-from deleverage.sim.dirt import Tally
-from deleverage.sim.sources.files import DATA_VARIABLE, content_sha256, find_data_file, read_lines
-from deleverage.sim.sources.rows import CsvTable, expect_header, parse_whole
+from deleverage.sim.reading.files import DATA_VARIABLE, content_sha256, find_data_file, read_lines
+from deleverage.sim.reading.rows import CsvTable, expect_header, parse_whole
+from deleverage.sim.reading.tally import Tally
 
 
 def table_of(tmp_path: Path, text: str) -> CsvTable:

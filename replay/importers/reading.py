@@ -14,8 +14,8 @@ from typing import Any, NamedTuple, TypeVar
 import msgspec
 
 from ...events.errors import ScenarioError
-from ...sim.packing.lines import Cut, Watch, read_raw_lines
-from ...sim.sources.files import content_sha256, find_data_file
+from ...sim.reading.files import content_sha256, find_data_file
+from ...sim.reading.lines import Cut, Watch, read_raw_lines
 
 __all__ = ["LINE_BYTES_MOST", "Source", "json_decoder", "open_sources", "read_all", "read_rows"]
 

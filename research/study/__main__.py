@@ -12,7 +12,7 @@ from deleverage.events.errors import QueryError
 from deleverage.replay.command_line import as_json_option
 from deleverage.sim.console import new_console
 from deleverage.sim.program import Program
-from deleverage.sim.sources.files import DATA_VARIABLE
+from deleverage.sim.reading.files import DATA_VARIABLE
 from deleverage.sim.terminal import print_json
 
 from .document import study_document

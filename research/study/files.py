@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from deleverage.events.errors import QueryError, ScenarioError
-from deleverage.sim.sources.files import content_sha256, read_lines
+from deleverage.sim.reading.files import content_sha256, read_lines
 from deleverage.sim.units import parse_decimal
 
 __all__ = ["Row", "Table", "read_tables"]

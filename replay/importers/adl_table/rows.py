@@ -17,7 +17,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from ....events.errors import ScenarioError
-from ....sim.sources.order import Order
+from ....sim.reading.order import Order
 from ....sim.units import parse_decimal
 from ..digits import snapped
 from ..faults import Faults

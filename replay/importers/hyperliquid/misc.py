@@ -28,7 +28,7 @@ from ....events.bodies.margin import FeeCharged
 from ....events.envelope import Origin
 from ....events.errors import ScenarioError
 from ....events.vocabulary import Body
-from ....sim.sources.order import Order
+from ....sim.reading.order import Order
 from ....sim.units import parse_decimal
 from ..digits import snapped
 from ..faults import Ahead, Faults

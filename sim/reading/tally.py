@@ -6,7 +6,7 @@ in `RunEnded`.
 
 from __future__ import annotations
 
-from ..events.bodies.run import SourceTally
+from ...events.bodies.run import SourceTally
 
 __all__ = ["Tally"]
 

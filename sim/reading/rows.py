@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Literal, Protocol, TypeVar
 
 from ...events.errors import ScenarioError
-from ..dirt import Tally
+from .tally import Tally
 from ..units import parse_decimal
 from .files import content_sha256, read_lines
 from .order import Order

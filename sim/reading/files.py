@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ...events.errors import ScenarioError
 from ...events.regular import kind_of, open_regular
-from ..packing.lines import read_raw_lines
+from .lines import read_raw_lines
 
 __all__ = ["DATA_VARIABLE", "LINE_BYTES_MOST", "content_sha256", "find_data_file", "read_lines"]
 
