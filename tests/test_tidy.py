@@ -135,6 +135,37 @@ def test_text_leaves_in_one_place(path: Path) -> None:
             assert name not in WRITERS, f"line {node.lineno}: {name}"
 
 
+PACKINGS = {"bz2", "csv", "gzip", "lzma", "zipfile", "zlib", "zstandard"}
+# The record packs its own blocks; a lab and `diff --csv` write cells by `replay/csv_text.py`.
+PACKING_ALLOWED = ("sim/reading/", "events/record/", "events/snapshots/", "replay/csv_text.py")
+
+
+@pytest.mark.parametrize("path", EVERY)
+def test_files_are_read_in_one_place(path: Path) -> None:
+    """Nobody unpacks a file or splits a table but `sim/reading`."""
+    if not name_of(path).startswith(PACKING_ALLOWED):
+        assert not set(imported(tree_of(path))) & PACKINGS
+
+
+RECORD_MAKERS = [pytest.param(path, id=name_of(path)) for path in sources("replay/importers")]
+SAYS = {"click", "rich", "sim.console", "sim.terminal", "sim.bars", "replay.command_line"}
+COMMANDS_BESIDE = {"commands.py", "formats.py", "text.py"}
+
+
+@pytest.mark.parametrize("path", RECORD_MAKERS)
+def test_importers_produce_records_and_nothing_else(path: Path) -> None:
+    """What reads venues' files or audits them knows no command and prints nothing; commands and text stand beside."""
+    if path.name in COMMANDS_BESIDE:
+        return
+    parts = name_of(path).split("/")[:-1]
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.ImportFrom):
+            base = parts[: len(parts) - node.level + 1] if node.level else []
+            assert ".".join([*base, node.module or ""]) not in SAYS, f"line {node.lineno}"
+        elif isinstance(node, ast.Import):
+            assert not {alias.name.partition(".")[0] for alias in node.names} & SAYS, f"line {node.lineno}"
+
+
 def test_only_three_python_files_stand_at_the_root() -> None:
     """The four folders are the house; at its door stand the package's own two modules and nothing else."""
     assert sorted(path.name for path in ROOT.glob("*.py")) == ["__init__.py", "__main__.py"]

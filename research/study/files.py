@@ -8,29 +8,23 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from deleverage.events.errors import QueryError, ScenarioError
-from deleverage.sim.reading.files import content_sha256, read_lines
+from deleverage.sim.reading.files import content_sha256
+from deleverage.sim.reading.lines import read_lines
+from deleverage.sim.reading.rows import LINE_BYTES_MOST, Row, csv_rows
 from deleverage.sim.units import parse_decimal
 
-__all__ = ["Row", "Table", "read_tables"]
+__all__ = ["Table", "read_tables"]
 
 _T = TypeVar("_T")
 _PACKED = ".gz"
 _TEXT_MOST = 1 << 27
 _FLAGS = {"True": True, "False": False}
-
-
-class Row(NamedTuple):
-    """A row's line in the file, the header being line 1, and its cells."""
-
-    line: int
-    cells: list[str]
 
 
 class Table:
@@ -40,17 +34,14 @@ class Table:
         """Read the file. Raises QueryError or ScenarioError with file and line where it is no table."""
         self.path = path
         self.sha256 = content_sha256(path).hex()
-        lines = csv.reader(self._lines(), strict=True)
-        try:
-            self._header = next(lines, [])
-            self.rows = [Row(lines.line_num, cells) for cells in lines if cells]
-        except csv.Error as error:
-            raise self._fault(lines.line_num, f"this is no line of comma-separated values ({error})") from error
+        rows = self._read()
+        self._header = next((row.fields for row in rows), [])
+        self.rows = [row for row in rows if row.fields != [""]]
         if not self.rows:
             raise self._fault(1, "there are no rows below the header")
         for row in self.rows:
-            if len(row.cells) != len(self._header):
-                raise self._fault(row.line, f"{len(row.cells)} cells where the header has {len(self._header)}")
+            if len(row.fields) != len(self._header):
+                raise self._fault(row.line, f"{len(row.fields)} cells where the header has {len(self._header)}")
 
     def __len__(self) -> int:
         """The number of rows below the header."""
@@ -79,14 +70,14 @@ class Table:
             sums[name] = sums.get(name, Decimal(0)) + value
         return sums
 
-    def _lines(self) -> Iterator[str]:
+    def _read(self) -> Iterator[Row]:
         """The lines, up to as much as a table may hold in memory."""
         size = 0
-        for line, text in enumerate(read_lines(self.path), 1):
-            size += len(text)
+        for row in csv_rows(read_lines(self.path, LINE_BYTES_MOST)):
+            size += sum(map(len, row.fields))
             if size > _TEXT_MOST:
-                raise self._fault(line, f"it has more than {_TEXT_MOST:,} characters, which no file of a study has")
-            yield text
+                raise self._fault(row.line, f"it has more than {_TEXT_MOST:,} characters, which no file of a study has")
+            yield row
 
     def _parsed(self, column: str, parse: Callable[[str], _T]) -> tuple[_T, ...]:
         if column not in self._header:
@@ -96,7 +87,7 @@ class Table:
 
     def _cell(self, row: Row, place: int, parse: Callable[[str], _T]) -> _T:
         try:
-            return parse(row.cells[place])
+            return parse(row.fields[place])
         except ScenarioError as error:
             raise self._fault(row.line, f"{self._header[place]}: {error}") from error
 

@@ -1,28 +1,22 @@
-"""Finding, hashing and reading the files that sources read; `sim/packing` unpacks them."""
+"""Finding and hashing the files that are read."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Generator
 from hashlib import sha256
 from pathlib import Path
 
 from ...events.errors import ScenarioError
 from ...events.regular import kind_of, open_regular
-from .lines import read_raw_lines
 
-__all__ = ["DATA_VARIABLE", "LINE_BYTES_MOST", "content_sha256", "find_data_file", "read_lines"]
+__all__ = ["DATA_VARIABLE", "content_sha256", "find_data_file"]
 
 DATA_VARIABLE = "DELEVERAGE_DATA"
 """Names the folder in which bare file names are sought as well."""
 
-LINE_BYTES_MOST = 1 << 20
-"""A row of market data that is longer is none: 1 MiB."""
-
 _CHUNK_BYTES = 1 << 20
 _ADVICE = {"directory": "name the files in it"}
 _WRITE_IT_OUT = "files are read more than once, so write what it gives to a file and name that"
-_BYTE_ORDER_MARK = "\ufeff"
 
 
 def find_data_file(name: str, where: str, folder: Path | None = None) -> Path:
@@ -65,13 +59,3 @@ def content_sha256(path: Path) -> bytes:
         message = f"{path}: it cannot be read ({error.strerror or error}); check the file, the disk and its permissions"
         raise ScenarioError(message) from error
     return digest.digest()
-
-
-def read_lines(path: Path) -> Generator[str, None, None]:
-    """The lines of a text file, packed or not, without their ends. Bytes that are not UTF-8 become U+FFFD.
-
-    A byte order mark and both kinds of line end are tolerated. Raises ScenarioError with the line where reading stops.
-    """
-    for number, line in read_raw_lines(path, LINE_BYTES_MOST):
-        text = line.decode("utf-8", "replace").removesuffix("\r")
-        yield text.removeprefix(_BYTE_ORDER_MARK) if number == 1 else text

@@ -18,7 +18,7 @@ from ...events.regular import open_regular
 from .limits import CutOffError, UnpackingError
 from .unpacked import unpacked
 
-__all__ = ["Cut", "Watch", "read_raw_lines"]
+__all__ = ["Cut", "Watch", "read_lines"]
 
 Watch = Callable[[int], None]
 """Told now and then how many more bytes of a file, as it is on the disk, were read."""
@@ -27,7 +27,7 @@ Cut = Callable[[int, str], None]
 """Told the line in which reading stops, and why."""
 
 
-def read_raw_lines(
+def read_lines(
     path: Path, line_bytes_most: int, watch: Watch = lambda _bytes: None, cut: Cut | None = None
 ) -> Iterator[tuple[int, bytes]]:
     """(number, line without its end) of each line, counted from 1.

@@ -30,7 +30,7 @@ from ...events.bodies.run import SourceTally
 from ...events.errors import ScenarioError
 from ..checks import FEW, require
 from ..reading.files import find_data_file
-from ..reading.rows import CsvTable, LateRows, expect_header, first_line, parse_whole
+from ..reading.rows import CsvTable, LateRows, expect_header, first_fields, parse_whole
 from ..reading.tally import Tally
 from ..toml_tree import at_path
 from .bars import Bar, apart, read_bar
@@ -85,7 +85,7 @@ class _BarReader:
 
     def __init__(self, path: Path, late_rows: LateRows) -> None:
         self._late_rows = late_rows
-        bare = first_line(path).split(",")[0].isdigit()
+        bare = first_fields(path)[0].isdigit()
         self.table = CsvTable(path, KLINES_COLUMNS if bare else None)
         expect_header(self.table, KLINES_COLUMNS)
         row, fields = self.table.first_row()
