@@ -22,7 +22,7 @@ from child import python, watch_child
 from contest import Line, at_most
 
 from deleverage.events.errors import ScenarioError
-from deleverage.sim.packing.lines import read_raw_lines
+from deleverage.sim.reading.lines import read_lines
 
 __all__ = ["measure"]
 
@@ -87,7 +87,7 @@ def _peak_bytes(folder: Path, packed: bytes) -> int:
 
 def _read(path: Path) -> None:
     try:
-        for _ in read_raw_lines(path, _LINE_BYTES_MOST):
+        for _ in read_lines(path, _LINE_BYTES_MOST):
             pass
     except ScenarioError as error:
         if "a line of more than" not in str(error):

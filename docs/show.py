@@ -107,7 +107,7 @@ COMMANDS = {
             "--set adl.spared=50 -o child.run"
         ),
     ],
-    "real study": ["deleverage study adl-2025-10-10 | sed -n '2,6p;8,29p'"],
+    "real study": ["python -m research.study adl-2025-10-10 | sed -n '2,6p;8,29p'"],
     "real crash": ["deleverage run oct-10 | sed -n '/^called/,/^halted/p'"],
 }
 STABLE = ("typo",)
@@ -126,7 +126,7 @@ def shown(name: str, folder: Path) -> str:
         environment["DELEVERAGE_DATA"] = str(folder / "absent")  # as for whoever has just cloned the project
     lines = []
     for command in COMMANDS[name]:
-        where = ROOT if name in ("pytest", "benchmarks") else folder / name.partition(" ")[0]
+        where = ROOT if name in ("pytest", "benchmarks", "real study") else folder / name.partition(" ")[0]
         where.mkdir(exist_ok=True)
         if name.startswith("incidents") and not (where / "data").exists():
             (where / "data").symlink_to(environment["DELEVERAGE_DATA"])

@@ -29,11 +29,12 @@ from ..events.envelope import Event
 from ..events.ledger import Account, LedgerState
 from ..events.vocabulary import Body
 from .inventory import capacity_atoms, inventory_atoms, money_atoms
+from .policies.allocation import in_proportion
 from .protocol import Handler, Product
 from .takeover import at_mark
 from .valuation import profit_atoms
 
-__all__ = ["LossSocialization", "Paid", "SocializationParameters", "share_out"]
+__all__ = ["LossSocialization", "Paid", "SocializationParameters"]
 
 Paid = LossSocialized | BalanceWrittenOff
 """A part of a loss that somebody carries."""
@@ -111,7 +112,8 @@ class LossSocialization(Handler):
         winners, left_atoms, paid = self._winners(debtor.asset, ledger), loss_atoms, list[Paid]()
         for first in range(0, len(winners), self.payers_max):
             asked = winners[first : first + self.payers_max]
-            shares = share_out(left_atoms, [most for most, _ in asked])
+            most = [atoms for atoms, _ in asked]
+            shares = in_proportion(left_atoms, most, most)
             paid += [
                 LossSocialized(liquidation_id, debtor.account, -number, atoms)
                 for (_, number), atoms in zip(asked, shares, strict=True)
@@ -145,18 +147,3 @@ def _deficit(
     cash_atoms, floor_atoms = ledger.accounts[fund].balance_atoms, ledger.funds[fund].floor_atoms
     held_atoms = inventory_atoms(ledger, fund)
     return [FundDeficitDeclared(liquidation_id, account, fund, cash_atoms, held_atoms, floor_atoms, deficit_atoms)]
-
-
-def share_out(amount: int, capacities: list[int]) -> list[int]:
-    """Split `amount` in proportion to capacities, none above its own: by largest remainder, ties by place.
-
-    The sum is min(amount, sum of capacities). O(n log n).
-    """
-    total = sum(capacities)
-    if amount >= total:
-        return list(capacities)
-    shares = [amount * capacity // total for capacity in capacities]
-    remainders = sorted(range(len(capacities)), key=lambda i: (-(amount * capacities[i] % total), i))
-    for i in remainders[: amount - sum(shares)]:
-        shares[i] += 1
-    return shares

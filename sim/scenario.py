@@ -33,10 +33,11 @@ from .limits import check_accounts, check_timers, count_inputs
 from .listings import amounts_in, list_assets, list_instruments, scales_of
 from .populations.base import OpeningAccount, OpeningMarket, Population
 from .populations.registry import open_population
+from .reading.files import find_data_file
+from .reading.rows import first_fields
 from .rulebooks import moved_to_venue, rulebook, slot_table
 from .settings import ScenarioSettings
 from .sources.base import Source
-from .sources.files import find_data_file, read_lines
 from .sources.generator import GeneratorSettings
 from .sources.registry import open_depth, open_prices
 from .sources.tardis import TARDIS_COLUMNS
@@ -226,8 +227,8 @@ def _with_prices_layout(tree: dict[str, Any], folder: Path | None) -> dict[str, 
     if not isinstance(prices, dict) or "file" not in prices or prices.get("source", "generator") != "generator":
         return tree
     path = find_data_file(str(prices["file"]), "$.prices.file", folder)
-    header = next(iter(read_lines(path)), "")
-    source = "tardis" if header.startswith(",".join(TARDIS_COLUMNS[:3])) else "klines"
+    header = tuple(first_fields(path))
+    source = "tardis" if header[:3] == TARDIS_COLUMNS[:3] else "klines"
     keys = ("file", "instrument", "late_rows", "since", "follow", *(("betas",) if "follow" in prices else ()))
     kept = {key: prices[key] for key in keys if key in prices}
     return {**tree, "prices": {"source": source, **kept}}

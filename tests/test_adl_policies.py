@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 from itertools import pairwise
 from typing import Any, get_args
 
@@ -19,7 +20,7 @@ from deleverage.handlers.policies.adl.choices import ADL_CHOICES, ADL_POLICIES
 from deleverage.handlers.policies.adl.gmx import is_enabled, profit_to_realise
 from deleverage.handlers.policies.adl.min_max_integer import least_largest_shares
 from deleverage.handlers.policies.adl.risk_aware_pro_rata import RiskParameters
-from deleverage.handlers.policies.allocation import in_proportion
+from deleverage.handlers.policies.allocation import in_proportion, largest_remainder
 from deleverage.handlers.policies.profit_share import ProfitShare
 from deleverage.handlers.policies.ranking import Allocation, Basis, Closing, Worth, from_row, worth_of
 from deleverage.handlers.protocol import NoParameters
@@ -168,6 +169,19 @@ def test_shares_in_proportion(lots: int, entries: list[tuple[int, int]]) -> None
     for share, weight, cap in zip(shares, weights, caps, strict=True):
         others = [s for s, w in zip(shares, weights, strict=True) if w < weight]
         assert share == cap or all(other <= share for other in others)
+
+
+@given(st.integers(0, 500), st.lists(st.integers(0, 60), min_size=1, max_size=12).filter(any))
+def test_largest_remainders_are_those_of_exact_fractions(amount: int, weights: list[int]) -> None:
+    """One unit after the other goes to whoever lacks most of its exact share after rounding down, first come first."""
+    due = [Fraction(amount * weight, sum(weights)) for weight in weights]
+    expected = [int(share) for share in due]
+    for _ in range(amount - sum(expected)):
+        lacking = [
+            share - given if given <= share else Fraction(-1) for share, given in zip(due, expected, strict=True)
+        ]
+        expected[lacking.index(max(lacking))] += 1
+    assert largest_remainder(amount, weights, sum(weights)) == expected
 
 
 def test_remainders_go_to_the_largest_and_then_by_rank() -> None:

@@ -13,11 +13,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from deleverage.events.errors import QueryError
-from deleverage.replay.audit.audit import Audit, audit_of
-from deleverage.replay.audit.fees import Fees
-from deleverage.replay.audit.fills import FINE, FINE_MONEY, Fill, Scales
-from deleverage.replay.audit.positions import is_artefact
-from deleverage.replay.audit.tally import LawReport
+from deleverage.replay.importers.audit.audit import Audit, audit_of
+from deleverage.replay.importers.audit.fees import Fees
+from deleverage.replay.importers.audit.fills import FINE, FINE_MONEY, Fill, Scales
+from deleverage.replay.importers.audit.positions import is_artefact
+from deleverage.replay.importers.audit.tally import LawReport
 from deleverage.replay.importers.hyperliquid.importer import Hyperliquid, Watch
 from deleverage.replay.importers.importing import run_import
 from deleverage.replay.importers.session import Session

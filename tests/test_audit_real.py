@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from deleverage.replay.audit.audit import Audit, audit_of
-from deleverage.replay.audit.tally import LawReport
+from deleverage.replay.importers.audit.audit import Audit, audit_of
+from deleverage.replay.importers.audit.tally import LawReport
 from deleverage.replay.run import open_run
 
 from .support.command_line import call

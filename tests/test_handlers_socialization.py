@@ -20,7 +20,8 @@ from deleverage.events.bodies.waterfall import (
 )
 from deleverage.events.vocabulary import Body
 from deleverage.handlers.inventory import capacity_atoms
-from deleverage.handlers.loss_socialization import LossSocialization, SocializationParameters, share_out
+from deleverage.handlers.loss_socialization import LossSocialization, SocializationParameters
+from deleverage.handlers.policies.allocation import in_proportion
 
 from .support.oracles import equity
 from .support.venue import FUND, Book, listed
@@ -179,7 +180,7 @@ AMOUNTS = st.integers(1, 10**12)
 @given(st.integers(0, 10**13), st.lists(AMOUNTS, max_size=20))
 def test_shares_add_up_and_nobody_gives_more_than_he_has(amount: int, capacities: list[int]) -> None:
     """Whole numbers that sum to the amount or to all there is, each within an atom of its proportion."""
-    shares = share_out(amount, capacities)
+    shares = in_proportion(amount, capacities, capacities)
     assert sum(shares) == min(amount, sum(capacities))
     for share, capacity in zip(shares, capacities, strict=True):
         assert 0 <= share <= capacity
@@ -193,7 +194,7 @@ def test_the_largest_remainders_get_the_last_atoms(amount: int, capacities: list
     total = sum(capacities)
     if amount >= total:
         return
-    shares = share_out(amount, capacities)
+    shares = in_proportion(amount, capacities, capacities)
     remainders = [(-(amount * c % total), place) for place, c in enumerate(capacities)]
     lucky = [r for r, s, c in zip(remainders, shares, capacities, strict=True) if s > amount * c // total]
     unlucky = [r for r, s, c in zip(remainders, shares, capacities, strict=True) if s == amount * c // total]

@@ -13,8 +13,8 @@ from deleverage.events.bodies.listing import AssetListed, InstrumentListed
 from deleverage.events.bodies.margin import MarkPriced
 from deleverage.events.envelope import Origin
 from deleverage.events.ledger import LedgerState
-from deleverage.replay.audit.audit import audit_of
 from deleverage.replay.importers.adl_table.importer import AdlTableImporter
+from deleverage.replay.importers.audit.audit import audit_of
 from deleverage.replay.importers.binance.opening import open_binance
 from deleverage.replay.importers.faults import OnError
 from deleverage.replay.importers.hyperliquid.importer import Hyperliquid

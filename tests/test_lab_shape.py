@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from deleverage.events.bodies.liquidation import BankruptcyDeclared, LiquidationFilled, PositionTakenOver
 from deleverage.events.bodies.waterfall import PositionDeleveraged
-from deleverage.replay.lab.shape import Shape, percentile, shape_of
+from research.shape import Shape, percentile, shape_of
 
 from .support.venue import FUND, LIQUIDITY, Book, listed
 

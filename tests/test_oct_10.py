@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import csv
 import gzip
-import importlib.util
 import re
-import sys
 from decimal import Decimal
 from fractions import Fraction
-from functools import cache
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
 from deleverage.events.bodies.run import RunEnded
 from deleverage.events.errors import ScenarioError
 from deleverage.events.record import MemoryRecord
-from deleverage.replay.lab.shape import Shape, percentile, shape_of
 from deleverage.sim.runner import Simulation
 from deleverage.sim.scenario import Scenario
+from research import oct_10
+from research.shape import Shape, percentile, shape_of
 
 from .support.real_data import real_file
 
@@ -36,18 +33,6 @@ FEW = (
 """A twentieth of everybody and everything: too few for the shape of every seed, enough for a run."""
 
 SHAPE = Shape(10**9, 200, 76, 3, ((62 * 10**9, 3), (63 * 10**9, 1)), (0, 2 * 10**5, 2 * 10**5, 4 * 10**6), (5,), (7,))
-
-
-@cache
-def script() -> ModuleType:
-    """docs/oct_10.py as a module."""
-    spec = importlib.util.spec_from_file_location("oct_10", ROOT / "docs" / "oct_10.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 def block(name: str) -> list[str]:
@@ -88,9 +73,9 @@ def test_few_accounts_run_to_the_end() -> None:
 
 def test_a_seed_gives_what_the_page_shows() -> None:
     """The first seed, run in full, gives its row of the page and the chart, to the last digit."""
-    shape = script().measured(1)
-    assert script().row("1", shape) == block("seeds")[2]
-    assert ["```", *script().chart(shape), "```"] == block("bursts")
+    shape = oct_10.measured(1)
+    assert oct_10.row("1", shape) == block("seeds")[2]
+    assert ["```", *oct_10.chart(shape), "```"] == block("bursts")
 
 
 def test_the_page_adds_its_seeds_up() -> None:
@@ -106,35 +91,35 @@ def test_the_page_adds_its_seeds_up() -> None:
 
 def test_a_row_shows_each_figure() -> None:
     """61 s to 3 of 4 reductions, three times the next; 76 of 200 liquidated; leverages 0.2 and 4; 3 at a profit."""
-    assert script().row("x", SHAPE) == "| x | 61 | 75.0 | 3.00 | 38.0 | 0.200 | 4.00 | 75.0 | 4 |"
+    assert oct_10.row("x", SHAPE) == "| x | 61 | 75.0 | 3.00 | 38.0 | 0.200 | 4.00 | 75.0 | 4 |"
 
 
 def test_a_table_has_median_spread_and_verdict() -> None:
     """Of 54, 67 and 68 s the median is over a tenth off 61 s, though one of the three is not."""
-    figure = script().TARGETS[0].figure
+    figure = oct_10.TARGETS[0].figure
     late = [Shape(0, 0, 0, 0, ((seconds * 10**9, 1),), (), (), ()) for seconds in (68, 54, 67)]
-    target = script().Target(figure, Fraction(61), "here")
-    *_, line = script().table([target], late)
+    target = oct_10.Target(figure, Fraction(61), "here")
+    *_, line = oct_10.table([target], late)
     assert cells(line)[2:] == ["61", "here", "67", "54 to 68", "+9.8%", "yes; 1 of 3 seeds"]
-    *_, line = script().table([target._replace(published=Fraction(60))], late)
+    *_, line = oct_10.table([target._replace(published=Fraction(60))], late)
     assert cells(line)[2:] == ["60", "here", "67", "54 to 68", "+11.7%", "no; 1 of 3 seeds"]
 
 
 def test_a_table_says_what_cannot_be_said() -> None:
     """A run without any ADL has no delay, and what nobody published no verdict."""
     none = Shape(None, 0, 0, 0, (), (), (), ())
-    target = script().TARGETS[0]
-    *_, line = script().table([target], [none])
+    target = oct_10.TARGETS[0]
+    *_, line = oct_10.table([target], [none])
     assert cells(line)[2:] == ["61", "[timing]", "-", "-", "-", "-"]
-    *_, line = script().table([target._replace(published=None)], [SHAPE])
+    *_, line = oct_10.table([target._replace(published=None)], [SHAPE])
     assert cells(line)[2:] == ["-", "[timing]", "61", "61 to 61", "-", "-"]
-    assert script().row("x", none) == "| x | - | - | - | - | - | - | - | 0 |"
+    assert oct_10.row("x", none) == "| x | - | - | - | - | - | - | - | 0 |"
 
 
 def test_a_block_is_drawn_in_its_place() -> None:
     """Only what stands between the two marks of that name is replaced."""
     page = "a\n<!-- drawn: one -->\nold\n<!-- end -->\nb\n<!-- drawn: two -->\nkept\n<!-- end -->\n"
-    drawn = script().drawn(page, "one", ["new", "lines"])
+    drawn = oct_10.drawn(page, "one", ["new", "lines"])
     assert drawn == page.replace("old", "new\nlines")
 
 
@@ -146,10 +131,10 @@ def test_the_published_figures_follow_from_the_files() -> None:
     closed, liquidated = (
         round(sum(Decimal(row[name]) for row in rows), 2) for name in ("adl_notional", "liq_notional")
     )
-    assert script().TARGETS[3].published == Fraction(closed) / Fraction(liquidated)
+    assert oct_10.TARGETS[3].published == Fraction(closed) / Fraction(liquidated)
     with gzip.open(users, "rt", encoding="utf-8", newline="") as stream:
         leverages = sorted(int(Decimal(row["leverage_realtime"]) * 10**6) for row in csv.DictReader(stream))
-    for hundredths, target in zip((50, 95), script().BESIDE, strict=False):
+    for hundredths, target in zip((50, 95), oct_10.BESIDE, strict=False):
         found = Fraction(percentile(leverages, hundredths) or 0, 10**6)
         assert target.figure.shown(found) == target.figure.shown(target.published)
 
@@ -157,9 +142,9 @@ def test_the_published_figures_follow_from_the_files() -> None:
 @pytest.mark.parametrize("name", ["AVAX trades", "BTC bars"])
 def test_the_same_people_go_down_a_recorded_path(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """On real prices from 21:14 on, a twentieth of them is liquidated and deleveraged; skipped without the file."""
-    file, *overrides = script().REAL[name]
+    file, *overrides = oct_10.REAL[name]
     monkeypatch.setenv("DELEVERAGE_DATA", str(real_file(file).parent))
-    shape = script().measured(1, f"prices.file={file}", *overrides, *FEW)
+    shape = oct_10.measured(1, f"prices.file={file}", *overrides, *FEW)
     assert shape.reductions > 100
     assert shape.delay_ns is not None
 

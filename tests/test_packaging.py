@@ -54,7 +54,7 @@ def test_the_wheel_installs_one_name(wheel_names: list[str]) -> None:
 
 
 def test_the_wheel_carries_data_and_types(wheel_names: list[str]) -> None:
-    """Scenarios, rulebooks and the marker of types come with a plain install; tests and benchmarks do not."""
+    """Scenarios, rulebooks and types come with a plain install; tests, benchmarks and research do not."""
     for name in (
         "sim/scenarios/flash-crash.toml",
         "sim/scenarios/calm.toml",
@@ -62,4 +62,4 @@ def test_the_wheel_carries_data_and_types(wheel_names: list[str]) -> None:
         "py.typed",
     ):
         assert f"deleverage/{name}" in wheel_names
-    assert not any(part in name for name in wheel_names for part in ("tests/", "benchmarks/"))
+    assert not any(part in name for name in wheel_names for part in ("tests/", "benchmarks/", "research/", "study"))

@@ -17,13 +17,17 @@ import zstandard
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from deleverage.events.bodies.run import RunEnded, RunStarted, SourceOpened
 from deleverage.events.errors import ScenarioError
+from deleverage.events.record import MemoryRecord
 from deleverage.replay.importers import reading
 from deleverage.replay.importers.reading import open_sources, read_rows
-from deleverage.sim.packing.limits import PIECE_BYTES, WINDOW_BYTES_MOST, CutOffError, UnpackingError
-from deleverage.sim.packing.lines import read_raw_lines
-from deleverage.sim.packing.unpacked import unpacked
-from deleverage.sim.sources.files import LINE_BYTES_MOST, read_lines
+from deleverage.sim.reading.limits import PIECE_BYTES, WINDOW_BYTES_MOST, CutOffError, UnpackingError
+from deleverage.sim.reading.lines import read_lines
+from deleverage.sim.reading.rows import LINE_BYTES_MOST
+from deleverage.sim.reading.unpacked import unpacked
+from deleverage.sim.runner import Simulation
+from deleverage.sim.scenario import Scenario
 
 from .support.command_line import ENVIRONMENT, call
 from .support.packings import PACKERS, STREAMED, zipped, zstd_frame
@@ -93,16 +97,16 @@ def test_a_run_of_zstd_is_a_small_step() -> None:
 PEAK = """
 import resource, sys
 from pathlib import Path
-from deleverage.sim.packing.lines import read_raw_lines
+from deleverage.sim.reading.lines import read_lines
 
 def peak_mb():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 
 for path in sorted(Path(sys.argv[1]).glob("*.small")):
-    list(read_raw_lines(path, 1 << 20))
+    list(read_lines(path, 1 << 20))
 before = peak_mb()
 for path in sorted(Path(sys.argv[1]).glob("*.bomb")):
-    rows = sum(1 for _ in read_raw_lines(path, 1 << 20))
+    rows = sum(1 for _ in read_lines(path, 1 << 20))
     print(path.stem, rows, peak_mb() - before)
 """
 
@@ -234,14 +238,14 @@ def test_lines_are_those_of_the_text_up_to_one_that_is_too_long(
     long = next((number for number, line in expected if len(line) > most), None)
     cut: list[tuple[int, str]] = []
     seen: list[int] = []
-    got = list(read_raw_lines(path, most, seen.append, lambda *told: cut.append(told)))
+    got = list(read_lines(path, most, seen.append, lambda *told: cut.append(told)))
     assert got == (expected if long is None else expected[: long - 1])
     assert [number for number, _ in cut] == ([] if long is None else [long])
     if long is None:
         assert sum(seen) == path.stat().st_size
         return
     with pytest.raises(ScenarioError) as caught:
-        list(read_raw_lines(path, most))
+        list(read_lines(path, most))
     assert str(caught.value).startswith(f"{path}:{long}: reading stops here (a line of more than {most:,} bytes)")
 
 
@@ -251,7 +255,7 @@ def test_a_line_over_the_limit_is_named_by_a_scenario(kind: str, tmp_path: Path)
     path = tmp_path / "trades"
     path.write_bytes(PACKERS[kind](b"first\n" + b"9" * (LINE_BYTES_MOST + 1) + b"\nthird\n"))
     with pytest.raises(ScenarioError, match=r"trades:2: reading stops here \(a line of more than 1,048,576 bytes\)"):
-        list(read_lines(path))
+        list(read_lines(path, LINE_BYTES_MOST))
 
 
 def test_a_line_over_the_limit_is_named_by_an_import(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -280,6 +284,46 @@ def test_a_scenario_reads_every_packing(kind: str, tmp_path: Path) -> None:
     assert "source       trades (tardis trades): 50 rows" in done.stdout
 
 
+START_MS = 1_760_054_400_000
+"""2025-10-10T00:00:00Z."""
+
+BARS = "\n".join(
+    f"{START_MS + 60_000 * n},{117_000 + n},117100,116900,117050,0,{START_MS + 60_000 * n + 59_999},0,1,0,0,0"
+    for n in range(5)
+)
+DEPTH = "timestamp,percentage,depth,notional\n" + "\n".join(
+    f"2025-10-10 00:0{minute}:00,{percent},{5 * abs(percent)},100" for minute in range(5) for percent in (-2, -1, 1, 2)
+)
+ACCOUNTS = "account,balance,instrument,size,entry_price\n" + "\n".join(
+    f"a-{n},1000,BTC-PERP,0.01,117000" for n in range(7)
+)
+
+
+@pytest.mark.parametrize("kind", sorted(PACKERS))
+def test_every_source_of_a_scenario_reads_every_packing(kind: str, tmp_path: Path) -> None:
+    """Bars, depth and accounts, each packed in the same way, give the head that the plain files give."""
+    heads = []
+    for packing in ("plain", kind):
+        (tmp_path / packing).mkdir(exist_ok=True)
+        for name, text in (("bars", BARS), ("depth", DEPTH), ("accounts", ACCOUNTS)):
+            (tmp_path / packing / name).write_bytes(PACKERS[packing](text.encode()))
+        bars, depth, accounts = (tmp_path / packing / name for name in ("bars", "depth", "accounts"))
+        overrides = [
+            f'prices={{source="klines",file="{bars}",symbol="BTCUSDT"}}',
+            f'depth={{source="bookdepth",file="{depth}",instrument="BTC-PERP",symbol="BTCUSDT"}}',
+            f'population={{source="csv",file="{accounts}"}}',
+        ]
+        record = MemoryRecord()
+        simulation = Simulation(Scenario.load("calm", overrides).resolve(), record)
+        simulation.open()
+        simulation.drive()
+        heads.append([event.body for event in record.events() if not isinstance(event.body, RunStarted | SourceOpened)])
+        ended = heads[-1][-1]
+        assert isinstance(ended, RunEnded)
+        assert sorted(tally.rows for tally in ended.sources) == [5, 7, 20]
+    assert heads[0] == heads[1]
+
+
 def test_a_missing_lz4_says_so_for_a_scenario(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the package the message says how to get it, and not that the file is damaged."""
     modules: dict[str, Any] = sys.modules
@@ -287,7 +331,7 @@ def test_a_missing_lz4_says_so_for_a_scenario(tmp_path: Path, monkeypatch: pytes
     path = tmp_path / "trades"
     path.write_bytes(STREAMED["lz4"](b"a,b\n"))
     with pytest.raises(ScenarioError, match=r"trades:1: it is packed with lz4, which needs `pip install") as caught:
-        list(read_lines(path))
+        list(read_lines(path, LINE_BYTES_MOST))
     assert "damaged" not in str(caught.value)
 
 
@@ -296,4 +340,4 @@ def test_a_line_of_exactly_the_limit_is_read(tmp_path: Path) -> None:
     path = tmp_path / "trades"
     for end in (b"", b"\n", b"\n3\n"):
         path.write_bytes(b"1\n" + b"9" * LINE_BYTES_MOST + end)
-        assert [len(line) for line in read_lines(path)][:2] == [1, LINE_BYTES_MOST]
+        assert [len(line) for _, line in read_lines(path, LINE_BYTES_MOST)][:2] == [1, LINE_BYTES_MOST]

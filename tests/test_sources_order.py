@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deleverage.sim.sources.order import Order
+from deleverage.sim.reading.order import Order
 
 KEYS = st.lists(st.integers(0, 7), max_size=9)
 

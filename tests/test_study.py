@@ -11,14 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deleverage.replay.study.arithmetic import exact, percentile, quotient, rounded, same, total
-from deleverage.replay.study.figures import Figure, Prices
-from deleverage.replay.study.findings import Findings, Verdict, _plain
-from deleverage.replay.study.published import FIGURES, SECTIONS
-from deleverage.replay.study.sample import SAMPLE
-from deleverage.replay.study.study import STUDIES
+from research.study.arithmetic import exact, percentile, quotient, rounded, same, total
+from research.study.findings import Findings, Verdict, _plain
+from research.study.published import FIGURES, SECTIONS, Figure, Prices
+from research.study.sample import SAMPLE
+from research.study.study import STUDIES
 
-from .support.command_line import call
+from .support.command_line import call_study
 
 HEADER = (
     "user,coin,time,adl_price,adl_size,adl_notional,closed_pnl,position_size,entry_price,account_value_realtime,"
@@ -39,7 +38,7 @@ def written(folder: Path, *rows: str, header: str = HEADER) -> Path:
 
 def refused(folder: Path) -> str:
     """The one line with which the sample is refused."""
-    called = call("study", "adl-fills-sample", "--data", folder)
+    called = call_study("adl-fills-sample", "--data", folder)
     assert called.exit_code == 2
     assert not called.stdout
     assert called.stderr.count("\n") == 1
@@ -108,7 +107,7 @@ def test_every_figure_has_a_section_and_a_source_if_it_was_published() -> None:
 
 def test_a_small_sample_is_made_again(tmp_path: Path) -> None:
     """Two rows, one of them long, whose columns follow from each other, and one closed profit that does not."""
-    called = call("study", "adl-fills-sample", "--data", written(tmp_path, *ROWS))
+    called = call_study("adl-fills-sample", "--data", written(tmp_path, *ROWS))
     assert called.exit_code == 0
     text = called.stdout.partition("What was published")[0]
     assert text.count("recomputed  2\n") == 7
@@ -119,12 +118,12 @@ def test_a_small_sample_is_made_again(tmp_path: Path) -> None:
 def test_an_unpacked_file_is_found_too(tmp_path: Path) -> None:
     """A file serves with its .gz left off."""
     (tmp_path / SAMPLE.removesuffix(".gz")).write_text("\n".join([HEADER, *ROWS]), encoding="utf-8")
-    assert call("study", "adl-fills-sample", DELEVERAGE_DATA=str(tmp_path)).exit_code == 0
+    assert call_study("adl-fills-sample", DELEVERAGE_DATA=str(tmp_path)).exit_code == 0
 
 
 def test_no_folder_is_asked_for() -> None:
     """Without an option and without the variable, one line says how to name the folder."""
-    called = call("study", "adl-fills-sample", DELEVERAGE_DATA="")
+    called = call_study("adl-fills-sample", DELEVERAGE_DATA="")
     assert called.exit_code == 2
     assert called.stderr.startswith("deleverage: which folder holds the files? name it with --data")
 
@@ -132,7 +131,7 @@ def test_no_folder_is_asked_for() -> None:
 def test_all_missing_files_are_named_at_once(tmp_path: Path) -> None:
     """One line names every file that the folder lacks, and tells a folder that is none."""
     written(tmp_path, *ROWS)
-    called = call("study", "adl-2025-10-10", "--data", tmp_path)
+    called = call_study("adl-2025-10-10", "--data", tmp_path)
     assert called.exit_code == 2
     assert called.stderr.count("\n") == 1
     assert all(name in called.stderr for name in STUDIES["adl-2025-10-10"].files)
@@ -152,7 +151,7 @@ def test_all_missing_files_are_named_at_once(tmp_path: Path) -> None:
             f"{SAMPLE}:2: is_negative_equity: 'no' is neither True nor",
         ),
         ((ROWS[0], "0xc,BTC"), HEADER, f"{SAMPLE}:3: 2 cells where the header has 16"),
-        ((ROWS[0], '"0xc'), HEADER, f"{SAMPLE}:3: this is no line of comma-separated values"),
+        ((ROWS[0], '"0xc'), HEADER, f"{SAMPLE}:3: 1 cells where the header has 16"),
     ],
 )
 def test_a_malformed_file_is_refused_with_its_line(
@@ -172,6 +171,6 @@ def test_a_torn_archive_is_refused(tmp_path: Path) -> None:
 def test_huge_and_tiny_numbers_are_printed_whole(tmp_path: Path) -> None:
     """A file with absurd but well-formed numbers is answered and not fallen over."""
     absurd = ROWS[0].replace(",200,", ",1e99,").replace(",20,24,", ",1e-99,24,")
-    called = call("study", "adl-fills-sample", "--data", written(tmp_path, absurd))
+    called = call_study("adl-fills-sample", "--data", written(tmp_path, absurd))
     assert called.exit_code == 0
     assert "1" + ",000" * 33 in called.stdout

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from deleverage.replay.study.study import STUDIES
+from research.study.study import STUDIES
 
-from .support.command_line import ENVIRONMENT, call
+from .support.command_line import ENVIRONMENT, call_study
 from .support.real_data import DATA, real_file
 
 ROOT = Path(__file__).parents[1]
@@ -57,7 +57,7 @@ def document(study: str) -> dict[str, Any]:
     """What a study says, as JSON."""
     for name in STUDIES[study].files:
         real_file(name)
-    called = call("study", study, "--data", DATA, "--json")
+    called = call_study(study, "--data", DATA, "--json")
     assert called.exit_code == 0
     found: dict[str, Any] = json.loads(called.stdout)
     return found
@@ -128,7 +128,7 @@ def test_each_row_of_the_sample_is_made_again() -> None:
 def test_no_line_is_wider_than_the_console(study: str, columns: int) -> None:
     """All figures are whole at each width: whatever can fold does, and only a source's name may stand out."""
     found = document(study)
-    output = call("study", study, "--data", DATA, COLUMNS=str(columns)).stdout
+    output = call_study(study, "--data", DATA, COLUMNS=str(columns)).stdout
     body = output.partition("\n[1] ")[0].splitlines()[1:]
     assert max(map(len, body)) <= columns
     for line in found["lines"]:
@@ -140,5 +140,5 @@ def test_the_page_shows_what_is_printed() -> None:
     """The blocks of docs/study.md are what the studies print today."""
     for study in STUDIES:
         document(study)
-    command = [sys.executable, str(ROOT / "docs" / "study.py"), str(DATA), "--check"]
-    assert subprocess.run(command, check=False, env=ENVIRONMENT, cwd=DATA).returncode == 0
+    command = [sys.executable, "-m", "research.page", str(DATA), "--check"]
+    assert subprocess.run(command, check=False, env=ENVIRONMENT, cwd=ROOT).returncode == 0

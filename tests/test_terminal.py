@@ -26,7 +26,7 @@ from deleverage.replay.run import open_run
 from deleverage.sim.console import new_console, print_line, print_rows, print_table
 from deleverage.sim.terminal import printable, printable_json, printable_text, shell_word
 
-from .support.command_line import COMMAND, ENVIRONMENT, call, small_record
+from .support.command_line import COMMAND, ENVIRONMENT, call, call_study, small_record
 from .support.told import written
 
 HOSTILE = "\x1b]0;owned\x07\x1b[31m\x9b2J\x7f\b\r\u202e\u2028\u2029\x85\u200f\ufeff\U000e0041"
@@ -186,17 +186,23 @@ def test_a_path_does_nothing_either(name: bytes, tmp_path: Path) -> None:
         ["run", "calm", "--durability", HOSTILE],
         ["policies", HOSTILE],
         ["new-policy", "adl", HOSTILE],
-        ["study", HOSTILE],
-        ["study", "adl-2025-10-10", "--data", HOSTILE],
         ["check", HOSTILE, "--head", HOSTILE],
         ["import", HOSTILE],
         ["lab", HOSTILE, "-o", "x"],
     ],
-    ids=range(15),
+    ids=range(13),
 )
 def test_a_wrong_command_line_is_one_clean_line(arguments: list[str]) -> None:
     """Whatever was typed, or pasted, comes back as escapes."""
     result = call(*arguments)
+    assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (2, "", 1)
+    assert is_clean(result.stderr)
+
+
+@pytest.mark.parametrize("arguments", [[HOSTILE], ["adl-2025-10-10", "--data", HOSTILE]], ids=range(2))
+def test_a_wrong_study_is_one_clean_line(arguments: list[str]) -> None:
+    """A study by a hostile name, or of a folder of one, is refused in the same way."""
+    result = call_study(*arguments)
     assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (2, "", 1)
     assert is_clean(result.stderr)
 

@@ -123,7 +123,7 @@ def test_every_test_says_what_it_shows(path: Path) -> None:
 
 SAYING = [pytest.param(path, id=name_of(path)) for path in (*sources("sim", "replay"), ROOT / "__main__.py")]
 # Where text leaves; who gives the log and the bars their stream; who flushes stdout at the end, and prints help.
-SAYING_ALLOWED = {"sim/terminal.py", "sim/console.py", "sim/logs.py", "sim/bars.py", "__main__.py"}
+SAYING_ALLOWED = {"sim/terminal.py", "sim/console.py", "sim/logs.py", "sim/bars.py", "sim/program.py", "__main__.py"}
 WRITERS = {"print", "click.echo", "click.secho", "csv.writer", "csv.DictWriter", "Console", "sys.stdout", "sys.stderr"}
 
 
@@ -136,6 +136,37 @@ def test_text_leaves_in_one_place(path: Path) -> None:
         if isinstance(node, ast.Call | ast.Attribute):
             name = ast.unparse(node.func if isinstance(node, ast.Call) else node)
             assert name not in WRITERS, f"line {node.lineno}: {name}"
+
+
+PACKINGS = {"bz2", "csv", "gzip", "lzma", "zipfile", "zlib", "zstandard"}
+# The record packs its own blocks; a lab and `diff --csv` write cells by `replay/csv_text.py`.
+PACKING_ALLOWED = ("sim/reading/", "events/record/", "events/snapshots/", "replay/csv_text.py")
+
+
+@pytest.mark.parametrize("path", EVERY)
+def test_files_are_read_in_one_place(path: Path) -> None:
+    """Nobody unpacks a file or splits a table but `sim/reading`."""
+    if not name_of(path).startswith(PACKING_ALLOWED):
+        assert not set(imported(tree_of(path))) & PACKINGS
+
+
+RECORD_MAKERS = [pytest.param(path, id=name_of(path)) for path in sources("replay/importers")]
+SAYS = {"click", "rich", "sim.console", "sim.terminal", "sim.bars", "replay.command_line"}
+COMMANDS_BESIDE = {"commands.py", "formats.py", "text.py"}
+
+
+@pytest.mark.parametrize("path", RECORD_MAKERS)
+def test_importers_produce_records_and_nothing_else(path: Path) -> None:
+    """What reads venues' files or audits them knows no command and prints nothing; commands and text stand beside."""
+    if path.name in COMMANDS_BESIDE:
+        return
+    parts = name_of(path).split("/")[:-1]
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.ImportFrom):
+            base = parts[: len(parts) - node.level + 1] if node.level else []
+            assert ".".join([*base, node.module or ""]) not in SAYS, f"line {node.lineno}"
+        elif isinstance(node, ast.Import):
+            assert not {alias.name.partition(".")[0] for alias in node.names} & SAYS, f"line {node.lineno}"
 
 
 def test_only_three_python_files_stand_at_the_root() -> None:

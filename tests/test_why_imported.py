@@ -21,7 +21,7 @@ from deleverage.events.bodies.waterfall import DeleveragingEnded, DeleveragingSt
 from deleverage.events.envelope import Event
 from deleverage.events.errors import QueryError
 from deleverage.handlers.policies.adl.choices import ADL_POLICIES
-from deleverage.replay.audit.audit import audit_of
+from deleverage.replay.importers.audit.audit import audit_of
 from deleverage.replay.run import Run, open_run
 from deleverage.replay.why.agreement import longest_run, pairs_of, run_by_lot, same_place
 from deleverage.replay.why.befallen import befallen

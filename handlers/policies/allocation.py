@@ -15,7 +15,17 @@ from typing import Protocol, runtime_checkable
 
 from .ranking import Allocation, Candidate, Closing, Ranked
 
-__all__ = ["BPS", "allotted", "cap_of", "greedy", "in_proportion", "pro_rata", "wealth_lots", "wealth_of"]
+__all__ = [
+    "BPS",
+    "allotted",
+    "cap_of",
+    "greedy",
+    "in_proportion",
+    "largest_remainder",
+    "pro_rata",
+    "wealth_lots",
+    "wealth_of",
+]
 
 BPS = 10**4
 
@@ -99,15 +109,21 @@ def _fill(shares: list[int], left: int, open_places: list[int], weights: Sequenc
         open_places = [place for place in open_places if shares[place] < caps[place]]
         total = sum(weights[place] for place in open_places)
     if left:
-        _round(shares, left, total, open_places, weights)
+        given = largest_remainder(left, [weights[place] for place in open_places], total)
+        for place, share in zip(open_places, given, strict=True):
+            shares[place] = share
 
 
-def _round(shares: list[int], left: int, total: int, places: list[int], weights: Sequence[int]) -> None:
-    """Shares rounded down; what is left over, one lot each, to the largest remainders."""
-    over, remainders = left, []
-    for place in places:
-        shares[place], remainder = divmod(left * weights[place], total)
-        over -= shares[place]
+def largest_remainder(amount: int, weights: Sequence[int], total: int) -> list[int]:
+    """`amount` x weight / total, rounded down; what is left over, one each, to the largest remainders, ties by place.
+
+    `total` is the sum of the weights, or of those and of others that are due less than one. O(n log of what is over).
+    """
+    shares, remainders = list[int](), list[tuple[int, int]]()
+    for place, weight in enumerate(weights):
+        share, remainder = divmod(amount * weight, total)
+        shares.append(share)
         remainders.append((-remainder, place))
-    for _, place in nsmallest(over, remainders):
+    for _, place in nsmallest(amount - sum(shares), remainders):
         shares[place] += 1
+    return shares

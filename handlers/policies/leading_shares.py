@@ -13,9 +13,9 @@ The places come by descending weight, so nobody needs to look at all of them to 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from heapq import nsmallest
 from itertools import islice
 
+from .allocation import largest_remainder
 from .ranking import Ranked
 
 __all__ = ["Giving", "leading_shares"]
@@ -82,14 +82,9 @@ class _Front:
         return [(found[place][0], shares[place]) for place in sorted(shares)]
 
     def _round(self, shares: dict[int, int], left: int, total: int, still: list[int], reached: int) -> None:
-        """Shares rounded down; what is left over, one lot each, to the largest remainders."""
-        over, remainders = left, []
-        for place in still:
-            shares[place], remainder = divmod(left * self._found[place][0].score, total)
-            over -= shares[place]
-            remainders.append((-remainder, place))
+        """Share out by largest remainder among those who are due a lot, and the first behind them, who are due less."""
+        over = left - sum(left * self._found[place][0].score // total for place in still)
         self._reach(reached + over)
-        behind = enumerate(self._found[reached : reached + over], reached)
-        remainders += ((-left * given[0].score, place) for place, given in behind)
-        for _, place in nsmallest(over, remainders):
-            shares[place] = shares.get(place, 0) + 1
+        places = [*still, *range(reached, min(reached + over, len(self._found)))]
+        given = largest_remainder(left, [self._found[place][0].score for place in places], total)
+        shares.update((place, lots) for place, lots in zip(places, given, strict=True) if lots)

@@ -1,4 +1,4 @@
-"""`deleverage import FORMAT FILES... -o RUN`: a group with one command a format, each in its format's own folder."""
+"""`deleverage import FORMAT FILES... -o RUN`: a group with one command a format (`formats.py`)."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ __all__ = ["FORMATS", "Wanted", "carry_out", "import_command", "import_options"]
 
 
 FORMATS = {
-    "hyperliquid": Entry(".hyperliquid.commands:hyperliquid_command", "Node fills of Hyperliquid, with misc events."),
-    "binance": Entry(".binance.commands:binance_command", "Binance's public data: trades, bars, depth, forced orders."),
-    "tardis": Entry(".tardis.commands:tardis_command", "Tardis' datasets: trades, tickers, liquidations."),
-    "bybit": Entry(".venues.commands:bybit_command", "Bybit's public files of trades."),
-    "okx": Entry(".venues.commands:okx_command", "OKX' public files of trades."),
-    "bitmex": Entry(".venues.commands:bitmex_command", "BitMEX' public files of trades."),
-    "deribit": Entry(".venues.commands:deribit_command", "Deribit's trades, as its API answers or as CSV."),
-    "gate": Entry(".venues.commands:gate_command", "Gate's public files of trades."),
-    "adl-table": Entry(".adl_table.commands:adl_table_command", "Reconstructed tables of auto-deleveraging."),
+    "hyperliquid": Entry(".formats:hyperliquid_command", "Node fills of Hyperliquid, with misc events."),
+    "binance": Entry(".formats:binance_command", "Binance's public data: trades, bars, depth, forced orders."),
+    "tardis": Entry(".formats:tardis_command", "Tardis' datasets: trades, tickers, liquidations."),
+    "bybit": Entry(".formats:bybit_command", "Bybit's public files of trades."),
+    "okx": Entry(".formats:okx_command", "OKX' public files of trades."),
+    "bitmex": Entry(".formats:bitmex_command", "BitMEX' public files of trades."),
+    "deribit": Entry(".formats:deribit_command", "Deribit's trades, as its API answers or as CSV."),
+    "gate": Entry(".formats:gate_command", "Gate's public files of trades."),
+    "adl-table": Entry(".formats:adl_table_command", "Reconstructed tables of auto-deleveraging."),
 }
 
 

@@ -10,15 +10,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from functools import partial
 from typing import Literal
 
 import msgspec
 
-from ...events.bodies.run import SourceTally
 from ...events.errors import ScenarioError
+from ...sim.reading.tally import Tally
 from .reading import Source
 
 __all__ = ["Ahead", "Fault", "Faults", "OnError"]
@@ -37,17 +37,20 @@ class Fault(msgspec.Struct, frozen=True):
 
 
 class Faults:
-    """Counts what is reported. `rows` is what was read, per source, `noted` what was put right, by reason."""
+    """Counts what is reported, in a tally for each source (`of`). `noted` is what was put right, by reason."""
 
     def __init__(self, on_error: OnError = "stop") -> None:
-        """Nothing found yet."""
         self.on_error = on_error
-        self.rows: Counter[int] = Counter()
-        self.merged: Counter[int] = Counter()
+        self.tallies: defaultdict[int, Tally] = defaultdict(Tally)
         self.noted: Counter[str] = Counter()
         self.heard: Callable[[str, str], object] | None = None
         """Told reason and place of each fault that does not stop the import: who records it."""
-        self._found: dict[tuple[int, str], Fault] = {}
+        self._first: dict[tuple[int, str], str] = {}
+        """What is wrong in the first row of each source and reason."""
+
+    def of(self, source: Source) -> Tally:
+        """The tally of a source's rows."""
+        return self.tallies[source.number]
 
     def report(self, reason: str, source: Source, row: int, message: str) -> None:
         """Count a fault of a row. Raises ScenarioError with file and line if the first one stops the import."""
@@ -55,12 +58,8 @@ class Faults:
         if self.on_error == "stop":
             advice = f"{told}; put it right, or go on without such rows with --on-error skip"
             raise ScenarioError(advice)
-        key = (source.number, reason)
-        known = self._found.get(key)
-        if known is None:
-            self._found[key] = Fault(reason, source.number, 1, row, told)
-        else:
-            self._found[key] = msgspec.structs.replace(known, rows=known.rows + 1)
+        self.of(source).leave_out(reason, row)
+        self._first.setdefault((source.number, reason), told)
         if self.heard is not None:
             self.heard(reason, f"source {source.number} row {row}: {message}")
 
@@ -81,12 +80,10 @@ class Faults:
     @property
     def found(self) -> tuple[Fault, ...]:
         """The faults by source and reason, in the order in which each was first met."""
-        return tuple(self._found.values())
-
-    def tally(self, source: int) -> SourceTally:
-        """What came of a source, for the end of the record."""
-        left_out = tuple((one.reason, one.rows, one.first_row) for one in self.found if one.source == source)
-        return SourceTally(source, self.rows[source], self.merged[source], left_out)
+        return tuple(
+            Fault(reason, source, *self.tallies[source].left_out[reason], told)
+            for (source, reason), told in self._first.items()
+        )
 
 
 class Ahead:

@@ -116,7 +116,9 @@ def run_import(
             importer.take(session, watch)
         finally:
             gc.unfreeze()
-        session.imported(RunEnded(tuple(faults.tally(one.number) for one in importer.sources)), origin=Origin.INPUT)
+        session.imported(
+            RunEnded(tuple(faults.of(one).closed(one.number) for one in importer.sources)), origin=Origin.INPUT
+        )
         session.ledger.check()
     return _result(importer, sink, session, time.perf_counter() - started)
 
@@ -196,7 +198,7 @@ def _result(importer: Importer, sink: RecordWriter, session: Session, seconds: f
         manifest.last_at_ns or 0,
         len(session.ledger.accounts),
         len(session.ledger.markets),
-        tuple((source.path.name, faults.rows[source.number]) for source in importer.sources),
+        tuple((source.path.name, faults.of(source).rows) for source in importer.sources),
         tuple(sorted(session.counts.items())),
         tuple(sorted(faults.noted.items())),
         faults.found,

@@ -1,4 +1,4 @@
-"""The files of an import: found, hashed, and read line by line as bytes; `sim/packing` unpacks them.
+"""The files of an import: found, hashed, and read line by line as bytes; `sim/reading` unpacks them.
 
 1. Rows are lines, counted from 1.
 2. A line is at most `LINE_BYTES_MOST` long: a block of fills of a whole venue has a tenth of that.
@@ -7,17 +7,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
 from ...events.errors import ScenarioError
-from ...sim.packing.lines import Cut, Watch, read_raw_lines
-from ...sim.sources.files import content_sha256, find_data_file
+from ...sim.reading.files import content_sha256, find_data_file
+from ...sim.reading.lines import Cut, Watch, read_lines
+from ...sim.reading.tally import Tally
 
-__all__ = ["LINE_BYTES_MOST", "Source", "json_decoder", "open_sources", "read_all", "read_rows"]
+__all__ = ["LINE_BYTES_MOST", "UNREADABLE", "Source", "open_sources", "read_all", "read_each", "read_rows"]
 
 Shape = TypeVar("Shape")
 
@@ -26,6 +27,10 @@ LINE_BYTES_MOST = 1 << 26
 
 _WHOLE_BYTES_MOST = 1 << 28
 """The most that is held of a file that is read whole."""
+
+
+UNREADABLE = (ValueError, TypeError, AttributeError, LookupError, msgspec.MsgspecError, ScenarioError)
+"""What decoding a line of a file raises, and what is made of its values."""
 
 
 class Source(NamedTuple):
@@ -67,23 +72,28 @@ def read_rows(
     Where a file is cut off, damaged or has too long a line, `cut` is told, and what was read so far is all; without it
     that is a ScenarioError.
     """
-    for row, line in read_raw_lines(source.path, LINE_BYTES_MOST, watch, cut):
+    for row, line in read_lines(source.path, LINE_BYTES_MOST, watch, cut):
         if line:
             yield row, line
 
 
-def json_decoder(kind: type[Shape], float_hook: Callable[[str], Any] | None = None) -> Callable[[bytes], Shape]:
-    """What decodes a line of JSON. Raises ValueError for one that is not of that kind, however deep it is nested."""
-    decode = msgspec.json.Decoder(kind, float_hook=float_hook).decode
-
-    def decoded(text: bytes) -> Shape:
+def read_each(
+    source: Source,
+    tally: Tally,
+    rows: Iterable[tuple[int, bytes]],
+    read: Callable[[int, bytes], Shape],
+    blame: Callable[[str, Source, int, str], object],
+    reason: str,
+) -> Iterator[tuple[int, Shape]]:
+    """(row, what it tells) of each row that can be read; the others are reported with this reason. All are counted."""
+    for row, text in rows:
+        tally.rows += 1
         try:
-            return decode(text)
-        except RecursionError:
-            message = "lists and objects lie too deep within one another"
-            raise ValueError(message) from None
-
-    return decoded
+            found = read(row, text)
+        except UNREADABLE as error:
+            blame(reason, source, row, f"the line cannot be read ({error})")
+        else:
+            yield row, found
 
 
 def read_all(source: Source, watch: Watch) -> list[tuple[int, bytes]]:

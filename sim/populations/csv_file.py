@@ -23,9 +23,9 @@ import msgspec
 from ...events.bodies.listing import AccountMode
 from ...events.bodies.run import SourceTally
 from ...events.errors import ScenarioError
-from ..dirt import Tally
-from ..sources.files import find_data_file
-from ..sources.rows import CsvTable, parse_whole
+from ..reading.files import find_data_file
+from ..reading.rows import CsvTable, parse_whole
+from ..reading.tally import Tally
 from ..units import INT64_MAX, divide_half_even, parse_decimal, price_to_ticks, ratio, to_atoms, to_whole
 from .base import OpeningAccount, OpeningMarket, OpeningPosition
 

@@ -14,7 +14,7 @@ import msgspec
 
 from ...events.bodies.run import SourceTally
 from ..checks import FEW, require
-from ..dirt import Tally
+from ..reading.tally import Tally
 from ..sources.base import canonical_sha256
 from .base import OpeningAccount, OpeningMarket
 from .seeded import DrawnSettings, SeededPopulation

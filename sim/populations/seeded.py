@@ -26,7 +26,7 @@ from ...events.bodies.run import SourceTally
 from ...events.errors import ScenarioError
 from ...handlers.draws import draw_below, draw_bits
 from ..checks import FEW, check_range, require
-from ..dirt import Tally
+from ..reading.tally import Tally
 from ..sources.base import canonical_sha256
 from ..units import INT64_MAX, to_atoms, to_whole_down
 from .base import OpeningAccount, OpeningMarket, OpeningPosition

@@ -20,8 +20,8 @@ from decimal import Decimal
 from typing import Generic, NamedTuple, TypeVar
 
 from ...events.errors import ScenarioError
+from ..reading.order import Order
 from ..units import CONTEXT, parse_decimal, to_whole
-from .order import Order
 
 __all__ = ["Band", "Depth", "LeaveOut", "Quote", "Quotes", "parse_distance_bps"]
 

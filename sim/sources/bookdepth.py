@@ -29,13 +29,13 @@ from ...events.bodies.inputs import DepthQuoted
 from ...events.bodies.run import SourceTally
 from ...events.errors import ScenarioError
 from ..checks import check_range, require
-from ..dirt import Tally
+from ..reading.files import find_data_file
+from ..reading.rows import CsvTable, LateRows, expect_header, parse_amount
+from ..reading.tally import Tally
 from ..toml_tree import at_path
 from ..units import CONTEXT, format_time_ns, parse_time_ns, to_whole_down
 from .bands import Band, Quotes, parse_distance_bps
 from .base import InstrumentScale, scale_named
-from .files import find_data_file
-from .rows import CsvTable, LateRows, expect_header, parse_amount
 from .symbols import check_symbol, symbol_of_name
 
 __all__ = ["BOOKDEPTH_COLUMNS", "BookDepthSettings", "BookDepthSource"]

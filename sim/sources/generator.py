@@ -29,7 +29,7 @@ from ...events.bodies.run import SourceTally
 from ...events.errors import ScenarioError
 from ...handlers.draws import NORMAL_ONE, draw_bits, draw_normal
 from ..checks import FEW, check_range, require
-from ..dirt import Tally
+from ..reading.tally import Tally
 from ..units import CONTEXT, INT64_MAX, price_to_ticks, ratio
 from .base import InstrumentScale, canonical_sha256, scale_named
 

@@ -29,14 +29,14 @@ from ...events.bodies.inputs import PriceTicked
 from ...events.bodies.run import SourceTally
 from ...events.errors import ScenarioError
 from ..checks import FEW, require
-from ..dirt import Tally
+from ..reading.files import find_data_file
+from ..reading.rows import CsvTable, LateRows, expect_header, first_fields, parse_whole
+from ..reading.tally import Tally
 from ..toml_tree import at_path
 from .bars import Bar, apart, read_bar
 from .base import InstrumentScale, scale_named
-from .files import find_data_file
 from .follow import Follow, Following, check_follow
 from .moments import UNIT_NS_BY_DIGITS
-from .rows import CsvTable, LateRows, expect_header, first_line, parse_whole
 from .symbols import check_symbol, symbol_of_name
 
 __all__ = ["KLINES_COLUMNS", "KlinesSettings", "KlinesSource", "open_klines"]
@@ -85,7 +85,7 @@ class _BarReader:
 
     def __init__(self, path: Path, late_rows: LateRows) -> None:
         self._late_rows = late_rows
-        bare = first_line(path).split(",")[0].isdigit()
+        bare = first_fields(path)[0].isdigit()
         self.table = CsvTable(path, KLINES_COLUMNS if bare else None)
         expect_header(self.table, KLINES_COLUMNS)
         row, fields = self.table.first_row()

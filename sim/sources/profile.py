@@ -20,7 +20,7 @@ import msgspec
 from ...events.bodies.inputs import DepthQuoted
 from ...events.bodies.run import SourceTally
 from ..checks import FEW, check_range, require
-from ..dirt import Tally
+from ..reading.tally import Tally
 from ..units import CONTEXT, to_whole_down
 from .base import InstrumentScale, canonical_sha256, scale_named
 

@@ -23,11 +23,11 @@ from ...events.bodies.base import Provenance
 from ...events.bodies.inputs import PriceTicked
 from ...events.bodies.run import SourceTally
 from ...events.errors import ScenarioError
-from ..dirt import Tally
+from ..reading.files import find_data_file
+from ..reading.rows import CsvTable, LateRows, expect_header, parse_positive, parse_whole
+from ..reading.tally import Tally
 from .base import InstrumentScale, scale_named
-from .files import find_data_file
 from .follow import Follow, Following, check_follow
-from .rows import CsvTable, LateRows, expect_header, parse_positive, parse_whole
 from .symbols import check_symbol
 
 __all__ = ["SKEW_NS_MOST", "TARDIS_COLUMNS", "TardisSettings", "TardisSource"]

@@ -15,10 +15,11 @@ from deleverage import run
 from deleverage.__main__ import main
 from deleverage.events.record import RecordSettings
 from deleverage.events.record.manifest import read_manifest, write_manifest
+from research.study.__main__ import study_command
 
 from .crash import SMALL_CRASH
 
-__all__ = ["COMMAND", "ENVIRONMENT", "call", "small_record", "spawn", "tear"]
+__all__ = ["COMMAND", "ENVIRONMENT", "call", "call_study", "small_record", "spawn", "tear"]
 
 COMMAND = (sys.executable, "-m", "deleverage")
 ENVIRONMENT = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "COLUMNS": "60"}
@@ -27,6 +28,11 @@ ENVIRONMENT = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)
 def call(*arguments: str | Path, **environment: str) -> Result:
     """Call the command line in this process, 60 columns wide; exit code, stdout and stderr apart."""
     return CliRunner().invoke(main, [str(one) for one in arguments], env={"COLUMNS": "60", **environment})
+
+
+def call_study(*arguments: str | Path, **environment: str) -> Result:
+    """Call `python -m research.study` in this process, in the same way."""
+    return CliRunner().invoke(study_command, [str(one) for one in arguments], env={"COLUMNS": "60", **environment})
 
 
 def spawn(*arguments: str | Path, **options: Any) -> subprocess.Popen[str]:

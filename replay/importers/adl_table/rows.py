@@ -12,12 +12,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from typing import NamedTuple
 
 from ....events.errors import ScenarioError
-from ....sim.sources.order import Order
+from ....sim.reading.order import Order
+from ....sim.reading.rows import Row as Line
+from ....sim.reading.rows import csv_rows
 from ....sim.units import parse_decimal
 from ..digits import snapped
 from ..faults import Faults
@@ -92,9 +94,9 @@ class Row(NamedTuple):
 
 def rows_of(source: Source, faults: Faults, watch: Callable[[int], None]) -> Iterator[Row]:
     """The rows of a file in its order, without those that are faults. Raises ScenarioError with file and line."""
-    lines = read_rows(source, watch, faults.cut(source))
+    lines = csv_rows(read_rows(source, watch, faults.cut(source)))
     header = next(lines, None)
-    columns = _columns(source, header[1] if header is not None else b"")
+    columns = _columns(source, header.fields if header is not None else [])
     rows = _once(source, faults, lines, columns)
     if "seq" in columns:
 
@@ -109,12 +111,13 @@ def rows_of(source: Source, faults: Faults, watch: Callable[[int], None]) -> Ite
         yield row
 
 
-def _once(source: Source, faults: Faults, lines: Iterator[tuple[int, bytes]], columns: list[str]) -> Iterator[Row]:
+def _once(source: Source, faults: Faults, lines: Iterable[Line], columns: list[str]) -> Iterator[Row]:
     """The rows that can be read, each once."""
     seen = set[tuple[object, ...]]()
-    for line, text in lines:
-        faults.rows[source.number] += 1
-        found = _row(source, line, text, columns)
+    tally = faults.of(source)
+    for line, fields, _ in lines:
+        tally.rows += 1
+        found = _row(source, line, fields, columns)
         if isinstance(found, Row) and found[2:10] in seen:
             found = "duplicate row", "the same fill stands in an earlier line"
         if isinstance(found, Row):
@@ -124,9 +127,8 @@ def _once(source: Source, faults: Faults, lines: Iterator[tuple[int, bytes]], co
             faults.report(found[0], source, line, found[1])
 
 
-def _columns(source: Source, header: bytes) -> list[str]:
+def _columns(source: Source, names: list[str]) -> list[str]:
     """The header. Raises ScenarioError where it is of no known table."""
-    names = header.decode("utf-8-sig", "replace").strip().split(",")
     for wanted in _COLUMNS.values():
         if len(set(wanted) & set(names)) != 1 or len(set(names)) != len(names):
             message = f"{source.path}:1: no column {' or '.join(wanted)}; this is no reconstructed table of fills"
@@ -134,8 +136,7 @@ def _columns(source: Source, header: bytes) -> list[str]:
     return names
 
 
-def _row(source: Source, line: int, text: bytes, columns: list[str]) -> Row | _Faulty:
-    fields = text.decode("utf-8", "replace").rstrip("\r").split(",")
+def _row(source: Source, line: int, fields: list[str], columns: list[str]) -> Row | _Faulty:
     if len(fields) != len(columns):
         return "broken row", f"{len(fields)} fields where {len(columns)} are expected"
     by_name = dict(zip(columns, fields, strict=True))

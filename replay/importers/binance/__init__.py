@@ -1,4 +1,4 @@
 """Binance's public data files: `deleverage import binance`.
 
-`names.py` tells a file's symbol, market and kind, `layouts.py` reads its rows, `commands.py` is the command.
+`names.py` tells a file's symbol, market and kind, `layouts.py` reads its rows, `opening.py` opens it.
 """

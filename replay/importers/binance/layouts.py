@@ -20,6 +20,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from ....events.errors import ScenarioError
+from ....sim.reading.rows import first_fields
 from ....sim.sources.bands import Band, parse_distance_bps
 from ....sim.sources.bars import read_bar
 from ....sim.sources.klines import KLINES_COLUMNS
@@ -27,8 +28,8 @@ from ....sim.sources.moments import moment_ns
 from ..feed.files import BandRead, BarRead, FeedFile, Parse
 from ..feed.items import Forced, Market, Place, Traded
 from ..feed.numbers import amount, maybe_positive, positive
-from ..feed.table import Columns, first_fields, header_of
-from ..reading import Source
+from ..feed.table import Columns, header_of
+from ..reading import LINE_BYTES_MOST, Source
 from .names import Kind
 
 __all__ = ["columns_of", "feed_file"]
@@ -83,7 +84,7 @@ _TRUTHS = frozenset({"true", "false"})
 
 def columns_of(source: Source) -> Columns:
     """The columns of a file. Raises ScenarioError for an empty file, and for one without a header of no known width."""
-    fields = first_fields(source)
+    fields = first_fields(source.path, LINE_BYTES_MOST)
     header = header_of(fields)
     if header is not None:
         return Columns(header, in_file=True)

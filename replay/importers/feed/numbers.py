@@ -6,7 +6,7 @@ from decimal import Decimal
 from functools import lru_cache
 
 from ....events.errors import ScenarioError
-from ....sim.sources.rows import parse_amount, parse_positive
+from ....sim.reading.rows import parse_amount, parse_positive
 from ....sim.units import parse_decimal
 
 __all__ = ["DECIMALS_MOST", "amount", "maybe_positive", "maybe_rate", "positive"]

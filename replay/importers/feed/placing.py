@@ -1,7 +1,7 @@
 """The rows of a file with their times, in order, and what is wrong with those that are not.
 
 1. A file is sorted by the venue's time, or by that of receipt where it has one. Rows that are out of order are left out
-   as `sim/sources/order.py` says: as few as possible, so that one row with a time of next month is to blame and not
+   as `sim/reading/order.py` says: as few as possible, so that one row with a time of next month is to blame and not
    all those behind it. With `sort` each file is sorted first (`sorting.py`), and what had to move is noted.
 2. A row of another day than its file is wrong (`days.py`).
 3. Nothing is received before it happened: such a row is wrong. Up to `SKEW_NS_MOST` is what two clocks differ by, and
@@ -19,8 +19,8 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from ....events.errors import ScenarioError
+from ....sim.reading.order import Order
 from ....sim.sources.moments import moment_ns
-from ....sim.sources.order import Order
 from ....sim.sources.tardis import SKEW_NS_MOST
 from ....sim.units import parse_time_ns
 from ..faults import Faults

@@ -123,7 +123,7 @@ class Stream:
             twins.count(number, row)
         elif twins.is_second(number, row):
             self._faults.note("forced orders that stood twice")
-            self._faults.merged[number] += 1
+            self._faults.of(self._file.source).merged += 1
             return True
         return False
 
@@ -136,7 +136,7 @@ class Stream:
                 merged += 1
             merged += 1 - len(last)
             if merged:
-                self._faults.merged[self._file.source.number] += merged
+                self._faults.of(self._file.source).merged += merged
                 self._faults.note("trades of an instant whose last is its price", merged)
             yield from last.values()
 
@@ -165,7 +165,7 @@ class Stream:
 
         for found in Quotes[Decimal](self._bands_left_out).of(groups()):
             first = markets.pop(found.bands[0].row)
-            self._faults.merged[self._file.source.number] += len(found.bids) + len(found.asks) - 1
+            self._faults.of(self._file.source).merged += len(found.bids) + len(found.asks) - 1
             for reason, times in ((_FROZEN, found.frozen), (_ELSEWHERE, found.elsewhere)):
                 if times:
                     self._faults.note(reason, times)

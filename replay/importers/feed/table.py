@@ -12,16 +12,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from typing import NamedTuple
 
 from ....events.errors import ScenarioError
+from ....sim.reading.rows import csv_rows
 from ..faults import Faults
 from ..reading import Source, read_rows
 
-__all__ = ["Columns", "Read", "first_fields", "header_of", "read_fields"]
+__all__ = ["Columns", "Read", "header_of", "read_fields"]
 
-_PADDED = re.compile(r"(?:^|,)\s|\s(?:,|$)")
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _WORD = re.compile(r"[A-Za-z]")
 
@@ -44,15 +43,6 @@ class Columns(NamedTuple):
         return self.names.index(name) if name in self.names else None
 
 
-def first_fields(source: Source) -> list[str]:
-    """The fields of the first line. Raises ScenarioError for an empty file."""
-    with closing(read_rows(source)) as lines:  # type: ignore[type-var]
-        for _, line in lines:
-            return _text(line, 1).split(",")
-    message = f"{source.path}:1: the file is empty; is the download complete?"
-    raise ScenarioError(message)
-
-
 def header_of(fields: list[str]) -> tuple[str, ...] | None:
     """The names of the columns if this is a header, else None."""
     if not all(_WORD.match(field) for field in fields):
@@ -70,22 +60,16 @@ class Read(NamedTuple):
 
 def read_fields(source: Source, columns: Columns, faults: Faults, watch: Callable[[int], None]) -> Iterator[Read]:
     """Every row, whole or not, and where the file breaks off if it does. Constant memory."""
-    width, cut = len(columns.names), list[Read]()
-    for line, text in read_rows(source, watch, lambda row, told: cut.append(Read(row, [], told))):
+    width, cut, tally = len(columns.names), list[Read](), faults.of(source)
+    lines = read_rows(source, watch, lambda row, told: cut.append(Read(row, [], told)))
+    for line, fields, padded in csv_rows(lines):
         if line == 1 and columns.in_file:
             continue
-        faults.rows[source.number] += 1
-        told = _text(text, line)
-        fields = told.split(",")
+        tally.rows += 1
         if len(fields) != width:
             yield Read(line, fields, f"{len(fields)} fields where {width} are expected")
-        elif (" " in told or "\t" in told) and _PADDED.search(told):
+        elif padded:
             yield Read(line, fields, "white space around a field")
         else:
             yield Read(line, fields)
     yield from cut
-
-
-def _text(text: bytes, line: int) -> str:
-    told = text.decode("utf-8", "replace").rstrip("\r")
-    return told.removeprefix("\ufeff") if line == 1 else told

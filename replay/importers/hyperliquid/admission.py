@@ -1,7 +1,7 @@
 """What is let in: blocks in their order, each trade once, with both its sides.
 
 1. Block numbers rise and time does not run backwards; a block that is out of order, or comes a second time, is left
-   out: of blocks that contradict each other as few as possible (`sim/sources/order.py`). Numbers that are left out
+   out: of blocks that contradict each other as few as possible (`sim/reading/order.py`). Numbers that are left out
    between two blocks are a gap: no fault, but recorded.
 2. A trade is two fills of one id in one block, one side B and one side A, of one coin, price and size. An id of 0 is
    none: the venue gives it to what it did itself (spot dust, settlements), and each such fill is let in alone.
@@ -19,7 +19,7 @@ from itertools import groupby
 
 import msgspec
 
-from ....sim.sources.order import Order
+from ....sim.reading.order import Order
 from ....sim.units import format_time_ns
 from ..faults import Ahead, Faults
 from .fills import Block, Fill

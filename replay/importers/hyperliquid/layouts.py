@@ -18,8 +18,9 @@ from itertools import chain, islice
 
 import msgspec
 
+from ....sim.reading.json_lines import json_decoder
 from ..faults import Ahead, Faults
-from ..reading import LINE_BYTES_MOST, Source, json_decoder, read_rows
+from ..reading import LINE_BYTES_MOST, Source, read_each, read_rows
 from .fills import Block, Fill, iso_ns
 from .node_trades import NodeTrade, sides_of
 
@@ -87,15 +88,13 @@ def blocks(source: Source, faults: Faults, ahead: Ahead, watch: Watch) -> Iterat
 
 def _by_block(source: Source, faults: Faults, ahead: Ahead, rows: _Rows, *, of_trades: bool) -> Iterator[Block]:
     fills_line, trades_line = json_decoder(_Line), json_decoder(_TradesLine)
-    for row, text in rows:
-        faults.rows[source.number] += 1
-        try:
-            line = trades_line(text).as_fills() if of_trades else fills_line(text)
-            venue_ns = iso_ns(line.block_time)
-            received_ns = iso_ns(line.local_time) if line.local_time else None
-        except (ValueError, msgspec.MsgspecError) as error:
-            ahead.report("not a block", source, row, f"the line cannot be read ({error})")
-            continue
+
+    def read(_row: int, text: bytes) -> tuple[_Line, int, int | None]:
+        line = trades_line(text).as_fills() if of_trades else fills_line(text)
+        return line, iso_ns(line.block_time), iso_ns(line.local_time) if line.local_time else None
+
+    found = read_each(source, faults.of(source), rows, read, ahead.report, "not a block")
+    for row, (line, venue_ns, received_ns) in found:
         if not line.events:
             yield Block(source, row, line.block_number, venue_ns - venue_ns % _MS, venue_ns, received_ns, [])
             continue
@@ -120,8 +119,9 @@ def _together(
 ) -> Iterator[Block]:
     """Lines of one time as a block."""
     block: Block | None = None
+    tally = faults.of(source)
     for row, text in rows:
-        faults.rows[source.number] += 1
+        tally.rows += 1
         found = read(source, row, text, ahead)
         if found is None:
             continue

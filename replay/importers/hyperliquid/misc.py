@@ -28,11 +28,12 @@ from ....events.bodies.margin import FeeCharged
 from ....events.envelope import Origin
 from ....events.errors import ScenarioError
 from ....events.vocabulary import Body
-from ....sim.sources.order import Order
+from ....sim.reading.json_lines import json_decoder
+from ....sim.reading.order import Order
 from ....sim.units import parse_decimal
 from ..digits import snapped
 from ..faults import Ahead, Faults
-from ..reading import Source, json_decoder, read_rows
+from ..reading import Source, read_each, read_rows
 from ..session import Session
 from .deltas import Liquidated, Move, moves_of
 from .fills import iso_ns
@@ -46,7 +47,6 @@ Watch = Callable[[int], None]
 
 _MS = 10**6
 _RATE_DECIMALS = 9
-_UNREADABLE = (ValueError, TypeError, AttributeError, LookupError, msgspec.MsgspecError, ScenarioError)
 
 
 class Misc(NamedTuple):
@@ -94,14 +94,12 @@ def read_misc(sources: Sequence[Source], faults: Faults, watch: Watch) -> Iterat
 
 
 def _events(source: Source, faults: Faults, ahead: Ahead, watch: Watch) -> Iterator[Misc]:
-    for row, text in read_rows(source, watch, ahead.cut(source)):
-        faults.rows[source.number] += 1
-        try:
-            line = _decode(text)
-            found = [_misc(source, row, event) for event in line.events or [_Event(line.time, line.inner)]]
-        except _UNREADABLE as error:
-            ahead.report("not an event", source, row, f"the line cannot be read ({error})")
-            continue
+    def read(row: int, text: bytes) -> list[Misc]:
+        line = _decode(text)
+        return [_misc(source, row, event) for event in line.events or [_Event(line.time, line.inner)]]
+
+    rows = read_rows(source, watch, ahead.cut(source))
+    for _, found in read_each(source, faults.of(source), rows, read, ahead.report, "not an event"):
         yield from found
 
 

@@ -29,9 +29,10 @@ from ....events.bodies.base import Provenance
 from ....events.bodies.inputs import BalanceStated, PositionStated
 from ....events.bodies.margin import MarkPriced
 from ....events.errors import ScenarioError
+from ....sim.reading.json_lines import json_decoder
 from ....sim.units import INT64_MAX, divide_half_even, format_time_ns
 from ..digits import snapped
-from ..reading import Source, json_decoder, read_all
+from ..reading import Source, read_all
 from ..session import Session
 from .market import Names
 from .openings import SIZE_DECIMALS
@@ -151,7 +152,7 @@ class Snapshots:
     def take(self, session: Session, names: Names) -> set[str]:
         """State balances and positions, and return the addresses that have a state. Raises ScenarioError."""
         for stated in self._states:
-            session.faults.rows[stated.source.number] += 1
+            session.faults.of(stated.source).rows += 1
             _at_row(stated, lambda stated=stated: self._state(session, names, stated))  # type: ignore[misc]
         for stated in sorted(self._states, key=lambda stated: stated.state.time):
             _at_row(stated, lambda stated=stated: _mark(session, names, stated.state))  # type: ignore[misc]

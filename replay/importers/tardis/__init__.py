@@ -1,4 +1,4 @@
 """Tardis' CSV datasets: `deleverage import tardis`.
 
-`layouts.py` tells a file's kind and reads its rows, `commands.py` is the command.
+`layouts.py` tells a file's kind and reads its rows.
 """

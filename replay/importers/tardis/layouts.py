@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from ....events.errors import ScenarioError
+from ....sim.reading.rows import first_fields
 from ....sim.sources.tardis import TARDIS_COLUMNS
 from ..feed.contracts import Told
 from ..feed.files import FeedFile, Parse
@@ -30,8 +31,8 @@ from ..feed.importer import FeedImporter
 from ..feed.items import Forced, Marked, Market, Place, Traded
 from ..feed.numbers import maybe_positive, maybe_rate, positive
 from ..feed.symbols import Symbols
-from ..feed.table import Columns, first_fields, header_of
-from ..reading import Source, open_sources
+from ..feed.table import Columns, header_of
+from ..reading import LINE_BYTES_MOST, Source, open_sources
 
 __all__ = ["Kind", "open_tardis"]
 
@@ -70,7 +71,7 @@ def open_tardis(
 
 
 def _feed_file(source: Source, told: Kind | None) -> FeedFile:
-    header = header_of(first_fields(source))
+    header = header_of(first_fields(source.path, LINE_BYTES_MOST))
     if header not in (TARDIS_COLUMNS, _TICKER_COLUMNS):
         known = " or ".join(",".join(names) for names in (TARDIS_COLUMNS, _TICKER_COLUMNS))
         message = f"{source.path}:1: these are not the columns of a dataset that is known; expected {known}"

@@ -11,9 +11,10 @@ from typing import Any
 
 import msgspec
 
+from ....sim.reading.json_lines import json_decoder
 from ..faults import Faults
 from ..feed.table import Columns, Read
-from ..reading import Source, json_decoder, read_rows
+from ..reading import Source, read_each, read_rows
 
 __all__ = ["is_json", "json_columns", "read_json"]
 
@@ -36,17 +37,18 @@ def json_columns(text: str) -> Columns:
 
 def read_json(source: Source, columns: Columns, faults: Faults, watch: Callable[[int], None]) -> Iterator[Read]:
     """Every trade as fields in the order of the columns, and where the file breaks off if it does."""
-    cut: list[Read] = []
-    for line, text in read_rows(source, watch, lambda row, told: cut.append(Read(row, [], told))):
-        faults.rows[source.number] += 1
-        try:
-            trades = _trades(_decode(text))
-        except (msgspec.DecodeError, ValueError) as error:
-            yield Read(line, [""], f"the line cannot be read ({error})")
-            continue
+    cut, broken, tally = list[Read](), list[Read](), faults.of(source)
+
+    def blame(_reason: str, _source: Source, line: int, told: str) -> None:
+        broken.append(Read(line, [""], told))
+
+    rows = read_rows(source, watch, lambda row, told: cut.append(Read(row, [], told)))
+    for line, trades in read_each(source, tally, rows, lambda _line, text: _trades(_decode(text)), blame, ""):
+        yield from broken
+        broken.clear()
         for trade in sorted(trades, key=lambda trade: (_whole(trade.get("timestamp")), _whole(trade.get("trade_seq")))):
             yield Read(line, [_text(trade.get(name)) for name in columns.names])
-    yield from cut
+    yield from broken + cut
 
 
 def _trades(told: Any) -> list[dict[str, Any]]:

@@ -7,12 +7,13 @@ from decimal import Decimal
 from pathlib import Path
 
 from ....events.errors import ScenarioError
+from ....sim.reading.rows import first_fields
 from ..feed.contracts import Told
 from ..feed.files import FeedFile
 from ..feed.importer import FeedImporter
 from ..feed.symbols import Symbols
-from ..feed.table import Columns, first_fields, header_of, read_fields
-from ..reading import Source, open_sources
+from ..feed.table import Columns, header_of, read_fields
+from ..reading import LINE_BYTES_MOST, Source, open_sources
 from .json_lines import is_json, json_columns, read_json
 from .layouts import LAYOUTS, Layout, Venue, parser
 
@@ -35,7 +36,7 @@ def open_venue(
 
 
 def _feed_file(venue: Venue, source: Source, symbols: Symbols) -> FeedFile:
-    fields = first_fields(source)
+    fields = first_fields(source.path, LINE_BYTES_MOST)
     first = ",".join(fields)
     columns = json_columns(first) if is_json(first) else _columns(venue, fields)
     layout = next((one for one in LAYOUTS[venue] if columns and one.needed <= set(columns.names)), None)
