@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import msgspec
+
+from ..grounds import Ground
 
 __all__ = ["BodyBase", "Provenance"]
 
 
 class BodyBase(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A fact in the past tense. New fields are added at the end with a default; a field is never retyped."""
+    """A fact in the past tense. New fields are added at the end with a default; a field is never retyped.
+
+    `grounds` are the kinds of figures that the decision compares: empty only where nobody decided.
+    """
+
+    grounds: ClassVar[tuple[Ground, ...]]
 
 
 class Provenance(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -22,12 +22,16 @@ __all__ = [
 class PriceTicked(BodyBase, frozen=True, tag=20):
     """Prices of one instant: (instrument, price in ticks) pairs, each instrument at most once."""
 
+    grounds = ()
+
     prices: tuple[tuple[int, int], ...]
     provenance: Provenance | None = None
 
 
 class DepthQuoted(BodyBase, frozen=True, tag=21):
     """Resting depth, per side: (distance in basis points, lots up to there), nearest first, cumulative."""
+
+    grounds = ()
 
     instrument: int
     bids: tuple[tuple[int, int], ...]
@@ -38,6 +42,8 @@ class DepthQuoted(BodyBase, frozen=True, tag=21):
 class FundingRateSet(BodyBase, frozen=True, tag=22):
     """The rate of the next funding, in parts per billion of the notional; positive: longs pay shorts."""
 
+    grounds = ()
+
     instrument: int
     rate_ppb: int
     provenance: Provenance | None = None
@@ -45,6 +51,8 @@ class FundingRateSet(BodyBase, frozen=True, tag=22):
 
 class Deposited(BodyBase, frozen=True, tag=23):
     """Money came in from outside."""
+
+    grounds = ()
 
     account: int
     amount_atoms: int
@@ -54,6 +62,8 @@ class Deposited(BodyBase, frozen=True, tag=23):
 class Withdrawn(BodyBase, frozen=True, tag=24):
     """Money left for the outside."""
 
+    grounds = ()
+
     account: int
     amount_atoms: int
     provenance: Provenance | None = None
@@ -61,6 +71,8 @@ class Withdrawn(BodyBase, frozen=True, tag=24):
 
 class Transferred(BodyBase, frozen=True, tag=25):
     """Money moved between two accounts of the same asset."""
+
+    grounds = ()
 
     account: int
     to_account: int
@@ -70,6 +82,8 @@ class Transferred(BodyBase, frozen=True, tag=25):
 
 class TradeExecuted(BodyBase, frozen=True, tag=26):
     """`account` bought `size_lots` (negative: sold) from `counterparty`, worth `value_atoms` of the same sign."""
+
+    grounds = ()
 
     account: int
     counterparty: int
@@ -88,6 +102,8 @@ class TradeExecuted(BodyBase, frozen=True, tag=26):
 class BalanceStated(BodyBase, frozen=True, tag=27):
     """Opening state: the account's balance is this much."""
 
+    grounds = ()
+
     account: int
     balance_atoms: int
     provenance: Provenance | None = None
@@ -95,6 +111,8 @@ class BalanceStated(BodyBase, frozen=True, tag=27):
 
 class PositionStated(BodyBase, frozen=True, tag=28):
     """Opening state: the account holds `size_lots` that cost `cost_atoms`; outside liquidity holds the other side."""
+
+    grounds = ()
 
     account: int
     instrument: int
@@ -106,6 +124,8 @@ class PositionStated(BodyBase, frozen=True, tag=28):
 
 class InputRefused(BodyBase, frozen=True, tag=29):
     """An input that the ledger as it is cannot take, by the stated rule for its type."""
+
+    grounds = ()
 
     account: int | None
     refused: str
@@ -121,6 +141,8 @@ class FillReported(BodyBase, frozen=True, tag=30):
     is silent or a whole number cannot hold it. `direction` is the venue's own word. `raw` holds (field, text as
     written) of each value that was snapped to whole lots or atoms, or that has no whole number.
     """
+
+    grounds = ()
 
     account: int
     instrument: int

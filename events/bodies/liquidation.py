@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from ..grounds import Ground
 from .base import BodyBase, Provenance
 
 __all__ = [
@@ -28,6 +29,8 @@ LiquidationOutcome = Literal["restored", "closed", "bankrupt"]
 class LiquidationStarted(BodyBase, frozen=True, tag=60):
     """Equity fell below the maintenance requirement; both as compared."""
 
+    grounds = (Ground.MARK, Ground.BALANCE, Ground.CALL, Ground.RULE)
+
     liquidation_id: int
     account: int
     equity_atoms: int
@@ -36,6 +39,8 @@ class LiquidationStarted(BodyBase, frozen=True, tag=60):
 
 class OrdersCancelled(BodyBase, frozen=True, tag=61):
     """Orders are gone: the rest of a forced one, or the trader's own (`order_id` None), where there were any."""
+
+    grounds = (Ground.LIQUIDATION, Ground.ORDER, Ground.INDEX, Ground.DEPTH, Ground.RULE)
 
     liquidation_id: int
     account: int
@@ -49,6 +54,8 @@ class LiquidationOrdered(BodyBase, frozen=True, tag=62):
 
     `step` counts the orders of this liquidation from 1; `whole` says that it closes the position rather than a part.
     """
+
+    grounds = (Ground.LIQUIDATION, Ground.MARK, Ground.BALANCE, Ground.INDEX, Ground.DEPTH, Ground.HALT, Ground.RULE)
 
     liquidation_id: int
     order_id: int
@@ -66,6 +73,8 @@ class LiquidationFilled(BodyBase, frozen=True, tag=63):
 
     `left_lots` is what of the order is still open; `eaten_lots` how much of that side of the depth is gone afterwards.
     """
+
+    grounds = (Ground.ORDER, Ground.INDEX, Ground.DEPTH, Ground.RULE)
 
     liquidation_id: int
     order_id: int
@@ -85,6 +94,8 @@ class LiquidationFilled(BodyBase, frozen=True, tag=63):
 class PositionTakenOver(BodyBase, frozen=True, tag=64):
     """The fund took a position (`size_lots` as held) at `value_atoms`; `price_ticks` is that per lot, for reading."""
 
+    grounds = (Ground.LIQUIDATION, Ground.MARK, Ground.BALANCE, Ground.FUND, Ground.RULE)
+
     liquidation_id: int
     account: int
     fund: int
@@ -99,6 +110,8 @@ class PositionTakenOver(BodyBase, frozen=True, tag=64):
 class LiquidationEnded(BodyBase, frozen=True, tag=65):
     """The liquidation is over; the account is free again."""
 
+    grounds = (Ground.LIQUIDATION, Ground.MARK, Ground.BALANCE, Ground.RULE)
+
     liquidation_id: int
     account: int
     outcome: LiquidationOutcome
@@ -107,6 +120,8 @@ class LiquidationEnded(BodyBase, frozen=True, tag=65):
 
 class BankruptcyDeclared(BodyBase, frozen=True, tag=66):
     """No equity is left, or the market cannot close the account above its bankruptcy value: over to the waterfall."""
+
+    grounds = (Ground.LIQUIDATION, Ground.MARK, Ground.BALANCE, Ground.INDEX, Ground.DEPTH, Ground.RULE)
 
     liquidation_id: int
     account: int

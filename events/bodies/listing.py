@@ -44,6 +44,8 @@ class Tier(msgspec.Struct, frozen=True, array_like=True, gc=False):
 class AssetListed(BodyBase, frozen=True, tag=10):
     """An asset; one atom is 10^-decimals of it."""
 
+    grounds = ()
+
     asset: int
     name: str
     decimals: Decimals
@@ -57,6 +59,8 @@ class InstrumentListed(BodyBase, frozen=True, tag=11):
     with `refill_half_life_ns` (0: at once); a mark is moved by `impact_bps` of how far into the depth forced orders
     reached.
     """
+
+    grounds = ()
 
     instrument: int
     name: str
@@ -79,6 +83,8 @@ class AccountOpened(BodyBase, frozen=True, tag=12):
     above a sub-account.
     """
 
+    grounds = ()
+
     account: int
     name: str
     venue: str
@@ -91,6 +97,8 @@ class AccountOpened(BodyBase, frozen=True, tag=12):
 
 class FundAssigned(BodyBase, frozen=True, tag=14):
     """This insurance fund stands behind the instrument; without such an event its asset's first fund does."""
+
+    grounds = ()
 
     instrument: int
     fund: int

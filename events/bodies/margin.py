@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..grounds import Ground
 from .base import BodyBase
 
 __all__ = [
@@ -21,6 +22,8 @@ class MarkPriced(BodyBase, frozen=True, tag=40):
     `smoothed_microticks` carries the smoothing from mark to mark, 0 where the policy does not smooth.
     """
 
+    grounds = (Ground.INDEX, Ground.DEPTH, Ground.RULE)
+
     instrument: int
     index_ticks: int
     impact_ticks: int
@@ -31,6 +34,8 @@ class MarkPriced(BodyBase, frozen=True, tag=40):
 class MarginCalled(BodyBase, frozen=True, tag=41):
     """Equity fell below the warning level: `warning_bps` of the maintenance requirement."""
 
+    grounds = (Ground.MARK, Ground.BALANCE, Ground.RULE)
+
     account: int
     equity_atoms: int
     requirement_atoms: int
@@ -39,6 +44,8 @@ class MarginCalled(BodyBase, frozen=True, tag=41):
 
 class MarginCallMet(BodyBase, frozen=True, tag=42):
     """Equity is back at the recovery level: `recovery_bps` of the maintenance requirement."""
+
+    grounds = (Ground.CALL, Ground.MARK, Ground.BALANCE, Ground.RULE)
 
     account: int
     equity_atoms: int
@@ -49,6 +56,8 @@ class MarginCallMet(BodyBase, frozen=True, tag=42):
 class CollateralAdded(BodyBase, frozen=True, tag=43):
     """The trader answered a margin call with money from outside."""
 
+    grounds = (Ground.CALL, Ground.MARK, Ground.BALANCE, Ground.RULE)
+
     account: int
     amount_atoms: int
 
@@ -58,6 +67,8 @@ class PositionReduced(BodyBase, frozen=True, tag=44):
 
     `eaten_lots` is how much of that side of the depth is gone afterwards; `price_ticks` is the average, for reading.
     """
+
+    grounds = (Ground.CALL, Ground.MARK, Ground.INDEX, Ground.DEPTH, Ground.BALANCE, Ground.RULE)
 
     account: int
     counterparty: int
@@ -72,6 +83,8 @@ class PositionReduced(BodyBase, frozen=True, tag=44):
 class FundingAccrued(BodyBase, frozen=True, tag=45):
     """Funding of an interval: a lot long pays `payment_nanoatoms` (negative: receives), a lot short the reverse."""
 
+    grounds = (Ground.FUNDING_RATE, Ground.MARK, Ground.TIMER, Ground.RULE)
+
     instrument: int
     rate_ppb: int
     mark_ticks: int
@@ -80,6 +93,8 @@ class FundingAccrued(BodyBase, frozen=True, tag=45):
 
 class FeeCharged(BodyBase, frozen=True, tag=46):
     """A fee to the fee pool."""
+
+    grounds = (Ground.FILL, Ground.RULE)
 
     account: int
     amount_atoms: int

@@ -47,6 +47,8 @@ class RunStarted(BodyBase, frozen=True, tag=1):
     that makes pseudonyms in rankings.
     """
 
+    grounds = ()
+
     schema: int
     scenario: str
     scenario_sha256: bytes
@@ -65,6 +67,8 @@ class RunForked(BodyBase, frozen=True, tag=2):
     change.
     """
 
+    grounds = ()
+
     parent_head: bytes
     at_seq: int
     changes: tuple[tuple[str, str], ...]
@@ -75,6 +79,8 @@ class RunForked(BodyBase, frozen=True, tag=2):
 class SourceOpened(BodyBase, frozen=True, tag=3):
     """A file (or a generator) that inputs come from, by name and content hash."""
 
+    grounds = ()
+
     source: int
     name: str
     layout: str
@@ -83,5 +89,7 @@ class SourceOpened(BodyBase, frozen=True, tag=3):
 
 class RunEnded(BodyBase, frozen=True, tag=4):
     """The last event of a run that came to its end, with a tally for each source."""
+
+    grounds = ()
 
     sources: tuple[SourceTally, ...] = ()

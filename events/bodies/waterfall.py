@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from ..grounds import Ground
 from .base import BodyBase, Provenance
 
 __all__ = [
@@ -28,6 +29,8 @@ ShortfallTrigger = Literal["bankruptcy", "inventory", "drawdown", "profit_cap"]
 class InsuranceFundCredited(BodyBase, frozen=True, tag=80):
     """The account paid the fund: a liquidation fee."""
 
+    grounds = (Ground.FILL, Ground.BALANCE, Ground.RULE)
+
     liquidation_id: int
     account: int
     fund: int
@@ -36,6 +39,8 @@ class InsuranceFundCredited(BodyBase, frozen=True, tag=80):
 
 class InsuranceFundDebited(BodyBase, frozen=True, tag=81):
     """The fund paid cash to cover the account's negative balance."""
+
+    grounds = (Ground.LIQUIDATION, Ground.BALANCE, Ground.FUND, Ground.RULE)
 
     liquidation_id: int
     account: int
@@ -50,6 +55,8 @@ class ShortfallDeclared(BodyBase, frozen=True, tag=82):
     what it lacks. The capacity is its cash and its inventory at the mark less the floor, `cash_atoms` the cash alone
     less the floor, which is all that it can pay out, or what its rule lets it pay of that (None in older records).
     """
+
+    grounds = (Ground.LIQUIDATION, Ground.MARK, Ground.BALANCE, Ground.FUND, Ground.RULE)
 
     liquidation_id: int | None
     account: int
@@ -66,6 +73,8 @@ class DeleveragingStarted(BodyBase, frozen=True, tag=83):
     instant that this digest continues (then it is over the rows touched since), None where it is over the whole. Where
     the trigger is a cap on profits nobody is liquidated: `account` is outside liquidity, `liquidation_id` is 0.
     """
+
+    grounds = (Ground.SHORTFALL, Ground.PROFIT_CAP, Ground.MARK, Ground.BALANCE, Ground.RULE)
 
     round: int
     trigger: ShortfallTrigger
@@ -88,6 +97,8 @@ class PositionDeleveraged(BodyBase, frozen=True, tag=84):
     `rank` counts from 1; `score` is floor(score x 10^9), saturating at 2^63-1.
     """
 
+    grounds = (Ground.ROUND, Ground.MARK, Ground.BALANCE, Ground.RULE)
+
     round: int
     liquidation_id: int
     against: int
@@ -106,6 +117,8 @@ class PositionDeleveraged(BodyBase, frozen=True, tag=84):
 class DeleveragingEnded(BodyBase, frozen=True, tag=85):
     """The round is over: `closed_lots` found a counterparty, `left_lots` did not."""
 
+    grounds = (Ground.ROUND, Ground.RULE)
+
     round: int
     trigger: ShortfallTrigger
     liquidation_id: int
@@ -122,6 +135,8 @@ class LossSocialized(BodyBase, frozen=True, tag=86):
     Where that is the fund, whose own inventory lost more than it had, nobody is liquidated: `liquidation_id` is 0.
     """
 
+    grounds = (Ground.SHORTFALL, Ground.MARK, Ground.BALANCE, Ground.FUND, Ground.RULE)
+
     liquidation_id: int
     bankrupt: int
     account: int
@@ -133,6 +148,8 @@ class BalanceWrittenOff(BodyBase, frozen=True, tag=87):
 
     A fund carries it as far as its money goes; what is beyond that was declared as a deficit just before.
     """
+
+    grounds = (Ground.SHORTFALL, Ground.BALANCE, Ground.FUND, Ground.RULE)
 
     liquidation_id: int
     account: int
@@ -147,6 +164,8 @@ class ProfitCapExceeded(BodyBase, frozen=True, tag=88):
     counted; `pool_atoms` is the pool's value. The reduction goes down to `min_factor_ppm`.
     """
 
+    grounds = (Ground.MARK, Ground.BALANCE, Ground.RULE)
+
     instrument: int
     open_lots: int
     profit_atoms: int
@@ -157,6 +176,8 @@ class ProfitCapExceeded(BodyBase, frozen=True, tag=88):
 
 class ShortfallRemained(BodyBase, frozen=True, tag=89):
     """Auto-deleveraging is over for a shortfall of the fund, and its capacity is still `left_atoms` below nothing."""
+
+    grounds = (Ground.SHORTFALL, Ground.MARK, Ground.FUND, Ground.RULE)
 
     account: int
     trigger: ShortfallTrigger
@@ -170,6 +191,8 @@ class FundDeficitDeclared(BodyBase, frozen=True, tag=90):
     the mark of what the fund holds) and `floor_atoms` are the fund's as they stood. Every instrument that the fund
     stands behind is halted without an end: marks go on, forced orders and sales do not.
     """
+
+    grounds = (Ground.SHORTFALL, Ground.MARK, Ground.BALANCE, Ground.FUND, Ground.RULE)
 
     liquidation_id: int | None
     account: int

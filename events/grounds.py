@@ -1,0 +1,32 @@
+"""What a decision can rest on: the kinds of figures that were compared, as each type of event declares them.
+
+A type's `grounds` name the kinds; which events set those figures for one decision is looked up in the record. What came
+from outside, was declared as the run began, or is the run's own was decided by nobody: it has none.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+__all__ = ["Ground"]
+
+
+class Ground(Enum):
+    """A kind of figure, by who set it last."""
+
+    INDEX = "the price from outside"
+    MARK = "the mark of each instrument that the account holds, or of the one the decision is about"
+    DEPTH = "the resting depth, and what forced orders had taken of it"
+    FUNDING_RATE = "the funding rate"
+    BALANCE = "the account's balance and positions"
+    CALL = "the margin call that the account is under"
+    LIQUIDATION = "the beginning of the liquidation"
+    ORDER = "the forced order"
+    FILL = "the fill or trade that is charged for"
+    FUND = "the fund's cash, inventory and floor"
+    SHORTFALL = "the shortfall that was declared"
+    PROFIT_CAP = "the cap on profits that was exceeded"
+    ROUND = "the beginning of the round, whose ranking is in force"
+    HALT = "the halt of trading"
+    TIMER = "the timer that was due"
+    RULE = "the rule in force"
