@@ -6,7 +6,7 @@ missing or not known to be what the record says.
 
 from __future__ import annotations
 
-from .accounts import AccountColumn, ForcedColumn
+from .accounts import AccountColumn, ForcedColumn, SettingColumn
 from .check import ColumnsCheck, verify_columns
 from .forks import ForkColumn
 from .opened import Columns
@@ -21,5 +21,6 @@ __all__ = [
     "ForkColumn",
     "ParentColumn",
     "RootColumn",
+    "SettingColumn",
     "verify_columns",
 ]
