@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from .accounts import AccountColumn, ForcedColumn, SettingColumn
 from .check import ColumnsCheck, verify_columns
+from .facts import SETTING_TYPES, instruments_set
 from .forks import ForkColumn
 from .opened import Columns
 from .parents import ParentColumn
 from .roots import RootColumn
 
 __all__ = [
+    "SETTING_TYPES",
     "AccountColumn",
     "Columns",
     "ColumnsCheck",
@@ -22,5 +24,6 @@ __all__ = [
     "ParentColumn",
     "RootColumn",
     "SettingColumn",
+    "instruments_set",
     "verify_columns",
 ]

@@ -16,7 +16,7 @@ from ...bodies.venue import TradingHalted, TradingResumed
 from ...envelope import Event
 from ...vocabulary import ACCOUNT_FIELDS, FORCED_TYPES, PUBLIC_TYPES, Body, accounts_forced
 
-__all__ = ["SETTING_TYPES", "PageFacts", "facts_of", "sets_for", "setting_word"]
+__all__ = ["SETTING_TYPES", "PageFacts", "facts_of", "instruments_set", "setting_word"]
 
 _GETTERS = {kind: [attrgetter(name) for name in names] for kind, names in ACCOUNT_FIELDS.items()}
 
@@ -85,14 +85,10 @@ def setting_word(kind: type[Body], instrument: int) -> int:
     return tag << _INSTRUMENT_BITS | instrument
 
 
-def sets_for(body: Body, kind: type[Body], instrument: int) -> bool:
-    """Whether a body is of a type of `SETTING_TYPES`, and of an instrument."""
-    return type(body) is kind and instrument in _instruments_of(kind, (body,))
-
-
-def _instruments_of(kind: type[Body], bodies: Sequence[Body]) -> AbstractSet[int]:
+def instruments_set(kind: type[Body], bodies: Sequence[Body]) -> AbstractSet[int]:
+    """The instruments of which bodies of a type in `SETTING_TYPES` set something."""
     if kind is PriceTicked:
-        return {instrument for body in bodies for instrument, _ in body.prices}  # type: ignore[union-attr]
+        return {instrument for body in bodies if isinstance(body, PriceTicked) for instrument, _ in body.prices}
     if kind is LiquidationStarted:
         return {0}
     return set(map(_INSTRUMENT, bodies))
@@ -101,7 +97,7 @@ def _instruments_of(kind: type[Body], bodies: Sequence[Body]) -> AbstractSet[int
 def _settings_in(bodies: Mapping[type[Body], list[Body]]) -> AbstractSet[int]:
     """The words of what these bodies set."""
     kinds = [kind for kind in bodies if kind in SETTING_TYPES]
-    return {setting_word(kind, number) for kind in kinds for number in _instruments_of(kind, bodies[kind])}
+    return {setting_word(kind, number) for kind in kinds for number in instruments_set(kind, bodies[kind])}
 
 
 def _by_type(events: Sequence[Event]) -> Mapping[type[Body], list[Body]]:
