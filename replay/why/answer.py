@@ -1,7 +1,8 @@
 """The answer to "why", as data. Its names are stable: `document.py` prints them as JSON, nothing renamed.
 
     event       what is asked about, who decided it, and `evidence`: the account's figures in the state it came into
-    grounds     the events that set the figures of the account which were compared: marks, balance, positions, rule
+    grounds     the events that set the figures which were compared, each with its own; with --prove whether it stands
+                without each
     paragraph   the answer in plain words, with figures and the numbers of events
     chain       the causes, from the input that began it down to the event itself; each step with its links
     losing      whose loss was closed: its marks from the last solvent moment to the decision
@@ -14,6 +15,7 @@
     flips       what would have flipped it, if that was asked
     taken_in    for an imported or inferred event: where it was read, what the venue says, what is concluded
     published   for a round that a venue decided itself: its order against every published formula
+    graph       the grounds, theirs, and so on, down to inputs and rules: by falling number, `rests_on` by number
 
 1. Amounts are whole atoms, prices ticks, sizes lots; beside them, under the name without the unit, their text in real
    units. Positive is good for whoever the amount belongs to.
@@ -28,7 +30,7 @@ from typing import Any
 import msgspec
 
 from .cap import Cap
-from .grounds import Ground
+from .grounds import Ground, GroundGraph
 from .later import Later
 from .losing import Losing
 from .parts import Evidence, Fund, RankingPart, Step, Story
@@ -111,6 +113,7 @@ class Answer(msgspec.Struct, frozen=True):
     flips: Flips | None = None
     taken_in: TakenIn | None = None
     published: Published | None = None
+    graph: GroundGraph | None = None
 
 
 class Befallen(msgspec.Struct, frozen=True):

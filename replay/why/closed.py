@@ -7,12 +7,11 @@ from ...events.envelope import Event
 from ...events.ledger import LedgerState, PositionKey
 from ...handlers.valuation import bankruptcy_values, margin_of, profit_atoms
 from ..run import Run
+from .lookback import last_setting
 from .names import Names
 from .parts import Bankruptcy, Lot
 
 __all__ = ["bankruptcy_of", "lot_of", "mark_before"]
-
-_NEAR = 1 << 12
 
 
 def bankruptcy_of(ledger: LedgerState, account: int, key: PositionKey, names: Names) -> Bankruptcy:
@@ -66,25 +65,5 @@ def lot_of(ledger: LedgerState, fund: int, key: PositionKey, taken_seq: int | No
 
 
 def mark_before(run: Run, instrument: int, seq: int) -> Event | None:
-    """The event that made the mark which held before event `seq`; None where there was none.
-
-    Looked for among the last events; where a mark has held for longer, the state tells since when. So it costs a state
-    at most, however long ago that was.
-    """
-    near_seq = max(seq - _NEAR, 0)
-    found = _last_mark(run, instrument, near_seq, seq)
-    if found is not None or not near_seq:
-        return found
-    markets = run.before(near_seq).markets
-    if instrument >= len(markets) or markets[instrument].marked is None:
-        return None
-    at_ns = markets[instrument].marked_at_ns
-    return _last_mark(run, instrument, run.first_at(at_ns), min(run.first_at(at_ns + 1), near_seq))
-
-
-def _last_mark(run: Run, instrument: int, first_seq: int, stop_seq: int) -> Event | None:
-    found = None
-    for event in run.events(first_seq, stop_seq):
-        if isinstance(event.body, MarkPriced) and event.body.instrument == instrument:
-            found = event
-    return found
+    """The event that made the mark which held before event `seq`; None where there was none."""
+    return last_setting(run, MarkPriced, instrument, seq)

@@ -20,7 +20,7 @@ from .chain import chain_of
 from .explain_imported import explain_imported, is_taken_in
 from .explain_round import ROUND, explain_round
 from .fund import fund_behind, fund_of, fund_past
-from .grounds import Ground, grounds_of
+from .grounds import grounds_of
 from .names import Names
 from .paragraph import paragraph_of, shortfall_paragraph
 from .parts import Story
@@ -73,18 +73,12 @@ def _explain_plain(run: Run, event: Event, causes: tuple[Event, ...]) -> Answer:
     case = Case(run, event, causes, ledger, names, evidence)
     asked, chain = asked_of(run, event, names, evidence), chain_of(run, causes, names)
     story = _story(run, event, ledger, names)
+    grounds = grounds_of(run, event, ledger, names)
     if not isinstance(body, ShortfallDeclared):
-        return Answer(asked, paragraph_of(case), chain, _grounds(case), story=story)
+        return Answer(asked, paragraph_of(case), chain, grounds, story=story)
     past = fund_past(run, ledger, fund_behind(event, ledger), None)
     fund = fund_of(run, event, ledger, past.books, names)
-    return Answer(asked, shortfall_paragraph(case, fund), chain, _grounds(case), story=story, fund=fund)
-
-
-def _grounds(case: Case) -> tuple[Ground, ...]:
-    """What the figures of the account rest on, where the event compared any."""
-    if case.evidence is None:
-        return ()
-    return grounds_of(case.run, case.event, case.ledger, case.evidence.account, case.names)
+    return Answer(asked, shortfall_paragraph(case, fund), chain, grounds, story=story, fund=fund)
 
 
 def _story(run: Run, event: Event, ledger: LedgerState, names: Names) -> Story | None:

@@ -84,7 +84,7 @@ def explain_round(run: Run, event: Event, causes: tuple[Event, ...], against: in
     asked, chain = asked_of(run, event, names, evidence), chain_of(run, causes, names)
     losing = _losing(closing, ledger, story, names)
     later = later_of(run, event, ledger, names) or None
-    grounds = () if evidence is None else grounds_of(run, event, ledger, evidence.account, names)
+    grounds = grounds_of(run, event, ledger, names)
     return Answer(asked, paragraph, chain, grounds, losing, story, closing.fund, cap, ranking, later, spared)
 
 

@@ -1,91 +1,167 @@
-"""What an account's figures rest on: the events that set the marks, the balance and positions, and the rule in force.
+"""What a decision rests on: the events that set the figures which it compared, and what those rest on in turn.
 
 The *trigger* of a decision is the delivery that made a handler act; its *grounds* are the events that set the figures
-which it compared. They follow from the record and the state that it was decided in:
+which it compared. Each type of event declares which kinds of figures those are (`events/grounds.py`); `finders.py`
+finds the events, in the state that the decision was made in. Rules:
 
-1. For each instrument that the account holds, the event that made the mark; under it the price from outside that the
-   mark stands on, and, where forced orders hold it away from that, the last fill that did.
-2. The last event that changed its balance or its positions.
-3. The event that declared who decides by which rules: the run's first event, or the fork that changed them.
+1. Each ground comes before its decision, so that grounds of grounds make a graph without cycles. Its ends are inputs
+   and declarations of rules.
+2. One event that set several figures is one ground, with all of them.
+3. A graph goes level by level from the decision, and at each level from the last event to the first. It stops at a
+   number of events: those whose own grounds are left out say so.
 """
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
-from ...events.bodies.inputs import PriceTicked
-from ...events.bodies.liquidation import LiquidationFilled
-from ...events.bodies.margin import MarkPriced, PositionReduced
-from ...events.envelope import Event
+from ...events.envelope import Event, Origin
 from ...events.ledger import LedgerState
-from ...events.ledger.postings import POSTINGS
+from ...sim.units import format_time_ns
 from ..run import Run
 from .chain import step_of
-from .closed import mark_before
+from .decision import Decision
+from .finders import FINDERS
+from .lookback import Lookback
 from .names import Names
 from .parts import Step
+from .words_imported import words_of
 
-__all__ = ["Ground", "grounds_of"]
+__all__ = ["NODES_MAX", "Ground", "GroundGraph", "GroundNode", "RestsOn", "Verdict", "graph_of", "grounds_of"]
 
-_NEAR = 1 << 12
+NODES_MAX = 400
+"""A graph has so many events unless more are asked for."""
+
+_RULE = "RULE"
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """Whether the decision stands without a ground: what was done to it, what came of that, and how far it was run.
+
+    `verdict` is `necessary` (it does not stand), `one of several` (it stands), `not removable` or `not tried`.
+    """
+
+    verdict: Literal["necessary", "one of several", "not removable", "not tried"]
+    text: str
+    removed: str | None = None
+    from_seq: int | None = None
 
 
 class Ground(msgspec.Struct, frozen=True):
-    """An event that set a figure: which figure, the event, and the events that it stands on itself."""
+    """An event that set figures: which kinds, which figures, the event, and what it rests on itself."""
 
     sets: str
     step: Step
-    rests_on: tuple[Step, ...] = ()
+    rests_on: tuple[Ground, ...] = ()
+    kinds: tuple[str, ...] = ()
+    proof: Verdict | None = None
 
 
-def grounds_of(run: Run, event: Event, ledger: LedgerState, number: int, names: Names) -> tuple[Ground, ...]:
-    """The grounds of a decision about an account; `ledger` stands before it. Some 10 ms an instrument.
+class RestsOn(msgspec.Struct, frozen=True):
+    """An edge of the graph: the event that set a figure, the kinds of ground that it is, and the figures."""
 
-    Empty for the venue's own accounts, and for what was not decided here.
+    seq: int
+    kinds: tuple[str, ...]
+    sets: str
+
+
+class GroundNode(msgspec.Struct, frozen=True):
+    """One event of the graph.
+
+    `end` says why nothing is below it: it came from outside, it declares the rules, or the graph was cut there; null
+    where `rests_on` has its grounds.
     """
-    if number >= len(ledger.accounts) or ledger.accounts[number].kind != "user" or event.producer is None:
+
+    seq: int
+    at: str
+    type: str
+    text: str
+    level: int
+    end: Literal["input", "rule", "cut"] | None
+    rests_on: tuple[RestsOn, ...] = ()
+
+
+class GroundGraph(msgspec.Struct, frozen=True):
+    """The grounds of a decision and theirs, by falling number; `whole` says that nothing was cut."""
+
+    seq: int
+    whole: bool
+    nodes: tuple[GroundNode, ...]
+
+
+class _Named(msgspec.Struct, frozen=True):
+    """An event that is a ground, and of what."""
+
+    event: Event
+    kinds: tuple[str, ...]
+    sets: str
+
+
+def grounds_of(
+    run: Run, event: Event, ledger: LedgerState, names: Names, *, levels: int = 2, look: Lookback | None = None
+) -> tuple[Ground, ...]:
+    """The grounds of a decision, and for each its own, `levels` deep; `ledger` stands at the decision or before it.
+
+    Costs some 10 ms an event. Empty for what was not decided here. Of a rule only the first level tells.
+    """
+    look = look or Lookback(run, ledger)
+    found = []
+    for one in _named(look, event, names):
+        below: tuple[Ground, ...] = ()
+        if levels > 1:
+            below = grounds_of(run, one.event, ledger, names, levels=levels - 1, look=look)
+        told = tuple(ground for ground in below if ground.kinds != (_RULE,))
+        found.append(Ground(one.sets, step_of(run, one.event, names), told, one.kinds))
+    return tuple(found)
+
+
+def graph_of(run: Run, seq: int, *, nodes_max: int | None = NODES_MAX) -> GroundGraph:
+    """The whole graph below a decision, or its first `nodes_max` events. Costs a state, and some 10 ms an event.
+
+    Raises QueryError if there is no such event.
+    """
+    root, ledger = run.event(seq), run.before(seq)
+    look, names = Lookback(run, ledger), Names(ledger)
+    levels, found, level = {seq: 0}, dict[int, tuple[_Named, ...]](), [root]
+    while level:
+        below = dict[int, Event]()
+        for event in sorted(level, key=lambda one: -one.seq):
+            named = _named(look, event, names)
+            new = {one.event.seq: one.event for one in named if one.event.seq not in levels}
+            if nodes_max is not None and len(levels) + len(new) > nodes_max and event is not root:
+                continue
+            found[event.seq] = named
+            levels |= dict.fromkeys(new, levels[event.seq] + 1)
+            below |= new
+        level = list(below.values())
+    nodes = tuple(_node(look.event(one), levels[one], found.get(one), names) for one in sorted(levels, reverse=True))
+    return GroundGraph(seq, not any(node.end == "cut" for node in nodes), nodes)
+
+
+def _named(look: Lookback, event: Event, names: Names) -> tuple[_Named, ...]:
+    """The grounds of a decision by its type's kinds, each event once."""
+    if event.origin is not Origin.DECIDED or event.producer is None:
         return ()
-    instruments = sorted({instrument for instrument, _ in ledger.accounts[number].positions})
-    found = [_mark(run, event, instrument, names) for instrument in instruments]
-    found += [_last_change(run, event, number, names), _rule(run, event, names)]
-    return tuple(ground for ground in found if ground is not None)
+    case, named = Decision(look, event, names), dict[int, _Named]()
+    for kind in type(event.body).grounds:
+        for sets, one in FINDERS[kind](case):
+            if one is None:
+                continue
+            before = named.get(one.seq, _Named(one, (), ""))
+            kinds = before.kinds if kind.name in before.kinds else (*before.kinds, kind.name)
+            told = before.sets.split("; ") if before.sets else []
+            named[one.seq] = _Named(one, kinds, "; ".join(dict.fromkeys([*told, sets])))
+    return tuple(named.values())
 
 
-def _mark(run: Run, event: Event, instrument: int, names: Names) -> Ground | None:
-    """The mark that held, the price from outside under it, and the last forced trade that moved it."""
-    mark = mark_before(run, instrument, event.seq)
-    if mark is None:
-        return None
-    steps = tuple(step_of(run, one, names) for one in _under(run, instrument, mark))
-    return Ground(f"the mark of {names.instrument(instrument)}", step_of(run, mark, names), steps)
-
-
-def _under(run: Run, instrument: int, mark: Event) -> list[Event]:
-    """The price from outside and the fill that a mark stands on; looked for among the events near it."""
-    assert isinstance(mark.body, MarkPriced)
-    tick, fill = None, None
-    for event in run.events(max(mark.seq - _NEAR, 0), mark.seq):
-        body = event.body
-        if isinstance(body, PriceTicked) and any(one == instrument for one, _ in body.prices):
-            tick = event
-        elif isinstance(body, LiquidationFilled | PositionReduced) and body.instrument == instrument:
-            fill = event
-    found = [tick, fill if mark.body.impact_ticks else None]
-    return [event for event in found if event is not None]
-
-
-def _last_change(run: Run, event: Event, number: int, names: Names) -> Ground | None:
-    """What changed its balance or its positions last; read from the end."""
-    for first_seq, stop_seq in reversed(run.columns.spans_naming(number, 0, event.seq)):
-        changes = [one for one in run.events_naming(number, first_seq, stop_seq) if type(one.body) in POSTINGS]
-        if changes:
-            return Ground("its balance and positions", step_of(run, changes[-1], names))
-    return None
-
-
-def _rule(run: Run, event: Event, names: Names) -> Ground:
-    """Where the rules were declared that were in force."""
-    producer = run.producer_of(event)
-    assert producer is not None
-    rule = f"the rule, {producer.handler}:{producer.policy} version {producer.version}"
-    return Ground(rule, step_of(run, run.event(run.declared_at(event.seq)), names))
+def _node(event: Event, level: int, named: tuple[_Named, ...] | None, names: Names) -> GroundNode:
+    end: Literal["input", "rule", "cut"] | None = None
+    if event.origin is not Origin.DECIDED:
+        end = "rule" if type(event.body).__name__ in ("RunStarted", "RunForked") else "input"
+    elif not named:
+        end = "cut"
+    edges = tuple(RestsOn(one.event.seq, one.kinds, one.sets) for one in named or ())
+    kind = type(event.body).__name__
+    return GroundNode(event.seq, format_time_ns(event.at_ns), kind, words_of(event, names), level, end, edges)

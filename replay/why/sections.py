@@ -9,12 +9,12 @@ from ..arithmetic import ONLY_CODE
 from .answer import Answer, Befallen, Flips
 from .blocks import Block, Commands, Node, Prose, Section, Sums, Table, Tree
 from .collapse import Repetition, collapsed
-from .grounds import Ground
 from .later import Later
 from .losing import Losing, LosingMark
 from .money import money_of, plain_money_of, signed_money_of
 from .names import times
 from .parts import Evidence, Fund, FundNow, RankingPart, Step, Story
+from .sections_grounds import grounds_sections
 from .sections_imported import published_sections, taken_in_sections
 
 __all__ = ["answer_sections", "befallen_sections", "nothing_befell"]
@@ -42,8 +42,7 @@ def answer_sections(answer: Answer) -> Iterator[Section]:
     if answer.published is not None:
         asked = answer.event.fields.get("account") if answer.event.type == "PositionDeleveraged" else None
         yield from published_sections(answer.published, asked)
-    if answer.grounds:
-        yield Section("What its figures rest on", (_grounds(answer.grounds),))
+    yield from grounds_sections(answer)
     each = ", each delivered because of the one before" if len(answer.chain) > 1 else ""
     yield Section("What set it off", (_tree(f"{count(len(answer.chain), 'event')}{each}", answer.chain),))
 
@@ -150,15 +149,6 @@ def _later(found: tuple[Later, ...]) -> Iterator[Block]:
             did = f"{one.gained.lstrip('-')} {'more' if one.gained_atoms > 0 else 'less'}"
         nodes.append(Node(f"{_clock(one.at, date)} the mark was {one.mark} (event {one.mark_seq}): {did}"))
     yield Tree(f"closed then instead, these lots would have brought it, {date} UTC", tuple(nodes))
-
-
-def _grounds(grounds: tuple[Ground, ...]) -> Tree:
-    """The events that set the figures, and what those stand on."""
-    nodes = []
-    for ground in grounds:
-        under = tuple(Node(f"{step.seq} {step.at}: {step.text}") for step in ground.rests_on)
-        nodes.append(Node(f"{ground.sets}: {ground.step.seq} {ground.step.at}: {ground.step.text}", under))
-    return Tree(f"{count(len(grounds), 'figure')}, each with the event that set it", tuple(nodes))
 
 
 def _whose(found: Losing) -> str:

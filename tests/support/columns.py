@@ -8,7 +8,7 @@ from random import Random
 
 from hypothesis import strategies as st
 
-from deleverage.events.bodies.inputs import Deposited, PriceTicked, Transferred
+from deleverage.events.bodies.inputs import Deposited, DepthQuoted, PriceTicked, Transferred
 from deleverage.events.bodies.liquidation import BankruptcyDeclared
 from deleverage.events.bodies.listing import AccountOpened
 from deleverage.events.bodies.margin import MarkPriced
@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 BY_PAGE = RecordSettings(pages_per_block=1, durability="none")
-COLUMN_FILES = ("accounts.idx", "forced.idx", "forks.idx", "parents.idx", "roots.idx")
+COLUMN_FILES = ("accounts.idx", "forced.idx", "forks.idx", "parents.idx", "roots.idx", "settings.idx")
 
 
 def made_events(count: int, seed: int = 0) -> list[Event]:
@@ -115,6 +115,10 @@ def answers_rightly(path: Path, events: Sequence[Event], columns: Columns | None
     for account in (*range(31), 2**32 - 1, 2**32, -1):
         assert columns.spans_naming(account) == [span for span in spans if account in named[span]]
         assert columns.spans_forced(account) == [span for span in spans if account in forced[span]]
+    kinds = {span: {type(event.body) for event in events[slice(*span)]} for span in spans}
+    for kind in (PriceTicked, MarkPriced, DepthQuoted):
+        assert columns.spans_setting(kind, 0, len(events)) == [span for span in spans if kind in kinds[span]]
+        assert columns.spans_setting(kind, 1, len(events)) == []
     return columns
 
 

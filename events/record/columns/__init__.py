@@ -6,14 +6,16 @@ missing or not known to be what the record says.
 
 from __future__ import annotations
 
-from .accounts import AccountColumn, ForcedColumn
+from .accounts import AccountColumn, ForcedColumn, SettingColumn
 from .check import ColumnsCheck, verify_columns
+from .facts import SETTING_TYPES, instruments_set
 from .forks import ForkColumn
 from .opened import Columns
 from .parents import ParentColumn
 from .roots import RootColumn
 
 __all__ = [
+    "SETTING_TYPES",
     "AccountColumn",
     "Columns",
     "ColumnsCheck",
@@ -21,5 +23,7 @@ __all__ = [
     "ForkColumn",
     "ParentColumn",
     "RootColumn",
+    "SettingColumn",
+    "instruments_set",
     "verify_columns",
 ]

@@ -1,6 +1,7 @@
 """accounts.idx: for each block the count of its events, of the accounts they name, and these, sorted; 32 bits each.
 
-forced.idx has the same of the accounts of whom something was forced, which are few.
+forced.idx has the same of the accounts of whom something was forced, which are few, and settings.idx of what is set of
+which instrument: marks, prices, depth, halts (`facts.setting_word`).
 A record that names an account of more than 32 bits has no such column.
 """
 
@@ -15,7 +16,7 @@ from .column import Column
 from .facts import PageFacts
 from .layout import words_in, words_of
 
-__all__ = ["AccountColumn", "ForcedColumn"]
+__all__ = ["AccountColumn", "ForcedColumn", "SettingColumn"]
 
 
 class _Posting(NamedTuple):
@@ -73,6 +74,17 @@ class ForcedColumn(AccountColumn):
     def pack(pages: Sequence[PageFacts]) -> bytes:
         """The block's events and such accounts. Raises OverflowError as its base does."""
         return _packed(pages, [page.forced for page in pages])
+
+
+class SettingColumn(AccountColumn):
+    """What the events of each block set of which instrument."""
+
+    name, magic = "settings.idx", b"DLVS"
+
+    @staticmethod
+    def pack(pages: Sequence[PageFacts]) -> bytes:
+        """The block's events and words. Raises OverflowError for an instrument of more than 24 bits."""
+        return _packed(pages, [page.settings for page in pages])
 
 
 def _packed(pages: Sequence[PageFacts], accounts: Sequence[AbstractSet[int]]) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .accounts import AccountColumn, ForcedColumn
+from .accounts import AccountColumn, ForcedColumn, SettingColumn
 from .column import Column
 from .forks import ForkColumn
 from .parents import ParentColumn
@@ -10,4 +10,11 @@ from .roots import RootColumn
 
 __all__ = ["KINDS"]
 
-KINDS: tuple[type[Column], ...] = (ParentColumn, RootColumn, AccountColumn, ForcedColumn, ForkColumn)
+KINDS: tuple[type[Column], ...] = (
+    ParentColumn,
+    RootColumn,
+    AccountColumn,
+    ForcedColumn,
+    ForkColumn,
+    SettingColumn,
+)

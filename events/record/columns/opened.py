@@ -16,13 +16,15 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from ...errors import QueryError, RecordError
+from ...vocabulary import Body
 from ..files import damaged
 from ..manifest import MANIFEST_NAME
 from ..merkle import leaf_hash, tree_root
 from ..pages import PAGE_EVENTS
-from .accounts import AccountColumn, ForcedColumn
+from .accounts import AccountColumn, ForcedColumn, SettingColumn
 from .building import build
 from .column import Column
+from .facts import SETTING_TYPES, setting_word
 from .forks import ForkColumn
 from .kinds import KINDS
 from .parents import ParentColumn
@@ -133,10 +135,19 @@ class Columns:
         """The blocks in which something was forced of an account, as `spans_naming` gives them."""
         return self.spans_in(ForcedColumn, account, 0, None)
 
+    def spans_setting(self, kind: type[Body], instrument: int, stop_seq: int) -> list[tuple[int, int]]:
+        """The blocks before an event in which one of `SETTING_TYPES` is of an instrument, as `spans_naming` gives them.
+
+        Raises KeyError for a type that is not one of them.
+        """
+        if kind not in SETTING_TYPES:
+            raise KeyError(kind.__name__)
+        return self.spans_in(SettingColumn, setting_word(kind, instrument), 0, stop_seq)
+
     def spans_in(
         self, kind: type[AccountColumn], account: int, first_seq: int, stop_seq: int | None
     ) -> list[tuple[int, int]]:
-        """The blocks that a column of accounts has for one, over all that the record was forked from as well."""
+        """The blocks that a column of accounts has for a number, over all that the record was forked from as well."""
         if first_seq < 0:
             message = f"events from {first_seq}: an event's number is counted from 0"
             raise QueryError(message)

@@ -1,0 +1,268 @@
+"""Who set a figure last before an event: found in the columns beside the record, however long ago that was.
+
+1. A decision's products are recorded at once, so the state that it saw is the one before the first of them (`began`).
+2. What an account held at an earlier event is what it holds where the ledger stands, less what has moved since. So one
+   state serves for the grounds of grounds as well, and no other is rebuilt.
+3. Events are read in chunks, of which a few are kept with an index.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Sequence
+from functools import cached_property, lru_cache
+from operator import attrgetter
+from typing import NamedTuple
+
+from ...events.bodies.liquidation import LiquidationFilled, LiquidationStarted, PositionTakenOver
+from ...events.bodies.margin import PositionReduced
+from ...events.envelope import Event
+from ...events.ledger import LedgerState, PositionKey
+from ...events.ledger.postings import POSTINGS, Payment
+from ...events.record.columns import SETTING_TYPES, instruments_set
+from ...events.vocabulary import Body, accounts_named
+from ...sim.pending import maker_of
+from ..run import Run
+
+__all__ = ["Lookback", "last_setting"]
+
+_CHUNK = 4096
+_CHUNKS_KEPT = 48
+_HOPS_MAX = 4096
+"""So many causes back an event is looked for that a decision answers."""
+
+_TAKING: tuple[type[Body], ...] = (LiquidationFilled, PositionReduced)
+_seq = attrgetter("seq")
+
+
+class _Moved(NamedTuple):
+    """What an event did to an account: lots that a position gained; None where only money moved."""
+
+    key: PositionKey | None
+    lots: int
+
+
+class _Chunk:
+    """Some consecutive events by what they set and whom they name."""
+
+    def __init__(self, events: Sequence[Event]) -> None:
+        self.events = events
+
+    @cached_property
+    def setting(self) -> dict[tuple[type[Body], int], list[Event]]:
+        """Those that set something of an instrument, by what they are."""
+        found = defaultdict[tuple[type[Body], int], list[Event]](list)
+        for event in self.events:
+            kind = type(event.body)
+            if kind in SETTING_TYPES:
+                for instrument in instruments_set(kind, (event.body,)):
+                    found[kind, instrument].append(event)
+        return found
+
+    @cached_property
+    def naming(self) -> dict[int, list[Event]]:
+        """Those that name an account."""
+        found = defaultdict[int, list[Event]](list)
+        for event in self.events:
+            for account in dict.fromkeys(accounts_named(event.body)):
+                found[account].append(event)
+        return found
+
+
+def last_setting(run: Run, kind: type[Body], instrument: int, stop_seq: int) -> Event | None:
+    """The last event of a type in `SETTING_TYPES` that is of an instrument, before event `stop_seq`; None without one.
+
+    Decodes the last block that has one, and asks the column of the others: some 1 us a block.
+    """
+    for first, stop in reversed(run.columns.spans_setting(kind, instrument, stop_seq)):
+        for event in _backwards(run, first, stop):
+            if type(event.body) is kind and instrument in instruments_set(kind, (event.body,)):
+                return event
+    return None
+
+
+def _backwards(run: Run, first_seq: int, stop_seq: int) -> Iterator[Event]:
+    """The events of a span, the last one first, a chunk at a time."""
+    for stop in range(stop_seq, first_seq, -_CHUNK):
+        yield from reversed(list(run.events(max(stop - _CHUNK, first_seq), stop)))
+
+
+def _numbers(spans: Sequence[tuple[int, int]]) -> list[int]:
+    """The chunks that some spans are in, rising."""
+    return list(dict.fromkeys(n for first, stop in spans for n in range(first // _CHUNK, -(-stop // _CHUNK))))
+
+
+class Lookback:
+    """Look-ups in a run before a point at which the state is known."""
+
+    def __init__(self, run: Run, ledger: LedgerState) -> None:
+        """`ledger` stands at the decision that is explained, or before it; it is read while it stands there."""
+        self.run, self.ledger, self.seq = run, ledger, ledger.seq
+        self._chunk = lru_cache(_CHUNKS_KEPT)(self._read)
+        self._places = lru_cache(None)(self._chunks_of)
+        self._known = defaultdict[int, list[tuple[int, dict[PositionKey, int]]]](list)
+
+    def _read(self, number: int) -> _Chunk:
+        return _Chunk(list(self.run.events(number * _CHUNK, (number + 1) * _CHUNK)))
+
+    def _chunks_of(self, kind: type[Body] | None, number: int) -> list[int]:
+        """The chunks that have an event of a type and an instrument, or without a type that name an account."""
+        columns = self.run.columns
+        spans = columns.spans_naming(number) if kind is None else columns.spans_setting(kind, number, self.run.count)
+        return _numbers(spans)
+
+    def _back(self, kind: type[Body] | None, number: int, stop_seq: int) -> Iterator[Event]:
+        """Such events before another, the last one first."""
+        places = self._places(kind, number)
+        for place in reversed(places[: bisect_left(places, -(-stop_seq // _CHUNK))]):
+            chunk = self._chunk(place)
+            found = chunk.naming.get(number, []) if kind is None else chunk.setting.get((kind, number), [])
+            yield from reversed(found[: bisect_left(found, stop_seq, key=_seq)])
+
+    def event(self, seq: int) -> Event:
+        """One event, which must be there."""
+        return self._chunk(seq // _CHUNK).events[seq % _CHUNK]
+
+    def began(self, event: Event) -> int:
+        """The first event of the decision that an event belongs to: it was made in the state before that."""
+        made_by, seq = maker_of(event), event.seq
+        while made_by is not None and seq and maker_of(self.event(seq - 1)) == made_by:
+            seq -= 1
+        return seq
+
+    def last(self, kind: type[Body], instrument: int, stop_seq: int) -> Event | None:
+        """As `last_setting`."""
+        return next(self._back(kind, instrument, stop_seq), None)
+
+    def last_trade(self, instrument: int, stop_seq: int, since_ns: int, *, selling: bool) -> Event | None:
+        """The last trade before an event that took from one side of the depth, but none before a time."""
+        found = (self._last_trade(kind, instrument, stop_seq, since_ns, selling=selling) for kind in _TAKING)
+        return max((one for one in found if one is not None), key=_seq, default=None)
+
+    def _last_trade(
+        self, kind: type[Body], instrument: int, stop_seq: int, since_ns: int, *, selling: bool
+    ) -> Event | None:
+        for event in self._back(kind, instrument, stop_seq):
+            if event.at_ns < since_ns:
+                return None
+            if (getattr(event.body, "size_lots") < 0) == selling:  # noqa: B009 - both have it
+                return event
+        return None
+
+    def is_trader(self, account: int) -> bool:
+        """Whether it is a user or a vault, and none of the venue's own accounts."""
+        return self.ledger.accounts[account].kind in ("user", "vault")
+
+    def is_fund(self, account: int) -> bool:
+        """Whether it is an insurance fund."""
+        return self.ledger.accounts[account].kind == "insurance"
+
+    def naming(self, account: int, stop_seq: int) -> Iterator[Event]:
+        """The events before another that name an account, the last one first."""
+        return self._back(None, account, stop_seq)
+
+    def held(self, account: int, stop_seq: int) -> dict[PositionKey, int]:
+        """The lots that an account held before an event, by position, in the order of the keys."""
+        known = self._known[account]
+        place = bisect_left(known, (stop_seq,))
+        start, lots = known[place] if place < len(known) else (self.seq, self._held_now(account))
+        lots = dict(lots)
+        for event in self.naming(account, start):
+            if event.seq < stop_seq:
+                break
+            for key, gained in self._moved(event.body, account):
+                if key is not None:
+                    lots[key] = lots.get(key, 0) - gained
+        lots = {key: lots[key] for key in sorted(lots) if lots[key]}
+        if start != stop_seq:
+            insort(known, (stop_seq, lots), key=lambda one: one[0])
+        return lots
+
+    def _held_now(self, account: int) -> dict[PositionKey, int]:
+        return {key: held.size_lots for key, held in self.ledger.accounts[account].positions.items()}
+
+    def changes(self, account: int, stop_seq: int) -> tuple[Event | None, dict[PositionKey, Event]]:
+        """The last change of an account's balance before an event, and of each position that it held there.
+
+        A trade changes the balance where it closes something. Reads the events that name the account, from the last one
+        back to the oldest of these.
+        """
+        lots = dict(self.held(account, stop_seq))
+        wanted, balance, found = set(lots), None, dict[PositionKey, Event]()
+        for event in self.naming(account, stop_seq):
+            for key, gained in self._moved(event.body, account):
+                before = 0 if key is None else lots.get(key, 0) - gained
+                if balance is None and (key is None or before * gained < 0):
+                    balance = event
+                if key is not None:
+                    lots[key] = before
+                    if key in wanted:
+                        wanted.discard(key)
+                        found[key] = event
+            if balance is not None and not wanted:
+                break
+        return balance, {key: found[key] for key in sorted(found)}
+
+    def cash_changed(self, account: int, stop_seq: int) -> Event | None:
+        """The last event before another that moved money or lots of one of the venue's own accounts."""
+        return next((one for one in self.naming(account, stop_seq) if list(self._moved(one.body, account))), None)
+
+    def causing(self, event: Event, kinds: Collection[type[Body]]) -> Event | None:
+        """The nearest cause of an event that is of one of these types."""
+        for _ in range(_HOPS_MAX):
+            if event.cause is None:
+                return None
+            event = self.event(event.cause)
+            if type(event.body) in kinds:
+                return event
+        return None
+
+    def liquidation(self, liquidation_id: int | None, stop_seq: int) -> Event | None:
+        """The beginning of a liquidation. They are numbered as they begin, so it is found by halving."""
+        if not liquidation_id:
+            return None
+        known = self.ledger.liquidations.get(liquidation_id)
+        if known is not None:
+            return self.event(known.started_seq)
+        places = self._places(LiquidationStarted, 0)
+        places = places[: bisect_left(places, -(-stop_seq // _CHUNK))]
+        while places:
+            middle = len(places) // 2
+            found = self._chunk(places[middle]).setting.get((LiquidationStarted, 0), [])
+            numbered = {one.body.liquidation_id: one for one in found if isinstance(one.body, LiquidationStarted)}
+            if liquidation_id in numbered:
+                return numbered[liquidation_id]
+            places = places[:middle] if liquidation_id < min(numbered, default=0) else places[middle + 1 :]
+        return None
+
+    def takeover(self, key: PositionKey, stop_seq: int) -> Event | None:
+        """Where a lot of a fund's inventory, by (instrument, liquidation), was taken over."""
+        began = self.liquidation(key[1], stop_seq)
+        if began is None:
+            return None
+        assert isinstance(began.body, LiquidationStarted)
+        for event in self.naming(began.body.account, stop_seq):
+            body = event.body
+            if isinstance(body, PositionTakenOver) and (body.instrument, body.liquidation_id) == key:
+                return event
+            if event is began:
+                break
+        return None
+
+    def _moved(self, body: Body, account: int) -> Iterator[_Moved]:
+        """What a body moved of an account, by the table of postings."""
+        row = POSTINGS.get(type(body))
+        if row is None:
+            return
+        if isinstance(row, Payment):
+            if account in (getattr(body, row.payer, None), getattr(body, row.payee, None)):
+                yield _Moved(None, 0)
+            return
+        instrument, lots = getattr(body, "instrument"), getattr(body, row.size)  # noqa: B009 - a trade has them
+        if getattr(body, row.taker, None) == account:
+            # only a fund keeps what it took by liquidation; a vault holds it like any position of its own
+            of_lot = row.taker_leg == "liquidation_id" and not self.is_fund(account)
+            yield _Moved((instrument, getattr(body, "leg" if of_lot else row.taker_leg)), lots)
+        if getattr(body, row.giver, None) == account:
+            yield _Moved((instrument, getattr(body, row.giver_leg) if row.giver_leg else 0), -lots)
