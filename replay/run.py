@@ -150,9 +150,9 @@ class Run:
         """The state that event `seq` was decided in or came into: the fold of everything before it."""
         return Ledger() if seq == 0 else self.at(seq=seq - 1)
 
-    def states(self, seqs: Iterable[int]) -> Iterator[Ledger]:
-        """The state before each of these events, in rising order: one ledger that moves on, to be read and let go."""
-        return self.kept.moving(seqs)
+    def states(self, seqs: Iterable[int], ledger: Ledger | None = None) -> Iterator[Ledger]:
+        """The state before each of these events, in rising order: one ledger (`ledger`, if given) that moves on."""
+        return self.kept.moving(seqs, ledger)
 
     @property
     def columns(self) -> Columns:

@@ -44,9 +44,12 @@ class States:
         self._fold(ledger, count)
         return ledger
 
-    def moving(self, counts: Iterable[int]) -> Iterator[Ledger]:
-        """The states after so many events each, in rising order: one ledger, which jumps where that is shorter."""
-        ledger = Ledger()
+    def moving(self, counts: Iterable[int], ledger: Ledger | None = None) -> Iterator[Ledger]:
+        """The states after so many events each, in rising order: one ledger, which jumps where that is shorter.
+
+        A `ledger` that stands before them all is moved on, where that is given.
+        """
+        ledger = Ledger() if ledger is None else ledger
         for count in counts:
             assert count >= ledger.seq, "states are asked for in rising order"
             ledger = self._nearest(count, ledger.seq) or ledger

@@ -21,7 +21,7 @@ FIGURE = r"(-?[\d,]+(?:\.\d+)?)"
 CLOSED = re.compile(
     rf"made to (?:sell|buy back) (?:all )?{FIGURE}(?: of the {FIGURE})? \S+ that it was .*?, at {FIGURE}, for {FIGURE} "
 )
-MARK = re.compile(rf"Against the mark of {FIGURE} this (?:cost|brought) it {FIGURE} ")
+MARK = re.compile(rf"(?:lost|gained) {FIGURE} \S+ against the mark of {FIGURE}[,;]")
 SHARED = re.compile(r"Of the (\S+) \S+ these were given: (.*); (.*) in all.*")
 SHORT = re.compile(rf"needed {FIGURE} USDT to take it on and had {FIGURE} USDT, {FIGURE} USDT too little")
 
@@ -53,7 +53,7 @@ def test_every_product_and_difference_comes_out(run: Run) -> None:
         assert in_atoms(size * price) == value, paragraph
         seen["closed"] += 1
         if mark is not None:
-            assert abs(abs(size * number(mark[1]) - value) - number(mark[2])) < Decimal("0.000001"), paragraph
+            assert abs(abs(size * number(mark[2]) - value) - number(mark[1])) < Decimal("0.000001"), paragraph
             seen["mark"] += 1
         if short is not None:
             assert number(short[1]) - number(short[2]) == number(short[3]), paragraph

@@ -39,8 +39,8 @@ from .support.venue import Book, listed
 
 EVENTS = recorded()
 KEYS = [
-    "event", "paragraph", "chain", "grounds", "losing", "story", "fund", "cap", "ranking", "later", "not", "flips",
-    "taken_in", "published",
+    "event", "paragraph", "chain", "grounds", "losing", "story", "fund", "cap", "ranking", "price", "later", "not",
+    "flips", "taken_in", "published", "claims",
 ]  # fmt: skip
 
 
@@ -59,19 +59,22 @@ def crash(tmp_path_factory: pytest.TempPathFactory) -> Path:
 PAGE = """\
 Why event 57 (PositionDeleveraged) is in the record of test
 
-Event 57, 1970-01-01T00:00:12Z: user7 was made to buy back 1
+Event 57, 1970-01-01T00:00:12Z: user7 lost 310.000000 USDT
+against the mark of 560, 70.45% of the 440.000000 USDT of
+profit that what was closed had there; 130.000000 USDT of
+profit was paid into its balance. It was made to buy back 1
 of the 2 I0 that it was short, at 870, for 870.000000 USDT
-in all. Against the mark of 560 this cost it 310.000000
-USDT; the 130.000000 USDT of profit on what was closed is
-now in its balance. The insurance fund still held long 1 I0
+in all: what the insurance fund had paid when it took this
+over from user5. The insurance fund still held long 1 I0
 that it had taken over from user5 in event 39 at 870. The
 mark of I0 had fallen from 870 (event 36), when it was taken
-over, to 560 (event 53), -35.63%. At that mark the lot stood
-at a loss of 310.000000 USDT. The fund's capacity, cash and
-inventory at the mark, was -10.000000 USDT (event 54). So
-round 2 (event 56) closed it against profitable positions on
-the other side, by profit / |cost| x notional / equity:
-user7 stood at rank 1 of 1, with a score of 0.039487179.
+over, to 560 (event 53), -35.63%. At that mark it stood at a
+loss of 310.000000 USDT. The insurance fund ran short: its
+cash and its positions at the mark, less its floor, came to
+-10.000000 USDT (event 54). That position was closed against
+traders in profit on the other side, in the order of profit
+/ |cost| x notional / equity: user7 stood at rank 1 of 1,
+with 0.039487179 (round 2, event 56).
 
 Whose loss it was: a lot of insurance
 Its profit was 0.000000 USDT at event 36, when it last stood
@@ -99,7 +102,7 @@ liquidation 1, 1970-01-01 UTC
 ├── 38 00:00:02 user5 was declared bankrupt: no equity left,
 │   equity 0.000000 USDT [liquidation:partial-then-whole]
 ├── 39 00:00:02 insurance took long 1 I0 over from user5 at
-│   870 [insurance_fund:floor]
+│   870 [insurance_fund:floor]; it had 0.000000 USDT
 └── 41 00:00:02 liquidation 1 of user5 ended: bankrupt,
     equity 0.000000 USDT [liquidation:partial-then-whole]
 
@@ -116,15 +119,21 @@ had:
 +300.000000  cash
 +560.000000  what its inventory was worth at the mark
 -870.000000  what it had paid for that inventory
+   0.000000  the floor that it keeps
 -----------
  -10.000000  in USDT, its capacity then
 
 The ranking of round 2
 Policy profit-leverage, version 2: score = profit / |cost| x
-notional / equity. With this account's figures 880 / |-2000|
-x 1120 / 12480 = 0.039487179, rounded down to nine decimals.
-Recorded is the whole number 39487179, rank 1 of 1; ties go
-by account.
+notional / equity. The rule as the policy states it: score =
+profit / |entry value| x notional / account equity. Its
+source: BitMEX support article 18589621443357; Bybit help
+article 900000031623. With this account's figures 880 /
+|-2000| x 1120 / 12480 = 0.039487179, rounded down to nine
+decimals. Recorded is the whole number 39487179, rank 1 of
+1; ties go by account.
+This round, 2, was the first of this instant for this side:
+it is the first ranking as well.
   rank  account        score  held  gave
 > 1       user7  0.039487179    -2     1
 Of the 1 I0 these were given: user7 1; 1 in all.
@@ -132,15 +141,25 @@ Digest over 1 row of the ranking:
 DIGEST,
 made again from the record; the same as recorded.
 
-What became of the price
-closed then instead, these lots would have brought it,
-1970-01-01 UTC
-└── 00:00:13 the mark was 560 (event 61): 310.000000 USDT
-    more
-
 Why not user8
 user8 was no candidate: it was short 5 I0, and that stood at
 no profit but at -300.000000 USDT.
+
+At which price, and what came of it
+The price was what the insurance fund had paid when it took
+this over from user5: 1 x 870, 870.000000 USDT in all. At
+the mark of 560 (event 53) they were worth 560.000000 USDT.
++440.000000  profit at the mark on what was closed
+-310.000000  by the price instead of the mark (-70.45% of
+             the profit at the mark)
+-----------
++130.000000  in USDT, paid into its balance
+All that it held of it before stood at a profit of
+880.000000 USDT at the mark.
+closed later instead, these lots would have brought it,
+1970-01-01 UTC
+└── 00:00:13 the mark was 560 (event 61): 310.000000 USDT
+    more, +70.45% of the profit at the mark then
 
 What its figures rest on
 3 figures, each with the event that set it
@@ -152,6 +171,44 @@ What its figures rest on
 │   rank 2, score 0.116484751
 └── the rule, adl:profit-leverage version 2: 0
     1970-01-01T00:00:00Z: the run of test began
+
+What is proved, asserted and inferred
+8 claims, each with the way to check it
+├── proved: Every event named here is in the record as it
+│   was sealed, under its head. (event 57)
+│   └── check: deleverage verify RUN --head HEX, with the
+│       head that the venue has published
+├── proved: The ranking was made again from the accounts as
+│   they stood, and gives the digest that was recorded.
+│   (event 56)
+│   └── check: deleverage receipt RUN 57 -o FILE, deleverage
+│       check FILE
+├── proved: The score follows by the formula from the
+│   account's figures at that moment. (event 57)
+│   └── check: deleverage receipt RUN 57 -o FILE, deleverage
+│       check FILE
+├── proved: The fund's payments, gains and losses since the
+│   start come to the capacity that was recorded. (event 54)
+│   └── check: deleverage why RUN 57 --all lists each of
+│       them
+├── proved: What the loser had at each mark was worked out
+│   from its balance and positions at that event. (events
+│   36, 53)
+│   └── check: deleverage state RUN --at EVENT --account
+│       insurance
+├── asserted: The prices from outside were what the record
+│   took in; it does not show that they were true. (event
+│   52)
+│   └── check: the venue's price source, at the times given
+├── asserted: That the rules in force decided so
+│   (adl:profit-leverage, insurance_fund:floor, mark:index);
+│   they were not executed again here. (event 57)
+│   └── check: deleverage verify RUN executes every decision
+│       again
+└── inferred: What closing later would have brought: at that
+    mark, without fees, funding and its own effect on it.
+    (event 61)
+    └── check: size x (price - later mark)
 
 What set it off
 4 events, each delivered because of the one before,
@@ -254,9 +311,10 @@ def test_markdown_is_for_a_customer(run: Run) -> None:
         "## The lot that came from user5",
         "## How the fund came to be unable to pay",
         "## The ranking of round 2",
-        "## What became of the price",
         "## Why not user8",
+        "## At which price, and what came of it",
         "## What its figures rest on",
+        "## What is proved, asserted and inferred",
         "## What set it off",
     ]
     assert "- 53 00:00:12 I0 was marked at 560 \\[mark:index\\]" in text
@@ -318,12 +376,12 @@ def test_questions_without_an_answer(run: Run, arguments: list[str], part: str) 
 
 
 def test_flips_come_last(run: Run) -> None:
-    """What would have flipped it stands before grounds and trigger, with its command and with what was not searched."""
+    """What would have flipped it stands before grounds, claims and trigger, with its command and what was not tried."""
     flips = Flips(
         (Flip("fund", "With 404.5 more it would have been spared.", True, 404, "deleverage fork"),), "a.", "b."
     )
     answer = msgspec.structs.replace(explain(run, 48, against=8), flips=flips)
-    *_, last, _grounds, _trigger = answer_sections(answer)
+    *_, last, _grounds, _claims, _trigger = answer_sections(answer)
     assert last == Section(
         "What would have flipped it",
         (

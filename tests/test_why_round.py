@@ -55,23 +55,26 @@ def answer(run: Run) -> Answer:
 def test_the_paragraph_says_it_all(answer: Answer) -> None:
     """Who, how much of what at which price, why, by which place, and what it cost, with the numbers of the events."""
     assert answer.paragraph == (
-        "Event 48, 1970-01-01T00:00:03Z: user6 was made to buy back all 6 I0 that it was short, at 600, for "
-        "3,600.000000 USDT in all. Against the mark of 590 this cost it 60.000000 USDT; the 2,400.000000 USDT of "
-        "profit on what was closed is now in its balance. "
-        "The mark of I0 had fallen from 870 (event 36), the mark before it, to 590 (event "
-        "43), -32.18%. user4, long 10 I0, was bankrupt (event 45: no equity left): at that mark it owed 100.000000 "
-        "USDT more than it had. The bankruptcy price, the one at which it ends at exactly zero, was 600. The "
-        "insurance fund needed 424.500000 USDT to take it on and had 20.000000 USDT, 404.500000 USDT too little "
-        "(event 46). So round 1 (event 47) closed it against profitable positions on the other side, by profit / "
-        "|cost| x notional / equity: user6 stood at rank 1 of 2, with a score of 0.419479768."
+        "Event 48, 1970-01-01T00:00:03Z: user6 lost 60.000000 USDT against the mark of 590, 2.44% of the 2,460.000000 "
+        "USDT of profit that what was closed had there; 2,400.000000 USDT of profit was paid into its balance. It was "
+        "made to buy back all 6 I0 that it was short, at 600, for 3,600.000000 USDT in all: the bankruptcy price of "
+        "user4, at which it ends with exactly nothing. "
+        "The mark of I0 had fallen from 870 (event 36), the mark before it, to 590 (event 43), -32.18%. user4, long 10 "
+        "I0, was declared bankrupt (event 45: no equity left), which is said of an account whose losses have used up "
+        "all that it had: at that mark it owed 100.000000 USDT more than it had. Its bankruptcy price, at which it "
+        "ends with exactly nothing, was 600. The insurance fund needed 424.500000 USDT to take it on and had 20.000000 "
+        "USDT, 404.500000 USDT too little (event 46). That position was closed against traders in profit on the other "
+        "side, in the order of profit / |cost| x notional / equity: user6 stood at rank 1 of 2, with 0.419479768 "
+        "(round 1, event 47)."
     )
 
 
 def test_a_part_is_a_part(run: Run) -> None:
     """Cleo gave 4 of 6: her loss against the mark is 4 x 10, her profit 4 x 400."""
     told = explain(run, CLEOS).paragraph
-    assert "user7 was made to buy back 4 of the 6 I0 that it was short, at 600, for 2,400.000000 USDT" in told
-    assert "this cost it 40.000000 USDT; the 1,600.000000 USDT of profit" in told
+    assert "It was made to buy back 4 of the 6 I0 that it was short, at 600, for 2,400.000000 USDT" in told
+    assert "user7 lost 40.000000 USDT against the mark of 590, 2.44% of the 1,640.000000 USDT of profit" in told
+    assert "; 1,600.000000 USDT of profit was paid into its balance." in told
 
 
 def test_the_chain_runs_from_the_tick_down(answer: Answer) -> None:
@@ -207,14 +210,16 @@ def test_inventory_is_the_story_of_the_lot(run: Run) -> None:
     assert (answer.story.account, lot.taken_seq, lot.size_lots) == (IVAN, 39, 1)
     assert (lot.paid_atoms, lot.worth_atoms, lot.loss_atoms) == (870 * USDT, 560 * USDT, 310 * USDT)
     assert answer.paragraph == (
-        "Event 57, 1970-01-01T00:00:12Z: user7 was made to buy back 1 of the 2 I0 that it was short, at 870, for "
-        "870.000000 USDT in all. Against the mark of 560 this cost it 310.000000 USDT; the 130.000000 USDT of profit "
-        "on what was closed is now in its balance. "
+        "Event 57, 1970-01-01T00:00:12Z: user7 lost 310.000000 USDT against the mark of 560, 70.45% of the 440.000000 "
+        "USDT of profit that what was closed had there; 130.000000 USDT of profit was paid into its balance. It was "
+        "made to buy back 1 of the 2 I0 that it was short, at 870, for 870.000000 USDT in all: what the insurance fund "
+        "had paid when it took this over from user5. "
         "The insurance fund still held long 1 I0 that it had taken over from user5 in event 39 "
         "at 870. The mark of I0 had fallen from 870 (event 36), when it was taken over, to 560 (event 53), -35.63%. At "
-        "that mark the lot stood at a loss of 310.000000 USDT. The fund's capacity, cash and inventory at the mark, "
-        "was -10.000000 USDT (event 54). So round 2 (event 56) closed it against profitable positions on the other "
-        "side, by profit / |cost| x notional / equity: user7 stood at rank 1 of 1, with a score of 0.039487179."
+        "that mark it stood at a loss of 310.000000 USDT. The insurance fund ran short: its cash and its positions at "
+        "the mark, less its floor, came to -10.000000 USDT (event 54). That position was closed against traders in "
+        "profit on the other side, in the order of profit / |cost| x notional / equity: user7 stood at rank 1 of 1, "
+        "with 0.039487179 (round 2, event 56)."
     )
     assert [step.seq for step in answer.chain] == [52, 53, 54, 57]
 
@@ -381,7 +386,7 @@ def test_the_mark_before_the_first_is_none(marks: tuple[int, ...], said: str, tm
     run, started_seq = queue.run(tmp_path / "queue.run")
     told = explain(run, started_seq + 1).paragraph
     assert "  " not in told
-    assert f" {said} user4, long 10 I0, was bankrupt" in told
+    assert f" {said} user4, long 10 I0, was declared bankrupt" in told
 
 
 def test_a_mark_holds_from_the_event_after_it(tmp_path: Path) -> None:

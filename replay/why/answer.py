@@ -9,10 +9,12 @@
     story       what happened to the bankrupt account, or to the lot of inventory, that was closed
     fund        what the insurance fund needed and had, and every drain since the start of the run, by size
     cap         what a cap on profits compared, for a round that one called for, in which nobody was bankrupt
+    price       of a reduction: its price and why that one, the mark, what it cost or brought, in profit and share of it
     later       of a reduction: what the same lots would have been closed at later
     ranking     the ranking of the round, made again: places, formula with its figures, both digests
     not         why another account was spared, if that was asked
     flips       what would have flipped it, if that was asked
+    claims      of a reduction: what is proved, what is asserted, what is inferred, each with the way to check it
     taken_in    for an imported or inferred event: where it was read, what the venue says, what is concluded
     published   for a round that a venue decided itself: its order against every published formula
     graph       the grounds, theirs, and so on, down to inputs and rules: by falling number, `rests_on` by number
@@ -33,8 +35,11 @@ from .cap import Cap
 from .grounds import Ground, GroundGraph
 from .later import Later
 from .losing import Losing
-from .parts import Evidence, Fund, RankingPart, Step, Story
+from .parts import Evidence, Fund, Step, Story
+from .price import Priced
 from .published import Published
+from .ranking_parts import RankingPart
+from .standing import Claim
 from .taken_in import TakenIn
 
 __all__ = ["Answer", "Asked", "Befallen", "Flip", "Flips", "Spared"]
@@ -108,12 +113,14 @@ class Answer(msgspec.Struct, frozen=True):
     fund: Fund | None = None
     cap: Cap | None = None
     ranking: RankingPart | None = None
+    price: Priced | None = None
     later: tuple[Later, ...] | None = None
     spared: Spared | None = msgspec.field(default=None, name="not")
     flips: Flips | None = None
     taken_in: TakenIn | None = None
     published: Published | None = None
     graph: GroundGraph | None = None
+    claims: tuple[Claim, ...] | None = None
 
 
 class Befallen(msgspec.Struct, frozen=True):

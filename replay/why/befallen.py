@@ -54,8 +54,9 @@ def befallen(
     *,
     against: int | str | None = None,
     span: tuple[int, int] | None = None,
+    whole: bool = False,
 ) -> Befallen:
-    """What befell `account`, and why; `against` as in `explain`, for the gravest.
+    """What befell `account`, and why; `against` and `whole` as in `explain`, for the gravest.
 
     With a `span` of events (from the first up to but without the second) what happened outside it is left out. Costs
     the events that name the account (in an import those of what was forced of it), a state, and the answer. Raises
@@ -78,7 +79,7 @@ def befallen(
         None if span is None else (span[0], span[1] - 1),
         tuple(step_of(run, event, names, linked) for event in events),
         tuple(event.seq for event in events if type(event.body) in _GRAVE and event is not gravest),
-        None if gravest is None else explain(run, gravest.seq, against=against),
+        None if gravest is None else explain(run, gravest.seq, against=against, whole=whole),
     )
 
 

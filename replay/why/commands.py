@@ -42,7 +42,7 @@ _LISTED = 20
 @click.option("--from", "first", metavar="POINT", help="From this event or time on.")
 @click.option("--to", "last", metavar="POINT", help="Up to this event or time, included.")
 @click.option("--sort", type=click.Choice(("time", "loss")), default="time", show_default=True, help="Of a listing.")
-@click.option("--all", "whole", is_flag=True, help="A listing whole; of an event all that it rests on.")
+@click.option("--all", "whole", is_flag=True, help="All of it: each account of a listing, drain, mark, step, ground.")
 @click.option("--instrument", metavar="NAME", help="Of an account: only in this instrument.")
 @click.option("--not", "against", metavar="NAME|NUMBER", help="Say why this account was spared.")
 @click.option("--under", metavar="POLICY", help="Of a venue's own round: the whole ranking by this formula.")
@@ -93,19 +93,21 @@ def why_command(
     question = _question(run, asked, account, instrument, point, first, last)
     deep = whole or as_json
     if question.seq is not None:
-        answer = explain(run, question.seq, against=against)
-        _show_answer(run, _added(run, answer, under, flips=flips, deep=deep), layout, as_json=as_json)
+        answer = _added(run, explain(run, question.seq, against=against, whole=whole), under, flips=flips, deep=deep)
+        _show_answer(run, answer, layout, as_json=as_json, whole=whole)
     elif question.account is None:
         _must_be_about_one(against=against, under=under, flips=flips)
         _show_forced(
             run, forced_in(run, *(question.span or (0, None)), order=sort), layout, as_json=as_json, whole=whole
         )
     else:
-        found = befallen(run, question.account, _instrument(run, instrument), against=against, span=question.span)
+        found = befallen(
+            run, question.account, _instrument(run, instrument), against=against, span=question.span, whole=whole
+        )
         if found.answer is not None:
             answer = _added(run, found.answer, under, flips=flips, deep=deep)
             found = msgspec.structs.replace(found, answer=answer)
-        _show_befallen(run, found, layout, as_json=as_json)
+        _show_befallen(run, found, layout, as_json=as_json, whole=whole)
     leave(context, run)
 
 
@@ -198,23 +200,23 @@ def _instrument(run: Run, name: str | None) -> int | None:
     return known[name]
 
 
-def _show_answer(run: Run, answer: Answer, layout: str, *, as_json: bool) -> None:
+def _show_answer(run: Run, answer: Answer, layout: str, *, as_json: bool, whole: bool) -> None:
     asked = answer.event
     title = f"Why event {asked.seq} ({asked.type}) is in the record of {asked.scenario}"
     if as_json:
         _print_json(answer_document(answer))
     else:
-        _show(run, title, answer_sections(answer), layout)
+        _show(run, title, answer_sections(answer, whole=whole), layout)
 
 
-def _show_befallen(run: Run, found: Befallen, layout: str, *, as_json: bool) -> None:
+def _show_befallen(run: Run, found: Befallen, layout: str, *, as_json: bool, whole: bool) -> None:
     if as_json:
         _print_json(befallen_document(found))
     elif found.answer is None and layout == "text":
         print_text(nothing_befell(found))
     else:
         title = f"What befell {found.name} in {run.started.scenario}"
-        _show(run, title, befallen_sections(found, shell_word(str(run.path))), layout)
+        _show(run, title, befallen_sections(found, shell_word(str(run.path)), whole=whole), layout)
 
 
 def _show(run: Run, title: str, sections: Iterable[Section], layout: str) -> None:

@@ -31,11 +31,12 @@ __all__ = ["explain"]
 _NEAR = 64
 
 
-def explain(run: Run, seq: int, *, against: int | str | None = None) -> Answer:
+def explain(run: Run, seq: int, *, against: int | str | None = None, whole: bool = False) -> Answer:
     """Why event `seq` is in the record; `against` is an account, by number or name, of which to say why it was spared.
 
-    Costs one or two states, and for a round or a shortfall the events that name the fund. Raises QueryError for an
-    event that is not there or came from outside, and for an `against` where nobody was chosen among others.
+    With `whole` every drain of the fund and every mark of the loss stands alone. Costs one or two states, and for a
+    round or a shortfall the events that name the fund. Raises QueryError for an event that is not there or came from
+    outside, and for an `against` where nobody was chosen among others.
     """
     event = run.event(seq)
     against = None if against is None else run.directory.number_of(against)
@@ -45,14 +46,14 @@ def explain(run: Run, seq: int, *, against: int | str | None = None) -> Answer:
     if is_taken_in(event):
         return explain_imported(run, event, causes, against)
     if isinstance(event.body, ROUND):
-        return explain_round(run, event, causes, against)
+        return explain_round(run, event, causes, against, whole=whole)
     if against is not None:
         message = (
             f"event {seq} ({type(event.body).__name__}) chose nobody among others, so there is no --not; "
             "ask it of an event of a round of auto-deleveraging"
         )
         raise QueryError(message)
-    return _explain_plain(run, event, causes)
+    return _explain_plain(run, event, causes, whole=whole)
 
 
 def _not_decided(run: Run, event: Event) -> str:
@@ -65,7 +66,7 @@ def _not_decided(run: Run, event: Event) -> str:
     return f"event {event.seq} ({type(event.body).__name__}) came from outside: nothing here decided it; {hint}"
 
 
-def _explain_plain(run: Run, event: Event, causes: tuple[Event, ...]) -> Answer:
+def _explain_plain(run: Run, event: Event, causes: tuple[Event, ...], *, whole: bool) -> Answer:
     """Any event that is no part of a round."""
     ledger = run.before(event.seq)
     names, body = Names(ledger), event.body
@@ -77,7 +78,7 @@ def _explain_plain(run: Run, event: Event, causes: tuple[Event, ...]) -> Answer:
     if not isinstance(body, ShortfallDeclared):
         return Answer(asked, paragraph_of(case), chain, grounds, story=story)
     past = fund_past(run, ledger, fund_behind(event, ledger), None)
-    fund = fund_of(run, event, ledger, past.books, names)
+    fund = fund_of(run, event, ledger, past.books, names, whole=whole)
     return Answer(asked, shortfall_paragraph(case, fund), chain, grounds, story=story, fund=fund)
 
 

@@ -6,7 +6,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import msgspec
@@ -16,7 +17,7 @@ from ...events.bodies.waterfall import DeleveragingEnded, DeleveragingStarted, P
 from ...events.envelope import Event
 from ...events.errors import QueryError
 from ...events.ledger import LedgerState
-from ..rankings import ranking_if_at_hand, round_of
+from ..rankings import RoundRanking, UnrankedRound, ranking_if_at_hand, round_of
 from ..run import Run
 from .answer import Answer, Spared
 from .asked import asked_of, evidence_for
@@ -24,31 +25,41 @@ from .cap import cap_behind, cap_of
 from .case import Case
 from .chain import chain_of
 from .closed import bankruptcy_of, lot_of
-from .fund import FundPast, fund_behind, fund_now, fund_of, fund_past
+from .fund import fund_behind, fund_of, fund_past
+from .fund_now import fund_now
 from .grounds import grounds_of
 from .later import later_of
-from .losing import Losing, losing_behind
+from .losing import losing_of, watches_behind
 from .names import Names
 from .paragraph import round_paragraph
 from .paragraphs_round import RoundParts
 from .parts import Fund, Story
-from .ranking import ranking_part, round_events
+from .price import priced_of
+from .ranking import Standings, first_of, first_place, ranking_part, round_events, standings_of
 from .spared import spared_of
-from .story import beginning_of, story_of
+from .standing import claims_of
+from .story import Beginning, beginning_of, story_of
+from .watch import Watch, watched
 
-__all__ = ["ROUND", "explain_round"]
+__all__ = ["ROUND", "Found", "explain_round", "shortfall_behind", "started_of", "watches_of"]
 
 ROUND = (DeleveragingStarted, PositionDeleveraged, DeleveragingEnded)
 """The types of event that a round is made of."""
 
 
-class _Round(NamedTuple):
-    """A round, and the fund when it could not pay; no fund where no shortfall was declared."""
+class Found(NamedTuple):
+    """What is worked out of a round: the state before it, its ranking, the fund when it could not pay, the watches.
 
-    run: Run
+    `ledger` stands before the round; no fund where no shortfall was declared.
+    """
+
     started: Event
-    past: FundPast | None
+    ledger: LedgerState
+    made: RoundRanking | UnrankedRound
+    first: Standings | None
     fund: Fund | None
+    lot_events: tuple[Event, ...]
+    watches: tuple[Watch, ...]
 
     @property
     def body(self) -> DeleveragingStarted:
@@ -58,34 +69,51 @@ class _Round(NamedTuple):
         return body
 
 
-def explain_round(run: Run, event: Event, causes: tuple[Event, ...], against: int | None) -> Answer:
-    """The answer about any event of a round, in the state before its first one."""
-    started = round_of(run, run.event(event.seq - 1) if isinstance(event.body, DeleveragingEnded) else event)
+def explain_round(
+    run: Run,
+    event: Event,
+    causes: tuple[Event, ...],
+    against: int | None,
+    *,
+    whole: bool = False,
+    found: Found | None = None,
+) -> Answer:
+    """The answer about any event of a round, in the state before its first one; `found`, if that is at hand."""
+    started = started_of(run, event)
+    if found is None:
+        found = _find(run, started, shortfall_behind(started, causes), whole=whole)
+    ledger = found.ledger
+    names, told = Names(ledger), round_events(run, started)
+    fund = None if found.fund is None else _standing(found.fund, run, started, ledger, names)
     capped = cap_behind(started, causes)
-    shortfall = None if capped is not None else _shortfall(causes)
-    states = run.states([started.seq] if shortfall is None else [shortfall.seq, started.seq])
-    closing = _closing(run, started, shortfall, states)
-    ledger = next(states)
-    names = Names(ledger)
-    made, told = ranking_if_at_hand(run, started, ledger), round_events(run, started)
-    if closing.fund is not None:
-        closing = closing._replace(fund=_standing(closing.fund, run, started, ledger, names))
-    story = _story(closing, ledger, names)
+    cap = None if capped is None else cap_of(capped, names)
+    story = _story(run, found, names)
     evidence = evidence_for(event.body, ledger, names)
     account = event.body.account if isinstance(event.body, PositionDeleveraged) else None
-    ranking = ranking_part(made, told, account, names)
+    ranking = ranking_part(found.made, told, account, names)
+    ranking = msgspec.structs.replace(ranking, first=first_place(found.first, account))
+    price = None if account is None else priced_of(run, event, started, ledger, story, names)
     case = Case(run, event, causes, ledger, names, evidence)
     spared: Spared | None = None
     if against is not None:
         _must_be_open(against, ledger, started)
-        spared = spared_of(against, made, told, names)
-    cap = None if capped is None else cap_of(capped, names)
-    paragraph = round_paragraph(case, RoundParts(told, ranking, story, closing.fund, cap))
-    asked, chain = asked_of(run, event, names, evidence), chain_of(run, causes, names)
-    losing = _losing(closing, ledger, story, names)
-    later = later_of(run, event, ledger, names) or None
-    grounds = grounds_of(run, event, ledger, names)
-    return Answer(asked, paragraph, chain, grounds, losing, story, closing.fund, cap, ranking, later, spared)
+        spared = spared_of(against, found.made, told, names)
+    paragraph = round_paragraph(case, RoundParts(told, ranking, story, fund, cap, price))
+    answer = Answer(
+        asked_of(run, event, names, evidence),
+        paragraph,
+        chain_of(run, causes, names),
+        grounds_of(run, event, ledger, names),
+        losing_of(found.watches[0], names, whole=whole) if found.watches and story is not None else None,
+        story,
+        fund,
+        cap,
+        ranking,
+        price,
+        None if price is None else later_of(run, event, ledger, price.paper_atoms, names) or None,
+        spared,
+    )
+    return answer if price is None else msgspec.structs.replace(answer, claims=claims_of(run, answer))
 
 
 def _standing(fund: Fund, run: Run, started: Event, ledger: LedgerState, names: Names) -> Fund:
@@ -93,59 +121,83 @@ def _standing(fund: Fund, run: Run, started: Event, ledger: LedgerState, names: 
     return msgspec.structs.replace(fund, now=fund_now(run, fund, started, ledger, names))
 
 
-def _shortfall(causes: tuple[Event, ...]) -> Event | None:
-    """The last one that led to it."""
+def started_of(run: Run, event: Event) -> Event:
+    """The start of the round that an event belongs to."""
+    return round_of(run, run.event(event.seq - 1) if isinstance(event.body, DeleveragingEnded) else event)
+
+
+def shortfall_behind(started: Event, causes: tuple[Event, ...]) -> Event | None:
+    """The last one that led to it; None where the round is for a cap on profits."""
+    if cap_behind(started, causes) is not None:
+        return None
     return next((cause for cause in reversed(causes) if isinstance(cause.body, ShortfallDeclared)), None)
 
 
-def _closing(run: Run, started: Event, shortfall: Event | None, states: Iterator[LedgerState]) -> _Round:
-    """The round with the fund at the shortfall, for which the first of the states is used up."""
-    if shortfall is None:
-        return _Round(run, started, None, None)
-    ledger, body = next(states), started.body
+def _find(run: Run, started: Event, shortfall: Event | None, *, whole: bool) -> Found:
+    """All of it for one round: three states at most, and the walk through the loss."""
+    body, first = started.body, first_of(run, started)
     assert isinstance(body, DeleveragingStarted)
-    past = fund_past(run, ledger, fund_behind(shortfall, ledger), body.liquidation_id)
-    return _Round(run, started, past, fund_of(run, shortfall, ledger, past.books, Names(ledger)))
+    fund, lot_events, standings = None, tuple[Event, ...](), None
+    ledger: LedgerState | None = None
+    seqs = sorted({first.seq, started.seq} if shortfall is None else {first.seq, shortfall.seq, started.seq})
+    for ledger, seq in zip(run.states(seqs), seqs, strict=True):
+        if shortfall is not None and seq == shortfall.seq:
+            past = fund_past(run, ledger, fund_behind(shortfall, ledger), body.liquidation_id)
+            fund = fund_of(run, shortfall, ledger, past.books, Names(ledger), whole=whole)
+            lot_events = past.lot_events
+        if seq == first.seq != started.seq:
+            standings = standings_of(ranking_if_at_hand(run, first, ledger))
+    assert ledger is not None
+    made = ranking_if_at_hand(run, started, ledger)
+    if first.seq == started.seq:
+        standings = standings_of(made)
+    of_fund = ledger.accounts[body.account].kind == "insurance"
+    lot_events = (*lot_events, *_since(run, fund, started)) if of_fund else ()
+    watches = watches_of(run, started, beginning_of(run, ledger, body.liquidation_id), lot_events)
+    deque(watched(run, watches), maxlen=0)
+    return Found(started, ledger, made, standings, fund, lot_events, watches)
 
 
-def _story(closing: _Round, ledger: LedgerState, names: Names) -> Story | None:
+def watches_of(run: Run, started: Event, beginning: Beginning | None, lot_events: Iterable[Event]) -> tuple[Watch, ...]:
+    """What is to be watched for the loss that the round closed; nothing where nobody was liquidated."""
+    body = started.body
+    assert isinstance(body, DeleveragingStarted)
+    taken = _taken(lot_events, body.instrument)
+    if beginning is None or (taken is None and body.account != beginning.account):
+        return ()
+    key = body.instrument, body.leg
+    return watches_behind(run, beginning.called, beginning.started, started.seq, key, taken)
+
+
+def _story(run: Run, found: Found, names: Names) -> Story | None:
     """Of the bankrupt account, or of the account that a lot of the fund's inventory came from."""
-    run, body, stop_seq = closing.run, closing.body, closing.started.seq
+    body, ledger, stop_seq = found.body, found.ledger, found.started.seq
     beginning = beginning_of(run, ledger, body.liquidation_id)
     if beginning is None:
         return None
     key = (body.instrument, body.leg)
     if ledger.accounts[body.account].kind != "insurance":
         figures = bankruptcy_of(ledger, body.account, key, names)
-        return story_of(run, beginning, stop_seq, names, bankruptcy=figures)
-    events = [*(() if closing.past is None else closing.past.lot_events), *_since(closing)]
-    lot = lot_of(ledger, body.account, key, _taken_seq(events, body.instrument), names)
-    return story_of(run, beginning, stop_seq, names, lot_events=events, lot=lot)
+        return story_of(run, beginning, stop_seq, names, bankruptcy=figures, watches=found.watches)
+    taken = _taken(found.lot_events, body.instrument)
+    lot = lot_of(ledger, body.account, key, None if taken is None else taken.seq, names)
+    return story_of(run, beginning, stop_seq, names, lot_events=found.lot_events, lot=lot, watches=found.watches)
 
 
-def _losing(closing: _Round, ledger: LedgerState, story: Story | None, names: Names) -> Losing | None:
-    """Whose loss the round closed; nobody's where it was for a cap on profits."""
-    body = closing.body
-    beginning = beginning_of(closing.run, ledger, body.liquidation_id)
-    if story is None or beginning is None:
-        return None
-    key = (body.instrument, body.leg)
-    return losing_behind(closing.run, beginning, closing.started.seq, key, story.lot, names)
-
-
-def _since(closing: _Round) -> Iterator[Event]:
+def _since(run: Run, fund: Fund | None, started: Event) -> Iterator[Event]:
     """What became of the lot between the shortfall and the round."""
-    first_seq, body = 0 if closing.fund is None else closing.fund.shortfall_seq, closing.body
-    for event in closing.run.events_naming(body.account, first_seq, closing.started.seq):
+    first_seq, body = 0 if fund is None else fund.shortfall_seq, started.body
+    assert isinstance(body, DeleveragingStarted)
+    for event in run.events_naming(body.account, first_seq, started.seq):
         if getattr(event.body, "liquidation_id", None) == body.liquidation_id:
             yield event
 
 
-def _taken_seq(events: list[Event], instrument: int) -> int | None:
+def _taken(events: Iterable[Event], instrument: int) -> Event | None:
     """Where the fund took the lot over."""
     for event in events:
         if isinstance(event.body, PositionTakenOver) and event.body.instrument == instrument:
-            return event.seq
+            return event
     return None
 
 

@@ -3,7 +3,7 @@
 1. The figures are those of the instant at which the shortfall was declared, rebuilt from the record.
 2. opening + fees + what else came in - cash paid + gains and losses per liquidation + rounding - floor = capacity, to
    the atom. A liquidation's gain or loss is what its lots realised (sold, deleveraged) and what those held stand at.
-3. The ten largest losses stand alone; the others are summed, and so are the gains.
+3. The ten largest losses stand alone; the others are summed, and so are the gains, unless the whole is asked for.
 4. Rounding is funding: the rule settles it on the sum of an instrument's lots, the books lot by lot, each toward zero.
 """
 
@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from ...events.bodies.run import Producer
-from ...events.bodies.waterfall import DeleveragingStarted, ShortfallDeclared
+from ...events.bodies.waterfall import ShortfallDeclared
 from ...events.envelope import Event
 from ...events.ledger import Account, LedgerState
 from ...handlers.insurance_fund import InsuranceFund
@@ -25,9 +25,9 @@ from ..run import Run
 from .accruals import accruals_of
 from .fund_books import FundBooks
 from .names import Names, percent_of_bps
-from .parts import Fund, FundKind, FundLine, FundNow
+from .parts import Fund, FundKind, FundLine
 
-__all__ = ["FundPast", "fund_behind", "fund_now", "fund_of", "fund_past"]
+__all__ = ["FundPast", "fund_behind", "fund_of", "fund_past", "rules_at"]
 
 _SHOWN = 10
 _PAYMENTS: tuple[tuple[FundKind, str, str], ...] = (
@@ -63,12 +63,14 @@ def fund_past(run: Run, ledger: LedgerState, number: int, liquidation_id: int | 
     return FundPast(books, tuple(lot_events))
 
 
-def fund_of(run: Run, shortfall: Event, ledger: LedgerState, books: FundBooks, names: Names) -> Fund:
-    """The fund's part of the answer; `ledger` and `books` stand before the shortfall."""
+def fund_of(
+    run: Run, shortfall: Event, ledger: LedgerState, books: FundBooks, names: Names, *, whole: bool = False
+) -> Fund:
+    """The fund's part of the answer; `ledger` and `books` stand before the shortfall; `whole` for every liquidation."""
     body = shortfall.body
     assert isinstance(body, ShortfallDeclared)
-    fund, rules = books.account.account, _rules(run, shortfall)
-    asset, lines = names.asset_of(fund), tuple(_lines(books, ledger, rules.floor_atoms, names))
+    fund, rules = books.account.account, rules_at(run, shortfall)
+    asset, lines = names.asset_of(fund), tuple(_lines(books, ledger, rules.floor_atoms, names, whole=whole))
     bankrupt = ledger.accounts[body.account] if body.trigger == "bankruptcy" else None
     had_atoms = body.capacity_atoms if bankrupt is None or bankrupt.positions else _payable_atoms(body)
     if bankrupt is not None and _kept_from(body, bankrupt):
@@ -100,35 +102,6 @@ def fund_of(run: Run, shortfall: Event, ledger: LedgerState, books: FundBooks, n
     )
 
 
-def fund_now(run: Run, fund: Fund, started: Event, ledger: LedgerState, names: Names) -> FundNow:
-    """The fund at a round that the shortfall led to; `ledger` stands before the round."""
-    rules, account, number = _rules(run, started), ledger.accounts[fund.account], fund.account
-    inventory = Inventory()
-    inventory.rebuild(ledger)
-    cost_atoms = sum(position.cost_atoms for position in account.positions.values())
-    profit_atoms = inventory.profit_atoms(ledger, number)
-    capacity_atoms = account.balance_atoms + profit_atoms - rules.floor_atoms
-    between = run.events(fund.shortfall_seq, started.seq)
-
-    def money(atoms: int) -> str:
-        return names.money(number, atoms)
-
-    return FundNow(
-        started.seq,
-        account.balance_atoms,
-        money(account.balance_atoms),
-        cost_atoms,
-        money(cost_atoms),
-        cost_atoms + profit_atoms,
-        money(cost_atoms + profit_atoms),
-        rules.floor_atoms,
-        money(rules.floor_atoms),
-        capacity_atoms,
-        money(capacity_atoms),
-        sum(isinstance(event.body, DeleveragingStarted) for event in between),
-    )
-
-
 def _equity_atoms(bankrupt: Account, fund: int, ledger: LedgerState) -> int:
     """What of an account's equity falls to the positions that this fund stands behind; all of it without positions."""
     if not bankrupt.positions:
@@ -154,9 +127,9 @@ def _fallen(producer: Producer) -> str:
     return _FALLEN["symbol" if producer.policy == "symbol-drawdown" else producer.parameters.get("against", "peak")]
 
 
-def _rules(run: Run, shortfall: Event) -> _Rules:
+def rules_at(run: Run, event: Event) -> _Rules:
     """The fund's parameters in force; a policy without a floor has none."""
-    for producer in run.producers_at(shortfall.seq):
+    for producer in run.producers_at(event.seq):
         if producer.handler == InsuranceFund.name:
             given = producer.parameters
             return _Rules(given.get("floor_atoms", 0), given.get("capital_bps"), _fallen(producer))
@@ -229,7 +202,7 @@ def _own_told(body: ShortfallDeclared, needed: str, had: str, names: Names) -> s
     )
 
 
-def _lines(books: FundBooks, ledger: LedgerState, floor_atoms: int, names: Names) -> Iterator[FundLine]:
+def _lines(books: FundBooks, ledger: LedgerState, floor_atoms: int, names: Names, *, whole: bool) -> Iterator[FundLine]:
     """The whole account, in the order in which it is read."""
     fund = books.account.account
     yield _line("opening", "opening balance", books.paid_atoms["opening"], fund, names)
@@ -237,7 +210,7 @@ def _lines(books: FundBooks, ledger: LedgerState, floor_atoms: int, names: Names
         if books.payments[kind]:
             yield _line(kind, count(books.payments[kind], one, many), books.paid_atoms[kind], fund, names)
     unrealised = books.unrealised_atoms(ledger)
-    yield from _liquidations(books, unrealised, names)
+    yield from _liquidations(books, unrealised, names, whole=whole)
     index = Inventory()
     index.rebuild(ledger)
     rounding = index.profit_atoms(ledger, fund) - sum(unrealised.values())
@@ -251,11 +224,16 @@ def _line(kind: FundKind, text: str, atoms: int, fund: int, names: Names) -> Fun
     return FundLine(kind, text, atoms, names.money(fund, atoms))
 
 
-def _liquidations(books: FundBooks, unrealised: dict[int, int], names: Names) -> Iterator[FundLine]:
-    """What each liquidation cost it: the ten largest losses, the other losses, the gains."""
+def _liquidations(books: FundBooks, unrealised: dict[int, int], names: Names, *, whole: bool) -> Iterator[FundLine]:
+    """What each liquidation cost it: the ten largest losses, the other losses, the gains; each alone if `whole`."""
     totals = {leg: realised + unrealised.get(leg, 0) for leg, realised in books.realised_atoms.items()}
     losses = [leg for _, leg in sorted((atoms, leg) for leg, atoms in totals.items() if atoms < 0)]
     gains = [leg for leg, atoms in totals.items() if atoms >= 0]
+    if whole:
+        gains.sort(key=lambda leg: (totals[leg], leg))
+        yield from (_drain(books, leg, unrealised.get(leg, 0), names) for leg in losses)
+        yield from (_drain(books, leg, unrealised.get(leg, 0), names, "gain") for leg in gains)
+        return
     for leg in losses[:_SHOWN]:
         yield _drain(books, leg, unrealised.get(leg, 0), names)
     if losses[_SHOWN:]:
@@ -264,16 +242,16 @@ def _liquidations(books: FundBooks, unrealised: dict[int, int], names: Names) ->
         yield _rest("gains", "liquidation that cost it nothing", gains, totals, books, names)
 
 
-def _drain(books: FundBooks, leg: int, unrealised_atoms: int, names: Names) -> FundLine:
+def _drain(books: FundBooks, leg: int, unrealised_atoms: int, names: Names, kind: FundKind = "drain") -> FundLine:
     """One liquidation, with the account that it was of."""
     fund, realised_atoms = books.account.account, books.realised_atoms[leg]
     atoms, account = realised_atoms + unrealised_atoms, books.sources.get(leg)
     name = None if account is None else names.account(account)
     told = "all of it realised" if not unrealised_atoms else "none of it realised"
     if realised_atoms and unrealised_atoms:
-        told = f"{names.money(fund, realised_atoms)} of it realised"
+        told = _apart(fund, realised_atoms, unrealised_atoms, names)
     return FundLine(
-        "drain",
+        kind,
         f"liquidation {leg}{f' of {name}' if name else ''}, {told}",
         atoms,
         names.money(fund, atoms),
@@ -286,11 +264,18 @@ def _drain(books: FundBooks, leg: int, unrealised_atoms: int, names: Names) -> F
     )
 
 
+def _apart(fund: int, realised_atoms: int, unrealised_atoms: int, names: Names) -> str:
+    """What is realised and what is not, both in figures."""
+    realised, open_ = (names.money(fund, atoms) for atoms in (realised_atoms, unrealised_atoms))
+    return f"{realised} of it realised and {open_} on what it still holds"
+
+
 def _rest(
     kind: FundKind, one: str, legs: list[int], totals: dict[int, int], books: FundBooks, names: Names
 ) -> FundLine:
     """Several liquidations in one line."""
     atoms, realised_atoms = sum(totals[leg] for leg in legs), sum(books.realised_atoms[leg] for leg in legs)
     told = count(len(legs), one, one.replace("liquidation", "liquidations", 1))
+    told = f"{told}, {_apart(books.account.account, realised_atoms, atoms - realised_atoms, names)}"
     amount = names.money(books.account.account, atoms)
     return FundLine(kind, told, atoms, amount, len(legs), realised_atoms, atoms - realised_atoms)

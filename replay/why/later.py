@@ -8,6 +8,7 @@ from ...events.bodies.margin import MarkPriced
 from ...events.bodies.waterfall import PositionDeleveraged
 from ...events.envelope import Event
 from ...events.ledger import LedgerState
+from ...sim.figures import percent
 from ...sim.units import format_time_ns
 from ..run import Run
 from .closed import mark_before
@@ -22,7 +23,8 @@ _AFTER_NS = (_MINUTE_NS, 60 * _MINUTE_NS)
 class Later(msgspec.Struct, frozen=True):
     """A later mark, and what closing the same lots at it would have brought over the price of the reduction.
 
-    `gained_atoms` is above zero where whoever was reduced would have done better then.
+    `gained_atoms` is above zero where whoever was reduced would have done better then; `share` is that of the profit
+    at the mark on what was closed, in percent, null where that was no profit.
     """
 
     at_ns: int
@@ -32,10 +34,14 @@ class Later(msgspec.Struct, frozen=True):
     mark: str
     gained_atoms: int
     gained: str
+    share: str | None = None
 
 
-def later_of(run: Run, event: Event, ledger: LedgerState, names: Names) -> tuple[Later, ...]:
-    """The marks of a reduction's instrument after it, those that the record has; funding is left out."""
+def later_of(run: Run, event: Event, ledger: LedgerState, paper_atoms: int, names: Names) -> tuple[Later, ...]:
+    """The marks of a reduction's instrument after it, those that the record has; funding is left out.
+
+    `paper_atoms` is the profit at the mark on what was closed.
+    """
     body = event.body
     if not isinstance(body, PositionDeleveraged):
         return ()
@@ -57,6 +63,7 @@ def later_of(run: Run, event: Event, ledger: LedgerState, names: Names) -> tuple
                 names.price(body.instrument, mark_ticks),
                 gained_atoms,
                 names.money(body.account, gained_atoms),
+                percent(gained_atoms, paper_atoms) if paper_atoms > 0 else None,
             )
         )
     return tuple(found)

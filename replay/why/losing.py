@@ -11,29 +11,22 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from itertools import pairwise
-from typing import NamedTuple
 
 import msgspec
 
-from ...events.bodies.liquidation import LiquidationFilled, PositionTakenOver
-from ...events.bodies.margin import MarginCalled, MarkPriced, PositionReduced
+from ...events.bodies.liquidation import LiquidationStarted, PositionTakenOver
+from ...events.bodies.margin import MarginCalled, MarkPriced
 from ...events.envelope import Event
-from ...events.ledger import LedgerState, PositionKey
-from ...handlers.valuation import BPS, MICRO, margin_of, profit_atoms
+from ...events.ledger import PositionKey
+from ...handlers.valuation import BPS
 from ...sim.units import format_time_ns
 from ..run import Run
-from ..state.standing import is_marked
 from .closed import mark_before
 from .names import Names
-from .parts import Lot
-from .story import Beginning
+from .watch import Marked, Watch
 
-__all__ = ["Losing", "LosingMark", "Mover", "losing_behind", "losing_of"]
-
-_WALKED_MOST = 20_000
-"""So many events before the decision are walked through at most: some 0.2 s."""
+__all__ = ["Losing", "LosingMark", "Mover", "losing_of", "watches_behind"]
 
 _SHOWN = 10
 
@@ -79,113 +72,36 @@ class Losing(msgspec.Struct, frozen=True):
     from_solvent: bool
 
 
-class _Held(NamedTuple):
-    """What is watched: the whole account, or one lot of the fund's."""
-
-    account: int
-    key: PositionKey | None
-
-    def instruments(self, ledger: LedgerState) -> set[int]:
-        """Whose marks matter."""
-        if self.key is not None:
-            return {self.key[0]}
-        return {instrument for instrument, _ in ledger.accounts[self.account].positions}
-
-    def equity_atoms(self, ledger: LedgerState) -> int | None:
-        """The account's equity, the lot's profit; None while there is neither."""
-        if self.account >= len(ledger.accounts):
-            return None
-        account = ledger.accounts[self.account]
-        if self.key is None:
-            return margin_of(account, ledger.markets).equity_atoms if is_marked(ledger, account) else None
-        held = account.positions.get(self.key)
-        return None if held is None else profit_atoms(ledger.markets[self.key[0]], held)
-
-    def is_solvent(self, ledger: LedgerState, level_bps: int) -> bool:
-        """Whether it stands as it did before the loss."""
-        account = ledger.accounts[self.account]
-        if self.key is not None:
-            held = account.positions.get(self.key)
-            return held is not None and profit_atoms(ledger.markets[self.key[0]], held) >= 0
-        margin = margin_of(account, ledger.markets)
-        return margin.equity_atoms * BPS * MICRO >= margin.requirement_microatoms * level_bps
+def losing_of(watch: Watch, names: Names, *, whole: bool = False) -> Losing | None:
+    """The marks of what was watched, from the last solvent moment on, all where `whole`; None where there were none."""
+    if not watch.marks:
+        return None
+    marks = [_mark(one, watch.account, names) for one in watch.marks[watch.last_solvent or 0 :]]
+    shown = tuple(marks) if whole else _most_telling(marks)
+    solvent, of_lot = watch.last_solvent is not None, watch.key is not None
+    return Losing(watch.account, names.account(watch.account), of_lot, shown, len(marks) - len(shown), solvent)
 
 
-def losing_of(
-    run: Run,
-    first_seq: int,
-    stop_seq: int,
-    account: int,
-    names: Names,
-    *,
-    key: PositionKey | None = None,
-    level_bps: int = BPS,
-    solvent_before_seq: int | None = None,
-) -> Losing | None:
-    """The marks between two events of an account, or with a `key` of that lot of the fund's; None where it has none.
+def watches_behind(
+    run: Run, called: Event | None, started: Event, stop_seq: int, key: PositionKey, taken: Event | None
+) -> tuple[Watch, ...]:
+    """What is to be watched for the loss behind a round: first what it closed, then what that came from.
 
-    Solvent it can have been last before `solvent_before_seq`, where its call or its liquidation began; if that is not
-    said, up to the end.
+    `called` and `started` began the liquidation, `taken` is where the fund took over what the round closed of it.
     """
-    last_seq = stop_seq if solvent_before_seq is None else solvent_before_seq
-    held, begin_seq = _Held(account, key), max(first_seq, stop_seq - _WALKED_MOST, 0)
-    ledger, walked = run.before(begin_seq), list[LosingMark]()
-    movers, solvent, at_solvent = Counter[int](), -1, False
-    for event in run.events(begin_seq, stop_seq):
-        ledger.fold(event)
-        body = event.body
-        if isinstance(body, LiquidationFilled | PositionReduced) and body.instrument in held.instruments(ledger):
-            movers[body.account] += 1
-        marked = _marked(run, event, held)
-        equity_atoms = None if marked is None else held.equity_atoms(ledger)
-        if marked is None or equity_atoms is None or _instrument(marked) not in held.instruments(ledger):
-            continue
-        if event.seq < last_seq and held.is_solvent(ledger, level_bps):
-            solvent, at_solvent = len(walked), True
-        walked.append(_mark(marked, movers, equity_atoms, account, names))
-        movers = Counter()
-    if not walked:
-        return None
-    marks = walked[max(solvent, 0) :]
-    shown = _most_telling(marks)
-    return Losing(account, names.account(account), key is not None, shown, len(marks) - len(shown), at_solvent)
-
-
-def _instrument(mark: Event) -> int:
-    assert isinstance(mark.body, MarkPriced)
-    return mark.body.instrument
-
-
-def _marked(run: Run, event: Event, held: _Held) -> Event | None:
-    """A mark; where a lot is taken over, the mark at that moment."""
-    body = event.body
-    if isinstance(body, MarkPriced):
-        return event
-    if (
-        held.key is None
-        or not isinstance(body, PositionTakenOver)
-        or (body.instrument, body.liquidation_id) != held.key
-    ):
-        return None
-    return mark_before(run, body.instrument, event.seq)
-
-
-def losing_behind(
-    run: Run, beginning: Beginning, stop_seq: int, key: PositionKey, lot: Lot | None, names: Names
-) -> Losing | None:
-    """The loss behind a round: of the account that it closed, or of the lot that the fund had taken over from it."""
-    if lot is not None:
-        if lot.taken_seq is None:
-            return None
-        taken = run.event(lot.taken_seq).body
-        assert isinstance(taken, PositionTakenOver)
-        return losing_of(run, lot.taken_seq, stop_seq, taken.fund, names, key=key)
-    first_seq, called = beginning.first.seq, None if beginning.called is None else beginning.called.body
-    level_bps = called.warning_bps if isinstance(called, MarginCalled) else BPS
+    assert isinstance(started.body, LiquidationStarted)
+    account, first_seq = started.body.account, (called or started).seq
+    body = None if called is None else called.body
+    level_bps = body.warning_bps if isinstance(body, MarginCalled) else BPS
     begin_seq = _mark_behind(run, key[0], first_seq)
-    return losing_of(
-        run, begin_seq, stop_seq, beginning.account, names, level_bps=level_bps, solvent_before_seq=first_seq
-    )
+
+    def trader(until_seq: int) -> Watch:
+        return Watch(account, begin_seq, until_seq, level_bps=level_bps, solvent_before_seq=first_seq)
+
+    if taken is None:
+        return (trader(stop_seq),)
+    assert isinstance(taken.body, PositionTakenOver)
+    return Watch(taken.body.fund, taken.seq, stop_seq, key=key), trader(taken.seq + 1)
 
 
 def _mark_behind(run: Run, instrument: int, seq: int) -> int:
@@ -195,7 +111,8 @@ def _mark_behind(run: Run, instrument: int, seq: int) -> int:
     return seq if before is None else before.seq
 
 
-def _mark(event: Event, movers: Counter[int], equity_atoms: int, account: int, names: Names) -> LosingMark:
+def _mark(marked: Marked, account: int, names: Names) -> LosingMark:
+    event, equity_atoms, movers = marked
     body = event.body
     assert isinstance(body, MarkPriced)
     forced_ticks = body.impact_ticks

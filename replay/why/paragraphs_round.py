@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import msgspec
-
 from ...events.bodies.liquidation import BankruptcyDeclared
 from ...events.bodies.margin import MarkPriced
 from ...events.bodies.waterfall import DeleveragingStarted, PositionDeleveraged
 from ...events.envelope import Event
-from ...events.ledger import Account, Position
-from ...events.ledger.account import funding_of, trade
 from ...sim.figures import count, percent, score_text
 from .cap import Cap
 from .case import Case, joined
 from .closed import mark_before
-from .parts import Bankruptcy, Fund, Lot, RankingPart, Story
+from .parts import Bankruptcy, Fund, Lot, Story
+from .price import Priced
 from .ranking import Round
+from .ranking_parts import RankingPart
 
 __all__ = ["RoundParts", "position_deleveraged", "round_ended", "round_started"]
 
@@ -30,6 +28,7 @@ class RoundParts(NamedTuple):
     story: Story | None
     fund: Fund | None
     cap: Cap | None = None
+    price: Priced | None = None
 
     @property
     def body(self) -> DeleveragingStarted:
@@ -40,9 +39,14 @@ class RoundParts(NamedTuple):
 
 
 def position_deleveraged(case: Case, body: PositionDeleveraged, parts: RoundParts) -> str:
-    """Who, how much of what, at which price, and what it cost or brought; then why, and by which place."""
+    """What it cost or brought, who was made to trade how much of what; then whose loss, the fund, and which place."""
+    assert parts.price is not None
     return joined(
-        _who(case, body), _cost(case, body), _why(case, parts), _needed(case, parts), _place(case, body, parts)
+        _came_to(case, body, parts.price),
+        _who(case, body, parts.price),
+        _why(case, parts),
+        _needed(case, parts),
+        _place(case, body, parts),
     )
 
 
@@ -66,16 +70,38 @@ def round_ended(case: Case, parts: RoundParts) -> str:
     return joined(first, _came_of(case, parts), _why(case, parts), _needed(case, parts), _queue(parts))
 
 
-def _who(case: Case, body: PositionDeleveraged) -> str:
+def _came_to(case: Case, body: PositionDeleveraged, price: Priced) -> str:
+    """The loss or gain against the mark, and the profit or loss that was settled."""
+    who = case.names.account(body.account)
+    gained, realised = price.gained.lstrip("-"), price.realised.lstrip("-")
+    against = f"neither lost nor gained against the mark of {price.mark}"
+    if price.gained_atoms:
+        verb = "gained" if price.gained_atoms > 0 else "lost"
+        against = f"{verb} {gained} against the mark of {price.mark}{_part_of(price)}"
+    settled = f"{realised} of profit was paid into its balance"
+    if price.realised_atoms <= 0:
+        settled = f"{realised} of loss was taken from its balance"
+    return f"{who} {against}; {settled}."
+
+
+def _part_of(price: Priced) -> str:
+    """What was lost of the profit at the mark on what was closed, in percent."""
+    if price.share is None or price.gained_atoms > 0:
+        return ""
+    share = price.share.lstrip("+-")
+    share = "less than 0.01%" if share == "0.00%" else share
+    return f", {share} of the {price.paper} of profit that what was closed had there"
+
+
+def _who(case: Case, body: PositionDeleveraged, price: Priced) -> str:
     names, held = case.names, case.ledger.accounts[body.account].positions[body.instrument, body.leg]
     side, verb = ("long", "sell") if held.size_lots > 0 else ("short", "buy back")
-    name, size = names.instrument(body.instrument), names.units(body.instrument, abs(body.size_lots))
-    whole = names.units(body.instrument, abs(held.size_lots))
-    part = f"all {size}" if abs(body.size_lots) == abs(held.size_lots) else f"{size} of the {whole}"
-    at = names.average(body.instrument, body.size_lots, body.value_atoms)
-    value = names.value(body.instrument, body.value_atoms)
-    who = names.account(body.account)
-    return f"{who} was made to {verb} {part} {name} that it was {side}, at {at}, for {value} in all."
+    name, whole = names.instrument(body.instrument), names.units(body.instrument, abs(held.size_lots))
+    part = f"all {price.size}" if abs(body.size_lots) == abs(held.size_lots) else f"{price.size} of the {whole}"
+    return (
+        f"It was made to {verb} {part} {name} that it was {side}, at {price.price}, for {price.value} in all: "
+        f"{price.rule}."
+    )
 
 
 def _why(case: Case, parts: RoundParts) -> str:
@@ -92,7 +118,7 @@ def _why(case: Case, parts: RoundParts) -> str:
 def _where_it_went(parts: RoundParts, found: Bankruptcy) -> str:
     """What became of the equity that a bankrupt account had left, by the price at which its position was closed."""
     if parts.body.value_atoms == found.value_atoms:
-        return ", which went to whoever closed the position at its bankruptcy price"
+        return ", which went to those who closed the position at its bankruptcy price"
     return ", of which it kept what closing its position at another price than its bankruptcy price left it"
 
 
@@ -103,18 +129,19 @@ def _why_bankrupt(case: Case, parts: RoundParts, story: Story, found: Bankruptcy
         since_seq, when = story.called_seq, f"when {story.name} was called"
     moved = _moved(case, found.instrument, since_seq, when)
     who = f"{story.name}, {case.names.held(found.instrument, found.size_lots)}"
+    declared = f"was declared bankrupt{_declared(case, story)}, which is said of an account whose"
     if found.missing_atoms:
-        what = f"was bankrupt{_declared(case, story)}: at that mark it owed {found.missing} more than it had"
+        what = f"{declared} losses have used up all that it had: at that mark it owed {found.missing} more than it had"
     else:
         what = (
-            f"was declared bankrupt{_declared(case, story)}: nobody had taken its position at a price that would have "
-            f"left it anything. At that mark it still had {found.equity} of equity{_where_it_went(parts, found)}"
+            f"{declared} position nobody takes at a price that would leave it anything: at that mark it still had "
+            f"{found.equity} of equity{_where_it_went(parts, found)}"
         )
-    return f"{moved} {who}, {what}. The bankruptcy price, the one at which it ends at exactly zero, was {found.price}."
+    return f"{moved} {who}, {what}. Its bankruptcy price, at which it ends with exactly nothing, was {found.price}."
 
 
 def _declared(case: Case, story: Story) -> str:
-    """Which event declared the bankruptcy, and why."""
+    """Which event declared the bankruptcy, and in which words."""
     for step in reversed(story.steps):
         body = case.run.event(step.seq).body if step.type == BankruptcyDeclared.__name__ else None
         if isinstance(body, BankruptcyDeclared):
@@ -130,7 +157,7 @@ def _why_lot(case: Case, story: Story, lot: Lot) -> str:
     return joined(
         f"The insurance fund still held {held} that it had taken over from {story.name}{event} at {lot.price}.",
         moved,
-        f"At {'that' if moved else 'its'} mark the lot stood at a loss of {lot.loss}.",
+        f"At {'that' if moved else 'its'} mark it stood at a loss of {lot.loss}.",
     )
 
 
@@ -171,7 +198,7 @@ def _needed(case: Case, parts: RoundParts) -> str:
         further = f"{fund.needed} further within the window than its rule allows"
         return f"The {case.names.fund(fund.account)} had fallen {further} (event {fund.shortfall_seq})."
     if fund.equity_atoms is None:
-        return f"The fund's capacity, cash and inventory at the mark, was {fund.capacity} (event {fund.shortfall_seq})."
+        return _lacked(case, fund)
     if fund.needed_atoms < 0:
         under, brought = fund.capacity.lstrip("-"), fund.needed.lstrip("-")
         return (
@@ -184,14 +211,28 @@ def _needed(case: Case, parts: RoundParts) -> str:
     )
 
 
+def _lacked(case: Case, fund: Fund) -> str:
+    """Of the fund's own positions: what it had when it was first short, and right before this."""
+    called, first = case.names.fund(fund.account), fund.capacity
+    had = f"The {called} ran short: its cash and its positions at the mark, less its floor, came to {first}"
+    told = f"{had} (event {fund.shortfall_seq})"
+    if fund.now is None or fund.now.capacity_atoms == fund.capacity_atoms:
+        return f"{told}."
+    if fund.now.capacity_atoms < 0:
+        return f"{told}, and {fund.now.capacity} right before this."
+    return f"{told}. It had {fund.now.capacity} right before this: its rule closes all that stands at a loss then."
+
+
 def _place(case: Case, body: PositionDeleveraged, parts: RoundParts) -> str:
     ranking = parts.ranking
-    closed = "it against profitable positions on the other side" if parts.cap is None else "profitable positions"
-    return (
-        f"So round {body.round} (event {ranking.started_seq}) closed {closed}, by {_rule(ranking)}: "
-        f"{case.names.account(body.account)} stood at rank {body.rank:,} of {ranking.candidates:,}, with a score of "
-        f"{score_text(body.score)}."
+    closed = (
+        "That position was closed against traders in profit on the other side"
+        if parts.cap is None
+        else "Winners were closed"
     )
+    place = f"{case.names.account(body.account)} stood at rank {body.rank:,} of {ranking.candidates:,}"
+    score = f"with {score_text(body.score)} (round {body.round}, event {ranking.started_seq})"
+    return f"{closed}, in the order of {_rule(ranking)}: {place}, {score}."
 
 
 def _queue(parts: RoundParts) -> str:
@@ -221,30 +262,3 @@ def _came_of(case: Case, parts: RoundParts) -> str:
     left = names.units(body.instrument, ranking.left_lots)
     end = "" if ranking.ended_seq is None else f" (event {ranking.ended_seq})"
     return f"It closed {closed} {against}{last}, and left {left}{end}."
-
-
-def _cost(case: Case, body: PositionDeleveraged) -> str:
-    """Against the mark, and what it realised."""
-    names, market = case.names, case.market(body.instrument)
-    at_mark = market.payoff.value_atoms(body.size_lots, market.mark_ticks)
-    gain_atoms, realised_atoms = at_mark - body.value_atoms, _realised_atoms(case, body)
-    verb = "brought it" if gain_atoms > 0 else "cost it"
-    told = (
-        f"{verb} {names.value(body.instrument, gain_atoms)}" if gain_atoms else "neither cost nor brought it anything"
-    )
-    what = "profit" if realised_atoms >= 0 else "loss"
-    return (
-        f"Against the mark of {names.price(body.instrument, market.mark_ticks)} this {told}; the "
-        f"{names.value(body.instrument, realised_atoms)} of {what} on what was closed is now in its balance."
-    )
-
-
-def _realised_atoms(case: Case, body: PositionDeleveraged) -> int:
-    """What the ledger's own booking of the reduction adds to the balance."""
-    market, key = case.market(body.instrument), (body.instrument, body.leg)
-    before = case.ledger.accounts[body.account]
-    held: dict[tuple[int, int], Position] = {key: msgspec.structs.replace(before.positions[key])}
-    alone = Account(before.account, before.kind, before.mode, before.asset, before.owner, before.parent, 0, held)
-    funding = funding_of(body.size_lots, market.cumulative_funding_nanoatoms)
-    trade(alone, key, body.size_lots, body.value_atoms, funding)
-    return alone.balance_atoms

@@ -1,4 +1,4 @@
-"""The parts of an answer that hold figures: steps, evidence, story, fund, ranking. The rules are in `answer.py`."""
+"""The parts of an answer that hold figures: steps, evidence, story, fund. The rules are in `answer.py`."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ __all__ = [
     "Fund",
     "FundKind",
     "FundLine",
+    "FundNow",
+    "FundRound",
     "Holding",
     "Link",
     "Lot",
-    "Place",
-    "RankingPart",
     "Step",
     "Story",
 ]
@@ -32,7 +32,11 @@ class Link(msgspec.Struct, frozen=True):
 
 
 class Step(msgspec.Struct, frozen=True):
-    """One event in words."""
+    """One event in words.
+
+    In the story of a loss `equity_atoms` is what the account had after it at the marks (a lot its profit), and
+    `depth_lots` what the market had within the limit of a forced order when it was sent, 0 where trading was halted.
+    """
 
     seq: int
     at_ns: int
@@ -42,6 +46,10 @@ class Step(msgspec.Struct, frozen=True):
     decided_by: str | None
     text: str
     links: tuple[Link, ...] = ()
+    equity_atoms: int | None = None
+    equity: str | None = None
+    depth_lots: int | None = None
+    depth: str | None = None
 
 
 class Holding(msgspec.Struct, frozen=True):
@@ -151,7 +159,7 @@ class Story(msgspec.Struct, frozen=True):
 
 
 FundKind = Literal[
-    "opening", "fees", "other", "socialised", "cash_paid", "drain", "drains", "gains", "rounding", "floor"
+    "opening", "fees", "other", "socialised", "cash_paid", "drain", "drains", "gain", "gains", "rounding", "floor"
 ]
 
 
@@ -170,10 +178,24 @@ class FundLine(msgspec.Struct, frozen=True):
     name: str | None = None
 
 
+class FundRound(msgspec.Struct, frozen=True):
+    """A round that closed something against the fund, and what that changed its capacity by."""
+
+    round: int
+    started_seq: int
+    instrument: int
+    size_lots: int
+    size: str
+    gained_atoms: int
+    gained: str
+
+
 class FundNow(msgspec.Struct, frozen=True):
     """The fund when the round was decided: `capacity_atoms` is cash and inventory at the mark, less the floor.
 
-    `rounds_since` counts the rounds of auto-deleveraging between the shortfall and this one.
+    `rounds_since` counts the rounds of auto-deleveraging between the shortfall and this one. `rounds` are those of the
+    instant before this one that closed something of the fund's, from the instant's start or the shortfall on, whichever
+    is earlier; `rounds_atoms` is the sum of those since the shortfall, and `others_atoms` what else came between.
     """
 
     before_seq: int
@@ -188,6 +210,9 @@ class FundNow(msgspec.Struct, frozen=True):
     capacity_atoms: int
     capacity: str
     rounds_since: int
+    rounds: tuple[FundRound, ...] = ()
+    rounds_atoms: int = 0
+    others_atoms: int = 0
 
 
 class Fund(msgspec.Struct, frozen=True):
@@ -219,58 +244,3 @@ class Fund(msgspec.Struct, frozen=True):
     sum_atoms: int
     reconciles: bool
     now: FundNow | None = None
-
-
-class Place(msgspec.Struct, frozen=True):
-    """One place of a ranking with the ingredients of its score, and how much it gave in this round."""
-
-    rank: int
-    account: int
-    name: str
-    score: int
-    score_text: str
-    profit_atoms: int
-    notional_atoms: int
-    cost_atoms: int
-    equity_atoms: int
-    size_lots: int
-    size: str
-    gave_lots: int
-    gave: str
-    asked: bool
-
-
-class RankingPart(msgspec.Struct, frozen=True):
-    """The ranking of a round, made again from the record.
-
-    `formula` is null where the policy declares none; `filled` is it with this account's figures, and `arithmetic` what
-    that comes to, in words. The digest is over all rows, or over those touched since `base_seq`, the round that this
-    one continues; `digest_rows` says how many. `version` is the recorded one of the policy, `made_again_by` the
-    installed one. Where the policy is not at hand `not_made_again` says why: then `places` are those who were taken, as
-    recorded, and nothing is recomputed. `shared` says in words who gave how much.
-    """
-
-    round: int
-    started_seq: int
-    ended_seq: int | None
-    policy: str
-    rank: int | None
-    score: int | None
-    score_text: str | None
-    candidates: int
-    taken: int
-    last_rank: int | None
-    left_lots: int
-    shared: str
-    places: tuple[Place, ...]
-    digest_rows: int | None
-    base_seq: int | None
-    recorded_digest: str
-    version: str = ""
-    made_again_by: str | None = None
-    formula: str | None = None
-    filled: str | None = None
-    arithmetic: str | None = None
-    recomputed_digest: str | None = None
-    proved: bool | None = None
-    not_made_again: str | None = None

@@ -15,7 +15,7 @@ import msgspec
 from ...events.bodies.run import Producer
 from ...events.bodies.waterfall import DeleveragingEnded, DeleveragingStarted, PositionDeleveraged
 from ...events.envelope import Event
-from ...handlers.policies.ranking import ANYBODY
+from ...handlers.policies.ranking import ANYBODY, RankingPolicy
 from ...handlers.policies.score_formula import ScoreFormula, formula_of
 from ...handlers.ranking import Ranked, candidate_of
 from ...sim.figures import count, score_text
@@ -23,12 +23,20 @@ from ..arithmetic import Arithmetic, Scale, arithmetic_of
 from ..rankings import RoundRanking, UnrankedRound
 from ..run import Run
 from .names import Names
-from .parts import Place, RankingPart
+from .ranking_parts import FirstPlace, Place, RankingPart, Share
 
-__all__ = ["Round", "ranking_part", "round_events", "worked_out"]
+__all__ = [
+    "Round",
+    "Standings",
+    "first_of",
+    "first_place",
+    "ranking_part",
+    "round_events",
+    "standings_of",
+    "worked_out",
+]
 
 _AROUND = 3
-
 
 _NAMED = 5
 """So many who gave most of a round stand in its account by name."""
@@ -89,6 +97,59 @@ def ranking_part(made: RoundRanking | UnrankedRound, told: Round, account: int |
         digest_rows=len(places) if made.base is None else len(made.touched),
         recomputed_digest=made.recomputed.hex(),
         proved=made.proved,
+        rule=_rule_of(made.policy),
+        source=str(getattr(made.policy, "source", "")),
+    )
+
+
+def _rule_of(policy: RankingPolicy) -> str:
+    """What a policy says of itself: the first paragraph of its docstring."""
+    return " ".join((type(policy).__doc__ or "").strip().partition("\n\n")[0].split())
+
+
+class Standings(NamedTuple):
+    """Where everybody stood in the first ranking of an instant: account to place; the places are those of a round."""
+
+    started: Event
+    places: dict[int, Ranked]
+
+
+def first_of(run: Run, started: Event) -> Event:
+    """The first round of the same instant for the same side of the same instrument."""
+    body = started.body
+    assert isinstance(body, DeleveragingStarted)
+    for event in run.events(run.first_at(started.at_ns), started.seq):
+        one = event.body
+        if (
+            isinstance(one, DeleveragingStarted)
+            and one.instrument == body.instrument
+            and (one.size_lots > 0) == (body.size_lots > 0)
+        ):
+            return event
+    return started
+
+
+def standings_of(made: RoundRanking | UnrankedRound) -> Standings | None:
+    """Everybody's place in a round's ranking; None where that cannot be made again."""
+    if isinstance(made, UnrankedRound):
+        return None
+    return Standings(made.started, {place.candidate.account: place for place in made.ranking})
+
+
+def first_place(first: Standings | None, account: int | None) -> FirstPlace | None:
+    """The place of an account in the first ranking of the instant."""
+    if first is None or account is None:
+        return None
+    body, place = first.started.body, first.places.get(account)
+    assert isinstance(body, DeleveragingStarted)
+    score = None if place is None else place.score
+    return FirstPlace(
+        body.round,
+        first.started.seq,
+        len(first.places),
+        None if place is None else place.rank,
+        score,
+        None if score is None else score_text(score),
     )
 
 
@@ -123,12 +184,21 @@ def _part(
         digest_rows=body.candidates if made.base is None else None,
         base_seq=None if made.base is None else made.base.seq,
         recorded_digest=body.ranking_digest.hex(),
+        gave=tuple(
+            Share(account, names.account(account), lots, names.units(body.instrument, lots))
+            for account, lots in _in_order(told)
+        ),
     )
+
+
+def _in_order(told: Round) -> list[tuple[int, int]]:
+    """Who gave how many lots, who gave most first."""
+    return sorted(told.gave_lots.items(), key=lambda one: (-one[1], one[0]))
 
 
 def _shared(body: DeleveragingStarted, told: Round, names: Names) -> str:
     """Who gave how much, those who gave most by name, and what that comes to."""
-    gave = sorted(told.gave_lots.items(), key=lambda one: (-one[1], one[0]))
+    gave = _in_order(told)
     total, instrument = sum(lots for _, lots in gave), body.instrument
     if not gave:
         return f"Nobody gave anything of the {names.size(instrument, body.size_lots)}."

@@ -7,66 +7,74 @@ from collections.abc import Iterator
 from ...sim.figures import count
 from ..arithmetic import ONLY_CODE
 from .answer import Answer, Befallen, Flips
-from .blocks import Block, Commands, Node, Prose, Section, Sums, Table, Tree
+from .blocks import Block, Commands, Node, Prose, Section, Table, Tree
+from .blocks_of_parts import claims_tree, clock, fund_blocks, price_blocks
 from .collapse import Repetition, collapsed
-from .later import Later
 from .losing import Losing, LosingMark
-from .money import money_of, plain_money_of, signed_money_of
+from .money import money_of, plain_money_of
 from .names import times
-from .parts import Evidence, Fund, FundNow, RankingPart, Step, Story
+from .parts import Evidence, Step, Story
+from .ranking_parts import FirstPlace, RankingPart
 from .sections_grounds import grounds_sections
 from .sections_imported import published_sections, taken_in_sections
 
 __all__ = ["answer_sections", "befallen_sections", "nothing_befell"]
 
 
-def answer_sections(answer: Answer) -> Iterator[Section]:
-    """One event: the paragraph, then the evidence for it."""
+def answer_sections(answer: Answer, *, whole: bool = False) -> Iterator[Section]:
+    """One event: the paragraph, then the evidence for it; nothing is drawn together if `whole`."""
     yield Section("", (Prose(answer.paragraph),))
     if answer.ranking is None and answer.event.evidence is not None:
         title = "The account at that instant" if answer.taken_in is None else "The account as reconstructed"
         yield Section(title, tuple(_evidence(answer.event.evidence, published=answer.taken_in is None)))
-    yield from _loser_and_fund(answer)
+    yield from _loser_and_fund(answer, whole=whole)
     if answer.cap is not None:
         yield Section("What the cap on profits compared", (Prose(f"{answer.cap.text} (Event {answer.cap.seq}.)"),))
     if answer.ranking is not None:
-        yield Section(f"The ranking of round {answer.ranking.round}", tuple(_ranking(answer.ranking)))
-    if answer.later is not None:
-        yield Section("What became of the price", tuple(_later(answer.later)))
+        yield Section(f"The ranking of round {answer.ranking.round}", tuple(_ranking(answer.ranking, whole=whole)))
     if answer.spared is not None:
         yield Section(f"Why not {answer.spared.name}", (Prose(answer.spared.text),))
+    if answer.price is not None:
+        yield Section("At which price, and what came of it", tuple(price_blocks(answer.price, answer.later or ())))
     if answer.flips is not None:
         yield Section("What would have flipped it", tuple(_flips(answer.flips)))
-    if answer.taken_in is not None:
-        yield from taken_in_sections(answer.taken_in)
-    if answer.published is not None:
-        asked = answer.event.fields.get("account") if answer.event.type == "PositionDeleveraged" else None
-        yield from published_sections(answer.published, asked)
+    yield from _taken_in(answer)
     yield from grounds_sections(answer)
+    if answer.claims:
+        yield Section("What is proved, asserted and inferred", (claims_tree(answer.claims),))
     each = ", each delivered because of the one before" if len(answer.chain) > 1 else ""
-    yield Section("What set it off", (_tree(f"{count(len(answer.chain), 'event')}{each}", answer.chain),))
+    yield Section("What set it off", (_tree(f"{count(len(answer.chain), 'event')}{each}", answer.chain, whole=whole),))
 
 
-def _loser_and_fund(answer: Answer) -> Iterator[Section]:
+def _loser_and_fund(answer: Answer, *, whole: bool) -> Iterator[Section]:
     """Whose loss it was, how it came to be closed, and why the fund did not pay."""
     if answer.losing is not None:
-        yield Section(f"Whose loss it was: {_whose(answer.losing)}", tuple(_losing(answer.losing)))
+        yield Section(f"Whose loss it was: {_whose(answer.losing)}", tuple(_losing(answer.losing, whole=whole)))
     if answer.story is not None:
         yield Section(_story_title(answer.story), tuple(_story(answer.story)))
     if answer.fund is not None:
         fallen = answer.fund.trigger == "drawdown"
         title = "How the fund came to fall so far" if fallen else "How the fund came to be unable to pay"
-        yield Section(title, tuple(_fund(answer.fund)))
+        yield Section(title, tuple(fund_blocks(answer.fund, whole=whole)))
 
 
-def befallen_sections(found: Befallen, record: str) -> Iterator[Section]:
+def _taken_in(answer: Answer) -> Iterator[Section]:
+    """What a venue said, and its order against the published formulas."""
+    if answer.taken_in is not None:
+        yield from taken_in_sections(answer.taken_in)
+    if answer.published is not None:
+        asked = answer.event.fields.get("account") if answer.event.type == "PositionDeleveraged" else None
+        yield from published_sections(answer.published, asked)
+
+
+def befallen_sections(found: Befallen, record: str, *, whole: bool = False) -> Iterator[Section]:
     """An account: what befell it, how to ask about each, and the answer for the gravest."""
     within = "" if found.instrument is None else f" in {found.instrument}"
     if found.answer is None:
         yield Section("", (Prose(nothing_befell(found)),))
         return
     yield Section(f"In order of time{within}", (_tree(count(len(found.befell), "event"), found.befell, whole=True),))
-    gravest, *others = answer_sections(found.answer)
+    gravest, *others = answer_sections(found.answer, whole=whole)
     yield Section(f"The gravest of it: event {found.answer.event.seq}", gravest.blocks)
     yield from others
     if found.others:
@@ -83,6 +91,9 @@ def nothing_befell(found: Befallen) -> str:
     return f"nothing befell {found.name}{within}: it was {when} called, liquidated, deleveraged or made to share a loss"
 
 
+_MOVERS = 3
+
+
 def _tree(root: str, steps: tuple[Step, ...], *, whole: bool = False) -> Tree:
     """Steps as lines, repetitions drawn together unless it is to be `whole`; the root has the date, lines the time."""
     date = steps[0].at.partition("T")[0] if steps else ""
@@ -95,24 +106,20 @@ def _step(step: Step, date: str) -> Node:
     """A step with who decided it, and its links below it."""
     by = "" if step.decided_by is None else f" [{step.decided_by}]"
     links = tuple(Node(f"with event {link.seq}: {link.text}") for link in step.links)
-    return Node(f"{step.seq} {_clock(step.at, date)} {step.text}{by}", links)
+    depth = "" if step.depth is None else f", for which the market had {step.depth} within its limit"
+    stood = "" if step.equity is None or step.equity in step.text else f"; it had {step.equity}"
+    return Node(f"{step.seq} {clock(step.at, date)} {step.text}{depth}{by}{stood}", links)
 
 
 def _repeated(found: Repetition, date: str) -> Node:
     first, last = found.first[0], found.last
-    span = f"{first.seq} to {last.seq}, {_clock(first.at, date)} to {_clock(last.at, date)}"
+    span = f"{first.seq} to {last.seq}, {clock(first.at, date)} to {clock(last.at, date)}"
     if len(found.first) == 1:
         return Node(
             f"{span}: {found.times:,} of a kind, the first and the last", (_step(first, date), _step(last, date))
         )
     pattern = tuple(_step(step, date) for step in found.first)
     return Node(f"{span}: {found.times:,} times over, the first time", pattern)
-
-
-def _clock(at: str, date: str) -> str:
-    """The time of day; with the date where that is another."""
-    day, _, clock = at.partition("T")
-    return clock.removesuffix("Z") if day == date else at
 
 
 def _evidence(found: Evidence, *, published: bool) -> Iterator[Block]:
@@ -139,23 +146,11 @@ def _evidence(found: Evidence, *, published: bool) -> Iterator[Block]:
         )
 
 
-def _later(found: tuple[Later, ...]) -> Iterator[Block]:
-    """What the same lots would have been closed at later."""
-    date = found[0].at.partition("T")[0]
-    nodes = []
-    for one in found:
-        did = "neither more nor less"
-        if one.gained_atoms:
-            did = f"{one.gained.lstrip('-')} {'more' if one.gained_atoms > 0 else 'less'}"
-        nodes.append(Node(f"{_clock(one.at, date)} the mark was {one.mark} (event {one.mark_seq}): {did}"))
-    yield Tree(f"closed then instead, these lots would have brought it, {date} UTC", tuple(nodes))
-
-
 def _whose(found: Losing) -> str:
     return f"a lot of {found.name}" if found.of_lot else found.name
 
 
-def _losing(found: Losing) -> Iterator[Block]:
+def _losing(found: Losing, *, whole: bool) -> Iterator[Block]:
     """From the last solvent moment to the decision: each mark, what of it forced orders made, and what was left."""
     first, last = found.marks[0], found.marks[-1]
     what = "Its profit" if found.of_lot else "Its equity"
@@ -167,8 +162,8 @@ def _losing(found: Losing) -> Iterator[Block]:
         "last mark before this was decided."
     )
     date = first.at.partition("T")[0]
-    left = f", {count(found.left_out, 'mark')} that moved it less left out" if found.left_out else ""
-    nodes = tuple(Node(_losing_mark(mark, date), _movers(mark)) for mark in found.marks)
+    left = f", {count(found.left_out, 'mark')} that moved it less left out (--all)" if found.left_out else ""
+    nodes = tuple(Node(_losing_mark(mark, date), _movers(mark, whole=whole)) for mark in found.marks)
     yield Tree(f"{count(len(found.marks), 'mark')}{left}, {date} UTC", nodes)
 
 
@@ -176,15 +171,16 @@ def _losing_mark(mark: LosingMark, date: str) -> str:
     made = f"the index {mark.index}"
     if mark.forced_ticks:
         made = f"the index {mark.index} and {mark.forced} by forced orders"
-    return f"{mark.seq} {_clock(mark.at, date)} {mark.name} at {mark.mark}, {made}: {mark.equity}"
+    return f"{mark.seq} {clock(mark.at, date)} {mark.name} at {mark.mark}, {made}: {mark.equity}"
 
 
-def _movers(mark: LosingMark) -> tuple[Node, ...]:
-    """Whose forced orders traded since the mark before, the first few by name."""
+def _movers(mark: LosingMark, *, whole: bool) -> tuple[Node, ...]:
+    """Whose forced orders traded since the mark before, the first few by name, or all of them."""
+    shown = len(mark.moved_by) if whole else _MOVERS
     if not mark.moved_by:
         return ()
-    named = [f"{one.name} ({one.orders})" if one.orders > 1 else one.name for one in mark.moved_by[:3]]
-    more = f" and {count(len(mark.moved_by) - 3, 'other')}" if mark.moved_by[3:] else ""
+    named = [f"{one.name} ({one.orders})" if one.orders > 1 else one.name for one in mark.moved_by[:shown]]
+    more = f" and {count(len(mark.moved_by) - shown, 'other')}" if mark.moved_by[shown:] else ""
     return (Node(f"forced orders since the mark before: {', '.join(named)}{more}"),)
 
 
@@ -208,44 +204,18 @@ def _story(story: Story) -> Iterator[Block]:
     yield _tree(f"liquidation {story.liquidation_id}", story.steps)
 
 
-def _fund(fund: Fund) -> Iterator[Block]:
-    """The account of the fund, with the sum held against the record."""
-    yield Prose(f"{fund.text} (Event {fund.shortfall_seq}.)")
-    rows = [(signed_money_of(line.atoms, fund.decimals), line.text) for line in fund.lines]
-    verdict = "exactly the capacity recorded" if fund.reconciles else f"NOT the capacity recorded, {fund.capacity}"
-    total = signed_money_of(fund.sum_atoms, fund.decimals)
-    yield Sums((*rows, (total, f"in {fund.asset}, {verdict}")))
-    if fund.now is not None:
-        yield from _fund_now(fund, fund.now)
-
-
-def _fund_now(fund: Fund, now: FundNow) -> Iterator[Block]:
-    """What it had when the round was decided, and what came between."""
-    between = f"{count(now.rounds_since, 'round')} later" if now.rounds_since else "at once"
-    yield Prose(f"When this round was decided (before event {now.before_seq}, {between}) it had:")
-    rows = [
-        (signed_money_of(now.cash_atoms, fund.decimals), "cash"),
-        (signed_money_of(now.inventory_mark_atoms, fund.decimals), "what its inventory was worth at the mark"),
-        (signed_money_of(-now.inventory_cost_atoms, fund.decimals), "what it had paid for that inventory"),
-    ]
-    if now.floor_atoms:
-        rows.append((signed_money_of(-now.floor_atoms, fund.decimals), "the floor that it keeps"))
-    yield Sums((*rows, (signed_money_of(now.capacity_atoms, fund.decimals), f"in {fund.asset}, its capacity then")))
-    if fund.trigger == "inventory" and now.capacity_atoms >= 0:
-        yield Prose(
-            "The rounds before this one had brought it back above its floor. The rule goes on all the same: once a "
-            "shortfall of its inventory is declared, every lot that stands at a loss is closed, one after the other."
-        )
-
-
-def _ranking(found: RankingPart) -> Iterator[Block]:
-    """Formula, places, digests."""
+def _ranking(found: RankingPart, *, whole: bool) -> Iterator[Block]:
+    """The rule with its source, the formula, places, who shared it, digests."""
     yield Prose(" ".join(_policy(found)))
+    if found.first is not None:
+        yield Prose(_first_place(found, found.first))
     header = ("rank", "account", "score", "held", "gave")
     rows = tuple((f"{p.rank:,}", p.name, p.score_text, p.size, p.gave) for p in found.places)
     if rows:
         yield Table(header, rows, next((n for n, p in enumerate(found.places) if p.asked), None))
     yield Prose(found.shared)
+    if whole and found.gave:
+        yield Table(("who shared it", "gave"), tuple((one.name, one.size) for one in found.gave))
     yield Prose(_digest(found))
 
 
@@ -261,11 +231,29 @@ def _policy(found: RankingPart) -> Iterator[str]:
         yield f"{named}, declares no formula: {ONLY_CODE}."
     else:
         yield f"{named}: score = {found.formula}."
+    if found.rule:
+        yield f"The rule as the policy states it: {found.rule}"
+        yield f"Its source: {found.source or 'none is stated'}."
     if found.arithmetic is not None:
         yield f"With this account's figures {found.arithmetic}."
     if found.score is not None:
         recorded = f"Recorded is the whole number {found.score}, rank {found.rank:,} of {found.candidates:,}"
         yield f"{recorded}; ties go by account."
+
+
+def _first_place(found: RankingPart, first: FirstPlace) -> str:
+    """Its rank in the first ranking of the instant, and now."""
+    if first.round == found.round:
+        return (
+            f"This round, {found.round}, was the first of this instant for this side: it is the first ranking as well."
+        )
+    ranking = f"In the first ranking of this instant, that of round {first.round} (event {first.started_seq})"
+    now = "" if found.rank is None else f"; in this one it stands at rank {found.rank:,} of {found.candidates:,}"
+    if first.rank is None:
+        return f"{ranking}, it was no candidate among {first.candidates:,}{now}."
+    return (
+        f"{ranking}, it stood at rank {first.rank:,} of {first.candidates:,} with a score of {first.score_text}{now}."
+    )
 
 
 def _digest(found: RankingPart) -> str:

@@ -8,8 +8,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
+
+import msgspec
 
 from ...events.bodies.liquidation import (
     BankruptcyDeclared,
@@ -27,7 +29,8 @@ from ...sim.figures import count
 from ..run import Run
 from .chain import step_of
 from .names import Names
-from .parts import Bankruptcy, Lot, Story
+from .parts import Bankruptcy, Lot, Step, Story
+from .watch import Watch
 
 __all__ = ["Beginning", "beginning_of", "story_of"]
 
@@ -71,12 +74,17 @@ def story_of(
     lot_events: Iterable[Event] = (),
     bankruptcy: Bankruptcy | None = None,
     lot: Lot | None = None,
+    watches: Sequence[Watch] = (),
 ) -> Story:
-    """The story up to an event; `lot_events` are what the fund did with the inventory since."""
+    """The story up to an event; `lot_events` are what the fund did with the inventory since.
+
+    From `watches` come what there was after each step, and the halts.
+    """
     account = beginning.account
     ours = {event.seq: event for event in run.events_naming(account, beginning.first.seq, stop_seq)}
     ours = {seq: event for seq, event in ours.items() if _belongs(event, account, beginning.liquidation_id)}
     ours |= {event.seq: event for event in lot_events if event.seq < stop_seq}
+    ours |= {halt.seq: halt for watch in watches for halt in watch.halts}
     events = [ours[seq] for seq in sorted(ours)]
     return Story(
         account,
@@ -85,10 +93,27 @@ def story_of(
         None if beginning.called is None else beginning.called.seq,
         beginning.started.seq,
         _told(beginning, events, names),
-        tuple(step_of(run, event, names) for event in events),
+        tuple(_stood(step_of(run, event, names), event, watches, names) for event in events),
         bankruptcy,
         lot,
     )
+
+
+def _stood(step: Step, event: Event, watches: Sequence[Watch], names: Names) -> Step:
+    """A step with what there was after it, of whoever still had anything of what was closed."""
+    for watch in watches:
+        standing = watch.standings.get(event.seq)
+        if standing is None:
+            continue
+        depth_lots, instrument = standing.depth_lots, getattr(event.body, "instrument", None)
+        return msgspec.structs.replace(
+            step,
+            equity_atoms=standing.equity_atoms,
+            equity=names.money(watch.account, standing.equity_atoms),
+            depth_lots=depth_lots,
+            depth=None if depth_lots is None or instrument is None else names.size(instrument, depth_lots),
+        )
+    return step
 
 
 def _belongs(event: Event, account: int, liquidation_id: int) -> bool:

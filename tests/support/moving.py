@@ -19,8 +19,8 @@ class MovingRun(Run):
         """The state before an event; from scratch only where it lies back."""
         return next(self.states([seq]))
 
-    def states(self, seqs: Iterable[int]) -> Iterator[Ledger]:
-        """Each state in turn."""
+    def states(self, seqs: Iterable[int], ledger: Ledger | None = None) -> Iterator[Ledger]:
+        """Each state in turn, by the one ledger, whichever is given."""
         for seq in seqs:
             if seq < self._ledger.seq:
                 yield super().before(seq)

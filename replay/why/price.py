@@ -1,0 +1,127 @@
+"""At which price an account was closed, by which rule, and what that cost it or brought it against the mark."""
+
+from __future__ import annotations
+
+import msgspec
+
+from ...events.bodies.waterfall import DeleveragingStarted, PositionDeleveraged
+from ...events.envelope import Event
+from ...events.ledger import Account, LedgerState, Position
+from ...events.ledger.account import funding_of, trade
+from ...handlers.valuation import profit_atoms
+from ...sim.figures import percent
+from ..run import Run
+from .closed import mark_before
+from .names import Names
+from .parts import Story
+
+__all__ = ["Priced", "priced_of"]
+
+
+class Priced(msgspec.Struct, frozen=True):
+    """A reduction's price, the mark beside it, and the account's profit on what was closed.
+
+    `gained_atoms` is what the price was better than the mark for the account, below zero where it was worse. `paper` is
+    the profit on what was closed at the mark, `realised` at the price: that plus what was gained. `share` is what was
+    gained of the profit at the mark, in percent, null where that was no profit. `position` is the profit at the mark
+    on all that the account held of it before.
+    """
+
+    instrument: int
+    size_lots: int
+    size: str
+    value_atoms: int
+    value: str
+    price: str
+    rule: str
+    mark_seq: int | None
+    mark_ticks: int
+    mark: str
+    at_mark_atoms: int
+    at_mark: str
+    gained_atoms: int
+    gained: str
+    paper_atoms: int
+    paper: str
+    realised_atoms: int
+    realised: str
+    share: str | None
+    position_atoms: int
+    position: str
+
+
+def priced_of(run: Run, event: Event, started: Event, ledger: LedgerState, story: Story | None, names: Names) -> Priced:
+    """The price of a reduction; `ledger` stands before its round."""
+    body = event.body
+    assert isinstance(body, PositionDeleveraged)
+    market, held = ledger.markets[body.instrument], _held(body, ledger)
+    at_mark_atoms = market.payoff.value_atoms(body.size_lots, market.mark_ticks)
+    gained_atoms, realised_atoms = at_mark_atoms - body.value_atoms, _realised_atoms(body, ledger)
+    paper_atoms, position_atoms = realised_atoms - gained_atoms, profit_atoms(market, held)
+    mark = mark_before(run, body.instrument, event.seq)
+
+    def money(atoms: int) -> str:
+        return names.money(body.account, atoms)
+
+    return Priced(
+        body.instrument,
+        body.size_lots,
+        names.units(body.instrument, abs(body.size_lots)),
+        body.value_atoms,
+        names.value(body.instrument, body.value_atoms),
+        names.average(body.instrument, body.size_lots, body.value_atoms),
+        _rule(started, ledger, story, names),
+        None if mark is None else mark.seq,
+        market.mark_ticks,
+        names.price(body.instrument, market.mark_ticks),
+        at_mark_atoms,
+        names.value(body.instrument, at_mark_atoms),
+        gained_atoms,
+        money(gained_atoms),
+        paper_atoms,
+        money(paper_atoms),
+        realised_atoms,
+        money(realised_atoms),
+        percent(gained_atoms, paper_atoms) if paper_atoms > 0 else None,
+        position_atoms,
+        money(position_atoms),
+    )
+
+
+def _rule(started: Event, ledger: LedgerState, story: Story | None, names: Names) -> str:
+    """Which price the round closed at: the loser's, what the fund had paid, the mark, or another of the rule's."""
+    body = started.body
+    assert isinstance(body, DeleveragingStarted)
+    market, lot = ledger.markets[body.instrument], None if story is None else story.lot
+    if story is not None and story.bankruptcy is not None and story.bankruptcy.value_atoms == body.value_atoms:
+        return f"the bankruptcy price of {story.name}, at which it ends with exactly nothing"
+    if story is not None and lot is not None and lot.paid_atoms == body.value_atoms:
+        return f"what the insurance fund had paid when it took this over from {story.name}"
+    if body.trigger == "drawdown":
+        return "the mark, and on top of it what the insurance fund had fallen beyond its rule"
+    known = (
+        (market.mark_ticks, "the mark"),
+        (market.previous_oracle_ticks, "the price from outside before the present one"),
+        (market.oracle_ticks, "the present price from outside"),
+        (market.previous_mark_ticks, "the mark before the present price from outside"),
+    )
+    for ticks, told in known:
+        if ticks and body.value_atoms == market.payoff.value_atoms(body.size_lots, ticks):
+            return told
+    if lot is not None:
+        return f"the worst price for those it was closed against that {names.account(body.account)} could still bear"
+    return f"the price that the rule {body.policy} sets"
+
+
+def _held(body: PositionDeleveraged, ledger: LedgerState) -> Position:
+    return ledger.accounts[body.account].positions[body.instrument, body.leg]
+
+
+def _realised_atoms(body: PositionDeleveraged, ledger: LedgerState) -> int:
+    """What the ledger's own booking of the reduction adds to the balance."""
+    market, key = ledger.markets[body.instrument], (body.instrument, body.leg)
+    before = ledger.accounts[body.account]
+    held: dict[tuple[int, int], Position] = {key: msgspec.structs.replace(_held(body, ledger))}
+    alone = Account(before.account, before.kind, before.mode, before.asset, before.owner, before.parent, 0, held)
+    trade(alone, key, body.size_lots, body.value_atoms, funding_of(body.size_lots, market.cumulative_funding_nanoatoms))
+    return alone.balance_atoms
