@@ -13,6 +13,7 @@
     not         why another account was spared, if that was asked
     flips       what would have flipped it, if that was asked
     taken_in    for an imported or inferred event: where it was read, what the venue says, what is concluded
+    batch       for a round that a venue decided itself: every fill of its instant, and what was closed in part
     published   for a round that a venue decided itself: its order against every published formula
 
 1. Amounts are whole atoms, prices ticks, sizes lots; beside them, under the name without the unit, their text in real
@@ -27,6 +28,7 @@ from typing import Any
 
 import msgspec
 
+from .batch import Batch
 from .cap import Cap
 from .grounds import Ground
 from .later import Later
@@ -110,6 +112,7 @@ class Answer(msgspec.Struct, frozen=True):
     spared: Spared | None = msgspec.field(default=None, name="not")
     flips: Flips | None = None
     taken_in: TakenIn | None = None
+    batch: Batch | None = None
     published: Published | None = None
 
 

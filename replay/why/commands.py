@@ -22,7 +22,7 @@ from .befallen import befallen
 from .blocks import Section
 from .document import answer_document, befallen_document, forced_document
 from .explain import explain
-from .explain_imported import with_formula
+from .explain_imported import with_formula, with_whole_batch
 from .forced import Forced, Order, forced_in, forced_sections
 from .markdown import markdown_of
 from .sections import answer_sections, befallen_sections, nothing_befell
@@ -41,7 +41,7 @@ _LISTED = 20
 @click.option("--from", "first", metavar="POINT", help="From this event or time on.")
 @click.option("--to", "last", metavar="POINT", help="Up to this event or time, included.")
 @click.option("--sort", type=click.Choice(("time", "loss")), default="time", show_default=True, help="Of a listing.")
-@click.option("--all", "whole", is_flag=True, help="A listing whole, not only its first 20 accounts.")
+@click.option("--all", "whole", is_flag=True, help="A listing or a venue's batch whole, not shortened.")
 @click.option("--instrument", metavar="NAME", help="Of an account: only in this instrument.")
 @click.option("--not", "against", metavar="NAME|NUMBER", help="Say why this account was spared.")
 @click.option("--under", metavar="POLICY", help="Of a venue's own round: the whole ranking by this formula.")
@@ -92,7 +92,7 @@ def why_command(
     question = _question(run, asked, account, instrument, point, first, last)
     if question.seq is not None:
         answer = explain(run, question.seq, against=against)
-        _show_answer(run, _added(run, answer, under, flips=flips), layout, as_json=as_json)
+        _show_answer(run, _added(run, answer, under, flips=flips, whole=whole), layout, as_json=as_json)
     elif question.account is None:
         _must_be_about_one(against=against, under=under, flips=flips)
         _show_forced(
@@ -101,7 +101,7 @@ def why_command(
     else:
         found = befallen(run, question.account, _instrument(run, instrument), against=against, span=question.span)
         if found.answer is not None:
-            found = msgspec.structs.replace(found, answer=_added(run, found.answer, under, flips=flips))
+            found = msgspec.structs.replace(found, answer=_added(run, found.answer, under, flips=flips, whole=whole))
         _show_befallen(run, found, layout, as_json=as_json)
     leave(context, run)
 
@@ -156,8 +156,10 @@ def _must_be_about_one(*, against: str | None, under: str | None, flips: bool) -
             raise QueryError(message)
 
 
-def _added(run: Run, answer: Answer, under: str | None, *, flips: bool) -> Answer:
+def _added(run: Run, answer: Answer, under: str | None, *, flips: bool, whole: bool) -> Answer:
     """The answer with what else was asked for."""
+    if whole:
+        answer = with_whole_batch(answer)
     if under is not None:
         answer = with_formula(answer, under)
     return _flipped(run, answer) if flips else answer

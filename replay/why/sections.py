@@ -15,13 +15,15 @@ from .losing import Losing, LosingMark
 from .money import money_of, plain_money_of, signed_money_of
 from .names import times
 from .parts import Evidence, Fund, FundNow, RankingPart, Step, Story
-from .sections_imported import published_sections, taken_in_sections
+from .sections_imported import imported_sections, rests_on
 
 __all__ = ["answer_sections", "befallen_sections", "nothing_befell"]
 
 
 def answer_sections(answer: Answer) -> Iterator[Section]:
     """One event: the paragraph, then the evidence for it."""
+    if answer.taken_in is not None:
+        yield Section("What this rests on", tuple(rests_on(answer.taken_in)))
     yield Section("", (Prose(answer.paragraph),))
     if answer.ranking is None and answer.event.evidence is not None:
         title = "The account at that instant" if answer.taken_in is None else "The account as reconstructed"
@@ -37,11 +39,7 @@ def answer_sections(answer: Answer) -> Iterator[Section]:
         yield Section(f"Why not {answer.spared.name}", (Prose(answer.spared.text),))
     if answer.flips is not None:
         yield Section("What would have flipped it", tuple(_flips(answer.flips)))
-    if answer.taken_in is not None:
-        yield from taken_in_sections(answer.taken_in)
-    if answer.published is not None:
-        asked = answer.event.fields.get("account") if answer.event.type == "PositionDeleveraged" else None
-        yield from published_sections(answer.published, asked)
+    yield from imported_sections(answer)
     if answer.grounds:
         yield Section("What its figures rest on", (_grounds(answer.grounds),))
     each = ", each delivered because of the one before" if len(answer.chain) > 1 else ""
