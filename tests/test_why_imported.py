@@ -14,7 +14,7 @@ import pytest
 from deleverage.events.bodies.inputs import FillReported, TradeExecuted
 from deleverage.events.bodies.liquidation import LiquidationFilled, LiquidationStarted, PositionTakenOver
 from deleverage.events.bodies.waterfall import DeleveragingEnded, DeleveragingStarted, PositionDeleveraged
-from deleverage.events.envelope import Event
+from deleverage.events.envelope import Event, Origin
 from deleverage.events.errors import QueryError
 from deleverage.handlers.policies.adl.choices import ADL_POLICIES
 from deleverage.replay.audit.audit import audit_of
@@ -144,7 +144,7 @@ def test_a_round_is_held_against_every_published_formula(tmp_path: Path) -> None
     assert [place.gave_lots for place in leverage.places] == [10, 10, 4, 10]
     assert [place.realised_rank for place in leverage.places] == [2, 1, 4, 3]
     assert (leverage.agreeing, leverage.differing, leverage.pairs, leverage.tau_b) == (3, 2, 6, "0.183")
-    assert (leverage.chance, leverage.lots_in_common) == ("0.500", 28)
+    assert (leverage.chance, leverage.chance_text, leverage.lots_in_common) == ("1/2", "0.500", 28)
     assert formula(found, "dydx").not_tested == "it scans accounts from a random place, and ranks nobody"
     assert formula(found, "gmx").not_tested == "it gives all of them the same score"
 
@@ -265,9 +265,9 @@ def test_no_formula_explains_the_batch_of_avax(tmp_path: Path) -> None:
     assert sum(one.not_tested is None for one in found.formulas) == 16
     assert not any(one.is_beyond_chance for one in found.formulas)
     leverage, binance = formula(found, "profit-leverage"), formula(found, "binance")
-    assert (leverage.agreeing, leverage.differing, leverage.tau_b, leverage.chance) == (675, 550, "0.102", "0.151")
+    assert (leverage.agreeing, leverage.differing, leverage.tau_b, leverage.chance_text) == (675, 550, "0.102", "0.151")
     assert leverage.same_as == ("bitmex", "bybit", "okx", "hyperliquid-reverse-engineered")
-    assert (found.nearest, binance.chance, binance.corrected) == ("binance", "0.031", "0.283")
+    assert (found.nearest, binance.chance_text, binance.corrected_text) == ("binance", "0.031", "0.283")
     assert "None agrees with it by more than chance at the level of 5%" in found.verdict
     last = next(place for place in leverage.places if place.name == "0x4a96036f")
     assert (last.rank, last.would_give, last.gave, last.realised_rank) == (30, "64,331.25", "58,141.87", 50)
@@ -388,3 +388,114 @@ def test_a_side_is_told_as_far_as_it_is_known(
     """What the venue says of a side stands there, what it does not say does not, and nothing is left hanging."""
     body = LiquidationFilled(1, 1, 1, account, 1, 0, 0, -5, 98, -490, 0, 0)
     assert _side(msgspec.structs.replace(SIDE, **changes), body) == ("" if told is None else f"{which} {told}")
+
+
+LOSER = f"0x{'f' * 40}"
+
+
+def held(address: str, size: str, entry: str, raw: str) -> dict[str, Any]:
+    """A clearinghouse state: one cross position in SOL, and the raw dollars beside it."""
+    value = str(abs(float(size)) * 100)
+    position = {"coin": "SOL", "szi": size, "entryPx": entry, "leverage": {"type": "cross"}, "positionValue": value}
+    return {"user": address, "marginSummary": {"totalRawUsd": raw}, "assetPositions": [{"position": position}],
+            "time": node_fills.START_MS}  # fmt: skip
+
+
+def address(number: int) -> str:
+    """An address by number."""
+    return f"0x{number:040x}"
+
+
+def deleveraged(folder: Path, order: Sequence[int], known: Sequence[int], *, last: str = "2.0") -> Run:
+    """LOSER, long, is closed against shorts in this order, each of 2 from 110.
+
+    `known` have a state with more cash the higher their number, so that the lower ones have more leverage.
+    """
+    told = {"dir": "Auto-Deleveraging"}
+    forced = {"liquidation": {**FORCED, "liquidatedUser": LOSER, "markPx": "100", "method": "backstop"}}
+    start, sides = 2.0 * len(order), []
+    for number in order:
+        size = last if number == order[-1] else "2.0"
+        buyer = {"address": address(number), "startPosition": "-2.0", "closedPnl": str(10 * float(size)), **told}
+        sides += trade("SOL", size, "100.0", buyer, {"address": LOSER, "startPosition": str(start)}, **forced)
+        start -= float(size)
+    states = [held(address(number), "-2.0", "110.0", str(200 + 30 * number)) for number in known]
+    path = node_fills.written(folder, json.dumps({one["user"]: one for one in states}), name="state.json")
+    return open_run(node_fills.imported(folder, block(1, *sides), snapshots=[path] if states else []).run)
+
+
+def test_who_was_passed_over_is_named_where_the_record_knows(tmp_path: Path) -> None:
+    """Of eight states two were not taken: one of more leverage than some who were, one of less than all of them."""
+    run = deleveraged(tmp_path, order=[1, 2, 4, 5, 6, 7], known=range(1, 9))
+    answer = explain(run, find(run, PositionDeleveraged))
+    assert answer.published is not None
+    found = answer.published.passed_over
+    assert (found.holders, found.known, found.in_profit) == (2, 2, 2)
+    assert found.before["profit-leverage"] == 1
+    assert found.before["min-max-integer"] == 2
+    assert [one.name for one in found.before_by_all] == [address(3)]
+    assert (found.before_by_all[0].ranks["profit-leverage"], found.before_by_all[0].entry) == (3, "110.000000")
+    assert f"{address(3)} (short 2 SOL from 110.000000, profit 20.00000000 USDC" in found.text
+    assert "Accounts that the files do not name may have held it too." in found.text
+
+
+def test_a_queue_by_leverage_is_found_to_be_one(tmp_path: Path) -> None:
+    """Six taken in the order of their leverage: one of 720 orders, for each of few tests, is beyond chance."""
+    run = deleveraged(tmp_path, order=[1, 2, 4, 5, 6, 7], known=range(1, 9))
+    answer = explain(run, find(run, PositionDeleveraged))
+    assert answer.published is not None
+    leverage = formula(answer.published, "profit-leverage")
+    assert (leverage.tau_b, leverage.chance, leverage.is_beyond_chance) == ("1.000", "1/720", True)
+    assert "By more than chance at the level of 5%" in answer.published.verdict
+    assert "profit-leverage" in answer.paragraph
+    assert "though 1 who were not taken stand before somebody who was" in answer.published.verdict
+
+
+def test_without_balances_nothing_is_tested_that_asks_for_them(tmp_path: Path) -> None:
+    """Fills alone tell entries and no account values: formulas that ask for one are not tested."""
+    run = deleveraged(tmp_path, order=[1, 2, 4, 5, 6, 7], known=[])
+    answer = explain(run, find(run, PositionDeleveraged))
+    assert answer.published is not None
+    assert formula(answer.published, "bybit").not_tested == "no file states the account values, which it asks for"
+    assert answer.published.passed_over.holders == 0
+    assert "the files name only who traded" in answer.published.passed_over.text
+    assert "record lacks the figures" in answer.published.verdict
+
+
+@pytest.mark.parametrize("options", [(), ("--all",)])
+def test_the_whole_batch_comes_out(tmp_path: Path, options: tuple[str, ...]) -> None:
+    """The fills sum to what the round was to close; shortened, the ends are shown and the rest is counted."""
+    run = deleveraged(tmp_path, order=range(1, 15), known=range(1, 15), last="0.5")
+    answer = explain(run, find(run, PositionDeleveraged))
+    assert answer.batch is not None
+    assert answer.batch.own.lots == answer.batch.own.to_close_lots == sum(one.size_lots for one in answer.batch.fills)
+    assert (answer.batch.closed.pattern, answer.batch.fills[-1].after) == ("last_in_part", "-1.5")
+    told = call("why", run.path, str(answer.event.seq), *options).stdout
+    assert ("--all shows them" in told) is not bool(options)
+    assert (f" {address(8)} " in told.partition("The whole batch")[2].partition("come to")[0]) is bool(options)
+    assert "14 fills of 14 accounts come to 26.5 SOL" in told
+
+
+@pytest.mark.parametrize("name", ["adl-table", "hyperliquid", "tardis"])
+def test_every_inferred_event_has_a_rule(tmp_path: Path, name: str) -> None:
+    """Whatever an importer infers, `why` of it says by which rule, and says nothing else of it as if it were stated."""
+    if name == "adl-table":
+        run = open_run(imported(tmp_path, *TABLE).run)
+    elif name == "hyperliquid":
+        run = deleveraged(tmp_path, order=[1, 2, 3], known=range(1, 5))
+    else:
+        rows = "exchange,symbol,timestamp,local_timestamp,id,side,price,amount\n" + "".join(
+            f"bybit,BTCUSDT,17600544000000{row},17600544001000{row},,sell,121000.{row},1\n" for row in range(10, 13)
+        )
+        file = tmp_path / "bybit_liquidations_2025-10-10_BTCUSDT.csv"
+        file.write_text(rows)
+        assert call("import", "tardis", file, "-o", tmp_path / "t.run").exit_code == 0
+        run = open_run(tmp_path / "t.run")
+    kinds = {type(event.body): event.seq for event in run.events() if event.origin is Origin.INFERRED}
+    assert len(kinds) > 5
+    for seq in kinds.values():
+        answer = explain(run, seq)
+        assert answer.taken_in is not None
+        own = next(one for one in answer.taken_in.inferred if one.seq == seq)
+        assert own.rule
+        assert f"The rule: {own.rule}." in answer.paragraph

@@ -247,8 +247,8 @@ def _told(pattern: str, ordered: list[_Gave], in_part: list[_Gave], instrument: 
         )
     elif pattern == "one_in_part":
         yield (
-            f"{whole:,} of the {len(ordered):,} accounts were closed whole and one in part ({in_part[0].name}), as a "
-            "queue leaves it. The file is not in the venue's order, so it does not show whether that one was the last."
+            f"Of the {len(ordered):,} accounts all but one were closed whole, and one in part ({in_part[0].name}), as "
+            "a queue leaves it. The file is not in the venue's order, so it does not show whether it was the last."
         )
     elif pattern in ("last_in_part", "earlier_in_part"):
         yield from _one_in_part(ordered, in_part[0], instrument, names)
@@ -263,8 +263,9 @@ def _told(pattern: str, ordered: list[_Gave], in_part: list[_Gave], instrument: 
             )
         else:
             yield (
-                f"{whole:,} accounts were closed whole and {len(in_part):,} in part, which gave {least} to {most} of "
-                "what they held: neither a queue, which would close all but the last whole, nor equal shares."
+                f"Closed whole: {whole:,} of {len(ordered):,} accounts; in part: {len(in_part):,}, which gave {least} "
+                f"to {most} of what they held. That is neither a queue, which would close all but the last whole, nor "
+                "equal shares."
             )
 
 
@@ -280,8 +281,8 @@ def _one_in_part(ordered: list[_Gave], part: _Gave, instrument: int, names: Name
     )
     if part is ordered[-1]:
         yield (
-            f"The first {len(ordered) - 1:,} of the {len(ordered):,} accounts in the order of the file were closed "
-            f"whole, and only the last in part ({part.name}, {figures})."
+            f"Of the {len(ordered):,} accounts in the order of the file all but the last were closed whole, and the "
+            f"last in part ({part.name}, {figures})."
         )
         yield (
             "That is what a queue leaves that is worked off in this order, and nothing that equal shares would leave. "
@@ -289,8 +290,8 @@ def _one_in_part(ordered: list[_Gave], part: _Gave, instrument: int, names: Name
         )
     else:
         yield (
-            f"{len(ordered) - 1:,} of the {len(ordered):,} accounts were closed whole and one in part: number "
-            f"{place:,} in the order of the file ({part.name}, {figures})."
+            f"Of the {len(ordered):,} accounts all but one were closed whole, and one in part: number {place:,} in the "
+            f"order of the file ({part.name}, {figures})."
         )
         yield (
             f"A queue that is worked off in this order would have closed it whole before the {len(ordered) - place:,} "

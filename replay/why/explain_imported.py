@@ -22,7 +22,7 @@ from ..rankings import round_of
 from ..run import Run
 from .answer import Answer
 from .asked import asked_of, evidence_for
-from .batch import Batch, batch_of
+from .batch import Batch, BatchFill, batch_of
 from .case import Case
 from .chain import chain_of
 from .later import later_of
@@ -88,17 +88,27 @@ def _with_the_others(taken: TakenIn, batch: Batch, known: Known) -> TakenIn:
     own = [fill for fill in batch.fills if fill.round == batch.round]
     stated, inferred = list(taken.imported), list(taken.inferred)
     if own:
-        lines = [fill.line for fill in own if fill.line is not None]
-        where = f", lines {min(lines):,} to {max(lines):,}" if lines else ""
-        told = f"all {count(len(own), 'reduction')} of the round, each behind its report{where}"
-        stated.append(Rest(own[0].seq, "PositionDeleveraged", told, own[0].file, None, None, own[-1].seq))
-    for rests, origin in ((stated, Origin.IMPORTED), (inferred, Origin.INFERRED)):
+        told = f"all {count(len(own), 'reduction')} of the round, each behind its report{_lines(own)}"
+        stated.append(_several(own[0].seq, own[-1].seq, "PositionDeleveraged", told, own[0].file, None))
+    for rests, origin, rule in ((stated, Origin.IMPORTED, None), (inferred, Origin.INFERRED, _SAME_RULE)):
         found = [event for event in known.statements if event.origin is origin]
         if found:
-            told = f"{count(len(found), 'statement')} of balances and positions of whoever held {batch.own.instrument}"
-            rule = _SAME_RULE if origin is Origin.INFERRED else None
-            rests.append(Rest(found[0].seq, type(found[0].body).__name__, told, None, None, rule, found[-1].seq))
+            told = f"{count(len(found), 'statement')} of what was held, of whoever held {batch.own.instrument}"
+            file = known.file if origin is Origin.IMPORTED else None
+            rests.append(_several(found[0].seq, found[-1].seq, type(found[0].body).__name__, told, file, rule))
     return msgspec.structs.replace(taken, imported=tuple(stated), inferred=tuple(inferred))
+
+
+def _several(first: int, last: int, kind: str, told: str, file: str | None, rule: str | None) -> Rest:
+    return Rest(first, kind, told, file, None, rule, last if last != first else None)
+
+
+def _lines(fills: list[BatchFill]) -> str:
+    lines = [fill.line for fill in fills if fill.line is not None]
+    if not lines:
+        return ""
+    least, most = min(lines), max(lines)
+    return f", line {least:,}" if least == most else f", lines {least:,} to {most:,}"
 
 
 def _unknown(told: Round, known: Known) -> Iterator[str]:

@@ -46,12 +46,21 @@ def imported_paragraph(case: Case, taken: TakenIn, batch: Batch | None, publishe
 def _filled(case: Case, body: LiquidationFilled) -> str:
     names = case.names
     did, other = ("bought", "from") if body.size_lots > 0 else ("sold", "to")
-    return (
+    is_named = case.ledger.accounts[body.counterparty].kind != "liquidity"
+    whom = f", {other} {names.account(body.counterparty)}" if is_named else ""
+    return joined(
         f"the venue liquidated {names.account(body.account)} on the market: it {did} "
         f"{names.size(body.instrument, body.size_lots)} at {names.price(body.instrument, body.price_ticks)}, for "
-        f"{names.value(body.instrument, body.value_atoms)}, {other} {names.account(body.counterparty)}. "
-        f"{_against_mark(case, body, body.size_lots, body.value_atoms, 'the liquidated account')}"
+        f"{names.value(body.instrument, body.value_atoms)}{whom}.",
+        _unnamed(case, body.account),
+        _against_mark(case, body, body.size_lots, body.value_atoms, "the liquidated account"),
     )
+
+
+def _unnamed(case: Case, account: int) -> str:
+    """That nobody knows whose order it was, where one account stands for all."""
+    name = case.names.account(account)
+    return f"The file does not say whose it was: {name} stands for all." if name.startswith("forced:") else ""
 
 
 def _taken_over(case: Case, body: PositionTakenOver) -> str:
@@ -107,9 +116,12 @@ def _began(case: Case, body: LiquidationStarted | BankruptcyDeclared) -> str:
     if isinstance(body, LiquidationStarted) and case.event.origin is Origin.IMPORTED:
         equity = case.names.money(body.account, body.equity_atoms)
         return f"the venue says that {who} was liquidated with an equity of {equity}. Its requirement is not published."
-    return (
-        f"the files name {who} as liquidated in what follows. The equity and the requirement that the venue compared "
-        "are not published."
+    told = f"the files name {who} as liquidated in what follows"
+    if isinstance(body, BankruptcyDeclared):
+        told = words_of(case.event, case.names)
+    return joined(
+        f"{told}. The equity and the requirement that the venue compared are not published.",
+        _unnamed(case, body.account),
     )
 
 
@@ -154,6 +166,8 @@ def _against_mark(case: Case, body: _Forced, size_lots: int, value_atoms: int, w
     inferred = ", inferred" if marked.origin is Origin.INFERRED else ""
     told = f"the mark of {mark} (event {marked.seq}{inferred})"
     if body.price_ticks == market.mark_ticks:
+        if inferred:
+            return f"The files give no mark here: a price of {mark} stands for it (event {marked.seq}, inferred)."
         return f"That was {told}."
     lost_atoms = value_atoms - market.payoff.value_atoms(size_lots, market.mark_ticks)
     effect = "cost" if lost_atoms > 0 else "brought"
@@ -233,7 +247,7 @@ def _outcome(published: Published, tested: list[Formula]) -> Iterator[str]:
         return
     beyond = [one for one in tested if one.is_beyond_chance]
     if beyond:
-        found = "; ".join(_found(one) for one in _once(beyond))
+        found = "; ".join(_found(one, published) for one in _once(beyond))
         yield (
             f"By more than chance at the level of 5%, {corrected}, these agree: {found}. Each may be the venue's rule, "
             "or only go together with it."
@@ -242,13 +256,18 @@ def _outcome(published: Published, tested: list[Formula]) -> Iterator[str]:
         nearest = next(one for one in tested if one.policy == published.nearest)
         yield (
             "None agrees with it by more than chance at the level of 5%: the least chance is that of "
-            f"{nearest.policy}, tau {nearest.tau_b}, chance {nearest.chance}, {corrected} {nearest.corrected}."
+            f"{nearest.policy}, tau {nearest.tau_b}, chance {nearest.chance_text}, {corrected} {nearest.corrected_text}."
         )
 
 
-def _found(one: Formula) -> str:
+def _found(one: Formula, published: Published) -> str:
+    """A formula with its figures, and whether those who were not taken speak against it."""
     alike = f" (and {', '.join(one.same_as)}, of the same order)" if one.same_as else ""
-    return f"{one.policy}{alike} with tau {one.tau_b}, chance {one.chance}, corrected {one.corrected}"
+    before = published.passed_over.before.get(one.policy, 0)
+    against = f", though {before:,} who were not taken stand before somebody who was" if before else ""
+    return (
+        f"{one.policy}{alike} with tau {one.tau_b}, chance {one.chance_text}, corrected {one.corrected_text}{against}"
+    )
 
 
 def _once(formulas: list[Formula]) -> Iterator[Formula]:

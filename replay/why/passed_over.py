@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from itertools import chain
 from typing import NamedTuple
@@ -25,6 +25,7 @@ from ...handlers.ranking import candidate_of
 from ...sim.figures import count
 from ..run import Run
 from .names import Names
+from .taken_in import files_of
 from .words_imported import format_of
 
 __all__ = ["Known", "PassedAccount", "PassedOver", "known_of", "passed_over_of"]
@@ -41,13 +42,15 @@ _WHY_NOBODY = {
 class Known(NamedTuple):
     """The accounts whose balance was stated before a round, and those whose entry in its instrument is known.
 
-    `statements` are the events that state balances and positions of whoever held the instrument then.
+    `statements` are the events that state balances and positions of whoever held the instrument then, `file` is where
+    those were imported from, if from anywhere.
     """
 
     format: str
     balances: frozenset[int]
     entries: frozenset[int]
     statements: tuple[Event, ...]
+    file: str | None
 
 
 class PassedAccount(msgspec.Struct, frozen=True):
@@ -101,7 +104,16 @@ def known_of(run: Run, started: Event, ledger: LedgerState) -> Known:
     holders = {account.account for account in ledger.accounts if _holds(account.positions, body.instrument)}
     entries = holders - guessed if near == opening else (holders & stated) - guessed
     told_of = tuple(event for account, event in statements if account in holders)
-    return Known(read_as, frozenset(balances), frozenset(entries), told_of)
+    return Known(read_as, frozenset(balances), frozenset(entries), told_of, _file(run, told_of))
+
+
+def _file(run: Run, statements: Iterable[Event]) -> str | None:
+    files = files_of(run)
+    for event in statements:
+        place = getattr(event.body, "provenance", None)
+        if event.origin is Origin.IMPORTED and place is not None and place.source in files:
+            return files[place.source].name
+    return None
 
 
 def _is_guess(event: Event, told: PositionStated, *, later: bool) -> bool:
@@ -190,9 +202,9 @@ def _told(found: PassedOver, started: DeleveragingStarted, names: Names, known: 
     yield f"{found.holders:,} {others} {held} before the round and not taken in it."
     unknown = found.holders - found.known
     if unknown:
-        yield f"Of {unknown:,} of them the entry or the account value is not known, so no formula can place them."
+        yield f"The entry or the account value is not known of {unknown:,}, so no formula can place them."
     if found.known:
-        yield f"Of {found.known:,} both are known: {found.in_profit:,} at a profit."
+        yield f"Entry and account value are known of {found.known:,}, of which {found.in_profit:,} stood at a profit."
     if found.known and not found.before:
         yield "No formula could be tested, so it is not said who of them should have come first."
     elif found.before_by_all:

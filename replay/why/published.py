@@ -72,7 +72,8 @@ class FormulaPlace(msgspec.Struct, frozen=True):
 class Formula(msgspec.Struct, frozen=True):
     """One published formula against the order that happened; `not_tested` says why there is nothing to test.
 
-    `tested_accounts` of those taken have a place and known figures. `chance` and `corrected` are None without a test.
+    `tested_accounts` of those taken have a place and known figures. `chance` and `corrected` are "numerator/denominator"
+    and None without a test; `tau_b` has three decimals.
     """
 
     policy: str
@@ -87,7 +88,9 @@ class Formula(msgspec.Struct, frozen=True):
     pairs: int
     tau_b: str | None
     chance: str | None
+    chance_text: str | None
     corrected: str | None
+    corrected_text: str | None
     is_beyond_chance: bool
     candidates: int
     taken: int
@@ -254,14 +257,19 @@ def _formula(one: _Trial, trials: Sequence[_Trial], realised: _Realised) -> Form
         0 if kendall is None else kendall.differing,
         0 if kendall is None else kendall.pairs,
         None if kendall is None else kendall.tau_text,
-        None if kendall is None else chance_text(kendall.chance),
-        None if corrected is None else chance_text(corrected),
+        *_both(None if kendall is None else kendall.chance),
+        *_both(corrected),
         corrected is not None and corrected <= LEVEL,
         len(one.places),
         len(given),
         sum(min(lots, realised.lots.get(account, 0)) for account, lots in given.items()),
         tuple(_place(place, given, realised) for place in one.places),
     )
+
+
+def _both(chance: Fraction | None) -> tuple[str | None, str | None]:
+    """A chance as an exact fraction, and in decimals."""
+    return (None, None) if chance is None else (f"{chance.numerator}/{chance.denominator}", chance_text(chance))
 
 
 def _given(policy: RankingPolicy, realised: _Realised, places: Sequence[Ranked]) -> dict[int, int]:

@@ -76,19 +76,23 @@ def _taken_in(found: TakenIn) -> Iterator[Section]:
 
 def _checks(found: TakenIn, *, has_tests: bool) -> Section:
     """What is stated, inferred and worked out, and how each is checked."""
-    stated = "stated by the files: compare each line that is named with the file"
+    lines = []
+    if found.imported:
+        lines.append("stated by the files: compare each line that is named with the file")
     if found.file is not None:
-        stated += f"; {found.file} has this event in its line {found.line:,}, and the SHA-256 {found.sha256}"
-    again = (
-        f"inferred by the import: `deleverage import {found.format}` of the same files with the same options gives the "
-        "same head, if every event is the same, the inferred ones included"
-    )
-    here = (
-        "worked out here: sums, shares, and what was gained or lost against the mark; `deleverage audit` holds each "
-        "fill against the one before it and each closed profit against the entry"
-    )
-    tested = "tested, not proved: the venue's order against the formulas; `--json` has every place and score"
-    lines = (stated, again, here, tested) if has_tests else (stated, again, here)
+        lines.append(
+            f"stated by {found.file}: this event, in line {found.line:,}; the file's SHA-256 is {found.sha256}"
+        )
+    if found.inferred:
+        again = f"`deleverage import {found.format}` of the same files with the same options"
+        lines.append(f"inferred: {again} gives the same head, if every event is the same, the inferred ones included")
+    if found.reported:
+        lines.append(
+            "worked out here: sums, entries, and what was gained or lost against the mark; `deleverage audit` holds "
+            "each fill against the one before it and each closed profit against the entry"
+        )
+    if has_tests:
+        lines.append("tested, not proved: the venue's order against the formulas; `--json` has every place and score")
     return Section("What is stated, inferred and worked out, and how to check it", (Tree("kinds", _nodes(lines)),))
 
 
@@ -218,8 +222,8 @@ def _rows(tested: list[Formula], found: Published) -> Iterator[tuple[str, ...]]:
                 f"{number}",
                 f"{one.tested_accounts:,}",
                 one.tau_b or "-",
-                one.chance or "-",
-                f"{one.corrected}{star}",
+                one.chance_text or "-",
+                f"{one.corrected_text}{star}",
                 lots,
                 f"{found.passed_over.before.get(one.policy, 0):,}",
             )

@@ -15,8 +15,8 @@ import msgspec
 
 from ...events.bodies.base import Provenance
 from ...events.bodies.inputs import BalanceStated, FillReported, PositionStated
-from ...events.bodies.liquidation import LiquidationEnded, LiquidationStarted
-from ...events.bodies.margin import MarkPriced
+from ...events.bodies.liquidation import LiquidationEnded, LiquidationFilled, LiquidationStarted
+from ...events.bodies.margin import FeeCharged, MarkPriced
 from ...events.bodies.run import SourceOpened
 from ...events.bodies.waterfall import DeleveragingEnded
 from ...events.envelope import Event, Origin
@@ -117,13 +117,17 @@ def _rests(
 
 
 def _place(run: Run, event: Event) -> Provenance | None:
-    """Where a file has an event. A mark that a venue tells in a forced fill is recorded just before that fill."""
+    """Where a file has an event: a fee with its trade; a mark or an order with the forced fill just after it."""
     place: Provenance | None = getattr(event.body, "provenance", None)
-    if not isinstance(event.body, MarkPriced) or event.origin is not Origin.IMPORTED:
+    if place is not None or event.origin is not Origin.IMPORTED:
         return place
-    for later in run.events(event.seq + 1, event.seq + _AFTER):
-        if isinstance(later.body, FillReported) and later.at_ns == event.at_ns:
-            return later.body.provenance
+    if isinstance(event.body, FeeCharged) and event.cause is not None:
+        return getattr(run.event(event.cause).body, "provenance", None)
+    for later in run.events(event.seq + 1, min(event.seq + _AFTER, run.count)):
+        told_with = isinstance(event.body, MarkPriced) and isinstance(later.body, FillReported)
+        if told_with or (isinstance(later.body, LiquidationFilled) and later.cause == event.seq):
+            place = getattr(later.body, "provenance", None)
+            return place if later.at_ns == event.at_ns else None
         if not isinstance(later.body, LiquidationStarted):
             break
     return None
@@ -135,7 +139,7 @@ def _around(run: Run, event: Event, causes: tuple[Event, ...], sides: list[Event
     yield from causes
     yield from sides
     instrument = getattr(event.body, "instrument", None)
-    if instrument is not None:
+    if instrument is not None and not isinstance(event.body, MarkPriced):
         mark = mark_before(run, instrument, event.seq)
         if mark is not None:
             yield mark

@@ -18,7 +18,7 @@ from ...events.bodies.liquidation import (
     OrdersCancelled,
 )
 from ...events.bodies.listing import AccountOpened, AssetListed, InstrumentListed
-from ...events.bodies.margin import MarkPriced
+from ...events.bodies.margin import FeeCharged, MarkPriced
 from ...events.bodies.waterfall import DeleveragingEnded, DeleveragingStarted, PositionDeleveraged
 from ...events.envelope import Event, Origin
 from ...events.vocabulary import Body
@@ -66,6 +66,11 @@ def _stated(body: PositionStated, names: Names) -> str:
     return f"{names.account(body.account)} is taken to hold {held} that cost {cost}"
 
 
+def _fee(body: FeeCharged, names: Names) -> str:
+    did = "received a rebate" if body.amount_atoms < 0 else "paid a fee"
+    return f"{names.account(body.account)} {did} of {names.money(body.account, abs(body.amount_atoms))} ({body.reason})"
+
+
 _TAKEN_IN: dict[type[Body], Callable[[Any, Names], str]] = {
     LiquidationStarted: _started,
     BankruptcyDeclared: _bankrupt,
@@ -73,6 +78,7 @@ _TAKEN_IN: dict[type[Body], Callable[[Any, Names], str]] = {
     DeleveragingStarted: _round,
     PositionDeleveraged: _deleveraged,
     PositionStated: _stated,
+    FeeCharged: _fee,
 }
 
 
@@ -86,8 +92,18 @@ def rule_of(event: Event, format_name: str) -> str:
     body = event.body
     if isinstance(body, PositionStated):
         return _position_rule(body, format_name)
+    if isinstance(body, AccountOpened):
+        return _account_rule(body)
     found = _RULES[type(body)]
     return found if isinstance(found, str) else found.get(format_name, found[""])
+
+
+def _account_rule(body: AccountOpened) -> str:
+    if body.name.startswith("forced:"):
+        return "one account stands for all whose orders were forced in this market"
+    if body.kind in ("user", "vault"):
+        return "the files name it"
+    return "the record needs it as the other side of what comes in, goes out or is charged"
 
 
 def _position_rule(body: PositionStated, format_name: str) -> str:
@@ -130,5 +146,4 @@ _RULES: dict[type[Body], str | dict[str, str]] = {
     InputRefused: "the importer notes what is missing or was left out",
     AssetListed: "the files name it",
     InstrumentListed: "the files name it; its steps are those of the figures in them",
-    AccountOpened: "the files name it",
 }
