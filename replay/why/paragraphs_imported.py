@@ -255,8 +255,9 @@ def _outcome(published: Published, tested: list[Formula]) -> Iterator[str]:
     if not beyond:
         nearest = next(one for one in tested if one.policy == published.nearest)
         yield (
-            "None agrees with it by more than chance at the level of 5%: the least chance is that of "
-            f"{nearest.policy}, tau {nearest.tau_b}, chance {nearest.chance_text}, {corrected} {nearest.corrected_text}."
+            "None agrees with it by more than chance at the level of 5%. The least chance is that of "
+            f"{nearest.policy}: tau {nearest.tau_b}, chance {nearest.chance_text}, {corrected} "
+            f"{nearest.corrected_text}."
         )
 
 

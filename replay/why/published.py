@@ -72,8 +72,8 @@ class FormulaPlace(msgspec.Struct, frozen=True):
 class Formula(msgspec.Struct, frozen=True):
     """One published formula against the order that happened; `not_tested` says why there is nothing to test.
 
-    `tested_accounts` of those taken have a place and known figures. `chance` and `corrected` are "numerator/denominator"
-    and None without a test; `tau_b` has three decimals.
+    `tested_accounts` of those taken have a place and known figures. `chance` and `corrected` are exact ("1/720"), and
+    None without a test; `tau_b` has three decimals.
     """
 
     policy: str
