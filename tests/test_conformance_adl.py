@@ -321,5 +321,5 @@ AVAX: Sequence[tuple[str, int]] = (
 
 
 def test_no_queue_explains_the_recorded_batch() -> None:
-    """Of the 50 fills of AVAX each queue's order explains 12 to 14, hardly more than the 11 of an order by lot."""
+    """Of the 50 fills of AVAX each queue's order explains 12 to 14, hardly more than the 11 of a random order."""
     assert explained_by_policy() == dict(AVAX)

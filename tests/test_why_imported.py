@@ -4,26 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from fractions import Fraction
 from functools import cache
-from itertools import combinations, pairwise
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from deleverage.events.bodies.inputs import FillReported, TradeExecuted
 from deleverage.events.bodies.liquidation import LiquidationFilled, LiquidationStarted, PositionTakenOver
 from deleverage.events.bodies.waterfall import DeleveragingEnded, DeleveragingStarted, PositionDeleveraged
-from deleverage.events.envelope import Event
+from deleverage.events.envelope import Event, Origin
 from deleverage.events.errors import QueryError
 from deleverage.handlers.policies.adl.choices import ADL_POLICIES
 from deleverage.replay.importers.audit.audit import audit_of
 from deleverage.replay.run import Run, open_run
-from deleverage.replay.why.agreement import longest_run, pairs_of, run_by_lot, same_place
 from deleverage.replay.why.befallen import befallen
 from deleverage.replay.why.explain import explain
 from deleverage.replay.why.explain_imported import with_formula
@@ -33,44 +28,10 @@ from deleverage.replay.why.ranking import round_events
 from deleverage.replay.why.taken_in import Reported
 
 from .support import node_fills
-from .support.adl_batch import explained_by_policy
 from .support.adl_table import TABLE, imported
 from .support.command_line import call
 from .support.node_fills import ANN, BOB, CAT, block, trade
 from .test_sources_real import real
-
-SCORES = st.lists(st.integers(0, 5), max_size=7)
-
-
-@given(SCORES)
-def test_the_longest_run_is_that_of_all_selections(scores: list[int]) -> None:
-    """No selection of fills whose scores never rise is longer."""
-    falling = (
-        chosen
-        for size in range(len(scores) + 1)
-        for chosen in combinations(scores, size)
-        if all(one >= other for one, other in pairwise(chosen))
-    )
-    assert longest_run(scores) == max(map(len, falling))
-
-
-@given(SCORES)
-def test_every_pair_agrees_differs_or_is_equal(scores: list[int]) -> None:
-    """Pairs in the order that happened, against it, and neither add up; the reverse order exchanges them."""
-    pairs, back = pairs_of(scores), pairs_of(scores[::-1])
-    equal = sum(one == other for one, other in combinations(scores, 2))
-    assert pairs.agreeing + pairs.differing + equal == pairs.total == len(scores) * (len(scores) - 1) // 2
-    assert (back.agreeing, back.differing) == (pairs.differing, pairs.agreeing)
-    assert -1 <= pairs.correlation <= 1
-
-
-def test_an_order_is_beyond_chance_or_not() -> None:
-    """Fifty in order are; two are not, whatever their order; the longest run of 50 by lot is about 11."""
-    assert pairs_of(range(50, 0, -1)).correlation == Fraction(1)
-    assert pairs_of(range(50, 0, -1)).beyond_chance
-    assert not pairs_of([2, 1]).beyond_chance
-    assert [run_by_lot(count) for count in (0, 1, 50, 10_000)] == [0, 0, 11, 192]
-    assert same_place([1, 2, 3], [1, 3, 2]) == 1
 
 
 def find(run: Run, kind: type) -> int:
@@ -94,9 +55,17 @@ def test_a_liquidation_is_told_as_the_venue_reported_it(tmp_path: Path) -> None:
     run = liquidated(tmp_path)
     answer = explain(run, find(run, LiquidationFilled))
     told = answer.paragraph
-    for part in (ANN, BOB, "liquidated", "on the market", "sold 5 ETH at 98", "-1.01% from the mark of 99"):
+    for part in (
+        ANN,
+        BOB,
+        "liquidated",
+        "on the market",
+        "sold 5 ETH at 98",
+        "1.01% below the mark of 99.000000 (event",
+    ):
         assert part in told
-    assert "went from 5 to 0 with a closed profit of -10.00000000 USDC (so an entry of 100" in told
+    assert "which cost the liquidated account 5.00000000 USDC" in told
+    assert "went from 5 to 0 with a realised loss of 10.00000000 USDC (so an entry of 100" in told
     assert "imported from fills.jsonl, line 1: no handler of this record decided it" in told
     assert answer.story is None
     assert answer.event.evidence is None
@@ -110,11 +79,13 @@ def test_imported_and_inferred_are_told_apart(tmp_path: Path) -> None:
     assert (taken.origin, taken.file, taken.line) == ("imported", "fills.jsonl", 1)
     assert [side.name for side in taken.reported] == [BOB, ANN]
     assert [(side.before, side.after, side.entry) for side in taken.reported][1][:2] == ("5", "0")
-    assert len([line for line in taken.imported if "marked at 99" in line]) == 1
-    inferred = " ".join(taken.inferred)
+    assert [(one.file, one.line) for one in taken.imported if "marked at 99" in one.text] == [("fills.jsonl", 1)]
+    inferred = " ".join(one.text for one in taken.inferred)
     for part in ("is taken to hold long 5 ETH", "liquidation 1", "began", "ended: closed"):
         assert part in inferred
     assert "equity" not in inferred
+    assert all(one.rule is None for one in taken.imported)
+    assert all(one.rule for one in taken.inferred)
 
 
 def test_the_start_of_a_liquidation_says_what_is_not_published(tmp_path: Path) -> None:
@@ -172,9 +143,28 @@ def test_a_round_is_held_against_every_published_formula(tmp_path: Path) -> None
     assert [place.would_give_lots for place in leverage.places] == [10, 10, 10, 4]
     assert [place.gave_lots for place in leverage.places] == [10, 10, 4, 10]
     assert [place.realised_rank for place in leverage.places] == [2, 1, 4, 3]
-    assert (leverage.longest_run, leverage.pairs_agreeing, leverage.pairs_differing, leverage.pairs) == (2, 3, 2, 6)
-    assert (leverage.correlation, leverage.same_place, leverage.lots_in_common) == ("1/6", 0, 28)
-    assert not formula(found, "dydx").compared
+    assert (leverage.agreeing, leverage.differing, leverage.pairs, leverage.tau_b) == (3, 2, 6, "0.183")
+    assert (leverage.chance, leverage.chance_text, leverage.lots_in_common) == ("1/2", "0.500", 28)
+    assert formula(found, "dydx").not_tested == "it scans accounts from a random place, and ranks nobody"
+    assert formula(found, "gmx").not_tested == "it gives all of them the same score"
+
+
+def test_formulas_of_one_order_are_one_test(tmp_path: Path) -> None:
+    """Those that rank these accounts alike name each other, and the correction is for the orders, not the formulas."""
+    found = _published(Path(imported(tmp_path, *TABLE).run))
+    tested = [one for one in found.formulas if one.not_tested is None]
+    orders = {frozenset((one.policy, *one.same_as)) for one in tested}
+    assert sum(map(len, orders)) == len(tested)
+    assert len(orders) == found.tests < len(tested)
+    assert all((one.agreeing, one.corrected) == (formula(found, two).agreeing, formula(found, two).corrected)
+               for one in tested for two in one.same_as)  # fmt: skip
+
+
+def test_too_few_accounts_say_nothing_about_an_order(tmp_path: Path) -> None:
+    """Of four accounts, two of equal score, perfect agreement is one order of 12: no test could tell."""
+    found = _published(Path(imported(tmp_path, *TABLE).run))
+    assert not found.can_tell
+    assert f"even perfect agreement would have a chance of {found.least_corrected}" in found.verdict
 
 
 def test_no_formula_takes_more_than_was_closed_or_than_anyone_holds(tmp_path: Path) -> None:
@@ -196,8 +186,8 @@ def test_the_round_itself_has_the_comparison_as_well(tmp_path: Path, kind: type)
 
 def test_the_caveats_stand_in_every_answer(tmp_path: Path) -> None:
     """Isolated margin is unknown, and the reconstruction is not the venue's own."""
-    caveats = " ".join(_published(Path(imported(tmp_path, *TABLE).run)).caveats)
-    for part in ("isolated", "reconstructed by others", "passed over", "flat rate"):
+    caveats = " ".join(_published(Path(imported(tmp_path, *TABLE).run)).caveats).lower()
+    for part in ("isolated", "reconstructed by others", "candidates are the accounts", "flat rate"):
         assert part in caveats
 
 
@@ -250,9 +240,9 @@ def test_the_liquidation_of_27_october(tmp_path: Path) -> None:
     told = found.answer.paragraph
     for part in (
         f"the venue liquidated {user} on the market: it bought 890 WLFI at 0.153270",
-        "+0.05% from the mark of 0.153190",
+        "0.05% above the mark of 0.153190 (event",
         "from 0x622450a3048ae44a5c54e2b54c91b082313e1d23",
-        "went from -890 to 0 with a closed profit of -11.34750000 USDC (so an entry of 0.140520)",
+        "went from -890 to 0 with a realised loss of 11.34750000 USDC (so an entry of 0.140520)",
         "The other side went from -121,769 to -122,659",
         "line 28: no handler of this record decided it",
     ):
@@ -261,18 +251,51 @@ def test_the_liquidation_of_27_october(tmp_path: Path) -> None:
     assert len(found.answer.taken_in.reported) == 2
 
 
-def test_no_formula_explains_the_batch_of_avax(tmp_path: Path) -> None:
-    """The longest runs are those of the report on the file itself, and no order is beyond chance."""
+def _avax(folder: Path) -> Path:
     file = real("hyperliquid-adl-batch-avax-2025-10-10.csv")
-    path = tmp_path / "a.run"
+    path = folder / "a.run"
     assert call("import", "adl-table", file, "-o", path, "--mark", "AVAX=22.025").exit_code == 0
-    found = _published(path)
-    report = explained_by_policy()
-    assert {name: formula(found, name).longest_run for name in report} == report
-    assert not any(one.beyond_chance for one in found.formulas)
-    assert formula(found, "profit-leverage").correlation == f"{Fraction(675 - 550, 1225)}"
-    last = next(place for place in formula(found, "profit-leverage").places if place.name == "0x4a96036f")
+    return path
+
+
+def test_no_formula_explains_the_batch_of_avax(tmp_path: Path) -> None:
+    """Of 16 formulas with 9 orders the least chance is 0.031, which is 0.283 corrected for nine tests."""
+    found = _published(_avax(tmp_path))
+    assert (found.fills, found.accounts, found.tests, found.is_exact, found.can_tell) == (50, 50, 9, True, True)
+    assert sum(one.not_tested is None for one in found.formulas) == 16
+    assert not any(one.is_beyond_chance for one in found.formulas)
+    leverage, binance = formula(found, "profit-leverage"), formula(found, "binance")
+    assert (leverage.agreeing, leverage.differing, leverage.tau_b, leverage.chance_text) == (675, 550, "0.102", "0.151")
+    assert leverage.same_as == ("bitmex", "bybit", "okx", "hyperliquid-reverse-engineered")
+    assert (found.nearest, binance.chance_text, binance.corrected_text) == ("binance", "0.031", "0.283")
+    assert "None agrees with it by more than chance at the level of 5%" in found.verdict
+    last = next(place for place in leverage.places if place.name == "0x4a96036f")
     assert (last.rank, last.would_give, last.gave, last.realised_rank) == (30, "64,331.25", "58,141.87", 50)
+
+
+def test_the_last_fill_of_avax_is_the_only_one_in_part(tmp_path: Path) -> None:
+    """49 closed whole, the last 58,141.87 of 91,850.00: what a queue leaves, with a chance of 1 in 50 elsewhere."""
+    run = open_run(_avax(tmp_path))
+    answer = explain(run, find(run, PositionDeleveraged))
+    assert answer.batch is not None
+    closed = answer.batch.closed
+    assert (closed.pattern, closed.whole, closed.in_part, closed.unknown) == ("last_in_part", 49, 1, 0)
+    assert "58,141.87 of 91,850.00 AVAX, 63.30%, with 33,708.13 left" in closed.text
+    assert "a chance of 1 in 50" in closed.text
+    assert answer.batch.own.size == "84,454.65"
+    told = call("why", run.path, str(answer.event.seq), "--all").stdout
+    assert all(f"  {fill.seq} " in told for fill in answer.batch.fills)
+
+
+def test_a_file_that_something_else_sorted_tells_no_order(tmp_path: Path) -> None:
+    """The sample is sorted by leverage: its order within an instant would agree with leverage, and is not tested."""
+    path = tmp_path / "s.run"
+    assert (
+        call("import", "adl-table", real("hyperliquid-adl-fills-sample-2025-10-10.csv.gz"), "-o", path).exit_code == 0
+    )
+    found = _published(path)
+    assert found.tests == 0
+    assert "The file is not in order of time" in found.verdict
 
 
 def forced_sides() -> list[node_fills.Side]:
@@ -289,10 +312,11 @@ def test_deleveraging_in_node_fills_is_told_and_audited(tmp_path: Path) -> None:
     """The venue's own reductions: who, against whom, as which of its batch; every side pairs off with what moved."""
     run = open_run(node_fills.imported(tmp_path, block(1, *forced_sides())).run)
     answer = explain(run, find(run, PositionDeleveraged))
-    assert f"the venue deleveraged {CAT} against {ANN}, as number 1 of its batch. It was long 2" in answer.paragraph
+    assert f"the venue made {CAT} sell all of the 2 SOL that it was long, at 99" in answer.paragraph
+    assert f"to close a position of {ANN} (auto-deleveraging)" in answer.paragraph
     assert answer.published is not None
     assert answer.published.lots == 3
-    assert answer.published.caveats[0].startswith("Of 2 accounts taken, 2 have no balance in the record")
+    assert answer.published.caveats[0] == "Of 2 accounts taken, 2 have no balance in the record."
     found = audit_of(run)
     assert found.holds
     assert [(one.checked, one.holding) for one in found.laws if one.law == "sides"] == [(2, 2)]
@@ -305,7 +329,8 @@ def test_a_takeover_in_node_fills_is_told_and_audited(tmp_path: Path) -> None:
     run = open_run(node_fills.imported(tmp_path, block(1, *sides)).run)
     told = explain(run, find(run, PositionTakenOver)).paragraph
     assert f"the venue liquidated {ANN} through its backstop: {CAT} took long 2 SOL over at 90" in told
-    assert "-9.09% from the mark of 99" in told
+    assert "9.09% below the mark of 99.000000 (event" in told
+    assert "which cost the liquidated account 18.00000000 USDC" in told
     assert audit_of(run).holds
 
 
@@ -339,20 +364,20 @@ def _starts(event: Event, number: int) -> bool:
     return isinstance(event.body, DeleveragingStarted) and event.body.round == number
 
 
-PROFIT = "a closed profit of -10 USDC (so an entry of 100)"
+LOSS = "a realised loss of 10 USDC (so an entry of 100)"
 SIDE = Reported(1, 4, "ann", "Close Long", -5, "sold 5 ETH", "98", False, "5", "0", "-10 USDC", "100", "0.5 USDC", ())
 
 
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({}, f"went from 5 to 0 with {PROFIT} and a fee of 0.5 USDC (Close Long)."),
-        ({"fee": None}, f"went from 5 to 0 with {PROFIT} (Close Long)."),
-        ({"entry": None}, "went from 5 to 0 with a fee of 0.5 USDC (Close Long)."),
-        ({"closed_profit": None}, "went from 5 to 0 with a fee of 0.5 USDC (Close Long)."),
-        ({"entry": None, "fee": None}, "went from 5 to 0 (Close Long)."),
-        ({"entry": None, "fee": None, "direction": ""}, "went from 5 to 0."),
-        ({"before": None, "entry": None}, "with a fee of 0.5 USDC (Close Long)."),
+        ({}, f"went from 5 to 0 with {LOSS} and a fee of 0.5 USDC (Close Long, event 1)."),
+        ({"fee": None}, f"went from 5 to 0 with {LOSS} (Close Long, event 1)."),
+        ({"fee": "-0.5 USDC", "entry": None}, "went from 5 to 0 with a rebate of 0.5 USDC (Close Long, event 1)."),
+        ({"closed_profit": None}, "went from 5 to 0 with a fee of 0.5 USDC (Close Long, event 1)."),
+        ({"entry": None, "fee": None}, "went from 5 to 0 (Close Long, event 1)."),
+        ({"entry": None, "fee": None, "direction": ""}, "went from 5 to 0 (event 1)."),
+        ({"before": None, "entry": None}, "with a fee of 0.5 USDC (Close Long, event 1)."),
         ({"before": None, "entry": None, "fee": None}, None),
     ],
 )
@@ -363,3 +388,114 @@ def test_a_side_is_told_as_far_as_it_is_known(
     """What the venue says of a side stands there, what it does not say does not, and nothing is left hanging."""
     body = LiquidationFilled(1, 1, 1, account, 1, 0, 0, -5, 98, -490, 0, 0)
     assert _side(msgspec.structs.replace(SIDE, **changes), body) == ("" if told is None else f"{which} {told}")
+
+
+LOSER = f"0x{'f' * 40}"
+
+
+def held(address: str, size: str, entry: str, raw: str) -> dict[str, Any]:
+    """A clearinghouse state: one cross position in SOL, and the raw dollars beside it."""
+    value = str(abs(float(size)) * 100)
+    position = {"coin": "SOL", "szi": size, "entryPx": entry, "leverage": {"type": "cross"}, "positionValue": value}
+    return {"user": address, "marginSummary": {"totalRawUsd": raw}, "assetPositions": [{"position": position}],
+            "time": node_fills.START_MS}  # fmt: skip
+
+
+def address(number: int) -> str:
+    """An address by number."""
+    return f"0x{number:040x}"
+
+
+def deleveraged(folder: Path, order: Sequence[int], known: Sequence[int], *, last: str = "2.0") -> Run:
+    """LOSER, long, is closed against shorts in this order, each of 2 from 110.
+
+    `known` have a state with more cash the higher their number, so that the lower ones have more leverage.
+    """
+    told = {"dir": "Auto-Deleveraging"}
+    forced = {"liquidation": {**FORCED, "liquidatedUser": LOSER, "markPx": "100", "method": "backstop"}}
+    start, sides = 2.0 * len(order), []
+    for number in order:
+        size = last if number == order[-1] else "2.0"
+        buyer = {"address": address(number), "startPosition": "-2.0", "closedPnl": str(10 * float(size)), **told}
+        sides += trade("SOL", size, "100.0", buyer, {"address": LOSER, "startPosition": str(start)}, **forced)
+        start -= float(size)
+    states = [held(address(number), "-2.0", "110.0", str(200 + 30 * number)) for number in known]
+    path = node_fills.written(folder, json.dumps({one["user"]: one for one in states}), name="state.json")
+    return open_run(node_fills.imported(folder, block(1, *sides), snapshots=[path] if states else []).run)
+
+
+def test_who_was_passed_over_is_named_where_the_record_knows(tmp_path: Path) -> None:
+    """Of eight states two were not taken: one of more leverage than some who were, one of less than all of them."""
+    run = deleveraged(tmp_path, order=[1, 2, 4, 5, 6, 7], known=range(1, 9))
+    answer = explain(run, find(run, PositionDeleveraged))
+    assert answer.published is not None
+    found = answer.published.passed_over
+    assert (found.holders, found.known, found.in_profit) == (2, 2, 2)
+    assert found.before["profit-leverage"] == 1
+    assert found.before["min-max-integer"] == 2
+    assert [one.name for one in found.before_by_all] == [address(3)]
+    assert (found.before_by_all[0].ranks["profit-leverage"], found.before_by_all[0].entry) == (3, "110.000000")
+    assert f"{address(3)} (short 2 SOL from 110.000000, profit 20.00000000 USDC" in found.text
+    assert "Accounts that the files do not name may have held it too." in found.text
+
+
+def test_a_queue_by_leverage_is_found_to_be_one(tmp_path: Path) -> None:
+    """Six taken in the order of their leverage: one of 720 orders, for each of few tests, is beyond chance."""
+    run = deleveraged(tmp_path, order=[1, 2, 4, 5, 6, 7], known=range(1, 9))
+    answer = explain(run, find(run, PositionDeleveraged))
+    assert answer.published is not None
+    leverage = formula(answer.published, "profit-leverage")
+    assert (leverage.tau_b, leverage.chance, leverage.is_beyond_chance) == ("1.000", "1/720", True)
+    assert "By more than chance at the level of 5%" in answer.published.verdict
+    assert "profit-leverage" in answer.paragraph
+    assert "though 1 who were not taken stand before somebody who was" in answer.published.verdict
+
+
+def test_without_balances_nothing_is_tested_that_asks_for_them(tmp_path: Path) -> None:
+    """Fills alone tell entries and no account values: formulas that ask for one are not tested."""
+    run = deleveraged(tmp_path, order=[1, 2, 4, 5, 6, 7], known=[])
+    answer = explain(run, find(run, PositionDeleveraged))
+    assert answer.published is not None
+    assert formula(answer.published, "bybit").not_tested == "no file states the account values, which it asks for"
+    assert answer.published.passed_over.holders == 0
+    assert "the files name only who traded" in answer.published.passed_over.text
+    assert "record lacks the figures" in answer.published.verdict
+
+
+@pytest.mark.parametrize("options", [(), ("--all",)])
+def test_the_whole_batch_comes_out(tmp_path: Path, options: tuple[str, ...]) -> None:
+    """The fills sum to what the round was to close; shortened, the ends are shown and the rest is counted."""
+    run = deleveraged(tmp_path, order=range(1, 15), known=range(1, 15), last="0.5")
+    answer = explain(run, find(run, PositionDeleveraged))
+    assert answer.batch is not None
+    assert answer.batch.own.lots == answer.batch.own.to_close_lots == sum(one.size_lots for one in answer.batch.fills)
+    assert (answer.batch.closed.pattern, answer.batch.fills[-1].after) == ("last_in_part", "-1.5")
+    told = call("why", run.path, str(answer.event.seq), *options).stdout
+    assert ("--all shows them" in told) is not bool(options)
+    assert (f" {address(8)} " in told.partition("The whole batch")[2].partition("come to")[0]) is bool(options)
+    assert "14 fills of 14 accounts come to 26.5 SOL" in told
+
+
+@pytest.mark.parametrize("name", ["adl-table", "hyperliquid", "tardis"])
+def test_every_inferred_event_has_a_rule(tmp_path: Path, name: str) -> None:
+    """Whatever an importer infers, `why` of it says by which rule, and says nothing else of it as if it were stated."""
+    if name == "adl-table":
+        run = open_run(imported(tmp_path, *TABLE).run)
+    elif name == "hyperliquid":
+        run = deleveraged(tmp_path, order=[1, 2, 3], known=range(1, 5))
+    else:
+        rows = "exchange,symbol,timestamp,local_timestamp,id,side,price,amount\n" + "".join(
+            f"bybit,BTCUSDT,17600544000000{row},17600544001000{row},,sell,121000.{row},1\n" for row in range(10, 13)
+        )
+        file = tmp_path / "bybit_liquidations_2025-10-10_BTCUSDT.csv"
+        file.write_text(rows)
+        assert call("import", "tardis", file, "-o", tmp_path / "t.run").exit_code == 0
+        run = open_run(tmp_path / "t.run")
+    kinds = {type(event.body): event.seq for event in run.events() if event.origin is Origin.INFERRED}
+    assert len(kinds) > 5
+    for seq in kinds.values():
+        answer = explain(run, seq)
+        assert answer.taken_in is not None
+        own = next(one for one in answer.taken_in.inferred if one.seq == seq)
+        assert own.rule
+        assert f"The rule: {own.rule}." in answer.paragraph

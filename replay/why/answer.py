@@ -16,6 +16,7 @@
     flips       what would have flipped it, if that was asked
     claims      of a reduction: what is proved, what is asserted, what is inferred, each with the way to check it
     taken_in    for an imported or inferred event: where it was read, what the venue says, what is concluded
+    batch       for a round that a venue decided itself: every fill of its instant, and what was closed in part
     published   for a round that a venue decided itself: its order against every published formula
     graph       the grounds, theirs, and so on, down to inputs and rules: by falling number, `rests_on` by number
 
@@ -31,6 +32,7 @@ from typing import Any
 
 import msgspec
 
+from .batch import Batch
 from .cap import Cap
 from .grounds import Ground, GroundGraph
 from .later import Later
@@ -118,6 +120,7 @@ class Answer(msgspec.Struct, frozen=True):
     spared: Spared | None = msgspec.field(default=None, name="not")
     flips: Flips | None = None
     taken_in: TakenIn | None = None
+    batch: Batch | None = None
     published: Published | None = None
     graph: GroundGraph | None = None
     claims: tuple[Claim, ...] | None = None

@@ -22,7 +22,7 @@ from .befallen import befallen
 from .blocks import Section
 from .document import answer_document, befallen_document, forced_document
 from .explain import explain
-from .explain_imported import with_formula
+from .explain_imported import with_formula, with_whole_batch
 from .forced import Forced, Order, forced_in, forced_sections
 from .grounds import graph_of
 from .markdown import markdown_of
@@ -42,7 +42,9 @@ _LISTED = 20
 @click.option("--from", "first", metavar="POINT", help="From this event or time on.")
 @click.option("--to", "last", metavar="POINT", help="Up to this event or time, included.")
 @click.option("--sort", type=click.Choice(("time", "loss")), default="time", show_default=True, help="Of a listing.")
-@click.option("--all", "whole", is_flag=True, help="All of it: each account of a listing, drain, mark, step, ground.")
+@click.option(
+    "--all", "whole", is_flag=True, help="All of it: every account, drain, mark, step, ground, fill of a batch."
+)
 @click.option("--instrument", metavar="NAME", help="Of an account: only in this instrument.")
 @click.option("--not", "against", metavar="NAME|NUMBER", help="Say why this account was spared.")
 @click.option("--under", metavar="POLICY", help="Of a venue's own round: the whole ranking by this formula.")
@@ -165,6 +167,8 @@ def _added(run: Run, answer: Answer, under: str | None, *, flips: bool, deep: bo
     """The answer with what else was asked for."""
     if deep and answer.grounds:
         answer = msgspec.structs.replace(answer, graph=graph_of(run, answer.event.seq))
+    if deep:
+        answer = with_whole_batch(answer)
     if under is not None:
         answer = with_formula(answer, under)
     return _flipped(run, answer) if flips else answer

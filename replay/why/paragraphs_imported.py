@@ -6,7 +6,7 @@ at the venue is told as far as its files tell it and no further.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from ...events.bodies.inputs import FillReported, TradeExecuted
@@ -14,37 +14,53 @@ from ...events.bodies.liquidation import BankruptcyDeclared, LiquidationFilled, 
 from ...events.bodies.waterfall import DeleveragingEnded, DeleveragingStarted, PositionDeleveraged
 from ...events.envelope import Origin
 from ...events.vocabulary import Body
-from ...sim.figures import percent
+from ...sim.figures import count, percent
 from ...sim.units import format_time_ns
+from .batch import Batch
 from .case import Case, joined
+from .closed import mark_before
 from .published import Formula, Published
 from .taken_in import Reported, TakenIn
-from .words_imported import words_of
+from .words_imported import rule_of, words_of
 
-__all__ = ["imported_paragraph"]
+__all__ = ["imported_paragraph", "verdict_of"]
 
-_FILLS_LEAST = 4
+_Forced = LiquidationFilled | PositionTakenOver | PositionDeleveraged
 
 
-def imported_paragraph(case: Case, taken: TakenIn, published: Published | None) -> str:
+def imported_paragraph(case: Case, taken: TakenIn, batch: Batch | None, published: Published | None) -> str:
     """The paragraph for any event that was taken in."""
     event, body = case.event, case.event.body
-    write = _PARAGRAPHS.get(type(body))
-    told = f"{words_of(event, case.names)}." if write is None else write(case, body)
+    if isinstance(body, PositionDeleveraged) and batch is not None:
+        told = _deleveraged(case, body, batch)
+    elif isinstance(body, DeleveragingStarted) and batch is not None:
+        told = _round_began(case, body, batch)
+    else:
+        write = _PARAGRAPHS.get(type(body))
+        told = f"{words_of(event, case.names)}." if write is None else write(case, body)
     sides = joined(*(_side(side, body) for side in taken.reported))
-    text = joined(told, sides, "" if published is None else _explained(case, published), _origin(case, taken))
+    text = joined(told, sides, "" if published is None else _in_short(published), _origin(case, taken))
     return f"Event {event.seq}, {format_time_ns(event.at_ns)}: {text}"
 
 
 def _filled(case: Case, body: LiquidationFilled) -> str:
     names = case.names
-    what, at = names.size(body.instrument, body.size_lots), names.price(body.instrument, body.price_ticks)
     did, other = ("bought", "from") if body.size_lots > 0 else ("sold", "to")
-    return (
-        f"the venue liquidated {names.account(body.account)} on the market: it {did} {what} at {at}"
-        f"{_from_mark(case, body)}, for {names.value(body.instrument, body.value_atoms)}, {other} "
-        f"{names.account(body.counterparty)}."
+    is_named = case.ledger.accounts[body.counterparty].kind != "liquidity"
+    whom = f", {other} {names.account(body.counterparty)}" if is_named else ""
+    return joined(
+        f"the venue liquidated {names.account(body.account)} on the market: it {did} "
+        f"{names.size(body.instrument, body.size_lots)} at {names.price(body.instrument, body.price_ticks)}, for "
+        f"{names.value(body.instrument, body.value_atoms)}{whom}.",
+        _unnamed(case, body.account),
+        _against_mark(case, body, body.size_lots, body.value_atoms, "the liquidated account"),
     )
+
+
+def _unnamed(case: Case, account: int) -> str:
+    """That nobody knows whose order it was, where one account stands for all."""
+    name = case.names.account(account)
+    return f"The file does not say whose it was: {name} stands for all." if name.startswith("forced:") else ""
 
 
 def _taken_over(case: Case, body: PositionTakenOver) -> str:
@@ -52,28 +68,42 @@ def _taken_over(case: Case, body: PositionTakenOver) -> str:
     held = names.held(body.instrument, body.size_lots)
     return (
         f"the venue liquidated {names.account(body.account)} through its backstop: {names.account(body.fund)} took "
-        f"{held} over at {names.price(body.instrument, body.price_ticks)}{_from_mark(case, body)}."
+        f"{held} over at {names.price(body.instrument, body.price_ticks)}, for "
+        f"{names.value(body.instrument, body.value_atoms)} in all. "
+        f"{_against_mark(case, body, -body.size_lots, -body.value_atoms, 'the liquidated account')}"
     )
 
 
-def _deleveraged(case: Case, body: PositionDeleveraged) -> str:
-    names = case.names
-    position = case.ledger.position(body.account, (body.instrument, body.leg))
-    held = "" if position is None else f"It was {names.held(body.instrument, position.size_lots)}. "
-    did = "bought" if body.size_lots > 0 else "sold"
-    return (
-        f"the venue deleveraged {names.account(body.account)} against {names.account(body.against)}, as number "
-        f"{body.rank:,} of its batch. {held}It {did} {names.size(body.instrument, body.size_lots)} at "
-        f"{names.price(body.instrument, body.price_ticks)}{_from_mark(case, body)}."
+def _deleveraged(case: Case, body: PositionDeleveraged, batch: Batch) -> str:
+    """What was closed of what, at which price, what that cost or brought, and its place in the round."""
+    names, key = case.names, body.instrument
+    fill = next(one for one in batch.fills if one.seq == case.event.seq)
+    position = case.ledger.position(body.account, (key, body.leg))
+    held_lots = fill.before_lots if fill.before_lots is not None else position.size_lots if position else 0
+    did, was = ("buy back", "short") if body.size_lots > 0 else ("sell", "long")
+    size = names.units(key, abs(body.size_lots))
+    what = names.size(key, body.size_lots)
+    if abs(held_lots) == abs(body.size_lots):
+        what = f"all of the {what} that it was {was}"
+    elif held_lots:
+        what = f"{size} of the {names.size(key, held_lots)} that it was {was}"
+    return joined(
+        f"the venue made {names.account(body.account)} {did} {what}, at {names.price(key, body.price_ticks)}, for "
+        f"{names.value(key, body.value_atoms)} in all, to close a position of {names.account(body.against)} "
+        "(auto-deleveraging).",
+        _against_mark(case, body, body.size_lots, body.value_atoms),
+        f"In the file it is fill {body.rank:,} of {batch.own.fills:,} of round {body.round} (event "
+        f"{batch.own.started_seq}).",
     )
 
 
-def _round_began(case: Case, body: DeleveragingStarted) -> str:
+def _round_began(case: Case, body: DeleveragingStarted, batch: Batch) -> str:
     names = case.names
     return (
         f"the venue deleveraged others to close {names.held(body.instrument, body.size_lots)} of "
-        f"{names.account(body.account)} at {names.price(body.instrument, body.price_ticks)}{_from_mark(case, body)}. "
-        "Its ranking is not published."
+        f"{names.account(body.account)} at {names.price(body.instrument, body.price_ticks)}: "
+        f"{count(batch.own.fills, 'fill')} of {count(batch.own.accounts, 'account')}, {batch.own.size} "
+        f"{batch.own.instrument} in all. How it ranked them is not published."
     )
 
 
@@ -83,12 +113,15 @@ def _round_over(case: Case, _body: DeleveragingEnded) -> str:
 
 def _began(case: Case, body: LiquidationStarted | BankruptcyDeclared) -> str:
     who = case.names.account(body.account)
-    if isinstance(body, LiquidationStarted) and body.equity_atoms:
+    if isinstance(body, LiquidationStarted) and case.event.origin is Origin.IMPORTED:
         equity = case.names.money(body.account, body.equity_atoms)
         return f"the venue says that {who} was liquidated with an equity of {equity}. Its requirement is not published."
-    return (
-        f"the files name {who} as liquidated in what follows. The equity and the requirement that the venue compared "
-        "are not published."
+    told = f"the files name {who} as liquidated in what follows"
+    if isinstance(body, BankruptcyDeclared):
+        told = words_of(case.event, case.names)
+    return joined(
+        f"{told}. The equity and the requirement that the venue compared are not published.",
+        _unnamed(case, body.account),
     )
 
 
@@ -115,8 +148,6 @@ def _reported(case: Case, body: FillReported) -> str:
 _PARAGRAPHS: dict[type[Body], Callable[[Case, Any], str]] = {
     LiquidationFilled: _filled,
     PositionTakenOver: _taken_over,
-    PositionDeleveraged: _deleveraged,
-    DeleveragingStarted: _round_began,
     DeleveragingEnded: _round_over,
     LiquidationStarted: _began,
     BankruptcyDeclared: _began,
@@ -125,17 +156,26 @@ _PARAGRAPHS: dict[type[Body], Callable[[Case, Any], str]] = {
 }
 
 
-def _from_mark(
-    case: Case, body: LiquidationFilled | PositionTakenOver | PositionDeleveraged | DeleveragingStarted
-) -> str:
-    """How far a price is from the mark in the state before the event."""
-    mark_ticks = case.market(body.instrument).mark_ticks
-    if not mark_ticks:
+def _against_mark(case: Case, body: _Forced, size_lots: int, value_atoms: int, who: str = "it") -> str:
+    """What a trade cost or brought its account against the mark before it; nothing where there is no mark."""
+    market = case.market(body.instrument)
+    marked = mark_before(case.run, body.instrument, case.event.seq)
+    if not market.mark_ticks or marked is None:
         return ""
-    if body.price_ticks == mark_ticks:
-        return ", the mark"
-    mark = case.names.price(body.instrument, mark_ticks)
-    return f", {percent(body.price_ticks - mark_ticks, mark_ticks)} from the mark of {mark}"
+    mark = case.names.price(body.instrument, market.mark_ticks)
+    inferred = ", inferred" if marked.origin is Origin.INFERRED else ""
+    told = f"the mark of {mark} (event {marked.seq}{inferred})"
+    if body.price_ticks == market.mark_ticks:
+        if inferred:
+            return f"The files give no mark here: a price of {mark} stands for it (event {marked.seq}, inferred)."
+        return f"That was {told}."
+    lost_atoms = value_atoms - market.payoff.value_atoms(size_lots, market.mark_ticks)
+    effect = "cost" if lost_atoms > 0 else "brought"
+    where = "above" if body.price_ticks > market.mark_ticks else "below"
+    share = percent(abs(body.price_ticks - market.mark_ticks), market.mark_ticks).removeprefix("+")
+    away = "less than 0.01%" if share == "0.00%" else share
+    amount = case.names.value(body.instrument, lost_atoms)
+    return f"That is {away} {where} {told}, which {effect} {who} {amount}."
 
 
 def _side(side: Reported, body: Body) -> str:
@@ -144,55 +184,105 @@ def _side(side: Reported, body: Body) -> str:
     if isinstance(body, FillReported | TradeExecuted | PositionDeleveraged):
         which = "This side" if isinstance(body, FillReported) else side.name
     going = "" if side.before is None else f" went from {side.before} to {side.after}"
-    word = f" ({side.direction})" if side.direction else ""
-    figures = []
+    word = f"{side.direction}, " if side.direction else ""
+    reported = " and ".join(_figures(side))
+    told = f" with {reported}" if reported else ""
+    return f"{which}{going}{told} ({word}event {side.seq})." if going or told else ""
+
+
+def _figures(side: Reported) -> Iterator[str]:
+    """What was realised and what was paid, each without a sign."""
     if side.entry is not None and side.closed_profit is not None:
-        figures.append(f"a closed profit of {side.closed_profit} (so an entry of {side.entry})")
+        realised = "loss" if side.closed_profit.startswith("-") else "profit"
+        yield f"a realised {realised} of {side.closed_profit.removeprefix('-')} (so an entry of {side.entry})"
     if side.fee is not None:
-        figures.append(f"a fee of {side.fee}")
-    reported = f" with {' and '.join(figures)}" if figures else ""
-    return f"{which}{going}{reported}{word}." if going or reported else ""
+        yield f"a {'rebate' if side.fee.startswith('-') else 'fee'} of {side.fee.removeprefix('-')}"
 
 
 def _is_liquidated(side: Reported, body: Body) -> bool:
     return isinstance(body, LiquidationFilled | PositionTakenOver) and body.account == side.account
 
 
-def _explained(case: Case, published: Published) -> str:
-    """What the formulas make of it: the best of them, and what they say of this account."""
-    compared = [one for one in published.formulas if one.compared]
-    if not compared:
-        return "No published formula has a candidate here: nothing of the accounts' state is known."
-    if published.fills < _FILLS_LEAST:
-        return "Too few were taken at once to say anything about their order."
-    best = max(compared, key=lambda one: (one.longest_run, one.pairs_agreeing - one.pairs_differing))
-    beyond = [one.policy for one in compared if one.beyond_chance and one.pairs_agreeing > one.pairs_differing]
-    first = (
-        f"Of {len(compared)} published formulas, ranked by the account values in this record, the longest run that any "
-        f"explains is {best.longest_run} of {published.fills:,} fills ({best.policy}); an order drawn by lot has about "
-        f"{published.run_by_lot}."
-    )
-    second = (
-        f"Closer to the venue's order than chance, by two standard deviations: {', '.join(beyond)}."
-        if beyond
-        else "None is closer to the venue's order than chance would be, by two standard deviations."
-    )
-    account = getattr(case.event.body, "account", None)
-    return joined(first, second, _own_place(best, account) if account is not None else "")
+def _in_short(published: Published) -> str:
+    """Whether a formula explains the venue's order, in a sentence."""
+    beyond = [one.policy for one in published.formulas if one.is_beyond_chance]
+    if beyond:
+        return f"Of the published formulas {', '.join(beyond)} agree with the venue's order by more than chance."
+    if published.tests and published.can_tell:
+        return "No published formula agrees with the venue's order by more than chance."
+    return "Whether a published formula gives the venue's order cannot be told from this record."
 
 
-def _own_place(formula: Formula, account: int) -> str:
-    place = next((one for one in formula.places if one.account == account and one.realised_rank is not None), None)
-    if place is None:
-        return ""
+def verdict_of(published: Published, batch: Batch) -> str:
+    """Whether a formula gives the order, by tests that are corrected for their number."""
+    if published.accounts < 2:  # noqa: PLR2004 - one alone has no order
+        return "Only one account was taken, so there is no order to explain."
+    if batch.disorder is not None:
+        other, own = batch.disorder
+        return (
+            f"The file is not in order of time (line {other:,} is of another instant than line {own:,} and stands on "
+            "the wrong side of it), so something else sorted it. Its order is not the venue's, and no formula was "
+            "tested against it."
+        )
+    if not published.tests:
+        return "No published formula could be tested against the venue's order: the record lacks the figures."
+    tested = [one for one in published.formulas if one.not_tested is None]
+    give = "formula gives" if len(tested) == 1 else "formulas give"
+    orders = count(published.tests, "different order")
+    return joined(
+        "Whether a published formula gives the venue's order was tested on the figures in this record: "
+        f"{len(tested):,} {give} {orders}, and each was held against a random order (Kendall's tau-b, one-sided).",
+        *_outcome(published, tested),
+    )
+
+
+def _outcome(published: Published, tested: list[Formula]) -> Iterator[str]:
+    """Which formulas are beyond chance, or the one that comes nearest; or that the accounts are too few."""
+    corrected = f"corrected for {count(published.tests, 'test')}"
+    if not published.can_tell:
+        yield (
+            f"There are too few accounts to tell: even perfect agreement would have a chance of "
+            f"{published.least_corrected}, {corrected}."
+        )
+        return
+    beyond = [one for one in tested if one.is_beyond_chance]
+    if beyond:
+        found = "; ".join(_found(one, published) for one in _once(beyond))
+        yield (
+            f"By more than chance at the level of 5%, {corrected}, these agree: {found}. Each may be the venue's rule, "
+            "or only go together with it."
+        )
+    if not beyond:
+        nearest = next(one for one in tested if one.policy == published.nearest)
+        yield (
+            "None agrees with it by more than chance at the level of 5%. The least chance is that of "
+            f"{nearest.policy}: tau {nearest.tau_b}, chance {nearest.chance_text}, {corrected} "
+            f"{nearest.corrected_text}."
+        )
+
+
+def _found(one: Formula, published: Published) -> str:
+    """A formula with its figures, and whether those who were not taken speak against it."""
+    alike = f" (and {', '.join(one.same_as)}, of the same order)" if one.same_as else ""
+    before = published.passed_over.before.get(one.policy, 0)
+    against = f", though {before:,} who were not taken stand before somebody who was" if before else ""
     return (
-        f"By {formula.policy} this account would have stood at place {place.rank:,} of {formula.candidates:,} and "
-        f"given {place.would_give}; it stood at {place.realised_rank:,} and gave {place.gave}."
+        f"{one.policy}{alike} with tau {one.tau_b}, chance {one.chance_text}, corrected {one.corrected_text}{against}"
     )
+
+
+def _once(formulas: list[Formula]) -> Iterator[Formula]:
+    """Formulas of one order once, by the first of them."""
+    said = set[str]()
+    for one in formulas:
+        if one.policy not in said:
+            said.update(one.same_as)
+            yield one
 
 
 def _origin(case: Case, taken: TakenIn) -> str:
     where = "" if taken.file is None else f" from {taken.file}, line {taken.line}"
     if case.event.origin is Origin.INFERRED:
-        return f"This is inferred{where}: no file states it, and no handler decided it."
+        rule = rule_of(case.event, taken.format)
+        return f"This is inferred{where}: no file states it, and no handler decided it. The rule: {rule}."
     return f"It is imported{where}: no handler of this record decided it."

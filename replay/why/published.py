@@ -1,16 +1,20 @@
 """A round that a venue decided itself, held against every published formula. Its names are stable JSON.
 
 1. The ranking is made from the state before the round as the record has it: reconstructed where a table was imported.
-   Candidates are whoever holds the other side there; those that the venue passed over are not known.
-2. Per formula: how far it explains the order that happened (`agreement.py`), and what the round would have been: who is
-   taken for how many lots. `lots_in_common` sums over accounts the lesser of both.
-3. Parameters are each policy's defaults, the price of the round is the recorded one. A policy whose order follows from
-   no figure of an account (a draw, or all scores the same) is named, and not compared.
+   Candidates are whoever holds the other side there (`passed_over.py` says what is known of those who were not taken).
+2. Tested is the order among those who were taken, by Kendall's rank correlation (`rank_test.py`). A formula is tested
+   on the accounts whose figures it needs and the record has: the account value, where it asks for one, and the entry.
+   Formulas that put these accounts in the same order are one test: `same_as` names the others. `chance` is that of a
+   random order, `corrected` the same by Holm for the number of tests.
+3. `lots_in_common` sums over accounts the lesser of what the formula would have taken and what was taken.
+4. Parameters are each policy's defaults, the price of the round is the recorded one. A rule that shares out by weight
+   is ranked by that weight.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 
 import msgspec
 
@@ -19,20 +23,32 @@ from ...events.ledger import LedgerState
 from ...handlers.policies.adl.choices import ADL_POLICIES
 from ...handlers.policies.adl.dydx import DydX
 from ...handlers.policies.ranking import Closing, Ranked, RankingPolicy
+from ...handlers.policies.score_formula import formula_of
 from ...handlers.reductions import shared_out
 from ...sim.figures import score_text
 from ..rankings import ranking_of
-from .agreement import longest_run, pairs_of, run_by_lot, same_place
 from .names import Names
+from .passed_over import Known, PassedOver, passed_over_of
+from .rank_test import Kendall, chance_text, holm, kendall_of
 from .ranking import Round
 
-__all__ = ["Formula", "FormulaPlace", "Published", "published_of"]
+__all__ = ["LEVEL", "Formula", "FormulaPlace", "Published", "published_of"]
+
+LEVEL = Fraction(1, 20)
+"""A formula agrees with an order by more than chance where its corrected chance is at most this."""
+
+_OF_THE_POSITION = frozenset(("profit", "cost", "notional", "size"))
+"""The figures that ask for nothing but the position itself; any other asks for the account value."""
 
 _CAVEATS = (
-    "Candidates are the accounts that the record knows: whom the venue passed over is not in the files.",
+    "Candidates are the accounts that the record knows.",
     "Account values, entries and marks are what the record holds, reconstructed by others where a table was imported.",
     "Whether a position was isolated, so that only its own margin counted, is not known; all count as cross.",
     "Maintenance rates are not in the files: one flat rate stands for them, where a formula asks.",
+    "Tested is the order among those who were taken. Without agreement the venue may still have had a rule.",
+    "Why the venue's fund or its backstop did not take the position is not in the files.",
+    "What would have spared an account cannot be tried: only the venue can execute its decision again.",
+    "Agreement would not show that the venue used the formula, only that its order went together with it.",
 )
 
 
@@ -54,23 +70,28 @@ class FormulaPlace(msgspec.Struct, frozen=True):
 
 
 class Formula(msgspec.Struct, frozen=True):
-    """One published formula against the order that happened; `compared` False where there is nothing to compare.
+    """One published formula against the order that happened; `not_tested` says why there is nothing to test.
 
-    `correlation` is "numerator/denominator", exact. `taken` is how many accounts it would have taken.
+    `tested_accounts` of those taken have a place and known figures. `chance` and `corrected` are exact ("1/720"), and
+    None without a test; `tau_b` has three decimals.
     """
 
     policy: str
     version: str
     formula: str
     source: str
-    compared: bool
-    longest_run: int
-    pairs_agreeing: int
-    pairs_differing: int
+    not_tested: str | None
+    tested_accounts: int
+    same_as: tuple[str, ...]
+    agreeing: int
+    differing: int
     pairs: int
-    correlation: str
-    beyond_chance: bool
-    same_place: int
+    tau_b: str | None
+    chance: str | None
+    chance_text: str | None
+    corrected: str | None
+    corrected_text: str | None
+    is_beyond_chance: bool
     candidates: int
     taken: int
     lots_in_common: int
@@ -78,28 +99,55 @@ class Formula(msgspec.Struct, frozen=True):
 
 
 class Published(msgspec.Struct, frozen=True):
-    """A round against all formulas. `run_by_lot` is the longest run that an order drawn by lot has on the average.
+    """A round against all formulas. `shown` names the formula whose whole ranking is printed; JSON has all.
 
-    `shown` names the formula whose whole ranking is printed; JSON has all.
+    `tests` is how many orders were tested, `is_exact` whether every chance was counted rather than approximated.
+    `least_corrected` is what the corrected chance would be at perfect agreement; where that is too much, `can_tell` is
+    False. `nearest` is the first formula of the least chance.
     """
 
     round: int
     started_seq: int
     fills: int
+    accounts: int
     lots: int
-    run_by_lot: int
+    tests: int
+    is_exact: bool
+    can_tell: bool
+    least_corrected: str | None
+    nearest: str | None
+    passed_over: PassedOver
     caveats: tuple[str, ...]
     formulas: tuple[Formula, ...]
+    verdict: str = ""
     shown: str | None = None
+
+
+class _Trial(msgspec.Struct):
+    """A formula with its ranking; the taken accounts that it is tested on, in the venue's order, and their scores."""
+
+    policy: RankingPolicy
+    places: list[Ranked]
+    accounts: tuple[int, ...]
+    scores: tuple[int, ...]
+    not_tested: str | None
+    kendall: Kendall | None = None
+    corrected: Fraction | None = None
+
+    @property
+    def order(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """What formulas of one order have in common: the accounts, and the place of each among the scores."""
+        ranks = {score: rank for rank, score in enumerate(sorted(set(self.scores)))}
+        return self.accounts, tuple(ranks[score] for score in self.scores)
 
 
 class _Realised:
     """What happened: accounts in the order in which they were first taken, and their lots."""
 
-    def __init__(self, told: Round, ledger: LedgerState, names: Names) -> None:
+    def __init__(self, told: Round, ledger: LedgerState, names: Names, known: Known) -> None:
         body = told.started.body
         assert isinstance(body, DeleveragingStarted)
-        self.started, self.ledger, self.names = body, ledger, names
+        self.started, self.ledger, self.names, self.known = body, ledger, names, known
         self.lots: dict[int, int] = {}
         for event in told.reductions:
             taken = event.body
@@ -115,49 +163,113 @@ class _Realised:
         return Closing(sum(self.lots.values()), loss)
 
 
-def published_of(told: Round, ledger: LedgerState, names: Names) -> Published:
-    """The round against every policy there is; O(policies x candidates log candidates)."""
-    realised = _Realised(told, ledger, names)
-    formulas = [_formula(kind(kind.Parameters()), realised) for kind in ADL_POLICIES]
+def published_of(told: Round, ledger: LedgerState, names: Names, known: Known, *, in_order: bool) -> Published:
+    """The round against every policy there is, if the order of its file is the venue's.
+
+    O(policies x candidates log candidates).
+    """
+    realised = _Realised(told, ledger, names, known)
+    trials = [_trial(kind(kind.Parameters()), realised) for kind in ADL_POLICIES]
+    rankings = {one.policy.policy: one.places for one in trials if one.not_tested is None}
+    if not in_order:
+        for one in trials:
+            one.not_tested = one.not_tested or "the file is not in order of time, so its order is not the venue's"
+    tests = _test(trials)
+    least = [] if not tests else holm([one.kendall.least_chance for one in tests if one.kendall is not None])
+    taken = set(realised.lots)
     return Published(
         realised.started.round,
         told.started.seq,
         len(told.reductions),
+        len(realised.lots),
         sum(realised.lots.values()),
-        run_by_lot(len(realised.lots)),
+        len(tests),
+        all(one.kendall is not None and one.kendall.is_exact for one in tests),
+        bool(least) and min(least) <= LEVEL,
+        chance_text(min(least)) if least else None,
+        min(tests, key=_chance).policy.policy if tests else None,
+        passed_over_of(realised.started, ledger, names, known, taken, rankings),
         _CAVEATS,
-        tuple(formulas),
+        tuple(_formula(one, trials, realised) for one in trials),
     )
 
 
-def _formula(policy: RankingPolicy, realised: _Realised) -> Formula:
-    body = realised.started
-    ranking = ranking_of(realised.ledger, body.instrument, 1 if body.size_lots > 0 else -1, policy)
-    places = list(ranking)
-    given = _given(policy, realised, places)
+def _trial(policy: RankingPolicy, realised: _Realised) -> _Trial:
+    """The ranking by one policy, with what of it can be tested."""
+    body, known = realised.started, realised.known
+    places = list(ranking_of(realised.ledger, body.instrument, 1 if body.size_lots > 0 else -1, policy))
+    if isinstance(policy, DydX):
+        return _Trial(policy, places, (), (), "it scans accounts from a random place, and ranks nobody")
+    if not known.entries.intersection(realised.lots):
+        return _Trial(policy, places, (), (), "no file tells at which prices the accounts entered")
+    able = known.entries & known.balances if _asks_account_value(policy) else known.entries
+    if not able.intersection(realised.lots):
+        return _Trial(policy, places, (), (), "no file states the account values, which it asks for")
     scores = {place.candidate.account: place.score for place in places}
-    known = [account for account in realised.lots if account in scores]
-    ordered = [scores[account] for account in known]
-    compared = not isinstance(policy, DydX) and bool(known) and (len(known) == 1 or len(set(ordered)) > 1)
-    pairs = pairs_of(ordered if compared else ())
+    tested = tuple(account for account in realised.lots if account in scores and account in able)
+    ordered = tuple(scores[account] for account in tested)
+    reason = None
+    if len(tested) < 2:  # noqa: PLR2004 - one alone has no order
+        reason = "of fewer than two of the accounts it has a place and the record the figures"
+    elif len(set(ordered)) == 1:
+        reason = "it gives all of them the same score"
+    return _Trial(policy, places, tested, ordered, reason)
+
+
+def _asks_account_value(policy: RankingPolicy) -> bool:
+    formula = formula_of(policy)
+    constants = getattr(policy, "constants", {})
+    return formula is None or not _OF_THE_POSITION.issuperset(set(formula.formula.names).difference(constants))
+
+
+def _test(trials: Sequence[_Trial]) -> list[_Trial]:
+    """Test each order once, and give all formulas of that order its outcome; returns one trial for each order."""
+    orders: dict[object, list[_Trial]] = {}
+    for one in trials:
+        if one.not_tested is None:
+            orders.setdefault(one.order, []).append(one)
+    outcomes = [kendall_of(alike[0].scores) for alike in orders.values()]
+    corrected = holm([outcome.chance for outcome in outcomes])
+    for alike, outcome, chance in zip(orders.values(), outcomes, corrected, strict=True):
+        for one in alike:
+            one.kendall, one.corrected = outcome, chance
+    return [alike[0] for alike in orders.values()]
+
+
+def _chance(one: _Trial) -> Fraction:
+    return Fraction(1) if one.kendall is None else one.kendall.chance
+
+
+def _formula(one: _Trial, trials: Sequence[_Trial], realised: _Realised) -> Formula:
+    policy, kendall, corrected = one.policy, one.kendall, one.corrected
+    given = _given(policy, realised, one.places)
+    tested = kendall is not None and corrected is not None
+    same = [other for other in trials if other is not one and tested and other.kendall and other.order == one.order]
     return Formula(
         policy.policy,
         policy.version,
         policy.formula,
         str(getattr(policy, "source", "")),
-        compared,
-        longest_run(ordered) if compared else 0,
-        pairs.agreeing,
-        pairs.differing,
-        pairs.total,
-        f"{pairs.correlation.numerator}/{pairs.correlation.denominator}",
-        pairs.beyond_chance,
-        same_place(list(realised.lots), [place.candidate.account for place in places]) if compared else 0,
-        len(places),
+        one.not_tested,
+        len(one.accounts),
+        tuple(other.policy.policy for other in same),
+        0 if kendall is None else kendall.agreeing,
+        0 if kendall is None else kendall.differing,
+        0 if kendall is None else kendall.pairs,
+        None if kendall is None else kendall.tau_text,
+        *_both(None if kendall is None else kendall.chance),
+        *_both(corrected),
+        corrected is not None and corrected <= LEVEL,
+        len(one.places),
         len(given),
         sum(min(lots, realised.lots.get(account, 0)) for account, lots in given.items()),
-        tuple(_place(place, given, realised) for place in places),
+        tuple(_place(place, given, realised) for place in one.places),
     )
+
+
+def _both(chance: Fraction | None) -> tuple[str | None, str | None]:
+    """A chance as an exact fraction, and in decimals."""
+    return (None, None) if chance is None else (f"{chance.numerator}/{chance.denominator}", chance_text(chance))
 
 
 def _given(policy: RankingPolicy, realised: _Realised, places: Sequence[Ranked]) -> dict[int, int]:

@@ -16,13 +16,15 @@ from .names import times
 from .parts import Evidence, Step, Story
 from .ranking_parts import FirstPlace, RankingPart
 from .sections_grounds import grounds_sections
-from .sections_imported import published_sections, taken_in_sections
+from .sections_imported import imported_sections, rests_on
 
 __all__ = ["answer_sections", "befallen_sections", "nothing_befell"]
 
 
 def answer_sections(answer: Answer, *, whole: bool = False) -> Iterator[Section]:
     """One event: the paragraph, then the evidence for it; nothing is drawn together if `whole`."""
+    if answer.taken_in is not None:
+        yield Section("What this rests on", tuple(rests_on(answer.taken_in)))
     yield Section("", (Prose(answer.paragraph),))
     if answer.ranking is None and answer.event.evidence is not None:
         title = "The account at that instant" if answer.taken_in is None else "The account as reconstructed"
@@ -38,7 +40,7 @@ def answer_sections(answer: Answer, *, whole: bool = False) -> Iterator[Section]
         yield Section("At which price, and what came of it", tuple(price_blocks(answer.price, answer.later or ())))
     if answer.flips is not None:
         yield Section("What would have flipped it", tuple(_flips(answer.flips)))
-    yield from _taken_in(answer)
+    yield from imported_sections(answer)
     yield from grounds_sections(answer)
     if answer.claims:
         yield Section("What is proved, asserted and inferred", (claims_tree(answer.claims),))
@@ -58,15 +60,6 @@ def _loser_and_fund(answer: Answer, *, whole: bool) -> Iterator[Section]:
         yield Section(title, tuple(fund_blocks(answer.fund, whole=whole)))
 
 
-def _taken_in(answer: Answer) -> Iterator[Section]:
-    """What a venue said, and its order against the published formulas."""
-    if answer.taken_in is not None:
-        yield from taken_in_sections(answer.taken_in)
-    if answer.published is not None:
-        asked = answer.event.fields.get("account") if answer.event.type == "PositionDeleveraged" else None
-        yield from published_sections(answer.published, asked)
-
-
 def befallen_sections(found: Befallen, record: str, *, whole: bool = False) -> Iterator[Section]:
     """An account: what befell it, how to ask about each, and the answer for the gravest."""
     within = "" if found.instrument is None else f" in {found.instrument}"
@@ -75,7 +68,8 @@ def befallen_sections(found: Befallen, record: str, *, whole: bool = False) -> I
         return
     yield Section(f"In order of time{within}", (_tree(count(len(found.befell), "event"), found.befell, whole=True),))
     gravest, *others = answer_sections(found.answer, whole=whole)
-    yield Section(f"The gravest of it: event {found.answer.event.seq}", gravest.blocks)
+    title = f"The gravest of it: event {found.answer.event.seq}"
+    yield Section(f"{title}. {gravest.title}" if gravest.title else title, gravest.blocks)
     yield from others
     if found.others:
         asked = Commands(tuple(f"deleverage why {record} {seq}" for seq in found.others))

@@ -91,7 +91,7 @@ def _made_again(answer: Answer) -> Iterator[Claim]:
 
 def _taken(answer: Answer) -> Iterator[Claim]:
     """What the record says and nothing here worked out."""
-    inputs = sorted({step.seq for ground in answer.grounds for step in ground.rests_on if step.cause is None})
+    inputs = sorted({one.step.seq for ground in answer.grounds for one in ground.rests_on if one.step.cause is None})
     text = "The prices from outside were what the record took in; it does not show that they were true."
     yield Claim(
         "asserted", text, tuple(inputs) or (answer.chain[0].seq,), "the venue's price source, at the times given"

@@ -3,30 +3,32 @@
 origin      `imported` or `inferred`
 file, line  where it was read, and the SHA-256 of that file; null where it was read nowhere
 reported    what the venue says of each side of the trade
-imported    the events of this answer that the venue's files state
-inferred    those that nobody published: how else the record could follow
+imported    the events that the answer rests on and the venue's files state, each with file and line
+inferred    those that no file states, each with the rule by which they were concluded
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
 from ...events.bodies.base import Provenance
 from ...events.bodies.inputs import BalanceStated, FillReported, PositionStated
-from ...events.bodies.liquidation import LiquidationEnded
+from ...events.bodies.liquidation import LiquidationEnded, LiquidationFilled, LiquidationStarted
+from ...events.bodies.margin import FeeCharged, MarkPriced
 from ...events.bodies.run import SourceOpened
 from ...events.bodies.waterfall import DeleveragingEnded
 from ...events.envelope import Event, Origin
 from ..run import Run
 from .closed import mark_before
 from .names import Names
-from .words_imported import words_of
+from .words_imported import format_of, rule_of, words_of
 
-__all__ = ["Reported", "TakenIn", "entry_text", "statements_of", "taken_in"]
+__all__ = ["Reported", "Rest", "TakenIn", "files_of", "statements_of", "taken_in"]
 
 _NEAR = 1 << 14
+_AFTER = 3
 
 
 class Reported(msgspec.Struct, frozen=True):
@@ -48,16 +50,32 @@ class Reported(msgspec.Struct, frozen=True):
     printed: tuple[tuple[str, str], ...]
 
 
+class Rest(msgspec.Struct, frozen=True):
+    """An event that the answer rests on, or several of a kind from `seq` to `last_seq`.
+
+    `rule` is None for what a file states, file and line where none is named.
+    """
+
+    seq: int
+    type: str
+    text: str
+    file: str | None
+    line: int | None
+    rule: str | None
+    last_seq: int | None = None
+
+
 class TakenIn(msgspec.Struct, frozen=True):
-    """Where an event comes from; lines of `imported` and `inferred` are events in words."""
+    """Where an event comes from, and what the answer rests on."""
 
     origin: str
+    format: str
     file: str | None
     line: int | None
     sha256: str | None
     reported: tuple[Reported, ...]
-    imported: tuple[str, ...]
-    inferred: tuple[str, ...]
+    imported: tuple[Rest, ...]
+    inferred: tuple[Rest, ...]
 
 
 def taken_in(run: Run, event: Event, causes: tuple[Event, ...], names: Names) -> TakenIn:
@@ -65,17 +83,54 @@ def taken_in(run: Run, event: Event, causes: tuple[Event, ...], names: Names) ->
     sides = [one for one in (event, *map(run.event, event.links)) if isinstance(one.body, FillReported)]
     around = {one.seq: one for one in _around(run, event, causes, sides)}
     ordered = [around[seq] for seq in sorted(around)]
-    place: Provenance | None = getattr(event.body, "provenance", None)
-    source = None if place is None else _source(run, place.source)
+    files = files_of(run)
+    place = _place(run, event)
+    source = None if place is None else files.get(place.source)
     return TakenIn(
         event.origin.name.lower(),
+        format_of(run),
         None if source is None else source.name,
         None if place is None else place.row,
         None if source is None else source.sha256.hex(),
         tuple(_reported(side, names) for side in sides),
-        tuple(_line(one, names) for one in ordered if one.origin is Origin.IMPORTED),
-        tuple(_line(one, names) for one in ordered if one.origin is Origin.INFERRED),
+        tuple(_rests(run, ordered, Origin.IMPORTED, files, names)),
+        tuple(_rests(run, ordered, Origin.INFERRED, files, names)),
     )
+
+
+def _rests(
+    run: Run, events: Iterable[Event], origin: Origin, files: dict[int, SourceOpened], names: Names
+) -> Iterator[Rest]:
+    for event in events:
+        if event.origin is origin:
+            place, source = _place(run, event), None
+            if place is not None:
+                source = files.get(place.source)
+            yield Rest(
+                event.seq,
+                type(event.body).__name__,
+                words_of(event, names),
+                None if source is None else source.name,
+                None if place is None else place.row,
+                rule_of(event, format_of(run)) if origin is Origin.INFERRED else None,
+            )
+
+
+def _place(run: Run, event: Event) -> Provenance | None:
+    """Where a file has an event: a fee with its trade; a mark or an order with the forced fill just after it."""
+    place: Provenance | None = getattr(event.body, "provenance", None)
+    if place is not None or event.origin is not Origin.IMPORTED:
+        return place
+    if isinstance(event.body, FeeCharged) and event.cause is not None:
+        return getattr(run.event(event.cause).body, "provenance", None)
+    for later in run.events(event.seq + 1, min(event.seq + _AFTER, run.count)):
+        told_with = isinstance(event.body, MarkPriced) and isinstance(later.body, FillReported)
+        if told_with or (isinstance(later.body, LiquidationFilled) and later.cause == event.seq):
+            place = getattr(later.body, "provenance", None)
+            return place if later.at_ns == event.at_ns else None
+        if not isinstance(later.body, LiquidationStarted):
+            break
+    return None
 
 
 def _around(run: Run, event: Event, causes: tuple[Event, ...], sides: list[Event]) -> Iterator[Event]:
@@ -84,7 +139,7 @@ def _around(run: Run, event: Event, causes: tuple[Event, ...], sides: list[Event
     yield from causes
     yield from sides
     instrument = getattr(event.body, "instrument", None)
-    if instrument is not None:
+    if instrument is not None and not isinstance(event.body, MarkPriced):
         mark = mark_before(run, instrument, event.seq)
         if mark is not None:
             yield mark
@@ -120,17 +175,14 @@ def _ended(run: Run, causes: tuple[Event, ...]) -> Iterator[Event]:
             yield later
 
 
-def _source(run: Run, number: int) -> SourceOpened | None:
+def files_of(run: Run) -> dict[int, SourceOpened]:
+    """The files of the record by their numbers; they are named at its beginning."""
+    found = dict[int, SourceOpened]()
     for event in run.events(1):
         if not isinstance(event.body, SourceOpened):
-            return None
-        if event.body.source == number:
-            return event.body
-    return None
-
-
-def _line(event: Event, names: Names) -> str:
-    return f"event {event.seq}: {words_of(event, names)}"
+            break
+        found[event.body.source] = event.body
+    return found
 
 
 def _reported(event: Event, names: Names) -> Reported:
@@ -150,20 +202,21 @@ def _reported(event: Event, names: Names) -> Reported:
         None if start is None else names.units(body.instrument, start),
         None if end is None else names.units(body.instrument, end),
         None if profit is None else names.money(body.account, profit),
-        entry_text(body, names),
+        _entry_text(body, names),
         None if fee is None or body.fee_asset is None else names.amount(body.fee_asset, fee),
         body.raw,
     )
 
 
-def entry_text(body: FillReported, names: Names) -> str | None:
-    """The entry price that a closed profit says, rounded down to a tick; None where nothing was closed.
+def _entry_text(body: FillReported, names: Names) -> str | None:
+    """The entry price that a closed profit says, with the digits that give the profit again; None where none closed.
 
-    Linear instruments only, which are all that files tell a closed profit of.
+    Linear only: no supported file reports closed profit for inverse contracts.
     """
     start, profit = body.start_lots, body.closed_profit_atoms
     listing = names.listing(body.instrument)
     if not start or profit is None or start * body.size_lots >= 0 or listing.kind == "inverse":
         return None
     closed = min(abs(start), abs(body.size_lots)) * (1 if start > 0 else -1)
-    return names.price(body.instrument, body.price_ticks - profit // (closed * listing.multiplier_atoms))
+    cost_atoms = closed * body.price_ticks * listing.multiplier_atoms - profit
+    return names.average(body.instrument, closed, cost_atoms) if cost_atoms * closed > 0 else None

@@ -2,23 +2,24 @@
 
 `python tests/support/adl_batch.py` prints, for each queue policy, how many of the fills its order explains: the
 longest run of fills, taken in file order and not necessarily adjacent, whose scores never rise. All 50 would be the
-policy's own order; about 11 is what an order drawn by lot would be explained by. Only accounts that were deleveraged
-are known, not those that were passed over; and the last fill is in part. `deleverage why` says it of an import.
+policy's own order; about 11 is what a random order would be explained by. Only accounts that were deleveraged are
+known, not those that were passed over; and the last fill is in part. `deleverage why` tests the order of an import.
 """
 
 from __future__ import annotations
 
 import csv
+from bisect import bisect_right
+from collections.abc import Sequence
 from decimal import Decimal
 
 from deleverage.handlers.policies.adl.choices import ADL_POLICIES
 from deleverage.handlers.policies.adl.queue import Queue
 from deleverage.handlers.policies.ranking import Candidate, allocates, from_row
-from deleverage.replay.why.agreement import longest_run
 
 from .real_data import real_file
 
-__all__ = ["BATCH", "batch", "explained_by_policy"]
+__all__ = ["BATCH", "batch", "explained_by_policy", "longest_run"]
 
 BATCH = "hyperliquid-adl-batch-avax-2025-10-10.csv"
 _MARK = Decimal("22.025")
@@ -36,6 +37,15 @@ def _candidate(number: int, row: dict[str, str]) -> Candidate:
     equity = Decimal(row["account_value_cash"]) + Decimal(row["total_unrealized_pnl"])
     money = ((_MARK - entry) * size, abs(size) * _MARK, size * entry, equity)
     return Candidate(number, *(int(amount * _ATOMS) for amount in money), int(size * 100))
+
+
+def longest_run(scores: Sequence[int]) -> int:
+    """The length of the longest subsequence that never rises; O(n log n)."""
+    tails: list[int] = []
+    for score in scores:
+        place = bisect_right(tails, -score)
+        tails[place : place + 1] = [-score]
+    return len(tails)
 
 
 def explained_by_policy() -> dict[str, int]:
