@@ -195,3 +195,12 @@ def test_worked_examples_come_out() -> None:
             found += 1
             assert abs(_worked_out(expression) - _value(result)) < Fraction(1, 10**digits), expression
     assert found > 11
+
+
+def test_the_readme_is_one_screen() -> None:
+    """The README has the two commands, one picture, and no more than some 80 lines."""
+    text = PAGES[0].read_text(encoding="utf-8")
+    assert "pip install . && deleverage run flash-crash " in text
+    assert "pip install -e '.[test]' && pytest " in text
+    assert text.count("![") == 1
+    assert len(text.splitlines()) <= 90
