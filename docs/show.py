@@ -15,12 +15,13 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PLUGINS = ROOT / "docs" / "plugins.md"
-PAGES = ROOT / "README.md", ROOT / "docs" / "tutorial.md", ROOT / "docs" / "incidents.md", PLUGINS
+PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
 DATA = ROOT.parent / "shared" / "data"
 COLUMNS = "96"
 
 COMMANDS = {
     "run flash-crash": ["deleverage run flash-crash"],
+    "run excerpt": ["deleverage run flash-crash | sed -n '/^called/,/^halted/p'"],
     "pytest": ["pytest | tail -6"],
     "session": [
         "deleverage run flash-crash -o crash.run > /dev/null",
@@ -29,6 +30,20 @@ COMMANDS = {
         "deleverage verify crash.run",
     ],
     "session why": ["deleverage why crash.run 199060"],
+    "session answer": ["deleverage why crash.run 199060 | awk -v RS= 'NR == 2'"],
+    "session record": ["deleverage log crash.run --from 199055 --to 199061"],
+    "session files": ["ls crash.run"],
+    "session ledger": ["deleverage history crash.run --account trader-14274 --from 199059 --to 199060"],
+    "session time": ["deleverage log crash.run --from 193495 --to 193498"],
+    "session margin": [
+        "deleverage state crash.run --at 188659 --account trader-14274",
+        "deleverage log crash.run --from 188660 --to 188660",
+    ],
+    "session liquidation": ["deleverage log crash.run --account trader-14274 --from 194199 --to 199057"],
+    "session waterfall": ["deleverage why crash.run 199060 | awk -v RS= '/^How the fund/'"],
+    "session ranking": ["deleverage why crash.run 199060 | awk -v RS= '/^The ranking/'"],
+    "session grounds": ["deleverage why crash.run 199060 | awk -v RS= '/^What its figures/'"],
+    "session page": ["deleverage why crash.run 199060 --format md | head -12"],
     "session otherwise": [
         "deleverage fork crash.run --at +00:41:50 --set adl.policy=profit-share -o other.run",
         "deleverage diff crash.run other.run | tail -40",

@@ -2,36 +2,205 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
+from fractions import Fraction
 from pathlib import Path
 
+import click
 import pytest
 
+import deleverage
+from deleverage.__main__ import main as cli
+from deleverage.events.vocabulary import PUBLIC_TYPES, TYPES_BY_NAME
+
 ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+PAGES = (ROOT / "README.md", *sorted(DOCS.rglob("*.md")))
+DRAWN = {"draw.py": "reference.md", "draw_data.py": "data-in.md", "draw_rulebooks.py": "rulebooks.md"}
+
+_NUMBER = r"\d[\d,]*(?:\.\d+)?%?"
+_EQUATION = re.compile(rf"(-?{_NUMBER}(?: (?:x|/|\+|-|of) {_NUMBER})+)\s+=\s+(-?{_NUMBER})(?![\d.])")
 
 
-def test_the_reference_is_drawn_from_the_code() -> None:
-    """docs/reference.md is what docs/draw.py prints."""
-    drawn = subprocess.run([sys.executable, str(ROOT / "docs" / "draw.py")], capture_output=True, text=True, check=True)
-    assert (ROOT / "docs" / "reference.md").read_text(encoding="utf-8") == drawn.stdout
+@pytest.mark.parametrize("script", DRAWN)
+def test_a_page_is_drawn_from_the_code(script: str) -> None:
+    """Each page that is drawn is what its script prints today."""
+    drawn = subprocess.run([sys.executable, str(DOCS / script)], capture_output=True, text=True, check=True)
+    assert (DOCS / DRAWN[script]).read_text(encoding="utf-8") == drawn.stdout
 
 
-def test_the_readme_shows_what_is_printed() -> None:
-    """The README's blocks that hold no time and no path are what the commands print today."""
-    checked = subprocess.run([sys.executable, str(ROOT / "docs" / "show.py"), "--check"], check=False)
+def test_the_pages_show_what_is_printed() -> None:
+    """Blocks that hold no time and no path are what the commands print today."""
+    checked = subprocess.run([sys.executable, str(DOCS / "show.py"), "--check"], check=False)
     assert checked.returncode == 0
 
 
-def test_the_readme_python_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The Python example of the README works as it stands."""
-    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
-    before = Path.cwd()
-    os.chdir(tmp_path)
-    try:
-        exec(compile(code, "README.md", "exec"), {})
-    finally:
-        os.chdir(before)
-    assert len(capsys.readouterr().out.strip()) == 64
+def test_every_shown_block_has_its_command_and_every_command_its_block() -> None:
+    """No page holds a block that nothing fills, and docs/show.py fills none that no page holds."""
+    text = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
+    shown = {name for name in re.findall(r"<!-- shown: (.*?) -->", text) if ":" not in name}
+    script = (DOCS / "show.py").read_text(encoding="utf-8")
+    assert shown == set(re.findall(r'^    "([^"]+)": \[', script, re.MULTILINE))
+    assert not re.findall(r"<!-- shown: .*? -->\n<!-- end -->", text)
+
+
+def _python_of(name: str) -> list[str]:
+    text = (DOCS / name).read_text(encoding="utf-8")
+    return re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+
+
+@pytest.mark.parametrize("names", [("commands.md",), ("how-to/verify.md", "format.md")])
+def test_the_python_of_a_page_runs(
+    names: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The examples work as they stand; the reader of the format gets the head of a record that was just made."""
+    monkeypatch.chdir(tmp_path)
+    for name in names:
+        for code in _python_of(name):
+            exec(compile(code, name, "exec"), {})
+    assert capsys.readouterr().out.strip()
+
+
+def test_no_python_stands_untested() -> None:
+    """Whatever page holds an example is one of those that are executed, here or in test_plugins_page.py."""
+    holding = {str(page.relative_to(DOCS)) for page in PAGES[1:] if "```python" in page.read_text(encoding="utf-8")}
+    assert holding == {"commands.md", "format.md", "how-to/verify.md", "plugins.md"}
+    assert "```python" not in PAGES[0].read_text(encoding="utf-8")
+
+
+def test_the_format_names_the_public_tags() -> None:
+    """The tags of events that name no account stand in docs/format.md, in the rule and in the reader."""
+    text = (DOCS / "format.md").read_text(encoding="utf-8")
+    (rule,) = re.findall(r"Public are the tags ([\d, and]+)\.", text)
+    (reader,) = re.findall(r"PUBLIC = \{([\d, ]+)\}", text)
+    reference = (DOCS / "reference.md").read_text(encoding="utf-8")
+    tags = {int(tag) for tag in re.findall(r"^\| (\d+) \| `\w+` \(public\)", reference, re.MULTILINE)}
+    assert len(tags) == len(PUBLIC_TYPES)
+    assert {int(tag) for tag in re.findall(r"\d+", rule)} == tags
+    assert {int(tag) for tag in re.findall(r"\d+", reader)} == tags
+
+
+def _links(page: Path) -> list[str]:
+    text = re.sub(r"```.*?```|`[^`]*`", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    return re.findall(r"\]\(([^)\s]+)\)", text)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_no_link_is_dead(page: Path) -> None:
+    """A link leads to a file of the repository; from a page of the site to another of the site, as mkdocs asks."""
+    for link in _links(page):
+        if link.startswith(("#", "https:")):
+            continue
+        target = (page.parent / link.partition("#")[0]).resolve()
+        assert target.is_file(), link
+        assert page == PAGES[0] or target.is_relative_to(DOCS), link
+
+
+def test_every_page_is_in_the_navigation() -> None:
+    """mkdocs.yml lists each page once and nothing else."""
+    navigation = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").partition("\nnav:\n")[2]
+    listed = re.findall(r"([\w/-]+\.md)$", navigation, re.MULTILINE)
+    assert sorted(listed) == sorted(str(page.relative_to(DOCS)) for page in PAGES[1:])
+
+
+def _words(command: str) -> list[str]:
+    """The words of one command, up to a pipe, a redirection or a comment."""
+    return re.split(r"\s[|>#&;]|\|\||&&", command)[0].split()
+
+
+def _commands_in(text: str) -> list[list[str]]:
+    """Everything that a page tells a reader to type after `deleverage`."""
+    return [_words(found) for found in re.findall(r"(?<!from )\bdeleverage ([a-z-]+(?: [^`\n]*)?)", text)]
+
+
+def _is_known(words: list[str]) -> bool:
+    """Whether the command exists, with each option that is named."""
+    command: click.Command | None = cli
+    context = click.Context(cli)
+    place = 0
+    while isinstance(command, click.Group) and place < len(words):
+        command = command.get_command(context, words[place])
+        place += 1
+        if isinstance(command, click.Group) and words[place:][:1] in ([], ["FORMAT"]):
+            return True
+    if command is None:
+        return False
+    known = {option for one in command.params for option in (*one.opts, *one.secondary_opts)} | {"-h", "--help"}
+    named = [re.split(r"[=,\])]", word.strip("[]"))[0] for word in words[place:] if re.match(r"\[?--?[a-z]", word)]
+    return known.issuperset(named)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_command_and_option_exists(page: Path) -> None:
+    """What a page tells a reader to type is a command of the program with options that it has."""
+    text = page.read_text(encoding="utf-8")
+    typed = [line for line in text.splitlines() if line.startswith(("$ ", "deleverage "))]
+    inline = re.findall(r"`(deleverage [a-z-]+[^`]*)`", text)
+    for words in _commands_in("\n".join([*typed, *inline])):
+        assert _is_known(words), f"deleverage {' '.join(words)}"
+
+
+def test_the_commands_page_has_every_command() -> None:
+    """docs/commands.md names each command of the program, and no other."""
+    table = (DOCS / "commands.md").read_text(encoding="utf-8").partition("\n\n")[2].partition("\n\nA POINT")[0]
+    named = {words.split()[0] for row in table.splitlines() for words in re.findall(r"`([a-z-]+[^`]*)`", row[:80])}
+    assert named == set(cli.list_commands(click.Context(cli)))
+
+
+def test_the_api_page_has_every_public_name() -> None:
+    """docs/api.md documents each name of `deleverage.__all__`."""
+    text = (DOCS / "api.md").read_text(encoding="utf-8")
+    documented = {found.rpartition(".")[2] for found in re.findall(r"^::: ([\w.]+)$", text, re.MULTILINE)}
+    assert documented >= set(deleverage.__all__)
+
+
+def test_events_that_pages_name_exist() -> None:
+    """A name in code marks that ends like an event's is one."""
+    ends = re.compile(r"(Started|Ended|Declared|Filled|Ordered|Cancelled|Priced|Called|Noted|Halted|Resumed)$")
+    for page in PAGES:
+        for name in re.findall(r"`([A-Z][a-z]+(?:[A-Z][a-z]+)+)`", page.read_text(encoding="utf-8")):
+            assert name in TYPES_BY_NAME or not ends.search(name), f"{page.name}: {name}"
+
+
+def _value(text: str) -> Fraction:
+    """A printed figure; a percentage as a share."""
+    plain = Fraction(text.rstrip("%").replace(",", ""))
+    return plain / 100 if text.endswith("%") else plain
+
+
+def _worked_out(expression: str) -> Fraction:
+    """The value of products before sums, as one reads them."""
+    total, sign = Fraction(0), 1
+    for term in re.split(r" ([+-]) ", expression):
+        if term in ("+", "-"):
+            sign = 1 if term == "+" else -1
+            continue
+        first, *rest = re.split(r" (x|/|of) ", term)
+        value = _value(first)
+        for operator, factor in zip(rest[::2], rest[1::2], strict=True):
+            value = value / _value(factor) if operator == "/" else value * _value(factor)
+        total += sign * value
+    return total
+
+
+def test_worked_examples_come_out() -> None:
+    """Every equation of figures in the concepts is right to the last digit that is printed."""
+    found = 0
+    for page in sorted((DOCS / "concepts").glob("*.md")):
+        prose = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+        for expression, result in _EQUATION.findall(prose):
+            digits = len(result.partition(".")[2])
+            found += 1
+            assert abs(_worked_out(expression) - _value(result)) < Fraction(1, 10**digits), expression
+    assert found > 11
+
+
+def test_the_readme_is_one_screen() -> None:
+    """The README has the two commands, one picture, and no more than some 80 lines."""
+    text = PAGES[0].read_text(encoding="utf-8")
+    assert "pip install . && deleverage run flash-crash " in text
+    assert "pip install -e '.[test]' && pytest " in text
+    assert text.count("![") == 1
+    assert len(text.splitlines()) <= 90
