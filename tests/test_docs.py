@@ -214,6 +214,23 @@ def test_worked_examples_come_out() -> None:
     assert found > 11
 
 
+_FIGURE = re.compile(r"(?<![\w.,])(?:\d[\d,]*\.\d{3,}|\d{1,3}(?:,\d{3})+|\d{6})(?![\w]|[.,]\d)")
+
+
+def test_figures_in_the_concepts_were_printed() -> None:
+    """A figure that the prose of a concept names stands in a block that was printed, or is worked out on the page."""
+    printed = "\n".join(
+        block
+        for page in PAGES
+        for block in re.findall(r"```console\n.*?```", page.read_text(encoding="utf-8"), re.DOTALL)
+    )
+    known = {figure.strip("-+") for figure in re.findall(r"[-+]?\d[\d,]*(?:\.\d+)?", printed)}
+    for page in sorted((DOCS / "concepts").glob("*.md")):
+        prose = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+        results = {result.strip("-") for _, result in _EQUATION.findall(prose)}
+        assert set(_FIGURE.findall(prose)) <= known | results, page.name
+
+
 def test_the_readme_is_one_screen() -> None:
     """The README has the two commands, one picture, and no more than some 80 lines."""
     text = PAGES[0].read_text(encoding="utf-8")
