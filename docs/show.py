@@ -33,6 +33,7 @@ COMMANDS = {
     "session answer": ["deleverage why crash.run 199060 | awk -v RS= 'NR == 2'"],
     "session record": ["deleverage log crash.run --from 199055 --to 199061"],
     "session files": ["ls crash.run"],
+    "session opening": ["deleverage log crash.run --account trader-14274 | head -3"],
     "session ledger": ["deleverage history crash.run --account trader-14274 --from 199059 --to 199060"],
     "session time": ["deleverage log crash.run --from 193495 --to 193498"],
     "session margin": [

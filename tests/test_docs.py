@@ -12,13 +12,19 @@ import click
 import pytest
 
 import deleverage
+from deleverage import Scenario, run
 from deleverage.__main__ import main as cli
 from deleverage.events.vocabulary import PUBLIC_TYPES, TYPES_BY_NAME
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PAGES = (ROOT / "README.md", *sorted(DOCS.rglob("*.md")))
-DRAWN = {"draw.py": "reference.md", "draw_data.py": "data-in.md", "draw_rulebooks.py": "rulebooks.md"}
+DRAWN = {
+    "draw.py": "reference.md",
+    "draw_commands.py": "options.md",
+    "draw_data.py": "data-in.md",
+    "draw_rulebooks.py": "rulebooks.md",
+}
 
 _NUMBER = r"\d[\d,]*(?:\.\d+)?%?"
 _EQUATION = re.compile(rf"(-?{_NUMBER}(?: (?:x|/|\+|-|of) {_NUMBER})+)\s+=\s+(-?{_NUMBER})(?![\d.])")
@@ -61,6 +67,16 @@ def test_the_python_of_a_page_runs(
         for code in _python_of(name):
             exec(compile(code, name, "exec"), {})
     assert capsys.readouterr().out.strip()
+
+
+def test_the_scenario_of_a_page_runs(tmp_path: Path) -> None:
+    """The TOML of docs/how-to/scenario.md is a scenario, with the overrides that stand below it."""
+    text = (DOCS / "how-to" / "scenario.md").read_text(encoding="utf-8")
+    (scenario,) = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    (overrides,) = re.findall(r"`deleverage run my-crash\.toml ((?:--set \S+ )+)", text)
+    (tmp_path / "my-crash.toml").write_text(scenario, encoding="utf-8")
+    result = run(Scenario.load(str(tmp_path / "my-crash.toml"), overrides.split()[1::2]))
+    assert (result.status, result.scenario.name) == ("complete", "my-crash")
 
 
 def test_no_python_stands_untested() -> None:
@@ -144,8 +160,9 @@ def test_every_command_and_option_exists(page: Path) -> None:
 
 def test_the_commands_page_has_every_command() -> None:
     """docs/commands.md names each command of the program, and no other."""
-    table = (DOCS / "commands.md").read_text(encoding="utf-8").partition("\n\n")[2].partition("\n\nA POINT")[0]
-    named = {words.split()[0] for row in table.splitlines() for words in re.findall(r"`([a-z-]+[^`]*)`", row[:80])}
+    table = (DOCS / "commands.md").read_text(encoding="utf-8").partition("\n\n")[2].partition("\n\n")[0]
+    cells = [row.split(" | ")[0] for row in table.splitlines()]
+    named = {words.split()[0] for cell in cells for words in re.findall(r"`([a-z-]+[^`]*)`", cell)}
     assert named == set(cli.list_commands(click.Context(cli)))
 
 
@@ -195,6 +212,23 @@ def test_worked_examples_come_out() -> None:
             found += 1
             assert abs(_worked_out(expression) - _value(result)) < Fraction(1, 10**digits), expression
     assert found > 11
+
+
+_FIGURE = re.compile(r"(?<![\w.,])(?:\d[\d,]*\.\d{3,}|\d{1,3}(?:,\d{3})+|\d{6})(?![\w]|[.,]\d)")
+
+
+def test_figures_in_the_concepts_were_printed() -> None:
+    """A figure that the prose of a concept names stands in a block that was printed, or is worked out on the page."""
+    printed = "\n".join(
+        block
+        for page in PAGES
+        for block in re.findall(r"```console\n.*?```", page.read_text(encoding="utf-8"), re.DOTALL)
+    )
+    known = {figure.strip("-+") for figure in re.findall(r"[-+]?\d[\d,]*(?:\.\d+)?", printed)}
+    for page in sorted((DOCS / "concepts").glob("*.md")):
+        prose = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+        results = {result.strip("-") for _, result in _EQUATION.findall(prose)}
+        assert set(_FIGURE.findall(prose)) <= known | results, page.name
 
 
 def test_the_readme_is_one_screen() -> None:
