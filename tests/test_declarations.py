@@ -37,7 +37,7 @@ def test_every_event_that_a_handler_decided_is_of_a_type_with_grounds() -> None:
 
 @BY_TYPE
 def test_a_field_s_name_and_its_kind_say_the_same_unit(body_type: type[Body]) -> None:
-    """A kind with a unit is that of a field whose name ends with it, and a name that ends with one is of such a kind."""
+    """A kind has the unit that the name of its field ends with; a name without one is of a kind without."""
     units = {kind.unit for other in BODY_TYPES for kind in kinds_of(other).values() if kind is not None} - {""}
     for name, kind in kinds_of(body_type).items():
         told = name.rpartition("_")[2]
