@@ -15,6 +15,8 @@ from functools import cache
 from inspect import get_annotations
 from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
 
+import msgspec
+
 __all__ = [
     "AccountAmount",
     "AccountNumber",
@@ -129,13 +131,13 @@ class Column(NamedTuple):
 
 
 @cache
-def kinds_of(body_type: type[Any]) -> dict[str, Kind | None]:
+def kinds_of(body_type: type[msgspec.Struct]) -> dict[str, Kind | None]:
     """The kind of each field of a type, in the order of the fields; None for those without."""
     hints = get_annotations(body_type, eval_str=True)
     return {name: _kind(hints[name]) for name in body_type.__struct_fields__}
 
 
-def columns_of(body_type: type[Any]) -> tuple[Column, ...]:
+def columns_of(body_type: type[msgspec.Struct]) -> tuple[Column, ...]:
     """The columns that a table of a type's events has: name, kind, unit, and the field that says whose scale it is."""
     hints = get_annotations(body_type, eval_str=True)
     kinds = ((name, kind or Kind(_plain(hints[name]))) for name, kind in kinds_of(body_type).items())
