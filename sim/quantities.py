@@ -27,6 +27,7 @@ __all__ = [
     "Scales",
     "amount_scale",
     "amount_scale_of",
+    "encoded",
     "grouped",
     "price_scale",
     "quantity_of",
@@ -44,11 +45,26 @@ class Scale(NamedTuple):
     is_rate: bool = False
 
 
-class Quantity(NamedTuple):
-    """So many steps of a scale."""
+class Quantity:
+    """So many steps of a scale. A struct that holds quantities is encoded with `enc_hook=encoded`."""
 
-    number: int
-    scale: Scale
+    __slots__ = ("number", "scale")
+
+    def __init__(self, number: int, scale: Scale) -> None:
+        """`number` steps of `scale`."""
+        self.number, self.scale = number, scale
+
+    def __eq__(self, other: object) -> bool:
+        """Whether it is as many steps of the same scale."""
+        return isinstance(other, Quantity) and (self.number, self.scale) == (other.number, other.scale)
+
+    def __hash__(self) -> int:
+        """Equal ones have the same."""
+        return hash((self.number, self.scale))
+
+    def __repr__(self) -> str:
+        """As it is written."""
+        return f"Quantity({self})"
 
     @classmethod
     def parse(cls, text: str, scale: Scale) -> Quantity:
@@ -73,6 +89,13 @@ class Quantity(NamedTuple):
     def as_json(self) -> dict[str, str | int]:
         """Value, unit and whole number."""
         return {"value": self.value, "unit": self.scale.unit, self.scale.counted: self.number}
+
+
+def encoded(value: object) -> dict[str, str | int]:
+    """A quantity within what is encoded as JSON: the hook for msgspec. Raises TypeError for anything else."""
+    if isinstance(value, Quantity):
+        return value.as_json()
+    raise TypeError(type(value).__name__)
 
 
 def grouped(text: str) -> str:

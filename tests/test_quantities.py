@@ -23,6 +23,7 @@ from deleverage.sim.quantities import (
     Quantity,
     Scale,
     amount_scale,
+    encoded,
     price_scale,
     quantity_of,
     size_scale,
@@ -64,6 +65,24 @@ def test_a_quantity_is_written_in_one_way(quantity: Quantity, told: str, json: d
     """For people with thousands and unit, as JSON with the plain decimal, the unit and the whole number."""
     assert str(quantity) == told
     assert quantity.as_json() == json
+
+
+class Held(msgspec.Struct):
+    """An answer that holds a quantity."""
+
+    account: int
+    equity: Quantity
+
+
+def test_a_struct_that_holds_a_quantity_is_encoded() -> None:
+    """With the hook it is an object with value, unit and atoms where it stands; anything else is refused."""
+    held = Held(4, Quantity(1_500_000, amount_scale(USDT)))
+    told = msgspec.json.decode(msgspec.json.encode(held, enc_hook=encoded))
+    assert told == {"account": 4, "equity": {"value": "1.500000", "unit": "USDT", "atoms": 1_500_000}}
+    assert held == Held(4, Quantity(1_500_000, amount_scale(USDT)))
+    assert len({held.equity, Quantity(1_500_000, amount_scale(USDT)), Quantity(1, amount_scale(USDT))}) == 2
+    with pytest.raises(TypeError):
+        msgspec.json.encode(object(), enc_hook=encoded)
 
 
 @given(number=st.integers(-(2**63) + 1, 2**63 - 1), scale=st.sampled_from(SCALES))
