@@ -30,6 +30,10 @@ def described(field: str, kind: Kind | None) -> str:
 
 def vocabulary() -> Iterator[str]:
     """Every type of event with tag, fields and their kinds, what it says, and what its decision rests on."""
+    yield "A type of event is declared in the file of its group (`events/bodies/`): its fields and their kinds, what"
+    yield "its decision rests on, what it moves and changes in the ledger, and what `why` says of it. A new type needs"
+    yield "its class there, its name in the group's union at the end of the file, and whoever decides it."
+    yield ""
     yield "| tag | event | fields (kind) | says | rests on |"
     yield "|---|---|---|---|---|"
     for kind in BODY_TYPES:

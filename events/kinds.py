@@ -12,13 +12,17 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Annotated, Any, NamedTuple, get_args, get_origin, get_type_hints
+from inspect import get_annotations
+from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
+
+import msgspec
 
 __all__ = [
     "AccountAmount",
     "AccountNumber",
     "AgainstLeg",
     "AssetNumber",
+    "Column",
     "Count",
     "CounterpartyLeg",
     "DeclaredAccount",
@@ -40,6 +44,7 @@ __all__ = [
     "Leg",
     "LiquidationNumber",
     "OrderNumber",
+    "OrderSize",
     "Price",
     "Prices",
     "RateBps",
@@ -52,6 +57,7 @@ __all__ = [
     "Time",
     "TradeNumber",
     "VenueNumber",
+    "columns_of",
     "kinds_of",
 ]
 
@@ -98,6 +104,8 @@ InstrumentNanoAmount = Annotated[int, Kind("amount", "nanoatoms", of="instrument
 Price = Annotated[int, Kind("price", "ticks", of="instrument")]
 InstrumentMicroPrice = Annotated[int, Kind("price", "microticks", of="instrument", finer=6)]
 Size = Annotated[int, Kind("size", "lots", of="instrument")]
+OrderSize = Annotated[int, Kind("size", "lots", of="order_id")]
+"""In the instrument of an order, which the event itself does not name."""
 
 RateBps = Annotated[int, Kind("rate", "bps")]
 RatePpm = Annotated[int, Kind("rate", "ppm")]
@@ -113,11 +121,34 @@ Depth = Annotated[tuple[tuple[int, int], ...], Kind("depth", of="instrument")]
 """(distance in basis points, lots up to there) of each band."""
 
 
+class Column(NamedTuple):
+    """A field as a column of a table: `kind` is `text`, `flag`, `bytes` or `structure` where the field has none."""
+
+    name: str
+    kind: str
+    unit: str
+    of: str
+
+
 @cache
-def kinds_of(body_type: type[Any]) -> dict[str, Kind | None]:
+def kinds_of(body_type: type[msgspec.Struct]) -> dict[str, Kind | None]:
     """The kind of each field of a type, in the order of the fields; None for those without."""
-    hints = get_type_hints(body_type, include_extras=True)
+    hints = get_annotations(body_type, eval_str=True)
     return {name: _kind(hints[name]) for name in body_type.__struct_fields__}
+
+
+def columns_of(body_type: type[msgspec.Struct]) -> tuple[Column, ...]:
+    """The columns that a table of a type's events has: name, kind, unit, and the field that says whose scale it is."""
+    hints = get_annotations(body_type, eval_str=True)
+    kinds = ((name, kind or Kind(_plain(hints[name]))) for name, kind in kinds_of(body_type).items())
+    return tuple(Column(name, kind.name, kind.unit, kind.of) for name, kind in kinds)
+
+
+def _plain(hint: Any) -> str:
+    """What a field without a kind holds."""
+    if get_origin(hint) in (Annotated, Literal) or hint is str:
+        return "text"
+    return {bool: "flag", bytes: "bytes"}.get(hint, "structure")
 
 
 def _kind(hint: Any) -> Kind | None:

@@ -66,7 +66,7 @@ class Inventory:
         return total
 
     def gained_atoms(self, ledger: LedgerState, instrument: int) -> int:
-        """What the fund behind an instrument has gained by it, realised or not (`events/ledger/funds.py`)."""
+        """What the fund behind an instrument has gained by it, realised or not (`events/ledger/books.py`)."""
         market = ledger.markets[instrument]
         paid = _Sum(self.lots(instrument), market.fund_paid_atoms, market.fund_funding_atoms)
         return _worth_atoms(paid, market)

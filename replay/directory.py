@@ -71,6 +71,19 @@ class Directory:
         opened = self.accounts.get(account)
         return f"account {account}" if opened is None else opened.name
 
+    def asset_listed(self, asset: int) -> AssetListed | None:
+        """An asset, None where it is not declared."""
+        return self.assets.get(asset)
+
+    def instrument_listed(self, instrument: int) -> InstrumentListed | None:
+        """An instrument, None where it is not declared."""
+        return self.instruments.get(instrument)
+
+    def asset_of_account(self, account: int) -> AssetListed | None:
+        """The asset that an account settles in, None where it is not declared."""
+        opened = self.accounts.get(account)
+        return None if opened is None else self.assets.get(opened.asset)
+
     def find_account(self, text: str) -> int:
         """The account of that name or number. Raises QueryError with the nearest names."""
         found = self._known(text)

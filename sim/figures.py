@@ -6,10 +6,9 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-
 from ..events.bodies.listing import AssetListed, InstrumentListed
-from .units import atoms_to_text, divide_half_even, ticks_to_text
+from .quantities import Quantity, amount_scale, grouped, price_scale, size_scale
+from .units import atoms_to_text, divide_half_even
 
 __all__ = [
     "SCORE_DECIMALS",
@@ -31,11 +30,6 @@ _CENT_DECIMALS = 2
 _NS = 10**9
 
 
-def grouped(text: str) -> str:
-    """A decimal with its thousands set apart."""
-    return format(Decimal(text), ",f")
-
-
 def count(number: int, one: str, many: str = "") -> str:
     """`1 round`, `2 rounds`; `many` where it is not `one` with an s."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
@@ -43,7 +37,7 @@ def count(number: int, one: str, many: str = "") -> str:
 
 def exact_money(atoms: int, asset: AssetListed) -> str:
     """An amount with all decimals of its asset, without its name."""
-    return grouped(atoms_to_text(atoms, asset.decimals))
+    return Quantity(atoms, amount_scale(asset)).text
 
 
 def rounded_money(atoms: int, asset: AssetListed) -> str:
@@ -56,12 +50,12 @@ def rounded_money(atoms: int, asset: AssetListed) -> str:
 
 def price(ticks: int, listing: InstrumentListed) -> str:
     """A price in quote."""
-    return grouped(ticks_to_text(ticks, Decimal(listing.tick_size)))
+    return Quantity(ticks, price_scale(listing)).text
 
 
 def size(lots: int, listing: InstrumentListed) -> str:
     """A size in units, negative when short or sold."""
-    return grouped(ticks_to_text(lots, Decimal(listing.lot_size)))
+    return Quantity(lots, size_scale(listing)).text
 
 
 def score_text(score: int) -> str:

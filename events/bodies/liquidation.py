@@ -20,6 +20,7 @@ from ..kinds import (
     Leg,
     LiquidationNumber,
     OrderNumber,
+    OrderSize,
     Price,
     Size,
     TradeNumber,
@@ -90,7 +91,7 @@ class OrdersCancelled(BodyBase, frozen=True, tag=61):
     liquidation_id: LiquidationNumber
     account: AccountNumber
     order_id: OrderNumber | None
-    left_lots: Size
+    left_lots: OrderSize
     reason: str
 
     def alters(self, ledger: Ledger, event: Event) -> None:

@@ -7,7 +7,7 @@
 4. Time: no pending timer is overdue.
 5. Inventory: what the fund holds is what was taken over less what was sold, liquidation by liquidation.
 6. Life: an account names a liquidation exactly while it is in one.
-7. Floor: no fund's cash is below its floor by more than the deficits that were declared (`funds.py`).
+7. Floor: no fund's cash is below its floor by more than the deficits that were declared (`books.py`).
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ class Market:
     `impact_seq` is the last fill that moved the price.
     `fund` is the insurance fund that was named for the instrument, None where its asset's first one stands behind it;
     `fund_paid_atoms` and `fund_funding_atoms` are what that fund has paid on balance for this instrument, and the
-    cumulative funding at which it did (`funds.py`).
+    cumulative funding at which it did (`books.py`).
     """
 
     listing: InstrumentListed

@@ -35,7 +35,7 @@ class VenueAccounts(msgspec.Struct, gc=False):
 
 
 class FundStanding(msgspec.Struct, array_like=True, gc=False):
-    """An insurance fund's floor, the deficits declared so far, and whether its rule is bound by them (`funds.py`)."""
+    """An insurance fund's floor, the deficits declared so far, and whether its rule is bound by them (`books.py`)."""
 
     floor_atoms: int = 0
     deficit_atoms: int = 0

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from rich.console import Console
 
 from ...sim.console import print_line, print_rows, print_table
-from ...sim.figures import SCORE_DECIMALS, count, exact_money, price, size
-from ...sim.units import atoms_to_text, format_time_ns
+from ...sim.figures import count
+from ...sim.units import format_time_ns
 from .difference import Difference
 from .shown import OriginShown, by_slot, shown
 
@@ -51,7 +49,7 @@ def _told(one: OriginShown) -> str:
 
 
 def _about(one: OriginShown) -> list[str]:
-    names = (one.account, None if one.listing is None else one.listing.name)
+    names = (one.account, one.instrument)
     return [name for name in names if name is not None]
 
 
@@ -70,28 +68,7 @@ def _what(one: OriginShown) -> str:
         return f"only in A ({origin.seq_a})"
     if one.what == "only_b":
         return f"only in B ({origin.seq_b})"
-    told = [
-        f"{change.field} {_value(one, change.field, change.a)} in A, {_value(one, change.field, change.b)} in B"
-        for change in one.changes[:_CHANGES_MOST]
-    ]
+    told = [f"{change.field} {change.a_text} in A, {change.b_text} in B" for change in one.changes[:_CHANGES_MOST]]
     if len(one.changes) > _CHANGES_MOST:
         told.append(count(len(one.changes) - _CHANGES_MOST, "more field"))
     return f"changed ({origin.seq_a}): {'; '.join(told)}"
-
-
-def _value(one: OriginShown, field: str, value: Any) -> str:
-    """A value in real units, by the unit at the end of its field's name."""
-    if not isinstance(value, int):
-        return str(value)
-    told = None
-    if field.endswith("_ns"):
-        told = format_time_ns(value)
-    elif field == "score":
-        told = atoms_to_text(value, SCORE_DECIMALS)
-    elif field.endswith("_atoms") and one.asset is not None:
-        told = exact_money(value, one.asset)
-    elif field.endswith("_ticks") and one.listing is not None:
-        told = price(value, one.listing)
-    elif field.endswith("_lots") and one.listing is not None:
-        told = size(value, one.listing)
-    return str(value) if told is None else told

@@ -8,10 +8,13 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from ...events.bodies.listing import AssetListed, InstrumentListed
+from ...events.envelope import Event
 from ...events.ledger import LedgerState
 from ...events.vocabulary import Body
+from ...sim.quantities import LedgerScales, Scales
+from ...sim.units import format_time_ns
 from ..log.selection import event_fields
+from ..log.text import figure_text
 from .difference import Difference
 from .matching import What
 from .origins import DifferenceOrigin
@@ -20,11 +23,13 @@ __all__ = ["Change", "OriginShown", "SlotSum", "by_slot", "shown"]
 
 
 class Change(NamedTuple):
-    """A field that differs, with its values as plain data."""
+    """A field that differs, with its values as plain data and in real units."""
 
     field: str
     a: Any
     b: Any
+    a_text: str
+    b_text: str
 
 
 class OriginShown(NamedTuple):
@@ -35,8 +40,7 @@ class OriginShown(NamedTuple):
     kind: type[Body]
     what: What
     account: str | None
-    asset: AssetListed | None
-    listing: InstrumentListed | None
+    instrument: str | None
     changes: tuple[Change, ...]
 
 
@@ -90,18 +94,28 @@ def _shown(difference: Difference, origin: DifferenceOrigin) -> OriginShown:
     return OriginShown(origin, cause_type, type(body), what, *_about(body, ledger), changes)
 
 
-def _about(body: Body, ledger: LedgerState) -> tuple[str | None, AssetListed | None, InstrumentListed | None]:
-    """The name of the account, the asset of the amounts, and the instrument of an event."""
+def _about(body: Body, ledger: LedgerState) -> tuple[str | None, str | None]:
+    """The names of the account and the instrument of an event."""
     account, instrument = getattr(body, "account", None), getattr(body, "instrument", None)
     name = None if account is None else ledger.name(account)
-    listing = None if instrument is None else ledger.markets[instrument].listing
-    asset = None if account is None else ledger.assets[ledger.accounts[account].asset]
-    return name, asset if listing is None else ledger.assets[listing.asset], listing
+    return name, None if instrument is None else ledger.markets[instrument].listing.name
 
 
 def _changes(difference: Difference, seq_a: int, seq_b: int | None) -> tuple[Change, ...]:
     if seq_b is None:
         return ()
-    fields_a, fields_b = event_fields(difference.a.event(seq_a)), event_fields(difference.b.event(seq_b))
-    changed = difference.match.changed_fields(seq_a, seq_b)
-    return tuple(Change(field, fields_a[field], fields_b[field]) for field in changed)
+    a, b = difference.a.event(seq_a), difference.b.event(seq_b)
+    scales = LedgerScales(difference.ended_a.ledger), LedgerScales(difference.ended_b.ledger)
+    fields_a, fields_b = event_fields(a), event_fields(b)
+    return tuple(
+        Change(field, fields_a[field], fields_b[field], _told(a, field, scales[0]), _told(b, field, scales[1]))
+        for field in difference.match.changed_fields(seq_a, seq_b)
+    )
+
+
+def _told(event: Event, field: str, scales: Scales) -> str:
+    """A value in real units, by its field's kind."""
+    if field == "at_ns":
+        return format_time_ns(event.at_ns)
+    told = figure_text(event.body, field, scales)
+    return str(event_fields(event)[field]) if told is None else told

@@ -106,8 +106,8 @@ def _origin_view(one: OriginShown) -> View:
         "type": one.kind.__name__,
         "what": one.what,
         "account": one.account,
-        "instrument": None if one.listing is None else one.listing.name,
-        "changes": [change._asdict() for change in one.changes],
+        "instrument": one.instrument,
+        "changes": [{"field": field, "a": a, "b": b} for field, a, b, *_ in one.changes],
     }
 
 

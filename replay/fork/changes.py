@@ -26,9 +26,10 @@ from ...handlers.registry import NONE, SLOTS, producer_of, producer_with, withou
 from ...sim.admission import refusal
 from ...sim.amounts import amounts_of
 from ...sim.figures import exact_money, size
+from ...sim.quantities import Quantity, amount_scale
 from ...sim.rulebooks import slot_table
 from ...sim.toml_tree import apply_override, with_durations
-from ...sim.units import INT64_MAX, parse_decimal, to_atoms
+from ...sim.units import INT64_MAX
 
 __all__ = ["Changes", "Deposit", "Trade"]
 
@@ -136,7 +137,7 @@ class Changes(msgspec.Struct, frozen=True):
                 continue
             fund = _fund(key, ledger)
             held_atoms = held.get(fund, ledger.accounts[fund].balance_atoms)
-            atoms = to_atoms(parse_decimal(text.replace("_", "")), ledger.assets[0].decimals)
+            atoms = Quantity.parse(text.replace("_", ""), amount_scale(ledger.assets[0])).number
             more_atoms = atoms if text.startswith(("+", "-")) else atoms - held_atoms
             held[fund] = held_atoms + more_atoms
             found.append(Deposit(fund, more_atoms))

@@ -12,8 +12,9 @@ from ...events.ledger import LedgerState
 from ...sim.bars import bar
 from ...sim.console import new_console, print_line, print_rows
 from ...sim.options import plugins_option
+from ...sim.quantities import Quantity, amount_scale, size_scale
 from ...sim.terminal import print_document
-from ...sim.units import format_time_ns, parse_decimal, to_atoms, to_whole
+from ...sim.units import format_time_ns
 from ..command_line import as_json_option, head_option, leave, record_argument, tell_differences
 from ..directory import nearest
 from ..run import Run, open_run
@@ -88,7 +89,7 @@ def _deposits(run: Run, given: tuple[str, ...]) -> tuple[Deposit, ...]:
         name, amount = _split(text, "--deposit", "trader-7=250.5")
         account = run.directory.find_account(name)
         asset = run.directory.assets[run.directory.accounts[account].asset]
-        found.append(Deposit(account, to_atoms(parse_decimal(amount), asset.decimals)))
+        found.append(Deposit(account, Quantity.parse(amount, amount_scale(asset)).number))
     return tuple(found)
 
 
@@ -111,7 +112,7 @@ def _trade_of(run: Run, ledger: LedgerState, text: str) -> Trade:
     listing = run.directory.instruments[number]
     positions = ledger.accounts[account].positions if account < len(ledger.accounts) else {}
     held = [key for key in positions if key[0] == number]
-    lots = to_whole(parse_decimal(size), parse_decimal(listing.lot_size))
+    lots = Quantity.parse(size, size_scale(listing)).number
     return Trade(account, held[0] if held else (number, 0), lots)
 
 

@@ -2,8 +2,7 @@
 
     128060 2025-10-10T21:20:51Z PositionDeleveraged account=trader-8589 size=0.033 ... <- 128058
 
-A field is shown by the unit at the end of its name, so a new event type needs nothing here. What is empty or has its
-default is left out.
+A field is shown by its kind, so a new event type needs nothing here. What is empty or has its default is left out.
 """
 
 from __future__ import annotations
@@ -11,20 +10,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ...events.bodies.listing import InstrumentListed
 from ...events.envelope import Event
-from ...events.vocabulary import ACCOUNT_FIELDS, BODY_TYPES, Body
-from ...sim.figures import SCORE_DECIMALS, duration, exact_money, price, size
+from ...events.kinds import Kind, kinds_of
+from ...events.vocabulary import BODY_TYPES, Body
+from ...sim.figures import SCORE_DECIMALS, duration, price, size
+from ...sim.quantities import RATES, Quantity, Scales, quantity_of
 from ...sim.units import atoms_to_text, format_time_ns
 from ..directory import Directory
 
-__all__ = ["event_line"]
+__all__ = ["event_line", "figure_text"]
 
 _DIGEST_SHOWN = 8
-_NUMBERS = ("account", "instrument")
-_LEGS = ("leg", "against_leg", "counterparty_leg")
-
-Shorten = Callable[[Directory, Any], str]
 
 
 def event_line(event: Event, directory: Directory) -> str:
@@ -34,33 +30,38 @@ def event_line(event: Event, directory: Directory) -> str:
     return f"{event.seq} {format_time_ns(event.at_ns)} {type(event.body).__name__} {figures}{cause}"
 
 
+def figure_text(body: Body, field: str, scales: Scales) -> str | None:
+    """A number of an event in real units, by its kind; None for what is no figure, is empty or has no known scale."""
+    kind, value = kinds_of(type(body))[field], getattr(body, field)
+    if kind is None or type(value) is not int or kind.name not in _FIGURES:
+        return None
+    if kind.name in _PLAIN:
+        return _PLAIN[kind.name](value)
+    quantity = quantity_of(body, field, scales)
+    return None if quantity is None else quantity.text
+
+
 def _figures(body: Body, directory: Directory) -> Iterator[str]:
     """Each field of a body that says something, as `name=value` without the unit."""
-    defaults = _DEFAULTS[type(body)]
-    for field in body.__struct_fields__:
+    for field, kind, default in _FIELDS[type(body)]:
         value = getattr(body, field)
-        if value in (None, ()) or value == defaults.get(field) or (field in _LEGS and not value):
+        if value is None or value in (default, ()):
             continue
-        name, text = _figure(body, field, value, directory)
-        yield f"{name}={text}"
+        if kind is None:
+            yield f"{field}={_structure(field, value)}"
+        elif kind.name in _FIGURES and (told := figure_text(body, field, directory)) is not None:
+            yield f"{field.removesuffix(f'_{kind.unit}')}={told}"
+        elif kind.name in _SHORT and not kind.declares:
+            yield f"{field}={_SHORT[kind.name](body, directory, value)}"
+        else:
+            yield f"{field}={value}"
 
 
-def _figure(body: Body, field: str, value: Any, directory: Directory) -> tuple[str, str]:
-    """The name without its unit and the value with it applied."""
-    if field in _NUMBERS and hasattr(body, "name"):
-        return field, str(value)  # the event that gives this number its name
-    if field in _SHORT and not isinstance(value, str):
-        return field, _SHORT[field](directory, value)
-    if field in ACCOUNT_FIELDS[type(body)]:
-        return field, _quoted(directory.account_name(value))
-    name, _, unit = field.rpartition("_")
-    told = _fee if field == "fee_atoms" else _UNITS.get(unit)
-    text = told(body, value, directory) if told is not None and type(value) is int else None
-    if text is not None:
-        return name, text
-    if isinstance(value, bytes):
-        return field, value.hex()[:_DIGEST_SHOWN]
-    return field, _quoted(str(value))
+def _structure(field: str, value: Any) -> str:
+    """What is no number and stands for none."""
+    if field in _STRUCTURES and not isinstance(value, str):
+        return _STRUCTURES[field](value)
+    return value.hex()[:_DIGEST_SHOWN] if isinstance(value, bytes) else _quoted(str(value))
 
 
 def _quoted(text: str) -> str:
@@ -68,88 +69,73 @@ def _quoted(text: str) -> str:
     return text if text.isprintable() and text and " " not in text else repr(text)
 
 
-def _listing(body: Body, directory: Directory) -> InstrumentListed | None:
-    return directory.instruments.get(getattr(body, "instrument", -1))
+def _account_name(_body: Body, directory: Directory, account: int) -> str:
+    return _quoted(directory.account_name(account))
 
 
-def _price(body: Body, ticks: int, directory: Directory) -> str | None:
-    listing = _listing(body, directory)
-    return None if listing is None else price(ticks, listing)
-
-
-def _size(body: Body, lots: int, directory: Directory) -> str | None:
-    listing = _listing(body, directory)
-    return None if listing is None else size(lots, listing)
-
-
-def _money(body: Body, atoms: int, directory: Directory) -> str | None:
-    """In the asset of the instrument, or of the account, or the first."""
-    listing, opened = _listing(body, directory), directory.accounts.get(getattr(body, "account", None) or 0)
-    number = listing.asset if listing is not None else opened.asset if opened is not None else 0
-    asset = directory.assets.get(number)
-    return None if asset is None else exact_money(atoms, asset)
-
-
-def _fee(body: Body, atoms: int, directory: Directory) -> str | None:
-    """In the asset that it was paid in."""
-    asset = directory.assets.get(getattr(body, "fee_asset", None) or 0)
-    return None if asset is None else exact_money(atoms, asset)
-
-
-def _instrument_name(directory: Directory, instrument: int) -> str:
-    listing = directory.instruments.get(instrument)
+def _instrument_name(_body: Body, directory: Directory, instrument: int) -> str:
+    listing = directory.instrument_listed(instrument)
     return f"instrument {instrument}" if listing is None else _quoted(listing.name)
 
 
-def _prices(directory: Directory, prices: tuple[tuple[int, int], ...]) -> str:
+def _asset_name(_body: Body, directory: Directory, number: int) -> str:
+    asset = directory.asset_listed(number)
+    return str(number) if asset is None else _quoted(asset.name)
+
+
+def _prices(body: Body, directory: Directory, prices: tuple[tuple[int, int], ...]) -> str:
     """The prices of a tick, each with its instrument."""
     told = []
     for instrument, ticks in prices:
-        listing = directory.instruments.get(instrument)
-        told.append(f"{_instrument_name(directory, instrument)}:{ticks if listing is None else price(ticks, listing)}")
+        listing, name = directory.instrument_listed(instrument), _instrument_name(body, directory, instrument)
+        told.append(f"{name}:{ticks if listing is None else price(ticks, listing)}")
     return ",".join(told)
 
 
-def _depth(_directory: Directory, bands: tuple[tuple[int, int], ...]) -> str:
+def _depth(body: Any, directory: Directory, bands: tuple[tuple[int, int], ...]) -> str:
     """How much there is in all, and how far away the last of it."""
-    return f"{bands[-1][1]}lots@{bands[-1][0]}bps"
+    listing, (bps, lots) = directory.instrument_listed(body.instrument), bands[-1]
+    return f"{f'{lots}lots' if listing is None else size(lots, listing)}@{Quantity(bps, RATES['bps']).text}"
 
 
-def _producers(_directory: Directory, producers: tuple[Any, ...]) -> str:
-    return ",".join(f"{producer.handler}:{producer.policy}" for producer in producers)
+def _provenance(_body: Body, _directory: Directory, origin: Any) -> str:
+    return f"source {origin.source} row {origin.row}"
 
 
-def _sources(_directory: Directory, tallies: tuple[Any, ...]) -> str:
-    return ",".join(f"{tally.source}:{tally.rows}rows" for tally in tallies)
-
-
-def _defaults(body_type: type[Body]) -> dict[str, Any]:
-    """The fields that have a default, which msgspec keeps for the last ones."""
+def _fields_of(body_type: type[Body]) -> list[tuple[str, Kind | None, Any]]:
+    """Each field with its kind, and the value that need not be told: its default, and of a leg the net position's."""
     given = body_type.__struct_defaults__
-    return dict(zip(body_type.__struct_fields__[-len(given) :], given, strict=True)) if given else {}
+    defaults = dict(zip(body_type.__struct_fields__[-len(given) :], given, strict=True)) if given else {}
+    kinds = kinds_of(body_type).items()
+    return [(field, kind, 0 if kind and kind.name == "leg" else defaults.get(field)) for field, kind in kinds]
 
 
-_DEFAULTS: dict[type[Body], dict[str, Any]] = {body_type: _defaults(body_type) for body_type in BODY_TYPES}
+_FIELDS: dict[type[Body], list[tuple[str, Kind | None, Any]]] = {kind: _fields_of(kind) for kind in BODY_TYPES}
 
-_UNITS: dict[str, Callable[[Body, int, Directory], str | None]] = {
-    "ticks": _price,
-    "lots": _size,
-    "atoms": _money,
-    "ns": lambda _body, at_ns, _directory: format_time_ns(at_ns),
+_PLAIN: dict[str, Callable[[int], str]] = {
+    "time": format_time_ns,
+    "duration": duration,
+    "score": lambda score: atoms_to_text(score, SCORE_DECIMALS),
 }
+"""Kinds of figures that need no scale."""
 
-_SHORT: dict[str, Shorten] = {
+_FIGURES = frozenset((*_PLAIN, "amount", "price", "size", "rate"))
+
+_SHORT: dict[str, Callable[[Body, Directory, Any], str]] = {
+    "account": _account_name,
     "instrument": _instrument_name,
-    "fee_asset": lambda directory, asset: directory.assets[asset].name if asset in directory.assets else str(asset),
-    "raw": lambda _directory, raw: ",".join(f"{field}:{text}" for field, text in raw),
+    "asset": _asset_name,
     "prices": _prices,
-    "bids": _depth,
-    "asks": _depth,
-    "producers": _producers,
-    "sources": _sources,
-    "tiers": lambda _directory, tiers: str(len(tiers)),
-    "changes": lambda _directory, changes: ",".join(f"{key}={value}" for key, value in changes),
-    "provenance": lambda _directory, origin: f"source {origin.source} row {origin.row}",
-    "refill_half_life_ns": lambda _directory, length_ns: duration(length_ns),
-    "score": lambda _directory, score: atoms_to_text(score, SCORE_DECIMALS),
+    "depth": _depth,
+    "provenance": _provenance,
 }
+"""What stands for something else, and what is drawn together, by kind."""
+
+_STRUCTURES: dict[str, Callable[[Any], str]] = {
+    "raw": lambda raw: ",".join(f"{field}:{text}" for field, text in raw),
+    "producers": lambda producers: ",".join(f"{producer.handler}:{producer.policy}" for producer in producers),
+    "sources": lambda tallies: ",".join(f"{tally.source}:{tally.rows}rows" for tally in tallies),
+    "tiers": lambda tiers: str(len(tiers)),
+    "changes": lambda changes: ",".join(f"{key}={value}" for key, value in changes),
+}
+"""Structures of the run's own events and of listings, by field."""

@@ -16,7 +16,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from decimal import Decimal
 from typing import Any
 
 from ...events.bodies.listing import InstrumentListed
@@ -24,7 +23,8 @@ from ...events.ledger import Account, LedgerState, Market, Position, PositionKey
 from ...events.ledger.laws import LAWS
 from ...events.ledger.state import STOPPED_NS
 from ...handlers.valuation import notional_atoms, profit_atoms
-from ...sim.units import format_time_ns, ticks_to_text
+from ...sim.quantities import Quantity, price_scale, size_scale
+from ...sim.units import format_time_ns
 from .queues import Queues
 from .standing import Prospect, marked_margin, prospects_of, ratio_bps
 
@@ -198,8 +198,8 @@ def _queue_view(queues: Queues, account: Account, key: PositionKey) -> View | No
 
 
 def _price(ticks: int, listing: InstrumentListed) -> str:
-    return ticks_to_text(ticks, Decimal(listing.tick_size))
+    return Quantity(ticks, price_scale(listing)).value
 
 
 def _size(lots: int, listing: InstrumentListed) -> str:
-    return ticks_to_text(lots, Decimal(listing.lot_size))
+    return Quantity(lots, size_scale(listing)).value

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from ...sim.figures import grouped
-from ...sim.units import atoms_to_text
+from ...sim.quantities import Quantity, amount_scale_of
 
 __all__ = ["money_of", "plain_money_of", "signed_money_of"]
 
 
 def money_of(atoms: int, asset: str, decimals: int) -> str:
     """An amount with the name of its asset."""
-    return f"{grouped(atoms_to_text(atoms, decimals))} {asset}"
+    return str(Quantity(atoms, amount_scale_of(asset, decimals)))
 
 
 def plain_money_of(atoms: int, decimals: int) -> str:
     """An amount without a name."""
-    return grouped(atoms_to_text(atoms, decimals))
+    return Quantity(atoms, amount_scale_of("", decimals)).text
 
 
 def signed_money_of(atoms: int, decimals: int) -> str:

@@ -11,41 +11,36 @@ from decimal import Decimal
 from ...events.bodies.listing import AssetListed, InstrumentListed
 from ...events.ledger import LedgerState
 from ...events.payoff import LinearPayoff
-from ...sim.figures import count, duration, exact_money, grouped, percent, price, score_text, size
+from ...sim.figures import count, duration, percent, price, score_text, size
+from ...sim.quantities import RATES, Quantity, amount_scale, grouped, trimmed
 from ...sim.units import CONTEXT, atoms_to_text, divide_half_even, format_time_ns, ticks_to_text
 
 __all__ = ["Names", "percent_of_bps", "percent_of_ppm", "rate_text", "times"]
 
 _BPS_DECIMALS = 4
-_PPB_PERCENT_DECIMALS = 7
 _DIGITS_MOST = 20
 """Behind those of a tick a price is written with at most so many digits."""
 
 
 def times(bps: int) -> str:
     """Basis points of something as a multiple of it: 12500 is `1.25 times`, 10000 nothing at all."""
-    text = _trimmed(bps, _BPS_DECIMALS)
+    text = trimmed(grouped(atoms_to_text(bps, _BPS_DECIMALS)))
     return "" if text == "1" else f"{text} times "
 
 
 def percent_of_bps(bps: int) -> str:
     """Basis points as percent: 2000 is `20%`."""
-    return f"{_trimmed(bps, 2)}%"
+    return Quantity(bps, RATES["bps"]).text
 
 
 def percent_of_ppm(ppm: int) -> str:
     """Parts per million as percent: 850000 is `85%`."""
-    return f"{_trimmed(ppm, 4)}%"
+    return Quantity(ppm, RATES["ppm"]).text
 
 
 def rate_text(rate_ppb: int) -> str:
     """A rate in parts per billion as percent: 100000 is `0.01%`."""
-    return f"{_trimmed(rate_ppb, _PPB_PERCENT_DECIMALS)}%"
-
-
-def _trimmed(number: int, decimals: int) -> str:
-    text = grouped(atoms_to_text(number, decimals))
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    return Quantity(rate_ppb, RATES["ppb"]).text
 
 
 class Names:
@@ -133,4 +128,4 @@ class Names:
 
 
 def _with_name(atoms: int, asset: AssetListed) -> str:
-    return f"{exact_money(atoms, asset)} {asset.name}"
+    return str(Quantity(atoms, amount_scale(asset)))

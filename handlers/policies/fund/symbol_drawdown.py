@@ -1,7 +1,7 @@
 """Bybit: auto-deleveraging of one instrument starts when the pool's profit by it has fallen too far.
 
 1. What the pool has gained by an instrument is what it has earned and lost by that instrument's liquidations, realised
-   or not (`events/ledger/funds.py`); what the pool has is its cash plus its inventory at the mark.
+   or not (`events/ledger/books.py`); what the pool has is its cash plus its inventory at the mark.
 2. pnlRatio = (gained - its greatest of the window) / the pool's greatest value of the window. Both are looked at every
    `sample_ns` from the first liquidation on.
 3. It is on where pnlRatio < -`fall_bps` with the pool's value over `threshold_atoms`, and over where pnlRatio is above

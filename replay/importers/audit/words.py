@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ....sim.figures import grouped
+from ....sim.quantities import grouped, trimmed
 from ....sim.units import atoms_to_text, divide_half_even
 from .fills import FINE
 
@@ -29,5 +29,4 @@ def basis_points(numerator: int, denominator: int) -> str:
 
 
 def _trimmed(text: str) -> str:
-    text = grouped(text)
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    return trimmed(grouped(text))
