@@ -101,7 +101,7 @@ class CircuitBreaker(Handler):
         return (2 * _STEPS + 1) * self._step_ns
 
     def observe(self, event: Event, ledger: LedgerState) -> None:
-        """Keep the window's extremes; a resumption starts it anew. Every mark passes here, so it is written out."""
+        """Keep the window's extremes; a resumption starts it anew. Hot path: inlined on purpose."""
         body = event.body
         if type(body) is MarkPriced:
             mark_ticks = body.mark_ticks

@@ -394,7 +394,7 @@ def test_where_the_record_tells_builders_a_second_rate_is_broken() -> None:
     for fee, builder in ((45, 0), (50, 5), (50, 0)):
         said = {"builder_fee": "0.005"} if builder else {}
         money = (fee * FINE_MONEY // 1000, builder * FINE_MONEY // 1000)
-        fees.take(Fill(0, 0, None, None, 0, 0, 0, scales, 1, FINE, 100 * FINE, 0, 0, money[0], 0, money[1], 0, False, "", 0, said))  # fmt: skip  # noqa: E501
+        fees.take(Fill(seq=0, at_ns=0, source=None, row=None, account=0, instrument=0, leg=0, scales=scales, trade_id=1, size=FINE, price=100 * FINE, start=0, profit=0, fee=money[0], base_fee=0, builder_fee=money[1], fee_asset=0, maker=False, direction="", missed=0, said=said))  # fmt: skip  # noqa: E501
     told = next(iter(fees.tallies))
     assert (told.checked, told.holding, told.broken) == (2, 1, 1)
     assert "5 bps, and the fills before it 4.5 bps" in told.offences[0].text

@@ -247,7 +247,7 @@ def test_a_full_disk_is_not_the_handlers_fault() -> None:
         message = "the disk is full"
         raise RecordFullError(message)
 
-    stage.bus._append = full
+    stage.bus._take = stage.bus._taker(full)
     with pytest.raises(RecordFullError, match="the disk is full"):
         stage.run((0, TICK))
 

@@ -25,6 +25,7 @@ from deleverage.replay.state.view import account_view
 
 from .support.command_line import small_record
 from .support.crash import recorded
+from .support.made import made
 from .support.venue import FUND, LIQUIDITY, Book
 
 EVENTS = recorded()
@@ -144,7 +145,19 @@ def test_by_hand(tmp_path: Path) -> None:
     book.mark(90)
     book.put(FundingAccrued(0, 1, 90, 2 * 10**9))
     book.put(Deposited(number, 30))
-    book.put(TradeExecuted(number, LIQUIDITY, 0, 0, 0, -2, 90, -180, 1, 1, True))
+    book.put(
+        made(
+            TradeExecuted,
+            account=number,
+            counterparty=LIQUIDITY,
+            size_lots=-2,
+            price_ticks=90,
+            value_atoms=-180,
+            trade_id=1,
+            order_id=1,
+            maker=True,
+        )
+    )
     steps = [step_fields(step) for step in history(written(book, tmp_path / "a.run"), number)]
     assert [step["event"]["type"] for step in steps] == [
         "AccountOpened",

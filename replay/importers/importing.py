@@ -130,15 +130,15 @@ def _begin(session: Session, importer: Importer) -> None:
     )
     session.input(
         RunStarted(
-            SCHEMA,
-            f"{_SCENARIO}{importer.format}",
-            sha256(made_from).digest(),
-            importer.venue,
-            b"",
-            (),
-            0,
-            commitment(run_key(0)),
-            "imported",
+            schema=SCHEMA,
+            scenario=f"{_SCENARIO}{importer.format}",
+            scenario_sha256=sha256(made_from).digest(),
+            rulebook=importer.venue,
+            rulebook_sha256=b"",
+            producers=(),
+            seed=0,
+            run_key_commitment=commitment(run_key(0)),
+            prices="imported",
         )
     )
     for source in importer.sources:
@@ -188,18 +188,18 @@ def _is_unfinished(output: Path) -> bool:
 def _result(importer: Importer, sink: RecordWriter, session: Session, seconds: float) -> ImportResult:
     faults, manifest = session.faults, sink.manifest
     return ImportResult(
-        str(sink.path),
-        importer.format,
-        sink.status,
-        sink.count,
-        sink.head.hex(),
-        seconds,
-        manifest.first_at_ns or 0,
-        manifest.last_at_ns or 0,
-        len(session.ledger.accounts),
-        len(session.ledger.markets),
-        tuple((source.path.name, faults.of(source).rows) for source in importer.sources),
-        tuple(sorted(session.counts.items())),
-        tuple(sorted(faults.noted.items())),
-        faults.found,
+        run=str(sink.path),
+        format=importer.format,
+        status=sink.status,
+        events=sink.count,
+        head=sink.head.hex(),
+        seconds=seconds,
+        start_ns=manifest.first_at_ns or 0,
+        end_ns=manifest.last_at_ns or 0,
+        accounts=len(session.ledger.accounts),
+        instruments=len(session.ledger.markets),
+        sources=tuple((source.path.name, faults.of(source).rows) for source in importer.sources),
+        counts=tuple(sorted(session.counts.items())),
+        noted=tuple(sorted(faults.noted.items())),
+        faults=faults.found,
     )

@@ -116,15 +116,15 @@ class Session:
         number = self._instruments[name] = len(self._instruments)
         self.inferred(
             InstrumentListed(
-                number,
-                name,
-                self.venue,
-                kind,
-                asset,
-                tick_size,
-                lot_size,
-                multiplier_atoms,
-                tiers,
+                instrument=number,
+                name=name,
+                venue=self.venue,
+                kind=kind,
+                asset=asset,
+                tick_size=tick_size,
+                lot_size=lot_size,
+                multiplier_atoms=multiplier_atoms,
+                tiers=tiers,
                 expiry_ns=expiry_ns,
             )
         )

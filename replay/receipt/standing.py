@@ -93,7 +93,17 @@ def standing_of(
     if len(rounds) == 1:
         ranks, level = range(body.rank, body.rank + 1), [rounds[0].rows[body.rank - 1]]
     row = _own_row(body, level, key)
-    return Standing(body, rounds, producer, policy, saturated, ranks[0], ranks[-1], row, key is not None)
+    return Standing(
+        reduction=body,
+        rounds=rounds,
+        producer=producer,
+        policy=policy,
+        saturated=saturated,
+        first_rank=ranks[0],
+        last_rank=ranks[-1],
+        row=row,
+        identified=key is not None,
+    )
 
 
 def _round(packed: RoundRows, events: Mapping[int, Event]) -> Round:

@@ -89,15 +89,15 @@ class ForcedOrders:
     def _order(self, item: Forced, listed: Listed) -> _Order:
         ledger, sign = self._session.ledger, 1 if item.buys else -1
         return _Order(
-            ledger.liquidations_started + 1,
-            ledger.orders + 1,
-            ledger.trades + 1,
-            self._accounts[listed.instrument],
-            ledger.own(listed.asset, "liquidity"),
-            sign * listed.size_lots(item.size),
-            sign * listed.size_lots(item.filled),
-            listed.price_ticks(item.price),
-            None if item.limit is None else listed.price_ticks(item.limit),
+            liquidation_id=ledger.liquidations_started + 1,
+            order_id=ledger.orders + 1,
+            trade_id=ledger.trades + 1,
+            account=self._accounts[listed.instrument],
+            counterparty=ledger.own(listed.asset, "liquidity"),
+            ordered_lots=sign * listed.size_lots(item.size),
+            filled_lots=sign * listed.size_lots(item.filled),
+            price_ticks=listed.price_ticks(item.price),
+            limit_ticks=None if item.limit is None else listed.price_ticks(item.limit),
         )
 
     def _state(self, order: _Order, listed: Listed, value_atoms: int) -> int | None:
@@ -139,17 +139,17 @@ class ForcedOrders:
 
 def _filled(order: _Order, listed: Listed, value_atoms: int, provenance: Provenance) -> LiquidationFilled:
     return LiquidationFilled(
-        order.liquidation_id,
-        order.order_id,
-        order.trade_id,
-        order.account,
-        order.counterparty,
-        listed.instrument,
-        0,
-        order.filled_lots,
-        order.price_ticks,
-        value_atoms,
-        order.left_lots,
-        0,
-        provenance,
+        liquidation_id=order.liquidation_id,
+        order_id=order.order_id,
+        trade_id=order.trade_id,
+        account=order.account,
+        counterparty=order.counterparty,
+        instrument=listed.instrument,
+        leg=0,
+        size_lots=order.filled_lots,
+        price_ticks=order.price_ticks,
+        value_atoms=value_atoms,
+        left_lots=order.left_lots,
+        eaten_lots=0,
+        provenance=provenance,
     )

@@ -128,19 +128,19 @@ class ForcedTrades:
         one = self._open[done.account]
         if kind == "filled":
             filled = LiquidationFilled(
-                one.liquidation_id,
-                done.order_id,
-                done.trade_id,
-                done.account,
-                done.other,
-                done.coin.instrument,
-                0,
-                done.size_lots,
-                done.price_ticks,
-                done.value_atoms,
-                0,
-                0,
-                done.provenance,
+                liquidation_id=one.liquidation_id,
+                order_id=done.order_id,
+                trade_id=done.trade_id,
+                account=done.account,
+                counterparty=done.other,
+                instrument=done.coin.instrument,
+                leg=0,
+                size_lots=done.size_lots,
+                price_ticks=done.price_ticks,
+                value_atoms=done.value_atoms,
+                left_lots=0,
+                eaten_lots=0,
+                provenance=done.provenance,
             )
             return self._session.imported(filled, one.started_seq, links)
         if one.bankrupt_seq is None:
@@ -153,15 +153,15 @@ class ForcedTrades:
 
     def _taken_over(self, one: _Liquidation, done: Done, links: tuple[int, ...]) -> int:
         taken = PositionTakenOver(
-            one.liquidation_id,
-            done.account,
-            done.other,
-            done.coin.instrument,
-            0,
-            -done.size_lots,
-            -done.value_atoms,
-            done.price_ticks,
-            done.provenance,
+            liquidation_id=one.liquidation_id,
+            account=done.account,
+            fund=done.other,
+            instrument=done.coin.instrument,
+            leg=0,
+            size_lots=-done.size_lots,
+            value_atoms=-done.value_atoms,
+            price_ticks=done.price_ticks,
+            provenance=done.provenance,
         )
         return self._session.imported(taken, one.bankrupt_seq, links)
 
@@ -171,19 +171,19 @@ class ForcedTrades:
         under_way.done += 1
         under_way.closed_lots += abs(done.size_lots)
         moved = PositionDeleveraged(
-            under_way.round,
-            one.liquidation_id,
-            done.account,
-            0,
-            done.other,
-            done.coin.instrument,
-            0,
-            -done.size_lots,
-            done.price_ticks,
-            -done.value_atoms,
-            under_way.done,
-            0,
-            done.provenance,
+            round=under_way.round,
+            liquidation_id=one.liquidation_id,
+            against=done.account,
+            against_leg=0,
+            account=done.other,
+            instrument=done.coin.instrument,
+            leg=0,
+            size_lots=-done.size_lots,
+            price_ticks=done.price_ticks,
+            value_atoms=-done.value_atoms,
+            rank=under_way.done,
+            score=0,
+            provenance=done.provenance,
         )
         seq = self._session.imported(moved, under_way.started_seq, links)
         if under_way.done == under_way.trades:
@@ -205,18 +205,18 @@ class ForcedTrades:
         size_lots, value_atoms = -sum(lots for lots, _ in planned), -sum(atoms for _, atoms in planned)
         number = self._session.ledger.rounds + 1
         started = DeleveragingStarted(
-            number,
-            "bankruptcy",
-            one.liquidation_id,
-            self._session.venue,
-            done.account,
-            done.coin.instrument,
-            0,
-            size_lots,
-            value_atoms,
-            done.price_ticks,
-            0,
-            b"",
+            round=number,
+            trigger="bankruptcy",
+            liquidation_id=one.liquidation_id,
+            policy=self._session.venue,
+            account=done.account,
+            instrument=done.coin.instrument,
+            leg=0,
+            size_lots=size_lots,
+            value_atoms=value_atoms,
+            price_ticks=done.price_ticks,
+            candidates=0,
+            ranking_digest=b"",
         )
         seq = self._session.inferred(started, one.bankrupt_seq)
         begun = self._rounds[key] = _Round(number, seq, abs(size_lots), len(planned))
