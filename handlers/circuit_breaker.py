@@ -88,7 +88,6 @@ class CircuitBreaker(Handler):
     Parameters: ClassVar[type[msgspec.Struct]] = BreakerParameters
 
     def __init__(self, parameters: BreakerParameters) -> None:
-        """Keep the rule; no marks yet."""
         self.move_bps, self.halt_ns = parameters.move_bps, parameters.halt_ns
         self.window_ns = parameters.window_ns
         self._step_ns = -(-parameters.window_ns // _STEPS)

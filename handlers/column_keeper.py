@@ -17,7 +17,6 @@ class ColumnKeeper:
     """Rankings from columns, as long as what is in the ledger fits them."""
 
     def __init__(self, pseudonyms: Pseudonyms) -> None:
-        """No columns yet."""
         self._table = PseudonymTable(pseudonyms)
         self._columns: Columns | None = None
         self._fits = True

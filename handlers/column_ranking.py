@@ -41,7 +41,6 @@ class PseudonymTable:
     """The pseudonyms of accounts 0, 1, 2, ... as one table of bytes, each worked out once."""
 
     def __init__(self, pseudonyms: Pseudonyms) -> None:
-        """Nothing worked out yet."""
         self._pseudonyms = pseudonyms
         self._rows = np.zeros((0, _HASH_BYTES), np.uint8)
 

@@ -25,7 +25,6 @@ class Sale:
     """One part in `parts` of all lots of an instrument, rounded up, the oldest lots first."""
 
     def __init__(self, ledger: LedgerState, fund: int, instrument: int, parts: int) -> None:
-        """What is held now."""
         self._ledger, self._fund, self._instrument, self._parts = ledger, fund, instrument, parts
         inventory = ledger.inventory(fund).items()
         self.lots = {key[1]: held.size_lots for key, held in inventory if key[0] == instrument}

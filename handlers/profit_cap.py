@@ -66,7 +66,6 @@ class ProfitCap(Handler):
     Parameters: ClassVar[type[msgspec.Struct]] = ProfitCapParameters
 
     def __init__(self, parameters: ProfitCapParameters) -> None:
-        """Keep the factors; nobody has anything."""
         self.factors = parameters
         self._pool = Pool()
 

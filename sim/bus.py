@@ -47,7 +47,6 @@ class Subscription:
     __slots__ = ("_own_gate", "gate", "handle", "handler", "latency_ns", "producer")
 
     def __init__(self, producer: int, handler: Handler, latency_ns: int = 0, gate: Collection[object] = ALWAYS) -> None:
-        """Deliver to `handler`, `latency_ns` after the event."""
         self.producer, self.handler, self.latency_ns, self._own_gate = producer, handler, latency_ns, gate
         self.gate = ALWAYS if latency_ns else gate
         self.handle = handler.handle
@@ -79,7 +78,6 @@ class Bus:
     """Delivers events. Publishing one that nobody hears costs one append and one fold."""
 
     def __init__(self, clock: Clock, ledger: Ledger, record: Sink) -> None:
-        """An empty bus over a ledger and a record."""
         self.clock, self.ledger = clock, ledger
         self._routes: dict[type[Body], _Route] = {kind: _Route() for kind in BODY_TYPES}
         self._routes[TimerSet].observers.append(self._on_timer_set)
@@ -122,7 +120,7 @@ class Bus:
         """Record a fact from outside, at the clock's time, and let everything follow from it."""
         self._run(Event(self.ledger.seq, self.clock.now_ns, _INPUT, None, (), None, body), [])
 
-    def _run(self, event: Event | None, queue: Queue) -> None:
+    def _run(self, event: Event | None, queue: Queue) -> None:  # noqa: C901
         """Record an event; then deliver what is queued and all that follows from it, first in, first out.
 
         The queue grows while it is walked. Most of a run's time is spent here and in `_take`.

@@ -35,7 +35,6 @@ class Scripted(Handler):
     policy = "test"
 
     def __init__(self, answers: dict[type[Body], Answer], observes: tuple[type[Body], ...] = ()) -> None:
-        """Answer these types with these functions."""
         super().__init__(NoParameters())
         self.answers, self.asked, self.seen = answers, list[tuple[int, int, int]](), list[tuple[int, int]]()
         self.subscribes, self.observes = tuple(answers), observes  # type: ignore[misc]

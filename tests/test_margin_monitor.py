@@ -44,7 +44,6 @@ class Watched:
     """A monitor on a book, told of the book's events as the bus would tell it."""
 
     def __init__(self, book: Book) -> None:
-        """Tell it everything that has happened so far."""
         self.book, self.monitor = book, MarginMonitor(RULES)
         for event in book.events:
             self._observe(event)

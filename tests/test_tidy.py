@@ -184,6 +184,20 @@ def test_long_calls_name_their_arguments(path: Path) -> None:
             assert ast.unparse(node.func).rpartition(".")[2] in VARIADIC, f"line {node.lineno}"
 
 
+BEING_REBUILT = ("events/", "replay/why/", "replay/fork/")
+SETTLED = [p for p in EVERY if not str(p.id).startswith(BEING_REBUILT)]
+INIT_WORDS_LEAST = 10
+
+
+@pytest.mark.parametrize("path", SETTLED)
+def test_init_says_something_or_nothing(path: Path) -> None:
+    """A docstring of `__init__` says what the class's does not, such as its errors; "Keep the mix." says nothing."""
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.FunctionDef) and node.name == "__init__" and len(node.body) > 1:
+            said = ast.get_docstring(node)
+            assert said is None or "Raises" in said or len(said.split()) >= INIT_WORDS_LEAST, f"line {node.lineno}"
+
+
 def test_only_three_python_files_stand_at_the_root() -> None:
     """The four folders are the house; at its door stand the package's own two modules and nothing else."""
     assert sorted(path.name for path in ROOT.glob("*.py")) == ["__init__.py", "__main__.py"]

@@ -115,7 +115,6 @@ class Given:
     Parameters: ClassVar[type[msgspec.Struct]] = NoParameters
 
     def __init__(self, scores: dict[int, int]) -> None:
-        """Score by account."""
         self.given = scores
 
     def scores(self, candidates: Sequence[Candidate]) -> list[int]:

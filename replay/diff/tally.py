@@ -58,7 +58,6 @@ class Tally:
     """Filled by `note`, with every event of a run."""
 
     def __init__(self) -> None:
-        """Nothing happened yet."""
         self.accounts: defaultdict[int, Befallen] = defaultdict(Befallen)
         self.assets: defaultdict[int, Sums] = defaultdict(Sums)
 

@@ -44,7 +44,6 @@ class Session:
     """One import under way; `at_ns` is the instant that events are recorded at."""
 
     def __init__(self, sink: EventSink, faults: Faults, venue: str) -> None:
-        """Write to an empty record."""
         self.ledger, self.faults, self.venue = Ledger(), faults, venue
         self.at_ns = 0
         self._counts: defaultdict[type[Body], int] = defaultdict(int)

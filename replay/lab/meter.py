@@ -63,7 +63,6 @@ class Meter:
     """Takes every event of a run in its order, from the first one on."""
 
     def __init__(self) -> None:
-        """Nothing happened yet."""
         self.ledger = Ledger()
         self._tally, self._waves, self._cascade, self._solvency = Tally(), Waves(), Cascade(), Solvency()
 

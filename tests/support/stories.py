@@ -245,7 +245,6 @@ class Told(Run):
     """A record in memory, opened for as much as is asked where events are matched."""
 
     def __init__(self, events: Sequence[Event]) -> None:
-        """Of these events."""
         record = MemoryRecord()
         record.append_many(events)
         super().__init__(record)  # type: ignore[arg-type]

@@ -32,7 +32,6 @@ class Book:
     """Numbers of what a table names, and one round after the other."""
 
     def __init__(self, session: Session, rows: Sequence[Row], marks: Mapping[str, Decimal], scales: Scales) -> None:
-        """Declare every coin and account."""
         self._session, self._marks, self._scales = session, marks, scales
         self._asset = session.asset(_ASSET, scales.decimals)
         self._coins = {coin: self._listed(coin) for coin in dict.fromkeys(row.coin for row in rows)}

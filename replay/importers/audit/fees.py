@@ -73,7 +73,6 @@ class Fees:
     """The rates that each account can have, by group: its own, and one with a builder's share."""
 
     def __init__(self) -> None:
-        """No fee yet."""
         rule = "fee = rate x notional, an account's rate as maker and as taker being the same"
         self.perpetual = Tally("fee", "perpetual", rule)
         self.spot = Tally("fee", "spot", rule)

@@ -27,7 +27,6 @@ class Positions:
     """The position of everyone, as the venue told it last."""
 
     def __init__(self) -> None:
-        """Nobody is known."""
         self.perpetual = Tally("position", "perpetual", _RULE)
         self.spot = Tally("position", "spot", f"{_RULE}, fees in the token included")
         self._last: dict[tuple[int, int, int], tuple[int, int]] = {}

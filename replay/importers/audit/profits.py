@@ -45,7 +45,6 @@ class Profits:
     """What everyone's position can have cost, as far as fills have told it."""
 
     def __init__(self) -> None:
-        """Nothing is known of anyone."""
         self.perpetual = Tally("profit", "perpetual", "closed profit = closed size x (price - entry)")
         self.spot = Tally("profit", "spot", "closed profit = closed size x (price - average cost)")
         self._costs: dict[tuple[int, int, int], _Costs] = {}

@@ -30,7 +30,6 @@ class Sides:
     """Trades by kind of market."""
 
     def __init__(self) -> None:
-        """No trade yet."""
         self.perpetual = Tally("sides", "perpetual", _RULE)
         self.spot = Tally("sides", "spot", _RULE)
 

@@ -95,7 +95,6 @@ class Tables:
     """Rows of reconstructed tables."""
 
     def __init__(self) -> None:
-        """No row yet."""
         self._tallies = {column: Tally(law, "table", rule) for column, (law, rule, _) in _RECOMPUTED.items()}
         self._valuation = Tally("valuation", "table", "unrealised profit stands at the execution price")
         self._cash = Tally("cash", "table", "cash = cash + closed profit of the row before of the same account")

@@ -65,7 +65,6 @@ class Tally:
     """Counts for one law on one kind of market."""
 
     def __init__(self, law: str, market: Kind | str, rule: str) -> None:
-        """Nothing checked yet."""
         self.law, self.market, self.rule = law, market, rule
         self.holding = self.artefacts = self.broken = self.gaps = 0
         self.of_which: Counter[str] = Counter()

@@ -63,7 +63,6 @@ class Contracts:
     """The contracts of an import; `told` is what was said of some, by symbol."""
 
     def __init__(self, told: Mapping[str, Told | Decimal] | None = None) -> None:
-        """A bare number makes a symbol inverse."""
         self.told = {
             symbol: one if isinstance(one, Told) else Told("inverse", one) for symbol, one in (told or {}).items()
         }

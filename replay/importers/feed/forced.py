@@ -61,7 +61,6 @@ class ForcedOrders:
     """The liquidations of an import."""
 
     def __init__(self, session: Session, markets: Mapping[Market, Listed]) -> None:
-        """Open the accounts that will be needed."""
         self._session = session
         self._accounts = {one.instrument: self._opened(one) for one in markets.values() if one.uses.is_forced}
 

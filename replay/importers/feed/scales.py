@@ -37,7 +37,6 @@ class Uses:
     """What one market's items use: decimals, and what there is of them."""
 
     def __init__(self, contract: Contract) -> None:
-        """Nothing yet."""
         self.contract = contract
         self.price_decimals = self.mark_decimals = self.size_decimals = 0
         self.is_traded = self.is_marked = self.is_forced = False

@@ -41,7 +41,6 @@ class Told:
     """What the streams of one pass share: the user's options, and what was met so far."""
 
     def __init__(self, faults: Faults, contracts: Contracts, symbols: Symbols, twins: Twins, *, sort: bool) -> None:
-        """Nothing met yet."""
         self.faults, self.contracts, self.symbols, self.twins, self.sort = faults, contracts, symbols, twins, sort
         self.window, self.numbering = Window(), Numbering(faults)
 
@@ -50,7 +49,6 @@ class Stream:
     """One reading of a file; in the first (`is_survey`) rows are counted that the second may find doubled."""
 
     def __init__(self, file: FeedFile, told: Told, *, is_survey: bool) -> None:
-        """Read from the start."""
         self._file, self._told, self._faults, self._is_survey = file, told, told.faults, is_survey
         self._each = None if file.each is None else file.columns.find(file.each)
         self._ahead = Ahead(told.faults)

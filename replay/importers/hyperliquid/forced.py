@@ -97,7 +97,6 @@ class ForcedTrades:
     """The liquidations of one block after the other."""
 
     def __init__(self, session: Session, liquidations: Liquidations) -> None:
-        """None open."""
         self._session, self._liquidations = session, liquidations
         self._open: dict[int, _Liquidation] = {}
         self._marks: dict[int, tuple[int, int]] = {}

@@ -42,7 +42,6 @@ class Coin:
     def __init__(
         self, instrument: InstrumentListed, asset_decimals: int, scale: Scale, accounts: Mapping[str, int]
     ) -> None:
-        """As declared."""
         self.name = instrument.name
         self.instrument, self.asset, self.asset_decimals = instrument.instrument, instrument.asset, asset_decimals
         self.multiplier_atoms, self.spot = instrument.multiplier_atoms, instrument.kind == "spot"

@@ -145,7 +145,6 @@ class MiscTaking:
     """Writes events to a session; who was liquidated is told to `liquidations`."""
 
     def __init__(self, session: Session, names: Names, liquidations: Liquidations) -> None:
-        """Everything is declared already."""
         self._session, self._names, self._liquidations = session, names, liquidations
 
     def take(self, misc: Misc) -> None:

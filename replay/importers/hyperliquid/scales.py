@@ -47,7 +47,6 @@ class Uses:
     __slots__ = ("_most", "asset", "price_decimals", "prices", "rate_ppm", "size_decimals", "sizes", "spot")
 
     def __init__(self, asset: str, *, spot: bool) -> None:
-        """A coin that settles in `asset`."""
         self.asset, self.spot = asset, spot
         self.price_decimals = self.size_decimals = 0
         self.rate_ppm = 0

@@ -126,7 +126,6 @@ class Snapshots:
     """The states of some files; they are small beside the fills and held in memory."""
 
     def __init__(self, sources: Sequence[Source]) -> None:
-        """Nothing read yet."""
         self._sources = sources
         self._states: list[_Stated] = []
 

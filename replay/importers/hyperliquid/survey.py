@@ -22,7 +22,6 @@ class Survey:
     """Coins, tokens, accounts and openings, each in the order in which it was first met."""
 
     def __init__(self) -> None:
-        """Nothing seen yet."""
         self.start_ns: int | None = None
         self.coins: dict[str, Uses] = {}
         self.tokens: dict[str, int] = {}

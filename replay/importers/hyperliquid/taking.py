@@ -45,7 +45,6 @@ class Taking:
     """Writes trades to a session."""
 
     def __init__(self, session: Session, names: Names, liquidations: Liquidations) -> None:
-        """Everything is declared already."""
         self._session, self._names = session, names
         self._forced = ForcedTrades(session, liquidations)
         self._last: dict[int, int] = {}
