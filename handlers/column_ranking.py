@@ -19,7 +19,7 @@ from ..events.ledger import LedgerState
 from .column_scores import column_scores
 from .column_shares import column_caps, column_shares
 from .column_weights import ColumnWeights
-from .columns import Column, Columns, Eligible, Unfit
+from .columns import Column, Eligible, RankingColumns, Unfit
 from .policies.allocation import cap_of
 from .policies.leading_shares import leading_shares
 from .policies.ranking import Allocation, Candidate, Closing, Ranked, RankingPolicy, scores_of, terms_of
@@ -62,7 +62,7 @@ class ColumnRanking:
         instrument: int,
         side: int,
         policy: RankingPolicy,
-        columns: Columns,
+        columns: RankingColumns,
         table: PseudonymTable,
     ) -> None:
         """Score and sort all candidates in the columns. Raises Unfit."""

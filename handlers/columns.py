@@ -20,7 +20,7 @@ from ..events.payoff import LinearPayoff
 from .policies.ranking import PROFITABLE, Terms
 from .ranking import may_stand
 
-__all__ = ["Column", "Columns", "Eligible", "Unfit"]
+__all__ = ["Column", "Eligible", "RankingColumns", "Unfit"]
 
 Column = NDArray[np.int64]
 
@@ -43,7 +43,7 @@ class Eligible(NamedTuple):
     size: Column
 
 
-class Columns:
+class RankingColumns:
     """The accounts of a ledger. Built in O(accounts), kept in O(touched)."""
 
     def __init__(self, ledger: LedgerState) -> None:

@@ -36,7 +36,7 @@ from deleverage.events.errors import QueryError
 from deleverage.events.record import RecordSettings, RecordWriter
 from deleverage.replay.diff import Difference, diff
 from deleverage.replay.diff.difference import AccountDifference, RuleChange, TypeCounts
-from deleverage.replay.diff.tally import Befallen
+from deleverage.replay.diff.tally import AccountSums
 from deleverage.replay.fork.changes import Changes, Deposit
 from deleverage.replay.fork.fork import fork
 from deleverage.sim.runner import RunResult
@@ -120,8 +120,8 @@ def test_who_gained_and_who_lost(by_hand: Difference) -> None:
     assert (first.b.balance_atoms, first.b.equity_atoms, first.b.made_atoms) == (100, 150, 50)
     assert (first.gain_atoms, first.equity_difference_atoms, first.differs) == (30, 30, True)
     assert (second.gain_atoms, second.equity_difference_atoms, second.differs) == (-30, -30, True)
-    assert first.a.befallen == Befallen(100, 0, 0, 1, {"I0": 5}, -30)
-    assert first.b.befallen == Befallen(100)
+    assert first.a.befallen == AccountSums(100, 0, 0, 1, {"I0": 5}, -30)
+    assert first.b.befallen == AccountSums(100)
     others = [one for one in by_hand.accounts if one not in (first, second)]
     assert [one.gain_atoms for one in others] == [0] * 5
     assert not any(one.differs for one in others)

@@ -19,7 +19,7 @@ from deleverage.events.errors import QueryError
 from deleverage.events.ledger import Account, Ledger
 from deleverage.events.record import RecordSettings, RecordWriter
 from deleverage.events.vocabulary import accounts_named
-from deleverage.replay.history.steps import Step, history, step_fields
+from deleverage.replay.history.steps import HistoryStep, history, step_fields
 from deleverage.replay.run import Run, open_run
 from deleverage.replay.state.view import account_view
 
@@ -87,7 +87,7 @@ def test_the_funds_steps_chain_too(run: Run) -> None:
     assert (balance_atoms, held) == (end.balance_atoms, held_by(end))
 
 
-def folded(account: int) -> Iterator[Step]:
+def folded(account: int) -> Iterator[HistoryStep]:
     """The history of a trader by folding the whole record, once."""
     ledger = Ledger()
 
@@ -98,7 +98,7 @@ def folded(account: int) -> Iterator[Step]:
         if account in accounts_named(event.body):
             before = view()
             ledger.fold(event)
-            yield Step(event, before, view())
+            yield HistoryStep(event, before, view())
         else:
             ledger.fold(event)
 

@@ -198,6 +198,17 @@ def test_init_says_something_or_nothing(path: Path) -> None:
             assert said is None or "Raises" in said or len(said.split()) >= INIT_WORDS_LEAST, f"line {node.lineno}"
 
 
+def test_a_class_name_means_one_thing() -> None:
+    """No two classes of the package have one name; those of `why` and `fork` are left out while they are rebuilt."""
+    found: dict[str, list[str]] = {}
+    for path in sources(*ROOMS):
+        if not name_of(path).startswith(("replay/why/", "replay/fork/")):
+            for node in tree_of(path).body:
+                if isinstance(node, ast.ClassDef):
+                    found.setdefault(node.name, []).append(name_of(path))
+    assert not {name: homes for name, homes in found.items() if len(homes) > 1}
+
+
 def test_only_three_python_files_stand_at_the_root() -> None:
     """The four folders are the house; at its door stand the package's own two modules and nothing else."""
     assert sorted(path.name for path in ROOT.glob("*.py")) == ["__init__.py", "__main__.py"]

@@ -18,9 +18,9 @@ import msgspec
 from ...events.envelope import Event
 from ...events.ledger import Ledger
 from ..state.standing import marked_margin
-from .tally import Befallen, Sums, Tally
+from .tally import AccountSums, AssetSums, ForcedTally
 
-__all__ = ["AccountEnd", "Ending", "Totals"]
+__all__ = ["AccountEnd", "FoldedRun", "Totals"]
 
 
 class AccountEnd(msgspec.Struct, frozen=True):
@@ -29,7 +29,7 @@ class AccountEnd(msgspec.Struct, frozen=True):
     account: int
     balance_atoms: int
     equity_atoms: int | None
-    befallen: Befallen
+    befallen: AccountSums
 
     @property
     def made_atoms(self) -> int | None:
@@ -60,12 +60,12 @@ class Totals(msgspec.Struct, frozen=True):
     owed_atoms: int | None
 
 
-class Ending:
+class FoldedRun:
     """A run folded to its end, with what befell each account counted on the way."""
 
     def __init__(self, events: Iterable[Event]) -> None:
         """Fold the events of a whole run; some 3 us an event. Raises LedgerError where they do not follow."""
-        self.ledger, self._tally = Ledger(), Tally()
+        self.ledger, self._tally = Ledger(), ForcedTally()
         note, fold, ledger = self._tally.note, self.ledger.fold, self.ledger
         for event in events:
             note(event.body, ledger)
@@ -109,7 +109,7 @@ class Ending:
         ends = [end.equity_atoms for account, end in pairs if account.kind == "user" and account.asset == asset]
         return None if None in ends else -sum(min(0, atoms) for atoms in ends if atoms is not None)
 
-    def _fund(self, asset: int, sums: Sums) -> dict[str, int | None]:
+    def _fund(self, asset: int, sums: AssetSums) -> dict[str, int | None]:
         """The figures of all insurance funds, by their names in `Totals`."""
         funds = [self.accounts[number] for number in self.ledger.funds_of(asset)]
         if not funds:

@@ -69,13 +69,13 @@ class _Differing(NamedTuple):
 
 def origins_of(match: Match) -> tuple[DifferenceOrigin, ...]:
     """All origins, in the order of time; 3 us and, while it runs, 300 bytes for each difference."""
-    search = _Search(match)
+    search = _OriginSearch(match)
     for event in sorted(_differing(match)):
         search.place(event)
     return tuple(search.origins)
 
 
-class _Search:
+class _OriginSearch:
     """Takes the differences in their order; the roots are the origins of those placed, by their places in A and B."""
 
     def __init__(self, match: Match) -> None:

@@ -31,8 +31,8 @@ from ...events.vocabulary import SCHEMA
 from ...handlers.pseudonyms import commitment, run_key
 from ...sim.sealing import sealing
 from ...sim.states_kept import keep_states
-from .faults import Fault, Faults, OnError
-from .reading import Source
+from .faults import Faults, ImportFault, OnError
+from .reading import SourceFile
 from .session import Session
 
 __all__ = ["ImportResult", "Importer", "Progress", "run_import"]
@@ -52,7 +52,7 @@ class Importer(Protocol):
     venue: str
     options: tuple[tuple[str, str], ...]
     """(option, value) of all that changes what is imported, beside the files."""
-    sources: tuple[Source, ...]
+    sources: tuple[SourceFile, ...]
 
     def survey(self, faults: Faults, watch: Callable[[int], None]) -> int:
         """Read once, without writing, and return the instant at which the record begins.
@@ -82,7 +82,7 @@ class ImportResult(msgspec.Struct, frozen=True):
     sources: tuple[tuple[str, int], ...]
     counts: tuple[tuple[str, int], ...]
     noted: tuple[tuple[str, int], ...]
-    faults: tuple[Fault, ...]
+    faults: tuple[ImportFault, ...]
 
 
 def run_import(

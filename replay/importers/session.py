@@ -29,7 +29,7 @@ from ...events.ledger import Ledger
 from ...events.record import EventSink
 from ...events.vocabulary import Body
 from .faults import Faults
-from .reading import Source
+from .reading import SourceFile
 
 __all__ = ["OWN_ACCOUNTS", "UNKNOWN_TIERS", "Session"]
 
@@ -150,7 +150,7 @@ class Session:
         """The account that stands for whoever is not in the files."""
         return self.ledger.own(asset, "outside")
 
-    def provenance(self, source: Source, row: int, venue_ns: int, received_ns: int | None = None) -> Provenance:
+    def provenance(self, source: SourceFile, row: int, venue_ns: int, received_ns: int | None = None) -> Provenance:
         """Where a row stands."""
         return Provenance(source.number, row, venue_ns, received_ns)
 

@@ -27,7 +27,7 @@ from .positions import Positions
 from .profits import Profits
 from .sides import Sides
 from .tables import Tables
-from .tally import LawReport, Offence, Offender, Tally
+from .tally import LawReport, LawTally, Offence, Offender
 
 __all__ = ["Audit", "SourcePart", "audit_of"]
 
@@ -115,7 +115,7 @@ def _source(opened: SourceOpened, tally: SourceTally | None) -> SourcePart:
     return SourcePart(opened.name, opened.layout, opened.sha256.hex(), rows, left_out)
 
 
-def _reports(run: Run, tallies: Iterable[Tally], files: dict[int, str]) -> Iterable[LawReport]:
+def _reports(run: Run, tallies: Iterable[LawTally], files: dict[int, str]) -> Iterable[LawReport]:
     for tally in tallies:
         if tally.checked or tally.not_checkable:
             yield LawReport(

@@ -58,7 +58,7 @@ class _Liquidation(msgspec.Struct):
     bankrupt_seq: int | None = None
 
 
-class _Round(msgspec.Struct):
+class _ForcedRound(msgspec.Struct):
     round: int
     started_seq: int
     size_lots: int
@@ -100,7 +100,7 @@ class ForcedTrades:
         self._session, self._liquidations = session, liquidations
         self._open: dict[int, _Liquidation] = {}
         self._marks: dict[int, tuple[int, int]] = {}
-        self._rounds: dict[tuple[int, int], _Round] = {}
+        self._rounds: dict[tuple[int, int], _ForcedRound] = {}
         self._planned: dict[tuple[int, int], list[tuple[int, int]]] = defaultdict(list)
 
     def plan(self, liquidated: int, coin: Coin, size_lots: int, value_atoms: int) -> None:
@@ -198,7 +198,7 @@ class ForcedTrades:
         )
         self._session.inferred(ended, over.started_seq)
 
-    def _begin_round(self, one: _Liquidation, done: Done) -> _Round:
+    def _begin_round(self, one: _Liquidation, done: Done) -> _ForcedRound:
         key = (done.account, done.coin.instrument)
         planned = self._planned.pop(key)
         size_lots, value_atoms = -sum(lots for lots, _ in planned), -sum(atoms for _, atoms in planned)
@@ -218,7 +218,7 @@ class ForcedTrades:
             ranking_digest=b"",
         )
         seq = self._session.inferred(started, one.bankrupt_seq)
-        begun = self._rounds[key] = _Round(number, seq, abs(size_lots), len(planned))
+        begun = self._rounds[key] = _ForcedRound(number, seq, abs(size_lots), len(planned))
         return begun
 
     def end_block(self) -> None:

@@ -26,7 +26,7 @@ from .admission import Admitted, Side, Trade
 from .fills import DELEVERAGED, Block
 from .forced import Done, ForcedTrades, Kind, kind_of, roles
 from .liquidations import Liquidations
-from .market import Coin, Names
+from .market import Coin, CoinNames
 
 __all__ = ["Taking"]
 
@@ -44,7 +44,7 @@ class _Read(msgspec.Struct, gc=False):
 class Taking:
     """Writes trades to a session."""
 
-    def __init__(self, session: Session, names: Names, liquidations: Liquidations) -> None:
+    def __init__(self, session: Session, names: CoinNames, liquidations: Liquidations) -> None:
         self._session, self._names = session, names
         self._forced = ForcedTrades(session, liquidations)
         self._last: dict[int, int] = {}
