@@ -61,7 +61,7 @@ if TYPE_CHECKING:
 _Side = tuple[int, int]
 
 _MANY = 1_000
-"""From so many holders of a side on it is ranked in columns."""
+"""Minimum holders of a side for the vectorised (numpy) ranking."""
 
 _HELD_MOST = 64
 """So many scores of a round are held against the formula."""

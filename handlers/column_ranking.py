@@ -32,7 +32,7 @@ _HASH_BYTES, _NUMBERS = 32, 6
 _FIRST_CHUNK, _MOST_CHUNK = 16, 8192
 
 _MANY_OF = 8
-"""From one in so many on, places that were added are not taken out one by one."""
+"""If more than 1/8 of the added rows change, the list is rebuilt instead of removing them one by one."""
 
 _Place = tuple[int, int, Candidate, int]
 

@@ -1,4 +1,4 @@
-"""Accounts in columns: what a ranking needs of 100,000 holders, kept up for those who were touched only.
+"""Accounts in columns: what a ranking needs of 100,000 holders, updated incrementally for touched accounts.
 
 1. Per trader: whether it can be a candidate, or could if being liquidated did not matter; its balance less costs plus
    funding, and per instrument its size, cost and funding. Everything is a whole number of 64 bits, and before numbers
