@@ -25,7 +25,7 @@ from child import python, watch_child
 from contest import Contest, Line, at_least, at_most, stopwatch
 
 from deleverage.events.record import RecordSettings
-from deleverage.replay.importers.hyperliquid.importer import Hyperliquid
+from deleverage.replay.importers.hyperliquid.importer import HyperliquidImporter
 from deleverage.replay.importers.importing import run_import
 
 __all__ = ["copied", "import_fills", "measure", "sample_blocks"]
@@ -84,7 +84,7 @@ def _keep(path: Path) -> list[Any]:
 
 def import_fills(path: Path, run: Path) -> None:
     """A record of a file of fills, left to the system when it reaches the disk."""
-    run_import(Hyperliquid([str(path)]), run, settings=_NOT_FORCED)
+    run_import(HyperliquidImporter([str(path)]), run, settings=_NOT_FORCED)
 
 
 def _peak_bytes(path: Path) -> int:

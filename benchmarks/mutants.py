@@ -130,7 +130,6 @@ class Tree:
     """A copy of the repository in which mutants are made and tested."""
 
     def __init__(self, folder: Path) -> None:
-        """Copy what the package and its tests are."""
         self._root, self._limits_s = folder / "deleverage", dict[tuple[Path, ...], int]()
         shutil.copytree(ROOT, self._root, ignore=LEFT_OUT)
         self._environment = os.environ | {"PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}

@@ -143,9 +143,31 @@ def _scores(engine: AdlEngine) -> Any:
 
 
 def _opening(candidates: int) -> Iterator[Body]:
-    yield RunStarted(SCHEMA, "benchmark", b"", "benchmark", b"", (), 1, b"", "endogenous")
+    yield RunStarted(
+        schema=SCHEMA,
+        scenario="benchmark",
+        scenario_sha256=b"",
+        rulebook="benchmark",
+        rulebook_sha256=b"",
+        producers=(),
+        seed=1,
+        run_key_commitment=b"",
+        prices="endogenous",
+    )
     yield AssetListed(0, "USDT", 6)
-    yield InstrumentListed(0, "PERP", "benchmark", "linear", 0, "1", "1", 1, (Tier(0, 5_000, 0),), 0, 0)
+    yield InstrumentListed(
+        instrument=0,
+        name="PERP",
+        venue="benchmark",
+        kind="linear",
+        asset=0,
+        tick_size="1",
+        lot_size="1",
+        multiplier_atoms=1,
+        tiers=(Tier(0, 5_000, 0),),
+        refill_half_life_ns=0,
+        impact_bps=0,
+    )
     for number, kind in enumerate(_VENUE):
         yield AccountOpened(number, kind, "benchmark", kind, "cross", 0)  # type: ignore[arg-type]
     for place in range(candidates):

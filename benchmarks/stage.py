@@ -40,7 +40,6 @@ class Prepared:
     name, layout, sha256 = "prepared", "a list", bytes(32)
 
     def __init__(self, entries: Inputs) -> None:
-        """Yield these."""
         self._entries = entries
 
     def inputs(self, number: int) -> Iterator[tuple[int, Body]]:

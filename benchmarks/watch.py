@@ -24,7 +24,6 @@ class Watch:
     """Clock, ledger and bus, open for inputs."""
 
     def __init__(self, start_ns: int, opening: Iterable[Body], subscriptions: Sequence[Subscription]) -> None:
-        """Publish the opening to these handlers."""
         self.clock, self.ledger = Clock(start_ns), Ledger()
         self.bus = Bus(self.clock, self.ledger, HeadOnly())
         for subscription in subscriptions:

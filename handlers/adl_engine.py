@@ -61,7 +61,7 @@ if TYPE_CHECKING:
 _Side = tuple[int, int]
 
 _MANY = 1_000
-"""From so many holders of a side on it is ranked in columns."""
+"""Minimum holders of a side for the vectorised (numpy) ranking."""
 
 _HELD_MOST = 64
 """So many scores of a round are held against the formula."""
@@ -237,19 +237,21 @@ class AdlEngine(Handler):
         shared: Allocation | None = None,
     ) -> list[Product]:
         number, price = ledger.rounds + 1, price_ticks_of(task, ledger)
+        instrument, leg = task.key
         started = DeleveragingStarted(
-            number,
-            task.trigger,
-            task.liquidation_id,
-            self.ranking_policy.policy,
-            task.account,
-            *task.key,
-            task.size_lots,
-            task.value_atoms,
-            price,
-            len(ranking),
-            digest,
-            base_round,
+            round=number,
+            trigger=task.trigger,
+            liquidation_id=task.liquidation_id,
+            policy=self.ranking_policy.policy,
+            account=task.account,
+            instrument=instrument,
+            leg=leg,
+            size_lots=task.size_lots,
+            value_atoms=task.value_atoms,
+            price_ticks=price,
+            candidates=len(ranking),
+            ranking_digest=digest,
+            base_round=base_round,
         )
         shares = shares_of(task, ranking, self.ranking_policy, ledger, shared)
         self._hold(shares, task, ledger)

@@ -88,7 +88,6 @@ class CircuitBreaker(Handler):
     Parameters: ClassVar[type[msgspec.Struct]] = BreakerParameters
 
     def __init__(self, parameters: BreakerParameters) -> None:
-        """Keep the rule; no marks yet."""
         self.move_bps, self.halt_ns = parameters.move_bps, parameters.halt_ns
         self.window_ns = parameters.window_ns
         self._step_ns = -(-parameters.window_ns // _STEPS)
@@ -101,7 +100,7 @@ class CircuitBreaker(Handler):
         return (2 * _STEPS + 1) * self._step_ns
 
     def observe(self, event: Event, ledger: LedgerState) -> None:
-        """Keep the window's extremes; a resumption starts it anew. Every mark passes here, so it is written out."""
+        """Keep the window's extremes; a resumption starts it anew. Hot path: inlined on purpose."""
         body = event.body
         if type(body) is MarkPriced:
             mark_ticks = body.mark_ticks

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from ..events.ledger import LedgerState
 from .column_ranking import ColumnRanking, PseudonymTable
-from .columns import Columns, Unfit
+from .columns import RankingColumns, Unfit
 from .policies.ranking import RankingPolicy
 from .pseudonyms import Pseudonyms
 
@@ -17,9 +17,8 @@ class ColumnKeeper:
     """Rankings from columns, as long as what is in the ledger fits them."""
 
     def __init__(self, pseudonyms: Pseudonyms) -> None:
-        """No columns yet."""
         self._table = PseudonymTable(pseudonyms)
-        self._columns: Columns | None = None
+        self._columns: RankingColumns | None = None
         self._fits = True
 
     def note(self, touched: Iterable[int]) -> None:
@@ -33,7 +32,7 @@ class ColumnKeeper:
             return None
         try:
             if self._columns is None:
-                self._columns = Columns(ledger)
+                self._columns = RankingColumns(ledger)
             else:
                 self._columns.refresh(ledger)
             return ColumnRanking(ledger, instrument, side, policy, self._columns, self._table)

@@ -19,7 +19,7 @@ from ..events.ledger import LedgerState
 from .column_scores import column_scores
 from .column_shares import column_caps, column_shares
 from .column_weights import ColumnWeights
-from .columns import Column, Columns, Eligible, Unfit
+from .columns import Column, Eligible, RankingColumns, Unfit
 from .policies.allocation import cap_of
 from .policies.leading_shares import leading_shares
 from .policies.ranking import Allocation, Candidate, Closing, Ranked, RankingPolicy, scores_of, terms_of
@@ -32,7 +32,7 @@ _HASH_BYTES, _NUMBERS = 32, 6
 _FIRST_CHUNK, _MOST_CHUNK = 16, 8192
 
 _MANY_OF = 8
-"""From one in so many on, places that were added are not taken out one by one."""
+"""If more than 1/8 of the added rows change, the list is rebuilt instead of removing them one by one."""
 
 _Place = tuple[int, int, Candidate, int]
 
@@ -41,7 +41,6 @@ class PseudonymTable:
     """The pseudonyms of accounts 0, 1, 2, ... as one table of bytes, each worked out once."""
 
     def __init__(self, pseudonyms: Pseudonyms) -> None:
-        """Nothing worked out yet."""
         self._pseudonyms = pseudonyms
         self._rows = np.zeros((0, _HASH_BYTES), np.uint8)
 
@@ -63,7 +62,7 @@ class ColumnRanking:
         instrument: int,
         side: int,
         policy: RankingPolicy,
-        columns: Columns,
+        columns: RankingColumns,
         table: PseudonymTable,
     ) -> None:
         """Score and sort all candidates in the columns. Raises Unfit."""

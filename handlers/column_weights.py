@@ -1,9 +1,9 @@
-"""The sum of the weights of all who can give a lot, kept while accounts change: without looking at everybody.
+"""The sum of the weights of all who can give a lot, updated as accounts change without looking at all of them.
 
-1. Who cannot give a lot is told by its worth: what of its equity it can lose is less than a lot costs. Those few are
-   found once, in the order of their worth with the sums of their weights, and some more with them, as the next round's
-   lots may cost more.
-2. Who changes is taken out and added again. Of those whose worth is beyond the ones found only the weight is noted.
+1. An account cannot give a lot if its losable equity ("worth") is below the cost of one lot. Those few are found once,
+   in the order of their worth with the sums of their weights, and some more with them, as the next round's lots may
+   cost more.
+2. An account that changes is removed and added again. Where its worth is above those found, only its weight is noted.
 """
 
 from __future__ import annotations

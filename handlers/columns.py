@@ -1,4 +1,4 @@
-"""Accounts in columns: what a ranking needs of 100,000 holders, kept up for those who were touched only.
+"""Accounts in columns: what a ranking needs of 100,000 holders, updated incrementally for touched accounts.
 
 1. Per trader: whether it can be a candidate, or could if being liquidated did not matter; its balance less costs plus
    funding, and per instrument its size, cost and funding. Everything is a whole number of 64 bits, and before numbers
@@ -20,7 +20,7 @@ from ..events.payoff import LinearPayoff
 from .policies.ranking import PROFITABLE, Terms
 from .ranking import may_stand
 
-__all__ = ["Column", "Columns", "Eligible", "Unfit"]
+__all__ = ["Column", "Eligible", "RankingColumns", "Unfit"]
 
 Column = NDArray[np.int64]
 
@@ -43,7 +43,7 @@ class Eligible(NamedTuple):
     size: Column
 
 
-class Columns:
+class RankingColumns:
     """The accounts of a ledger. Built in O(accounts), kept in O(touched)."""
 
     def __init__(self, ledger: LedgerState) -> None:

@@ -46,7 +46,6 @@ class Funding(Handler):
     Parameters: ClassVar[type[msgspec.Struct]] = FundingParameters
 
     def __init__(self, parameters: FundingParameters) -> None:
-        """Keep interval and rate."""
         self.interval_ns = parameters.interval_ns
         self.rate_ppb = parameters.rate_ppb
 

@@ -10,10 +10,12 @@ __all__ = ["Holders"]
 
 
 class Holders:
-    """Accounts per (instrument, side), side +1 long, -1 short. It may name some who hold it no more, never miss one."""
+    """Accounts per (instrument, side), side +1 long, -1 short.
+
+    A superset: it may include former holders but never omits a current one.
+    """
 
     def __init__(self) -> None:
-        """Nobody holds anything."""
         self._accounts: dict[tuple[int, int], set[int]] = {}
         self._noted: set[int] = set()
 

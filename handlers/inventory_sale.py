@@ -25,7 +25,6 @@ class Sale:
     """One part in `parts` of all lots of an instrument, rounded up, the oldest lots first."""
 
     def __init__(self, ledger: LedgerState, fund: int, instrument: int, parts: int) -> None:
-        """What is held now."""
         self._ledger, self._fund, self._instrument, self._parts = ledger, fund, instrument, parts
         inventory = ledger.inventory(fund).items()
         self.lots = {key[1]: held.size_lots for key, held in inventory if key[0] == instrument}
@@ -36,15 +35,15 @@ class Sale:
         for number, due in enumerate(self._due(), ledger.orders + 1):
             step = ledger.liquidations[due.liquidation_id].steps
             yield LiquidationOrdered(
-                due.liquidation_id,
-                number,
-                self._fund,
-                self._instrument,
-                due.liquidation_id,
-                due.size_lots,
-                None,
-                step,
-                due.whole,
+                liquidation_id=due.liquidation_id,
+                order_id=number,
+                account=self._fund,
+                instrument=self._instrument,
+                leg=due.liquidation_id,
+                size_lots=due.size_lots,
+                limit_ticks=None,
+                step=step,
+                whole=due.whole,
             )
 
     def lacking_atoms(self, now_ns: int) -> int:

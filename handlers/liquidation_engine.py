@@ -57,7 +57,6 @@ class LiquidationEngine(Handler):
     Parameters: ClassVar[type[msgspec.Struct]] = NoParameters
 
     def __init__(self, steps: StepPolicy) -> None:
-        """Take the steps that this policy says."""
         self.steps = steps
 
     def handle(self, event: Event, ledger: LedgerState, now_ns: int) -> Iterable[Product]:

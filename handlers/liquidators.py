@@ -35,17 +35,17 @@ class Liquidators(DepthMarket):
             return []
         lots = sum(fill.lots for fill in taken)
         body = LiquidationFilled(
-            order.liquidation_id,
-            order.order_id,
-            ledger.trades + 1,
-            order.account,
-            ledger.liquidity(market.listing.asset),
-            order.instrument,
-            order.leg,
-            sign * lots,
-            order.limit_ticks,
-            market.payoff.value_atoms(sign * lots, order.limit_ticks),
-            abs(order.size_lots) - lots,
-            taken[-1].eaten_lots,
+            liquidation_id=order.liquidation_id,
+            order_id=order.order_id,
+            trade_id=ledger.trades + 1,
+            account=order.account,
+            counterparty=ledger.liquidity(market.listing.asset),
+            instrument=order.instrument,
+            leg=order.leg,
+            size_lots=sign * lots,
+            price_ticks=order.limit_ticks,
+            value_atoms=market.payoff.value_atoms(sign * lots, order.limit_ticks),
+            left_lots=abs(order.size_lots) - lots,
+            eaten_lots=taken[-1].eaten_lots,
         )
         return [body]

@@ -65,7 +65,6 @@ class LossSocialization(Handler):
     Parameters: ClassVar[type[msgspec.Struct]] = SocializationParameters
 
     def __init__(self, parameters: SocializationParameters) -> None:
-        """Keep the bound."""
         self.payers_max = parameters.payers_max
 
     def handle(self, event: Event, ledger: LedgerState, now_ns: int) -> Iterable[Product]:

@@ -71,7 +71,6 @@ class MarginMonitor(Handler):
     Parameters: ClassVar[type[msgspec.Struct]] = MarginParameters
 
     def __init__(self, parameters: MarginParameters) -> None:
-        """Keep the levels; nobody is armed and nobody due."""
         self.warning_bps = parameters.warning_bps
         self.recovery_bps = parameters.recovery_bps
         self._pace = pace = Pace()

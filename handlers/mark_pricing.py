@@ -60,7 +60,6 @@ class SmoothedMarkPricing(Handler):
     Parameters: ClassVar[type[msgspec.Struct]] = SmoothedParameters
 
     def __init__(self, parameters: SmoothedParameters) -> None:
-        """Keep the time constant."""
         self.smoothing_ns = parameters.smoothing_ns
 
     def handle(self, event: Event, ledger: LedgerState, now_ns: int) -> Iterable[Product]:

@@ -58,18 +58,18 @@ class DepthMarket(Handler):
         for fill in _borne(order, walk(market, sign * min(left, held_lots), order.limit_ticks, now_ns), ledger):
             trade_id, left, lots = trade_id + 1, left - fill.lots, sign * fill.lots
             body = LiquidationFilled(
-                order.liquidation_id,
-                order.order_id,
-                trade_id,
-                order.account,
-                liquidity,
-                order.instrument,
-                order.leg,
-                lots,
-                fill.price_ticks,
-                market.payoff.value_atoms(lots, fill.price_ticks),
-                left,
-                fill.eaten_lots,
+                liquidation_id=order.liquidation_id,
+                order_id=order.order_id,
+                trade_id=trade_id,
+                account=order.account,
+                counterparty=liquidity,
+                instrument=order.instrument,
+                leg=order.leg,
+                size_lots=lots,
+                price_ticks=fill.price_ticks,
+                value_atoms=market.payoff.value_atoms(lots, fill.price_ticks),
+                left_lots=left,
+                eaten_lots=fill.eaten_lots,
             )
             fills.append(body)
         return fills

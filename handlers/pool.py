@@ -27,7 +27,6 @@ class Pool:
     """Collateral per asset; lots, cost and funding basis per (instrument, side), side +1 long, -1 short."""
 
     def __init__(self, ledger: LedgerState | None = None) -> None:
-        """All accounts of a ledger; nobody yet without one."""
         self._known: dict[int, tuple[int, tuple[_Held, ...]]] = {}
         self._collateral: dict[int, int] = {}
         self._sides: dict[_Side, tuple[int, int, int]] = {}

@@ -44,7 +44,7 @@ class ProfitCapParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
     min_factor_ppm: int = 770_000
 
     def __post_init__(self) -> None:
-        """Refuse what would end above where it began, or take the whole pool for not enough."""
+        """Reject min_factor > max_factor or min_factor >= 100%."""
         if not 0 <= self.min_factor_ppm <= self.max_factor_ppm or self.min_factor_ppm >= _PPM:
             message = "min_factor_ppm must be from 0 to 999999 and at most max_factor_ppm"
             raise ValueError(message)
@@ -66,7 +66,6 @@ class ProfitCap(Handler):
     Parameters: ClassVar[type[msgspec.Struct]] = ProfitCapParameters
 
     def __init__(self, parameters: ProfitCapParameters) -> None:
-        """Keep the factors; nobody has anything."""
         self.factors = parameters
         self._pool = Pool()
 

@@ -56,7 +56,6 @@ class Handler:
     """What records call the plug-in that decides here; empty for a builtin one."""
 
     def __init__(self, parameters: msgspec.Struct) -> None:
-        """Keep the parameters; a subclass narrows their type."""
         self.settings = parameters
 
     @property

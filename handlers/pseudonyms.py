@@ -22,7 +22,6 @@ class Pseudonyms:
     """HMAC-SHA-256(run key, account), each worked out once."""
 
     def __init__(self, key: bytes) -> None:
-        """Nothing worked out yet."""
         self._key = key
         self._known: dict[int, bytes] = {}
 

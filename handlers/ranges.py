@@ -44,7 +44,6 @@ class RangeIndex:
     """The ends of all accounts. `crossed_*`: O(those who crossed). `arm` and `settle`: O(log n) an end."""
 
     def __init__(self) -> None:
-        """Nobody is armed."""
         self.floor_ticks: list[int] = []
         self.ceiling_ticks: list[int] = []
         self._slots: list[SortedList[int]] = []

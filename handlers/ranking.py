@@ -1,8 +1,8 @@
 """The full ranking behind a round of auto-deleveraging, and the digest that the record keeps of it.
 
 1. Candidates hold the other side of the position, at a profit, in an account of positive equity that is not itself in
-   liquidation, unless the policy's terms ask for less; who does not is `Ineligible` for the first of these reasons that
-   holds. They rank by descending score, ties by account.
+   liquidation, unless the policy's terms ask for less; anyone else is `Ineligible`, with the first failing condition as
+   the reason. They rank by descending score, ties by account.
 2. A row is (pseudonym, score, profit, notional, cost, equity, size), 32 bytes and six big-endian 64-bit numbers,
    saturating. The digest is SHA-256 over the rows in ranking order.
 3. A further round at the same mark and instant digests only the rows of accounts touched since the round before, those

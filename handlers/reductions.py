@@ -81,16 +81,16 @@ def _checked(policy: RankingPolicy, closing: Closing, allocation: Allocation) ->
 
 def _reduction(task: ClosingTask, number: int, price: int, place: Ranked, lots: int, value: int) -> PositionDeleveraged:
     return PositionDeleveraged(
-        number,
-        task.liquidation_id,
-        task.account,
-        task.key[1],
-        place.candidate.account,
-        task.key[0],
-        place.leg,
-        lots,
-        price,
-        value,
-        place.rank,
-        place.score,
+        round=number,
+        liquidation_id=task.liquidation_id,
+        against=task.account,
+        against_leg=task.key[1],
+        account=place.candidate.account,
+        instrument=task.key[0],
+        leg=place.leg,
+        size_lots=lots,
+        price_ticks=price,
+        value_atoms=value,
+        rank=place.rank,
+        score=place.score,
     )

@@ -57,7 +57,6 @@ class Pace:
     """
 
     def __init__(self) -> None:
-        """Nothing has moved."""
         self.weights: list[int] = []
         self._seen_ticks: list[int] = []
         self._moved_ppm: list[int] = []

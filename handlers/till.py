@@ -18,7 +18,6 @@ class Till:
     """The cash of one fund and the lots that are tried; a trial costs O(1)."""
 
     def __init__(self, ledger: LedgerState, fund: int) -> None:
-        """As the ledger has them now."""
         self._ledger, self._fund = ledger, ledger.accounts[fund]
         self._least_atoms = ledger.least_cash_atoms(fund)
         self._copy = Account(

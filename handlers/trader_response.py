@@ -60,7 +60,6 @@ class TraderResponse(Handler):
     Parameters: ClassVar[type[msgspec.Struct]] = ResponseParameters
 
     def __init__(self, parameters: ResponseParameters) -> None:
-        """Keep the mix."""
         self.mix = parameters
 
     def handle(self, event: Event, ledger: LedgerState, now_ns: int) -> Iterable[Product]:

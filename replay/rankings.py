@@ -144,7 +144,15 @@ def ranking_at(run: Run, started: Event, ledger: LedgerState | None = None) -> R
         recomputed = ranking.changed_digest(pseudonyms)
     touched = tuple(sorted(ranking.touched))
     return RoundRanking(
-        started, base, engine.ranking_policy, producer, ranking, touched, ledger, recomputed, body.ranking_digest
+        started=started,
+        base=base,
+        policy=engine.ranking_policy,
+        producer=producer,
+        ranking=ranking,
+        touched=touched,
+        ledger=ledger,
+        recomputed=recomputed,
+        recorded=body.ranking_digest,
     )
 
 

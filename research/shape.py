@@ -65,7 +65,6 @@ class ShapeMeter:
     """Takes every event of a run in its order, each before `ledger` folds it."""
 
     def __init__(self) -> None:
-        """Nothing happened yet."""
         self._liquidated_ns: int | None = None
         self._liquidated_atoms = self._deleveraged_atoms = self._in_profit = 0
         self._bursts: Counter[int] = Counter()

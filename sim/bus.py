@@ -47,7 +47,6 @@ class Subscription:
     __slots__ = ("_own_gate", "gate", "handle", "handler", "latency_ns", "producer")
 
     def __init__(self, producer: int, handler: Handler, latency_ns: int = 0, gate: Collection[object] = ALWAYS) -> None:
-        """Deliver to `handler`, `latency_ns` after the event."""
         self.producer, self.handler, self.latency_ns, self._own_gate = producer, handler, latency_ns, gate
         self.gate = ALWAYS if latency_ns else gate
         self.handle = handler.handle
@@ -79,11 +78,26 @@ class Bus:
     """Delivers events. Publishing one that nobody hears costs one append and one fold."""
 
     def __init__(self, clock: Clock, ledger: Ledger, record: Sink) -> None:
-        """An empty bus over a ledger and a record."""
         self.clock, self.ledger = clock, ledger
-        self._append, self._fold = record.append, ledger.fold
         self._routes: dict[type[Body], _Route] = {kind: _Route() for kind in BODY_TYPES}
         self._routes[TimerSet].observers.append(self._on_timer_set)
+        self._take = self._taker(record.append)
+
+    def _taker(self, append: Callable[[Event], None]) -> Callable[[Event, Queue], None]:
+        """What folds, appends, observes and queues one event; what the ledger refuses never reaches the record."""
+        routes, ledger, fold = self._routes, self.ledger, self.ledger.fold
+
+        def take(event: Event, queue: Queue) -> None:
+            route = routes[type(event.body)]
+            route.count += 1
+            fold(event)
+            append(event)
+            for observe in route.observers:
+                observe(event, ledger)
+            if route.subscriptions:
+                queue.append((event, route.subscriptions))
+
+        return take
 
     def subscribe(self, subscription: Subscription) -> None:
         """Add a handler for the types it names; delivery follows the order of these calls."""
@@ -106,22 +120,14 @@ class Bus:
         """Record a fact from outside, at the clock's time, and let everything follow from it."""
         self._run(Event(self.ledger.seq, self.clock.now_ns, _INPUT, None, (), None, body), [])
 
-    def _run(self, event: Event | None, queue: Queue) -> None:  # noqa: C901, PLR0912
+    def _run(self, event: Event | None, queue: Queue) -> None:  # noqa: C901
         """Record an event; then deliver what is queued and all that follows from it, first in, first out.
 
-        Folded, appended, observed, queued: that is the way of every event, and what the ledger refuses never reaches
-        the record. The queue grows while it is walked. Most of a run's time is spent here, so the way is written twice.
+        The queue grows while it is walked. Most of a run's time is spent here and in `_take`.
         """
-        now_ns, ledger, routes, append, fold = self.clock.now_ns, self.ledger, self._routes, self._append, self._fold
+        now_ns, ledger, take = self.clock.now_ns, self.ledger, self._take
         if event is not None:
-            route = routes[type(event.body)]
-            route.count += 1
-            fold(event)
-            append(event)
-            for observe in route.observers:
-                observe(event, ledger)
-            if route.subscriptions:
-                queue.append((event, route.subscriptions))
+            take(event, queue)
         for heard, subscriptions in queue:
             for subscription in subscriptions:
                 if not subscription.gate:
@@ -139,15 +145,7 @@ class Bus:
                         body: Any = product
                         if type(product) is Linked:
                             body, links = product
-                        route = routes[type(body)]
-                        route.count += 1
-                        decided = Event(ledger.seq, now_ns, _DECIDED, cause, links, producer, body)
-                        fold(decided)
-                        append(decided)
-                        for observe in route.observers:
-                            observe(decided, ledger)
-                        if route.subscriptions:
-                            queue.append((decided, route.subscriptions))
+                        take(Event(ledger.seq, now_ns, _DECIDED, cause, links, producer, body), queue)
                 except RecordError:
                     raise
                 except Exception as error:
@@ -174,17 +172,6 @@ class Bus:
             for subscription in self._routes[type(event.body)].subscriptions:
                 if subscription.producer == producer:
                     yield event, subscription
-
-    def _take(self, event: Event, queue: Queue) -> None:
-        """Fold, append, observe and queue one event, as `_run` does."""
-        route = self._routes[type(event.body)]
-        route.count += 1
-        self._fold(event)
-        self._append(event)
-        for observe in route.observers:
-            observe(event, self.ledger)
-        if route.subscriptions:
-            queue.append((event, route.subscriptions))
 
     def _deliver_later(self, subscription: Subscription, event: Event) -> None:
         self._schedule_delivery(event.at_ns + subscription.latency_ns, event, subscription)

@@ -105,7 +105,6 @@ class Clock:
     """Nanoseconds since the epoch as SimPy's time; `now_ns` is the present instant."""
 
     def __init__(self, start_ns: int) -> None:
-        """Stand at `start_ns`."""
         self.env = simpy.Environment(initial_time=start_ns)
         self.now_ns = self.next_due_ns = start_ns
         self._due: dict[tuple[int, ItemClass], list[Item]] = {}

@@ -18,7 +18,6 @@ class Interrupt:
     """Takes the signals while it is entered. Before there is a simulation to stop, the first one raises as well."""
 
     def __init__(self) -> None:
-        """Nothing to stop yet."""
         self._simulation: Simulation | None = None
         self._stopped, self._raise = Stopped(signal.SIGINT), Raising()
         self._taken = ExitStack()

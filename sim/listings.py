@@ -76,17 +76,17 @@ def _instrument(
         message = "refill_half_life_ns must not be negative, and impact_bps lie between 0 and 10000"
         raise ScenarioError(message)
     return InstrumentListed(
-        scale.instrument,
-        settings.name,
-        venue,
-        settings.kind,
-        asset.asset,
-        str(settings.tick_size),
-        str(settings.lot_size),
-        _MULTIPLIERS[settings.kind](scale.tick_size, scale.lot_size, asset.decimals),
-        _tiers(settings.tiers, asset.decimals),
-        settings.refill_half_life_ns,
-        settings.impact_bps,
+        instrument=scale.instrument,
+        name=settings.name,
+        venue=venue,
+        kind=settings.kind,
+        asset=asset.asset,
+        tick_size=str(settings.tick_size),
+        lot_size=str(settings.lot_size),
+        multiplier_atoms=_MULTIPLIERS[settings.kind](scale.tick_size, scale.lot_size, asset.decimals),
+        tiers=_tiers(settings.tiers, asset.decimals),
+        refill_half_life_ns=settings.refill_half_life_ns,
+        impact_bps=settings.impact_bps,
     )
 
 

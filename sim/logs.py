@@ -68,7 +68,6 @@ class RunLog:
     """Logs what happens in a run: its milestones, and every event where the level is debug."""
 
     def __init__(self, level: LogLevel = "warning") -> None:
-        """Log from `level` on, as `configure_logs` was told."""
         self._level = level
         self._log: Any = structlog.get_logger("deleverage")
         self._seen: set[type[Body]] = set()

@@ -127,7 +127,7 @@ def handed_over(
 
 def _delayed(past: Past, stop_seq: int, now_ns: int) -> list[Undelivered]:
     """What was published before `stop_seq` and is due at `now_ns` or later, in the order of publication."""
-    # Before a fork producers may have been slower than behind it, and what they had not heard yet is still due.
+    # Pre-fork producers may have had longer latencies; their undelivered events are still due.
     slowest_ns = max(_slowest_ns(past.producers_at(seq)) for seq in (0, *past.forks) if seq <= stop_seq)
     first_seq = min(past.first_at(now_ns - slowest_ns), stop_seq)
     return _undelivered(past, first_seq, stop_seq, now_ns)

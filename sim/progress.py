@@ -23,7 +23,6 @@ class RunProgress:
     """What the runner calls now and then; shows nothing where there is no bar."""
 
     def __init__(self, scenario: Scenario, bar: Progress | None) -> None:
-        """Fill `bar` with a run of `scenario`."""
         self._scenario, self._bar = scenario, bar
         self._simulation: Simulation | None = None
         self._started = perf_counter()

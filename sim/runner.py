@@ -74,15 +74,15 @@ class Simulation:
     def _opening(self) -> Iterator[Body]:
         scenario = self.scenario
         yield RunStarted(
-            SCHEMA,
-            scenario.name,
-            scenario.sha256,
-            scenario.venue,
-            scenario.rulebook_sha256,
-            scenario.producers,
-            scenario.seed,
-            commitment(run_key(scenario.seed)),
-            scenario.prices,
+            schema=SCHEMA,
+            scenario=scenario.name,
+            scenario_sha256=scenario.sha256,
+            rulebook=scenario.venue,
+            rulebook_sha256=scenario.rulebook_sha256,
+            producers=scenario.producers,
+            seed=scenario.seed,
+            run_key_commitment=commitment(run_key(scenario.seed)),
+            prices=scenario.prices,
         )
         for number, source in enumerate((*scenario.sources, scenario.opening_population)):
             yield SourceOpened(number, source.name, source.layout, source.sha256)
@@ -155,16 +155,16 @@ def run(
         simulation.ledger.check()
         ending.status = "interrupted" if simulation.interrupted else "complete"
     return RunResult(
-        path,
-        sink.status,
-        sink.count,
-        sink.head.hex(),
-        time.perf_counter() - started,
-        resolved.start_ns,
-        simulation.ledger.at_ns,
-        simulation.ledger,
-        summary,
-        resolved,
+        path=path,
+        status=sink.status,
+        events=sink.count,
+        head=sink.head.hex(),
+        seconds=time.perf_counter() - started,
+        start_ns=resolved.start_ns,
+        end_ns=simulation.ledger.at_ns,
+        ledger=simulation.ledger,
+        summary=summary,
+        scenario=resolved,
     )
 
 

@@ -27,7 +27,6 @@ class Stopped(KeyboardInterrupt):
     """A signal came that is to stop the process, like Ctrl-C."""
 
     def __init__(self, number: int) -> None:
-        """The signal's number."""
         super().__init__(number)
         self.exit_code = 128 + number
 
@@ -39,7 +38,6 @@ class Raising:
     """
 
     def __init__(self) -> None:
-        """None came yet."""
         self._again_s = 0.0
 
     def __call__(self, number: int, _frame: FrameType | None = None) -> None:

@@ -54,7 +54,6 @@ class Summary:
     """Sums of what was forced, and the paths of marks and fund; the bus has the counts."""
 
     def __init__(self) -> None:
-        """Nothing happened yet."""
         self.marks: dict[int, _Path] = {}
         self.outcomes: Counter[str] = Counter()
         self.sums: Counter[str] = Counter()

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from deleverage.events.errors import QueryError
 from deleverage.replay.importers.audit.audit import Audit, audit_of
 from deleverage.replay.importers.audit.fees import Fees
-from deleverage.replay.importers.audit.fills import FINE, FINE_MONEY, Fill, Scales
+from deleverage.replay.importers.audit.fills import FINE, FINE_MONEY, FineScales, ReportedFill
 from deleverage.replay.importers.audit.positions import is_artefact
 from deleverage.replay.importers.audit.tally import LawReport
-from deleverage.replay.importers.hyperliquid.importer import Hyperliquid, Watch
+from deleverage.replay.importers.hyperliquid.importer import HyperliquidImporter, Watch
 from deleverage.replay.importers.importing import run_import
 from deleverage.replay.importers.session import Session
 from deleverage.replay.run import open_run
@@ -276,7 +276,7 @@ def test_the_audit_of_half_an_import_says_that_it_is_half(tmp_path: Path) -> Non
     assert "fills.jsonl, hyperliquid-fills, read in part" in told.stdout
 
 
-class Interrupted(Hyperliquid):
+class Interrupted(HyperliquidImporter):
     """An import that somebody breaks off when all fills are taken."""
 
     def take(self, session: Session, watch: Watch) -> None:
@@ -390,11 +390,11 @@ def test_an_artefact_is_small_in_itself_or_beside_the_figure(figure: int, apart:
 def test_where_the_record_tells_builders_a_second_rate_is_broken() -> None:
     """With a share told apart anywhere, 5 basis points beside 4.5 are broken, and 4.5 and a share of 0.5 hold."""
     fees = Fees()
-    scales = Scales("ETH", "perpetual", FINE, FINE)
+    scales = FineScales("ETH", "perpetual", FINE, FINE)
     for fee, builder in ((45, 0), (50, 5), (50, 0)):
         said = {"builder_fee": "0.005"} if builder else {}
         money = (fee * FINE_MONEY // 1000, builder * FINE_MONEY // 1000)
-        fees.take(Fill(0, 0, None, None, 0, 0, 0, scales, 1, FINE, 100 * FINE, 0, 0, money[0], 0, money[1], 0, False, "", 0, said))  # fmt: skip  # noqa: E501
+        fees.take(ReportedFill(seq=0, at_ns=0, source=None, row=None, account=0, instrument=0, leg=0, scales=scales, trade_id=1, size=FINE, price=100 * FINE, start=0, profit=0, fee=money[0], base_fee=0, builder_fee=money[1], fee_asset=0, maker=False, direction="", missed=0, said=said))  # fmt: skip  # noqa: E501
     told = next(iter(fees.tallies))
     assert (told.checked, told.holding, told.broken) == (2, 1, 1)
     assert "5 bps, and the fills before it 4.5 bps" in told.offences[0].text

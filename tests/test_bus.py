@@ -35,7 +35,6 @@ class Scripted(Handler):
     policy = "test"
 
     def __init__(self, answers: dict[type[Body], Answer], observes: tuple[type[Body], ...] = ()) -> None:
-        """Answer these types with these functions."""
         super().__init__(NoParameters())
         self.answers, self.asked, self.seen = answers, list[tuple[int, int, int]](), list[tuple[int, int]]()
         self.subscribes, self.observes = tuple(answers), observes  # type: ignore[misc]
@@ -247,7 +246,7 @@ def test_a_full_disk_is_not_the_handlers_fault() -> None:
         message = "the disk is full"
         raise RecordFullError(message)
 
-    stage.bus._append = full
+    stage.bus._take = stage.bus._taker(full)
     with pytest.raises(RecordFullError, match="the disk is full"):
         stage.run((0, TICK))
 

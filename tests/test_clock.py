@@ -23,7 +23,6 @@ class Diary:
     """A clock, and what happened on it: (time, class, cause, subscription)."""
 
     def __init__(self, start_ns: int = 0) -> None:
-        """Nothing happened yet."""
         self.clock, self.told = Clock(start_ns), list[tuple[int, int, int, int]]()
 
     def plan(self, at_ns: int, item_class: ItemClass, cause: int, subscription: int = 0) -> None:

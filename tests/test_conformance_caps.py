@@ -22,6 +22,7 @@ from deleverage.handlers.protocol import NoParameters
 from deleverage.sim.scenario import Scenario
 
 from .support.funded import Funded
+from .support.made import made
 from .support.venue import FUND, Book, bodies, listed
 
 
@@ -38,7 +39,18 @@ def owing(funded: Funded, loss_atoms: int, market: int = 0) -> list[Body]:
     book = funded.book
     user = book.user(-loss_atoms)
     number, order = book.liquidate(user), book.ledger.orders + 1
-    funded.put(LiquidationOrdered(number, order, user, market, 0, -1, None, 1, True))
+    funded.put(
+        made(
+            LiquidationOrdered,
+            liquidation_id=number,
+            order_id=order,
+            account=user,
+            instrument=market,
+            size_lots=-1,
+            step=1,
+            whole=True,
+        )
+    )
     funded.put(OrdersCancelled(number, user, order, 1, "test"))
     return funded.asked(funded.put(BankruptcyDeclared(number, user, -loss_atoms, 0, "test")))
 

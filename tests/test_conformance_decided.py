@@ -22,6 +22,7 @@ from deleverage.handlers.valuation import bankruptcy_price
 from deleverage.sim.listings import list_assets, list_instruments, scales_of
 from deleverage.sim.scenario import Scenario
 
+from .support.made import made
 from .support.stage import Stage, ticks
 from .support.venue import LIQUIDITY, Book, bodies, listed
 
@@ -41,8 +42,31 @@ def bankruptcy_quote(book: Book, account: int, instrument: int, delta: int) -> i
     """What closing so much must bring: `fee-capped` settles a fill at the mark against that."""
     price = book.ledger.markets[instrument].mark_ticks
     book.liquidate(account)
-    book.put(LiquidationOrdered(1, 1, account, instrument, 0, delta, None, 1, True))
-    fill = LiquidationFilled(1, 1, 1, account, LIQUIDITY, instrument, 0, delta, price, delta * price, 0, abs(delta))
+    book.put(
+        made(
+            LiquidationOrdered,
+            liquidation_id=1,
+            order_id=1,
+            account=account,
+            instrument=instrument,
+            size_lots=delta,
+            step=1,
+            whole=True,
+        )
+    )
+    fill = made(
+        LiquidationFilled,
+        liquidation_id=1,
+        order_id=1,
+        trade_id=1,
+        account=account,
+        counterparty=LIQUIDITY,
+        instrument=instrument,
+        size_lots=delta,
+        price_ticks=price,
+        value_atoms=delta * price,
+        eaten_lots=abs(delta),
+    )
     event = book.put(fill)
     fund = FeeCapped(FeeCappedParameters(fee_ppm_max=10**9))
     paid = 0

@@ -48,6 +48,7 @@ from .support.formulas.dydx import (
     bankruptcy_price_quote_quantums,
     risk_of,
 )
+from .support.made import made
 from .support.stage import Stage, ticks
 from .support.venue import FUND, LIQUIDITY, Book, bodies, listed
 
@@ -196,8 +197,19 @@ def fund_after_fill(book: Book, price: int, fee_ppm: int = 5_000) -> list[Body]:
     fund = FeeCapped(FeeCappedParameters(fee_ppm_max=fee_ppm))
     size = -book.account(4).positions[0, 0].size_lots
     book.liquidate(4)
-    book.put(LiquidationOrdered(1, 1, 4, 0, 0, size, None, 1, True))
-    fill = LiquidationFilled(1, 1, 1, 4, LIQUIDITY, 0, 0, size, price, size * price * 1000, 0, abs(size))
+    book.put(made(LiquidationOrdered, liquidation_id=1, order_id=1, account=4, size_lots=size, step=1, whole=True))
+    fill = made(
+        LiquidationFilled,
+        liquidation_id=1,
+        order_id=1,
+        trade_id=1,
+        account=4,
+        counterparty=LIQUIDITY,
+        size_lots=size,
+        price_ticks=price,
+        value_atoms=size * price * 1000,
+        eaten_lots=abs(size),
+    )
     return bodies(fund.handle(book.put(fill), book.ledger, 0))
 
 

@@ -18,6 +18,7 @@ from deleverage.replay.diff.fields import SHAPES, Role, role_of
 from deleverage.replay.diff.projection import Projection
 
 from .support.examples import EXAMPLES
+from .support.made import made
 
 COUNTING = ("_id", "round", "step", "timer", "seq")
 """How a field is called that is counted within a run."""
@@ -101,10 +102,46 @@ def test_every_type_has_a_shape_of_its_own() -> None:
 @pytest.mark.parametrize(
     ("body", "field"),
     [
-        (LiquidationOrdered(3, 9, 2, 1, 3, -8, None, 1, False), "leg"),
-        (LiquidationFilled(3, 9, 10, 2, 1, 1, 3, -8, 1, -8, 0, 0), "leg"),
+        (
+            made(
+                LiquidationOrdered, liquidation_id=3, order_id=9, account=2, instrument=1, leg=3, size_lots=-8, step=1
+            ),
+            "leg",
+        ),
+        (
+            made(
+                LiquidationFilled,
+                liquidation_id=3,
+                order_id=9,
+                trade_id=10,
+                account=2,
+                counterparty=1,
+                instrument=1,
+                leg=3,
+                size_lots=-8,
+                price_ticks=1,
+                value_atoms=-8,
+            ),
+            "leg",
+        ),
         (DeleveragingEnded(1, "inventory", 3, 2, 1, 3, 16, 15), "leg"),
-        (PositionDeleveraged(1, 3, 2, 3, 6, 1, 0, -16, 1, -16, 1, 1), "against_leg"),
+        (
+            made(
+                PositionDeleveraged,
+                round=1,
+                liquidation_id=3,
+                against=2,
+                against_leg=3,
+                account=6,
+                instrument=1,
+                size_lots=-16,
+                price_ticks=1,
+                value_atoms=-16,
+                rank=1,
+                score=1,
+            ),
+            "against_leg",
+        ),
     ],
     ids=lambda value: value if isinstance(value, str) else type(value).__name__,
 )
@@ -120,7 +157,18 @@ def test_in_the_fund_a_leg_is_a_liquidation(body: Body, field: str) -> None:
 
 def test_a_traders_leg_is_a_side() -> None:
     """Long is not short, even if there are liquidations of those numbers."""
-    body = TradeExecuted(5, 6, 1, 1, 2, -40, 1, -40, 77)
+    body = made(
+        TradeExecuted,
+        account=5,
+        counterparty=6,
+        instrument=1,
+        leg=1,
+        counterparty_leg=2,
+        size_lots=-40,
+        price_ticks=1,
+        value_atoms=-40,
+        trade_id=77,
+    )
     event, other = (Event(7, 5, Origin.INPUT, None, (), None, msgspec.structs.replace(body, leg=leg)) for leg in (1, 2))
     a = Projection([4])
     a._meanings[Role.LIQUIDATION] |= {1: 2**63, 2: 2**63}

@@ -36,12 +36,13 @@ from deleverage.events.errors import QueryError
 from deleverage.events.record import RecordSettings, RecordWriter
 from deleverage.replay.diff import Difference, diff
 from deleverage.replay.diff.difference import AccountDifference, RuleChange, TypeCounts
-from deleverage.replay.diff.tally import Befallen
+from deleverage.replay.diff.tally import AccountSums
 from deleverage.replay.fork.changes import Changes, Deposit
 from deleverage.replay.fork.fork import fork
 from deleverage.sim.runner import RunResult
 
 from .support.crash import SMALL_CRASH
+from .support.made import made
 from .support.venue import FUND, LIQUIDITY, OUTSIDE, Book, listed
 
 SETTINGS = RecordSettings(pages_per_block=1, durability="none")
@@ -70,9 +71,35 @@ def crash(winner: int, fund_atoms: int = 60) -> Book:
     book.mark(90)
     bankrupt = book.bankrupt(LONG)
     short = book.put(ShortfallDeclared(1, LONG, "bankruptcy", 70, 60), cause=bankrupt.seq, links=(tick.seq,))
-    rounds = DeleveragingStarted(1, "bankruptcy", 1, "by hand", LONG, 0, 0, 5, 480, 96, 2, bytes([winner]))
+    rounds = made(
+        DeleveragingStarted,
+        round=1,
+        trigger="bankruptcy",
+        liquidation_id=1,
+        policy="by hand",
+        account=LONG,
+        size_lots=5,
+        value_atoms=480,
+        price_ticks=96,
+        candidates=2,
+        ranking_digest=bytes([winner]),
+    )
     book.put(rounds, cause=short.seq)
-    book.put(PositionDeleveraged(1, 1, LONG, 0, winner, 0, 0, 5, 96, 480, 1, 7), cause=short.seq)
+    book.put(
+        made(
+            PositionDeleveraged,
+            round=1,
+            liquidation_id=1,
+            against=LONG,
+            account=winner,
+            size_lots=5,
+            price_ticks=96,
+            value_atoms=480,
+            rank=1,
+            score=7,
+        ),
+        cause=short.seq,
+    )
     ended = book.put(DeleveragingEnded(1, "bankruptcy", 1, LONG, 0, 0, 5, 0), cause=short.seq)
     book.put(LiquidationEnded(1, LONG, "bankrupt", 0), cause=ended.seq)
     return book
@@ -93,8 +120,8 @@ def test_who_gained_and_who_lost(by_hand: Difference) -> None:
     assert (first.b.balance_atoms, first.b.equity_atoms, first.b.made_atoms) == (100, 150, 50)
     assert (first.gain_atoms, first.equity_difference_atoms, first.differs) == (30, 30, True)
     assert (second.gain_atoms, second.equity_difference_atoms, second.differs) == (-30, -30, True)
-    assert first.a.befallen == Befallen(100, 0, 0, 1, {"I0": 5}, -30)
-    assert first.b.befallen == Befallen(100)
+    assert first.a.befallen == AccountSums(100, 0, 0, 1, {"I0": 5}, -30)
+    assert first.b.befallen == AccountSums(100)
     others = [one for one in by_hand.accounts if one not in (first, second)]
     assert [one.gain_atoms for one in others] == [0] * 5
     assert not any(one.differs for one in others)

@@ -34,7 +34,6 @@ class Named:
     """The events of a record under their whole identity, as tuples of tuples: slow, and without any cleverness."""
 
     def __init__(self, events: Sequence[Event]) -> None:
-        """Go through the record once."""
         self.keys: list[Any] = []
         self.contents: list[Any] = []
         self._accounts, self._begun, self._slots = {}, {}, ()  # type: ignore[var-annotated]
@@ -99,7 +98,6 @@ class Oracle:
     """What is what in two records, by comparing identities pair by pair."""
 
     def __init__(self, a: Sequence[Event], b: Sequence[Event]) -> None:
-        """Pair equal keys."""
         self.a, self.b = Named(a), Named(b)
         self.events = {"a": a, "b": b}
         places_a, places_b = ({key: i for i, key in enumerate(one.keys)} for one in (self.a, self.b))

@@ -38,7 +38,6 @@ class Trap:
     """A folder to stand in, and a plug-in that leaves a mark wherever it is executed."""
 
     def __init__(self, folder: Path) -> None:
-        """Nothing is laid yet."""
         self.folder, self.mark, self.here = folder, folder / "executed", folder / "here"
         self.here.mkdir()
         self.source = f"open({str(self.mark)!r}, 'w')\n{BY_SIZE}".encode()

@@ -32,6 +32,7 @@ from deleverage.sim.pending import maker_of
 
 from .support.command_line import call, small_record, tear
 from .support.crash import SMALL_CRASH, simulation_of
+from .support.made import made
 from .support.past import goes_on_the_same
 from .support.venue import Book
 
@@ -307,7 +308,15 @@ def test_impossible_inputs_are_refused_by_rule() -> None:
     assert refusal(ledger, Withdrawn(poor, 100)) == _UNDER
     assert refusal(ledger, Withdrawn(book.user(5), 6)) == "there is not enough"
     assert refusal(ledger, Withdrawn(gone, 1)) == "the account is in a liquidation"
-    assert refusal(ledger, TradeExecuted(gone, 1, 0, 0, 0, 1, 1000, 1000, 1)) == "the account is in a liquidation"
+    assert (
+        refusal(
+            ledger,
+            made(
+                TradeExecuted, account=gone, counterparty=1, size_lots=1, price_ticks=1000, value_atoms=1000, trade_id=1
+            ),
+        )
+        == "the account is in a liquidation"
+    )
     assert refusal(ledger, Deposited(gone, 1)) is None
 
 

@@ -41,6 +41,7 @@ from deleverage.sim.settings import InstrumentSettings
 
 from .support.command_line import call
 from .support.crash import recorded
+from .support.made import made
 from .support.venue import FUND, Book, bodies, listed
 
 SECOND_FUND = 4
@@ -224,10 +225,38 @@ def test_a_debt_without_positions_is_the_fund_s_of_what_was_closed_last(instrume
     user = book.user(-40, (0, 10, 1000), (1, 10, 1000))
     book.bankrupt(user)
     for number, one in enumerate((1 - instrument, instrument), 1):
-        book.put(PositionDeleveraged(number, 1, user, 0, winner, one, 0, 10, 1000, 10_000, 1, 1))
+        book.put(
+            made(
+                PositionDeleveraged,
+                round=number,
+                liquidation_id=1,
+                against=user,
+                account=winner,
+                instrument=one,
+                size_lots=10,
+                price_ticks=1000,
+                value_atoms=10_000,
+                rank=1,
+                score=1,
+            )
+        )
     fund_rule = InsuranceFund(FundParameters(capital_bps=0))
     fund_rule.prime(book.ledger, ())
-    book.put(DeleveragingStarted(1, "bankruptcy", 1, "p", user, instrument, 0, 10, 10_000, 1000, 1, b""))
+    book.put(
+        made(
+            DeleveragingStarted,
+            round=1,
+            trigger="bankruptcy",
+            liquidation_id=1,
+            policy="p",
+            account=user,
+            instrument=instrument,
+            size_lots=10,
+            value_atoms=10_000,
+            price_ticks=1000,
+            candidates=1,
+        )
+    )
     ended = book.put(DeleveragingEnded(1, "bankruptcy", 1, user, instrument, 0, 10, 0))
     said = bodies(fund_rule.handle(ended, book.ledger, 0))
     assert said == [InsuranceFundDebited(1, user, fund, 25), ShortfallDeclared(1, user, "bankruptcy", 15, 0, 0)]

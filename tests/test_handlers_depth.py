@@ -15,6 +15,7 @@ from deleverage.handlers.depth import eaten_lots, impact_ticks, walk
 from deleverage.handlers.market import NO_DEPTH, DepthMarket
 from deleverage.handlers.protocol import NoParameters
 
+from .support.made import made
 from .support.venue import LIQUIDITY, Book, bodies, listed
 
 BANDS = ((10, 100), (50, 300), (100, 1000))
@@ -38,7 +39,17 @@ def reduce(book: Book, user: int, lots: int, eaten: int) -> None:
 
 def order(book: Book, user: int, lots: int, limit: int | None = None) -> list[object]:
     """What the market makes of a forced order."""
-    event = book.put(LiquidationOrdered(1, book.ledger.orders + 1, user, 0, 0, lots, limit, 1, False))
+    event = book.put(
+        made(
+            LiquidationOrdered,
+            liquidation_id=1,
+            order_id=book.ledger.orders + 1,
+            account=user,
+            size_lots=lots,
+            limit_ticks=limit,
+            step=1,
+        )
+    )
     return list(bodies(DepthMarket(NoParameters()).handle(event, book.ledger, book.now_ns)))
 
 
@@ -178,8 +189,32 @@ def test_the_market_fills_band_by_band_and_cancels_the_rest() -> None:
     """A sale of 350 with a limit of 9950: two fills, numbered on, each with what is left, and 50 cancelled."""
     book, user = market_book()
     assert order(book, user, -350, 9950) == [
-        LiquidationFilled(1, 1, 1, user, LIQUIDITY, 0, 0, -100, 9990, -999_000, 250, 100),
-        LiquidationFilled(1, 1, 2, user, LIQUIDITY, 0, 0, -200, 9950, -1_990_000, 50, 300),
+        made(
+            LiquidationFilled,
+            liquidation_id=1,
+            order_id=1,
+            trade_id=1,
+            account=user,
+            counterparty=LIQUIDITY,
+            size_lots=-100,
+            price_ticks=9990,
+            value_atoms=-999_000,
+            left_lots=250,
+            eaten_lots=100,
+        ),
+        made(
+            LiquidationFilled,
+            liquidation_id=1,
+            order_id=1,
+            trade_id=2,
+            account=user,
+            counterparty=LIQUIDITY,
+            size_lots=-200,
+            price_ticks=9950,
+            value_atoms=-1_990_000,
+            left_lots=50,
+            eaten_lots=300,
+        ),
         OrdersCancelled(1, user, 1, 50, NO_DEPTH),
     ]
 
@@ -187,7 +222,20 @@ def test_the_market_fills_band_by_band_and_cancels_the_rest() -> None:
 def test_a_filled_order_is_not_cancelled() -> None:
     """Nothing is left of 100."""
     book, user = market_book()
-    assert order(book, user, -100) == [LiquidationFilled(1, 1, 1, user, LIQUIDITY, 0, 0, -100, 9990, -999_000, 0, 100)]
+    assert order(book, user, -100) == [
+        made(
+            LiquidationFilled,
+            liquidation_id=1,
+            order_id=1,
+            trade_id=1,
+            account=user,
+            counterparty=LIQUIDITY,
+            size_lots=-100,
+            price_ticks=9990,
+            value_atoms=-999_000,
+            eaten_lots=100,
+        )
+    ]
 
 
 def test_in_a_halt_nothing_fills() -> None:

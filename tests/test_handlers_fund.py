@@ -22,6 +22,7 @@ from deleverage.handlers.insurance_fund import FundParameters, InsuranceFund, Pa
 from deleverage.handlers.inventory import Inventory
 
 from .support.funded import Funded
+from .support.made import made
 from .support.oracles import equity
 from .support.venue import FUND, LIQUIDITY, Book, listed
 from .support.worlds import books
@@ -45,7 +46,19 @@ def with_inventory(*lots: int, fund_atoms: int = 10**6, **figures: int) -> Funde
 
 def fill(account: int, lots: int, price: int, leg: int = 0) -> LiquidationFilled:
     """A fill of a forced order."""
-    return LiquidationFilled(1, 1, 1, account, LIQUIDITY, 0, leg, lots, price, lots * price, 0, 1)
+    return made(
+        LiquidationFilled,
+        liquidation_id=1,
+        order_id=1,
+        trade_id=1,
+        account=account,
+        counterparty=LIQUIDITY,
+        leg=leg,
+        size_lots=lots,
+        price_ticks=price,
+        value_atoms=lots * price,
+        eaten_lots=1,
+    )
 
 
 def test_a_fee_goes_to_the_fund() -> None:
@@ -180,7 +193,7 @@ def test_a_sale_is_one_part_of_all_the_oldest_lots_first() -> None:
     """12 lots in four parts: 3 of the first; then 2 are left of it, and the next takes 1 of the other too."""
     funded = with_inventory(5, 7)
     assert funded.due("inventory sale") == [
-        LiquidationOrdered(1, 1, FUND, 0, 1, -3, None, 0, False),
+        made(LiquidationOrdered, liquidation_id=1, order_id=1, account=FUND, leg=1, size_lots=-3),
         TimerSet("inventory sale", 20, None, 0),
     ]
     funded.put(fill(FUND, -3, 990, leg=1))
@@ -206,7 +219,9 @@ def test_a_slow_sale_does_not_set_a_second_timer() -> None:
 
 def test_a_short_lot_is_bought_back() -> None:
     """The order's sign is the other side of the lot."""
-    assert with_inventory(-8).due("inventory sale")[0] == LiquidationOrdered(1, 1, FUND, 0, 1, 2, None, 0, False)
+    assert with_inventory(-8).due("inventory sale")[0] == made(
+        LiquidationOrdered, liquidation_id=1, order_id=1, account=FUND, leg=1, size_lots=2
+    )
 
 
 def test_in_a_halt_it_waits_for_the_next_interval() -> None:
@@ -254,11 +269,37 @@ def test_the_sums_are_those_of_the_lots(taken: list[tuple[int, int]], price: int
         part = -(-abs(size) // share) * (1 if size > 0 else -1)
         if share == 2:
             funded.put(
-                LiquidationFilled(liquidation_id, 1, 1, FUND, LIQUIDITY, 0, liquidation_id, -part, 1, -part, 0, 1)
+                made(
+                    LiquidationFilled,
+                    liquidation_id=liquidation_id,
+                    order_id=1,
+                    trade_id=1,
+                    account=FUND,
+                    counterparty=LIQUIDITY,
+                    leg=liquidation_id,
+                    size_lots=-part,
+                    price_ticks=1,
+                    value_atoms=-part,
+                    eaten_lots=1,
+                )
             )
         elif share == 3:
             winner = funded.book.user(10**6)
-            funded.put(PositionDeleveraged(1, liquidation_id, FUND, liquidation_id, winner, 0, 0, part, 1, part, 1, 1))
+            funded.put(
+                made(
+                    PositionDeleveraged,
+                    round=1,
+                    liquidation_id=liquidation_id,
+                    against=FUND,
+                    against_leg=liquidation_id,
+                    account=winner,
+                    size_lots=part,
+                    price_ticks=1,
+                    value_atoms=part,
+                    rank=1,
+                    score=1,
+                )
+            )
     funded.book.mark(price)
     lots = funded.book.ledger.inventory(FUND).values()
     rebuilt = Inventory()

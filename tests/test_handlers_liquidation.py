@@ -26,6 +26,7 @@ from deleverage.handlers.market import NO_DEPTH, DepthMarket
 from deleverage.handlers.policies.liquidation.partial_then_whole import LiquidationParameters, PartialThenWhole
 from deleverage.handlers.protocol import Handler, NoParameters
 
+from .support.made import made
 from .support.stage import Stage, ticks
 from .support.venue import FUND, Book, listed
 
@@ -72,8 +73,22 @@ def test_part_first_and_restored() -> None:
     told = story(stage(opening()).run(*ticks((0, 1000), (5, 960), (20, 1010)), until_ns=90))
     assert told == [
         (5, LiquidationStarted(1, 4, 700, 960)),
-        (5, LiquidationOrdered(1, 1, 4, 0, 0, -2, 890, 1, False)),
-        (5, LiquidationFilled(1, 1, 1, 4, 1, 0, 0, -2, 959, -1918, 0, 2)),
+        (5, made(LiquidationOrdered, liquidation_id=1, order_id=1, account=4, size_lots=-2, limit_ticks=890, step=1)),
+        (
+            5,
+            made(
+                LiquidationFilled,
+                liquidation_id=1,
+                order_id=1,
+                trade_id=1,
+                account=4,
+                counterparty=1,
+                size_lots=-2,
+                price_ticks=959,
+                value_atoms=-1918,
+                eaten_lots=2,
+            ),
+        ),
         (5, TimerSet("liquidation cooldown", 35, 4, None, 1)),
         (35, TimerFired(told[4][1].timer, "liquidation cooldown", 4, None, 1)),  # type: ignore[union-attr]
         (35, LiquidationEnded(1, 4, "restored", 1098)),
@@ -84,8 +99,34 @@ def test_after_the_cooldown_the_whole() -> None:
     """Nothing got better: the remaining 8 go at once, and the money that remains is the trader's."""
     told = story(stage(opening()).run(*ticks((0, 1000), (5, 960)), until_ns=90))[5:]
     assert told == [
-        (35, LiquidationOrdered(1, 2, 4, 0, 0, -8, 873, 2, True)),
-        (35, LiquidationFilled(1, 2, 2, 4, 1, 0, 0, -8, 959, -7672, 0, 8)),
+        (
+            35,
+            made(
+                LiquidationOrdered,
+                liquidation_id=1,
+                order_id=2,
+                account=4,
+                size_lots=-8,
+                limit_ticks=873,
+                step=2,
+                whole=True,
+            ),
+        ),
+        (
+            35,
+            made(
+                LiquidationFilled,
+                liquidation_id=1,
+                order_id=2,
+                trade_id=2,
+                account=4,
+                counterparty=1,
+                size_lots=-8,
+                price_ticks=959,
+                value_atoms=-7672,
+                eaten_lots=8,
+            ),
+        ),
         (35, LiquidationEnded(1, 4, "closed", 690)),
     ]
 
@@ -102,7 +143,19 @@ def test_a_small_position_goes_whole_at_once() -> None:
     """Under `whole_below_atoms` of notional there is no first part and no cooldown."""
     rules = LiquidationParameters(whole_below_atoms=9_601)
     told = story(stage(opening(), rules).run(*ticks((0, 1000), (5, 960)), until_ns=90))
-    assert told[1] == (5, LiquidationOrdered(1, 1, 4, 0, 0, -10, 890, 1, True))
+    assert told[1] == (
+        5,
+        made(
+            LiquidationOrdered,
+            liquidation_id=1,
+            order_id=1,
+            account=4,
+            size_lots=-10,
+            limit_ticks=890,
+            step=1,
+            whole=True,
+        ),
+    )
     assert told[-1] == (5, LiquidationEnded(1, 4, "closed", 690))
 
 
@@ -135,7 +188,22 @@ def test_a_whole_order_without_depth_is_bankruptcy() -> None:
     """Three lots are there at a time: two for the part, three of the whole after the cooldown, none for the rest."""
     told = story(stage(opening(1100, SHALLOW)).run(*ticks((0, 1000), (5, 900)), until_ns=90))
     assert told[-3:] == [
-        (35, LiquidationFilled(1, 2, 2, 4, 1, 0, 0, -3, 899, -2697, 5, 3)),
+        (
+            35,
+            made(
+                LiquidationFilled,
+                liquidation_id=1,
+                order_id=2,
+                trade_id=2,
+                account=4,
+                counterparty=1,
+                size_lots=-3,
+                price_ticks=899,
+                value_atoms=-2697,
+                left_lots=5,
+                eaten_lots=3,
+            ),
+        ),
         (35, OrdersCancelled(1, 4, 2, 5, NO_DEPTH)),
         (35, BankruptcyDeclared(1, 4, 95, 450, "no depth above the bankruptcy price")),
     ]
@@ -170,8 +238,22 @@ def test_without_a_limit_the_fund_covers_the_debt() -> None:
     told = story(staged.run(*ticks((0, 1000), (5, 940)), until_ns=90))
     debt = 1100 - 10 * (1000 - 846)
     assert told[1:] == [
-        (5, LiquidationOrdered(1, 1, 4, 0, 0, -10, None, 1, True)),
-        (5, LiquidationFilled(1, 1, 1, 4, 1, 0, 0, -10, 846, -8460, 0, 10)),
+        (5, made(LiquidationOrdered, liquidation_id=1, order_id=1, account=4, size_lots=-10, step=1, whole=True)),
+        (
+            5,
+            made(
+                LiquidationFilled,
+                liquidation_id=1,
+                order_id=1,
+                trade_id=1,
+                account=4,
+                counterparty=1,
+                size_lots=-10,
+                price_ticks=846,
+                value_atoms=-8460,
+                eaten_lots=10,
+            ),
+        ),
         (5, BankruptcyDeclared(1, 4, debt, 0, "the balance is negative after the last fill")),
         (5, InsuranceFundDebited(1, 4, FUND, -debt)),
         (5, LiquidationEnded(1, 4, "bankrupt", 0)),

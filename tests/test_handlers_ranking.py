@@ -19,7 +19,7 @@ from deleverage.events.envelope import Event
 from deleverage.events.ledger import Ledger
 from deleverage.events.ledger.postings import POSTINGS
 from deleverage.events.vocabulary import accounts_named
-from deleverage.handlers.columns import Columns
+from deleverage.handlers.columns import RankingColumns
 from deleverage.handlers.policies.profit_leverage import ProfitLeverage
 from deleverage.handlers.policies.profit_share import ProfitShare
 from deleverage.handlers.policies.ranking import SCORE_MAX, Candidate, score_of
@@ -219,7 +219,7 @@ def test_a_candidate_has_more_than_nothing(equity_atoms: int, profit_atoms: int,
     else:
         assert found is why_not
     ranked = Ranking(book.ledger, 0, 1, ProfitShare(NoParameters()), [short])
-    eligible = Columns(book.ledger).eligible(book.ledger, 0, 1)
+    eligible = RankingColumns(book.ledger).eligible(book.ledger, 0, 1)
     assert len(ranked) == len(eligible.account) == (why_not is None)
 
 

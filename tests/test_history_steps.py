@@ -19,12 +19,13 @@ from deleverage.events.errors import QueryError
 from deleverage.events.ledger import Account, Ledger
 from deleverage.events.record import RecordSettings, RecordWriter
 from deleverage.events.vocabulary import accounts_named
-from deleverage.replay.history.steps import Step, history, step_fields
+from deleverage.replay.history.steps import HistoryStep, history, step_fields
 from deleverage.replay.run import Run, open_run
 from deleverage.replay.state.view import account_view
 
 from .support.command_line import small_record
 from .support.crash import recorded
+from .support.made import made
 from .support.venue import FUND, LIQUIDITY, Book
 
 EVENTS = recorded()
@@ -86,7 +87,7 @@ def test_the_funds_steps_chain_too(run: Run) -> None:
     assert (balance_atoms, held) == (end.balance_atoms, held_by(end))
 
 
-def folded(account: int) -> Iterator[Step]:
+def folded(account: int) -> Iterator[HistoryStep]:
     """The history of a trader by folding the whole record, once."""
     ledger = Ledger()
 
@@ -97,7 +98,7 @@ def folded(account: int) -> Iterator[Step]:
         if account in accounts_named(event.body):
             before = view()
             ledger.fold(event)
-            yield Step(event, before, view())
+            yield HistoryStep(event, before, view())
         else:
             ledger.fold(event)
 
@@ -144,7 +145,19 @@ def test_by_hand(tmp_path: Path) -> None:
     book.mark(90)
     book.put(FundingAccrued(0, 1, 90, 2 * 10**9))
     book.put(Deposited(number, 30))
-    book.put(TradeExecuted(number, LIQUIDITY, 0, 0, 0, -2, 90, -180, 1, 1, True))
+    book.put(
+        made(
+            TradeExecuted,
+            account=number,
+            counterparty=LIQUIDITY,
+            size_lots=-2,
+            price_ticks=90,
+            value_atoms=-180,
+            trade_id=1,
+            order_id=1,
+            maker=True,
+        )
+    )
     steps = [step_fields(step) for step in history(written(book, tmp_path / "a.run"), number)]
     assert [step["event"]["type"] for step in steps] == [
         "AccountOpened",

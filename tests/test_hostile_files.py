@@ -29,6 +29,7 @@ from deleverage.replay.run import open_run
 from .support.adl_table import HEADER, TABLE
 from .support.command_line import call, small_record, tear
 from .support.hostile import CELLS, JSON_VALUES, is_one_line, places, put, within
+from .support.made import made
 from .support.market_data import MS, US
 from .support.node_fills import ANN, BOB, START_MS, block, trade
 
@@ -257,7 +258,7 @@ def test_a_block_that_claims_what_it_does_not_hold_is_not_unpacked() -> None:
     packed = zstandard.ZstdCompressor().compress(bytes(1 << 20))
     told_nothing = zstandard.ZstdCompressor(write_content_size=False).compress(bytes(1 << 20))
     for raw_bytes, stored in ((100 * 10**9, packed), (1 << 19, packed), (1 << 20, told_nothing), (1 << 21, packed)):
-        header = BlockHeader(b"DLVB", 1, 0, 1, 0, 0, raw_bytes, len(stored), 0)
+        header = made(BlockHeader, magic=b"DLVB", codec=1, count=1, raw_bytes=raw_bytes, stored_bytes=len(stored))
         with pytest.raises(ValueError, match="it announces"):
             block_payload(header, stored)
 

@@ -17,7 +17,7 @@ from deleverage.replay.importers.adl_table.importer import AdlTableImporter
 from deleverage.replay.importers.audit.audit import audit_of
 from deleverage.replay.importers.binance.opening import open_binance
 from deleverage.replay.importers.faults import OnError
-from deleverage.replay.importers.hyperliquid.importer import Hyperliquid
+from deleverage.replay.importers.hyperliquid.importer import HyperliquidImporter
 from deleverage.replay.importers.importing import ImportResult
 from deleverage.replay.importers.tardis.layouts import open_tardis
 from deleverage.replay.run import open_run
@@ -81,7 +81,7 @@ def test_dust_of_the_spot_market_is_reported_and_moves_nothing(
     tmp_path: Path, name: str, lone: int, on_error: OnError
 ) -> None:
     """F3: every fill of it has the trade id 0, which is none: each is reported alone, and no fault."""
-    result = recorded(tmp_path, Hyperliquid([case(name)]), on_error)
+    result = recorded(tmp_path, HyperliquidImporter([case(name)]), on_error)
     assert result.faults == ()
     assert dict(result.noted)["spot trades, which move nothing"] == lone
     reports = [one for one in bodies(result, FillReported) if one.direction == "Spot Dust Conversion"]
@@ -93,7 +93,7 @@ def test_dust_of_the_spot_market_is_reported_and_moves_nothing(
 
 def test_sends_and_commissions_of_leaders_move_money(tmp_path: Path) -> None:
     """F4: each account has what the venue's own events leave it, the leader paid by the vault."""
-    result = recorded(tmp_path, Hyperliquid([case("plain.jsonl")], [case("send-misc.jsonl")]))
+    result = recorded(tmp_path, HyperliquidImporter([case("plain.jsonl")], [case("send-misc.jsonl")]))
     ledger = open_run(Path(result.run)).at()
     told = {1: 57_975, 2: 39_325, 4: 700, 9: 100}
     assert {number: balance(ledger, address(number)) for number in told} == {
@@ -104,7 +104,7 @@ def test_sends_and_commissions_of_leaders_move_money(tmp_path: Path) -> None:
 
 def test_a_liquidation_has_the_value_that_the_venue_says(tmp_path: Path) -> None:
     """F5: 580.50 of a cross account and 12.25 of an isolated one, imported; nothing is left untaken."""
-    result = recorded(tmp_path, Hyperliquid([case("liq.jsonl")], [case("liq-misc.jsonl")]))
+    result = recorded(tmp_path, HyperliquidImporter([case("liq.jsonl")], [case("liq-misc.jsonl")]))
     ledger = open_run(Path(result.run)).at()
     started = [event for event in events(result) if isinstance(event.body, LiquidationStarted)]
     assert [
@@ -183,7 +183,7 @@ def test_gaps_in_trade_ids_are_noted(tmp_path: Path) -> None:
 
 def test_node_trades_are_read(tmp_path: Path) -> None:
     """F10: both sides with their start positions, at the venue's nanosecond, the buyer being the taker."""
-    result = recorded(tmp_path, Hyperliquid([case("node_trades.jsonl")]))
+    result = recorded(tmp_path, HyperliquidImporter([case("node_trades.jsonl")]))
     reports = bodies(result, FillReported)
     assert [(one.size_lots, one.start_lots, one.order_id, one.maker) for one in reports] == [
         (1000, 0, 1, False),

@@ -11,7 +11,7 @@ from deleverage.events.bodies.liquidation import LiquidationFilled
 from deleverage.events.bodies.listing import AssetListed, InstrumentListed
 from deleverage.events.errors import ScenarioError
 from deleverage.replay.importers.feed.contracts import Contract, Contracts, Told
-from deleverage.replay.importers.feed.items import Market
+from deleverage.replay.importers.feed.items import VenueMarket
 from deleverage.replay.importers.feed.specifications import SPECIFICATIONS
 from deleverage.replay.importers.tardis.layouts import open_tardis
 from deleverage.sim.units import format_time_ns
@@ -46,7 +46,7 @@ KNOWN = [
 @pytest.mark.parametrize(("exchange", "symbol", "kind", "asset", "size"), KNOWN)
 def test_a_symbol_is_what_its_exchange_says(exchange: str, symbol: str, kind: str, asset: str, size: str) -> None:
     """Kind, settlement asset and what a size of 1 is worth; none of them ends."""
-    found = Contracts().of(Market(exchange, symbol))
+    found = Contracts().of(VenueMarket(exchange, symbol))
     assert (found.kind, found.asset, found.size, found.expiry_ns) == (kind, asset, Decimal(size), None)
 
 
@@ -63,7 +63,7 @@ def test_a_symbol_is_what_its_exchange_says(exchange: str, symbol: str, kind: st
 )
 def test_a_dated_future_is_no_perpetual(exchange: str, symbol: str, ends: str) -> None:
     """It ends at the hour of its venue on the day that its symbol names."""
-    expiry_ns = Contracts().of(Market(exchange, symbol)).expiry_ns
+    expiry_ns = Contracts().of(VenueMarket(exchange, symbol)).expiry_ns
     assert expiry_ns is not None
     assert format_time_ns(expiry_ns) == ends
 
@@ -85,7 +85,7 @@ def test_what_is_not_known_is_refused_and_never_guessed(exchange: str, symbol: s
     contracts = Contracts()
     for _ in range(2):
         with pytest.raises(ScenarioError, match=told):
-            contracts.of(Market(exchange, symbol))
+            contracts.of(VenueMarket(exchange, symbol))
 
 
 @pytest.mark.parametrize(
@@ -106,13 +106,13 @@ def test_what_is_not_known_is_refused_and_never_guessed(exchange: str, symbol: s
 )
 def test_what_is_told_counts(told: Told | Decimal, exchange: str, symbol: str, expected: Contract) -> None:
     """A bare size is inverse; an asset that is not told is the table's, or follows from the letters."""
-    assert Contracts({symbol: told}).of(Market(exchange, symbol)) == expected
+    assert Contracts({symbol: told}).of(VenueMarket(exchange, symbol)) == expected
 
 
 def test_an_asset_that_no_letter_tells_must_be_said() -> None:
     """A quanto contract settles in what its symbol does not say."""
     with pytest.raises(ScenarioError, match="does not follow from its name"):
-        Contracts({"FOOUSD": Told("quanto", Decimal(1))}).of(Market("nowhere", "FOOUSD"))
+        Contracts({"FOOUSD": Told("quanto", Decimal(1))}).of(VenueMarket("nowhere", "FOOUSD"))
 
 
 def test_every_row_of_the_table_has_a_source() -> None:

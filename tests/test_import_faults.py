@@ -21,7 +21,7 @@ from deleverage.events.errors import RecordExistsError, ScenarioError
 from deleverage.events.record.manifest import read_manifest
 from deleverage.replay.importers.digits import snapped, whole
 from deleverage.replay.importers.hyperliquid import admission
-from deleverage.replay.importers.hyperliquid.importer import Hyperliquid
+from deleverage.replay.importers.hyperliquid.importer import HyperliquidImporter
 from deleverage.replay.importers.importing import run_import
 from deleverage.replay.importers.reading import open_sources, read_rows
 from deleverage.replay.run import open_run
@@ -149,7 +149,7 @@ def test_a_cut_off_archive_is_refused(tmp_path: Path, kind: str) -> None:
     path = _packed(tmp_path / "fills", lines, kind)
     path.write_bytes(path.read_bytes()[:-30])
     with pytest.raises(ScenarioError, match=r"fills:\d+: reading stops here .* cut off or damaged"):
-        run_import(Hyperliquid([str(path)]), tmp_path / "a.run")
+        run_import(HyperliquidImporter([str(path)]), tmp_path / "a.run")
     assert not (tmp_path / "a.run").exists()
 
 
@@ -159,7 +159,7 @@ def test_of_a_cut_off_archive_the_start_can_be_kept(tmp_path: Path, kind: str) -
     lines = "\n".join([GOOD, *[block(number, second=6) for number in range(2, 3_000)]]).encode()
     path = _packed(tmp_path / "fills", lines, kind)
     path.write_bytes(path.read_bytes()[:-30])
-    result = run_import(Hyperliquid([str(path)]), tmp_path / "a.run", on_error="skip")
+    result = run_import(HyperliquidImporter([str(path)]), tmp_path / "a.run", on_error="skip")
     (fault,) = result.faults
     assert (fault.reason, fault.rows) == ("file cut off", 1)
     assert "reading stops here" in fault.message
@@ -171,13 +171,13 @@ def test_where_nothing_is_left_the_first_fault_is_told(tmp_path: Path) -> None:
     """Files whose every line is left out end with how many there were, and why the first."""
     path = written(tmp_path, "null", "[1]", name="damaged")
     with pytest.raises(ScenarioError, match=r"no trade that can be used; 2 were left out, the first: .*damaged:1: "):
-        run_import(Hyperliquid([str(path)]), tmp_path / "a.run", on_error="skip")
+        run_import(HyperliquidImporter([str(path)]), tmp_path / "a.run", on_error="skip")
 
 
 def test_a_damaged_first_line_spoils_no_file(tmp_path: Path) -> None:
     """The layout is told by the first line that has the form of one."""
     path = written(tmp_path, "null", GOOD, name="damaged")
-    result = run_import(Hyperliquid([str(path)]), tmp_path / "a.run", on_error="skip")
+    result = run_import(HyperliquidImporter([str(path)]), tmp_path / "a.run", on_error="skip")
     assert [(fault.reason, fault.first_row) for fault in result.faults] == [("not a block", 1)]
     assert dict(result.counts)["TradeExecuted"]
 
@@ -185,7 +185,7 @@ def test_a_damaged_first_line_spoils_no_file(tmp_path: Path) -> None:
 def test_a_directory_is_said_to_be_one(tmp_path: Path) -> None:
     """It is there, and still no file."""
     with pytest.raises(ScenarioError, match="is a directory; name the files in it"):
-        Hyperliquid([str(tmp_path)])
+        HyperliquidImporter([str(tmp_path)])
 
 
 @pytest.mark.parametrize("kind", ["gzip", "zstd", "lz4"])
@@ -221,7 +221,7 @@ def test_a_corrupt_archive_is_refused(tmp_path: Path, kind: str) -> None:
     data[9_000:9_400] = bytes(400)
     path.write_bytes(data)
     with pytest.raises(ScenarioError, match=r"fills:\d+: "):
-        run_import(Hyperliquid([str(path)]), tmp_path / "a.run")
+        run_import(HyperliquidImporter([str(path)]), tmp_path / "a.run")
 
 
 def test_lz4_says_what_it_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -230,7 +230,7 @@ def test_lz4_says_what_it_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     path = tmp_path / "fills.lz4"
     path.write_bytes(b"\x04\x22\x4d\x18" + bytes(20))
     with pytest.raises(ScenarioError, match=r"needs `pip install 'deleverage\[lz4\]'`"):
-        run_import(Hyperliquid([str(path)]), tmp_path / "a.run")
+        run_import(HyperliquidImporter([str(path)]), tmp_path / "a.run")
 
 
 def test_an_empty_file_and_one_twice_are_refused(tmp_path: Path) -> None:
@@ -238,11 +238,11 @@ def test_an_empty_file_and_one_twice_are_refused(tmp_path: Path) -> None:
     empty, idle = written(tmp_path, name="empty"), written(tmp_path, block(1, *[]), name="idle")
     first, second = written(tmp_path, GOOD, name="a"), written(tmp_path, GOOD, name="b")
     with pytest.raises(ScenarioError, match="no line that can be used"):
-        run_import(Hyperliquid([str(empty)]), tmp_path / "a.run")
+        run_import(HyperliquidImporter([str(empty)]), tmp_path / "a.run")
     with pytest.raises(ScenarioError, match="no trade that can be used; is the file whole"):
-        run_import(Hyperliquid([str(idle)]), tmp_path / "a.run")
+        run_import(HyperliquidImporter([str(idle)]), tmp_path / "a.run")
     with pytest.raises(ScenarioError, match="the same bytes as"):
-        Hyperliquid([str(first), str(second)])
+        HyperliquidImporter([str(first), str(second)])
 
 
 def test_a_trade_is_remembered_for_a_window_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -258,7 +258,7 @@ def test_a_trade_is_remembered_for_a_window_only(tmp_path: Path, monkeypatch: py
 def test_the_same_files_give_the_same_head(tmp_path: Path) -> None:
     """Name, packing of the record and time play no part in it; the packing of the file and its content do."""
     first = imported(tmp_path, GOOD, LAST)
-    again = run_import(Hyperliquid([str(tmp_path / "fills.jsonl")]), tmp_path / "again.run")
+    again = run_import(HyperliquidImporter([str(tmp_path / "fills.jsonl")]), tmp_path / "again.run")
     assert (first.head, first.events) == (again.head, again.events)
     assert imported(tmp_path, GOOD, name="other.run").head != first.head
 
@@ -274,7 +274,7 @@ def test_an_interrupted_import_is_readable_and_starts_clean(tmp_path: Path, monk
     """Ctrl-C seals what there is as interrupted; the same command replaces it by the whole; a whole one stays."""
     lines = [block(number, *trade("@1", "1.0", "5.0"), second=number) for number in range(20)]
     path = written(tmp_path, *lines)
-    whole_one = run_import(Hyperliquid([str(path)]), tmp_path / "whole.run")
+    whole_one = run_import(HyperliquidImporter([str(path)]), tmp_path / "whole.run")
     take = admission.Admission.of
     passes = 0
 
@@ -288,24 +288,24 @@ def test_an_interrupted_import_is_readable_and_starts_clean(tmp_path: Path, monk
 
     monkeypatch.setattr(admission.Admission, "of", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        run_import(Hyperliquid([str(path)]), tmp_path / "a.run")
+        run_import(HyperliquidImporter([str(path)]), tmp_path / "a.run")
     assert read_manifest(tmp_path / "a.run").status == "interrupted"
     assert 0 < open_run(tmp_path / "a.run").count < whole_one.events
-    result = run_import(Hyperliquid([str(path)]), tmp_path / "a.run")
+    result = run_import(HyperliquidImporter([str(path)]), tmp_path / "a.run")
     assert (result.status, result.head) == ("complete", whole_one.head)
     with pytest.raises(RecordExistsError, match="never written over"):
-        run_import(Hyperliquid([str(path)]), tmp_path / "a.run")
+        run_import(HyperliquidImporter([str(path)]), tmp_path / "a.run")
 
 
 def test_a_torn_import_starts_clean(tmp_path: Path) -> None:
     """One whose process died in the middle is replaced; a torn run that no import made is not."""
     result = imported(tmp_path, GOOD, LAST)
     tear(Path(result.run), 10)
-    again = run_import(Hyperliquid([str(tmp_path / "fills.jsonl")]), Path(result.run))
+    again = run_import(HyperliquidImporter([str(tmp_path / "fills.jsonl")]), Path(result.run))
     assert (again.status, again.head) == ("complete", result.head)
     (tmp_path / "else").mkdir()
     with pytest.raises(RecordExistsError):
-        run_import(Hyperliquid([str(tmp_path / "fills.jsonl")]), tmp_path / "else")
+        run_import(HyperliquidImporter([str(tmp_path / "fills.jsonl")]), tmp_path / "else")
 
 
 def test_the_command_says_what_came_in_and_what_did_not(tmp_path: Path) -> None:
@@ -345,7 +345,7 @@ def test_ctrl_c_on_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         signal.raise_signal(signal.SIGINT)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Hyperliquid, "survey", interrupt)
+    monkeypatch.setattr(HyperliquidImporter, "survey", interrupt)
     assert call("import", "hyperliquid", path, "-o", tmp_path / "a.run").exit_code == 130
 
 

@@ -32,7 +32,7 @@ from deleverage.events.bodies.waterfall import DeleveragingEnded, DeleveragingSt
 from deleverage.events.envelope import Origin
 from deleverage.events.errors import ScenarioError
 from deleverage.events.ledger import Ledger
-from deleverage.replay.importers.hyperliquid.importer import Hyperliquid
+from deleverage.replay.importers.hyperliquid.importer import HyperliquidImporter
 from deleverage.replay.importers.importing import run_import
 from deleverage.replay.run import open_run
 
@@ -339,7 +339,7 @@ def test_a_snapshot_must_be_of_before_and_say_whose_it_is(tmp_path: Path) -> Non
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The real sample, imported once."""
-    return run_import(Hyperliquid([str(real_file(SAMPLE))]), tmp_path_factory.mktemp("real") / "sample.run")
+    return run_import(HyperliquidImporter([str(real_file(SAMPLE))]), tmp_path_factory.mktemp("real") / "sample.run")
 
 
 def test_the_sample_comes_in_whole(sample: Any) -> None:

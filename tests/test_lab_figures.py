@@ -21,6 +21,7 @@ from deleverage.replay.lab.meter import Figures, Meter, measured
 from deleverage.replay.lab.metrics import metrics_of, rounded, shown
 from deleverage.replay.lab.waves import gini
 
+from .support.made import made
 from .support.squeeze import USDT, squeeze
 from .support.venue import LIQUIDITY, Book
 
@@ -86,13 +87,37 @@ def crowd() -> Book:
 
 def started(book: Book, number: int, lots: int, value: int) -> None:
     """A round against the loser."""
-    body = DeleveragingStarted(number, "bankruptcy", 1, "test", LOSER, 0, 0, lots, value, value // lots, 2, bytes(32))
+    body = made(
+        DeleveragingStarted,
+        round=number,
+        trigger="bankruptcy",
+        liquidation_id=1,
+        policy="test",
+        account=LOSER,
+        size_lots=lots,
+        value_atoms=value,
+        price_ticks=value // lots,
+        candidates=2,
+        ranking_digest=bytes(32),
+    )
     book.put(body)
 
 
 def reduced(book: Book, number: int, account: int, lots: int, price: int) -> None:
     """A winner buys back so many lots from the loser."""
-    book.put(PositionDeleveraged(number, 1, LOSER, 0, account, 0, 0, lots, price, lots * price, 1, 0))
+    book.put(
+        made(
+            PositionDeleveraged,
+            round=number,
+            liquidation_id=1,
+            against=LOSER,
+            account=account,
+            size_lots=lots,
+            price_ticks=price,
+            value_atoms=lots * price,
+            rank=1,
+        )
+    )
 
 
 def ended(book: Book, number: int, lots: int) -> None:
@@ -157,7 +182,18 @@ def test_socialised_losses_are_added_up() -> None:
 def filled(book: Book, lots: int, cause: int | None) -> int:
     """A forced order of the loser's fills; gives the number of the event."""
     trade = book.ledger.trades + 1
-    body = LiquidationFilled(1, 1, trade, LOSER, LIQUIDITY, 0, 0, -lots, 70, -lots * 70, 0, lots)
+    body = made(
+        LiquidationFilled,
+        liquidation_id=1,
+        order_id=1,
+        trade_id=trade,
+        account=LOSER,
+        counterparty=LIQUIDITY,
+        size_lots=-lots,
+        price_ticks=70,
+        value_atoms=-lots * 70,
+        eaten_lots=lots,
+    )
     return book.put(body, cause=cause).seq
 
 

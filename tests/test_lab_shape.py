@@ -10,6 +10,7 @@ from deleverage.events.bodies.liquidation import BankruptcyDeclared, Liquidation
 from deleverage.events.bodies.waterfall import PositionDeleveraged
 from research.shape import Shape, percentile, shape_of
 
+from .support.made import made
 from .support.venue import FUND, LIQUIDITY, Book, listed
 
 SECOND = 10**9
@@ -27,17 +28,98 @@ def crash() -> Book:
     book.mark(80)
     first, second = book.liquidate(FALLEN), book.liquidate(TAKEN)
     book.now_ns = 3 * SECOND
-    book.put(LiquidationFilled(first, 1, 1, FALLEN, LIQUIDITY, 0, 0, -1, 80, -80, 0, 1))
+    book.put(
+        made(
+            LiquidationFilled,
+            liquidation_id=first,
+            order_id=1,
+            trade_id=1,
+            account=FALLEN,
+            counterparty=LIQUIDITY,
+            size_lots=-1,
+            price_ticks=80,
+            value_atoms=-80,
+            eaten_lots=1,
+        )
+    )
     book.put(BankruptcyDeclared(first, FALLEN, -30, 24, "test"))
     book.put(BankruptcyDeclared(second, TAKEN, 10, 40, "test"))
     book.put(PositionTakenOver(second, TAKEN, FUND, 0, 0, 5, 390, 78))
     book.now_ns = 64 * SECOND
-    book.put(PositionDeleveraged(1, first, FALLEN, 0, RICH, 0, 0, 2, 79, 158, 1, 9))
-    book.put(PositionDeleveraged(1, first, FALLEN, 0, POOR, 0, 0, 1, 79, 79, 2, 8))
+    book.put(
+        made(
+            PositionDeleveraged,
+            round=1,
+            liquidation_id=first,
+            against=FALLEN,
+            account=RICH,
+            size_lots=2,
+            price_ticks=79,
+            value_atoms=158,
+            rank=1,
+            score=9,
+        )
+    )
+    book.put(
+        made(
+            PositionDeleveraged,
+            round=1,
+            liquidation_id=first,
+            against=FALLEN,
+            account=POOR,
+            size_lots=1,
+            price_ticks=79,
+            value_atoms=79,
+            rank=2,
+            score=8,
+        )
+    )
     book.now_ns = 65 * SECOND
-    book.put(LiquidationFilled(second, 2, 2, FUND, LIQUIDITY, 0, second, -1, 80, -80, 0, 2))
-    book.put(PositionDeleveraged(2, second, FUND, second, RICH, 0, 0, 2, 78, 156, 1, 9))
-    book.put(PositionDeleveraged(2, second, FUND, second, BROKE, 0, 0, 1, 78, 78, 2, 8))
+    book.put(
+        made(
+            LiquidationFilled,
+            liquidation_id=second,
+            order_id=2,
+            trade_id=2,
+            account=FUND,
+            counterparty=LIQUIDITY,
+            leg=second,
+            size_lots=-1,
+            price_ticks=80,
+            value_atoms=-80,
+            eaten_lots=2,
+        )
+    )
+    book.put(
+        made(
+            PositionDeleveraged,
+            round=2,
+            liquidation_id=second,
+            against=FUND,
+            against_leg=second,
+            account=RICH,
+            size_lots=2,
+            price_ticks=78,
+            value_atoms=156,
+            rank=1,
+            score=9,
+        )
+    )
+    book.put(
+        made(
+            PositionDeleveraged,
+            round=2,
+            liquidation_id=second,
+            against=FUND,
+            against_leg=second,
+            account=BROKE,
+            size_lots=1,
+            price_ticks=78,
+            value_atoms=78,
+            rank=2,
+            score=8,
+        )
+    )
     return book
 
 

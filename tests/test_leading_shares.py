@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from deleverage.events.bodies.inputs import BalanceStated, PositionStated
 from deleverage.handlers.column_ranking import ColumnRanking, PseudonymTable
 from deleverage.handlers.column_weights import ColumnWeights
-from deleverage.handlers.columns import Columns, Eligible, Unfit
+from deleverage.handlers.columns import Eligible, RankingColumns, Unfit
 from deleverage.handlers.policies.adl.contract_pro_rata import ContractProRata
 from deleverage.handlers.policies.adl.min_max_integer import MinMaxInteger, least_largest_shares
 from deleverage.handlers.policies.adl.risk_aware_pro_rata import RiskAwareProRata, RiskParameters
@@ -101,7 +101,7 @@ def test_every_round_after_the_first_is_the_plain_one(
             book.hold(user, 0, lots, price)
     book.mark(100)
     plain = Ranking(book.ledger, 0, 1, policy, range(len(book.ledger.accounts)))
-    many = ColumnRanking(book.ledger, 0, 1, policy, Columns(book.ledger), PseudonymTable(NAMES))
+    many = ColumnRanking(book.ledger, 0, 1, policy, RankingColumns(book.ledger), PseudonymTable(NAMES))
     for changes, closing in rounds:
         for number, (balance, lots, price) in changes:
             user = 4 + number % len(traders)
@@ -122,7 +122,7 @@ def test_lots_that_cost_much_more_than_before_are_shared_out_among_who_can_pay()
     book.mark(100)
     policy = WealthProRata(NoParameters())
     plain = Ranking(book.ledger, 0, 1, policy, range(len(book.ledger.accounts)))
-    many = ColumnRanking(book.ledger, 0, 1, policy, Columns(book.ledger), PseudonymTable(NAMES))
+    many = ColumnRanking(book.ledger, 0, 1, policy, RankingColumns(book.ledger), PseudonymTable(NAMES))
     for ranking in (plain, many):
         ranking.touched.add(5)
         ranking.update(book.ledger)

@@ -33,13 +33,24 @@ from deleverage.events.record import MemoryRecord, RecordReader, RecordSettings,
 from deleverage.events.vocabulary import BODY_TYPES, Body
 
 from .support.crash import recorded, simulation_of
+from .support.made import made
 from .support.venue import FUND, LIQUIDITY, Book, listed
 
 SETTINGS = RecordSettings(pages_per_block=2, durability="none")
 
 
 def _round(number: int) -> DeleveragingStarted:
-    return DeleveragingStarted(number, "bankruptcy", 1, "p", 4, 0, 0, 3, 30, 10, 0, b"")
+    return made(
+        DeleveragingStarted,
+        round=number,
+        trigger="bankruptcy",
+        liquidation_id=1,
+        policy="p",
+        account=4,
+        size_lots=3,
+        value_atoms=30,
+        price_ticks=10,
+    )
 
 
 def _assigned_late(book: Book) -> FundAssigned:
@@ -52,7 +63,9 @@ GAPS: dict[str, Callable[[Book], Body]] = {
     "instrument 3 is declared where 1 is next": lambda _: listed(3),
     "account 9 is declared where 5 is next": lambda _: AccountOpened(9, "z", "test", "user", "cross", 0),
     "liquidation 2 is declared where 1 is next": lambda _: LiquidationStarted(2, 4, 0, 0),
-    "order 5 is declared where 1 is next": lambda b: LiquidationOrdered(b.liquidate(4), 5, 4, 0, 0, -1, None, 1, True),
+    "order 5 is declared where 1 is next": lambda b: made(
+        LiquidationOrdered, liquidation_id=b.liquidate(4), order_id=5, account=4, size_lots=-1, step=1, whole=True
+    ),
     "round 2 is declared where 1 is next": lambda _: _round(2),
     "account name 'user4' is declared twice": lambda _: AccountOpened(5, "user4", "test", "user", "cross", 0),
     "account 'z' settles in asset 1, which is not listed": lambda _: AccountOpened(5, "z", "test", "user", "cross", 1),
@@ -191,11 +204,37 @@ def test_a_liquidation_knows_its_order_from_placing_to_the_last_lot() -> None:
     assert (liquidation.account, liquidation.steps, liquidation.order, liquidation.is_waiting()) == (
         *(account, 0, None, False),
     )
-    book.put(LiquidationOrdered(number, 1, account, 1, 0, -7, None, 3, True))
+    book.put(
+        made(
+            LiquidationOrdered,
+            liquidation_id=number,
+            order_id=1,
+            account=account,
+            instrument=1,
+            size_lots=-7,
+            step=3,
+            whole=True,
+        )
+    )
     assert (liquidation.steps, liquidation.order) == (3, OpenOrder(1, 1, 0, 7, True, True))
     assert liquidation.is_waiting()
     for trade, (lots, left) in enumerate(((-4, 3), (-3, 0)), 1):
-        book.put(LiquidationFilled(number, 1, trade, account, LIQUIDITY, 1, 0, lots, 990, 990 * lots, left, 9))
+        book.put(
+            made(
+                LiquidationFilled,
+                liquidation_id=number,
+                order_id=1,
+                trade_id=trade,
+                account=account,
+                counterparty=LIQUIDITY,
+                instrument=1,
+                size_lots=lots,
+                price_ticks=990,
+                value_atoms=990 * lots,
+                left_lots=left,
+                eaten_lots=9,
+            )
+        )
         assert liquidation.order == OpenOrder(1, 1, 0, left, True, left > 0)
     assert (book.ledger.orders, book.ledger.trades, liquidation.is_waiting()) == (1, 2, False)
 
@@ -206,7 +245,17 @@ def test_a_cancelled_order_works_no_more() -> None:
     book.mark(1000)
     account = book.user(5000, (0, 7, 1000))
     number = book.liquidate(account)
-    book.put(LiquidationOrdered(number, 1, account, 0, 0, -2, 900, 1, False))
+    book.put(
+        made(
+            LiquidationOrdered,
+            liquidation_id=number,
+            order_id=1,
+            account=account,
+            size_lots=-2,
+            limit_ticks=900,
+            step=1,
+        )
+    )
     order = book.ledger.liquidations[number].order
     assert order == OpenOrder(1, 0, 0, 2, False, True)
     for other in (None, 2):
@@ -255,9 +304,31 @@ def test_a_liquidation_is_open_until_its_inventory_is_sold() -> None:
     )
     for trade, (instrument, lots) in enumerate(((0, -1), (0, -3), (1, 1), (1, 2)), 1):
         assert number in book.ledger.liquidations
-        book.put(LiquidationOrdered(number, trade, FUND, instrument, number, lots, None, 1, False))
-        filled = LiquidationFilled(
-            number, trade, trade, FUND, LIQUIDITY, instrument, number, lots, 900, 900 * lots, 0, 1
+        book.put(
+            made(
+                LiquidationOrdered,
+                liquidation_id=number,
+                order_id=trade,
+                account=FUND,
+                instrument=instrument,
+                leg=number,
+                size_lots=lots,
+                step=1,
+            )
+        )
+        filled = made(
+            LiquidationFilled,
+            liquidation_id=number,
+            order_id=trade,
+            trade_id=trade,
+            account=FUND,
+            counterparty=LIQUIDITY,
+            instrument=instrument,
+            leg=number,
+            size_lots=lots,
+            price_ticks=900,
+            value_atoms=900 * lots,
+            eaten_lots=1,
         )
         book.put(filled)
     assert liquidation.sold_lots == {0: 4, 1: -3}

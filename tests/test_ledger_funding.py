@@ -9,6 +9,7 @@ from deleverage.events.bodies.inputs import TradeExecuted
 from deleverage.events.bodies.margin import FundingAccrued
 from deleverage.events.ledger.account import funding_of
 
+from .support.made import made
 from .support.oracles import equity, owed_funding
 from .support.venue import LIQUIDITY, Book
 
@@ -23,7 +24,17 @@ def accrue(book: Book, payment_nanoatoms: int) -> None:
 
 def buy(book: Book, buyer: int, seller: int, lots: int) -> None:
     """A trade at the mark."""
-    book.put(TradeExecuted(buyer, seller, 0, 0, 0, lots, PRICE, lots * PRICE, 1))
+    book.put(
+        made(
+            TradeExecuted,
+            account=buyer,
+            counterparty=seller,
+            size_lots=lots,
+            price_ticks=PRICE,
+            value_atoms=lots * PRICE,
+            trade_id=1,
+        )
+    )
 
 
 @given(st.integers(-(10**9), 10**9), NANOATOMS)

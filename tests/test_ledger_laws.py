@@ -27,6 +27,7 @@ from deleverage.events.ledger import Position
 from deleverage.events.ledger.laws import LAWS
 from deleverage.events.vocabulary import Body
 
+from .support.made import made
 from .support.venue import FUND, LIQUIDITY, Book, listed
 
 USERS = st.integers(4, 7)
@@ -194,7 +195,21 @@ def test_inventory_is_counted_through_sales_and_reductions() -> None:
     book, liquidation_id = in_liquidation()
     winner = book.user(1000, (0, -10, 150))
     for lots, left in ((4, 6), (6, None)):
-        book.put(PositionDeleveraged(1, liquidation_id, FUND, 1, winner, 0, 0, lots, 99, lots * 99, 1, 1))
+        book.put(
+            made(
+                PositionDeleveraged,
+                round=1,
+                liquidation_id=liquidation_id,
+                against=FUND,
+                against_leg=1,
+                account=winner,
+                size_lots=lots,
+                price_ticks=99,
+                value_atoms=lots * 99,
+                rank=1,
+                score=1,
+            )
+        )
         book.ledger.check()
         held = book.ledger.inventory(FUND).get((0, liquidation_id))
         assert (None if held is None else held.size_lots) == left

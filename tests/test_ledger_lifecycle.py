@@ -21,6 +21,7 @@ from deleverage.events.ledger.account import AccountStatus
 from deleverage.events.ledger.lifecycle import TRANSITIONS
 from deleverage.events.vocabulary import Body
 
+from .support.made import made
 from .support.venue import FUND, Book
 
 STATUSES: tuple[AccountStatus, ...] = get_args(AccountStatus)
@@ -53,7 +54,18 @@ ASKS: dict[str, Callable[[int], Body]] = {
     "LiquidationEnded": lambda liquidation_id: LiquidationEnded(liquidation_id, USER, "closed", 0),
     "BankruptcyDeclared": lambda liquidation_id: BankruptcyDeclared(liquidation_id, USER, 0, 1, ""),
     "PositionTakenOver": lambda liquidation_id: PositionTakenOver(liquidation_id, USER, FUND, 0, 0, 2, 20, 10),
-    "PositionDeleveraged": lambda i: PositionDeleveraged(1, i, USER, 0, WINNER, 0, 0, 2, 10, 20, 1, 1),
+    "PositionDeleveraged": lambda i: made(
+        PositionDeleveraged,
+        round=1,
+        liquidation_id=i,
+        against=USER,
+        account=WINNER,
+        size_lots=2,
+        price_ticks=10,
+        value_atoms=20,
+        rank=1,
+        score=1,
+    ),
 }
 WAY_THERE = {
     "healthy": [],
@@ -122,7 +134,21 @@ def test_the_party_reduced_keeps_its_status() -> None:
 def test_a_reduction_against_the_fund_moves_nobody() -> None:
     """Inventory that is closed against a winner changes the status of neither."""
     book = book_at("taken_over")
-    book.put(PositionDeleveraged(2, 1, FUND, 1, WINNER, 0, 0, 2, 10, 20, 1, 1))
+    book.put(
+        made(
+            PositionDeleveraged,
+            round=2,
+            liquidation_id=1,
+            against=FUND,
+            against_leg=1,
+            account=WINNER,
+            size_lots=2,
+            price_ticks=10,
+            value_atoms=20,
+            rank=1,
+            score=1,
+        )
+    )
     assert [book.account(a).status for a in (USER, FUND, WINNER)] == ["taken_over", "healthy", "healthy"]
 
 

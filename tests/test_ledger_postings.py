@@ -15,6 +15,7 @@ from deleverage.events.ledger.postings import POSTINGS, Payment, Trade
 from deleverage.events.vocabulary import BODY_TYPES, TYPES_BY_NAME, Body
 
 from .support.examples import EXAMPLES
+from .support.made import made
 from .support.venue import FEES, FUND, LIQUIDITY, OUTSIDE, Book, listed
 
 ALICE, BOB = 4, 5
@@ -121,7 +122,23 @@ def test_legs_go_where_the_row_says() -> None:
     book.bankrupt(BOB)
     book.put(PositionTakenOver(1, BOB, FUND, 1, 7, 3, 33, 11))
     assert set(book.account(FUND).positions) == {(1, 1)}
-    book.put(PositionDeleveraged(1, 1, FUND, 1, ALICE, 1, 9, 3, 11, 33, 1, 1))
+    book.put(
+        made(
+            PositionDeleveraged,
+            round=1,
+            liquidation_id=1,
+            against=FUND,
+            against_leg=1,
+            account=ALICE,
+            instrument=1,
+            leg=9,
+            size_lots=3,
+            price_ticks=11,
+            value_atoms=33,
+            rank=1,
+            score=1,
+        )
+    )
     assert set(book.account(ALICE).positions) == {(1, 9)}
     assert book.account(FUND).positions == book.account(BOB).positions == {}
 
@@ -155,7 +172,19 @@ def test_a_missing_venue_account_is_named() -> None:
 def test_a_fill_without_its_liquidation_is_refused() -> None:
     """A forced order or fill of a liquidation that is not open cannot be followed."""
     book = a_book()
-    for body in (LiquidationOrdered(3, 1, ALICE, 1, 0, -1, None, 1, True), example_of("LiquidationFilled")):
+    for body in (
+        made(
+            LiquidationOrdered,
+            liquidation_id=3,
+            order_id=1,
+            account=ALICE,
+            instrument=1,
+            size_lots=-1,
+            step=1,
+            whole=True,
+        ),
+        example_of("LiquidationFilled"),
+    ):
         with pytest.raises(LedgerError, match=r"liquidation \d is not open"):
             book.put(body)
 

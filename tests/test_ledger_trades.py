@@ -14,6 +14,7 @@ from deleverage.events.errors import LedgerError
 from deleverage.events.ledger import Account, Position
 from deleverage.events.ledger.account import funding_of, trade
 
+from .support.made import made
 from .support.venue import LIQUIDITY, Book, listed
 
 KEY = (0, 0)
@@ -135,7 +136,17 @@ def test_a_trade_in_the_ledger_has_two_sides(trades: list[tuple[tuple[int, int],
     for number, ((taker, giver), lots, price) in enumerate(trades):
         if not lots:
             continue
-        book.put(TradeExecuted(taker, giver, 0, 0, 0, lots, price, 3 * lots * price, number))
+        book.put(
+            made(
+                TradeExecuted,
+                account=taker,
+                counterparty=giver,
+                size_lots=lots,
+                price_ticks=price,
+                value_atoms=3 * lots * price,
+                trade_id=number,
+            )
+        )
         sizes[taker], sizes[giver] = sizes[taker] + lots, sizes[giver] - lots
         held = {a.account: p.size_lots for a in book.ledger.accounts for p in a.positions.values()}
         assert held == {account: size for account, size in sizes.items() if size}
@@ -147,7 +158,11 @@ def test_an_account_cannot_trade_with_itself() -> None:
     book = Book()
     user = book.user(100)
     with pytest.raises(LedgerError, match="TradeExecuted: account 4 cannot trade with itself"):
-        book.put(TradeExecuted(user, user, 0, 0, 0, 1, 10, 10, 1))
+        book.put(
+            made(
+                TradeExecuted, account=user, counterparty=user, size_lots=1, price_ticks=10, value_atoms=10, trade_id=1
+            )
+        )
 
 
 @pytest.mark.parametrize("held", [0, 3, -3])
@@ -158,7 +173,7 @@ def test_a_trade_of_nothing_is_refused(held: int) -> None:
     if held:
         book.hold(user, 0, held, 10)
     with pytest.raises(LedgerError, match="TradeExecuted of no lots"):
-        book.put(TradeExecuted(user, LIQUIDITY, 0, 0, 0, 0, 10, 7, 1))
+        book.put(made(TradeExecuted, account=user, counterparty=LIQUIDITY, price_ticks=10, value_atoms=7, trade_id=1))
     with pytest.raises(LedgerError, match="PositionStated of no lots"):
         book.put(PositionStated(user, 0, 0, 0, 7))
 
@@ -174,7 +189,17 @@ def test_a_trade_across_assets_is_refused() -> None:
         with pytest.raises(
             LedgerError, match=r"I0 settles in asset 0, which accounts . and . of assets . and . cannot trade"
         ):
-            book.put(TradeExecuted(taker, giver, 0, 0, 0, 5, 100, 500, 1))
+            book.put(
+                made(
+                    TradeExecuted,
+                    account=taker,
+                    counterparty=giver,
+                    size_lots=5,
+                    price_ticks=100,
+                    value_atoms=500,
+                    trade_id=1,
+                )
+            )
     with pytest.raises(LedgerError, match="I0 settles in asset 0"):
         book.put(PositionStated(theirs, 0, 0, 5, 500))
     assert book.ledger.digest() == before

@@ -16,7 +16,7 @@ from deleverage.events.errors import QueryError
 from deleverage.events.record import RecordReader, RecordSettings, RecordWriter
 from deleverage.events.snapshots import keeper
 from deleverage.events.vocabulary import FORCED_TYPES, accounts_forced, accounts_named
-from deleverage.replay.importers.hyperliquid.importer import Hyperliquid
+from deleverage.replay.importers.hyperliquid.importer import HyperliquidImporter
 from deleverage.replay.importers.importing import run_import
 from deleverage.replay.why import closed
 from deleverage.replay.why.befallen import befallen
@@ -103,7 +103,7 @@ def test_what_befell_who_only_traded_is_told_without_the_trades(tmp_path: Path, 
     for number in range(2, 600):
         sides = ({"address": CAT}, {"address": BOB}) if number % 2 else ({"address": BOB}, {"address": CAT})
         blocks.append(block(number, *trade("ETH", "1", "97", *sides), second=number))
-    importer = Hyperliquid([str(written(tmp_path, *blocks))])
+    importer = HyperliquidImporter([str(written(tmp_path, *blocks))])
     run = open_run(run_import(importer, tmp_path / "a.run", settings=BY_PAGE).run)
     numbers = [run.directory.find_account(name) for name in (ANN, CAT)]
     ann, cat = (befallen(run, number) for number in numbers)

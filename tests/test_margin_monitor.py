@@ -30,6 +30,7 @@ from deleverage.events.vocabulary import Body
 from deleverage.handlers.margin_monitor import MarginMonitor, MarginParameters, everyone_under
 from deleverage.handlers.protocol import Linked, Product
 
+from .support.made import made
 from .support.oracles import Verdict, sweep, worth
 from .support.venue import FUND, LIQUIDITY, Book, bodies, listed, tiers_of
 from .support.worlds import START_PRICE, books
@@ -43,7 +44,6 @@ class Watched:
     """A monitor on a book, told of the book's events as the bus would tell it."""
 
     def __init__(self, book: Book) -> None:
-        """Tell it everything that has happened so far."""
         self.book, self.monitor = book, MarginMonitor(RULES)
         for event in book.events:
             self._observe(event)
@@ -100,14 +100,35 @@ def next_step(draw: st.DrawFn, book: Book) -> list[Body]:
 def _trade(book: Book, user: int, instrument: int, lots: int) -> Body:
     market = book.ledger.markets[instrument]
     value = worth(market.listing, lots, market.mark_ticks)
-    return TradeExecuted(user, LIQUIDITY, instrument, 0, 0, lots, market.mark_ticks, value, 1)
+    return made(
+        TradeExecuted,
+        account=user,
+        counterparty=LIQUIDITY,
+        instrument=instrument,
+        size_lots=lots,
+        price_ticks=market.mark_ticks,
+        value_atoms=value,
+        trade_id=1,
+    )
 
 
 def _reduction(book: Book, user: int, instrument: int, lots: int) -> Body:
     """Trader 4 is bankrupt from the start; whoever else is not in liquidation can be reduced against it."""
     if user == 4 or book.account(4).status not in ("bankrupt", "deleveraged") or book.account(user).liquidation_id:
         return _trade(book, user, instrument, lots)
-    return PositionDeleveraged(1, 1, 4, 0, user, instrument, 0, lots, 900, 900 * lots, 1, 1)
+    return made(
+        PositionDeleveraged,
+        round=1,
+        liquidation_id=1,
+        against=4,
+        account=user,
+        instrument=instrument,
+        size_lots=lots,
+        price_ticks=900,
+        value_atoms=900 * lots,
+        rank=1,
+        score=1,
+    )
 
 
 def _end_of(book: Book, user: int) -> list[Body]:

@@ -21,6 +21,7 @@ from deleverage.handlers.plugins.ranking_guard import guarded_ranking
 from deleverage.handlers.policies.ranking import Allocating, Candidate, Closing, LedgerReading, Ranked
 from deleverage.handlers.protocol import Handler, Linked, NoParameters
 
+from .support.made import made
 from .support.venue import Book
 
 SHORT, LONG, FLAT = 4, 5, 6
@@ -60,7 +61,19 @@ def asked(answer: Callable[[LedgerState], Any], book: Book | None = None) -> lis
 
 def reduction(lots: Any = 5, account: int = SHORT, against: int = LONG, instrument: int = 0) -> PositionDeleveraged:
     """A reduction of the short against the long."""
-    return PositionDeleveraged(1, 1, against, 0, account, instrument, 0, lots, 100, 500, 1, 1)
+    return made(
+        PositionDeleveraged,
+        round=1,
+        liquidation_id=1,
+        against=against,
+        account=account,
+        instrument=instrument,
+        size_lots=lots,
+        price_ticks=100,
+        value_atoms=500,
+        rank=1,
+        score=1,
+    )
 
 
 def test_what_is_right_passes() -> None:

@@ -31,6 +31,7 @@ from deleverage.handlers.protocol import NoParameters
 from deleverage.handlers.socialized_loss import SocializedLoss
 
 from .support.funded import Funded
+from .support.made import made
 from .support.oracles import equity
 from .support.venue import FEES, FUND, LIQUIDITY, Book, bodies
 
@@ -127,8 +128,24 @@ def test_the_peaks_are_the_greatest_of_the_last_steps(samples: list[tuple[int, i
 def filled(book: Book, account: int, lots: int, price: int, left: int = 0) -> Event:
     """A fill of a forced order, booked."""
     book.liquidate(account)
-    book.put(LiquidationOrdered(1, 1, account, 0, 0, lots, None, 1, True))
-    return book.put(LiquidationFilled(1, 1, 1, account, LIQUIDITY, 0, 0, lots, price, lots * price, left, 1))
+    book.put(
+        made(LiquidationOrdered, liquidation_id=1, order_id=1, account=account, size_lots=lots, step=1, whole=True)
+    )
+    return book.put(
+        made(
+            LiquidationFilled,
+            liquidation_id=1,
+            order_id=1,
+            trade_id=1,
+            account=account,
+            counterparty=LIQUIDITY,
+            size_lots=lots,
+            price_ticks=price,
+            value_atoms=lots * price,
+            left_lots=left,
+            eaten_lots=1,
+        )
+    )
 
 
 @settings(max_examples=200, deadline=None)

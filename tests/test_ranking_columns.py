@@ -19,7 +19,7 @@ from deleverage.handlers.column_keeper import ColumnKeeper
 from deleverage.handlers.column_ranking import ColumnRanking, PseudonymTable
 from deleverage.handlers.column_scores import column_scores
 from deleverage.handlers.column_shares import column_shares
-from deleverage.handlers.columns import Columns, Eligible, Unfit
+from deleverage.handlers.columns import Eligible, RankingColumns, Unfit
 from deleverage.handlers.policies.adl.choices import ADL_POLICIES
 from deleverage.handlers.policies.adl.risk_aware_pro_rata import RiskAwareProRata, RiskParameters
 from deleverage.handlers.policies.adl.wealth_pro_rata import WealthProRata
@@ -43,7 +43,7 @@ MARKS = st.tuples(st.integers(80, 120), st.integers(80, 120))
 NAMES = Pseudonyms(run_key(1))
 
 
-def both(book: Book, side: int, policy: RankingPolicy, columns: Columns) -> tuple[Ranking, ColumnRanking]:
+def both(book: Book, side: int, policy: RankingPolicy, columns: RankingColumns) -> tuple[Ranking, ColumnRanking]:
     """The same ranking twice."""
     plain = Ranking(book.ledger, 0, side, policy, range(len(book.ledger.accounts)))
     return plain, ColumnRanking(book.ledger, 0, side, policy, columns, PseudonymTable(NAMES))
@@ -82,7 +82,7 @@ def test_every_ranking_is_the_plain_one(
     """Places and digests, at each mark and after accounts were touched, with funding and another instrument held."""
     book = venue(traders)
     in_trouble(book)
-    columns = Columns(book.ledger)
+    columns = RankingColumns(book.ledger)
     for mark in marks:
         book.mark(*mark)
         book.put(FundingAccrued(0, 1, mark[0], funding))
@@ -141,7 +141,7 @@ def test_sharing_out_at_once_gives_the_same(
     """Who gives how many lots, by columns and one by one."""
     book = venue(traders)
     book.mark(*mark)
-    plain, many = both(book, 1, WealthProRata(NoParameters()), Columns(book.ledger))
+    plain, many = both(book, 1, WealthProRata(NoParameters()), RankingColumns(book.ledger))
     closing = Closing(lots, loss)
     shared = many.shared(closing, cap_bps)
     assert shared is not None
@@ -152,7 +152,7 @@ def test_ties_go_by_account() -> None:
     """A hundred alike stand in the order of their numbers, also when some of them were touched."""
     book = venue([(100, (-5, 100), (0, 100))] * 100)
     book.mark(90, 100)
-    columns = Columns(book.ledger)
+    columns = RankingColumns(book.ledger)
     plain, many = both(book, 1, ProfitLeverage(NoParameters()), columns)
     many.touched = plain.touched = {4, 50, 103}
     plain.update(book.ledger), many.update(book.ledger)
@@ -170,7 +170,7 @@ def test_what_does_not_fit_is_left_to_the_plain_ranking(what: str) -> None:
     keeper = ColumnKeeper(NAMES)
     assert keeper.rank(book.ledger, 0, 1, ProfitLeverage(NoParameters())) is None
     with pytest.raises(Unfit):
-        Columns(book.ledger).eligible(book.ledger, 0, 1)
+        RankingColumns(book.ledger).eligible(book.ledger, 0, 1)
 
 
 @pytest.mark.parametrize("policy", ["profit-leverage", "wealth-pro-rata", "dydx"])

@@ -22,6 +22,8 @@ from deleverage.handlers.ranking import digest_of, digest_rows, pack_rows
 from deleverage.replay.receipt.file import RoundRows
 from deleverage.replay.receipt.standing import Standing, standing_of
 
+from .support.made import made
+
 KEY = run_key(7)
 NAMES = Pseudonyms(KEY)
 MOST = 2**63 - 1
@@ -44,18 +46,48 @@ class Scene:
 
     def __init__(self, *rounds: Rows, candidates: tuple[int, ...], account: int, rank: int, score: int) -> None:
         producer = Producer("adl", "profit-share", ProfitShare.version, {})
-        started = RunStarted(SCHEMA, "test", b"", "test", b"", (producer,), 7, b"", "endogenous")
+        started = made(
+            RunStarted,
+            schema=SCHEMA,
+            scenario="test",
+            rulebook="test",
+            producers=(producer,),
+            seed=7,
+            prices="endogenous",
+        )
         self.events: dict[int, Event] = {0: Event(0, 0, Origin.INPUT, None, (), None, started)}
         self.packed: tuple[RoundRows, ...] = ()
         for number, rows in enumerate(rounds, 1):
             digest, base = digest_rows(rows), number - 1 or None
-            body = DeleveragingStarted(
-                number, "bankruptcy", 3, "profit-share", 99, 0, 0, 500, 1, 1, candidates[number - 1], digest, base
+            body = made(
+                DeleveragingStarted,
+                round=number,
+                trigger="bankruptcy",
+                liquidation_id=3,
+                policy="profit-share",
+                account=99,
+                size_lots=500,
+                value_atoms=1,
+                price_ticks=1,
+                candidates=candidates[number - 1],
+                ranking_digest=digest,
+                base_round=base,
             )
             self._put(10 * number, body, cause=10 * number - 1)
             self.packed += (RoundRows(10 * number, pack_rows(rows)),)
         last = 10 * len(rounds)
-        self.reduction = PositionDeleveraged(len(rounds), 3, 99, 0, account, 0, 0, 20, 1, 1, rank, score)
+        self.reduction = made(
+            PositionDeleveraged,
+            round=len(rounds),
+            liquidation_id=3,
+            against=99,
+            account=account,
+            size_lots=20,
+            price_ticks=1,
+            value_atoms=1,
+            rank=rank,
+            score=score,
+        )
         self._put(last + 1, self.reduction, cause=last - 1)
 
     def _put(self, seq: int, body: Body, cause: int) -> None:

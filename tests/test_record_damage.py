@@ -485,7 +485,6 @@ class Deadly(Disk):
     """Kills its process half way through the n-th block."""
 
     def __init__(self, blocks: int) -> None:
-        """So many blocks are written before."""
         self._left = blocks
 
     def write(self, file: FileIO, data: bytes, offset: int) -> None:

@@ -103,7 +103,6 @@ class Bound:
     constants: ClassVar = {"weight": (3, 2)}
 
     def __init__(self, formula: str) -> None:
-        """With this formula."""
         self.formula = formula
 
 

@@ -145,7 +145,6 @@ class Kept:
     """The small crash as a record's writer would tell a keeper of it, `bytes_a_page` at a time."""
 
     def __init__(self, directory: Path, bytes_a_page: int = 4096) -> None:
-        """Nothing yet."""
         self.ledger, self.directory, self.bytes_a_page = Ledger(), directory, bytes_a_page
         self.keeper = SnapshotKeeper(directory, self.ledger)
 

@@ -16,7 +16,7 @@ from deleverage.events.record import RecordSettings, RecordWriter
 from deleverage.handlers.policies.profit_leverage import ProfitLeverage
 from deleverage.handlers.protocol import NoParameters
 from deleverage.replay.run import open_run
-from deleverage.replay.state.queues import Place, Queues, queues_of
+from deleverage.replay.state.queues import QueuePlace, Queues, queues_of
 from deleverage.replay.state.view import account_view
 
 from .support.command_line import call, small_record
@@ -55,7 +55,13 @@ def test_places_in_the_queue() -> None:
     ledger = queued().ledger
     queues = Queues(ledger, ProfitLeverage(NoParameters()))
     places = [queues.place_of(account, (0, 0)) for account in ledger.accounts[4:]]
-    assert places == [Place(2, 3, 183_333_333), Place(3, 3, 183_333_333), Place(1, 3, 366_666_666), None, None]
+    assert places == [
+        QueuePlace(2, 3, 183_333_333),
+        QueuePlace(3, 3, 183_333_333),
+        QueuePlace(1, 3, 366_666_666),
+        None,
+        None,
+    ]
     (held,) = account_view(ledger, ledger.accounts[6], queues)["positions"]
     assert held["adl_queue"] == {"rank": 1, "of": 3, "score": 366_666_666}
     assert "adl_queue" not in account_view(ledger, ledger.accounts[6])["positions"][0]

@@ -42,6 +42,7 @@ from deleverage.handlers.valuation import (
     slack,
 )
 
+from .support.made import made
 from .support.venue import LIQUIDITY, Book, bodies, listed
 
 USD = 10**6  # an atom is a millionth of a dollar, dYdX's quote quantum
@@ -114,7 +115,6 @@ class Given:
     Parameters: ClassVar[type[msgspec.Struct]] = NoParameters
 
     def __init__(self, scores: dict[int, int]) -> None:
-        """Score by account."""
         self.given = scores
 
     def scores(self, candidates: Sequence[Candidate]) -> list[int]:
@@ -167,7 +167,21 @@ def test_dydx_the_fund_covers_a_fill_beyond_bankruptcy() -> None:
     book, account = dydx_book(4_900, -BTC_LOTS // 10)
     book.put(BalanceStated(2, 49 * USD))
     book.liquidate(account)
-    book.put(LiquidationFilled(1, 1, 1, account, LIQUIDITY, BTC, 0, 10**7, 495, 4_949 * USD, 0, 1))
+    book.put(
+        made(
+            LiquidationFilled,
+            liquidation_id=1,
+            order_id=1,
+            trade_id=1,
+            account=account,
+            counterparty=LIQUIDITY,
+            instrument=BTC,
+            size_lots=10**7,
+            price_ticks=495,
+            value_atoms=4_949 * USD,
+            eaten_lots=1,
+        )
+    )
     assert absorbed(book, account) == [InsuranceFundDebited(1, account, 2, 49 * USD)]
 
 

@@ -118,7 +118,7 @@ def _close(
         closing_atoms = value_atoms * closing_lots // size_lots
         closing_funding = funding_atoms * closing_lots // size_lots
     account.balance_atoms += closing_funding + held.funding_atoms - closing_atoms - held.cost_atoms
-    held.size_lots = held.cost_atoms = held.funding_atoms = 0  # nobody who still has it takes it for open
+    held.size_lots = held.cost_atoms = held.funding_atoms = 0  # zeroed so that a stale reference does not look open
     del account.positions[key]
     if left_lots:
         account.positions[key] = Position(left_lots, value_atoms - closing_atoms, funding_atoms - closing_funding)

@@ -2,11 +2,11 @@
 
 1. A snapshot may be taken where a block ends, once there is a price, so that going on from it begins with a block.
 2. They are spaced by bytes: all of them together take at most `SHARE_PERCENT` of what the record takes. The first is
-   taken as soon as the record is as large as it: a record that ends too soon for it lets go of it again.
+   taken once the record outgrows it, and deleted if the record ends before that.
 3. The first is whole. Others hold what differs from the last whole one, until those differences add up to more than
    it: then the next is whole again.
-4. They are disposable: where the disk does not take one, or a figure is too large for a file, no more are made, and
-   nobody is troubled.
+4. They are disposable: where the disk does not take one, or a figure is too large for a file, snapshotting stops
+   silently; the run is unaffected.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ Heads = Callable[[Iterable[int]], Mapping[int, bytes]]
 _Answer = TypeVar("_Answer")
 
 
-class _Orphaned(ValueError):  # noqa: N818 - it says what a snapshot is, and never leaves this file
+class _Orphaned(ValueError):  # noqa: N818 - internal signal; not part of the error tree
     """A snapshot whose base cannot be used, which is what is reported."""
 
 

@@ -28,7 +28,6 @@ class LedgerWatch:
     """Compares bytes around a call: the whole in O(accounts), but on average O(1) a call."""
 
     def __init__(self) -> None:
-        """The first call is looked at whole."""
         self._paid: int | None = None
 
     def before(self, ledger: LedgerState, named: Collection[int]) -> Seen:

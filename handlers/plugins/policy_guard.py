@@ -27,7 +27,6 @@ class GuardedPolicy:
     Parameters: ClassVar[type[msgspec.Struct]]
 
     def __init__(self, watched: Any) -> None:
-        """Watch this policy."""
         self.watched, self.ledger_watch = watched, LedgerWatch()
 
     def asked(self, what: str, ledger: LedgerState, accounts: Iterable[int], call: Callable[[], T]) -> T:

@@ -1,13 +1,13 @@
-"""Shares by weight of few lots among many places, in the time that those take who have one.
+"""Shares by weight of few lots among many places, in time proportional to the places that get a share.
 
-The places come by descending weight, so nobody needs to look at all of them to find what `in_proportion` finds:
+The places come by descending weight, so the result of `in_proportion` is found without reading all of them:
 
-1. Who is due less than a lot is capped only where it cannot give any. So all who are capped, or due a lot or more, are
-   at the front: as far as weight x lots left reaches the sum of the weights.
-2. Of those behind them the remainders are their weights times the lots left, so what is left over goes to the first of
-   them, if to any.
-3. Whoever cannot give a lot has no part in the sum of the weights: it is capped in the first pass, and in which order
-   people are capped makes no difference to who is in the end.
+1. A place that is due less than a lot is capped only if it cannot give any. So all places that are capped, or are due a
+   lot or more, are at the front: as far as weight x lots left reaches the sum of the weights.
+2. The remainders of the places behind them are their weights times the lots left, so what is left over goes to the
+   first of them, if to any.
+3. A place that cannot give a lot is not in the sum of the weights: it is capped in the first pass, and the capping order
+   does not change the final set of capped accounts.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def leading_shares(lots: int, total: int, places: Iterable[Giving]) -> list[Givi
 
 
 class _Front:
-    """The places from the first one down to as far as anybody asked."""
+    """Lazily materialised prefix of the ranking."""
 
     def __init__(self, places: Iterator[Giving]) -> None:
         self._more = places

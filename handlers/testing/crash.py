@@ -35,10 +35,32 @@ _STEPS = (
 
 def opening(producers: tuple[Producer, ...]) -> Iterator[Body]:
     """What there is before the first price."""
-    yield RunStarted(SCHEMA, "conformance", b"", "none", b"", producers, SEED, commitment(run_key(SEED)), "endogenous")
+    yield RunStarted(
+        schema=SCHEMA,
+        scenario="conformance",
+        scenario_sha256=b"",
+        rulebook="none",
+        rulebook_sha256=b"",
+        producers=producers,
+        seed=SEED,
+        run_key_commitment=commitment(run_key(SEED)),
+        prices="endogenous",
+    )
     yield AssetListed(0, "USD", 0)
     for number in range(len(_OPEN_TICKS)):
-        yield InstrumentListed(number, f"I{number}", "none", "linear", 0, "1", "1", 1, _TIERS, 30 * SECOND_NS, 5_000)
+        yield InstrumentListed(
+            instrument=number,
+            name=f"I{number}",
+            venue="none",
+            kind="linear",
+            asset=0,
+            tick_size="1",
+            lot_size="1",
+            multiplier_atoms=1,
+            tiers=_TIERS,
+            refill_half_life_ns=30 * SECOND_NS,
+            impact_bps=5_000,
+        )
     for number, kind in enumerate(_VENUE_ACCOUNTS):
         yield AccountOpened(number, kind, "none", kind, "cross", 0)
     yield BalanceStated(_VENUE_ACCOUNTS.index("insurance"), 20_000)

@@ -21,7 +21,7 @@ from ...events.bodies.listing import AccountKind, AssetListed
 from ...events.bodies.run import RunForked
 from ...events.errors import QueryError
 from ..run import Run
-from .ending import AccountEnd, Ending, Totals
+from .ending import AccountEnd, FoldedRun, Totals
 from .matching import Match, match
 from .origins import DifferenceOrigin, origins_of
 
@@ -104,7 +104,7 @@ class Difference:
         self.types: tuple[TypeCounts, ...] = tuple(_type_counts(self.match))
         self.origins: tuple[DifferenceOrigin, ...] = origins_of(self.match)
         self.rules: tuple[RuleChange, ...] = tuple(_rule_changes(a, b))
-        self.ended_a, self.ended_b = Ending(a.events()), Ending(b.events())
+        self.ended_a, self.ended_b = FoldedRun(a.events()), FoldedRun(b.events())
         self.assets: tuple[AssetDifference, ...] = tuple(_asset_differences(self.ended_a, self.ended_b))
         self.accounts: tuple[AccountDifference, ...] = tuple(_account_differences(self.ended_a, self.ended_b))
 
@@ -177,7 +177,7 @@ def _settings(run: Run) -> dict[str, Any]:
     return found
 
 
-def _asset_differences(a: Ending, b: Ending) -> Iterator[AssetDifference]:
+def _asset_differences(a: FoldedRun, b: FoldedRun) -> Iterator[AssetDifference]:
     listed_b = {asset.name: asset for asset in b.ledger.assets}
     for asset in a.ledger.assets:
         other = listed_b.pop(asset.name, None)
@@ -192,7 +192,7 @@ def _asset_differences(a: Ending, b: Ending) -> Iterator[AssetDifference]:
         yield AssetDifference(asset, None, b.totals(asset.asset))
 
 
-def _account_differences(a: Ending, b: Ending) -> Iterator[AccountDifference]:
+def _account_differences(a: FoldedRun, b: FoldedRun) -> Iterator[AccountDifference]:
     ledger_a, ledger_b = a.ledger, b.ledger
     for end in a.accounts:
         account, name = ledger_a.accounts[end.account], ledger_a.name(end.account)

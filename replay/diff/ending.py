@@ -18,9 +18,9 @@ import msgspec
 from ...events.envelope import Event
 from ...events.ledger import Ledger
 from ..state.standing import marked_margin
-from .tally import Befallen, Sums, Tally
+from .tally import AccountSums, AssetSums, ForcedTally
 
-__all__ = ["AccountEnd", "Ending", "Totals"]
+__all__ = ["AccountEnd", "FoldedRun", "Totals"]
 
 
 class AccountEnd(msgspec.Struct, frozen=True):
@@ -29,7 +29,7 @@ class AccountEnd(msgspec.Struct, frozen=True):
     account: int
     balance_atoms: int
     equity_atoms: int | None
-    befallen: Befallen
+    befallen: AccountSums
 
     @property
     def made_atoms(self) -> int | None:
@@ -60,12 +60,12 @@ class Totals(msgspec.Struct, frozen=True):
     owed_atoms: int | None
 
 
-class Ending:
+class FoldedRun:
     """A run folded to its end, with what befell each account counted on the way."""
 
     def __init__(self, events: Iterable[Event]) -> None:
         """Fold the events of a whole run; some 3 us an event. Raises LedgerError where they do not follow."""
-        self.ledger, self._tally = Ledger(), Tally()
+        self.ledger, self._tally = Ledger(), ForcedTally()
         note, fold, ledger = self._tally.note, self.ledger.fold, self.ledger
         for event in events:
             note(event.body, ledger)
@@ -86,22 +86,21 @@ class Ending:
         lots: Counter[str] = Counter()
         for one in befallen:
             lots.update(one.deleveraged_lots)
-        taken = [one.equity_taken_atoms for one in befallen]
         return Totals(
-            sum(one.liquidations for one in befallen),
-            sum(one.liquidations > 0 for one in befallen),
-            sum(one.bankruptcies > 0 for one in befallen),
-            sums.rounds,
-            sum(one.reductions for one in befallen),
-            sum(one.reductions > 0 for one in befallen),
-            dict(sorted(lots.items())),
-            sums.deleveraged_value_atoms,
-            None if None in taken else sum(atoms for atoms in taken if atoms is not None),
-            *self._fund(asset, sums),
-            sums.socialised_loss_atoms,
-            sums.written_off_atoms,
-            sums.deficit_atoms,
-            self._owed(asset),
+            liquidations=sum(one.liquidations for one in befallen),
+            accounts_liquidated=sum(one.liquidations > 0 for one in befallen),
+            accounts_bankrupt=sum(one.bankruptcies > 0 for one in befallen),
+            rounds=sums.rounds,
+            reductions=sum(one.reductions for one in befallen),
+            accounts_deleveraged=sum(one.reductions > 0 for one in befallen),
+            deleveraged_lots=dict(sorted(lots.items())),
+            deleveraged_value_atoms=sums.deleveraged_value_atoms,
+            equity_taken_atoms=_summed(one.equity_taken_atoms for one in befallen),
+            **self._fund(asset, sums),
+            socialised_loss_atoms=sums.socialised_loss_atoms,
+            written_off_atoms=sums.written_off_atoms,
+            deficit_atoms=sums.deficit_atoms,
+            owed_atoms=self._owed(asset),
         )
 
     def _owed(self, asset: int) -> int | None:
@@ -110,16 +109,19 @@ class Ending:
         ends = [end.equity_atoms for account, end in pairs if account.kind == "user" and account.asset == asset]
         return None if None in ends else -sum(min(0, atoms) for atoms in ends if atoms is not None)
 
-    def _fund(self, asset: int, sums: Sums) -> tuple[int | None, int | None, int | None, int | None, int | None]:
-        """The figures of all insurance funds in the order of `Totals`."""
+    def _fund(self, asset: int, sums: AssetSums) -> dict[str, int | None]:
+        """The figures of all insurance funds, by their names in `Totals`."""
         funds = [self.accounts[number] for number in self.ledger.funds_of(asset)]
         if not funds:
-            return None, None, None, None, None
+            return dict.fromkeys((name for name in Totals.__struct_fields__ if name.startswith("fund_")), None)
         fees_atoms, made_atoms = sums.fund_fees_atoms, _summed(fund.made_atoms for fund in funds)
-        used_atoms = None if made_atoms is None else fees_atoms - made_atoms
-        paid_in_atoms = sum(fund.befallen.paid_in_atoms for fund in funds)
-        cash_atoms, equity_atoms = sum(f.balance_atoms for f in funds), _summed(f.equity_atoms for f in funds)
-        return paid_in_atoms, fees_atoms, cash_atoms, equity_atoms, used_atoms
+        return {
+            "fund_paid_in_atoms": sum(fund.befallen.paid_in_atoms for fund in funds),
+            "fund_fees_atoms": fees_atoms,
+            "fund_cash_atoms": sum(fund.balance_atoms for fund in funds),
+            "fund_equity_atoms": _summed(fund.equity_atoms for fund in funds),
+            "fund_used_atoms": None if made_atoms is None else fees_atoms - made_atoms,
+        }
 
 
 def _summed(values: Iterable[int | None]) -> int | None:

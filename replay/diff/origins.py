@@ -69,13 +69,13 @@ class _Differing(NamedTuple):
 
 def origins_of(match: Match) -> tuple[DifferenceOrigin, ...]:
     """All origins, in the order of time; 3 us and, while it runs, 300 bytes for each difference."""
-    search = _Search(match)
+    search = _OriginSearch(match)
     for event in sorted(_differing(match)):
         search.place(event)
     return tuple(search.origins)
 
 
-class _Search:
+class _OriginSearch:
     """Takes the differences in their order; the roots are the origins of those placed, by their places in A and B."""
 
     def __init__(self, match: Match) -> None:
@@ -129,7 +129,18 @@ def _differing(match: Match) -> Iterator[_Differing]:
     """All differences: those that A has, then those that only B has."""
     first = match.shared_events
     if match.started_changed:
-        yield _Differing(match.a.run.event(0).at_ns, 0, 0, 0, "changed", 0, 0, None, None, "")
+        yield _Differing(
+            at_ns=match.a.run.event(0).at_ns,
+            first_seq=0,
+            last_seq=0,
+            key=0,
+            what="changed",
+            seq_a=0,
+            seq_b=0,
+            cause_a=None,
+            cause_b=None,
+            slot="",
+        )
     for place in range(len(match.a)):
         what = match.what_a(place)
         if what != "same":

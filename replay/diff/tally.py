@@ -29,10 +29,10 @@ from ...events.bodies.waterfall import (
 from ...events.ledger import LedgerState
 from ...events.vocabulary import Body
 
-__all__ = ["Befallen", "Sums", "Tally"]
+__all__ = ["AccountSums", "AssetSums", "ForcedTally"]
 
 
-class Befallen(msgspec.Struct):
+class AccountSums(msgspec.Struct):
     """What befell one account; `deleveraged_lots` by the instrument's name, never negative."""
 
     paid_in_atoms: int = 0
@@ -43,7 +43,7 @@ class Befallen(msgspec.Struct):
     equity_taken_atoms: int | None = 0
 
 
-class Sums(msgspec.Struct):
+class AssetSums(msgspec.Struct):
     """What is added up by asset."""
 
     rounds: int = 0
@@ -54,13 +54,12 @@ class Sums(msgspec.Struct):
     deficit_atoms: int = 0
 
 
-class Tally:
+class ForcedTally:
     """Filled by `note`, with every event of a run."""
 
     def __init__(self) -> None:
-        """Nothing happened yet."""
-        self.accounts: defaultdict[int, Befallen] = defaultdict(Befallen)
-        self.assets: defaultdict[int, Sums] = defaultdict(Sums)
+        self.accounts: defaultdict[int, AccountSums] = defaultdict(AccountSums)
+        self.assets: defaultdict[int, AssetSums] = defaultdict(AssetSums)
 
     def note(self, body: Body, ledger: LedgerState) -> None:
         """Count an event that `ledger` is about to fold."""
@@ -69,7 +68,7 @@ class Tally:
             count(self, body, ledger)
 
 
-def _moved(tally: Tally, payer: int, payee: int, amount_atoms: int) -> None:
+def _moved(tally: ForcedTally, payer: int, payee: int, amount_atoms: int) -> None:
     tally.accounts[payer].paid_in_atoms -= amount_atoms
     tally.accounts[payee].paid_in_atoms += amount_atoms
 
@@ -78,36 +77,36 @@ def _outside(body: Any, ledger: LedgerState) -> int:
     return ledger.own(ledger.accounts[body.account].asset, "outside")
 
 
-def _paid(tally: Tally, body: Any, ledger: LedgerState) -> None:
+def _paid(tally: ForcedTally, body: Any, ledger: LedgerState) -> None:
     _moved(tally, _outside(body, ledger), body.account, body.amount_atoms)
 
 
-def _withdrawn(tally: Tally, body: Withdrawn, ledger: LedgerState) -> None:
+def _withdrawn(tally: ForcedTally, body: Withdrawn, ledger: LedgerState) -> None:
     _moved(tally, body.account, _outside(body, ledger), body.amount_atoms)
 
 
-def _transferred(tally: Tally, body: Transferred, _ledger: LedgerState) -> None:
+def _transferred(tally: ForcedTally, body: Transferred, _ledger: LedgerState) -> None:
     _moved(tally, body.account, body.to_account, body.amount_atoms)
 
 
-def _stated(tally: Tally, body: BalanceStated, ledger: LedgerState) -> None:
+def _stated(tally: ForcedTally, body: BalanceStated, ledger: LedgerState) -> None:
     before_atoms = ledger.accounts[body.account].balance_atoms
     _moved(tally, _outside(body, ledger), body.account, body.balance_atoms - before_atoms)
 
 
-def _liquidated(tally: Tally, body: LiquidationStarted, _ledger: LedgerState) -> None:
+def _liquidated(tally: ForcedTally, body: LiquidationStarted, _ledger: LedgerState) -> None:
     tally.accounts[body.account].liquidations += 1
 
 
-def _bankrupt(tally: Tally, body: BankruptcyDeclared, _ledger: LedgerState) -> None:
+def _bankrupt(tally: ForcedTally, body: BankruptcyDeclared, _ledger: LedgerState) -> None:
     tally.accounts[body.account].bankruptcies += 1
 
 
-def _round_started(tally: Tally, body: DeleveragingStarted, ledger: LedgerState) -> None:
+def _round_started(tally: ForcedTally, body: DeleveragingStarted, ledger: LedgerState) -> None:
     tally.assets[ledger.accounts[body.account].asset].rounds += 1
 
 
-def _deleveraged(tally: Tally, body: PositionDeleveraged, ledger: LedgerState) -> None:
+def _deleveraged(tally: ForcedTally, body: PositionDeleveraged, ledger: LedgerState) -> None:
     befallen, market = tally.accounts[body.account], ledger.markets[body.instrument]
     name, lots = market.listing.name, abs(body.size_lots)
     befallen.reductions += 1
@@ -121,23 +120,23 @@ def _deleveraged(tally: Tally, body: PositionDeleveraged, ledger: LedgerState) -
         befallen.equity_taken_atoms = before_atoms + at_mark_atoms - body.value_atoms
 
 
-def _credited(tally: Tally, body: InsuranceFundCredited, ledger: LedgerState) -> None:
+def _credited(tally: ForcedTally, body: InsuranceFundCredited, ledger: LedgerState) -> None:
     tally.assets[ledger.accounts[body.fund].asset].fund_fees_atoms += body.amount_atoms
 
 
-def _socialised(tally: Tally, body: LossSocialized, ledger: LedgerState) -> None:
+def _socialised(tally: ForcedTally, body: LossSocialized, ledger: LedgerState) -> None:
     tally.assets[ledger.accounts[body.account].asset].socialised_loss_atoms += body.amount_atoms
 
 
-def _written_off(tally: Tally, body: BalanceWrittenOff, ledger: LedgerState) -> None:
+def _written_off(tally: ForcedTally, body: BalanceWrittenOff, ledger: LedgerState) -> None:
     tally.assets[ledger.accounts[body.account].asset].written_off_atoms += body.amount_atoms
 
 
-def _deficit(tally: Tally, body: FundDeficitDeclared, ledger: LedgerState) -> None:
+def _deficit(tally: ForcedTally, body: FundDeficitDeclared, ledger: LedgerState) -> None:
     tally.assets[ledger.accounts[body.fund].asset].deficit_atoms += body.deficit_atoms
 
 
-_COUNTED: dict[type[Body], Callable[[Tally, Any, LedgerState], None]] = {
+_COUNTED: dict[type[Body], Callable[[ForcedTally, Any, LedgerState], None]] = {
     BalanceStated: _stated,
     Deposited: _paid,
     CollateralAdded: _paid,

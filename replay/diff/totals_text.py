@@ -10,7 +10,7 @@ from ...events.bodies.listing import AssetListed, InstrumentListed
 from ...sim.console import print_line, print_rows, print_table
 from ...sim.figures import rounded_money, size
 from .difference import AssetDifference, Difference
-from .ending import Ending, Totals
+from .ending import FoldedRun, Totals
 
 __all__ = ["print_totals", "signed"]
 
@@ -90,7 +90,7 @@ def _contracts(one: AssetDifference, difference: Difference) -> Iterator[Row]:
         yield f"  {name}", "-" if a is None else size(lots_a, a), "-" if b is None else size(lots_b, b), told
 
 
-def _listed(ended: Ending, asset: AssetListed) -> dict[str, InstrumentListed]:
+def _listed(ended: FoldedRun, asset: AssetListed) -> dict[str, InstrumentListed]:
     """The instruments that settle in an asset, by name."""
     listings = [market.listing for market in ended.ledger.markets]
     return {one.name: one for one in listings if ended.ledger.assets[one.asset].name == asset.name}

@@ -26,10 +26,10 @@ from ..run import Run
 from ..state.standing import TRADERS
 from ..state.view import View, account_view
 
-__all__ = ["Step", "history", "step_fields"]
+__all__ = ["HistoryStep", "history", "step_fields"]
 
 
-class Step(NamedTuple):
+class HistoryStep(NamedTuple):
     """An event, and the account on either side of it."""
 
     event: Event
@@ -43,7 +43,7 @@ def history(
     first_seq: int = 0,
     stop_seq: int | None = None,
     types: Collection[type[Body]] = (),
-) -> Iterator[Step]:
+) -> Iterator[HistoryStep]:
     """The steps from `first_seq` up to but without `stop_seq`, oldest first, in one pass over the record.
 
     The account is given by number or name; with `types` only events of these are steps. Raises QueryError where the
@@ -59,12 +59,12 @@ def history(
     return (step for step in steps if type(step.event.body) in types) if types else steps
 
 
-def step_fields(step: Step) -> dict[str, Any]:
+def step_fields(step: HistoryStep) -> dict[str, Any]:
     """A step as plain data: a line of `history --json`. Its names are stable."""
     return {"event": event_fields(step.event), "before": step.before, "after": step.after}
 
 
-def _steps(run: Run, account: int, first_seq: int, stop_seq: int | None) -> Iterator[Step]:
+def _steps(run: Run, account: int, first_seq: int, stop_seq: int | None) -> Iterator[HistoryStep]:
     """One ledger moves from event to event, so each side is taken down at once."""
     events, ahead = tee(run.events_naming(account, first_seq, stop_seq))
     ledgers = run.states(_moments(ahead))
@@ -74,7 +74,7 @@ def _steps(run: Run, account: int, first_seq: int, stop_seq: int | None) -> Iter
             ledger = next(ledgers)
         before = _view(ledger, account, event.body)
         ledger = next(ledgers)
-        yield Step(event, before, _view(ledger, account, event.body))
+        yield HistoryStep(event, before, _view(ledger, account, event.body))
 
 
 def _moments(events: Iterable[Event]) -> Iterator[int]:

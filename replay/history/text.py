@@ -21,14 +21,14 @@ from ..log.text import event_line
 from ..state.standing import TRADERS
 from ..state.text import leg_text, ratio_text
 from ..state.view import View
-from .steps import Step
+from .steps import HistoryStep
 
 __all__ = ["print_history"]
 
 Rows = Iterator[tuple[str, str]]
 
 
-def print_history(console: Console, directory: Directory, account: int, steps: Iterable[Step]) -> None:
+def print_history(console: Console, directory: Directory, account: int, steps: Iterable[HistoryStep]) -> None:
     """Who it is, then the steps as they come."""
     opened = directory.accounts[account]
     asset = directory.assets[opened.asset]
@@ -52,7 +52,7 @@ def _print_title(console: Console, opened: AccountOpened, asset: AssetListed) ->
     print_line(console, "with marks and funding, which name nobody.")
 
 
-def _changes(step: Step, asset: AssetListed) -> Rows:
+def _changes(step: HistoryStep, asset: AssetListed) -> Rows:
     """What is different after the event, before -> after; how the account stands where nothing is."""
     if step.after is None:
         return

@@ -19,14 +19,14 @@ import msgspec
 
 from ...events.errors import ScenarioError
 from ...sim.reading.tally import Tally
-from .reading import Source
+from .reading import SourceFile
 
-__all__ = ["Ahead", "Fault", "Faults", "OnError"]
+__all__ = ["Ahead", "Faults", "ImportFault", "OnError"]
 
 OnError = Literal["stop", "skip"]
 
 
-class Fault(msgspec.Struct, frozen=True):
+class ImportFault(msgspec.Struct, frozen=True):
     """One reason in one file: in how many rows, the first of them, and what is wrong there."""
 
     reason: str
@@ -48,11 +48,11 @@ class Faults:
         self._first: dict[tuple[int, str], str] = {}
         """What is wrong in the first row of each source and reason."""
 
-    def of(self, source: Source) -> Tally:
+    def of(self, source: SourceFile) -> Tally:
         """The tally of a source's rows."""
         return self.tallies[source.number]
 
-    def report(self, reason: str, source: Source, row: int, message: str) -> None:
+    def report(self, reason: str, source: SourceFile, row: int, message: str) -> None:
         """Count a fault of a row. Raises ScenarioError with file and line if the first one stops the import."""
         told = f"{source.path}:{row}: {message}"
         if self.on_error == "stop":
@@ -63,11 +63,11 @@ class Faults:
         if self.heard is not None:
             self.heard(reason, f"source {source.number} row {row}: {message}")
 
-    def cut(self, source: Source) -> Callable[[int, str], None]:
+    def cut(self, source: SourceFile) -> Callable[[int, str], None]:
         """Who is told where reading a source stops: a fault of the row that it stops in."""
         return partial(self.report, "file cut off", source)
 
-    def nothing_left(self, source: Source, what: str) -> ScenarioError:
+    def nothing_left(self, source: SourceFile, what: str) -> ScenarioError:
         """The error for files without anything to record, with the first of what was left out."""
         left_out = sum(fault.rows for fault in self.found)
         why = f"{left_out:,} were left out, the first: {self.found[0].message}" if left_out else "is the file whole?"
@@ -78,10 +78,10 @@ class Faults:
         self.noted[reason] += times
 
     @property
-    def found(self) -> tuple[Fault, ...]:
+    def found(self) -> tuple[ImportFault, ...]:
         """The faults by source and reason, in the order in which each was first met."""
         return tuple(
-            Fault(reason, source, *self.tallies[source].left_out[reason], told)
+            ImportFault(reason, source, *self.tallies[source].left_out[reason], told)
             for (source, reason), told in self._first.items()
         )
 
@@ -91,13 +91,13 @@ class Ahead:
 
     def __init__(self, faults: Faults) -> None:
         self._faults = faults
-        self._waiting: list[tuple[str, Source, int, str]] = []
+        self._waiting: list[tuple[str, SourceFile, int, str]] = []
 
-    def report(self, reason: str, source: Source, row: int, message: str) -> None:
+    def report(self, reason: str, source: SourceFile, row: int, message: str) -> None:
         """Keep a fault of a row until its place is reached."""
         self._waiting.append((reason, source, row, message))
 
-    def cut(self, source: Source) -> Callable[[int, str], None]:
+    def cut(self, source: SourceFile) -> Callable[[int, str], None]:
         """As `Faults.cut`."""
         return partial(self.report, "file cut off", source)
 

@@ -20,7 +20,7 @@ from .commands import Wanted, carry_out, import_options
 from .feed.contracts import Told
 from .feed.numbers import positive
 from .feed.specifications import ContractKind
-from .hyperliquid.importer import Hyperliquid
+from .hyperliquid.importer import HyperliquidImporter
 from .tardis.layouts import Kind, open_tardis
 from .venues.layouts import LAYOUTS, Venue
 from .venues.opening import open_venue
@@ -195,7 +195,7 @@ def hyperliquid_command(
     Fills become trades, forced ones liquidations, takeovers and deleveraged positions. Opening positions and their
     entries are inferred as far as the fills tell. Spot pairs are reported and move nothing.
     """
-    carry_out(Hyperliquid(files, misc, snapshots), wanted)
+    carry_out(HyperliquidImporter(files, misc, snapshots), wanted)
 
 
 @click.command("adl-table")

@@ -31,8 +31,8 @@ from ...events.vocabulary import SCHEMA
 from ...handlers.pseudonyms import commitment, run_key
 from ...sim.sealing import sealing
 from ...sim.states_kept import keep_states
-from .faults import Fault, Faults, OnError
-from .reading import Source
+from .faults import Faults, ImportFault, OnError
+from .reading import SourceFile
 from .session import Session
 
 __all__ = ["ImportResult", "Importer", "Progress", "run_import"]
@@ -52,7 +52,7 @@ class Importer(Protocol):
     venue: str
     options: tuple[tuple[str, str], ...]
     """(option, value) of all that changes what is imported, beside the files."""
-    sources: tuple[Source, ...]
+    sources: tuple[SourceFile, ...]
 
     def survey(self, faults: Faults, watch: Callable[[int], None]) -> int:
         """Read once, without writing, and return the instant at which the record begins.
@@ -82,7 +82,7 @@ class ImportResult(msgspec.Struct, frozen=True):
     sources: tuple[tuple[str, int], ...]
     counts: tuple[tuple[str, int], ...]
     noted: tuple[tuple[str, int], ...]
-    faults: tuple[Fault, ...]
+    faults: tuple[ImportFault, ...]
 
 
 def run_import(
@@ -130,15 +130,15 @@ def _begin(session: Session, importer: Importer) -> None:
     )
     session.input(
         RunStarted(
-            SCHEMA,
-            f"{_SCENARIO}{importer.format}",
-            sha256(made_from).digest(),
-            importer.venue,
-            b"",
-            (),
-            0,
-            commitment(run_key(0)),
-            "imported",
+            schema=SCHEMA,
+            scenario=f"{_SCENARIO}{importer.format}",
+            scenario_sha256=sha256(made_from).digest(),
+            rulebook=importer.venue,
+            rulebook_sha256=b"",
+            producers=(),
+            seed=0,
+            run_key_commitment=commitment(run_key(0)),
+            prices="imported",
         )
     )
     for source in importer.sources:
@@ -188,18 +188,18 @@ def _is_unfinished(output: Path) -> bool:
 def _result(importer: Importer, sink: RecordWriter, session: Session, seconds: float) -> ImportResult:
     faults, manifest = session.faults, sink.manifest
     return ImportResult(
-        str(sink.path),
-        importer.format,
-        sink.status,
-        sink.count,
-        sink.head.hex(),
-        seconds,
-        manifest.first_at_ns or 0,
-        manifest.last_at_ns or 0,
-        len(session.ledger.accounts),
-        len(session.ledger.markets),
-        tuple((source.path.name, faults.of(source).rows) for source in importer.sources),
-        tuple(sorted(session.counts.items())),
-        tuple(sorted(faults.noted.items())),
-        faults.found,
+        run=str(sink.path),
+        format=importer.format,
+        status=sink.status,
+        events=sink.count,
+        head=sink.head.hex(),
+        seconds=seconds,
+        start_ns=manifest.first_at_ns or 0,
+        end_ns=manifest.last_at_ns or 0,
+        accounts=len(session.ledger.accounts),
+        instruments=len(session.ledger.markets),
+        sources=tuple((source.path.name, faults.of(source).rows) for source in importer.sources),
+        counts=tuple(sorted(session.counts.items())),
+        noted=tuple(sorted(faults.noted.items())),
+        faults=faults.found,
     )

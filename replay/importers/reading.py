@@ -18,7 +18,7 @@ from ...sim.reading.files import content_sha256, find_data_file
 from ...sim.reading.lines import Cut, Watch, read_lines
 from ...sim.reading.tally import Tally
 
-__all__ = ["LINE_BYTES_MOST", "UNREADABLE", "Source", "open_sources", "read_all", "read_each", "read_rows"]
+__all__ = ["LINE_BYTES_MOST", "UNREADABLE", "SourceFile", "open_sources", "read_all", "read_each", "read_rows"]
 
 Shape = TypeVar("Shape")
 
@@ -33,7 +33,7 @@ UNREADABLE = (ValueError, TypeError, AttributeError, LookupError, msgspec.Msgspe
 """What decoding a line of a file raises, and what is made of its values."""
 
 
-class Source(NamedTuple):
+class SourceFile(NamedTuple):
     """A file to read: its number in the record, its name there, what it holds, its content's hash and its size."""
 
     number: int
@@ -43,16 +43,16 @@ class Source(NamedTuple):
     size_bytes: int
 
 
-def open_sources(files: tuple[tuple[str, str], ...], *, by_name: bool = False) -> tuple[Source, ...]:
+def open_sources(files: tuple[tuple[str, str], ...], *, by_name: bool = False) -> tuple[SourceFile, ...]:
     """Find and hash (name, layout) pairs, numbered in their order; a bare name is sought in DELEVERAGE_DATA as well.
 
     With `by_name` they are numbered by file name, then by content, whatever the order in which they are given. The same
     content twice is refused, whatever its names. Raises ScenarioError; O(bytes).
     """
-    sources: list[Source] = []
+    sources: list[SourceFile] = []
     for name, layout in files:
         path = find_data_file(name, "FILES")
-        source = Source(len(sources), path, layout, content_sha256(path), path.stat().st_size)
+        source = SourceFile(len(sources), path, layout, content_sha256(path), path.stat().st_size)
         twin = next((other for other in sources if other.sha256 == source.sha256), None)
         if twin is not None:
             message = f"{path}: it holds the same bytes as {twin.path}; name each file once"
@@ -65,7 +65,7 @@ def open_sources(files: tuple[tuple[str, str], ...], *, by_name: bool = False) -
 
 
 def read_rows(
-    source: Source, watch: Watch = lambda _bytes: None, cut: Cut | None = None
+    source: SourceFile, watch: Watch = lambda _bytes: None, cut: Cut | None = None
 ) -> Iterator[tuple[int, bytes]]:
     """(row, line without its end) of each line that is not empty.
 
@@ -78,11 +78,11 @@ def read_rows(
 
 
 def read_each(
-    source: Source,
+    source: SourceFile,
     tally: Tally,
     rows: Iterable[tuple[int, bytes]],
     read: Callable[[int, bytes], Shape],
-    blame: Callable[[str, Source, int, str], object],
+    blame: Callable[[str, SourceFile, int, str], object],
     reason: str,
 ) -> Iterator[tuple[int, Shape]]:
     """(row, what it tells) of each row that can be read; the others are reported with this reason. All are counted."""
@@ -96,7 +96,7 @@ def read_each(
             yield row, found
 
 
-def read_all(source: Source, watch: Watch) -> list[tuple[int, bytes]]:
+def read_all(source: SourceFile, watch: Watch) -> list[tuple[int, bytes]]:
     """The rows of a file that is held in memory. Raises ScenarioError for one that is too large for that."""
     rows, size = list[tuple[int, bytes]](), 0
     for row, line in read_rows(source, watch):

@@ -29,7 +29,7 @@ from ...events.ledger import Ledger
 from ...events.record import EventSink
 from ...events.vocabulary import Body
 from .faults import Faults
-from .reading import Source
+from .reading import SourceFile
 
 __all__ = ["OWN_ACCOUNTS", "UNKNOWN_TIERS", "Session"]
 
@@ -44,7 +44,6 @@ class Session:
     """One import under way; `at_ns` is the instant that events are recorded at."""
 
     def __init__(self, sink: EventSink, faults: Faults, venue: str) -> None:
-        """Write to an empty record."""
         self.ledger, self.faults, self.venue = Ledger(), faults, venue
         self.at_ns = 0
         self._counts: defaultdict[type[Body], int] = defaultdict(int)
@@ -116,15 +115,15 @@ class Session:
         number = self._instruments[name] = len(self._instruments)
         self.inferred(
             InstrumentListed(
-                number,
-                name,
-                self.venue,
-                kind,
-                asset,
-                tick_size,
-                lot_size,
-                multiplier_atoms,
-                tiers,
+                instrument=number,
+                name=name,
+                venue=self.venue,
+                kind=kind,
+                asset=asset,
+                tick_size=tick_size,
+                lot_size=lot_size,
+                multiplier_atoms=multiplier_atoms,
+                tiers=tiers,
                 expiry_ns=expiry_ns,
             )
         )
@@ -151,7 +150,7 @@ class Session:
         """The account that stands for whoever is not in the files."""
         return self.ledger.own(asset, "outside")
 
-    def provenance(self, source: Source, row: int, venue_ns: int, received_ns: int | None = None) -> Provenance:
+    def provenance(self, source: SourceFile, row: int, venue_ns: int, received_ns: int | None = None) -> Provenance:
         """Where a row stands."""
         return Provenance(source.number, row, venue_ns, received_ns)
 

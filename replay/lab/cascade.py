@@ -17,7 +17,6 @@ class Cascade:
     """Takes every event of a run in its order; keeps one number an event."""
 
     def __init__(self) -> None:
-        """Nothing happened yet."""
         self.depth_fills = 0
         self._depths: list[int] = []
 

@@ -18,7 +18,7 @@ from ...events.envelope import Event
 from ...events.ledger import Ledger
 from ...handlers.valuation import margin_of
 from ...sim.summary import owed
-from ..diff.tally import Befallen, Tally
+from ..diff.tally import AccountSums, ForcedTally
 from .cascade import Cascade
 from .solvency import Solvency
 from .waves import Waves
@@ -63,9 +63,8 @@ class Meter:
     """Takes every event of a run in its order, from the first one on."""
 
     def __init__(self) -> None:
-        """Nothing happened yet."""
         self.ledger = Ledger()
-        self._tally, self._waves, self._cascade, self._solvency = Tally(), Waves(), Cascade(), Solvency()
+        self._tally, self._waves, self._cascade, self._solvency = ForcedTally(), Waves(), Cascade(), Solvency()
 
     def take(self, event: Event) -> None:
         """The next event; some 4 us. Raises LedgerError where it cannot follow."""
@@ -111,7 +110,7 @@ class Meter:
             solvent=self._solvency.settled,
         )
 
-    def _lots(self, befallen: Iterable[Befallen]) -> dict[str, int]:
+    def _lots(self, befallen: Iterable[AccountSums]) -> dict[str, int]:
         """By instrument, those without any included."""
         lots = Counter({market.listing.name: 0 for market in self.ledger.markets})
         for one in befallen:

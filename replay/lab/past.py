@@ -45,7 +45,7 @@ class _Chosen(Changes, frozen=True):
         return self.chosen
 
 
-class _Nowhere:
+class _NoSink:
     """A sink for events that are only measured."""
 
     def append(self, event: Event, /) -> None:
@@ -82,7 +82,7 @@ def _driven(made: Fork) -> Figures:
     meter = Meter()
     for event in made.run.events(0, made.boundary):
         meter.take(event)
-    resumption = made.resumption(_Nowhere())
+    resumption = made.resumption(_NoSink())
     resumption.bus.tap(meter.tap)
     made.drive(resumption)
     made.ledger.check()

@@ -19,7 +19,6 @@ class Solvency:
     """Takes every event of a run in its order."""
 
     def __init__(self) -> None:
-        """Nothing fell short yet."""
         self._began_ns: int | None = None
         self._settled_ns = self._now_ns = 0
         self._open: set[int] = set()

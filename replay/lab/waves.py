@@ -37,7 +37,6 @@ class _Wave:
     """One wave, while it lasts. All figures in atoms of equity."""
 
     def __init__(self, ledger: LedgerState) -> None:
-        """Look through all accounts for the winners; O(accounts)."""
         self.winners = {a.account: given for a in ledger.accounts if (given := _endowment(a, ledger)) > 0}
         self.before: dict[int, int] = {}
         self.deficits: dict[int, int] = {}
@@ -74,7 +73,6 @@ class Waves:
     """Takes every event of a run before it is folded; `close` when there are no more."""
 
     def __init__(self) -> None:
-        """No wave yet."""
         self.taken: Counter[int] = Counter()
         self.needed_atoms = 0
         self.share_max = Fraction(0)

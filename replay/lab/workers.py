@@ -58,7 +58,6 @@ class Workers:
     """So many processes, ended on the way out of the context."""
 
     def __init__(self, jobs: int) -> None:
-        """Nothing is started before the context is entered."""
         self._jobs = jobs
         self._workers: list[_Worker] = []
 

@@ -32,10 +32,10 @@ from ...handlers.registry import build, builtin_version, is_builtin
 from .faults import ensure
 from .file import RoundRows
 
-__all__ = ["Round", "Standing", "candidate_in", "standing_of"]
+__all__ = ["Standing", "StandingRound", "candidate_in", "standing_of"]
 
 
-class Round(NamedTuple):
+class StandingRound(NamedTuple):
     """A round and the rows of its digest."""
 
     started: Event
@@ -54,7 +54,7 @@ class Standing(NamedTuple):
     """
 
     reduction: PositionDeleveraged
-    rounds: list[Round]
+    rounds: list[StandingRound]
     producer: Producer
     policy: RankingPolicy | None
     saturated: int
@@ -93,10 +93,20 @@ def standing_of(
     if len(rounds) == 1:
         ranks, level = range(body.rank, body.rank + 1), [rounds[0].rows[body.rank - 1]]
     row = _own_row(body, level, key)
-    return Standing(body, rounds, producer, policy, saturated, ranks[0], ranks[-1], row, key is not None)
+    return Standing(
+        reduction=body,
+        rounds=rounds,
+        producer=producer,
+        policy=policy,
+        saturated=saturated,
+        first_rank=ranks[0],
+        last_rank=ranks[-1],
+        row=row,
+        identified=key is not None,
+    )
 
 
-def _round(packed: RoundRows, events: Mapping[int, Event]) -> Round:
+def _round(packed: RoundRows, events: Mapping[int, Event]) -> StandingRound:
     """A round with its rows, which give its digest."""
     started = events.get(packed.started)
     if started is None or not isinstance(started.body, DeleveragingStarted):
@@ -111,10 +121,10 @@ def _round(packed: RoundRows, events: Mapping[int, Event]) -> Round:
         raise RecordDamagedError(message) from error
     ordered = all(earlier.score >= later.score for earlier, later in pairwise(rows))
     ensure(ordered, f"{rows_of} are not in the order of their scores")
-    return Round(started, started.body, rows)
+    return StandingRound(started, started.body, rows)
 
 
-def _check_rounds(event: Event, body: PositionDeleveraged, rounds: Sequence[Round]) -> None:
+def _check_rounds(event: Event, body: PositionDeleveraged, rounds: Sequence[StandingRound]) -> None:
     """That each round continues the one before, and the last is the reduction's own."""
     ensure(rounds and rounds[0].body.base_round is None, "the round that began the ranking is not in the file")
     for earlier, later in pairwise(rounds):
@@ -132,12 +142,12 @@ def _check_rounds(event: Event, body: PositionDeleveraged, rounds: Sequence[Roun
     )
 
 
-def _ground(one: Round) -> tuple[object, ...]:
+def _ground(one: StandingRound) -> tuple[object, ...]:
     """What a round has in common with those whose ranking it continues."""
     return one.started.at_ns, one.started.producer, one.body.policy, one.body.instrument, one.body.size_lots > 0
 
 
-def _merged(rounds: Sequence[Round]) -> dict[bytes, Row]:
+def _merged(rounds: Sequence[StandingRound]) -> dict[bytes, Row]:
     """The ranking of the last round by pseudonym: the first one's rows, with what changed since put in their place."""
     ranking: dict[bytes, Row] = {}
     for one in rounds:
@@ -153,7 +163,7 @@ def _merged(rounds: Sequence[Round]) -> dict[bytes, Row]:
     return ranking
 
 
-def _producer_of(one: Round, events: Mapping[int, Event]) -> Producer:
+def _producer_of(one: StandingRound, events: Mapping[int, Event]) -> Producer:
     """Who decided a round, by the last declaration before it."""
     declared: tuple[Producer, ...] = ()
     for event in events.values():

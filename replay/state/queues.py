@@ -18,7 +18,7 @@ from ..rankings import policy_at, ranking_of
 from ..run import Run
 from .standing import is_marked
 
-__all__ = ["Place", "Queues", "queues_of"]
+__all__ = ["QueuePlace", "Queues", "queues_of"]
 
 # A position asked about is there and opposite to what it would close, so `NOT_OPPOSITE` does not come up.
 _REASONS = {
@@ -29,7 +29,7 @@ _REASONS = {
 }
 
 
-class Place(NamedTuple):
+class QueuePlace(NamedTuple):
     """Rank, counted from 1, of how many candidates, by which score: floor(score x 10^9)."""
 
     rank: int
@@ -45,13 +45,13 @@ class Queues:
         self._ledger, self._policy, self._missing, self.unknown = ledger, policy, missing, unknown
         self._ranked: dict[tuple[int, int], dict[int, Ranked]] = {}
 
-    def place_of(self, account: Account, key: PositionKey) -> Place | None:
+    def place_of(self, account: Account, key: PositionKey) -> QueuePlace | None:
         """The place of a position, or None; the first of a queue costs O(accounts log accounts)."""
         if self._policy is None or not is_marked(self._ledger, account):
             return None
         ranked = self._queue(self._policy, account, key)
         found = ranked.get(account.account)
-        return Place(found.rank, len(ranked), found.score) if found is not None and found.leg == key[1] else None
+        return QueuePlace(found.rank, len(ranked), found.score) if found is not None and found.leg == key[1] else None
 
     def why_not(self, account: Account, key: PositionKey) -> str:
         """Why a position without a place has none: the first of the ranking's conditions that it does not meet."""

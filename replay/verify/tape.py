@@ -29,7 +29,6 @@ class Tape:
     """The events of a run from `first_seq` up to `stop_seq`."""
 
     def __init__(self, run: Run, first_seq: int, stop_seq: int) -> None:
-        """Nothing is read yet."""
         self._first_seq, self._stop_seq = first_seq, stop_seq
         self._source = run.reader.pages(first_seq) if first_seq < stop_seq else iter(())
         self._inputs: deque[Event] = deque()

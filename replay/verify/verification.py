@@ -66,18 +66,18 @@ def verify(
         decided = executed_again(run, digests, jobs, lambda done: watch(run.count + done, 2 * run.count))
     checks.append(decided.check)
     return Verification(
-        str(path),
-        run.manifest.status,
-        run.torn,
-        walk.count,
-        None if walk.damage else walk.tree.root().hex(),
-        _sound(checks, decided),
-        tuple(checks),
-        run.warning,
-        decided.check.ok is not None,
-        decided.refused,
-        decided.divergence,
-        tuple(run.reports),
+        run=str(path),
+        status=run.manifest.status,
+        torn=run.torn,
+        events=walk.count,
+        head=None if walk.damage else walk.tree.root().hex(),
+        sound=_sound(checks, decided),
+        checks=tuple(checks),
+        warning=run.warning,
+        reexecuted=decided.check.ok is not None,
+        refused=decided.refused,
+        divergence=decided.divergence,
+        beside=tuple(run.reports),
     )
 
 

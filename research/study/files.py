@@ -16,7 +16,7 @@ from typing import TypeVar
 from deleverage.events.errors import QueryError, ScenarioError
 from deleverage.sim.reading.files import content_sha256
 from deleverage.sim.reading.lines import read_lines
-from deleverage.sim.reading.rows import LINE_BYTES_MOST, Row, csv_rows
+from deleverage.sim.reading.rows import LINE_BYTES_MOST, CsvRow, csv_rows
 from deleverage.sim.units import parse_decimal
 
 __all__ = ["Table", "read_tables"]
@@ -70,7 +70,7 @@ class Table:
             sums[name] = sums.get(name, Decimal(0)) + value
         return sums
 
-    def _read(self) -> Iterator[Row]:
+    def _read(self) -> Iterator[CsvRow]:
         """The lines, up to as much as a table may hold in memory."""
         size = 0
         for row in csv_rows(read_lines(self.path, LINE_BYTES_MOST)):
@@ -85,7 +85,7 @@ class Table:
         place = self._header.index(column)
         return tuple(self._cell(row, place, parse) for row in self.rows)
 
-    def _cell(self, row: Row, place: int, parse: Callable[[str], _T]) -> _T:
+    def _cell(self, row: CsvRow, place: int, parse: Callable[[str], _T]) -> _T:
         try:
             return parse(row.fields[place])
         except ScenarioError as error:

@@ -53,7 +53,6 @@ class Findings:
     """Collects the lines of a study. Every name is one of `published.FIGURES` and comes once."""
 
     def __init__(self) -> None:
-        """Begin without lines."""
         self.lines: list[Line] = []
 
     def figure(self, name: str, recomputed: Decimal | int, note: str = "") -> None:

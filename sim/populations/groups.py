@@ -51,7 +51,6 @@ class GroupsPopulation:
     name = "population"
 
     def __init__(self, settings: GroupsSettings, *, where: str = "$.population") -> None:
-        """Give each group its places."""
         first_places = accumulate((group.accounts for group in settings.groups), initial=0)
         self._groups = [
             SeededPopulation(group, group.name, first_place, f"{where}.groups[{number}]")

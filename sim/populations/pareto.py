@@ -25,7 +25,6 @@ class ParetoTable:
     """Turns 64 random bits into a multiple of the median."""
 
     def __init__(self, alpha: Decimal) -> None:
-        """Compute both tables; some 320 powers."""
         power = CONTEXT.divide(-1, alpha)
         points = 1 << _POINT_BITS
         self._halvings = [_power(Decimal(2), CONTEXT.multiply(-k, power)) for k in range(_BITS + 1)]

@@ -109,7 +109,6 @@ class SeededPopulation:
     def __init__(
         self, settings: DrawnSettings, title: str = "trader", first_place: int = 0, where: str = "$.population"
     ) -> None:
-        """Put the settings into whole numbers."""
         self._settings, self._made = settings, Tally()
         self._title, self._first_place, self._where = title, first_place, where
         self._pareto = ParetoTable(settings.tail)

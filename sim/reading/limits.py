@@ -30,5 +30,4 @@ class CutOffError(UnpackingError):
     """The file is not whole; what was read before is good, and may be kept."""
 
     def __init__(self, reason: str) -> None:
-        """Say why, in a few words."""
         super().__init__(f"reading stops here ({reason}); the file is cut off or damaged, fetch it again")

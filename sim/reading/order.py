@@ -36,7 +36,6 @@ class Order(Generic[Row]):
     def __init__(
         self, key: Callable[[Row], Key], blame: Blame[Row], *, strict: bool = False, reach: int = REACH
     ) -> None:
-        """`key` is what must not fall."""
         self._key, self._blame, self._strict, self._reach = key, blame, strict, reach
         self._floor: Key | None = None
 

@@ -27,9 +27,9 @@ from .tally import Tally
 
 __all__ = [
     "LINE_BYTES_MOST",
+    "CsvRow",
     "CsvTable",
     "LateRows",
-    "Row",
     "csv_rows",
     "expect_header",
     "first_fields",
@@ -63,7 +63,7 @@ class HasRow(Protocol):
 Read = TypeVar("Read", bound=HasRow)
 
 
-class Row(NamedTuple):
+class CsvRow(NamedTuple):
     """A line of a CSV file; `padded` says that white space stands around a field."""
 
     line: int
@@ -71,14 +71,14 @@ class Row(NamedTuple):
     padded: bool
 
 
-def csv_rows(lines: Iterable[tuple[int, bytes]]) -> Generator[Row, None, None]:
+def csv_rows(lines: Iterable[tuple[int, bytes]]) -> Generator[CsvRow, None, None]:
     """The fields of (number, line) pairs, the first line of a file being number 1; about 0.5 us each."""
     for number, line in lines:
         text = line.decode("utf-8", "replace").rstrip("\r")
         if number == 1:
             text = text.removeprefix(_BYTE_ORDER_MARK)
         padded = (" " in text or "\t" in text) and _PADDED.search(text) is not None
-        yield Row(number, text.split(","), padded)
+        yield CsvRow(number, text.split(","), padded)
 
 
 class CsvTable:

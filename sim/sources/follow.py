@@ -44,7 +44,6 @@ class Following:
         first_price: Decimal,
         betas: Mapping[str, Decimal] = MappingProxyType({}),
     ) -> None:
-        """Anchor all instruments at the file's first price."""
         self._driven = driven
         self._first_price = first_price
         self._scales = tuple(scales)

@@ -110,7 +110,6 @@ class GeneratorSource:
         seed: int,
         where: str = "$.prices",
     ) -> None:
-        """Anchor every instrument at its start price."""
         for name in settings.betas:
             scale_named(scales, name, f"{where}.betas")
         self._settings, self._scales, self._seed, self._tally = settings, tuple(scales), seed, Tally()

@@ -16,7 +16,6 @@ class Funded:
     """A book and a fund that is told of its events."""
 
     def __init__(self, book: Book, fund: InsuranceFund) -> None:
-        """The fund has seen everything so far."""
         self.book, self.fund = book, fund
         self.fund.prime(book.ledger, ())
 

@@ -44,7 +44,6 @@ class World:
     """An opening, and the prices, depths and funding rates that come in."""
 
     def __init__(self, book: Book, inputs: list[tuple[int, Body]]) -> None:
-        """Nothing has run yet."""
         self.book, self.inputs = book, inputs
 
     def run(self, producers: tuple[Producer, ...]) -> tuple[list[Event], Ledger]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from deleverage.events.envelope import Event
 from deleverage.replay.importers.faults import OnError
-from deleverage.replay.importers.hyperliquid.importer import Hyperliquid
+from deleverage.replay.importers.hyperliquid.importer import HyperliquidImporter
 from deleverage.replay.importers.importing import ImportResult, run_import
 from deleverage.replay.run import open_run
 
@@ -76,7 +76,7 @@ def imported(
     """Import a file of these lines, and one of misc events if there are any, into `folder`/`name`."""
     fills = written(folder, *lines)
     others = [str(written(folder, *misc, name="misc.jsonl"))] if misc else []
-    importer = Hyperliquid([str(fills)], others, [str(path) for path in snapshots])
+    importer = HyperliquidImporter([str(fills)], others, [str(path) for path in snapshots])
     return run_import(importer, folder / name, on_error=on_error)
 
 

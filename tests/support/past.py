@@ -22,7 +22,6 @@ class Recorded:
     """The events of a record."""
 
     def __init__(self, events: Sequence[Event]) -> None:
-        """Over these events, from the first one on."""
         self._events = events
         self.count = len(events)
 
@@ -68,7 +67,6 @@ class Tail:
     """A sink for what follows a boundary."""
 
     def __init__(self) -> None:
-        """Nothing yet."""
         self.events: list[Event] = []
         self.append = self.events.append
 

@@ -73,7 +73,6 @@ class Power:
     """A disk that follows what was asked of another below `root`, until the power fails."""
 
     def __init__(self, root: Path) -> None:
-        """All that is below `root` now is certain."""
         self._root_path, self._root = root, _Directory()
         for path in sorted(root.rglob("*")):
             entry = _Directory() if path.is_dir() else _File([path.read_bytes()])

@@ -22,6 +22,8 @@ from deleverage.events.record import MemoryRecord
 from deleverage.events.vocabulary import SCHEMA, Body
 from deleverage.replay.run import Run
 
+from .made import made
+
 __all__ = ["Happening", "Told", "random_story", "told", "told_otherwise"]
 
 FUND = 0
@@ -137,7 +139,9 @@ class _Teller:
 
     def __init__(self, slots: Sequence[str]) -> None:
         producers = tuple(Producer(slot, "plain", "1", {}) for slot in slots)
-        started = RunStarted(SCHEMA, "story", b"", "none", b"", producers, 1, b"", "held")
+        started = made(
+            RunStarted, schema=SCHEMA, scenario="story", rulebook="none", producers=producers, seed=1, prices="held"
+        )
         fund = AccountOpened(FUND, "fund", "venue", "insurance", "cross", 0)
         self.slots = list(slots)
         self.events = [Event(i, 0, Origin.INPUT, None, (), None, body) for i, body in enumerate((started, fund))]
@@ -179,17 +183,57 @@ class _Teller:
             case "liquidated":
                 return LiquidationStarted(number, account, figure, 10)
             case "ordered":
-                return LiquidationOrdered(liquidation, number, account, 0, 0, 1 + figure, None, number, True)
+                return made(
+                    LiquidationOrdered,
+                    liquidation_id=liquidation,
+                    order_id=number,
+                    account=account,
+                    size_lots=1 + figure,
+                    step=number,
+                    whole=True,
+                )
             case "sold":
-                return LiquidationOrdered(liquidation, number, FUND, 0, liquidation, 1 + figure, None, number, True)
+                return made(
+                    LiquidationOrdered,
+                    liquidation_id=liquidation,
+                    order_id=number,
+                    account=FUND,
+                    leg=liquidation,
+                    size_lots=1 + figure,
+                    step=number,
+                    whole=True,
+                )
             case "round":
                 digest = bytes([number])
-                return DeleveragingStarted(
-                    number, "bankruptcy", liquidation, "p", account, 0, 0, 1, 1, 1, figure, digest, number - 1
+                return made(
+                    DeleveragingStarted,
+                    round=number,
+                    trigger="bankruptcy",
+                    liquidation_id=liquidation,
+                    policy="p",
+                    account=account,
+                    size_lots=1,
+                    value_atoms=1,
+                    price_ticks=1,
+                    candidates=figure,
+                    ranking_digest=digest,
+                    base_round=number - 1,
                 )
             case "reduced":
                 leg = liquidation
-                return PositionDeleveraged(round_number, liquidation, FUND, leg, account, 0, 0, 1, 1, 1, figure, 5)
+                return made(
+                    PositionDeleveraged,
+                    round=round_number,
+                    liquidation_id=liquidation,
+                    against=FUND,
+                    against_leg=leg,
+                    account=account,
+                    size_lots=1,
+                    price_ticks=1,
+                    value_atoms=1,
+                    rank=figure,
+                    score=5,
+                )
             case "timer":
                 return TimerSet("wait", 10**9 + figure)
             case _:
@@ -201,7 +245,6 @@ class Told(Run):
     """A record in memory, opened for as much as is asked where events are matched."""
 
     def __init__(self, events: Sequence[Event]) -> None:
-        """Of these events."""
         record = MemoryRecord()
         record.append_many(events)
         super().__init__(record)  # type: ignore[arg-type]

@@ -25,6 +25,8 @@ from deleverage.events.ledger import Account, Ledger
 from deleverage.events.vocabulary import SCHEMA, Body
 from deleverage.handlers.protocol import Linked, Product
 
+from .made import made
+
 __all__ = ["FEES", "FUND", "LIQUIDITY", "OUTSIDE", "Book", "bodies", "listed", "tiers_of"]
 
 OUTSIDE, LIQUIDITY, FUND, FEES = range(4)
@@ -51,18 +53,18 @@ def listed(
     kind: InstrumentKind = "linear",
 ) -> InstrumentListed:
     """An instrument with a tick and a lot of one; linear, and with 10% maintenance, if nothing else is said."""
-    return InstrumentListed(
-        instrument,
-        f"I{instrument}",
-        "test",
-        kind,
-        0,
-        "1",
-        "1",
-        multiplier_atoms,
-        tuple(tiers) or tiers_of((0, 100_000)),
-        refill_half_life_ns,
-        impact_bps,
+    return made(
+        InstrumentListed,
+        instrument=instrument,
+        name=f"I{instrument}",
+        venue="test",
+        kind=kind,
+        tick_size="1",
+        lot_size="1",
+        multiplier_atoms=multiplier_atoms,
+        tiers=tuple(tiers) or tiers_of((0, 100_000)),
+        refill_half_life_ns=refill_half_life_ns,
+        impact_bps=impact_bps,
     )
 
 
@@ -79,7 +81,17 @@ class Book:
     ) -> None:
         """Start a run, list the asset and the instruments, and open the venue's own accounts."""
         self.ledger, self.events, self.now_ns = Ledger(), list[Event](), 0
-        self.put(RunStarted(SCHEMA, "test", b"", "test", b"", producers, seed, b"", "endogenous"))
+        self.put(
+            made(
+                RunStarted,
+                schema=SCHEMA,
+                scenario="test",
+                rulebook="test",
+                producers=producers,
+                seed=seed,
+                prices="endogenous",
+            )
+        )
         self.put(AssetListed(0, "USDT", 6))
         for instrument in instruments or (listed(),):
             self.put(instrument)

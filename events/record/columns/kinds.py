@@ -1,4 +1,4 @@
-"""The columns that there are."""
+"""Registry of column types."""
 
 from __future__ import annotations
 

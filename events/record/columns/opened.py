@@ -4,7 +4,7 @@ Rules:
 1. A file is used only if it is whole and of this very record (layout.py), and true of it: page roots lead to the head,
    any other file is known (known.py). Otherwise all columns are made again in one pass over the record.
 2. A file that then turns out to be what was made is known from there on. Any other is replaced, and reported unless it
-   was only missing; where it cannot be replaced, the column is kept in memory, and nobody is troubled.
+   was only missing; where it cannot be replaced, the column is kept in memory, silently.
 3. A fork's columns begin at its own `first_seq`; what is before is asked of its parent's.
 """
 

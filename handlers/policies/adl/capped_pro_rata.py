@@ -40,7 +40,6 @@ class CappedProRata(RatioPolicy):
     ratio: ClassVar[Ratio] = Ratio(("wealth",), (), ATOMS)
 
     def __init__(self, parameters: CappedParameters) -> None:
-        """Keep the cap."""
         self.cap_bps = parameters.cap_bps
 
     def allocate(self, closing: Closing, places: Iterable[Ranked]) -> Allocation:

@@ -46,7 +46,6 @@ class RiskAwareProRata(RatioPolicy):
     Parameters: ClassVar[type[msgspec.Struct]] = RiskParameters
 
     def __init__(self, parameters: RiskParameters) -> None:
-        """Keep g."""
         self.rules = parameters
 
     @property

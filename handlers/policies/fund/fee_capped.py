@@ -45,7 +45,6 @@ class FeeCapped(InsuranceFund):
     Parameters: ClassVar[type[msgspec.Struct]] = FeeCappedParameters
 
     def __init__(self, parameters: FeeCappedParameters) -> None:
-        """Keep the cap beside the fund's own rules."""
         super().__init__(parameters)
         self.fee_ppm_max = parameters.fee_ppm_max
 

@@ -69,7 +69,6 @@ class InsuranceFee(InsuranceFund):
     Parameters: ClassVar[type[msgspec.Struct]] = InsuranceFeeParameters
 
     def __init__(self, parameters: InsuranceFeeParameters) -> None:
-        """Keep the cap beside the fund's own rules."""
         super().__init__(parameters)
         self.fee_ppm_max, self.restored_bps = parameters.fee_ppm_max, parameters.restored_bps
         self.market_payment_max_atoms = parameters.market_payment_max_atoms

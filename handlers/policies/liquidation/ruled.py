@@ -29,7 +29,6 @@ class RuledSteps(Generic[Rules]):
     Parameters: ClassVar[type[msgspec.Struct]]
 
     def __init__(self, parameters: Rules) -> None:
-        """Keep the figures."""
         self.rules = parameters
 
     @property

@@ -51,7 +51,6 @@ class DayProfits(LossSocialization):
     Parameters: ClassVar[type[msgspec.Struct]] = DayProfitsParameters
 
     def __init__(self, parameters: DayProfitsParameters) -> None:
-        """Keep when the day begins."""
         super().__init__(parameters)
         self.day_starts_ns = parameters.day_starts_ns
 

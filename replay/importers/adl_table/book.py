@@ -14,8 +14,8 @@ from ....events.bodies.waterfall import DeleveragingEnded, DeleveragingStarted, 
 from ....handlers.valuation import profit_atoms
 from ..session import Session
 from .cash import Cash
-from .rows import NS_A_MS, Row, plain
-from .scales import Scales
+from .rows import NS_A_MS, TableRow, plain
+from .scales import TableScales
 
 __all__ = ["OTHER_POSITIONS", "Book"]
 
@@ -31,8 +31,9 @@ _REASON = "the table names it as the account that was liquidated"
 class Book:
     """Numbers of what a table names, and one round after the other."""
 
-    def __init__(self, session: Session, rows: Sequence[Row], marks: Mapping[str, Decimal], scales: Scales) -> None:
-        """Declare every coin and account."""
+    def __init__(
+        self, session: Session, rows: Sequence[TableRow], marks: Mapping[str, Decimal], scales: TableScales
+    ) -> None:
         self._session, self._marks, self._scales = session, marks, scales
         self._asset = session.asset(_ASSET, scales.decimals)
         self._coins = {coin: self._listed(coin) for coin in dict.fromkeys(row.coin for row in rows)}
@@ -60,7 +61,7 @@ class Book:
             tiers=_TIERS,
         )
 
-    def take(self, rows: Sequence[Row]) -> None:
+    def take(self, rows: Sequence[TableRow]) -> None:
         """One round: the state before it, its beginning, its reductions, its end."""
         self._session.move_to(rows[0].time_ms * NS_A_MS)
         self._mark(rows[0])
@@ -75,7 +76,7 @@ class Book:
             self._reduce(row, rank, started)
         self._end(started)
 
-    def _begin(self, rows: Sequence[Row]) -> DeleveragingStarted:
+    def _begin(self, rows: Sequence[TableRow]) -> DeleveragingStarted:
         """Liquidation, bankruptcy and round, none of which the table tells."""
         session, first = self._session, rows[0]
         instrument, account = self._coins[first.coin], self._accounts[first.liquidated]
@@ -103,7 +104,7 @@ class Book:
         self._started = session.inferred(started, self._broke)
         return started
 
-    def _reduce(self, row: Row, rank: int, started: DeleveragingStarted) -> None:
+    def _reduce(self, row: TableRow, rank: int, started: DeleveragingStarted) -> None:
         """What the venue reported of a fill, and the reduction itself."""
         session, account, instrument = self._session, self._accounts[row.user], started.instrument
         size, price, place = (
@@ -163,14 +164,14 @@ class Book:
         balance = session.ledger.accounts[account].balance_atoms
         session.inferred(LiquidationEnded(started.liquidation_id, account, "bankrupt", balance), self._broke)
 
-    def _mark(self, row: Row) -> None:
+    def _mark(self, row: TableRow) -> None:
         """The mark of a round, where it is not the one that holds."""
         instrument = self._coins[row.coin]
         ticks = self._scales.price_ticks(row.coin, self._marks.get(row.coin, row.price))
         if self._session.ledger.markets[instrument].mark_ticks != ticks:
             self._session.inferred(MarkPriced(instrument, ticks, 0, ticks))
 
-    def _state(self, row: Row) -> None:
+    def _state(self, row: TableRow) -> None:
         """Bring the ledger to what the table prints of an account; its cash only where that takes no profit back."""
         session, account, place = self._session, self._accounts[row.user], self._place(row)
         instrument, size = self._coins[row.coin], self._scales.size_lots(row.coin, row.position)
@@ -194,7 +195,7 @@ class Book:
         if wanted.size_lots:
             self._session.inferred(wanted)
 
-    def _place(self, row: Row) -> Provenance:
+    def _place(self, row: TableRow) -> Provenance:
         return self._session.provenance(row.source, row.line, row.time_ms * NS_A_MS)
 
 

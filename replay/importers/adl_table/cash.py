@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from ..faults import Faults
-from .rows import Row
+from .rows import TableRow
 
 __all__ = ["CASH_OFF_MOST", "Cash"]
 
@@ -40,7 +40,7 @@ class Cash:
         self._faults = faults
         self._last: dict[str, _Last] = {}
 
-    def is_stated(self, row: Row) -> bool:
+    def is_stated(self, row: TableRow) -> bool:
         """Whether the row's cash is to be stated; asked once a row, before it is closed."""
         last = self._last.get(row.user)
         if last is None or _agree(row.cash, last.carried):
@@ -53,7 +53,7 @@ class Cash:
         self._last[row.user] = _Last(row.time_ms, row.cash, last.carried)
         return False
 
-    def realise(self, row: Row) -> None:
+    def realise(self, row: TableRow) -> None:
         """The row was closed: its profit is the account's."""
         last = self._last[row.user]
         self._last[row.user] = last._replace(carried=last.carried + row.profit)

@@ -25,11 +25,11 @@ from decimal import Decimal
 from ....events.errors import ScenarioError
 from ..digits import decimals_of
 from ..faults import Faults
-from ..reading import Source, open_sources
+from ..reading import SourceFile, open_sources
 from ..session import Session
 from .book import Book
-from .rows import DECIMALS_MOST, LAYOUT, NS_A_MS, Row, plain, rows_of
-from .scales import Scales
+from .rows import DECIMALS_MOST, LAYOUT, NS_A_MS, TableRow, plain, rows_of
+from .scales import TableScales
 
 __all__ = ["AdlTableImporter"]
 
@@ -44,7 +44,7 @@ class AdlTableImporter:
         """Find the files. Raises ScenarioError for one that is not there."""
         self.marks = dict(marks or {})
         self.options = tuple((f"mark.{coin}", plain(price)) for coin, price in sorted(self.marks.items()))
-        self.sources: tuple[Source, ...] = open_sources(tuple((name, LAYOUT) for name in files), by_name=True)
+        self.sources: tuple[SourceFile, ...] = open_sources(tuple((name, LAYOUT) for name in files), by_name=True)
 
     def survey(self, faults: Faults, watch: Callable[[int], None]) -> int:
         """Read everything once. Raises ScenarioError for files without a row, and for a mark that fits none."""
@@ -77,10 +77,10 @@ class AdlTableImporter:
             last_ms = one[0].time_ms
             book.take(one)
 
-    def _read(self, faults: Faults, watch: Callable[[int], None]) -> tuple[list[Row], Scales]:
+    def _read(self, faults: Faults, watch: Callable[[int], None]) -> tuple[list[TableRow], TableScales]:
         """The rows that events can hold, and what they are counted in."""
         rows = [row for source in self.sources for row in rows_of(source, faults, watch)]
-        scales = Scales(rows, self.marks)
+        scales = TableScales(rows, self.marks)
         fitting = []
         for row in rows:
             if scales.fit(row):
@@ -90,9 +90,9 @@ class AdlTableImporter:
         return fitting, scales
 
 
-def _rounds(rows: Iterable[Row]) -> Iterable[list[Row]]:
+def _rounds(rows: Iterable[TableRow]) -> Iterable[list[TableRow]]:
     """Rows of one instant, coin, liquidated account, side and price together, by the first row of each."""
-    rounds: dict[tuple[object, ...], list[Row]] = {}
+    rounds: dict[tuple[object, ...], list[TableRow]] = {}
     for row in rows:
         rounds.setdefault((row.time_ms, row.coin, row.liquidated, row.side, row.price), []).append(row)
     return rounds.values()

@@ -18,14 +18,14 @@ from typing import NamedTuple
 
 from ....events.errors import ScenarioError
 from ....sim.reading.order import Order
-from ....sim.reading.rows import Row as Line
+from ....sim.reading.rows import CsvRow as Line
 from ....sim.reading.rows import csv_rows
 from ....sim.units import parse_decimal
 from ..digits import snapped
 from ..faults import Faults
-from ..reading import Source, read_rows
+from ..reading import SourceFile, read_rows
 
-__all__ = ["DECIMALS_MOST", "LAYOUT", "NS_A_MS", "Row", "plain", "rows_of"]
+__all__ = ["DECIMALS_MOST", "LAYOUT", "NS_A_MS", "TableRow", "plain", "rows_of"]
 
 LAYOUT = "adl-table"
 NS_A_MS = 10**6
@@ -59,13 +59,13 @@ _Faulty = tuple[str, str]
 """A reason, and what is wrong in this row."""
 
 
-class Row(NamedTuple):
+class TableRow(NamedTuple):
     """One fill and the state around it; `printed` is every figure of the row as written, by column.
 
     `snaps` counts those that are not exactly what was written.
     """
 
-    source: Source
+    source: SourceFile
     line: int
     time_ms: int
     coin: str
@@ -92,7 +92,7 @@ class Row(NamedTuple):
         return 1 if self.position > 0 else -1
 
 
-def rows_of(source: Source, faults: Faults, watch: Callable[[int], None]) -> Iterator[Row]:
+def rows_of(source: SourceFile, faults: Faults, watch: Callable[[int], None]) -> Iterator[TableRow]:
     """The rows of a file in its order, without those that are faults. Raises ScenarioError with file and line."""
     lines = csv_rows(read_rows(source, watch, faults.cut(source)))
     header = next(lines, None)
@@ -100,34 +100,34 @@ def rows_of(source: Source, faults: Faults, watch: Callable[[int], None]) -> Ite
     rows = _once(source, faults, lines, columns)
     if "seq" in columns:
 
-        def blame(row: Row, is_ahead: bool) -> None:  # noqa: FBT001 - as `Order` tells it
+        def blame(row: TableRow, is_ahead: bool) -> None:  # noqa: FBT001 - as `Order` tells it
             told = "comes before lower ones" if is_ahead else "comes after one that is not lower"
             faults.report("row out of order", source, row.line, f"seq {row.seq} {told}")
 
-        rows = Order[Row](lambda row: row.seq, blame, strict=True).of(rows)
+        rows = Order[TableRow](lambda row: row.seq, blame, strict=True).of(rows)
     for row in rows:
         if row.snaps:
             faults.note("values snapped", row.snaps)
         yield row
 
 
-def _once(source: Source, faults: Faults, lines: Iterable[Line], columns: list[str]) -> Iterator[Row]:
+def _once(source: SourceFile, faults: Faults, lines: Iterable[Line], columns: list[str]) -> Iterator[TableRow]:
     """The rows that can be read, each once."""
     seen = set[tuple[object, ...]]()
     tally = faults.of(source)
     for line, fields, _ in lines:
         tally.rows += 1
         found = _row(source, line, fields, columns)
-        if isinstance(found, Row) and found[2:10] in seen:
+        if isinstance(found, TableRow) and found[2:10] in seen:
             found = "duplicate row", "the same fill stands in an earlier line"
-        if isinstance(found, Row):
+        if isinstance(found, TableRow):
             seen.add(found[2:10])
             yield found
         else:
             faults.report(found[0], source, line, found[1])
 
 
-def _columns(source: Source, names: list[str]) -> list[str]:
+def _columns(source: SourceFile, names: list[str]) -> list[str]:
     """The header. Raises ScenarioError where it is of no known table."""
     for wanted in _COLUMNS.values():
         if len(set(wanted) & set(names)) != 1 or len(set(names)) != len(names):
@@ -136,7 +136,7 @@ def _columns(source: Source, names: list[str]) -> list[str]:
     return names
 
 
-def _row(source: Source, line: int, fields: list[str], columns: list[str]) -> Row | _Faulty:
+def _row(source: SourceFile, line: int, fields: list[str], columns: list[str]) -> TableRow | _Faulty:
     if len(fields) != len(columns):
         return "broken row", f"{len(fields)} fields where {len(columns)} are expected"
     by_name = dict(zip(columns, fields, strict=True))
@@ -154,7 +154,7 @@ def _row(source: Source, line: int, fields: list[str], columns: list[str]) -> Ro
     except ScenarioError as error:
         return "not a number", str(error)
     printed = tuple((name, by_name[name]) for name in columns if name not in _KEPT_BY_NAME)
-    row = Row(
+    row = TableRow(
         source,
         line,
         int(cells["time"]),
@@ -183,7 +183,7 @@ def _numbers(cells: dict[str, str]) -> tuple[dict[str, Decimal], int]:
     return numbers, snaps
 
 
-def _impossible(row: Row) -> _Faulty | None:
+def _impossible(row: TableRow) -> _Faulty | None:
     """What is wrong with figures that can be read."""
     if row.price <= 0 or row.entry <= 0:
         return "impossible figure", "a price must be more than 0"

@@ -14,18 +14,18 @@ from math import prod
 
 from ....sim.units import INT64_MAX, divide_half_even
 from ..digits import decimals_of
-from .rows import Row, plain
+from .rows import TableRow, plain
 
-__all__ = ["Scales"]
+__all__ = ["TableScales"]
 
 _DECIMALS_LEAST = 6
 _ROWS_A_ROUND = 64
 
 
-class Scales:
+class TableScales:
     """What tables are counted in; `lots` and `ticks` hold decimals by coin, `decimals` are the asset's."""
 
-    def __init__(self, rows: Iterable[Row], marks: Mapping[str, Decimal]) -> None:
+    def __init__(self, rows: Iterable[TableRow], marks: Mapping[str, Decimal]) -> None:
         """Look at every row, and at the marks that were given."""
         self.lots, self.ticks = dict[str, int](), dict[str, int]()
         for row in rows:
@@ -51,7 +51,7 @@ class Scales:
         ratios = [factor.as_integer_ratio() for factor in factors]
         return divide_half_even(prod(one for one, _ in ratios) * 10**self.decimals, prod(other for _, other in ratios))
 
-    def fit(self, row: Row) -> bool:
+    def fit(self, row: TableRow) -> bool:
         """Whether events can hold the figures of a row."""
         amounts = (
             self.size_lots(row.coin, row.position),

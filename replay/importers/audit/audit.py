@@ -27,7 +27,7 @@ from .positions import Positions
 from .profits import Profits
 from .sides import Sides
 from .tables import Tables
-from .tally import LawReport, Offence, Offender, Tally
+from .tally import LawReport, LawTally, Offence, Offender
 
 __all__ = ["Audit", "SourcePart", "audit_of"]
 
@@ -85,16 +85,16 @@ def audit_of(run: Run, watch: Watch = lambda _seq: None) -> Audit:
     laws = tuple(_reports(run, tallies, {n: one.name for n, one in enumerate(sources)}))
     holds = not any(law.broken for law in laws)
     return Audit(
-        run.started.scenario,
-        run.head,
-        run.ending,
-        fills,
-        trades,
-        len(accounts),
-        len(instruments),
-        sources,
-        laws,
-        holds,
+        scenario=run.started.scenario,
+        head=run.head,
+        status=run.ending,
+        fills=fills,
+        trades=trades,
+        accounts=len(accounts),
+        instruments=len(instruments),
+        sources=sources,
+        laws=laws,
+        holds=holds,
     )
 
 
@@ -115,23 +115,23 @@ def _source(opened: SourceOpened, tally: SourceTally | None) -> SourcePart:
     return SourcePart(opened.name, opened.layout, opened.sha256.hex(), rows, left_out)
 
 
-def _reports(run: Run, tallies: Iterable[Tally], files: dict[int, str]) -> Iterable[LawReport]:
+def _reports(run: Run, tallies: Iterable[LawTally], files: dict[int, str]) -> Iterable[LawReport]:
     for tally in tallies:
         if tally.checked or tally.not_checkable:
             yield LawReport(
-                tally.law,
-                tally.market,
-                tally.rule,
-                tally.checked,
-                tally.holding,
-                tally.artefacts,
-                tally.broken,
-                tally.gaps,
-                dict(tally.of_which),
-                dict(tally.not_checkable.most_common()),
-                tuple(_offender(run, one, files) for one in tally.offences),
-                tuple(_offender(run, one, files) for one in tally.gap_offences),
-                tally.remark,
+                law=tally.law,
+                market=tally.market,
+                rule=tally.rule,
+                checked=tally.checked,
+                holding=tally.holding,
+                artefacts=tally.artefacts,
+                broken=tally.broken,
+                gaps=tally.gaps,
+                of_which=dict(tally.of_which),
+                not_checkable=dict(tally.not_checkable.most_common()),
+                offenders=tuple(_offender(run, one, files) for one in tally.offences),
+                gaps_first=tuple(_offender(run, one, files) for one in tally.gap_offences),
+                remark=tally.remark,
             )
 
 

@@ -16,8 +16,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from .fills import FINE, FINE_MONEY, Fill
-from .tally import OFFENDERS_SHOWN, Offence, Tally
+from .fills import FINE, FINE_MONEY, ReportedFill
+from .tally import OFFENDERS_SHOWN, LawTally, Offence
 from .words import basis_points, money
 
 __all__ = ["RATE_BPS_MOST", "Fees"]
@@ -51,14 +51,14 @@ class _Seconds:
         self.opened = self.followed = 0
         self.first: list[Offence] = []
 
-    def note(self, fill: Fill, text: str, *, opens: bool) -> None:
+    def note(self, fill: ReportedFill, text: str, *, opens: bool) -> None:
         """One more, which shows the second rate or follows it."""
         self.opened += opens
         self.followed += not opens
         if len(self.first) < OFFENDERS_SHOWN:
             self.first.append(Offence(fill, text))
 
-    def settle(self, tally: Tally, *, told_builders: bool) -> None:
+    def settle(self, tally: LawTally, *, told_builders: bool) -> None:
         """Broken where the record tells what builders got; else a second rate is one with a builder's share."""
         if told_builders:
             tally.broken += self.opened + self.followed
@@ -73,24 +73,23 @@ class Fees:
     """The rates that each account can have, by group: its own, and one with a builder's share."""
 
     def __init__(self) -> None:
-        """No fee yet."""
         rule = "fee = rate x notional, an account's rate as maker and as taker being the same"
-        self.perpetual = Tally("fee", "perpetual", rule)
-        self.spot = Tally("fee", "spot", rule)
+        self.perpetual = LawTally("fee", "perpetual", rule)
+        self.spot = LawTally("fee", "spot", rule)
         self._own: dict[_Group, _Rates] = {}
         self._second: dict[_Group, _Rates] = {}
         self._seconds = {"perpetual": _Seconds(), "spot": _Seconds()}
         self._told_builders = False
 
     @property
-    def tallies(self) -> Iterable[Tally]:
+    def tallies(self) -> Iterable[LawTally]:
         """One for each kind of market; to be asked when all fills were taken."""
         for tally, seconds in zip((self.perpetual, self.spot), self._seconds.values(), strict=True):
             seconds.settle(tally, told_builders=self._told_builders)
         self._seconds = {"perpetual": _Seconds(), "spot": _Seconds()}
         return self.perpetual, self.spot
 
-    def take(self, fill: Fill) -> None:
+    def take(self, fill: ReportedFill) -> None:
         """Check the next fill."""
         tally = self._tally(fill)
         if fill.fee is None:
@@ -117,7 +116,7 @@ class Fees:
         )
         self._other(tally, fill, group, rates, text)
 
-    def _other(self, tally: Tally, fill: Fill, group: _Group, rates: _Rates, text: str) -> None:
+    def _other(self, tally: LawTally, fill: ReportedFill, group: _Group, rates: _Rates, text: str) -> None:
         """A fee that is not by the account's own rate: by its second, the first of a second, or by neither."""
         second = self._second.setdefault(group, rates)
         both = second.narrowed(rates)
@@ -127,11 +126,11 @@ class Fees:
         self._second[group] = both
         self._seconds[fill.scales.kind].note(fill, text, opens=second is rates)
 
-    def _tally(self, fill: Fill) -> Tally:
+    def _tally(self, fill: ReportedFill) -> LawTally:
         return self.spot if fill.scales.kind == "spot" else self.perpetual
 
 
-def _charged(fill: Fill, fee: int) -> tuple[int, int, int]:
+def _charged(fill: ReportedFill, fee: int) -> tuple[int, int, int]:
     """The venue's own part of a fee, what it is a share of, and how far it can be off; in fine money."""
     fee -= fill.builder_fee
     if fill.base_fee:
@@ -139,7 +138,7 @@ def _charged(fill: Fill, fee: int) -> tuple[int, int, int]:
     return fee, abs(fill.size) * fill.price, 2 * _UNIT
 
 
-def _group(fill: Fill) -> _Group:
+def _group(fill: ReportedFill) -> _Group:
     if fill.scales.kind == "spot":
         return fill.account, fill.maker, "spot", fill.fee_asset, fill.size > 0
     return fill.account, fill.maker, fill.scales.name.rpartition(":")[0], None, False

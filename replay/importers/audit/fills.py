@@ -27,7 +27,17 @@ from ....sim.units import divide_half_even, parse_decimal
 from ...directory import Directory
 from ...run import Run
 
-__all__ = ["FINE", "FINE_MONEY", "NO_TRADE_ID", "Fill", "Kind", "Scales", "Trade", "Watch", "trades_of"]
+__all__ = [
+    "FINE",
+    "FINE_MONEY",
+    "NO_TRADE_ID",
+    "FineScales",
+    "Kind",
+    "ReportedFill",
+    "ReportedTrade",
+    "Watch",
+    "trades_of",
+]
 
 FINE = 10**12
 """Sizes and prices are counted in this part of a unit."""
@@ -45,7 +55,7 @@ _WATCHED = 1 << 14
 _MOVING = (TradeExecuted, LiquidationFilled, PositionTakenOver, PositionDeleveraged)
 
 
-class Scales(NamedTuple):
+class FineScales(NamedTuple):
     """What a lot and a tick of an instrument are in fine units, and which kind of market it is."""
 
     name: str
@@ -54,7 +64,7 @@ class Scales(NamedTuple):
     tick: int
 
 
-class Fill(NamedTuple):
+class ReportedFill(NamedTuple):
     """One side of a trade in fine units; `size` is signed like a trade, `said` the texts that were kept as written.
 
     `start`, `profit` and `fee` are None where the venue is silent. `base_fee` is what of the fee changes the position:
@@ -68,7 +78,7 @@ class Fill(NamedTuple):
     account: int
     instrument: int
     leg: int
-    scales: Scales
+    scales: FineScales
     trade_id: int
     size: int
     price: int
@@ -89,15 +99,15 @@ class Fill(NamedTuple):
         return None if self.start is None else self.start + self.size - self.base_fee
 
 
-class Trade(NamedTuple):
+class ReportedTrade(NamedTuple):
     """The sides of one trade and the event that moved the position; None where no such event follows."""
 
-    fills: tuple[Fill, ...]
+    fills: tuple[ReportedFill, ...]
     event: Event | None
     layout: str
 
 
-def trades_of(run: Run, watch: Watch = lambda _seq: None) -> Iterator[Trade]:
+def trades_of(run: Run, watch: Watch = lambda _seq: None) -> Iterator[ReportedTrade]:
     """The trades of a record that a venue reported, in their order; one reading of the record, O(1) memory a trade.
 
     `watch` is told the event that was reached, every `_WATCHED` of them.
@@ -135,7 +145,7 @@ class _Reader:
 
     def __init__(self) -> None:
         self._directory = Directory(())
-        self._scales: dict[int, Scales] = {}
+        self._scales: dict[int, FineScales] = {}
         self._layouts: dict[int, str] = {}
         self._missed: Counter[int | None] = Counter()
 
@@ -150,13 +160,13 @@ class _Reader:
         elif isinstance(body, InputRefused) and event.origin is Origin.INFERRED:
             self._missed[body.account] += 1
 
-    def trade(self, sides: list[Event], event: Event | None) -> Trade:
+    def trade(self, sides: list[Event], event: Event | None) -> ReportedTrade:
         """The sides as fills."""
         fills = tuple(self._fill(side) for side in sides)
         source = fills[0].source
-        return Trade(fills, event, "" if source is None else self._layouts.get(source, ""))
+        return ReportedTrade(fills, event, "" if source is None else self._layouts.get(source, ""))
 
-    def _fill(self, event: Event) -> Fill:
+    def _fill(self, event: Event) -> ReportedFill:
         body = event.body
         assert isinstance(body, FillReported)
         scales, said = self._scales[body.instrument], dict(body.raw)
@@ -164,41 +174,41 @@ class _Reader:
         size = body.size_lots * scales.lot
         fee = _money(said.get("fee_atoms"), body.fee_atoms, self._fee_decimals(body))
         place = body.provenance
-        return Fill(
-            event.seq,
-            event.at_ns,
-            None if place is None else place.source,
-            None if place is None else place.row,
-            body.account,
-            body.instrument,
-            body.leg,
-            scales,
-            body.trade_id,
-            size,
-            body.price_ticks * scales.tick,
-            _size(said.get("start_lots"), body.start_lots, scales.lot),
-            _money(said.get("closed_profit_atoms"), body.closed_profit_atoms, decimals),
-            fee,
-            _base_fee(scales, size, fee),
-            _money(said.get("builder_fee"), 0, decimals) or 0,
-            body.fee_asset,
-            body.maker,
-            body.direction,
-            self._missed[None] + self._missed[body.account],
-            said,
+        return ReportedFill(
+            seq=event.seq,
+            at_ns=event.at_ns,
+            source=None if place is None else place.source,
+            row=None if place is None else place.row,
+            account=body.account,
+            instrument=body.instrument,
+            leg=body.leg,
+            scales=scales,
+            trade_id=body.trade_id,
+            size=size,
+            price=body.price_ticks * scales.tick,
+            start=_size(said.get("start_lots"), body.start_lots, scales.lot),
+            profit=_money(said.get("closed_profit_atoms"), body.closed_profit_atoms, decimals),
+            fee=fee,
+            base_fee=_base_fee(scales, size, fee),
+            builder_fee=_money(said.get("builder_fee"), 0, decimals) or 0,
+            fee_asset=body.fee_asset,
+            maker=body.maker,
+            direction=body.direction,
+            missed=self._missed[None] + self._missed[body.account],
+            said=said,
         )
 
     def _fee_decimals(self, body: FillReported) -> int:
         return 0 if body.fee_asset is None else self._directory.assets[body.fee_asset].decimals
 
 
-def _scales(listing: InstrumentListed) -> Scales:
+def _scales(listing: InstrumentListed) -> FineScales:
     spot = listing.kind == "spot" or listing.name.startswith("@") or "/" in listing.name
     lot, tick = (_fine(text, FINE) or 1 for text in (listing.lot_size, listing.tick_size))
-    return Scales(listing.name, "spot" if spot else "perpetual", lot, tick)
+    return FineScales(listing.name, "spot" if spot else "perpetual", lot, tick)
 
 
-def _base_fee(scales: Scales, size: int, fee: int | None) -> int:
+def _base_fee(scales: FineScales, size: int, fee: int | None) -> int:
     """What of a fee is in the token that is traded: a charge to a buyer, or what a seller is paid back."""
     if fee is None or scales.kind == "perpetual" or (size > 0) != (fee > 0):
         return 0

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from .fills import FINE, Fill
-from .tally import Tally
+from .fills import FINE, ReportedFill
+from .tally import LawTally
 from .words import units
 
 __all__ = ["Positions", "is_artefact"]
@@ -27,17 +27,16 @@ class Positions:
     """The position of everyone, as the venue told it last."""
 
     def __init__(self) -> None:
-        """Nobody is known."""
-        self.perpetual = Tally("position", "perpetual", _RULE)
-        self.spot = Tally("position", "spot", f"{_RULE}, fees in the token included")
+        self.perpetual = LawTally("position", "perpetual", _RULE)
+        self.spot = LawTally("position", "spot", f"{_RULE}, fees in the token included")
         self._last: dict[tuple[int, int, int], tuple[int, int]] = {}
 
     @property
-    def tallies(self) -> Iterable[Tally]:
+    def tallies(self) -> Iterable[LawTally]:
         """One for each kind of market."""
         return self.perpetual, self.spot
 
-    def take(self, fill: Fill) -> bool:
+    def take(self, fill: ReportedFill) -> bool:
         """Check the next fill; whether what is known of the position before it still holds."""
         tally = self.spot if fill.scales.kind == "spot" else self.perpetual
         key = fill.account, fill.instrument, fill.leg
@@ -52,7 +51,7 @@ class Positions:
             return True
         return self._follows(tally, fill, start, *last)
 
-    def _follows(self, tally: Tally, fill: Fill, start: int, expected: int, missed: int) -> bool:
+    def _follows(self, tally: LawTally, fill: ReportedFill, start: int, expected: int, missed: int) -> bool:
         if start == expected:
             tally.hold(artefact="start_lots" in fill.said and fill.scales.kind == "perpetual")
         elif is_artefact(start, expected):

@@ -19,8 +19,8 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import NamedTuple
 
-from .fills import FINE, FINE_MONEY, Fill
-from .tally import Tally
+from .fills import FINE, FINE_MONEY, ReportedFill
+from .tally import LawTally
 from .words import money, units
 
 __all__ = ["Profits"]
@@ -45,17 +45,16 @@ class Profits:
     """What everyone's position can have cost, as far as fills have told it."""
 
     def __init__(self) -> None:
-        """Nothing is known of anyone."""
-        self.perpetual = Tally("profit", "perpetual", "closed profit = closed size x (price - entry)")
-        self.spot = Tally("profit", "spot", "closed profit = closed size x (price - average cost)")
+        self.perpetual = LawTally("profit", "perpetual", "closed profit = closed size x (price - entry)")
+        self.spot = LawTally("profit", "spot", "closed profit = closed size x (price - average cost)")
         self._costs: dict[tuple[int, int, int], _Costs] = {}
 
     @property
-    def tallies(self) -> Iterable[Tally]:
+    def tallies(self) -> Iterable[LawTally]:
         """One for each kind of market."""
         return self.perpetual, self.spot
 
-    def take(self, fill: Fill, *, continued: bool) -> None:
+    def take(self, fill: ReportedFill, *, continued: bool) -> None:
         """Check the next fill; `continued` says whether its position follows from what is known."""
         tally = self.spot if fill.scales.kind == "spot" else self.perpetual
         key = fill.account, fill.instrument, fill.leg
@@ -74,7 +73,7 @@ class Profits:
             self._costs[key] = left
 
 
-def _closed(tally: Tally, fill: Fill, known: _Costs | None, profit: int) -> _Costs:
+def _closed(tally: LawTally, fill: ReportedFill, known: _Costs | None, profit: int) -> _Costs:
     """The cost of what is left after a fill that closes at this stated profit."""
     held, closed = _held(fill)
     told = _told(fill, profit, held, closed)
@@ -89,13 +88,13 @@ def _closed(tally: Tally, fill: Fill, known: _Costs | None, profit: int) -> _Cos
     return told._replace(low=told.low * left // held, high=-(-told.high * left // held))
 
 
-def _held(fill: Fill) -> tuple[int, int]:
+def _held(fill: ReportedFill) -> tuple[int, int]:
     """How much was held before a fill, and how much of it was closed."""
     assert fill.start is not None
     return abs(fill.start), min(abs(fill.size), abs(fill.start))
 
 
-def _held_against(tally: Tally, fill: Fill, known: _Costs, told: _Costs) -> _Costs:
+def _held_against(tally: LawTally, fill: ReportedFill, known: _Costs, told: _Costs) -> _Costs:
     """What both the known entry and the stated profit allow; the latter's alone where they differ."""
     low, high = max(told.low, known.low), min(told.high, known.high)
     if low > high and known.missed != fill.missed:
@@ -109,7 +108,7 @@ def _held_against(tally: Tally, fill: Fill, known: _Costs, told: _Costs) -> _Cos
     return told._replace(low=low, high=high)
 
 
-def _opened(tally: Tally, fill: Fill, known: _Costs | None) -> _Costs | None:
+def _opened(tally: LawTally, fill: ReportedFill, known: _Costs | None) -> _Costs | None:
     """The cost after a fill that opens or adds."""
     tally.of_which["openings, which realise nothing"] += 1
     if fill.profit:
@@ -122,7 +121,7 @@ def _opened(tally: Tally, fill: Fill, known: _Costs | None) -> _Costs | None:
     return _Costs(known.low + cost - _ATOM, known.high + cost + _ATOM, known.missed)
 
 
-def _told(fill: Fill, profit: int, held: int, closed: int) -> _Costs:
+def _told(fill: ReportedFill, profit: int, held: int, closed: int) -> _Costs:
     """What the whole position can have cost by the profit stated of a part of it."""
     worth = closed * fill.price
     if fill.scales.kind == "spot":
@@ -133,7 +132,7 @@ def _told(fill: Fill, profit: int, held: int, closed: int) -> _Costs:
     return _Costs(cost * held // closed - _ATOM, most, fill.missed)
 
 
-def _difference(fill: Fill, known: _Costs) -> str:
+def _difference(fill: ReportedFill, known: _Costs) -> str:
     assert fill.profit is not None
     held, closed = _held(fill)
     sign = 1 if fill.size < 0 else -1
@@ -144,7 +143,7 @@ def _difference(fill: Fill, known: _Costs) -> str:
     )
 
 
-def _stated(tally: Tally, fill: Fill, profit: int) -> None:
+def _stated(tally: LawTally, fill: ReportedFill, profit: int) -> None:
     """Against the entry price that the row itself states."""
     text = fill.said["entry_price"]
     tally.of_which["closings held against the entry that the row states"] += 1

@@ -13,8 +13,8 @@ from ....events.bodies.inputs import TradeExecuted
 from ....events.bodies.liquidation import LiquidationFilled, PositionTakenOver
 from ....events.bodies.waterfall import PositionDeleveraged
 from ....events.envelope import Event
-from .fills import NO_TRADE_ID, Fill, Trade
-from .tally import Tally
+from .fills import NO_TRADE_ID, ReportedFill, ReportedTrade
+from .tally import LawTally
 from .words import units
 
 __all__ = ["ONE_SIDED", "Sides"]
@@ -30,16 +30,15 @@ class Sides:
     """Trades by kind of market."""
 
     def __init__(self) -> None:
-        """No trade yet."""
-        self.perpetual = Tally("sides", "perpetual", _RULE)
-        self.spot = Tally("sides", "spot", _RULE)
+        self.perpetual = LawTally("sides", "perpetual", _RULE)
+        self.spot = LawTally("sides", "spot", _RULE)
 
     @property
-    def tallies(self) -> Iterable[Tally]:
+    def tallies(self) -> Iterable[LawTally]:
         """One for each kind of market."""
         return self.perpetual, self.spot
 
-    def take(self, trade: Trade) -> None:
+    def take(self, trade: ReportedTrade) -> None:
         """Check a trade."""
         first = trade.fills[0]
         tally = self.spot if first.scales.kind == "spot" else self.perpetual
@@ -56,7 +55,7 @@ class Sides:
             tally.breaks(first, f"is in trade {first.trade_id}, which {wrong}")
 
 
-def _faults(trade: Trade) -> Iterator[str]:
+def _faults(trade: ReportedTrade) -> Iterator[str]:
     """What is wrong with a trade, in words."""
     if len(trade.fills) != _PAIR:
         yield "has one side" if len(trade.fills) == 1 else f"has {len(trade.fills)} sides"
@@ -72,7 +71,7 @@ def _faults(trade: Trade) -> Iterator[str]:
         yield f"is not what event {trade.event.seq} moves"
 
 
-def _moves(event: Event, one: Fill, other: Fill) -> bool:
+def _moves(event: Event, one: ReportedFill, other: ReportedFill) -> bool:
     """Whether an event moves what the sides say, between them."""
     lots = {one.account: one.size // one.scales.lot, other.account: other.size // other.scales.lot}
     body = event.body

@@ -28,8 +28,8 @@ from typing import NamedTuple
 
 from ....events.errors import ScenarioError
 from ....sim.units import parse_decimal
-from .fills import FINE, FINE_MONEY, Fill
-from .tally import Tally
+from .fills import FINE, FINE_MONEY, ReportedFill
+from .tally import LawTally
 from .words import money, units
 
 __all__ = ["CASH_COLUMNS", "Tables"]
@@ -95,16 +95,15 @@ class Tables:
     """Rows of reconstructed tables."""
 
     def __init__(self) -> None:
-        """No row yet."""
-        self._tallies = {column: Tally(law, "table", rule) for column, (law, rule, _) in _RECOMPUTED.items()}
-        self._valuation = Tally("valuation", "table", "unrealised profit stands at the execution price")
-        self._cash = Tally("cash", "table", "cash = cash + closed profit of the row before of the same account")
+        self._tallies = {column: LawTally(law, "table", rule) for column, (law, rule, _) in _RECOMPUTED.items()}
+        self._valuation = LawTally("valuation", "table", "unrealised profit stands at the execution price")
+        self._cash = LawTally("cash", "table", "cash = cash + closed profit of the row before of the same account")
         self._left: dict[int, _Left] = {}
         self._taken = self._given = Fraction(0)
-        self._batch: list[tuple[Fill, Fraction]] = []
+        self._batch: list[tuple[ReportedFill, Fraction]] = []
 
     @property
-    def tallies(self) -> Iterable[Tally]:
+    def tallies(self) -> Iterable[LawTally]:
         """One for each printed figure; to be asked when all rows were taken."""
         self._close_batch()
         if self._cash.broken:
@@ -114,7 +113,7 @@ class Tables:
             )
         return *self._tallies.values(), self._valuation, self._cash
 
-    def take(self, fill: Fill) -> None:
+    def take(self, fill: ReportedFill) -> None:
         """Check the figures of a row."""
         cash = next((fill.said[name] for name in CASH_COLUMNS if name in fill.said), None)
         if cash is None or not fill.start:
@@ -132,7 +131,7 @@ class Tables:
         if "position_unrealized_pnl" not in fill.said:
             self._value(fill, columns["entry_price"] + columns["total_unrealized_pnl"] / row.position)
 
-    def _recompute(self, column: str, row: _Printed, fill: Fill) -> None:
+    def _recompute(self, column: str, row: _Printed, fill: ReportedFill) -> None:
         tally, printed = self._tallies[column], row.columns[column]
         found = _RECOMPUTED[column][2](row)
         if found is None:
@@ -142,7 +141,7 @@ class Tables:
         else:
             tally.breaks(fill, f"{column} is printed as {fill.said[column]} and comes to {units(int(found * FINE))}")
 
-    def _carry(self, fill: Fill, cash: Fraction) -> None:
+    def _carry(self, fill: ReportedFill, cash: Fraction) -> None:
         """Hold the cash of a row against what the account's row before left."""
         left = self._left.pop(fill.account, None)
         if fill.profit is not None:
@@ -165,7 +164,7 @@ class Tables:
             self._taken += max(left.cash - cash, Fraction(0))
             self._given += max(cash - left.cash, Fraction(0))
 
-    def _value(self, fill: Fill, price: Fraction) -> None:
+    def _value(self, fill: ReportedFill, price: Fraction) -> None:
         """Note the price that a row's unrealised profit stands at, if the account holds nothing else."""
         if self._batch and (self._batch[0][0].at_ns, self._batch[0][0].instrument) != (fill.at_ns, fill.instrument):
             self._close_batch()

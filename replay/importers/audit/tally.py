@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 import msgspec
 
-from .fills import Fill, Kind
+from .fills import Kind, ReportedFill
 
-__all__ = ["OFFENDERS_SHOWN", "LawReport", "Offence", "Offender", "Tally"]
+__all__ = ["OFFENDERS_SHOWN", "LawReport", "LawTally", "Offence", "Offender"]
 
 OFFENDERS_SHOWN = 5
 
@@ -23,7 +23,7 @@ OFFENDERS_SHOWN = 5
 class Offence(NamedTuple):
     """A fill that breaks a law, or a gap before it, and what is wrong in words."""
 
-    fill: Fill
+    fill: ReportedFill
     text: str
 
 
@@ -61,11 +61,10 @@ class LawReport(msgspec.Struct, frozen=True):
     remark: str = ""
 
 
-class Tally:
+class LawTally:
     """Counts for one law on one kind of market."""
 
     def __init__(self, law: str, market: Kind | str, rule: str) -> None:
-        """Nothing checked yet."""
         self.law, self.market, self.rule = law, market, rule
         self.holding = self.artefacts = self.broken = self.gaps = 0
         self.of_which: Counter[str] = Counter()
@@ -84,13 +83,13 @@ class Tally:
         self.holding += 1
         self.artefacts += artefact
 
-    def breaks(self, fill: Fill, text: str) -> None:
+    def breaks(self, fill: ReportedFill, text: str) -> None:
         """It is broken."""
         self.broken += 1
         if len(self.offences) < OFFENDERS_SHOWN:
             self.offences.append(Offence(fill, text))
 
-    def gap(self, fill: Fill, text: str) -> None:
+    def gap(self, fill: ReportedFill, text: str) -> None:
         """Fills are missing before this one."""
         self.gaps += 1
         self.skip("fills are missing before it")

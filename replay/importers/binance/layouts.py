@@ -26,10 +26,10 @@ from ....sim.sources.bars import read_bar
 from ....sim.sources.klines import KLINES_COLUMNS
 from ....sim.sources.moments import moment_ns
 from ..feed.files import BandRead, BarRead, FeedFile, Parse
-from ..feed.items import Forced, Market, Place, Traded
+from ..feed.items import ForcedOrder, RowPlace, Traded, VenueMarket
 from ..feed.numbers import amount, maybe_positive, positive
-from ..feed.table import Columns, header_of
-from ..reading import LINE_BYTES_MOST, Source
+from ..feed.table import CsvColumns, header_of
+from ..reading import LINE_BYTES_MOST, SourceFile
 from .names import Kind
 
 __all__ = ["columns_of", "feed_file"]
@@ -82,16 +82,16 @@ _NUMBERS: dict[Kind, tuple[str, str]] = {"trades": ("id", "id"), "aggTrades": ("
 _TRUTHS = frozenset({"true", "false"})
 
 
-def columns_of(source: Source) -> Columns:
+def columns_of(source: SourceFile) -> CsvColumns:
     """The columns of a file. Raises ScenarioError for an empty file, and for one without a header of no known width."""
     fields = first_fields(source.path, LINE_BYTES_MOST)
     header = header_of(fields)
     if header is not None:
-        return Columns(header, in_file=True)
+        return CsvColumns(header, in_file=True)
     known = _BARE.get(len(fields), ())
     for names in known:
         if _fits(names, fields):
-            return Columns(names, in_file=False)
+            return CsvColumns(names, in_file=False)
     expected = " or ".join(",".join(names) for layouts in _BARE.values() for names in layouts)
     message = f"{source.path}:1: no header, and {len(fields)} fields are no known layout; expected {expected}"
     raise ScenarioError(message)
@@ -106,11 +106,11 @@ def _fits(names: tuple[str, ...], fields: list[str]) -> bool:
     return True
 
 
-def feed_file(source: Source, columns: Columns, kind: Kind, market: Market) -> FeedFile:
+def feed_file(source: SourceFile, columns: CsvColumns, kind: Kind, market: VenueMarket) -> FeedFile:
     """How to read a file."""
     parse: Parse
     if kind in _TRADE_ID:
-        parse = _Trades(columns, market)
+        parse = _BinanceTrades(columns, market)
     elif kind == "bookDepth":
         parse = _Bands(columns, market)
     elif kind == "liquidationSnapshot":
@@ -131,24 +131,24 @@ def feed_file(source: Source, columns: Columns, kind: Kind, market: Market) -> F
     )
 
 
-class _Trades:
-    def __init__(self, columns: Columns, market: Market) -> None:
+class _BinanceTrades:
+    def __init__(self, columns: CsvColumns, market: VenueMarket) -> None:
         self._market, self._price = market, columns.at("price")
         size = columns.find("qty")
         self._size = columns.at("quantity") if size is None else size
 
-    def __call__(self, place: Place, fields: list[str]) -> Traded:
+    def __call__(self, place: RowPlace, fields: list[str]) -> Traded:
         positive(fields[self._size], "quantity")
         return Traded(place, self._market, positive(fields[self._price], "price"))
 
 
 class _Bars:
-    def __init__(self, columns: Columns, market: Market, *, marks: bool) -> None:
+    def __init__(self, columns: CsvColumns, market: VenueMarket, *, marks: bool) -> None:
         self._market, self._marks = market, marks
         self._prices = [columns.at(name) for name in ("open", "high", "low", "close")]
         self._open_time, self._close_time = columns.at("open_time"), columns.at("close_time")
 
-    def __call__(self, place: Place, fields: list[str]) -> BarRead:
+    def __call__(self, place: RowPlace, fields: list[str]) -> BarRead:
         prices = [fields[column] for column in self._prices]
         for text in prices:
             positive(text, "price")
@@ -157,12 +157,12 @@ class _Bars:
 
 
 class _Bands:
-    def __init__(self, columns: Columns, market: Market) -> None:
+    def __init__(self, columns: CsvColumns, market: VenueMarket) -> None:
         self._market, self._is_priced = market, market.exchange != "cm"
         self._percentage, self._depth = columns.at("percentage"), columns.at("depth")
         self._notional = columns.at("notional")
 
-    def __call__(self, place: Place, fields: list[str]) -> BandRead:
+    def __call__(self, place: RowPlace, fields: list[str]) -> BandRead:
         distance_bps = parse_distance_bps(fields[self._percentage])
         depth, notional = amount(fields[self._depth], "depth"), amount(fields[self._notional], "notional")
         figures = depth, notional if self._is_priced else Decimal(0)
@@ -170,12 +170,12 @@ class _Bands:
 
 
 class _ForcedOrders:
-    def __init__(self, columns: Columns, market: Market) -> None:
+    def __init__(self, columns: CsvColumns, market: VenueMarket) -> None:
         self._market, self._symbol, self._side = market, columns.find("symbol"), columns.at("side")
         self._size, self._filled = columns.at("original_quantity"), columns.at("accumulated_fill_quantity")
         self._limit, self._price = columns.at("price"), columns.at("average_price")
 
-    def __call__(self, place: Place, fields: list[str]) -> Forced:
+    def __call__(self, place: RowPlace, fields: list[str]) -> ForcedOrder:
         side = fields[self._side].upper()
         if side not in ("BUY", "SELL"):
             message = f"side {fields[self._side]!r} is neither BUY nor SELL"
@@ -192,7 +192,7 @@ class _ForcedOrders:
         if price is None or (filled and not average):
             message = "there is neither an average price nor a limit"
             raise ScenarioError(message)
-        return Forced(place, market, side == "BUY", size, limit, filled, price)
+        return ForcedOrder(place, market, side == "BUY", size, limit, filled, price)
 
 
 def _nothing_if_zero(text: str) -> str:

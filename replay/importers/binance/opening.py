@@ -10,9 +10,9 @@ from ....sim.toml_tree import at_path
 from ..feed.contracts import Told
 from ..feed.files import FeedFile
 from ..feed.importer import FeedImporter
-from ..feed.items import Market
+from ..feed.items import VenueMarket
 from ..feed.symbols import Symbols
-from ..reading import Source, open_sources
+from ..reading import SourceFile, open_sources
 from .layouts import columns_of, feed_file
 from .names import NAME_FORM, Part, kind_of, part_of
 
@@ -39,10 +39,10 @@ def open_binance(
     return FeedImporter(_FORMAT, _FORMAT, opened, contracts=contracts, symbols=told, sort=sort, options=options)
 
 
-def _feed_file(source: Source, told: Symbols, part: Part | None, *, marks: bool) -> FeedFile:
+def _feed_file(source: SourceFile, told: Symbols, part: Part | None, *, marks: bool) -> FeedFile:
     columns = columns_of(source)
     names = frozenset(columns.names)
     found = kind_of(source.path, names, marks=marks)
     named = "" if "symbol" in names else told.of_file(source.path, symbol_of_name(source.path.name), NAME_FORM)
-    market = Market(part_of(source.path, named, names, part), named)
+    market = VenueMarket(part_of(source.path, named, names, part), named)
     return at_path(f"{source.path}:1", feed_file, source._replace(layout=f"{_FORMAT} {found}"), columns, found, market)

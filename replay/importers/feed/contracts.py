@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 from ....events.bodies.listing import InstrumentKind
 from ....events.errors import ScenarioError
-from .items import Market
+from .items import VenueMarket
 from .specifications import SPECIFICATIONS, ContractKind, Specification
 
 __all__ = ["Contract", "Contracts", "Told"]
@@ -63,13 +63,12 @@ class Contracts:
     """The contracts of an import; `told` is what was said of some, by symbol."""
 
     def __init__(self, told: Mapping[str, Told | Decimal] | None = None) -> None:
-        """A bare number makes a symbol inverse."""
         self.told = {
             symbol: one if isinstance(one, Told) else Told("inverse", one) for symbol, one in (told or {}).items()
         }
-        self._found: dict[Market, Contract | str] = {}
+        self._found: dict[VenueMarket, Contract | str] = {}
 
-    def of(self, market: Market, symbol: str | None = None) -> Contract:
+    def of(self, market: VenueMarket, symbol: str | None = None) -> Contract:
         """The contract behind a market, whose publisher calls it `symbol` if it goes by another name here.
 
         Raises ScenarioError without a place where it is not known.
@@ -85,7 +84,7 @@ class Contracts:
             raise ScenarioError(found)
         return found
 
-    def _looked_up(self, called: Market, market: Market) -> Contract:
+    def _looked_up(self, called: VenueMarket, market: VenueMarket) -> Contract:
         told, row = self.told.get(called.symbol, self.told.get(market.symbol)), _row_of(market)
         if told is not None:
             return _as_told(market.symbol, told, row)
@@ -106,7 +105,7 @@ class Contracts:
 _Row = tuple[Specification, re.Match[str]]
 
 
-def _row_of(market: Market) -> _Row | None:
+def _row_of(market: VenueMarket) -> _Row | None:
     symbol = market.symbol.upper()
     for specification in SPECIFICATIONS:
         match = specification.pattern.fullmatch(symbol) if market.exchange in specification.exchanges else None
@@ -115,7 +114,7 @@ def _row_of(market: Market) -> _Row | None:
     return None
 
 
-def _unknown(market: Market, what: str, *, advice: bool = True) -> ScenarioError:
+def _unknown(market: VenueMarket, what: str, *, advice: bool = True) -> ScenarioError:
     how = f"say it with --contract {market.symbol}=KIND:SIZE:ASSET, such as linear:0.01:USDT or inverse:100:BTC"
     return ScenarioError(f"{what}; {how if advice else 'leave it out'}")
 

@@ -9,9 +9,9 @@ from typing import NamedTuple
 from ....sim.sources.bands import Band
 from ....sim.sources.bars import Bar
 from ..faults import Faults
-from ..reading import Source
-from .items import Forced, Marked, Market, Place, Traded
-from .table import Columns, Read, read_fields
+from ..reading import SourceFile
+from .items import ForcedOrder, Marked, RowPlace, Traded, VenueMarket
+from .table import CsvColumns, Read, read_fields
 
 __all__ = ["SECONDS", "BandRead", "BarRead", "FeedFile", "Parse", "Parsed"]
 
@@ -22,8 +22,8 @@ SECONDS = (10,)
 class BarRead(NamedTuple):
     """A bar of a market; `marks` says that its prices are the venue's marks."""
 
-    place: Place
-    market: Market
+    place: RowPlace
+    market: VenueMarket
     bar: Bar
     marks: bool
 
@@ -31,17 +31,17 @@ class BarRead(NamedTuple):
 class BandRead(NamedTuple):
     """A band of a market's depth."""
 
-    place: Place
-    market: Market
+    place: RowPlace
+    market: VenueMarket
     band: Band[Decimal]
 
 
-Parsed = Traded | Marked | Forced | BarRead | BandRead
-Parse = Callable[[Place, list[str]], Parsed | None]
+Parsed = Traded | Marked | ForcedOrder | BarRead | BandRead
+Parse = Callable[[RowPlace, list[str]], Parsed | None]
 """A row to what it tells, None for one that tells nothing. Raises ScenarioError for a row that cannot be right."""
 
 
-ReadFields = Callable[[Source, Columns, Faults, Callable[[int], None]], Iterator[Read]]
+ReadFields = Callable[[SourceFile, CsvColumns, Faults, Callable[[int], None]], Iterator[Read]]
 """How the rows of a file become fields."""
 
 
@@ -55,8 +55,8 @@ class FeedFile(NamedTuple):
     by symbol first.
     """
 
-    source: Source
-    columns: Columns
+    source: SourceFile
+    columns: CsvColumns
     parse: Parse
     time: str
     received: str | None = None

@@ -30,8 +30,8 @@ from ....events.bodies.margin import MarkPriced
 from ....events.errors import ScenarioError
 from ....sim.units import INT64_MAX
 from ..session import Session
-from .items import Forced, Market
-from .scales import Listed
+from .items import ForcedOrder, VenueMarket
+from .scales import ListedMarket
 
 __all__ = ["ForcedOrders"]
 
@@ -60,16 +60,15 @@ class _Order(NamedTuple):
 class ForcedOrders:
     """The liquidations of an import."""
 
-    def __init__(self, session: Session, markets: Mapping[Market, Listed]) -> None:
-        """Open the accounts that will be needed."""
+    def __init__(self, session: Session, markets: Mapping[VenueMarket, ListedMarket]) -> None:
         self._session = session
         self._accounts = {one.instrument: self._opened(one) for one in markets.values() if one.uses.is_forced}
 
-    def _opened(self, listed: Listed) -> int:
+    def _opened(self, listed: ListedMarket) -> int:
         name = self._session.ledger.markets[listed.instrument].listing.name
         return self._session.account(f"forced:{name}", listed.asset)
 
-    def take(self, item: Forced, listed: Listed, provenance: Provenance) -> None:
+    def take(self, item: ForcedOrder, listed: ListedMarket, provenance: Provenance) -> None:
         """Record one. Raises ScenarioError for a size or a value that the record cannot hold."""
         order = self._order(item, listed)
         value_atoms = self._value_atoms(order, listed)
@@ -86,21 +85,21 @@ class ForcedOrders:
         outcome: LiquidationOutcome = "closed" if order.filled_lots else "restored"
         self._session.inferred(LiquidationEnded(order.liquidation_id, order.account, outcome, 0), started)
 
-    def _order(self, item: Forced, listed: Listed) -> _Order:
+    def _order(self, item: ForcedOrder, listed: ListedMarket) -> _Order:
         ledger, sign = self._session.ledger, 1 if item.buys else -1
         return _Order(
-            ledger.liquidations_started + 1,
-            ledger.orders + 1,
-            ledger.trades + 1,
-            self._accounts[listed.instrument],
-            ledger.own(listed.asset, "liquidity"),
-            sign * listed.size_lots(item.size),
-            sign * listed.size_lots(item.filled),
-            listed.price_ticks(item.price),
-            None if item.limit is None else listed.price_ticks(item.limit),
+            liquidation_id=ledger.liquidations_started + 1,
+            order_id=ledger.orders + 1,
+            trade_id=ledger.trades + 1,
+            account=self._accounts[listed.instrument],
+            counterparty=ledger.own(listed.asset, "liquidity"),
+            ordered_lots=sign * listed.size_lots(item.size),
+            filled_lots=sign * listed.size_lots(item.filled),
+            price_ticks=listed.price_ticks(item.price),
+            limit_ticks=None if item.limit is None else listed.price_ticks(item.limit),
         )
 
-    def _state(self, order: _Order, listed: Listed, value_atoms: int) -> int | None:
+    def _state(self, order: _Order, listed: ListedMarket, value_atoms: int) -> int | None:
         """The mark if one is needed, and what must have been held."""
         market = self._session.ledger.markets[listed.instrument]
         is_told = listed.uses.is_marked or listed.uses.is_traded
@@ -111,7 +110,7 @@ class ForcedOrders:
         held = PositionStated(order.account, listed.instrument, 0, -order.filled_lots, -value_atoms)
         return self._session.inferred(held)
 
-    def _place(self, order: _Order, listed: Listed, started: int) -> int:
+    def _place(self, order: _Order, listed: ListedMarket, started: int) -> int:
         body = LiquidationOrdered(
             order.liquidation_id,
             order.order_id,
@@ -126,7 +125,7 @@ class ForcedOrders:
         was_told = order.limit_ticks is not None
         return self._session.imported(body, started) if was_told else self._session.inferred(body, started)
 
-    def _value_atoms(self, order: _Order, listed: Listed) -> int:
+    def _value_atoms(self, order: _Order, listed: ListedMarket) -> int:
         market = self._session.ledger.markets[listed.instrument]
         value = market.payoff.value_atoms(order.filled_lots, order.price_ticks)
         if abs(value) > INT64_MAX:
@@ -137,19 +136,19 @@ class ForcedOrders:
         return value
 
 
-def _filled(order: _Order, listed: Listed, value_atoms: int, provenance: Provenance) -> LiquidationFilled:
+def _filled(order: _Order, listed: ListedMarket, value_atoms: int, provenance: Provenance) -> LiquidationFilled:
     return LiquidationFilled(
-        order.liquidation_id,
-        order.order_id,
-        order.trade_id,
-        order.account,
-        order.counterparty,
-        listed.instrument,
-        0,
-        order.filled_lots,
-        order.price_ticks,
-        value_atoms,
-        order.left_lots,
-        0,
-        provenance,
+        liquidation_id=order.liquidation_id,
+        order_id=order.order_id,
+        trade_id=order.trade_id,
+        account=order.account,
+        counterparty=order.counterparty,
+        instrument=listed.instrument,
+        leg=0,
+        size_lots=order.filled_lots,
+        price_ticks=order.price_ticks,
+        value_atoms=value_atoms,
+        left_lots=order.left_lots,
+        eaten_lots=0,
+        provenance=provenance,
     )

@@ -16,14 +16,14 @@ from heapq import merge
 
 from ....events.errors import ScenarioError
 from ..faults import Faults
-from ..reading import Source
+from ..reading import SourceFile
 from ..session import Session
 from .contracts import Contracts
-from .contracts import Told as ToldContract
+from .contracts import Told
 from .files import FeedFile
-from .items import Item, Market
-from .scales import Listed, Uses
-from .stream import Stream, Told
+from .items import Item, VenueMarket
+from .scales import ListedMarket, Uses
+from .stream import Stream, StreamNotes
 from .symbols import Symbols
 from .twins import Twins
 from .writing import Writer
@@ -45,7 +45,7 @@ class FeedImporter:
         venue: str | None,
         files: Sequence[FeedFile],
         *,
-        contracts: Mapping[str, ToldContract | Decimal] | None = None,
+        contracts: Mapping[str, Told | Decimal] | None = None,
         symbols: Symbols | None = None,
         sort: bool = False,
         options: Sequence[tuple[str, str]] = (),
@@ -59,14 +59,14 @@ class FeedImporter:
             *((("sort", "yes"),) if sort else ()),
             *((f"contract.{name}", told.text) for name, told in sorted(self._contracts.told.items())),
         )
-        self.sources: tuple[Source, ...] = tuple(file.source for file in files)
+        self.sources: tuple[SourceFile, ...] = tuple(file.source for file in files)
         self._files = tuple(files)
         self._twins = Twins()
-        self._uses: dict[Market, Uses] = {}
+        self._uses: dict[VenueMarket, Uses] = {}
 
     def survey(self, faults: Faults, watch: Watch) -> int:
         """Find markets and scales. Raises ScenarioError where there is no row that can be used."""
-        uses: dict[Market, Uses] = {}
+        uses: dict[VenueMarket, Uses] = {}
         self._twins = Twins()
         start_ns: int | None = None
         for item in self._items(faults, watch, is_survey=True):
@@ -94,12 +94,12 @@ class FeedImporter:
             writer.take(item)
 
     def _items(self, faults: Faults, watch: Watch, *, is_survey: bool) -> Iterator[Item]:
-        told = Told(faults, self._contracts, self._symbols, self._twins, sort=self._sort)
+        told = StreamNotes(faults, self._contracts, self._symbols, self._twins, sort=self._sort)
         streams = [Stream(file, told, is_survey=is_survey).items(watch) for file in self._files]
         yield from merge(*streams, key=_order)
         told.numbering.close()
 
-    def _declared(self, session: Session) -> dict[Market, Listed]:
+    def _declared(self, session: Session) -> dict[VenueMarket, ListedMarket]:
         decimals: dict[str, int] = {}
         for uses in self._uses.values():
             asset = uses.contract.asset
@@ -120,10 +120,10 @@ class FeedImporter:
         }
 
     def _listed(
-        self, session: Session, market: Market, asset: int, decimals: Mapping[str, int], *, alone: bool
-    ) -> Listed:
+        self, session: Session, market: VenueMarket, asset: int, decimals: Mapping[str, int], *, alone: bool
+    ) -> ListedMarket:
         uses = self._uses[market]
-        listed = Listed(len(session.ledger.markets), asset, uses, decimals[uses.contract.asset], session.faults)
+        listed = ListedMarket(len(session.ledger.markets), asset, uses, decimals[uses.contract.asset], session.faults)
         session.instrument(
             market.symbol if alone else f"{market.exchange}:{market.symbol}",
             asset,
@@ -136,7 +136,7 @@ class FeedImporter:
         return listed
 
 
-def _named(markets: Iterable[Market]) -> str:
+def _named(markets: Iterable[VenueMarket]) -> str:
     names = [market.symbol for market in markets]
     return ", ".join(names[:_NAMED_MOST]) + (
         f" and {len(names) - _NAMED_MOST} more" if len(names) > _NAMED_MOST else ""

@@ -5,20 +5,20 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import NamedTuple
 
-__all__ = ["Forced", "Item", "Marked", "Market", "Place", "Quoted", "Side", "Traded"]
+__all__ = ["ForcedOrder", "Item", "Marked", "Quoted", "RowPlace", "Side", "Traded", "VenueMarket"]
 
 Side = tuple[tuple[int, Decimal], ...]
 """(distance in basis points, units up to there), nearest first."""
 
 
-class Market(NamedTuple):
+class VenueMarket(NamedTuple):
     """An instrument as its publisher names it; `exchange` is the publisher's word for the part of a venue."""
 
     exchange: str
     symbol: str
 
 
-class Place(NamedTuple):
+class RowPlace(NamedTuple):
     """Where and when: the source's number, the line, when it is recorded, when it was received, the venue's own time.
 
     The last two are None where a file does not tell, and where the venue's time is when it is recorded.
@@ -34,16 +34,16 @@ class Place(NamedTuple):
 class Traded(NamedTuple):
     """A price that was traded at."""
 
-    place: Place
-    market: Market
+    place: RowPlace
+    market: VenueMarket
     price: Decimal
 
 
 class Marked(NamedTuple):
     """What the venue says of an instrument; None where it is silent."""
 
-    place: Place
-    market: Market
+    place: RowPlace
+    market: VenueMarket
     mark_price: Decimal | None
     index_price: Decimal | None = None
     funding_rate: Decimal | None = None
@@ -53,17 +53,17 @@ class Marked(NamedTuple):
 class Quoted(NamedTuple):
     """Resting depth on both sides."""
 
-    place: Place
-    market: Market
+    place: RowPlace
+    market: VenueMarket
     bids: Side
     asks: Side
 
 
-class Forced(NamedTuple):
+class ForcedOrder(NamedTuple):
     """A forced order of nobody in particular: `filled` of `size` at `price`; `limit` is None where it is not told."""
 
-    place: Place
-    market: Market
+    place: RowPlace
+    market: VenueMarket
     buys: bool
     size: Decimal
     limit: Decimal | None
@@ -71,4 +71,4 @@ class Forced(NamedTuple):
     price: Decimal
 
 
-Item = Traded | Marked | Quoted | Forced
+Item = Traded | Marked | Quoted | ForcedOrder

@@ -26,7 +26,7 @@ from ....sim.units import parse_time_ns
 from ..faults import Faults
 from .days import of_their_day
 from .files import SECONDS, FeedFile
-from .items import Place
+from .items import RowPlace
 from .numbering import Numbering
 from .sorting import Timed, in_time
 from .symbols import Symbols
@@ -43,7 +43,7 @@ _ADVICE = "sort the file by time, or say --sort"
 class Placed(NamedTuple):
     """A row at its place in time; `at_ns` never falls from one to the next."""
 
-    place: Place
+    place: RowPlace
     fields: list[str]
 
 
@@ -113,17 +113,17 @@ class Placing:
             self._faults.note("rows received up to 0.1 s before their time")
         return Timed(at_ns if received_ns is None else received_ns, read.line, at_ns, received_ns, read.fields)
 
-    def _placed(self, row: Timed) -> Place | None:
+    def _placed(self, row: Timed) -> RowPlace | None:
         """Where a row that is in order stands; None for one whose time lags too far."""
         number, lag_ns = self._file.source.number, self._at_ns - row.at_ns
         if lag_ns <= 0:
             self._at_ns = row.at_ns
-            return Place(number, row.line, row.at_ns, row.received_ns)
+            return RowPlace(number, row.line, row.at_ns, row.received_ns)
         if lag_ns > LAG_NS_MOST:
             self._blame(row, is_ahead=False)
             return None
         self._faults.note("rows whose time lags")
-        return Place(number, row.line, self._at_ns, row.received_ns, row.at_ns)
+        return RowPlace(number, row.line, self._at_ns, row.received_ns, row.at_ns)
 
     def _blame(self, row: Timed, is_ahead: bool) -> None:  # noqa: FBT001 - as `Order` tells it
         told = "is after that of the rows below" if is_ahead else "is before that of a row above"

@@ -23,9 +23,9 @@ from ....sim.units import (
 )
 from ..faults import Faults
 from .contracts import Contract
-from .items import Forced, Item, Marked, Quoted, Traded
+from .items import ForcedOrder, Item, Marked, Quoted, Traded
 
-__all__ = ["ATOM_DECIMALS", "Listed", "Uses"]
+__all__ = ["ATOM_DECIMALS", "ListedMarket", "Uses"]
 
 ATOM_DECIMALS = 8
 
@@ -37,7 +37,6 @@ class Uses:
     """What one market's items use: decimals, and what there is of them."""
 
     def __init__(self, contract: Contract) -> None:
-        """Nothing yet."""
         self.contract = contract
         self.price_decimals = self.mark_decimals = self.size_decimals = 0
         self.is_traded = self.is_marked = self.is_forced = False
@@ -49,7 +48,7 @@ class Uses:
             self._price(item.price)
         elif isinstance(item, Marked):
             self._marked(item)
-        elif isinstance(item, Forced):
+        elif isinstance(item, ForcedOrder):
             self.is_forced = True
             self._price(item.price)
             self._price(item.limit or item.price)
@@ -93,7 +92,7 @@ class Uses:
         return max(ATOM_DECIMALS, self.tick_decimals + self.lot_decimals)
 
 
-class Listed:
+class ListedMarket:
     """A market as it is listed: its number, and decimals to ticks and lots."""
 
     def __init__(self, instrument: int, asset: int, uses: Uses, decimals: int, faults: Faults) -> None:

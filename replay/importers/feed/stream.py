@@ -24,24 +24,23 @@ from ....sim.sources.bars import apart
 from ..faults import Ahead, Faults
 from .contracts import Contracts
 from .files import BandRead, BarRead, FeedFile, Parsed
-from .items import Forced, Item, Marked, Market, Quoted, Traded
+from .items import ForcedOrder, Item, Marked, Quoted, Traded, VenueMarket
 from .numbering import Numbering
 from .placing import Placed, Placing
 from .symbols import Symbols
 from .twins import Twins
 from .window import Window
 
-__all__ = ["Stream", "Told"]
+__all__ = ["Stream", "StreamNotes"]
 
 _MEND = "; mend or remove the line"
 """What a scenario's source advises; a report has advice of its own."""
 
 
-class Told:
+class StreamNotes:
     """What the streams of one pass share: the user's options, and what was met so far."""
 
     def __init__(self, faults: Faults, contracts: Contracts, symbols: Symbols, twins: Twins, *, sort: bool) -> None:
-        """Nothing met yet."""
         self.faults, self.contracts, self.symbols, self.twins, self.sort = faults, contracts, symbols, twins, sort
         self.window, self.numbering = Window(), Numbering(faults)
 
@@ -49,12 +48,11 @@ class Told:
 class Stream:
     """One reading of a file; in the first (`is_survey`) rows are counted that the second may find doubled."""
 
-    def __init__(self, file: FeedFile, told: Told, *, is_survey: bool) -> None:
-        """Read from the start."""
+    def __init__(self, file: FeedFile, told: StreamNotes, *, is_survey: bool) -> None:
         self._file, self._told, self._faults, self._is_survey = file, told, told.faults, is_survey
         self._each = None if file.each is None else file.columns.find(file.each)
         self._ahead = Ahead(told.faults)
-        self._known: dict[Market, Market] = {}
+        self._known: dict[VenueMarket, VenueMarket] = {}
 
     def items(self, watch: Callable[[int], None]) -> Iterator[Item]:
         """All that the file tells, times never running backwards. Raises ScenarioError for a fault that stops."""
@@ -73,7 +71,7 @@ class Stream:
             elif kind is BandRead:
                 yield from self._quotes(row for row in rows if isinstance(row, BandRead))
             else:
-                yield from (row for row in rows if isinstance(row, Marked | Forced))
+                yield from (row for row in rows if isinstance(row, Marked | ForcedOrder))
 
     def _parsed(self, watch: Callable[[int], None]) -> Iterator[Parsed]:
         told = self._told
@@ -91,7 +89,7 @@ class Stream:
             if market is not None and not self._came_before(parsed, row):
                 yield parsed if market is parsed.market else parsed._replace(market=market)
 
-    def _market(self, market: Market, row: Placed) -> Market | None:
+    def _market(self, market: VenueMarket, row: Placed) -> VenueMarket | None:
         """The market as it is called here; None where its contract is not known."""
         known = self._known.get(market)
         if known is not None:
@@ -113,7 +111,7 @@ class Stream:
             if self._told.window.knows((self._file.source.layout, parsed.market, id_told)):
                 self._refuse("id twice", row.place.line, f"{self._file.each} {id_told} was there before")
                 return True
-        elif type(parsed) is Forced and self._file.may_double:
+        elif type(parsed) is ForcedOrder and self._file.may_double:
             return self._is_twin(",".join(row.fields))
         return False
 
@@ -129,7 +127,7 @@ class Stream:
 
     def _instants(self, trades: Iterable[Traded]) -> Iterator[Item]:
         for _, together in groupby(trades, key=lambda trade: trade.place.at_ns):
-            last: dict[Market, Traded] = {}
+            last: dict[VenueMarket, Traded] = {}
             merged = -1
             for trade in together:
                 last[trade.market] = trade

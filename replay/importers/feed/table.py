@@ -17,15 +17,15 @@ from typing import NamedTuple
 from ....events.errors import ScenarioError
 from ....sim.reading.rows import csv_rows
 from ..faults import Faults
-from ..reading import Source, read_rows
+from ..reading import SourceFile, read_rows
 
-__all__ = ["Columns", "Read", "header_of", "read_fields"]
+__all__ = ["CsvColumns", "Read", "header_of", "read_fields"]
 
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _WORD = re.compile(r"[A-Za-z]")
 
 
-class Columns(NamedTuple):
+class CsvColumns(NamedTuple):
     """The names of a file's columns, in order, and whether its first line says them."""
 
     names: tuple[str, ...]
@@ -58,7 +58,9 @@ class Read(NamedTuple):
     broken: str | None = None
 
 
-def read_fields(source: Source, columns: Columns, faults: Faults, watch: Callable[[int], None]) -> Iterator[Read]:
+def read_fields(
+    source: SourceFile, columns: CsvColumns, faults: Faults, watch: Callable[[int], None]
+) -> Iterator[Read]:
     """Every row, whole or not, and where the file breaks off if it does. Constant memory."""
     width, cut, tally = len(columns.names), list[Read](), faults.of(source)
     lines = read_rows(source, watch, lambda row, told: cut.append(Read(row, [], told)))

@@ -13,7 +13,6 @@ class Window:
     """Remembers the last `WINDOW_LEAST` to twice as many keys."""
 
     def __init__(self) -> None:
-        """Empty."""
         self._recent: set[Hashable] = set()
         self._older: set[Hashable] = set()
 

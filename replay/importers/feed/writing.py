@@ -20,11 +20,11 @@ from ....events.bodies.inputs import DepthQuoted, FundingRateSet, PriceTicked
 from ....events.bodies.margin import MarkPriced
 from ....events.errors import ScenarioError
 from ....sim.units import divide_half_even, ratio
-from ..reading import Source
+from ..reading import SourceFile
 from ..session import Session
 from .forced import ForcedOrders
-from .items import Forced, Item, Marked, Market, Place, Quoted, Side, Traded
-from .scales import Listed
+from .items import ForcedOrder, Item, Marked, Quoted, RowPlace, Side, Traded, VenueMarket
+from .scales import ListedMarket
 
 __all__ = ["Writer"]
 
@@ -34,7 +34,9 @@ _PPB = Decimal(10) ** -9
 class Writer:
     """Writes items of markets that are declared."""
 
-    def __init__(self, session: Session, markets: Mapping[Market, Listed], sources: tuple[Source, ...]) -> None:
+    def __init__(
+        self, session: Session, markets: Mapping[VenueMarket, ListedMarket], sources: tuple[SourceFile, ...]
+    ) -> None:
         """Opens an account for the forced orders of each market that has any."""
         self._session, self._markets, self._sources = session, markets, sources
         self._forced = ForcedOrders(session, markets)
@@ -49,7 +51,7 @@ class Writer:
             source = self._sources[item.place.source]
             self._session.faults.report("not a value", source, item.place.line, str(error))
 
-    def _write(self, item: Traded | Marked | Quoted | Forced, listed: Listed) -> None:
+    def _write(self, item: Traded | Marked | Quoted | ForcedOrder, listed: ListedMarket) -> None:
         if isinstance(item, Traded):
             self._ticked(item.place, listed, listed.price_ticks(item.price))
         elif isinstance(item, Marked):
@@ -60,12 +62,12 @@ class Writer:
         else:
             self._forced.take(item, listed, _provenance(item.place))
 
-    def _ticked(self, place: Place, listed: Listed, ticks: int) -> None:
+    def _ticked(self, place: RowPlace, listed: ListedMarket, ticks: int) -> None:
         seq = self._session.input(PriceTicked(((listed.instrument, ticks),), _provenance(place)))
         if not listed.uses.is_marked and self._session.ledger.markets[listed.instrument].mark_ticks != ticks:
             self._session.inferred(MarkPriced(listed.instrument, ticks, 0, ticks), seq)
 
-    def _marked(self, item: Marked, listed: Listed) -> None:
+    def _marked(self, item: Marked, listed: ListedMarket) -> None:
         market = self._session.ledger.markets[listed.instrument]
         mark_ticks = market.mark_ticks if item.mark_price is None else listed.price_ticks(item.mark_price)
         if item.index_price is not None:
@@ -82,10 +84,10 @@ class Writer:
         if rate_ppb is not None and rate_ppb != market.funding_rate_ppb:
             self._session.imported(FundingRateSet(listed.instrument, rate_ppb, _provenance(item.place)))
 
-    def _lots(self, listed: Listed, side: Side) -> tuple[tuple[int, int], ...]:
+    def _lots(self, listed: ListedMarket, side: Side) -> tuple[tuple[int, int], ...]:
         return tuple((distance_bps, listed.depth_lots(units)) for distance_bps, units in side)
 
 
-def _provenance(place: Place) -> Provenance:
+def _provenance(place: RowPlace) -> Provenance:
     venue_ns = place.at_ns if place.venue_ns is None else place.venue_ns
     return Provenance(place.source, place.line, venue_ns, place.received_ns)

@@ -68,7 +68,6 @@ class Admission:
     """Lets in the blocks of all files, one file behind the other."""
 
     def __init__(self, faults: Faults) -> None:
-        """Nothing let in yet."""
         self._faults, self._ahead = faults, Ahead(faults)
         self._number: int | None = None
         self._numbers = Order[Block](lambda block: block.number or 0, self._misnumbered, strict=True, reach=_REACH)

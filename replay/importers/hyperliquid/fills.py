@@ -8,9 +8,9 @@ from typing import Annotated
 import msgspec
 
 from ....sim.units import INT64_MAX
-from ..reading import Source
+from ..reading import SourceFile
 
-__all__ = ["DELEVERAGED", "ISOLATED", "Block", "Fill", "Forced", "iso_ns"]
+__all__ = ["DELEVERAGED", "ISOLATED", "Block", "Fill", "ForcedFill", "iso_ns"]
 
 DELEVERAGED = "Auto-Deleveraging"
 """The direction of a fill that its owner did not ask for."""
@@ -22,7 +22,7 @@ _NS = 10**9
 _Number = Annotated[int, msgspec.Meta(ge=0, le=INT64_MAX)]
 
 
-class Forced(msgspec.Struct, gc=False, rename="camel"):
+class ForcedFill(msgspec.Struct, gc=False, rename="camel"):
     """What a fill says of the liquidation behind it."""
 
     mark_px: str
@@ -57,13 +57,13 @@ class Fill(
     fee: str | None = None
     fee_token: str = "USDC"  # noqa: S105 - an asset
     builder_fee: str | None = None
-    liquidation: Forced | None = None
+    liquidation: ForcedFill | None = None
 
 
 class Block(msgspec.Struct, gc=False):
     """Fills of one instant. `number` is None where the layout has none; `rows` holds a row for each fill there."""
 
-    source: Source
+    source: SourceFile
     row: int
     number: int | None
     at_ns: int

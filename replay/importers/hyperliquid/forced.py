@@ -58,7 +58,7 @@ class _Liquidation(msgspec.Struct):
     bankrupt_seq: int | None = None
 
 
-class _Round(msgspec.Struct):
+class _ForcedRound(msgspec.Struct):
     round: int
     started_seq: int
     size_lots: int
@@ -97,11 +97,10 @@ class ForcedTrades:
     """The liquidations of one block after the other."""
 
     def __init__(self, session: Session, liquidations: Liquidations) -> None:
-        """None open."""
         self._session, self._liquidations = session, liquidations
         self._open: dict[int, _Liquidation] = {}
         self._marks: dict[int, tuple[int, int]] = {}
-        self._rounds: dict[tuple[int, int], _Round] = {}
+        self._rounds: dict[tuple[int, int], _ForcedRound] = {}
         self._planned: dict[tuple[int, int], list[tuple[int, int]]] = defaultdict(list)
 
     def plan(self, liquidated: int, coin: Coin, size_lots: int, value_atoms: int) -> None:
@@ -128,19 +127,19 @@ class ForcedTrades:
         one = self._open[done.account]
         if kind == "filled":
             filled = LiquidationFilled(
-                one.liquidation_id,
-                done.order_id,
-                done.trade_id,
-                done.account,
-                done.other,
-                done.coin.instrument,
-                0,
-                done.size_lots,
-                done.price_ticks,
-                done.value_atoms,
-                0,
-                0,
-                done.provenance,
+                liquidation_id=one.liquidation_id,
+                order_id=done.order_id,
+                trade_id=done.trade_id,
+                account=done.account,
+                counterparty=done.other,
+                instrument=done.coin.instrument,
+                leg=0,
+                size_lots=done.size_lots,
+                price_ticks=done.price_ticks,
+                value_atoms=done.value_atoms,
+                left_lots=0,
+                eaten_lots=0,
+                provenance=done.provenance,
             )
             return self._session.imported(filled, one.started_seq, links)
         if one.bankrupt_seq is None:
@@ -153,15 +152,15 @@ class ForcedTrades:
 
     def _taken_over(self, one: _Liquidation, done: Done, links: tuple[int, ...]) -> int:
         taken = PositionTakenOver(
-            one.liquidation_id,
-            done.account,
-            done.other,
-            done.coin.instrument,
-            0,
-            -done.size_lots,
-            -done.value_atoms,
-            done.price_ticks,
-            done.provenance,
+            liquidation_id=one.liquidation_id,
+            account=done.account,
+            fund=done.other,
+            instrument=done.coin.instrument,
+            leg=0,
+            size_lots=-done.size_lots,
+            value_atoms=-done.value_atoms,
+            price_ticks=done.price_ticks,
+            provenance=done.provenance,
         )
         return self._session.imported(taken, one.bankrupt_seq, links)
 
@@ -171,19 +170,19 @@ class ForcedTrades:
         under_way.done += 1
         under_way.closed_lots += abs(done.size_lots)
         moved = PositionDeleveraged(
-            under_way.round,
-            one.liquidation_id,
-            done.account,
-            0,
-            done.other,
-            done.coin.instrument,
-            0,
-            -done.size_lots,
-            done.price_ticks,
-            -done.value_atoms,
-            under_way.done,
-            0,
-            done.provenance,
+            round=under_way.round,
+            liquidation_id=one.liquidation_id,
+            against=done.account,
+            against_leg=0,
+            account=done.other,
+            instrument=done.coin.instrument,
+            leg=0,
+            size_lots=-done.size_lots,
+            price_ticks=done.price_ticks,
+            value_atoms=-done.value_atoms,
+            rank=under_way.done,
+            score=0,
+            provenance=done.provenance,
         )
         seq = self._session.imported(moved, under_way.started_seq, links)
         if under_way.done == under_way.trades:
@@ -199,27 +198,27 @@ class ForcedTrades:
         )
         self._session.inferred(ended, over.started_seq)
 
-    def _begin_round(self, one: _Liquidation, done: Done) -> _Round:
+    def _begin_round(self, one: _Liquidation, done: Done) -> _ForcedRound:
         key = (done.account, done.coin.instrument)
         planned = self._planned.pop(key)
         size_lots, value_atoms = -sum(lots for lots, _ in planned), -sum(atoms for _, atoms in planned)
         number = self._session.ledger.rounds + 1
         started = DeleveragingStarted(
-            number,
-            "bankruptcy",
-            one.liquidation_id,
-            self._session.venue,
-            done.account,
-            done.coin.instrument,
-            0,
-            size_lots,
-            value_atoms,
-            done.price_ticks,
-            0,
-            b"",
+            round=number,
+            trigger="bankruptcy",
+            liquidation_id=one.liquidation_id,
+            policy=self._session.venue,
+            account=done.account,
+            instrument=done.coin.instrument,
+            leg=0,
+            size_lots=size_lots,
+            value_atoms=value_atoms,
+            price_ticks=done.price_ticks,
+            candidates=0,
+            ranking_digest=b"",
         )
         seq = self._session.inferred(started, one.bankrupt_seq)
-        begun = self._rounds[key] = _Round(number, seq, abs(size_lots), len(planned))
+        begun = self._rounds[key] = _ForcedRound(number, seq, abs(size_lots), len(planned))
         return begun
 
     def end_block(self) -> None:

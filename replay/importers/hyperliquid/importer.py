@@ -15,7 +15,7 @@ from .admission import Admission, Admitted
 from .fills import Block
 from .layouts import blocks
 from .liquidations import Liquidations
-from .market import Coin, Names, declare
+from .market import Coin, CoinNames, declare
 from .misc import Misc, MiscTaking, read_misc, survey_misc
 from .openings import SIZE_DECIMALS, Opening
 from .scales import ATOM_DECIMALS
@@ -23,7 +23,7 @@ from .snapshot import Snapshots
 from .survey import Survey
 from .taking import Taking
 
-__all__ = ["Hyperliquid"]
+__all__ = ["HyperliquidImporter"]
 
 Watch = Callable[[int], None]
 
@@ -32,7 +32,7 @@ FILLS, MISC, SNAPSHOT = "hyperliquid-fills", "hyperliquid-misc", "hyperliquid-cl
 _COST_PER_ATOM = 10 ** (2 * SIZE_DECIMALS - ATOM_DECIMALS)
 
 
-class Hyperliquid:
+class HyperliquidImporter:
     """Node fills in the order of their files, with what else is given of the same time."""
 
     format = venue = "hyperliquid"
@@ -91,7 +91,7 @@ class Hyperliquid:
         sources = [source for source in self.sources if source.layout == MISC]
         return read_misc(sources, faults, watch)
 
-    def _state_openings(self, session: Session, names: Names, stated: AbstractSet[str]) -> None:
+    def _state_openings(self, session: Session, names: CoinNames, stated: AbstractSet[str]) -> None:
         for (address, name), opening in self._survey.openings.of.items():
             if opening.position and address not in stated:
                 body = _opening(names.coins[name], address, opening)

@@ -20,7 +20,7 @@ import msgspec
 
 from ....sim.reading.json_lines import json_decoder
 from ..faults import Ahead, Faults
-from ..reading import LINE_BYTES_MOST, Source, read_each, read_rows
+from ..reading import LINE_BYTES_MOST, SourceFile, read_each, read_rows
 from .fills import Block, Fill, iso_ns
 from .node_trades import NodeTrade, sides_of
 
@@ -63,7 +63,7 @@ class _TradesLine(msgspec.Struct, gc=False):
         return _Line(self.block_time, fills, self.block_number, self.local_time)
 
 
-def blocks(source: Source, faults: Faults, ahead: Ahead, watch: Watch) -> Iterator[Block]:
+def blocks(source: SourceFile, faults: Faults, ahead: Ahead, watch: Watch) -> Iterator[Block]:
     """The blocks of a file, those without fills included; `ahead` is told what is wrong with lines."""
     rows = read_rows(source, watch, ahead.cut(source))
     begun, size = list[tuple[int, bytes]](), 0
@@ -86,7 +86,7 @@ def blocks(source: Source, faults: Faults, ahead: Ahead, watch: Watch) -> Iterat
         yield from _together(source, faults, ahead, every, _fill)
 
 
-def _by_block(source: Source, faults: Faults, ahead: Ahead, rows: _Rows, *, of_trades: bool) -> Iterator[Block]:
+def _by_block(source: SourceFile, faults: Faults, ahead: Ahead, rows: _Rows, *, of_trades: bool) -> Iterator[Block]:
     fills_line, trades_line = json_decoder(_Line), json_decoder(_TradesLine)
 
     def read(_row: int, text: bytes) -> tuple[_Line, int, int | None]:
@@ -111,11 +111,11 @@ _Read = tuple[int, list[tuple[str, Fill]]]
 
 
 def _together(
-    source: Source,
+    source: SourceFile,
     faults: Faults,
     ahead: Ahead,
     rows: _Rows,
-    read: Callable[[Source, int, bytes, Ahead], _Read | None],
+    read: Callable[[SourceFile, int, bytes, Ahead], _Read | None],
 ) -> Iterator[Block]:
     """Lines of one time as a block."""
     block: Block | None = None
@@ -143,7 +143,7 @@ _own = json_decoder(_OwnFill)
 _node_trade = json_decoder(NodeTrade)
 
 
-def _fill(source: Source, row: int, text: bytes, ahead: Ahead) -> _Read | None:
+def _fill(source: SourceFile, row: int, text: bytes, ahead: Ahead) -> _Read | None:
     """The address and the fill of a line; None for one that was reported."""
     try:
         if text.lstrip()[:1] == b"[":
@@ -163,7 +163,7 @@ def _fill(source: Source, row: int, text: bytes, ahead: Ahead) -> _Read | None:
     return None
 
 
-def _trade(source: Source, row: int, text: bytes, ahead: Ahead) -> _Read | None:
+def _trade(source: SourceFile, row: int, text: bytes, ahead: Ahead) -> _Read | None:
     """Both sides of a trade; None for one that was reported."""
     try:
         trade = _node_trade(text)

@@ -13,7 +13,7 @@ from ....events.bodies.liquidation import LiquidationEnded, LiquidationOutcome, 
 from ....events.envelope import Origin
 from ..session import Session
 from .deltas import Liquidated
-from .market import Names
+from .market import CoinNames
 from .survey import DEFAULT_ASSET
 
 __all__ = ["Liquidations"]
@@ -22,7 +22,7 @@ __all__ = ["Liquidations"]
 class Liquidations:
     """The notices of one instant that no fill has answered yet."""
 
-    def __init__(self, session: Session, names: Names) -> None:
+    def __init__(self, session: Session, names: CoinNames) -> None:
         self._session, self._names = session, names
         self._equity_atoms: dict[int, int] = {}
 

@@ -11,10 +11,10 @@ from ....events.errors import ScenarioError
 from ..digits import snapped, whole
 from ..faults import Faults
 from ..session import UNKNOWN_TIERS, Session
-from .scales import ATOM_DECIMALS, Scale, Uses
+from .scales import ATOM_DECIMALS, CoinScale, CoinUses
 from .survey import DEFAULT_ASSET, Survey
 
-__all__ = ["Coin", "Names", "declare"]
+__all__ = ["Coin", "CoinNames", "declare"]
 
 _KNOWN_MOST = 1 << 13
 
@@ -40,9 +40,8 @@ class Coin:
     )
 
     def __init__(
-        self, instrument: InstrumentListed, asset_decimals: int, scale: Scale, accounts: Mapping[str, int]
+        self, instrument: InstrumentListed, asset_decimals: int, scale: CoinScale, accounts: Mapping[str, int]
     ) -> None:
-        """As declared."""
         self.name = instrument.name
         self.instrument, self.asset, self.asset_decimals = instrument.instrument, instrument.asset, asset_decimals
         self.multiplier_atoms, self.spot = instrument.multiplier_atoms, instrument.kind == "spot"
@@ -74,7 +73,7 @@ def _learnt(known: dict[str, int], text: str, decimals: int, what: str) -> int:
     return value
 
 
-class Names(NamedTuple):
+class CoinNames(NamedTuple):
     """What was declared: coins by name, tokens as (asset, decimals) by name, accounts by asset and address."""
 
     coins: dict[str, Coin]
@@ -91,7 +90,7 @@ class Names(NamedTuple):
         return snapped(text, decimals).value, True
 
 
-def declare(session: Session, survey: Survey) -> Names:
+def declare(session: Session, survey: Survey) -> CoinNames:
     """Declare all that the first pass met: assets, instruments, then accounts."""
     tokens: dict[str, tuple[int, int]] = {}
     settling = dict.fromkeys([DEFAULT_ASSET, *(name for _, name in survey.accounts)])
@@ -112,7 +111,7 @@ def declare(session: Session, survey: Survey) -> Names:
     for address, name in survey.isolated:
         if address not in alone and address in coins[name].accounts:
             _isolate(session, coins[name], address)
-    return Names(coins, tokens, by_asset)
+    return CoinNames(coins, tokens, by_asset)
 
 
 def _isolate(session: Session, coin: Coin, address: str) -> None:
@@ -123,7 +122,7 @@ def _isolate(session: Session, coin: Coin, address: str) -> None:
 
 
 def _instrument(
-    session: Session, name: str, uses: Uses, tokens: dict[str, tuple[int, int]], accounts: dict[str, dict[str, int]]
+    session: Session, name: str, uses: CoinUses, tokens: dict[str, tuple[int, int]], accounts: dict[str, dict[str, int]]
 ) -> Coin:
     scale, (asset, decimals) = uses.scale(name), tokens[uses.asset]
     instrument = session.instrument(

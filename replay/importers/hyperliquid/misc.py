@@ -33,12 +33,12 @@ from ....sim.reading.order import Order
 from ....sim.units import parse_decimal
 from ..digits import snapped
 from ..faults import Ahead, Faults
-from ..reading import Source, read_each, read_rows
+from ..reading import SourceFile, read_each, read_rows
 from ..session import Session
 from .deltas import Liquidated, Move, moves_of
 from .fills import iso_ns
 from .liquidations import Liquidations
-from .market import Names
+from .market import CoinNames
 from .survey import Survey
 
 __all__ = ["Misc", "MiscTaking", "read_misc", "survey_misc"]
@@ -52,7 +52,7 @@ _RATE_DECIMALS = 9
 class Misc(NamedTuple):
     """One event as the file has it, with its moves; `ignored` names what was not taken."""
 
-    source: Source
+    source: SourceFile
     row: int
     at_ns: int
     venue_ns: int
@@ -66,17 +66,17 @@ class _Event(msgspec.Struct):
     inner: dict[str, Any]
 
 
-class _Line(msgspec.Struct):
+class _MiscLine(msgspec.Struct):
     time: str = ""
     inner: dict[str, Any] = {}
     block_time: str = ""
     events: list[_Event] | None = None
 
 
-_decode = json_decoder(_Line, float_hook=str)
+_decode = json_decoder(_MiscLine, float_hook=str)
 
 
-def read_misc(sources: Sequence[Source], faults: Faults, watch: Watch) -> Iterator[Misc]:
+def read_misc(sources: Sequence[SourceFile], faults: Faults, watch: Watch) -> Iterator[Misc]:
     """The events of some files, one behind the other; reports what cannot be read or is out of order."""
     ahead = Ahead(faults)
 
@@ -93,7 +93,7 @@ def read_misc(sources: Sequence[Source], faults: Faults, watch: Watch) -> Iterat
     ahead.release()
 
 
-def _events(source: Source, faults: Faults, ahead: Ahead, watch: Watch) -> Iterator[Misc]:
+def _events(source: SourceFile, faults: Faults, ahead: Ahead, watch: Watch) -> Iterator[Misc]:
     def read(row: int, text: bytes) -> list[Misc]:
         line = _decode(text)
         return [_misc(source, row, event) for event in line.events or [_Event(line.time, line.inner)]]
@@ -103,7 +103,7 @@ def _events(source: Source, faults: Faults, ahead: Ahead, watch: Watch) -> Itera
         yield from found
 
 
-def _misc(source: Source, row: int, event: _Event) -> Misc:
+def _misc(source: SourceFile, row: int, event: _Event) -> Misc:
     venue_ns = iso_ns(event.time)
     return Misc(source, row, venue_ns - venue_ns % _MS, venue_ns, *moves_of(event.inner))
 
@@ -144,8 +144,7 @@ def survey_misc(survey: Survey, misc: Misc) -> None:
 class MiscTaking:
     """Writes events to a session; who was liquidated is told to `liquidations`."""
 
-    def __init__(self, session: Session, names: Names, liquidations: Liquidations) -> None:
-        """Everything is declared already."""
+    def __init__(self, session: Session, names: CoinNames, liquidations: Liquidations) -> None:
         self._session, self._names, self._liquidations = session, names, liquidations
 
     def take(self, misc: Misc) -> None:

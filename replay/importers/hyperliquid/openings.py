@@ -45,7 +45,6 @@ class Openings:
     """By address and coin, in the order in which each was first met."""
 
     def __init__(self) -> None:
-        """Nobody held anything."""
         self.of: dict[tuple[str, str], Opening] = {}
 
     def none(self, key: tuple[str, str]) -> None:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from ....events.errors import ScenarioError
 from ..digits import decimals_of, snapped
 
-__all__ = ["ATOM_DECIMALS", "TOKEN_DECIMALS_MOST", "Scale", "Uses"]
+__all__ = ["ATOM_DECIMALS", "TOKEN_DECIMALS_MOST", "CoinScale", "CoinUses"]
 
 ATOM_DECIMALS = 8
 TOKEN_DECIMALS_MOST = 12
@@ -23,7 +23,7 @@ _PERPETUAL_DECIMALS, _SPOT_DECIMALS = 6, 8
 _KNOWN_MOST = 1 << 12
 
 
-class Scale(NamedTuple):
+class CoinScale(NamedTuple):
     """Decimals of the tick and of the lot."""
 
     tick_decimals: int
@@ -41,13 +41,12 @@ def _remember(known: set[str], text: str) -> None:
     known.add(text)
 
 
-class Uses:
+class CoinUses:
     """The decimals that one coin's values use."""
 
     __slots__ = ("_most", "asset", "price_decimals", "prices", "rate_ppm", "size_decimals", "sizes", "spot")
 
     def __init__(self, asset: str, *, spot: bool) -> None:
-        """A coin that settles in `asset`."""
         self.asset, self.spot = asset, spot
         self.price_decimals = self.size_decimals = 0
         self.rate_ppm = 0
@@ -85,7 +84,7 @@ class Uses:
         zeros = next((zeros for zeros in range(self._most) if value % 10 ** (zeros + 1)), self._most)
         return self._most - zeros
 
-    def scale(self, coin: str) -> Scale:
+    def scale(self, coin: str) -> CoinScale:
         """The scales. Raises ScenarioError where both together are finer than an atom."""
         tick = max(self._most - self.size_decimals, self.price_decimals)
         if tick + self.size_decimals > ATOM_DECIMALS:
@@ -94,4 +93,4 @@ class Uses:
                 "than this venue's rule allows; are these its files?"
             )
             raise ScenarioError(message)
-        return Scale(tick, self.size_decimals)
+        return CoinScale(tick, self.size_decimals)

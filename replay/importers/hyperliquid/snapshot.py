@@ -32,11 +32,11 @@ from ....events.errors import ScenarioError
 from ....sim.reading.json_lines import json_decoder
 from ....sim.units import INT64_MAX, divide_half_even, format_time_ns
 from ..digits import snapped
-from ..reading import Source, read_all
+from ..reading import SourceFile, read_all
 from ..session import Session
-from .market import Names
+from .market import CoinNames
 from .openings import SIZE_DECIMALS
-from .scales import ATOM_DECIMALS, Uses
+from .scales import ATOM_DECIMALS, CoinUses
 from .survey import DEFAULT_ASSET, Survey
 
 __all__ = ["Snapshots"]
@@ -79,7 +79,7 @@ class _Position(msgspec.Struct, rename="camel"):
         return snapped(self.margin_used, ATOM_DECIMALS).value - (-value if self.szi.startswith("-") else value)
 
 
-class _Held(msgspec.Struct):
+class _HeldPosition(msgspec.Struct):
     position: _Position
 
 
@@ -89,7 +89,7 @@ class _Summary(msgspec.Struct, rename="camel"):
 
 class _State(msgspec.Struct, rename="camel"):
     margin_summary: _Summary
-    asset_positions: list[_Held]
+    asset_positions: list[_HeldPosition]
     time: Annotated[int, msgspec.Meta(ge=0, le=INT64_MAX // _MS)]
     user: str = ""
     cross_maintenance_margin_used: str | None = None
@@ -112,7 +112,7 @@ class _State(msgspec.Struct, rename="camel"):
 
 
 class _Stated(NamedTuple):
-    source: Source
+    source: SourceFile
     row: int
     address: str
     state: _State
@@ -125,8 +125,7 @@ _many = json_decoder(dict[str, _State])
 class Snapshots:
     """The states of some files; they are small beside the fills and held in memory."""
 
-    def __init__(self, sources: Sequence[Source]) -> None:
-        """Nothing read yet."""
+    def __init__(self, sources: Sequence[SourceFile]) -> None:
         self._sources = sources
         self._states: list[_Stated] = []
 
@@ -143,13 +142,13 @@ class Snapshots:
                 raise ScenarioError(message)
             survey.fund(stated.address)
             for position in stated.state.positions:
-                survey.coins.setdefault(position.coin, Uses(DEFAULT_ASSET, spot=False)).size(position.szi)
+                survey.coins.setdefault(position.coin, CoinUses(DEFAULT_ASSET, spot=False)).size(position.szi)
                 if position.is_isolated:
                     survey.isolated[stated.address, position.coin] = None
             for coin, rate_ppm in _at_row(stated, stated.state.rates_ppm).items():
                 survey.coins[coin].rate_ppm = max(survey.coins[coin].rate_ppm, rate_ppm)
 
-    def take(self, session: Session, names: Names) -> set[str]:
+    def take(self, session: Session, names: CoinNames) -> set[str]:
         """State balances and positions, and return the addresses that have a state. Raises ScenarioError."""
         for stated in self._states:
             session.faults.of(stated.source).rows += 1
@@ -158,7 +157,7 @@ class Snapshots:
             _at_row(stated, lambda stated=stated: _mark(session, names, stated.state))  # type: ignore[misc]
         return {stated.address for stated in self._states}
 
-    def _state(self, session: Session, names: Names, stated: _Stated) -> None:
+    def _state(self, session: Session, names: CoinNames, stated: _Stated) -> None:
         place = Provenance(stated.source.number, stated.row, stated.state.time * _MS)
         cross = names.accounts[DEFAULT_ASSET][stated.address]
         raw, _ = names.amount(stated.state.margin_summary.total_raw_usd, DEFAULT_ASSET, session.faults)
@@ -180,7 +179,7 @@ class Snapshots:
             session.imported(position)
 
 
-def _mark(session: Session, names: Names, state: _State) -> None:
+def _mark(session: Session, names: CoinNames, state: _State) -> None:
     """The marks that the positions of a state are valued at, to the nearest tick. Raises ScenarioError."""
     for told in state.positions:
         coin = names.coins[told.coin]
@@ -201,7 +200,7 @@ def _at_row(stated: _Stated, read: Callable[[], Read]) -> Read:
         raise ScenarioError(message) from error
 
 
-def _read(source: Source, watch: Callable[[int], None]) -> Iterator[_Stated]:
+def _read(source: SourceFile, watch: Callable[[int], None]) -> Iterator[_Stated]:
     rows = read_all(source, watch)
     whole = b"\n".join(text for _, text in rows)
     for decode in (_many, lambda data: {"": _one(data)}):
@@ -220,7 +219,7 @@ def _read(source: Source, watch: Callable[[int], None]) -> Iterator[_Stated]:
             raise ScenarioError(message) from error
 
 
-def _stated(source: Source, row: int, address: str, state: _State) -> _Stated:
+def _stated(source: SourceFile, row: int, address: str, state: _State) -> _Stated:
     named = _ADDRESS.search(source.path.name)
     owner = address or state.user or ("" if named is None else named.group())
     if not owner:

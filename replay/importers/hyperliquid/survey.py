@@ -10,7 +10,7 @@ from ..digits import decimals_of
 from .admission import is_coin, is_spot, is_token
 from .fills import DELEVERAGED, ISOLATED, Block, Fill
 from .openings import Openings
-from .scales import TOKEN_DECIMALS_MOST, Uses
+from .scales import TOKEN_DECIMALS_MOST, CoinUses
 
 __all__ = ["DEFAULT_ASSET", "Survey"]
 
@@ -22,9 +22,8 @@ class Survey:
     """Coins, tokens, accounts and openings, each in the order in which it was first met."""
 
     def __init__(self) -> None:
-        """Nothing seen yet."""
         self.start_ns: int | None = None
-        self.coins: dict[str, Uses] = {}
+        self.coins: dict[str, CoinUses] = {}
         self.tokens: dict[str, int] = {}
         self.accounts: dict[tuple[str, str], None] = {}
         self.vaults: set[str] = set()
@@ -83,7 +82,7 @@ class Survey:
             if opening is None or opening.open:
                 self._opening(uses, address, fill, Provenance(block.source.number, block.row_of(place), block.venue_ns))
 
-    def _opening(self, uses: Uses, address: str, fill: Fill, place: Provenance) -> None:
+    def _opening(self, uses: CoinUses, address: str, fill: Fill, place: Provenance) -> None:
         """What an account held of a coin is still to be told."""
         key = (address, fill.coin)
         if key not in self.openings.of:
@@ -96,7 +95,7 @@ class Survey:
         except ScenarioError:
             self.openings.none(key)
 
-    def _rarer(self, uses: Uses, address: str, fill: Fill) -> None:
+    def _rarer(self, uses: CoinUses, address: str, fill: Fill) -> None:
         """What only some fills have: a fee in a token, a liquidation behind them."""
         if fill.fee_token != uses.asset and is_token(fill.fee_token):
             decimals = min(decimals_of(fill.fee or "0.0"), TOKEN_DECIMALS_MOST)
@@ -109,7 +108,7 @@ class Survey:
             if forced.method == "backstop" and address != forced.liquidated_user and fill.direction != DELEVERAGED:
                 self.vaults.add(address)
 
-    def _coin(self, block: Block, met: Fill) -> Uses | None:
+    def _coin(self, block: Block, met: Fill) -> CoinUses | None:
         """A perpetual settles in what the fees of its fills are in, a spot pair in what its sellers pay fees in."""
         if not is_coin(met.coin):
             return None
@@ -118,7 +117,7 @@ class Survey:
             pays = not spot or (fill.side == "A" and _is_paid(fill.fee))
             if fill.coin == met.coin and pays and is_token(fill.fee_token):
                 asset = fill.fee_token
-        uses = self.coins[met.coin] = Uses(asset, spot=spot)
+        uses = self.coins[met.coin] = CoinUses(asset, spot=spot)
         return uses
 
 

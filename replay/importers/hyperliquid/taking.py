@@ -26,7 +26,7 @@ from .admission import Admitted, Side, Trade
 from .fills import DELEVERAGED, Block
 from .forced import Done, ForcedTrades, Kind, kind_of, roles
 from .liquidations import Liquidations
-from .market import Coin, Names
+from .market import Coin, CoinNames
 
 __all__ = ["Taking"]
 
@@ -44,8 +44,7 @@ class _Read(msgspec.Struct, gc=False):
 class Taking:
     """Writes trades to a session."""
 
-    def __init__(self, session: Session, names: Names, liquidations: Liquidations) -> None:
-        """Everything is declared already."""
+    def __init__(self, session: Session, names: CoinNames, liquidations: Liquidations) -> None:
         self._session, self._names = session, names
         self._forced = ForcedTrades(session, liquidations)
         self._last: dict[int, int] = {}
@@ -119,21 +118,21 @@ class Taking:
         if fill.builder_fee is not None:
             raw = (*raw, ("builder_fee", fill.builder_fee))
         return FillReported(
-            coin.accounts[address],
-            coin.instrument,
-            0,
-            fill.tid,
-            fill.oid,
-            lots if fill.side == "B" else -lots,
-            ticks,
-            start,
-            profit,
-            fee,
-            fee_asset,
-            fill.direction,
-            not fill.crossed,
-            raw,
-            place,
+            account=coin.accounts[address],
+            instrument=coin.instrument,
+            leg=0,
+            trade_id=fill.tid,
+            order_id=fill.oid,
+            size_lots=lots if fill.side == "B" else -lots,
+            price_ticks=ticks,
+            start_lots=start,
+            closed_profit_atoms=profit,
+            fee_atoms=fee,
+            fee_asset=fee_asset,
+            direction=fill.direction,
+            maker=not fill.crossed,
+            raw=raw,
+            provenance=place,
         )
 
     def _snapped(
@@ -163,18 +162,18 @@ class Taking:
             return
         size_lots, ticks = taker.size_lots, read.ticks
         executed = TradeExecuted(
-            taker.account,
-            session.outside(coin.asset) if other is None else other.account,
-            coin.instrument,
-            0,
-            0,
-            size_lots,
-            ticks,
-            size_lots * ticks * coin.multiplier_atoms,
-            taker.trade_id,
-            taker.order_id,
-            taker.maker,
-            taker.provenance,
+            account=taker.account,
+            counterparty=session.outside(coin.asset) if other is None else other.account,
+            instrument=coin.instrument,
+            leg=0,
+            counterparty_leg=0,
+            size_lots=size_lots,
+            price_ticks=ticks,
+            value_atoms=size_lots * ticks * coin.multiplier_atoms,
+            trade_id=taker.trade_id,
+            order_id=taker.order_id,
+            maker=taker.maker,
+            provenance=taker.provenance,
         )
         self._charge(read, session.imported(executed))
 
@@ -188,15 +187,15 @@ class Taking:
             self._marked.add(coin.instrument)
         links = self._reported(read)
         done = Done(
-            coin,
-            report.account,
-            other.account,
-            report.size_lots,
-            read.ticks,
-            report.size_lots * read.ticks * coin.multiplier_atoms,
-            report.trade_id,
-            report.order_id or 0,
-            report.provenance,
+            coin=coin,
+            account=report.account,
+            other=other.account,
+            size_lots=report.size_lots,
+            price_ticks=read.ticks,
+            value_atoms=report.size_lots * read.ticks * coin.multiplier_atoms,
+            trade_id=report.trade_id,
+            order_id=report.order_id or 0,
+            provenance=report.provenance,
         )
         self._charge(read, self._forced.take(kind, done, links))
 

@@ -28,11 +28,11 @@ from ....sim.sources.tardis import TARDIS_COLUMNS
 from ..feed.contracts import Told
 from ..feed.files import FeedFile, Parse
 from ..feed.importer import FeedImporter
-from ..feed.items import Forced, Marked, Market, Place, Traded
+from ..feed.items import ForcedOrder, Marked, RowPlace, Traded, VenueMarket
 from ..feed.numbers import maybe_positive, maybe_rate, positive
 from ..feed.symbols import Symbols
-from ..feed.table import Columns, header_of
-from ..reading import LINE_BYTES_MOST, Source, open_sources
+from ..feed.table import CsvColumns, header_of
+from ..reading import LINE_BYTES_MOST, SourceFile, open_sources
 
 __all__ = ["Kind", "open_tardis"]
 
@@ -70,7 +70,7 @@ def open_tardis(
     return FeedImporter(_FORMAT, None, opened, contracts=contracts, symbols=Symbols(symbol), sort=sort, options=options)
 
 
-def _feed_file(source: Source, told: Kind | None) -> FeedFile:
+def _feed_file(source: SourceFile, told: Kind | None) -> FeedFile:
     header = header_of(first_fields(source.path, LINE_BYTES_MOST))
     if header not in (TARDIS_COLUMNS, _TICKER_COLUMNS):
         known = " or ".join(",".join(names) for names in (TARDIS_COLUMNS, _TICKER_COLUMNS))
@@ -80,7 +80,7 @@ def _feed_file(source: Source, told: Kind | None) -> FeedFile:
     parse: dict[Kind, Parse] = {"trades": _trade, "liquidations": _liquidation, "derivative_ticker": _ticker}
     return FeedFile(
         source._replace(layout=f"{_FORMAT} {kind}"),
-        Columns(header, in_file=True),
+        CsvColumns(header, in_file=True),
         parse[kind],
         "timestamp",
         "local_timestamp",
@@ -109,30 +109,30 @@ def _kind_of(path: Path, told: Kind | None) -> Kind:
 
 
 @lru_cache(_MARKETS_KEPT)
-def _market(exchange: str, symbol: str) -> Market:
+def _market(exchange: str, symbol: str) -> VenueMarket:
     if not (exchange and symbol):
         message = "exchange or symbol is empty"
         raise ScenarioError(message)
-    return Market(exchange, symbol)
+    return VenueMarket(exchange, symbol)
 
 
-def _trade(place: Place, fields: list[str]) -> Traded:
+def _trade(place: RowPlace, fields: list[str]) -> Traded:
     _side(fields[5])
     positive(fields[7], "amount")
     return Traded(place, _market(fields[0], fields[1]), positive(fields[6], "price"))
 
 
-def _liquidation(place: Place, fields: list[str]) -> Forced:
+def _liquidation(place: RowPlace, fields: list[str]) -> ForcedOrder:
     side = _side(fields[5])
     if side == "unknown":
         message = "a liquidation without a side"
         raise ScenarioError(message)
     amount = positive(fields[7], "amount")
     price = positive(fields[6], "price")
-    return Forced(place, _market(fields[0], fields[1]), side == "buy", amount, None, amount, price)
+    return ForcedOrder(place, _market(fields[0], fields[1]), side == "buy", amount, None, amount, price)
 
 
-def _ticker(place: Place, fields: list[str]) -> Marked:
+def _ticker(place: RowPlace, fields: list[str]) -> Marked:
     return Marked(
         place,
         _market(fields[0], fields[1]),

@@ -13,8 +13,8 @@ import msgspec
 
 from ....sim.reading.json_lines import json_decoder
 from ..faults import Faults
-from ..feed.table import Columns, Read
-from ..reading import Source, read_each, read_rows
+from ..feed.table import CsvColumns, Read
+from ..reading import SourceFile, read_each, read_rows
 
 __all__ = ["is_json", "json_columns", "read_json"]
 
@@ -26,20 +26,20 @@ def is_json(text: str) -> bool:
     return text.lstrip()[:1] in ("{", "[")
 
 
-def json_columns(text: str) -> Columns:
+def json_columns(text: str) -> CsvColumns:
     """The columns of the trades of a first line; none where it tells of none."""
     try:
         trades = _trades(_decode(text.encode()))
     except (msgspec.DecodeError, ValueError):
         trades = []
-    return Columns(tuple(dict.fromkeys(name for trade in trades for name in trade)), in_file=False)
+    return CsvColumns(tuple(dict.fromkeys(name for trade in trades for name in trade)), in_file=False)
 
 
-def read_json(source: Source, columns: Columns, faults: Faults, watch: Callable[[int], None]) -> Iterator[Read]:
+def read_json(source: SourceFile, columns: CsvColumns, faults: Faults, watch: Callable[[int], None]) -> Iterator[Read]:
     """Every trade as fields in the order of the columns, and where the file breaks off if it does."""
     cut, broken, tally = list[Read](), list[Read](), faults.of(source)
 
-    def blame(_reason: str, _source: Source, line: int, told: str) -> None:
+    def blame(_reason: str, _source: SourceFile, line: int, told: str) -> None:
         broken.append(Read(line, [""], told))
 
     rows = read_rows(source, watch, lambda row, told: cut.append(Read(row, [], told)))

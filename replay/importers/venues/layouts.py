@@ -26,9 +26,9 @@ from typing import Literal, NamedTuple
 
 from ....events.errors import ScenarioError
 from ..feed.files import SECONDS, Parse
-from ..feed.items import Market, Place, Traded
+from ..feed.items import RowPlace, Traded, VenueMarket
 from ..feed.numbers import amount, positive
-from ..feed.table import Columns, header_of
+from ..feed.table import CsvColumns, header_of
 
 __all__ = ["LAYOUTS", "Layout", "Venue", "parser"]
 
@@ -131,23 +131,23 @@ _SIDES = frozenset({"buy", "sell", "1", "2"})
 _REGULAR = frozenset({"", "Regular"})
 
 
-def parser(layout: Layout, columns: Columns, symbol: str) -> Parse:
+def parser(layout: Layout, columns: CsvColumns, symbol: str) -> Parse:
     """How a row is read; `symbol` is the file's where rows do not say theirs."""
     return _Trades(layout, columns, symbol)
 
 
 class _Trades:
-    def __init__(self, layout: Layout, columns: Columns, symbol: str) -> None:
-        self._exchange, self._market = layout.exchange, Market(layout.exchange, symbol)
+    def __init__(self, layout: Layout, columns: CsvColumns, symbol: str) -> None:
+        self._exchange, self._market = layout.exchange, VenueMarket(layout.exchange, symbol)
         self._price, self._size = columns.at(layout.price), columns.at(layout.size)
         self._side = None if layout.side is None else columns.at(layout.side)
         self._symbol = None if layout.symbol is None else columns.at(layout.symbol)
         self._type = columns.find("trd_type")
 
-    def __call__(self, place: Place, fields: list[str]) -> Traded | None:
+    def __call__(self, place: RowPlace, fields: list[str]) -> Traded | None:
         market = self._market
         if self._symbol is not None and fields[self._symbol] != market.symbol:
-            market = self._market = Market(self._exchange, fields[self._symbol])
+            market = self._market = VenueMarket(self._exchange, fields[self._symbol])
         if market.symbol.startswith(".") or (self._type is not None and fields[self._type] not in _REGULAR):
             return None
         if not market.symbol:

@@ -12,8 +12,8 @@ from ..feed.contracts import Told
 from ..feed.files import FeedFile
 from ..feed.importer import FeedImporter
 from ..feed.symbols import Symbols
-from ..feed.table import Columns, header_of, read_fields
-from ..reading import LINE_BYTES_MOST, Source, open_sources
+from ..feed.table import CsvColumns, header_of, read_fields
+from ..reading import LINE_BYTES_MOST, SourceFile, open_sources
 from .json_lines import is_json, json_columns, read_json
 from .layouts import LAYOUTS, Layout, Venue, parser
 
@@ -35,7 +35,7 @@ def open_venue(
     return FeedImporter(venue, venue, opened, contracts=contracts, symbols=symbols, sort=sort)
 
 
-def _feed_file(venue: Venue, source: Source, symbols: Symbols) -> FeedFile:
+def _feed_file(venue: Venue, source: SourceFile, symbols: Symbols) -> FeedFile:
     fields = first_fields(source.path, LINE_BYTES_MOST)
     first = ",".join(fields)
     columns = json_columns(first) if is_json(first) else _columns(venue, fields)
@@ -62,13 +62,13 @@ def _feed_file(venue: Venue, source: Source, symbols: Symbols) -> FeedFile:
     )
 
 
-def _columns(venue: Venue, fields: list[str]) -> Columns | None:
+def _columns(venue: Venue, fields: list[str]) -> CsvColumns | None:
     """The columns of a first line: its own names, or those of the layout of that width; None where there are none."""
     names = header_of([field.partition("/")[0] for field in fields])
     if names is not None:
-        return Columns(names, in_file=True)
+        return CsvColumns(names, in_file=True)
     bare = next((one for one in LAYOUTS[venue] if not one.has_header and len(one.columns) == len(fields)), None)
-    return None if bare is None else Columns(bare.columns, in_file=False)
+    return None if bare is None else CsvColumns(bare.columns, in_file=False)
 
 
 def _named(layout: Layout, path: Path) -> str | None:
