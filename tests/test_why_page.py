@@ -39,7 +39,7 @@ from .support.venue import Book, listed
 EVENTS = recorded()
 KEYS = [
     "event", "paragraph", "chain", "grounds", "losing", "story", "fund", "cap", "ranking", "later", "not", "flips",
-    "taken_in", "published",
+    "taken_in", "batch", "published",
 ]  # fmt: skip
 
 

@@ -206,7 +206,8 @@ def _in_short(published: Published) -> str:
     if beyond:
         return f"Of the published formulas {', '.join(beyond)} agree with the venue's order by more than chance."
     if published.tests and published.can_tell:
-        return "No published formula agrees with the venue's order by more than chance."
+        tested = sum(one.not_tested is None for one in published.formulas)
+        return f"Of {tested:,} published formulas tested none agrees with the venue's order by more than chance."
     return "Whether a published formula gives the venue's order cannot be told from this record."
 
 

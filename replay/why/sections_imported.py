@@ -192,12 +192,12 @@ def _compared(found: Published) -> Iterator[Block]:
     if tested:
         how = "counted over all orders" if found.is_exact else "by the normal approximation"
         yield Prose(
-            f"Round {found.round} took {count(found.accounts, 'account')}. Tau: Kendall's tau-b between the venue's "
-            "order and the scores, 1 in the same order, -1 in the reverse. Chance: the share of random orders that "
-            f"agree at least as well, {how}. Corrected: the same for {count(found.tests, 'test')}, by Holm; an "
-            "asterisk where that is at most 5%. Formulas that give one order are one test. Lots: the share of what "
-            "was closed that the formula would have taken from the same accounts. Before: how many who were not "
-            "taken stand before somebody who was."
+            f"Round {found.round} took {count(found.accounts, 'account')}. Accounts: those of them that have a place "
+            "by the formula and known figures. Tau: Kendall's tau-b between the venue's order and the scores, 1 in the "
+            "same order, -1 in the reverse. Chance: the share of random orders that agree at least as well, "
+            f"{how}. Corrected: the same for {count(found.tests, 'test')}, by Holm; an asterisk where that is at most "
+            "5%. Formulas that give one order are one test. Lots: the share of what was closed that the formula would "
+            "have taken from the same accounts. Before: how many who were not taken stand before somebody who was."
         )
         header = ("formula", "test", "accounts", "tau", "chance", "corrected", "lots", "before")
         yield Table(header, tuple(_rows(tested, found)))
