@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deleverage.events.bodies.inputs import FillReported, TradeExecuted
+from deleverage.events.bodies.inputs import FillReported, InputRefused, TradeExecuted
 from deleverage.events.bodies.liquidation import LiquidationFilled, LiquidationStarted, PositionTakenOver
 from deleverage.events.bodies.waterfall import DeleveragingEnded, DeleveragingStarted, PositionDeleveraged
 from deleverage.events.envelope import Event, Origin
@@ -487,7 +487,9 @@ def test_the_whole_batch_comes_out(tmp_path: Path, options: tuple[str, ...]) -> 
 def test_every_inferred_event_has_a_rule(tmp_path: Path, name: str) -> None:
     """Whatever an importer infers, `why` of it says by which rule, and says nothing else of it as if it were stated."""
     if name == "adl-table":
-        run = open_run(imported(tmp_path, *TABLE).run)
+        later = row(4, "0xe", time_ms="1760130974831")
+        run = open_run(imported(tmp_path, *TABLE, later).run)
+        assert find(run, InputRefused)
     elif name == "hyperliquid":
         run = deleveraged(tmp_path, order=[1, 2, 3], known=range(1, 5))
     else:

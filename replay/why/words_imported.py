@@ -70,8 +70,9 @@ def _balance(body: BalanceStated, names: Names) -> str:
     return f"{names.account(body.account)} is taken to have {names.money(body.account, body.balance_atoms)}"
 
 
-def _missing(body: InputRefused, _names: Names) -> str:
-    return f"missing or left out ({body.what}): {body.reason}"
+def _missing(body: InputRefused, names: Names) -> str:
+    whose = "" if body.account is None else f" of {names.account(body.account)}"
+    return f"missing or left out, {body.refused}{whose}: {body.reason}"
 
 
 def _fee(body: FeeCharged, names: Names) -> str:
