@@ -285,8 +285,8 @@ def _one_in_part(ordered: list[_Gave], part: _Gave, instrument: int, names: Name
             f"last in part ({part.name}, {figures})."
         )
         yield (
-            "That is what a queue leaves that is worked off in this order, and nothing that equal shares would leave. "
-            f"If the one in part stood at a random place, it would be the last with a chance of 1 in {len(ordered):,}."
+            "A queue that is worked off in this order ends like this, equal shares do not. If the one closed in part "
+            f"stood at a random place, it would be the last with a chance of 1 in {len(ordered):,}."
         )
     else:
         yield (

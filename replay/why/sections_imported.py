@@ -25,7 +25,7 @@ def rests_on(found: TakenIn) -> Iterator[Block]:
     """What files state of the events that the answer rests on, and what was inferred by which rule."""
     for file, events in groupby(sorted(found.imported, key=lambda one: one.file or ""), key=lambda one: one.file):
         stated = tuple(events)
-        where = "a file, whose line is not kept" if file is None else file
+        where = "a file (the record does not keep the line)" if file is None else file
         yield Tree(f"stated by {where}: {count(len(stated), 'event')}", tuple(map(_stated, stated)))
     if found.inferred:
         root = f"inferred by the import, stated by no file: {count(len(found.inferred), 'event')}"
