@@ -294,6 +294,23 @@ def test_the_last_fill_of_avax_is_the_only_one_in_part(tmp_path: Path) -> None:
     assert all(f"  {fill.seq} " in told for fill in answer.batch.fills)
 
 
+@pytest.mark.parametrize("place", [0, 4])
+def test_a_line_on_the_wrong_side_in_time_shows_another_order(tmp_path: Path, place: int) -> None:
+    """A row of a later instant before the batch, or of an earlier one behind it: nothing is tested; in order it is."""
+    other = row(9, "0xe", time_ms="1760130974831" if place == 0 else "1760130954831")
+    for name, where, disorder in (("wrong.run", place, True), ("right.run", 4 - place, False)):
+        lines = [*TABLE[:where], other, *TABLE[where:]]
+        numbered = [f"{number},{line.partition(',')[2]}" for number, line in enumerate(lines)]
+        run = open_run(imported(tmp_path, *numbered, name=name).run)
+        taken = (event for event in run.events() if isinstance(event.body, PositionDeleveraged))
+        answer = explain(run, list(taken)[2].seq)
+        assert answer.batch is not None
+        assert answer.published is not None
+        assert (answer.batch.disorder is not None) is disorder
+        assert (answer.published.tests == 0) is disorder
+        assert answer.batch.closed.pattern == ("one_in_part" if disorder else "last_in_part")
+
+
 def test_a_file_that_something_else_sorted_tells_no_order(tmp_path: Path) -> None:
     """The sample is sorted by leverage: its order within an instant would agree with leverage, and is not tested."""
     path = tmp_path / "s.run"
