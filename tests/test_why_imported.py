@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from deleverage.events.bodies.inputs import FillReported, TradeExecuted
+from deleverage.events.bodies.inputs import FillReported, InputRefused, TradeExecuted
 from deleverage.events.bodies.liquidation import LiquidationFilled, LiquidationStarted, PositionTakenOver
 from deleverage.events.bodies.waterfall import DeleveragingEnded, DeleveragingStarted, PositionDeleveraged
 from deleverage.events.envelope import Event, Origin
@@ -28,7 +33,7 @@ from deleverage.replay.why.ranking import round_events
 from deleverage.replay.why.taken_in import Reported
 
 from .support import node_fills
-from .support.adl_table import TABLE, imported
+from .support.adl_table import TABLE, imported, row
 from .support.command_line import call
 from .support.node_fills import ANN, BOB, CAT, block, trade
 from .test_sources_real import real
@@ -65,7 +70,8 @@ def test_a_liquidation_is_told_as_the_venue_reported_it(tmp_path: Path) -> None:
     ):
         assert part in told
     assert "which cost the liquidated account 5.00000000 USDC" in told
-    assert "went from 5 to 0 with a realised loss of 10.00000000 USDC (so an entry of 100" in told
+    assert "went from 5 to 0 with a realised loss of 10.00000000 USDC and a fee" in told
+    assert "so its entry was 100.000000)" in told
     assert "imported from fills.jsonl, line 1: no handler of this record decided it" in told
     assert answer.story is None
     assert answer.event.evidence is None
@@ -242,7 +248,8 @@ def test_the_liquidation_of_27_october(tmp_path: Path) -> None:
         f"the venue liquidated {user} on the market: it bought 890 WLFI at 0.153270",
         "0.05% above the mark of 0.153190 (event",
         "from 0x622450a3048ae44a5c54e2b54c91b082313e1d23",
-        "went from -890 to 0 with a realised loss of 11.34750000 USDC (so an entry of 0.140520)",
+        "went from -890 to 0 with a realised loss of 11.34750000 USDC and a fee of",
+        "so its entry was 0.140520)",
         "The other side went from -121,769 to -122,659",
         "line 28: no handler of this record decided it",
     ):
@@ -285,6 +292,23 @@ def test_the_last_fill_of_avax_is_the_only_one_in_part(tmp_path: Path) -> None:
     assert answer.batch.own.size == "84,454.65"
     told = call("why", run.path, str(answer.event.seq), "--all").stdout
     assert all(f"  {fill.seq} " in told for fill in answer.batch.fills)
+
+
+@pytest.mark.parametrize("place", [0, 4])
+def test_a_line_on_the_wrong_side_in_time_shows_another_order(tmp_path: Path, place: int) -> None:
+    """A row of a later instant before the batch, or of an earlier one behind it: nothing is tested; in order it is."""
+    other = row(9, "0xe", time_ms="1760130974831" if place == 0 else "1760130954831")
+    for name, where, disorder in (("wrong.run", place, True), ("right.run", 4 - place, False)):
+        lines = [*TABLE[:where], other, *TABLE[where:]]
+        numbered = [f"{number},{line.partition(',')[2]}" for number, line in enumerate(lines)]
+        run = open_run(imported(tmp_path, *numbered, name=name).run)
+        taken = (event for event in run.events() if isinstance(event.body, PositionDeleveraged))
+        answer = explain(run, list(taken)[2].seq)
+        assert answer.batch is not None
+        assert answer.published is not None
+        assert (answer.batch.disorder is not None) is disorder
+        assert (answer.published.tests == 0) is disorder
+        assert answer.batch.closed.pattern == ("one_in_part" if disorder else "last_in_part")
 
 
 def test_a_file_that_something_else_sorted_tells_no_order(tmp_path: Path) -> None:
@@ -364,17 +388,17 @@ def _starts(event: Event, number: int) -> bool:
     return isinstance(event.body, DeleveragingStarted) and event.body.round == number
 
 
-LOSS = "a realised loss of 10 USDC (so an entry of 100)"
+LOSS, ENTRY = "a realised loss of 10 USDC", "; so its entry was 100"
 SIDE = Reported(1, 4, "ann", "Close Long", -5, "sold 5 ETH", "98", False, "5", "0", "-10 USDC", "100", "0.5 USDC", ())
 
 
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({}, f"went from 5 to 0 with {LOSS} and a fee of 0.5 USDC (Close Long, event 1)."),
-        ({"fee": None}, f"went from 5 to 0 with {LOSS} (Close Long, event 1)."),
+        ({}, f"went from 5 to 0 with {LOSS} and a fee of 0.5 USDC (Close Long, event 1{ENTRY})."),
+        ({"fee": None}, f"went from 5 to 0 with {LOSS} (Close Long, event 1{ENTRY})."),
         ({"fee": "-0.5 USDC", "entry": None}, "went from 5 to 0 with a rebate of 0.5 USDC (Close Long, event 1)."),
-        ({"closed_profit": None}, "went from 5 to 0 with a fee of 0.5 USDC (Close Long, event 1)."),
+        ({"closed_profit": None, "entry": None}, "went from 5 to 0 with a fee of 0.5 USDC (Close Long, event 1)."),
         ({"entry": None, "fee": None}, "went from 5 to 0 (Close Long, event 1)."),
         ({"entry": None, "fee": None, "direction": ""}, "went from 5 to 0 (event 1)."),
         ({"before": None, "entry": None}, "with a fee of 0.5 USDC (Close Long, event 1)."),
@@ -480,7 +504,9 @@ def test_the_whole_batch_comes_out(tmp_path: Path, options: tuple[str, ...]) -> 
 def test_every_inferred_event_has_a_rule(tmp_path: Path, name: str) -> None:
     """Whatever an importer infers, `why` of it says by which rule, and says nothing else of it as if it were stated."""
     if name == "adl-table":
-        run = open_run(imported(tmp_path, *TABLE).run)
+        later = row(4, "0xe", time_ms="1760130974831")
+        run = open_run(imported(tmp_path, *TABLE, later).run)
+        assert find(run, InputRefused)
     elif name == "hyperliquid":
         run = deleveraged(tmp_path, order=[1, 2, 3], known=range(1, 5))
     else:
@@ -499,3 +525,53 @@ def test_every_inferred_event_has_a_rule(tmp_path: Path, name: str) -> None:
         own = next(one for one in answer.taken_in.inferred if one.seq == seq)
         assert own.rule
         assert f"The rule: {own.rule}." in answer.paragraph
+
+
+CENTS = st.integers(1, 10_000).map(lambda cents: Decimal(cents) / 100)
+SIZES = st.integers(1, 999).map(lambda tenths: Decimal(tenths) / 10)
+ROWS = st.lists(st.tuples(SIZES, SIZES, CENTS, st.booleans()), min_size=1, max_size=5)
+
+
+@settings(max_examples=40, deadline=None)
+@given(ROWS, CENTS, CENTS)
+def test_what_a_page_says_of_a_reduction_comes_out(
+    rows: list[tuple[Decimal, Decimal, Decimal, bool]], price: Decimal, mark: Decimal
+) -> None:
+    """Size x price is the value, distance from the mark x size what it cost, and the words fit the signs."""
+    lines = []
+    for number, (one, other, entry, short) in enumerate(rows):
+        size, position = min(one, other), max(one, other) * (-1 if short else 1)
+        profit = (price - entry) * size * (-1 if short else 1)
+        facts = {"adl_price": price, "adl_size": size, "closed_pnl": profit, "position_size": position}
+        facts |= {"entry_price": entry, "total_unrealized_pnl": 0, "account_value_cash": 1000}
+        lines.append(row(number, f"0x{number}", **{name: str(figure) for name, figure in facts.items()}))
+    with TemporaryDirectory() as folder:
+        run = open_run(imported(Path(folder), *lines, marks={"AVAX": mark}).run)
+        for event in run.events():
+            if isinstance(event.body, PositionDeleveraged):
+                number = int(run.directory.accounts[event.body.account].name, 16)
+                _comes_out(explain(run, event.seq).paragraph, rows[number], price, mark)
+
+
+def _comes_out(told: str, fill: tuple[Decimal, Decimal, Decimal, bool], price: Decimal, mark: Decimal) -> None:
+    def figure(pattern: str) -> Decimal:
+        found = re.search(pattern, told)
+        assert found, (pattern, told)
+        return Decimal(found[1].replace(",", ""))
+
+    one, other, entry, short = fill
+    size = min(one, other)
+    assert ("buy back" in told, "short" in told) == (short, short)
+    assert figure(r"(?:buy back|sell) (?:all of the )?([\d,.]+) ") == size
+    assert figure(r"at ([\d,.]+), for") * size == figure(r"for ([\d,.]+) USDC in all") == size * price
+    if price == mark:
+        assert "a price of" in told
+    else:
+        assert ("above" if price > mark else "below") in told
+        worse = (price > mark) is short
+        assert figure(rf"which {'cost' if worse else 'brought'} it ([\d,.]+) USDC") == abs(price - mark) * size
+        away = abs(price - mark) / mark * 100
+        assert "less than 0.01%" in told or abs(figure(r"That is ([\d,.]+)%") - away) <= Decimal("0.005")
+    profit = (price - entry) * (-1 if short else 1)
+    realised = figure(rf"a realised {'loss' if profit < 0 else 'profit'} of ([\d,.]+) USDC")
+    assert abs(figure(r"its entry was ([\d,.]+)\)") - price) * size == realised == abs(profit) * size

@@ -40,7 +40,7 @@ from .support.venue import Book, listed
 EVENTS = recorded()
 KEYS = [
     "event", "paragraph", "chain", "grounds", "losing", "story", "fund", "cap", "ranking", "price", "later", "not",
-    "flips", "taken_in", "published", "claims",
+    "flips", "taken_in", "batch", "published", "graph", "claims",
 ]  # fmt: skip
 
 

@@ -117,16 +117,18 @@ def batch_of(run: Run, started: Event, names: Names) -> Batch:
 
 def _disorder(run: Run, span: tuple[int, int], own: list[BatchFill]) -> tuple[int, int] | None:
     """A line of another instant and one of the round that stand the wrong way round in their file."""
-    if not own:
-        return None
-    places = [place for place in (_provenance(run.event(fill.seq)) for fill in own) if place is not None]
-    for first, stop, later in ((max(span[0] - _NEAR, 0), span[0], False), (span[1], span[1] + _NEAR, True)):
-        for event in run.events(first, min(stop, run.count)):
-            other = _provenance(event)
-            for place in places if other is not None else ():
-                assert other is not None
-                if place.source == other.source and place.row != other.row and (place.row > other.row) is later:
-                    return other.row, place.row
+    lines: dict[int, list[int]] = {}
+    for place in (_provenance(run.event(fill.seq)) for fill in own):
+        if place is not None:
+            lines.setdefault(place.source, []).append(place.row)
+    for event in run.events(max(span[0] - _NEAR, 0), span[0]):
+        place = _provenance(event)
+        if place is not None and place.row > min(lines.get(place.source, [place.row])):
+            return place.row, min(lines[place.source])
+    for event in run.events(span[1], min(span[1] + _NEAR, run.count)):
+        place = _provenance(event)
+        if place is not None and place.row < max(lines.get(place.source, [place.row])):
+            return place.row, max(lines[place.source])
     return None
 
 
@@ -285,8 +287,8 @@ def _one_in_part(ordered: list[_Gave], part: _Gave, instrument: int, names: Name
             f"last in part ({part.name}, {figures})."
         )
         yield (
-            "That is what a queue leaves that is worked off in this order, and nothing that equal shares would leave. "
-            f"If the one in part stood at a random place, it would be the last with a chance of 1 in {len(ordered):,}."
+            "A queue that is worked off in this order ends like this, equal shares do not. If the one closed in part "
+            f"stood at a random place, it would be the last with a chance of 1 in {len(ordered):,}."
         )
     else:
         yield (

@@ -87,7 +87,7 @@ def why_command(
     minute or second. With neither, and with --from and --to, everybody of whom something was forced is listed.
     For a reduction by auto-deleveraging: whose loss it was, mark by mark, how the fund came to be unable to pay, the
     ranking made again from the record, and what the figures rest on. `--format md` gives a file to send.
-    Of an imported event: what the venue reported, what is inferred, and its order against the published formulas.
+    Of an imported event: what a file states and what is inferred, the whole batch, and its order against the formulas.
     --flips searches the nearest fund balance, collateral, size or moment of closing that would have spared it.
     Without a plug-in that decided the answer is from what is recorded, and says what could not be made again.
     """

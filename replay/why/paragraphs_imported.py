@@ -184,19 +184,16 @@ def _side(side: Reported, body: Body) -> str:
     if isinstance(body, FillReported | TradeExecuted | PositionDeleveraged):
         which = "This side" if isinstance(body, FillReported) else side.name
     going = "" if side.before is None else f" went from {side.before} to {side.after}"
-    word = f"{side.direction}, " if side.direction else ""
-    reported = " and ".join(_figures(side))
-    told = f" with {reported}" if reported else ""
-    return f"{which}{going}{told} ({word}event {side.seq})." if going or told else ""
-
-
-def _figures(side: Reported) -> Iterator[str]:
-    """What was realised and what was paid, each without a sign."""
+    figures = []
     if side.entry is not None and side.closed_profit is not None:
         realised = "loss" if side.closed_profit.startswith("-") else "profit"
-        yield f"a realised {realised} of {side.closed_profit.removeprefix('-')} (so an entry of {side.entry})"
+        figures.append(f"a realised {realised} of {side.closed_profit.removeprefix('-')}")
     if side.fee is not None:
-        yield f"a {'rebate' if side.fee.startswith('-') else 'fee'} of {side.fee.removeprefix('-')}"
+        figures.append(f"a {'rebate' if side.fee.startswith('-') else 'fee'} of {side.fee.removeprefix('-')}")
+    told = f" with {' and '.join(figures)}" if figures else ""
+    word = f"{side.direction}, " if side.direction else ""
+    entry = "" if side.entry is None else f"; so its entry was {side.entry}"
+    return f"{which}{going}{told} ({word}event {side.seq}{entry})." if going or told else ""
 
 
 def _is_liquidated(side: Reported, body: Body) -> bool:
@@ -209,7 +206,8 @@ def _in_short(published: Published) -> str:
     if beyond:
         return f"Of the published formulas {', '.join(beyond)} agree with the venue's order by more than chance."
     if published.tests and published.can_tell:
-        return "No published formula agrees with the venue's order by more than chance."
+        tested = sum(one.not_tested is None for one in published.formulas)
+        return f"Of {tested:,} published formulas tested none agrees with the venue's order by more than chance."
     return "Whether a published formula gives the venue's order cannot be told from this record."
 
 

@@ -2,7 +2,7 @@
 
 1. The ranking is made from the state before the round as the record has it: reconstructed where a table was imported.
    Candidates are whoever holds the other side there (`passed_over.py` says what is known of those who were not taken).
-2. Tested is the order among those who were taken, by Kendall's rank correlation (`rank_test.py`). A formula is tested
+2. Tested is the order among those who were taken, by Kendall's rank correlation (`kendall.py`). A formula is tested
    on the accounts whose figures it needs and the record has: the account value, where it asks for one, and the entry.
    Formulas that put these accounts in the same order are one test: `same_as` names the others. `chance` is that of a
    random order, `corrected` the same by Holm for the number of tests.
@@ -27,9 +27,9 @@ from ...handlers.policies.score_formula import formula_of
 from ...handlers.reductions import shared_out
 from ...sim.figures import score_text
 from ..rankings import ranking_of
+from .kendall import Kendall, chance_text, holm, kendall_of
 from .names import Names
 from .passed_over import Known, PassedOver, passed_over_of
-from .rank_test import Kendall, chance_text, holm, kendall_of
 from .ranking import Round
 
 __all__ = ["LEVEL", "Formula", "FormulaPlace", "Published", "published_of"]

@@ -25,7 +25,7 @@ def rests_on(found: TakenIn) -> Iterator[Block]:
     """What files state of the events that the answer rests on, and what was inferred by which rule."""
     for file, events in groupby(sorted(found.imported, key=lambda one: one.file or ""), key=lambda one: one.file):
         stated = tuple(events)
-        where = "a file, whose line is not kept" if file is None else file
+        where = "a file (the record does not keep the line)" if file is None else file
         yield Tree(f"stated by {where}: {count(len(stated), 'event')}", tuple(map(_stated, stated)))
     if found.inferred:
         root = f"inferred by the import, stated by no file: {count(len(found.inferred), 'event')}"
@@ -127,7 +127,7 @@ def _batch(found: Batch, seq: int) -> Iterator[Section]:
         blocks.append(Prose(f"{len(fills) - len(shown):,} of its fills are left out; --all shows them."))
     blocks += [Prose(_sum(found)), Prose(found.closed.text)]
     if len(found.rounds) > 1:
-        blocks.append(Prose(f"The venue carried out {len(found.rounds):,} rounds at this instant:"))
+        blocks.append(Prose(f"The record has {len(found.rounds):,} rounds at this instant:"))
         blocks.append(Table(_ROUND_HEADER, tuple(map(_round, found.rounds))))
     yield Section(f"The whole batch: round {own.round}", tuple(blocks))
 
@@ -137,9 +137,11 @@ def _round(one: BatchRound) -> tuple[str, ...]:
 
 
 def _shortened(fills: list[BatchFill], seq: int) -> list[BatchFill]:
+    """The ends and those around the one asked about; all where that leaves out next to nothing."""
     asked = next((place for place, fill in enumerate(fills) if fill.seq == seq), 0)
     last = len(fills) - _ENDS
-    return [fill for place, fill in enumerate(fills) if place < _ENDS or place >= last or abs(place - asked) < _ENDS]
+    shown = [fill for place, fill in enumerate(fills) if place < _ENDS or place >= last or abs(place - asked) < _ENDS]
+    return shown if len(fills) - len(shown) > _ENDS else fills
 
 
 def _fill(one: BatchFill, *, several: bool) -> tuple[str, ...]:
@@ -157,15 +159,16 @@ def _fill(one: BatchFill, *, several: bool) -> tuple[str, ...]:
 
 
 def _sum(found: Batch) -> str:
-    """What the fills of the round come to, held against what the round was to close."""
+    """What the fills of the round come to, and what was inferred from them."""
     own = found.own
     told = (
         f"{count(own.fills, 'fill')} of {count(own.accounts, 'account')} come to {own.size} {own.instrument}, for "
         f"{own.value}"
     )
+    inferred = f"round {own.round}, to close a position of {own.against} (event {own.started_seq})"
     if own.lots == own.to_close_lots:
-        return f"{told}: all that round {own.round} was to close of {own.against} (event {own.started_seq})."
-    return f"{told}; round {own.round} was to close {own.to_close} of {own.against} (event {own.started_seq})."
+        return f"{told}. From them the import inferred {inferred}."
+    return f"{told}. The import inferred {inferred}, with {own.to_close} {own.instrument} to close."
 
 
 def _published(found: Published, account: int | None) -> Iterator[Section]:
@@ -189,12 +192,12 @@ def _compared(found: Published) -> Iterator[Block]:
     if tested:
         how = "counted over all orders" if found.is_exact else "by the normal approximation"
         yield Prose(
-            f"Round {found.round} took {count(found.accounts, 'account')}. Tau: Kendall's tau-b between the venue's "
-            "order and the scores, 1 in the same order, -1 in the reverse. Chance: the share of random orders that "
-            f"agree at least as well, {how}. Corrected: the same for {count(found.tests, 'test')}, by Holm; an "
-            "asterisk where that is at most 5%. Formulas that give one order are one test. Lots: the share of what "
-            "was closed that the formula would have taken from the same accounts. Before: how many who were not "
-            "taken stand before somebody who was."
+            f"Round {found.round} took {count(found.accounts, 'account')}. Accounts: those of them that have a place "
+            "by the formula and known figures. Tau: Kendall's tau-b between the venue's order and the scores, 1 in the "
+            "same order, -1 in the reverse. Chance: the share of random orders that agree at least as well, "
+            f"{how}. Corrected: the same for {count(found.tests, 'test')}, by Holm; an asterisk where that is at most "
+            "5%. Formulas that give one order are one test. Lots: the share of what was closed that the formula would "
+            "have taken from the same accounts. Before: how many who were not taken stand before somebody who was."
         )
         header = ("formula", "test", "accounts", "tau", "chance", "corrected", "lots", "before")
         yield Table(header, tuple(_rows(tested, found)))

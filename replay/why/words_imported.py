@@ -66,6 +66,15 @@ def _stated(body: PositionStated, names: Names) -> str:
     return f"{names.account(body.account)} is taken to hold {held} that cost {cost}"
 
 
+def _balance(body: BalanceStated, names: Names) -> str:
+    return f"{names.account(body.account)} is taken to have {names.money(body.account, body.balance_atoms)}"
+
+
+def _missing(body: InputRefused, names: Names) -> str:
+    whose = "" if body.account is None else f" of {names.account(body.account)}"
+    return f"missing or left out, {body.refused}{whose}: {body.reason}"
+
+
 def _fee(body: FeeCharged, names: Names) -> str:
     did = "received a rebate" if body.amount_atoms < 0 else "paid a fee"
     return f"{names.account(body.account)} {did} of {names.money(body.account, abs(body.amount_atoms))} ({body.reason})"
@@ -79,6 +88,8 @@ _TAKEN_IN: dict[type[Body], Callable[[Any, Names], str]] = {
     PositionDeleveraged: _deleveraged,
     PositionStated: _stated,
     FeeCharged: _fee,
+    BalanceStated: _balance,
+    InputRefused: _missing,
 }
 
 
