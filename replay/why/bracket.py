@@ -1,0 +1,101 @@
+"""How what a search found is told: what spares the position, the nearest that does not, what becomes of it later."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from itertools import chain
+from typing import NamedTuple
+
+import msgspec
+
+from ...events.bodies.listing import InstrumentListed
+from ...events.ledger import LedgerState
+from ...sim.figures import size
+from ...sim.terminal import shell_word
+from ...sim.units import format_time_ns
+from ..run import Run
+from .answer import Flip, InWholeRun
+from .trial import Outcome, Subject, Trial, recorded_lots
+
+__all__ = ["Bracket", "Point", "Telling", "Whose"]
+
+_TIME_OF_DAY = slice(11, 19)
+
+
+class Point(NamedTuple):
+    """Where something is changed: after which event, in which state, and how that is told."""
+
+    seq: int
+    ledger: LedgerState
+    when: str
+
+
+class Whose(NamedTuple):
+    """The account that something is changed of; `prefix` sets its searches apart from those of the position's owner."""
+
+    account: int
+    name: str
+    prefix: str = ""
+
+    def having(self, what: str, when: str) -> str:
+        """The change in words, up to what becomes of it."""
+        return f"Had {self.name}, whose loss it was, had {what} {when}" if self.prefix else f"With {what} {when}"
+
+
+class Bracket(NamedTuple):
+    """What was varied, what spares the position (in words, for a fork, as a trial, as an amount), and what does not."""
+
+    varied: str
+    text: str
+    how: tuple[str, str]
+    trial: Trial
+    amount: int
+    not_at: int
+
+
+class Telling:
+    """Makes the answers of one question out of what its searches found."""
+
+    def __init__(self, run: Run, subject: Subject, name: str, listing: InstrumentListed, *, whole: bool) -> None:
+        """`name` is that of the position's owner; with `whole` what was found is executed to the end of the run."""
+        self._run, self._subject, self._name, self._listing, self._whole = run, subject, name, listing, whole
+
+    def told(self, found: Bracket, otherwise: str) -> Generator[Trial, Outcome, Flip]:
+        """What spares the position; `otherwise` says what does not, or why nothing nearer was tried."""
+        text = f"{found.text} {self._name} would have been spared; {otherwise}."
+        after_seq = found.trial.after_seq
+        plugins = chain.from_iterable(("--plugins", str(folder)) for folder in self._run.plugin_folders)
+        words = ("deleverage", "fork", str(self._run.path), "--at", str(after_seq), *found.how, *plugins)
+        whole = (yield from self._in_whole_run(found.trial)) if self._whole else None
+        return Flip(
+            found.varied,
+            text,
+            confirmed=True,
+            amount=found.amount,
+            command=" ".join(map(shell_word, words)),
+            not_at=found.not_at,
+            after_seq=after_seq,
+            whole=whole,
+        )
+
+    def unspared(self, varied: str, text: str) -> Flip:
+        """Nothing that was tried spares it."""
+        return Flip(varied, f"{text} {self._name} would not have been spared.", confirmed=False)
+
+    def _in_whole_run(self, trial: Trial) -> Generator[Trial, Outcome, InWholeRun]:
+        """What becomes of a position that was spared, after the instant of the reduction."""
+        told = f"{trial.told}, to the end of the run"
+        outcome = yield msgspec.structs.replace(trial, told=told, whole=True)
+        lots = recorded_lots(self._run, self._subject, self._subject.reduction.seq)
+        at_ns = outcome.later_at_ns
+        beside = f"in the record it is {self._units(lots)} from this event on"
+        if at_ns is None:
+            text = f"In the whole run it would not have been deleveraged later either; {beside}."
+        else:
+            at = format_time_ns(at_ns)[_TIME_OF_DAY]
+            taken = self._units(outcome.later_lots)
+            text = f"In the whole run {taken} of it would have been deleveraged after all, from {at} on; {beside}."
+        return InWholeRun(at_ns is None, outcome.later_lots, at_ns, lots, text)
+
+    def _units(self, lots: int) -> str:
+        return f"{size(lots, self._listing)} {self._listing.name}"
