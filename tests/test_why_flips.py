@@ -24,7 +24,7 @@ from deleverage.events.envelope import Event
 from deleverage.events.errors import QueryError
 from deleverage.replay.fork.changes import Changes, Deposit, Trade
 from deleverage.replay.fork.fork import fork
-from deleverage.replay.why import flips, searches, trials
+from deleverage.replay.why import bracket, flips, searches, trials
 from deleverage.replay.why.answer import Flip, Flips
 from deleverage.replay.why.flips import flips_of
 from deleverage.replay.why.trial import Outcome, Subject, Trial
@@ -98,23 +98,43 @@ def test_the_told_commands_spare_it(run: Run, tmp_path: Path) -> None:
                 assert taken_lots(child, reduction, first_seq) <= had
 
 
-def test_in_the_whole_run_it_is_as_the_commands_show(run: Run, tmp_path: Path) -> None:
+@pytest.mark.parametrize("whole", [False, True], ids=["some way on", "to the end"])
+def test_what_becomes_of_it_afterwards_is_as_the_commands_show(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, whole: bool
+) -> None:
     """What is told of the time after the instant is what the fork's record has; the record's own lots stand beside."""
+    monkeypatch.setattr(bracket, "AHEAD_EVENTS", 400)
     reduction = reductions(run)[0]
-    found = flips_of(run, reduction.seq, whole=True).found
-    assert [flip.confirmed for flip in found] == [flip.whole is not None for flip in found]
-    told = {flip.varied: flip.whole for flip in found if flip.whole is not None}
-    assert {one.spared for one in told.values()} == {True, False}, "one of each is to be seen"
+    found = flips_of(run, reduction.seq, whole=whole).found
+    assert [flip.confirmed for flip in found] == [flip.afterwards is not None for flip in found]
+    until_ns = run.end_ns if whole else run.event(reduction.seq + 400).at_ns
+    assert {flip.afterwards.spared for flip in found if flip.afterwards} == {True, False}, "one of each is to be seen"
     for flip in found:
-        if flip.whole is None:
+        if flip.afterwards is None:
             continue
-        later = [event for event in see(flip, tmp_path).events() if is_of(event, reduction)]
-        later = [event for event in later if event.at_ns > reduction.at_ns]
-        assert flip.whole.later_lots == sum(abs(event.body.size_lots) for event in later)  # type: ignore[union-attr]
-        assert flip.whole.later_at_ns == (later[0].at_ns if later else None)
-        assert flip.whole.spared == (not later)
-        recorded = [event for event in run.events(reduction.seq) if is_of(event, reduction)]
-        assert flip.whole.recorded_lots == sum(abs(event.body.size_lots) for event in recorded)  # type: ignore[union-attr]
+        told = flip.afterwards
+        assert (told.whole, told.until_ns) == (whole, until_ns)
+        later = [
+            event for event in reduced(see(flip, tmp_path), reduction) if reduction.at_ns < event.at_ns <= until_ns
+        ]
+        assert told.later_lots == lots_of(later)
+        assert told.later_at_ns == (later[0].at_ns if later else None)
+        assert told.spared == (not later)
+        assert told.recorded_lots == lots_of(
+            [event for event in reduced(run, reduction) if event.seq >= reduction.seq and event.at_ns <= until_ns]
+        )
+        assert ("In the whole run" in told.text) == whole
+        assert ("after all" in told.text) == (not told.spared)
+
+
+def reduced(run: Run, reduction: Event) -> list[Event]:
+    """The reductions of the same position."""
+    return [event for event in run.events() if is_of(event, reduction)]
+
+
+def lots_of(events: list[Event]) -> int:
+    """What they take in all."""
+    return sum(abs(event.body.size_lots) for event in events if isinstance(event.body, PositionDeleveraged))
 
 
 def is_of(event: Event, reduction: Event) -> bool:
@@ -127,17 +147,24 @@ def is_of(event: Event, reduction: Event) -> bool:
     )
 
 
-def test_without_being_asked_nothing_is_told_of_the_whole_run(run: Run) -> None:
-    """The page says what spared means, and that the rest was not executed; with the option it was."""
+def test_the_page_says_how_far_it_was_executed(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What spared means, that it was executed some way on, and how to have it executed to the end; then that it was."""
+    monkeypatch.setattr(bracket, "AHEAD_EVENTS", 400)
     seq = str(reductions(run)[0].seq)
-    plain, whole = (
-        " ".join(call("why", run.path, seq, option).stdout.split()) for option in ("--flips", "--flips-whole")
-    )
-    assert "what would be taken later was not executed (--flips-whole does)" in plain
-    assert "In the whole run" not in plain
-    assert "In the whole run" in whole
+    for layout in ("text", "md"):
+        near, whole = (
+            " ".join(call("why", run.path, seq, option, "--format", layout).stdout.split())
+            for option in ("--flips", "--flips-whole")
+        )
+        assert "Spared: from the change to the end of this event's instant" in near
+        assert "as far as this was executed" in near
+        assert "In the whole run" not in near
+        assert "In the whole run" in whole
+        assert "as far as this was executed" not in whole
     told = json.loads(call("why", run.path, seq, "--flips-whole", "--json").stdout)["flips"]
-    assert all((flip["whole"] is not None) == flip["confirmed"] for flip in told["found"])
+    assert [flip["afterwards"] is not None and flip["afterwards"]["whole"] for flip in told["found"]] == [
+        flip["confirmed"] for flip in told["found"]
+    ]
 
 
 def test_what_is_told_is_a_bracket(run: Run) -> None:
@@ -274,7 +301,7 @@ def under(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 
 @forks
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(place=st.floats(0, 0.999), whole=st.booleans())
 def test_side_by_side_is_as_one_by_one(under: Run, place: float, *, whole: bool) -> None:
     """In processes forked from a primed one the answer is the plain way's, whatever the rules and the reduction."""

@@ -35,7 +35,7 @@ from .parts import Evidence, Fund, RankingPart, Step, Story
 from .published import Published
 from .taken_in import TakenIn
 
-__all__ = ["Answer", "Asked", "Befallen", "Flip", "Flips", "InWholeRun", "Spared"]
+__all__ = ["Afterwards", "Answer", "Asked", "Befallen", "Flip", "Flips", "Spared"]
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -71,14 +71,16 @@ class Spared(msgspec.Struct, frozen=True):
     text: str
 
 
-class InWholeRun(msgspec.Struct, frozen=True):
-    """What becomes of a position that was spared at this event, executed to the end of the run.
+class Afterwards(msgspec.Struct, frozen=True):
+    """What becomes of a position that was spared at this event, executed on to `until_ns`: in the whole run if `whole`.
 
     `later_lots` are deleveraged after the instant of this event, the first at `later_at_ns`: none where it is `spared`.
-    `recorded_lots` is what the record takes of it from this event on.
+    `recorded_lots` is what the record takes of it from this event on, up to the same time.
     """
 
     spared: bool
+    whole: bool
+    until_ns: int
     later_lots: int
     later_at_ns: int | None
     recorded_lots: int
@@ -92,7 +94,7 @@ class Flip(msgspec.Struct, frozen=True):
     the account whose loss it was. The change is made after event `after_seq`, and `command` forks there.
     `amount` spares it: atoms, a size in lots, of a moment the nanoseconds before the reduction. `not_at` does not: the
     nearest smaller amount that was tried, 0 for no change at all (of a moment: none nearer could be tried).
-    `whole` is null where it was not executed to the end of the run.
+    `afterwards` is null where nothing spares it.
     """
 
     varied: str
@@ -102,7 +104,7 @@ class Flip(msgspec.Struct, frozen=True):
     command: str | None = None
     not_at: int | None = None
     after_seq: int | None = None
-    whole: InWholeRun | None = None
+    afterwards: Afterwards | None = None
 
 
 class Flips(msgspec.Struct, frozen=True):

@@ -14,12 +14,13 @@ from ...sim.figures import size
 from ...sim.terminal import shell_word
 from ...sim.units import format_time_ns
 from ..run import Run
-from .answer import Flip, InWholeRun
+from .answer import Afterwards, Flip
 from .trial import Outcome, Subject, Trial, recorded_lots
 
-__all__ = ["Bracket", "Point", "Telling", "Whose"]
+__all__ = ["AHEAD_EVENTS", "Bracket", "Point", "Telling", "Whose"]
 
-_TIME_OF_DAY = slice(11, 19)
+AHEAD_EVENTS = 5_000
+"""Beyond so many events after the reduction nothing is executed without being asked for."""
 
 
 class Point(NamedTuple):
@@ -66,7 +67,7 @@ class Telling:
         after_seq = found.trial.after_seq
         plugins = chain.from_iterable(("--plugins", str(folder)) for folder in self._run.plugin_folders)
         words = ("deleverage", "fork", str(self._run.path), "--at", str(after_seq), *found.how, *plugins)
-        whole = (yield from self._in_whole_run(found.trial)) if self._whole else None
+        afterwards = yield from self._afterwards(found.trial)
         return Flip(
             found.varied,
             text,
@@ -75,27 +76,35 @@ class Telling:
             command=" ".join(map(shell_word, words)),
             not_at=found.not_at,
             after_seq=after_seq,
-            whole=whole,
+            afterwards=afterwards,
         )
 
     def unspared(self, varied: str, text: str) -> Flip:
         """Nothing that was tried spares it."""
         return Flip(varied, f"{text} {self._name} would not have been spared.", confirmed=False)
 
-    def _in_whole_run(self, trial: Trial) -> Generator[Trial, Outcome, InWholeRun]:
+    def _afterwards(self, trial: Trial) -> Generator[Trial, Outcome, Afterwards]:
         """What becomes of a position that was spared, after the instant of the reduction."""
-        told = f"{trial.told}, to the end of the run"
-        outcome = yield msgspec.structs.replace(trial, told=told, whole=True)
-        lots = recorded_lots(self._run, self._subject, self._subject.reduction.seq)
-        at_ns = outcome.later_at_ns
+        run, reduction = self._run, self._subject.reduction
+        ahead_seq = run.count - 1 if self._whole else min(run.count - 1, reduction.seq + AHEAD_EVENTS)
+        until_ns = run.event(ahead_seq).at_ns
+        ended = run.first_at(until_ns + 1) == run.count
+        told = f"{trial.told}, and on to {_time(until_ns)}"
+        outcome = yield msgspec.structs.replace(trial, told=told, until_ns=until_ns)
+        lots = recorded_lots(run, self._subject, reduction.seq, run.first_at(until_ns + 1))
+        far = "In the whole run" if ended else f"Up to {_time(until_ns)}, as far as this was executed,"
         beside = f"in the record it is {self._units(lots)} from this event on"
-        if at_ns is None:
-            text = f"In the whole run it would not have been deleveraged later either; {beside}."
+        if outcome.later_at_ns is None:
+            text = f"{far} nothing of it would have been deleveraged later; {beside}."
         else:
-            at = format_time_ns(at_ns)[_TIME_OF_DAY]
-            taken = self._units(outcome.later_lots)
-            text = f"In the whole run {taken} of it would have been deleveraged after all, from {at} on; {beside}."
-        return InWholeRun(at_ns is None, outcome.later_lots, at_ns, lots, text)
+            taken, since = self._units(outcome.later_lots), _time(outcome.later_at_ns)
+            text = f"{far} {taken} of it would have been deleveraged after all, from {since} on; {beside}."
+        spared = outcome.later_at_ns is None
+        return Afterwards(spared, ended, until_ns, outcome.later_lots, outcome.later_at_ns, lots, text)
 
     def _units(self, lots: int) -> str:
         return f"{size(lots, self._listing)} {self._listing.name}"
+
+
+def _time(at_ns: int) -> str:
+    return format_time_ns(at_ns)[11:19]

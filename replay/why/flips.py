@@ -5,7 +5,7 @@
    and what the account whose loss it was could have chosen.
 2. How each is searched is told in `searches.py`; that a position is *spared* means what `trial.py` says.
 3. Whatever is told was executed again, with all that follows from it up to the end of the reduction's instant; what
-   was found also to the end of the run, if that is asked for.
+   was found also further on, to see whether the position is only taken a little later.
 4. Of a fork nothing before its own fork is varied, since that past is its parent's. A reduction in that past is asked
    of the parent.
 """
@@ -20,6 +20,7 @@ from ...events.errors import QueryError
 from ...sim.units import format_time_ns
 from ..run import Run, held_run
 from .answer import Flips
+from .bracket import AHEAD_EVENTS
 from .searches import DOUBLINGS, HALVINGS, MOMENTS, PARTS, Searches
 from .trial import Subject
 from .trials import can_fork, one_by_one, side_by_side, watched
@@ -48,9 +49,9 @@ def flips_of(
 ) -> Flips:
     """What would have spared the position that event `seq` reduced. Raises QueryError for any other event.
 
-    Costs up to `TRIALS_MAX` re-executions, each of the instants from the call for the round to the reduction; with
-    `whole` each change that is found is executed to the end of the run as well. They are made side by side in
-    processes, where those can be forked; `plain` executes one after the other, with the same result.
+    Costs up to `TRIALS_MAX` re-executions, each of the instants from the call for the round to the reduction. Each
+    change that is found is executed some way further as well, with `whole` to the end of the run. They are made side by
+    side in processes, where those can be forked; `plain` executes one after the other, with the same result.
     """
     event = run.event(seq)
     if not isinstance(event.body, PositionDeleveraged):
@@ -74,8 +75,10 @@ def _meaning(at_ns: int, *, whole: bool) -> str:
     """What *spared* says."""
     until = f"from the change to the end of this event's instant, {format_time_ns(at_ns)[_TIME_OF_DAY]},"
     event = f"{until} auto-deleveraging takes no lot of it beyond those taken before this event"
-    later = "what is taken after that instant is told as that of the whole run"
-    return f"{event}; {later if whole else 'what would be taken later was not executed (--flips-whole does)'}."
+    later = (
+        "to the end of the run" if whole else f"{AHEAD_EVENTS:,} events further (--flips-whole: to the end of the run)"
+    )
+    return f"{event}. What is taken of it later was executed {later}, and is told below each change."
 
 
 def _begin_seq(run: Run, seq: int) -> int:

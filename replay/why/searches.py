@@ -190,7 +190,8 @@ class Searches:
 
     def _closings(self) -> Iterator[Free]:
         """Where the position could be closed, one for each instant with a price, backwards from the reduction's."""
-        return self._tradeable.backwards(self._own.account, self._run.first_at(self._subject.reduction.at_ns))
+        seq = self._run.first_at(self._subject.reduction.at_ns) - 1
+        return self._tradeable.backwards(self._own.account, seq, self._point.ledger if seq == self._point.seq else None)
 
     def _is_near(self, seq: int) -> bool:
         """Whether it is executed from after an event without being asked for."""

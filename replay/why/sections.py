@@ -310,4 +310,4 @@ def _flips(flips: Flips) -> Iterator[Block]:
 
 
 def _flip(one: Flip) -> Node:
-    return Node(one.text, () if one.whole is None else (Node(one.whole.text),))
+    return Node(one.text, () if one.afterwards is None else (Node(one.afterwards.text),))

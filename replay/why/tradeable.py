@@ -29,13 +29,13 @@ class Tradeable:
         """Nothing is read yet."""
         self._run, self._listing, self._first_seq = run, listing, max(1, first_seq)
 
-    def backwards(self, account: int, stop_seq: int) -> Iterator[Free]:
-        """The last points of instants with a price, backwards from before an event."""
+    def backwards(self, account: int, seq: int, ledger: LedgerState | None = None) -> Iterator[Free]:
+        """The last points of instants with a price, backwards from an event, after which the state is `ledger`."""
         later = "it was the last instant before"
-        while (free := self.last(account, stop_seq - 1)) is not None:
+        while (free := self.last(account, seq, ledger)) is not None:
             later = free.later or later
             yield free._replace(later=later)
-            stop_seq = self._earlier_tick(free.seq)
+            seq, ledger = self._earlier_tick(free.seq) - 1, None
 
     def last(self, account: int, seq: int, ledger: LedgerState | None = None) -> Free | None:
         """The last point up to an event, after which the state is `ledger`; None where there is none."""

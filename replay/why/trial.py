@@ -1,10 +1,10 @@
 """One question to a fork: what would have become of a reduction with this change from that point on.
 
 1. A trial takes the run up again at a point, with the change, and executes it to the end of the instant of the
-   reduction that is asked about, or to the end of the run.
+   reduction that is asked about, or further, to the end of the run at most.
 2. The position is *spared at this event* if, from the change to the end of that instant, auto-deleveraging takes no lot
    of it beyond those that the record has before the reduction.
-3. It is *spared in the whole run* if auto-deleveraging takes no lot of it after that instant either.
+3. It is *spared in the whole run* if auto-deleveraging takes no lot of it after that instant either, to the run's end.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ class Subject(msgspec.Struct, frozen=True):
 
 
 class Trial(msgspec.Struct, frozen=True):
-    """What is changed after which event, in words as well; `whole` executes to the end of the run."""
+    """What is changed after which event, in words as well; `until_ns` is a later time to execute to."""
 
     told: str
     after_seq: int
     changes: Changes
-    whole: bool = False
+    until_ns: int = 0
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -80,16 +80,16 @@ class Standing:
         """Let this be changed, which must be no setting. Raises QueryError for what cannot be."""
         self._fork.change(changes)
 
-    def execute(self, subject: Subject, *, whole: bool) -> Outcome:
+    def execute(self, subject: Subject, until_ns: int = 0) -> Outcome:
         """Go on from here. It stops at the first lot that is taken at this event beyond those allowed."""
-        fork, until_ns = self._fork, subject.reduction.at_ns
+        fork, at_ns = self._fork, subject.reduction.at_ns
         allowed_lots = recorded_lots(fork.run, subject, fork.boundary, subject.reduction.seq)
         taken, later = list[int](), list[Event]()
 
         def watch(event: Event, _ledger: Ledger) -> None:
             if not _is_of(event, subject):
                 return
-            if event.at_ns > until_ns:
+            if event.at_ns > at_ns:
                 later.append(event)
                 return
             taken.append(_lots(event))
@@ -98,7 +98,7 @@ class Standing:
 
         self._resumption.bus.tap(watch, (PositionDeleveraged,))
         try:
-            fork.drive(self._resumption, until_ns=None if whole else until_ns)
+            fork.drive(self._resumption, until_ns=max(at_ns, until_ns))
         except HandlerError as error:  # what a handler's product makes somebody raise counts as the handler's
             if not isinstance(error.__cause__, _TakenError):
                 raise
@@ -112,7 +112,7 @@ def outcome_of(run: Run, subject: Subject, trial: Trial) -> Outcome:
 
     Raises ScenarioError or QueryError for changes that cannot be made there.
     """
-    return Standing(run, trial.after_seq, trial.changes).execute(subject, whole=trial.whole)
+    return Standing(run, trial.after_seq, trial.changes).execute(subject, trial.until_ns)
 
 
 def recorded_lots(run: Run, subject: Subject, first_seq: int, stop_seq: int | None = None) -> int:

@@ -181,4 +181,4 @@ def _execute(standing: Standing, subject: Subject, trial: Trial, pipe: Connectio
     gc.disable()  # what it would walk are pages shared with the parent
     with suppress(Exception):
         standing.change(trial.changes)
-        pipe.send(standing.execute(subject, whole=trial.whole))
+        pipe.send(standing.execute(subject, trial.until_ns))
