@@ -22,6 +22,8 @@ from deleverage import run as run_scenario
 from deleverage.events.bodies.waterfall import PositionDeleveraged
 from deleverage.events.envelope import Event
 from deleverage.events.errors import QueryError
+from deleverage.handlers import adl_engine
+from deleverage.handlers.column_keeper import ColumnKeeper
 from deleverage.replay.fork.changes import Changes, Deposit, Trade
 from deleverage.replay.fork.fork import fork
 from deleverage.replay.why import bracket, flips, searches, trials
@@ -308,6 +310,18 @@ def test_side_by_side_is_as_one_by_one(under: Run, place: float, *, whole: bool)
     found = [event.seq for event in under.events() if isinstance(event.body, PositionDeleveraged)]
     seq = found[int(place * len(found))]
     assert flips_of(under, seq, whole=whole) == flips_of(under, seq, whole=whole, plain=True)
+
+
+@forks
+def test_a_ranking_in_columns_that_was_prepared_is_the_plain_one(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where holders are many their columns are made once, before processes are forked; the answer is the same."""
+    monkeypatch.setattr(adl_engine, "_MANY", 1)
+    made: list[int] = []
+    prepare = ColumnKeeper.prepare
+    monkeypatch.setattr(ColumnKeeper, "prepare", lambda *given: (made.append(os.getpid()), prepare(*given)))
+    for reduction in reductions(run):
+        assert flips_of(run, reduction.seq) == flips_of(run, reduction.seq, plain=True)
+    assert set(made) == {os.getpid()}
 
 
 def asking(*asked: Trial) -> trials.Search[list[Outcome]]:
