@@ -242,7 +242,7 @@ def test_the_moment_is_the_last_at_which_it_could_be_closed(run: Run) -> None:
         instrument = reduction.body.instrument  # type: ignore[union-attr]
         if run.at(seq=begin_seq - 1).markets[instrument].halted_until_ns is None:
             assert moment.after_seq == begin_seq - 1
-            assert "it was the last instant before" in moment.text
+            assert "that was the last instant before it" in moment.text
         else:
             assert "was halted" in moment.text
         assert run.at(seq=moment.after_seq).markets[instrument].halted_until_ns is None

@@ -38,9 +38,14 @@ class Whose(NamedTuple):
     name: str
     prefix: str = ""
 
+    @property
+    def title(self) -> str:
+        """Its name, and that it is the loser."""
+        return f"{self.name}, whose loss it was," if self.prefix else self.name
+
     def having(self, what: str, when: str) -> str:
         """The change in words, up to what becomes of it."""
-        return f"Had {self.name}, whose loss it was, had {what} {when}" if self.prefix else f"With {what} {when}"
+        return f"Had {self.title} had {what} {when}" if self.prefix else f"With {what} {when}"
 
 
 class Bracket(NamedTuple):
@@ -63,7 +68,7 @@ class Telling:
 
     def told(self, found: Bracket, otherwise: str) -> Generator[Trial, Outcome, Flip]:
         """What spares the position; `otherwise` says what does not, or why nothing nearer was tried."""
-        text = f"{found.text} {self._name} would have been spared; {otherwise}."
+        text = f"{found.text}, {self._name} would have been spared; {otherwise}."
         after_seq = found.trial.after_seq
         plugins = chain.from_iterable(("--plugins", str(folder)) for folder in self._run.plugin_folders)
         words = ("deleverage", "fork", str(self._run.path), "--at", str(after_seq), *found.how, *plugins)
@@ -81,7 +86,7 @@ class Telling:
 
     def unspared(self, varied: str, text: str) -> Flip:
         """Nothing that was tried spares it."""
-        return Flip(varied, f"{text} {self._name} would not have been spared.", confirmed=False)
+        return Flip(varied, f"{text}, {self._name} would not have been spared.", confirmed=False)
 
     def _afterwards(self, trial: Trial) -> Generator[Trial, Outcome, Afterwards]:
         """What becomes of a position that was spared, after the instant of the reduction."""

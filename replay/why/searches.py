@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
 from itertools import islice
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from ...events.bodies.waterfall import ProfitCapExceeded, ShortfallDeclared
 from ...events.ledger import LedgerState, PositionKey
@@ -34,8 +34,6 @@ PARTS = 16
 MOMENTS = 16
 EVENTS_MOST = 10_000
 """From more events before the reduction nothing is executed again unless it is asked for."""
-
-_FAR = f", over {EVENTS_MOST:,} events before; --flips-whole executes what it could have done until then."
 
 
 class Searches:
@@ -72,11 +70,10 @@ class Searches:
         if self._is_near(begin_seq):
             start = self._point if begin_seq == self._subject.begin_seq else self._point_before(begin_seq)
             return [self._collateral(whose, self._point if bankrupt else start), self._size(whose, start)]
-        left = f"{whose.name}, whose loss it was, was in liquidation from event {liquidation.started_seq} on"
-        text = f"{left}{_FAR}"
+        began = f"its liquidation began in event {liquidation.started_seq}"
         if bankrupt:
-            return [self._collateral(whose, self._point), _left("loser_size", text)]
-        return [_left("loser_collateral", text), _left("loser_size", text)]
+            return [self._collateral(whose, self._point), _unasked(_too_far(whose, "size", began))]
+        return [_unasked(_too_far(whose, varied, began)) for varied in ("collateral", "size")]
 
     def _key_of(self, whose: Whose, ledger: LedgerState) -> PositionKey:
         """The position itself, or what the loser held on the side that was closed, which is the other one."""
@@ -101,14 +98,14 @@ class Searches:
         else:
             least = yield from _least(guess_atoms, trial)
         if least is None:
-            most = self._money(guess_atoms << DOUBLINGS)
-            return self._telling.unspared(varied, whose.having(f"up to {most} more collateral", point.when))
+            most = f"{'even' if whose.prefix else 'up to'} {self._money(guess_atoms << DOUBLINGS)} more collateral"
+            return self._telling.unspared(varied, whose.having(most, point.when))
         before, after = (_leverage(point.ledger, whose.account, more) for more in (0, least.sparing))
         what = f"{self._money(least.sparing)} more collateral"
-        text = f"{whose.having(what, point.when)}, so at {after} instead of {before} leverage,"
+        text = f"{whose.having(what, point.when)}, so at {after} instead of {before} leverage"
         how = "--deposit", f"{whose.name}={self._plain(least.sparing)}"
         bracket = Bracket(varied, text, how, trial(least.sparing), least.sparing, least.failing)
-        return (yield from self._telling.told(bracket, self._not_enough(least.failing)))
+        return (yield from self._telling.told(bracket, _between(least.failing and self._money(least.failing))))
 
     def _fund(self) -> Search[Flip]:
         """The least more in the fund that stands behind the instrument."""
@@ -129,7 +126,7 @@ class Searches:
         how = "--set", f"insurance_fund.{which}=+{self._plain(least.sparing)}"
         text = f"With {self._money(least.sparing)} more in the insurance fund {point.when}"
         bracket = Bracket("fund", text, how, trial(least.sparing), least.sparing, least.failing)
-        return (yield from self._telling.told(bracket, self._not_enough(least.failing)))
+        return (yield from self._telling.told(bracket, _between(least.failing and self._money(least.failing))))
 
     def _size(self, whose: Whose, point: Point) -> Search[Flip]:
         """The least smaller position, in sixteenths, where it could last be traded."""
@@ -137,7 +134,7 @@ class Searches:
         if free is None:
             return Flip(varied, f"{whose.name} could not trade {self._listing.name} before.", confirmed=False)
         if not self._is_near(free.seq):
-            return Flip(varied, f"{whose.name} could last trade after event {free.seq}{_FAR}", confirmed=False)
+            return _too_far(whose, "size", f"it could last trade after event {free.seq}")
         point = point if free.seq == point.seq else self._point_after(free.seq, free.ledger)
         key = self._key_of(whose, point.ledger)
         held = point.ledger.accounts[whose.account].positions.get(key)
@@ -161,12 +158,10 @@ class Searches:
             else:
                 failing = middle
         part, less = _part(lots, sparing), abs(_part(lots, failing))
-        what = f"a position smaller by {self._units(part)} (of {self._units(lots)})"
+        what = f"a position smaller by {self._units(part)} (of {self._units(lots)} {self._listing.name})"
         how = self._how_to_trade(whose, -part)
         bracket = Bracket(varied, whose.having(what, point.when), how, trial(part), abs(part), less)
-        return (
-            yield from self._telling.told(bracket, f"with {self._units(less)} less not" if less else "as it was, not")
-        )
+        return (yield from self._telling.told(bracket, _between(less and f"{self._units(less)} less")))
 
     def _moment(self) -> Search[Flip]:
         """The latest moment to have closed the whole position at the mark."""
@@ -179,13 +174,13 @@ class Searches:
             changes = Changes(trades=(Trade(body.account, self._key, -held.size_lots),))
             trial = Trial(f"closing after event {seq}", seq, changes)
             if (yield trial).spared:
-                text = f"Closed whole at the mark after event {seq}, {duration(before_ns)} before the reduction,"
+                text = f"Closed whole at the mark after event {seq}, {duration(before_ns)} before the reduction"
                 how = self._how_to_trade(self._own, -held.size_lots)
                 bracket = Bracket("moment", text, how, trial, before_ns, not_at_ns)
                 return (yield from self._telling.told(bracket, otherwise or later))
-            not_at_ns, otherwise = before_ns, f"closed {duration(before_ns)} before it not"
+            not_at_ns, otherwise = before_ns, f"closed {duration(before_ns)} before it not, so the last is between"
         since = f" since event {self._fork_seq}, where the run was forked" if self._fork_seq else ""
-        text = f"Closed at any of the last {MOMENTS} instants with a price{since}, as far as it could be closed there,"
+        text = f"Closed at any of the last {MOMENTS} instants with a price{since}, as far as it could be closed there"
         return self._telling.unspared("moment", text)
 
     def _closings(self) -> Iterator[Free]:
@@ -221,9 +216,6 @@ class Searches:
     def _how_to_trade(self, whose: Whose, lots: int) -> tuple[str, str]:
         return "--trade", f"{whose.name}:{self._listing.name}={size(lots, self._listing).replace(',', '')}"
 
-    def _not_enough(self, atoms: int) -> str:
-        return f"with {self._money(atoms)} not" if atoms else "with nothing more not"
-
     def _units(self, lots: int) -> str:
         return size(abs(lots), self._listing)
 
@@ -232,6 +224,11 @@ class Searches:
 
     def _plain(self, atoms: int) -> str:
         return exact_money(atoms, self._asset).replace(",", "")
+
+
+def _between(failing: str | Literal[0]) -> str:
+    """The other side of a bracket: an amount, or no change at all."""
+    return f"with {failing or 'nothing changed'} not, so the least is between"
 
 
 class _Least(NamedTuple):
@@ -261,10 +258,19 @@ def _least(guess: int, trial: Callable[[int], Trial]) -> Generator[Trial, Outcom
     return _Least(failing, sparing)
 
 
-def _left(varied: str, text: str) -> Search[Flip]:
-    """No search: it says why there is none."""
+def _too_far(whose: Whose, varied: str, since: str) -> Flip:
+    """What was not executed without being asked for, and why."""
+    what = {"collateral": "more collateral", "size": "a smaller position"}[varied]
+    text = (
+        f"What {what} of {whose.title} would have changed was not executed: {since}, over {EVENTS_MOST:,} events before"
+    )
+    return Flip(f"{whose.prefix}{varied}", f"{text} (--flips-whole does).", confirmed=False)
+
+
+def _unasked(flip: Flip) -> Search[Flip]:
+    """A search that needs no trial."""
     yield from ()
-    return Flip(varied, text, confirmed=False)
+    return flip
 
 
 def _part(lots: int, sixteenths: int) -> int:

@@ -31,7 +31,7 @@ class Tradeable:
 
     def backwards(self, account: int, seq: int, ledger: LedgerState | None = None) -> Iterator[Free]:
         """The last points of instants with a price, backwards from an event, after which the state is `ledger`."""
-        later = "it was the last instant before"
+        later = "that was the last instant before it"
         while (free := self.last(account, seq, ledger)) is not None:
             later = free.later or later
             yield free._replace(later=later)
