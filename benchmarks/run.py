@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 import append
 import click
 import flash_crash
+import flips
 import imported
 import importing
 import lab
@@ -46,6 +47,7 @@ _MEASUREMENTS: dict[str, Measurement] = {
     "flash_crash": flash_crash.measure,
     "reexecution": reexecution.measure,
     "looking_back": looking_back.measure,
+    "flips": flips.measure,
     "ranking": ranking.measure,
     "unpacking": unpacking.measure,
     "importing": importing.measure,

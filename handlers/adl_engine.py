@@ -128,6 +128,12 @@ class AdlEngine(Handler):
                     if event.seq > base.seq:
                         ranking.touched.update(self.touched_by(event.body))
 
+    def prepare(self, ledger: LedgerState) -> None:
+        """Make the columns, if there is a side to be ranked in them."""
+        sides = [(instrument, side) for instrument in range(len(ledger.markets)) for side in (1, -1)]
+        if any(self._holders.count(ledger, *side) >= _MANY for side in sides):
+            self._columns(ledger).prepare(ledger)
+
     def handle(self, event: Event, ledger: LedgerState, now_ns: int) -> Iterable[Product]:
         """A round for the first position of whoever is short, or for the next one after a round."""
         body = event.body
@@ -213,15 +219,18 @@ class AdlEngine(Handler):
     def _rank(self, ledger: LedgerState, side: _Side) -> Ranking | ColumnRanking:
         """Everyone who may hold the other side, scored: in columns where they are many, which gives the same."""
         if self._holders.count(ledger, side[0], -side[1]) >= _MANY:
-            if self._keeper is None:
-                from .column_keeper import ColumnKeeper  # noqa: PLC0415 - numpy is only for whoever has so many
-
-                self._keeper = ColumnKeeper(self._names(ledger))
-            ranking = self._keeper.rank(ledger, *side, self.ranking_policy)
+            ranking = self._columns(ledger).rank(ledger, *side, self.ranking_policy)
             if ranking is not None:
                 return ranking
         others = self._holders.of(ledger, side[0], -side[1])
         return Ranking(ledger, *side, self.ranking_policy, others)
+
+    def _columns(self, ledger: LedgerState) -> ColumnKeeper:
+        if self._keeper is None:
+            from .column_keeper import ColumnKeeper  # noqa: PLC0415 - numpy is only for whoever has so many
+
+            self._keeper = ColumnKeeper(self._names(ledger))
+        return self._keeper
 
     def _forget_old(self, ledger: LedgerState, fresh: _Side, now_ns: int) -> None:
         """Rankings of other marks are of no more use; the one just made has no base in the ledger yet."""

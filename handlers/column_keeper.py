@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 
 from ..events.ledger import LedgerState
 from .column_ranking import ColumnRanking, PseudonymTable
@@ -25,6 +26,13 @@ class ColumnKeeper:
         """These accounts may have changed; O(touched)."""
         if self._columns is not None:
             self._columns.touched.update(touched)
+
+    def prepare(self, ledger: LedgerState) -> None:
+        """Make the columns and all pseudonyms now, where the ledger fits columns; O(accounts)."""
+        if self._columns is None and self._fits:
+            with suppress(Unfit):
+                self._columns = Columns(ledger)
+                self._table.reach(len(ledger.accounts))
 
     def rank(self, ledger: LedgerState, instrument: int, side: int, policy: RankingPolicy) -> ColumnRanking | None:
         """The ranking against one side; None where the ledger does not fit columns, then and from then on."""

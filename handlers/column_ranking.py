@@ -46,11 +46,14 @@ class PseudonymTable:
 
     def of(self, accounts: Column) -> NDArray[np.uint8]:
         """A row of 32 bytes for each account."""
-        wanted = int(accounts.max(initial=-1)) + 1
+        self.reach(int(accounts.max(initial=-1)) + 1)
+        return self._rows[accounts]
+
+    def reach(self, wanted: int) -> None:
+        """Work out the rows of so many accounts, those before the last one included."""
         if wanted > len(self._rows):
             more = b"".join(map(self._pseudonyms.of, range(len(self._rows), wanted)))
             self._rows = np.vstack([self._rows, np.frombuffer(more, np.uint8).reshape(-1, _HASH_BYTES)])
-        return self._rows[accounts]
 
 
 class ColumnRanking:

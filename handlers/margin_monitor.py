@@ -108,11 +108,12 @@ class MarginMonitor(Handler):
         return self.due
 
     def prime(self, ledger: LedgerState, past: Iterable[Event]) -> None:
-        """Everyone is due: whoever is safe is armed at the next delivery, as if they had just been touched."""
+        """Everyone is tested: whoever is safe is armed, and whoever meets a test stays due until the next delivery."""
         self._new_index()
         self.index.grow(len(ledger.markets))
         self.due.clear()
         self.due.update(a.account for a in ledger.accounts if a.kind == "user")
+        self.due.update(account.account for account, _, _ in self._tested(ledger))
 
     def handle(self, event: Event, ledger: LedgerState, now_ns: int) -> Iterable[Product]:
         """Everyone due who meets a test, in the rulebook's order; the others are armed again."""
@@ -120,6 +121,10 @@ class MarginMonitor(Handler):
 
     def _look(self, ledger: LedgerState) -> list[Product]:
         """Everyone due is tested; who meets a test is spoken to in the rulebook's order, the others are armed again."""
+        return self._products(self._tested(ledger), ledger)
+
+    def _tested(self, ledger: LedgerState) -> list[tuple[Account, Margin, type[Body]]]:
+        """Who of those due meets a test, and what is to be said of them; the others are armed again."""
         found: list[tuple[Account, Margin, type[Body]]] = []
         due = sorted(self.due)
         self.due.clear()
@@ -135,7 +140,7 @@ class MarginMonitor(Handler):
             if margin is not None and verdict is not None:
                 found.append((account, margin, verdict))
         self.index.settle()
-        return self._products(found, ledger)
+        return found
 
     def _margin_if_free(self, account: Account, ledger: LedgerState) -> Margin | None:
         """The margin of an account that may be called or liquidated; one in a liquidation is disarmed."""

@@ -79,3 +79,9 @@ class Handler:
 
     def prime(self, ledger: LedgerState, past: Iterable[Event]) -> None:
         """Rebuild the index for this state; `past` is the record of the last `look_back_ns`, oldest first."""
+
+    def prepare(self, ledger: LedgerState) -> None:
+        """Build at once what is otherwise built when it is first needed; decides nothing and may be left out.
+
+        For whoever goes on from one primed state many times.
+        """

@@ -17,23 +17,27 @@ Advance = Callable[[int, str], None]
 
 
 @contextmanager
-def progress_on_stderr(*, shown: bool) -> Iterator[Progress | None]:
-    """A display for bars with a `text` beside each, for as long as the context lasts; None where nothing is shown."""
+def progress_on_stderr(*, shown: bool, threaded: bool = True) -> Iterator[Progress | None]:
+    """A display for bars with a `text` beside each, for as long as the context lasts; None where nothing is shown.
+
+    It is drawn by a thread, or else whenever something is reported: so it must be where processes are forked.
+    """
     if not (shown and sys.stderr.isatty()):
         yield None
         return
     text = TextColumn("{task.fields[text]}", markup=False)
     columns = SpinnerColumn(), BarColumn(bar_width=None), TaskProgressColumn(), text
-    with Progress(*columns, console=new_console(sys.stderr), transient=True, expand=True) as progress:
+    console = new_console(sys.stderr)
+    with Progress(*columns, console=console, transient=True, expand=True, auto_refresh=threaded) as progress:
         yield progress
 
 
 @contextmanager
-def bar(total: int | None, text: str = "", *, shown: bool = True) -> Iterator[Advance]:
+def bar(total: int | None, text: str = "", *, shown: bool = True, threaded: bool = True) -> Iterator[Advance]:
     """A bar for as long as the context lasts; `total` is in the units of what is reported as done."""
-    with progress_on_stderr(shown=shown) as progress:
+    with progress_on_stderr(shown=shown, threaded=threaded) as progress:
         if progress is None:
             yield lambda _done, _text: None
             return
         task = progress.add_task("", total=total, text=text)
-        yield lambda done, told: progress.update(task, completed=done, text=told)
+        yield lambda done, told: progress.update(task, completed=done, text=told, refresh=not threaded)

@@ -16,6 +16,7 @@ from ..events.bodies.run import RunEnded
 from ..events.envelope import Event
 from ..events.ledger import Ledger
 from ..events.vocabulary import Body
+from ..handlers.protocol import Handler
 from .bus import Bus, Sink, Subscription
 from .clock import Clock
 from .pending import Past, Pending
@@ -32,11 +33,18 @@ class Resumption:
         self.ledger, self.clock = ledger, Clock(start_ns)
         self.bus = Bus(self.clock, ledger, sink)
         self._pending = pending
+        self._handlers = list[Handler]()
         for number, producer in enumerate(pending.producers):
             handler = past.build(producer)
             first_seq = past.first_at(start_ns - handler.look_back_ns) if ledger.seq else 0
             handler.prime(ledger, past.events(min(first_seq, ledger.seq), ledger.seq))
+            self._handlers.append(handler)
             self.bus.subscribe(Subscription(number, handler, producer.latency_ns))
+
+    def prepare(self) -> None:
+        """Let the handlers build all that they keep, for whoever goes on from here many times."""
+        for handler in self._handlers:
+            handler.prepare(self.ledger)
 
     def begin(self, inputs: Iterable[Body] = ()) -> None:
         """Publish the inputs that belong to a fork, if this is one, and drain what was under way."""

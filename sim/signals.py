@@ -14,7 +14,7 @@ from threading import current_thread, main_thread
 from time import monotonic
 from types import FrameType
 
-__all__ = ["STOPPING", "Raising", "Stopped", "held_back", "is_heard", "stoppable", "taken"]
+__all__ = ["STOPPING", "Raising", "Stopped", "held_back", "interrupts_held_back", "is_heard", "stoppable", "taken"]
 
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -61,6 +61,16 @@ def held_back() -> Iterator[None]:
     """Let no signal interrupt what is done here. Those that come are dropped."""
     with taken([number for number in STOPPING if is_heard(number)], lambda _number, _frame: None):
         yield
+
+
+@contextmanager
+def interrupts_held_back() -> Iterator[None]:
+    """Ctrl-C waits until the process is started, which never hears of it: what is blocked here is blocked there."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def is_heard(number: int) -> bool:

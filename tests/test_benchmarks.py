@@ -46,6 +46,7 @@ EVERY_LINE = {
     "why": "<= 2",
     "snapshots": "<= 0.333333",
     "made_again": None,
+    "flips": "<= 5",
     "ranking.queue": "<= 15",
     "ranking.pro_rata": "<= 60",
     "ranking.further": "<= 0.005",

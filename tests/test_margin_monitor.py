@@ -150,6 +150,20 @@ def test_it_says_of_everyone_what_a_sweep_says(book: Book, data: st.DataObject) 
         assert verdicts(said) == foreseen
 
 
+@settings(max_examples=150, deadline=None)
+@given(books(), st.data())
+def test_primed_anywhere_it_says_the_same(book: Book, data: st.DataObject) -> None:
+    """Primed before any instant it has armed whoever is safe, and goes on to say of everyone what a sweep says."""
+    book.bankrupt(4)
+    watched = Watched(book)
+    for _ in range(data.draw(st.integers(1, 8))):
+        watched.monitor.prime(book.ledger, ())
+        at_once = {one.account for one in sweep(book.ledger, RULES.warning_bps, RULES.recovery_bps)}
+        assert watched.monitor.due == at_once
+        said, foreseen = watched.put(*next_step(data.draw, book))
+        assert verdicts(said) == foreseen
+
+
 @settings(max_examples=60, deadline=None)
 @given(books(traders_most=12), st.lists(st.integers(1, 3000), min_size=1, max_size=8))
 def test_a_path_of_prices(book: Book, path: list[int]) -> None:

@@ -65,18 +65,28 @@ class Fork:
         if run.started.prices == "imported":
             message = f"{run.path} was imported: nobody decided in it, so that nothing can be decided otherwise"
             raise QueryError(message)
-        self.run, self.changes = run, changes
-        self.ledger, pending = pending_after(run, after_seq + 1)
+        self.run = run
+        self.ledger, self._pending = pending_after(run, after_seq + 1)
         self.boundary = self.ledger.seq
         self._check_place()
         self._check_whole()
-        self._inputs: list[Body] = []
-        self._pending = pending
-        if changes:
-            self._check_removed()
-            self._apply(pending)
+        self.changes, self._inputs = Changes(), list[Body]()
+        self.change(changes)
         for producer in self._pending.producers:
             run.build(producer)
+
+    def change(self, changes: Changes) -> None:
+        """Let this be changed at the boundary. Raises as the constructor does.
+
+        What has no settings leaves everybody who decides in place: such changes can still be made when handlers were
+        built and primed (`resumption`), as long as nothing was driven.
+        """
+        if not changes:
+            return
+        self.changes = changes
+        self._check_open()
+        self._check_removed()
+        self._apply(self._pending)
 
     def _check_place(self) -> None:
         for seq in self.run.forks:
@@ -86,7 +96,9 @@ class Fork:
                     f"event {seq - 1}; fork the parent there"
                 )
                 raise QueryError(message)
-        if self.changes and self.ledger.ended:
+
+    def _check_open(self) -> None:
+        if self.ledger.ended:
             message = f"the run ended with event {self.boundary - 1}; nothing follows that could be otherwise"
             raise QueryError(message)
 

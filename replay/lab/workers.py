@@ -11,13 +11,14 @@ import os
 import signal
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection, wait
 from threading import Thread
 from types import TracebackType
 from typing import Self
 
+from ...sim.signals import interrupts_held_back
 from .tasks import Outcome, Task, perform
 
 __all__ = ["Workers"]
@@ -31,7 +32,7 @@ class _Worker:
     def __init__(self) -> None:
         self.pipe, theirs = _SPAWN.Pipe()
         self.process = _SPAWN.Process(target=_serve, args=(theirs,), daemon=True)
-        with _interrupts_held_back():
+        with interrupts_held_back():
             self.process.start()
         theirs.close()
         self.task: Task | None = None
@@ -103,16 +104,6 @@ class Workers:
             ended = worker.process.exitcode
             told = f"its process ended with exit code {ended}; if memory ran out, give fewer --jobs"
             return task, Outcome(error=told)
-
-
-@contextmanager
-def _interrupts_held_back() -> Iterator[None]:
-    """Ctrl-C waits until the process is started, which never hears of it: what is blocked here is blocked there."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _serve(pipe: Connection) -> None:

@@ -44,7 +44,7 @@ from .ranking_parts import RankingPart
 from .standing import Claim
 from .taken_in import TakenIn
 
-__all__ = ["Answer", "Asked", "Befallen", "Flip", "Flips", "Spared"]
+__all__ = ["Afterwards", "Answer", "Asked", "Befallen", "Flip", "Flips", "Spared"]
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -80,11 +80,30 @@ class Spared(msgspec.Struct, frozen=True):
     text: str
 
 
-class Flip(msgspec.Struct, frozen=True):
-    """One change that would have spared the position, and whether a re-execution confirmed it.
+class Afterwards(msgspec.Struct, frozen=True):
+    """What becomes of a position that was spared at this event, executed on to `until_ns`: in the whole run if `whole`.
 
-    `varied` is `fund`, `collateral`, `size` or `moment`; `amount` is in atoms, a size's in lots; `command` forks there.
-    `not_at` is the greatest amount below it that was tried and did not spare it, 0 where that is no change at all.
+    `later_lots` are deleveraged after the instant of this event, the first at `later_at_ns`: none where it is `spared`.
+    `recorded_lots` is what the record takes of it from this event on, up to the same time.
+    """
+
+    spared: bool
+    whole: bool
+    until_ns: int
+    later_lots: int
+    later_at_ns: int | None
+    recorded_lots: int
+    text: str
+
+
+class Flip(msgspec.Struct, frozen=True):
+    """One change that would have spared the position at this event, and whether a re-execution confirmed it.
+
+    `varied` is `collateral`, `size` or `moment` of the position's owner; `fund`; `loser_collateral` or `loser_size` of
+    the account whose loss it was. The change is made after event `after_seq`, and `command` forks there.
+    `amount` spares it: atoms, a size in lots, of a moment the nanoseconds before the reduction. `not_at` does not: the
+    nearest smaller amount that was tried, 0 for no change at all (of a moment: none nearer could be tried).
+    `afterwards` is null where nothing spares it.
     """
 
     varied: str
@@ -93,14 +112,17 @@ class Flip(msgspec.Struct, frozen=True):
     amount: int | None = None
     command: str | None = None
     not_at: int | None = None
+    after_seq: int | None = None
+    afterwards: Afterwards | None = None
 
 
 class Flips(msgspec.Struct, frozen=True):
-    """What would have flipped the decision, on which grid that was searched, and what was not searched."""
+    """What would have flipped the decision, on which grid that was searched, what was not, and what *spared* means."""
 
     found: tuple[Flip, ...]
     searched: str
     not_searched: str
+    spared: str = ""
 
 
 class Answer(msgspec.Struct, frozen=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import count
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import click
 import msgspec
@@ -30,6 +30,9 @@ from .sections import answer_sections, befallen_sections, nothing_befell
 
 __all__ = ["why_command"]
 
+SparedUntil = Literal["event", "end"]
+"""How far what would have spared a position is executed: to the end of the event's instant, or of the run."""
+
 _LISTED = 20
 """So many accounts of a listing are shown to a person who did not ask for all."""
 
@@ -49,6 +52,7 @@ _LISTED = 20
 @click.option("--not", "against", metavar="NAME|NUMBER", help="Say why this account was spared.")
 @click.option("--under", metavar="POLICY", help="Of a venue's own round: the whole ranking by this formula.")
 @click.option("--flips", is_flag=True, help="Search what would have spared it, by executing the run again.")
+@click.option("--flips-whole", is_flag=True, help="The same, and what is found executed to the end of the run.")
 @click.option(
     "--format",
     "layout",
@@ -76,6 +80,7 @@ def why_command(
     against: str | None,
     under: str | None,
     flips: bool,
+    flips_whole: bool,
     layout: str,
     head: str | None,
     plugins: tuple[Path, ...],
@@ -88,17 +93,19 @@ def why_command(
     For a reduction by auto-deleveraging: whose loss it was, mark by mark, how the fund came to be unable to pay, the
     ranking made again from the record, and what the figures rest on. `--format md` gives a file to send.
     Of an imported event: what a file states and what is inferred, the whole batch, and its order against the formulas.
-    --flips searches the nearest fund balance, collateral, size or moment of closing that would have spared it.
+    --flips searches the nearest collateral, size, moment of closing or fund balance that would have spared it.
     Without a plug-in that decided the answer is from what is recorded, and says what could not be made again.
     """
     run = opened(record, head, plugins)
+    spared_until: SparedUntil | None = "end" if flips_whole else "event" if flips else None
     question = _question(run, asked, account, instrument, point, first, last)
     deep = whole or as_json
     if question.seq is not None:
-        answer = _added(run, explain(run, question.seq, against=against, whole=whole), under, flips=flips, deep=deep)
+        answer = explain(run, question.seq, against=against, whole=whole)
+        answer = _added(run, answer, under, spared_until, deep=deep)
         _show_answer(run, answer, layout, as_json=as_json, whole=whole)
     elif question.account is None:
-        _must_be_about_one(against=against, under=under, flips=flips)
+        _must_be_about_one(against=against, under=under, spared_until=spared_until)
         _show_forced(
             run, forced_in(run, *(question.span or (0, None)), order=sort), layout, as_json=as_json, whole=whole
         )
@@ -107,7 +114,7 @@ def why_command(
             run, question.account, _instrument(run, instrument), against=against, span=question.span, whole=whole
         )
         if found.answer is not None:
-            answer = _added(run, found.answer, under, flips=flips, deep=deep)
+            answer = _added(run, found.answer, under, spared_until, deep=deep)
             found = msgspec.structs.replace(found, answer=answer)
         _show_befallen(run, found, layout, as_json=as_json, whole=whole)
     leave(context, run)
@@ -155,15 +162,15 @@ def _question(
     return _Question(None, None if account is None else run.directory.find_account(account), span)
 
 
-def _must_be_about_one(*, against: str | None, under: str | None, flips: bool) -> None:
+def _must_be_about_one(*, against: str | None, under: str | None, spared_until: SparedUntil | None) -> None:
     """Raises QueryError for what only one event can be asked."""
-    for name, given in (("--not", against), ("--under", under), ("--flips", flips)):
+    for name, given in (("--not", against), ("--under", under), ("--flips", spared_until)):
         if given:
             message = f"{name} is about one event; give its number, or an account"
             raise QueryError(message)
 
 
-def _added(run: Run, answer: Answer, under: str | None, *, flips: bool, deep: bool) -> Answer:
+def _added(run: Run, answer: Answer, under: str | None, spared_until: SparedUntil | None, *, deep: bool) -> Answer:
     """The answer with what else was asked for."""
     if deep and answer.grounds:
         answer = msgspec.structs.replace(answer, graph=graph_of(run, answer.event.seq))
@@ -171,10 +178,10 @@ def _added(run: Run, answer: Answer, under: str | None, *, flips: bool, deep: bo
         answer = with_whole_batch(answer)
     if under is not None:
         answer = with_formula(answer, under)
-    return _flipped(run, answer) if flips else answer
+    return answer if spared_until is None else _flipped(run, answer, spared_until)
 
 
-def _flipped(run: Run, answer: Answer) -> Answer:
+def _flipped(run: Run, answer: Answer, spared_until: SparedUntil) -> Answer:
     """The answer with what would have flipped it. Raises QueryError for what is no reduction."""
     if answer.taken_in is not None:
         message = f"event {answer.event.seq} was taken in from a venue: nothing can be executed again, so no --flips"
@@ -186,9 +193,10 @@ def _flipped(run: Run, answer: Answer) -> Answer:
     missing = missing_in(run)
     if missing:
         return msgspec.structs.replace(answer, flips=no_flips(missing[0].reason))
-    with bar(TRIALS_MAX, "executing the run again") as advance:
+    with bar(TRIALS_MAX, "executing the run again", threaded=False) as advance:
         trials = count(1)
-        found = flips_of(run, answer.event.seq, lambda tried: advance(next(trials), tried))
+        whole = spared_until == "end"
+        found = flips_of(run, answer.event.seq, lambda tried: advance(next(trials), tried), whole=whole)
     tell_differences(run)
     return msgspec.structs.replace(answer, flips=found)
 

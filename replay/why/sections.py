@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ...sim.figures import count
 from ..arithmetic import ONLY_CODE
-from .answer import Answer, Befallen, Flips
+from .answer import Answer, Befallen, Flip, Flips
 from .blocks import Block, Commands, Node, Prose, Section, Table, Tree
 from .blocks_of_parts import claims_tree, clock, fund_blocks, price_blocks
 from .collapse import Repetition, collapsed
@@ -270,10 +270,16 @@ def _digest(found: RankingPart) -> str:
 def _flips(flips: Flips) -> Iterator[Block]:
     """What was found by re-execution, with the command that shows it, and the bounds of the search."""
     if flips.found:
-        yield Tree("varied one at a time, each executed again", tuple(Node(one.text) for one in flips.found))
+        yield Tree("varied one at a time, each executed again", tuple(map(_flip, flips.found)))
     commands = tuple(one.command for one in flips.found if one.command is not None)
     if commands:
         yield Prose("To see each of them:")
         yield Commands(commands)
+    if flips.spared:
+        yield Prose(f"Spared: {flips.spared}")
     yield Prose(f"Searched: {flips.searched}")
     yield Prose(f"Not searched: {flips.not_searched}")
+
+
+def _flip(one: Flip) -> Node:
+    return Node(one.text, () if one.afterwards is None else (Node(one.afterwards.text),))

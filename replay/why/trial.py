@@ -1,9 +1,10 @@
-"""One question to a fork: whether a position would still have been deleveraged with this change from that point on.
+"""One question to a fork: what would have become of a reduction with this change from that point on.
 
 1. A trial takes the run up again at a point, with the change, and executes it to the end of the instant of the
-   reduction that is asked about.
-2. The position is *spared* if, from the change to the end of that instant, auto-deleveraging takes no lot of it beyond
-   those that the record has before the reduction.
+   reduction that is asked about, or further, to the end of the run at most.
+2. The position is *spared at this event* if, from the change to the end of that instant, auto-deleveraging takes no lot
+   of it beyond those that the record has before the reduction.
+3. It is *spared in the whole run* if auto-deleveraging takes no lot of it after that instant either, to the run's end.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from ..fork.changes import Changes
 from ..fork.fork import Fork
 from ..run import Run
 
-__all__ = ["Subject", "is_spared"]
+__all__ = ["Outcome", "Standing", "Subject", "Trial", "outcome_of", "recorded_lots"]
 
 
 class Subject(msgspec.Struct, frozen=True):
@@ -35,6 +36,23 @@ class Subject(msgspec.Struct, frozen=True):
         return body
 
 
+class Trial(msgspec.Struct, frozen=True):
+    """What is changed after which event, in words as well; `until_ns` is a later time to execute to."""
+
+    told: str
+    after_seq: int
+    changes: Changes
+    until_ns: int = 0
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """Whether the position was spared at this event, and what was taken of it after that, if that was executed."""
+
+    spared: bool
+    later_lots: int = 0
+    later_at_ns: int | None = None
+
+
 class _TakenError(Exception):
     """The position was reduced, so that the trial need not go on."""
 
@@ -46,37 +64,61 @@ class _Nowhere:
         """Let it go."""
 
 
-def is_spared(run: Run, subject: Subject, after_seq: int, changes: Changes) -> bool:
-    """Execute the run again from after an event with changes; costs the state there and the events up to the reduction.
+class Standing:
+    """A run at a boundary, its handlers built and primed there. One trial can be executed from it."""
 
-    It stops at the first lot that is taken beyond those allowed. Raises ScenarioError or QueryError for changes that
-    cannot be made there.
-    """
-    fork = Fork(run, after_seq, changes)
-    allowed_lots = _recorded_lots(run, subject, fork.boundary)
-    taken: list[int] = []
+    def __init__(self, run: Run, after_seq: int, changes: Changes = Changes()) -> None:  # noqa: B008 - frozen
+        """Costs the state there, and a look at every account. Raises what `Fork` does."""
+        self._fork = Fork(run, after_seq, changes)
+        self._resumption = self._fork.resumption(_Nowhere())
 
-    def watch(event: Event, _ledger: Ledger) -> None:
-        if _is_of(event, subject):
-            taken.append(abs(_lots(event)))
+    def prepare(self) -> None:
+        """Have ready all that trials need, for many of them."""
+        self._resumption.prepare()
+
+    def change(self, changes: Changes) -> None:
+        """Let this be changed, which must be no setting. Raises QueryError for what cannot be."""
+        self._fork.change(changes)
+
+    def execute(self, subject: Subject, until_ns: int = 0) -> Outcome:
+        """Go on from here. It stops at the first lot that is taken at this event beyond those allowed."""
+        fork, at_ns = self._fork, subject.reduction.at_ns
+        allowed_lots = recorded_lots(fork.run, subject, fork.boundary, subject.reduction.seq)
+        taken, later = list[int](), list[Event]()
+
+        def watch(event: Event, _ledger: Ledger) -> None:
+            if not _is_of(event, subject):
+                return
+            if event.at_ns > at_ns:
+                later.append(event)
+                return
+            taken.append(_lots(event))
             if sum(taken) > allowed_lots:
                 raise _TakenError
 
-    resumption = fork.resumption(_Nowhere())
-    resumption.bus.tap(watch, (PositionDeleveraged,))
-    try:
-        fork.drive(resumption, until_ns=subject.reduction.at_ns)
-    except HandlerError as error:  # what a handler's product makes somebody raise counts as the handler's
-        if not isinstance(error.__cause__, _TakenError):
-            raise
-        return False
-    return True
+        self._resumption.bus.tap(watch, (PositionDeleveraged,))
+        try:
+            fork.drive(self._resumption, until_ns=max(at_ns, until_ns))
+        except HandlerError as error:  # what a handler's product makes somebody raise counts as the handler's
+            if not isinstance(error.__cause__, _TakenError):
+                raise
+            return Outcome(spared=False)
+        later_at_ns = later[0].at_ns if later else None
+        return Outcome(spared=True, later_lots=sum(map(_lots, later)), later_at_ns=later_at_ns)
 
 
-def _recorded_lots(run: Run, subject: Subject, first_seq: int) -> int:
-    """What the record has taken of the position before the reduction, from the change on."""
-    before = run.events_naming(subject.body.account, first_seq, subject.reduction.seq)
-    return sum(abs(_lots(event)) for event in before if _is_of(event, subject))
+def outcome_of(run: Run, subject: Subject, trial: Trial) -> Outcome:
+    """Execute the run again from after an event with changes; costs a `Standing` and the events from there on.
+
+    Raises ScenarioError or QueryError for changes that cannot be made there.
+    """
+    return Standing(run, trial.after_seq, trial.changes).execute(subject, trial.until_ns)
+
+
+def recorded_lots(run: Run, subject: Subject, first_seq: int, stop_seq: int | None = None) -> int:
+    """What the record has taken of the position in a span of events."""
+    named = run.events_naming(subject.body.account, first_seq, stop_seq)
+    return sum(_lots(event) for event in named if _is_of(event, subject))
 
 
 def _is_of(event: Event, subject: Subject) -> bool:
@@ -90,4 +132,4 @@ def _is_of(event: Event, subject: Subject) -> bool:
 
 def _lots(event: Event) -> int:
     assert isinstance(event.body, PositionDeleveraged)
-    return event.body.size_lots
+    return abs(event.body.size_lots)
