@@ -13,24 +13,22 @@ from typing import Any
 import msgspec
 import pytest
 
-from deleverage.events.bodies.inputs import DepthQuoted, PriceTicked
 from deleverage.events.bodies.liquidation import (
     BankruptcyDeclared,
     LiquidationFilled,
     LiquidationOrdered,
     LiquidationStarted,
 )
-from deleverage.events.bodies.margin import MarginCalled, MarkPriced
+from deleverage.events.bodies.margin import MarginCalled
 from deleverage.events.bodies.venue import TradingHalted
 from deleverage.events.bodies.waterfall import PositionDeleveraged, ShortfallDeclared
 from deleverage.events.envelope import Event, Origin
-from deleverage.events.errors import DeleverageError
 from deleverage.events.record import MemoryRecord, RecordSettings, RecordWriter
 from deleverage.events.vocabulary import Body
 from deleverage.replay.run import Run, open_run
 from deleverage.replay.why.decision import Decision
 from deleverage.replay.why.explain import explain
-from deleverage.replay.why.grounds import Ground, Verdict
+from deleverage.replay.why.grounds import Verdict
 from deleverage.replay.why.lookback import Lookback
 from deleverage.replay.why.names import Names
 from deleverage.replay.why.proof import is_same_decision, proved
@@ -41,6 +39,7 @@ from deleverage.sim.resumption import Resumption
 
 from .support.command_line import call, small_record
 from .support.squeeze import ANNA, CLEO, IVAN, squeeze
+from .support.venue import FUND
 
 BY_PAGE = RecordSettings(pages_per_block=1, durability="none")
 KINDS = (
@@ -161,11 +160,64 @@ def verdicts(run: Run, kind: type, account: int, place: int = 0) -> dict[str, Ve
     return found
 
 
-def test_a_planted_mark_is_necessary_and_a_planted_call_is_one_of_several(squeezed: Run) -> None:
-    """Without the fall to 870 ivan has equity left; anna is bankrupt at 590 whether she had been called or not."""
+def test_planted_grounds_are_told_apart(squeezed: Run) -> None:
+    """At 1,000 ivan would have equity left. The fund is short of anna with or without his lot, of his only with it."""
     ivan = verdicts(squeezed, LiquidationStarted, IVAN)
-    assert ivan["the mark of BTC-PERP"].verdict == "necessary"
-    assert "had stayed at 1,000" in ivan["the mark of BTC-PERP"].text
-    anna = verdicts(squeezed, LiquidationStarted, ANNA)
-    assert anna["the mark of BTC-PERP"].verdict == "necessary"
-    assert {told.verdict for sets, told in anna.items() if sets.startswith("the rule")} == {"not removable"}
+    marked = next(told for sets, told in ivan.items() if sets.startswith("the mark"))
+    assert (marked.verdict, marked.from_seq) == ("necessary", 36)
+    assert marked.text.startswith("as if the mark had stayed at 1,000 (event 29), it was not decided")
+    assert ivan["the balance of user5"].verdict == "one of several"
+    assert "earlier, at 1970-01-01T00:00:00Z" in ivan["the balance of user5"].text
+    assert {told.verdict for sets, told in ivan.items() if sets.startswith("the rule")} == {"not removable"}
+    anna = verdicts(squeezed, ShortfallDeclared, ANNA)
+    lot = "a lot of I0 in the fund's inventory"
+    assert anna[lot].verdict == "one of several"
+    assert anna["liquidation 2"].verdict == "necessary"
+    assert verdicts(squeezed, ShortfallDeclared, FUND)[lot].verdict == "necessary"
+
+
+def test_of_a_reduction_the_shortfall_behind_its_round_is_tried(squeezed: Run) -> None:
+    """Its round was decided together with it, so that the grounds of the round are taken away in its place."""
+    asked = next(e for e in squeezed.events() if isinstance(e.body, PositionDeleveraged) and e.body.account == CLEO)
+    grounds = proved(squeezed, asked.seq, explain(squeezed, asked.seq).grounds)
+    rounds = next(one for one in grounds if one.kinds == ("ROUND",))
+    assert rounds.proof is not None
+    assert rounds.proof.verdict == "not removable"
+    below = {one.sets: one.proof for one in rounds.rests_on}
+    assert below["the shortfall"] is not None
+    assert below["the shortfall"].verdict == "necessary"
+    assert all(told is not None for told in below.values())
+
+
+def test_the_bounds_are_told(squeezed: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What lies too far back, or comes after so many others, is not tried, and says so."""
+    asked = next(e for e in squeezed.events() if isinstance(e.body, PositionDeleveraged))
+    near = proved(squeezed, asked.seq, explain(squeezed, asked.seq).grounds, events_max=10)
+    far = [one.proof for one in near if one.proof is not None and one.proof.verdict == "not tried"]
+    assert far
+    assert all("would have to be executed again, more than 10; --all does it" in told.text for told in far)
+    monkeypatch.setattr("deleverage.replay.why.proof.TRIALS_MAX", 1)
+    once = proved(squeezed, asked.seq, explain(squeezed, asked.seq).grounds)
+    texts = [one.proof.text for one in once if one.proof is not None and one.proof.verdict == "not tried"]
+    assert texts
+    assert set(texts) == {"1 others were tried before it"}
+
+
+def test_the_page_and_the_json_have_the_verdicts(squeezed: Run) -> None:
+    """The definition stands above them, and each ground has its own; nothing else of the page changes."""
+    asked = next(e for e in squeezed.events() if isinstance(e.body, PositionDeleveraged))
+    page = call("why", squeezed.path, str(asked.seq), "--prove").stdout
+    assert "A ground is necessary if it does not stand without it" in " ".join(page.split())
+    assert page.count("NECESSARY: ") >= 3
+    assert page.count("NOT REMOVABLE: ") >= 2
+    document = msgspec.json.decode(call("why", squeezed.path, str(asked.seq), "--prove", "--json").stdout)
+    assert {one["proof"]["verdict"] for one in document["grounds"]} == {"necessary", "not removable"}
+    without_it = msgspec.json.decode(call("why", squeezed.path, str(asked.seq), "--json").stdout)
+    assert {one["proof"] for one in without_it["grounds"]} == {None}
+
+
+def test_a_listing_has_no_grounds_to_prove(squeezed: Run) -> None:
+    """--prove is about one event."""
+    refused = call("why", squeezed.path, "--prove")
+    assert refused.exit_code == 2
+    assert "--prove is about one event; give its number, or an account" in refused.stderr

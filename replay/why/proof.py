@@ -7,7 +7,8 @@
    of a reduction or a fill at least one lot more. An event that itself sets a figure (a mark, funding, a note) stands
    if that figure comes out again.
 3. A ground without which it does not stand is *necessary*. Otherwise it is *one of several*: the others suffice.
-4. Grounds are taken away one at a time, the last one first, at most `TRIALS_MAX`; one that lies more than `EVENTS_MAX`
+4. Grounds are taken away one at a time, the last one first, at most `TRIALS_MAX`; in the place of one that was decided
+   together with the event, such as the round of a reduction, its own are. One that lies more than `EVENTS_MAX`
    events back is tried only if that is asked for.
 """
 
@@ -76,7 +77,7 @@ def proved(
     ledger = run.before(seq)
     case = Decision(Lookback(run, ledger), run.event(seq), Names(ledger))
     found, tried = dict[int, Verdict](), 0
-    for ground in sorted(grounds, key=lambda one: -one.step.seq):
+    for ground in _asked(case, grounds):
         removal = removal_of(case, run.event(ground.step.seq), ground.kinds)
         if removal.reason is None and tried < TRIALS_MAX:
             watch(tried, f"without event {ground.step.seq}")
@@ -86,7 +87,23 @@ def proved(
             found[ground.step.seq] = Verdict("not tried", f"{TRIALS_MAX} others were tried before it")
         else:
             found[ground.step.seq] = Verdict("not removable", removal.reason)
-    return tuple(msgspec.structs.replace(ground, proof=found[ground.step.seq]) for ground in grounds)
+    return _told(case, grounds, found)
+
+
+def _asked(case: Decision, grounds: tuple[Ground, ...]) -> list[Ground]:
+    """The grounds to be taken away, the last event first: in the place of one decided together with it also its own."""
+    together = [below for one in grounds if one.step.seq >= case.began for below in one.rests_on]
+    by_seq = {one.step.seq: one for one in (*together, *grounds)}
+    return [by_seq[seq] for seq in sorted(by_seq, reverse=True)]
+
+
+def _told(case: Decision, grounds: tuple[Ground, ...], found: dict[int, Verdict]) -> tuple[Ground, ...]:
+    """The grounds with the verdicts on them."""
+    told = []
+    for one in grounds:
+        below = _told(case, one.rests_on, found) if one.step.seq >= case.began else one.rests_on
+        told.append(msgspec.structs.replace(one, proof=found.get(one.step.seq), rests_on=below))
+    return tuple(told)
 
 
 def is_same_decision(body: Body, asked: Body) -> bool:
