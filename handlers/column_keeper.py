@@ -31,7 +31,7 @@ class ColumnKeeper:
         """Make the columns and all pseudonyms now, where the ledger fits columns; O(accounts)."""
         if self._columns is None and self._fits:
             with suppress(Unfit):
-                self._columns = Columns(ledger)
+                self._columns = RankingColumns(ledger)
                 self._table.reach(len(ledger.accounts))
 
     def rank(self, ledger: LedgerState, instrument: int, side: int, policy: RankingPolicy) -> ColumnRanking | None:

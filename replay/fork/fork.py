@@ -65,7 +65,7 @@ class Fork:
         if run.started.prices == "imported":
             message = f"{run.path} was imported: nobody decided in it, so that nothing can be decided otherwise"
             raise QueryError(message)
-        self.run = run
+        self.run, self.changes, self.differs = run, changes, bool(changes)
         self.ledger, self._pending = pending_after(run, after_seq + 1)
         self.boundary = self.ledger.seq
         self._check_place()
@@ -159,7 +159,7 @@ class Fork:
         inputs = self._remaining(progress)
         if until_ns is not None:
             inputs = takewhile(lambda event: event.at_ns <= until_ns, inputs)
-        resumption.follow(inputs, publish_admitted if self.changes else publish)
+        resumption.follow(inputs, publish_admitted if self.differs else publish)
         if not self.ledger.ended:
             resumption.run_until(self.run.end_ns if until_ns is None else until_ns)
 

@@ -45,12 +45,11 @@ _LISTED = 20
 @click.option("--from", "first", metavar="POINT", help="From this event or time on.")
 @click.option("--to", "last", metavar="POINT", help="Up to this event or time, included.")
 @click.option("--sort", type=click.Choice(("time", "loss")), default="time", show_default=True, help="Of a listing.")
-@click.option(
-    "--all", "whole", is_flag=True, help="All of it: every account, drain, mark, step, ground, fill of a batch."
-)
+@click.option("--all", "whole", is_flag=True, help="All of it: every account, mark, step, drain, ground, fill.")
 @click.option("--instrument", metavar="NAME", help="Of an account: only in this instrument.")
 @click.option("--not", "against", metavar="NAME|NUMBER", help="Say why this account was spared.")
 @click.option("--under", metavar="POLICY", help="Of a venue's own round: the whole ranking by this formula.")
+@click.option("--prove", is_flag=True, help="Take each ground away, by executing the run again, and say what stands.")
 @click.option("--flips", is_flag=True, help="Search what would have spared it, by executing the run again.")
 @click.option("--flips-whole", is_flag=True, help="The same, and what is found executed to the end of the run.")
 @click.option(
@@ -79,6 +78,7 @@ def why_command(
     instrument: str | None,
     against: str | None,
     under: str | None,
+    prove: bool,
     flips: bool,
     flips_whole: bool,
     layout: str,
@@ -93,19 +93,19 @@ def why_command(
     For a reduction by auto-deleveraging: whose loss it was, mark by mark, how the fund came to be unable to pay, the
     ranking made again from the record, and what the figures rest on. `--format md` gives a file to send.
     Of an imported event: what a file states and what is inferred, the whole batch, and its order against the formulas.
+    --prove says of each event that its figures rest on whether it would stand without that one.
     --flips searches the nearest collateral, size, moment of closing or fund balance that would have spared it.
     Without a plug-in that decided the answer is from what is recorded, and says what could not be made again.
     """
     run = opened(record, head, plugins)
     spared_until: SparedUntil | None = "end" if flips_whole else "event" if flips else None
     question = _question(run, asked, account, instrument, point, first, last)
-    deep = whole or as_json
+    more = _More(under, prove, spared_until, whole, whole or as_json)
     if question.seq is not None:
-        answer = explain(run, question.seq, against=against, whole=whole)
-        answer = _added(run, answer, under, spared_until, deep=deep)
+        answer = more.added(run, explain(run, question.seq, against=against, whole=whole))
         _show_answer(run, answer, layout, as_json=as_json, whole=whole)
     elif question.account is None:
-        _must_be_about_one(against=against, under=under, spared_until=spared_until)
+        _must_be_about_one(against=against, under=under, prove=prove, spared_until=spared_until)
         _show_forced(
             run, forced_in(run, *(question.span or (0, None)), order=sort), layout, as_json=as_json, whole=whole
         )
@@ -114,8 +114,7 @@ def why_command(
             run, question.account, _instrument(run, instrument), against=against, span=question.span, whole=whole
         )
         if found.answer is not None:
-            answer = _added(run, found.answer, under, spared_until, deep=deep)
-            found = msgspec.structs.replace(found, answer=answer)
+            found = msgspec.structs.replace(found, answer=more.added(run, found.answer))
         _show_befallen(run, found, layout, as_json=as_json, whole=whole)
     leave(context, run)
 
@@ -162,23 +161,51 @@ def _question(
     return _Question(None, None if account is None else run.directory.find_account(account), span)
 
 
-def _must_be_about_one(*, against: str | None, under: str | None, spared_until: SparedUntil | None) -> None:
+def _must_be_about_one(
+    *, against: str | None, under: str | None, prove: bool, spared_until: SparedUntil | None
+) -> None:
     """Raises QueryError for what only one event can be asked."""
-    for name, given in (("--not", against), ("--under", under), ("--flips", spared_until)):
+    for name, given in (("--not", against), ("--under", under), ("--prove", prove), ("--flips", spared_until)):
         if given:
             message = f"{name} is about one event; give its number, or an account"
             raise QueryError(message)
 
 
-def _added(run: Run, answer: Answer, under: str | None, spared_until: SparedUntil | None, *, deep: bool) -> Answer:
-    """The answer with what else was asked for."""
-    if deep and answer.grounds:
-        answer = msgspec.structs.replace(answer, graph=graph_of(run, answer.event.seq))
-    if deep:
-        answer = with_whole_batch(answer)
-    if under is not None:
-        answer = with_formula(answer, under)
-    return answer if spared_until is None else _flipped(run, answer, spared_until)
+class _More(NamedTuple):
+    """What else was asked for about an event."""
+
+    under: str | None
+    prove: bool
+    spared_until: SparedUntil | None
+    whole: bool
+    deep: bool
+
+    def added(self, run: Run, answer: Answer) -> Answer:
+        """The answer with it."""
+        if self.deep:
+            answer = with_whole_batch(answer)
+        if self.under is not None:
+            answer = with_formula(answer, self.under)
+        if self.deep and answer.grounds:
+            answer = msgspec.structs.replace(answer, graph=graph_of(run, answer.event.seq))
+        if self.prove:
+            answer = _proved(run, answer, whole=self.whole)
+        return answer if self.spared_until is None else _flipped(run, answer, self.spared_until)
+
+
+def _proved(run: Run, answer: Answer, *, whole: bool) -> Answer:
+    """The answer with a verdict beside each ground. Raises QueryError for what was not decided here."""
+    seq = answer.event.seq
+    if not answer.grounds:
+        message = f"event {seq} was taken in from a venue: nothing can be executed again, so no --prove"
+        raise QueryError(message)
+    from ...sim.bars import bar  # noqa: PLC0415 - SimPy and rich are only for whoever asks this
+    from .proof import EVENTS_MAX, TRIALS_MAX, proved  # noqa: PLC0415
+
+    with bar(min(len(answer.grounds), TRIALS_MAX), "executing the run again") as advance:
+        found = proved(run, seq, answer.grounds, advance, events_max=None if whole else EVENTS_MAX)
+    tell_differences(run)
+    return msgspec.structs.replace(answer, grounds=found)
 
 
 def _flipped(run: Run, answer: Answer, spared_until: SparedUntil) -> Answer:

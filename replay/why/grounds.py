@@ -29,10 +29,27 @@ from .names import Names
 from .parts import Step
 from .words_imported import words_of
 
-__all__ = ["NODES_MAX", "Ground", "GroundGraph", "GroundNode", "RestsOn", "Verdict", "graph_of", "grounds_of"]
+__all__ = [
+    "DEFINITION",
+    "NODES_MAX",
+    "Ground",
+    "GroundGraph",
+    "GroundNode",
+    "RestsOn",
+    "Verdict",
+    "graph_of",
+    "grounds_of",
+]
 
 NODES_MAX = 400
 """A graph has so many events unless more are asked for."""
+
+DEFINITION = (
+    "Each was taken away by executing the run again from there, everything else left to follow. The decision stands if "
+    "up to the end of its instant the same type of event is decided about the same account, instrument and direction, "
+    "whatever its figures. A ground is necessary if it does not stand without it, and one of several if it does."
+)
+"""What a verdict means, for whoever reads one; `proof.py` has it in full."""
 
 _RULE = "RULE"
 

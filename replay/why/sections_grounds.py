@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from ...sim.figures import count
 from .answer import Answer
-from .blocks import Node, Section, Tree
-from .grounds import Ground, GroundGraph, RestsOn
+from .blocks import Node, Prose, Section, Tree
+from .grounds import DEFINITION, Ground, GroundGraph, RestsOn
 
 __all__ = ["grounds_sections"]
 
@@ -15,7 +15,8 @@ __all__ = ["grounds_sections"]
 def grounds_sections(answer: Answer) -> Iterator[Section]:
     """The grounds, and the graph below them where that was asked for."""
     if answer.grounds:
-        yield Section("What its figures rest on", (_grounds(answer.grounds),))
+        proved = any(ground.proof is not None for ground in answer.grounds)
+        yield Section("What its figures rest on", (*((Prose(DEFINITION),) if proved else ()), _grounds(answer.grounds)))
     if answer.graph is not None:
         yield Section("All that it rests on", (_graph(answer.graph),))
 
@@ -44,5 +45,6 @@ def _edge(edge: RestsOn) -> Node:
 
 
 def _ground(ground: Ground) -> Node:
-    step = ground.step
-    return Node(f"{ground.sets}: {step.seq} {step.at}: {step.text}", tuple(map(_ground, ground.rests_on)))
+    step, proof = ground.step, ground.proof
+    verdict = () if proof is None else (Node(f"{proof.verdict.upper()}: {proof.text}"),)
+    return Node(f"{ground.sets}: {step.seq} {step.at}: {step.text}", (*verdict, *map(_ground, ground.rests_on)))

@@ -18,8 +18,7 @@ from ....events.errors import ScenarioError
 from ..faults import Faults
 from ..reading import SourceFile
 from ..session import Session
-from .contracts import Contracts
-from .contracts import Told
+from .contracts import Contracts, Told
 from .files import FeedFile
 from .items import Item, VenueMarket
 from .scales import ListedMarket, Uses
