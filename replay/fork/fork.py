@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from itertools import takewhile
+from itertools import chain
 from pathlib import Path
 
 import msgspec
@@ -65,12 +65,13 @@ class Fork:
         if run.started.prices == "imported":
             message = f"{run.path} was imported: nobody decided in it, so that nothing can be decided otherwise"
             raise QueryError(message)
-        self.run, self.changes, self.differs = run, changes, bool(changes)
+        self.run, self.differs = run, False
         self.ledger, self._pending = pending_after(run, after_seq + 1)
         self.boundary = self.ledger.seq
         self._check_place()
         self._check_whole()
         self.changes, self._inputs = Changes(), list[Body]()
+        self._left: Iterator[Event] = iter(())
         self.change(changes)
         for producer in self._pending.producers:
             run.build(producer)
@@ -83,7 +84,7 @@ class Fork:
         """
         if not changes:
             return
-        self.changes = changes
+        self.changes, self.differs = changes, True
         self._check_open()
         self._check_removed()
         self._apply(self._pending)
@@ -151,17 +152,29 @@ class Fork:
     def drive(self, resumption: Resumption, *, until_ns: int | None = None, progress: Progress | None = None) -> None:
         """Begin, publish the remaining inputs, and run to the end of the parent, or to the end of an instant."""
         resumption.begin(self._inputs)
+        self._left = self._remaining(progress)
+        self.drive_on(resumption, until_ns)
+
+    def drive_on(self, resumption: Resumption, until_ns: int | None = None) -> None:
+        """Go on from where it was driven to: to the end of the parent, or to the end of a later instant."""
         publish = resumption.bus.publish_input
 
         def publish_admitted(body: Body) -> None:
             publish(admitted(self.ledger, body))
 
-        inputs = self._remaining(progress)
-        if until_ns is not None:
-            inputs = takewhile(lambda event: event.at_ns <= until_ns, inputs)
+        inputs = self._left if until_ns is None else self._up_to(until_ns)
         resumption.follow(inputs, publish_admitted if self.differs else publish)
         if not self.ledger.ended:
             resumption.run_until(self.run.end_ns if until_ns is None else until_ns)
+
+    def _up_to(self, until_ns: int) -> Iterator[Event]:
+        """The inputs that are left up to a time; the others stay left."""
+        left = self._left
+        for event in left:
+            if event.at_ns > until_ns:
+                self._left = chain((event,), left)
+                return
+            yield event
 
     def _remaining(self, progress: Progress | None) -> Iterator[Event]:
         """The parent's inputs from the boundary on, without those taken away."""

@@ -71,6 +71,7 @@ class Standing:
         """Costs the state there, and a look at every account. Raises what `Fork` does."""
         self._fork = Fork(run, after_seq, changes)
         self._resumption = self._fork.resumption(_Nowhere())
+        self._later = list[Event]()
 
     def prepare(self) -> None:
         """Have ready all that trials need, for many of them."""
@@ -84,13 +85,13 @@ class Standing:
         """Go on from here. It stops at the first lot that is taken at this event beyond those allowed."""
         fork, at_ns = self._fork, subject.reduction.at_ns
         allowed_lots = recorded_lots(fork.run, subject, fork.boundary, subject.reduction.seq)
-        taken, later = list[int](), list[Event]()
+        taken = list[int]()
 
         def watch(event: Event, _ledger: Ledger) -> None:
             if not _is_of(event, subject):
                 return
             if event.at_ns > at_ns:
-                later.append(event)
+                self._later.append(event)
                 return
             taken.append(_lots(event))
             if sum(taken) > allowed_lots:
@@ -103,8 +104,16 @@ class Standing:
             if not isinstance(error.__cause__, _TakenError):
                 raise
             return Outcome(spared=False)
-        later_at_ns = later[0].at_ns if later else None
-        return Outcome(spared=True, later_lots=sum(map(_lots, later)), later_at_ns=later_at_ns)
+        return self._spared()
+
+    def go_on(self, until_ns: int) -> Outcome:
+        """Go on further with a trial that spared the position; the same comes of it as if it had not stopped."""
+        self._fork.drive_on(self._resumption, until_ns)
+        return self._spared()
+
+    def _spared(self) -> Outcome:
+        later_at_ns = self._later[0].at_ns if self._later else None
+        return Outcome(spared=True, later_lots=sum(map(_lots, self._later)), later_at_ns=later_at_ns)
 
 
 def outcome_of(run: Run, subject: Subject, trial: Trial) -> Outcome:

@@ -5,7 +5,8 @@
 2. The plain way executes one trial after the other in this process: state and handlers anew for each.
 3. Where a process can be forked safely, the handlers are built and primed once for each point that trials begin at.
    Each trial is a child, forked off there, that applies its change, goes on, and sends its outcome through a pipe.
-4. A child that meets an error, or dies, sends nothing. Its trial is then executed in the plain way, which meets the
+4. A child whose change spared the position waits, until another of its search has: it may be asked to go on.
+5. A child that meets an error, or dies, sends nothing. Its trial is then executed in the plain way, which meets the
    error itself; raised is that of the first search that met one, as if the searches had gone one by one.
 """
 
@@ -25,6 +26,8 @@ from multiprocessing.process import BaseProcess
 from types import TracebackType
 from typing import NamedTuple, Self, TypeVar
 from warnings import catch_warnings, simplefilter
+
+from msgspec.structs import replace
 
 from ...sim.signals import interrupts_held_back
 from ..run import Run
@@ -96,7 +99,7 @@ def side_by_side(run: Run, subject: Subject, searches: Sequence[Search[T]], jobs
 
 
 class _Child(NamedTuple):
-    """A process that executes one trial of a search."""
+    """A process that executes a trial of a search."""
 
     number: int
     trial: Trial
@@ -111,13 +114,20 @@ class _Children:
         self._run, self._subject = run, subject
         self._standings: dict[int, Standing] = {}
         self.busy: dict[Connection, _Child] = {}
+        self._waiting: dict[Connection, _Child] = {}
 
     def begin(self, number: int, trial: Trial) -> None:
-        """Execute a trial in a child."""
-        standing = self._standing(trial.after_seq)
+        """Execute a trial in a child: in one that has executed the first part of it already, or in a new one."""
+        for pipe, child in self._waiting.items():
+            if child.number == number and child.trial == replace(trial, told=child.trial.told, until_ns=0):
+                self.busy[pipe] = self._waiting.pop(pipe)._replace(trial=trial)
+                with suppress(ConnectionError):  # of one that died it is found out when it should answer
+                    pipe.send(trial.until_ns)
+                return
         context = get_context("fork")
-        ours, theirs = context.Pipe(duplex=False)
-        process = context.Process(target=_execute, args=(standing, self._subject, trial, theirs), daemon=True)
+        ours, theirs = context.Pipe()
+        given = self._standing(trial.after_seq), self._subject, trial, ours, theirs
+        process = context.Process(target=_execute, args=given, daemon=True)
         with interrupts_held_back(), catch_warnings():
             simplefilter("ignore", DeprecationWarning)  # of numpy's idle threads, which hold nothing that is needed
             with suppress(OSError):  # no process to be had, so no answer comes
@@ -132,17 +142,25 @@ class _Children:
             assert isinstance(pipe, Connection)
             child = self.busy[pipe]
             try:
-                outcomes.append((child.number, self._outcome(pipe, child.trial)))
+                outcome = self._outcome(pipe, child)
             except Exception as error:  # noqa: BLE001 - as if the trial had been executed here
                 errors[child.number] = error
-            self._end(pipe)
+            else:
+                outcomes.append((child.number, outcome))
+            if pipe in self.busy:
+                self._end(pipe)
         return outcomes
 
-    def _outcome(self, pipe: Connection, trial: Trial) -> Outcome:
+    def _outcome(self, pipe: Connection, child: _Child) -> Outcome:
+        """What a child sends, which then waits in place of an earlier one of its search; else that of the plain way."""
         try:
             outcome: Outcome = pipe.recv()
-        except EOFError:
-            return outcome_of(self._run, self._subject, trial)
+        except (EOFError, ConnectionError):
+            return outcome_of(self._run, self._subject, child.trial)
+        if outcome.spared and not child.trial.until_ns:
+            for earlier in [one for one, other in self._waiting.items() if other.number == child.number]:
+                self._end(earlier)
+            self._waiting[pipe] = self.busy.pop(pipe)
         return outcome
 
     def _standing(self, after_seq: int) -> Standing:
@@ -155,11 +173,12 @@ class _Children:
 
     def _end(self, pipe: Connection) -> None:
         """Let no process and no open file be left of a child."""
-        process = self.busy[pipe].process
-        if process.pid is not None:
-            process.kill()
-            process.join()
-        del self.busy[pipe]
+        child = self.busy.get(pipe) or self._waiting[pipe]
+        if child.process.pid is not None:
+            child.process.kill()
+            child.process.join()
+        self.busy.pop(pipe, None)
+        self._waiting.pop(pipe, None)
         pipe.close()
 
     def __enter__(self) -> Self:
@@ -170,15 +189,19 @@ class _Children:
         self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
     ) -> None:
         """End those that are left, whatever they do."""
-        for pipe in list(self.busy):
+        for pipe in [*self.busy, *self._waiting]:
             self._end(pipe)
 
 
-def _execute(standing: Standing, subject: Subject, trial: Trial, pipe: Connection) -> None:
+def _execute(standing: Standing, subject: Subject, trial: Trial, others: Connection, pipe: Connection) -> None:
     """What a child does. Ctrl-C is blocked in it, and the parent ends it; other signals end it at once."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
     gc.disable()  # what it would walk are pages shared with the parent
+    others.close()  # or it would not see that the parent is gone
     with suppress(Exception):
         standing.change(trial.changes)
-        pipe.send(standing.execute(subject, trial.until_ns))
+        outcome = standing.execute(subject, trial.until_ns)
+        pipe.send(outcome)
+        if outcome.spared and not trial.until_ns:
+            pipe.send(standing.go_on(pipe.recv()))
