@@ -200,6 +200,8 @@ def test_every_decision_names_each_kind_that_it_must_have(name: str) -> None:
             assert isinstance(rule, RunStarted | RunForked)
         if kind in must:
             assert kinds_of(grounds, must[kind]), event
+        if getattr(event.body, "trigger", "") == "inventory" and kind == "DeleveragingStarted":
+            assert any("the lot of" in ground.sets for ground in grounds), event
         if kind == "DeleveragingStarted":
             assert kinds_of(grounds, Kind.SHORTFALL) or kinds_of(grounds, Kind.PROFIT_CAP), event
 
@@ -319,3 +321,15 @@ def test_only_what_was_compared_is_a_ground(kind: type) -> None:
         held = {one.instrument for one in answer.event.evidence.positions} if answer.event.evidence else set()
         bodies: list[Any] = [events_of("crash")[seq].body for seq in marks]
         assert {body.instrument for body in bodies} <= held or not held, (event, causes)
+
+
+def test_the_page_on_grounds_has_every_type_and_kind() -> None:
+    """docs/grounds.md lists what each type of event rests on, as the types declare it."""
+    page = (Path(__file__).parent.parent / "docs" / "grounds.md").read_text(encoding="utf-8")
+
+    def words(kind: Kind) -> str:
+        return kind.name.lower().replace("_", " ")
+
+    types = [f"| {one.__name__} | {', '.join(map(words, one.grounds))} |" for one in BODY_TYPES if one.grounds]
+    assert "\n".join(types) in page
+    assert "\n".join(f"| {words(kind)} | {kind.value} |" for kind in Kind) in page

@@ -34,7 +34,7 @@ def test_a_reduction_is_explained_whole(venue: str, tmp_path: Path) -> None:
         assert answer.ranking.proved
         assert answer.grounds[-1].sets.startswith("the rule, adl:")
         named = [ground.step.seq for ground in answer.grounds]
-        named += [step.seq for ground in answer.grounds for step in ground.rests_on]
+        named += [below.step.seq for ground in answer.grounds for below in ground.rests_on]
         if answer.cap is None:
             assert answer.losing is not None
             named += [mark.seq for mark in answer.losing.marks]

@@ -129,6 +129,8 @@ def _balance(case: Decision) -> Found:
         yield "the positions of outside liquidity", case.look.cash_changed(liquidity, case.began)
         yield from _cash(case)
         return
+    if isinstance(case.body, DeleveragingStarted) and case.account is not None and case.look.is_fund(case.account):
+        yield from _lot(case)
     bankrupt = getattr(case.body, "bankrupt", None)
     for account in dict.fromkeys((case.account, bankrupt)):
         if account is not None and case.look.is_trader(account):
@@ -163,11 +165,16 @@ def _liquidation(case: Decision) -> Found:
     """The beginning of the liquidation; of what a fund does with a lot, where it took that lot over."""
     number, account = getattr(case.body, "liquidation_id", None), case.account
     if account is not None and case.look.is_fund(account) and number:
-        lots = [(instrument, number) for instrument in case.instruments]
-        for key in lots:
-            yield f"the lot of {case.names.instrument(key[0])} in inventory", case.look.takeover(key, case.began)
+        yield from _lot(case)
         return
     yield f"liquidation {number}", case.look.liquidation(number, case.began)
+
+
+def _lot(case: Decision) -> Found:
+    """The lot of a fund's inventory that the decision is about: where it was taken over."""
+    for instrument in case.instruments:
+        name, key = case.names.instrument(instrument), (instrument, case.body.liquidation_id)
+        yield f"the lot of {name} in the fund's inventory", case.look.takeover(key, case.began)
 
 
 def _order(case: Decision) -> Found:
@@ -194,7 +201,7 @@ def _fund(case: Decision) -> Found:
     for key in sorted(worth, key=lambda key: (-worth[key], key))[:_LOTS_TOLD]:
         name = case.names.instrument(key[0])
         yield f"a lot of {name} in the fund's inventory", case.look.takeover(key, case.began)
-        yield f"the mark of {name}, at which the inventory is worth", marks.get(key[0])
+        yield f"the mark of {name}, at which the fund's inventory is valued", marks.get(key[0])
     yield "the floor of the fund", case.look.event(case.look.run.declared_at(case.event.seq))
 
 
@@ -247,7 +254,7 @@ def _timer(case: Decision) -> Found:
         return
     cause = None if case.event.cause is None else case.look.event(case.event.cause)
     if cause is not None and isinstance(cause.body, TimerFired | TimerSet):
-        yield "the time that it was due", cause
+        yield "the timer that was due", cause
 
 
 def _rule(case: Decision) -> Found:

@@ -22,9 +22,21 @@ def grounds_sections(answer: Answer) -> Iterator[Section]:
 
 
 def _grounds(grounds: tuple[Ground, ...]) -> Tree:
-    """The events that set the figures, and what those stand on."""
-    nodes = tuple(_ground(ground) for ground in grounds)
+    """The events that set the figures, and what those rest on; one that was told already by its number only."""
+    told = {ground.step.seq: True for ground in grounds}
+    nodes = tuple(_ground(ground, told, whole=True) for ground in grounds)
     return Tree(f"{count(len(grounds), 'event')}, each with the figures that it set and what it rests on itself", nodes)
+
+
+def _ground(ground: Ground, told: dict[int, bool], *, whole: bool) -> Node:
+    """A ground, in full where `whole` or not told yet; `told` says of each event whether its verdict was told too."""
+    step, proof = ground.step, ground.proof
+    verdict = () if proof is None else (Node(f"{proof.verdict.upper()}: {proof.text}"),)
+    if step.seq in told and not whole:
+        return Node(f"{ground.sets}: event {step.seq}", () if told[step.seq] else verdict)
+    told[step.seq] = whole or proof is not None
+    below = tuple(_ground(one, told, whole=False) for one in ground.rests_on)
+    return Node(f"{ground.sets}: {step.seq} {step.at}: {step.text}", (*verdict, *below))
 
 
 def _graph(graph: GroundGraph) -> Tree:
@@ -42,9 +54,3 @@ _END = {"input": " [from outside]", "rule": " [declares the rules]", "cut": " [i
 
 def _edge(edge: RestsOn) -> Node:
     return Node(f"{edge.sets}: event {edge.seq}")
-
-
-def _ground(ground: Ground) -> Node:
-    step, proof = ground.step, ground.proof
-    verdict = () if proof is None else (Node(f"{proof.verdict.upper()}: {proof.text}"),)
-    return Node(f"{ground.sets}: {step.seq} {step.at}: {step.text}", (*verdict, *map(_ground, ground.rests_on)))
