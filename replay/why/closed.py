@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from ...events.bodies.margin import MarkPriced
 from ...events.envelope import Event
 from ...events.ledger import LedgerState, PositionKey
@@ -10,9 +12,10 @@ from ..run import Run
 from .names import Names
 from .parts import Bankruptcy, Lot
 
-__all__ = ["bankruptcy_of", "lot_of", "mark_before"]
+__all__ = ["backwards", "bankruptcy_of", "lot_of", "mark_before"]
 
 _NEAR = 1 << 12
+_READ = 1 << 8
 
 
 def bankruptcy_of(ledger: LedgerState, account: int, key: PositionKey, names: Names) -> Bankruptcy:
@@ -83,8 +86,15 @@ def mark_before(run: Run, instrument: int, seq: int) -> Event | None:
 
 
 def _last_mark(run: Run, instrument: int, first_seq: int, stop_seq: int) -> Event | None:
-    found = None
-    for event in run.events(first_seq, stop_seq):
+    for event in backwards(run, first_seq, stop_seq):
         if isinstance(event.body, MarkPriced) and event.body.instrument == instrument:
-            found = event
-    return found
+            return event
+    return None
+
+
+def backwards(run: Run, first_seq: int, stop_seq: int) -> Iterator[Event]:
+    """The events of a span, the last one first, read a few hundred at a time."""
+    while first_seq < stop_seq:
+        begin_seq = max(first_seq, stop_seq - _READ)
+        yield from reversed(list(run.events(begin_seq, stop_seq)))
+        stop_seq = begin_seq

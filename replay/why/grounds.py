@@ -21,7 +21,7 @@ from ...events.ledger import LedgerState
 from ...events.ledger.postings import POSTINGS
 from ..run import Run
 from .chain import step_of
-from .closed import mark_before
+from .closed import backwards, mark_before
 from .names import Names
 from .parts import Step
 
@@ -64,12 +64,14 @@ def _under(run: Run, instrument: int, mark: Event) -> list[Event]:
     """The price from outside and the fill that a mark stands on; looked for among the events near it."""
     assert isinstance(mark.body, MarkPriced)
     tick, fill = None, None
-    for event in run.events(max(mark.seq - _NEAR, 0), mark.seq):
+    for event in backwards(run, max(mark.seq - _NEAR, 0), mark.seq):
         body = event.body
         if isinstance(body, PriceTicked) and any(one == instrument for one, _ in body.prices):
-            tick = event
+            tick = tick or event
         elif isinstance(body, LiquidationFilled | PositionReduced) and body.instrument == instrument:
-            fill = event
+            fill = fill or event
+        if tick is not None and (fill is not None or not mark.body.impact_ticks):
+            break
     found = [tick, fill if mark.body.impact_ticks else None]
     return [event for event in found if event is not None]
 

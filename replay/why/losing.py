@@ -76,8 +76,8 @@ def losing_of(watch: Watch, names: Names, *, whole: bool = False) -> Losing | No
     """The marks of what was watched, from the last solvent moment on, all where `whole`; None where there were none."""
     if not watch.marks:
         return None
-    marks = [_mark(one, watch.account, names) for one in watch.marks[watch.last_solvent or 0 :]]
-    shown = tuple(marks) if whole else _most_telling(marks)
+    marks = watch.marks[watch.last_solvent or 0 :]
+    shown = tuple(_mark(one, watch.account, names) for one in (marks if whole else _most_telling(marks)))
     solvent, of_lot = watch.last_solvent is not None, watch.key is not None
     return Losing(watch.account, names.account(watch.account), of_lot, shown, len(marks) - len(shown), solvent)
 
@@ -134,11 +134,11 @@ def _mark(marked: Marked, account: int, names: Names) -> LosingMark:
     )
 
 
-def _most_telling(marks: list[LosingMark]) -> tuple[LosingMark, ...]:
+def _most_telling(marks: list[Marked]) -> list[Marked]:
     """The first, the last, and those between that moved the equity most, in their order."""
     if len(marks) <= _SHOWN:
-        return tuple(marks)
-    moves = {later.seq: abs(later.equity_atoms - earlier.equity_atoms) for earlier, later in pairwise(marks)}
+        return marks
+    moves = {later.event.seq: abs(later.equity_atoms - earlier.equity_atoms) for earlier, later in pairwise(marks)}
     greatest = sorted(moves, key=lambda seq: (-moves[seq], seq))[: _SHOWN - 2]
-    kept = {marks[0].seq, marks[-1].seq, *greatest}
-    return tuple(mark for mark in marks if mark.seq in kept)
+    kept = {marks[0].event.seq, marks[-1].event.seq, *greatest}
+    return [mark for mark in marks if mark.event.seq in kept]
