@@ -29,7 +29,7 @@ from .fund import fund_behind, fund_of, fund_past
 from .fund_now import fund_now
 from .grounds import grounds_of
 from .later import later_of
-from .losing import losing_of, watches_behind
+from .losing import Losing, losing_of, watches_behind
 from .names import Names
 from .paragraph import round_paragraph
 from .paragraphs_round import RoundParts
@@ -104,7 +104,7 @@ def explain_round(
         paragraph,
         chain_of(run, causes, names),
         () if evidence is None else grounds_of(run, event, ledger, evidence.account, names),
-        losing_of(found.watches[0], names, whole=whole) if found.watches and story is not None else None,
+        _losing(found, story, names, whole=whole),
         story,
         fund,
         cap,
@@ -188,6 +188,16 @@ def _story(run: Run, found: Found, names: Names) -> Story | None:
     taken = _taken(found.lot_events, body.instrument)
     lot = lot_of(ledger, body.account, key, None if taken is None else taken.seq, names)
     return story_of(run, beginning, stop_seq, names, lot_events=found.lot_events, lot=lot, watches=found.watches)
+
+
+def _losing(found: Found, story: Story | None, names: Names, *, whole: bool) -> Losing | None:
+    """Whose loss the round closed; nobody's where it was for a cap on profits."""
+    if story is None or not found.watches:
+        return None
+    if story.lot is not None:
+        return losing_of(found.watches[0], -story.lot.loss_atoms, names, whole=whole)
+    assert story.bankruptcy is not None
+    return losing_of(found.watches[0], story.bankruptcy.equity_atoms, names, whole=whole)
 
 
 def _since(run: Run, fund: Fund | None, started: Event) -> Iterator[Event]:

@@ -62,7 +62,10 @@ class LosingMark(msgspec.Struct, frozen=True):
 
 
 class Losing(msgspec.Struct, frozen=True):
-    """The marks from the last solvent moment to the decision; `of_lot` where what is told is a lot of the fund's."""
+    """The marks from the last solvent moment to the decision; `of_lot` where what is told is a lot of the fund's.
+
+    `decided_atoms` is the equity, or the lot's profit, when it was decided: with what was forced after the last mark.
+    """
 
     account: int
     name: str
@@ -70,16 +73,27 @@ class Losing(msgspec.Struct, frozen=True):
     marks: tuple[LosingMark, ...]
     left_out: int
     from_solvent: bool
+    decided_atoms: int
+    decided: str
 
 
-def losing_of(watch: Watch, names: Names, *, whole: bool = False) -> Losing | None:
+def losing_of(watch: Watch, decided_atoms: int, names: Names, *, whole: bool = False) -> Losing | None:
     """The marks of what was watched, from the last solvent moment on, all where `whole`; None where there were none."""
     if not watch.marks:
         return None
     marks = watch.marks[watch.last_solvent or 0 :]
     shown = tuple(_mark(one, watch.account, names) for one in (marks if whole else _most_telling(marks)))
     solvent, of_lot = watch.last_solvent is not None, watch.key is not None
-    return Losing(watch.account, names.account(watch.account), of_lot, shown, len(marks) - len(shown), solvent)
+    return Losing(
+        watch.account,
+        names.account(watch.account),
+        of_lot,
+        shown,
+        len(marks) - len(shown),
+        solvent,
+        decided_atoms,
+        names.money(watch.account, decided_atoms),
+    )
 
 
 def watches_behind(
