@@ -48,10 +48,15 @@ class Inventory:
     def rebuild(self, ledger: LedgerState) -> None:
         """All lots of the ledger."""
         self.lots_held.clear()
-        self._sums = {}
-        for fund in ledger.funds:
-            for key in ledger.inventory(fund):
-                self.note(ledger, key)
+        sums: dict[int, list[int]] = {}
+        for key in (key for fund in ledger.funds for key in ledger.inventory(fund)):
+            held = ledger.inventory(ledger.fund_of(key[0])).get(key)
+            if held is None or not held.size_lots or key in self.lots_held:
+                continue
+            lot = self.lots_held[key] = _Sum(held.size_lots, held.cost_atoms, held.funding_atoms)
+            total = sums.setdefault(key[0], [0, 0, 0])
+            total[0], total[1], total[2] = total[0] + lot.lots, total[1] + lot.cost, total[2] + lot.funding
+        self._sums = {instrument: _Sum(*total) for instrument, total in sums.items()}
 
     def lots(self, instrument: int) -> int:
         """The net lots of an instrument."""

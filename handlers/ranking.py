@@ -170,6 +170,18 @@ class Ranking:
             score, candidate, leg = self._rows[account]
             yield Ranked(rank, score, candidate, leg)
 
+    def place_of(self, account: int) -> Ranked | None:
+        """The place of an account, None where it is no candidate; O(log n)."""
+        row = self._rows.get(account)
+        if row is None:
+            return None
+        return Ranked(self._order.index((-row[0], account)) + 1, *row)
+
+    def places(self, first_rank: int, last_rank: int) -> list[Ranked]:
+        """The places from one rank to another, both included, as far as there are any."""
+        found = self._order[max(first_rank, 1) - 1 : max(last_rank, 0)]
+        return [Ranked(rank, *self._rows[account]) for rank, (_, account) in enumerate(found, max(first_rank, 1))]
+
     def update(self, ledger: LedgerState) -> None:
         """Score the touched accounts again; they stay noted for `changed_digest`."""
         for account in self.touched:

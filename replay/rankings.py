@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import islice
 
 import msgspec
@@ -122,19 +123,32 @@ def ranking_of(ledger: LedgerState, instrument: int, side: int, policy: RankingP
 
     O(accounts log accounts).
     """
-    return Ranking(ledger, instrument, side, policy, range(len(ledger.accounts)))
+    holders = [
+        account.account
+        for account in ledger.accounts
+        if any(key[0] == instrument and held.size_lots * side < 0 for key, held in account.positions.items())
+    ]
+    return Ranking(ledger, instrument, side, policy, holders)
 
 
-def ranking_at(run: Run, started: Event, ledger: LedgerState | None = None) -> RoundRanking:
+def ranking_at(
+    run: Run, started: Event, ledger: LedgerState | None = None, earlier: RoundRanking | None = None
+) -> RoundRanking:
     """The ranking of the round that `started` began, made again; `base` is the round it continues, if any.
 
-    `ledger` is the state before it, if that is at hand.
+    `ledger` is the state before it, if that is at hand. `earlier` is the ranking of a round that this one continues,
+    perhaps by others between: then it is moved on, and only who was touched since is scored again.
     """
     body = started.body
     assert isinstance(body, DeleveragingStarted)
     producer, engine = engine_at(run, started.seq)
     ledger = ledger or run.before(started.seq)
-    ranking = ranking_of(ledger, body.instrument, 1 if body.size_lots > 0 else -1, engine.ranking_policy)
+    if earlier is None:
+        ranking = ranking_of(ledger, body.instrument, 1 if body.size_lots > 0 else -1, engine.ranking_policy)
+    else:
+        ranking = earlier.ranking
+        ranking.touched = touched_between(run, engine, earlier.started.seq + 1, started.seq)
+        ranking.update(ledger)
     pseudonyms = pseudonyms_of(run)
     base = _base(run, started)
     if base is None:
@@ -156,10 +170,12 @@ def ranking_at(run: Run, started: Event, ledger: LedgerState | None = None) -> R
     )
 
 
-def ranking_if_at_hand(run: Run, started: Event, ledger: LedgerState) -> RoundRanking | UnrankedRound:
-    """The ranking, or why it cannot be made again."""
+def ranking_if_at_hand(
+    run: Run, started: Event, ledger: LedgerState, earlier: RoundRanking | None = None
+) -> RoundRanking | UnrankedRound:
+    """The ranking, as `ranking_at` gives it, or why it cannot be made again."""
     try:
-        return ranking_at(run, started, ledger)
+        return ranking_at(run, started, ledger, earlier)
     except (QueryError, ScenarioError) as error:
         producer = run.producer_of(started)
         version = "" if producer is None else producer.version
@@ -180,4 +196,10 @@ def touched_between(run: Run, engine: AdlEngine, first_seq: int, stop_seq: int) 
 
 def pseudonyms_of(run: Run) -> Pseudonyms:
     """What accounts are called in this run's digests."""
-    return Pseudonyms(run_key(run.started.seed))
+    return _pseudonyms(run.started.seed)
+
+
+@lru_cache(maxsize=4)
+def _pseudonyms(seed: int) -> Pseudonyms:
+    """Those that were worked out are kept: some 5 us each."""
+    return Pseudonyms(run_key(seed))

@@ -22,7 +22,7 @@ from rich.text import Text
 from .sparkline import ASCII_BARS, UNICODE_BARS
 from .terminal import printable, printable_text
 
-__all__ = ["LABEL_WIDTH", "bars_for", "new_console", "print_line", "print_rows", "print_table"]
+__all__ = ["LABEL_WIDTH", "bars_for", "new_console", "print_line", "print_rows", "print_styled", "print_table"]
 
 LABEL_WIDTH = 11
 """Wide enough for the labels of a summary, so that its parts line up."""
@@ -61,7 +61,15 @@ def bars_for(console: Console) -> str:
 
 def print_line(console: Console, text: str = "", style: str = "") -> None:
     """One line as it is; a terminal may wrap it, so that it can still be copied whole."""
-    console.print(Text(printable(text), style=style), soft_wrap=True)
+    print_styled(console, (printable(text), style))
+
+
+def print_styled(console: Console, *parts: tuple[str, str]) -> None:
+    """A line of parts that are printable, each with its style; where there are none to be seen, some 1 us."""
+    if console.is_terminal:
+        console.print(Text.assemble(*parts), soft_wrap=True)
+    else:
+        console.file.write("".join(text for text, _ in parts) + "\n")
 
 
 def print_rows(console: Console, rows: Iterable[tuple[str, str]], label_width: int = LABEL_WIDTH) -> None:

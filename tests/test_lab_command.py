@@ -18,8 +18,8 @@ from deleverage.replay.lab.folder import Folder
 from deleverage.replay.lab.lab import run_lab
 from deleverage.replay.lab.past import run_whole
 from deleverage.replay.lab.table import write_tables
-from deleverage.replay.lab.tasks import Task
-from deleverage.replay.lab.workers import Workers
+from deleverage.replay.lab.tasks import Outcome, Task, perform
+from deleverage.replay.workers import Workers
 
 from .support.command_line import call, spawn
 from .support.crash import SMALL_CRASH
@@ -199,7 +199,7 @@ def test_a_process_that_dies_takes_one_cell_down() -> None:
     """Its cell's outcome says how it ended; the next one is done by another process."""
     cells = [Cell(number, Variant(SMALL_CRASH, SHORT, ()), 1) for number in range(2)]
     tasks = deque(map(Task, cells))
-    with Workers(1) as workers:
+    with Workers(1, perform, lambda told: Outcome(error=told)) as workers:
         workers._hand_out(tasks)
         workers._workers[0].process.kill()
         (_, first), (_, second) = workers.outcomes(tasks)

@@ -43,6 +43,7 @@ from .scan import BlockEntry, Scan, SegmentFile, read_block, scan_blocks, segmen
 __all__ = ["RecordReader"]
 
 _CACHED_BLOCKS = 4
+"""So many decoded blocks are kept, unless whoever reads asks for more (`cached_blocks`)."""
 
 
 class RecordReader:
@@ -61,6 +62,7 @@ class RecordReader:
         self.known = Known(bytes.fromhex(manifest.head) if manifest.head else None)
         self.reports: list[str] = [] if parent is None else parent.reports
         """What was found damaged beside it or beside its parents, ignored and made again: a line each."""
+        self.cached_blocks = _CACHED_BLOCKS
         self._first_seqs = [entry.header.first_seq for entry in scan.entries]
         self._last_at_ns = [entry.header.last_at_ns for entry in scan.entries]
         self._digests: dict[int, bytes] = {}
@@ -265,7 +267,7 @@ class RecordReader:
         block = self._cache.get(index)
         if block is None:
             block = self._cache[index] = self._read(index)
-            if len(self._cache) > _CACHED_BLOCKS:
+            if len(self._cache) > self.cached_blocks:
                 self._cache.popitem(last=False)
         self._cache.move_to_end(index)
         if block.unproved:

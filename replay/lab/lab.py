@@ -14,10 +14,10 @@ from pathlib import Path
 
 import msgspec
 
+from ..workers import Workers
 from .definition import Cell, Definition
 from .folder import Folder
-from .tasks import Outcome, Task
-from .workers import Workers
+from .tasks import Outcome, Task, perform
 
 __all__ = ["LabResult", "Progress", "run_lab"]
 
@@ -96,7 +96,7 @@ def run_lab(definition: Definition, path: Path, *, jobs: int, progress: Progress
     """
     definition.check()
     report = progress or _nobody
-    with Folder(path, definition) as folder, Workers(jobs) as workers:
+    with Folder(path, definition) as folder, Workers(jobs, perform, _lost) as workers:
         lab, failures = _Lab(folder, definition.cells), 0
         report(len(lab.done), failures)
         for task, outcome in workers.outcomes(lab.tasks):
@@ -104,6 +104,11 @@ def run_lab(definition: Definition, path: Path, *, jobs: int, progress: Progress
             failures += outcome.error is not None
             report(len(lab.done), failures)
     return LabResult(path, definition, tuple(lab.done[cell.number] for cell in definition.cells), lab.resumed)
+
+
+def _lost(told: str) -> Outcome:
+    """The outcome of a cell whose process died."""
+    return Outcome(error=told)
 
 
 def _nobody(_done: int, _failed: int) -> None:

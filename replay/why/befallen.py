@@ -14,6 +14,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import msgspec
+
 from ...events.bodies.liquidation import (
     LiquidationFilled,
     LiquidationStarted,
@@ -31,12 +33,12 @@ from ...events.envelope import Event, Origin
 from ...events.errors import QueryError
 from ...events.vocabulary import FORCED_TYPES, Body
 from ..run import Run
-from .answer import Befallen
+from .answer import Answer, Befallen
 from .chain import step_of
 from .explain import explain
 from .names import Names
 
-__all__ = ["befallen"]
+__all__ = ["befallen", "befallen_with"]
 
 _GRAVE: tuple[type[Body], ...] = (PositionDeleveraged, LiquidationStarted, LossSocialized, MarginCalled)
 _GRAVE_IMPORTED: tuple[type[Body], ...] = (
@@ -70,16 +72,34 @@ def befallen(
     if not 0 <= account < len(ledger.accounts):
         message = f"there is no account {account}; the record has {len(ledger.accounts)}, counted from 0"
         raise QueryError(message)
-    names = Names(ledger)
     gravest = _gravest(events, account)
+    answer = None if gravest is None else explain(run, gravest.seq, against=against, whole=whole)
+    names = Names(ledger)
+    told = _told(run, account, events, linked, names, answer)
+    return msgspec.structs.replace(
+        told,
+        instrument=None if instrument is None else names.instrument(instrument),
+        between=None if span is None else (span[0], span[1] - 1),
+    )
+
+
+def befallen_with(run: Run, account: int, answer: Answer, names: Names) -> Befallen:
+    """What befell an account in the whole record, where the answer for the gravest of it is at hand."""
+    events, linked = _gathered(run, account, 0, run.count)
+    return _told(run, account, events, linked, names, answer)
+
+
+def _told(
+    run: Run, account: int, events: list[Event], linked: dict[int, Event], names: Names, answer: Answer | None
+) -> Befallen:
     return Befallen(
         account,
         names.account(account),
-        None if instrument is None else names.instrument(instrument),
-        None if span is None else (span[0], span[1] - 1),
+        None,
+        None,
         tuple(step_of(run, event, names, linked) for event in events),
-        tuple(event.seq for event in events if type(event.body) in _GRAVE and event is not gravest),
-        None if gravest is None else explain(run, gravest.seq, against=against, whole=whole),
+        tuple(e.seq for e in events if type(e.body) in _GRAVE and (answer is None or e.seq != answer.event.seq)),
+        answer,
     )
 
 

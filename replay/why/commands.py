@@ -21,11 +21,13 @@ from .answer import Answer, Befallen
 from .befallen import befallen
 from .blocks import Section
 from .document import answer_document, befallen_document, forced_document
+from .everyone_option import everyone_option
 from .explain import explain
 from .explain_imported import with_formula, with_whole_batch
 from .forced import Forced, Order, forced_in, forced_sections
 from .grounds import graph_of
 from .markdown import markdown_of
+from .pages import account_title, closing_of
 from .sections import answer_sections, befallen_sections, nothing_befell
 
 __all__ = ["why_command"]
@@ -64,6 +66,7 @@ _LISTED = 20
 @plugins_option
 @as_json_option
 @click.pass_context
+@everyone_option
 def why_command(
     context: click.Context,
     *,
@@ -254,18 +257,12 @@ def _show_befallen(run: Run, found: Befallen, layout: str, *, as_json: bool, who
     elif found.answer is None and layout == "text":
         print_text(nothing_befell(found))
     else:
-        title = f"What befell {found.name} in {run.started.scenario}"
-        _show(run, title, befallen_sections(found, shell_word(str(run.path)), whole=whole), layout)
+        _show(run, account_title(run, found), befallen_sections(found, shell_word(str(run.path)), whole=whole), layout)
 
 
 def _show(run: Run, title: str, sections: Iterable[Section], layout: str) -> None:
     if layout == "md":
-        head = f"whose head is `{run.sealed_head}`" if run.sealed_head else "which was never sealed"
-        closing = (
-            f"Worked out by `deleverage why` from nothing but the record, {head}. `deleverage verify` checks that "
-            "record; whoever holds it can repeat every figure above."
-        )
-        print_text(markdown_of(title, sections, closing))
+        print_text(markdown_of(title, sections, closing_of(run)))
         return
     from ...sim.console import new_console  # noqa: PLC0415 - rich is only for what a person reads
     from .text import print_sections  # noqa: PLC0415

@@ -29,7 +29,7 @@ from .fund import fund_behind, fund_of, fund_past
 from .fund_now import fund_now
 from .grounds import grounds_of
 from .later import later_of
-from .losing import losing_of, watches_behind
+from .losing import Losing, losing_of, watches_behind
 from .names import Names
 from .paragraph import round_paragraph
 from .paragraphs_round import RoundParts
@@ -41,7 +41,7 @@ from .standing import claims_of
 from .story import Beginning, beginning_of, story_of
 from .watch import Watch, watched
 
-__all__ = ["ROUND", "Found", "explain_round", "shortfall_behind", "started_of", "watches_of"]
+__all__ = ["ROUND", "Found", "explain_round", "fund_standing", "shortfall_behind", "started_of", "watches_of"]
 
 ROUND = (DeleveragingStarted, PositionDeleveraged, DeleveragingEnded)
 """The types of event that a round is made of."""
@@ -81,15 +81,15 @@ def explain_round(
     """The answer about any event of a round, in the state before its first one; `found`, if that is at hand."""
     started = started_of(run, event)
     if found is None:
-        found = _find(run, started, shortfall_behind(started, causes), whole=whole)
+        found = _find(run, started, shortfall_behind(started, causes), _asked(event), whole=whole)
     ledger = found.ledger
     names, told = Names(ledger), round_events(run, started)
-    fund = None if found.fund is None else _standing(found.fund, run, started, ledger, names)
+    fund = found.fund
     capped = cap_behind(started, causes)
     cap = None if capped is None else cap_of(capped, names)
     story = _story(run, found, names)
     evidence = evidence_for(event.body, ledger, names)
-    account = event.body.account if isinstance(event.body, PositionDeleveraged) else None
+    account = next(iter(_asked(event)), None)
     ranking = ranking_part(found.made, told, account, names)
     ranking = msgspec.structs.replace(ranking, first=first_place(found.first, account))
     price = None if account is None else priced_of(run, event, started, ledger, story, names)
@@ -104,7 +104,7 @@ def explain_round(
         paragraph,
         chain_of(run, causes, names),
         grounds_of(run, event, ledger, names),
-        losing_of(found.watches[0], names, whole=whole) if found.watches and story is not None else None,
+        _losing(found, story, names, whole=whole),
         story,
         fund,
         cap,
@@ -116,9 +116,9 @@ def explain_round(
     return answer if price is None else msgspec.structs.replace(answer, claims=claims_of(run, answer))
 
 
-def _standing(fund: Fund, run: Run, started: Event, ledger: LedgerState, names: Names) -> Fund:
+def fund_standing(run: Run, fund: Fund, started: Event, ledger: LedgerState) -> Fund:
     """The fund with what it had when the round was decided."""
-    return msgspec.structs.replace(fund, now=fund_now(run, fund, started, ledger, names))
+    return msgspec.structs.replace(fund, now=fund_now(run, fund, started, ledger, Names(ledger)))
 
 
 def started_of(run: Run, event: Event) -> Event:
@@ -133,7 +133,12 @@ def shortfall_behind(started: Event, causes: tuple[Event, ...]) -> Event | None:
     return next((cause for cause in reversed(causes) if isinstance(cause.body, ShortfallDeclared)), None)
 
 
-def _find(run: Run, started: Event, shortfall: Event | None, *, whole: bool) -> Found:
+def _asked(event: Event) -> tuple[int, ...]:
+    """The account of a reduction; nobody's where a round as a whole is asked about."""
+    return (event.body.account,) if isinstance(event.body, PositionDeleveraged) else ()
+
+
+def _find(run: Run, started: Event, shortfall: Event | None, accounts: tuple[int, ...], *, whole: bool) -> Found:
     """All of it for one round: three states at most, and the walk through the loss."""
     body, first = started.body, first_of(run, started)
     assert isinstance(body, DeleveragingStarted)
@@ -146,16 +151,17 @@ def _find(run: Run, started: Event, shortfall: Event | None, *, whole: bool) -> 
             fund = fund_of(run, shortfall, ledger, past.books, Names(ledger), whole=whole)
             lot_events = past.lot_events
         if seq == first.seq != started.seq:
-            standings = standings_of(ranking_if_at_hand(run, first, ledger))
+            standings = standings_of(ranking_if_at_hand(run, first, ledger), accounts)
     assert ledger is not None
     made = ranking_if_at_hand(run, started, ledger)
     if first.seq == started.seq:
-        standings = standings_of(made)
+        standings = standings_of(made, accounts)
     of_fund = ledger.accounts[body.account].kind == "insurance"
     lot_events = (*lot_events, *_since(run, fund, started)) if of_fund else ()
     watches = watches_of(run, started, beginning_of(run, ledger, body.liquidation_id), lot_events)
     deque(watched(run, watches), maxlen=0)
-    return Found(started, ledger, made, standings, fund, lot_events, watches)
+    standing = None if fund is None else fund_standing(run, fund, started, ledger)
+    return Found(started, ledger, made, standings, standing, lot_events, watches)
 
 
 def watches_of(run: Run, started: Event, beginning: Beginning | None, lot_events: Iterable[Event]) -> tuple[Watch, ...]:
@@ -182,6 +188,16 @@ def _story(run: Run, found: Found, names: Names) -> Story | None:
     taken = _taken(found.lot_events, body.instrument)
     lot = lot_of(ledger, body.account, key, None if taken is None else taken.seq, names)
     return story_of(run, beginning, stop_seq, names, lot_events=found.lot_events, lot=lot, watches=found.watches)
+
+
+def _losing(found: Found, story: Story | None, names: Names, *, whole: bool) -> Losing | None:
+    """Whose loss the round closed; nobody's where it was for a cap on profits."""
+    if story is None or not found.watches:
+        return None
+    if story.lot is not None:
+        return losing_of(found.watches[0], -story.lot.loss_atoms, names, whole=whole)
+    assert story.bankruptcy is not None
+    return losing_of(found.watches[0], story.bankruptcy.equity_atoms, names, whole=whole)
 
 
 def _since(run: Run, fund: Fund | None, started: Event) -> Iterator[Event]:

@@ -62,7 +62,10 @@ class LosingMark(msgspec.Struct, frozen=True):
 
 
 class Losing(msgspec.Struct, frozen=True):
-    """The marks from the last solvent moment to the decision; `of_lot` where what is told is a lot of the fund's."""
+    """The marks from the last solvent moment to the decision; `of_lot` where what is told is a lot of the fund's.
+
+    `decided_atoms` is the equity, or the lot's profit, when it was decided: with what was forced after the last mark.
+    """
 
     account: int
     name: str
@@ -70,16 +73,27 @@ class Losing(msgspec.Struct, frozen=True):
     marks: tuple[LosingMark, ...]
     left_out: int
     from_solvent: bool
+    decided_atoms: int
+    decided: str
 
 
-def losing_of(watch: Watch, names: Names, *, whole: bool = False) -> Losing | None:
+def losing_of(watch: Watch, decided_atoms: int, names: Names, *, whole: bool = False) -> Losing | None:
     """The marks of what was watched, from the last solvent moment on, all where `whole`; None where there were none."""
     if not watch.marks:
         return None
-    marks = [_mark(one, watch.account, names) for one in watch.marks[watch.last_solvent or 0 :]]
-    shown = tuple(marks) if whole else _most_telling(marks)
+    marks = watch.marks[watch.last_solvent or 0 :]
+    shown = tuple(_mark(one, watch.account, names) for one in (marks if whole else _most_telling(marks)))
     solvent, of_lot = watch.last_solvent is not None, watch.key is not None
-    return Losing(watch.account, names.account(watch.account), of_lot, shown, len(marks) - len(shown), solvent)
+    return Losing(
+        watch.account,
+        names.account(watch.account),
+        of_lot,
+        shown,
+        len(marks) - len(shown),
+        solvent,
+        decided_atoms,
+        names.money(watch.account, decided_atoms),
+    )
 
 
 def watches_behind(
@@ -134,11 +148,11 @@ def _mark(marked: Marked, account: int, names: Names) -> LosingMark:
     )
 
 
-def _most_telling(marks: list[LosingMark]) -> tuple[LosingMark, ...]:
+def _most_telling(marks: list[Marked]) -> list[Marked]:
     """The first, the last, and those between that moved the equity most, in their order."""
     if len(marks) <= _SHOWN:
-        return tuple(marks)
-    moves = {later.seq: abs(later.equity_atoms - earlier.equity_atoms) for earlier, later in pairwise(marks)}
+        return marks
+    moves = {later.event.seq: abs(later.equity_atoms - earlier.equity_atoms) for earlier, later in pairwise(marks)}
     greatest = sorted(moves, key=lambda seq: (-moves[seq], seq))[: _SHOWN - 2]
-    kept = {marks[0].seq, marks[-1].seq, *greatest}
-    return tuple(mark for mark in marks if mark.seq in kept)
+    kept = {marks[0].event.seq, marks[-1].event.seq, *greatest}
+    return [mark for mark in marks if mark.event.seq in kept]

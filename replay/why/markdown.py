@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from ...sim.terminal import printable
 from .blocks import Block, Commands, Node, Prose, Section, Sums, Table, Tree
 
-__all__ = ["markdown_of"]
+__all__ = ["escaped", "markdown_block", "markdown_of"]
 
 _ACTIVE = re.compile(r"[\\`*_\[\]<>|#&~$@]|:(?=//)|(?<=www)\.", re.IGNORECASE)
 _BEGINS_A_BLOCK = re.compile(r"[-+](?= |$)|[-=]+(?= *$)|[0-9]{1,9}[.)](?= |$)", re.ASCII)
@@ -23,16 +23,17 @@ _INDENT = "  "
 
 def markdown_of(title: str, sections: Iterable[Section], closing: str) -> str:
     """The whole file; `closing` stands under a line at its end."""
-    lines = [f"# {_escaped(title)}", ""]
+    lines = [f"# {escaped(title)}", ""]
     for section in sections:
         if section.title:
-            lines += [f"## {_escaped(section.title)}", ""]
+            lines += [f"## {escaped(section.title)}", ""]
         for block in section.blocks:
-            lines += [*_block(block), ""]
+            lines += [*markdown_block(block), ""]
     return "\n".join([*lines, "---", "", closing, ""])
 
 
-def _block(block: Block) -> Iterator[str]:
+def markdown_block(block: Block) -> Iterator[str]:
+    """The lines of one block."""
     if isinstance(block, Prose):
         yield _at_line_start(block.text)
     elif isinstance(block, Tree):
@@ -62,16 +63,16 @@ def _listed(nodes: Iterable[Node], indent: str) -> Iterator[str]:
 
 def _sums(block: Sums) -> Iterator[str]:
     """Amounts to the right of their column, the sum in bold."""
-    *rows, total = [(amount, _escaped(text)) for amount, text in block.rows]
+    *rows, total = [(amount, escaped(text)) for amount, text in block.rows]
     yield from _table(("amount", "what"), ("---:", ":---"), [*rows, _bold(total)])
 
 
 def _marked_table(block: Table) -> Iterator[str]:
     """The first column to the left, the others to the right; the row that is asked about in bold."""
-    rows = [tuple(map(_escaped, row)) for row in block.rows]
+    rows = [tuple(map(escaped, row)) for row in block.rows]
     if block.marked is not None:
         rows[block.marked] = _bold(rows[block.marked])
-    header = tuple(map(_escaped, block.header))
+    header = tuple(map(escaped, block.header))
     yield from _table(header, (":---", *["---:"] * (len(header) - 1)), rows)
 
 
@@ -85,15 +86,15 @@ def _table(header: tuple[str, ...], sides: tuple[str, ...], rows: Iterable[tuple
         yield f"| {' | '.join(row)} |"
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
     """The text in one line, nothing in it being markup."""
     return _ACTIVE.sub(r"\\\g<0>", printable(text).strip(" "))
 
 
 def _at_line_start(text: str) -> str:
     """The same where a line begins: no list, heading or rule."""
-    escaped = _escaped(text)
-    begun = _BEGINS_A_BLOCK.match(escaped)
+    plain = escaped(text)
+    begun = _BEGINS_A_BLOCK.match(plain)
     if begun is None:
-        return escaped
-    return f"{escaped[: begun.end() - 1]}\\{escaped[begun.end() - 1 :]}"
+        return plain
+    return f"{plain[: begun.end() - 1]}\\{plain[begun.end() - 1 :]}"

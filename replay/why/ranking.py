@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 import msgspec
@@ -81,10 +82,13 @@ def round_events(run: Run, started: Event) -> Round:
 def ranking_part(made: RoundRanking | UnrankedRound, told: Round, account: int | None, names: Names) -> RankingPart:
     """The part of the answer; `account` is the one that is asked about, None for the round as a whole."""
     if isinstance(made, UnrankedRound):
-        part = _part(made, told, account, names, _taken(made, told))
+        taken = _taken(made, told)
+        own = next((place for place in taken if place.candidate.account == account), None)
+        part = _part(made, told, account, names, _around(taken, own, told), own)
         return msgspec.structs.replace(part, version=made.version, not_made_again=made.reason)
-    places, formula = list(made.ranking), formula_of(made.policy)
-    part, own = _part(made, told, account, names, places), _own(places, account)
+    own, formula = None if account is None else made.ranking.place_of(account), formula_of(made.policy)
+    middle = _middle(own, told)
+    part = _part(made, told, account, names, made.ranking.places(middle - _AROUND, middle + _AROUND), own)
     worked = None if formula is None or own is None else worked_out(formula, own, made, names)
     return msgspec.structs.replace(
         part,
@@ -93,8 +97,8 @@ def ranking_part(made: RoundRanking | UnrankedRound, told: Round, account: int |
         formula=None if formula is None else formula.text,
         filled=None if worked is None else worked.filled,
         arithmetic=None if worked is None else worked.text,
-        candidates=len(places),
-        digest_rows=len(places) if made.base is None else len(made.touched),
+        candidates=len(made.ranking),
+        digest_rows=len(made.ranking) if made.base is None else len(made.touched),
         recomputed_digest=made.recomputed.hex(),
         proved=made.proved,
         rule=_rule_of(made.policy),
@@ -108,9 +112,10 @@ def _rule_of(policy: RankingPolicy) -> str:
 
 
 class Standings(NamedTuple):
-    """Where everybody stood in the first ranking of an instant: account to place; the places are those of a round."""
+    """Where the accounts asked about stood in the first ranking of an instant, among how many."""
 
     started: Event
+    candidates: int
     places: dict[int, Ranked]
 
 
@@ -129,11 +134,12 @@ def first_of(run: Run, started: Event) -> Event:
     return started
 
 
-def standings_of(made: RoundRanking | UnrankedRound) -> Standings | None:
-    """Everybody's place in a round's ranking; None where that cannot be made again."""
+def standings_of(made: RoundRanking | UnrankedRound, accounts: Collection[int]) -> Standings | None:
+    """The places of these accounts in a round's ranking; None where that cannot be made again."""
     if isinstance(made, UnrankedRound):
         return None
-    return Standings(made.started, {place.candidate.account: place for place in made.ranking})
+    found = ((account, made.ranking.place_of(account)) for account in accounts)
+    return Standings(made.started, len(made.ranking), {account: place for account, place in found if place is not None})
 
 
 def first_place(first: Standings | None, account: int | None) -> FirstPlace | None:
@@ -146,7 +152,7 @@ def first_place(first: Standings | None, account: int | None) -> FirstPlace | No
     return FirstPlace(
         body.round,
         first.started.seq,
-        len(first.places),
+        first.candidates,
         None if place is None else place.rank,
         score,
         None if score is None else score_text(score),
@@ -161,12 +167,16 @@ def _version_here(producer: Producer) -> str:
 
 
 def _part(
-    made: RoundRanking | UnrankedRound, told: Round, account: int | None, names: Names, places: list[Ranked]
+    made: RoundRanking | UnrankedRound,
+    told: Round,
+    account: int | None,
+    names: Names,
+    places: list[Ranked],
+    own: Ranked | None,
 ) -> RankingPart:
     """What the record itself has of the ranking, with these places."""
     body = made.started.body
     assert isinstance(body, DeleveragingStarted)
-    own = _own(places, account)
     return RankingPart(
         round=body.round,
         started_seq=made.started.seq,
@@ -180,7 +190,7 @@ def _part(
         last_rank=told.last_rank,
         left_lots=abs(body.size_lots) - sum(told.gave_lots.values()),
         shared=_shared(body, told, names),
-        places=tuple(_place(place, body.instrument, told, account, names) for place in _around(places, own, told)),
+        places=tuple(_place(place, body.instrument, told, account, names) for place in places),
         digest_rows=body.candidates if made.base is None else None,
         base_seq=None if made.base is None else made.base.seq,
         recorded_digest=body.ranking_digest.hex(),
@@ -213,10 +223,6 @@ def _shared(body: DeleveragingStarted, told: Round, names: Names) -> str:
     return f"Of the {whole} these were given: {', '.join(named)}; {given} in all{end}."
 
 
-def _own(places: list[Ranked], account: int | None) -> Ranked | None:
-    return next((place for place in places if place.candidate.account == account), None)
-
-
 def _taken(made: UnrankedRound, told: Round) -> list[Ranked]:
     """Those who were taken, with the rank and score of the record and their figures in the state of the round."""
     started, found = made.started.body, list[Ranked]()
@@ -231,8 +237,13 @@ def _taken(made: UnrankedRound, told: Round) -> list[Ranked]:
     return found
 
 
+def _middle(own: Ranked | None, told: Round) -> int:
+    """The rank around which places are shown."""
+    return (told.last_rank or 1) if own is None else own.rank
+
+
 def _around(places: list[Ranked], own: Ranked | None, told: Round) -> list[Ranked]:
-    middle = (told.last_rank or 1) if own is None else own.rank
+    middle = _middle(own, told)
     return [place for place in places if abs(place.rank - middle) <= _AROUND]
 
 

@@ -151,9 +151,12 @@ def _losing(found: Losing, *, whole: bool) -> Iterator[Block]:
     begun = "was last solvent" if found.from_solvent else "is first looked at here"
     if found.of_lot and found.from_solvent:
         begun = "last stood at no loss"
+    after = ""
+    if found.decided_atoms != last.equity_atoms:
+        after = f" What was forced of it after that mark left it with {found.decided} when this was decided."
     yield Prose(
         f"{what} was {first.equity} at event {first.seq}, when it {begun}, and {last.equity} at event {last.seq}, the "
-        "last mark before this was decided."
+        f"last mark before this was decided.{after}"
     )
     date = first.at.partition("T")[0]
     left = f", {count(found.left_out, 'mark')} that moved it less left out (--all)" if found.left_out else ""

@@ -32,7 +32,7 @@ from .names import Names
 from .parts import Bankruptcy, Lot, Step, Story
 from .watch import Watch
 
-__all__ = ["Beginning", "beginning_of", "story_of"]
+__all__ = ["Beginning", "beginning_of", "called_before", "story_of"]
 
 _HIDDEN = (TimerSet, TimerFired, PositionDeleveraged)
 
@@ -58,11 +58,16 @@ def beginning_of(run: Run, ledger: LedgerState, liquidation_id: int) -> Beginnin
     if liquidation is None:
         return None
     started = run.event(liquidation.started_seq)
-    linked = [event for event in map(run.event, started.links) if isinstance(event.body, MarginCalled)]
     last_call_seq = ledger.accounts[liquidation.account].called_seq
     if last_call_seq is not None and last_call_seq > started.seq:
         last_call_seq = None
-    return Beginning(liquidation.account, liquidation_id, started, linked[0] if linked else None, last_call_seq)
+    return Beginning(liquidation.account, liquidation_id, started, called_before(run, started), last_call_seq)
+
+
+def called_before(run: Run, started: Event) -> Event | None:
+    """The margin call that a liquidation's start names."""
+    linked = (event for event in map(run.event, started.links) if isinstance(event.body, MarginCalled))
+    return next(linked, None)
 
 
 def story_of(

@@ -1,4 +1,4 @@
-"""An answer on a terminal or in a pipe: sections under bold titles, trees by rich, nothing wider than it must be.
+"""An answer on a terminal or in a pipe: sections under bold titles, trees with guides, nothing wider than it must be.
 
 No figure, name or digest is ever cut: what is longer than a line stays whole.
 """
@@ -10,10 +10,8 @@ from textwrap import wrap
 
 from rich.cells import cell_len
 from rich.console import Console
-from rich.text import Text
-from rich.tree import Tree as RichTree
 
-from ...sim.console import print_line, print_table
+from ...sim.console import print_line, print_styled, print_table
 from ...sim.terminal import printable
 from .blocks import Block, Commands, Node, Prose, Section, Sums, Table, Tree
 
@@ -60,24 +58,42 @@ def _folded(text: str, width: int) -> list[str]:
 
 
 def _print_tree(console: Console, block: Tree) -> None:
-    """By rich, in lines as wide as the console or as the longest word needs."""
-    tree = RichTree(_label(block.root), guide_style="dim")
-    depth = _grow(tree, block.nodes)
+    """In lines as wide as the console or as the longest word needs."""
     longest = max((cell_len(word) for word in _words(block)), default=0)
-    width = max(console.width, longest + depth * _GUIDE_WIDTH, _PROSE_WIDTH_MIN)
-    for line in console.render_lines(tree, console.options.update(width=width), pad=False):
-        text = Text.assemble(*((segment.text, segment.style or "") for segment in line))
-        text.rstrip()
-        console.print(text, soft_wrap=True)
+    width = max(console.width, longest + _depth(block.nodes) * _GUIDE_WIDTH, _PROSE_WIDTH_MIN)
+    for line in _wrapped(printable(block.root), width):
+        print_styled(console, (line, ""))
+    _print_nodes(console, block.nodes, "", width)
 
 
-def _grow(tree: RichTree, nodes: Iterable[Node]) -> int:
-    """Add nodes and theirs; returns how deep they go."""
-    return max((1 + _grow(tree.add(_label(node.text)), node.children) for node in nodes), default=0)
+def _print_nodes(console: Console, nodes: tuple[Node, ...], guide: str, width: int) -> None:
+    """Nodes and theirs, below a guide that runs from the nodes before to those behind."""
+    for place, node in enumerate(nodes, 1):
+        fork, bar = ("├── ", "│   ") if place < len(nodes) else ("└── ", "    ")
+        first, *others = _wrapped(printable(node.text), width - len(guide) - _GUIDE_WIDTH)
+        print_styled(console, (guide + fork, "dim"), (first, ""))
+        for other in others:
+            print_styled(console, (guide + bar, "dim"), (other, ""))
+        _print_nodes(console, node.children, guide + bar, width)
 
 
-def _label(text: str) -> Text:
-    return Text(printable(text), overflow="fold")
+def _wrapped(text: str, width: int) -> list[str]:
+    """The text in lines of whole words, by the cells that they take on a terminal."""
+    lines, line, used = list[str](), list[str](), 0
+    for word in text.split(" "):
+        cells = cell_len(word)
+        if line and used + 1 + cells > width:
+            lines.append(" ".join(line).rstrip())
+            line, used = [word], cells
+        else:
+            used += cells + bool(line)
+            line.append(word)
+    return [*lines, " ".join(line).rstrip()]
+
+
+def _depth(nodes: Iterable[Node]) -> int:
+    """How many levels of nodes there are."""
+    return max((1 + _depth(node.children) for node in nodes), default=0)
 
 
 def _words(block: Tree) -> Iterator[str]:

@@ -3,6 +3,7 @@
 1. Processes are spawned, so that they inherit nothing but what they are sent.
 2. Ctrl-C reaches only the parent, which ends them; and they end themselves when the parent is gone.
 3. A process that dies takes its own task down and no other: that task's outcome says so, and another takes its place.
+4. What is sent, the function that performs tasks included, can be pickled. That function never raises.
 """
 
 from __future__ import annotations
@@ -10,28 +11,30 @@ from __future__ import annotations
 import os
 import signal
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection, wait
 from threading import Thread
 from types import TracebackType
-from typing import Self
+from typing import Any, Generic, Self, TypeVar
 
-from ...sim.signals import interrupts_held_back
-from .tasks import Outcome, Task, perform
+from ..sim.signals import interrupts_held_back
 
 __all__ = ["Workers"]
 
 _SPAWN = get_context("spawn")
 
+Task = TypeVar("Task")
+Outcome = TypeVar("Outcome")
 
-class _Worker:
+
+class _Worker(Generic[Task, Outcome]):
     """A process at the other end of a pipe, and what it is busy with."""
 
-    def __init__(self) -> None:
+    def __init__(self, perform: Callable[[Task], Outcome]) -> None:
         self.pipe, theirs = _SPAWN.Pipe()
-        self.process = _SPAWN.Process(target=_serve, args=(theirs,), daemon=True)
+        self.process = _SPAWN.Process(target=_serve, args=(theirs, perform), daemon=True)
         with interrupts_held_back():
             self.process.start()
         theirs.close()
@@ -55,12 +58,16 @@ class _Worker:
         self.pipe.close()
 
 
-class Workers:
+class Workers(Generic[Task, Outcome]):
     """So many processes, ended on the way out of the context."""
 
-    def __init__(self, jobs: int) -> None:
-        self._jobs = jobs
-        self._workers: list[_Worker] = []
+    def __init__(self, jobs: int, perform: Callable[[Task], Outcome], lost: Callable[[str], Outcome]) -> None:
+        """Tasks are done by `perform`; `lost` makes the outcome of one whose process died, from what is told of it.
+
+        Nothing is started before the context is entered.
+        """
+        self._jobs, self._perform, self._lost = jobs, perform, lost
+        self._workers: list[_Worker[Task, Outcome]] = []
 
     def __enter__(self) -> Self:
         """Processes are started when there is work for them."""
@@ -89,11 +96,11 @@ class Workers:
         idle = [worker for worker in self._workers if worker.task is None]
         while tasks and (idle or len(self._workers) < self._jobs):
             if not idle:
-                self._workers.append(_Worker())
+                self._workers.append(_Worker(self._perform))
                 idle.append(self._workers[-1])
             idle.pop().begin(tasks.popleft())
 
-    def _finished(self, worker: _Worker) -> tuple[Task, Outcome]:
+    def _finished(self, worker: _Worker[Task, Outcome]) -> tuple[Task, Outcome]:
         task = worker.task
         assert task is not None
         try:
@@ -103,10 +110,10 @@ class Workers:
             worker.end()
             ended = worker.process.exitcode
             told = f"its process ended with exit code {ended}; if memory ran out, give fewer --jobs"
-            return task, Outcome(error=told)
+            return task, self._lost(told)
 
 
-def _serve(pipe: Connection) -> None:
+def _serve(pipe: Connection, perform: Callable[[Any], object]) -> None:
     """Perform one task after the other, until the parent goes away."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     Thread(target=_end_with_parent, daemon=True).start()
