@@ -148,7 +148,7 @@ class Searches:
             return Trial(f"{whose.name}: {self._units(part_lots)} less", point.seq, changes)
 
         if not (yield trial(lots)).spared:
-            return self._telling.unspared(varied, whose.having("any smaller position", point.when))
+            return self._telling.unspared(varied, whose.having("no position at all", point.when))
         failing, sparing = 0, PARTS
         while sparing - failing > 1:
             middle = (failing + sparing) // 2

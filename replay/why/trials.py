@@ -38,8 +38,8 @@ __all__ = ["Search", "can_fork", "one_by_one", "side_by_side", "watched"]
 T = TypeVar("T")
 Search = Generator[Trial, Outcome, T]
 
-_STANDING_MOST = 2
-"""So many points are kept primed at once."""
+_STANDING_MOST = 4
+"""So many points are kept primed at once, those that were used last."""
 
 
 def can_fork() -> bool:
@@ -164,12 +164,14 @@ class _Children:
         return outcome
 
     def _standing(self, after_seq: int) -> Standing:
-        if after_seq not in self._standings:
-            while len(self._standings) >= _STANDING_MOST:
-                self._standings.pop(next(iter(self._standings)))
-            self._standings[after_seq] = standing = Standing(self._run, after_seq)
+        standing = self._standings.pop(after_seq, None)
+        if standing is None:
+            if len(self._standings) == _STANDING_MOST:
+                del self._standings[next(iter(self._standings))]
+            standing = Standing(self._run, after_seq)
             standing.prepare()
-        return self._standings[after_seq]
+        self._standings[after_seq] = standing  # the last one in the order
+        return standing
 
     def _end(self, pipe: Connection) -> None:
         """Let no process and no open file be left of a child."""
