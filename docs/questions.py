@@ -63,6 +63,8 @@ def whose_loss(one: Document, run: Run) -> Faults:
             getattr(body, key, None) for key in ("instrument", "mark_ticks", "index_ticks", "impact_ticks")
         ]:
             yield f"event {mark['seq']} did not set that mark"
+        if mark["mark_ticks"] != mark["index_ticks"] + mark["forced_ticks"] + mark["smoothed_ticks"]:
+            yield f"index, forced part and smoothing do not come to the mark of event {mark['seq']}"
     seqs = [step["seq"] for step in story["steps"]]
     if seqs != sorted(set(seqs)) or seqs[-1] >= one["event"]["seq"]:
         yield "the steps of the story are not in order, or not all before the decision"

@@ -92,7 +92,7 @@ began. Liquidation 1 began in event 37, when its equity of
 The market took nothing of it. It was declared bankrupt in
 event 38 with an equity of 0.000000 USDT: no equity left.
 insurance took long 1 I0 over at 870 (event 39).
-To be closed: 1 I0 at the 870 that the fund had paid,
+To be closed: long 1 I0 at the 870 that the fund had paid,
 870.000000 USDT in all. At the mark of 560 they were worth
 560.000000 USDT.
 liquidation 1, 1970-01-01 UTC

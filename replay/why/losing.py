@@ -42,7 +42,7 @@ class Mover(msgspec.Struct, frozen=True):
 class LosingMark(msgspec.Struct, frozen=True):
     """One mark, and what the account or the lot was worth at it.
 
-    `forced` is how far forced orders had moved it from the index; smoothing may hold it elsewhere besides.
+    `forced` is how far forced orders had moved it from the index, `smoothed` how far smoothing held it from there.
     """
 
     seq: int
@@ -56,6 +56,8 @@ class LosingMark(msgspec.Struct, frozen=True):
     index: str
     forced_ticks: int
     forced: str
+    smoothed_ticks: int
+    smoothed: str
     moved_by: tuple[Mover, ...]
     equity_atoms: int
     equity: str
@@ -130,6 +132,7 @@ def _mark(marked: Marked, account: int, names: Names) -> LosingMark:
     body = event.body
     assert isinstance(body, MarkPriced)
     forced_ticks = body.impact_ticks
+    smoothed_ticks = body.mark_ticks - body.index_ticks - forced_ticks
     return LosingMark(
         event.seq,
         event.at_ns,
@@ -142,6 +145,8 @@ def _mark(marked: Marked, account: int, names: Names) -> LosingMark:
         names.price(body.instrument, body.index_ticks),
         forced_ticks,
         names.price(body.instrument, forced_ticks),
+        smoothed_ticks,
+        names.price(body.instrument, smoothed_ticks),
         tuple(Mover(number, names.account(number), times) for number, times in movers.most_common()),
         equity_atoms,
         names.money(account, equity_atoms),

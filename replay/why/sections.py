@@ -13,7 +13,7 @@ from .collapse import Repetition, collapsed
 from .losing import Losing, LosingMark
 from .money import money_of, plain_money_of
 from .names import times
-from .parts import Evidence, Step, Story
+from .parts import Bankruptcy, Evidence, Lot, Step, Story
 from .ranking_parts import FirstPlace, RankingPart
 from .sections_grounds import grounds_sections
 from .sections_imported import imported_sections, rests_on
@@ -165,9 +165,9 @@ def _losing(found: Losing, *, whole: bool) -> Iterator[Block]:
 
 
 def _losing_mark(mark: LosingMark, date: str) -> str:
-    made = f"the index {mark.index}"
-    if mark.forced_ticks:
-        made = f"the index {mark.index} and {mark.forced} by forced orders"
+    moved = [f"{mark.forced} by forced orders"] if mark.forced_ticks else []
+    moved += [f"{mark.smoothed} by smoothing"] if mark.smoothed_ticks else []
+    made = f"the index {mark.index}{', ' if moved[1:] else ' and ' if moved else ''}{' and '.join(moved)}"
     return f"{mark.seq} {clock(mark.at, date)} {mark.name} at {mark.mark}, {made}: {mark.equity}"
 
 
@@ -185,17 +185,22 @@ def _story_title(story: Story) -> str:
     return f"The lot that came from {story.name}" if story.lot is not None else f"The story of {story.name}"
 
 
+def _held(found: Bankruptcy | Lot) -> str:
+    """What is to be closed, as it was held."""
+    return f"{'long' if found.size_lots > 0 else 'short'} {found.size.lstrip('-')} {found.name}"
+
+
 def _story(story: Story) -> Iterator[Block]:
     yield Prose(story.text)
     found, lot = story.bankruptcy, story.lot
     if found is not None:
         yield Prose(
-            f"To be closed: {found.size} {found.name} at the bankruptcy price of {found.price}, {found.value} in all. "
+            f"To be closed: {_held(found)} at the bankruptcy price of {found.price}, {found.value} in all. "
             f"The mark was {found.mark}, the equity of the account {found.equity}."
         )
     if lot is not None:
         yield Prose(
-            f"To be closed: {lot.size} {lot.name} at the {lot.price} that the fund had paid, {lot.paid} in all. At the "
+            f"To be closed: {_held(lot)} at the {lot.price} that the fund had paid, {lot.paid} in all. At the "
             f"mark of {lot.mark} they were worth {lot.worth}."
         )
     yield _tree(f"liquidation {story.liquidation_id}", story.steps)
