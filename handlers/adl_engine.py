@@ -55,8 +55,7 @@ from .valuation import bankruptcy_values
 __all__ = ["AdlEngine", "ClosingSettings"]
 
 if TYPE_CHECKING:
-    from .column_keeper import ColumnKeeper
-    from .column_ranking import ColumnRanking
+    from .column_ranking import ColumnKeeper, ColumnRanking
 
 _Side = tuple[int, int]
 
@@ -214,7 +213,7 @@ class AdlEngine(Handler):
         """Everyone who may hold the other side, scored: in columns where they are many, which gives the same."""
         if self._holders.count(ledger, side[0], -side[1]) >= _MANY:
             if self._keeper is None:
-                from .column_keeper import ColumnKeeper  # noqa: PLC0415 - numpy is only for whoever has so many
+                from .column_ranking import ColumnKeeper  # noqa: PLC0415 - numpy is only for whoever has so many
 
                 self._keeper = ColumnKeeper(self._names(ledger))
             ranking = self._keeper.rank(ledger, *side, self.ranking_policy)

@@ -18,8 +18,7 @@ from deleverage.replay.lab.folder import Folder
 from deleverage.replay.lab.lab import run_lab
 from deleverage.replay.lab.past import run_whole
 from deleverage.replay.lab.table import write_tables
-from deleverage.replay.lab.tasks import Task
-from deleverage.replay.lab.workers import Workers
+from deleverage.replay.lab.workers import Task, Workers
 
 from .support.command_line import call, spawn
 from .support.crash import SMALL_CRASH

@@ -6,8 +6,8 @@ The places come by descending weight, so the result of `in_proportion` is found 
    lot or more, are at the front: as far as weight x lots left reaches the sum of the weights.
 2. The remainders of the places behind them are their weights times the lots left, so what is left over goes to the
    first of them, if to any.
-3. A place that cannot give a lot is not in the sum of the weights: it is capped in the first pass, and the capping order
-   does not change the final set of capped accounts.
+3. A place that cannot give a lot is not in the sum of the weights: it is capped in the first pass, and the capping
+   order does not change the final set of capped accounts.
 """
 
 from __future__ import annotations

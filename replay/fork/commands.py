@@ -9,9 +9,9 @@ import click
 
 from ...events.errors import QueryError
 from ...events.ledger import LedgerState
-from ...sim.bars import bar
+from ...sim.commands import plugins_option
 from ...sim.console import new_console, print_line, print_rows
-from ...sim.options import plugins_option
+from ...sim.progress import bar
 from ...sim.terminal import print_document
 from ...sim.units import format_time_ns, parse_decimal, to_atoms, to_whole
 from ..command_line import as_json_option, head_option, leave, record_argument, tell_differences

@@ -23,7 +23,7 @@ from ...events.errors import QueryError, RecordError
 from ...events.record.manifest import read_manifest
 from ...events.regular import open_new, read_regular
 from .definition import Cell, Definition
-from .tasks import Outcome
+from .workers import Outcome
 
 __all__ = ["Folder"]
 

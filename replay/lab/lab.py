@@ -16,8 +16,7 @@ import msgspec
 
 from .definition import Cell, Definition
 from .folder import Folder
-from .tasks import Outcome, Task
-from .workers import Workers
+from .workers import Outcome, Task, Workers
 
 __all__ = ["LabResult", "Progress", "run_lab"]
 

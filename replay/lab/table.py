@@ -22,7 +22,7 @@ from ..csv_text import CsvValue, csv_text
 from .definition import Cell
 from .lab import LabResult
 from .metrics import metrics_of, rounded
-from .tasks import Outcome
+from .workers import Outcome
 
 __all__ = ["Row", "header_of", "rows_of", "write_tables"]
 

@@ -3,6 +3,8 @@
 1. Processes are spawned, so that they inherit nothing but what they are sent.
 2. Ctrl-C reaches only the parent, which ends them; and they end themselves when the parent is gone.
 3. A process that dies takes its own task down and no other: that task's outcome says so, and another takes its place.
+
+What a worker process is asked to do, and what it answers. Whatever goes wrong in a cell is an answer too.
 """
 
 from __future__ import annotations
@@ -14,13 +16,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection, wait
+from pathlib import Path
 from threading import Thread
 from types import TracebackType
 from typing import Self
 
-from .tasks import Outcome, Task, perform
+import msgspec
 
-__all__ = ["Workers"]
+from ...events.errors import DeleverageError
+from .definition import Cell
+from .meter import Figures
+from .past import forked, run_whole
+
+__all__ = ["Outcome", "Task", "Workers", "perform"]
 
 _SPAWN = get_context("spawn")
 
@@ -131,3 +139,29 @@ def _end_with_parent() -> None:
     assert parent is not None
     parent.join()
     os._exit(1)
+
+
+class Task(msgspec.Struct, frozen=True):
+    """A cell to be measured: run whole, recorded at `record` if given; or forked from a record (and whose it is)."""
+
+    cell: Cell
+    record: Path | None = None
+    past: tuple[Path, Cell] | None = None
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """The figures of a cell, or the one line that says why there are none."""
+
+    figures: Figures | None = None
+    error: str | None = None
+
+
+def perform(task: Task) -> Outcome:
+    """Do it. Never raises: an error is the outcome's."""
+    try:
+        figures = run_whole(task.cell, task.record) if task.past is None else forked(task.cell, *task.past)
+    except DeleverageError as error:
+        return Outcome(error=" ".join(str(error).split()))
+    except Exception as error:  # noqa: BLE001 - one cell's fault is no other's
+        return Outcome(error=" ".join(f"{type(error).__name__}: {error}".split()))
+    return Outcome(figures)

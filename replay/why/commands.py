@@ -11,7 +11,7 @@ import click
 import msgspec
 
 from ...events.errors import QueryError
-from ...sim.options import plugins_option
+from ...sim.commands import plugins_option
 from ...sim.terminal import print_json, print_text, shell_word
 from ..command_line import as_json_option, head_option, leave, opened, record_argument, tell_differences
 from ..directory import nearest
@@ -168,7 +168,7 @@ def _flipped(run: Run, answer: Answer) -> Answer:
     if answer.taken_in is not None:
         message = f"event {answer.event.seq} was taken in from a venue: nothing can be executed again, so no --flips"
         raise QueryError(message)
-    from ...sim.bars import bar  # noqa: PLC0415 - SimPy and rich are only for whoever asks this
+    from ...sim.progress import bar  # noqa: PLC0415 - SimPy and rich are only for whoever asks this
     from ..verify.playback import missing_in  # noqa: PLC0415
     from .flips import TRIALS_MAX, flips_of, no_flips  # noqa: PLC0415
 

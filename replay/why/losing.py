@@ -24,7 +24,7 @@ from ...events.ledger import LedgerState, PositionKey
 from ...handlers.valuation import BPS, MICRO, margin_of, profit_atoms
 from ...sim.units import format_time_ns
 from ..run import Run
-from ..state.standing import is_marked
+from ..state.queues import is_marked
 from .closed import mark_before
 from .names import Names
 from .parts import Lot

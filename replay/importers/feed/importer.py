@@ -18,14 +18,13 @@ from ....events.errors import ScenarioError
 from ..faults import Faults
 from ..reading import SourceFile
 from ..session import Session
-from .contracts import Contracts
-from .contracts import Told
+from .contracts import Contracts, Told
 from .files import FeedFile
 from .items import Item, VenueMarket
 from .scales import ListedMarket, Uses
+from .sorting import Twins
 from .stream import Stream, StreamNotes
 from .symbols import Symbols
-from .twins import Twins
 from .writing import Writer
 
 __all__ = ["FeedImporter"]
