@@ -11,8 +11,7 @@ from importlib import import_module
 
 import click
 
-from .sim.lazy_group import Entry, LazyGroup
-from .sim.program import Program
+from .sim.program import Entry, LazyGroup, Program
 
 __all__ = ["COMMANDS", "Entry", "main"]
 

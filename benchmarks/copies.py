@@ -9,7 +9,7 @@ from contest import stopwatch
 from stage import Inputs, simulation, sink_at
 
 from deleverage.sim.scenario import ResolvedScenario
-from deleverage.sim.states_kept import keep_states
+from deleverage.sim.sealing import keep_states
 
 __all__ = ["Copies"]
 

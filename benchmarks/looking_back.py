@@ -27,7 +27,7 @@ from deleverage.events.bodies.waterfall import PositionDeleveraged
 from deleverage.events.ledger import Ledger
 from deleverage.events.record import RecordWriter
 from deleverage.sim.runner import Simulation
-from deleverage.sim.states_kept import keep_states
+from deleverage.sim.sealing import keep_states
 
 __all__ = ["measure", "state"]
 

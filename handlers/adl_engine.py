@@ -55,8 +55,7 @@ from .valuation import bankruptcy_values
 __all__ = ["AdlEngine", "ClosingSettings"]
 
 if TYPE_CHECKING:
-    from .column_keeper import ColumnKeeper
-    from .column_ranking import ColumnRanking
+    from .column_ranking import ColumnKeeper, ColumnRanking
 
 _Side = tuple[int, int]
 
@@ -227,7 +226,7 @@ class AdlEngine(Handler):
 
     def _columns(self, ledger: LedgerState) -> ColumnKeeper:
         if self._keeper is None:
-            from .column_keeper import ColumnKeeper  # noqa: PLC0415 - numpy is only for whoever has so many
+            from .column_ranking import ColumnKeeper  # noqa: PLC0415 - numpy is only for whoever has so many
 
             self._keeper = ColumnKeeper(self._names(ledger))
         return self._keeper

@@ -4,11 +4,14 @@
    by one, as `Ranking` does it; their places are merged in when the ranking is walked.
 2. Walked lazily, from the first place down: a queue that closes against ten does not pay for a hundred thousand.
 3. Shared out by weight at once when it begins; after that, when accounts were touched, from the first place down, too.
+
+The columns of an engine, made when first there are many candidates, and kept from then on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from itertools import chain
 
 import numpy as np
@@ -16,8 +19,7 @@ from numpy.typing import NDArray
 from sortedcontainers import SortedList
 
 from ..events.ledger import LedgerState
-from .column_scores import column_scores
-from .column_shares import column_caps, column_shares
+from .column_shares import column_caps, column_scores, column_shares
 from .column_weights import ColumnWeights
 from .columns import Column, Eligible, RankingColumns, Unfit
 from .policies.allocation import cap_of
@@ -26,7 +28,7 @@ from .policies.ranking import Allocation, Candidate, Closing, Ranked, RankingPol
 from .pseudonyms import Pseudonyms
 from .ranking import candidate_of, digest_of, pack_touched
 
-__all__ = ["ColumnRanking", "PseudonymTable"]
+__all__ = ["ColumnKeeper", "ColumnRanking", "PseudonymTable"]
 
 _HASH_BYTES, _NUMBERS = 32, 6
 _FIRST_CHUNK, _MOST_CHUNK = 16, 8192
@@ -209,3 +211,38 @@ def _merged(many: Iterator[_Place], few: Iterator[_Place]) -> Iterator[_Place]:
         yield place
     if waiting is not None:
         yield from chain((waiting,), few)
+
+
+class ColumnKeeper:
+    """Rankings from columns, as long as what is in the ledger fits them."""
+
+    def __init__(self, pseudonyms: Pseudonyms) -> None:
+        self._table = PseudonymTable(pseudonyms)
+        self._columns: RankingColumns | None = None
+        self._fits = True
+
+    def note(self, touched: Iterable[int]) -> None:
+        """These accounts may have changed; O(touched)."""
+        if self._columns is not None:
+            self._columns.touched.update(touched)
+
+    def prepare(self, ledger: LedgerState) -> None:
+        """Make the columns and all pseudonyms now, where the ledger fits columns; O(accounts)."""
+        if self._columns is None and self._fits:
+            with suppress(Unfit):
+                self._columns = RankingColumns(ledger)
+                self._table.reach(len(ledger.accounts))
+
+    def rank(self, ledger: LedgerState, instrument: int, side: int, policy: RankingPolicy) -> ColumnRanking | None:
+        """The ranking against one side; None where the ledger does not fit columns, then and from then on."""
+        if not self._fits:
+            return None
+        try:
+            if self._columns is None:
+                self._columns = RankingColumns(ledger)
+            else:
+                self._columns.refresh(ledger)
+            return ColumnRanking(ledger, instrument, side, policy, self._columns, self._table)
+        except Unfit:
+            self._fits, self._columns = False, None
+            return None

@@ -1,19 +1,35 @@
 """Shares of many candidates at once, equal to those of `in_proportion` to the last lot.
 
 Whole numbers of 64 bits throughout; where a product might not fit, there are none (`Unfit`).
+
+Scores of many candidates at once, equal to the plain ones to the last digit.
+
+A ratio is worked out in floating point, and where that comes so close to a whole number that its rounding could decide,
+or so high that it has no digits left for it, the exact integers decide instead.
 """
 
 from __future__ import annotations
 
-import numpy as np
+from math import prod
 
+import numpy as np
+from numpy.typing import NDArray
+
+from ..events.ledger import LedgerState
 from .columns import Column, Eligible, Unfit
 from .policies.allocation import BPS
-from .policies.ranking import Closing
+from .policies.ranking import SCORE_MAX, SCORE_SCALE, Candidate, Closing, RankingPolicy, score_of, scores_of
+from .policies.ratio import Ratio, RatioPolicy
 
-__all__ = ["column_caps", "column_shares"]
+__all__ = ["column_caps", "column_scores", "column_shares"]
 
 _LIMIT = 2**62
+
+_EXACT_BITS = 49
+"""Estimates up to 2^49 are told from a whole number by their last digits, where those are further from it than ..."""
+
+_ERROR_BITS = 48
+"""... 2^-48 of the estimate: more than seven conversions and seven operations can be off by, 2^-53 each."""
 
 
 def column_caps(closing: Closing, eligible: Eligible, cap_bps: int | None) -> Column:
@@ -63,3 +79,52 @@ def _product(column: Column, times: int) -> Column:
         message = "shares beyond 62 bits"
         raise Unfit(message)
     return column * times
+
+
+def column_scores(policy: RankingPolicy, eligible: Eligible, instrument: int, ledger: LedgerState) -> Column:
+    """One score per candidate: in columns where the policy is a ratio, else as the policy has it."""
+    ratio = policy.ratio_of(int(eligible.size[0])) if isinstance(policy, RatioPolicy) and len(eligible.size) else None
+    if ratio is not None:
+        return _ratio_scores(ratio, eligible)
+    candidates = [Candidate(*row) for row in zip(*(column.tolist() for column in eligible), strict=True)]
+    scores = scores_of(policy, candidates, [(instrument, 0)] * len(candidates), ledger)
+    return np.array(scores, np.int64)
+
+
+def _column(eligible: Eligible, name: str) -> Column:
+    """The absolute values of an ingredient."""
+    if name == "wealth":
+        return np.minimum(eligible.profit, eligible.equity)
+    column: Column = np.abs(getattr(eligible, name))
+    return column
+
+
+def _ratio_scores(ratio: Ratio, eligible: Eligible) -> Column:
+    above = [_column(eligible, name) for name in ratio.above]
+    below = [_column(eligible, name) for name in ratio.below]
+    if not below and ratio.divisor == SCORE_SCALE and prod(int(column.max()) for column in above) <= SCORE_MAX:
+        product: Column = np.prod(above, axis=0, dtype=np.int64)
+        return product
+    return _divided(above, below, ratio.divisor)
+
+
+def _divided(above: list[Column], below: list[Column], divisor: int) -> Column:
+    """floor(product above x 10^9 / (product below x divisor)), saturating; exact."""
+    numerator, denominator = _float_product(above, SCORE_SCALE), _float_product(below, divisor)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        estimate = np.divide(numerator, denominator)
+        whole = np.floor(estimate)
+        apart = np.minimum(estimate - whole, whole + 1 - estimate)
+    sure = (estimate < 2**_EXACT_BITS) & (apart > np.ldexp(estimate, -_ERROR_BITS))
+    scores = np.where(sure, whole, 0).astype(np.int64)
+    for place in np.flatnonzero(~sure).tolist():
+        top = prod(int(column[place]) for column in above)
+        scores[place] = score_of(top, prod(int(column[place]) for column in below) * divisor)
+    return scores
+
+
+def _float_product(columns: list[Column], times: int) -> NDArray[np.float64]:
+    product = np.full(len(columns[0]) if columns else 1, times, np.float64)
+    for column in columns:
+        product = product * column
+    return product

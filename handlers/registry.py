@@ -18,11 +18,10 @@ from .choice import Choice
 from .circuit_breaker import CircuitBreaker
 from .funding import Funding
 from .insurance_fund import InsuranceFund
-from .liquidators import Liquidators
 from .loss_socialization import LossSocialization
 from .margin_monitor import MarginMonitor
 from .mark_pricing import IndexMarkPricing, SmoothedMarkPricing
-from .market import DepthMarket
+from .market import DepthMarket, Liquidators
 from .plugins.at_hand import Plugins
 from .plugins.files import file_named, without_folders
 from .plugins.taking_in import taken_in

@@ -25,8 +25,7 @@ from .bus import Bus, Subscription
 from .clock import Clock
 from .opening import opening_bodies
 from .scenario import ResolvedScenario, Scenario
-from .sealing import sealing
-from .states_kept import keep_states
+from .sealing import keep_states, sealing
 from .summary import Summary
 from .units import INT64_MAX
 

@@ -1,4 +1,7 @@
-"""However a run ends, its record ends sealed, and says how."""
+"""However a run ends, its record ends sealed, and says how.
+
+Snapshots of the state, taken while a run is recorded.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,12 @@ from dataclasses import dataclass
 from shutil import rmtree
 
 from ..events.errors import DeleverageError, ScenarioError
+from ..events.ledger import Ledger
 from ..events.record import EventSink, RecordWriter, SealedStatus
+from ..events.snapshots import SnapshotKeeper
 from .signals import held_back, stoppable
 
-__all__ = ["Ending", "sealing"]
+__all__ = ["Ending", "keep_states", "sealing"]
 
 
 @dataclass
@@ -57,3 +62,9 @@ def _seal(sink: EventSink, status: SealedStatus, error: str | None = None) -> No
         except KeyboardInterrupt:
             continue
         return
+
+
+def keep_states(sink: EventSink, ledger: Ledger) -> None:
+    """Have the states of this ledger kept beside the record that it is written to, if it is written at all."""
+    if isinstance(sink, RecordWriter):
+        sink.companion = SnapshotKeeper(sink.path, ledger)

@@ -20,9 +20,9 @@ from deleverage.events.bodies.waterfall import (
 )
 from deleverage.events.vocabulary import Body
 from deleverage.handlers.liquidation_engine import LiquidationEngine
-from deleverage.handlers.liquidators import Liquidators
 from deleverage.handlers.margin_monitor import MarginMonitor, MarginParameters
 from deleverage.handlers.mark_pricing import IndexMarkPricing
+from deleverage.handlers.market import Liquidators
 from deleverage.handlers.policies.fund.fee_capped import FeeCapped, FeeCappedParameters, fund_delta
 from deleverage.handlers.policies.liquidation.fillable_price import (
     FillableParameters,

@@ -27,7 +27,7 @@ from deleverage.handlers.registry import producer_of
 from deleverage.replay.fork.changes import Changes, Deposit, Trade
 from deleverage.replay.fork.fork import Fork, fork
 from deleverage.replay.verify.verification import verify
-from deleverage.sim.admission import refusal
+from deleverage.sim.limits import refusal
 from deleverage.sim.pending import maker_of
 
 from .support.command_line import call, small_record, tear

@@ -15,9 +15,8 @@ from deleverage.events.bodies.listing import InstrumentListed
 from deleverage.events.errors import ScenarioError
 from deleverage.replay.importers.binance.opening import open_binance
 from deleverage.replay.importers.feed import sorting
-from deleverage.replay.importers.feed.days import span_of
-from deleverage.replay.importers.feed.sorting import Timed, in_time
-from deleverage.replay.importers.feed.twins import Twins
+from deleverage.replay.importers.feed.sorting import Timed, Twins, in_time
+from deleverage.replay.importers.feed.window import span_of
 from deleverage.replay.importers.tardis.layouts import open_tardis
 from deleverage.sim.sources.bands import Band, Quotes
 from deleverage.sim.units import format_time_ns

@@ -16,9 +16,9 @@ from deleverage.events.bodies.waterfall import (
     PositionDeleveraged,
     ShortfallDeclared,
 )
-from deleverage.replay.lab.medians import interval_place, spread
 from deleverage.replay.lab.meter import Figures, Meter, measured
 from deleverage.replay.lab.metrics import metrics_of, rounded, shown
+from deleverage.replay.lab.scores import interval_place, spread
 from deleverage.replay.lab.waves import gini
 
 from .support.made import made

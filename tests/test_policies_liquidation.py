@@ -20,10 +20,9 @@ from deleverage.events.bodies.venue import HandlerStateNoted, TimerSet
 from deleverage.events.envelope import Event
 from deleverage.events.vocabulary import Body
 from deleverage.handlers.liquidation_engine import LiquidationEngine
-from deleverage.handlers.liquidators import Liquidators
 from deleverage.handlers.margin_monitor import MarginMonitor, MarginParameters
 from deleverage.handlers.mark_pricing import IndexMarkPricing
-from deleverage.handlers.market import NO_DEPTH, DepthMarket
+from deleverage.handlers.market import NO_DEPTH, DepthMarket, Liquidators
 from deleverage.handlers.policies.liquidation.choices import LIQUIDATION_CHOICES
 from deleverage.handlers.policies.liquidation.chunk_and_cooldown import ChunkAndCooldown, ChunkParameters
 from deleverage.handlers.policies.liquidation.fillable_price import FillableParameters, FillablePrice

@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 
 from deleverage.events.errors import ScenarioError
 from deleverage.sim.populations.base import OpeningAccount, OpeningMarket
-from deleverage.sim.populations.pareto import QUANTILE_ONE, ParetoTable
 from deleverage.sim.populations.registry import PopulationSettings, open_population
-from deleverage.sim.populations.seeded import SeededPopulation
+from deleverage.sim.populations.seeded import QUANTILE_ONE, ParetoTable, SeededPopulation
 from deleverage.sim.sources.base import InstrumentScale
 from deleverage.sim.units import multiplier_atoms
 

@@ -27,7 +27,7 @@ from deleverage.handlers import adl_engine
 from deleverage.handlers.policies.adl.gmx import is_enabled
 from deleverage.handlers.pool import Pool
 from deleverage.handlers.valuation import margin_of
-from deleverage.replay.lab.solvency import Solvency
+from deleverage.replay.lab.cascade import Solvency
 from deleverage.replay.lab.waves import Waves
 from deleverage.replay.run import Run
 from deleverage.replay.why.explain import explain

@@ -15,10 +15,8 @@ import deleverage.handlers.adl_engine as engine_module
 from deleverage.events.bodies.inputs import BalanceStated, PositionStated
 from deleverage.events.bodies.margin import FundingAccrued
 from deleverage.events.ledger import LedgerState
-from deleverage.handlers.column_keeper import ColumnKeeper
-from deleverage.handlers.column_ranking import ColumnRanking, PseudonymTable
-from deleverage.handlers.column_scores import column_scores
-from deleverage.handlers.column_shares import column_shares
+from deleverage.handlers.column_ranking import ColumnKeeper, ColumnRanking, PseudonymTable
+from deleverage.handlers.column_shares import column_scores, column_shares
 from deleverage.handlers.columns import Eligible, RankingColumns, Unfit
 from deleverage.handlers.policies.adl.choices import ADL_POLICIES
 from deleverage.handlers.policies.adl.risk_aware_pro_rata import RiskAwareProRata, RiskParameters

@@ -16,9 +16,8 @@ from deleverage.events.ledger import Ledger
 from deleverage.events.ledger.laws import LAWS
 from deleverage.handlers.valuation import Margin
 from deleverage.replay.run import open_run
-from deleverage.replay.state.account_text import print_account
-from deleverage.replay.state.queues import Queues, queues_of
-from deleverage.replay.state.standing import ratio_bps
+from deleverage.replay.state.queues import Queues, queues_of, ratio_bps
+from deleverage.replay.state.text import print_account
 from deleverage.replay.state.view import state_view
 from deleverage.sim.console import new_console
 from deleverage.sim.figures import grouped

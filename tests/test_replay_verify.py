@@ -19,7 +19,8 @@ from deleverage.events.record.manifest import read_manifest, write_manifest
 from deleverage.events.snapshots.snapshot import parts_of, read_snapshot
 from deleverage.replay.fork.changes import Changes
 from deleverage.replay.fork.fork import fork
-from deleverage.replay.verify.verification import Verification, verify
+from deleverage.replay.verify.checks import Verification
+from deleverage.replay.verify.verification import verify
 
 from .support.command_line import call, small_record, tear
 from .support.crash import recorded

@@ -20,7 +20,7 @@ CLOCKS = {"time", "datetime"}
 CLOCK_ALLOWED = {"events/record/manifest.py", "events/record/segments.py"}
 NO_RANDOM = {"random", "secrets", "uuid", "numpy"}
 # Columns of whole numbers; where an estimate in floating point could decide, exact integers do.
-NUMPY_ALLOWED = {f"handlers/column{rest}.py" for rest in ("s", "_scores", "_shares", "_weights", "_ranking")}
+NUMPY_ALLOWED = {f"handlers/column{rest}.py" for rest in ("s", "_shares", "_weights", "_ranking")}
 
 
 def sources(*rooms: str) -> list[Path]:
@@ -123,7 +123,14 @@ def test_every_test_says_what_it_shows(path: Path) -> None:
 
 SAYING = [pytest.param(path, id=name_of(path)) for path in (*sources("sim", "replay"), ROOT / "__main__.py")]
 # Where text leaves; who gives the log and the bars their stream; who flushes stdout at the end, and prints help.
-SAYING_ALLOWED = {"sim/terminal.py", "sim/console.py", "sim/logs.py", "sim/bars.py", "sim/program.py", "__main__.py"}
+SAYING_ALLOWED = {
+    "sim/terminal.py",
+    "sim/console.py",
+    "sim/logs.py",
+    "sim/progress.py",
+    "sim/program.py",
+    "__main__.py",
+}
 WRITERS = {"print", "click.echo", "click.secho", "csv.writer", "csv.DictWriter", "Console", "sys.stdout", "sys.stderr"}
 
 
@@ -151,7 +158,7 @@ def test_files_are_read_in_one_place(path: Path) -> None:
 
 
 RECORD_MAKERS = [pytest.param(path, id=name_of(path)) for path in sources("replay/importers")]
-SAYS = {"click", "rich", "sim.console", "sim.terminal", "sim.bars", "replay.command_line"}
+SAYS = {"click", "rich", "sim.console", "sim.terminal", "sim.progress", "replay.command_line"}
 COMMANDS_BESIDE = {"commands.py", "formats.py", "text.py"}
 
 

@@ -23,7 +23,7 @@ from deleverage.events.bodies.waterfall import PositionDeleveraged
 from deleverage.events.envelope import Event
 from deleverage.events.errors import QueryError
 from deleverage.handlers import adl_engine
-from deleverage.handlers.column_keeper import ColumnKeeper
+from deleverage.handlers.column_ranking import ColumnKeeper
 from deleverage.replay.fork.changes import Changes, Deposit, Trade
 from deleverage.replay.fork.fork import fork
 from deleverage.replay.why import bracket, flips, searches, trials
@@ -31,7 +31,7 @@ from deleverage.replay.why.answer import Flip, Flips
 from deleverage.replay.why.flips import flips_of
 from deleverage.replay.why.trial import Outcome, Subject, Trial
 from deleverage.replay.why.trials import one_by_one, side_by_side
-from deleverage.sim.bars import bar
+from deleverage.sim.progress import bar
 from deleverage.sim.scenario import Scenario
 
 from .support.command_line import call, small_record, spawn

@@ -33,7 +33,7 @@ from deleverage.replay.why.lookback import Lookback
 from deleverage.replay.why.names import Names
 from deleverage.replay.why.proof import is_same_decision, proved
 from deleverage.replay.why.removal import removal_of
-from deleverage.sim.admission import admitted
+from deleverage.sim.limits import admitted
 from deleverage.sim.pending import Pending, maker_of, pending_after
 from deleverage.sim.resumption import Resumption
 

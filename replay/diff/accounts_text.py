@@ -15,7 +15,7 @@ from ...events.bodies.listing import AssetListed
 from ...sim.console import print_line, print_rows, print_table
 from ...sim.figures import rounded_money
 from ...sim.terminal import printable
-from ..state.standing import TRADERS
+from ..state.queues import TRADERS
 from .difference import AccountDifference, Difference
 from .ending import AccountEnd
 from .totals_text import signed

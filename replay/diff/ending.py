@@ -17,7 +17,7 @@ import msgspec
 
 from ...events.envelope import Event
 from ...events.ledger import Ledger
-from ..state.standing import marked_margin
+from ..state.queues import marked_margin
 from .tally import AccountSums, AssetSums, ForcedTally
 
 __all__ = ["AccountEnd", "FoldedRun", "Totals"]

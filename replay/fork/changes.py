@@ -23,9 +23,9 @@ from ...events.ledger import LedgerState, PositionKey
 from ...events.vocabulary import Body
 from ...handlers.plugins.at_hand import Plugins
 from ...handlers.registry import NONE, SLOTS, producer_of, producer_with, without_folders
-from ...sim.admission import refusal
 from ...sim.amounts import amounts_of
 from ...sim.figures import exact_money, size
+from ...sim.limits import refusal
 from ...sim.quantities import Quantity, amount_scale
 from ...sim.rulebooks import slot_table
 from ...sim.toml_tree import apply_override, with_durations

@@ -23,13 +23,11 @@ from ...events.errors import QueryError
 from ...events.ledger import Ledger
 from ...events.record import EventSink, ForkPoint, HeadOnly, RecordSettings, RecordWriter, SealedStatus, way_to
 from ...events.vocabulary import Body
-from ...sim.admission import admitted
 from ...sim.bus import Sink
-from ...sim.limits import LimitSettings, check_timers
+from ...sim.limits import LimitSettings, admitted, check_timers
 from ...sim.pending import Pending, handed_over, maker_of, pending_after
 from ...sim.resumption import Resumption
-from ...sim.sealing import sealing
-from ...sim.states_kept import keep_states
+from ...sim.sealing import keep_states, sealing
 from ..run import Run
 from .changes import Changes
 

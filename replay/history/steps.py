@@ -23,7 +23,7 @@ from ...events.ledger.postings import POSTINGS, Trade
 from ...events.vocabulary import Body
 from ..log.selection import event_fields
 from ..run import Run
-from ..state.standing import TRADERS
+from ..state.queues import TRADERS
 from ..state.view import View, account_view
 
 __all__ = ["HistoryStep", "history", "step_fields"]

@@ -18,7 +18,7 @@ from ...sim.console import print_line, print_rows
 from ...sim.figures import exact_money, grouped
 from ..directory import Directory
 from ..log.text import event_line
-from ..state.standing import TRADERS
+from ..state.queues import TRADERS
 from ..state.text import leg_text, ratio_text
 from ..state.view import View
 from .steps import HistoryStep

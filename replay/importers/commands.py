@@ -10,8 +10,8 @@ import click
 import msgspec
 
 from ...events.record import Durability, RecordSettings
-from ...sim.bars import bar
-from ...sim.lazy_group import Entry, LazyGroup
+from ...sim.program import Entry, LazyGroup
+from ...sim.progress import bar
 from ...sim.terminal import print_document
 from .faults import OnError
 from .importing import Importer, run_import

@@ -29,8 +29,7 @@ from ...events.record.manifest import is_never_begun, read_manifest
 from ...events.regular import kind_of
 from ...events.vocabulary import SCHEMA
 from ...handlers.pseudonyms import commitment, run_key
-from ...sim.sealing import sealing
-from ...sim.states_kept import keep_states
+from ...sim.sealing import keep_states, sealing
 from .faults import Faults, ImportFault, OnError
 from .reading import SourceFile
 from .session import Session

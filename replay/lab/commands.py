@@ -7,16 +7,16 @@ from pathlib import Path
 
 import click
 
-from ...sim.bars import bar
+from ...sim.commands import plugins_option
 from ...sim.console import new_console, print_rows
 from ...sim.figures import count
-from ...sim.options import plugins_option
+from ...sim.progress import bar
 from ...sim.terminal import tell
 from ..command_line import JOBS_MOST
 from .charts import can_draw, draw_charts
 from .definition import Definition, told, varied
 from .lab import LabResult, run_lab
-from .scoreboard import print_scoreboard
+from .scores import print_scoreboard
 from .table import write_tables
 
 __all__ = ["lab_command"]

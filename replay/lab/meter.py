@@ -19,8 +19,7 @@ from ...events.ledger import Ledger
 from ...handlers.valuation import margin_of
 from ...sim.summary import owed
 from ..diff.tally import AccountSums, ForcedTally
-from .cascade import Cascade
-from .solvency import Solvency
+from .cascade import Cascade, Solvency
 from .waves import Waves
 
 __all__ = ["Figures", "Meter", "measured"]

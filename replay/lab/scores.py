@@ -1,19 +1,51 @@
-"""The results by scenario, metric and variant: what the scoreboard prints and the charts draw."""
+"""The results by scenario, metric and variant: what the scoreboard prints and the charts draw.
+
+Medians with 90% intervals, by order statistics.
+
+Of n values, sorted, the interval goes from the k-th lowest to the k-th highest, k being the largest for which it holds
+the median of what the values were drawn from with a probability of at least 90%, whatever their distribution:
+1 - 2 P(Binomial(n, 1/2) < k). Fewer than five values have no such interval. Exact; the median of an even number is the
+mean of the middle two.
+
+The scoreboard: for each metric, every variant's median over seeds with its interval. Sixty columns are enough.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from itertools import chain
+from math import comb
+from textwrap import wrap
 from typing import NamedTuple
 
+from rich.cells import cell_len
+from rich.console import Console
+
+from ...sim.console import print_line, print_rows, print_table
+from ...sim.figures import count
+from ...sim.terminal import printable
 from .definition import told
 from .lab import LabResult
-from .medians import Spread, interval_place, spread
 from .meter import Figures
-from .metrics import Metric, metrics_of
+from .metrics import Metric, metrics_of, shown
 
-__all__ = ["Board", "Score", "Scored", "boards_of", "method", "prices_told"]
+__all__ = [
+    "Board",
+    "Score",
+    "Scored",
+    "Spread",
+    "boards_of",
+    "interval_place",
+    "method",
+    "prices_told",
+    "print_scoreboard",
+    "spread",
+]
+
+_LEAST = Fraction(9, 10)
+
+_FIGURES_WIDTH, _WIDTH_MIN = 40, 40
 
 
 class Scored(NamedTuple):
@@ -111,3 +143,90 @@ def prices_told(prices: str) -> str:
     if prices == "endogenous":
         return "prices endogenous: forced orders moved the marks"
     return "prices held: the path of the marks was kept" if prices == "held" else f"prices {prices}, as each name says"
+
+
+class Spread(NamedTuple):
+    """The median of `count` values and the ends of its interval; None where there is none."""
+
+    seeds: int
+    median: Fraction | None
+    low: Fraction | None
+    high: Fraction | None
+
+
+def interval_place(count: int) -> tuple[int, Fraction]:
+    """(k, the probability that the interval holds the median) for so many values; (0, 0) where there is none."""
+    place, held = 0, Fraction(0)
+    tail = 0
+    for k in range(1, count // 2 + 1):
+        tail += comb(count, k - 1)
+        probability = 1 - Fraction(2 * tail, 2**count)
+        if probability < _LEAST:
+            break
+        place, held = k, probability
+    return place, held
+
+
+def spread(values: Iterable[Fraction]) -> Spread:
+    """The median and its interval; O(n log n)."""
+    ordered = sorted(values)
+    count = len(ordered)
+    if not count:
+        return Spread(0, None, None, None)
+    median = (ordered[(count - 1) // 2] + ordered[count // 2]) / 2
+    place, _ = interval_place(count)
+    if not place:
+        return Spread(count, median, None, None)
+    return Spread(count, median, ordered[place - 1], ordered[count - place])
+
+
+def print_scoreboard(console: Console, result: LabResult) -> None:
+    """A board for each scenario."""
+    for board in boards_of(result):
+        _print_board(console, result, board)
+
+
+def _print_board(console: Console, result: LabResult, board: Board) -> None:
+    names = [one.name for one in board.scores[0].variants]
+    told = f"{board.scenario}: {count(len(names), 'variant')}, {count(result.definition.seeds, 'seed')}"
+    print_line(console, told, style="bold")
+    for text in (prices_told(board.prices), method(result.definition.seeds)):
+        _print_folded(console, text)
+    labels = _labels(console, board, names)
+    for score in board.scores:
+        print_line(console)
+        _print_score(console, score, labels)
+    if board.unsettled:
+        _print_folded(
+            console,
+            f"{count(board.unsettled, 'cell')} of {board.cells:,} had not settled what fell short when the run ended: "
+            "the time to solvency counts up to there",
+        )
+    print_line(console)
+
+
+def _labels(console: Console, board: Board, names: list[str]) -> list[str]:
+    """What stands before the figures: the variants' names, or numbers where those leave too little room."""
+    if max(map(cell_len, names)) <= console.width - _FIGURES_WIDTH:
+        if board.keys:
+            _print_folded(console, f"variants by {board.keys}")
+        return names
+    if board.keys:
+        _print_folded(console, f"variants by {board.keys}:")
+    numbers = [str(number) for number in range(1, len(names) + 1)]
+    print_rows(console, zip(numbers, names, strict=True), label_width=len(numbers[-1]))
+    return numbers
+
+
+def _print_score(console: Console, score: Score, labels: list[str]) -> None:
+    _print_folded(console, f"{score.metric.title} ({score.metric.unit})", style="bold")
+    rows = []
+    for label, one in zip(labels, score.variants, strict=True):
+        number, *figures = one.spread
+        rows.append([label, *(shown(figure, score.metric) for figure in figures), str(number)])
+    print_table(console, ["", "median", "low", "high", "seeds"], rows)
+
+
+def _print_folded(console: Console, text: str, style: str = "") -> None:
+    for line in wrap(printable(text), max(console.width, _WIDTH_MIN)):
+        print_line(console, line, style)

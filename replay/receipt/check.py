@@ -20,9 +20,9 @@ from ...events.envelope import Event, Origin
 from ...events.errors import RecordDamagedError
 from ...events.record import proved_events
 from ...handlers.pseudonyms import commitment, run_key
-from .faults import ensure
 from .file import Receipt, account_of, decode_receipt
 from .standing import Standing, standing_of
+from .values import ensure
 
 __all__ = ["Checked", "KeySource", "check_receipt"]
 

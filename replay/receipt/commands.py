@@ -12,15 +12,14 @@ from pathlib import Path
 import click
 
 from ...events.errors import QueryError, RecordDamagedError, RecordNotFoundError
+from ...sim.commands import plugins_option
 from ...sim.console import new_console
-from ...sim.options import plugins_option
 from ...sim.terminal import print_document, tell
 from ..command_line import as_json_option, digits_of, head_option, leave, record_argument
 from ..run import open_run
 from .check import check_receipt
-from .file import encode_receipt
+from .file import check_new, encode_receipt, read_bytes, write_new
 from .receipt import receipt_of
-from .storage import check_new, read_bytes, write_new
 from .text import print_checked, print_written
 from .view import checked_view, refused_view, written_view
 

@@ -21,7 +21,7 @@ from ...events.vocabulary import Body
 from ..rankings import round_of
 from ..run import Run
 from .file import Receipt, account_of
-from .rows import rows_behind
+from .standing import rows_behind
 
 __all__ = ["receipt_of"]
 

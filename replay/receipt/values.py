@@ -1,4 +1,7 @@
-"""The values of a JSON document, however it is spelled."""
+"""The values of a JSON document, however it is spelled.
+
+The one way in which a check says that something does not hold.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,9 @@ import json
 from decimal import Decimal
 from typing import Any, NoReturn
 
-__all__ = ["read_json"]
+from ...events.errors import RecordDamagedError
+
+__all__ = ["ensure", "read_json"]
 
 _DIGITS_MOST = 20
 
@@ -56,3 +61,9 @@ def _whole(text: str) -> int:
 def _no_number(text: str) -> NoReturn:
     message = f"{text} is no number"
     raise ValueError(message)
+
+
+def ensure(holds: object, otherwise: str) -> None:
+    """Raise RecordDamagedError with these words unless it holds."""
+    if not holds:
+        raise RecordDamagedError(otherwise)

@@ -8,13 +8,12 @@ import click
 
 from ...events.errors import QueryError
 from ...events.ledger import Ledger
+from ...sim.commands import plugins_option
 from ...sim.console import new_console
-from ...sim.options import plugins_option
 from ...sim.terminal import print_document, tell
 from ..command_line import as_json_option, head_option, leave, opened, record_argument
-from .account_text import print_account
 from .queues import queues_of
-from .text import print_state
+from .text import print_account, print_state
 from .view import law_checks, state_view
 
 __all__ = ["state_command"]

@@ -25,8 +25,7 @@ from ...events.ledger.state import STOPPED_NS
 from ...handlers.valuation import notional_atoms, profit_atoms
 from ...sim.quantities import Quantity, price_scale, size_scale
 from ...sim.units import format_time_ns
-from .queues import Queues
-from .standing import Prospect, marked_margin, prospects_of, ratio_bps
+from .queues import Prospect, Queues, marked_margin, prospects_of, ratio_bps
 
 __all__ = ["View", "account_view", "fund_view", "law_checks", "state_view"]
 

@@ -20,7 +20,7 @@ from ...events.envelope import Event
 from ...events.errors import RecordDivergedError
 from ...events.ledger import Ledger
 from ...events.record import PAGE_EVENTS
-from .tape import Tape
+from .playback import Tape
 
 __all__ = ["Comparison", "Divergence", "EndOfPart", "producer_in"]
 

@@ -24,8 +24,7 @@ from ...sim.resumption import Resumption
 from ...sim.units import INT64_MAX
 from ..run import Run
 from .comparison import Comparison, Divergence, EndOfPart
-from .playback import PlayedBack
-from .tape import Tape
+from .playback import PlayedBack, Tape
 
 __all__ = ["Part", "reexecute", "whole"]
 

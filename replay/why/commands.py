@@ -11,7 +11,7 @@ import click
 import msgspec
 
 from ...events.errors import QueryError
-from ...sim.options import plugins_option
+from ...sim.commands import plugins_option
 from ...sim.terminal import print_json, print_text, shell_word
 from ..command_line import as_json_option, head_option, leave, opened, record_argument, tell_differences
 from ..directory import nearest
@@ -202,7 +202,7 @@ def _proved(run: Run, answer: Answer, *, whole: bool) -> Answer:
     if not answer.grounds:
         message = f"event {seq} was taken in from a venue: nothing can be executed again, so no --prove"
         raise QueryError(message)
-    from ...sim.bars import bar  # noqa: PLC0415 - SimPy and rich are only for whoever asks this
+    from ...sim.progress import bar  # noqa: PLC0415 - SimPy and rich are only for whoever asks this
     from .proof import EVENTS_MAX, TRIALS_MAX, proved  # noqa: PLC0415
 
     with bar(min(len(answer.grounds), TRIALS_MAX), "executing the run again") as advance:
@@ -216,7 +216,7 @@ def _flipped(run: Run, answer: Answer, spared_until: SparedUntil) -> Answer:
     if answer.taken_in is not None:
         message = f"event {answer.event.seq} was taken in from a venue: nothing can be executed again, so no --flips"
         raise QueryError(message)
-    from ...sim.bars import bar  # noqa: PLC0415 - SimPy and rich are only for whoever asks this
+    from ...sim.progress import bar  # noqa: PLC0415 - SimPy and rich are only for whoever asks this
     from ..verify.playback import missing_in  # noqa: PLC0415
     from .flips import TRIALS_MAX, flips_of, no_flips  # noqa: PLC0415
 

@@ -49,8 +49,8 @@ def everyone_option(command: Callable[..., None]) -> Callable[..., None]:
 
 def _write(context: click.Context, folder: Path | None, jobs: int, given: dict[str, Any]) -> None:
     """Raises QueryError for what does not go with everyone."""
-    from ...sim.bars import bar  # noqa: PLC0415 - rich and processes are only for whoever asks this
     from ...sim.console import new_console  # noqa: PLC0415
+    from ...sim.progress import bar  # noqa: PLC0415 - rich and processes are only for whoever asks this
     from .everyone import write_everyone  # noqa: PLC0415
 
     for name, told in _ALONE.items():

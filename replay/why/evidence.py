@@ -11,7 +11,7 @@ from ...events.bodies.margin import MarginCalled, MarginCallMet
 from ...events.ledger import Account, LedgerState, PositionKey
 from ...events.vocabulary import Body
 from ...handlers.valuation import BPS, MICRO, Margin, margin_of, notional_atoms, profit_atoms
-from ..state.standing import is_marked
+from ..state.queues import is_marked
 from .names import Names
 from .parts import Compared, Evidence, Holding
 

@@ -28,7 +28,7 @@ from ...handlers.valuation import margin_of
 from ...sim.figures import count
 from ...sim.units import format_time_ns
 from ..run import Run
-from ..state.standing import is_marked
+from ..state.queues import is_marked
 from .blocks import Commands, Prose, Section, Table
 from .names import Names
 

@@ -21,7 +21,7 @@ from ...events.vocabulary import accounts_named
 from ...handlers.depth import walk as walk_depth
 from ...handlers.valuation import BPS, MICRO, margin_of, profit_atoms
 from ..run import Run
-from ..state.standing import is_marked
+from ..state.queues import is_marked
 from .closed import mark_before
 
 __all__ = ["WALKED_MOST", "Marked", "Standing", "Watch", "watched"]

@@ -13,9 +13,8 @@ from ....events.bodies.margin import MarkPriced
 from ....events.bodies.waterfall import DeleveragingEnded, DeleveragingStarted, PositionDeleveraged
 from ....handlers.valuation import profit_atoms
 from ..session import Session
-from .cash import Cash
 from .rows import NS_A_MS, TableRow, plain
-from .scales import TableScales
+from .scales import Cash, TableScales
 
 __all__ = ["OTHER_POSITIONS", "Book"]
 

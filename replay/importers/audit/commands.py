@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 import msgspec
 
-from ....sim.bars import bar
 from ....sim.console import new_console
+from ....sim.progress import bar
 from ....sim.terminal import print_json
 from ...command_line import as_json_option, head_option, leave, opened, record_argument
 from .audit import audit_of

@@ -17,8 +17,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from .fills import FINE, FINE_MONEY, ReportedFill
-from .tally import OFFENDERS_SHOWN, LawTally, Offence
-from .words import basis_points, money
+from .tally import OFFENDERS_SHOWN, LawTally, Offence, basis_points, money
 
 __all__ = ["RATE_BPS_MOST", "Fees"]
 

@@ -12,8 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from .fills import FINE, ReportedFill
-from .tally import LawTally
-from .words import units
+from .tally import LawTally, units
 
 __all__ = ["Positions", "is_artefact"]
 

@@ -20,8 +20,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from .fills import FINE, FINE_MONEY, ReportedFill
-from .tally import LawTally
-from .words import money, units
+from .tally import LawTally, money, units
 
 __all__ = ["Profits"]
 

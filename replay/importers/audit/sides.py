@@ -14,8 +14,7 @@ from ....events.bodies.liquidation import LiquidationFilled, PositionTakenOver
 from ....events.bodies.waterfall import PositionDeleveraged
 from ....events.envelope import Event
 from .fills import NO_TRADE_ID, ReportedFill, ReportedTrade
-from .tally import LawTally
-from .words import units
+from .tally import LawTally, units
 
 __all__ = ["ONE_SIDED", "Sides"]
 

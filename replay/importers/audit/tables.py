@@ -29,8 +29,7 @@ from typing import NamedTuple
 from ....events.errors import ScenarioError
 from ....sim.units import parse_decimal
 from .fills import FINE, FINE_MONEY, ReportedFill
-from .tally import LawTally
-from .words import money, units
+from .tally import LawTally, money, units
 
 __all__ = ["CASH_COLUMNS", "Tables"]
 

@@ -4,6 +4,8 @@
    `artefacts` as well.
 2. A gap is no break: fills are missing in between, and the record says so. It counts among what cannot be checked.
 3. Every offender is counted; the first `OFFENDERS_SHOWN` are kept.
+
+Fine units as text.
 """
 
 from __future__ import annotations
@@ -13,11 +15,17 @@ from typing import NamedTuple
 
 import msgspec
 
-from .fills import Kind, ReportedFill
+from ....sim.figures import grouped
+from ....sim.quantities import trimmed
+from ....sim.units import atoms_to_text, divide_half_even
+from .fills import FINE, Kind, ReportedFill
 
-__all__ = ["OFFENDERS_SHOWN", "LawReport", "LawTally", "Offence", "Offender"]
+__all__ = ["OFFENDERS_SHOWN", "LawReport", "LawTally", "Offence", "Offender", "basis_points", "money", "units"]
 
 OFFENDERS_SHOWN = 5
+
+_DECIMALS = 12
+_BPS_DECIMALS = 4
 
 
 class Offence(NamedTuple):
@@ -99,3 +107,23 @@ class LawTally:
     def skip(self, reason: str) -> None:
         """It could not be checked."""
         self.not_checkable[reason] += 1
+
+
+def units(fine: int) -> str:
+    """A size or a price, with no more decimals than it has."""
+    return _trimmed(atoms_to_text(fine, _DECIMALS))
+
+
+def money(fine: int) -> str:
+    """An amount to the last decimal that it has, of at most twelve."""
+    return units(divide_half_even(fine, FINE))
+
+
+def basis_points(numerator: int, denominator: int) -> str:
+    """A ratio in basis points, rounded to four decimals; the denominator must be positive."""
+    scaled = divide_half_even(numerator * 10 ** (4 + _BPS_DECIMALS), denominator)
+    return f"{_trimmed(atoms_to_text(scaled, _BPS_DECIMALS))} bps"
+
+
+def _trimmed(text: str) -> str:
+    return trimmed(grouped(text))

@@ -22,9 +22,9 @@ from .contracts import Contracts, Told
 from .files import FeedFile
 from .items import Item, VenueMarket
 from .scales import ListedMarket, Uses
+from .sorting import Twins
 from .stream import Stream, StreamNotes
 from .symbols import Symbols
-from .twins import Twins
 from .writing import Writer
 
 __all__ = ["FeedImporter"]

@@ -24,13 +24,13 @@ from ....sim.sources.moments import moment_ns
 from ....sim.sources.tardis import SKEW_NS_MOST
 from ....sim.units import parse_time_ns
 from ..faults import Faults
-from .days import of_their_day
 from .files import SECONDS, FeedFile
 from .items import RowPlace
 from .numbering import Numbering
 from .sorting import Timed, in_time
 from .symbols import Symbols
 from .table import Read
+from .window import of_their_day
 
 __all__ = ["LAG_NS_MOST", "Placed", "Placing"]
 

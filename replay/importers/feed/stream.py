@@ -27,8 +27,8 @@ from .files import BandRead, BarRead, FeedFile, Parsed
 from .items import ForcedOrder, Item, Marked, Quoted, Traded, VenueMarket
 from .numbering import Numbering
 from .placing import Placed, Placing
+from .sorting import Twins
 from .symbols import Symbols
-from .twins import Twins
 from .window import Window
 
 __all__ = ["Stream", "StreamNotes"]

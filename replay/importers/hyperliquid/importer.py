@@ -13,14 +13,13 @@ from ..reading import open_sources
 from ..session import Session
 from .admission import Admission, Admitted
 from .fills import Block
+from .forced import Liquidations
 from .layouts import blocks
-from .liquidations import Liquidations
 from .market import Coin, CoinNames, declare
 from .misc import Misc, MiscTaking, read_misc, survey_misc
-from .openings import SIZE_DECIMALS, Opening
 from .scales import ATOM_DECIMALS
 from .snapshot import Snapshots
-from .survey import Survey
+from .survey import SIZE_DECIMALS, Opening, Survey
 from .taking import Taking
 
 __all__ = ["HyperliquidImporter"]

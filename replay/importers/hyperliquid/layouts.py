@@ -21,8 +21,7 @@ import msgspec
 from ....sim.reading.json_lines import json_decoder
 from ..faults import Ahead, Faults
 from ..reading import LINE_BYTES_MOST, SourceFile, read_each, read_rows
-from .fills import Block, Fill, iso_ns
-from .node_trades import NodeTrade, sides_of
+from .fills import Block, Fill, NodeTrade, iso_ns, sides_of
 
 __all__ = ["blocks"]
 

@@ -37,7 +37,7 @@ from ..reading import SourceFile, read_each, read_rows
 from ..session import Session
 from .deltas import Liquidated, Move, moves_of
 from .fills import iso_ns
-from .liquidations import Liquidations
+from .forced import Liquidations
 from .market import CoinNames
 from .survey import Survey
 

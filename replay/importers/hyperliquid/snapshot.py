@@ -35,9 +35,8 @@ from ..digits import snapped
 from ..reading import SourceFile, read_all
 from ..session import Session
 from .market import CoinNames
-from .openings import SIZE_DECIMALS
 from .scales import ATOM_DECIMALS, CoinUses
-from .survey import DEFAULT_ASSET, Survey
+from .survey import DEFAULT_ASSET, SIZE_DECIMALS, Survey
 
 __all__ = ["Snapshots"]
 

@@ -24,8 +24,7 @@ from ..digits import snapped, whole
 from ..session import Session
 from .admission import Admitted, Side, Trade
 from .fills import DELEVERAGED, Block
-from .forced import Done, ForcedTrades, Kind, kind_of, roles
-from .liquidations import Liquidations
+from .forced import Done, ForcedTrades, Kind, Liquidations, kind_of, roles
 from .market import Coin, CoinNames
 
 __all__ = ["Taking"]
