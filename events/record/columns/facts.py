@@ -69,7 +69,7 @@ def facts_of(events: Sequence[Event], root: bytes, kinds: AbstractSet[type[Body]
     """
     distances = [0 if event.cause is None else event.seq - event.cause for event in events]
     named, sets = not kinds <= PUBLIC_TYPES, not kinds.isdisjoint(SETTING_TYPES)
-    bodies = _by_type(events) if named or sets else {}
+    bodies = _by_type(events, kinds) if named or sets else {}
     accounts = _accounts_in(bodies) if named else frozenset[int]()
     forced = frozenset[int]() if kinds.isdisjoint(FORCED_TYPES) else _forced_in(events)
     forks = [event.seq for event in events if type(event.body) is RunForked] if RunForked in kinds else ()
@@ -100,8 +100,10 @@ def _settings_in(bodies: Mapping[type[Body], list[Body]]) -> AbstractSet[int]:
     return {setting_word(kind, number) for kind in kinds for number in instruments_set(kind, bodies[kind])}
 
 
-def _by_type(events: Sequence[Event]) -> Mapping[type[Body], list[Body]]:
+def _by_type(events: Sequence[Event], kinds: AbstractSet[type[Body]]) -> Mapping[type[Body], list[Body]]:
     """The bodies of events by their type, so that a field is read of all of a type in one go."""
+    if len(kinds) == 1:
+        return {kind: [event.body for event in events] for kind in kinds}
     bodies = defaultdict[type[Body], list[Body]](list)
     for event in events:
         body = event.body
