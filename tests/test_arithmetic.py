@@ -222,7 +222,7 @@ def test_a_policy_without_a_formula_says_so(tmp_path: Path) -> None:
     record = crash(tmp_path, f"{tmp_path}/plain.py:L")
     seq = reductions(record)[0]
     shown = " ".join(call("why", record.path, str(seq), "--plugins", tmp_path).stdout.split())
-    assert "by the score that the code of plain.py:L gave" in shown
+    assert "in the order of the score that the code of plain.py:L gave" in shown
     assert "declares no formula: the score is what this code gave." in shown
     document = json.loads(call("why", record.path, str(seq), "--plugins", tmp_path, "--json").stdout)["ranking"]
     assert (document["formula"], document["filled"], document["arithmetic"]) == (None, None, None)

@@ -315,7 +315,7 @@ def test_why_answers_from_the_evidence(tmp_path: Path) -> None:
     own = {place.account: place for place in whole.ranking.places}
     assert all(own[place.account] == place for place in answer.ranking.places if place.account in own)
     told = " ".join(call("why", path, str(reduction.seq)).stdout.split())
-    assert "by the score that the code of rule.py:BySize gave" in told
+    assert "in the order of the score that the code of rule.py:BySize gave" in told
     assert "The ranking could NOT be made again: plug-in adl:rule.py:BySize" in told
     assert "It was not made again." in told
     assert "max(notional, least)" not in told
