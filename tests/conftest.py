@@ -5,8 +5,15 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
+import signal
 import tempfile
+from contextlib import suppress
 
 # Before any test module is imported, some of which copy the environment for the processes that they start.
 os.environ["DELEVERAGE_CACHE"] = tempfile.mkdtemp(prefix="deleverage-cache-")
 atexit.register(shutil.rmtree, os.environ["DELEVERAGE_CACHE"], ignore_errors=True)
+
+# Whoever started the tests in the background had them ignore Ctrl-C, which several of them send.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    with suppress(ValueError):  # in a thread there is nothing to be done about it
+        signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -160,8 +160,7 @@ def test_what_is_done_is_not_run_again(done: tuple[Path, str]) -> None:
 def test_a_stopped_lab_goes_on(done: tuple[Path, str], tmp_path: Path, with_what: signal.Signals) -> None:
     """Killed or interrupted in the middle, the same command runs what is missing, and the table is the same."""
     folder = tmp_path / "stopped"
-    # Whoever started the tests in the background had them ignore Ctrl-C; the command is not to inherit that.
-    process = spawn(*asked(folder), preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
+    process = spawn(*asked(folder))
     while not list((folder / "cells").glob("*.json")):
         assert process.poll() is None, process.communicate()
         time.sleep(0.01)

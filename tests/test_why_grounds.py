@@ -298,12 +298,12 @@ def test_a_price_long_before_its_mark_is_found() -> None:
 
 
 def test_the_page_has_them_before_the_trigger() -> None:
-    """After all else, and before what set it off, which is only the engine's trace; JSON has the graph."""
+    """After all else, and before what set it off, which is only the engine's trace; --all has the graph."""
     run = run_of("crash")
     event = next(event for event in reversed(asked_in("crash")) if isinstance(event.body, PositionDeleveraged))
     page = call("why", run.path, str(event.seq)).stdout
     assert page.index("What its figures rest on") < page.index("What set it off")
-    document = msgspec.json.decode(call("why", run.path, str(event.seq), "--json").stdout)
+    document = msgspec.json.decode(call("why", run.path, str(event.seq), "--json", "--all").stdout)
     graph = document["graph"]
     assert graph["seq"] == event.seq
     direct = {edge["seq"]: edge["sets"] for edge in graph["nodes"][0]["rests_on"]}

@@ -103,7 +103,7 @@ def why_command(
     run = opened(record, head, plugins)
     spared_until: SparedUntil | None = "end" if flips_whole else "event" if flips else None
     question = _question(run, asked, account, instrument, point, first, last)
-    more = _More(under, prove, spared_until, whole, whole or as_json)
+    more = _More(under, prove, spared_until, whole)
     if question.seq is not None:
         answer = more.added(run, explain(run, question.seq, against=against, whole=whole))
         _show_answer(run, answer, layout, as_json=as_json, whole=whole)
@@ -181,16 +181,14 @@ class _More(NamedTuple):
     prove: bool
     spared_until: SparedUntil | None
     whole: bool
-    deep: bool
 
     def added(self, run: Run, answer: Answer) -> Answer:
         """The answer with it."""
-        if self.deep:
+        if self.whole:
             answer = with_whole_batch(answer)
+            answer = msgspec.structs.replace(answer, graph=graph_of(run, answer.event.seq) if answer.grounds else None)
         if self.under is not None:
             answer = with_formula(answer, self.under)
-        if self.deep and answer.grounds:
-            answer = msgspec.structs.replace(answer, graph=graph_of(run, answer.event.seq))
         if self.prove:
             answer = _proved(run, answer, whole=self.whole)
         return answer if self.spared_until is None else _flipped(run, answer, self.spared_until)

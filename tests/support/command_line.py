@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -36,10 +37,20 @@ def call_study(*arguments: str | Path, **environment: str) -> Result:
 
 
 def spawn(*arguments: str | Path, **options: Any) -> subprocess.Popen[str]:
-    """Start the command line as a process of its own, with its output in pipes."""
+    """Start the command line as a process of its own, with its output in pipes.
+
+    Whoever started the tests in the background had them ignore Ctrl-C; the command is not to inherit that.
+    """
+    asked = options.pop("preexec_fn", None)
+
+    def begin() -> None:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        if asked is not None:
+            asked()
+
     command = [*COMMAND, *map(str, arguments)]
     pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    return subprocess.Popen(command, env=ENVIRONMENT, **(pipes | options))
+    return subprocess.Popen(command, env=ENVIRONMENT, preexec_fn=begin, **(pipes | options))  # noqa: PLW1509 - one thread
 
 
 def small_record(folder: Path) -> Path:
