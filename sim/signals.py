@@ -65,12 +65,20 @@ def held_back() -> Iterator[None]:
 
 @contextmanager
 def interrupts_held_back() -> Iterator[None]:
-    """Ctrl-C waits until the process is started, which never hears of it: what is blocked here is blocked there."""
+    """A signal waits until the process is started, which never hears of Ctrl-C: what is blocked here is blocked there.
+
+    It is blocked in this thread only. Where another thread takes it, the handler would still raise here, halfway
+    through starting; so that is put off as well.
+    """
+    came = list[int]()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
-        yield
+        with taken([number for number in STOPPING if is_heard(number)], lambda number, _frame: came.append(number)):
+            yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    for number in came[:1]:
+        signal.raise_signal(number)
 
 
 def is_heard(number: int) -> bool:
