@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from deleverage.events.errors import QueryError
-from deleverage.replay.receipt import storage
+from deleverage.replay.receipt import file as receipt_file
 
 from .support.command_line import call, small_record
 
@@ -66,12 +66,12 @@ def test_where_nothing_can_be_written(record: Path, tmp_path: Path) -> None:
 
 def test_a_file_of_exactly_the_limit_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A receipt of the most bytes is read whole; with one more it is refused, and the line says what is wrong."""
-    assert storage._BYTES_MAX == 256 * 1024 * 1024
-    monkeypatch.setattr(storage, "_BYTES_MAX", 100)
+    assert receipt_file._BYTES_MAX == 256 * 1024 * 1024
+    monkeypatch.setattr(receipt_file, "_BYTES_MAX", 100)
     path = tmp_path / "r.json"
     for size in (99, 100):
         path.write_bytes(b"9" * size)
-        assert storage.read_bytes(path) == b"9" * size
+        assert receipt_file.read_bytes(path) == b"9" * size
     path.write_bytes(b"9" * 101)
     with pytest.raises(QueryError, match=r"it cannot be read .*it has more than 100 bytes.*; give a file that"):
-        storage.read_bytes(path)
+        receipt_file.read_bytes(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import subprocess
@@ -50,7 +51,9 @@ def spawn(*arguments: str | Path, **options: Any) -> subprocess.Popen[str]:
 
     command = [*COMMAND, *map(str, arguments)]
     pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    return subprocess.Popen(command, env=ENVIRONMENT, preexec_fn=begin, **(pipes | options))  # noqa: PLW1509 - one thread
+    process = subprocess.Popen(command, env=ENVIRONMENT, preexec_fn=begin, **(pipes | options))  # noqa: PLW1509 - one thread
+    atexit.register(process.kill)  # a test that fails leaves nothing running
+    return process
 
 
 def small_record(folder: Path) -> Path:
