@@ -21,9 +21,9 @@ from typing import Any
 from deleverage.events.bodies.waterfall import PositionDeleveraged
 from deleverage.replay.indexed import IndexedRun
 from deleverage.replay.run import Run, open_run
-from deleverage.replay.why.document import answer_document
+from deleverage.replay.why.everyone import answers_together
 from deleverage.replay.why.explain import explain
-from deleverage.replay.why.together import answers_together
+from deleverage.replay.why.page.pages import answer_document
 from deleverage.sim.rulebooks import bundled_venues
 from deleverage.sim.runner import run as run_scenario
 from deleverage.sim.scenario import Scenario

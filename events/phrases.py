@@ -1,7 +1,7 @@
 """What the phrases of events are written with: names, figures in real units, and the case that a paragraph is about.
 
 Events know neither names nor scales, nor who explains them: whoever shows a phrase offers these. `replay/why` does, in
-`names.py` and `case.py`, where each call is described.
+`names.py` and `paragraphs.py`, where each call is described.
 """
 
 from __future__ import annotations

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from deleverage.replay.run import Run, open_run
-from deleverage.replay.why.document import answer_document
 from deleverage.replay.why.explain import explain
+from deleverage.replay.why.page.pages import answer_document
 from deleverage.sim.rulebooks import bundled_venues
 from deleverage.sim.runner import run as run_scenario
 from deleverage.sim.scenario import Scenario

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deleverage.replay.why import kendall
-from deleverage.replay.why.kendall import Kendall, chance_text, holm, kendall_of
+from deleverage.replay.why.venue import published
+from deleverage.replay.why.venue.published import Kendall, chance_text, holm, kendall_of
 
 from .support.adl_batch import longest_run
 
@@ -71,7 +71,7 @@ def test_the_normal_approximation_is_near_what_is_counted(
     differing = unequal * (10 - tenths) // 20
     found = Kendall(unequal - differing, differing, groups)
     counted = found.chance
-    monkeypatch.setattr(kendall, "EXACT_MOST", 10)
+    monkeypatch.setattr(published, "EXACT_MOST", 10)
     assert not found.is_exact
     assert abs(found.chance - counted) < Fraction(1, 200)
 

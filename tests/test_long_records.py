@@ -18,8 +18,8 @@ from deleverage.events.snapshots import keeper
 from deleverage.events.vocabulary import FORCED_TYPES, accounts_forced, accounts_named
 from deleverage.replay.importers.hyperliquid.importer import HyperliquidImporter
 from deleverage.replay.importers.importing import run_import
-from deleverage.replay.why import closed
-from deleverage.replay.why.befallen import befallen
+from deleverage.replay.why import losing
+from deleverage.replay.why.accounts import befallen
 
 from .support.command_line import small_record
 from .support.crash import recorded
@@ -50,8 +50,8 @@ def test_a_mark_is_found_however_long_it_has_stood(run: Run, seq: int, instrumen
     """Where none of the last events made it, the state says when it was made; there may be none, nor an instrument."""
     marks = [e for e in EVENTS[:seq] if isinstance(e.body, MarkPriced) and e.body.instrument == instrument]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(closed, "_NEAR", 1)
-        assert closed.mark_before(run, instrument, seq) == (marks[-1] if marks else None)
+        patch.setattr(losing, "_NEAR", 1)
+        assert losing.mark_before(run, instrument, seq) == (marks[-1] if marks else None)
 
 
 def test_what_was_forced_of_an_account(run: Run) -> None:

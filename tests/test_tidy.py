@@ -12,7 +12,9 @@ import pytest
 ROOT = Path(__file__).parents[1]
 ROOMS = ("events", "handlers", "sim", "replay")
 FUNCTION_LINES_MOST = 50
-FILE_LINES_MOST = 320
+# What belongs together is one file: a room of many small files is as hard to read as one long file. The longest are a
+# question with all that answers it, such as `replay/why/grounds.py`: what a ground is, and the finder of each kind.
+FILE_LINES_MOST = 460
 # A group of events is declared in one file, with all that is to be known of each: half of its lines are its phrases.
 DECLARATION_LINES_MOST = 480
 CLOCKS = {"time", "datetime"}

@@ -20,7 +20,7 @@ from deleverage.events.envelope import Event, Origin
 from deleverage.events.errors import QueryError
 from deleverage.events.vocabulary import Body
 from deleverage.replay.run import Run
-from deleverage.replay.why.befallen import _gravest, befallen
+from deleverage.replay.why.accounts import _gravest, befallen
 
 from .support.crash import recorded
 from .support.insolvent import BROKE, watched

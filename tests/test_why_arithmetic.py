@@ -14,9 +14,9 @@ import pytest
 from deleverage.events.bodies.waterfall import PositionDeleveraged
 from deleverage.replay.indexed import IndexedRun
 from deleverage.replay.run import open_run
-from deleverage.replay.why.blocks import Block, Node, Prose, Sums, Tree
-from deleverage.replay.why.sections import answer_sections
-from deleverage.replay.why.together import answers_together
+from deleverage.replay.why.everyone import answers_together
+from deleverage.replay.why.page.blocks import Block, Node, Prose, Sums, Tree
+from deleverage.replay.why.page.sections import answer_sections
 from deleverage.sim.rulebooks import bundled_venues
 from deleverage.sim.runner import run as run_scenario
 from deleverage.sim.scenario import Scenario

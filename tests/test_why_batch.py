@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deleverage.events.ledger import Ledger
-from deleverage.replay.why.batch import BatchFill, Closed, closed_of
 from deleverage.replay.why.names import Names
+from deleverage.replay.why.venue.batch import BatchFill, Closed, closed_of
 
 POSITIONS = st.lists(st.integers(1, 40), min_size=2, max_size=8)
 

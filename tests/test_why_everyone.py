@@ -17,9 +17,8 @@ from deleverage.events.errors import QueryError
 from deleverage.replay.indexed import IndexedRun
 from deleverage.replay.run import Run, open_run
 from deleverage.replay.why import everyone
-from deleverage.replay.why.everyone import deleveraged_in, file_name
+from deleverage.replay.why.everyone import answers_together, deleveraged_in, file_name
 from deleverage.replay.why.explain import explain
-from deleverage.replay.why.together import answers_together
 from deleverage.sim.scenario import Scenario
 
 from .support.command_line import call, small_record, spawn

@@ -26,11 +26,10 @@ from deleverage.handlers import adl_engine
 from deleverage.handlers.column_ranking import ColumnKeeper
 from deleverage.replay.fork.changes import Changes, Deposit, Trade
 from deleverage.replay.fork.fork import fork
-from deleverage.replay.why import bracket, flips, searches, trials
+from deleverage.replay.why.again import flips, searches, trials
+from deleverage.replay.why.again.flips import flips_of
+from deleverage.replay.why.again.trials import Outcome, Subject, Trial, one_by_one, side_by_side
 from deleverage.replay.why.answer import Flip, Flips
-from deleverage.replay.why.flips import flips_of
-from deleverage.replay.why.trial import Outcome, Subject, Trial
-from deleverage.replay.why.trials import one_by_one, side_by_side
 from deleverage.sim.progress import bar
 from deleverage.sim.scenario import Scenario
 
@@ -105,7 +104,7 @@ def test_what_becomes_of_it_afterwards_is_as_the_commands_show(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, whole: bool
 ) -> None:
     """What is told of the time after the instant is what the fork's record has; the record's own lots stand beside."""
-    monkeypatch.setattr(bracket, "AHEAD_EVENTS", 400)
+    monkeypatch.setattr(searches, "AHEAD_EVENTS", 400)
     reduction = reductions(run)[0]
     found = flips_of(run, reduction.seq, whole=whole).found
     assert [flip.confirmed for flip in found] == [flip.afterwards is not None for flip in found]
@@ -151,7 +150,7 @@ def is_of(event: Event, reduction: Event) -> bool:
 
 def test_the_page_says_how_far_it_was_executed(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """What spared means, that it was executed some way on, and how to have it executed to the end; then that it was."""
-    monkeypatch.setattr(bracket, "AHEAD_EVENTS", 400)
+    monkeypatch.setattr(searches, "AHEAD_EVENTS", 400)
     seq = str(reductions(run)[0].seq)
     for layout in ("text", "md"):
         near, whole = (

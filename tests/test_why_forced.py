@@ -13,7 +13,7 @@ from deleverage.events.ledger import Ledger
 from deleverage.events.vocabulary import FORCED_TYPES, accounts_forced
 from deleverage.handlers.valuation import margin_of
 from deleverage.replay.run import Run, open_run
-from deleverage.replay.why.forced import forced_in
+from deleverage.replay.why.accounts import forced_in
 
 from .support.command_line import call, small_record
 from .support.squeeze import ANNA, BERT, CLEO, IVAN, USDT, squeeze
@@ -113,7 +113,7 @@ def test_at_a_point_and_in_a_span(run: Run) -> None:
 def test_python_takes_names(run: Run) -> None:
     """Where a call takes an account's number it takes its name."""
     from deleverage.replay.history.steps import history  # noqa: PLC0415
-    from deleverage.replay.why.befallen import befallen  # noqa: PLC0415
+    from deleverage.replay.why.accounts import befallen  # noqa: PLC0415
     from deleverage.replay.why.explain import explain  # noqa: PLC0415
 
     assert befallen(run, "user7") == befallen(run, CLEO)

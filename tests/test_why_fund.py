@@ -13,10 +13,10 @@ from deleverage.events.bodies.waterfall import ShortfallDeclared
 from deleverage.events.envelope import Event
 from deleverage.handlers.valuation import margin_of
 from deleverage.replay.run import Run
-from deleverage.replay.why import accruals
-from deleverage.replay.why.accruals import Accruals, accruals_of
+from deleverage.replay.why import fund_books
 from deleverage.replay.why.explain import explain
 from deleverage.replay.why.fund import fund_past
+from deleverage.replay.why.fund_books import Accruals, accruals_of
 from deleverage.replay.why.parts import Fund
 
 from .support.crash import recorded
@@ -131,7 +131,7 @@ def test_accruals_are_found_without_reading_everything(run: Run, monkeypatch: py
 def test_where_the_walk_fails_the_record_is_read(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the timers' chain the cumulative funding is still that of the ledger."""
     ledger = run.before(len(EVENTS) - 1)
-    monkeypatch.setattr(accruals, "_walked", lambda _run, _ledger: iter(()))
+    monkeypatch.setattr(fund_books, "_walked", lambda _run, _ledger: iter(()))
     assert not Accruals(()).explain(ledger)
     assert accruals_of(run, ledger).explain(ledger)
 

@@ -25,11 +25,9 @@ from deleverage.events.record import RecordSettings
 from deleverage.events.vocabulary import BODY_TYPES, accounts_named
 from deleverage.replay.run import Run, open_run
 from deleverage.replay.why import grounds as module
-from deleverage.replay.why.decision import Decision
 from deleverage.replay.why.explain import explain
-from deleverage.replay.why.finders import FINDERS
-from deleverage.replay.why.grounds import Ground, graph_of, grounds_of
-from deleverage.replay.why.lookback import Lookback
+from deleverage.replay.why.grounds import FINDERS, Ground, graph_of, grounds_of
+from deleverage.replay.why.lookback import Decision, Lookback
 from deleverage.replay.why.names import Names
 from deleverage.sim.runner import run as run_scenario
 from deleverage.sim.scenario import Scenario

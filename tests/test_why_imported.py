@@ -24,13 +24,12 @@ from deleverage.events.errors import QueryError
 from deleverage.handlers.policies.adl.choices import ADL_POLICIES
 from deleverage.replay.importers.audit.audit import audit_of
 from deleverage.replay.run import Run, open_run
-from deleverage.replay.why.befallen import befallen
+from deleverage.replay.why.accounts import befallen
 from deleverage.replay.why.explain import explain
-from deleverage.replay.why.explain_imported import with_formula
-from deleverage.replay.why.paragraphs_imported import _side
-from deleverage.replay.why.published import Formula, Published
 from deleverage.replay.why.ranking import round_events
-from deleverage.replay.why.taken_in import Reported
+from deleverage.replay.why.venue.explain import _side, with_formula
+from deleverage.replay.why.venue.published import Formula, Published
+from deleverage.replay.why.venue.taken_in import Reported
 
 from .support import node_fills
 from .support.adl_table import TABLE, imported, row

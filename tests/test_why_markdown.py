@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from deleverage.replay.why.blocks import Commands, Node, Prose, Section, Sums, Table, Tree
-from deleverage.replay.why.markdown import markdown_of
+from deleverage.replay.why.page.blocks import Commands, Node, Prose, Section, Sums, Table, Tree
+from deleverage.replay.why.page.pages import markdown_of
 from deleverage.sim.terminal import printable
 
 PARSER = MarkdownIt("commonmark").enable(["table", "strikethrough"])

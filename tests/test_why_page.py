@@ -19,15 +19,13 @@ from deleverage.events.envelope import Origin
 from deleverage.events.vocabulary import BODY_TYPES
 from deleverage.replay.run import Run
 from deleverage.replay.why.answer import Flip, Flips
-from deleverage.replay.why.blocks import Commands, Node, Prose, Section, Sums, Table, Tree
-from deleverage.replay.why.collapse import Repetition, collapsed
 from deleverage.replay.why.explain import explain
-from deleverage.replay.why.markdown import markdown_of
-from deleverage.replay.why.names import Names
+from deleverage.replay.why.names import Names, words
+from deleverage.replay.why.page.blocks import Commands, Node, Prose, Section, Sums, Table, Tree
+from deleverage.replay.why.page.pages import markdown_of
+from deleverage.replay.why.page.sections import Repetition, answer_sections, collapsed
+from deleverage.replay.why.page.text import print_sections
 from deleverage.replay.why.parts import Step
-from deleverage.replay.why.sections import answer_sections
-from deleverage.replay.why.text import print_sections
-from deleverage.replay.why.words import words
 from deleverage.sim.console import new_console
 
 from .support.command_line import call, small_record

@@ -26,13 +26,11 @@ from deleverage.events.envelope import Event, Origin
 from deleverage.events.record import MemoryRecord, RecordSettings, RecordWriter
 from deleverage.events.vocabulary import Body
 from deleverage.replay.run import Run, open_run
-from deleverage.replay.why.decision import Decision
+from deleverage.replay.why.again.proof import is_same_decision, proved, removal_of
 from deleverage.replay.why.explain import explain
 from deleverage.replay.why.grounds import Verdict
-from deleverage.replay.why.lookback import Lookback
+from deleverage.replay.why.lookback import Decision, Lookback
 from deleverage.replay.why.names import Names
-from deleverage.replay.why.proof import is_same_decision, proved
-from deleverage.replay.why.removal import removal_of
 from deleverage.sim.limits import admitted
 from deleverage.sim.pending import Pending, maker_of, pending_after
 from deleverage.sim.resumption import Resumption
@@ -196,7 +194,7 @@ def test_the_bounds_are_told(squeezed: Run, monkeypatch: pytest.MonkeyPatch) -> 
     far = [one.proof for one in near if one.proof is not None and one.proof.verdict == "not tried"]
     assert far
     assert all("would have to be executed again, more than 10; --all does it" in told.text for told in far)
-    monkeypatch.setattr("deleverage.replay.why.proof.TRIALS_MAX", 1)
+    monkeypatch.setattr("deleverage.replay.why.again.proof.TRIALS_MAX", 1)
     once = proved(squeezed, asked.seq, explain(squeezed, asked.seq).grounds)
     texts = [one.proof.text for one in once if one.proof is not None and one.proof.verdict == "not tried"]
     assert texts

@@ -23,9 +23,10 @@ from deleverage.handlers.policies.profit_leverage import ProfitLeverage
 from deleverage.handlers.policies.profit_share import ProfitShare
 from deleverage.handlers.protocol import NoParameters
 from deleverage.replay.run import Run
-from deleverage.replay.why.answer import Answer, Spared
-from deleverage.replay.why.closed import mark_before
+from deleverage.replay.why.answer import Answer
 from deleverage.replay.why.explain import explain
+from deleverage.replay.why.losing import mark_before
+from deleverage.replay.why.ranking import Spared
 from deleverage.replay.why.story import _belongs
 
 from .support.command_line import call

@@ -9,7 +9,7 @@ import pytest
 from deleverage.events.bodies.waterfall import PositionDeleveraged
 from deleverage.replay.run import open_run
 from deleverage.replay.why.explain import explain
-from deleverage.replay.why.sections import answer_sections
+from deleverage.replay.why.page.sections import answer_sections
 from deleverage.sim.rulebooks import bundled_venues
 from deleverage.sim.runner import run
 from deleverage.sim.scenario import Scenario

@@ -1,11 +1,13 @@
-"""`deleverage why`: why an event is in the record, or what befell an account."""
+"""`deleverage why`: the question as it is asked, and the answer as it is shown."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
+from collections.abc import Callable, Iterable
+from functools import wraps
 from itertools import count
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import click
 import msgspec
@@ -13,22 +15,26 @@ import msgspec
 from ...events.errors import QueryError
 from ...sim.commands import plugins_option
 from ...sim.terminal import print_json, print_text, shell_word
-from ..command_line import as_json_option, head_option, leave, opened, record_argument, tell_differences
+from ..command_line import JOBS_MOST, as_json_option, head_option, leave, opened, record_argument, tell_differences
 from ..directory import nearest
 from ..points import is_point, parse_point
 from ..run import Run
+from .accounts import Forced, Order, befallen, forced_in, forced_sections
 from .answer import Answer, Befallen
-from .befallen import befallen
-from .blocks import Section
-from .document import answer_document, befallen_document, forced_document
-from .everyone_option import everyone_option
 from .explain import explain
-from .explain_imported import with_formula, with_whole_batch
-from .forced import Forced, Order, forced_in, forced_sections
 from .grounds import graph_of
-from .markdown import markdown_of
-from .pages import account_title, closing_of
-from .sections import answer_sections, befallen_sections, nothing_befell
+from .page.blocks import Section
+from .page.pages import (
+    Layout,
+    account_title,
+    answer_document,
+    befallen_document,
+    closing_of,
+    forced_document,
+    markdown_of,
+)
+from .page.sections import answer_sections, befallen_sections, nothing_befell
+from .venue.explain import with_formula, with_whole_batch
 
 __all__ = ["why_command"]
 
@@ -37,6 +43,35 @@ SparedUntil = Literal["event", "end"]
 
 _LISTED = 20
 """So many accounts of a listing are shown to a person who did not ask for all."""
+
+_ALONE = {
+    "asked": "an EVENT, TIME or ACCOUNT", "account": "--account", "point": "--at", "first": "--from", "last": "--to",
+    "instrument": "--instrument", "against": "--not", "under": "--under", "flips": "--flips",
+}  # fmt: skip
+"""What asks about something else than everyone, by the name that the command has for it."""
+
+
+def _everyone_option(command: Callable[..., None]) -> Callable[..., None]:
+    """Give `why` the options `--everyone`, `-o` and `--jobs`; without the first it is as it was."""
+
+    @click.option("--everyone", is_flag=True, help="A page for each account that was deleveraged, and an index.")
+    @click.option("-o", "folder", type=click.Path(path_type=Path), metavar="DIR", help="Where those pages go.")
+    @click.option(
+        "--jobs", type=click.IntRange(1, JOBS_MOST), metavar="N", help="Make them in N processes, else one a processor."
+    )
+    @wraps(command)
+    def asked(
+        context: click.Context, /, *, everyone: bool, folder: Path | None, jobs: int | None, **given: Any
+    ) -> None:
+        if not everyone:
+            if folder is not None or jobs is not None:
+                message = f"{'-o' if folder is not None else '--jobs'} is for --everyone; add that, or leave it out"
+                raise QueryError(message)
+            command(context, **given)
+            return
+        _write_everyone(context, folder, jobs or len(os.sched_getaffinity(0)), given)
+
+    return asked
 
 
 @click.command("why")
@@ -66,7 +101,7 @@ _LISTED = 20
 @plugins_option
 @as_json_option
 @click.pass_context
-@everyone_option
+@_everyone_option
 def why_command(
     context: click.Context,
     *,
@@ -201,7 +236,7 @@ def _proved(run: Run, answer: Answer, *, whole: bool) -> Answer:
         message = f"event {seq} was taken in from a venue: nothing can be executed again, so no --prove"
         raise QueryError(message)
     from ...sim.progress import bar  # noqa: PLC0415 - SimPy and rich are only for whoever asks this
-    from .proof import EVENTS_MAX, TRIALS_MAX, proved  # noqa: PLC0415
+    from .again.proof import EVENTS_MAX, TRIALS_MAX, proved  # noqa: PLC0415
 
     with bar(min(len(answer.grounds), TRIALS_MAX), "executing the run again") as advance:
         found = proved(run, seq, answer.grounds, advance, events_max=None if whole else EVENTS_MAX)
@@ -216,7 +251,7 @@ def _flipped(run: Run, answer: Answer, spared_until: SparedUntil) -> Answer:
         raise QueryError(message)
     from ...sim.progress import bar  # noqa: PLC0415 - SimPy and rich are only for whoever asks this
     from ..verify.playback import missing_in  # noqa: PLC0415
-    from .flips import TRIALS_MAX, flips_of, no_flips  # noqa: PLC0415
+    from .again.flips import TRIALS_MAX, flips_of, no_flips  # noqa: PLC0415
 
     missing = missing_in(run)
     if missing:
@@ -263,7 +298,7 @@ def _show(run: Run, title: str, sections: Iterable[Section], layout: str) -> Non
         print_text(markdown_of(title, sections, closing_of(run)))
         return
     from ...sim.console import new_console  # noqa: PLC0415 - rich is only for what a person reads
-    from .text import print_sections  # noqa: PLC0415
+    from .page.text import print_sections  # noqa: PLC0415
 
     print_sections(new_console(), title, sections)
 
@@ -278,3 +313,27 @@ def _show_forced(run: Run, found: Forced, layout: str, *, as_json: bool, whole: 
 
 def _print_json(document: bytes) -> None:
     print_json([document])
+
+
+def _write_everyone(context: click.Context, folder: Path | None, jobs: int, given: dict[str, Any]) -> None:
+    """Raises QueryError for what does not go with everyone."""
+    from ...sim.console import new_console  # noqa: PLC0415
+    from ...sim.progress import bar  # noqa: PLC0415 - rich and processes are only for whoever asks this
+    from .everyone import write_everyone  # noqa: PLC0415
+
+    for name, told in _ALONE.items():
+        if given.get(name):
+            message = f"--everyone asks about everybody who was deleveraged, {told} about less; give one of them"
+            raise QueryError(message)
+    if folder is None:
+        message = "--everyone writes a page for each account; say where with -o DIR"
+        raise QueryError(message)
+    run = opened(given["record"], given["head"], given["plugins"])
+    layout: Layout = "json" if given["as_json"] else given["layout"]
+    with bar(None, "finding who was deleveraged") as advance:
+        made = write_everyone(
+            run, folder, layout, new_console().width, jobs=jobs, whole=given["whole"],
+            watch=lambda done, total: advance(done, f"{done:,} of {total:,} pages"),
+        )  # fmt: skip
+    print_text(f"{made.path}: {made.pages:,} pages and their index")
+    leave(context, run)

@@ -1,6 +1,7 @@
-"""The evidence: an account in the state that an event came into, rebuilt from the record, beside what was recorded.
+"""The event that is asked about, and its evidence: an account in the state that the event came into.
 
-1. Equity and requirement are worked out by the same `valuation` as the decision was; they agree or they do not.
+1. Equity and requirement are worked out by the same `valuation` as the decision was; they agree with what the event
+   recorded, or they do not.
 2. There is no evidence for the venue's own accounts, and none while an instrument that the account holds has no mark.
 """
 
@@ -8,14 +9,47 @@ from __future__ import annotations
 
 from ...events.bodies.liquidation import BankruptcyDeclared, LiquidationEnded, LiquidationStarted
 from ...events.bodies.margin import MarginCalled, MarginCallMet
+from ...events.envelope import Event
 from ...events.ledger import Account, LedgerState, PositionKey
 from ...events.vocabulary import Body
 from ...handlers.valuation import BPS, MICRO, Margin, margin_of, notional_atoms, profit_atoms
+from ...sim.units import format_time_ns
+from ..log.selection import event_fields
+from ..run import Run
 from ..state.queues import is_marked
+from .answer import Asked
 from .names import Names
 from .parts import Compared, Evidence, Holding
+from .story import decided_by
+from .venue.taken_in import words_of
 
-__all__ = ["evidence_of", "holding_of"]
+__all__ = ["asked_of", "evidence_for", "evidence_of", "holding_of"]
+
+
+def asked_of(run: Run, event: Event, names: Names, evidence: Evidence | None) -> Asked:
+    """The first part of the answer."""
+    producer = run.producer_of(event)
+    return Asked(
+        run.started.scenario,
+        run.sealed_head,
+        event.seq,
+        event.at_ns,
+        format_time_ns(event.at_ns),
+        type(event.body).__name__,
+        event.origin.name.lower(),
+        event.cause,
+        decided_by(run, event),
+        None if producer is None else producer.version,
+        words_of(event, names),
+        event_fields(event),
+        evidence,
+    )
+
+
+def evidence_for(body: Body, ledger: LedgerState, names: Names) -> Evidence | None:
+    """The evidence of the account that a body is about, if it is about one."""
+    account = getattr(body, "account", None)
+    return None if account is None else evidence_of(body, account, ledger, names)
 
 
 def evidence_of(body: Body, number: int, ledger: LedgerState, names: Names) -> Evidence | None:

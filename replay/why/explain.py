@@ -2,33 +2,55 @@
 
 1. Only what was decided can be explained; an input came from outside.
 2. A state is rebuilt once, for a round twice (at the shortfall and at the round), and read while it stands there.
-3. An event's evidence is the state that it came into.
+3. An event's evidence is the state that it came into. All of a round was decided in the state before its first event:
+   that is the evidence of each of its events, not the state in between.
+4. The fund is shown as it was when the shortfall was declared that the round answers, which may be many rounds before.
 """
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+import msgspec
+
+from ...events.bodies.liquidation import PositionTakenOver
 from ...events.bodies.venue import TimerFired, TimerSet
-from ...events.bodies.waterfall import ShortfallDeclared
+from ...events.bodies.waterfall import DeleveragingEnded, DeleveragingStarted, PositionDeleveraged, ShortfallDeclared
 from ...events.envelope import Event, Origin
 from ...events.errors import QueryError
 from ...events.ledger import LedgerState
+from ..rankings import RoundRanking, UnrankedRound, ranking_if_at_hand, round_of
 from ..run import Run
-from .answer import Answer
-from .asked import asked_of, evidence_for
-from .case import Case
-from .chain import chain_of
-from .explain_imported import explain_imported, is_taken_in
-from .explain_round import ROUND, explain_round
-from .fund import fund_behind, fund_of, fund_past
+from .answer import Answer, claims_of
+from .evidence import asked_of, evidence_for
+from .fund import fund_behind, fund_now, fund_of, fund_past
 from .grounds import grounds_of
+from .losing import Losing, Watch, bankruptcy_of, losing_of, lot_of, watched, watches_behind
 from .names import Names
-from .paragraph import paragraph_of, shortfall_paragraph
-from .parts import Story
-from .story import beginning_of, story_of
+from .paragraphs import Case, RoundParts, paragraph_of, round_paragraph, shortfall_paragraph
+from .parts import Fund, Story
+from .price import later_of, priced_of
+from .ranking import Spared, Standings, first_of, first_place, ranking_part, round_events, spared_of, standings_of
+from .story import Beginning, beginning_of, cap_behind, cap_of, chain_of, story_of
+from .venue.explain import explain_imported, is_taken_in
 
-__all__ = ["explain"]
+__all__ = [
+    "ROUND",
+    "Found",
+    "explain",
+    "explain_round",
+    "fund_standing",
+    "shortfall_behind",
+    "started_of",
+    "watches_of",
+]
 
 _NEAR = 64
+
+ROUND = (DeleveragingStarted, PositionDeleveraged, DeleveragingEnded)
+"""The types of event that a round is made of."""
 
 
 def explain(run: Run, seq: int, *, against: int | str | None = None, whole: bool = False) -> Answer:
@@ -89,3 +111,179 @@ def _story(run: Run, event: Event, ledger: LedgerState, names: Names) -> Story |
         return None
     beginning = beginning_of(run, ledger, liquidation_id)
     return None if beginning is None else story_of(run, beginning, event.seq, names)
+
+
+class Found(NamedTuple):
+    """What is worked out of a round: the state before it, its ranking, the fund when it could not pay, the watches.
+
+    `ledger` stands before the round; no fund where no shortfall was declared.
+    """
+
+    started: Event
+    ledger: LedgerState
+    made: RoundRanking | UnrankedRound
+    first: Standings | None
+    fund: Fund | None
+    lot_events: tuple[Event, ...]
+    watches: tuple[Watch, ...]
+
+    @property
+    def body(self) -> DeleveragingStarted:
+        """What the round was to close."""
+        body = self.started.body
+        assert isinstance(body, DeleveragingStarted)
+        return body
+
+
+def explain_round(
+    run: Run,
+    event: Event,
+    causes: tuple[Event, ...],
+    against: int | None,
+    *,
+    whole: bool = False,
+    found: Found | None = None,
+) -> Answer:
+    """The answer about any event of a round, in the state before its first one; `found`, if that is at hand."""
+    started = started_of(run, event)
+    if found is None:
+        found = _find(run, started, shortfall_behind(started, causes), _asked(event), whole=whole)
+    ledger = found.ledger
+    names, told = Names(ledger), round_events(run, started)
+    fund = found.fund
+    capped = cap_behind(started, causes)
+    cap = None if capped is None else cap_of(capped, names)
+    story = _story_of_round(run, found, names)
+    evidence = evidence_for(event.body, ledger, names)
+    account = next(iter(_asked(event)), None)
+    ranking = ranking_part(found.made, told, account, names)
+    ranking = msgspec.structs.replace(ranking, first=first_place(found.first, account))
+    price = None if account is None else priced_of(run, event, started, ledger, story, names)
+    case = Case(run, event, causes, ledger, names, evidence)
+    spared: Spared | None = None
+    if against is not None:
+        _must_be_open(against, ledger, started)
+        spared = spared_of(against, found.made, told, names)
+    paragraph = round_paragraph(case, RoundParts(told, ranking, story, fund, cap, price))
+    answer = Answer(
+        asked_of(run, event, names, evidence),
+        paragraph,
+        chain_of(run, causes, names),
+        grounds_of(run, event, ledger, names),
+        _losing(found, story, names, whole=whole),
+        story,
+        fund,
+        cap,
+        ranking,
+        price,
+        None if price is None else later_of(run, event, ledger, price.paper_atoms, names) or None,
+        spared,
+    )
+    return answer if price is None else msgspec.structs.replace(answer, claims=claims_of(run, answer))
+
+
+def fund_standing(run: Run, fund: Fund, started: Event, ledger: LedgerState) -> Fund:
+    """The fund with what it had when the round was decided."""
+    return msgspec.structs.replace(fund, now=fund_now(run, fund, started, ledger, Names(ledger)))
+
+
+def started_of(run: Run, event: Event) -> Event:
+    """The start of the round that an event belongs to."""
+    return round_of(run, run.event(event.seq - 1) if isinstance(event.body, DeleveragingEnded) else event)
+
+
+def shortfall_behind(started: Event, causes: tuple[Event, ...]) -> Event | None:
+    """The last one that led to it; None where the round is for a cap on profits."""
+    if cap_behind(started, causes) is not None:
+        return None
+    return next((cause for cause in reversed(causes) if isinstance(cause.body, ShortfallDeclared)), None)
+
+
+def _asked(event: Event) -> tuple[int, ...]:
+    """The account of a reduction; nobody's where a round as a whole is asked about."""
+    return (event.body.account,) if isinstance(event.body, PositionDeleveraged) else ()
+
+
+def _find(run: Run, started: Event, shortfall: Event | None, accounts: tuple[int, ...], *, whole: bool) -> Found:
+    """All of it for one round: three states at most, and the walk through the loss."""
+    body, first = started.body, first_of(run, started)
+    assert isinstance(body, DeleveragingStarted)
+    fund, lot_events, standings = None, tuple[Event, ...](), None
+    ledger: LedgerState | None = None
+    seqs = sorted({first.seq, started.seq} if shortfall is None else {first.seq, shortfall.seq, started.seq})
+    for ledger, seq in zip(run.states(seqs), seqs, strict=True):
+        if shortfall is not None and seq == shortfall.seq:
+            past = fund_past(run, ledger, fund_behind(shortfall, ledger), body.liquidation_id)
+            fund = fund_of(run, shortfall, ledger, past.books, Names(ledger), whole=whole)
+            lot_events = past.lot_events
+        if seq == first.seq != started.seq:
+            standings = standings_of(ranking_if_at_hand(run, first, ledger), accounts)
+    assert ledger is not None
+    made = ranking_if_at_hand(run, started, ledger)
+    if first.seq == started.seq:
+        standings = standings_of(made, accounts)
+    of_fund = ledger.accounts[body.account].kind == "insurance"
+    lot_events = (*lot_events, *_since(run, fund, started)) if of_fund else ()
+    watches = watches_of(run, started, beginning_of(run, ledger, body.liquidation_id), lot_events)
+    deque(watched(run, watches), maxlen=0)
+    standing = None if fund is None else fund_standing(run, fund, started, ledger)
+    return Found(started, ledger, made, standings, standing, lot_events, watches)
+
+
+def watches_of(run: Run, started: Event, beginning: Beginning | None, lot_events: Iterable[Event]) -> tuple[Watch, ...]:
+    """What is to be watched for the loss that the round closed; nothing where nobody was liquidated."""
+    body = started.body
+    assert isinstance(body, DeleveragingStarted)
+    taken = _taken(lot_events, body.instrument)
+    if beginning is None or (taken is None and body.account != beginning.account):
+        return ()
+    key = body.instrument, body.leg
+    return watches_behind(run, beginning.called, beginning.started, started.seq, key, taken)
+
+
+def _story_of_round(run: Run, found: Found, names: Names) -> Story | None:
+    """Of the bankrupt account, or of the account that a lot of the fund's inventory came from."""
+    body, ledger, stop_seq = found.body, found.ledger, found.started.seq
+    beginning = beginning_of(run, ledger, body.liquidation_id)
+    if beginning is None:
+        return None
+    key = (body.instrument, body.leg)
+    if ledger.accounts[body.account].kind != "insurance":
+        figures = bankruptcy_of(ledger, body.account, key, names)
+        return story_of(run, beginning, stop_seq, names, bankruptcy=figures, watches=found.watches)
+    taken = _taken(found.lot_events, body.instrument)
+    lot = lot_of(ledger, body.account, key, None if taken is None else taken.seq, names)
+    return story_of(run, beginning, stop_seq, names, lot_events=found.lot_events, lot=lot, watches=found.watches)
+
+
+def _losing(found: Found, story: Story | None, names: Names, *, whole: bool) -> Losing | None:
+    """Whose loss the round closed; nobody's where it was for a cap on profits."""
+    if story is None or not found.watches:
+        return None
+    if story.lot is not None:
+        return losing_of(found.watches[0], -story.lot.loss_atoms, names, whole=whole)
+    assert story.bankruptcy is not None
+    return losing_of(found.watches[0], story.bankruptcy.equity_atoms, names, whole=whole)
+
+
+def _since(run: Run, fund: Fund | None, started: Event) -> Iterator[Event]:
+    """What became of the lot between the shortfall and the round."""
+    first_seq, body = 0 if fund is None else fund.shortfall_seq, started.body
+    assert isinstance(body, DeleveragingStarted)
+    for event in run.events_naming(body.account, first_seq, started.seq):
+        if getattr(event.body, "liquidation_id", None) == body.liquidation_id:
+            yield event
+
+
+def _taken(events: Iterable[Event], instrument: int) -> Event | None:
+    """Where the fund took the lot over."""
+    for event in events:
+        if isinstance(event.body, PositionTakenOver) and event.body.instrument == instrument:
+            return event
+    return None
+
+
+def _must_be_open(account: int, ledger: LedgerState, started: Event) -> None:
+    if not 0 <= account < len(ledger.accounts):
+        message = f"account {account} was not open yet when event {started.seq} chose; name one that was"
+        raise QueryError(message)

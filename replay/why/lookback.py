@@ -1,9 +1,9 @@
-"""Who set a figure last before an event: found in the columns beside the record, however long ago that was.
+"""A decision, and where to look for what it rests on: who set a figure last before it, however long ago that was.
 
 1. A decision's products are recorded at once, so the state that it saw is the one before the first of them (`began`).
 2. What an account held at an earlier event is what it holds where the ledger stands, less what has moved since. So one
    state serves for the grounds of grounds as well, and no other is rebuilt.
-3. Events are read in chunks, of which a few are kept with an index.
+3. Setters are found in the columns beside the record. Events are read in chunks, of which a few are kept with an index.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from functools import cached_property, lru_cache
 from operator import attrgetter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from ...events.bodies.liquidation import LiquidationFilled, LiquidationStarted, PositionTakenOver
+from ...events.bodies.liquidation import LiquidationFilled, LiquidationOrdered, LiquidationStarted, PositionTakenOver
 from ...events.bodies.margin import PositionReduced
 from ...events.envelope import Event
 from ...events.ledger import LedgerState, PositionKey
@@ -24,8 +24,9 @@ from ...events.record.columns import SETTING_TYPES, instruments_set
 from ...events.vocabulary import Body, accounts_named
 from ...sim.pending import maker_of
 from ..run import Run
+from .names import Names
 
-__all__ = ["Lookback", "last_setting"]
+__all__ = ["Decision", "Lookback", "last_setting"]
 
 _CHUNK = 4096
 _CHUNKS_KEPT = 48
@@ -266,3 +267,78 @@ class Lookback:
             yield _Moved((instrument, getattr(body, "leg" if of_lot else row.taker_leg)), lots)
         if getattr(body, row.giver, None) == account:
             yield _Moved((instrument, getattr(body, row.giver_leg) if row.giver_leg else 0), -lots)
+
+
+class Decision:
+    """One decided event, and where to look for what it rests on."""
+
+    def __init__(self, look: Lookback, event: Event, names: Names) -> None:
+        """`look` knows the state at the event or later."""
+        self.look, self.event, self.names = look, event, names
+        self.body: Any = event.body
+
+    @cached_property
+    def began(self) -> int:
+        """The state before this event is the one that was decided in."""
+        return self.look.began(self.event)
+
+    @property
+    def account(self) -> int | None:
+        """The account that it is about, if it is about one."""
+        account = getattr(self.body, "account", None)
+        return account if account is None or account < len(self.look.ledger.accounts) else None
+
+    @property
+    def trader(self) -> int | None:
+        """The same, if it is a user or a vault and none of the venue's own."""
+        account = self.account
+        return account if account is not None and self.look.is_trader(account) else None
+
+    @cached_property
+    def held(self) -> dict[PositionKey, int]:
+        """What the trader held when this was decided."""
+        return {} if self.trader is None else self.look.held(self.trader, self.began)
+
+    @cached_property
+    def order(self) -> Event | None:
+        """The forced order that it belongs to."""
+        number = getattr(self.body, "order_id", None)
+        cause = self.look.causing(self.event, (LiquidationOrdered,)) if number is not None else None
+        return cause if cause is not None and cause.body.order_id == number else None  # type: ignore[union-attr]
+
+    @cached_property
+    def instruments(self) -> list[int]:
+        """The instruments that it is about: its own, or its order's, or all that the trader held."""
+        own = getattr(self.body, "instrument", None)
+        if own is not None:
+            return [own]
+        order = self.order
+        if order is not None:
+            assert isinstance(order.body, LiquidationOrdered)
+            return [order.body.instrument]
+        return sorted({instrument for instrument, _ in self.held})
+
+    @cached_property
+    def fund(self) -> int | None:
+        """The insurance fund that it asks of."""
+        ledger, body = self.look.ledger, self.body
+        for field in ("fund", "against", "account", "bankrupt"):
+            account = getattr(body, field, None)
+            if account is not None and self.look.is_fund(account):
+                return int(account)
+        instrument = getattr(body, "instrument", None)
+        if instrument is None and self.held:
+            instrument = min(self.held)[0]
+        return self._fund_of_last() if instrument is None else ledger.fund_of(instrument)
+
+    def _fund_of_last(self) -> int | None:
+        """The fund behind what the account closed last; the first of its asset where that is not known."""
+        account = getattr(self.body, "bankrupt", self.account)
+        if account is None:
+            return None
+        for event in self.look.naming(account, self.began):
+            instrument: int | None = getattr(event.body, "instrument", None)
+            if instrument is not None:
+                return self.look.ledger.fund_of(instrument)
+        asset = self.look.ledger.accounts[account].asset
+        return next(iter(self.look.ledger.funds_of(asset)), None)

@@ -1,7 +1,8 @@
-"""What things are called and how figures are written in a run, by what its ledger declares.
+"""What things are called and how figures are written in a run.
 
-1. Money stands with the name of its asset and all its decimals; prices and sizes as their instrument has them.
-2. Only declarations are read, and those are only ever added to: a ledger that moves on serves as well.
+1. `Names` reads the declarations of a ledger, and those are only ever added to: a ledger that moves on serves as well.
+2. Money stands with the name of its asset and all its decimals; prices and sizes as their instrument has them.
+3. Parts of an answer hold atoms with the decimals of their asset, and no ledger: `money_of` writes those.
 """
 
 from __future__ import annotations
@@ -11,11 +12,22 @@ from decimal import Decimal
 from ...events.bodies.listing import AssetListed, InstrumentListed
 from ...events.ledger import LedgerState
 from ...events.payoff import LinearPayoff
+from ...events.vocabulary import Body
 from ...sim.figures import count, duration, percent, price, score_text, size
-from ...sim.quantities import RATES, Quantity, amount_scale, grouped, trimmed
+from ...sim.quantities import RATES, Quantity, amount_scale, amount_scale_of, grouped, trimmed
 from ...sim.units import CONTEXT, atoms_to_text, divide_half_even, format_time_ns, ticks_to_text
 
-__all__ = ["Names", "percent_of_bps", "percent_of_ppm", "rate_text", "times"]
+__all__ = [
+    "Names",
+    "money_of",
+    "percent_of_bps",
+    "percent_of_ppm",
+    "plain_money_of",
+    "rate_text",
+    "signed_money_of",
+    "times",
+    "words",
+]
 
 _BPS_DECIMALS = 4
 _DIGITS_MOST = 20
@@ -129,3 +141,24 @@ class Names:
 
 def _with_name(atoms: int, asset: AssetListed) -> str:
     return str(Quantity(atoms, amount_scale(asset)))
+
+
+def money_of(atoms: int, asset: str, decimals: int) -> str:
+    """An amount with the name of its asset."""
+    return str(Quantity(atoms, amount_scale_of(asset, decimals)))
+
+
+def plain_money_of(atoms: int, decimals: int) -> str:
+    """An amount without a name."""
+    return Quantity(atoms, amount_scale_of("", decimals)).text
+
+
+def signed_money_of(atoms: int, decimals: int) -> str:
+    """An amount without a name, with a plus before what is more than nothing."""
+    text = plain_money_of(atoms, decimals)
+    return f"+{text}" if atoms > 0 else text
+
+
+def words(body: Body, names: Names) -> str:
+    """What an event says, in words."""
+    return body.says(names)

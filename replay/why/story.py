@@ -1,15 +1,17 @@
-"""The story of what was closed: a bankrupt account from its call on, or the lot of inventory that an account left.
+"""How a round came about: the causal chain, the story of what was closed, or the cap on profits that called for it.
 
-1. It begins with the margin call that the liquidation names, else with the liquidation's start, and ends before the
-   event that is explained.
-2. Steps are what happened to the account itself: its own timers, and what it was to others (counterparty, payer of a
-   fee's other side), are left out.
+1. The chain goes from the input that began it, step by step, down to the event.
+2. The story of a bankrupt account, or of the lot of inventory that it left, begins with the margin call that the
+   liquidation names, else with the liquidation's start, and ends before the event that is explained.
+3. Its steps are what happened to the account itself: its own timers, and what it was to others (counterparty, payer of
+   a fee's other side), are left out.
+4. Nobody was bankrupt in a round that a cap on profits called for: there is no story, but what the cap compared.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -22,19 +24,33 @@ from ...events.bodies.liquidation import (
 )
 from ...events.bodies.margin import CollateralAdded, MarginCalled, PositionReduced
 from ...events.bodies.venue import TimerFired, TimerSet
-from ...events.bodies.waterfall import PositionDeleveraged
-from ...events.envelope import Event
+from ...events.bodies.waterfall import PositionDeleveraged, ProfitCapExceeded
+from ...events.envelope import Event, Origin
 from ...events.ledger import LedgerState
-from ...sim.figures import count
+from ...sim.figures import count, percent
+from ...sim.units import format_time_ns
 from ..run import Run
-from .chain import step_of
+from .losing import Watch
 from .names import Names
-from .parts import Bankruptcy, Lot, Step, Story
-from .watch import Watch
+from .parts import Bankruptcy, Link, Lot, Step, Story
+from .venue.taken_in import words_of
 
-__all__ = ["Beginning", "beginning_of", "called_before", "story_of"]
+__all__ = [
+    "Beginning",
+    "Cap",
+    "beginning_of",
+    "called_before",
+    "cap_behind",
+    "cap_of",
+    "chain_of",
+    "decided_by",
+    "step_of",
+    "story_of",
+]
 
 _HIDDEN = (TimerSet, TimerFired, PositionDeleveraged)
+
+_TAKEN_IN = {Origin.IMPORTED: "imported", Origin.INFERRED: "inferred"}
 
 
 class Beginning(NamedTuple):
@@ -206,3 +222,83 @@ def _fate(own: list[Event], events: list[Event], names: Names) -> Iterator[str]:
         assert isinstance(first, LiquidationFilled)
         lots = sum(sale.size_lots for sale in sales if isinstance(sale, LiquidationFilled))
         yield f"Since then the fund has sold {names.size(first.instrument, lots)} in {count(len(sales), 'fill')}."
+
+
+def chain_of(run: Run, events: Sequence[Event], names: Names) -> tuple[Step, ...]:
+    """The steps, each with the further events that contributed to it."""
+    return tuple(step_of(run, event, names) for event in events)
+
+
+def step_of(run: Run, event: Event, names: Names, linked: Mapping[int, Event] | None = None) -> Step:
+    """One event as a step; `linked` are the events that it links to, where they were read already."""
+    look = run.event if linked is None else linked.__getitem__
+    return Step(
+        event.seq,
+        event.at_ns,
+        format_time_ns(event.at_ns),
+        type(event.body).__name__,
+        event.cause,
+        decided_by(run, event),
+        words_of(event, names),
+        tuple(_link(look(seq), names) for seq in event.links),
+    )
+
+
+def decided_by(run: Run, event: Event) -> str | None:
+    """Handler and policy, or how it was taken in; None for an input."""
+    producer = run.producer_of(event)
+    return _TAKEN_IN.get(event.origin) if producer is None else f"{producer.handler}:{producer.policy}"
+
+
+def _link(event: Event, names: Names) -> Link:
+    return Link(event.seq, type(event.body).__name__, words_of(event, names))
+
+
+class Cap(msgspec.Struct, frozen=True):
+    """The profit of one side of an instrument beside the pool, as event `seq` recorded them.
+
+    `factor` is the one over the other in percent, rounded to a hundredth; null where the pool had nothing.
+    """
+
+    seq: int
+    instrument: int
+    name: str
+    side: Literal["long", "short"]
+    open_lots: int
+    profit_atoms: int
+    profit: str
+    pool_atoms: int
+    pool: str
+    factor: str | None
+    max_factor_ppm: int
+    min_factor_ppm: int
+    text: str
+
+
+def cap_of(event: Event, names: Names) -> Cap:
+    """The figures of a `ProfitCapExceeded`, and what they mean in words."""
+    body = event.body
+    assert isinstance(body, ProfitCapExceeded)
+    profit, pool = names.value(body.instrument, body.profit_atoms), names.value(body.instrument, body.pool_atoms)
+    pool = f"-{pool}" if body.pool_atoms < 0 else pool
+    factor = percent(body.profit_atoms, body.pool_atoms).lstrip("+") if body.pool_atoms > 0 else None
+    return Cap(
+        event.seq,
+        body.instrument,
+        names.instrument(body.instrument),
+        "long" if body.open_lots > 0 else "short",
+        body.open_lots,
+        body.profit_atoms,
+        profit,
+        body.pool_atoms,
+        pool,
+        factor,
+        body.max_factor_ppm,
+        body.min_factor_ppm,
+        body.compares(names),
+    )
+
+
+def cap_behind(started: Event, causes: tuple[Event, ...]) -> Event | None:
+    """The exceeded cap that a round answers; None where it answers something else."""
+    return next((one for one in causes if one.seq == started.cause and isinstance(one.body, ProfitCapExceeded)), None)

@@ -1,0 +1,1 @@
+"""What a run would have done otherwise: it is executed again with one thing changed."""

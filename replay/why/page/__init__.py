@@ -1,0 +1,1 @@
+"""How an answer is shown: as text, as Markdown, as JSON."""

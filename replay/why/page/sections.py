@@ -1,0 +1,376 @@
+"""An answer as sections, in the order in which they are read: what is shown, but not how.
+
+People see repeated steps as one line, such as a timer that was set and fired forty times; JSON keeps every step. A
+stretch of steps is a repetition when the same types, decided by the same, follow each other in the same order at least
+three times over. The shortest pattern wins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from ....sim.figures import count
+from ...arithmetic import ONLY_CODE
+from ..answer import Answer, Befallen, Flip, Flips
+from ..grounds import DEFINITION, Ground, GroundGraph, RestsOn
+from ..losing import Losing, LosingMark
+from ..names import money_of, plain_money_of, times
+from ..parts import Bankruptcy, Evidence, FirstPlace, Lot, RankingPart, Step, Story
+from ..venue.sections import imported_sections, rests_on
+from .blocks import Block, Commands, Node, Prose, Section, Table, Tree, claims_tree, clock, fund_blocks, price_blocks
+
+__all__ = ["Repetition", "answer_sections", "befallen_sections", "collapsed", "grounds_sections", "nothing_befell"]
+
+_PATTERN_MOST = 6
+_TIMES_LEAST = 3
+
+
+def answer_sections(answer: Answer, *, whole: bool = False) -> Iterator[Section]:
+    """One event: the paragraph, then the evidence for it; nothing is drawn together if `whole`."""
+    if answer.taken_in is not None:
+        yield Section("What this rests on", tuple(rests_on(answer.taken_in)))
+    yield Section("", (Prose(answer.paragraph),))
+    if answer.ranking is None and answer.event.evidence is not None:
+        title = "The account at that instant" if answer.taken_in is None else "The account as reconstructed"
+        yield Section(title, tuple(_evidence(answer.event.evidence, published=answer.taken_in is None)))
+    yield from _loser_and_fund(answer, whole=whole)
+    if answer.cap is not None:
+        yield Section("What the cap on profits compared", (Prose(f"{answer.cap.text} (Event {answer.cap.seq}.)"),))
+    if answer.ranking is not None:
+        yield Section(f"The ranking of round {answer.ranking.round}", tuple(_ranking(answer.ranking, whole=whole)))
+    if answer.spared is not None:
+        yield Section(f"Why not {answer.spared.name}", (Prose(answer.spared.text),))
+    if answer.price is not None:
+        yield Section("At which price, and what came of it", tuple(price_blocks(answer.price, answer.later or ())))
+    if answer.flips is not None:
+        yield Section("What would have flipped it", tuple(_flips(answer.flips)))
+    yield from imported_sections(answer)
+    yield from grounds_sections(answer)
+    if answer.claims:
+        yield Section("What is proved, asserted and inferred", (claims_tree(answer.claims),))
+    each = ", each delivered because of the one before" if len(answer.chain) > 1 else ""
+    yield Section("What set it off", (_tree(f"{count(len(answer.chain), 'event')}{each}", answer.chain, whole=whole),))
+
+
+def _loser_and_fund(answer: Answer, *, whole: bool) -> Iterator[Section]:
+    """Whose loss it was, how it came to be closed, and why the fund did not pay."""
+    if answer.losing is not None:
+        yield Section(f"Whose loss it was: {_whose(answer.losing)}", tuple(_losing(answer.losing, whole=whole)))
+    if answer.story is not None:
+        yield Section(_story_title(answer.story), tuple(_story(answer.story)))
+    if answer.fund is not None:
+        fallen = answer.fund.trigger == "drawdown"
+        title = "How the fund came to fall so far" if fallen else "How the fund came to be unable to pay"
+        yield Section(title, tuple(fund_blocks(answer.fund, whole=whole)))
+
+
+def befallen_sections(found: Befallen, record: str, *, whole: bool = False) -> Iterator[Section]:
+    """An account: what befell it, how to ask about each, and the answer for the gravest."""
+    within = "" if found.instrument is None else f" in {found.instrument}"
+    if found.answer is None:
+        yield Section("", (Prose(nothing_befell(found)),))
+        return
+    yield Section(f"In order of time{within}", (_tree(count(len(found.befell), "event"), found.befell, whole=True),))
+    gravest, *others = answer_sections(found.answer, whole=whole)
+    title = f"The gravest of it: event {found.answer.event.seq}"
+    yield Section(f"{title}. {gravest.title}" if gravest.title else title, gravest.blocks)
+    yield from others
+    if found.others:
+        asked = Commands(tuple(f"deleverage why {record} {seq}" for seq in found.others))
+        yield Section("To ask about the others", (asked,))
+
+
+def nothing_befell(found: Befallen) -> str:
+    """The one line for an account that was left alone."""
+    within = "" if found.instrument is None else f" in {found.instrument}"
+    when = "never"
+    if found.between is not None:
+        within, when = f"{within} in events {found.between[0]} to {found.between[1]}", "not"
+    return f"nothing befell {found.name}{within}: it was {when} called, liquidated, deleveraged or made to share a loss"
+
+
+_MOVERS = 3
+
+
+def _tree(root: str, steps: tuple[Step, ...], *, whole: bool = False) -> Tree:
+    """Steps as lines, repetitions drawn together unless it is to be `whole`; the root has the date, lines the time."""
+    date = steps[0].at.partition("T")[0] if steps else ""
+    shown = steps if whole else collapsed(steps)
+    nodes = [_repeated(one, date) if isinstance(one, Repetition) else _step(one, date) for one in shown]
+    return Tree(f"{root}, {date} UTC" if date else root, tuple(nodes))
+
+
+def _step(step: Step, date: str) -> Node:
+    """A step with who decided it, and its links below it."""
+    by = "" if step.decided_by is None else f" [{step.decided_by}]"
+    links = tuple(Node(f"with event {link.seq}: {link.text}") for link in step.links)
+    depth = "" if step.depth is None else f", for which the market had {step.depth} within its limit"
+    stood = "" if step.equity is None or step.equity in step.text else f"; it had {step.equity}"
+    return Node(f"{step.seq} {clock(step.at, date)} {step.text}{depth}{by}{stood}", links)
+
+
+def _repeated(found: Repetition, date: str) -> Node:
+    first, last = found.first[0], found.last
+    span = f"{first.seq} to {last.seq}, {clock(first.at, date)} to {clock(last.at, date)}"
+    if len(found.first) == 1:
+        return Node(
+            f"{span}: {found.times:,} of a kind, the first and the last", (_step(first, date), _step(last, date))
+        )
+    pattern = tuple(_step(step, date) for step in found.first)
+    return Node(f"{span}: {found.times:,} times over, the first time", pattern)
+
+
+def _evidence(found: Evidence, *, published: bool) -> Iterator[Block]:
+    """Equity against requirement, if its rule is published, the positions, and whether the record was right."""
+
+    def money(atoms: int) -> str:
+        return money_of(atoms, found.asset, found.decimals)
+
+    requirement = f", maintenance requirement {money(found.requirement_atoms)}" if published else ""
+    yield Prose(f"{found.name}: balance {money(found.balance_atoms)}, equity {money(found.equity_atoms)}{requirement}.")
+    if found.positions:
+        rows = tuple(
+            (one.name, one.size, one.entry, one.mark, plain_money_of(one.profit_atoms, found.decimals))
+            for one in found.positions
+        )
+        yield Table(("position", "size", "entry", "mark", "profit"), rows)
+    compared = found.compared
+    if compared is not None and compared.requirement_atoms is not None:
+        level = "" if compared.level_bps is None else f", compared at {times(compared.level_bps) or '1 times '}that"
+        verdict = "the same as" if compared.agrees else "NOT what is"
+        yield Prose(
+            f"Recorded: equity {money(compared.equity_atoms)}, requirement {money(compared.requirement_atoms)}{level}; "
+            f"{verdict} worked out again from the record."
+        )
+
+
+def _whose(found: Losing) -> str:
+    return f"a lot of {found.name}" if found.of_lot else found.name
+
+
+def _losing(found: Losing, *, whole: bool) -> Iterator[Block]:
+    """From the last solvent moment to the decision: each mark, what of it forced orders made, and what was left."""
+    first, last = found.marks[0], found.marks[-1]
+    what = "Its profit" if found.of_lot else "Its equity"
+    begun = "was last solvent" if found.from_solvent else "is first looked at here"
+    if found.of_lot and found.from_solvent:
+        begun = "last stood at no loss"
+    after = ""
+    if found.decided_atoms != last.equity_atoms:
+        after = f" What was forced of it after that mark left it with {found.decided} when this was decided."
+    yield Prose(
+        f"{what} was {first.equity} at event {first.seq}, when it {begun}, and {last.equity} at event {last.seq}, the "
+        f"last mark before this was decided.{after}"
+    )
+    date = first.at.partition("T")[0]
+    left = f", {count(found.left_out, 'mark')} that moved it less left out (--all)" if found.left_out else ""
+    nodes = tuple(Node(_losing_mark(mark, date), _movers(mark, whole=whole)) for mark in found.marks)
+    yield Tree(f"{count(len(found.marks), 'mark')}{left}, {date} UTC", nodes)
+
+
+def _losing_mark(mark: LosingMark, date: str) -> str:
+    moved = [f"{mark.forced} by forced orders"] if mark.forced_ticks else []
+    moved += [f"{mark.smoothed} by smoothing"] if mark.smoothed_ticks else []
+    made = f"the index {mark.index}{', ' if moved[1:] else ' and ' if moved else ''}{' and '.join(moved)}"
+    return f"{mark.seq} {clock(mark.at, date)} {mark.name} at {mark.mark}, {made}: {mark.equity}"
+
+
+def _movers(mark: LosingMark, *, whole: bool) -> tuple[Node, ...]:
+    """Whose forced orders traded since the mark before, the first few by name, or all of them."""
+    shown = len(mark.moved_by) if whole else _MOVERS
+    if not mark.moved_by:
+        return ()
+    named = [f"{one.name} ({one.orders})" if one.orders > 1 else one.name for one in mark.moved_by[:shown]]
+    more = f" and {count(len(mark.moved_by) - shown, 'other')}" if mark.moved_by[shown:] else ""
+    return (Node(f"forced orders since the mark before: {', '.join(named)}{more}"),)
+
+
+def _story_title(story: Story) -> str:
+    return f"The lot that came from {story.name}" if story.lot is not None else f"The story of {story.name}"
+
+
+def _held(found: Bankruptcy | Lot) -> str:
+    """What is to be closed, as it was held."""
+    return f"{'long' if found.size_lots > 0 else 'short'} {found.size.lstrip('-')} {found.name}"
+
+
+def _story(story: Story) -> Iterator[Block]:
+    yield Prose(story.text)
+    found, lot = story.bankruptcy, story.lot
+    if found is not None:
+        yield Prose(
+            f"To be closed: {_held(found)} at the bankruptcy price of {found.price}, {found.value} in all. "
+            f"The mark was {found.mark}, the equity of the account {found.equity}."
+        )
+    if lot is not None:
+        yield Prose(
+            f"To be closed: {_held(lot)} at the {lot.price} that the fund had paid, {lot.paid} in all. At the "
+            f"mark of {lot.mark} they were worth {lot.worth}."
+        )
+    yield _tree(f"liquidation {story.liquidation_id}", story.steps)
+
+
+def _ranking(found: RankingPart, *, whole: bool) -> Iterator[Block]:
+    """The rule with its source, the formula, places, who shared it, digests."""
+    yield Prose(" ".join(_policy(found)))
+    if found.first is not None:
+        yield Prose(_first_place(found, found.first))
+    header = ("rank", "account", "score", "held", "gave")
+    rows = tuple((f"{p.rank:,}", p.name, p.score_text, p.size, p.gave) for p in found.places)
+    if rows:
+        yield Table(header, rows, next((n for n, p in enumerate(found.places) if p.asked), None))
+    yield Prose(found.shared)
+    if whole and found.gave:
+        yield Table(("who shared it", "gave"), tuple((one.name, one.size) for one in found.gave))
+    yield Prose(_digest(found))
+
+
+def _policy(found: RankingPart) -> Iterator[str]:
+    """By which rule, and how this account came to its score."""
+    named = f"Policy {found.policy}, version {found.version}"
+    if found.made_again_by not in (None, found.version):
+        named += f" (made again by version {found.made_again_by}, which is the one installed)"
+    if found.not_made_again is not None:
+        yield f"{named}. The ranking could NOT be made again: {found.not_made_again}."
+        yield "Below is what the record has: who was taken, with the rank and score recorded then."
+    elif found.formula is None:
+        yield f"{named}, declares no formula: {ONLY_CODE}."
+    else:
+        yield f"{named}: score = {found.formula}."
+    if found.rule:
+        yield f"The rule as the policy states it: {found.rule}"
+        yield f"Its source: {found.source or 'none is stated'}."
+    if found.arithmetic is not None:
+        yield f"With this account's figures {found.arithmetic}."
+    if found.score is not None:
+        recorded = f"Recorded is the whole number {found.score}, rank {found.rank:,} of {found.candidates:,}"
+        yield f"{recorded}; ties go by account."
+
+
+def _first_place(found: RankingPart, first: FirstPlace) -> str:
+    """Its rank in the first ranking of the instant, and now."""
+    if first.round == found.round:
+        return (
+            f"This round, {found.round}, was the first of this instant for this side: it is the first ranking as well."
+        )
+    ranking = f"In the first ranking of this instant, that of round {first.round} (event {first.started_seq})"
+    now = "" if found.rank is None else f"; in this one it stands at rank {found.rank:,} of {found.candidates:,}"
+    if first.rank is None:
+        return f"{ranking}, it was no candidate among {first.candidates:,}{now}."
+    return (
+        f"{ranking}, it stood at rank {first.rank:,} of {first.candidates:,} with a score of {first.score_text}{now}."
+    )
+
+
+def _digest(found: RankingPart) -> str:
+    if found.recomputed_digest is None or found.digest_rows is None:
+        return f"Digest as recorded: {found.recorded_digest}. It was not made again."
+    over = f"{count(found.digest_rows, 'row')} of the ranking"
+    if found.base_seq is not None:
+        rows = count(found.digest_rows, "row")
+        over = f"the {rows} touched since event {found.base_seq}, the start of the round that this one continues"
+    if found.proved:
+        return f"Digest over {over}: {found.recomputed_digest}, made again from the record; the same as recorded."
+    digests = f"{found.recomputed_digest} when made again from the record, {found.recorded_digest} as recorded"
+    if found.made_again_by != found.version:
+        differ = f"either version {found.made_again_by} ranks otherwise than version {found.version} did, or"
+    else:
+        differ = ""
+    return f"Digest over {over}: {digests}. They DIFFER: {differ} this ranking is not the one that was decided by."
+
+
+def _flips(flips: Flips) -> Iterator[Block]:
+    """What was found by re-execution, with the command that shows it, and the bounds of the search."""
+    if flips.found:
+        yield Tree("varied one at a time, each executed again", tuple(map(_flip, flips.found)))
+    commands = tuple(one.command for one in flips.found if one.command is not None)
+    if commands:
+        yield Prose("To see each of them:")
+        yield Commands(commands)
+    if flips.spared:
+        yield Prose(f"Spared: {flips.spared}")
+    yield Prose(f"Searched: {flips.searched}")
+    yield Prose(f"Not searched: {flips.not_searched}")
+
+
+def _flip(one: Flip) -> Node:
+    return Node(one.text, () if one.afterwards is None else (Node(one.afterwards.text),))
+
+
+def grounds_sections(answer: Answer) -> Iterator[Section]:
+    """The grounds, and the graph below them where that was asked for."""
+    if answer.grounds:
+        proved = any(ground.proof is not None for ground in answer.grounds)
+        yield Section("What its figures rest on", (*((Prose(DEFINITION),) if proved else ()), _grounds(answer.grounds)))
+    if answer.graph is not None:
+        yield Section("All that it rests on", (_graph(answer.graph),))
+
+
+def _grounds(grounds: tuple[Ground, ...]) -> Tree:
+    """The events that set the figures, and what those rest on; one that was told already by its number only."""
+    told = {ground.step.seq: True for ground in grounds}
+    nodes = tuple(_ground(ground, told, whole=True) for ground in grounds)
+    return Tree(f"{count(len(grounds), 'event')}, each with the figures that it set and what it rests on itself", nodes)
+
+
+def _ground(ground: Ground, told: dict[int, bool], *, whole: bool) -> Node:
+    """A ground, in full where `whole` or not told yet; `told` says of each event whether its verdict was told too."""
+    step, proof = ground.step, ground.proof
+    verdict = () if proof is None else (Node(f"{proof.verdict.upper()}: {proof.text}"),)
+    if step.seq in told and not whole:
+        return Node(f"{ground.sets}: event {step.seq}", () if told[step.seq] else verdict)
+    told[step.seq] = whole or proof is not None
+    below = tuple(_ground(one, told, whole=False) for one in ground.rests_on)
+    return Node(f"{ground.sets}: {step.seq} {step.at}: {step.text}", (*verdict, *below))
+
+
+def _graph(graph: GroundGraph) -> Tree:
+    """Every event of the graph once, with the numbers of those that it rests on."""
+    nodes = tuple(
+        Node(f"{one.seq} {one.at}: {one.text}{_END.get(one.end or '', '')}", tuple(map(_edge, one.rests_on)))
+        for one in graph.nodes
+    )
+    more = "" if graph.whole else "; where it says so, what lies deeper was left out"
+    return Tree(f"{count(len(nodes), 'event')}, the last one first, each with what it rests on{more}", nodes)
+
+
+_END = {"input": " [from outside]", "rule": " [declares the rules]", "cut": " [its grounds are left out]"}
+
+
+def _edge(edge: RestsOn) -> Node:
+    return Node(f"{edge.sets}: event {edge.seq}")
+
+
+class Repetition(NamedTuple):
+    """So many times over the same pattern: its steps as they were the first time, and the last step of all."""
+
+    times: int
+    first: tuple[Step, ...]
+    last: Step
+
+
+def collapsed(steps: Sequence[Step]) -> Iterator[Step | Repetition]:
+    """The steps with each repetition as one; O(steps)."""
+    kinds = [(step.type, step.decided_by) for step in steps]
+    place = 0
+    while place < len(steps):
+        length, times = _pattern(kinds, place)
+        if times < _TIMES_LEAST:
+            yield steps[place]
+            place += 1
+        else:
+            stop = place + length * times
+            yield Repetition(times, tuple(steps[place : place + length]), steps[stop - 1])
+            place = stop
+
+
+def _pattern(kinds: Sequence[tuple[str, str | None]], place: int) -> tuple[int, int]:
+    """The shortest pattern that repeats from here on, and how often; once where there is none."""
+    for length in range(1, _PATTERN_MOST + 1):
+        pattern, times = kinds[place : place + length], 1
+        while kinds[place + length * times : place + length * (times + 1)] == pattern:
+            times += 1
+        if times >= _TIMES_LEAST:
+            return length, times
+    return 1, 1

@@ -1,0 +1,450 @@
+"""The answer in one paragraph: the long phrase that the type of the event declares, behind its number and time.
+
+A phrase is written from a `Case`: the event, its causes, the state it came into, and the parts already worked out.
+Rounds of auto-deleveraging take more parts, `RoundParts`, and are told here: one reduction, the start, the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from ...events.bodies.liquidation import BankruptcyDeclared
+from ...events.bodies.margin import MarkPriced
+from ...events.bodies.waterfall import DeleveragingStarted, PositionDeleveraged
+from ...events.envelope import Event
+from ...events.ledger import LedgerState, Market, PositionKey
+from ...handlers.inventory import capacity_atoms
+from ...handlers.loss_socialization import LossSocialization
+from ...handlers.valuation import bankruptcy_price, bankruptcy_values, profit_atoms
+from ...sim.figures import count, percent, score_text
+from ...sim.units import format_time_ns
+from ..run import Run
+from .losing import mark_before
+from .names import Names, times
+from .parts import Bankruptcy, Evidence, Fund, Lot, RankingPart, Story
+from .price import Priced
+from .ranking import Round
+from .story import Cap
+
+__all__ = [
+    "Case",
+    "RoundParts",
+    "joined",
+    "paragraph_of",
+    "position_deleveraged",
+    "round_ended",
+    "round_paragraph",
+    "round_started",
+    "shortfall_paragraph",
+]
+
+
+def paragraph_of(case: Case) -> str:
+    """The paragraph for any event that is no shortfall and no part of a round."""
+    return _headed(case.event, case.event.body.tells(case))
+
+
+def shortfall_paragraph(case: Case, fund: Fund) -> str:
+    """The paragraph for a shortfall, with the fund's account."""
+    return paragraph_of(case._replace(shortfall=fund))
+
+
+def round_paragraph(case: Case, parts: RoundParts) -> str:
+    """The paragraph for a round's start, a reduction, or its end; the ledger of the case stands before the round."""
+    body = case.event.body
+    if isinstance(body, PositionDeleveraged):
+        return _headed(case.event, position_deleveraged(case, body, parts))
+    write = round_started if isinstance(body, DeleveragingStarted) else round_ended
+    return _headed(case.event, write(case, parts))
+
+
+def _headed(event: Event, text: str) -> str:
+    return f"Event {event.seq}, {format_time_ns(event.at_ns)}: {text}"
+
+
+class RoundParts(NamedTuple):
+    """The parts of the answer that a round's paragraph is written from."""
+
+    told: Round
+    ranking: RankingPart
+    story: Story | None
+    fund: Fund | None
+    cap: Cap | None = None
+    price: Priced | None = None
+
+    @property
+    def body(self) -> DeleveragingStarted:
+        """What the round was to close."""
+        body = self.told.started.body
+        assert isinstance(body, DeleveragingStarted)
+        return body
+
+
+def position_deleveraged(case: Case, body: PositionDeleveraged, parts: RoundParts) -> str:
+    """What it cost or brought, who was made to trade how much of what; then whose loss, the fund, and which place."""
+    assert parts.price is not None
+    return joined(
+        _came_to(case, body, parts.price),
+        _who(case, body, parts.price),
+        _why(case, parts),
+        _needed(case, parts),
+        _place(case, body, parts),
+    )
+
+
+def round_started(case: Case, parts: RoundParts) -> str:
+    """What was to be closed, why, and among whom."""
+    names, body = case.names, parts.body
+    what = f"{names.held(body.instrument, body.size_lots)} of {names.account(body.account)}"
+    if parts.cap is not None:
+        what = f"{names.size(body.instrument, body.size_lots)} of winners who were {parts.cap.side}"
+    first = (
+        f"Round {body.round} of auto-deleveraging began: {what} was to be closed at "
+        f"{names.average(body.instrument, body.size_lots, body.value_atoms)}, "
+        f"{names.value(body.instrument, body.value_atoms)} in all."
+    )
+    return joined(first, _why(case, parts), _needed(case, parts), _queue(parts), _came_of(case, parts))
+
+
+def round_ended(case: Case, parts: RoundParts) -> str:
+    """What it closed against whom, and what is left; why it was held."""
+    first = f"Round {parts.body.round} of auto-deleveraging ended."
+    return joined(first, _came_of(case, parts), _why(case, parts), _needed(case, parts), _queue(parts))
+
+
+def _came_to(case: Case, body: PositionDeleveraged, price: Priced) -> str:
+    """The loss or gain against the mark, and the profit or loss that was settled."""
+    who = case.names.account(body.account)
+    gained, realised = price.gained.lstrip("-"), price.realised.lstrip("-")
+    against = f"neither lost nor gained against the mark of {price.mark}"
+    if price.gained_atoms:
+        verb = "gained" if price.gained_atoms > 0 else "lost"
+        against = f"{verb} {gained} against the mark of {price.mark}{_part_of(price)}"
+    settled = f"{realised} of profit was paid into its balance"
+    if price.realised_atoms <= 0:
+        settled = f"{realised} of loss was taken from its balance"
+    return f"{who} {against}; {settled}."
+
+
+def _part_of(price: Priced) -> str:
+    """What was lost of the profit at the mark on what was closed, in percent."""
+    if price.share is None or price.gained_atoms > 0:
+        return ""
+    share = price.share.lstrip("+-")
+    share = "less than 0.01%" if share == "0.00%" else share
+    return f", {share} of the {price.paper} of profit that what was closed had there"
+
+
+def _who(case: Case, body: PositionDeleveraged, price: Priced) -> str:
+    names, held = case.names, case.ledger.accounts[body.account].positions[body.instrument, body.leg]
+    side, verb = ("long", "sell") if held.size_lots > 0 else ("short", "buy back")
+    name, whole = names.instrument(body.instrument), names.units(body.instrument, abs(held.size_lots))
+    part = f"all {price.size}" if abs(body.size_lots) == abs(held.size_lots) else f"{price.size} of the {whole}"
+    return (
+        f"It was made to {verb} {part} {name} that it was {side}, at {price.price}, for {price.value} in all: "
+        f"{price.rule}."
+    )
+
+
+def _why(case: Case, parts: RoundParts) -> str:
+    story, cap = parts.story, parts.cap
+    if cap is not None:
+        return f"Nobody was bankrupt: this was for the cap on traders' profits (event {cap.seq}). {cap.text}"
+    if story is None:
+        return ""
+    if story.lot is not None:
+        return _why_lot(case, story, story.lot)
+    return "" if story.bankruptcy is None else _why_bankrupt(case, parts, story, story.bankruptcy)
+
+
+def _where_it_went(parts: RoundParts, found: Bankruptcy) -> str:
+    """What became of the equity that a bankrupt account had left, by the price at which its position was closed."""
+    if parts.body.value_atoms == found.value_atoms:
+        return ", which went to those who closed the position at its bankruptcy price"
+    return ", of which it kept what closing its position at another price than its bankruptcy price left it"
+
+
+def _why_bankrupt(case: Case, parts: RoundParts, story: Story, found: Bankruptcy) -> str:
+    """The move of the mark since the call, the bankruptcy and what was missing."""
+    since_seq, when = story.started_seq, f"when the liquidation of {story.name} began"
+    if story.called_seq is not None:
+        since_seq, when = story.called_seq, f"when {story.name} was called"
+    moved = _moved(case, found.instrument, since_seq, when)
+    who = f"{story.name}, {case.names.held(found.instrument, found.size_lots)}"
+    declared = f"was declared bankrupt{_declared(case, story)}, which is said of an account whose"
+    if found.missing_atoms:
+        what = f"{declared} losses have used up all that it had: at that mark it owed {found.missing} more than it had"
+    else:
+        what = (
+            f"{declared} position nobody takes at a price that would leave it anything: at that mark it still had "
+            f"{found.equity} of equity{_where_it_went(parts, found)}"
+        )
+    return f"{moved} {who}, {what}. Its bankruptcy price, at which it ends with exactly nothing, was {found.price}."
+
+
+def _declared(case: Case, story: Story) -> str:
+    """Which event declared the bankruptcy, and in which words."""
+    for step in reversed(story.steps):
+        body = case.run.event(step.seq).body if step.type == BankruptcyDeclared.__name__ else None
+        if isinstance(body, BankruptcyDeclared):
+            return f" (event {step.seq}: {body.reason})"
+    return ""
+
+
+def _why_lot(case: Case, story: Story, lot: Lot) -> str:
+    """The lot, what the fund paid for it, the move of the mark since, and the loss."""
+    moved = "" if lot.taken_seq is None else _moved(case, lot.instrument, lot.taken_seq, "when it was taken over")
+    event = "" if lot.taken_seq is None else f" in event {lot.taken_seq}"
+    held = case.names.held(lot.instrument, lot.size_lots)
+    return joined(
+        f"The insurance fund still held {held} that it had taken over from {story.name}{event} at {lot.price}.",
+        moved,
+        f"At {'that' if moved else 'its'} mark it stood at a loss of {lot.loss}.",
+    )
+
+
+def _moved(case: Case, instrument: int, since_seq: int, when: str) -> str:
+    """From which mark to which, and where both stand in the record; from the one before if there was no other since."""
+    names, now = case.names, mark_before(case.run, instrument, case.event.seq)
+    then = mark_before(case.run, instrument, since_seq)
+    if now is not None and then is not None and then.seq == now.seq:
+        then, when = mark_before(case.run, instrument, now.seq), "the mark before it"
+    if now is None:
+        return ""
+    name, after_ticks = names.instrument(instrument), _mark_ticks(now)
+    after = names.price(instrument, after_ticks)
+    if then is None:
+        return f"The mark of {name} stood at {after} (event {now.seq}), the first that there was."
+    before_ticks = _mark_ticks(then)
+    before = names.price(instrument, before_ticks)
+    if before_ticks == after_ticks:
+        return f"The mark of {name} stood at {after} (event {now.seq}), as {when} (event {then.seq})."
+    verb = "fallen" if after_ticks < before_ticks else "risen"
+    change = percent(after_ticks - before_ticks, before_ticks)
+    if change.lstrip("+-") == "0.00%":
+        change = "less than 0.01%"
+    since = f"from {before} (event {then.seq}), {when}, to {after} (event {now.seq}), {change}"
+    return f"The mark of {name} had {verb} {since}."
+
+
+def _mark_ticks(event: Event) -> int:
+    assert isinstance(event.body, MarkPriced)
+    return event.body.mark_ticks
+
+
+def _needed(case: Case, parts: RoundParts) -> str:
+    fund = parts.fund
+    if fund is None:
+        return ""
+    if fund.trigger == "drawdown":
+        further = f"{fund.needed} further within the window than its rule allows"
+        return f"The {case.names.fund(fund.account)} had fallen {further} (event {fund.shortfall_seq})."
+    if fund.equity_atoms is None:
+        return _lacked(case, fund)
+    if fund.needed_atoms < 0:
+        under, brought = fund.capacity.lstrip("-"), fund.needed.lstrip("-")
+        return (
+            f"The {case.names.fund(fund.account)} was {under} under its floor, and taking it on would have brought it "
+            f"{brought}: {fund.missing} too little (event {fund.shortfall_seq})."
+        )
+    return (
+        f"The {case.names.fund(fund.account)} needed {fund.needed} to take it on and had {fund.capacity}, "
+        f"{fund.missing} too little (event {fund.shortfall_seq})."
+    )
+
+
+def _lacked(case: Case, fund: Fund) -> str:
+    """Of the fund's own positions: what it had when it was first short, and right before this."""
+    called, first = case.names.fund(fund.account), fund.capacity
+    had = f"The {called} ran short: its cash and its positions at the mark, less its floor, came to {first}"
+    told = f"{had} (event {fund.shortfall_seq})"
+    if fund.now is None or fund.now.capacity_atoms == fund.capacity_atoms:
+        return f"{told}."
+    if fund.now.capacity_atoms < 0:
+        return f"{told}, and {fund.now.capacity} right before this."
+    return f"{told}. It had {fund.now.capacity} right before this: its rule closes all that stands at a loss then."
+
+
+def _place(case: Case, body: PositionDeleveraged, parts: RoundParts) -> str:
+    ranking = parts.ranking
+    closed = (
+        "That position was closed against traders in profit on the other side"
+        if parts.cap is None
+        else "Winners were closed"
+    )
+    place = f"{case.names.account(body.account)} stood at rank {body.rank:,} of {ranking.candidates:,}"
+    score = f"with {score_text(body.score)} (round {body.round}, event {ranking.started_seq})"
+    return f"{closed}, in the order of {_rule(ranking)}: {place}, {score}."
+
+
+def _queue(parts: RoundParts) -> str:
+    ranking = parts.ranking
+    side = "of that side" if parts.cap is not None else "on the other side"
+    stood = f"{count(ranking.candidates, 'candidate')} stood in the order of {_rule(ranking)}"
+    if not ranking.candidates:
+        stood = f"Nobody {side} was a candidate"
+    if ranking.not_made_again is not None:
+        return f"{stood}; the ranking could NOT be made again: {ranking.not_made_again}."
+    digest = "agrees" if ranking.proved else "does NOT agree"
+    return f"{stood}; the ranking made again from the record {digest} with the recorded digest."
+
+
+def _rule(ranking: RankingPart) -> str:
+    """The formula; without one there is only the score that the policy's code gave."""
+    return ranking.formula or f"the score that the code of {ranking.policy} gave"
+
+
+def _came_of(case: Case, parts: RoundParts) -> str:
+    names, ranking, body = case.names, parts.ranking, parts.body
+    if not ranking.taken:
+        return f"It closed nothing: all {names.size(body.instrument, body.size_lots)} are left."
+    closed = names.size(body.instrument, abs(body.size_lots) - ranking.left_lots)
+    against = f"{'against' if parts.cap is None else 'from'} {count(ranking.taken, 'account')}"
+    last = "" if ranking.last_rank is None else f", the last of them at rank {ranking.last_rank:,}"
+    left = names.units(body.instrument, ranking.left_lots)
+    end = "" if ranking.ended_seq is None else f" (event {ranking.ended_seq})"
+    return f"It closed {closed} {against}{last}, and left {left}{end}."
+
+
+def joined(*sentences: str) -> str:
+    """Sentences as one text, without those that have nothing to say."""
+    return " ".join(filter(None, sentences))
+
+
+class Case(NamedTuple):
+    """One question; `ledger` stands before the event. It is the `Case` that events tell their paragraphs to."""
+
+    run: Run
+    event: Event
+    causes: tuple[Event, ...]
+    ledger: LedgerState
+    names: Names
+    evidence: Evidence | None
+    shortfall: Fund | None = None
+
+    @property
+    def cause(self) -> Event | None:
+        """The event that the handler reacted to."""
+        return self.causes[-2] if len(self.causes) > 1 else None
+
+    @property
+    def figures(self) -> tuple[int, int] | None:
+        """Equity and maintenance requirement of the account, worked out again; None where it has none."""
+        return None if self.evidence is None else (self.evidence.equity_atoms, self.evidence.requirement_atoms)
+
+    @property
+    def fund(self) -> int:
+        """The account of the fund that a shortfall is about."""
+        assert self.shortfall is not None
+        return self.shortfall.account
+
+    @property
+    def fund_figures(self) -> tuple[str, tuple[tuple[int, int], ...]]:
+        """A shortfall's figures in words, and the three largest losses of the fund: (atoms, liquidation)."""
+        assert self.shortfall is not None
+        drains = [line for line in self.shortfall.lines if line.kind == "drain"][:3]
+        return self.shortfall.text, tuple((-line.atoms, line.liquidation_id or 0) for line in drains)
+
+    @property
+    def policy(self) -> str:
+        """The rule that whoever decided the event follows; the default one's name where nobody is known."""
+        producer = self.run.producer_of(self.event)
+        return LossSocialization.policy if producer is None else producer.policy
+
+    @property
+    def is_shared_by_ability(self) -> bool:
+        """Whether who decided shares a loss in proportion to what everyone has to give."""
+        return self.policy == LossSocialization.policy
+
+    def at(self, seq: int) -> Event:
+        """Another event of the record."""
+        return self.run.event(seq)
+
+    def siblings(self) -> Iterator[Event]:
+        """The events right before this one that followed from the same cause, the latest first."""
+        seq = self.event.seq - 1
+        while seq >= 0 and (earlier := self.run.event(seq)).cause == self.event.cause:
+            yield earlier
+            seq -= 1
+
+    def bankruptcy_ticks(self, account: int, key: PositionKey) -> int:
+        """The worst price at which the position can be closed on its bankruptcy value or better."""
+        return bankruptcy_price(self.ledger.accounts[account], self.ledger, key)
+
+    def bankruptcy_values(self, account: int) -> dict[PositionKey, int]:
+        """The values of all its positions at which the account ends at zero, in atoms."""
+        return bankruptcy_values(self.ledger.accounts[account], self.ledger)
+
+    def profit_atoms(self, account: int) -> int:
+        """What all its positions stand at, at the mark."""
+        positions = self.ledger.accounts[account].positions
+        return sum(profit_atoms(self.market(key[0]), held) for key, held in positions.items())
+
+    def capacity_atoms(self, fund: int) -> int:
+        """A fund's cash and inventory at the mark, less its floor."""
+        return capacity_atoms(self.ledger, fund)
+
+    @staticmethod
+    def joined(*sentences: str) -> str:
+        """Sentences as one text, without those that have nothing to say."""
+        return joined(*sentences)
+
+    def market(self, instrument: int) -> Market:
+        """A market in the state before the event."""
+        return self.ledger.markets[instrument]
+
+    def rule(self, name: str) -> int | None:
+        """A whole-number parameter of whoever decided the event; None where it has none of that name."""
+        producer = self.run.producer_of(self.event)
+        value = None if producer is None else producer.parameters.get(name)
+        return value if isinstance(value, int) else None
+
+    def followed(self) -> str:
+        """What the event followed from."""
+        cause = self.cause
+        return "" if cause is None else f"It followed from event {cause.seq}: {cause.body.says(self.names)}."
+
+    def linked(self) -> str:
+        """The further events that contributed."""
+        links = [self.run.event(seq) for seq in self.event.links]
+        return " ".join(f"Event {link.seq} contributed: {link.body.says(self.names)}." for link in links)
+
+    def held(self) -> str:
+        """What the account held at that instant, the two largest positions of several."""
+        if self.evidence is None or not self.evidence.positions:
+            return ""
+        held = sorted(self.evidence.positions, key=lambda one: -one.notional_atoms)
+        told = [
+            f"{self.names.held(one.instrument, one.size_lots)} from {one.entry}, marked at {one.mark}"
+            for one in held[:2]
+        ]
+        more = f" and {len(held) - 2} more" if held[2:] else ""
+        return f"It was {' and '.join(told)}{more}."
+
+    def agreement(self) -> str:
+        """Whether the state rebuilt from the record gives the figures that the event recorded."""
+        found = self.evidence
+        if found is None or found.compared is None:
+            return ""
+        if found.compared.agrees:
+            return "Worked out again from the record, the account's figures are the same."
+        equity, requirement = (
+            self.names.money(found.account, atoms) for atoms in (found.equity_atoms, found.requirement_atoms)
+        )
+        return (
+            f"Worked out again from the record they DIFFER: equity {equity}, requirement {requirement}; "
+            "`deleverage verify` says where the record went apart."
+        )
+
+    def threshold(self) -> str:
+        """The level that the equity was held against, such as `1.25 times the requirement of 10 USDT, 12.5 USDT`."""
+        found = self.evidence
+        if found is None or found.compared is None or found.compared.requirement_atoms is None:
+            return "the maintenance requirement"
+        compared, account = found.compared, found.account
+        requirement = self.names.money(account, found.compared.requirement_atoms)
+        if compared.level_bps is None or compared.threshold_atoms is None or not times(compared.level_bps):
+            return f"the maintenance requirement of {requirement}"
+        threshold = self.names.money(account, compared.threshold_atoms)
+        return f"{times(compared.level_bps)}the maintenance requirement of {requirement}, which is {threshold}"
