@@ -13,6 +13,7 @@ from functools import cached_property
 
 from ..events.envelope import Event
 from ..events.vocabulary import accounts_named
+from .chunks import Chunks
 from .run import Run
 
 __all__ = ["IndexedRun"]
@@ -28,6 +29,11 @@ class IndexedRun(Run):
         """Keep many decoded blocks in memory from now on, of what the record was forked from as well."""
         for reader in self.reader.lineage:
             reader.cached_blocks = _CACHED_BLOCKS
+
+    @cached_property
+    def chunks(self) -> Chunks:
+        """Its chunks, for all who look back in it; as many are kept as blocks."""
+        return Chunks(self, _CACHED_BLOCKS)
 
     @cached_property
     def _named(self) -> dict[int, array[int]]:

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
-from functools import cached_property, lru_cache
+from collections.abc import Collection, Iterator
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -20,16 +19,16 @@ from ...events.bodies.margin import PositionReduced
 from ...events.envelope import Event
 from ...events.ledger import LedgerState, PositionKey
 from ...events.ledger.postings import POSTINGS, Payment
-from ...events.record.columns import SETTING_TYPES, instruments_set
-from ...events.vocabulary import Body, accounts_named
+from ...events.record.columns import instruments_set
+from ...events.vocabulary import Body
 from ...sim.pending import maker_of
+from ..chunks import CHUNK_EVENTS, Chunks
+from ..indexed import IndexedRun
 from ..run import Run
 from .names import Names
 
 __all__ = ["Decision", "Lookback", "last_setting"]
 
-_CHUNK = 4096
-_CHUNKS_KEPT = 48
 _HOPS_MAX = 4096
 """So many causes back an event is looked for that a decision answers."""
 
@@ -42,33 +41,6 @@ class _Moved(NamedTuple):
 
     key: PositionKey | None
     lots: int
-
-
-class _Chunk:
-    """Some consecutive events by what they set and whom they name."""
-
-    def __init__(self, events: Sequence[Event]) -> None:
-        self.events = events
-
-    @cached_property
-    def setting(self) -> dict[tuple[type[Body], int], list[Event]]:
-        """Those that set something of an instrument, by what they are."""
-        found = defaultdict[tuple[type[Body], int], list[Event]](list)
-        for event in self.events:
-            kind = type(event.body)
-            if kind in SETTING_TYPES:
-                for instrument in instruments_set(kind, (event.body,)):
-                    found[kind, instrument].append(event)
-        return found
-
-    @cached_property
-    def naming(self) -> dict[int, list[Event]]:
-        """Those that name an account."""
-        found = defaultdict[int, list[Event]](list)
-        for event in self.events:
-            for account in dict.fromkeys(accounts_named(event.body)):
-                found[account].append(event)
-        return found
 
 
 def last_setting(run: Run, kind: type[Body], instrument: int, stop_seq: int) -> Event | None:
@@ -85,13 +57,8 @@ def last_setting(run: Run, kind: type[Body], instrument: int, stop_seq: int) -> 
 
 def _backwards(run: Run, first_seq: int, stop_seq: int) -> Iterator[Event]:
     """The events of a span, the last one first, a chunk at a time."""
-    for stop in range(stop_seq, first_seq, -_CHUNK):
-        yield from reversed(list(run.events(max(stop - _CHUNK, first_seq), stop)))
-
-
-def _numbers(spans: Sequence[tuple[int, int]]) -> list[int]:
-    """The chunks that some spans are in, rising."""
-    return list(dict.fromkeys(n for first, stop in spans for n in range(first // _CHUNK, -(-stop // _CHUNK))))
+    for stop in range(stop_seq, first_seq, -CHUNK_EVENTS):
+        yield from reversed(list(run.events(max(stop - CHUNK_EVENTS, first_seq), stop)))
 
 
 class Lookback:
@@ -100,30 +67,21 @@ class Lookback:
     def __init__(self, run: Run, ledger: LedgerState) -> None:
         """`ledger` stands at the decision that is explained, or before it; it is read while it stands there."""
         self.run, self.ledger, self.seq = run, ledger, ledger.seq
-        self._chunk = lru_cache(_CHUNKS_KEPT)(self._read)
-        self._places = lru_cache(None)(self._chunks_of)
+        chunks = run.chunks if isinstance(run, IndexedRun) else Chunks(run)
+        self._chunk, self._places = chunks.chunk, chunks.places
         self._known = defaultdict[int, list[tuple[int, dict[PositionKey, int]]]](list)
-
-    def _read(self, number: int) -> _Chunk:
-        return _Chunk(list(self.run.events(number * _CHUNK, (number + 1) * _CHUNK)))
-
-    def _chunks_of(self, kind: type[Body] | None, number: int) -> list[int]:
-        """The chunks that have an event of a type and an instrument, or without a type that name an account."""
-        columns = self.run.columns
-        spans = columns.spans_naming(number) if kind is None else columns.spans_setting(kind, number, self.run.count)
-        return _numbers(spans)
 
     def _back(self, kind: type[Body] | None, number: int, stop_seq: int) -> Iterator[Event]:
         """Such events before another, the last one first."""
         places = self._places(kind, number)
-        for place in reversed(places[: bisect_left(places, -(-stop_seq // _CHUNK))]):
+        for place in reversed(places[: bisect_left(places, -(-stop_seq // CHUNK_EVENTS))]):
             chunk = self._chunk(place)
             found = chunk.naming.get(number, []) if kind is None else chunk.setting.get((kind, number), [])
             yield from reversed(found[: bisect_left(found, stop_seq, key=_seq)])
 
     def event(self, seq: int) -> Event:
         """One event, which must be there."""
-        return self._chunk(seq // _CHUNK).events[seq % _CHUNK]
+        return self._chunk(seq // CHUNK_EVENTS).events[seq % CHUNK_EVENTS]
 
     def began(self, event: Event) -> int:
         """The first event of the decision that an event belongs to: it was made in the state before that."""
@@ -227,7 +185,7 @@ class Lookback:
         if known is not None:
             return self.event(known.started_seq)
         places = self._places(LiquidationStarted, 0)
-        places = places[: bisect_left(places, -(-stop_seq // _CHUNK))]
+        places = places[: bisect_left(places, -(-stop_seq // CHUNK_EVENTS))]
         while places:
             middle = len(places) // 2
             found = self._chunk(places[middle]).setting.get((LiquidationStarted, 0), [])
