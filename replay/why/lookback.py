@@ -24,7 +24,7 @@ from ...events.record.columns import SETTING_TYPES, instruments_set
 from ...events.vocabulary import Body, accounts_named
 from ...sim.pending import maker_of
 from ..run import Run
-from .names import Names
+from .names import RunNames
 
 __all__ = ["Decision", "Lookback", "last_setting"]
 
@@ -270,10 +270,9 @@ class Lookback:
 
 
 class Decision:
-    """One decided event, and where to look for what it rests on."""
+    """One decided event, and where to look for what it rests on: `look` knows the state at the event or later."""
 
-    def __init__(self, look: Lookback, event: Event, names: Names) -> None:
-        """`look` knows the state at the event or later."""
+    def __init__(self, look: Lookback, event: Event, names: RunNames) -> None:
         self.look, self.event, self.names = look, event, names
         self.body: Any = event.body
 
