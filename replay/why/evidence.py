@@ -23,7 +23,7 @@ from .parts import Compared, Evidence, Holding
 from .story import decided_by
 from .venue.taken_in import words_of
 
-__all__ = ["asked_of", "evidence_for", "evidence_of", "holding_of"]
+__all__ = ["asked_of", "evidence_for"]
 
 
 def asked_of(run: Run, event: Event, names: RunNames, evidence: Evidence | None) -> Asked:
@@ -49,10 +49,10 @@ def asked_of(run: Run, event: Event, names: RunNames, evidence: Evidence | None)
 def evidence_for(body: Body, ledger: LedgerState, names: RunNames) -> Evidence | None:
     """The evidence of the account that a body is about, if it is about one."""
     account = getattr(body, "account", None)
-    return None if account is None else evidence_of(body, account, ledger, names)
+    return None if account is None else _evidence_of(body, account, ledger, names)
 
 
-def evidence_of(body: Body, number: int, ledger: LedgerState, names: RunNames) -> Evidence | None:
+def _evidence_of(body: Body, number: int, ledger: LedgerState, names: RunNames) -> Evidence | None:
     """The account `number` in this state, and what `body` recorded of it."""
     account = ledger.accounts[number] if number < len(ledger.accounts) else None
     if account is None or account.kind != "user" or not is_marked(ledger, account):
@@ -67,12 +67,12 @@ def evidence_of(body: Body, number: int, ledger: LedgerState, names: RunNames) -
         balance_atoms=account.balance_atoms,
         equity_atoms=margin.equity_atoms,
         requirement_atoms=margin.requirement_atoms,
-        positions=tuple(holding_of(ledger, account, key, names) for key in account.positions),
+        positions=tuple(_holding_of(ledger, account, key, names) for key in account.positions),
         compared=_compared(body, margin),
     )
 
 
-def holding_of(ledger: LedgerState, account: Account, key: PositionKey, names: RunNames) -> Holding:
+def _holding_of(ledger: LedgerState, account: Account, key: PositionKey, names: RunNames) -> Holding:
     """One position at the mark."""
     market, held, instrument = ledger.markets[key[0]], account.positions[key], key[0]
     entry_ticks = market.payoff.price_ticks(held.size_lots, held.cost_atoms)

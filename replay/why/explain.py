@@ -42,8 +42,6 @@ __all__ = [
     "explain",
     "explain_round",
     "fund_standing",
-    "shortfall_behind",
-    "started_of",
     "watches_of",
 ]
 
@@ -145,9 +143,9 @@ def explain_round(
     found: RoundFound | None = None,
 ) -> Answer:
     """The answer about any event of a round, in the state before its first one; `found`, if that is at hand."""
-    started = started_of(run, event)
+    started = _started_of(run, event)
     if found is None:
-        found = _find(run, started, shortfall_behind(started, causes), _asked(event), whole=whole)
+        found = _find(run, started, _shortfall_behind(started, causes), _asked(event), whole=whole)
     ledger = found.ledger
     names, told = RunNames(ledger), round_events(run, started)
     fund = found.fund
@@ -187,12 +185,12 @@ def fund_standing(run: Run, fund: Fund, started: Event, ledger: LedgerState) -> 
     return msgspec.structs.replace(fund, now=fund_now(run, fund, started, ledger, RunNames(ledger)))
 
 
-def started_of(run: Run, event: Event) -> Event:
+def _started_of(run: Run, event: Event) -> Event:
     """The start of the round that an event belongs to."""
     return round_of(run, run.event(event.seq - 1) if isinstance(event.body, DeleveragingEnded) else event)
 
 
-def shortfall_behind(started: Event, causes: tuple[Event, ...]) -> Event | None:
+def _shortfall_behind(started: Event, causes: tuple[Event, ...]) -> Event | None:
     """The last one that led to it; None where the round is for a cap on profits."""
     if cap_behind(started, causes) is not None:
         return None

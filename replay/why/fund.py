@@ -31,7 +31,7 @@ from .losing import mark_before
 from .names import RunNames, percent_of_bps
 from .parts import Fund, FundKind, FundLine, FundNow, FundRound
 
-__all__ = ["FundPast", "fund_behind", "fund_now", "fund_of", "fund_past", "rules_at"]
+__all__ = ["FundPast", "fund_behind", "fund_now", "fund_of", "fund_past"]
 
 _SHOWN = 10
 _PAYMENTS: tuple[tuple[FundKind, str, str], ...] = (
@@ -73,7 +73,7 @@ def fund_of(
     """The fund's part of the answer; `ledger` and `books` stand before the shortfall; `whole` for every liquidation."""
     body = shortfall.body
     assert isinstance(body, ShortfallDeclared)
-    fund, rules = books.account.account, rules_at(run, shortfall)
+    fund, rules = books.account.account, _rules_at(run, shortfall)
     asset, lines = names.asset_of(fund), tuple(_lines(books, ledger, rules.floor_atoms, names, whole=whole))
     bankrupt = ledger.accounts[body.account] if body.trigger == "bankruptcy" else None
     had_atoms = body.capacity_atoms if bankrupt is None or bankrupt.positions else _payable_atoms(body)
@@ -131,7 +131,7 @@ def _fallen(producer: Producer) -> str:
     return _FALLEN["symbol" if producer.policy == "symbol-drawdown" else producer.parameters.get("against", "peak")]
 
 
-def rules_at(run: Run, event: Event) -> _Rules:
+def _rules_at(run: Run, event: Event) -> _Rules:
     """The fund's parameters in force; a policy without a floor has none."""
     for producer in run.producers_at(event.seq):
         if producer.handler == InsuranceFund.name:
@@ -289,7 +289,7 @@ def _rest(
 
 def fund_now(run: Run, fund: Fund, started: Event, ledger: LedgerState, names: RunNames) -> FundNow:
     """The fund at a round that the shortfall led to; `ledger` stands before the round."""
-    rules, account, number = rules_at(run, started), ledger.accounts[fund.account], fund.account
+    rules, account, number = _rules_at(run, started), ledger.accounts[fund.account], fund.account
     inventory = Inventory()
     inventory.rebuild(ledger)
     cost_atoms = sum(position.cost_atoms for position in account.positions.values())

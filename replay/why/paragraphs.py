@@ -32,10 +32,7 @@ __all__ = [
     "RunCase",
     "joined",
     "paragraph_of",
-    "position_deleveraged",
-    "round_ended",
     "round_paragraph",
-    "round_started",
     "shortfall_paragraph",
 ]
 
@@ -54,8 +51,8 @@ def round_paragraph(case: RunCase, parts: RoundParts) -> str:
     """The paragraph for a round's start, a reduction, or its end; the ledger of the case stands before the round."""
     body = case.event.body
     if isinstance(body, PositionDeleveraged):
-        return _headed(case.event, position_deleveraged(case, body, parts))
-    write = round_started if isinstance(body, DeleveragingStarted) else round_ended
+        return _headed(case.event, _position_deleveraged(case, body, parts))
+    write = _round_started if isinstance(body, DeleveragingStarted) else _round_ended
     return _headed(case.event, write(case, parts))
 
 
@@ -81,7 +78,7 @@ class RoundParts(NamedTuple):
         return body
 
 
-def position_deleveraged(case: RunCase, body: PositionDeleveraged, parts: RoundParts) -> str:
+def _position_deleveraged(case: RunCase, body: PositionDeleveraged, parts: RoundParts) -> str:
     """What it cost or brought, who was made to trade how much of what; then whose loss, the fund, and which place."""
     assert parts.price is not None
     return joined(
@@ -93,7 +90,7 @@ def position_deleveraged(case: RunCase, body: PositionDeleveraged, parts: RoundP
     )
 
 
-def round_started(case: RunCase, parts: RoundParts) -> str:
+def _round_started(case: RunCase, parts: RoundParts) -> str:
     """What was to be closed, why, and among whom."""
     names, body = case.names, parts.body
     what = f"{names.held(body.instrument, body.size_lots)} of {names.account(body.account)}"
@@ -107,7 +104,7 @@ def round_started(case: RunCase, parts: RoundParts) -> str:
     return joined(first, _why(case, parts), _needed(case, parts), _queue(parts), _came_of(case, parts))
 
 
-def round_ended(case: RunCase, parts: RoundParts) -> str:
+def _round_ended(case: RunCase, parts: RoundParts) -> str:
     """What it closed against whom, and what is left; why it was held."""
     first = f"Round {parts.body.round} of auto-deleveraging ended."
     return joined(first, _came_of(case, parts), _why(case, parts), _needed(case, parts), _queue(parts))

@@ -40,7 +40,6 @@ __all__ = [
     "Bracket",
     "ChangePoint",
     "Searches",
-    "Telling",
     "Whose",
 ]
 
@@ -67,7 +66,7 @@ class Searches:
         self._key = (body.instrument, body.leg)
         self._tradeable = Tradeable(run, listing=self._listing, first_seq=fork_seq)
         self._own = Whose(body.account, ledger.name(body.account))
-        self._telling = Telling(run, subject, self._own.name, self._listing, whole=whole)
+        self._telling = _Telling(run, subject, self._own.name, self._listing, whole=whole)
 
     def all(self) -> list[Search[Flip]]:
         """One for each thing that is varied, in the order in which they are told."""
@@ -343,7 +342,7 @@ class Bracket(NamedTuple):
     not_at: int
 
 
-class Telling:
+class _Telling:
     """Makes the answers of one question out of what its searches found."""
 
     def __init__(self, run: Run, subject: Subject, name: str, listing: InstrumentListed, *, whole: bool) -> None:

@@ -60,7 +60,6 @@ __all__ = [
     "TrialOutcome",
     "can_fork",
     "one_by_one",
-    "outcome_of",
     "recorded_lots",
     "side_by_side",
     "watched",
@@ -131,7 +130,7 @@ def one_by_one(run: Run, subject: Subject, searches: Sequence[Search[T]]) -> lis
         try:
             trial = next(search)
             while True:
-                trial = search.send(outcome_of(run, subject, trial))
+                trial = search.send(_outcome_of(run, subject, trial))
         except StopIteration as done:
             found.append(done.value)
     return found
@@ -220,7 +219,7 @@ class _Children:
         try:
             outcome: TrialOutcome = pipe.recv()
         except (EOFError, ConnectionError):
-            return outcome_of(self._run, self._subject, child.trial)
+            return _outcome_of(self._run, self._subject, child.trial)
         if outcome.spared and not child.trial.until_ns:
             for earlier in [one for one, other in self._waiting.items() if other.number == child.number]:
                 self._end(earlier)
@@ -336,7 +335,7 @@ class PrimedFork:
         return TrialOutcome(spared=True, later_lots=sum(map(_lots, self._later)), later_at_ns=later_at_ns)
 
 
-def outcome_of(run: Run, subject: Subject, trial: ForkTrial) -> TrialOutcome:
+def _outcome_of(run: Run, subject: Subject, trial: ForkTrial) -> TrialOutcome:
     """Execute the run again from after an event with changes; costs a `PrimedFork` and the events from there on.
 
     Raises ScenarioError or QueryError for changes that cannot be made there.

@@ -20,7 +20,7 @@ from ..parts import Bankruptcy, EventStep, Evidence, FirstPlace, Lot, RankingPar
 from ..venue.sections import imported_sections, rests_on
 from .blocks import Block, Commands, Node, Prose, Section, Table, Tree, claims_tree, clock, fund_blocks, price_blocks
 
-__all__ = ["Repetition", "answer_sections", "befallen_sections", "collapsed", "grounds_sections", "nothing_befell"]
+__all__ = ["Repetition", "answer_sections", "befallen_sections", "collapsed", "nothing_befell"]
 
 _PATTERN_MOST = 6
 _TIMES_LEAST = 3
@@ -46,7 +46,7 @@ def answer_sections(answer: Answer, *, whole: bool = False) -> Iterator[Section]
     if answer.flips is not None:
         yield Section("What would have flipped it", tuple(_flips(answer.flips)))
     yield from imported_sections(answer)
-    yield from grounds_sections(answer)
+    yield from _grounds_sections(answer)
     if answer.claims:
         yield Section("What is proved, asserted and inferred", (claims_tree(answer.claims),))
     each = ", each delivered because of the one before" if len(answer.chain) > 1 else ""
@@ -298,7 +298,7 @@ def _flip(one: Flip) -> Node:
     return Node(one.text, () if one.afterwards is None else (Node(one.afterwards.text),))
 
 
-def grounds_sections(answer: Answer) -> Iterator[Section]:
+def _grounds_sections(answer: Answer) -> Iterator[Section]:
     """The grounds, and the graph below them where that was asked for."""
     if answer.grounds:
         proved = any(ground.proof is not None for ground in answer.grounds)

@@ -40,7 +40,7 @@ from .passed_over import KnownHolders, known_of
 from .published import FormulaTest, Published, published_of
 from .taken_in import Reported, Rest, TakenIn, rule_of, statements_of, taken_in, words_of
 
-__all__ = ["explain_imported", "imported_paragraph", "is_taken_in", "verdict_of", "with_formula", "with_whole_batch"]
+__all__ = ["explain_imported", "is_taken_in", "with_formula", "with_whole_batch"]
 
 _SAME_RULE = "the same for each account as for the one asked about"
 _ROUND = (DeleveragingStarted, PositionDeleveraged, DeleveragingEnded)
@@ -80,7 +80,7 @@ def explain_imported(run: Run, event: Event, causes: tuple[Event, ...], against:
         known = known_of(run, started, before)
         published = _published(run, started, before, known, batch)
         taken = _with_the_others(taken, batch, known)
-    paragraph = imported_paragraph(case, taken, batch, published)
+    paragraph = _imported_paragraph(case, taken, batch, published)
     return Answer(asked, paragraph, chain, later=later or None, taken_in=taken, batch=batch, published=published)
 
 
@@ -88,7 +88,7 @@ def _published(run: Run, started: Event, ledger: LedgerState, known: KnownHolder
     told = round_events(run, started)
     found = published_of(told, ledger, RunNames(ledger), known, in_order=batch.disorder is None)
     caveats = (*_unknown(told, known), *found.caveats)
-    return msgspec.structs.replace(found, caveats=caveats, verdict=verdict_of(found, batch))
+    return msgspec.structs.replace(found, caveats=caveats, verdict=_verdict_of(found, batch))
 
 
 def _with_the_others(taken: TakenIn, batch: Batch, known: KnownHolders) -> TakenIn:
@@ -164,7 +164,7 @@ def with_whole_batch(answer: Answer) -> Answer:
     return msgspec.structs.replace(answer, batch=msgspec.structs.replace(answer.batch, shown_whole=True))
 
 
-def imported_paragraph(case: RunCase, taken: TakenIn, batch: Batch | None, published: Published | None) -> str:
+def _imported_paragraph(case: RunCase, taken: TakenIn, batch: Batch | None, published: Published | None) -> str:
     """The paragraph for any event that was taken in."""
     event, body = case.event, case.event.body
     if isinstance(body, PositionDeleveraged) and batch is not None:
@@ -347,7 +347,7 @@ def _in_short(published: Published) -> str:
     return "Whether a published formula gives the venue's order cannot be told from this record."
 
 
-def verdict_of(published: Published, batch: Batch) -> str:
+def _verdict_of(published: Published, batch: Batch) -> str:
     """Whether a formula gives the order, by tests that are corrected for their number."""
     if published.accounts < 2:  # noqa: PLR2004 - one alone has no order
         return "Only one account was taken, so there is no order to explain."
