@@ -200,7 +200,8 @@ def is_each_ground_a_reason(one: Document, _run: Run) -> Faults:
     if not any(ground["sets"].startswith("the rule") for ground in grounds):
         yield "the rule has no ground"
     for ground in grounds:
-        if ground["step"]["seq"] >= seq or any(each["seq"] >= ground["step"]["seq"] for each in ground["rests_on"]):
+        own = ground["step"]["seq"]
+        if own >= seq or any(below["step"]["seq"] >= own for below in ground["rests_on"]):
             yield f"a ground after what it is a reason for: {ground['sets']}"
 
 
@@ -307,7 +308,7 @@ def flipped(run: Run, seq: int) -> Any:
     """The answer with what would have spared it."""
     from deleverage.replay.why.commands import _flipped  # noqa: PLC0415
 
-    return _flipped(run, explain(run, seq))
+    return _flipped(run, explain(run, seq), "event")
 
 
 def asked(run: Run, every: int, flips: int) -> tuple[int, list[str]]:

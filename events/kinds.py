@@ -22,7 +22,6 @@ __all__ = [
     "AccountNumber",
     "AgainstLeg",
     "AssetNumber",
-    "Column",
     "Count",
     "CounterpartyLeg",
     "DeclaredAccount",
@@ -54,6 +53,7 @@ __all__ = [
     "Score",
     "Size",
     "SourceNumber",
+    "TableColumn",
     "Time",
     "TradeNumber",
     "VenueNumber",
@@ -121,7 +121,7 @@ Depth = Annotated[tuple[tuple[int, int], ...], Kind("depth", of="instrument")]
 """(distance in basis points, lots up to there) of each band."""
 
 
-class Column(NamedTuple):
+class TableColumn(NamedTuple):
     """A field as a column of a table: `kind` is `text`, `flag`, `bytes` or `structure` where the field has none."""
 
     name: str
@@ -137,11 +137,11 @@ def kinds_of(body_type: type[msgspec.Struct]) -> dict[str, Kind | None]:
     return {name: _kind(hints[name]) for name in body_type.__struct_fields__}
 
 
-def columns_of(body_type: type[msgspec.Struct]) -> tuple[Column, ...]:
+def columns_of(body_type: type[msgspec.Struct]) -> tuple[TableColumn, ...]:
     """The columns that a table of a type's events has: name, kind, unit, and the field that says whose scale it is."""
     hints = get_annotations(body_type, eval_str=True)
     kinds = ((name, kind or Kind(_plain(hints[name]))) for name, kind in kinds_of(body_type).items())
-    return tuple(Column(name, kind.name, kind.unit, kind.of) for name, kind in kinds)
+    return tuple(TableColumn(name, kind.name, kind.unit, kind.of) for name, kind in kinds)
 
 
 def _plain(hint: Any) -> str:

@@ -29,7 +29,6 @@ class IrregularFileError(OSError):
     """Something stands where a file is expected; `kind` says what."""
 
     def __init__(self, kind: str, path: Path) -> None:
-        """Of this kind, at this path."""
         super().__init__(errno.EINVAL, f"it is a {kind}, not a file", str(path))
         self.kind = kind
 

@@ -17,7 +17,7 @@ from ..handlers.policies.ranking import SCORE_MAX, Candidate
 from ..handlers.policies.score_formula import ScoreFormula
 from ..sim.figures import score_text
 
-__all__ = ["ONLY_CODE", "Arithmetic", "Scale", "arithmetic_of"]
+__all__ = ["ONLY_CODE", "Arithmetic", "FigureScale", "arithmetic_of"]
 
 ONLY_CODE = "the score is what this code gave"
 """What is said of a policy that declares no formula."""
@@ -25,7 +25,7 @@ ONLY_CODE = "the score is what this code gave"
 _MONEY = ("profit", "notional", "cost", "equity")
 
 
-class Scale(NamedTuple):
+class FigureScale(NamedTuple):
     """What figures are counted in: the decimals of the asset, and the lot size of the instrument."""
 
     decimals: int
@@ -49,7 +49,7 @@ def arithmetic_of(
     formula: ScoreFormula,
     candidate: Candidate,
     score: int,
-    scale: Scale,
+    scale: FigureScale,
     key: PositionKey | None = None,
     ledger: LedgerState | None = None,
 ) -> Arithmetic:
@@ -71,7 +71,7 @@ def arithmetic_of(
     return Arithmetic(formula.formula.filled(texts), result + note, due == score)
 
 
-def _scaled(formula: ScoreFormula, values: list[Value], scale: Scale) -> list[Value] | None:
+def _scaled(formula: ScoreFormula, values: list[Value], scale: FigureScale) -> list[Value] | None:
     """The figures in units; None for a policy with figures of its own, which are in atoms."""
     if formula.own_figures:
         return None

@@ -51,7 +51,6 @@ class Quantity:
     __slots__ = ("number", "scale")
 
     def __init__(self, number: int, scale: Scale) -> None:
-        """`number` steps of `scale`."""
         self.number, self.scale = number, scale
 
     def __eq__(self, other: object) -> bool:
@@ -158,10 +157,9 @@ class Scales(Protocol):
 
 
 class LedgerScales:
-    """The scales that the ledger of a run knows."""
+    """The scales that the ledger of a run declares, now or later."""
 
     def __init__(self, ledger: LedgerState) -> None:
-        """By what `ledger` declares, now or later."""
         self._ledger = ledger
 
     def asset_listed(self, asset: int) -> AssetListed | None:

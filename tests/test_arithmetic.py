@@ -27,7 +27,7 @@ from deleverage.handlers.registry import SLOTS
 from deleverage.handlers.testing import check_policy
 from deleverage.handlers.testing.rankings import check_formula
 from deleverage.handlers.testing.trial import Trial
-from deleverage.replay.arithmetic import Scale, arithmetic_of
+from deleverage.replay.arithmetic import FigureScale, arithmetic_of
 from deleverage.replay.run import Run
 
 from .support.command_line import call
@@ -66,13 +66,13 @@ def reductions(record: Run) -> list[int]:
 def test_what_is_printed_comes_out(policy: RankingPolicy, candidate: Candidate, decimals: int, lot_size: str) -> None:
     """Left of the equals sign stands a formula of plain numbers, none of them cut, which gives exactly the score."""
     (score,) = policy.scores([candidate])
-    found = arithmetic_of(declared(policy), candidate, score, Scale(decimals, lot_size))
+    found = arithmetic_of(declared(policy), candidate, score, FigureScale(decimals, lot_size))
     assert found.holds
     assert Formula(found.filled).names == ()
     assert Formula(found.filled).score(()) == score
     assert "NOT" not in found.text
     other = score - 1 if score else 1
-    assert not arithmetic_of(declared(policy), candidate, other, Scale(decimals, lot_size)).holds
+    assert not arithmetic_of(declared(policy), candidate, other, FigureScale(decimals, lot_size)).holds
 
 
 @pytest.mark.parametrize(
@@ -112,13 +112,13 @@ def test_the_words_of_the_arithmetic(policy: str, candidate: Candidate, text: st
     """Units where the formula comes to the same in them; how it was rounded, or why it is the greatest."""
     kind: Any = next(one for one in FROM_ROWS if one.policy == policy)
     (score,) = kind.scores([candidate])
-    assert arithmetic_of(declared(kind), candidate, score, Scale(6, "0.01")).text == text
+    assert arithmetic_of(declared(kind), candidate, score, FigureScale(6, "0.01")).text == text
 
 
 def test_a_score_that_is_not_the_formulas_is_said() -> None:
     """Both are there, and that they differ."""
     candidate = Candidate(7, 1_000_000, 1, 1, 4_000_000, 1)
-    found = arithmetic_of(declared(ProfitShare(NoParameters())), candidate, 5, Scale(6, "1"))
+    found = arithmetic_of(declared(ProfitShare(NoParameters())), candidate, 5, FigureScale(6, "1"))
     assert found.text == "1 / 4 = 0.250000000, rounded down to nine decimals; it is NOT the score of 0.000000005"
 
 

@@ -24,7 +24,7 @@ from deleverage.events.record import MemoryRecord, RecordReader, RecordSettings,
 from deleverage.events.record.ancestry import parent_directory
 from deleverage.events.record.manifest import MANIFEST_NAME, ForkPoint, read_manifest, write_manifest
 from deleverage.handlers.registry import producer_of
-from deleverage.replay.fork.changes import Changes, Deposit, Trade
+from deleverage.replay.fork.changes import Changes, Deposit, OutsideTrade
 from deleverage.replay.fork.fork import Fork, fork
 from deleverage.replay.verify.verification import verify
 from deleverage.sim.limits import refusal
@@ -226,7 +226,7 @@ def test_an_untouched_market_stays_as_it_was(tmp_path: Path) -> None:
     parent = open_run(path)
     ledger = parent.at()
     trader = next(a for a in ledger.accounts if a.kind == "user" and {key[0] for key in a.positions} == {2})
-    made, record = Fork(parent, 900, Changes(trades=(Trade(trader.account, (2, 0), 10),))), MemoryRecord()
+    made, record = Fork(parent, 900, Changes(trades=(OutsideTrade(trader.account, (2, 0), 10),))), MemoryRecord()
     record.append_many(parent.events(0, made.boundary))
     made.drive(made.resumption(record))
 
@@ -351,12 +351,12 @@ def test_changes_that_cannot_be(parent: Run) -> None:
     for after, changes, told in (
         (3, Changes(("insurance_fund.balance=+1",)), "no insurance fund yet"),
         (3, Changes(deposits=(Deposit(trader, 5),)), "is not open at the fork"),
-        (3, Changes(trades=(Trade(trader, (0, 0), 5),)), "is not open at the fork"),
-        (900, Changes(trades=(Trade(20, (0, 0), 5),)), "no mark to trade at"),
-        (2500, Changes(trades=(Trade(fund, (0, 0), 5),)), "the venue's own account"),
-        (2500, Changes(trades=(Trade(20, (0, 0), 0),)), "give another size"),
-        (2500, Changes(trades=(Trade(20, (0, 0), 10**12),)), "give another size"),
-        (gone.seq, Changes(trades=(Trade(trader, (0, 0), 5),)), "the account is in a liquidation"),
+        (3, Changes(trades=(OutsideTrade(trader, (0, 0), 5),)), "is not open at the fork"),
+        (900, Changes(trades=(OutsideTrade(20, (0, 0), 5),)), "no mark to trade at"),
+        (2500, Changes(trades=(OutsideTrade(fund, (0, 0), 5),)), "the venue's own account"),
+        (2500, Changes(trades=(OutsideTrade(20, (0, 0), 0),)), "give another size"),
+        (2500, Changes(trades=(OutsideTrade(20, (0, 0), 10**12),)), "give another size"),
+        (gone.seq, Changes(trades=(OutsideTrade(trader, (0, 0), 5),)), "the account is in a liquidation"),
     ):
         with pytest.raises(QueryError, match=told):
             fork(parent, after, changes)
@@ -365,7 +365,8 @@ def test_changes_that_cannot_be(parent: Run) -> None:
 def test_changes_are_told_in_units(parent: Run) -> None:
     """The record says in the asset and in the instrument's units what a fork changed."""
     ledger = parent.at(seq=2500)
-    changes = Changes(("adl.policy=profit-share",), (Deposit(20, -1_500_000),), (Trade(20, (0, 0), -25),), (4000,))
+    trade = OutsideTrade(20, (0, 0), -25)
+    changes = Changes(("adl.policy=profit-share",), (Deposit(20, -1_500_000),), (trade,), (4000,))
     assert changes.described(ledger) == (
         ("adl.policy", "profit-share"),
         (f"{ledger.name(20)}.deposit", "-1.500000 USDT"),

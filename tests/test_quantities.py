@@ -124,7 +124,20 @@ def test_a_field_s_scale_is_that_of_whom_it_names() -> None:
         "requirement_atoms": money(70),
         "warning_bps": "125%",
     }
-    filled = LiquidationFilled(1, 1, 1, account, 1, 0, 0, -1_500, 6_005, -900, 20, 30)
+    filled = LiquidationFilled(
+        liquidation_id=1,
+        order_id=1,
+        trade_id=1,
+        account=account,
+        counterparty=1,
+        instrument=0,
+        leg=0,
+        size_lots=-1_500,
+        price_ticks=6_005,
+        value_atoms=-900,
+        left_lots=20,
+        eaten_lots=30,
+    )
     assert fields(filled, book) == {
         "size_lots": f"-1.500 {name}",
         "price_ticks": "600.5 quote",
@@ -138,7 +151,20 @@ def test_a_field_s_scale_is_that_of_whom_it_names() -> None:
         "payment_nanoatoms": f"{Decimal(5).scaleb(-decimals - 9):,f} {asset}",
     }
     assert fields(MarkPriced(0, 1, 0, 1, 1_500_000), book)["smoothed_microticks"] == "0.1500000 quote"
-    reported = FillReported(account, 0, 0, 1, None, 5, 10, None, 3, 4, 0, "")
+    reported = FillReported(
+        account=account,
+        instrument=0,
+        leg=0,
+        trade_id=1,
+        order_id=None,
+        size_lots=5,
+        price_ticks=10,
+        start_lots=None,
+        closed_profit_atoms=3,
+        fee_atoms=4,
+        fee_asset=0,
+        direction="",
+    )
     assert fields(reported, book)["fee_atoms"] == money(4)
     assert "start_lots" not in fields(reported, book)
 
@@ -149,7 +175,23 @@ def test_what_has_no_known_scale_is_no_quantity() -> None:
     assert fields(Deposited(99, 5), book) == {}
     assert fields(PriceTicked(((0, 5),)), book) == {}
     assert fields(OrdersCancelled(1, book.user(), 1, 448, ""), book) == {}
-    assert "fee_atoms" not in fields(FillReported(99, 0, 0, 1, None, 5, 10, None, None, 4, None, ""), book)
+    assert "fee_atoms" not in fields(
+        FillReported(
+            account=99,
+            instrument=0,
+            leg=0,
+            trade_id=1,
+            order_id=None,
+            size_lots=5,
+            price_ticks=10,
+            start_lots=None,
+            closed_profit_atoms=None,
+            fee_atoms=4,
+            fee_asset=None,
+            direction="",
+        ),
+        book,
+    )
 
 
 def test_a_log_line_says_it_as_the_ledger_would() -> None:

@@ -178,11 +178,7 @@ def test_importers_produce_records_and_nothing_else(path: Path) -> None:
             assert not {alias.name.partition(".")[0] for alias in node.names} & SAYS, f"line {node.lineno}"
 
 
-ALL = [
-    pytest.param(path, id=name_of(path))
-    for path in sources(*ROOMS, "research", "tests", "benchmarks", "docs")
-    if not name_of(path).startswith(("replay/why/", "tests/test_why_"))  # these rooms are being rebuilt
-]
+ALL = [pytest.param(path, id=name_of(path)) for path in sources(*ROOMS, "research", "tests", "benchmarks", "docs")]
 POSITIONAL_MOST = 8
 VARIADIC = {"call", "one_of", "pack"}
 """Functions that take as many arguments of one kind as there are."""
@@ -196,12 +192,10 @@ def test_long_calls_name_their_arguments(path: Path) -> None:
             assert ast.unparse(node.func).rpartition(".")[2] in VARIADIC, f"line {node.lineno}"
 
 
-BEING_REBUILT = ("events/", "replay/why/", "replay/fork/")
-SETTLED = [p for p in EVERY if not str(p.id).startswith(BEING_REBUILT)]
 INIT_WORDS_LEAST = 10
 
 
-@pytest.mark.parametrize("path", SETTLED)
+@pytest.mark.parametrize("path", EVERY)
 def test_init_says_something_or_nothing(path: Path) -> None:
     """A docstring of `__init__` says what the class's does not, such as its errors; "Keep the mix." says nothing."""
     for node in ast.walk(tree_of(path)):
@@ -211,13 +205,12 @@ def test_init_says_something_or_nothing(path: Path) -> None:
 
 
 def test_a_class_name_means_one_thing() -> None:
-    """No two classes of the package have one name; those of `why` and `fork` are left out while they are rebuilt."""
+    """No two classes of the package have one name."""
     found: dict[str, list[str]] = {}
     for path in sources(*ROOMS):
-        if not name_of(path).startswith(("replay/why/", "replay/fork/")):
-            for node in tree_of(path).body:
-                if isinstance(node, ast.ClassDef):
-                    found.setdefault(node.name, []).append(name_of(path))
+        for node in tree_of(path).body:
+            if isinstance(node, ast.ClassDef):
+                found.setdefault(node.name, []).append(name_of(path))
     assert not {name: homes for name, homes in found.items() if len(homes) > 1}
 
 

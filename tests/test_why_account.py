@@ -138,7 +138,20 @@ def test_a_written_off_balance_befalls_the_fund(tmp_path: Path) -> None:
 
 
 GRAVE = (  # the gravest first, as the module's docstring has it
-    PositionDeleveraged(1, 1, 5, 0, ANNA, 0, 0, 1, 1, 1, 1, 1),
+    PositionDeleveraged(
+        round=1,
+        liquidation_id=1,
+        against=5,
+        against_leg=0,
+        account=ANNA,
+        instrument=0,
+        leg=0,
+        size_lots=1,
+        price_ticks=1,
+        value_atoms=1,
+        rank=1,
+        score=1,
+    ),
     LiquidationStarted(1, ANNA, 0, 0),
     LossSocialized(1, BERT, ANNA, 1),
     MarginCalled(ANNA, 0, 0, 12_500),
@@ -146,9 +159,35 @@ GRAVE = (  # the gravest first, as the module's docstring has it
 )
 GRAVE_TAKEN_IN = (
     GRAVE[0],
-    DeleveragingStarted(1, "bankruptcy", 1, "unknown", ANNA, 0, 0, 1, 1, 1, 0, b""),
+    DeleveragingStarted(
+        round=1,
+        trigger="bankruptcy",
+        liquidation_id=1,
+        policy="unknown",
+        account=ANNA,
+        instrument=0,
+        leg=0,
+        size_lots=1,
+        value_atoms=1,
+        price_ticks=1,
+        candidates=0,
+        ranking_digest=b"",
+    ),
     PositionTakenOver(1, ANNA, FUND, 0, 0, 1, 1, 1),
-    LiquidationFilled(1, 1, 1, ANNA, LIQUIDITY, 0, 0, 1, 1, 1, 0, 0),
+    LiquidationFilled(
+        liquidation_id=1,
+        order_id=1,
+        trade_id=1,
+        account=ANNA,
+        counterparty=LIQUIDITY,
+        instrument=0,
+        leg=0,
+        size_lots=1,
+        price_ticks=1,
+        value_atoms=1,
+        left_lots=0,
+        eaten_lots=0,
+    ),
 )
 
 

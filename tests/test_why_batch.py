@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deleverage.events.ledger import Ledger
-from deleverage.replay.why.names import Names
+from deleverage.replay.why.names import RunNames
 from deleverage.replay.why.venue.batch import BatchFill, Closed, closed_of
 
 POSITIONS = st.lists(st.integers(1, 40), min_size=2, max_size=8)
 
 
-class Plain(Names):
+class Plain(RunNames):
     """Figures in lots, of an instrument called X."""
 
     def __init__(self) -> None:
@@ -35,7 +35,24 @@ def fills(gave: list[int], held: list[int | None], accounts: list[int] | None = 
     """Longs that gave so much of what they held, in this order; each another account unless `accounts` says whose."""
     whose = accounts or list(range(len(gave)))
     return [
-        BatchFill(place, None, place, 1, place, account, f"a{account}", -lots, "", 1, "", lots, before, "", None, "")
+        BatchFill(
+            seq=place,
+            file=None,
+            line=place,
+            round=1,
+            rank=place,
+            account=account,
+            name=f"a{account}",
+            size_lots=-lots,
+            size="",
+            price_ticks=1,
+            price="",
+            value_atoms=lots,
+            before_lots=before,
+            before="",
+            after_lots=None,
+            after="",
+        )
         for place, (lots, before, account) in enumerate(zip(gave, held, whose, strict=True), 1)
     ]
 

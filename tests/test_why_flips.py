@@ -24,11 +24,11 @@ from deleverage.events.envelope import Event
 from deleverage.events.errors import QueryError
 from deleverage.handlers import adl_engine
 from deleverage.handlers.column_ranking import ColumnKeeper
-from deleverage.replay.fork.changes import Changes, Deposit, Trade
+from deleverage.replay.fork.changes import Changes, Deposit, OutsideTrade
 from deleverage.replay.fork.fork import fork
 from deleverage.replay.why.again import flips, searches, trials
 from deleverage.replay.why.again.flips import flips_of
-from deleverage.replay.why.again.trials import Outcome, Subject, Trial, one_by_one, side_by_side
+from deleverage.replay.why.again.trials import ForkTrial, Subject, TrialOutcome, one_by_one, side_by_side
 from deleverage.replay.why.answer import Flip, Flips
 from deleverage.sim.progress import bar
 from deleverage.sim.scenario import Scenario
@@ -323,19 +323,20 @@ def test_a_ranking_in_columns_that_was_prepared_is_the_plain_one(run: Run, monke
     assert set(made) == {os.getpid()}
 
 
-def asking(*asked: Trial) -> trials.Search[list[Outcome]]:
+def asking(*asked: ForkTrial) -> trials.Search[list[TrialOutcome]]:
     """A search that asks some trials and gives back what came of them."""
-    outcomes = list[Outcome]()
+    outcomes = list[TrialOutcome]()
     for trial in asked:
         outcomes += [(yield trial)]
     return outcomes
 
 
-def deposits(run: Run, *amounts: int) -> tuple[Subject, list[Trial]]:
+def deposits(run: Run, *amounts: int) -> tuple[Subject, list[ForkTrial]]:
     """Trials for the first reduction: so much more for the account just before."""
     subject = subject_of(run, reductions(run)[0])
     account, after_seq = subject.body.account, subject.begin_seq - 1
-    return subject, [Trial(str(amount), after_seq, Changes(deposits=(Deposit(account, amount),))) for amount in amounts]
+    deposits = [Deposit(account, amount) for amount in amounts]
+    return subject, [ForkTrial(str(one.amount_atoms), after_seq, Changes(deposits=(one,))) for one in deposits]
 
 
 @forks
@@ -343,8 +344,8 @@ def test_an_error_is_the_one_of_the_plain_way(run: Run) -> None:
     """Of several searches that fail the first one's error is raised, as when they go one after the other."""
     subject, (fine, *_) = deposits(run, 1)
     account, key = subject.body.account, (subject.body.instrument, 0)
-    bad = Trial("nothing", fine.after_seq, Changes(trades=(Trade(account, key, 0),)))
-    nobody = Trial("nobody", fine.after_seq, Changes(deposits=(Deposit(10**6, 1),)))
+    bad = ForkTrial("nothing", fine.after_seq, Changes(trades=(OutsideTrade(account, key, 0),)))
+    nobody = ForkTrial("nobody", fine.after_seq, Changes(deposits=(Deposit(10**6, 1),)))
     for asked in ([fine], [bad]), ([fine, nobody], [bad]), ([bad], [nobody]), ([nobody, fine], [fine]):
         with pytest.raises(QueryError) as plain:
             one_by_one(run, subject, [asking(*one) for one in asked])

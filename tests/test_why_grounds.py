@@ -26,9 +26,9 @@ from deleverage.events.vocabulary import BODY_TYPES, accounts_named
 from deleverage.replay.run import Run, open_run
 from deleverage.replay.why import grounds as module
 from deleverage.replay.why.explain import explain
-from deleverage.replay.why.grounds import FINDERS, Ground, graph_of, grounds_of
+from deleverage.replay.why.grounds import FINDERS, EventGround, graph_of, grounds_of
 from deleverage.replay.why.lookback import Decision, Lookback
-from deleverage.replay.why.names import Names
+from deleverage.replay.why.names import RunNames
 from deleverage.sim.runner import run as run_scenario
 from deleverage.sim.scenario import Scenario
 
@@ -119,17 +119,17 @@ class Plain:
         return {"balance": account.balance_atoms, **sizes}
 
 
-def kinds_of(grounds: tuple[Ground, ...], kind: Kind) -> list[int]:
+def kinds_of(grounds: tuple[EventGround, ...], kind: Kind) -> list[int]:
     """The events of one kind of ground."""
     return [ground.step.seq for ground in grounds if kind.name in ground.kinds]
 
 
-def explained(name: str) -> Iterator[tuple[Event, tuple[Ground, ...], Plain]]:
+def explained(name: str) -> Iterator[tuple[Event, tuple[EventGround, ...], Plain]]:
     """Each asked event, its grounds, and the plain pass up to where it was decided."""
     run, plain = run_of(name), Plain(events_of(name))
     for event in sorted(asked_in(name), key=lambda one: (began(name, one), one.seq)):
         ledger = run.before(event.seq)
-        yield event, grounds_of(run, event, ledger, Names(ledger), levels=1), plain.before(began(name, event))
+        yield event, grounds_of(run, event, ledger, RunNames(ledger), levels=1), plain.before(began(name, event))
 
 
 def test_every_kind_has_a_finder_and_every_type_that_is_decided_has_grounds() -> None:
@@ -287,7 +287,7 @@ def test_a_price_long_before_its_mark_is_found() -> None:
             distance[event.seq] = event.seq - ticked[event.body.instrument]
     far = events[max(distance, key=lambda seq: distance[seq])]
     ledger = run.before(far.seq)
-    case = Decision(Lookback(run, ledger), far, Names(ledger))
+    case = Decision(Lookback(run, ledger), far, RunNames(ledger))
     [(_, tick), *_] = FINDERS[Kind.INDEX](case)
     assert tick is not None
     assert far.seq - tick.seq > 256

@@ -28,7 +28,7 @@ from deleverage.replay.why.accounts import befallen
 from deleverage.replay.why.explain import explain
 from deleverage.replay.why.ranking import round_events
 from deleverage.replay.why.venue.explain import _side, with_formula
-from deleverage.replay.why.venue.published import Formula, Published
+from deleverage.replay.why.venue.published import FormulaTest, Published
 from deleverage.replay.why.venue.taken_in import Reported
 
 from .support import node_fills
@@ -128,12 +128,12 @@ def _published(path: Path) -> Published:
     return published
 
 
-def formula(found: Published, policy: str) -> Formula:
+def formula(found: Published, policy: str) -> FormulaTest:
     """One of the formulas."""
     return next(one for one in found.formulas if one.policy == policy)
 
 
-def accounts(one: Formula) -> Sequence[str]:
+def accounts(one: FormulaTest) -> Sequence[str]:
     """The accounts in the order of a formula."""
     return [place.name for place in one.places]
 
@@ -388,7 +388,22 @@ def _starts(event: Event, number: int) -> bool:
 
 
 LOSS, ENTRY = "a realised loss of 10 USDC", "; so its entry was 100"
-SIDE = Reported(1, 4, "ann", "Close Long", -5, "sold 5 ETH", "98", False, "5", "0", "-10 USDC", "100", "0.5 USDC", ())
+SIDE = Reported(
+    seq=1,
+    account=4,
+    name="ann",
+    direction="Close Long",
+    size_lots=-5,
+    traded="sold 5 ETH",
+    price="98",
+    maker=False,
+    before="5",
+    after="0",
+    closed_profit="-10 USDC",
+    entry="100",
+    fee="0.5 USDC",
+    printed=(),
+)
 
 
 @pytest.mark.parametrize(
@@ -409,7 +424,20 @@ def test_a_side_is_told_as_far_as_it_is_known(
     changes: dict[str, Any], told: str | None, account: int, which: str
 ) -> None:
     """What the venue says of a side stands there, what it does not say does not, and nothing is left hanging."""
-    body = LiquidationFilled(1, 1, 1, account, 1, 0, 0, -5, 98, -490, 0, 0)
+    body = LiquidationFilled(
+        liquidation_id=1,
+        order_id=1,
+        trade_id=1,
+        account=account,
+        counterparty=1,
+        instrument=0,
+        leg=0,
+        size_lots=-5,
+        price_ticks=98,
+        value_atoms=-490,
+        left_lots=0,
+        eaten_lots=0,
+    )
     assert _side(msgspec.structs.replace(SIDE, **changes), body) == ("" if told is None else f"{which} {told}")
 
 

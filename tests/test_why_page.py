@@ -20,12 +20,12 @@ from deleverage.events.vocabulary import BODY_TYPES
 from deleverage.replay.run import Run
 from deleverage.replay.why.answer import Flip, Flips
 from deleverage.replay.why.explain import explain
-from deleverage.replay.why.names import Names, words
+from deleverage.replay.why.names import RunNames, words
 from deleverage.replay.why.page.blocks import Commands, Node, Prose, Section, Sums, Table, Tree
 from deleverage.replay.why.page.pages import markdown_of
 from deleverage.replay.why.page.sections import Repetition, answer_sections, collapsed
 from deleverage.replay.why.page.text import print_sections
-from deleverage.replay.why.parts import Step
+from deleverage.replay.why.parts import EventStep
 from deleverage.sim.console import new_console
 
 from .support.command_line import call, small_record
@@ -422,7 +422,7 @@ def test_every_type_of_event_has_words() -> None:
     for _ in range(8):
         book.user()
     assert all(kind.says is not BodyBase.says for kind in BODY_TYPES)
-    names = Names(book.ledger)
+    names = RunNames(book.ledger)
     told = [words(body, names) for body in EXAMPLES]
     assert len(set(told)) == len(told) == len(BODY_TYPES)
     for text in told:
@@ -437,7 +437,7 @@ STEPS = st.lists(st.sampled_from("abc"), max_size=30)
 @given(STEPS)
 def test_repetition_is_drawn_together_and_nothing_lost(kinds: list[str]) -> None:
     """Every step is shown or counted, in order; nothing that is left repeats three times on end."""
-    steps = [Step(seq, 0, "", kind, None, None, kind) for seq, kind in enumerate(kinds)]
+    steps = [EventStep(seq, 0, "", kind, None, None, kind) for seq, kind in enumerate(kinds)]
     seen = 0
     for shown in collapsed(steps):
         if isinstance(shown, Repetition):
@@ -458,10 +458,10 @@ def test_repetition_is_drawn_together_and_nothing_lost(kinds: list[str]) -> None
 def test_long_repetition_is_one_line() -> None:
     """A timer set and fired forty times is told once, with the first, the last and the count."""
     kinds = ["a", *["set", "fired"] * 40, "b"]
-    first, repeated, last = collapsed([Step(n, 0, "", kind, None, None, kind) for n, kind in enumerate(kinds)])
+    first, repeated, last = collapsed([EventStep(n, 0, "", kind, None, None, kind) for n, kind in enumerate(kinds)])
     assert isinstance(repeated, Repetition)
     assert (repeated.times, [step.seq for step in repeated.first], repeated.last.seq) == (40, [1, 2], 80)
-    assert [step.type for step in (first, last) if isinstance(step, Step)] == ["a", "b"]
+    assert [step.type for step in (first, last) if isinstance(step, EventStep)] == ["a", "b"]
 
 
 BLOCKS = (

@@ -30,7 +30,7 @@ from deleverage.replay.why.again.proof import is_same_decision, proved, removal_
 from deleverage.replay.why.explain import explain
 from deleverage.replay.why.grounds import Verdict
 from deleverage.replay.why.lookback import Decision, Lookback
-from deleverage.replay.why.names import Names
+from deleverage.replay.why.names import RunNames
 from deleverage.sim.limits import admitted
 from deleverage.sim.pending import Pending, maker_of, pending_after
 from deleverage.sim.resumption import Resumption
@@ -124,7 +124,7 @@ def test_each_verdict_is_that_of_a_record_without_the_ground() -> None:
     run, seen = small(), dict[str, int]()
     for asked in asked_in(run, 3):
         ledger = run.before(asked.seq)
-        case = Decision(Lookback(run, ledger), asked, Names(ledger))
+        case = Decision(Lookback(run, ledger), asked, RunNames(ledger))
         for ground in proved(run, asked.seq, explain(run, asked.seq).grounds, events_max=NEAR):
             verdict, event = ground.proof, run.event(ground.step.seq)
             assert verdict is not None

@@ -409,7 +409,23 @@ def test_a_mark_holds_from_the_event_after_it(tmp_path: Path) -> None:
         (MarginCalled(ANNA, 0, 0, 12_500), True),
         (LossSocialized(2, ANNA, BERT, 1), True),
         (LossSocialized(1, ANNA, BERT, 1), False),
-        (PositionDeleveraged(1, 1, IVAN, 0, ANNA, 0, 0, 1, 1, 1, 1, 1), False),
+        (
+            PositionDeleveraged(
+                round=1,
+                liquidation_id=1,
+                against=IVAN,
+                against_leg=0,
+                account=ANNA,
+                instrument=0,
+                leg=0,
+                size_lots=1,
+                price_ticks=1,
+                value_atoms=1,
+                rank=1,
+                score=1,
+            ),
+            False,
+        ),
     ],
 )
 def test_a_story_is_of_one_liquidation(body: Body, belongs: bool) -> None:

@@ -12,10 +12,12 @@ __all__ = ["DecodedBlock"]
 
 
 class DecodedBlock:
-    """A block that was read and found right; `unproved` are the places of its pages not yet held against the head."""
+    """A block that was read and found right; `unproved` are the places of its pages not yet held against the head.
+
+    Of a `known` block all pages are proved.
+    """
 
     def __init__(self, pages: list[list[Event]], payload: bytes, *, known: bool) -> None:
-        """Of a known block all pages are proved."""
         self.pages, self._payload = pages, payload
         self.unproved = set[int]() if known else set(range(len(pages)))
 

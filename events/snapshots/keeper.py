@@ -37,7 +37,6 @@ class SnapshotKeeper:
     """Told of each block that a record has; `ledger` is the state that the record's writer or reader carries on."""
 
     def __init__(self, directory: Path, ledger: Ledger) -> None:
-        """Nothing taken yet."""
         self._directory, self._ledger = directory, ledger
         self._base: Parts | None = None
         self._base_seq, self._base_identity = 0, b""

@@ -41,7 +41,6 @@ class SnapshotShelf:
     """The snapshots in one directory, for the record with these heads; None for one that has none."""
 
     def __init__(self, directory: Path, count: int, heads: Heads | None, known: Known) -> None:
-        """List them; none is read yet."""
         self._directory, self._known = directory, known
         self.reports: list[str] = []
         self.seqs = sorted(seq for seq in map(_seq_of, _listed(directory)) if seq is not None and 0 < seq <= count)

@@ -31,7 +31,7 @@ from ...sim.rulebooks import slot_table
 from ...sim.toml_tree import apply_override, with_durations
 from ...sim.units import INT64_MAX
 
-__all__ = ["Changes", "Deposit", "Trade"]
+__all__ = ["Changes", "Deposit", "OutsideTrade"]
 
 _FUND_BALANCE = "insurance_fund.balance"
 _FUND_BALANCES = "insurance_fund.balances."
@@ -48,7 +48,7 @@ class Deposit(msgspec.Struct, frozen=True):
     amount_atoms: int
 
 
-class Trade(msgspec.Struct, frozen=True):
+class OutsideTrade(msgspec.Struct, frozen=True):
     """An account trades so many lots of its position with outside liquidity at the mark; negative sells."""
 
     account: int
@@ -61,7 +61,7 @@ class Changes(msgspec.Struct, frozen=True):
 
     settings: tuple[str, ...] = ()
     deposits: tuple[Deposit, ...] = ()
-    trades: tuple[Trade, ...] = ()
+    trades: tuple[OutsideTrade, ...] = ()
     removed: tuple[int, ...] = ()
 
     def __bool__(self) -> bool:
@@ -209,7 +209,7 @@ def _check_open(account: int, ledger: LedgerState) -> None:
         raise QueryError(message)
 
 
-def _trade(one: Trade, ledger: LedgerState) -> Body:
+def _trade(one: OutsideTrade, ledger: LedgerState) -> Body:
     _check_open(one.account, ledger)
     market = ledger.markets[one.key[0]] if one.key[0] < len(ledger.markets) else None
     if market is None or not market.mark_ticks:
@@ -228,6 +228,6 @@ def _trade(one: Trade, ledger: LedgerState) -> Body:
     return body
 
 
-def _no_trade(one: Trade, ledger: LedgerState, reason: str) -> QueryError:
+def _no_trade(one: OutsideTrade, ledger: LedgerState, reason: str) -> QueryError:
     message = f"{ledger.name(one.account)} cannot trade at the fork: {reason}"
     return QueryError(message)

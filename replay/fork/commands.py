@@ -18,7 +18,7 @@ from ...sim.units import format_time_ns
 from ..command_line import as_json_option, head_option, leave, record_argument, tell_differences
 from ..directory import nearest
 from ..run import Run, open_run
-from .changes import Changes, Deposit, Trade
+from .changes import Changes, Deposit, OutsideTrade
 from .fork import ForkResult, fork
 
 __all__ = ["fork_command"]
@@ -93,7 +93,7 @@ def _deposits(run: Run, given: tuple[str, ...]) -> tuple[Deposit, ...]:
     return tuple(found)
 
 
-def _trades(run: Run, given: tuple[str, ...], after_seq: int) -> tuple[Trade, ...]:
+def _trades(run: Run, given: tuple[str, ...], after_seq: int) -> tuple[OutsideTrade, ...]:
     """`ACCOUNT:INSTRUMENT=SIZE` in units, on the leg that the account holds at the fork."""
     if not given:
         return ()
@@ -101,7 +101,7 @@ def _trades(run: Run, given: tuple[str, ...], after_seq: int) -> tuple[Trade, ..
     return tuple(_trade_of(run, ledger, text) for text in given)
 
 
-def _trade_of(run: Run, ledger: LedgerState, text: str) -> Trade:
+def _trade_of(run: Run, ledger: LedgerState, text: str) -> OutsideTrade:
     what, size = _split(text, "--trade", "trader-7:BTC-PERP=-0.25")
     name, _, instrument = what.rpartition(":")
     names = {listing.name: number for number, listing in run.directory.instruments.items()}
@@ -113,7 +113,7 @@ def _trade_of(run: Run, ledger: LedgerState, text: str) -> Trade:
     positions = ledger.accounts[account].positions if account < len(ledger.accounts) else {}
     held = [key for key in positions if key[0] == number]
     lots = Quantity.parse(size, size_scale(listing)).number
-    return Trade(account, held[0] if held else (number, 0), lots)
+    return OutsideTrade(account, held[0] if held else (number, 0), lots)
 
 
 def _split(text: str, option: str, example: str) -> tuple[str, str]:

@@ -16,7 +16,7 @@ from ...handlers.ranking import Row
 from ...sim.console import print_line, print_rows
 from ...sim.figures import count, exact_money, price, score_text, size
 from ...sim.units import format_time_ns
-from ..arithmetic import Scale, arithmetic_of
+from ..arithmetic import FigureScale, arithmetic_of
 from ..directory import Directory
 from ..log.text import event_line
 from .check import Checked
@@ -103,7 +103,7 @@ def _score(row: Row, standing: Standing, listing: InstrumentListed, asset: Asset
         yield "score", f"{score_text(row.score)}, not worked out again"
         return
     yield "score", standing.formula.text
-    scale = Scale(asset.decimals, listing.lot_size)
+    scale = FigureScale(asset.decimals, listing.lot_size)
     yield "", arithmetic_of(standing.formula, candidate_in(row), row.score, scale).text
 
 

@@ -46,7 +46,7 @@ from ..run import Run
 from ..state.queues import is_marked
 from .answer import Answer, Befallen
 from .explain import explain
-from .names import Names
+from .names import RunNames
 from .page.blocks import Commands, Prose, Section, Table
 from .story import step_of
 
@@ -93,7 +93,7 @@ def befallen(
         raise QueryError(message)
     gravest = _gravest(events, account)
     answer = None if gravest is None else explain(run, gravest.seq, against=against, whole=whole)
-    names = Names(ledger)
+    names = RunNames(ledger)
     told = _told(run, account, events, linked, names, answer)
     return msgspec.structs.replace(
         told,
@@ -102,14 +102,14 @@ def befallen(
     )
 
 
-def befallen_with(run: Run, account: int, answer: Answer, names: Names) -> Befallen:
+def befallen_with(run: Run, account: int, answer: Answer, names: RunNames) -> Befallen:
     """What befell an account in the whole record, where the answer for the gravest of it is at hand."""
     events, linked = _gathered(run, account, 0, run.count)
     return _told(run, account, events, linked, names, answer)
 
 
 def _told(
-    run: Run, account: int, events: list[Event], linked: dict[int, Event], names: Names, answer: Answer | None
+    run: Run, account: int, events: list[Event], linked: dict[int, Event], names: RunNames, answer: Answer | None
 ) -> Befallen:
     return Befallen(
         account,
@@ -256,24 +256,24 @@ def _equity_atoms(ledger: Ledger, number: int) -> int:
 
 
 def _in_order(run: Run, ledger: Ledger, tallies: dict[int, _Tally], order: Order) -> tuple[ForcedAccount, ...]:
-    names = Names(ledger)
+    names = RunNames(ledger)
     numbers = sorted(tallies, key=lambda number: (tallies[number].first.seq, number))
     if order == "loss" and not run.imported:
         numbers.sort(key=lambda number: tallies[number].gained_atoms)
     return tuple(_account(number, tallies[number], names, known=not run.imported) for number in numbers)
 
 
-def _account(number: int, tally: _Tally, names: Names, *, known: bool) -> ForcedAccount:
+def _account(number: int, tally: _Tally, names: RunNames, *, known: bool) -> ForcedAccount:
     return ForcedAccount(
-        number,
-        names.account(number),
-        tally.liquidations,
-        tally.reductions,
-        tally.first.seq,
-        format_time_ns(tally.first.at_ns),
-        tally.gravest_seq,
-        tally.gained_atoms if known else None,
-        names.money(number, tally.gained_atoms) if known else None,
+        account=number,
+        name=names.account(number),
+        liquidations=tally.liquidations,
+        reductions=tally.reductions,
+        first_seq=tally.first.seq,
+        first_at=format_time_ns(tally.first.at_ns),
+        gravest_seq=tally.gravest_seq,
+        gained_atoms=tally.gained_atoms if known else None,
+        gained=names.money(number, tally.gained_atoms) if known else None,
     )
 
 

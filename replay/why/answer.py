@@ -39,9 +39,9 @@ import msgspec
 
 from ...sim.terminal import shell_word
 from ..run import Run
-from .grounds import Ground, GroundGraph
+from .grounds import EventGround, GroundGraph
 from .losing import Losing
-from .parts import Evidence, Fund, RankingPart, Step, Story
+from .parts import EventStep, Evidence, Fund, RankingPart, Story
 from .price import Later, Priced
 from .ranking import Spared
 from .story import Cap
@@ -122,8 +122,8 @@ class Answer(msgspec.Struct, frozen=True):
 
     event: Asked
     paragraph: str
-    chain: tuple[Step, ...]
-    grounds: tuple[Ground, ...] = ()
+    chain: tuple[EventStep, ...]
+    grounds: tuple[EventGround, ...] = ()
     losing: Losing | None = None
     story: Story | None = None
     fund: Fund | None = None
@@ -150,7 +150,7 @@ class Befallen(msgspec.Struct, frozen=True):
     name: str
     instrument: str | None
     between: tuple[int, int] | None
-    befell: tuple[Step, ...]
+    befell: tuple[EventStep, ...]
     others: tuple[int, ...]
     answer: Answer | None
 

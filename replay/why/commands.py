@@ -148,11 +148,7 @@ def why_command(
             run, forced_in(run, *(question.span or (0, None)), order=sort), layout, as_json=as_json, whole=whole
         )
     else:
-        found = befallen(
-            run, question.account, _instrument(run, instrument), against=against, span=question.span, whole=whole
-        )
-        if found.answer is not None:
-            found = msgspec.structs.replace(found, answer=more.added(run, found.answer))
+        found = more.befell(run, question.account, question.span, _instrument(run, instrument), against)
         _show_befallen(run, found, layout, as_json=as_json, whole=whole)
     leave(context, run)
 
@@ -227,6 +223,15 @@ class _More(NamedTuple):
         if self.prove:
             answer = _proved(run, answer, whole=self.whole)
         return answer if self.spared_until is None else _flipped(run, answer, self.spared_until)
+
+    def befell(
+        self, run: Run, account: int, span: tuple[int, int] | None, instrument: int | None, against: str | None
+    ) -> Befallen:
+        """What befell an account, and the answer for the gravest of it with all that was asked for."""
+        found = befallen(run, account, instrument, against=against, span=span, whole=self.whole)
+        if found.answer is None:
+            return found
+        return msgspec.structs.replace(found, answer=self.added(run, found.answer))
 
 
 def _proved(run: Run, answer: Answer, *, whole: bool) -> Answer:

@@ -41,17 +41,17 @@ from ..run import Run, open_run
 from ..workers import Workers
 from .accounts import befallen, befallen_with
 from .answer import Answer, Befallen
-from .explain import Found, explain_round, fund_standing, watches_of
+from .explain import RoundFound, explain_round, fund_standing, watches_of
 from .fund import fund_behind, fund_of
 from .fund_books import Accruals, FundBooks
 from .losing import Watch, watched
-from .names import Names
+from .names import RunNames
 from .page.pages import Indexed, Layout, account_page, index_page
 from .parts import Fund
 from .ranking import Standings, standings_of
 from .story import Beginning, called_before
 
-__all__ = ["Made", "answers_together", "deleveraged_in", "file_name", "write_everyone"]
+__all__ = ["PagesMade", "answers_together", "deleveraged_in", "file_name", "write_everyone"]
 
 _SUFFIXES: dict[Layout, str] = {"text": "txt", "md": "md", "json": "json"}
 _STRETCHES = 4
@@ -68,7 +68,7 @@ class Reduced(NamedTuple):
     gained_atoms: int
 
 
-class Made(NamedTuple):
+class PagesMade(NamedTuple):
     """What was written: how many pages, and where."""
 
     pages: int
@@ -125,7 +125,7 @@ def write_everyone(
     jobs: int,
     whole: bool = False,
     watch: Callable[[int, int], None] = lambda _done, _of: None,
-) -> Made:
+) -> PagesMade:
     """Write the pages and the index into a folder that is not there yet, or empty; `watch` hears how many are done.
 
     Raises RecordExistsError where there is something in the folder, QueryError where nobody was deleveraged or nothing
@@ -136,7 +136,7 @@ def write_everyone(
     if not reduced:
         message = f"{run.path}: nobody was deleveraged in it, so there is no page to write"
         raise QueryError(message)
-    names = Names(run.at())
+    names = RunNames(run.at())
     with stoppable(), _folder_for(path) as folder:
         stretches = _stretches(reduced, jobs * _STRETCHES)
         given = Path(run.path), run.plugin_folders
@@ -151,7 +151,7 @@ def write_everyone(
                 watch(done, len(reduced))
         index = index_page(run, _indexed(run, reduced, names, layout), layout, width)
         _write(folder / f"index.{_SUFFIXES[layout]}", index)
-    return Made(len(reduced), path)
+    return PagesMade(len(reduced), path)
 
 
 def _stretches(reduced: Iterable[Reduced], parts: int) -> Iterator[tuple[tuple[int, int], ...]]:
@@ -162,7 +162,7 @@ def _stretches(reduced: Iterable[Reduced], parts: int) -> Iterator[tuple[tuple[i
         yield tuple(accounts[first : first + size])
 
 
-def _indexed(run: Run, reduced: Sequence[Reduced], names: Names, layout: Layout) -> list[Indexed]:
+def _indexed(run: Run, reduced: Sequence[Reduced], names: RunNames, layout: Layout) -> list[Indexed]:
     return [
         Indexed(
             one.account,
@@ -196,14 +196,14 @@ def _write_pages(task: _Task) -> int:
     run = IndexedRun(open_run(task.record, plugins=task.plugins).reader, task.plugins)
     run.keep_blocks()
     run.kept.leave_as_they_are()
-    names = Names(run.at())
+    names = RunNames(run.at())
     for found in _befell(run, task, names):
         page = account_page(run, found, task.layout, task.width, whole=task.whole)
         _write(task.folder / file_name(found.account, found.name, task.layout), page)
     return len(task.accounts)
 
 
-def _befell(run: IndexedRun, task: _Task, names: Names) -> Iterator[Befallen]:
+def _befell(run: IndexedRun, task: _Task, names: RunNames) -> Iterator[Befallen]:
     """What befell each account; of an import one after the other, where rounds have little in common."""
     if run.imported:
         for account, _ in task.accounts:
@@ -302,7 +302,7 @@ class _Together:
         made, first = self._ranking(asked.started, ledger), self._standings[asked.first.seq]
         if fund is not None:
             fund = fund_standing(run, fund, asked.started, ledger)
-        found = Found(asked.started, ledger, made, first, fund, lot_events, asked.watches)
+        found = RoundFound(asked.started, ledger, made, first, fund, lot_events, asked.watches)
         for event in asked.reductions:
             yield explain_round(run, event, run.causes(event.seq), None, whole=self._whole, found=found)
 
@@ -319,7 +319,7 @@ class _Together:
         for event in self._run.events_naming(number, seq, ledger.seq):
             books.fold(event)
         self._books[number] = books, ledger.seq
-        return fund_of(self._run, shortfall, ledger, books, Names(ledger), whole=self._whole)
+        return fund_of(self._run, shortfall, ledger, books, RunNames(ledger), whole=self._whole)
 
     def _ranking(self, started: Event, ledger: LedgerState) -> RoundRanking | UnrankedRound:
         """A ranking, moved on where one that it continues is at hand."""

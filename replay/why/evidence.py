@@ -18,80 +18,80 @@ from ..log.selection import event_fields
 from ..run import Run
 from ..state.queues import is_marked
 from .answer import Asked
-from .names import Names
+from .names import RunNames
 from .parts import Compared, Evidence, Holding
 from .story import decided_by
 from .venue.taken_in import words_of
 
-__all__ = ["asked_of", "evidence_for", "evidence_of", "holding_of"]
+__all__ = ["asked_of", "evidence_for"]
 
 
-def asked_of(run: Run, event: Event, names: Names, evidence: Evidence | None) -> Asked:
+def asked_of(run: Run, event: Event, names: RunNames, evidence: Evidence | None) -> Asked:
     """The first part of the answer."""
     producer = run.producer_of(event)
     return Asked(
-        run.started.scenario,
-        run.sealed_head,
-        event.seq,
-        event.at_ns,
-        format_time_ns(event.at_ns),
-        type(event.body).__name__,
-        event.origin.name.lower(),
-        event.cause,
-        decided_by(run, event),
-        None if producer is None else producer.version,
-        words_of(event, names),
-        event_fields(event),
-        evidence,
+        scenario=run.started.scenario,
+        head=run.sealed_head,
+        seq=event.seq,
+        at_ns=event.at_ns,
+        at=format_time_ns(event.at_ns),
+        type=type(event.body).__name__,
+        origin=event.origin.name.lower(),
+        cause=event.cause,
+        decided_by=decided_by(run, event),
+        version=None if producer is None else producer.version,
+        text=words_of(event, names),
+        fields=event_fields(event),
+        evidence=evidence,
     )
 
 
-def evidence_for(body: Body, ledger: LedgerState, names: Names) -> Evidence | None:
+def evidence_for(body: Body, ledger: LedgerState, names: RunNames) -> Evidence | None:
     """The evidence of the account that a body is about, if it is about one."""
     account = getattr(body, "account", None)
-    return None if account is None else evidence_of(body, account, ledger, names)
+    return None if account is None else _evidence_of(body, account, ledger, names)
 
 
-def evidence_of(body: Body, number: int, ledger: LedgerState, names: Names) -> Evidence | None:
+def _evidence_of(body: Body, number: int, ledger: LedgerState, names: RunNames) -> Evidence | None:
     """The account `number` in this state, and what `body` recorded of it."""
     account = ledger.accounts[number] if number < len(ledger.accounts) else None
     if account is None or account.kind != "user" or not is_marked(ledger, account):
         return None
     margin, asset = margin_of(account, ledger.markets), names.asset_of(number)
     return Evidence(
-        number,
-        names.account(number),
-        asset.name,
-        asset.decimals,
-        account.status,
-        account.balance_atoms,
-        margin.equity_atoms,
-        margin.requirement_atoms,
-        tuple(holding_of(ledger, account, key, names) for key in account.positions),
-        _compared(body, margin),
+        account=number,
+        name=names.account(number),
+        asset=asset.name,
+        decimals=asset.decimals,
+        status=account.status,
+        balance_atoms=account.balance_atoms,
+        equity_atoms=margin.equity_atoms,
+        requirement_atoms=margin.requirement_atoms,
+        positions=tuple(_holding_of(ledger, account, key, names) for key in account.positions),
+        compared=_compared(body, margin),
     )
 
 
-def holding_of(ledger: LedgerState, account: Account, key: PositionKey, names: Names) -> Holding:
+def _holding_of(ledger: LedgerState, account: Account, key: PositionKey, names: RunNames) -> Holding:
     """One position at the mark."""
     market, held, instrument = ledger.markets[key[0]], account.positions[key], key[0]
     entry_ticks = market.payoff.price_ticks(held.size_lots, held.cost_atoms)
     worth_atoms = notional_atoms(market, held)
     gained_atoms = profit_atoms(market, held)
     return Holding(
-        instrument,
-        names.instrument(instrument),
-        key[1],
-        held.size_lots,
-        names.units(instrument, held.size_lots),
-        entry_ticks,
-        names.price(instrument, entry_ticks),
-        market.mark_ticks,
-        names.price(instrument, market.mark_ticks),
-        worth_atoms,
-        names.value(instrument, worth_atoms),
-        gained_atoms,
-        names.money(account.account, gained_atoms),
+        instrument=instrument,
+        name=names.instrument(instrument),
+        leg=key[1],
+        size_lots=held.size_lots,
+        size=names.units(instrument, held.size_lots),
+        entry_ticks=entry_ticks,
+        entry=names.price(instrument, entry_ticks),
+        mark_ticks=market.mark_ticks,
+        mark=names.price(instrument, market.mark_ticks),
+        notional_atoms=worth_atoms,
+        notional=names.value(instrument, worth_atoms),
+        profit_atoms=gained_atoms,
+        profit=names.money(account.account, gained_atoms),
     )
 
 

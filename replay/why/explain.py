@@ -28,8 +28,8 @@ from .evidence import asked_of, evidence_for
 from .fund import fund_behind, fund_now, fund_of, fund_past
 from .grounds import grounds_of
 from .losing import Losing, Watch, bankruptcy_of, losing_of, lot_of, watched, watches_behind
-from .names import Names
-from .paragraphs import Case, RoundParts, paragraph_of, round_paragraph, shortfall_paragraph
+from .names import RunNames
+from .paragraphs import RoundParts, RunCase, paragraph_of, round_paragraph, shortfall_paragraph
 from .parts import Fund, Story
 from .price import later_of, priced_of
 from .ranking import Spared, Standings, first_of, first_place, ranking_part, round_events, spared_of, standings_of
@@ -38,12 +38,10 @@ from .venue.explain import explain_imported, is_taken_in
 
 __all__ = [
     "ROUND",
-    "Found",
+    "RoundFound",
     "explain",
     "explain_round",
     "fund_standing",
-    "shortfall_behind",
-    "started_of",
     "watches_of",
 ]
 
@@ -91,9 +89,9 @@ def _not_decided(run: Run, event: Event) -> str:
 def _explain_plain(run: Run, event: Event, causes: tuple[Event, ...], *, whole: bool) -> Answer:
     """Any event that is no part of a round."""
     ledger = run.before(event.seq)
-    names, body = Names(ledger), event.body
+    names, body = RunNames(ledger), event.body
     evidence = evidence_for(body, ledger, names)
-    case = Case(run, event, causes, ledger, names, evidence)
+    case = RunCase(run, event, causes, ledger, names, evidence)
     asked, chain = asked_of(run, event, names, evidence), chain_of(run, causes, names)
     story = _story(run, event, ledger, names)
     grounds = grounds_of(run, event, ledger, names)
@@ -104,7 +102,7 @@ def _explain_plain(run: Run, event: Event, causes: tuple[Event, ...], *, whole: 
     return Answer(asked, shortfall_paragraph(case, fund), chain, grounds, story=story, fund=fund)
 
 
-def _story(run: Run, event: Event, ledger: LedgerState, names: Names) -> Story | None:
+def _story(run: Run, event: Event, ledger: LedgerState, names: RunNames) -> Story | None:
     """The liquidation that the event belongs to, so far; timers have none."""
     liquidation_id = getattr(event.body, "liquidation_id", None)
     if liquidation_id is None or isinstance(event.body, TimerSet | TimerFired):
@@ -113,7 +111,7 @@ def _story(run: Run, event: Event, ledger: LedgerState, names: Names) -> Story |
     return None if beginning is None else story_of(run, beginning, event.seq, names)
 
 
-class Found(NamedTuple):
+class RoundFound(NamedTuple):
     """What is worked out of a round: the state before it, its ranking, the fund when it could not pay, the watches.
 
     `ledger` stands before the round; no fund where no shortfall was declared.
@@ -142,14 +140,14 @@ def explain_round(
     against: int | None,
     *,
     whole: bool = False,
-    found: Found | None = None,
+    found: RoundFound | None = None,
 ) -> Answer:
     """The answer about any event of a round, in the state before its first one; `found`, if that is at hand."""
-    started = started_of(run, event)
+    started = _started_of(run, event)
     if found is None:
-        found = _find(run, started, shortfall_behind(started, causes), _asked(event), whole=whole)
+        found = _find(run, started, _shortfall_behind(started, causes), _asked(event), whole=whole)
     ledger = found.ledger
-    names, told = Names(ledger), round_events(run, started)
+    names, told = RunNames(ledger), round_events(run, started)
     fund = found.fund
     capped = cap_behind(started, causes)
     cap = None if capped is None else cap_of(capped, names)
@@ -159,40 +157,40 @@ def explain_round(
     ranking = ranking_part(found.made, told, account, names)
     ranking = msgspec.structs.replace(ranking, first=first_place(found.first, account))
     price = None if account is None else priced_of(run, event, started, ledger, story, names)
-    case = Case(run, event, causes, ledger, names, evidence)
+    case = RunCase(run, event, causes, ledger, names, evidence)
     spared: Spared | None = None
     if against is not None:
         _must_be_open(against, ledger, started)
         spared = spared_of(against, found.made, told, names)
     paragraph = round_paragraph(case, RoundParts(told, ranking, story, fund, cap, price))
     answer = Answer(
-        asked_of(run, event, names, evidence),
-        paragraph,
-        chain_of(run, causes, names),
-        grounds_of(run, event, ledger, names),
-        _losing(found, story, names, whole=whole),
-        story,
-        fund,
-        cap,
-        ranking,
-        price,
-        None if price is None else later_of(run, event, ledger, price.paper_atoms, names) or None,
-        spared,
+        event=asked_of(run, event, names, evidence),
+        paragraph=paragraph,
+        chain=chain_of(run, causes, names),
+        grounds=grounds_of(run, event, ledger, names),
+        losing=_losing(found, story, names, whole=whole),
+        story=story,
+        fund=fund,
+        cap=cap,
+        ranking=ranking,
+        price=price,
+        later=None if price is None else later_of(run, event, ledger, price.paper_atoms, names) or None,
+        spared=spared,
     )
     return answer if price is None else msgspec.structs.replace(answer, claims=claims_of(run, answer))
 
 
 def fund_standing(run: Run, fund: Fund, started: Event, ledger: LedgerState) -> Fund:
     """The fund with what it had when the round was decided."""
-    return msgspec.structs.replace(fund, now=fund_now(run, fund, started, ledger, Names(ledger)))
+    return msgspec.structs.replace(fund, now=fund_now(run, fund, started, ledger, RunNames(ledger)))
 
 
-def started_of(run: Run, event: Event) -> Event:
+def _started_of(run: Run, event: Event) -> Event:
     """The start of the round that an event belongs to."""
     return round_of(run, run.event(event.seq - 1) if isinstance(event.body, DeleveragingEnded) else event)
 
 
-def shortfall_behind(started: Event, causes: tuple[Event, ...]) -> Event | None:
+def _shortfall_behind(started: Event, causes: tuple[Event, ...]) -> Event | None:
     """The last one that led to it; None where the round is for a cap on profits."""
     if cap_behind(started, causes) is not None:
         return None
@@ -204,7 +202,7 @@ def _asked(event: Event) -> tuple[int, ...]:
     return (event.body.account,) if isinstance(event.body, PositionDeleveraged) else ()
 
 
-def _find(run: Run, started: Event, shortfall: Event | None, accounts: tuple[int, ...], *, whole: bool) -> Found:
+def _find(run: Run, started: Event, shortfall: Event | None, accounts: tuple[int, ...], *, whole: bool) -> RoundFound:
     """All of it for one round: three states at most, and the walk through the loss."""
     body, first = started.body, first_of(run, started)
     assert isinstance(body, DeleveragingStarted)
@@ -214,7 +212,7 @@ def _find(run: Run, started: Event, shortfall: Event | None, accounts: tuple[int
     for ledger, seq in zip(run.states(seqs), seqs, strict=True):
         if shortfall is not None and seq == shortfall.seq:
             past = fund_past(run, ledger, fund_behind(shortfall, ledger), body.liquidation_id)
-            fund = fund_of(run, shortfall, ledger, past.books, Names(ledger), whole=whole)
+            fund = fund_of(run, shortfall, ledger, past.books, RunNames(ledger), whole=whole)
             lot_events = past.lot_events
         if seq == first.seq != started.seq:
             standings = standings_of(ranking_if_at_hand(run, first, ledger), accounts)
@@ -227,7 +225,7 @@ def _find(run: Run, started: Event, shortfall: Event | None, accounts: tuple[int
     watches = watches_of(run, started, beginning_of(run, ledger, body.liquidation_id), lot_events)
     deque(watched(run, watches), maxlen=0)
     standing = None if fund is None else fund_standing(run, fund, started, ledger)
-    return Found(started, ledger, made, standings, standing, lot_events, watches)
+    return RoundFound(started, ledger, made, standings, standing, lot_events, watches)
 
 
 def watches_of(run: Run, started: Event, beginning: Beginning | None, lot_events: Iterable[Event]) -> tuple[Watch, ...]:
@@ -241,7 +239,7 @@ def watches_of(run: Run, started: Event, beginning: Beginning | None, lot_events
     return watches_behind(run, beginning.called, beginning.started, started.seq, key, taken)
 
 
-def _story_of_round(run: Run, found: Found, names: Names) -> Story | None:
+def _story_of_round(run: Run, found: RoundFound, names: RunNames) -> Story | None:
     """Of the bankrupt account, or of the account that a lot of the fund's inventory came from."""
     body, ledger, stop_seq = found.body, found.ledger, found.started.seq
     beginning = beginning_of(run, ledger, body.liquidation_id)
@@ -256,7 +254,7 @@ def _story_of_round(run: Run, found: Found, names: Names) -> Story | None:
     return story_of(run, beginning, stop_seq, names, lot_events=found.lot_events, lot=lot, watches=found.watches)
 
 
-def _losing(found: Found, story: Story | None, names: Names, *, whole: bool) -> Losing | None:
+def _losing(found: RoundFound, story: Story | None, names: RunNames, *, whole: bool) -> Losing | None:
     """Whose loss the round closed; nobody's where it was for a cap on profits."""
     if story is None or not found.watches:
         return None

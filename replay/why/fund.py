@@ -28,10 +28,10 @@ from ...sim.units import format_time_ns
 from ..run import Run
 from .fund_books import FundBooks, accruals_of
 from .losing import mark_before
-from .names import Names, percent_of_bps
+from .names import RunNames, percent_of_bps
 from .parts import Fund, FundKind, FundLine, FundNow, FundRound
 
-__all__ = ["FundPast", "fund_behind", "fund_now", "fund_of", "fund_past", "rules_at"]
+__all__ = ["FundPast", "fund_behind", "fund_now", "fund_of", "fund_past"]
 
 _SHOWN = 10
 _PAYMENTS: tuple[tuple[FundKind, str, str], ...] = (
@@ -68,12 +68,12 @@ def fund_past(run: Run, ledger: LedgerState, number: int, liquidation_id: int | 
 
 
 def fund_of(
-    run: Run, shortfall: Event, ledger: LedgerState, books: FundBooks, names: Names, *, whole: bool = False
+    run: Run, shortfall: Event, ledger: LedgerState, books: FundBooks, names: RunNames, *, whole: bool = False
 ) -> Fund:
     """The fund's part of the answer; `ledger` and `books` stand before the shortfall; `whole` for every liquidation."""
     body = shortfall.body
     assert isinstance(body, ShortfallDeclared)
-    fund, rules = books.account.account, rules_at(run, shortfall)
+    fund, rules = books.account.account, _rules_at(run, shortfall)
     asset, lines = names.asset_of(fund), tuple(_lines(books, ledger, rules.floor_atoms, names, whole=whole))
     bankrupt = ledger.accounts[body.account] if body.trigger == "bankruptcy" else None
     had_atoms = body.capacity_atoms if bankrupt is None or bankrupt.positions else _payable_atoms(body)
@@ -82,27 +82,27 @@ def fund_of(
     missing_atoms, total = body.needed_atoms - had_atoms, sum(line.atoms for line in lines)
     equity_atoms = None if bankrupt is None else _equity_atoms(bankrupt, fund, ledger)
     return Fund(
-        fund,
-        names.account(fund),
-        asset.name,
-        asset.decimals,
-        shortfall.seq,
-        format_time_ns(shortfall.at_ns),
-        body.trigger,
-        body.needed_atoms,
-        names.money(fund, body.needed_atoms),
-        body.capacity_atoms,
-        names.money(fund, body.capacity_atoms),
-        body.cash_atoms,
-        None if body.cash_atoms is None else names.money(fund, body.cash_atoms),
-        missing_atoms,
-        names.money(fund, missing_atoms),
-        equity_atoms,
-        None if equity_atoms is None else body.needed_atoms + equity_atoms,
-        _told(body, bankrupt, equity_atoms, rules, names),
-        lines,
-        total,
-        total == body.capacity_atoms and books.agree_with(ledger),
+        account=fund,
+        name=names.account(fund),
+        asset=asset.name,
+        decimals=asset.decimals,
+        shortfall_seq=shortfall.seq,
+        at=format_time_ns(shortfall.at_ns),
+        trigger=body.trigger,
+        needed_atoms=body.needed_atoms,
+        needed=names.money(fund, body.needed_atoms),
+        capacity_atoms=body.capacity_atoms,
+        capacity=names.money(fund, body.capacity_atoms),
+        cash_atoms=body.cash_atoms,
+        cash=None if body.cash_atoms is None else names.money(fund, body.cash_atoms),
+        missing_atoms=missing_atoms,
+        missing=names.money(fund, missing_atoms),
+        equity_atoms=equity_atoms,
+        capital_atoms=None if equity_atoms is None else body.needed_atoms + equity_atoms,
+        text=_told(body, bankrupt, equity_atoms, rules, names),
+        lines=lines,
+        sum_atoms=total,
+        reconciles=total == body.capacity_atoms and books.agree_with(ledger),
     )
 
 
@@ -131,7 +131,7 @@ def _fallen(producer: Producer) -> str:
     return _FALLEN["symbol" if producer.policy == "symbol-drawdown" else producer.parameters.get("against", "peak")]
 
 
-def rules_at(run: Run, event: Event) -> _Rules:
+def _rules_at(run: Run, event: Event) -> _Rules:
     """The fund's parameters in force; a policy without a floor has none."""
     for producer in run.producers_at(event.seq):
         if producer.handler == InsuranceFund.name:
@@ -151,7 +151,7 @@ def _kept_from(body: ShortfallDeclared, bankrupt: Account) -> bool:
 
 
 def _told(
-    body: ShortfallDeclared, bankrupt: Account | None, equity_atoms: int | None, rules: _Rules, names: Names
+    body: ShortfallDeclared, bankrupt: Account | None, equity_atoms: int | None, rules: _Rules, names: RunNames
 ) -> str:
     """Needed and had, in words."""
     who, needed = names.account(body.account), names.money(body.account, body.needed_atoms)
@@ -175,7 +175,7 @@ def _told(
     return _takeover_told(body, equity_atoms, rules, names)
 
 
-def _takeover_told(body: ShortfallDeclared, equity_atoms: int, rules: _Rules, names: Names) -> str:
+def _takeover_told(body: ShortfallDeclared, equity_atoms: int, rules: _Rules, names: RunNames) -> str:
     """What taking an account over would have asked of the fund."""
     who, needed = names.account(body.account), names.money(body.account, body.needed_atoms)
     had = names.money(body.account, body.capacity_atoms)
@@ -194,7 +194,7 @@ def _takeover_told(body: ShortfallDeclared, equity_atoms: int, rules: _Rules, na
     )
 
 
-def _own_told(body: ShortfallDeclared, needed: str, had: str, names: Names) -> str:
+def _own_told(body: ShortfallDeclared, needed: str, had: str, names: RunNames) -> str:
     """Of its own inventory: what the capacity was, or what a sale would have taken the cash down to."""
     capacity = f"Its capacity (cash and inventory at the mark, less its floor) was {had}"
     if body.cash_atoms is None or body.needed_atoms == -body.capacity_atoms:
@@ -206,7 +206,9 @@ def _own_told(body: ShortfallDeclared, needed: str, had: str, names: Names) -> s
     )
 
 
-def _lines(books: FundBooks, ledger: LedgerState, floor_atoms: int, names: Names, *, whole: bool) -> Iterator[FundLine]:
+def _lines(
+    books: FundBooks, ledger: LedgerState, floor_atoms: int, names: RunNames, *, whole: bool
+) -> Iterator[FundLine]:
     """The whole account, in the order in which it is read."""
     fund = books.account.account
     yield _line("opening", "opening balance", books.paid_atoms["opening"], fund, names)
@@ -224,11 +226,11 @@ def _lines(books: FundBooks, ledger: LedgerState, floor_atoms: int, names: Names
         yield _line("floor", "the floor that it keeps", -floor_atoms, fund, names)
 
 
-def _line(kind: FundKind, text: str, atoms: int, fund: int, names: Names) -> FundLine:
+def _line(kind: FundKind, text: str, atoms: int, fund: int, names: RunNames) -> FundLine:
     return FundLine(kind, text, atoms, names.money(fund, atoms))
 
 
-def _liquidations(books: FundBooks, unrealised: dict[int, int], names: Names, *, whole: bool) -> Iterator[FundLine]:
+def _liquidations(books: FundBooks, unrealised: dict[int, int], names: RunNames, *, whole: bool) -> Iterator[FundLine]:
     """What each liquidation cost it: the ten largest losses, the other losses, the gains; each alone if `whole`."""
     totals = {leg: realised + unrealised.get(leg, 0) for leg, realised in books.realised_atoms.items()}
     losses = [leg for _, leg in sorted((atoms, leg) for leg, atoms in totals.items() if atoms < 0)]
@@ -246,7 +248,7 @@ def _liquidations(books: FundBooks, unrealised: dict[int, int], names: Names, *,
         yield _rest("gains", "liquidation that cost it nothing", gains, totals, books, names)
 
 
-def _drain(books: FundBooks, leg: int, unrealised_atoms: int, names: Names, kind: FundKind = "drain") -> FundLine:
+def _drain(books: FundBooks, leg: int, unrealised_atoms: int, names: RunNames, kind: FundKind = "drain") -> FundLine:
     """One liquidation, with the account that it was of."""
     fund, realised_atoms = books.account.account, books.realised_atoms[leg]
     atoms, account = realised_atoms + unrealised_atoms, books.sources.get(leg)
@@ -255,27 +257,27 @@ def _drain(books: FundBooks, leg: int, unrealised_atoms: int, names: Names, kind
     if realised_atoms and unrealised_atoms:
         told = _apart(fund, realised_atoms, unrealised_atoms, names)
     return FundLine(
-        kind,
-        f"liquidation {leg}{f' of {name}' if name else ''}, {told}",
-        atoms,
-        names.money(fund, atoms),
-        1,
-        realised_atoms,
-        unrealised_atoms,
-        leg,
-        account,
-        name,
+        kind=kind,
+        text=f"liquidation {leg}{f' of {name}' if name else ''}, {told}",
+        atoms=atoms,
+        amount=names.money(fund, atoms),
+        count=1,
+        realised_atoms=realised_atoms,
+        unrealised_atoms=unrealised_atoms,
+        liquidation_id=leg,
+        account=account,
+        name=name,
     )
 
 
-def _apart(fund: int, realised_atoms: int, unrealised_atoms: int, names: Names) -> str:
+def _apart(fund: int, realised_atoms: int, unrealised_atoms: int, names: RunNames) -> str:
     """What is realised and what is not, both in figures."""
     realised, open_ = (names.money(fund, atoms) for atoms in (realised_atoms, unrealised_atoms))
     return f"{realised} of it realised and {open_} on what it still holds"
 
 
 def _rest(
-    kind: FundKind, one: str, legs: list[int], totals: dict[int, int], books: FundBooks, names: Names
+    kind: FundKind, one: str, legs: list[int], totals: dict[int, int], books: FundBooks, names: RunNames
 ) -> FundLine:
     """Several liquidations in one line."""
     atoms, realised_atoms = sum(totals[leg] for leg in legs), sum(books.realised_atoms[leg] for leg in legs)
@@ -285,9 +287,9 @@ def _rest(
     return FundLine(kind, told, atoms, amount, len(legs), realised_atoms, atoms - realised_atoms)
 
 
-def fund_now(run: Run, fund: Fund, started: Event, ledger: LedgerState, names: Names) -> FundNow:
+def fund_now(run: Run, fund: Fund, started: Event, ledger: LedgerState, names: RunNames) -> FundNow:
     """The fund at a round that the shortfall led to; `ledger` stands before the round."""
-    rules, account, number = rules_at(run, started), ledger.accounts[fund.account], fund.account
+    rules, account, number = _rules_at(run, started), ledger.accounts[fund.account], fund.account
     inventory = Inventory()
     inventory.rebuild(ledger)
     cost_atoms = sum(position.cost_atoms for position in account.positions.values())
@@ -301,26 +303,26 @@ def fund_now(run: Run, fund: Fund, started: Event, ledger: LedgerState, names: N
         return names.money(number, atoms)
 
     return FundNow(
-        started.seq,
-        account.balance_atoms,
-        money(account.balance_atoms),
-        cost_atoms,
-        money(cost_atoms),
-        cost_atoms + profit_atoms,
-        money(cost_atoms + profit_atoms),
-        rules.floor_atoms,
-        money(rules.floor_atoms),
-        capacity_atoms,
-        money(capacity_atoms),
-        sum(isinstance(event.body, DeleveragingStarted) for event in between),
-        rounds,
-        rounds_atoms,
-        capacity_atoms - fund.capacity_atoms - rounds_atoms,
+        before_seq=started.seq,
+        cash_atoms=account.balance_atoms,
+        cash=money(account.balance_atoms),
+        inventory_cost_atoms=cost_atoms,
+        inventory_cost=money(cost_atoms),
+        inventory_mark_atoms=cost_atoms + profit_atoms,
+        inventory_mark=money(cost_atoms + profit_atoms),
+        floor_atoms=rules.floor_atoms,
+        floor=money(rules.floor_atoms),
+        capacity_atoms=capacity_atoms,
+        capacity=money(capacity_atoms),
+        rounds_since=sum(isinstance(event.body, DeleveragingStarted) for event in between),
+        rounds=rounds,
+        rounds_atoms=rounds_atoms,
+        others_atoms=capacity_atoms - fund.capacity_atoms - rounds_atoms,
     )
 
 
 def _rounds(
-    run: Run, fund: int, shortfall_seq: int, started: Event, ledger: LedgerState, names: Names
+    run: Run, fund: int, shortfall_seq: int, started: Event, ledger: LedgerState, names: RunNames
 ) -> tuple[FundRound, ...]:
     """The rounds against `fund` before `started`, from the start of its instant or from the shortfall on."""
     first_seq = min(run.first_at(started.at_ns), shortfall_seq)
@@ -346,7 +348,7 @@ def _mark_ticks(run: Run, instrument: int, seq: int) -> int:
     return mark.body.mark_ticks
 
 
-def _round(seq: int, body: DeleveragingStarted, gained_atoms: int, names: Names) -> FundRound:
+def _round(seq: int, body: DeleveragingStarted, gained_atoms: int, names: RunNames) -> FundRound:
     return FundRound(
         body.round,
         seq,

@@ -42,10 +42,12 @@ _KINDS: dict[type[Body], str] = {
 
 
 class FundBooks:
-    """The fund's account as far as it was folded; sums by kind, by liquidation, and who each liquidation was of."""
+    """The fund's account as far as it was folded; sums by kind, by liquidation, and who each liquidation was of.
+
+    It begins as an empty account like `fund`.
+    """
 
     def __init__(self, fund: Account, accruals: Accruals) -> None:
-        """An empty account like `fund`."""
         self.account = Account(fund.account, fund.kind, fund.mode, fund.asset, fund.owner, fund.parent, 0, {})
         self.paid_atoms: Counter[str] = Counter()
         self.payments: Counter[str] = Counter()
@@ -105,10 +107,9 @@ class FundBooks:
 
 
 class Accruals:
-    """Cumulative funding per instrument, before any event."""
+    """Cumulative funding per instrument before any event, from the accruals in any order."""
 
     def __init__(self, events: Iterable[Event]) -> None:
-        """From the accruals, in any order."""
         self._seqs: dict[int, list[int]] = {}
         self._totals: dict[int, list[int]] = {}
         for event in sorted(events, key=lambda event: event.seq):

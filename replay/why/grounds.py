@@ -37,15 +37,15 @@ from ...events.bodies.waterfall import (
     ShortfallDeclared,
 )
 from ...events.envelope import Event, Origin
-from ...events.grounds import Ground as Kind
+from ...events.grounds import Ground
 from ...events.ledger import LedgerState
 from ...events.ledger.market import market_of
 from ...handlers.depth import eaten_lots
 from ...sim.units import format_time_ns
 from ..run import Run
 from .lookback import Decision, Lookback
-from .names import Names
-from .parts import Step
+from .names import RunNames
+from .parts import EventStep
 from .story import step_of
 from .venue.taken_in import words_of
 
@@ -53,8 +53,8 @@ __all__ = [
     "DEFINITION",
     "FINDERS",
     "NODES_MAX",
+    "EventGround",
     "Found",
-    "Ground",
     "GroundGraph",
     "GroundNode",
     "RestsOn",
@@ -96,12 +96,12 @@ class Verdict(msgspec.Struct, frozen=True):
     from_seq: int | None = None
 
 
-class Ground(msgspec.Struct, frozen=True):
+class EventGround(msgspec.Struct, frozen=True):
     """An event that set figures: which kinds, which figures, the event, and what it rests on itself."""
 
     sets: str
-    step: Step
-    rests_on: tuple[Ground, ...] = ()
+    step: EventStep
+    rests_on: tuple[EventGround, ...] = ()
     kinds: tuple[str, ...] = ()
     proof: Verdict | None = None
 
@@ -147,8 +147,8 @@ class _Named(msgspec.Struct, frozen=True):
 
 
 def grounds_of(
-    run: Run, event: Event, ledger: LedgerState, names: Names, *, levels: int = 2, look: Lookback | None = None
-) -> tuple[Ground, ...]:
+    run: Run, event: Event, ledger: LedgerState, names: RunNames, *, levels: int = 2, look: Lookback | None = None
+) -> tuple[EventGround, ...]:
     """The grounds of a decision, and for each its own, `levels` deep; `ledger` stands at the decision or before it.
 
     Costs some 10 ms an event. Empty for what was not decided here. Of a rule only the first level tells.
@@ -156,11 +156,11 @@ def grounds_of(
     look = look or Lookback(run, ledger)
     found = []
     for one in _named(look, event, names):
-        below: tuple[Ground, ...] = ()
+        below: tuple[EventGround, ...] = ()
         if levels > 1:
             below = grounds_of(run, one.event, ledger, names, levels=levels - 1, look=look)
         told = tuple(ground for ground in below if ground.kinds != (_RULE,))
-        found.append(Ground(one.sets, step_of(run, one.event, names), told, one.kinds))
+        found.append(EventGround(one.sets, step_of(run, one.event, names), told, one.kinds))
     return tuple(found)
 
 
@@ -170,7 +170,7 @@ def graph_of(run: Run, seq: int, *, nodes_max: int | None = NODES_MAX) -> Ground
     Raises QueryError if there is no such event.
     """
     root, ledger = run.event(seq), run.before(seq)
-    look, names = Lookback(run, ledger), Names(ledger)
+    look, names = Lookback(run, ledger), RunNames(ledger)
     levels, found, level = {seq: 0}, dict[int, tuple[_Named, ...]](), [root]
     while level:
         below = dict[int, Event]()
@@ -187,7 +187,7 @@ def graph_of(run: Run, seq: int, *, nodes_max: int | None = NODES_MAX) -> Ground
     return GroundGraph(seq, not any(node.end == "cut" for node in nodes), nodes)
 
 
-def _named(look: Lookback, event: Event, names: Names) -> tuple[_Named, ...]:
+def _named(look: Lookback, event: Event, names: RunNames) -> tuple[_Named, ...]:
     """The grounds of a decision by its type's kinds, each event once."""
     if event.origin is not Origin.DECIDED or event.producer is None:
         return ()
@@ -203,7 +203,7 @@ def _named(look: Lookback, event: Event, names: Names) -> tuple[_Named, ...]:
     return tuple(named.values())
 
 
-def _node(event: Event, level: int, named: tuple[_Named, ...] | None, names: Names) -> GroundNode:
+def _node(event: Event, level: int, named: tuple[_Named, ...] | None, names: RunNames) -> GroundNode:
     end: Literal["input", "rule", "cut"] | None = None
     if event.origin is not Origin.DECIDED:
         end = "rule" if type(event.body).__name__ in ("RunStarted", "RunForked") else "input"
@@ -436,21 +436,21 @@ def _rule(case: Decision) -> Found:
         yield rule, case.look.event(case.look.run.declared_at(case.event.seq))
 
 
-FINDERS: dict[Kind, Callable[[Decision], Found]] = {
-    Kind.CALL: _call,
-    Kind.LIQUIDATION: _liquidation,
-    Kind.ORDER: _order,
-    Kind.FILL: _fill,
-    Kind.SHORTFALL: _shortfall,
-    Kind.PROFIT_CAP: _profit_cap,
-    Kind.ROUND: _round,
-    Kind.MARK: _mark,
-    Kind.INDEX: _index,
-    Kind.DEPTH: _depth,
-    Kind.FUNDING_RATE: _funding_rate,
-    Kind.BALANCE: _balance,
-    Kind.FUND: _fund,
-    Kind.HALT: _halt,
-    Kind.TIMER: _timer,
-    Kind.RULE: _rule,
+FINDERS: dict[Ground, Callable[[Decision], Found]] = {
+    Ground.CALL: _call,
+    Ground.LIQUIDATION: _liquidation,
+    Ground.ORDER: _order,
+    Ground.FILL: _fill,
+    Ground.SHORTFALL: _shortfall,
+    Ground.PROFIT_CAP: _profit_cap,
+    Ground.ROUND: _round,
+    Ground.MARK: _mark,
+    Ground.INDEX: _index,
+    Ground.DEPTH: _depth,
+    Ground.FUNDING_RATE: _funding_rate,
+    Ground.BALANCE: _balance,
+    Ground.FUND: _fund,
+    Ground.HALT: _halt,
+    Ground.TIMER: _timer,
+    Ground.RULE: _rule,
 }

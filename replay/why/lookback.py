@@ -25,7 +25,7 @@ from ...sim.pending import maker_of
 from ..chunks import CHUNK_EVENTS, Chunks
 from ..indexed import IndexedRun
 from ..run import Run
-from .names import Names
+from .names import RunNames
 
 __all__ = ["Decision", "Lookback", "last_setting"]
 
@@ -228,10 +228,9 @@ class Lookback:
 
 
 class Decision:
-    """One decided event, and where to look for what it rests on."""
+    """One decided event, and where to look for what it rests on: `look` knows the state at the event or later."""
 
-    def __init__(self, look: Lookback, event: Event, names: Names) -> None:
-        """`look` knows the state at the event or later."""
+    def __init__(self, look: Lookback, event: Event, names: RunNames) -> None:
         self.look, self.event, self.names = look, event, names
         self.body: Any = event.body
 

@@ -35,17 +35,17 @@ from ...sim.units import format_time_ns
 from ..run import Run
 from ..state.queues import is_marked
 from .lookback import last_setting
-from .names import Names
+from .names import RunNames
 from .parts import Bankruptcy, Lot
 
 __all__ = [
     "WALKED_MOST",
     "Losing",
     "LosingMark",
-    "Marked",
     "Mover",
-    "Standing",
     "Watch",
+    "WatchedEquity",
+    "WatchedMark",
     "bankruptcy_of",
     "losing_of",
     "lot_of",
@@ -110,7 +110,7 @@ class Losing(msgspec.Struct, frozen=True):
     decided: str
 
 
-def losing_of(watch: Watch, decided_atoms: int, names: Names, *, whole: bool = False) -> Losing | None:
+def losing_of(watch: Watch, decided_atoms: int, names: RunNames, *, whole: bool = False) -> Losing | None:
     """The marks of what was watched, from the last solvent moment on, all where `whole`; None where there were none."""
     if not watch.marks:
         return None
@@ -158,33 +158,33 @@ def _mark_behind(run: Run, instrument: int, seq: int) -> int:
     return seq if before is None else before.seq
 
 
-def _mark(marked: Marked, account: int, names: Names) -> LosingMark:
+def _mark(marked: WatchedMark, account: int, names: RunNames) -> LosingMark:
     event, equity_atoms, movers = marked
     body = event.body
     assert isinstance(body, MarkPriced)
     forced_ticks = body.impact_ticks
     smoothed_ticks = body.mark_ticks - body.index_ticks - forced_ticks
     return LosingMark(
-        event.seq,
-        event.at_ns,
-        format_time_ns(event.at_ns),
-        body.instrument,
-        names.instrument(body.instrument),
-        body.mark_ticks,
-        names.price(body.instrument, body.mark_ticks),
-        body.index_ticks,
-        names.price(body.instrument, body.index_ticks),
-        forced_ticks,
-        names.price(body.instrument, forced_ticks),
-        smoothed_ticks,
-        names.price(body.instrument, smoothed_ticks),
-        tuple(Mover(number, names.account(number), times) for number, times in movers.most_common()),
-        equity_atoms,
-        names.money(account, equity_atoms),
+        seq=event.seq,
+        at_ns=event.at_ns,
+        at=format_time_ns(event.at_ns),
+        instrument=body.instrument,
+        name=names.instrument(body.instrument),
+        mark_ticks=body.mark_ticks,
+        mark=names.price(body.instrument, body.mark_ticks),
+        index_ticks=body.index_ticks,
+        index=names.price(body.instrument, body.index_ticks),
+        forced_ticks=forced_ticks,
+        forced=names.price(body.instrument, forced_ticks),
+        smoothed_ticks=smoothed_ticks,
+        smoothed=names.price(body.instrument, smoothed_ticks),
+        moved_by=tuple(Mover(number, names.account(number), times) for number, times in movers.most_common()),
+        equity_atoms=equity_atoms,
+        equity=names.money(account, equity_atoms),
     )
 
 
-def _most_telling(marks: list[Marked]) -> list[Marked]:
+def _most_telling(marks: list[WatchedMark]) -> list[WatchedMark]:
     """The first, the last, and those between that moved the equity most, in their order."""
     if len(marks) <= _SHOWN:
         return marks
@@ -194,7 +194,7 @@ def _most_telling(marks: list[Marked]) -> list[Marked]:
     return [mark for mark in marks if mark.event.seq in kept]
 
 
-class Marked(NamedTuple):
+class WatchedMark(NamedTuple):
     """A mark, the equity at it, and how often whose forced orders traded since the mark before."""
 
     event: Event
@@ -202,7 +202,7 @@ class Marked(NamedTuple):
     movers: Counter[int]
 
 
-class Standing(NamedTuple):
+class WatchedEquity(NamedTuple):
     """The equity after an event; of a forced order also what the depth had within its limit, in lots, 0 in a halt."""
 
     equity_atoms: int
@@ -229,8 +229,8 @@ class Watch:
         """
         self.account, self.key, self.stop_seq = account, key, stop_seq
         self.begin_seq = max(first_seq, stop_seq - WALKED_MOST, 0)
-        self.marks: list[Marked] = []
-        self.standings: dict[int, Standing] = {}
+        self.marks: list[WatchedMark] = []
+        self.standings: dict[int, WatchedEquity] = {}
         self.halts: list[Event] = []
         self.last_solvent: int | None = None
         self._level_bps = level_bps
@@ -269,7 +269,7 @@ class Watch:
                 () if market.halted_until_ns is not None else walk_depth(market, most, body.limit_ticks, event.at_ns)
             )
             depth_lots = sum(fill.lots for fill in fills)
-        self.standings[event.seq] = Standing(equity_atoms, depth_lots)
+        self.standings[event.seq] = WatchedEquity(equity_atoms, depth_lots)
 
     def _mark(self, mark: Event, instrument: int, ledger: LedgerState) -> None:
         equity_atoms = self._equity_atoms(ledger) if self._holds(instrument, ledger) else None
@@ -277,7 +277,7 @@ class Watch:
             return
         if mark.seq < self._solvent_before_seq and self._is_solvent(ledger, equity_atoms):
             self.last_solvent = len(self.marks)
-        self.marks.append(Marked(mark, equity_atoms, self._movers))
+        self.marks.append(WatchedMark(mark, equity_atoms, self._movers))
         self._movers = Counter()
 
     def _holds(self, instrument: int, ledger: LedgerState) -> bool:
@@ -343,53 +343,53 @@ def _fold(run: Run, ledger: Ledger, active: Sequence[Watch], stop_seq: int) -> N
                 watch.note_own(event, ledger)
 
 
-def bankruptcy_of(ledger: LedgerState, account: int, key: PositionKey, names: Names) -> Bankruptcy:
+def bankruptcy_of(ledger: LedgerState, account: int, key: PositionKey, names: RunNames) -> Bankruptcy:
     """The figures of a bankrupt account's position where `ledger` stands."""
     owner, market = ledger.accounts[account], ledger.markets[key[0]]
     held, value_atoms = owner.positions[key], bankruptcy_values(owner, ledger)[key]
     equity_atoms = margin_of(owner, ledger.markets).equity_atoms
     missing_atoms, price_ticks = max(0, -equity_atoms), market.payoff.price_ticks(held.size_lots, value_atoms)
     return Bankruptcy(
-        key[0],
-        names.instrument(key[0]),
-        key[1],
-        held.size_lots,
-        names.units(key[0], held.size_lots),
-        value_atoms,
-        names.value(key[0], value_atoms),
-        price_ticks,
-        names.average(key[0], held.size_lots, value_atoms),
-        market.mark_ticks,
-        names.price(key[0], market.mark_ticks),
-        equity_atoms,
-        names.money(account, equity_atoms),
-        missing_atoms,
-        names.money(account, missing_atoms),
+        instrument=key[0],
+        name=names.instrument(key[0]),
+        leg=key[1],
+        size_lots=held.size_lots,
+        size=names.units(key[0], held.size_lots),
+        value_atoms=value_atoms,
+        value=names.value(key[0], value_atoms),
+        price_ticks=price_ticks,
+        price=names.average(key[0], held.size_lots, value_atoms),
+        mark_ticks=market.mark_ticks,
+        mark=names.price(key[0], market.mark_ticks),
+        equity_atoms=equity_atoms,
+        equity=names.money(account, equity_atoms),
+        missing_atoms=missing_atoms,
+        missing=names.money(account, missing_atoms),
     )
 
 
-def lot_of(ledger: LedgerState, fund: int, key: PositionKey, taken_seq: int | None, names: Names) -> Lot:
+def lot_of(ledger: LedgerState, fund: int, key: PositionKey, taken_seq: int | None, names: RunNames) -> Lot:
     """A lot of the fund's inventory where `ledger` stands."""
     market, held, instrument = ledger.markets[key[0]], ledger.accounts[fund].positions[key], key[0]
     price_ticks = market.payoff.price_ticks(held.size_lots, held.cost_atoms)
     worth_atoms = market.payoff.value_atoms(held.size_lots, market.mark_ticks)
     loss_atoms = -profit_atoms(market, held)
     return Lot(
-        instrument,
-        names.instrument(instrument),
-        taken_seq,
-        held.size_lots,
-        names.units(instrument, held.size_lots),
-        held.cost_atoms,
-        names.value(instrument, held.cost_atoms),
-        price_ticks,
-        names.average(instrument, held.size_lots, held.cost_atoms),
-        market.mark_ticks,
-        names.price(instrument, market.mark_ticks),
-        worth_atoms,
-        names.value(instrument, worth_atoms),
-        loss_atoms,
-        names.money(fund, loss_atoms),
+        instrument=instrument,
+        name=names.instrument(instrument),
+        taken_seq=taken_seq,
+        size_lots=held.size_lots,
+        size=names.units(instrument, held.size_lots),
+        paid_atoms=held.cost_atoms,
+        paid=names.value(instrument, held.cost_atoms),
+        price_ticks=price_ticks,
+        price=names.average(instrument, held.size_lots, held.cost_atoms),
+        mark_ticks=market.mark_ticks,
+        mark=names.price(instrument, market.mark_ticks),
+        worth_atoms=worth_atoms,
+        worth=names.value(instrument, worth_atoms),
+        loss_atoms=loss_atoms,
+        loss=names.money(fund, loss_atoms),
     )
 
 

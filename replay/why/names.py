@@ -1,6 +1,6 @@
 """What things are called and how figures are written in a run.
 
-1. `Names` reads the declarations of a ledger, and those are only ever added to: a ledger that moves on serves as well.
+1. `RunNames` reads the declarations of a ledger, which are only ever added to: a ledger that moves on serves as well.
 2. Money stands with the name of its asset and all its decimals; prices and sizes as their instrument has them.
 3. Parts of an answer hold atoms with the decimals of their asset, and no ledger: `money_of` writes those.
 """
@@ -18,7 +18,7 @@ from ...sim.quantities import RATES, Quantity, amount_scale, amount_scale_of, gr
 from ...sim.units import CONTEXT, atoms_to_text, divide_half_even, format_time_ns, ticks_to_text
 
 __all__ = [
-    "Names",
+    "RunNames",
     "money_of",
     "percent_of_bps",
     "percent_of_ppm",
@@ -55,11 +55,10 @@ def rate_text(rate_ppb: int) -> str:
     return Quantity(rate_ppb, RATES["ppb"]).text
 
 
-class Names:
-    """Names and figures, by number."""
+class RunNames:
+    """Names and figures by number, as a ledger declares them."""
 
     def __init__(self, ledger: LedgerState) -> None:
-        """By what `ledger` declares."""
         self._ledger = ledger
 
     def account(self, number: int) -> str:
@@ -159,6 +158,6 @@ def signed_money_of(atoms: int, decimals: int) -> str:
     return f"+{text}" if atoms > 0 else text
 
 
-def words(body: Body, names: Names) -> str:
+def words(body: Body, names: RunNames) -> str:
     """What an event says, in words."""
     return body.says(names)

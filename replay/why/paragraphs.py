@@ -1,6 +1,6 @@
 """The answer in one paragraph: the long phrase that the type of the event declares, behind its number and time.
 
-A phrase is written from a `Case`: the event, its causes, the state it came into, and the parts already worked out.
+A phrase is written from a `RunCase`: the event, its causes, the state it came into, and the parts already worked out.
 Rounds of auto-deleveraging take more parts, `RoundParts`, and are told here: one reduction, the start, the end.
 """
 
@@ -21,41 +21,38 @@ from ...sim.figures import count, percent, score_text
 from ...sim.units import format_time_ns
 from ..run import Run
 from .losing import mark_before
-from .names import Names, times
+from .names import RunNames, times
 from .parts import Bankruptcy, Evidence, Fund, Lot, RankingPart, Story
 from .price import Priced
 from .ranking import Round
 from .story import Cap
 
 __all__ = [
-    "Case",
     "RoundParts",
+    "RunCase",
     "joined",
     "paragraph_of",
-    "position_deleveraged",
-    "round_ended",
     "round_paragraph",
-    "round_started",
     "shortfall_paragraph",
 ]
 
 
-def paragraph_of(case: Case) -> str:
+def paragraph_of(case: RunCase) -> str:
     """The paragraph for any event that is no shortfall and no part of a round."""
     return _headed(case.event, case.event.body.tells(case))
 
 
-def shortfall_paragraph(case: Case, fund: Fund) -> str:
+def shortfall_paragraph(case: RunCase, fund: Fund) -> str:
     """The paragraph for a shortfall, with the fund's account."""
     return paragraph_of(case._replace(shortfall=fund))
 
 
-def round_paragraph(case: Case, parts: RoundParts) -> str:
+def round_paragraph(case: RunCase, parts: RoundParts) -> str:
     """The paragraph for a round's start, a reduction, or its end; the ledger of the case stands before the round."""
     body = case.event.body
     if isinstance(body, PositionDeleveraged):
-        return _headed(case.event, position_deleveraged(case, body, parts))
-    write = round_started if isinstance(body, DeleveragingStarted) else round_ended
+        return _headed(case.event, _position_deleveraged(case, body, parts))
+    write = _round_started if isinstance(body, DeleveragingStarted) else _round_ended
     return _headed(case.event, write(case, parts))
 
 
@@ -81,7 +78,7 @@ class RoundParts(NamedTuple):
         return body
 
 
-def position_deleveraged(case: Case, body: PositionDeleveraged, parts: RoundParts) -> str:
+def _position_deleveraged(case: RunCase, body: PositionDeleveraged, parts: RoundParts) -> str:
     """What it cost or brought, who was made to trade how much of what; then whose loss, the fund, and which place."""
     assert parts.price is not None
     return joined(
@@ -93,7 +90,7 @@ def position_deleveraged(case: Case, body: PositionDeleveraged, parts: RoundPart
     )
 
 
-def round_started(case: Case, parts: RoundParts) -> str:
+def _round_started(case: RunCase, parts: RoundParts) -> str:
     """What was to be closed, why, and among whom."""
     names, body = case.names, parts.body
     what = f"{names.held(body.instrument, body.size_lots)} of {names.account(body.account)}"
@@ -107,13 +104,13 @@ def round_started(case: Case, parts: RoundParts) -> str:
     return joined(first, _why(case, parts), _needed(case, parts), _queue(parts), _came_of(case, parts))
 
 
-def round_ended(case: Case, parts: RoundParts) -> str:
+def _round_ended(case: RunCase, parts: RoundParts) -> str:
     """What it closed against whom, and what is left; why it was held."""
     first = f"Round {parts.body.round} of auto-deleveraging ended."
     return joined(first, _came_of(case, parts), _why(case, parts), _needed(case, parts), _queue(parts))
 
 
-def _came_to(case: Case, body: PositionDeleveraged, price: Priced) -> str:
+def _came_to(case: RunCase, body: PositionDeleveraged, price: Priced) -> str:
     """The loss or gain against the mark, and the profit or loss that was settled."""
     who = case.names.account(body.account)
     gained, realised = price.gained.lstrip("-"), price.realised.lstrip("-")
@@ -136,7 +133,7 @@ def _part_of(price: Priced) -> str:
     return f", {share} of the {price.paper} of profit that what was closed had there"
 
 
-def _who(case: Case, body: PositionDeleveraged, price: Priced) -> str:
+def _who(case: RunCase, body: PositionDeleveraged, price: Priced) -> str:
     names, held = case.names, case.ledger.accounts[body.account].positions[body.instrument, body.leg]
     side, verb = ("long", "sell") if held.size_lots > 0 else ("short", "buy back")
     name, whole = names.instrument(body.instrument), names.units(body.instrument, abs(held.size_lots))
@@ -147,7 +144,7 @@ def _who(case: Case, body: PositionDeleveraged, price: Priced) -> str:
     )
 
 
-def _why(case: Case, parts: RoundParts) -> str:
+def _why(case: RunCase, parts: RoundParts) -> str:
     story, cap = parts.story, parts.cap
     if cap is not None:
         return f"Nobody was bankrupt: this was for the cap on traders' profits (event {cap.seq}). {cap.text}"
@@ -165,7 +162,7 @@ def _where_it_went(parts: RoundParts, found: Bankruptcy) -> str:
     return ", of which it kept what closing its position at another price than its bankruptcy price left it"
 
 
-def _why_bankrupt(case: Case, parts: RoundParts, story: Story, found: Bankruptcy) -> str:
+def _why_bankrupt(case: RunCase, parts: RoundParts, story: Story, found: Bankruptcy) -> str:
     """The move of the mark since the call, the bankruptcy and what was missing."""
     since_seq, when = story.started_seq, f"when the liquidation of {story.name} began"
     if story.called_seq is not None:
@@ -183,7 +180,7 @@ def _why_bankrupt(case: Case, parts: RoundParts, story: Story, found: Bankruptcy
     return f"{moved} {who}, {what}. Its bankruptcy price, at which it ends with exactly nothing, was {found.price}."
 
 
-def _declared(case: Case, story: Story) -> str:
+def _declared(case: RunCase, story: Story) -> str:
     """Which event declared the bankruptcy, and in which words."""
     for step in reversed(story.steps):
         body = case.run.event(step.seq).body if step.type == BankruptcyDeclared.__name__ else None
@@ -192,7 +189,7 @@ def _declared(case: Case, story: Story) -> str:
     return ""
 
 
-def _why_lot(case: Case, story: Story, lot: Lot) -> str:
+def _why_lot(case: RunCase, story: Story, lot: Lot) -> str:
     """The lot, what the fund paid for it, the move of the mark since, and the loss."""
     moved = "" if lot.taken_seq is None else _moved(case, lot.instrument, lot.taken_seq, "when it was taken over")
     event = "" if lot.taken_seq is None else f" in event {lot.taken_seq}"
@@ -204,7 +201,7 @@ def _why_lot(case: Case, story: Story, lot: Lot) -> str:
     )
 
 
-def _moved(case: Case, instrument: int, since_seq: int, when: str) -> str:
+def _moved(case: RunCase, instrument: int, since_seq: int, when: str) -> str:
     """From which mark to which, and where both stand in the record; from the one before if there was no other since."""
     names, now = case.names, mark_before(case.run, instrument, case.event.seq)
     then = mark_before(case.run, instrument, since_seq)
@@ -233,7 +230,7 @@ def _mark_ticks(event: Event) -> int:
     return event.body.mark_ticks
 
 
-def _needed(case: Case, parts: RoundParts) -> str:
+def _needed(case: RunCase, parts: RoundParts) -> str:
     fund = parts.fund
     if fund is None:
         return ""
@@ -254,7 +251,7 @@ def _needed(case: Case, parts: RoundParts) -> str:
     )
 
 
-def _lacked(case: Case, fund: Fund) -> str:
+def _lacked(case: RunCase, fund: Fund) -> str:
     """Of the fund's own positions: what it had when it was first short, and right before this."""
     called, first = case.names.fund(fund.account), fund.capacity
     had = f"The {called} ran short: its cash and its positions at the mark, less its floor, came to {first}"
@@ -266,7 +263,7 @@ def _lacked(case: Case, fund: Fund) -> str:
     return f"{told}. It had {fund.now.capacity} right before this: its rule closes all that stands at a loss then."
 
 
-def _place(case: Case, body: PositionDeleveraged, parts: RoundParts) -> str:
+def _place(case: RunCase, body: PositionDeleveraged, parts: RoundParts) -> str:
     ranking = parts.ranking
     closed = (
         "That position was closed against traders in profit on the other side"
@@ -295,7 +292,7 @@ def _rule(ranking: RankingPart) -> str:
     return ranking.formula or f"the score that the code of {ranking.policy} gave"
 
 
-def _came_of(case: Case, parts: RoundParts) -> str:
+def _came_of(case: RunCase, parts: RoundParts) -> str:
     names, ranking, body = case.names, parts.ranking, parts.body
     if not ranking.taken:
         return f"It closed nothing: all {names.size(body.instrument, body.size_lots)} are left."
@@ -312,14 +309,14 @@ def joined(*sentences: str) -> str:
     return " ".join(filter(None, sentences))
 
 
-class Case(NamedTuple):
+class RunCase(NamedTuple):
     """One question; `ledger` stands before the event. It is the `Case` that events tell their paragraphs to."""
 
     run: Run
     event: Event
     causes: tuple[Event, ...]
     ledger: LedgerState
-    names: Names
+    names: RunNames
     evidence: Evidence | None
     shortfall: Fund | None = None
 

@@ -9,6 +9,7 @@ import msgspec
 __all__ = [
     "Bankruptcy",
     "Compared",
+    "EventStep",
     "Evidence",
     "FirstPlace",
     "Fund",
@@ -22,7 +23,6 @@ __all__ = [
     "Place",
     "RankingPart",
     "Share",
-    "Step",
     "Story",
 ]
 
@@ -35,7 +35,7 @@ class Link(msgspec.Struct, frozen=True):
     text: str
 
 
-class Step(msgspec.Struct, frozen=True):
+class EventStep(msgspec.Struct, frozen=True):
     """One event in words.
 
     In the story of a loss `equity_atoms` is what the account had after it at the marks (a lot its profit), and
@@ -157,7 +157,7 @@ class Story(msgspec.Struct, frozen=True):
     called_seq: int | None
     started_seq: int
     text: str
-    steps: tuple[Step, ...]
+    steps: tuple[EventStep, ...]
     bankruptcy: Bankruptcy | None = None
     lot: Lot | None = None
 

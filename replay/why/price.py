@@ -17,7 +17,7 @@ from ...sim.figures import percent
 from ...sim.units import format_time_ns
 from ..run import Run
 from .losing import mark_before
-from .names import Names
+from .names import RunNames
 from .parts import Story
 
 __all__ = ["Later", "Priced", "later_of", "priced_of"]
@@ -58,7 +58,9 @@ class Priced(msgspec.Struct, frozen=True):
     position: str
 
 
-def priced_of(run: Run, event: Event, started: Event, ledger: LedgerState, story: Story | None, names: Names) -> Priced:
+def priced_of(
+    run: Run, event: Event, started: Event, ledger: LedgerState, story: Story | None, names: RunNames
+) -> Priced:
     """The price of a reduction; `ledger` stands before its round."""
     body = event.body
     assert isinstance(body, PositionDeleveraged)
@@ -72,31 +74,31 @@ def priced_of(run: Run, event: Event, started: Event, ledger: LedgerState, story
         return names.money(body.account, atoms)
 
     return Priced(
-        body.instrument,
-        body.size_lots,
-        names.units(body.instrument, abs(body.size_lots)),
-        body.value_atoms,
-        names.value(body.instrument, body.value_atoms),
-        names.average(body.instrument, body.size_lots, body.value_atoms),
-        _rule(started, ledger, story, names),
-        None if mark is None else mark.seq,
-        market.mark_ticks,
-        names.price(body.instrument, market.mark_ticks),
-        at_mark_atoms,
-        names.value(body.instrument, at_mark_atoms),
-        gained_atoms,
-        money(gained_atoms),
-        paper_atoms,
-        money(paper_atoms),
-        realised_atoms,
-        money(realised_atoms),
-        percent(gained_atoms, paper_atoms) if paper_atoms > 0 else None,
-        position_atoms,
-        money(position_atoms),
+        instrument=body.instrument,
+        size_lots=body.size_lots,
+        size=names.units(body.instrument, abs(body.size_lots)),
+        value_atoms=body.value_atoms,
+        value=names.value(body.instrument, body.value_atoms),
+        price=names.average(body.instrument, body.size_lots, body.value_atoms),
+        rule=_rule(started, ledger, story, names),
+        mark_seq=None if mark is None else mark.seq,
+        mark_ticks=market.mark_ticks,
+        mark=names.price(body.instrument, market.mark_ticks),
+        at_mark_atoms=at_mark_atoms,
+        at_mark=names.value(body.instrument, at_mark_atoms),
+        gained_atoms=gained_atoms,
+        gained=money(gained_atoms),
+        paper_atoms=paper_atoms,
+        paper=money(paper_atoms),
+        realised_atoms=realised_atoms,
+        realised=money(realised_atoms),
+        share=percent(gained_atoms, paper_atoms) if paper_atoms > 0 else None,
+        position_atoms=position_atoms,
+        position=money(position_atoms),
     )
 
 
-def _rule(started: Event, ledger: LedgerState, story: Story | None, names: Names) -> str:
+def _rule(started: Event, ledger: LedgerState, story: Story | None, names: RunNames) -> str:
     """Which price the round closed at: the loser's, what the fund had paid, the mark, or another of the rule's."""
     body = started.body
     assert isinstance(body, DeleveragingStarted)
@@ -152,7 +154,7 @@ class Later(msgspec.Struct, frozen=True):
     share: str | None = None
 
 
-def later_of(run: Run, event: Event, ledger: LedgerState, paper_atoms: int, names: Names) -> tuple[Later, ...]:
+def later_of(run: Run, event: Event, ledger: LedgerState, paper_atoms: int, names: RunNames) -> tuple[Later, ...]:
     """The marks of a reduction's instrument after it, those that the record has; funding is left out.
 
     `paper_atoms` is the profit at the mark on what was closed.

@@ -23,10 +23,10 @@ from ...handlers.policies.score_formula import ScoreFormula, formula_of
 from ...handlers.ranking import Ineligible, Ranked, candidate_of
 from ...handlers.valuation import margin_of, profit_atoms
 from ...sim.figures import count, score_text
-from ..arithmetic import ONLY_CODE, Arithmetic, Scale, arithmetic_of
+from ..arithmetic import ONLY_CODE, Arithmetic, FigureScale, arithmetic_of
 from ..rankings import RoundRanking, UnrankedRound
 from ..run import Run
-from .names import Names
+from .names import RunNames
 from .parts import FirstPlace, Place, RankingPart, Share
 
 __all__ = [
@@ -84,7 +84,7 @@ def round_events(run: Run, started: Event) -> Round:
     return Round(started, tuple(reductions), None)
 
 
-def ranking_part(made: RoundRanking | UnrankedRound, told: Round, account: int | None, names: Names) -> RankingPart:
+def ranking_part(made: RoundRanking | UnrankedRound, told: Round, account: int | None, names: RunNames) -> RankingPart:
     """The part of the answer; `account` is the one that is asked about, None for the round as a whole."""
     if isinstance(made, UnrankedRound):
         taken = _taken(made, told)
@@ -175,7 +175,7 @@ def _part(
     made: RoundRanking | UnrankedRound,
     told: Round,
     account: int | None,
-    names: Names,
+    names: RunNames,
     places: list[Ranked],
     own: Ranked | None,
 ) -> RankingPart:
@@ -211,7 +211,7 @@ def _in_order(told: Round) -> list[tuple[int, int]]:
     return sorted(told.gave_lots.items(), key=lambda one: (-one[1], one[0]))
 
 
-def _shared(body: DeleveragingStarted, told: Round, names: Names) -> str:
+def _shared(body: DeleveragingStarted, told: Round, names: RunNames) -> str:
     """Who gave how much, those who gave most by name, and what that comes to."""
     gave = _in_order(told)
     total, instrument = sum(lots for _, lots in gave), body.instrument
@@ -252,31 +252,31 @@ def _around(places: list[Ranked], own: Ranked | None, told: Round) -> list[Ranke
     return [place for place in places if abs(place.rank - middle) <= _AROUND]
 
 
-def _place(place: Ranked, instrument: int, told: Round, account: int | None, names: Names) -> Place:
+def _place(place: Ranked, instrument: int, told: Round, account: int | None, names: RunNames) -> Place:
     candidate, gave_lots = place.candidate, told.gave_lots.get(place.candidate.account, 0)
     return Place(
-        place.rank,
-        candidate.account,
-        names.account(candidate.account),
-        place.score,
-        score_text(place.score),
-        candidate.profit,
-        candidate.notional,
-        candidate.cost,
-        candidate.equity,
-        candidate.size,
-        names.units(instrument, candidate.size),
-        gave_lots,
-        names.units(instrument, gave_lots),
-        candidate.account == account,
+        rank=place.rank,
+        account=candidate.account,
+        name=names.account(candidate.account),
+        score=place.score,
+        score_text=score_text(place.score),
+        profit_atoms=candidate.profit,
+        notional_atoms=candidate.notional,
+        cost_atoms=candidate.cost,
+        equity_atoms=candidate.equity,
+        size_lots=candidate.size,
+        size=names.units(instrument, candidate.size),
+        gave_lots=gave_lots,
+        gave=names.units(instrument, gave_lots),
+        asked=candidate.account == account,
     )
 
 
-def worked_out(formula: ScoreFormula, place: Ranked, made: RoundRanking, names: Names) -> Arithmetic:
+def worked_out(formula: ScoreFormula, place: Ranked, made: RoundRanking, names: RunNames) -> Arithmetic:
     """A place's score as arithmetic."""
     body = made.started.body
     assert isinstance(body, DeleveragingStarted)
-    scale = Scale(names.asset_of(place.candidate.account).decimals, names.listing(body.instrument).lot_size)
+    scale = FigureScale(names.asset_of(place.candidate.account).decimals, names.listing(body.instrument).lot_size)
     return arithmetic_of(formula, place.candidate, place.score, scale, (body.instrument, place.leg), made.ledger)
 
 
@@ -295,10 +295,10 @@ class Spared(msgspec.Struct, frozen=True):
     text: str
 
 
-class _Question:
+class _SparedQuestion:
     """An account, and the round in the state that it was decided in."""
 
-    def __init__(self, number: int, made: RoundRanking | UnrankedRound, told: Round, names: Names) -> None:
+    def __init__(self, number: int, made: RoundRanking | UnrankedRound, told: Round, names: RunNames) -> None:
         body, ledger = made.started.body, made.ledger
         assert isinstance(body, DeleveragingStarted)
         self.number, self.ledger, self.told, self.names, self.body = number, ledger, told, names, body
@@ -317,9 +317,9 @@ class _Question:
         return f"{opposite} {self.names.instrument(self.body.instrument)}"
 
 
-def spared_of(number: int, made: RoundRanking | UnrankedRound, told: Round, names: Names) -> Spared:
+def spared_of(number: int, made: RoundRanking | UnrankedRound, told: Round, names: RunNames) -> Spared:
     """The part of the answer about account `number`."""
-    asked = _Question(number, made, told, names)
+    asked = _SparedQuestion(number, made, told, names)
     if number == asked.body.account and not asked.capped:
         text = f"{asked.who} is whose position was closed in this round; nobody closes against themselves."
         return Spared(number, asked.who, "bankrupt_itself", None, None, text)
@@ -334,7 +334,7 @@ def spared_of(number: int, made: RoundRanking | UnrankedRound, told: Round, name
     return Spared(number, asked.who, reason, place.rank, place.score, text)
 
 
-def _unranked(asked: _Question, made: UnrankedRound) -> Spared:
+def _unranked(asked: _SparedQuestion, made: UnrankedRound) -> Spared:
     """Of a ranking that could not be made again: taken, as the record says, or of an unknown place."""
     for body in (event.body for event in asked.told.reductions):
         if isinstance(body, PositionDeleveraged) and body.account == asked.number:
@@ -347,12 +347,12 @@ def _unranked(asked: _Question, made: UnrankedRound) -> Spared:
     return Spared(asked.number, asked.who, "not_made_again", None, None, text)
 
 
-def _gave(asked: _Question) -> str:
+def _gave(asked: _SparedQuestion) -> str:
     gave = asked.told.gave_lots[asked.number]
     return f"It was not spared: it gave {asked.names.size(asked.body.instrument, gave)} here."
 
 
-def _ranked(asked: _Question, place: Ranked, made: RoundRanking) -> tuple[str, str]:
+def _ranked(asked: _SparedQuestion, place: Ranked, made: RoundRanking) -> tuple[str, str]:
     """A candidate: taken, behind the last that was, or in front of it and unable to give a single lot."""
     told, policy, formula = asked.told, made.policy, formula_of(made.policy)
     rule = ONLY_CODE
@@ -372,11 +372,11 @@ def _ranked(asked: _Question, place: Ranked, made: RoundRanking) -> tuple[str, s
     return "passed_over", f"{stood}. {_too_poor(asked, place.candidate)}"
 
 
-def _left_lots(asked: _Question) -> int:
+def _left_lots(asked: _SparedQuestion) -> int:
     return abs(asked.body.size_lots) - sum(asked.told.gave_lots.values())
 
 
-def _too_poor(asked: _Question, candidate: Candidate) -> str:
+def _too_poor(asked: _SparedQuestion, candidate: Candidate) -> str:
     """Its equity against what one lot costs at the round's price: rule 4 of the engine, an atom kept for rounding."""
     body, names, market = asked.body, asked.names, asked.ledger.markets[asked.body.instrument]
     loss_atoms = body.value_atoms - market.payoff.value_atoms(body.size_lots, market.mark_ticks)
@@ -388,7 +388,7 @@ def _too_poor(asked: _Question, candidate: Candidate) -> str:
     )
 
 
-def _ineligible(asked: _Question, reason: Ineligible) -> str:
+def _ineligible(asked: _SparedQuestion, reason: Ineligible) -> str:
     """Why it was no candidate, with the figures that say so."""
     who, account = asked.who, asked.account
     if reason is Ineligible.NO_TRADER:
@@ -404,14 +404,14 @@ def _ineligible(asked: _Question, reason: Ineligible) -> str:
     return f"{who} was no candidate: its account had no equity left, {equity}."
 
 
-def _held(asked: _Question) -> str:
+def _held(asked: _SparedQuestion) -> str:
     """What it holds of the instrument."""
     instrument, names = asked.body.instrument, asked.names
     held = [names.held(instrument, p.size_lots) for key, p in asked.account.positions.items() if key[0] == instrument]
     return f"was {' and '.join(held)}" if held else f"held no {names.instrument(instrument)}"
 
 
-def _profit(asked: _Question) -> str:
+def _profit(asked: _SparedQuestion) -> str:
     """What its positions on the other side stood at."""
     market, instrument = asked.ledger.markets[asked.body.instrument], asked.body.instrument
     gained = [

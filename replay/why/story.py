@@ -31,8 +31,8 @@ from ...sim.figures import count, percent
 from ...sim.units import format_time_ns
 from ..run import Run
 from .losing import Watch
-from .names import Names
-from .parts import Bankruptcy, Link, Lot, Step, Story
+from .names import RunNames
+from .parts import Bankruptcy, EventStep, Link, Lot, Story
 from .venue.taken_in import words_of
 
 __all__ = [
@@ -90,7 +90,7 @@ def story_of(
     run: Run,
     beginning: Beginning,
     stop_seq: int,
-    names: Names,
+    names: RunNames,
     *,
     lot_events: Iterable[Event] = (),
     bankruptcy: Bankruptcy | None = None,
@@ -108,19 +108,19 @@ def story_of(
     ours |= {halt.seq: halt for watch in watches for halt in watch.halts}
     events = [ours[seq] for seq in sorted(ours)]
     return Story(
-        account,
-        names.account(account),
-        beginning.liquidation_id,
-        None if beginning.called is None else beginning.called.seq,
-        beginning.started.seq,
-        _told(beginning, events, names),
-        tuple(_stood(step_of(run, event, names), event, watches, names) for event in events),
-        bankruptcy,
-        lot,
+        account=account,
+        name=names.account(account),
+        liquidation_id=beginning.liquidation_id,
+        called_seq=None if beginning.called is None else beginning.called.seq,
+        started_seq=beginning.started.seq,
+        text=_told(beginning, events, names),
+        steps=tuple(_stood(step_of(run, event, names), event, watches, names) for event in events),
+        bankruptcy=bankruptcy,
+        lot=lot,
     )
 
 
-def _stood(step: Step, event: Event, watches: Sequence[Watch], names: Names) -> Step:
+def _stood(step: EventStep, event: Event, watches: Sequence[Watch], names: RunNames) -> EventStep:
     """A step with what there was after it, of whoever still had anything of what was closed."""
     for watch in watches:
         standing = watch.standings.get(event.seq)
@@ -145,7 +145,7 @@ def _belongs(event: Event, account: int, liquidation_id: int) -> bool:
     return getattr(body, "liquidation_id", liquidation_id) == liquidation_id
 
 
-def _told(beginning: Beginning, events: list[Event], names: Names) -> str:
+def _told(beginning: Beginning, events: list[Event], names: RunNames) -> str:
     """Called when, answered how, liquidated in what steps, in one paragraph."""
     own = [event for event in events if getattr(event.body, "account", None) == beginning.account]
     sentences = [_call(beginning, own, names), _start(beginning, names), *_market(own, names)]
@@ -154,7 +154,7 @@ def _told(beginning: Beginning, events: list[Event], names: Names) -> str:
     return " ".join(sentences)
 
 
-def _call(beginning: Beginning, own: list[Event], names: Names) -> str:
+def _call(beginning: Beginning, own: list[Event], names: RunNames) -> str:
     who, called = names.account(beginning.account), beginning.called
     if called is None:
         last = "" if beginning.last_call_seq is None else f"; its last one was event {beginning.last_call_seq}"
@@ -167,7 +167,7 @@ def _call(beginning: Beginning, own: list[Event], names: Names) -> str:
     return f"{who} was called in event {called.seq} and {', then '.join(told)}."
 
 
-def _answer(event: Event, names: Names) -> str:
+def _answer(event: Event, names: RunNames) -> str:
     body = event.body
     if isinstance(body, CollateralAdded):
         return f"added {names.money(body.account, body.amount_atoms)}"
@@ -175,7 +175,7 @@ def _answer(event: Event, names: Names) -> str:
     return f"closed {names.size(body.instrument, body.size_lots)} at {names.price(body.instrument, body.price_ticks)}"
 
 
-def _start(beginning: Beginning, names: Names) -> str:
+def _start(beginning: Beginning, names: RunNames) -> str:
     body = beginning.started.body
     assert isinstance(body, LiquidationStarted)
     equity, requirement = (names.money(body.account, atoms) for atoms in (body.equity_atoms, body.requirement_atoms))
@@ -185,7 +185,7 @@ def _start(beginning: Beginning, names: Names) -> str:
     )
 
 
-def _market(own: list[Event], names: Names) -> Iterator[str]:
+def _market(own: list[Event], names: RunNames) -> Iterator[str]:
     """What the market took of it, by instrument."""
     filled: dict[int, list[LiquidationFilled]] = {}
     for event in own:
@@ -200,14 +200,14 @@ def _market(own: list[Event], names: Names) -> Iterator[str]:
         yield "The market took nothing of it."
 
 
-def _end(event: Event, names: Names) -> str:
+def _end(event: Event, names: RunNames) -> str:
     body = event.body
     assert isinstance(body, BankruptcyDeclared)
     equity = names.money(body.account, body.equity_atoms)
     return f"It was declared bankrupt in event {event.seq} with an equity of {equity}: {body.reason}."
 
 
-def _fate(own: list[Event], events: list[Event], names: Names) -> Iterator[str]:
+def _fate(own: list[Event], events: list[Event], names: RunNames) -> Iterator[str]:
     """Where its positions went, and what the fund has sold of them since."""
     for event in own:
         body = event.body
@@ -224,15 +224,15 @@ def _fate(own: list[Event], events: list[Event], names: Names) -> Iterator[str]:
         yield f"Since then the fund has sold {names.size(first.instrument, lots)} in {count(len(sales), 'fill')}."
 
 
-def chain_of(run: Run, events: Sequence[Event], names: Names) -> tuple[Step, ...]:
+def chain_of(run: Run, events: Sequence[Event], names: RunNames) -> tuple[EventStep, ...]:
     """The steps, each with the further events that contributed to it."""
     return tuple(step_of(run, event, names) for event in events)
 
 
-def step_of(run: Run, event: Event, names: Names, linked: Mapping[int, Event] | None = None) -> Step:
+def step_of(run: Run, event: Event, names: RunNames, linked: Mapping[int, Event] | None = None) -> EventStep:
     """One event as a step; `linked` are the events that it links to, where they were read already."""
     look = run.event if linked is None else linked.__getitem__
-    return Step(
+    return EventStep(
         event.seq,
         event.at_ns,
         format_time_ns(event.at_ns),
@@ -250,7 +250,7 @@ def decided_by(run: Run, event: Event) -> str | None:
     return _TAKEN_IN.get(event.origin) if producer is None else f"{producer.handler}:{producer.policy}"
 
 
-def _link(event: Event, names: Names) -> Link:
+def _link(event: Event, names: RunNames) -> Link:
     return Link(event.seq, type(event.body).__name__, words_of(event, names))
 
 
@@ -275,7 +275,7 @@ class Cap(msgspec.Struct, frozen=True):
     text: str
 
 
-def cap_of(event: Event, names: Names) -> Cap:
+def cap_of(event: Event, names: RunNames) -> Cap:
     """The figures of a `ProfitCapExceeded`, and what they mean in words."""
     body = event.body
     assert isinstance(body, ProfitCapExceeded)
@@ -283,19 +283,19 @@ def cap_of(event: Event, names: Names) -> Cap:
     pool = f"-{pool}" if body.pool_atoms < 0 else pool
     factor = percent(body.profit_atoms, body.pool_atoms).lstrip("+") if body.pool_atoms > 0 else None
     return Cap(
-        event.seq,
-        body.instrument,
-        names.instrument(body.instrument),
-        "long" if body.open_lots > 0 else "short",
-        body.open_lots,
-        body.profit_atoms,
-        profit,
-        body.pool_atoms,
-        pool,
-        factor,
-        body.max_factor_ppm,
-        body.min_factor_ppm,
-        body.compares(names),
+        seq=event.seq,
+        instrument=body.instrument,
+        name=names.instrument(body.instrument),
+        side="long" if body.open_lots > 0 else "short",
+        open_lots=body.open_lots,
+        profit_atoms=body.profit_atoms,
+        profit=profit,
+        pool_atoms=body.pool_atoms,
+        pool=pool,
+        factor=factor,
+        max_factor_ppm=body.max_factor_ppm,
+        min_factor_ppm=body.min_factor_ppm,
+        text=body.compares(names),
     )
 
 

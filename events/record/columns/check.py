@@ -29,7 +29,6 @@ class ColumnsCheck:
     """
 
     def __init__(self, reader: RecordReader) -> None:
-        """Read the columns' files."""
         self._path, self._first_seq, self._count = reader.path, reader.first_seq, reader.count
         self._taken_seq = reader.first_seq
         self._stops = {entry.header.stop_seq for entry in reader.blocks}

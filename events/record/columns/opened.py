@@ -55,7 +55,6 @@ class Columns:
     """The columns of a record and of those it was forked from. Each is opened when it is first asked for."""
 
     def __init__(self, reader: RecordReader) -> None:
-        """Columns of what `reader` serves. Opens none."""
         self._reader = reader
         self._found: dict[type[Column], _Found] = {}
 

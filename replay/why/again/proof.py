@@ -41,9 +41,10 @@ from ....events.vocabulary import Body
 from ....sim.units import format_time_ns
 from ...fork.without import Without
 from ...run import Run
-from ..grounds import Ground, Verdict
+from ..grounds import EventGround, Verdict
 from ..lookback import Decision, Lookback
-from ..names import Names
+from ..names import RunNames
+from .trials import Nowhere
 
 __all__ = ["EVENTS_MAX", "TRIALS_MAX", "Removal", "is_same_decision", "proved", "removal_of"]
 
@@ -68,27 +69,20 @@ class _StandsError(Exception):
     """It was decided again, so that the re-execution need not go on."""
 
 
-class _Nowhere:
-    """A sink that keeps nothing."""
-
-    def append(self, event: Event) -> None:
-        """Let it go."""
-
-
 def proved(
     run: Run,
     seq: int,
-    grounds: tuple[Ground, ...],
+    grounds: tuple[EventGround, ...],
     watch: Watch = lambda _done, _text: None,
     *,
     events_max: int | None = EVENTS_MAX,
-) -> tuple[Ground, ...]:
+) -> tuple[EventGround, ...]:
     """The grounds of event `seq`, each with a verdict.
 
     Costs a re-execution of what lies between each and the event, where that is at most `events_max` events.
     """
     ledger = run.before(seq)
-    case = Decision(Lookback(run, ledger), run.event(seq), Names(ledger))
+    case = Decision(Lookback(run, ledger), run.event(seq), RunNames(ledger))
     found, tried = dict[int, Verdict](), 0
     for ground in _asked(case, grounds):
         removal = removal_of(case, run.event(ground.step.seq), ground.kinds)
@@ -103,14 +97,14 @@ def proved(
     return _told(case, grounds, found)
 
 
-def _asked(case: Decision, grounds: tuple[Ground, ...]) -> list[Ground]:
+def _asked(case: Decision, grounds: tuple[EventGround, ...]) -> list[EventGround]:
     """The grounds to be taken away, the last event first: in the place of one decided together with it also its own."""
     together = [below for one in grounds if one.step.seq >= case.began for below in one.rests_on]
     by_seq = {one.step.seq: one for one in (*together, *grounds)}
     return [by_seq[seq] for seq in sorted(by_seq, reverse=True)]
 
 
-def _told(case: Decision, grounds: tuple[Ground, ...], found: dict[int, Verdict]) -> tuple[Ground, ...]:
+def _told(case: Decision, grounds: tuple[EventGround, ...], found: dict[int, Verdict]) -> tuple[EventGround, ...]:
     """The grounds with the verdicts on them."""
     told = []
     for one in grounds:
@@ -169,7 +163,7 @@ def _stands_at(run: Run, decision: Event, ground_seq: int, began: int, removal: 
             if sum(made) > recorded:
                 raise _StandsError
 
-    resumption = again.resumption(_Nowhere())
+    resumption = again.resumption(Nowhere())
     resumption.bus.tap(watch, (type(decision.body),))
     try:
         again.drive(resumption, until_ns=decision.at_ns)
@@ -224,7 +218,7 @@ def _not_removable(case: Decision, ground: Event) -> str | None:
     return None
 
 
-def _held_mark(look: Lookback, ground: Event, body: MarkPriced, names: Names) -> Removal:
+def _held_mark(look: Lookback, ground: Event, body: MarkPriced, names: RunNames) -> Removal:
     before = look.last(MarkPriced, body.instrument, ground.seq)
     if before is None:
         return Removal(reason="it is the first mark, without which nothing has a value")
@@ -233,7 +227,7 @@ def _held_mark(look: Lookback, ground: Event, body: MarkPriced, names: Names) ->
     return Removal((before.body,), f"as if the mark had stayed at {price} (event {before.seq})")
 
 
-def _held_prices(look: Lookback, ground: Event, body: PriceTicked, held: list[int], names: Names) -> Removal:
+def _held_prices(look: Lookback, ground: Event, body: PriceTicked, held: list[int], names: RunNames) -> Removal:
     """The tick with the prices before it of the instruments that are asked about."""
     prices, told = [], []
     for instrument, ticks in body.prices:

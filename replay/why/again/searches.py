@@ -25,10 +25,10 @@ from ....handlers.valuation import margin_of
 from ....sim.figures import duration, exact_money, size
 from ....sim.terminal import shell_word
 from ....sim.units import format_time_ns
-from ...fork.changes import Changes, Deposit, Trade
+from ...fork.changes import Changes, Deposit, OutsideTrade
 from ...run import Run
 from ..answer import Afterwards, Flip
-from .trials import Free, Outcome, Search, Subject, Tradeable, Trial, recorded_lots
+from .trials import ForkTrial, Free, Search, Subject, Tradeable, TrialOutcome, recorded_lots
 
 __all__ = [
     "AHEAD_EVENTS",
@@ -38,9 +38,8 @@ __all__ = [
     "MOMENTS",
     "PARTS",
     "Bracket",
-    "Point",
+    "ChangePoint",
     "Searches",
-    "Telling",
     "Whose",
 ]
 
@@ -67,7 +66,7 @@ class Searches:
         self._key = (body.instrument, body.leg)
         self._tradeable = Tradeable(run, listing=self._listing, first_seq=fork_seq)
         self._own = Whose(body.account, ledger.name(body.account))
-        self._telling = Telling(run, subject, self._own.name, self._listing, whole=whole)
+        self._telling = _Telling(run, subject, self._own.name, self._listing, whole=whole)
 
     def all(self) -> list[Search[Flip]]:
         """One for each thing that is varied, in the order in which they are told."""
@@ -101,15 +100,15 @@ class Searches:
         keys = (key for key, one in held.items() if key[0] == self._key[0] and one.size_lots * lots > 0)
         return next(keys, (self._key[0], 0))
 
-    def _collateral(self, whose: Whose, point: Point) -> Search[Flip]:
+    def _collateral(self, whose: Whose, point: ChangePoint) -> Search[Flip]:
         """The least more collateral, which lowers the leverage."""
         margin = margin_of(point.ledger.accounts[whose.account], point.ledger.markets)
         guess_atoms = max(1, margin.equity_atoms >> 5, sum(map(abs, margin.values_atoms)) >> 10)
         varied = f"{whose.prefix}collateral"
 
-        def trial(atoms: int) -> Trial:
+        def trial(atoms: int) -> ForkTrial:
             changes = Changes(deposits=(Deposit(whose.account, atoms),))
-            return Trial(f"{whose.name}: {self._money(atoms)} more collateral", point.seq, changes)
+            return ForkTrial(f"{whose.name}: {self._money(atoms)} more collateral", point.seq, changes)
 
         if whose.prefix and not (yield trial(guess_atoms << DOUBLINGS)).spared:  # often not, so it comes first
             least = None
@@ -131,9 +130,9 @@ class Searches:
         fund = ledger.fund_of(self._listing.instrument)
         guess_atoms = max(1, self._missing_atoms())
 
-        def trial(atoms: int) -> Trial:
+        def trial(atoms: int) -> ForkTrial:
             changes = Changes(deposits=(Deposit(fund, atoms),))
-            return Trial(f"{self._money(atoms)} more in the fund", point.seq, changes)
+            return ForkTrial(f"{self._money(atoms)} more in the fund", point.seq, changes)
 
         least = yield from _least(guess_atoms, trial)
         if least is None:
@@ -146,7 +145,7 @@ class Searches:
         bracket = Bracket("fund", text, how, trial(least.sparing), least.sparing, least.failing)
         return (yield from self._telling.told(bracket, _between(least.failing and self._money(least.failing))))
 
-    def _size(self, whose: Whose, point: Point) -> Search[Flip]:
+    def _size(self, whose: Whose, point: ChangePoint) -> Search[Flip]:
         """The least smaller position, in sixteenths, where it could last be traded."""
         varied, free = f"{whose.prefix}size", self._tradeable.last(whose.account, point.seq, point.ledger)
         if free is None:
@@ -161,9 +160,9 @@ class Searches:
             return Flip(varied, text, confirmed=False)
         lots = held.size_lots
 
-        def trial(part_lots: int) -> Trial:
-            changes = Changes(trades=(Trade(whose.account, key, -part_lots),))
-            return Trial(f"{whose.name}: {self._units(part_lots)} less", point.seq, changes)
+        def trial(part_lots: int) -> ForkTrial:
+            changes = Changes(trades=(OutsideTrade(whose.account, key, -part_lots),))
+            return ForkTrial(f"{whose.name}: {self._units(part_lots)} less", point.seq, changes)
 
         if not (yield trial(lots)).spared:
             return self._telling.unspared(varied, whose.having("no position at all", point.when))
@@ -189,8 +188,8 @@ class Searches:
             if held is None:
                 break
             before_ns = self._subject.reduction.at_ns - ledger.at_ns
-            changes = Changes(trades=(Trade(body.account, self._key, -held.size_lots),))
-            trial = Trial(f"closing after event {seq}", seq, changes)
+            changes = Changes(trades=(OutsideTrade(body.account, self._key, -held.size_lots),))
+            trial = ForkTrial(f"closing after event {seq}", seq, changes)
             if (yield trial).spared:
                 text = f"Closed whole at the mark after event {seq}, {duration(before_ns)} before the reduction"
                 how = self._how_to_trade(self._own, -held.size_lots)
@@ -220,14 +219,14 @@ class Searches:
                 return body.profit_atoms * 10**6 // body.max_factor_ppm - body.pool_atoms
         return 10**6
 
-    def _point_before(self, begin_seq: int) -> Point:
+    def _point_before(self, begin_seq: int) -> ChangePoint:
         """Just before an event, or where the run's own fork is, if that comes later."""
         seq = max(begin_seq - 1, self._fork_seq)
         return self._point_after(seq, self._run.at(seq=seq))
 
-    def _point_after(self, seq: int, ledger: LedgerState) -> Point:
+    def _point_after(self, seq: int, ledger: LedgerState) -> ChangePoint:
         which = f"just after event {seq}" if seq == self._fork_seq else f"just before event {seq + 1}"
-        return Point(
+        return ChangePoint(
             seq, ledger, f"{which}, {duration(self._subject.reduction.at_ns - ledger.at_ns)} before the reduction"
         )
 
@@ -256,7 +255,7 @@ class _Least(NamedTuple):
     sparing: int
 
 
-def _least(guess: int, trial: Callable[[int], Trial]) -> Generator[Trial, Outcome, _Least | None]:
+def _least(guess: int, trial: Callable[[int], ForkTrial]) -> Generator[ForkTrial, TrialOutcome, _Least | None]:
     """Search an amount; None where none of the grid spares the position."""
     failing, sparing = 0, guess
     for _ in range(DOUBLINGS + 1):
@@ -307,7 +306,7 @@ def _leverage(ledger: LedgerState, number: int, more_atoms: int) -> str:
     return f"{hundredths // 100:,}.{hundredths % 100:02d}x"
 
 
-class Point(NamedTuple):
+class ChangePoint(NamedTuple):
     """Where something is changed: after which event, in which state, and how that is told."""
 
     seq: int
@@ -338,19 +337,19 @@ class Bracket(NamedTuple):
     varied: str
     text: str
     how: tuple[str, str]
-    trial: Trial
+    trial: ForkTrial
     amount: int
     not_at: int
 
 
-class Telling:
+class _Telling:
     """Makes the answers of one question out of what its searches found."""
 
     def __init__(self, run: Run, subject: Subject, name: str, listing: InstrumentListed, *, whole: bool) -> None:
         """`name` is that of the position's owner; with `whole` what was found is executed to the end of the run."""
         self._run, self._subject, self._name, self._listing, self._whole = run, subject, name, listing, whole
 
-    def told(self, found: Bracket, otherwise: str) -> Generator[Trial, Outcome, Flip]:
+    def told(self, found: Bracket, otherwise: str) -> Generator[ForkTrial, TrialOutcome, Flip]:
         """What spares the position; `otherwise` says what does not, or why nothing nearer was tried."""
         text = f"{found.text}, {self._name} would have been spared; {otherwise}."
         after_seq = found.trial.after_seq
@@ -372,7 +371,7 @@ class Telling:
         """Nothing that was tried spares it."""
         return Flip(varied, f"{text}, {self._name} would not have been spared.", confirmed=False)
 
-    def _afterwards(self, trial: Trial) -> Generator[Trial, Outcome, Afterwards]:
+    def _afterwards(self, trial: ForkTrial) -> Generator[ForkTrial, TrialOutcome, Afterwards]:
         """What becomes of a position that was spared, after the instant of the reduction."""
         run, reduction = self._run, self._subject.reduction
         ahead_seq = run.count - 1 if self._whole else min(run.count - 1, reduction.seq + AHEAD_EVENTS)

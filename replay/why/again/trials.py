@@ -50,16 +50,16 @@ from ...fork.fork import Fork
 from ...run import Run
 
 __all__ = [
+    "ForkTrial",
     "Free",
-    "Outcome",
+    "Nowhere",
+    "PrimedFork",
     "Search",
-    "Standing",
     "Subject",
     "Tradeable",
-    "Trial",
+    "TrialOutcome",
     "can_fork",
     "one_by_one",
-    "outcome_of",
     "recorded_lots",
     "side_by_side",
     "watched",
@@ -85,7 +85,7 @@ class Subject(msgspec.Struct, frozen=True):
         return body
 
 
-class Trial(msgspec.Struct, frozen=True):
+class ForkTrial(msgspec.Struct, frozen=True):
     """What is changed after which event, in words as well; `until_ns` is a later time to execute to."""
 
     told: str
@@ -94,7 +94,7 @@ class Trial(msgspec.Struct, frozen=True):
     until_ns: int = 0
 
 
-class Outcome(msgspec.Struct, frozen=True):
+class TrialOutcome(msgspec.Struct, frozen=True):
     """Whether the position was spared at this event, and what was taken of it after that, if that was executed."""
 
     spared: bool
@@ -102,7 +102,7 @@ class Outcome(msgspec.Struct, frozen=True):
     later_at_ns: int | None = None
 
 
-Search = Generator[Trial, Outcome, T]
+Search = Generator[ForkTrial, TrialOutcome, T]
 """A search yields what it asks and is sent what became of it; its value is what it found."""
 
 
@@ -130,7 +130,7 @@ def one_by_one(run: Run, subject: Subject, searches: Sequence[Search[T]]) -> lis
         try:
             trial = next(search)
             while True:
-                trial = search.send(outcome_of(run, subject, trial))
+                trial = search.send(_outcome_of(run, subject, trial))
         except StopIteration as done:
             found.append(done.value)
     return found
@@ -141,7 +141,7 @@ def side_by_side(run: Run, subject: Subject, searches: Sequence[Search[T]], jobs
     jobs = jobs or len(os.sched_getaffinity(0))
     found: dict[int, T] = {}
     errors: dict[int, Exception] = {}
-    asking = deque[tuple[int, Outcome | None]]((number, None) for number in range(len(searches)))
+    asking = deque[tuple[int, TrialOutcome | None]]((number, None) for number in range(len(searches)))
     with _Children(run, subject) as children:
         while asking or children.busy:
             if asking and len(children.busy) < jobs:
@@ -166,7 +166,7 @@ class _Child(NamedTuple):
     """A process that executes a trial of a search."""
 
     number: int
-    trial: Trial
+    trial: ForkTrial
     process: BaseProcess
 
 
@@ -174,13 +174,12 @@ class _Children:
     """The trials that are executed now, ended on the way out of the context."""
 
     def __init__(self, run: Run, subject: Subject) -> None:
-        """Nobody yet."""
         self._run, self._subject = run, subject
-        self._standings: dict[int, Standing] = {}
+        self._standings: dict[int, PrimedFork] = {}
         self.busy: dict[Connection, _Child] = {}
         self._waiting: dict[Connection, _Child] = {}
 
-    def begin(self, number: int, trial: Trial) -> None:
+    def begin(self, number: int, trial: ForkTrial) -> None:
         """Execute a trial in a child: in one that has executed the first part of it already, or in a new one."""
         for pipe, child in self._waiting.items():
             if child.number == number and child.trial == replace(trial, told=child.trial.told, until_ns=0):
@@ -199,7 +198,7 @@ class _Children:
             self.busy[ours] = _Child(number, trial, process)
         theirs.close()
 
-    def ended(self, errors: dict[int, Exception]) -> list[tuple[int, Outcome]]:
+    def ended(self, errors: dict[int, Exception]) -> list[tuple[int, TrialOutcome]]:
         """Wait for children; their outcomes by the number of their search. What a trial raises goes to `errors`."""
         outcomes = []
         for pipe in wait(list(self.busy)):
@@ -215,24 +214,24 @@ class _Children:
                 self._end(pipe)
         return outcomes
 
-    def _outcome(self, pipe: Connection, child: _Child) -> Outcome:
+    def _outcome(self, pipe: Connection, child: _Child) -> TrialOutcome:
         """What a child sends, which then waits in place of an earlier one of its search; else that of the plain way."""
         try:
-            outcome: Outcome = pipe.recv()
+            outcome: TrialOutcome = pipe.recv()
         except (EOFError, ConnectionError):
-            return outcome_of(self._run, self._subject, child.trial)
+            return _outcome_of(self._run, self._subject, child.trial)
         if outcome.spared and not child.trial.until_ns:
             for earlier in [one for one, other in self._waiting.items() if other.number == child.number]:
                 self._end(earlier)
             self._waiting[pipe] = self.busy.pop(pipe)
         return outcome
 
-    def _standing(self, after_seq: int) -> Standing:
+    def _standing(self, after_seq: int) -> PrimedFork:
         standing = self._standings.pop(after_seq, None)
         if standing is None:
             if len(self._standings) == _STANDING_MOST:
                 del self._standings[next(iter(self._standings))]
-            standing = Standing(self._run, after_seq)
+            standing = PrimedFork(self._run, after_seq)
             standing.prepare()
         self._standings[after_seq] = standing  # the last one in the order
         return standing
@@ -259,7 +258,7 @@ class _Children:
             self._end(pipe)
 
 
-def _execute(standing: Standing, subject: Subject, trial: Trial, others: Connection, pipe: Connection) -> None:
+def _execute(standing: PrimedFork, subject: Subject, trial: ForkTrial, others: Connection, pipe: Connection) -> None:
     """What a child does. Ctrl-C is blocked in it, and the parent ends it; other signals end it at once."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
@@ -277,20 +276,20 @@ class _TakenError(Exception):
     """The position was reduced, so that the trial need not go on."""
 
 
-class _Nowhere:
+class Nowhere:
     """A sink that keeps nothing."""
 
     def append(self, event: Event) -> None:
         """Let it go."""
 
 
-class Standing:
+class PrimedFork:
     """A run at a boundary, its handlers built and primed there. One trial can be executed from it."""
 
     def __init__(self, run: Run, after_seq: int, changes: Changes = Changes()) -> None:  # noqa: B008 - frozen
         """Costs the state there, and a look at every account. Raises what `Fork` does."""
         self._fork = Fork(run, after_seq, changes)
-        self._resumption = self._fork.resumption(_Nowhere())
+        self._resumption = self._fork.resumption(Nowhere())
         self._later = list[Event]()
 
     def prepare(self) -> None:
@@ -301,7 +300,7 @@ class Standing:
         """Let this be changed, which must be no setting. Raises QueryError for what cannot be."""
         self._fork.change(changes)
 
-    def execute(self, subject: Subject, until_ns: int = 0) -> Outcome:
+    def execute(self, subject: Subject, until_ns: int = 0) -> TrialOutcome:
         """Go on from here. It stops at the first lot that is taken at this event beyond those allowed."""
         fork, at_ns = self._fork, subject.reduction.at_ns
         allowed_lots = recorded_lots(fork.run, subject, fork.boundary, subject.reduction.seq)
@@ -323,25 +322,25 @@ class Standing:
         except HandlerError as error:  # what a handler's product makes somebody raise counts as the handler's
             if not isinstance(error.__cause__, _TakenError):
                 raise
-            return Outcome(spared=False)
+            return TrialOutcome(spared=False)
         return self._spared()
 
-    def go_on(self, until_ns: int) -> Outcome:
+    def go_on(self, until_ns: int) -> TrialOutcome:
         """Go on further with a trial that spared the position; the same comes of it as if it had not stopped."""
         self._fork.drive_on(self._resumption, until_ns)
         return self._spared()
 
-    def _spared(self) -> Outcome:
+    def _spared(self) -> TrialOutcome:
         later_at_ns = self._later[0].at_ns if self._later else None
-        return Outcome(spared=True, later_lots=sum(map(_lots, self._later)), later_at_ns=later_at_ns)
+        return TrialOutcome(spared=True, later_lots=sum(map(_lots, self._later)), later_at_ns=later_at_ns)
 
 
-def outcome_of(run: Run, subject: Subject, trial: Trial) -> Outcome:
-    """Execute the run again from after an event with changes; costs a `Standing` and the events from there on.
+def _outcome_of(run: Run, subject: Subject, trial: ForkTrial) -> TrialOutcome:
+    """Execute the run again from after an event with changes; costs a `PrimedFork` and the events from there on.
 
     Raises ScenarioError or QueryError for changes that cannot be made there.
     """
-    return Standing(run, trial.after_seq, trial.changes).execute(subject, trial.until_ns)
+    return PrimedFork(run, trial.after_seq, trial.changes).execute(subject, trial.until_ns)
 
 
 def recorded_lots(run: Run, subject: Subject, first_seq: int, stop_seq: int | None = None) -> int:
@@ -376,7 +375,6 @@ class Tradeable:
     """The points of a run at which an instrument could be traded, from event `first_seq` on."""
 
     def __init__(self, run: Run, listing: InstrumentListed, first_seq: int) -> None:
-        """Nothing is read yet."""
         self._run, self._listing, self._first_seq = run, listing, max(1, first_seq)
 
     def backwards(self, account: int, seq: int, ledger: LedgerState | None = None) -> Iterator[Free]:

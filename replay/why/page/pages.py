@@ -36,7 +36,6 @@ __all__ = [
     "escaped",
     "forced_document",
     "index_page",
-    "markdown_block",
     "markdown_of",
 ]
 
@@ -66,6 +65,10 @@ def account_page(run: Run, found: Befallen, layout: Layout, width: int, *, whole
     title, record = account_title(run, found), shell_word(str(run.path))
     sections = befallen_sections(found, record, whole=whole)
     text = markdown_of(title, sections, closing_of(run)) if layout == "md" else _text(title, sections, width)
+    return _page(text)
+
+
+def _page(text: str) -> bytes:
     return (printable_text(text.removesuffix("\n")) + "\n").encode("utf-8", "surrogateescape")
 
 
@@ -114,8 +117,8 @@ def index_page(run: Run, accounts: Sequence[Indexed], layout: Layout, width: int
         f"{count(len(accounts), 'account')}. Gained is what the prices of the reductions were better than the marks of "
         "their moments for the account, below zero where they were worse."
     )
-    text = _markdown(run, title, told, accounts) if layout == "md" else _index_text(title, told, accounts, width)
-    return (printable_text(text.removesuffix("\n")) + "\n").encode("utf-8", "surrogateescape")
+    text = _markdown(run, title, told, accounts) if layout == "md" else _text(title, _index(told, accounts), width)
+    return _page(text)
 
 
 def _row(one: Indexed) -> tuple[str, str, str, str]:
@@ -124,24 +127,17 @@ def _row(one: Indexed) -> tuple[str, str, str, str]:
     return one.name, events, one.gained or "unknown", one.file
 
 
+def _index(told: str, accounts: Sequence[Indexed]) -> list[Section]:
+    table = Table(("account", "events", "gained", "page"), tuple(map(_row, accounts)))
+    return [Section("", (Prose(told), table))]
+
+
 def _markdown(run: Run, title: str, told: str, accounts: Sequence[Indexed]) -> str:
     shown = map(_row, accounts)
     rows = [f"| [{escaped(name)}]({file}) | {events} | {gained} |" for name, events, gained, file in shown]
-    lines = [f"# {escaped(title)}", "", *markdown_block(Prose(told)), ""]
+    lines = [f"# {escaped(title)}", "", *_markdown_block(Prose(told)), ""]
     lines += ["| account | events | gained |", "| :--- | ---: | ---: |", *rows, "", "---", "", closing_of(run), ""]
     return "\n".join(lines)
-
-
-def _index_text(title: str, told: str, accounts: Sequence[Indexed], width: int) -> str:
-    from ....sim.console import new_console  # noqa: PLC0415 - rich is only for what a person reads
-    from .text import print_sections  # noqa: PLC0415
-
-    buffer = StringIO()
-    console = new_console(buffer)
-    console.width = width
-    table = Table(("account", "events", "gained", "page"), tuple(map(_row, accounts)))
-    print_sections(console, title, [Section("", (Prose(told), table))])
-    return buffer.getvalue()
 
 
 def markdown_of(title: str, sections: Iterable[Section], closing: str) -> str:
@@ -151,11 +147,11 @@ def markdown_of(title: str, sections: Iterable[Section], closing: str) -> str:
         if section.title:
             lines += [f"## {escaped(section.title)}", ""]
         for block in section.blocks:
-            lines += [*markdown_block(block), ""]
+            lines += [*_markdown_block(block), ""]
     return "\n".join([*lines, "---", "", closing, ""])
 
 
-def markdown_block(block: Block) -> Iterator[str]:
+def _markdown_block(block: Block) -> Iterator[str]:
     """The lines of one block."""
     if isinstance(block, Prose):
         yield _at_line_start(block.text)

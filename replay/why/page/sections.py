@@ -13,14 +13,14 @@ from typing import NamedTuple
 from ....sim.figures import count
 from ...arithmetic import ONLY_CODE
 from ..answer import Answer, Befallen, Flip, Flips
-from ..grounds import DEFINITION, Ground, GroundGraph, RestsOn
+from ..grounds import DEFINITION, EventGround, GroundGraph, RestsOn
 from ..losing import Losing, LosingMark
 from ..names import money_of, plain_money_of, times
-from ..parts import Bankruptcy, Evidence, FirstPlace, Lot, RankingPart, Step, Story
+from ..parts import Bankruptcy, EventStep, Evidence, FirstPlace, Lot, RankingPart, Story
 from ..venue.sections import imported_sections, rests_on
 from .blocks import Block, Commands, Node, Prose, Section, Table, Tree, claims_tree, clock, fund_blocks, price_blocks
 
-__all__ = ["Repetition", "answer_sections", "befallen_sections", "collapsed", "grounds_sections", "nothing_befell"]
+__all__ = ["Repetition", "answer_sections", "befallen_sections", "collapsed", "nothing_befell"]
 
 _PATTERN_MOST = 6
 _TIMES_LEAST = 3
@@ -46,7 +46,7 @@ def answer_sections(answer: Answer, *, whole: bool = False) -> Iterator[Section]
     if answer.flips is not None:
         yield Section("What would have flipped it", tuple(_flips(answer.flips)))
     yield from imported_sections(answer)
-    yield from grounds_sections(answer)
+    yield from _grounds_sections(answer)
     if answer.claims:
         yield Section("What is proved, asserted and inferred", (claims_tree(answer.claims),))
     each = ", each delivered because of the one before" if len(answer.chain) > 1 else ""
@@ -93,7 +93,7 @@ def nothing_befell(found: Befallen) -> str:
 _MOVERS = 3
 
 
-def _tree(root: str, steps: tuple[Step, ...], *, whole: bool = False) -> Tree:
+def _tree(root: str, steps: tuple[EventStep, ...], *, whole: bool = False) -> Tree:
     """Steps as lines, repetitions drawn together unless it is to be `whole`; the root has the date, lines the time."""
     date = steps[0].at.partition("T")[0] if steps else ""
     shown = steps if whole else collapsed(steps)
@@ -101,7 +101,7 @@ def _tree(root: str, steps: tuple[Step, ...], *, whole: bool = False) -> Tree:
     return Tree(f"{root}, {date} UTC" if date else root, tuple(nodes))
 
 
-def _step(step: Step, date: str) -> Node:
+def _step(step: EventStep, date: str) -> Node:
     """A step with who decided it, and its links below it."""
     by = "" if step.decided_by is None else f" [{step.decided_by}]"
     links = tuple(Node(f"with event {link.seq}: {link.text}") for link in step.links)
@@ -298,7 +298,7 @@ def _flip(one: Flip) -> Node:
     return Node(one.text, () if one.afterwards is None else (Node(one.afterwards.text),))
 
 
-def grounds_sections(answer: Answer) -> Iterator[Section]:
+def _grounds_sections(answer: Answer) -> Iterator[Section]:
     """The grounds, and the graph below them where that was asked for."""
     if answer.grounds:
         proved = any(ground.proof is not None for ground in answer.grounds)
@@ -307,14 +307,14 @@ def grounds_sections(answer: Answer) -> Iterator[Section]:
         yield Section("All that it rests on", (_graph(answer.graph),))
 
 
-def _grounds(grounds: tuple[Ground, ...]) -> Tree:
+def _grounds(grounds: tuple[EventGround, ...]) -> Tree:
     """The events that set the figures, and what those rest on; one that was told already by its number only."""
     told = {ground.step.seq: True for ground in grounds}
     nodes = tuple(_ground(ground, told, whole=True) for ground in grounds)
     return Tree(f"{count(len(grounds), 'event')}, each with the figures that it set and what it rests on itself", nodes)
 
 
-def _ground(ground: Ground, told: dict[int, bool], *, whole: bool) -> Node:
+def _ground(ground: EventGround, told: dict[int, bool], *, whole: bool) -> Node:
     """A ground, in full where `whole` or not told yet; `told` says of each event whether its verdict was told too."""
     step, proof = ground.step, ground.proof
     verdict = () if proof is None else (Node(f"{proof.verdict.upper()}: {proof.text}"),)
@@ -346,11 +346,11 @@ class Repetition(NamedTuple):
     """So many times over the same pattern: its steps as they were the first time, and the last step of all."""
 
     times: int
-    first: tuple[Step, ...]
-    last: Step
+    first: tuple[EventStep, ...]
+    last: EventStep
 
 
-def collapsed(steps: Sequence[Step]) -> Iterator[Step | Repetition]:
+def collapsed(steps: Sequence[EventStep]) -> Iterator[EventStep | Repetition]:
     """The steps with each repetition as one; O(steps)."""
     kinds = [(step.type, step.decided_by) for step in steps]
     place = 0

@@ -20,7 +20,7 @@ from ....events.bodies.waterfall import DeleveragingStarted, PositionDeleveraged
 from ....events.envelope import Event
 from ....sim.figures import count, percent
 from ...run import Run
-from ..names import Names
+from ..names import RunNames
 from .taken_in import files_of
 
 __all__ = ["Batch", "BatchFill", "BatchRound", "Closed", "batch_of", "closed_of"]
@@ -96,7 +96,7 @@ class Batch(msgspec.Struct, frozen=True):
         return next(one for one in self.rounds if one.round == self.round)
 
 
-def batch_of(run: Run, started: Event, names: Names) -> Batch:
+def batch_of(run: Run, started: Event, names: RunNames) -> Batch:
     """The batch that a round belongs to; reads the events of its instant."""
     assert isinstance(started.body, DeleveragingStarted)
     span = run.first_at(started.at_ns), run.first_at(started.at_ns + 1)
@@ -136,48 +136,48 @@ def _provenance(event: Event) -> Provenance | None:
 
 
 def _fill(
-    run: Run, event: Event, body: PositionDeleveraged, files: Mapping[int, SourceOpened], names: Names
+    run: Run, event: Event, body: PositionDeleveraged, files: Mapping[int, SourceOpened], names: RunNames
 ) -> BatchFill:
     place = body.provenance
     reports = [one.body for one in map(run.event, event.links) if isinstance(one.body, FillReported)]
     before = next((one.start_lots for one in reports if one.account == body.account), None)
     after = None if before is None else before + body.size_lots
     return BatchFill(
-        event.seq,
-        None if place is None or place.source not in files else files[place.source].name,
-        None if place is None else place.row,
-        body.round,
-        body.rank,
-        body.account,
-        names.account(body.account),
-        body.size_lots,
-        names.units(body.instrument, body.size_lots),
-        body.price_ticks,
-        names.price(body.instrument, body.price_ticks),
-        abs(body.value_atoms),
-        before,
-        None if before is None else names.units(body.instrument, before),
-        after,
-        None if after is None else names.units(body.instrument, after),
+        seq=event.seq,
+        file=None if place is None or place.source not in files else files[place.source].name,
+        line=None if place is None else place.row,
+        round=body.round,
+        rank=body.rank,
+        account=body.account,
+        name=names.account(body.account),
+        size_lots=body.size_lots,
+        size=names.units(body.instrument, body.size_lots),
+        price_ticks=body.price_ticks,
+        price=names.price(body.instrument, body.price_ticks),
+        value_atoms=abs(body.value_atoms),
+        before_lots=before,
+        before=None if before is None else names.units(body.instrument, before),
+        after_lots=after,
+        after=None if after is None else names.units(body.instrument, after),
     )
 
 
-def _round(seq: int, body: DeleveragingStarted, fills: Iterable[BatchFill], names: Names) -> BatchRound:
+def _round(seq: int, body: DeleveragingStarted, fills: Iterable[BatchFill], names: RunNames) -> BatchRound:
     own = [fill for fill in fills if fill.round == body.round]
     lots, value = sum(abs(fill.size_lots) for fill in own), sum(fill.value_atoms for fill in own)
     return BatchRound(
-        body.round,
-        seq,
-        names.account(body.account),
-        names.instrument(body.instrument),
-        len(own),
-        len({fill.account for fill in own}),
-        abs(body.size_lots),
-        names.units(body.instrument, abs(body.size_lots)),
-        lots,
-        names.units(body.instrument, lots),
-        value,
-        names.value(body.instrument, value),
+        round=body.round,
+        started_seq=seq,
+        against=names.account(body.account),
+        instrument=names.instrument(body.instrument),
+        fills=len(own),
+        accounts=len({fill.account for fill in own}),
+        to_close_lots=abs(body.size_lots),
+        to_close=names.units(body.instrument, abs(body.size_lots)),
+        lots=lots,
+        size=names.units(body.instrument, lots),
+        value_atoms=value,
+        value=names.value(body.instrument, value),
     )
 
 
@@ -194,7 +194,7 @@ class _Gave(msgspec.Struct):
         return self.held_lots is not None and self.lots >= self.held_lots
 
 
-def closed_of(fills: Iterable[BatchFill], instrument: int, names: Names, *, in_order: bool = True) -> Closed:
+def closed_of(fills: Iterable[BatchFill], instrument: int, names: RunNames, *, in_order: bool = True) -> Closed:
     """What the fills of one round show of how it was shared out; their order only where it is the venue's."""
     gave: dict[int, _Gave] = {}
     for fill in fills:
@@ -230,7 +230,7 @@ def _is_one_share(ordered: list[_Gave]) -> bool:
     return max(Fraction(lots - 1, held) for lots, held in known) < min(Fraction(lots + 1, held) for lots, held in known)
 
 
-def _told(pattern: str, ordered: list[_Gave], in_part: list[_Gave], instrument: int, names: Names) -> Iterator[str]:
+def _told(pattern: str, ordered: list[_Gave], in_part: list[_Gave], instrument: int, names: RunNames) -> Iterator[str]:
     """What was closed whole and in part, and what follows from it for a queue and for equal shares."""
     whole = len(ordered) - len(in_part)
     if pattern == "unknown":
@@ -270,7 +270,7 @@ def _told(pattern: str, ordered: list[_Gave], in_part: list[_Gave], instrument: 
             )
 
 
-def _one_in_part(ordered: list[_Gave], part: _Gave, instrument: int, names: Names) -> Iterator[str]:
+def _one_in_part(ordered: list[_Gave], part: _Gave, instrument: int, names: RunNames) -> Iterator[str]:
     """A queue leaves one account in part, its last: whether it is the last of the file."""
     fill, held = part.last_fill, part.held_lots or 0
     place = ordered.index(part) + 1

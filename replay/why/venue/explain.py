@@ -29,18 +29,18 @@ from ...run import Run
 from ..answer import Answer
 from ..evidence import asked_of, evidence_for
 from ..losing import mark_before
-from ..names import Names
-from ..paragraphs import Case, joined
+from ..names import RunNames
+from ..paragraphs import RunCase, joined
 from ..parts import Evidence
 from ..price import later_of
 from ..ranking import Round, round_events
 from ..story import chain_of
 from .batch import Batch, BatchFill, batch_of
-from .passed_over import Known, known_of
-from .published import Formula, Published, published_of
+from .passed_over import KnownHolders, known_of
+from .published import FormulaTest, Published, published_of
 from .taken_in import Reported, Rest, TakenIn, rule_of, statements_of, taken_in, words_of
 
-__all__ = ["explain_imported", "imported_paragraph", "is_taken_in", "verdict_of", "with_formula", "with_whole_batch"]
+__all__ = ["explain_imported", "is_taken_in", "with_formula", "with_whole_batch"]
 
 _SAME_RULE = "the same for each account as for the one asked about"
 _ROUND = (DeleveragingStarted, PositionDeleveraged, DeleveragingEnded)
@@ -68,9 +68,9 @@ def explain_imported(run: Run, event: Event, causes: tuple[Event, ...], against:
     if isinstance(event.body, DeleveragingEnded):
         started = next((cause for cause in reversed(causes) if isinstance(cause.body, DeleveragingStarted)), None)
     ledger = run.before(event.seq)
-    names = Names(ledger)
+    names = RunNames(ledger)
     evidence = _evidence(run, event, names)
-    case = Case(run, event, causes, ledger, names, evidence)
+    case = RunCase(run, event, causes, ledger, names, evidence)
     taken, later = taken_in(run, event, causes, names), later_of(run, event, ledger, 0, names)
     batch = None if started is None else batch_of(run, started, names)
     asked, chain = asked_of(run, event, names, evidence), chain_of(run, causes, names)
@@ -80,18 +80,18 @@ def explain_imported(run: Run, event: Event, causes: tuple[Event, ...], against:
         known = known_of(run, started, before)
         published = _published(run, started, before, known, batch)
         taken = _with_the_others(taken, batch, known)
-    paragraph = imported_paragraph(case, taken, batch, published)
+    paragraph = _imported_paragraph(case, taken, batch, published)
     return Answer(asked, paragraph, chain, later=later or None, taken_in=taken, batch=batch, published=published)
 
 
-def _published(run: Run, started: Event, ledger: LedgerState, known: Known, batch: Batch) -> Published:
+def _published(run: Run, started: Event, ledger: LedgerState, known: KnownHolders, batch: Batch) -> Published:
     told = round_events(run, started)
-    found = published_of(told, ledger, Names(ledger), known, in_order=batch.disorder is None)
+    found = published_of(told, ledger, RunNames(ledger), known, in_order=batch.disorder is None)
     caveats = (*_unknown(told, known), *found.caveats)
-    return msgspec.structs.replace(found, caveats=caveats, verdict=verdict_of(found, batch))
+    return msgspec.structs.replace(found, caveats=caveats, verdict=_verdict_of(found, batch))
 
 
-def _with_the_others(taken: TakenIn, batch: Batch, known: Known) -> TakenIn:
+def _with_the_others(taken: TakenIn, batch: Batch, known: KnownHolders) -> TakenIn:
     """With what the comparison rests on besides: the other fills of the round, and what was stated of whoever held."""
     own = [fill for fill in batch.fills if fill.round == batch.round]
     stated, inferred = list(taken.imported), list(taken.inferred)
@@ -119,7 +119,7 @@ def _lines(fills: list[BatchFill]) -> str:
     return f", line {least:,}" if least == most else f", lines {least:,} to {most:,}"
 
 
-def _unknown(told: Round, known: Known) -> Iterator[str]:
+def _unknown(told: Round, known: KnownHolders) -> Iterator[str]:
     """Of how many of those who were taken a figure is not known."""
     taken = {event.body.account for event in told.reductions if isinstance(event.body, PositionDeleveraged)}
     for what, those in (("balance", known.balances), ("entry", known.entries)):
@@ -134,7 +134,7 @@ def _has_balance(run: Run, account: int, stop_seq: int) -> bool:
     return any(isinstance(one.body, BalanceStated) for one in statements_of(run, account, None, stop_seq))
 
 
-def _evidence(run: Run, event: Event, names: Names) -> Evidence | None:
+def _evidence(run: Run, event: Event, names: RunNames) -> Evidence | None:
     """The account's figures, if its balance is known; not of what was stated itself."""
     account = getattr(event.body, "account", None)
     if account is None or not isinstance(event.body, _ROUND):
@@ -164,7 +164,7 @@ def with_whole_batch(answer: Answer) -> Answer:
     return msgspec.structs.replace(answer, batch=msgspec.structs.replace(answer.batch, shown_whole=True))
 
 
-def imported_paragraph(case: Case, taken: TakenIn, batch: Batch | None, published: Published | None) -> str:
+def _imported_paragraph(case: RunCase, taken: TakenIn, batch: Batch | None, published: Published | None) -> str:
     """The paragraph for any event that was taken in."""
     event, body = case.event, case.event.body
     if isinstance(body, PositionDeleveraged) and batch is not None:
@@ -179,7 +179,7 @@ def imported_paragraph(case: Case, taken: TakenIn, batch: Batch | None, publishe
     return f"Event {event.seq}, {format_time_ns(event.at_ns)}: {text}"
 
 
-def _filled(case: Case, body: LiquidationFilled) -> str:
+def _filled(case: RunCase, body: LiquidationFilled) -> str:
     names = case.names
     did, other = ("bought", "from") if body.size_lots > 0 else ("sold", "to")
     is_named = case.ledger.accounts[body.counterparty].kind != "liquidity"
@@ -193,13 +193,13 @@ def _filled(case: Case, body: LiquidationFilled) -> str:
     )
 
 
-def _unnamed(case: Case, account: int) -> str:
+def _unnamed(case: RunCase, account: int) -> str:
     """That nobody knows whose order it was, where one account stands for all."""
     name = case.names.account(account)
     return f"The file does not say whose it was: {name} stands for all." if name.startswith("forced:") else ""
 
 
-def _taken_over(case: Case, body: PositionTakenOver) -> str:
+def _taken_over(case: RunCase, body: PositionTakenOver) -> str:
     names = case.names
     held = names.held(body.instrument, body.size_lots)
     return (
@@ -210,7 +210,7 @@ def _taken_over(case: Case, body: PositionTakenOver) -> str:
     )
 
 
-def _deleveraged(case: Case, body: PositionDeleveraged, batch: Batch) -> str:
+def _deleveraged(case: RunCase, body: PositionDeleveraged, batch: Batch) -> str:
     """What was closed of what, at which price, what that cost or brought, and its place in the round."""
     names, key = case.names, body.instrument
     fill = next(one for one in batch.fills if one.seq == case.event.seq)
@@ -233,7 +233,7 @@ def _deleveraged(case: Case, body: PositionDeleveraged, batch: Batch) -> str:
     )
 
 
-def _round_began(case: Case, body: DeleveragingStarted, batch: Batch) -> str:
+def _round_began(case: RunCase, body: DeleveragingStarted, batch: Batch) -> str:
     names = case.names
     return (
         f"the venue deleveraged others to close {names.held(body.instrument, body.size_lots)} of "
@@ -243,11 +243,11 @@ def _round_began(case: Case, body: DeleveragingStarted, batch: Batch) -> str:
     )
 
 
-def _round_over(case: Case, _body: DeleveragingEnded) -> str:
+def _round_over(case: RunCase, _body: DeleveragingEnded) -> str:
     return f"{words_of(case.event, case.names)}; the files name no further position of it."
 
 
-def _began(case: Case, body: LiquidationStarted | BankruptcyDeclared) -> str:
+def _began(case: RunCase, body: LiquidationStarted | BankruptcyDeclared) -> str:
     who = case.names.account(body.account)
     if isinstance(body, LiquidationStarted) and case.event.origin is Origin.IMPORTED:
         equity = case.names.money(body.account, body.equity_atoms)
@@ -261,7 +261,7 @@ def _began(case: Case, body: LiquidationStarted | BankruptcyDeclared) -> str:
     )
 
 
-def _traded(case: Case, body: TradeExecuted) -> str:
+def _traded(case: RunCase, body: TradeExecuted) -> str:
     names = case.names
     did, other = ("bought", "from") if body.size_lots > 0 else ("sold", "to")
     return (
@@ -271,7 +271,7 @@ def _traded(case: Case, body: TradeExecuted) -> str:
     )
 
 
-def _reported(case: Case, body: FillReported) -> str:
+def _reported(case: RunCase, body: FillReported) -> str:
     for later in case.run.events(case.event.seq + 1):
         if case.event.seq in later.links or getattr(later.body, "trade_id", None) == body.trade_id:
             if not isinstance(later.body, FillReported):
@@ -281,7 +281,7 @@ def _reported(case: Case, body: FillReported) -> str:
     return f"{words_of(case.event, case.names)}."
 
 
-_PARAGRAPHS: dict[type[Body], Callable[[Case, Any], str]] = {
+_PARAGRAPHS: dict[type[Body], Callable[[RunCase, Any], str]] = {
     LiquidationFilled: _filled,
     PositionTakenOver: _taken_over,
     DeleveragingEnded: _round_over,
@@ -292,7 +292,7 @@ _PARAGRAPHS: dict[type[Body], Callable[[Case, Any], str]] = {
 }
 
 
-def _against_mark(case: Case, body: _Forced, size_lots: int, value_atoms: int, who: str = "it") -> str:
+def _against_mark(case: RunCase, body: _Forced, size_lots: int, value_atoms: int, who: str = "it") -> str:
     """What a trade cost or brought its account against the mark before it; nothing where there is no mark."""
     market = case.market(body.instrument)
     marked = mark_before(case.run, body.instrument, case.event.seq)
@@ -347,7 +347,7 @@ def _in_short(published: Published) -> str:
     return "Whether a published formula gives the venue's order cannot be told from this record."
 
 
-def verdict_of(published: Published, batch: Batch) -> str:
+def _verdict_of(published: Published, batch: Batch) -> str:
     """Whether a formula gives the order, by tests that are corrected for their number."""
     if published.accounts < 2:  # noqa: PLR2004 - one alone has no order
         return "Only one account was taken, so there is no order to explain."
@@ -370,7 +370,7 @@ def verdict_of(published: Published, batch: Batch) -> str:
     )
 
 
-def _outcome(published: Published, tested: list[Formula]) -> Iterator[str]:
+def _outcome(published: Published, tested: list[FormulaTest]) -> Iterator[str]:
     """Which formulas are beyond chance, or the one that comes nearest; or that the accounts are too few."""
     corrected = f"corrected for {count(published.tests, 'test')}"
     if not published.can_tell:
@@ -395,7 +395,7 @@ def _outcome(published: Published, tested: list[Formula]) -> Iterator[str]:
         )
 
 
-def _found(one: Formula, published: Published) -> str:
+def _found(one: FormulaTest, published: Published) -> str:
     """A formula with its figures, and whether those who were not taken speak against it."""
     alike = f" (and {', '.join(one.same_as)}, of the same order)" if one.same_as else ""
     before = published.passed_over.before.get(one.policy, 0)
@@ -405,7 +405,7 @@ def _found(one: Formula, published: Published) -> str:
     )
 
 
-def _once(formulas: list[Formula]) -> Iterator[Formula]:
+def _once(formulas: list[FormulaTest]) -> Iterator[FormulaTest]:
     """Formulas of one order once, by the first of them."""
     said = set[str]()
     for one in formulas:
@@ -414,7 +414,7 @@ def _once(formulas: list[Formula]) -> Iterator[Formula]:
             yield one
 
 
-def _origin(case: Case, taken: TakenIn) -> str:
+def _origin(case: RunCase, taken: TakenIn) -> str:
     where = "" if taken.file is None else f" from {taken.file}, line {taken.line}"
     if case.event.origin is Origin.INFERRED:
         rule = rule_of(case.event, taken.format)

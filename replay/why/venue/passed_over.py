@@ -24,10 +24,10 @@ from ....handlers.policies.ranking import ANYBODY, Candidate, Ranked
 from ....handlers.ranking import candidate_of
 from ....sim.figures import count
 from ...run import Run
-from ..names import Names
+from ..names import RunNames
 from .taken_in import files_of, format_of
 
-__all__ = ["Known", "PassedAccount", "PassedOver", "known_of", "passed_over_of"]
+__all__ = ["KnownHolders", "PassedAccount", "PassedOver", "known_of", "passed_over_of"]
 
 _NEAR = 1 << 14
 _NAMED = 3
@@ -38,7 +38,7 @@ _WHY_NOBODY = {
 }
 
 
-class Known(NamedTuple):
+class KnownHolders(NamedTuple):
     """The accounts whose balance was stated before a round, and those whose entry in its instrument is known.
 
     `statements` are the events that state balances and positions of whoever held the instrument then, `file` is where
@@ -82,7 +82,7 @@ class PassedOver(msgspec.Struct, frozen=True):
     text: str
 
 
-def known_of(run: Run, started: Event, ledger: LedgerState) -> Known:
+def known_of(run: Run, started: Event, ledger: LedgerState) -> KnownHolders:
     """What was stated before a round; reads the beginning of the record and the events before the round."""
     body = started.body
     assert isinstance(body, DeleveragingStarted)
@@ -103,7 +103,7 @@ def known_of(run: Run, started: Event, ledger: LedgerState) -> Known:
     holders = {account.account for account in ledger.accounts if _holds(account.positions, body.instrument)}
     entries = holders - guessed if near == opening else (holders & stated) - guessed
     told_of = tuple(event for account, event in statements if account in holders)
-    return Known(read_as, frozenset(balances), frozenset(entries), told_of, _file(run, told_of))
+    return KnownHolders(read_as, frozenset(balances), frozenset(entries), told_of, _file(run, told_of))
 
 
 def _file(run: Run, statements: Iterable[Event]) -> str | None:
@@ -127,8 +127,8 @@ def _holds(positions: Mapping[tuple[int, int], object], instrument: int) -> bool
 def passed_over_of(
     started: DeleveragingStarted,
     ledger: LedgerState,
-    names: Names,
-    known: Known,
+    names: RunNames,
+    known: KnownHolders,
     taken: AbstractSet[int],
     rankings: Mapping[str, Sequence[Ranked]],
 ) -> PassedOver:
@@ -171,26 +171,26 @@ def _largest(accounts: AbstractSet[int], rankings: Mapping[str, Sequence[Ranked]
 
 
 def _account(
-    one: Candidate, rankings: Mapping[str, Sequence[Ranked]], started: DeleveragingStarted, names: Names
+    one: Candidate, rankings: Mapping[str, Sequence[Ranked]], started: DeleveragingStarted, names: RunNames
 ) -> PassedAccount:
     return PassedAccount(
-        one.account,
-        names.account(one.account),
-        one.size,
-        names.units(started.instrument, one.size),
-        names.average(started.instrument, one.size, one.cost),
-        one.profit,
-        names.money(one.account, one.profit),
-        one.equity,
-        names.money(one.account, one.equity),
-        {
+        account=one.account,
+        name=names.account(one.account),
+        size_lots=one.size,
+        size=names.units(started.instrument, one.size),
+        entry=names.average(started.instrument, one.size, one.cost),
+        profit_atoms=one.profit,
+        profit=names.money(one.account, one.profit),
+        equity_atoms=one.equity,
+        equity=names.money(one.account, one.equity),
+        ranks={
             name: next(place.rank for place in places if place.candidate.account == one.account)
             for name, places in rankings.items()
         },
     )
 
 
-def _told(found: PassedOver, started: DeleveragingStarted, names: Names, known: Known) -> Iterator[str]:
+def _told(found: PassedOver, started: DeleveragingStarted, names: RunNames, known: KnownHolders) -> Iterator[str]:
     """How many, what is known of them, and who stands before whom."""
     held = f"{'short' if started.size_lots > 0 else 'long'} {names.instrument(started.instrument)}"
     if not found.holders:

@@ -43,15 +43,15 @@ from ....handlers.reductions import shared_out
 from ....sim.figures import score_text
 from ....sim.units import CONTEXT
 from ...rankings import ranking_of
-from ..names import Names
+from ..names import RunNames
 from ..ranking import Round
-from .passed_over import Known, PassedOver, passed_over_of
+from .passed_over import KnownHolders, PassedOver, passed_over_of
 
 __all__ = [
     "EXACT_MOST",
     "LEVEL",
-    "Formula",
     "FormulaPlace",
+    "FormulaTest",
     "Kendall",
     "Published",
     "chance_text",
@@ -98,7 +98,7 @@ class FormulaPlace(msgspec.Struct, frozen=True):
     gave: str
 
 
-class Formula(msgspec.Struct, frozen=True):
+class FormulaTest(msgspec.Struct, frozen=True):
     """One published formula against the order that happened; `not_tested` says why there is nothing to test.
 
     `tested_accounts` of those taken have a place and known figures. `chance` and `corrected` are exact ("1/720"), and
@@ -147,7 +147,7 @@ class Published(msgspec.Struct, frozen=True):
     nearest: str | None
     passed_over: PassedOver
     caveats: tuple[str, ...]
-    formulas: tuple[Formula, ...]
+    formulas: tuple[FormulaTest, ...]
     verdict: str = ""
     shown: str | None = None
 
@@ -173,7 +173,7 @@ class _Trial(msgspec.Struct):
 class _Realised:
     """What happened: accounts in the order in which they were first taken, and their lots."""
 
-    def __init__(self, told: Round, ledger: LedgerState, names: Names, known: Known) -> None:
+    def __init__(self, told: Round, ledger: LedgerState, names: RunNames, known: KnownHolders) -> None:
         body = told.started.body
         assert isinstance(body, DeleveragingStarted)
         self.started, self.ledger, self.names, self.known = body, ledger, names, known
@@ -192,7 +192,9 @@ class _Realised:
         return Closing(sum(self.lots.values()), loss)
 
 
-def published_of(told: Round, ledger: LedgerState, names: Names, known: Known, *, in_order: bool) -> Published:
+def published_of(
+    told: Round, ledger: LedgerState, names: RunNames, known: KnownHolders, *, in_order: bool
+) -> Published:
     """The round against every policy there is, if the order of its file is the venue's.
 
     O(policies x candidates log candidates).
@@ -207,19 +209,19 @@ def published_of(told: Round, ledger: LedgerState, names: Names, known: Known, *
     least = [] if not tests else holm([one.kendall.least_chance for one in tests if one.kendall is not None])
     taken = set(realised.lots)
     return Published(
-        realised.started.round,
-        told.started.seq,
-        len(told.reductions),
-        len(realised.lots),
-        sum(realised.lots.values()),
-        len(tests),
-        all(one.kendall is not None and one.kendall.is_exact for one in tests),
-        bool(least) and min(least) <= LEVEL,
-        chance_text(min(least)) if least else None,
-        min(tests, key=_chance).policy.policy if tests else None,
-        passed_over_of(realised.started, ledger, names, known, taken, rankings),
-        _CAVEATS,
-        tuple(_formula(one, trials, realised) for one in trials),
+        round=realised.started.round,
+        started_seq=told.started.seq,
+        fills=len(told.reductions),
+        accounts=len(realised.lots),
+        lots=sum(realised.lots.values()),
+        tests=len(tests),
+        is_exact=all(one.kendall is not None and one.kendall.is_exact for one in tests),
+        can_tell=bool(least) and min(least) <= LEVEL,
+        least_corrected=chance_text(min(least)) if least else None,
+        nearest=min(tests, key=_chance).policy.policy if tests else None,
+        passed_over=passed_over_of(realised.started, ledger, names, known, taken, rankings),
+        caveats=_CAVEATS,
+        formulas=tuple(_formula(one, trials, realised) for one in trials),
     )
 
 
@@ -269,36 +271,42 @@ def _chance(one: _Trial) -> Fraction:
     return Fraction(1) if one.kendall is None else one.kendall.chance
 
 
-def _formula(one: _Trial, trials: Sequence[_Trial], realised: _Realised) -> Formula:
+def _formula(one: _Trial, trials: Sequence[_Trial], realised: _Realised) -> FormulaTest:
     policy, kendall, corrected = one.policy, one.kendall, one.corrected
     given = _given(policy, realised, one.places)
     tested = kendall is not None and corrected is not None
     same = [other for other in trials if other is not one and tested and other.kendall and other.order == one.order]
-    return Formula(
-        policy.policy,
-        policy.version,
-        policy.formula,
-        str(getattr(policy, "source", "")),
-        one.not_tested,
-        len(one.accounts),
-        tuple(other.policy.policy for other in same),
-        0 if kendall is None else kendall.agreeing,
-        0 if kendall is None else kendall.differing,
-        0 if kendall is None else kendall.pairs,
-        None if kendall is None else kendall.tau_text,
-        *_both(None if kendall is None else kendall.chance),
-        *_both(corrected),
-        corrected is not None and corrected <= LEVEL,
-        len(one.places),
-        len(given),
-        sum(min(lots, realised.lots.get(account, 0)) for account, lots in given.items()),
-        tuple(_place(place, given, realised) for place in one.places),
+    chance = None if kendall is None else kendall.chance
+    return FormulaTest(
+        policy=policy.policy,
+        version=policy.version,
+        formula=policy.formula,
+        source=str(getattr(policy, "source", "")),
+        not_tested=one.not_tested,
+        tested_accounts=len(one.accounts),
+        same_as=tuple(other.policy.policy for other in same),
+        agreeing=0 if kendall is None else kendall.agreeing,
+        differing=0 if kendall is None else kendall.differing,
+        pairs=0 if kendall is None else kendall.pairs,
+        tau_b=None if kendall is None else kendall.tau_text,
+        chance=_exact(chance),
+        chance_text=_decimal(chance),
+        corrected=_exact(corrected),
+        corrected_text=_decimal(corrected),
+        is_beyond_chance=corrected is not None and corrected <= LEVEL,
+        candidates=len(one.places),
+        taken=len(given),
+        lots_in_common=sum(min(lots, realised.lots.get(account, 0)) for account, lots in given.items()),
+        places=tuple(_place(place, given, realised) for place in one.places),
     )
 
 
-def _both(chance: Fraction | None) -> tuple[str | None, str | None]:
-    """A chance as an exact fraction, and in decimals."""
-    return (None, None) if chance is None else (f"{chance.numerator}/{chance.denominator}", chance_text(chance))
+def _exact(chance: Fraction | None) -> str | None:
+    return None if chance is None else f"{chance.numerator}/{chance.denominator}"
+
+
+def _decimal(chance: Fraction | None) -> str | None:
+    return None if chance is None else chance_text(chance)
 
 
 def _given(policy: RankingPolicy, realised: _Realised, places: Sequence[Ranked]) -> dict[int, int]:
@@ -311,18 +319,18 @@ def _place(place: Ranked, given: dict[int, int], realised: _Realised) -> Formula
     account, size, instrument = place.candidate.account, place.candidate.size, realised.started.instrument
     would, gave, names = given.get(account, 0), realised.lots.get(account, 0), realised.names
     return FormulaPlace(
-        place.rank,
-        account,
-        names.account(account),
-        place.score,
-        score_text(place.score),
-        size,
-        names.units(instrument, size),
-        would,
-        names.units(instrument, would),
-        realised.ranks.get(account),
-        gave,
-        names.units(instrument, gave),
+        rank=place.rank,
+        account=account,
+        name=names.account(account),
+        score=place.score,
+        score_text=score_text(place.score),
+        size_lots=size,
+        size=names.units(instrument, size),
+        would_give_lots=would,
+        would_give=names.units(instrument, would),
+        realised_rank=realised.ranks.get(account),
+        gave_lots=gave,
+        gave=names.units(instrument, gave),
     )
 
 

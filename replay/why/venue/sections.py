@@ -9,7 +9,7 @@ from ....sim.figures import count, percent
 from ..answer import Answer
 from ..page.blocks import Block, Node, Prose, Section, Table, Tree
 from .batch import Batch, BatchFill, BatchRound
-from .published import Formula, Published
+from .published import FormulaTest, Published
 from .taken_in import Reported, Rest, TakenIn
 
 __all__ = ["imported_sections", "rests_on"]
@@ -207,7 +207,7 @@ def _compared(found: Published) -> Iterator[Block]:
         yield Prose(f"Not tested, as {reason}: {', '.join(one.policy for one in alike)}.")
 
 
-def _rows(tested: list[Formula], found: Published) -> Iterator[tuple[str, ...]]:
+def _rows(tested: list[FormulaTest], found: Published) -> Iterator[tuple[str, ...]]:
     """A line for each formula; those of one order stand together, with the number of their test."""
     number, said = 0, set[str]()
     by_name = {one.policy: one for one in tested}
@@ -231,14 +231,14 @@ def _rows(tested: list[Formula], found: Published) -> Iterator[tuple[str, ...]]:
             )
 
 
-def _own(one: Formula, account: int) -> tuple[str, ...] | None:
+def _own(one: FormulaTest, account: int) -> tuple[str, ...] | None:
     place = next((place for place in one.places if place.account == account), None)
     if place is None or one.not_tested is not None:
         return None
     return one.policy, f"{place.rank:,}", f"{one.candidates:,}", place.would_give, place.gave
 
 
-def _whole(one: Formula, account: int | None) -> Iterator[Block]:
+def _whole(one: FormulaTest, account: int | None) -> Iterator[Block]:
     yield Prose(f"Score = {one.formula}. Source: {one.source or 'none given'}.")
     rows = tuple(
         (

@@ -36,7 +36,7 @@ from ....events.envelope import Event, Origin
 from ....events.vocabulary import Body
 from ...run import Run
 from ..losing import mark_before
-from ..names import Names, words
+from ..names import RunNames, words
 
 __all__ = ["Reported", "Rest", "TakenIn", "files_of", "format_of", "rule_of", "statements_of", "taken_in", "words_of"]
 
@@ -94,7 +94,7 @@ class TakenIn(msgspec.Struct, frozen=True):
     inferred: tuple[Rest, ...]
 
 
-def taken_in(run: Run, event: Event, causes: tuple[Event, ...], names: Names) -> TakenIn:
+def taken_in(run: Run, event: Event, causes: tuple[Event, ...], names: RunNames) -> TakenIn:
     """The part of the answer; a mark, what was stated of its accounts, and a few events after it are read."""
     sides = [one for one in (event, *map(run.event, event.links)) if isinstance(one.body, FillReported)]
     around = {one.seq: one for one in _around(run, event, causes, sides)}
@@ -115,7 +115,7 @@ def taken_in(run: Run, event: Event, causes: tuple[Event, ...], names: Names) ->
 
 
 def _rests(
-    run: Run, events: Iterable[Event], origin: Origin, files: dict[int, SourceOpened], names: Names
+    run: Run, events: Iterable[Event], origin: Origin, files: dict[int, SourceOpened], names: RunNames
 ) -> Iterator[Rest]:
     for event in events:
         if event.origin is origin:
@@ -201,30 +201,30 @@ def files_of(run: Run) -> dict[int, SourceOpened]:
     return found
 
 
-def _reported(event: Event, names: Names) -> Reported:
+def _reported(event: Event, names: RunNames) -> Reported:
     body = event.body
     assert isinstance(body, FillReported)
     start, end = body.start_lots, None if body.start_lots is None else body.start_lots + body.size_lots
     profit, fee = body.closed_profit_atoms, body.fee_atoms
     return Reported(
-        event.seq,
-        body.account,
-        names.account(body.account),
-        body.direction,
-        body.size_lots,
-        names.units(body.instrument, body.size_lots),
-        names.price(body.instrument, body.price_ticks),
-        body.maker,
-        None if start is None else names.units(body.instrument, start),
-        None if end is None else names.units(body.instrument, end),
-        None if profit is None else names.money(body.account, profit),
-        _entry_text(body, names),
-        None if fee is None or body.fee_asset is None else names.amount(body.fee_asset, fee),
-        body.raw,
+        seq=event.seq,
+        account=body.account,
+        name=names.account(body.account),
+        direction=body.direction,
+        size_lots=body.size_lots,
+        traded=names.units(body.instrument, body.size_lots),
+        price=names.price(body.instrument, body.price_ticks),
+        maker=body.maker,
+        before=None if start is None else names.units(body.instrument, start),
+        after=None if end is None else names.units(body.instrument, end),
+        closed_profit=None if profit is None else names.money(body.account, profit),
+        entry=_entry_text(body, names),
+        fee=None if fee is None or body.fee_asset is None else names.amount(body.fee_asset, fee),
+        printed=body.raw,
     )
 
 
-def _entry_text(body: FillReported, names: Names) -> str | None:
+def _entry_text(body: FillReported, names: RunNames) -> str | None:
     """The entry price that a closed profit says, with the digits that give the profit again; None where none closed.
 
     Linear only: no supported file reports closed profit for inverse contracts.
@@ -238,55 +238,55 @@ def _entry_text(body: FillReported, names: Names) -> str | None:
     return names.average(body.instrument, closed, cost_atoms) if cost_atoms * closed > 0 else None
 
 
-def words_of(event: Event, names: Names) -> str:
+def words_of(event: Event, names: RunNames) -> str:
     """What an event says, by whether it was decided here or taken in."""
     says = _TAKEN_IN.get(type(event.body)) if event.origin in (Origin.IMPORTED, Origin.INFERRED) else None
     return words(event.body, names) if says is None else says(event.body, names)
 
 
-def _started(body: LiquidationStarted, names: Names) -> str:
+def _started(body: LiquidationStarted, names: RunNames) -> str:
     told = f": equity {names.money(body.account, body.equity_atoms)}" if body.equity_atoms else ""
     return f"liquidation {body.liquidation_id} of {names.account(body.account)} began{told}"
 
 
-def _bankrupt(body: BankruptcyDeclared, names: Names) -> str:
+def _bankrupt(body: BankruptcyDeclared, names: RunNames) -> str:
     return f"the market could not close {names.account(body.account)}: {body.reason}"
 
 
-def _liquidation_over(body: LiquidationEnded, names: Names) -> str:
+def _liquidation_over(body: LiquidationEnded, names: RunNames) -> str:
     return f"liquidation {body.liquidation_id} of {names.account(body.account)} ended: {body.outcome}"
 
 
-def _round(body: DeleveragingStarted, names: Names) -> str:
+def _round(body: DeleveragingStarted, names: RunNames) -> str:
     what, at = names.held(body.instrument, body.size_lots), names.price(body.instrument, body.price_ticks)
     return f"round {body.round} began: {what} of {names.account(body.account)} to be closed at {at}"
 
 
-def _deleveraged(body: PositionDeleveraged, names: Names) -> str:
+def _deleveraged(body: PositionDeleveraged, names: RunNames) -> str:
     did = names.trade(body.instrument, body.size_lots, body.price_ticks)
     return f"{names.account(body.account)} was deleveraged as number {body.rank:,} of round {body.round}: {did}"
 
 
-def _stated(body: PositionStated, names: Names) -> str:
+def _stated(body: PositionStated, names: RunNames) -> str:
     held, cost = names.held(body.instrument, body.size_lots), names.value(body.instrument, body.cost_atoms)
     return f"{names.account(body.account)} is taken to hold {held} that cost {cost}"
 
 
-def _balance(body: BalanceStated, names: Names) -> str:
+def _balance(body: BalanceStated, names: RunNames) -> str:
     return f"{names.account(body.account)} is taken to have {names.money(body.account, body.balance_atoms)}"
 
 
-def _missing(body: InputRefused, names: Names) -> str:
+def _missing(body: InputRefused, names: RunNames) -> str:
     whose = "" if body.account is None else f" of {names.account(body.account)}"
     return f"missing or left out, {body.refused}{whose}: {body.reason}"
 
 
-def _fee(body: FeeCharged, names: Names) -> str:
+def _fee(body: FeeCharged, names: RunNames) -> str:
     did = "received a rebate" if body.amount_atoms < 0 else "paid a fee"
     return f"{names.account(body.account)} {did} of {names.money(body.account, abs(body.amount_atoms))} ({body.reason})"
 
 
-_TAKEN_IN: dict[type[Body], Callable[[Any, Names], str]] = {
+_TAKEN_IN: dict[type[Body], Callable[[Any, RunNames], str]] = {
     LiquidationStarted: _started,
     BankruptcyDeclared: _bankrupt,
     LiquidationEnded: _liquidation_over,
