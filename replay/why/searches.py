@@ -29,7 +29,7 @@ from .trials import Search
 
 __all__ = ["DOUBLINGS", "EVENTS_MOST", "HALVINGS", "MOMENTS", "PARTS", "Searches"]
 
-DOUBLINGS, HALVINGS = 10, 5
+DOUBLINGS, HALVINGS = 10, 4
 PARTS = 16
 MOMENTS = 16
 EVENTS_MOST = 10_000
