@@ -96,6 +96,12 @@ class Lookback:
 
     def last_trade(self, instrument: int, stop_seq: int, since_ns: int, *, selling: bool) -> Event | None:
         """The last trade before an event that took from one side of the depth, but none before a time."""
+        if stop_seq <= self.seq:  # then the state tells when the last one was, however long ago
+            market = self.ledger.markets[instrument]
+            last_ns = market.eaten_bid_at_ns if selling else market.eaten_ask_at_ns
+            if last_ns < since_ns:
+                return None
+            stop_seq = min(stop_seq, self.run.first_at(last_ns + 1))
         found = (self._last_trade(kind, instrument, stop_seq, since_ns, selling=selling) for kind in _TAKING)
         return max((one for one in found if one is not None), key=_seq, default=None)
 

@@ -11,9 +11,10 @@
 5. Where a process can be forked safely, the handlers are built and primed once for each point that trials begin at.
    Each trial is a child, forked off there, that applies its change, goes on, and sends its outcome through a pipe.
 6. A child whose change spared the position waits, until another of its search has: it may be asked to go on.
-7. A child that meets an error, or dies, sends nothing. Its trial is then executed in the plain way, which meets the
+7. A trial that two searches ask is executed once. Whoever asks first to go on with it is given the child that waits.
+8. A child that meets an error, or dies, sends nothing. Its trial is then executed in the plain way, which meets the
    error itself; raised is that of the first search that met one, as if the searches had gone one by one.
-8. A moment is only tried when the account could trade with the market: not in its liquidation, nor in a halt, nor
+9. A moment is only tried when the account could trade with the market: not in its liquidation, nor in a halt, nor
    while the instrument has no mark (`Tradeable`).
 """
 
@@ -142,6 +143,7 @@ def side_by_side(run: Run, subject: Subject, searches: Sequence[Search[T]], jobs
     found: dict[int, T] = {}
     errors: dict[int, Exception] = {}
     asking = deque[tuple[int, TrialOutcome | None]]((number, None) for number in range(len(searches)))
+    asked = _Asked()
     with _Children(run, subject) as children:
         while asking or children.busy:
             if asking and len(children.busy) < jobs:
@@ -150,16 +152,44 @@ def side_by_side(run: Run, subject: Subject, searches: Sequence[Search[T]], jobs
                     continue
                 search = searches[number]
                 try:
-                    children.begin(number, next(search) if outcome is None else search.send(outcome))
+                    trial = next(search) if outcome is None else search.send(outcome)
+                    if not asked.before(number, trial, asking):
+                        children.begin(number, trial)
                 except StopIteration as done:
                     found[number] = done.value
                 except Exception as error:  # noqa: BLE001 - raised below
                     errors[number] = error
             else:
-                asking.extend(children.ended(errors))
+                for number, outcome in children.ended(errors):
+                    asked.answered(number, outcome, asking)
     if errors:
         raise errors[min(errors)]
     return [found[number] for number in range(len(searches))]
+
+
+class _Asked:
+    """The trials that were asked, by what they change and how far they go, so that none is executed twice."""
+
+    def __init__(self) -> None:
+        self._outcomes: dict[Trial, TrialOutcome] = {}
+        self._asking: dict[Trial, list[int]] = {}
+        self._current: dict[int, Trial] = {}
+
+    def before(self, number: int, trial: Trial, asking: deque[tuple[int, TrialOutcome | None]]) -> bool:
+        """Whether another search has asked this: the outcome comes when that is there."""
+        key = replace(trial, told="")
+        if key in self._outcomes:
+            asking.appendleft((number, self._outcomes[key]))
+            return True
+        self._current[number] = key
+        self._asking.setdefault(key, []).append(number)
+        return self._asking[key][0] != number
+
+    def answered(self, number: int, outcome: TrialOutcome, asking: deque[tuple[int, TrialOutcome | None]]) -> None:
+        """Let all who asked go on; the one that executed it last, as it lets go of the child that waits."""
+        key = self._current[number]
+        self._outcomes[key] = outcome
+        asking.extend((one, outcome) for one in reversed(self._asking.pop(key)))
 
 
 class _Child(NamedTuple):
@@ -182,8 +212,8 @@ class _Children:
     def begin(self, number: int, trial: ForkTrial) -> None:
         """Execute a trial in a child: in one that has executed the first part of it already, or in a new one."""
         for pipe, child in self._waiting.items():
-            if child.number == number and child.trial == replace(trial, told=child.trial.told, until_ns=0):
-                self.busy[pipe] = self._waiting.pop(pipe)._replace(trial=trial)
+            if child.trial == replace(trial, told=child.trial.told, until_ns=0):
+                self.busy[pipe] = self._waiting.pop(pipe)._replace(number=number, trial=trial)
                 with suppress(ConnectionError):  # of one that died it is found out when it should answer
                     pipe.send(trial.until_ns)
                 return
