@@ -24,6 +24,7 @@ DRAWN = {
     "draw_commands.py": "options.md",
     "draw_data.py": "data-in.md",
     "draw_rulebooks.py": "rulebooks.md",
+    "draw_states.py": "life-cycle.svg",
 }
 
 _NUMBER = r"\d[\d,]*(?:\.\d+)?%?"
