@@ -44,6 +44,7 @@ COMMANDS = {
     "session waterfall": ["deleverage why crash.run 199060 | awk -v RS= '/^How the fund/'"],
     "session ranking": ["deleverage why crash.run 199060 | awk -v RS= '/^The ranking/'"],
     "session grounds": ["deleverage why crash.run 199060 | awk -v RS= '/^What its figures/'"],
+    "session verdicts": ["deleverage why crash.run 199060 --prove | awk -v RS= '/^What its figures/'"],
     "session page": ["deleverage why crash.run 199060 --format md | head -12"],
     "session otherwise": [
         "deleverage fork crash.run --at +00:41:50 --set adl.policy=profit-share -o other.run",
