@@ -67,12 +67,14 @@ def postings() -> Iterator[str]:
 
 def life_cycle() -> Iterator[str]:
     """The statuses of a margin account and what leads from one to the next."""
-    yield "```mermaid"
-    yield "stateDiagram-v2"
-    yield "    [*] --> healthy"
+    yield "![From healthy over called, liquidating and bankrupt to taken over or deleveraged, and back](life-cycle.svg)"
+    yield ""
+    yield "| before | event | after |"
+    yield "|---|---|---|"
     for (kind, before), after in TRANSITIONS.items():
-        yield f"    {before} --> {after}: {kind.__name__}"
-    yield "```"
+        yield f"| {before} | `{kind.__name__}` | {after} |"
+    yield ""
+    yield "Any other pair is a fault. `PositionDeleveraged` moves the account that the reduction was against."
 
 
 def handlers() -> Iterator[str]:

@@ -62,7 +62,7 @@ FORMATS: tuple[tuple[str, tuple[str, ...]], ...] = (
         "hyperliquid",
         (
             "hyperliquid.layouts",
-            "hyperliquid.node_trades",
+            "hyperliquid.fills",
             "hyperliquid.misc",
             "hyperliquid.deltas",
             "hyperliquid.snapshot",
@@ -70,16 +70,16 @@ FORMATS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ),
     ("binance", ("binance.layouts",)),
     ("tardis", ("tardis.layouts",)),
-    ("bybit, okx, bitmex, deribit, gate", ("venues.layouts", "venues.json_lines")),
+    ("bybit, okx, bitmex, deribit, gate", ("venues.layouts", "venues.opening")),
     ("adl-table", ("adl_table.rows",)),
 )
 OF_ALL_SOURCES = (
-    ("Rows that are left out, and those that stop the reading", "rows"),
-    ("Rows out of order", "order"),
-    ("Bars", "bars"),
-    ("Bands of depth", "bands"),
-    ("Other instruments, which follow", "follow"),
-    ("What a file is of", "symbols"),
+    ("Rows that are left out, and those that stop the reading", "reading.rows"),
+    ("Rows out of order", "reading.order"),
+    ("Bars", "sources.bars"),
+    ("Bands of depth", "sources.bands"),
+    ("Other instruments, which follow", "sources.follow"),
+    ("What a file is of", "sources.symbols"),
 )
 OF_ALL_FORMATS = (("Times and their order", "feed.placing"), ("What a contract is", "feed.contracts"))
 
@@ -155,7 +155,7 @@ def scenario() -> Iterator[str]:
             yield ""
             yield from keys(settings, where)
     for title, module in OF_ALL_SOURCES:
-        whole = f"deleverage.sim.sources.{module}"
+        whole = f"deleverage.sim.{module}"
         yield from ("", f"### {title}", "", told(whole), "", f"In {in_folder(whole)}.")
 
 

@@ -1,35 +1,19 @@
-"""Holds ten questions of an auditor against `why --json` of every reduction: python docs/questions.py [RUN ...].
+"""Ten questions of an auditor, each held against what `why --json` says of a reduction; `ask.py` asks them.
 
 Each question has an answer that is not empty, whose events exist and come before, and whose arithmetic comes out from
-the figures given (`audit-questions.md` says what is asked). Without a RUN four scenarios are run under every rulebook.
-`--every N` asks about one reduction in N, `--flips N` searches what would have spared N of each record. Exit code 1
-and a line for each fault, if there are any.
+the figures given (`audit-questions.md` says what is asked).
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import sys
-import tempfile
 from collections.abc import Iterator
 from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Decimal
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 from deleverage.events.bodies.waterfall import PositionDeleveraged
-from deleverage.replay.indexed import IndexedRun
-from deleverage.replay.run import Run, open_run
-from deleverage.replay.why.everyone import answers_together
-from deleverage.replay.why.explain import explain
-from deleverage.replay.why.page.pages import answer_document
-from deleverage.sim.rulebooks import bundled_venues
-from deleverage.sim.runner import run as run_scenario
-from deleverage.sim.scenario import Scenario
+from deleverage.replay.run import Run
 
-SUPPORT = Path(__file__).parents[1] / "tests" / "support"
-SCENARIOS = "flash-crash", *(str(SUPPORT / f"{name}.toml") for name in ("small-crash", "inverse-crash", "spiral"))
 Document = dict[str, Any]
 Faults = Iterator[str]
 
@@ -154,6 +138,8 @@ def why_not_the_neighbour(one: Document, _run: Run) -> Faults:
         yield "the places are not by score and account"
     if one["ranking"]["candidates"] > 1 and len(places) <= 1:
         yield "no neighbour is shown"
+    if one["not"] is not None and not one["not"]["text"]:
+        yield "nothing is said of whoever was asked about with --not"
 
 
 def what_it_cost(one: Document, run: Run) -> Faults:
@@ -203,6 +189,20 @@ def is_each_ground_a_reason(one: Document, _run: Run) -> Faults:
         own = ground["step"]["seq"]
         if own >= seq or any(below["step"]["seq"] >= own for below in ground["rests_on"]):
             yield f"a ground after what it is a reason for: {ground['sets']}"
+    yield from wrong_verdicts(grounds)
+
+
+def wrong_verdicts(grounds: list[Document]) -> Faults:
+    """Whether the decision stands without each ground, where that was tried."""
+    verdicts = [ground["proof"] for ground in grounds if ground["proof"] is not None]
+    if not verdicts:
+        return
+    if len(verdicts) != len(grounds):
+        yield "a ground without its verdict beside others that have one"
+    for one in verdicts:
+        tried = one["verdict"] in ("necessary", "one of several")
+        if not one["text"] or (tried and (not one["removed"] or one["from_seq"] is None)):
+            yield f"a verdict that does not say what was done: {one}"
 
 
 def what_is_proved(one: Document, _run: Run) -> Faults:
@@ -291,61 +291,3 @@ def worked_out(text: str) -> Fraction:
             numbers.append(f"{signs}F('{bare}')" if is_number else token)
     names = {"F": Fraction, "abs": abs, "min": min, "max": max, "__builtins__": {}}
     return Fraction(eval(" ".join(numbers), names))  # noqa: S307 - numbers and these names only
-
-
-def documents(run: Run, every: int, flips: int) -> Iterator[Document]:
-    """The answers about the reductions of a run as `why --json` has them."""
-    seqs = [event.seq for event in run.events() if isinstance(event.body, PositionDeleveraged)][::every]
-    indexed = IndexedRun(run.reader, run.plugin_folders)
-    indexed.keep_blocks()
-    for answer in answers_together(indexed, seqs):
-        yield json.loads(answer_document(answer))
-    for seq in seqs[:: max(len(seqs) // flips, 1)][:flips] if flips else ():
-        yield json.loads(answer_document(flipped(run, seq)))
-
-
-def flipped(run: Run, seq: int) -> Any:
-    """The answer with what would have spared it."""
-    from deleverage.replay.why.commands import _flipped  # noqa: PLC0415
-
-    return _flipped(run, explain(run, seq), "event")
-
-
-def asked(run: Run, every: int, flips: int) -> tuple[int, list[str]]:
-    """How many answers were held against the questions, and what is wrong."""
-    found, count = list[str](), 0
-    for one in documents(run, every, flips):
-        count += 1
-        found += [f"event {one['event']['seq']}: {told}" for told in faults(one, run)]
-    return count, found
-
-
-def records(folder: Path) -> Iterator[tuple[str, Path]]:
-    """The scenarios under every rulebook, recorded one after the other."""
-    for scenario in SCENARIOS:
-        for venue in bundled_venues():
-            path = folder / f"{Path(scenario).stem}-{venue}.run"
-            run_scenario(Scenario.load(scenario, (f"venue={venue}",)), path)
-            yield f"{Path(scenario).stem} under {venue}", path
-
-
-def main() -> int:
-    """Ask, and print how many answers hold."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("records", nargs="*", type=Path)
-    parser.add_argument("--every", type=int, default=1)
-    parser.add_argument("--flips", type=int, default=0)
-    given, wrong = parser.parse_args(), 0
-    with tempfile.TemporaryDirectory() as folder:
-        chosen = [(str(path), path) for path in given.records] or records(Path(folder))
-        for name, path in chosen:
-            count, found = asked(open_run(path), given.every, given.flips)
-            sys.stdout.write(f"{name}: {count:,} reductions, {len(found):,} faults\n")
-            sys.stdout.writelines(f"  {told}\n" for told in found[:20])
-            sys.stdout.flush()
-            wrong += len(found)
-    return 1 if wrong else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -44,6 +44,7 @@ COMMANDS = {
     "session waterfall": ["deleverage why crash.run 199060 | awk -v RS= '/^How the fund/'"],
     "session ranking": ["deleverage why crash.run 199060 | awk -v RS= '/^The ranking/'"],
     "session grounds": ["deleverage why crash.run 199060 | awk -v RS= '/^What its figures/'"],
+    "session verdicts": ["deleverage why crash.run 199060 --prove | awk -v RS= '/^What its figures/'"],
     "session page": ["deleverage why crash.run 199060 --format md | head -12"],
     "session otherwise": [
         "deleverage fork crash.run --at +00:41:50 --set adl.policy=profit-share -o other.run",
@@ -65,11 +66,11 @@ COMMANDS = {
         "deleverage run flash-crash --seed 7 -o crash.run | tail -3",
         """python -c "from deleverage import open_run; print(open_run('crash.run').head)" > head""",
     ],
-    "tutorial befallen": ["deleverage why crash.run --account trader-4711 | head -8"],
+    "tutorial befallen": ["deleverage why crash.run --account trader-4711 | head -10"],
     "tutorial history": ["deleverage history crash.run --account trader-4711 --from 190906 --to 190906"],
     "tutorial why": ["deleverage why crash.run 190906"],
-    "tutorial not": ["deleverage why crash.run 190906 --not trader-685 | tail -4"],
-    "tutorial flips": ["deleverage why crash.run 190906 --flips | tail -19"],
+    "tutorial not": ["deleverage why crash.run 190906 --not trader-685 | awk -v RS= '/^Why not/'"],
+    "tutorial flips": ["deleverage why crash.run 190906 --flips | awk -v RS= '/^What would have/'"],
     "tutorial verify": ["deleverage verify crash.run --jobs 2"],
     "tutorial fork": [
         "deleverage fork crash.run --at 2025-10-10T21:17:00Z --set adl.policy=profit-share -o other.run",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from copy import deepcopy
-from importlib.util import module_from_spec, spec_from_file_location
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 
 from deleverage.replay.run import Run, open_run
+from deleverage.replay.why.again.flips import flips_of
 from deleverage.replay.why.explain import explain
 from deleverage.replay.why.page.pages import answer_document
-from deleverage.sim.rulebooks import bundled_venues
+from deleverage.sim.rulebooks import bundled_venues, rulebook
 from deleverage.sim.runner import run as run_scenario
 from deleverage.sim.scenario import Scenario
 
@@ -26,37 +27,57 @@ ROOT = Path(__file__).parents[1]
 SHORT = ("prices.duration_ns=36m", "settle_ns=1m", "population.accounts=120", "insurance_fund.balance=1_000")
 REDUCTION = 2961
 """A reduction of the small crash."""
-TOUCH_NOBODY = {"deribit", "drift"}
-"""Venues that close nobody's position against another's: a loss is socialised there."""
 
 
-def _questions() -> ModuleType:
-    spec = spec_from_file_location("questions", ROOT / "docs" / "questions.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def _of_docs(name: str) -> ModuleType:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(ROOT / "docs")
+        return import_module(name)
 
 
-QUESTIONS = _questions()
+QUESTIONS, ASK = _of_docs("questions"), _of_docs("ask")
+
+
+def _held(run: Run, every: int, *alone: int) -> Any:
+    """What came of asking about every so many reductions, and about some alone, with each of the costly options."""
+    seqs = ASK.reductions_in(run)[::every]
+    return ASK.asked(run, ASK.Stretch("a run", run.path, seqs, alone, alone, alone))
 
 
 @pytest.mark.parametrize("venue", bundled_venues())
 def test_every_question_has_its_answer(venue: str, tmp_path: Path) -> None:
     """Under every rulebook each of the ten has an answer whose events exist and whose arithmetic comes out."""
-    run_scenario(Scenario.load(SMALL_CRASH, (f"venue={venue}", *SHORT)), tmp_path / "a.run")
-    count, faults = QUESTIONS.asked(open_run(tmp_path / "a.run"), 4, 0)
-    assert faults == []
-    assert bool(count) is (venue not in TOUCH_NOBODY)
+    settings = f"venue={venue}", *SHORT, *ASK.SETTINGS.get(venue, ())
+    run_scenario(Scenario.load(SMALL_CRASH, settings), tmp_path / "a.run")
+    held = _held(open_run(tmp_path / "a.run"), 4)
+    assert (held.reductions > 1, held.found) == (True, [])
+
+
+def test_only_rulebooks_without_auto_deleveraging_are_set_to_have_it() -> None:
+    """Where a loss is socialised at once nobody is deleveraged; every other rulebook is asked as it is."""
+    none = {venue for venue in bundled_venues() if rulebook(venue)["adl"]["policy"] == "socialized-loss"}
+    assert none == set(ASK.SETTINGS)
 
 
 def test_of_inverse_contracts_too(tmp_path: Path) -> None:
     """And where a contract is settled in what it is a price of."""
     path = ROOT / "tests" / "support" / "inverse-crash.toml"
     run_scenario(Scenario.load(str(path)), tmp_path / "a.run")
-    count, faults = QUESTIONS.asked(open_run(tmp_path / "a.run"), 10, 0)
-    assert (count > 3, faults) == (True, [])
+    held = _held(open_run(tmp_path / "a.run"), 10)
+    assert (held.reductions > 3, held.found) == (True, [])
+
+
+def test_of_the_first_instant_too(tmp_path: Path) -> None:
+    """A cap on profits can close positions before anything else happened: nothing before it can be varied."""
+    path = ROOT / "tests" / "support" / "inverse-crash.toml"
+    run_scenario(Scenario.load(str(path), ("venue=gmx",)), tmp_path / "a.run")
+    run = open_run(tmp_path / "a.run")
+    first = ASK.reductions_in(run)[0]
+    assert run.event(first).at_ns == run.start_ns
+    held = _held(run, 100, first)
+    assert (held.flips, held.prove, held.against, held.found) == (1, 1, 1, [])
+    flips = flips_of(run, first)
+    assert (flips.found, "first instant of the record" in flips.searched) == ((), True)
 
 
 @pytest.fixture(scope="module")
@@ -131,3 +152,34 @@ def test_a_wrong_event_or_figure_is_found(
         wrong["story"]["steps"][0].pop("type")
     found = list(QUESTIONS.faults(wrong, run))
     assert any(told.startswith(said) for told in found), found
+
+
+def test_what_is_asked_alone_is_held_against_the_questions_too(run: Run) -> None:
+    """What would have spared it, whether each ground is necessary, and why not the neighbour."""
+    held = _held(run, 1000, REDUCTION)
+    assert (held.flips, held.prove, held.against, held.found) == (1, 1, 1, [])
+
+
+def test_a_verdict_that_says_nothing_is_found(run: Run) -> None:
+    """And one that is missing beside others."""
+    one = ASK.with_verdicts(run, REDUCTION)
+    assert list(QUESTIONS.faults(one, run)) == []
+    missing, empty = deepcopy(one), deepcopy(one)
+    missing["grounds"][0]["proof"] = None
+    empty["grounds"][0]["proof"]["text"] = ""
+    for wrong in (missing, empty):
+        assert any(told.startswith("question 9: ") for told in QUESTIONS.faults(wrong, run))
+
+
+def test_an_error_is_a_fault(tmp_path: Path) -> None:
+    """A record that cannot be asked about is no record without faults."""
+    (line,) = ASK.ask(ASK.Stretch("a run", tmp_path / "none.run", (7, 9))).found
+    assert line.startswith("events 7 to 9: ")
+
+
+def test_every_reduction_is_in_a_stretch() -> None:
+    """Once, and the sample of what is asked alone is as large as it was asked for."""
+    seqs = tuple(range(10, 10 + 3 * ASK.STRETCH))
+    made = list(ASK.stretches("a run", Path("a.run"), seqs, 2))
+    assert tuple(seq for one in made for seq in one.seqs) == seqs
+    assert sum(len(one.flips) for one in made) == 2

@@ -16,6 +16,8 @@ from deleverage import Scenario, run
 from deleverage.__main__ import main as cli
 from deleverage.events.vocabulary import PUBLIC_TYPES, TYPES_BY_NAME
 
+from .support.command_line import small_record
+
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PAGES = (ROOT / "README.md", *sorted(DOCS.rglob("*.md")))
@@ -24,6 +26,7 @@ DRAWN = {
     "draw_commands.py": "options.md",
     "draw_data.py": "data-in.md",
     "draw_rulebooks.py": "rulebooks.md",
+    "draw_states.py": "life-cycle.svg",
 }
 
 _NUMBER = r"\d[\d,]*(?:\.\d+)?%?"
@@ -69,6 +72,17 @@ def test_the_python_of_a_page_runs(
     assert capsys.readouterr().out.strip()
 
 
+def test_the_python_on_grounds_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The example of docs/grounds.md, with a reduction of a smaller record in the place of its own."""
+    monkeypatch.chdir(tmp_path)
+    small_record(tmp_path).rename("crash.run")
+    (code,) = _python_of("grounds.md")
+    exec(compile(code.replace("199060", "2961"), "grounds.md", "exec"), {})
+    assert "the rule" in capsys.readouterr().out
+
+
 def test_the_scenario_of_a_page_runs(tmp_path: Path) -> None:
     """The TOML of docs/how-to/scenario.md is a scenario, with the overrides that stand below it."""
     text = (DOCS / "how-to" / "scenario.md").read_text(encoding="utf-8")
@@ -82,7 +96,7 @@ def test_the_scenario_of_a_page_runs(tmp_path: Path) -> None:
 def test_no_python_stands_untested() -> None:
     """Whatever page holds an example is one of those that are executed, here or in test_plugins_page.py."""
     holding = {str(page.relative_to(DOCS)) for page in PAGES[1:] if "```python" in page.read_text(encoding="utf-8")}
-    assert holding == {"commands.md", "format.md", "how-to/verify.md", "plugins.md"}
+    assert holding == {"commands.md", "format.md", "grounds.md", "how-to/verify.md", "plugins.md"}
     assert "```python" not in PAGES[0].read_text(encoding="utf-8")
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections import defaultdict
 from collections.abc import Collection, Iterator
+from functools import cached_property
 from operator import attrgetter
 from typing import Any, NamedTuple
 

@@ -2,7 +2,7 @@
 
 1. What the venue forced of one account in one block is one liquidation. That it started and ended, and that a backstop
    or a deleveraging means bankruptcy, nobody published: these are inferred, with equity and requirement 0, but for a
-   beginning that a notice tells of (`liquidations.py`).
+   beginning that a notice tells of.
 2. The mark that a forced fill carries is the venue's own: it is imported before the liquidation starts.
 3. A fill against the book is `LiquidationFilled`; one by the method backstop is `PositionTakenOver` by whoever took
    it; one with the word Auto-Deleveraging is `PositionDeleveraged` against the liquidated user.

@@ -2,7 +2,7 @@
 
     node_fills_by_block    {"block_time", "block_number", "local_time", "events": [[address, fill], ...]}
     node_fills             [address, fill], or a fill with its own "user"; all of one time are one block
-    node_trades            a trade with both sides, see `node_trades.py`; all of one time are one block
+    node_trades            a trade with both sides, see `fills.py`; all of one time are one block
     node_trades_by_block   as node_fills_by_block, the events being trades
 
 1. The first line that has the form of one tells which; the others must follow it.

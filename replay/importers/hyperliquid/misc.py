@@ -9,7 +9,7 @@
    that is told becomes `FundingRateSet`.
 3. A commission to the leader of a vault is paid by the vault whose withdrawal of the same time says that commission; by
    the outside where there is none.
-4. A liquidation says the account's value and whether it was cross or isolated: see `liquidations.py`.
+4. A liquidation says the account's value and whether it was cross or isolated: see `forced.py`.
 5. Time is cut to the millisecond, as that of fills is, so that both fall into one order. Events that are out of order
    are left out, as few as possible.
 """

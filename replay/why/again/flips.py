@@ -37,6 +37,10 @@ _NOT_SEARCHED = (
     "two changes at once; other accounts than those named; other rules (`deleverage fork --set`); amounts between the "
     "steps of the grid; whether a smaller amount would spare it too where a larger one does not."
 )
+_NOTHING_BEFORE = (
+    "nothing: its round was called for in the first instant of the record, in which accounts and positions are stated, "
+    "and there is nothing before it to vary."
+)
 _TIME_OF_DAY = slice(11, 19)
 
 Watch = Callable[[str], None]
@@ -60,6 +64,8 @@ def flips_of(
         raise QueryError(message)
     owner = _owner(run, seq)
     subject = Subject(event, _begin_seq(owner, seq))
+    if subject.begin_seq <= owner.first_at(owner.start_ns):
+        return Flips((), _NOTHING_BEFORE, _NOT_SEARCHED)
     searches = [watched(one, watch) for one in Searches(owner, subject, _fork_end(owner), whole=whole).all()]
     way = one_by_one if plain or not can_fork() else side_by_side
     return Flips(tuple(way(owner, subject, searches)), _SEARCHED, _NOT_SEARCHED, _meaning(event.at_ns, whole=whole))

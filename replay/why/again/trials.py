@@ -171,11 +171,11 @@ class _Asked:
     """The trials that were asked, by what they change and how far they go, so that none is executed twice."""
 
     def __init__(self) -> None:
-        self._outcomes: dict[Trial, TrialOutcome] = {}
-        self._asking: dict[Trial, list[int]] = {}
-        self._current: dict[int, Trial] = {}
+        self._outcomes: dict[ForkTrial, TrialOutcome] = {}
+        self._asking: dict[ForkTrial, list[int]] = {}
+        self._current: dict[int, ForkTrial] = {}
 
-    def before(self, number: int, trial: Trial, asking: deque[tuple[int, TrialOutcome | None]]) -> bool:
+    def before(self, number: int, trial: ForkTrial, asking: deque[tuple[int, TrialOutcome | None]]) -> bool:
         """Whether another search has asked this: the outcome comes when that is there."""
         key = replace(trial, told="")
         if key in self._outcomes:
