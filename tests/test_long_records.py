@@ -47,11 +47,9 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 @given(st.integers(0, len(EVENTS)), st.integers(0, 3))
 @settings(max_examples=60, deadline=None)
 def test_a_mark_is_found_however_long_it_has_stood(run: Run, seq: int, instrument: int) -> None:
-    """Where none of the last events made it, the state says when it was made; there may be none, nor an instrument."""
+    """The columns say when it was made; there may be none, nor an instrument."""
     marks = [e for e in EVENTS[:seq] if isinstance(e.body, MarkPriced) and e.body.instrument == instrument]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(losing, "_NEAR", 1)
-        assert losing.mark_before(run, instrument, seq) == (marks[-1] if marks else None)
+    assert losing.mark_before(run, instrument, seq) == (marks[-1] if marks else None)
 
 
 def test_what_was_forced_of_an_account(run: Run) -> None:
