@@ -19,6 +19,7 @@ from deleverage.replay.run import Run, open_run
 from deleverage.replay.why import everyone
 from deleverage.replay.why.everyone import deleveraged_in, file_name
 from deleverage.replay.why.explain import explain
+from deleverage.replay.why.lookback import Lookback
 from deleverage.replay.why.together import answers_together
 from deleverage.sim.scenario import Scenario
 
@@ -204,3 +205,10 @@ def test_who_has_nobody_is_told(tmp_path: Path) -> None:
     assert result.exit_code == 2
     assert result.stderr.endswith("nobody was deleveraged in it, so there is no page to write\n")
     assert not (tmp_path / "all").exists()
+
+
+def test_all_who_look_back_share_one_index(indexed: IndexedRun) -> None:
+    """What is found of a stretch of events for one decision serves the next one."""
+    first, second = (Lookback(indexed, indexed.at()) for _ in range(2))
+    assert first.event(0) is second.event(0)
+    assert indexed.chunks.chunk.cache_info().hits > 0
