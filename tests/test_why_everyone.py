@@ -207,8 +207,9 @@ def test_who_has_nobody_is_told(tmp_path: Path) -> None:
     assert not (tmp_path / "all").exists()
 
 
-def test_all_who_look_back_share_one_index(indexed: IndexedRun) -> None:
+def test_all_who_look_back_share_one_index(record: Path) -> None:
     """What is found of a stretch of events for one decision serves the next one."""
-    first, second = (Lookback(indexed, indexed.at()) for _ in range(2))
+    run = indexed(record)
+    first, second = (Lookback(run, run.at()) for _ in range(2))
     assert first.event(0) is second.event(0)
-    assert indexed.chunks.chunk.cache_info().hits > 0
+    assert run.chunks.chunk.cache_info().hits > 0

@@ -90,7 +90,8 @@ def instruments_set(kind: type[Body], bodies: Sequence[Body]) -> AbstractSet[int
         return {instrument for body in bodies if isinstance(body, PriceTicked) for instrument, _ in body.prices}
     if kind is LiquidationStarted:
         return {0}
-    return {body.instrument for body in bodies}  # type: ignore[attr-defined] - all of them have one
+    alike: Sequence[Any] = bodies  # each has the field
+    return {body.instrument for body in alike}
 
 
 def _settings_in(bodies: Mapping[type[Body], list[Body]]) -> AbstractSet[int]:
