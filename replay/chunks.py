@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from functools import cached_property, lru_cache
 
 from ..events.envelope import Event
-from ..events.record.columns import SETTING_TYPES, instruments_set
+from ..events.record.columns import instruments_set
 from ..events.vocabulary import ACCOUNT_FIELDS, Body
 from .run import Run
 
@@ -25,16 +25,23 @@ class Chunk:
 
     def __init__(self, events: Sequence[Event]) -> None:
         self.events = events
+        self._setting = dict[type[Body], dict[int, list[Event]]]()
+
+    def setting(self, kind: type[Body], instrument: int) -> list[Event]:
+        """Those of a type in `SETTING_TYPES` that set something of an instrument."""
+        found = self._setting.get(kind)
+        if found is None:
+            found = self._setting[kind] = defaultdict(list)
+            for event in self._by_type.get(kind, ()):
+                for number in instruments_set(kind, (event.body,)):
+                    found[number].append(event)
+        return found.get(instrument, [])
 
     @cached_property
-    def setting(self) -> dict[tuple[type[Body], int], list[Event]]:
-        """Those that set something of an instrument, by what they are."""
-        found = defaultdict[tuple[type[Body], int], list[Event]](list)
+    def _by_type(self) -> dict[type[Body], list[Event]]:
+        found = defaultdict[type[Body], list[Event]](list)
         for event in self.events:
-            kind = type(event.body)
-            if kind in SETTING_TYPES:
-                for instrument in instruments_set(kind, (event.body,)):
-                    found[kind, instrument].append(event)
+            found[type(event.body)].append(event)
         return found
 
     @cached_property

@@ -178,12 +178,15 @@ class Run:
 
     def events_naming(self, account: int, first_seq: int = 0, stop_seq: int | None = None) -> Iterator[Event]:
         """The events of a span that name an account, in their order. Only blocks that name it are decoded."""
+        fields_of = {kind: fields for kind, fields in ACCOUNT_FIELDS.items() if fields}
         for event in self._in(self.columns.spans_naming(account, first_seq, stop_seq)):
             body = event.body
-            for field in ACCOUNT_FIELDS[type(body)]:
-                if getattr(body, field) == account:
-                    yield event
-                    break
+            kind = type(body)
+            if kind in fields_of:
+                for field in fields_of[kind]:
+                    if getattr(body, field) == account:
+                        yield event
+                        break
 
     def events_forced(self, account: int) -> Iterator[Event]:
         """What was forced of an account (`FORCED_TYPES`). Only blocks that hold such an event are decoded."""

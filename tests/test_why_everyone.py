@@ -19,6 +19,7 @@ from deleverage.replay.run import Run, open_run
 from deleverage.replay.why import everyone
 from deleverage.replay.why.everyone import answers_together, deleveraged_in, file_name
 from deleverage.replay.why.explain import explain
+from deleverage.replay.why.lookback import Lookback
 from deleverage.sim.scenario import Scenario
 
 from .support.command_line import call, small_record, spawn
@@ -203,3 +204,11 @@ def test_who_has_nobody_is_told(tmp_path: Path) -> None:
     assert result.exit_code == 2
     assert result.stderr.endswith("nobody was deleveraged in it, so there is no page to write\n")
     assert not (tmp_path / "all").exists()
+
+
+def test_all_who_look_back_share_one_index(record: Path) -> None:
+    """What is found of a stretch of events for one decision serves the next one."""
+    run = indexed(record)
+    first, second = (Lookback(run, run.at()) for _ in range(2))
+    assert first.event(0) is second.event(0)
+    assert run.chunks.chunk.cache_info().hits > 0

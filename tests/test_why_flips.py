@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -413,6 +414,22 @@ def test_beside_other_threads_nothing_is_forked(run: Run, monkeypatch: pytest.Mo
     finally:
         ended.set()
         other.join()
+
+
+def test_a_trial_that_two_searches_ask_is_executed_once(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Closing the whole position is asked by the size and by the moment: one child executes it, the answer stays."""
+    seq = reductions(run)[0].seq
+    due, begun, begin = flips_of(run, seq, plain=True), list[Trial](), trials._Children.begin
+
+    def noted(children: trials._Children, number: int, trial: Trial) -> None:
+        begun.append(msgspec.structs.replace(trial, told=""))
+        begin(children, number, trial)
+
+    monkeypatch.setattr(trials._Children, "begin", noted)
+    asked = list[str]()
+    assert flips_of(run, seq, asked.append) == due
+    assert begun
+    assert len(begun) == len(set(begun)) < len(asked)
 
 
 def test_what_children_inherit_is_printed_once(run: Run) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Callable, Iterable
 from functools import wraps
@@ -41,6 +42,8 @@ __all__ = ["why_command"]
 SparedUntil = Literal["event", "end"]
 """How far what would have spared a position is executed: to the end of the event's instant, or of the run."""
 
+_COLLECTED_AT = 500_000
+"""The collector looks for cycles after so many new objects."""
 _LISTED = 20
 """So many accounts of a listing are shown to a person who did not ask for all."""
 
@@ -135,6 +138,7 @@ def why_command(
     --flips searches the nearest collateral, size, moment of closing or fund balance that would have spared it.
     Without a plug-in that decided the answer is from what is recorded, and says what could not be made again.
     """
+    gc.set_threshold(_COLLECTED_AT)  # hundreds of thousands of events are decoded, and none is part of a cycle
     run = opened(record, head, plugins)
     spared_until: SparedUntil | None = "end" if flips_whole else "event" if flips else None
     question = _question(run, asked, account, instrument, point, first, last)

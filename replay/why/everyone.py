@@ -247,7 +247,7 @@ def _folder_for(path: Path) -> Iterator[Path]:
         rmtree(beside, ignore_errors=True)
 
 
-class _Asked(NamedTuple):
+class _AskedFor(NamedTuple):
     """A round of which reductions are asked about: those, the shortfall behind it, the instant's first round."""
 
     started: Event
@@ -295,7 +295,7 @@ class _Together:
             if seq in rounds:
                 yield from self._told(rounds.pop(seq), ledger)
 
-    def _told(self, asked: _Asked, ledger: LedgerState) -> Iterator[Answer]:
+    def _told(self, asked: _AskedFor, ledger: LedgerState) -> Iterator[Answer]:
         run, body = self._run, asked.body
         fund = None if asked.shortfall is None else self._funds[asked.shortfall.seq]
         lot_events = tuple(self._lot_events(asked)) if ledger.accounts[body.account].kind == "insurance" else ()
@@ -306,7 +306,7 @@ class _Together:
         for event in asked.reductions:
             yield explain_round(run, event, run.causes(event.seq), None, whole=self._whole, found=found)
 
-    def _lot_events(self, asked: _Asked) -> Iterator[Event]:
+    def _lot_events(self, asked: _AskedFor) -> Iterator[Event]:
         """What the fund did with the lot before the round."""
         for event in self._run.events_naming(asked.body.account, self._plan.begun(asked.body), asked.started.seq):
             if getattr(event.body, "liquidation_id", None) == asked.body.liquidation_id:
@@ -334,7 +334,7 @@ class _Together:
         return made
 
 
-def _accounts(asked: _Asked) -> Iterator[int]:
+def _accounts(asked: _AskedFor) -> Iterator[int]:
     return (event.body.account for event in asked.reductions if isinstance(event.body, PositionDeleveraged))
 
 
@@ -346,7 +346,7 @@ class _Plan:
         self._begun: dict[int, Event] = {}
         self._taken: dict[tuple[int, int], Event] = {}
         self.roots: dict[int, int] = {}
-        self.rounds: list[_Asked] = []
+        self.rounds: list[_AskedFor] = []
         accrued = list[Event]()
         started, starts, firsts = dict[int, Event](), dict[int, Event](), dict[tuple[int, int, bool], Event]()
         for event in run.events(0, max(seqs, default=-1) + 1):
@@ -376,7 +376,7 @@ class _Plan:
             self.rounds[-1].reductions.append(event)
             return
         shortfall = self._shortfall(started)
-        self.rounds.append(_Asked(started, [event], shortfall, first, self._watches(started)))
+        self.rounds.append(_AskedFor(started, [event], shortfall, first, self._watches(started)))
 
     def _shortfall(self, started: Event) -> Event | None:
         """The last one that led to the round; None where it is for a cap on profits."""

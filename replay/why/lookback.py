@@ -77,7 +77,7 @@ class Lookback:
         places = self._places(kind, number)
         for place in reversed(places[: bisect_left(places, -(-stop_seq // CHUNK_EVENTS))]):
             chunk = self._chunk(place)
-            found = chunk.naming.get(number, []) if kind is None else chunk.setting.get((kind, number), [])
+            found = chunk.naming.get(number, []) if kind is None else chunk.setting(kind, number)
             yield from reversed(found[: bisect_left(found, stop_seq, key=_seq)])
 
     def event(self, seq: int) -> Event:
@@ -195,7 +195,7 @@ class Lookback:
         places = places[: bisect_left(places, -(-stop_seq // CHUNK_EVENTS))]
         while places:
             middle = len(places) // 2
-            found = self._chunk(places[middle]).setting.get((LiquidationStarted, 0), [])
+            found = self._chunk(places[middle]).setting(LiquidationStarted, 0)
             numbered = {one.body.liquidation_id: one for one in found if isinstance(one.body, LiquidationStarted)}
             if liquidation_id in numbered:
                 return numbered[liquidation_id]

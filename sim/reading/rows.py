@@ -72,13 +72,18 @@ class CsvRow(NamedTuple):
 
 
 def csv_rows(lines: Iterable[tuple[int, bytes]]) -> Generator[CsvRow, None, None]:
-    """The fields of (number, line) pairs, the first line of a file being number 1; about 0.5 us each."""
+    """The fields of (number, line) pairs, the first line of a file being number 1; about 0.7 us each."""
+    return (CsvRow(*row) for row in _plain_rows(lines))
+
+
+def _plain_rows(lines: Iterable[tuple[int, bytes]]) -> Iterator[tuple[int, list[str], bool]]:
+    """The same as plain tuples, which take half the time."""
     for number, line in lines:
         text = line.decode("utf-8", "replace").rstrip("\r")
         if number == 1:
             text = text.removeprefix(_BYTE_ORDER_MARK)
         padded = (" " in text or "\t" in text) and _PADDED.search(text) is not None
-        yield CsvRow(number, text.split(","), padded)
+        yield number, text.split(","), padded
 
 
 class CsvTable:
@@ -94,7 +99,7 @@ class CsvTable:
     def rows(self, tally: Tally) -> Generator[tuple[int, list[str]], None, None]:
         """(row, fields) in file order; what rule 3 leaves out goes to the tally. Constant memory."""
         width, headers = len(self.columns), self._headers
-        for line, fields, padded in csv_rows(read_lines(self.path, LINE_BYTES_MOST)):
+        for line, fields, padded in _plain_rows(read_lines(self.path, LINE_BYTES_MOST)):
             row = line - headers
             if not row:
                 continue

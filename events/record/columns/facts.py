@@ -36,7 +36,6 @@ SETTING_TYPES: frozenset[type[Body]] = frozenset(
 )
 """Types that set something of an instrument, and the beginnings of liquidations, which count as of instrument 0."""
 
-_INSTRUMENT = attrgetter("instrument")
 _INSTRUMENT_BITS = 24
 _OUT_OF_REACH = 1 << 32
 
@@ -65,7 +64,7 @@ class PageFacts(NamedTuple):
 def facts_of(events: Sequence[Event], root: bytes, kinds: AbstractSet[type[Body]]) -> PageFacts:
     """What the columns keep of a page of which the root and the types of its bodies are known.
 
-    Cost: about 100 ns an event, 20 ns in a page that names no accounts and sets nothing.
+    Cost: about 100 ns an event, 30 ns in a page that names no accounts and sets nothing, 60 ns where it sets something.
     """
     distances = [0 if event.cause is None else event.seq - event.cause for event in events]
     named, sets = not kinds <= PUBLIC_TYPES, not kinds.isdisjoint(SETTING_TYPES)
@@ -91,7 +90,8 @@ def instruments_set(kind: type[Body], bodies: Sequence[Body]) -> AbstractSet[int
         return {instrument for body in bodies if isinstance(body, PriceTicked) for instrument, _ in body.prices}
     if kind is LiquidationStarted:
         return {0}
-    return set(map(_INSTRUMENT, bodies))
+    alike: Sequence[Any] = bodies  # each has the field
+    return {body.instrument for body in alike}
 
 
 def _settings_in(bodies: Mapping[type[Body], list[Body]]) -> AbstractSet[int]:
