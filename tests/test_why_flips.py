@@ -419,9 +419,9 @@ def test_beside_other_threads_nothing_is_forked(run: Run, monkeypatch: pytest.Mo
 def test_a_trial_that_two_searches_ask_is_executed_once(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """Closing the whole position is asked by the size and by the moment: one child executes it, the answer stays."""
     seq = reductions(run)[0].seq
-    due, begun, begin = flips_of(run, seq, plain=True), list[Trial](), trials._Children.begin
+    due, begun, begin = flips_of(run, seq, plain=True), list[trials.ForkTrial](), trials._Children.begin
 
-    def noted(children: trials._Children, number: int, trial: Trial) -> None:
+    def noted(children: trials._Children, number: int, trial: trials.ForkTrial) -> None:
         begun.append(msgspec.structs.replace(trial, told=""))
         begin(children, number, trial)
 
