@@ -1,7 +1,4 @@
-"""Options that several commands share.
-
-`deleverage run` and `deleverage scenarios`.
-"""
+"""`deleverage run` and `deleverage scenarios`."""
 
 from __future__ import annotations
 
@@ -15,6 +12,7 @@ from .console import new_console, print_line, print_rows
 from .interrupt import Interrupt
 from .limits import ACCOUNT_BYTES
 from .logs import LOG_LEVELS, LogLevel, RunLog, configure_logs
+from .options import plugins_option
 from .outcome import outcome
 from .progress import run_progress
 from .report import print_report
@@ -23,15 +21,7 @@ from .scenario import Scenario, bundled_scenarios
 from .terminal import print_document
 from .units import format_time_ns
 
-__all__ = ["plugins_option", "run_command", "scenarios_command"]
-
-plugins_option = click.option(
-    "--plugins",
-    multiple=True,
-    metavar="DIR",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="Take plug-ins that are named by their file from DIR; may be repeated.",
-)
+__all__ = ["run_command", "scenarios_command"]
 
 
 @click.command("run")

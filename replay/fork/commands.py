@@ -9,8 +9,8 @@ import click
 
 from ...events.errors import QueryError
 from ...events.ledger import LedgerState
-from ...sim.commands import plugins_option
 from ...sim.console import new_console, print_line, print_rows
+from ...sim.options import plugins_option
 from ...sim.progress import bar
 from ...sim.quantities import Quantity, amount_scale, size_scale
 from ...sim.terminal import print_document

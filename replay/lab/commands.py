@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
-from ...sim.commands import plugins_option
 from ...sim.console import new_console, print_rows
 from ...sim.figures import count
+from ...sim.options import plugins_option
 from ...sim.progress import bar
 from ...sim.terminal import tell
 from ..command_line import JOBS_MOST

@@ -9,8 +9,8 @@ import msgspec
 
 from ...events.errors import QueryError
 from ...handlers.registry import SLOTS
-from ...sim.commands import plugins_option
 from ...sim.console import new_console, print_line
+from ...sim.options import plugins_option
 from ...sim.terminal import print_document
 from ..command_line import as_json_option
 from ..directory import nearest

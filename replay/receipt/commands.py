@@ -12,8 +12,8 @@ from pathlib import Path
 import click
 
 from ...events.errors import QueryError, RecordDamagedError, RecordNotFoundError
-from ...sim.commands import plugins_option
 from ...sim.console import new_console
+from ...sim.options import plugins_option
 from ...sim.terminal import print_document, tell
 from ..command_line import as_json_option, digits_of, head_option, leave, record_argument
 from ..run import open_run

@@ -8,8 +8,8 @@ import click
 
 from ...events.errors import QueryError
 from ...events.ledger import Ledger
-from ...sim.commands import plugins_option
 from ...sim.console import new_console
+from ...sim.options import plugins_option
 from ...sim.terminal import print_document, tell
 from ..command_line import as_json_option, head_option, leave, opened, record_argument
 from .queues import queues_of

@@ -9,8 +9,8 @@ import click
 import msgspec
 
 from ...events.record import recover
-from ...sim.commands import plugins_option
 from ...sim.console import new_console, print_line, print_rows
+from ...sim.options import plugins_option
 from ...sim.progress import bar
 from ...sim.terminal import print_document, print_text, printable, tell
 from ..command_line import JOBS_MOST, TORN, as_json_option, head_option, record_argument

@@ -14,7 +14,7 @@ import click
 import msgspec
 
 from ...events.errors import QueryError
-from ...sim.commands import plugins_option
+from ...sim.options import plugins_option
 from ...sim.terminal import print_json, print_text, shell_word
 from ..command_line import JOBS_MOST, as_json_option, head_option, leave, opened, record_argument, tell_differences
 from ..directory import nearest

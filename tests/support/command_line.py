@@ -17,7 +17,6 @@ from deleverage import run
 from deleverage.__main__ import main
 from deleverage.events.record import RecordSettings
 from deleverage.events.record.manifest import read_manifest, write_manifest
-from research.study.__main__ import study_command
 
 from .crash import SMALL_CRASH
 
@@ -34,6 +33,8 @@ def call(*arguments: str | Path, **environment: str) -> Result:
 
 def call_study(*arguments: str | Path, **environment: str) -> Result:
     """Call `python -m research.study` in this process, in the same way."""
+    from research.study.__main__ import study_command  # noqa: PLC0415 - not installed, and not in every copy of the tree
+
     return CliRunner().invoke(study_command, [str(one) for one in arguments], env={"COLUMNS": "60", **environment})
 
 
