@@ -215,10 +215,10 @@ What is proved, asserted and inferred
 │   36, 53)
 │   └── check: deleverage state RUN --at EVENT --account
 │       insurance
-├── asserted: The prices from outside were what the record
-│   took in; it does not show that they were true. (event
-│   52)
-│   └── check: the venue's price source, at the times given
+├── asserted: What came from outside (prices, depth,
+│   balances) is as the record took it in, which does not
+│   show it to be true. (events 18, 19, 52)
+│   └── check: the venue's own sources, at the times given
 ├── asserted: That the rules in force decided so
 │   (adl:profit-leverage, insurance_fund:floor, mark:index);
 │   they were not executed again here. (event 57)
@@ -262,7 +262,7 @@ def test_the_keys_are_stable(run: Run) -> None:
     assert document | {"not": spared["not"]} == spared
     called = json.loads(call("why", run.path, "30", "--json").stdout)
     assert list(called) == KEYS
-    assert [key for key in KEYS if called[key] is None] == ["losing", "story", *KEYS[6:-1]]
+    assert [key for key in KEYS if called[key] is None] == ["losing", "story", *KEYS[6:]]
     assert called["event"]["evidence"]["compared"]["threshold_atoms"] == 1_250_000_000
 
 

@@ -220,9 +220,9 @@ def _made_again(answer: Answer) -> Iterator[Claim]:
 def _taken(answer: Answer) -> Iterator[Claim]:
     """What the record says and nothing here worked out."""
     inputs = sorted({one.step.seq for ground in answer.grounds for one in ground.rests_on if one.step.cause is None})
-    text = "The prices from outside were what the record took in; it does not show that they were true."
+    text = "What came from outside (prices, depth, balances) is as the record took it in, which does not show it to be true."
     yield Claim(
-        "asserted", text, tuple(inputs) or (answer.chain[0].seq,), "the venue's price source, at the times given"
+        "asserted", text, tuple(inputs) or (answer.chain[0].seq,), "the venue's own sources, at the times given"
     )
     deciders = sorted({step.decided_by for step in answer.chain if step.decided_by is not None})
     text = f"That the rules in force decided so ({', '.join(deciders)}); they were not executed again here."
