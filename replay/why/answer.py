@@ -220,7 +220,8 @@ def _made_again(answer: Answer) -> Iterator[Claim]:
 def _taken(answer: Answer) -> Iterator[Claim]:
     """What the record says and nothing here worked out."""
     inputs = sorted({one.step.seq for ground in answer.grounds for one in ground.rests_on if one.step.cause is None})
-    text = "What came from outside (prices, depth, balances) is as the record took it in, which does not show it to be true."
+    outside = "What came from outside (prices, depth, balances)"
+    text = f"{outside} is as the record took it in, which does not show it to be true."
     yield Claim(
         "asserted", text, tuple(inputs) or (answer.chain[0].seq,), "the venue's own sources, at the times given"
     )
