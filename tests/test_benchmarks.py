@@ -43,7 +43,7 @@ EVERY_LINE = {
     "reexecution.flash_crash": ">= 0.95",
     "state.p99": "<= 0.025",
     "chain": "<= 20",
-    "why": "<= 2",
+    "why": "<= 1",
     "snapshots": "<= 0.333333",
     "made_again": None,
     "flips": "<= 5",

@@ -463,6 +463,20 @@ TABLES = {
 }
 
 
+@pytest.mark.parametrize("name", TABLES)
+def test_a_number_of_thousands_of_digits_in_any_cell_of_a_table(tmp_path: Path, name: str) -> None:
+    """More digits than Python reads as a number are the file's fault, in one line, whichever cell they are in."""
+    file_name, (*before, row) = TABLES[name]
+    for place in range(row.count(",") + 1):
+        cells = row.split(",")
+        cells[place] = "9" * 5000
+        path = tmp_path / file_name
+        path.write_text("\n".join([*before, ",".join(cells)]) + "\n", encoding="utf-8")
+        result = call("import", name.split(maxsplit=1)[0], path, "-o", tmp_path / f"{place}.run")
+        assert result.exit_code in (0, 2), result.stderr
+        assert result.exit_code == 0 or is_one_line(result, 2)
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.data(), st.sampled_from(CELLS), st.sampled_from(("stop", "skip")))
 @pytest.mark.parametrize("name", TABLES)

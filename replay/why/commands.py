@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from itertools import count
 from pathlib import Path
@@ -77,6 +78,17 @@ def _everyone_option(command: Callable[..., None]) -> Callable[..., None]:
     return asked
 
 
+@contextmanager
+def _seldom_collected() -> Iterator[None]:
+    """Collect cycles seldom: hundreds of thousands of events are decoded, and none is part of one."""
+    before = gc.get_threshold()
+    gc.set_threshold(_COLLECTED_AT)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+
+
 @click.command("why")
 @record_argument
 @click.argument("asked", metavar="[EVENT|TIME|ACCOUNT]", required=False)
@@ -105,6 +117,7 @@ def _everyone_option(command: Callable[..., None]) -> Callable[..., None]:
 @as_json_option
 @click.pass_context
 @_everyone_option
+@_seldom_collected()
 def why_command(
     context: click.Context,
     *,
@@ -138,7 +151,6 @@ def why_command(
     --flips searches the nearest collateral, size, moment of closing or fund balance that would have spared it.
     Without a plug-in that decided the answer is from what is recorded, and says what could not be made again.
     """
-    gc.set_threshold(_COLLECTED_AT)  # hundreds of thousands of events are decoded, and none is part of a cycle
     run = opened(record, head, plugins)
     spared_until: SparedUntil | None = "end" if flips_whole else "event" if flips else None
     question = _question(run, asked, account, instrument, point, first, last)

@@ -18,6 +18,7 @@ __all__ = ["Numbering"]
 
 _GAPS = "gaps in trade ids"
 _EXCUSED_MOST = 1 << 16
+_DIGITS_MOST = 18
 
 _Find = Callable[[list[str]], tuple[str, int, int] | None]
 
@@ -87,8 +88,12 @@ def _numbers(file: FeedFile) -> _Find | None:
 
     def find(fields: list[str]) -> tuple[str, int, int] | None:
         first, last = fields[first_at], fields[last_at]
-        if not (first.isdecimal() and last.isdecimal() and counts(fields)):
+        if not (_is_number(first) and _is_number(last) and counts(fields)):
             return None
         return named if symbol_at is None else fields[symbol_at], int(first), int(last)
 
     return find
+
+
+def _is_number(text: str) -> bool:
+    return text.isdecimal() and len(text) <= _DIGITS_MOST
