@@ -149,6 +149,8 @@ def test_nothing_is_written_over(record: Path, tmp_path: Path) -> None:
         (("-o", "DIR"), "-o is for --everyone; add that, or leave it out"),
         (("--jobs", "2"), "--jobs is for --everyone; add that, or leave it out"),
         (("--everyone", "-o", "DIR", "--flips"), "--flips about less; give one of them"),
+        (("--everyone", "-o", "DIR", "--flips-whole"), "--flips-whole about less; give one of them"),
+        (("--everyone", "-o", "DIR", "--prove"), "--prove about less; give one of them"),
         (("7", "--everyone", "-o", "DIR"), "an EVENT, TIME or ACCOUNT about less; give one of them"),
         (("--everyone", "-o", "DIR/none/all"), "it cannot be written there (No such file or directory)"),
     ],

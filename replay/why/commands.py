@@ -50,7 +50,8 @@ _LISTED = 20
 
 _ALONE = {
     "asked": "an EVENT, TIME or ACCOUNT", "account": "--account", "point": "--at", "first": "--from", "last": "--to",
-    "instrument": "--instrument", "against": "--not", "under": "--under", "flips": "--flips",
+    "instrument": "--instrument", "against": "--not", "under": "--under", "prove": "--prove", "flips": "--flips",
+    "flips_whole": "--flips-whole",
 }  # fmt: skip
 """What asks about something else than everyone, by the name that the command has for it."""
 
@@ -253,9 +254,7 @@ class _More(NamedTuple):
 def _proved(run: Run, answer: Answer, *, whole: bool) -> Answer:
     """The answer with a verdict beside each ground. Raises QueryError for what was not decided here."""
     seq = answer.event.seq
-    if not answer.grounds:
-        message = f"event {seq} was taken in from a venue: nothing can be executed again, so no --prove"
-        raise QueryError(message)
+    _must_be_decided(answer, "--prove")
     from ...sim.progress import bar  # noqa: PLC0415 - SimPy and rich are only for whoever asks this
     from .again.proof import EVENTS_MAX, TRIALS_MAX, proved  # noqa: PLC0415
 
@@ -267,9 +266,7 @@ def _proved(run: Run, answer: Answer, *, whole: bool) -> Answer:
 
 def _flipped(run: Run, answer: Answer, spared_until: SparedUntil) -> Answer:
     """The answer with what would have flipped it. Raises QueryError for what is no reduction."""
-    if answer.taken_in is not None:
-        message = f"event {answer.event.seq} was taken in from a venue: nothing can be executed again, so no --flips"
-        raise QueryError(message)
+    _must_be_decided(answer, "--flips")
     from ...sim.progress import bar  # noqa: PLC0415 - SimPy and rich are only for whoever asks this
     from ..verify.playback import missing_in  # noqa: PLC0415
     from .again.flips import TRIALS_MAX, flips_of, no_flips  # noqa: PLC0415
@@ -283,6 +280,13 @@ def _flipped(run: Run, answer: Answer, spared_until: SparedUntil) -> Answer:
         found = flips_of(run, answer.event.seq, lambda tried: advance(next(trials), tried), whole=whole)
     tell_differences(run)
     return msgspec.structs.replace(answer, flips=found)
+
+
+def _must_be_decided(answer: Answer, option: str) -> None:
+    """Raises QueryError for what was taken in."""
+    if answer.taken_in is not None:
+        message = f"event {answer.event.seq} was taken in from a venue: nothing can be executed again, so no {option}"
+        raise QueryError(message)
 
 
 def _instrument(run: Run, name: str | None) -> int | None:
