@@ -14,8 +14,9 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
 PLUGINS = ROOT / "docs" / "plugins.md"
-PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
+PAGES = (README, *sorted((ROOT / "docs").rglob("*.md")))
 DATA = ROOT.parent / "shared" / "data"
 COLUMNS = "96"
 
@@ -139,6 +140,8 @@ def shown(name: str, folder: Path) -> str:
         "COLUMNS": COLUMNS,
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
     }
+    if block(name).search(README.read_text(encoding="utf-8")):
+        del environment["COLUMNS"]  # as it is for whoever types the README's commands: 80 columns in a pipe
     if name == "pytest":
         environment["DELEVERAGE_DATA"] = str(folder / "absent")  # as for whoever has just cloned the project
     lines = []
