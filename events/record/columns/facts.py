@@ -64,7 +64,7 @@ class PageFacts(NamedTuple):
 def facts_of(events: Sequence[Event], root: bytes, kinds: AbstractSet[type[Body]]) -> PageFacts:
     """What the columns keep of a page of which the root and the types of its bodies are known.
 
-    Cost: about 100 ns an event, 30 ns in a page that names no accounts and sets nothing, 60 ns where it sets something.
+    Cost: some 0.1 us an event in a page of one type without accounts, 0.2 us for price ticks, 0.4 us in a mixed page.
     """
     distances = [0 if event.cause is None else event.seq - event.cause for event in events]
     named, sets = not kinds <= PUBLIC_TYPES, not kinds.isdisjoint(SETTING_TYPES)
