@@ -11,7 +11,7 @@ from fractions import Fraction
 import pytest
 
 from deleverage.events.bodies.inputs import PositionStated
-from deleverage.events.bodies.liquidation import LiquidationFilled, LiquidationOrdered, LiquidationStarted
+from deleverage.events.bodies.liquidation import LiquidationOrdered, LiquidationStarted
 from deleverage.events.bodies.listing import Tier
 from deleverage.events.bodies.waterfall import InsuranceFundCredited, InsuranceFundDebited
 from deleverage.handlers.margin_monitor import MarginMonitor, MarginParameters
@@ -24,7 +24,7 @@ from deleverage.sim.scenario import Scenario
 
 from .support.made import made
 from .support.stage import Stage, ticks
-from .support.venue import LIQUIDITY, Book, bodies, listed
+from .support.venue import Book, bodies, filled, listed
 
 USD = 10**6
 TENTH = (Tier(0, 100_000, 0),)
@@ -54,19 +54,7 @@ def bankruptcy_quote(book: Book, account: int, instrument: int, delta: int) -> i
             whole=True,
         )
     )
-    fill = made(
-        LiquidationFilled,
-        liquidation_id=1,
-        order_id=1,
-        trade_id=1,
-        account=account,
-        counterparty=LIQUIDITY,
-        instrument=instrument,
-        size_lots=delta,
-        price_ticks=price,
-        value_atoms=delta * price,
-        eaten_lots=abs(delta),
-    )
+    fill = filled(account, delta, price, instrument=instrument, eaten_lots=abs(delta))
     event = book.put(fill)
     fund = FeeCapped(FeeCappedParameters(fee_ppm_max=10**9))
     paid = 0

@@ -50,7 +50,7 @@ from .support.formulas.dydx import (
 )
 from .support.made import made
 from .support.stage import Stage, ticks
-from .support.venue import FUND, LIQUIDITY, Book, bodies, listed
+from .support.venue import FUND, Book, bodies, filled, listed
 
 BTC, ETH = Perpetual(Fraction(500), 100_000), Perpetual(Fraction(3), 100_000)
 """BTC at 50,000 with 10^-8 and ETH at 3,000 with 10^-9 to a base quantum, a quote quantum being 10^-6; MMF 0.1."""
@@ -198,18 +198,7 @@ def fund_after_fill(book: Book, price: int, fee_ppm: int = 5_000) -> list[Body]:
     size = -book.account(4).positions[0, 0].size_lots
     book.liquidate(4)
     book.put(made(LiquidationOrdered, liquidation_id=1, order_id=1, account=4, size_lots=size, step=1, whole=True))
-    fill = made(
-        LiquidationFilled,
-        liquidation_id=1,
-        order_id=1,
-        trade_id=1,
-        account=4,
-        counterparty=LIQUIDITY,
-        size_lots=size,
-        price_ticks=price,
-        value_atoms=size * price * 1000,
-        eaten_lots=abs(size),
-    )
+    fill = filled(4, size, price, value_atoms=size * price * 1000, eaten_lots=abs(size))
     return bodies(fund.handle(book.put(fill), book.ledger, 0))
 
 
@@ -268,6 +257,6 @@ def test_a_liquidator_takes_a_long_venues_32() -> None:
         Liquidators(NoParameters()),
     )
     events = [e.body for e in Stage(book, *handlers).run(*ticks((0, 100)))]
-    filled = [b for b in events if isinstance(b, LiquidationFilled)]
-    assert [(b.size_lots, b.price_ticks, b.value_atoms) for b in filled] == [(-1, 99, -99)]
+    fills = [b for b in events if isinstance(b, LiquidationFilled)]
+    assert [(b.size_lots, b.price_ticks, b.value_atoms) for b in fills] == [(-1, 99, -99)]
     assert [b.equity_atoms for b in events if isinstance(b, BankruptcyDeclared)] == [-51]

@@ -9,7 +9,7 @@ import pytest
 
 from deleverage.events.bodies.base import Provenance
 from deleverage.events.bodies.inputs import TradeExecuted
-from deleverage.events.bodies.liquidation import LiquidationFilled, LiquidationOrdered, OrdersCancelled
+from deleverage.events.bodies.liquidation import LiquidationOrdered, OrdersCancelled
 from deleverage.events.bodies.waterfall import DeleveragingEnded, PositionDeleveraged
 from deleverage.events.envelope import Event, Origin
 from deleverage.events.kinds import kinds_of
@@ -19,6 +19,7 @@ from deleverage.replay.diff.projection import Projection
 
 from .support.examples import EXAMPLES
 from .support.made import made
+from .support.venue import filled
 
 COUNTING = ("_id", "round", "step", "timer", "seq")
 """How a field is called that is counted within a run."""
@@ -109,19 +110,7 @@ def test_every_type_has_a_shape_of_its_own() -> None:
             "leg",
         ),
         (
-            made(
-                LiquidationFilled,
-                liquidation_id=3,
-                order_id=9,
-                trade_id=10,
-                account=2,
-                counterparty=1,
-                instrument=1,
-                leg=3,
-                size_lots=-8,
-                price_ticks=1,
-                value_atoms=-8,
-            ),
+            filled(2, -8, 1, value_atoms=-8, liquidation_id=3, order_id=9, trade_id=10, instrument=1, leg=3),
             "leg",
         ),
         (DeleveragingEnded(1, "inventory", 3, 2, 1, 3, 16, 15), "leg"),

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deleverage.events.bodies.inputs import DepthQuoted
-from deleverage.events.bodies.liquidation import LiquidationFilled, LiquidationOrdered, OrdersCancelled
+from deleverage.events.bodies.liquidation import LiquidationOrdered, OrdersCancelled
 from deleverage.events.bodies.margin import PositionReduced
 from deleverage.events.bodies.venue import TradingHalted
 from deleverage.handlers.depth import eaten_lots, impact_ticks, walk
@@ -16,7 +16,7 @@ from deleverage.handlers.market import NO_DEPTH, DepthMarket
 from deleverage.handlers.protocol import NoParameters
 
 from .support.made import made
-from .support.venue import LIQUIDITY, Book, bodies, listed
+from .support.venue import LIQUIDITY, Book, bodies, filled, listed
 
 BANDS = ((10, 100), (50, 300), (100, 1000))
 HALF_LIFE = 1000
@@ -189,32 +189,8 @@ def test_the_market_fills_band_by_band_and_cancels_the_rest() -> None:
     """A sale of 350 with a limit of 9950: two fills, numbered on, each with what is left, and 50 cancelled."""
     book, user = market_book()
     assert order(book, user, -350, 9950) == [
-        made(
-            LiquidationFilled,
-            liquidation_id=1,
-            order_id=1,
-            trade_id=1,
-            account=user,
-            counterparty=LIQUIDITY,
-            size_lots=-100,
-            price_ticks=9990,
-            value_atoms=-999_000,
-            left_lots=250,
-            eaten_lots=100,
-        ),
-        made(
-            LiquidationFilled,
-            liquidation_id=1,
-            order_id=1,
-            trade_id=2,
-            account=user,
-            counterparty=LIQUIDITY,
-            size_lots=-200,
-            price_ticks=9950,
-            value_atoms=-1_990_000,
-            left_lots=50,
-            eaten_lots=300,
-        ),
+        filled(user, -100, 9990, value_atoms=-999000, left_lots=250, eaten_lots=100),
+        filled(user, -200, 9950, value_atoms=-1990000, trade_id=2, left_lots=50, eaten_lots=300),
         OrdersCancelled(1, user, 1, 50, NO_DEPTH),
     ]
 
@@ -222,20 +198,7 @@ def test_the_market_fills_band_by_band_and_cancels_the_rest() -> None:
 def test_a_filled_order_is_not_cancelled() -> None:
     """Nothing is left of 100."""
     book, user = market_book()
-    assert order(book, user, -100) == [
-        made(
-            LiquidationFilled,
-            liquidation_id=1,
-            order_id=1,
-            trade_id=1,
-            account=user,
-            counterparty=LIQUIDITY,
-            size_lots=-100,
-            price_ticks=9990,
-            value_atoms=-999_000,
-            eaten_lots=100,
-        )
-    ]
+    assert order(book, user, -100) == [filled(user, -100, 9990, value_atoms=-999000, eaten_lots=100)]
 
 
 def test_in_a_halt_nothing_fills() -> None:

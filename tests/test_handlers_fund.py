@@ -24,7 +24,7 @@ from deleverage.handlers.inventory import Inventory
 from .support.funded import Funded
 from .support.made import made
 from .support.oracles import equity
-from .support.venue import FUND, LIQUIDITY, Book, listed
+from .support.venue import FUND, Book, filled, listed
 from .support.worlds import books
 
 
@@ -46,19 +46,7 @@ def with_inventory(*lots: int, fund_atoms: int = 10**6, **figures: int) -> Funde
 
 def fill(account: int, lots: int, price: int, leg: int = 0) -> LiquidationFilled:
     """A fill of a forced order."""
-    return made(
-        LiquidationFilled,
-        liquidation_id=1,
-        order_id=1,
-        trade_id=1,
-        account=account,
-        counterparty=LIQUIDITY,
-        leg=leg,
-        size_lots=lots,
-        price_ticks=price,
-        value_atoms=lots * price,
-        eaten_lots=1,
-    )
+    return filled(account, lots, price, leg=leg, eaten_lots=1)
 
 
 def test_a_fee_goes_to_the_fund() -> None:
@@ -269,18 +257,8 @@ def test_the_sums_are_those_of_the_lots(taken: list[tuple[int, int]], price: int
         part = -(-abs(size) // share) * (1 if size > 0 else -1)
         if share == 2:
             funded.put(
-                made(
-                    LiquidationFilled,
-                    liquidation_id=liquidation_id,
-                    order_id=1,
-                    trade_id=1,
-                    account=FUND,
-                    counterparty=LIQUIDITY,
-                    leg=liquidation_id,
-                    size_lots=-part,
-                    price_ticks=1,
-                    value_atoms=-part,
-                    eaten_lots=1,
+                filled(
+                    FUND, -part, 1, value_atoms=-part, liquidation_id=liquidation_id, leg=liquidation_id, eaten_lots=1
                 )
             )
         elif share == 3:

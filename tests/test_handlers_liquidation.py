@@ -28,7 +28,7 @@ from deleverage.handlers.protocol import Handler, NoParameters
 
 from .support.made import made
 from .support.stage import Stage, ticks
-from .support.venue import FUND, Book, listed
+from .support.venue import FUND, Book, filled, listed
 
 DEEP = ((10, 10_000),)
 SHALLOW = ((10, 3),)
@@ -76,18 +76,7 @@ def test_part_first_and_restored() -> None:
         (5, made(LiquidationOrdered, liquidation_id=1, order_id=1, account=4, size_lots=-2, limit_ticks=890, step=1)),
         (
             5,
-            made(
-                LiquidationFilled,
-                liquidation_id=1,
-                order_id=1,
-                trade_id=1,
-                account=4,
-                counterparty=1,
-                size_lots=-2,
-                price_ticks=959,
-                value_atoms=-1918,
-                eaten_lots=2,
-            ),
+            filled(4, -2, 959, value_atoms=-1918, eaten_lots=2),
         ),
         (5, TimerSet("liquidation cooldown", 35, 4, None, 1)),
         (35, TimerFired(told[4][1].timer, "liquidation cooldown", 4, None, 1)),  # type: ignore[union-attr]
@@ -114,18 +103,7 @@ def test_after_the_cooldown_the_whole() -> None:
         ),
         (
             35,
-            made(
-                LiquidationFilled,
-                liquidation_id=1,
-                order_id=2,
-                trade_id=2,
-                account=4,
-                counterparty=1,
-                size_lots=-8,
-                price_ticks=959,
-                value_atoms=-7672,
-                eaten_lots=8,
-            ),
+            filled(4, -8, 959, value_atoms=-7672, order_id=2, trade_id=2, eaten_lots=8),
         ),
         (35, LiquidationEnded(1, 4, "closed", 690)),
     ]
@@ -190,19 +168,7 @@ def test_a_whole_order_without_depth_is_bankruptcy() -> None:
     assert told[-3:] == [
         (
             35,
-            made(
-                LiquidationFilled,
-                liquidation_id=1,
-                order_id=2,
-                trade_id=2,
-                account=4,
-                counterparty=1,
-                size_lots=-3,
-                price_ticks=899,
-                value_atoms=-2697,
-                left_lots=5,
-                eaten_lots=3,
-            ),
+            filled(4, -3, 899, value_atoms=-2697, order_id=2, trade_id=2, left_lots=5, eaten_lots=3),
         ),
         (35, OrdersCancelled(1, 4, 2, 5, NO_DEPTH)),
         (35, BankruptcyDeclared(1, 4, 95, 450, "no depth above the bankruptcy price")),
@@ -241,18 +207,7 @@ def test_without_a_limit_the_fund_covers_the_debt() -> None:
         (5, made(LiquidationOrdered, liquidation_id=1, order_id=1, account=4, size_lots=-10, step=1, whole=True)),
         (
             5,
-            made(
-                LiquidationFilled,
-                liquidation_id=1,
-                order_id=1,
-                trade_id=1,
-                account=4,
-                counterparty=1,
-                size_lots=-10,
-                price_ticks=846,
-                value_atoms=-8460,
-                eaten_lots=10,
-            ),
+            filled(4, -10, 846, value_atoms=-8460, eaten_lots=10),
         ),
         (5, BankruptcyDeclared(1, 4, debt, 0, "the balance is negative after the last fill")),
         (5, InsuranceFundDebited(1, 4, FUND, -debt)),

@@ -9,14 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deleverage.events.bodies.inputs import PriceTicked
-from deleverage.events.bodies.liquidation import LiquidationFilled
 from deleverage.events.bodies.margin import MarkPriced, PositionReduced
 from deleverage.events.envelope import Event
 from deleverage.handlers.mark_pricing import IndexMarkPricing, SmoothedMarkPricing, SmoothedParameters
 from deleverage.handlers.protocol import Linked, NoParameters, Product
 
-from .support.made import made
-from .support.venue import LIQUIDITY, Book, bodies, listed
+from .support.venue import LIQUIDITY, Book, bodies, filled, listed
 
 MICRO = 10**6
 BANDS = ((10, 100), (100, 1000))
@@ -76,18 +74,7 @@ def test_a_fill_moves_the_mark_at_once() -> None:
     book, handler = eaten_book(), smoothed_by()
     tick(book, handler, 0, 10_000)
     assert priced(book, handler, sale(book, 100)) == [MarkPriced(0, 10_000, -10, 9_990)]
-    fill = made(
-        LiquidationFilled,
-        liquidation_id=1,
-        order_id=1,
-        trade_id=1,
-        account=4,
-        counterparty=LIQUIDITY,
-        size_lots=-1,
-        price_ticks=1,
-        value_atoms=-1,
-        eaten_lots=550,
-    )
+    fill = filled(4, -1, 1, eaten_lots=550)
     book.liquidate(4)
     assert priced(book, handler, book.put(fill)) == [MarkPriced(0, 10_000, -55, 9_945)]
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deleverage.events.bodies.liquidation import LiquidationEnded, LiquidationFilled
+from deleverage.events.bodies.liquidation import LiquidationEnded
 from deleverage.events.bodies.waterfall import (
     DeleveragingEnded,
     DeleveragingStarted,
@@ -23,7 +23,7 @@ from deleverage.replay.lab.waves import gini
 
 from .support.made import made
 from .support.squeeze import USDT, squeeze
-from .support.venue import LIQUIDITY, Book
+from .support.venue import Book, filled
 
 SECOND = 10**9
 LOSER, FIRST, SECOND_WINNER = 4, 5, 6
@@ -179,21 +179,10 @@ def test_socialised_losses_are_added_up() -> None:
     assert measured(book.events).socialised_loss_atoms == 42
 
 
-def filled(book: Book, lots: int, cause: int | None) -> int:
+def filled_in(book: Book, lots: int, cause: int | None) -> int:
     """A forced order of the loser's fills; gives the number of the event."""
     trade = book.ledger.trades + 1
-    body = made(
-        LiquidationFilled,
-        liquidation_id=1,
-        order_id=1,
-        trade_id=trade,
-        account=LOSER,
-        counterparty=LIQUIDITY,
-        size_lots=-lots,
-        price_ticks=70,
-        value_atoms=-lots * 70,
-        eaten_lots=lots,
-    )
+    body = filled(LOSER, -lots, 70, trade_id=trade, eaten_lots=lots)
     return book.put(body, cause=cause).seq
 
 
@@ -201,10 +190,10 @@ def test_the_depth_counts_fills_along_causes() -> None:
     """Two fills of one order stand side by side; a third that one of them caused is one deeper."""
     book = crowd()
     root = book.bankrupt(LOSER).seq
-    first = filled(book, 1, root)
-    filled(book, 1, root)
+    first = filled_in(book, 1, root)
+    filled_in(book, 1, root)
     assert measured(book.events).cascade_depth_fills == 1
-    filled(book, 1, first)
+    filled_in(book, 1, first)
     assert measured(book.events).cascade_depth_fills == 2
 
 

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deleverage.events.bodies.liquidation import BankruptcyDeclared, LiquidationFilled, PositionTakenOver
+from deleverage.events.bodies.liquidation import BankruptcyDeclared, PositionTakenOver
 from deleverage.events.bodies.waterfall import PositionDeleveraged
 from research.shape import Shape, percentile, shape_of
 
 from .support.made import made
-from .support.venue import FUND, LIQUIDITY, Book, listed
+from .support.venue import FUND, Book, filled, listed
 
 SECOND = 10**9
 FALLEN, TAKEN, RICH, POOR, BROKE = 4, 5, 6, 7, 8
@@ -28,20 +28,7 @@ def crash() -> Book:
     book.mark(80)
     first, second = book.liquidate(FALLEN), book.liquidate(TAKEN)
     book.now_ns = 3 * SECOND
-    book.put(
-        made(
-            LiquidationFilled,
-            liquidation_id=first,
-            order_id=1,
-            trade_id=1,
-            account=FALLEN,
-            counterparty=LIQUIDITY,
-            size_lots=-1,
-            price_ticks=80,
-            value_atoms=-80,
-            eaten_lots=1,
-        )
-    )
+    book.put(filled(FALLEN, -1, 80, liquidation_id=first, eaten_lots=1))
     book.put(BankruptcyDeclared(first, FALLEN, -30, 24, "test"))
     book.put(BankruptcyDeclared(second, TAKEN, 10, 40, "test"))
     book.put(PositionTakenOver(second, TAKEN, FUND, 0, 0, 5, 390, 78))
@@ -75,21 +62,7 @@ def crash() -> Book:
         )
     )
     book.now_ns = 65 * SECOND
-    book.put(
-        made(
-            LiquidationFilled,
-            liquidation_id=second,
-            order_id=2,
-            trade_id=2,
-            account=FUND,
-            counterparty=LIQUIDITY,
-            leg=second,
-            size_lots=-1,
-            price_ticks=80,
-            value_atoms=-80,
-            eaten_lots=2,
-        )
-    )
+    book.put(filled(FUND, -1, 80, liquidation_id=second, order_id=2, trade_id=2, leg=second, eaten_lots=2))
     book.put(
         made(
             PositionDeleveraged,

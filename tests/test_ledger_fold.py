@@ -12,7 +12,6 @@ import pytest
 from deleverage.events.bodies.inputs import FillReported, TradeExecuted
 from deleverage.events.bodies.liquidation import (
     LiquidationEnded,
-    LiquidationFilled,
     LiquidationOrdered,
     LiquidationStarted,
     OrdersCancelled,
@@ -34,7 +33,7 @@ from deleverage.events.vocabulary import BODY_TYPES, Body
 
 from .support.crash import recorded, simulation_of
 from .support.made import made
-from .support.venue import FUND, LIQUIDITY, Book, listed
+from .support.venue import FUND, Book, filled, listed
 
 SETTINGS = RecordSettings(pages_per_block=2, durability="none")
 
@@ -220,17 +219,13 @@ def test_a_liquidation_knows_its_order_from_placing_to_the_last_lot() -> None:
     assert liquidation.is_waiting()
     for trade, (lots, left) in enumerate(((-4, 3), (-3, 0)), 1):
         book.put(
-            made(
-                LiquidationFilled,
+            filled(
+                account,
+                lots,
+                990,
                 liquidation_id=number,
-                order_id=1,
                 trade_id=trade,
-                account=account,
-                counterparty=LIQUIDITY,
                 instrument=1,
-                size_lots=lots,
-                price_ticks=990,
-                value_atoms=990 * lots,
                 left_lots=left,
                 eaten_lots=9,
             )
@@ -316,21 +311,18 @@ def test_a_liquidation_is_open_until_its_inventory_is_sold() -> None:
                 step=1,
             )
         )
-        filled = made(
-            LiquidationFilled,
+        fill = filled(
+            FUND,
+            lots,
+            900,
             liquidation_id=number,
             order_id=trade,
             trade_id=trade,
-            account=FUND,
-            counterparty=LIQUIDITY,
             instrument=instrument,
             leg=number,
-            size_lots=lots,
-            price_ticks=900,
-            value_atoms=900 * lots,
             eaten_lots=1,
         )
-        book.put(filled)
+        book.put(fill)
     assert liquidation.sold_lots == {0: 4, 1: -3}
     assert number not in book.ledger.liquidations
     assert liquidation.steps == 0

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deleverage.events.bodies.inputs import BalanceStated
-from deleverage.events.bodies.liquidation import LiquidationFilled, LiquidationOrdered, PositionTakenOver
+from deleverage.events.bodies.liquidation import LiquidationOrdered, PositionTakenOver
 from deleverage.events.bodies.margin import MarkPriced
 from deleverage.events.bodies.venue import HandlerStateNoted, TimerFired, TimerSet
 from deleverage.events.bodies.waterfall import (
@@ -33,7 +33,7 @@ from deleverage.handlers.socialized_loss import SocializedLoss
 from .support.funded import Funded
 from .support.made import made
 from .support.oracles import equity
-from .support.venue import FEES, FUND, LIQUIDITY, Book, bodies
+from .support.venue import FEES, FUND, Book, bodies, filled
 
 DAY_NS = 86_400 * 10**9
 PEAKS = "peaks of fund 2"
@@ -125,27 +125,13 @@ def test_the_peaks_are_the_greatest_of_the_last_steps(samples: list[tuple[int, i
         assert len(noted) <= 18
 
 
-def filled(book: Book, account: int, lots: int, price: int, left: int = 0) -> Event:
+def forced_fill(book: Book, account: int, lots: int, price: int, left: int = 0) -> Event:
     """A fill of a forced order, booked."""
     book.liquidate(account)
     book.put(
         made(LiquidationOrdered, liquidation_id=1, order_id=1, account=account, size_lots=lots, step=1, whole=True)
     )
-    return book.put(
-        made(
-            LiquidationFilled,
-            liquidation_id=1,
-            order_id=1,
-            trade_id=1,
-            account=account,
-            counterparty=LIQUIDITY,
-            size_lots=lots,
-            price_ticks=price,
-            value_atoms=lots * price,
-            left_lots=left,
-            eaten_lots=1,
-        )
-    )
+    return book.put(filled(account, lots, price, left_lots=left, eaten_lots=1))
 
 
 @settings(max_examples=200, deadline=None)
@@ -159,7 +145,7 @@ def test_a_settled_fill_makes_nobody_bankrupt(
     side = -1 if short else 1
     account = book.user(balance, (0, side * 10, 1000))
     before = equity(book.account(account), book.ledger)
-    event = filled(book, account, -side * lots, price)
+    event = forced_fill(book, account, -side * lots, price)
     paid_out = 0
     for body in bodies(FeeCapped(FeeCappedParameters(fee_ppm_max=20_000)).handle(event, book.ledger, 0)):
         assert isinstance(body, InsuranceFundCredited | InsuranceFundDebited)
@@ -190,7 +176,7 @@ def test_the_insurance_fee_is_what_room_the_margin_leaves() -> None:
     book.mark(1000)
     account = book.user(1000, (0, 10, 1000))
     fund = InsuranceFee(InsuranceFeeParameters(fee_ppm_max=10_000, restored_bps=10_000))
-    assert bodies(fund.handle(filled(book, account, -1, 990), book.ledger, 0)) == [
+    assert bodies(fund.handle(forced_fill(book, account, -1, 990), book.ledger, 0)) == [
         InsuranceFundCredited(1, 4, FUND, 10)
     ]
 
@@ -201,7 +187,7 @@ def test_without_room_there_is_no_insurance_fee() -> None:
     book.mark(1000)
     account = book.user(900, (0, 10, 1000))
     fund = InsuranceFee(InsuranceFeeParameters(restored_bps=10_000))
-    assert bodies(fund.handle(filled(book, account, -1, 990), book.ledger, 0)) == []
+    assert bodies(fund.handle(forced_fill(book, account, -1, 990), book.ledger, 0)) == []
 
 
 @pytest.mark.parametrize(

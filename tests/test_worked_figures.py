@@ -21,7 +21,7 @@ import msgspec
 import pytest
 
 from deleverage.events.bodies.inputs import BalanceStated, PositionStated
-from deleverage.events.bodies.liquidation import BankruptcyDeclared, LiquidationFilled
+from deleverage.events.bodies.liquidation import BankruptcyDeclared
 from deleverage.events.bodies.listing import AccountOpened, Tier
 from deleverage.events.bodies.waterfall import InsuranceFundDebited, PositionDeleveraged, ShortfallDeclared
 from deleverage.events.vocabulary import Body
@@ -42,8 +42,7 @@ from deleverage.handlers.valuation import (
     slack,
 )
 
-from .support.made import made
-from .support.venue import LIQUIDITY, Book, bodies, listed
+from .support.venue import Book, bodies, filled, listed
 
 USD = 10**6  # an atom is a millionth of a dollar, dYdX's quote quantum
 BTC, ETH = 0, 1
@@ -167,21 +166,7 @@ def test_dydx_the_fund_covers_a_fill_beyond_bankruptcy() -> None:
     book, account = dydx_book(4_900, -BTC_LOTS // 10)
     book.put(BalanceStated(2, 49 * USD))
     book.liquidate(account)
-    book.put(
-        made(
-            LiquidationFilled,
-            liquidation_id=1,
-            order_id=1,
-            trade_id=1,
-            account=account,
-            counterparty=LIQUIDITY,
-            instrument=BTC,
-            size_lots=10**7,
-            price_ticks=495,
-            value_atoms=4_949 * USD,
-            eaten_lots=1,
-        )
-    )
+    book.put(filled(account, 10**7, 495, value_atoms=4949 * USD, instrument=BTC, eaten_lots=1))
     assert absorbed(book, account) == [InsuranceFundDebited(1, account, 2, 49 * USD)]
 
 

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
+from typing import Any
 
 from deleverage.events.bodies.inputs import BalanceStated, DepthQuoted, PositionStated
-from deleverage.events.bodies.liquidation import BankruptcyDeclared, LiquidationStarted
+from deleverage.events.bodies.liquidation import BankruptcyDeclared, LiquidationFilled, LiquidationStarted
 from deleverage.events.bodies.listing import (
     AccountMode,
     AccountOpened,
@@ -27,7 +28,7 @@ from deleverage.handlers.protocol import Linked, Product
 
 from .made import made
 
-__all__ = ["FEES", "FUND", "LIQUIDITY", "OUTSIDE", "Book", "bodies", "listed", "tiers_of"]
+__all__ = ["FEES", "FUND", "LIQUIDITY", "OUTSIDE", "Book", "bodies", "filled", "listed", "tiers_of"]
 
 OUTSIDE, LIQUIDITY, FUND, FEES = range(4)
 
@@ -41,6 +42,13 @@ def tiers_of(*floors_and_rates: tuple[int, int]) -> tuple[Tier, ...]:
     for (_, rate), (floor, next_rate) in pairwise(floors_and_rates):
         amounts.append(amounts[-1] + floor * (next_rate - rate))
     return tuple(Tier(floor, rate, amount) for (floor, rate), amount in zip(floors_and_rates, amounts, strict=True))
+
+
+def filled(account: int, size_lots: int, price_ticks: int, **fields: Any) -> LiquidationFilled:
+    """The first fill of liquidation 1's first order, by outside liquidity; `fields` are what else differs."""
+    usual = {"liquidation_id": 1, "order_id": 1, "trade_id": 1, "counterparty": LIQUIDITY}
+    traded = {"size_lots": size_lots, "price_ticks": price_ticks, "value_atoms": size_lots * price_ticks}
+    return made(LiquidationFilled, account=account, **(usual | traded | fields))
 
 
 def listed(
