@@ -19,7 +19,7 @@ from ..events.bodies.run import Producer
 from ..events.bodies.waterfall import DeleveragingStarted, PositionDeleveraged
 from ..events.envelope import Event
 from ..events.errors import QueryError, ScenarioError
-from ..events.ledger import LedgerState
+from ..events.ledger import Account, LedgerState
 from ..handlers.adl_engine import AdlEngine
 from ..handlers.policies.ranking import RankingPolicy
 from ..handlers.pseudonyms import Pseudonyms, run_key
@@ -30,11 +30,14 @@ __all__ = [
     "RoundRanking",
     "UnrankedRound",
     "engine_at",
+    "holders_against",
+    "move_on",
     "policy_at",
     "pseudonyms_of",
     "ranking_at",
     "ranking_if_at_hand",
     "ranking_of",
+    "round_body",
     "round_of",
     "rounds_back",
     "touched_between",
@@ -83,11 +86,17 @@ def round_of(run: Run, event: Event) -> Event:
     raise QueryError(message)
 
 
+def round_body(started: Event) -> DeleveragingStarted:
+    """What the start of a round says, which the event must be."""
+    body = started.body
+    assert isinstance(body, DeleveragingStarted)
+    return body
+
+
 def rounds_back(run: Run, started: Event) -> Iterator[Event]:
     """A round and those whose ranking it continues, itself first, the one that began the ranking last."""
     yield started
-    body = started.body
-    assert isinstance(body, DeleveragingStarted)
+    body = round_body(started)
     wanted = body.base_round
     for event in run.backwards(started.seq):
         if wanted is None:
@@ -118,17 +127,29 @@ def policy_at(run: Run, seq: int) -> RankingPolicy:
     return engine_at(run, seq)[1].ranking_policy
 
 
+def holders_against(ledger: LedgerState, instrument: int, side: int) -> Iterator[Account]:
+    """The accounts that hold the side of an instrument which closes lots of `side` (1 or -1); O(positions)."""
+    for account in ledger.accounts:
+        if any(key[0] == instrument and held.size_lots * side < 0 for key, held in account.positions.items()):
+            yield account
+
+
 def ranking_of(ledger: LedgerState, instrument: int, side: int, policy: RankingPolicy) -> Ranking:
     """Everyone who could be deleveraged to close a position of `side` (+1 long, -1 short), as the ledger stands.
 
     O(accounts log accounts).
     """
-    holders = [
-        account.account
-        for account in ledger.accounts
-        if any(key[0] == instrument and held.size_lots * side < 0 for key, held in account.positions.items())
-    ]
+    holders = [account.account for account in holders_against(ledger, instrument, side)]
     return Ranking(ledger, instrument, side, policy, holders)
+
+
+def move_on(run: Run, engine: AdlEngine, ranking: Ranking, earlier: Event, later: Event, ledger: LedgerState) -> None:
+    """Move a ranking on from one round to a later one that continues it: who was touched between is scored again.
+
+    `ledger` stands before the later round.
+    """
+    ranking.touched = touched_between(run, engine, earlier.seq + 1, later.seq)
+    ranking.update(ledger)
 
 
 def ranking_at(
@@ -139,16 +160,14 @@ def ranking_at(
     `ledger` is the state before it, if that is at hand. `earlier` is the ranking of a round that this one continues,
     perhaps by others between: then it is moved on, and only who was touched since is scored again.
     """
-    body = started.body
-    assert isinstance(body, DeleveragingStarted)
+    body = round_body(started)
     producer, engine = engine_at(run, started.seq)
     ledger = ledger or run.before(started.seq)
     if earlier is None:
         ranking = ranking_of(ledger, body.instrument, 1 if body.size_lots > 0 else -1, engine.ranking_policy)
     else:
         ranking = earlier.ranking
-        ranking.touched = touched_between(run, engine, earlier.started.seq + 1, started.seq)
-        ranking.update(ledger)
+        move_on(run, engine, ranking, earlier.started, started, ledger)
     pseudonyms = pseudonyms_of(run)
     base = _base(run, started)
     if base is None:

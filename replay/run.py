@@ -176,17 +176,22 @@ class Run:
                 raise RecordDamagedError(message)
         return events
 
+    def nearest_cause(self, event: Event, kinds: type[Body] | tuple[type[Body], ...]) -> Event | None:
+        """The nearest cause of an event that is of one of these types; None without one."""
+        while event.cause is not None:
+            event = self.event(event.cause)
+            if isinstance(event.body, kinds):
+                return event
+        return None
+
     def events_naming(self, account: int, first_seq: int = 0, stop_seq: int | None = None) -> Iterator[Event]:
         """The events of a span that name an account, in their order. Only blocks that name it are decoded."""
-        fields_of = {kind: fields for kind, fields in ACCOUNT_FIELDS.items() if fields}
         for event in self._in(self.columns.spans_naming(account, first_seq, stop_seq)):
             body = event.body
-            kind = type(body)
-            if kind in fields_of:
-                for field in fields_of[kind]:
-                    if getattr(body, field) == account:
-                        yield event
-                        break
+            for field in ACCOUNT_FIELDS[type(body)]:
+                if getattr(body, field) == account:
+                    yield event
+                    break
 
     def events_forced(self, account: int) -> Iterator[Event]:
         """What was forced of an account (`FORCED_TYPES`). Only blocks that hold such an event are decoded."""

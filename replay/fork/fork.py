@@ -16,7 +16,7 @@ from pathlib import Path
 
 import msgspec
 
-from ...events.bodies.listing import AccountOpened, AssetListed, FundAssigned, InstrumentListed
+from ...events.bodies.listing import ListingBody
 from ...events.bodies.run import RunEnded, RunForked, RunStarted
 from ...events.envelope import Event, Origin
 from ...events.errors import QueryError
@@ -36,7 +36,7 @@ __all__ = ["Fork", "ForkResult", "Progress", "fork"]
 Progress = Callable[[int, int], None]
 """Called now and then with (the next event's number, simulated time in ns)."""
 
-_DECLARING = (RunStarted, AssetListed, InstrumentListed, AccountOpened, FundAssigned, RunEnded, RunForked)
+_DECLARING = ListingBody | RunStarted | RunEnded | RunForked
 _PROGRESS_INPUTS = 64
 
 

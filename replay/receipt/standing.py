@@ -36,7 +36,7 @@ from ...handlers.policies.score_formula import ScoreFormula, formula_of
 from ...handlers.pseudonyms import Pseudonyms
 from ...handlers.ranking import Row, digest_of, unpack_rows
 from ...handlers.registry import build, builtin_version, is_builtin
-from ..rankings import engine_at, pseudonyms_of, ranking_of, rounds_back, touched_between
+from ..rankings import engine_at, move_on, pseudonyms_of, ranking_of, round_body, rounds_back
 from ..run import Run
 from .file import RoundRows
 from .values import ensure
@@ -233,8 +233,7 @@ def rows_behind(run: Run, started: Event) -> tuple[RoundRows, ...]:
     rounds = list(rounds_back(run, started))[::-1]
     found: list[RoundRows] = []
     for round_started, rows in zip(rounds, _packed_rows(run, rounds), strict=True):
-        body = round_started.body
-        assert isinstance(body, DeleveragingStarted)
+        body = round_body(round_started)
         if digest_of(rows) != body.ranking_digest:
             message = (
                 f"{run.path}: the ranking of event {round_started.seq}, made again, does not give its digest; "
@@ -260,6 +259,5 @@ def _packed_rows(run: Run, rounds: list[Event]) -> Iterator[bytes]:
                 f"digest is over all of its rows; a receipt of event {later.seq} has the chain without them"
             )
             raise QueryError(message)
-        ranking.touched = touched_between(run, engine, earlier.seq + 1, later.seq)
-        ranking.update(ledger)
+        move_on(run, engine, ranking, earlier, later, ledger)
         yield ranking.changed_rows(pseudonyms)

@@ -29,19 +29,19 @@ import msgspec
 
 from ...events.bodies.liquidation import LiquidationStarted, PositionTakenOver
 from ...events.bodies.margin import FundingAccrued, MarkPriced
-from ...events.bodies.waterfall import DeleveragingStarted, PositionDeleveraged, ProfitCapExceeded, ShortfallDeclared
+from ...events.bodies.waterfall import DeleveragingStarted, PositionDeleveraged
 from ...events.envelope import Event, Origin
 from ...events.errors import DeleverageError, QueryError, RecordExistsError
 from ...events.ledger import LedgerState
 from ...events.regular import open_new
 from ...sim.signals import stoppable
 from ..indexed import IndexedRun
-from ..rankings import RoundRanking, UnrankedRound, ranking_if_at_hand
+from ..rankings import RoundRanking, UnrankedRound, ranking_if_at_hand, round_body
 from ..run import Run, open_run
 from ..workers import Workers
 from .accounts import befallen, befallen_with
 from .answer import Answer, Befallen
-from .explain import RoundFound, explain_round, fund_standing, watches_of
+from .explain import RoundFound, explain_round, fund_standing, lot_events, shortfall_behind, watches_of
 from .fund import fund_behind, fund_of
 from .fund_books import Accruals, FundBooks
 from .losing import Watch, watched
@@ -259,9 +259,7 @@ class _AskedFor(NamedTuple):
     @property
     def body(self) -> DeleveragingStarted:
         """What the round was to close."""
-        body = self.started.body
-        assert isinstance(body, DeleveragingStarted)
-        return body
+        return round_body(self.started)
 
 
 def answers_together(run: IndexedRun, seqs: Iterable[int], *, whole: bool = False) -> Iterator[Answer]:
@@ -298,19 +296,15 @@ class _Together:
     def _told(self, asked: _AskedFor, ledger: LedgerState) -> Iterator[Answer]:
         run, body = self._run, asked.body
         fund = None if asked.shortfall is None else self._funds[asked.shortfall.seq]
-        lot_events = tuple(self._lot_events(asked)) if ledger.accounts[body.account].kind == "insurance" else ()
+        lot = tuple[Event, ...]()
+        if ledger.accounts[body.account].kind == "insurance":
+            lot = tuple(lot_events(run, body, self._plan.begun(body), asked.started.seq))
         made, first = self._ranking(asked.started, ledger), self._standings[asked.first.seq]
         if fund is not None:
             fund = fund_standing(run, fund, asked.started, ledger)
-        found = RoundFound(asked.started, ledger, made, first, fund, lot_events, asked.watches)
+        found = RoundFound(asked.started, ledger, made, first, fund, lot, asked.watches)
         for event in asked.reductions:
             yield explain_round(run, event, run.causes(event.seq), None, whole=self._whole, found=found)
-
-    def _lot_events(self, asked: _AskedFor) -> Iterator[Event]:
-        """What the fund did with the lot before the round."""
-        for event in self._run.events_naming(asked.body.account, self._plan.begun(asked.body), asked.started.seq):
-            if getattr(event.body, "liquidation_id", None) == asked.body.liquidation_id:
-                yield event
 
     def _fund(self, shortfall: Event, ledger: LedgerState) -> Fund:
         """The fund at a shortfall, its books folded on from the shortfall before."""
@@ -375,21 +369,11 @@ class _Plan:
         if self.rounds and self.rounds[-1].started.seq == started.seq:
             self.rounds[-1].reductions.append(event)
             return
-        shortfall = self._shortfall(started)
+        shortfall = shortfall_behind(self._run, started)
         self.rounds.append(_AskedFor(started, [event], shortfall, first, self._watches(started)))
 
-    def _shortfall(self, started: Event) -> Event | None:
-        """The last one that led to the round; None where it is for a cap on profits."""
-        cause = None if started.cause is None else self._run.event(started.cause)
-        if cause is not None and isinstance(cause.body, ProfitCapExceeded):
-            return None
-        while cause is not None and not isinstance(cause.body, ShortfallDeclared):
-            cause = None if cause.cause is None else self._run.event(cause.cause)
-        return cause
-
     def _watches(self, started: Event) -> tuple[Watch, ...]:
-        body = started.body
-        assert isinstance(body, DeleveragingStarted)
+        body = round_body(started)
         begun = self._begun.get(body.liquidation_id)
         if begun is None:
             return ()

@@ -17,11 +17,17 @@ import msgspec
 
 from ...events.bodies.liquidation import PositionTakenOver
 from ...events.bodies.venue import TimerFired, TimerSet
-from ...events.bodies.waterfall import DeleveragingEnded, DeleveragingStarted, PositionDeleveraged, ShortfallDeclared
+from ...events.bodies.waterfall import (
+    DeleveragingEnded,
+    DeleveragingStarted,
+    PositionDeleveraged,
+    ProfitCapExceeded,
+    ShortfallDeclared,
+)
 from ...events.envelope import Event, Origin
 from ...events.errors import QueryError
 from ...events.ledger import LedgerState
-from ..rankings import RoundRanking, UnrankedRound, ranking_if_at_hand, round_of
+from ..rankings import RoundRanking, UnrankedRound, ranking_if_at_hand, round_body, round_of
 from ..run import Run
 from .answer import Answer, claims_of
 from .evidence import asked_of, evidence_for
@@ -42,6 +48,8 @@ __all__ = [
     "explain",
     "explain_round",
     "fund_standing",
+    "lot_events",
+    "shortfall_behind",
     "watches_of",
 ]
 
@@ -128,9 +136,7 @@ class RoundFound(NamedTuple):
     @property
     def body(self) -> DeleveragingStarted:
         """What the round was to close."""
-        body = self.started.body
-        assert isinstance(body, DeleveragingStarted)
-        return body
+        return round_body(self.started)
 
 
 def explain_round(
@@ -145,7 +151,7 @@ def explain_round(
     """The answer about any event of a round, in the state before its first one; `found`, if that is at hand."""
     started = _started_of(run, event)
     if found is None:
-        found = _find(run, started, _shortfall_behind(started, causes), _asked(event), whole=whole)
+        found = _find(run, started, shortfall_behind(run, started), _asked(event), whole=whole)
     ledger = found.ledger
     names, told = RunNames(ledger), round_events(run, started)
     fund = found.fund
@@ -190,11 +196,11 @@ def _started_of(run: Run, event: Event) -> Event:
     return round_of(run, run.event(event.seq - 1) if isinstance(event.body, DeleveragingEnded) else event)
 
 
-def _shortfall_behind(started: Event, causes: tuple[Event, ...]) -> Event | None:
-    """The last one that led to it; None where the round is for a cap on profits."""
-    if cap_behind(started, causes) is not None:
+def shortfall_behind(run: Run, started: Event) -> Event | None:
+    """The last one that led to a round; None where the round is for a cap on profits."""
+    if started.cause is not None and isinstance(run.event(started.cause).body, ProfitCapExceeded):
         return None
-    return next((cause for cause in reversed(causes) if isinstance(cause.body, ShortfallDeclared)), None)
+    return run.nearest_cause(started, ShortfallDeclared)
 
 
 def _asked(event: Event) -> tuple[int, ...]:
@@ -204,16 +210,15 @@ def _asked(event: Event) -> tuple[int, ...]:
 
 def _find(run: Run, started: Event, shortfall: Event | None, accounts: tuple[int, ...], *, whole: bool) -> RoundFound:
     """All of it for one round: three states at most, and the walk through the loss."""
-    body, first = started.body, first_of(run, started)
-    assert isinstance(body, DeleveragingStarted)
-    fund, lot_events, standings = None, tuple[Event, ...](), None
+    body, first = round_body(started), first_of(run, started)
+    fund, lot, standings = None, tuple[Event, ...](), None
     ledger: LedgerState | None = None
     seqs = sorted({first.seq, started.seq} if shortfall is None else {first.seq, shortfall.seq, started.seq})
     for ledger, seq in zip(run.states(seqs), seqs, strict=True):
         if shortfall is not None and seq == shortfall.seq:
             past = fund_past(run, ledger, fund_behind(shortfall, ledger), body.liquidation_id)
             fund = fund_of(run, shortfall, ledger, past.books, RunNames(ledger), whole=whole)
-            lot_events = past.lot_events
+            lot = past.lot_events
         if seq == first.seq != started.seq:
             standings = standings_of(ranking_if_at_hand(run, first, ledger), accounts)
     assert ledger is not None
@@ -221,17 +226,17 @@ def _find(run: Run, started: Event, shortfall: Event | None, accounts: tuple[int
     if first.seq == started.seq:
         standings = standings_of(made, accounts)
     of_fund = ledger.accounts[body.account].kind == "insurance"
-    lot_events = (*lot_events, *_since(run, fund, started)) if of_fund else ()
-    watches = watches_of(run, started, beginning_of(run, ledger, body.liquidation_id), lot_events)
+    since_seq = 0 if fund is None else fund.shortfall_seq
+    lot = (*lot, *lot_events(run, body, since_seq, started.seq)) if of_fund else ()
+    watches = watches_of(run, started, beginning_of(run, ledger, body.liquidation_id), lot)
     deque(watched(run, watches), maxlen=0)
     standing = None if fund is None else fund_standing(run, fund, started, ledger)
-    return RoundFound(started, ledger, made, standings, standing, lot_events, watches)
+    return RoundFound(started, ledger, made, standings, standing, lot, watches)
 
 
 def watches_of(run: Run, started: Event, beginning: Beginning | None, lot_events: Iterable[Event]) -> tuple[Watch, ...]:
     """What is to be watched for the loss that the round closed; nothing where nobody was liquidated."""
-    body = started.body
-    assert isinstance(body, DeleveragingStarted)
+    body = round_body(started)
     taken = _taken(lot_events, body.instrument)
     if beginning is None or (taken is None and body.account != beginning.account):
         return ()
@@ -264,11 +269,9 @@ def _losing(found: RoundFound, story: Story | None, names: RunNames, *, whole: b
     return losing_of(found.watches[0], story.bankruptcy.equity_atoms, names, whole=whole)
 
 
-def _since(run: Run, fund: Fund | None, started: Event) -> Iterator[Event]:
-    """What became of the lot between the shortfall and the round."""
-    first_seq, body = 0 if fund is None else fund.shortfall_seq, started.body
-    assert isinstance(body, DeleveragingStarted)
-    for event in run.events_naming(body.account, first_seq, started.seq):
+def lot_events(run: Run, body: DeleveragingStarted, first_seq: int, stop_seq: int) -> Iterator[Event]:
+    """What became in a span of the lot of a fund's that a round closes."""
+    for event in run.events_naming(body.account, first_seq, stop_seq):
         if getattr(event.body, "liquidation_id", None) == body.liquidation_id:
             yield event
 

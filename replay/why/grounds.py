@@ -28,6 +28,7 @@ from ...events.bodies.liquidation import (
     OrdersCancelled,
 )
 from ...events.bodies.margin import FundingAccrued, MarginCalled, MarginCallMet, MarkPriced, PositionReduced
+from ...events.bodies.run import RunForked, RunStarted
 from ...events.bodies.venue import TimerFired, TimerSet, TradingHalted, TradingResumed
 from ...events.bodies.waterfall import (
     DeleveragingEnded,
@@ -191,22 +192,21 @@ def _named(look: Lookback, event: Event, names: RunNames) -> tuple[_Named, ...]:
     """The grounds of a decision by its type's kinds, each event once."""
     if event.origin is not Origin.DECIDED or event.producer is None:
         return ()
-    case, named = Decision(look, event, names), dict[int, _Named]()
+    case, found = Decision(look, event, names), dict[int, tuple[Event, list[tuple[str, str]]]]()
     for kind in type(event.body).grounds:
         for sets, one in FINDERS[kind](case):
-            if one is None:
-                continue
-            before = named.get(one.seq, _Named(one, (), ""))
-            kinds = before.kinds if kind.name in before.kinds else (*before.kinds, kind.name)
-            told = before.sets.split("; ") if before.sets else []
-            named[one.seq] = _Named(one, kinds, "; ".join(dict.fromkeys([*told, sets])))
-    return tuple(named.values())
+            if one is not None:
+                found.setdefault(one.seq, (one, []))[1].append((kind.name, sets))
+    return tuple(
+        _Named(one, tuple(dict.fromkeys(kind for kind, _ in told)), "; ".join(dict.fromkeys(sets for _, sets in told)))
+        for one, told in found.values()
+    )
 
 
 def _node(event: Event, level: int, named: tuple[_Named, ...] | None, names: RunNames) -> GroundNode:
     end: Literal["input", "rule", "cut"] | None = None
     if event.origin is not Origin.DECIDED:
-        end = "rule" if type(event.body).__name__ in ("RunStarted", "RunForked") else "input"
+        end = "rule" if isinstance(event.body, RunStarted | RunForked) else "input"
     elif not named:
         end = "cut"
     edges = tuple(RestsOn(one.event.seq, one.kinds, one.sets) for one in named or ())

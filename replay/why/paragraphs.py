@@ -19,6 +19,7 @@ from ...handlers.loss_socialization import LossSocialization
 from ...handlers.valuation import bankruptcy_price, bankruptcy_values, profit_atoms
 from ...sim.figures import count, percent, score_text
 from ...sim.units import format_time_ns
+from ..rankings import round_body
 from ..run import Run
 from .losing import mark_before
 from .names import RunNames, times
@@ -73,9 +74,7 @@ class RoundParts(NamedTuple):
     @property
     def body(self) -> DeleveragingStarted:
         """What the round was to close."""
-        body = self.told.started.body
-        assert isinstance(body, DeleveragingStarted)
-        return body
+        return round_body(self.told.started)
 
 
 def _position_deleveraged(case: RunCase, body: PositionDeleveraged, parts: RoundParts) -> str:

@@ -8,13 +8,14 @@ from __future__ import annotations
 import msgspec
 
 from ...events.bodies.margin import MarkPriced
-from ...events.bodies.waterfall import DeleveragingStarted, PositionDeleveraged
+from ...events.bodies.waterfall import PositionDeleveraged
 from ...events.envelope import Event
 from ...events.ledger import Account, LedgerState, Position
 from ...events.ledger.account import funding_of, trade
 from ...handlers.valuation import profit_atoms
 from ...sim.figures import percent
 from ...sim.units import format_time_ns
+from ..rankings import round_body
 from ..run import Run
 from .losing import mark_before
 from .names import RunNames
@@ -100,8 +101,7 @@ def priced_of(
 
 def _rule(started: Event, ledger: LedgerState, story: Story | None, names: RunNames) -> str:
     """Which price the round closed at: the loser's, what the fund had paid, the mark, or another of the rule's."""
-    body = started.body
-    assert isinstance(body, DeleveragingStarted)
+    body = round_body(started)
     market, lot = ledger.markets[body.instrument], None if story is None else story.lot
     if story is not None and story.bankruptcy is not None and story.bankruptcy.value_atoms == body.value_atoms:
         return f"the bankruptcy price of {story.name}, at which it ends with exactly nothing"

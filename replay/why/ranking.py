@@ -24,7 +24,7 @@ from ...handlers.ranking import Ineligible, Ranked, candidate_of
 from ...handlers.valuation import margin_of, profit_atoms
 from ...sim.figures import count, score_text
 from ..arithmetic import ONLY_CODE, Arithmetic, FigureScale, arithmetic_of
-from ..rankings import RoundRanking, UnrankedRound
+from ..rankings import RoundRanking, UnrankedRound, round_body
 from ..run import Run
 from .names import RunNames
 from .parts import FirstPlace, Place, RankingPart, Share
@@ -126,8 +126,7 @@ class Standings(NamedTuple):
 
 def first_of(run: Run, started: Event) -> Event:
     """The first round of the same instant for the same side of the same instrument."""
-    body = started.body
-    assert isinstance(body, DeleveragingStarted)
+    body = round_body(started)
     for event in run.events(run.first_at(started.at_ns), started.seq):
         one = event.body
         if (
@@ -151,8 +150,7 @@ def first_place(first: Standings | None, account: int | None) -> FirstPlace | No
     """The place of an account in the first ranking of the instant."""
     if first is None or account is None:
         return None
-    body, place = first.started.body, first.places.get(account)
-    assert isinstance(body, DeleveragingStarted)
+    body, place = round_body(first.started), first.places.get(account)
     score = None if place is None else place.score
     return FirstPlace(
         body.round,
@@ -180,8 +178,7 @@ def _part(
     own: Ranked | None,
 ) -> RankingPart:
     """What the record itself has of the ranking, with these places."""
-    body = made.started.body
-    assert isinstance(body, DeleveragingStarted)
+    body = round_body(made.started)
     return RankingPart(
         round=body.round,
         started_seq=made.started.seq,
@@ -274,8 +271,7 @@ def _place(place: Ranked, instrument: int, told: Round, account: int | None, nam
 
 def worked_out(formula: ScoreFormula, place: Ranked, made: RoundRanking, names: RunNames) -> Arithmetic:
     """A place's score as arithmetic."""
-    body = made.started.body
-    assert isinstance(body, DeleveragingStarted)
+    body = round_body(made.started)
     scale = FigureScale(names.asset_of(place.candidate.account).decimals, names.listing(body.instrument).lot_size)
     return arithmetic_of(formula, place.candidate, place.score, scale, (body.instrument, place.leg), made.ledger)
 
@@ -299,8 +295,7 @@ class _SparedQuestion:
     """An account, and the round in the state that it was decided in."""
 
     def __init__(self, number: int, made: RoundRanking | UnrankedRound, told: Round, names: RunNames) -> None:
-        body, ledger = made.started.body, made.ledger
-        assert isinstance(body, DeleveragingStarted)
+        body, ledger = round_body(made.started), made.ledger
         self.number, self.ledger, self.told, self.names, self.body = number, ledger, told, names, body
         self.who, self.side = names.account(number), 1 if body.size_lots > 0 else -1
         self.account: Account = ledger.accounts[number]
@@ -329,7 +324,8 @@ def spared_of(number: int, made: RoundRanking | UnrankedRound, told: Round, name
         return Spared(number, asked.who, found.value, None, None, _ineligible(asked, found))
     if isinstance(made, UnrankedRound):
         return _unranked(asked, made)
-    place = next(place for place in made.ranking if place.candidate.account == number)
+    place = made.ranking.place_of(number)
+    assert place is not None  # whoever is eligible has one
     reason, text = _ranked(asked, place, made)
     return Spared(number, asked.who, reason, place.rank, place.score, text)
 

@@ -88,9 +88,9 @@ def _meaning(at_ns: int, *, whole: bool) -> str:
 
 def _begin_seq(run: Run, seq: int) -> int:
     """The first event of the instant at which the round was called for: what led there may be a timer of long ago."""
-    causes = (run.event(cause) for cause in reversed(run.chain(seq)))
-    call = next((event for event in causes if isinstance(event.body, ShortfallDeclared | ProfitCapExceeded)), None)
-    return run.first_at((run.event(seq) if call is None else call).at_ns)
+    event = run.event(seq)
+    call = run.nearest_cause(event, (ShortfallDeclared, ProfitCapExceeded))
+    return run.first_at((event if call is None else call).at_ns)
 
 
 def _owner(run: Run, seq: int) -> Run:

@@ -31,12 +31,13 @@ import msgspec
 
 from ....events.bodies.inputs import DepthQuoted, PriceTicked
 from ....events.bodies.liquidation import LiquidationFilled, OrdersCancelled
+from ....events.bodies.listing import ListingBody
 from ....events.bodies.margin import FundingAccrued, MarkPriced, PositionReduced
+from ....events.bodies.run import RunForked, RunStarted, SourceOpened
 from ....events.bodies.venue import HandlerStateNoted, TimerFired
 from ....events.bodies.waterfall import PositionDeleveraged
 from ....events.envelope import Event
-from ....events.errors import DeleverageError, HandlerError, QueryError, ScenarioError
-from ....events.ledger import Ledger
+from ....events.errors import DeleverageError, QueryError, ScenarioError
 from ....events.vocabulary import Body
 from ....sim.units import format_time_ns
 from ...fork.without import Without
@@ -44,7 +45,7 @@ from ...run import Run
 from ..grounds import EventGround, Verdict
 from ..lookback import Decision, Lookback
 from ..names import RunNames
-from .trials import Nowhere
+from .trials import Nowhere, driven_until
 
 __all__ = ["EVENTS_MAX", "TRIALS_MAX", "Removal", "is_same_decision", "proved", "removal_of"]
 
@@ -61,12 +62,7 @@ _FIGURE: dict[type[Body], str] = {
 Watch = Callable[[int, str], None]
 """Told before each re-execution how many were made, and what is tried."""
 
-_DECLARING = ("AssetListed", "InstrumentListed", "AccountOpened", "FundAssigned", "SourceOpened")
 _LEFT_OUT = "left out by why --prove"
-
-
-class _StandsError(Exception):
-    """It was decided again, so that the re-execution need not go on."""
 
 
 def proved(
@@ -157,23 +153,14 @@ def _stands_at(run: Run, decision: Event, ground_seq: int, began: int, removal: 
     recorded = sum(_weight(e.body) for e in run.events(began, decision.seq) if is_same_decision(e.body, decision.body))
     made: list[int] = []
 
-    def watch(event: Event, _ledger: Ledger) -> None:
+    def stands(event: Event) -> bool:
         if is_same_decision(event.body, decision.body):
             made.append(_weight(event.body))
-            if sum(made) > recorded:
-                raise _StandsError
+        return sum(made) > recorded
 
     resumption = again.resumption(Nowhere())
-    resumption.bus.tap(watch, (type(decision.body),))
-    try:
-        again.drive(resumption, until_ns=decision.at_ns)
-    except _StandsError:
-        return again.ledger.at_ns
-    except HandlerError as error:  # what a handler's product makes somebody raise counts as the handler's
-        if not isinstance(error.__cause__, _StandsError):
-            raise
-        return again.ledger.at_ns
-    return None
+    is_made = driven_until(again, resumption, type(decision.body), stands, decision.at_ns)
+    return again.ledger.at_ns if is_made else None
 
 
 class Removal(NamedTuple):
@@ -206,10 +193,9 @@ def removal_of(case: Decision, ground: Event, kinds: tuple[str, ...]) -> Removal
 
 
 def _not_removable(case: Decision, ground: Event) -> str | None:
-    kind = type(ground.body).__name__
-    if kind in ("RunStarted", "RunForked"):
+    if isinstance(ground.body, RunStarted | RunForked):
         return "it declares the rules, and without rules nothing is decided; other rules: `deleverage fork --set`"
-    if kind in _DECLARING:
+    if isinstance(ground.body, ListingBody | SourceOpened):
         return "it declares what everything else is about"
     if ground.seq >= case.began:
         return "it was decided together with this event, in one decision"

@@ -45,6 +45,8 @@ from ....events.bodies.waterfall import PositionDeleveraged
 from ....events.envelope import Event
 from ....events.errors import HandlerError
 from ....events.ledger import Ledger, LedgerState
+from ....events.vocabulary import Body
+from ....sim.resumption import Resumption
 from ....sim.signals import interrupts_held_back
 from ...fork.changes import Changes
 from ...fork.fork import Fork
@@ -302,8 +304,8 @@ def _execute(standing: PrimedFork, subject: Subject, trial: ForkTrial, others: C
             pipe.send(standing.go_on(pipe.recv()))
 
 
-class _TakenError(Exception):
-    """The position was reduced, so that the trial need not go on."""
+class _EnoughError(Exception):
+    """What was watched for has come, so that the re-execution need not go on."""
 
 
 class Nowhere:
@@ -311,6 +313,30 @@ class Nowhere:
 
     def append(self, event: Event) -> None:
         """Let it go."""
+
+
+def driven_until(
+    fork: Fork, resumption: Resumption, kind: type[Body], enough: Callable[[Event], bool], until_ns: int
+) -> bool:
+    """Drive a fork to the end of an instant, or until an event of a type is enough: whether one was.
+
+    `enough` hears of them for as long as that fork is driven.
+    """
+
+    def watch(event: Event, _ledger: Ledger) -> None:
+        if enough(event):
+            raise _EnoughError
+
+    resumption.bus.tap(watch, (kind,))
+    try:
+        fork.drive(resumption, until_ns=until_ns)
+    except _EnoughError:
+        return True
+    except HandlerError as error:  # what a handler's product makes somebody raise counts as the handler's
+        if not isinstance(error.__cause__, _EnoughError):
+            raise
+        return True
+    return False
 
 
 class PrimedFork:
@@ -336,22 +362,16 @@ class PrimedFork:
         allowed_lots = recorded_lots(fork.run, subject, fork.boundary, subject.reduction.seq)
         taken = list[int]()
 
-        def watch(event: Event, _ledger: Ledger) -> None:
+        def is_taken(event: Event) -> bool:
             if not _is_of(event, subject):
-                return
+                return False
             if event.at_ns > at_ns:
                 self._later.append(event)
-                return
+                return False
             taken.append(_lots(event))
-            if sum(taken) > allowed_lots:
-                raise _TakenError
+            return sum(taken) > allowed_lots
 
-        self._resumption.bus.tap(watch, (PositionDeleveraged,))
-        try:
-            fork.drive(self._resumption, until_ns=max(at_ns, until_ns))
-        except HandlerError as error:  # what a handler's product makes somebody raise counts as the handler's
-            if not isinstance(error.__cause__, _TakenError):
-                raise
+        if driven_until(fork, self._resumption, PositionDeleveraged, is_taken, max(at_ns, until_ns)):
             return TrialOutcome(spared=False)
         return self._spared()
 

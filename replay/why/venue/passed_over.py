@@ -23,6 +23,7 @@ from ....events.ledger import LedgerState
 from ....handlers.policies.ranking import ANYBODY, Candidate, Ranked
 from ....handlers.ranking import candidate_of
 from ....sim.figures import count
+from ...rankings import holders_against, round_body
 from ...run import Run
 from ..names import RunNames
 from .taken_in import files_of, format_of
@@ -84,8 +85,7 @@ class PassedOver(msgspec.Struct, frozen=True):
 
 def known_of(run: Run, started: Event, ledger: LedgerState) -> KnownHolders:
     """What was stated before a round; reads the beginning of the record and the events before the round."""
-    body = started.body
-    assert isinstance(body, DeleveragingStarted)
+    body = round_body(started)
     opening = min(run.first_at(run.start_ns + 1), started.seq)
     near = max(opening, started.seq - _NEAR)
     balances, stated, guessed = set[int](), set[int](), set[int]()
@@ -136,10 +136,8 @@ def passed_over_of(
     instrument, side = started.instrument, 1 if started.size_lots > 0 else -1
     holders = {
         account.account
-        for account in ledger.accounts
-        if account.kind == "user"
-        and account.account not in taken
-        and any(key[0] == instrument and held.size_lots * side < 0 for key, held in account.positions.items())
+        for account in holders_against(ledger, instrument, side)
+        if account.kind == "user" and account.account not in taken
     }
     able = holders & known.entries & known.balances
     before = {name: _before(places, taken, able) for name, places in rankings.items()}

@@ -33,7 +33,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from ....events.bodies.waterfall import DeleveragingStarted, PositionDeleveraged
+from ....events.bodies.waterfall import PositionDeleveraged
 from ....events.ledger import LedgerState
 from ....handlers.policies.adl.choices import ADL_POLICIES
 from ....handlers.policies.adl.dydx import DydX
@@ -42,7 +42,7 @@ from ....handlers.policies.score_formula import formula_of
 from ....handlers.reductions import shared_out
 from ....sim.figures import score_text
 from ....sim.units import CONTEXT
-from ...rankings import ranking_of
+from ...rankings import ranking_of, round_body
 from ..names import RunNames
 from ..ranking import Round
 from .passed_over import KnownHolders, PassedOver, passed_over_of
@@ -174,8 +174,7 @@ class _Realised:
     """What happened: accounts in the order in which they were first taken, and their lots."""
 
     def __init__(self, told: Round, ledger: LedgerState, names: RunNames, known: KnownHolders) -> None:
-        body = told.started.body
-        assert isinstance(body, DeleveragingStarted)
+        body = round_body(told.started)
         self.started, self.ledger, self.names, self.known = body, ledger, names, known
         self.lots: dict[int, int] = {}
         for event in told.reductions:
