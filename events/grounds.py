@@ -29,4 +29,8 @@ class Ground(Enum):
     ROUND = "the beginning of the round, whose ranking is in force"
     HALT = "the halt of trading"
     TIMER = "the timer that was due"
+    BOOK = "the price that the venue's book trades at"
+    TRADE = "the last trade of the instrument"
+    QUOTES = "the depth that was quoted"
+    OWN_ORDER = "the trader's own order"
     RULE = "the rule in force"

@@ -42,6 +42,7 @@ __all__ = [
     "Kind",
     "Leg",
     "LiquidationNumber",
+    "Makers",
     "OrderNumber",
     "OrderSize",
     "Price",
@@ -119,6 +120,8 @@ Prices = Annotated[tuple[tuple[int, int], ...], Kind("prices")]
 """(instrument, ticks) of each."""
 Depth = Annotated[tuple[tuple[int, int], ...], Kind("depth", of="instrument")]
 """(distance in basis points, lots up to there) of each band."""
+Makers = Annotated[tuple[int | None, ...], Kind("makers")]
+"""Whose each band is: an account, None for outside liquidity."""
 
 
 class TableColumn(NamedTuple):

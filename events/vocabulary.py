@@ -12,6 +12,7 @@ from .bodies.liquidation import LiquidationBody
 from .bodies.listing import ListingBody
 from .bodies.margin import MarginBody
 from .bodies.run import RunBody
+from .bodies.trading import TradingBody
 from .bodies.venue import VenueBody
 from .bodies.waterfall import WaterfallBody
 from .kinds import kinds_of
@@ -31,7 +32,7 @@ __all__ = [
 SCHEMA = 1
 """Raised only when the bytes of existing events change."""
 
-Body = RunBody | ListingBody | InputsBody | MarginBody | LiquidationBody | WaterfallBody | VenueBody
+Body = RunBody | ListingBody | InputsBody | MarginBody | LiquidationBody | WaterfallBody | VenueBody | TradingBody
 
 BODY_TYPES: tuple[type[Body], ...] = get_args(Body)
 TYPES_BY_NAME: dict[str, type[Body]] = {body_type.__name__: body_type for body_type in BODY_TYPES}

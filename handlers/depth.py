@@ -1,6 +1,7 @@
 """Outside liquidity: what a forced order gets from the depth, and how far that moves the price.
 
-1. Depth is quoted per side as lots up to a distance from the index, cumulative, nearest first.
+1. Depth is quoted per side as lots up to a distance from the index, cumulative, nearest first. Where the venue's own
+   book makes the price, it stands around the book's centre.
 2. What forced orders have eaten is missing from the near end and refills with a half-life: halved for every whole
    half-life, linearly in between, rounded down.
 3. A band trades at its distance from the index, rounded against the order to a tick.
@@ -21,11 +22,15 @@ _BPS = 10**4
 
 
 class DepthFill(NamedTuple):
-    """What one band gave: lots (unsigned), the price, and how much of the side is gone afterwards."""
+    """What one band gave: lots (unsigned), the price, how much of the side is gone afterwards, and whose the band is.
+
+    `maker` is None for a band of outside liquidity.
+    """
 
     lots: int
     price_ticks: int
     eaten_lots: int
+    maker: int | None = None
 
 
 def eaten_lots(market: Market, *, selling: bool, now_ns: int) -> int:
@@ -33,7 +38,7 @@ def eaten_lots(market: Market, *, selling: bool, now_ns: int) -> int:
     lots, at_ns = market.eaten_ask_lots, market.eaten_ask_at_ns
     if selling:
         lots, at_ns = market.eaten_bid_lots, market.eaten_bid_at_ns
-    half_life_ns = market.listing.refill_half_life_ns
+    half_life_ns = market.half_life_ns
     if not lots or not half_life_ns:
         return 0 if not half_life_ns and now_ns > at_ns else lots
     halvings, rest_ns = divmod(now_ns - at_ns, half_life_ns)
@@ -44,14 +49,15 @@ def walk(market: Market, size_lots: int, limit_ticks: int | None, now_ns: int) -
     """Trade `size_lots` (negative sells) against the depth, best band first, no worse than `limit_ticks`."""
     selling = size_lots < 0
     eaten, left = eaten_lots(market, selling=selling, now_ns=now_ns), abs(size_lots)
-    for distance_bps, up_to_lots in market.bids if selling else market.asks:
-        price_ticks = _price(market.index_ticks, distance_bps, selling=selling)
+    makers = market.bid_makers if selling else market.ask_makers
+    for place, (distance_bps, up_to_lots) in enumerate(market.bids if selling else market.asks):
+        price_ticks = _price(market.centre_ticks, distance_bps, selling=selling)
         if not left or price_ticks < 1 or _worse(price_ticks, limit_ticks, selling=selling):
             return
         lots = min(left, up_to_lots - eaten)
         if lots > 0:
             eaten, left = eaten + lots, left - lots
-            yield DepthFill(lots, price_ticks, eaten)
+            yield DepthFill(lots, price_ticks, eaten, makers[place] if makers else None)
 
 
 def impact_ticks(market: Market, index_ticks: int, now_ns: int) -> int:

@@ -10,13 +10,14 @@ import msgspec
 from ..events.bodies.inputs import PriceTicked
 from ..events.bodies.liquidation import LiquidationFilled
 from ..events.bodies.margin import MarkPriced, PositionReduced
+from ..events.bodies.trading import BookPriced
 from ..events.envelope import Event
 from ..events.ledger import LedgerState, Market
 from ..events.vocabulary import Body
 from .depth import impact_ticks
 from .protocol import Handler, Linked, Product
 
-__all__ = ["IndexMarkPricing", "SmoothedMarkPricing"]
+__all__ = ["BookMarkPricing", "IndexMarkPricing", "SmoothedMarkPricing"]
 
 _MICRO = 10**6
 
@@ -82,19 +83,47 @@ class SmoothedMarkPricing(Handler):
         return Linked(body, (market.impact_seq,)) if body.impact_ticks and market.impact_seq is not None else body
 
     def _mark(self, market: Market, instrument: int, index_ticks: int, now_ns: int) -> MarkPriced:
-        smoothed = self._smoothed(market, index_ticks, now_ns) if self.smoothing_ns else 0
+        smoothed = _smoothed(market, index_ticks, now_ns, self.smoothing_ns) if self.smoothing_ns else 0
         base_ticks = smoothed // _MICRO if self.smoothing_ns else index_ticks
         impact = impact_ticks(market, index_ticks, now_ns)
         return MarkPriced(instrument, index_ticks, impact, max(1, base_ticks + impact), smoothed)
-
-    def _smoothed(self, market: Market, ticks: int, now_ns: int) -> int:
-        if market.marked is None:
-            return ticks * _MICRO
-        before, elapsed_ns = market.marked.smoothed_microticks, now_ns - market.marked_at_ns
-        return before + (ticks * _MICRO - before) * elapsed_ns // (elapsed_ns + self.smoothing_ns)
 
     def _on_fill(self, market: Market, instrument: int, now_ns: int) -> Iterable[Product]:
         if market.marked is None:
             return ()
         body = self._mark(market, instrument, market.index_ticks, now_ns)
         return () if body.mark_ticks == market.mark_ticks else (body,)
+
+
+class BookMarkPricing(Handler):
+    """mark = what the venue's own book trades at, or its moving average: trades of all make it, not an index alone.
+
+    The average is that of `SmoothedMarkPricing`. `index_ticks` is the book's price as it is, `impact_ticks` 0.
+    """
+
+    name: ClassVar[str] = "mark"
+    policy: ClassVar[str] = "book"
+    subscribes: ClassVar[tuple[type[Body], ...]] = (BookPriced,)
+    Parameters: ClassVar[type[msgspec.Struct]] = SmoothedParameters
+
+    def __init__(self, parameters: SmoothedParameters) -> None:
+        self.smoothing_ns = parameters.smoothing_ns
+
+    def handle(self, event: Event, ledger: LedgerState, now_ns: int) -> Iterable[Product]:
+        """The mark for a price of the book; none where it stays as it is within an instant."""
+        body = event.body
+        assert isinstance(body, BookPriced)
+        market = ledger.markets[body.instrument]
+        smoothed = _smoothed(market, body.price_ticks, now_ns, self.smoothing_ns) if self.smoothing_ns else 0
+        mark_ticks = max(1, smoothed // _MICRO) if self.smoothing_ns else body.price_ticks
+        if market.marked_at_ns == now_ns and market.mark_ticks == mark_ticks:
+            return ()
+        return (MarkPriced(body.instrument, body.price_ticks, 0, mark_ticks, smoothed),)
+
+
+def _smoothed(market: Market, ticks: int, now_ns: int, smoothing_ns: int) -> int:
+    """The moving average after a price, in millionths of a tick."""
+    if market.marked is None:
+        return ticks * _MICRO
+    before, elapsed_ns = market.marked.smoothed_microticks, now_ns - market.marked_at_ns
+    return before + (ticks * _MICRO - before) * elapsed_ns // (elapsed_ns + smoothing_ns)

@@ -59,13 +59,15 @@ class DepthMarket(Handler):
         sign, left, trade_id = (1 if order.size_lots > 0 else -1), abs(order.size_lots), ledger.trades
         fills: list[Product] = []
         for fill in _borne(order, walk(market, sign * min(left, held_lots), order.limit_ticks, now_ns), ledger):
+            if fill.maker == order.account:
+                continue  # nobody trades with itself
             trade_id, left, lots = trade_id + 1, left - fill.lots, sign * fill.lots
             body = LiquidationFilled(
                 liquidation_id=order.liquidation_id,
                 order_id=order.order_id,
                 trade_id=trade_id,
                 account=order.account,
-                counterparty=liquidity,
+                counterparty=liquidity if fill.maker is None else fill.maker,
                 instrument=order.instrument,
                 leg=order.leg,
                 size_lots=lots,

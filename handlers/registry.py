@@ -18,9 +18,13 @@ from .choice import Choice
 from .circuit_breaker import CircuitBreaker
 from .funding import Funding
 from .insurance_fund import InsuranceFund
+from .living.crowd import Crowd
+from .living.impact import PowerLawImpact, SquareRootImpact
+from .living.makers import Makers
+from .living.orders import OwnOrders
 from .loss_socialization import LossSocialization
 from .margin_monitor import MarginMonitor
-from .mark_pricing import IndexMarkPricing, SmoothedMarkPricing
+from .mark_pricing import BookMarkPricing, IndexMarkPricing, SmoothedMarkPricing
 from .market import DepthMarket, Liquidators
 from .plugins.at_hand import Plugins
 from .plugins.files import file_named, without_folders
@@ -76,9 +80,13 @@ def _handlers(*kinds: type[Handler]) -> dict[str, Choice]:
 
 
 SLOTS: Mapping[str, Mapping[str, Choice | None]] = {
-    "mark": {"smoothed": _handler(SmoothedMarkPricing), "index": _handler(IndexMarkPricing)},
+    "impact": {NONE: None, **_handlers(PowerLawImpact, SquareRootImpact)},
+    "makers": {NONE: None, **_handlers(Makers)},
+    "crowd": {NONE: None, **_handlers(Crowd)},
+    "orders": {NONE: None, **_handlers(OwnOrders)},
+    "mark": _handlers(SmoothedMarkPricing, IndexMarkPricing, BookMarkPricing),
     "breaker": {"window": _handler(CircuitBreaker), NONE: None},
-    "margin": {"tiered": _handler(MarginMonitor)},
+    "margin": {"tiered": _handler(MarginMonitor), NONE: None},
     "traders": {"mixed": _handler(TraderResponse), NONE: None},
     "insurance_fund": _handlers(InsuranceFund, Drawdown, SymbolDrawdown, FeeCapped, InsuranceFee, BackstopVault),
     "liquidation": LIQUIDATION_CHOICES,

@@ -28,6 +28,7 @@ from ..events.regular import kind_of, read_regular
 from ..handlers.plugins.at_hand import Plugins
 from ..handlers.plugins.folders import Folders
 from ..handlers.registry import SLOTS, producer_of, without_folders
+from .actors import open_actors
 from .funds import FUND_KEYS, OpeningFund, open_funds
 from .limits import check_accounts, check_timers, count_inputs
 from .listings import amounts_in, list_assets, list_instruments, scales_of
@@ -70,6 +71,7 @@ class ResolvedScenario(msgspec.Struct):
     sources: tuple[Any, ...]
     opening_markets: tuple[OpeningMarket, ...]
     opening_population: Any
+    actors: tuple[OpeningAccount, ...] = ()
     inputs: int = 0
 
     @property
@@ -78,9 +80,10 @@ class ResolvedScenario(msgspec.Struct):
         return sum(fund.balance_atoms for fund in self.funds)
 
     def population(self) -> Iterator[OpeningAccount]:
-        """The traders' accounts, in their order."""
+        """The traders' accounts, in their order, then the actors'."""
         population: Population = self.opening_population
-        return population.accounts(self.opening_markets, self.assets[0].decimals, self.seed)
+        yield from population.accounts(self.opening_markets, self.assets[0].decimals, self.seed)
+        yield from self.actors
 
 
 class Scenario:
@@ -154,6 +157,7 @@ class Scenario:
             sources=sources,
             opening_markets=markets,
             opening_population=population,
+            actors=tuple(open_actors(settings.actors, assets[0].decimals)),
             inputs=made.inputs,
         )
 

@@ -8,13 +8,13 @@ from typing import Annotated, Any
 import msgspec
 
 from ..events.bodies.listing import InstrumentKind
-from .checks import FEW, check_range
+from .checks import FEW, check_range, require
 from .limits import LimitSettings
 from .populations.registry import PopulationSettings
 from .sources.registry import DepthSettings, PriceSettings
 from .units import INT64_MAX
 
-__all__ = ["AssetSettings", "InstrumentSettings", "ScenarioSettings", "TierSettings"]
+__all__ = ["ActorSettings", "AssetSettings", "InstrumentSettings", "ScenarioSettings", "TierSettings"]
 
 _AMOUNT_MOST = Decimal("1e60")
 _SETTLE_MOST_NS = 366 * 86_400 * 10**9
@@ -62,6 +62,21 @@ class InstrumentSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True
             check_range(name, getattr(self, name) or 0, -_AMOUNT_MOST, _AMOUNT_MOST)
 
 
+class ActorSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Accounts that begin with money and no position: `name`-1, `name`-2, ..., each with this balance, in the asset."""
+
+    name: str
+    balance: Decimal | int
+    accounts: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuse an actor without a name or without capital."""
+        require(bool(self.name.strip()), "name must not be empty")
+        check_range("accounts", self.accounts, 1, INT64_MAX)
+        require(self.balance > 0, f"an actor without capital cannot act: balance is {self.balance}; it must be above 0")
+        check_range("balance", self.balance, 0, _AMOUNT_MOST)
+
+
 class ScenarioSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The whole of a scenario's schema; the slots' tables are checked by their policies."""
 
@@ -71,12 +86,17 @@ class ScenarioSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     prices: PriceSettings
     population: PopulationSettings
     depth: DepthSettings | None = None
+    actors: Annotated[tuple[ActorSettings, ...], FEW] = ()
     description: str = ""
     venue: str = "generic"
     seed: int = 1
     start: str = "2025-10-10T00:00:00Z"
     end: str | None = None
     settle_ns: int = 0
+    impact: dict[str, Any] = {}
+    makers: dict[str, Any] = {}
+    crowd: dict[str, Any] = {}
+    orders: dict[str, Any] = {}
     mark: dict[str, Any] = {}
     breaker: dict[str, Any] = {}
     margin: dict[str, Any] = {}

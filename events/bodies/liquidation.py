@@ -205,7 +205,7 @@ class LiquidationFilled(BodyBase, frozen=True, tag=63):
     `left_lots` is what of the order is still open; `eaten_lots` how much of that side of the depth is gone afterwards.
     """
 
-    grounds = (Ground.ORDER, Ground.INDEX, Ground.DEPTH, Ground.RULE)
+    grounds = (Ground.ORDER, Ground.BOOK, Ground.INDEX, Ground.DEPTH, Ground.RULE)
     posting = Trade("account", "counterparty")
     forces = True
 

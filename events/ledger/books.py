@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import LedgerError
 from .account import Account, funding_of
-from .liquidation import Liquidation, OpenOrder
+from .liquidation import Liquidation, OpenOrder, OwnOrder
 from .market import market_of
 from .state import STOPPED_NS, FundStanding, LedgerState, PendingTimer, RoundBase, VenueAccounts
 
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     )
     from ..bodies.listing import AccountOpened, AssetListed, InstrumentListed
     from ..bodies.run import Producer
+    from ..bodies.trading import OrderPlaced
     from ..bodies.venue import TimerFired, TimerSet
     from ..bodies.waterfall import DeleveragingStarted
     from ..envelope import Event
@@ -143,6 +144,14 @@ class Books(LedgerState):
         if body.account == liquidation.account:
             liquidation.steps = body.step
         liquidation.order = order
+
+    def place(self, body: OrderPlaced, event: Event) -> None:
+        """A trader's own order of the next number."""
+        self.orders += 1
+        _next_number("order", body.order_id, self.orders)
+        resting = OwnOrder(body.account, body.instrument, body.leg, body.size_lots, body.trigger_ticks)
+        self.own_orders[body.order_id] = resting
+        self.acted[body.account] = event.at_ns
 
     def sell_inventory(self, liquidation: Liquidation, instrument: int, lots: int) -> None:
         """So many of the lots that came from a liquidation left the fund."""

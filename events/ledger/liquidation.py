@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-__all__ = ["Liquidation", "OpenOrder"]
+__all__ = ["Liquidation", "OpenOrder", "OwnOrder"]
 
 
 class OpenOrder(msgspec.Struct, array_like=True, gc=False):
@@ -16,6 +16,16 @@ class OpenOrder(msgspec.Struct, array_like=True, gc=False):
     left_lots: int
     whole: bool
     open: bool = True
+
+
+class OwnOrder(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A trader's own order that is not done; a stop rests until its instrument trades at `trigger_ticks` or beyond."""
+
+    account: int
+    instrument: int
+    leg: int
+    size_lots: int
+    trigger_ticks: int | None
 
 
 class Liquidation(msgspec.Struct, array_like=True, gc=False):

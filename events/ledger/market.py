@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from ..bodies.listing import InstrumentListed
 from ..bodies.margin import MarkPriced
+from ..bodies.trading import BookPriced, QuotesPlaced
 from ..payoff import AnyPayoff, payoff_of
 
-__all__ = ["Market", "market_of"]
+if TYPE_CHECKING:
+    from ..envelope import Event
+
+__all__ = ["Market", "Quote", "market_of"]
 
 
 @dataclass(slots=True)
@@ -21,6 +28,9 @@ class Market:
     change within an instant, however often it is marked.
     `eaten_*_lots` held at `eaten_*_at_ns`; what has been refilled since follows from the instrument's half-life.
     `impact_seq` is the last fill that moved the price.
+    `book` is what the venue's own book trades at, since `booked_at_ns`, where trades make the price; `bid_makers` and
+    `ask_makers` say whose each band of the depth is, `quotes` what each maker quotes, and `withdrawn` since when a maker
+    has been away.
     `fund` is the insurance fund that was named for the instrument, None where its asset's first one stands behind it;
     `fund_paid_atoms` and `fund_funding_atoms` are what that fund has paid on balance for this instrument, and the
     cumulative funding at which it did (`books.py`).
@@ -48,11 +58,28 @@ class Market:
     fund: int | None = None
     fund_paid_atoms: int = 0
     fund_funding_atoms: int = 0
+    book: BookPriced | None = None
+    booked_at_ns: int = 0
+    bid_makers: tuple[int | None, ...] = ()
+    ask_makers: tuple[int | None, ...] = ()
+    quotes: dict[int, Quote] = field(default_factory=dict)
+    quoted_seq: int | None = None
+    withdrawn: dict[int, int] = field(default_factory=dict)
 
     @property
     def index_ticks(self) -> int:
         """The index of the last mark; 0 before there is one."""
         return 0 if self.marked is None else self.marked.index_ticks
+
+    @property
+    def centre_ticks(self) -> int:
+        """What the depth stands around: the centre of the book, or the index where no book makes the price."""
+        return self.index_ticks if self.book is None else self.book.centre_ticks
+
+    @property
+    def half_life_ns(self) -> int:
+        """In what time half of what was eaten of the depth is back."""
+        return self.listing.refill_half_life_ns if self.book is None else self.book.half_life_ns
 
     def tick(self, ticks: int, at_ns: int) -> None:
         """A price of the oracle. What stood before is kept once an instant: a second one only corrects it."""
@@ -68,6 +95,29 @@ class Market:
             self.eaten_bid_lots, self.eaten_bid_at_ns = eaten_lots, at_ns
         else:
             self.eaten_ask_lots, self.eaten_ask_at_ns = eaten_lots, at_ns
+
+    def trade_at(self, book: BookPriced, at_ns: int) -> None:
+        """The book trades at another price; what is eaten of its depth is stated anew, as it refills from here on."""
+        self.book, self.booked_at_ns = book, at_ns
+        self.eaten_bid_lots, self.eaten_bid_at_ns = book.eaten_bid_lots, at_ns
+        self.eaten_ask_lots, self.eaten_ask_at_ns = book.eaten_ask_lots, at_ns
+
+    def quote(self, quoted: QuotesPlaced, event: Event) -> None:
+        """A maker's quotes in place of those that it had."""
+        self.quoted_seq = event.seq
+        self.quotes[quoted.account] = Quote(
+            event.at_ns, quoted.bid_bps, quoted.bid_lots, quoted.ask_bps, quoted.ask_lots
+        )
+
+
+class Quote(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What a maker quotes: since when, how far from the centre on each side, and how much."""
+
+    at_ns: int
+    bid_bps: int
+    bid_lots: int
+    ask_bps: int
+    ask_lots: int
 
 
 def market_of(listing: InstrumentListed) -> Market:

@@ -16,7 +16,7 @@ from ..bodies.venue import TimerSet
 from ..bodies.waterfall import DeleveragingStarted
 from ..errors import LedgerError
 from .account import Account, Position, PositionKey
-from .liquidation import Liquidation
+from .liquidation import Liquidation, OwnOrder
 from .market import Market
 
 __all__ = ["STOPPED_NS", "FundStanding", "LedgerState", "PendingTimer", "RoundBase", "VenueAccounts"]
@@ -64,7 +64,8 @@ class LedgerState:
 
     `producers` are who decides now. `repriced_seq` is the last event that moved a mark or funding: the ranking of a
     round holds until the next one. `round_bases` holds, per (instrument, side of the closed position), the last round,
-    whose ranking a further one at the same mark and instant continues.
+    whose ranking a further one at the same mark and instant continues. `own_orders` are traders' own orders that are
+    not done, `acted` when a trader placed its last one.
     """
 
     seq: int = 0
@@ -89,6 +90,8 @@ class LedgerState:
     timers: dict[int, PendingTimer] = field(default_factory=dict)
     notes: dict[tuple[str, str], tuple[int, ...]] = field(default_factory=dict)
     ended: bool = False
+    own_orders: dict[int, OwnOrder] = field(default_factory=dict)
+    acted: dict[int, int] = field(default_factory=dict)
 
     @property
     def imported(self) -> bool:

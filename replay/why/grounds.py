@@ -29,6 +29,7 @@ from ...events.bodies.liquidation import (
 )
 from ...events.bodies.margin import FundingAccrued, MarginCalled, MarginCallMet, MarkPriced, PositionReduced
 from ...events.bodies.run import RunForked, RunStarted
+from ...events.bodies.trading import BookPriced, DepthFormed, OrderFilled, OrderPlaced, QuotesPlaced
 from ...events.bodies.venue import TimerFired, TimerSet, TradingHalted, TradingResumed
 from ...events.bodies.waterfall import (
     DeleveragingEnded,
@@ -83,6 +84,7 @@ _LOTS_TOLD = 3
 _HALVINGS_MAX = 64
 """After so many half-lives nothing is missing from the depth any more."""
 _FILLS = (LiquidationFilled, PositionReduced, TradeExecuted)
+_TRADES = (LiquidationFilled, PositionReduced, OrderFilled)
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -277,6 +279,8 @@ def _is_hit(case: Decision, *, selling: bool) -> bool:
 
 def _eater(case: Decision, instrument: int, *, selling: bool) -> Event | None:
     """The last trade with one side, unless all that was taken has come back since."""
+    if case.look.ledger.markets[instrument].book is not None:
+        return None  # the book's price says what is eaten
     listing = case.names.listing(instrument)
     since_ns = case.event.at_ns - _HALVINGS_MAX * listing.refill_half_life_ns
     found = case.look.last_trade(instrument, case.began, since_ns, selling=selling)
@@ -286,6 +290,45 @@ def _eater(case: Decision, instrument: int, *, selling: bool) -> Event | None:
     assert isinstance(body, LiquidationFilled | PositionReduced)
     market.eat(body.size_lots, body.eaten_lots, found.at_ns, found.seq)
     return found if eaten_lots(market, selling=selling, now_ns=case.event.at_ns) else None
+
+
+def _book(case: Decision) -> Found:
+    """What the venue's own book traded at; of its next price the one before."""
+    for instrument in case.instruments:
+        name = case.names.instrument(instrument)
+        yield f"the price that the book of {name} traded at", case.look.last(BookPriced, instrument, case.began)
+
+
+def _trade(case: Decision) -> Found:
+    """The last trade of the instrument, of whoever it was."""
+    for instrument in case.instruments:
+        trades = (case.look.last(kind, instrument, case.began) for kind in _TRADES)
+        found = max((one for one in trades if one is not None), key=lambda one: one.seq, default=None)
+        yield f"the last trade of {case.names.instrument(instrument)}", found
+
+
+def _quotes(case: Decision) -> Found:
+    """The depth that the quotes made; of that depth each maker's quotes."""
+    for instrument in case.instruments:
+        name = case.names.instrument(instrument)
+        if not isinstance(case.body, DepthFormed):
+            yield f"the depth of {name}", case.look.last(DepthFormed, instrument, case.began)
+            continue
+        for maker in sorted({one for one in (*case.body.bid_makers, *case.body.ask_makers) if one is not None}):
+            yield f"the quotes of {case.names.account(maker)}", _quoted(case, maker, instrument)
+
+
+def _quoted(case: Decision, maker: int, instrument: int) -> Event | None:
+    named = case.look.naming(maker, case.event.seq)
+    return next((e for e in named if isinstance(e.body, QuotesPlaced) and e.body.instrument == instrument), None)
+
+
+def _own_order(case: Decision) -> Found:
+    """The trader's own order that traded or was cancelled."""
+    number = case.body.order_id
+    named = case.look.naming(case.body.account, case.event.seq)
+    placed = (event for event in named if isinstance(event.body, OrderPlaced) and event.body.order_id == number)
+    yield f"order {number}", next(placed, None)
 
 
 def _funding_rate(case: Decision) -> Found:
@@ -452,5 +495,9 @@ FINDERS: dict[Ground, Callable[[Decision], Found]] = {
     Ground.FUND: _fund,
     Ground.HALT: _halt,
     Ground.TIMER: _timer,
+    Ground.BOOK: _book,
+    Ground.TRADE: _trade,
+    Ground.QUOTES: _quotes,
+    Ground.OWN_ORDER: _own_order,
     Ground.RULE: _rule,
 }

@@ -12,6 +12,7 @@ from ...bodies.inputs import DepthQuoted, FundingRateSet, PriceTicked
 from ...bodies.liquidation import LiquidationFilled, LiquidationStarted
 from ...bodies.margin import FundingAccrued, MarkPriced, PositionReduced
 from ...bodies.run import RunForked
+from ...bodies.trading import BookPriced, DepthFormed, OrderFilled, QuotesPlaced
 from ...bodies.venue import TradingHalted, TradingResumed
 from ...envelope import Event
 from ...vocabulary import ACCOUNT_FIELDS, FORCED_TYPES, PUBLIC_TYPES, Body, accounts_forced
@@ -32,6 +33,10 @@ SETTING_TYPES: frozenset[type[Body]] = frozenset(
         TradingHalted,
         TradingResumed,
         LiquidationStarted,
+        BookPriced,
+        DepthFormed,
+        QuotesPlaced,
+        OrderFilled,
     )
 )
 """Types that set something of an instrument, and the beginnings of liquidations, which count as of instrument 0."""

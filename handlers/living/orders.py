@@ -1,0 +1,164 @@
+"""Traders' own orders: market orders trade at once, stop orders rest until the book trades at their price or beyond.
+
+1. An order trades against the depth, band by band, as forced orders do; what finds nobody is cancelled. In a halt
+   nothing fills: a market order is cancelled, a stop waits.
+2. Of several stops that a price sets off the one that is furthest passed goes first, then by number; each trade makes a
+   new price, which may set off the next. That is a cascade of stops, one event after the other.
+3. A stop only ever reduces. Once its position is gone, or its account is liquidated, it is cancelled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import ClassVar
+
+from sortedcontainers import SortedList
+
+from ...events.bodies.liquidation import LiquidationStarted
+from ...events.bodies.trading import BookPriced, OrderCancelled, OrderFilled, OrderPlaced
+from ...events.envelope import Event
+from ...events.ledger import LedgerState
+from ...events.ledger.liquidation import OwnOrder
+from ...events.vocabulary import Body
+from ..depth import walk
+from ..market import NO_DEPTH
+from ..protocol import Handler, Product
+
+__all__ = ["OwnOrders"]
+
+Resting = SortedList[tuple[int, int]]
+"""(trigger, order) of the stops of one side of an instrument."""
+
+
+class OwnOrders(Handler):
+    """Fills what traders order, and keeps their stops; the stops at rest are an index over the ledger's orders."""
+
+    name: ClassVar[str] = "orders"
+    policy: ClassVar[str] = "book"
+    subscribes: ClassVar[tuple[type[Body], ...]] = (OrderPlaced, BookPriced, OrderCancelled, LiquidationStarted)
+    observes: ClassVar[tuple[type[Body], ...]] = (OrderPlaced, OrderFilled, OrderCancelled)
+
+    def __init__(self, parameters: object) -> None:
+        self._sells: dict[int, Resting] = {}
+        self._buys: dict[int, Resting] = {}
+        self._resting: dict[int, OwnOrder] = {}
+        self._of_account: dict[int, list[int]] = {}
+
+    def prime(self, ledger: LedgerState, past: Iterable[Event]) -> None:
+        """Index the orders of the ledger."""
+        self._sells, self._buys, self._resting, self._of_account = {}, {}, {}, {}
+        for number, order in ledger.own_orders.items():
+            self._rest(number, order)
+
+    def observe(self, event: Event, ledger: LedgerState) -> None:
+        """Keep the index: a stop that is placed rests, one that is done does not any more."""
+        body = event.body
+        if isinstance(body, OrderPlaced):
+            self._rest(body.order_id, ledger.own_orders[body.order_id])
+        elif isinstance(body, OrderFilled | OrderCancelled) and body.order_id not in ledger.own_orders:
+            self._forget(body.order_id)
+
+    def _rest(self, number: int, order: OwnOrder) -> None:
+        if order.trigger_ticks is None:
+            return
+        self._resting[number] = order
+        self._side(order).add((order.trigger_ticks, number))
+        self._of_account.setdefault(order.account, []).append(number)
+
+    def _forget(self, number: int) -> None:
+        order = self._resting.pop(number, None)
+        if order is not None:
+            self._side(order).remove((order.trigger_ticks, number))
+            self._of_account[order.account].remove(number)
+
+    def _side(self, order: OwnOrder) -> Resting:
+        side = self._sells if order.size_lots < 0 else self._buys
+        found = side.get(order.instrument)
+        if found is None:
+            found = side[order.instrument] = SortedList()
+        return found
+
+    def handle(self, event: Event, ledger: LedgerState, now_ns: int) -> Iterable[Product]:
+        """The fills of an order, the next stop that a price sets off, or the end of a liquidated account's orders."""
+        body = event.body
+        if isinstance(body, BookPriced):
+            return self._set_off(body.instrument, ledger, now_ns)
+        if isinstance(body, OrderPlaced):
+            if body.trigger_ticks is None:
+                return self._traded(body.order_id, ledger, now_ns)
+            return self._set_off(body.instrument, ledger, now_ns)
+        if isinstance(body, OrderCancelled):
+            return self._set_off(body.instrument, ledger, now_ns)
+        assert isinstance(body, LiquidationStarted)
+        return [
+            _cancelled(number, ledger.own_orders[number], "its account is liquidated")
+            for number in self._of_account.get(body.account, ())
+        ]
+
+    def _set_off(self, instrument: int, ledger: LedgerState, now_ns: int) -> Iterable[Product]:
+        """The stop that the price has passed furthest, if any."""
+        market = ledger.markets[instrument]
+        if market.book is None or market.halted_until_ns is not None:
+            return ()
+        price_ticks, found = market.book.price_ticks, []
+        sells, buys = self._sells.get(instrument), self._buys.get(instrument)
+        if sells and sells[-1][0] >= price_ticks:
+            highest = sells[-1][0]
+            found.append((highest - price_ticks, sells[sells.bisect_left((highest, 0))][1]))
+        if buys and buys[0][0] <= price_ticks:
+            found.append((price_ticks - buys[0][0], buys[0][1]))
+        if not found:
+            return ()
+        _, number = min(found, key=lambda one: (-one[0], one[1]))
+        return self._traded(number, ledger, now_ns)
+
+    def _traded(self, number: int, ledger: LedgerState, now_ns: int) -> Iterable[Product]:
+        """The fills of an order, and the cancellation of what found nobody."""
+        order = ledger.own_orders.get(number)
+        if order is None:
+            return ()
+        market = ledger.markets[order.instrument]
+        sign, wanted = (1 if order.size_lots > 0 else -1), abs(order.size_lots)
+        if market.halted_until_ns is not None:
+            return (_cancelled(number, order, "trading is halted"),)
+        lots = wanted if order.trigger_ticks is None else min(wanted, _held_against(order, ledger))
+        if not lots:
+            return (_cancelled(number, order, "the position is gone"),)
+        products: list[Product] = list(_fills(number, order, sign * lots, ledger, now_ns))
+        left = lots - sum(abs(fill.size_lots) for fill in products)  # type: ignore[union-attr]
+        if left:
+            products.append(OrderCancelled(number, order.account, order.instrument, left, NO_DEPTH))
+        return products
+
+
+def _fills(number: int, order: OwnOrder, size_lots: int, ledger: LedgerState, now_ns: int) -> Iterator[OrderFilled]:
+    market = ledger.markets[order.instrument]
+    liquidity, sign, left = ledger.liquidity(market.listing.asset), 1 if size_lots > 0 else -1, abs(size_lots)
+    trade_id = ledger.trades
+    for fill in walk(market, size_lots, None, now_ns):
+        if fill.maker == order.account:
+            continue  # nobody trades with itself
+        trade_id, left, lots = trade_id + 1, left - fill.lots, sign * fill.lots
+        yield OrderFilled(
+            order_id=number,
+            trade_id=trade_id,
+            account=order.account,
+            counterparty=liquidity if fill.maker is None else fill.maker,
+            instrument=order.instrument,
+            leg=order.leg,
+            size_lots=lots,
+            price_ticks=fill.price_ticks,
+            value_atoms=market.payoff.value_atoms(lots, fill.price_ticks),
+            left_lots=left,
+            eaten_lots=fill.eaten_lots,
+        )
+
+
+def _held_against(order: OwnOrder, ledger: LedgerState) -> int:
+    """How many lots there are that an order of this direction reduces."""
+    held = ledger.position(order.account, (order.instrument, order.leg))
+    return 0 if held is None or (held.size_lots > 0) == (order.size_lots > 0) else abs(held.size_lots)
+
+
+def _cancelled(number: int, order: OwnOrder, reason: str) -> OrderCancelled:
+    return OrderCancelled(number, order.account, order.instrument, abs(order.size_lots), reason)
