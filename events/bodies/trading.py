@@ -1,7 +1,7 @@
 """The living market: prices that trades make, depth that makers quote, and orders that traders place. Tags 120 to 139.
 
-What came from outside stays an input (`PriceTicked` is the value that the outside sees); all that stands here is decided
-by a handler: what the book trades at, how deep it is, and who trades unasked.
+What came from outside stays an input (`PriceTicked` is the value that the outside sees); all that stands here is
+decided by a handler: what the book trades at, how deep it is, and who trades unasked.
 """
 
 from __future__ import annotations

@@ -54,10 +54,10 @@ class Mix(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class CrowdParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Who follows which strategy. Thresholds are basis points of the trend (a stop: of the first price); a runner's are
-    hundreds of parts per billion of volatility. Only accounts of `groups` act, all traders where none is named.
+    """Who follows which strategy. Only accounts of `groups` act, all traders where none is named.
 
-    Whoever has acted waits `pause_ns`.
+    Thresholds are basis points of the trend (a stop's: of the first price); a runner's are hundreds of parts per
+    billion of volatility. Whoever has acted waits `pause_ns`.
     """
 
     stop: Mix | None = None

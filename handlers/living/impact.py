@@ -1,9 +1,9 @@
 """Price formation: what the venue's own book trades at, and how deep it is.
 
-The law. A trade of V lots against a depth of D lots moves the price by X, log X = a + g log(V / D): so the resting depth
-is laid out in just that shape. Cumulative lots q stand up to the distance `reach x (q / D)^g` from the nearest quote,
-where `reach` is e^a: how far a trade of all of D moves the price. An order walks that depth, so the law follows from the
-book and not from a formula beside it, and it holds for a trade that is split as for one that is not.
+The law. A trade of V lots against a depth of D lots moves the price by X, log X = a + g log(V / D): so the resting
+depth is laid out in just that shape. Cumulative lots q stand up to the distance `reach x (q / D)^g` from the nearest
+quote, where `reach` is e^a: how far a trade of all of D moves the price. An order walks that depth, so the law follows
+from the book and not from a formula beside it, and it holds for a trade that is split as for one that is not.
 
 1. *Temporary*: what an order eats is missing until it refills, with a half-life that grows with realised volatility.
    The price is the centre moved by how far what is eaten reaches into the depth.
@@ -45,9 +45,10 @@ _PPB, _BPS, _MICRO = 10**9, 10**4, 10**6
 _SECOND_NS = 10**9
 _SIXTEENTHS_PPM = 62_500
 _PARTS = 16
-"""The nearest band holds one part in so many of the depth that the law is stated for; each further one as much again."""
+"""The nearest band holds one part in so many of the depth that the law is stated for; each further one doubles it."""
 _BANDS = 8
 _HALVINGS_MAX = 30
+_SPREAD_MOST_BPS, _REACH_MOST_BPS, _PERMANENT_MOST_BPS = 1_000, 5_000, 4_000
 _PERMANENT_LEAST_PPB = -900_000_000
 
 
@@ -82,7 +83,7 @@ class ImpactParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Refuse a law that is none, or by which a round trip could gain."""
         if (
             self.depth_atoms <= 0
-            or not 0 < self.reach_bps <= 5_000
+            or not 0 < self.reach_bps <= _REACH_MOST_BPS
             or min(self.depth_shares_bps.values(), default=1) < 1
         ):
             message = "depth and depth_shares_bps must be above 0, and reach_bps lie above 0, up to 5000"
@@ -90,7 +91,7 @@ class ImpactParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if not 0 < self.exponent_ppm <= _MICRO or self.exponent_ppm % _SIXTEENTHS_PPM:
             message = "exponent_ppm must be a whole number of sixteenths (62500), above 0, up to 1000000"
             raise ValueError(message)
-        if not 0 <= self.permanent_bps <= 4_000 or not 0 <= self.outside_bps <= _BPS:
+        if not 0 <= self.permanent_bps <= _PERMANENT_MOST_BPS or not 0 <= self.outside_bps <= _BPS:
             message = (
                 "permanent_bps must lie between 0 and 4000 (more would make round trips gain), outside_bps up to 10000"
             )
@@ -98,7 +99,10 @@ class ImpactParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if not 0 < self.refill_ns <= self.refill_most_ns or min(self.reversion_ns, self.stretch_bps) < 0:
             message = "refill_ns must be above 0 and at most refill_most_ns; reversion_ns and stretch_bps not negative"
             raise ValueError(message)
-        if min(self.memory_ns, self.trend_ns, self.calm_volatility_ppb) <= 0 or not 0 <= self.half_spread_bps <= 1_000:
+        if (
+            min(self.memory_ns, self.trend_ns, self.calm_volatility_ppb) <= 0
+            or not 0 <= self.half_spread_bps <= _SPREAD_MOST_BPS
+        ):
             message = "memory_ns, trend_ns and calm_volatility_ppb must be above 0, half_spread_bps between 0 and 1000"
             raise ValueError(message)
 
@@ -135,9 +139,9 @@ class PowerLawImpact(Handler):
         """All prices of an instant at once; after a trade the price of its instrument; after quotes its depth."""
         body = event.body
         if type(body) is PriceTicked:
-            priced: list[Product] = [self._ticked(ledger, number, ticks, now_ns) for number, ticks in body.prices]
-            opened = [self._opening(ledger, p) for p in priced if ledger.markets[p.instrument].book is None]  # type: ignore[union-attr]
-            return [*priced, *opened]
+            priced = [self._ticked(ledger, number, ticks, now_ns) for number, ticks in body.prices]
+            first = (one for one in priced if ledger.markets[one.instrument].book is None)
+            return [*priced, *(self._opening(ledger, one) for one in first)]
         if type(body) is QuotesPlaced:
             last = ledger.markets[body.instrument].quoted_seq == event.seq  # of those who quoted at one delivery
             return (self._formed(ledger, body.instrument),) if last else ()
@@ -209,7 +213,7 @@ class PowerLawImpact(Handler):
         )
 
     def _volatility_ppb(self, book: BookPriced, elapsed_ns: int) -> int:
-        """volatility += (|return| / sqrt(elapsed seconds) - volatility) x elapsed / (elapsed + memory)."""
+        """The average size of a return: += (|return| / sqrt(elapsed seconds) - average) x elapsed / (elapsed + memory)."""
         size_ppb = abs(book.price_ticks - book.reference_ticks) * _PPB // book.reference_ticks
         a_second_ppb = isqrt(size_ppb * size_ppb * _SECOND_NS // elapsed_ns)
         moved_ppb = (a_second_ppb - book.volatility_ppb) * elapsed_ns // (elapsed_ns + self.law.memory_ns)
@@ -221,7 +225,7 @@ class PowerLawImpact(Handler):
         longer_ns = self.law.refill_ns * self.law.stretch_bps * over_ppb // (_BPS * calm_ppb)
         return min(self.law.refill_most_ns, self.law.refill_ns + longer_ns)
 
-    def _opening(self, ledger: LedgerState, priced: BookPriced) -> Product:
+    def _opening(self, ledger: LedgerState, priced: BookPriced) -> DepthFormed:
         """The depth of outside liquidity, which is there from the first price on."""
         return self._laid_out(priced.instrument, self._outside_lots(ledger, priced), ())
 
@@ -283,7 +287,7 @@ def law_millibps(law: ImpactParameters, lots: int, depth_lots: int) -> int:
     (lots / depth)^(n/16) in millionths: the sixteenth root of the n-th power, taken as four square roots.
     """
     power = law.exponent_ppm // _SIXTEENTHS_PPM
-    root = lots**power * _MICRO**16 // depth_lots**power
+    root: int = lots**power * _MICRO**16 // depth_lots**power
     for _ in range(4):
         root = isqrt(root)
     return law.reach_bps * 1000 * root // _MICRO

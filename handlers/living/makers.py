@@ -39,6 +39,7 @@ from ..valuation import BPS, margin_of
 __all__ = ["MakerParameters", "Makers"]
 
 _MICRO, _PPB = 10**6, 10**9
+_SPREAD_MOST_BPS = 1_000
 _MATERIAL_BPS = 500
 """Quotes that differ by less than so much from those that stand are left as they are."""
 
@@ -78,7 +79,7 @@ class MakerParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                 "limit_spread_bps must lie between 0 and 9999, return_bps above 0 up to 10000, lean_bps up to 10000"
             )
             raise ValueError(message)
-        if not 0 <= self.half_spread_bps <= 1_000:
+        if not 0 <= self.half_spread_bps <= _SPREAD_MOST_BPS:
             message = "half_spread_bps must lie between 0 and 1000"
             raise ValueError(message)
 

@@ -68,6 +68,7 @@ class OwnOrders(Handler):
     def _forget(self, number: int) -> None:
         order = self._resting.pop(number, None)
         if order is not None:
+            assert order.trigger_ticks is not None
             self._side(order).remove((order.trigger_ticks, number))
             self._of_account[order.account].remove(number)
 
