@@ -29,8 +29,8 @@ class Market:
     `eaten_*_lots` held at `eaten_*_at_ns`; what has been refilled since follows from the instrument's half-life.
     `impact_seq` is the last fill that moved the price.
     `book` is what the venue's own book trades at, since `booked_at_ns`, where trades make the price; `bid_makers` and
-    `ask_makers` say whose each band of the depth is, `quotes` what each maker quotes (`quoted_seq` is the last time that
-    one did), and `withdrawn` since when a maker has been away.
+    `ask_makers` say whose each band of the depth is, `quotes` what each maker quotes (`quoted_seq` is the last time
+    that one did), and `withdrawn` since when a maker has been away.
     `fund` is the insurance fund that was named for the instrument, None where its asset's first one stands behind it;
     `fund_paid_atoms` and `fund_funding_atoms` are what that fund has paid on balance for this instrument, and the
     cumulative funding at which it did (`books.py`).

@@ -213,7 +213,7 @@ class PowerLawImpact(Handler):
         )
 
     def _volatility_ppb(self, book: BookPriced, elapsed_ns: int) -> int:
-        """The average size of a return: += (|return| / sqrt(elapsed seconds) - average) x elapsed / (elapsed + memory)."""
+        """Average size of a return: += (|return| / sqrt(elapsed seconds) - average) x elapsed / (elapsed + memory)."""
         size_ppb = abs(book.price_ticks - book.reference_ticks) * _PPB // book.reference_ticks
         a_second_ppb = isqrt(size_ppb * size_ppb * _SECOND_NS // elapsed_ns)
         moved_ppb = (a_second_ppb - book.volatility_ppb) * elapsed_ns // (elapsed_ns + self.law.memory_ns)
