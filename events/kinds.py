@@ -22,6 +22,7 @@ __all__ = [
     "AccountNumber",
     "AgainstLeg",
     "AssetNumber",
+    "Constituents",
     "Count",
     "CounterpartyLeg",
     "DeclaredAccount",
@@ -120,6 +121,8 @@ Prices = Annotated[tuple[tuple[int, int], ...], Kind("prices")]
 """(instrument, ticks) of each."""
 Depth = Annotated[tuple[tuple[int, int], ...], Kind("depth", of="instrument")]
 """(distance in basis points, lots up to there) of each band."""
+Constituents = Annotated[tuple[tuple[str, int, int], ...], Kind("constituents", of="instrument")]
+"""(name, ticks, weight in basis points) of each."""
 Makers = Annotated[tuple[int | None, ...], Kind("makers")]
 """Whose each band is: an account, None for outside liquidity."""
 

@@ -14,6 +14,7 @@ from .bodies.margin import MarginBody
 from .bodies.run import RunBody
 from .bodies.trading import TradingBody
 from .bodies.venue import VenueBody
+from .bodies.venues import VenuesBody
 from .bodies.waterfall import WaterfallBody
 from .kinds import kinds_of
 
@@ -32,7 +33,17 @@ __all__ = [
 SCHEMA = 1
 """Raised only when the bytes of existing events change."""
 
-Body = RunBody | ListingBody | InputsBody | MarginBody | LiquidationBody | WaterfallBody | VenueBody | TradingBody
+Body = (
+    RunBody
+    | ListingBody
+    | InputsBody
+    | MarginBody
+    | LiquidationBody
+    | WaterfallBody
+    | VenueBody
+    | TradingBody
+    | VenuesBody
+)
 
 BODY_TYPES: tuple[type[Body], ...] = get_args(Body)
 TYPES_BY_NAME: dict[str, type[Body]] = {body_type.__name__: body_type for body_type in BODY_TYPES}

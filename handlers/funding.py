@@ -57,7 +57,9 @@ class Funding(Handler):
         body = event.body
         if isinstance(body, RunForked):
             pending = {p.timer.instrument for p in ledger.timers.values() if p.timer.purpose == _PURPOSE}
-            return [self._next(number, now_ns) for number in range(len(ledger.markets)) if number not in pending]
+            missing = (number for number in range(len(ledger.markets)) if number not in pending)
+            here = (number for number in missing if self.venue in ("", ledger.venue_of_instrument(number)))
+            return [self._next(number, now_ns) for number in here]
         if isinstance(body, InstrumentListed):
             return (self._next(body.instrument, now_ns),)
         if isinstance(body, TimerFired) and body.purpose == _PURPOSE and body.instrument is not None:

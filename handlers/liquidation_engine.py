@@ -96,6 +96,8 @@ class LiquidationEngine(Handler):
         """All liquidations that a halt left without an order or a pause, in the order they started."""
         products: list[Product] = []
         for liquidation in ledger.liquidations.values():
+            if not self.is_here(ledger, liquidation.account):
+                continue
             orders = ledger.orders + sum(isinstance(p, LiquidationOrdered) for p in products)
             products += self._next(ledger, liquidation, now_ns, cooled=True, orders=orders)
         return products

@@ -100,7 +100,8 @@ class MarginMonitor(Handler):
         else:
             accounts = ledger.accounts
             for number in accounts_named(body):
-                if accounts[number].kind == "user" and accounts[number].liquidation_id is None:
+                account = accounts[number]
+                if account.kind == "user" and account.liquidation_id is None and self.is_here(ledger, number):
                     self.due.add(number)
 
     def gate(self, kind: type[Body]) -> Collection[object]:
@@ -112,7 +113,7 @@ class MarginMonitor(Handler):
         self._new_index()
         self.index.grow(len(ledger.markets))
         self.due.clear()
-        self.due.update(a.account for a in ledger.accounts if a.kind == "user")
+        self.due.update(a.account for a in ledger.accounts if a.kind == "user" and self.is_here(ledger, a.account))
         self.due.update(account.account for account, _, _ in self._tested(ledger))
 
     def handle(self, event: Event, ledger: LedgerState, now_ns: int) -> Iterable[Product]:
@@ -172,7 +173,7 @@ class MarginMonitor(Handler):
 
     def _products(self, found: list[tuple[Account, Margin, type[Body]]], ledger: LedgerState) -> list[Product]:
         if len(found) > 1:
-            order = order_in_force(ledger)
+            order = order_in_force(ledger, self.venue)
             found.sort(key=lambda one: place_in(order, one[0], one[1]))
         products: list[Product] = []
         next_id = ledger.liquidations_started + 1

@@ -11,13 +11,14 @@ from ..events.bodies.inputs import PriceTicked
 from ..events.bodies.liquidation import LiquidationFilled
 from ..events.bodies.margin import MarkPriced, PositionReduced
 from ..events.bodies.trading import BookPriced
+from ..events.bodies.venues import IndexPriced
 from ..events.envelope import Event
 from ..events.ledger import LedgerState, Market
 from ..events.vocabulary import Body
 from .depth import impact_ticks
 from .protocol import Handler, Linked, Product
 
-__all__ = ["BookMarkPricing", "IndexMarkPricing", "SmoothedMarkPricing"]
+__all__ = ["BookMarkPricing", "ConstituentMarkPricing", "IndexMarkPricing", "SmoothedMarkPricing"]
 
 _MICRO = 10**6
 
@@ -98,7 +99,7 @@ class SmoothedMarkPricing(Handler):
 class BookMarkPricing(Handler):
     """mark = what the venue's own book trades at, or its moving average: trades of all make it, not an index alone.
 
-    The average is that of `SmoothedMarkPricing`. `index_ticks` is the book's price as it is, `impact_ticks` 0.
+    The average is that of `SmoothedMarkPricing`. `index_ticks` is the price as it is, `impact_ticks` 0.
     """
 
     name: ClassVar[str] = "mark"
@@ -111,14 +112,28 @@ class BookMarkPricing(Handler):
 
     def handle(self, event: Event, ledger: LedgerState, now_ns: int) -> Iterable[Product]:
         """The mark for a price of the book; none where it stays as it is within an instant."""
-        body = event.body
-        assert isinstance(body, BookPriced)
-        market = ledger.markets[body.instrument]
-        smoothed = _smoothed(market, body.price_ticks, now_ns, self.smoothing_ns) if self.smoothing_ns else 0
-        mark_ticks = max(1, smoothed // _MICRO) if self.smoothing_ns else body.price_ticks
+        assert isinstance(event.body, BookPriced)
+        return self._marked(event.body.instrument, event.body.price_ticks, ledger, now_ns)
+
+    def _marked(self, instrument: int, ticks: int, ledger: LedgerState, now_ns: int) -> Iterable[Product]:
+        market = ledger.markets[instrument]
+        smoothed = _smoothed(market, ticks, now_ns, self.smoothing_ns) if self.smoothing_ns else 0
+        mark_ticks = max(1, smoothed // _MICRO) if self.smoothing_ns else ticks
         if market.marked_at_ns == now_ns and market.mark_ticks == mark_ticks:
             return ()
-        return (MarkPriced(body.instrument, body.price_ticks, 0, mark_ticks, smoothed),)
+        return (MarkPriced(instrument, ticks, 0, mark_ticks, smoothed),)
+
+
+class ConstituentMarkPricing(BookMarkPricing):
+    """mark = the index of several constituents (`living/index.py`), or its moving average."""
+
+    policy: ClassVar[str] = "constituents"
+    subscribes: ClassVar[tuple[type[Body], ...]] = (IndexPriced,)
+
+    def handle(self, event: Event, ledger: LedgerState, now_ns: int) -> Iterable[Product]:
+        """The mark for an index; none where it stays as it is within an instant."""
+        assert isinstance(event.body, IndexPriced)
+        return self._marked(event.body.instrument, event.body.index_ticks, ledger, now_ns)
 
 
 def _smoothed(market: Market, ticks: int, now_ns: int, smoothing_ns: int) -> int:

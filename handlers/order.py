@@ -41,13 +41,11 @@ def arrival(seed: int, name: str) -> int:
     return draw_bits(seed, account_key(name), "arrival", 0)
 
 
-def order_in_force(ledger: LedgerState) -> Order:
-    """What the liquidation slot of those who decide now says; arrival where it says nothing."""
-    for producer in ledger.producers:
-        if producer.handler == "liquidation":
-            order: Order = producer.parameters.get("order", _UNSTATED)
-            return order
-    return _UNSTATED
+def order_in_force(ledger: LedgerState, venue: str = "") -> Order:
+    """What the liquidation slot of those who decide now on a venue says; arrival where it says nothing."""
+    producer = ledger.producer("liquidation", venue)
+    order: Order = _UNSTATED if producer is None else producer.parameters.get("order", _UNSTATED)
+    return order
 
 
 def place_in(order: Order, account: Account, margin: Margin) -> tuple[int | Fraction, int]:

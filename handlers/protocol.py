@@ -54,6 +54,10 @@ class Handler:
     Parameters: ClassVar[type[msgspec.Struct]] = NoParameters
     plugin: str = ""
     """What records call the plug-in that decides here; empty for a builtin one."""
+    venue: str = ""
+    """The venue that it decides for, where a run has several (`at_venue.py`)."""
+    hears_all: ClassVar[bool] = False
+    """Whether at one of several venues it hears what happens at the others, too."""
 
     def __init__(self, parameters: msgspec.Struct) -> None:
         self.settings = parameters
@@ -62,6 +66,10 @@ class Handler:
     def look_back_ns(self) -> int:
         """How far back `prime` reads the record."""
         return 0
+
+    def is_here(self, ledger: LedgerState, account: int) -> bool:
+        """Whether an account is with the venue that this decides for."""
+        return not self.venue or ledger.venue_of(account) == self.venue
 
     def handle(self, event: Event, ledger: LedgerState, now_ns: int) -> Iterable[Product]:
         """Decide: the bodies that follow from this event in this state."""

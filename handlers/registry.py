@@ -14,17 +14,20 @@ import msgspec
 
 from ..events.bodies.run import Producer
 from ..events.errors import ScenarioError
+from .at_venue import at_venue
 from .choice import Choice
 from .circuit_breaker import CircuitBreaker
 from .funding import Funding
 from .insurance_fund import InsuranceFund
+from .living.between_venues import Arbitrage, Bridge, Ties
 from .living.crowd import Crowd
 from .living.impact import PowerLawImpact, SquareRootImpact
+from .living.index import ConstituentIndex
 from .living.makers import Makers
 from .living.orders import OwnOrders
 from .loss_socialization import LossSocialization
 from .margin_monitor import MarginMonitor
-from .mark_pricing import BookMarkPricing, IndexMarkPricing, SmoothedMarkPricing
+from .mark_pricing import BookMarkPricing, ConstituentMarkPricing, IndexMarkPricing, SmoothedMarkPricing
 from .market import DepthMarket, Liquidators
 from .plugins.at_hand import Plugins
 from .plugins.files import file_named, without_folders
@@ -45,6 +48,7 @@ from .trader_response import TraderResponse
 
 __all__ = [
     "NONE",
+    "OVER_VENUES",
     "SLOTS",
     "Amounts",
     "Choice",
@@ -84,10 +88,14 @@ SLOTS: Mapping[str, Mapping[str, Choice | None]] = {
     "makers": {NONE: None, **_handlers(Makers)},
     "crowd": {NONE: None, **_handlers(Crowd)},
     "orders": {NONE: None, **_handlers(OwnOrders)},
-    "mark": _handlers(SmoothedMarkPricing, IndexMarkPricing, BookMarkPricing),
+    "index": {NONE: None, **_handlers(ConstituentIndex)},
+    "arbitrage": {NONE: None, **_handlers(Arbitrage)},
+    "mark": _handlers(SmoothedMarkPricing, IndexMarkPricing, BookMarkPricing, ConstituentMarkPricing),
     "breaker": {"window": _handler(CircuitBreaker), NONE: None},
     "margin": {"tiered": _handler(MarginMonitor), NONE: None},
     "traders": {"mixed": _handler(TraderResponse), NONE: None},
+    "ties": {NONE: None, **_handlers(Ties)},
+    "bridge": {NONE: None, **_handlers(Bridge)},
     "insurance_fund": _handlers(InsuranceFund, Drawdown, SymbolDrawdown, FeeCapped, InsuranceFee, BackstopVault),
     "liquidation": LIQUIDATION_CHOICES,
     "market": _handlers(DepthMarket, Liquidators),
@@ -97,6 +105,9 @@ SLOTS: Mapping[str, Mapping[str, Choice | None]] = {
     "funding": {"interval": _handler(Funding), NONE: None},
 }
 """Slot to policies, the first being the default; the order of the slots is the order of delivery."""
+
+OVER_VENUES = ("arbitrage", "ties", "bridge")
+"""Slots that are filled once for all venues of a run; each of the others is each venue's own."""
 
 
 def producer_of(
@@ -110,14 +121,16 @@ def producer_of(
 ) -> Producer | None:
     """A slot's settings (`policy`, `latency_ns`, the engine's and the policy's) as a producer; None for an empty slot.
 
+    The slot may be one venue's, "margin@alpha".
+
     Amounts are written in the asset, `chunk_over = 100_000`, and recorded in its atoms, `chunk_over_atoms`; without
     `amounts` they are given as recorded. What is `recorded` of a run holds where the settings say nothing else. A
     plug-in that is named here is at hand in `plugins` from now on; a file is looked for from `folder` first. Raises
     ScenarioError naming the key under `where`.
     """
-    given = dict(settings)
-    policy = given.pop("policy", next(iter(SLOTS[slot])))
-    choice = choice_named(slot, policy, f"{where}.policy", plugins, folder)
+    given, base = dict(settings), slot.partition("@")[0]
+    policy = given.pop("policy", next(iter(SLOTS[base])))
+    choice = choice_named(base, policy, f"{where}.policy", plugins, folder)
     if recorded and choice is not None and amounts is not None:
         kept = {key: value for key, value in recorded.items() if key != "policy"}
         given = {**_stated(kept, choice.parameters, amounts), **given}
@@ -223,12 +236,12 @@ def choice_named(
 
 def is_builtin(producer: Producer) -> bool:
     """Whether this version of the package has the policy, so that nothing else is executed for it."""
-    return SLOTS.get(producer.handler, {}).get(producer.policy) is not None
+    return SLOTS.get(producer.slot, {}).get(producer.policy) is not None
 
 
 def builtin_version(producer: Producer) -> str:
     """The version that the builtin policy of this name declares today."""
-    choice = SLOTS[producer.handler][producer.policy]
+    choice = SLOTS[producer.slot][producer.policy]
     assert choice is not None, "an empty slot has no producer"
     return choice.version
 
@@ -236,12 +249,13 @@ def builtin_version(producer: Producer) -> str:
 def build(producer: Producer, plugins: Plugins | None = None) -> Handler:
     """The handler that a producer declares. Raises ScenarioError where it is neither builtin nor in `plugins`."""
     choice = _recorded(producer, plugins or Plugins())
-    return choice.make(*_settings(producer.parameters, choice, f"$.{producer.handler}"))
+    handler = choice.make(*_settings(producer.parameters, choice, f"$.{producer.handler}"))
+    return at_venue(handler, producer.venue) if producer.venue else handler
 
 
 def _recorded(producer: Producer, plugins: Plugins) -> Choice:
     """What a producer names: builtin, or a plug-in with the recorded content, which declares the recorded version."""
-    slot, policy, version = producer.handler, producer.policy, producer.version
+    slot, policy, version = producer.slot, producer.policy, producer.version
     choice = SLOTS.get(slot, {}).get(policy)
     if choice is not None:
         return choice

@@ -111,13 +111,14 @@ def engine_at(run: Run, seq: int) -> tuple[Producer, AdlEngine]:
 
     Raises ScenarioError if it is not installed, QueryError if it ranks nobody.
     """
-    for producer in run.producers_at(seq):
-        if producer.handler == AdlEngine.name:
-            handler = run.build(producer)
-            if isinstance(handler, AdlEngine):
-                return producer, handler
-            message = f"{run.path}: {producer.handler}:{producer.policy} ranks nobody, so there is no ranking"
-            raise QueryError(message)
+    producers, decided = run.producers_at(seq), run.producer_of(run.event(seq))
+    venue = "" if decided is None else decided.venue
+    for producer in (one for one in producers if (one.slot, one.venue) == (AdlEngine.name, venue)):
+        handler = run.build(producer)
+        if isinstance(handler, AdlEngine):
+            return producer, handler
+        message = f"{run.path}: {producer.handler}:{producer.policy} ranks nobody, so there is no ranking"
+        raise QueryError(message)
     message = f"{run.path}: it declares no {AdlEngine.name} handler, so there is no ranking"
     raise QueryError(message)
 

@@ -35,6 +35,7 @@ class OpeningFund(NamedTuple):
     label: str
     instruments: tuple[int, ...] | None
     balance_atoms: int
+    asset: int = 0
 
     @property
     def name(self) -> str:
@@ -65,9 +66,11 @@ def open_funds(
     else:
         labels = [_label(stated, one, listed.name) for one, listed in zip(settings, instruments, strict=True)]
         _check_pools(stated, [listed.name for listed in instruments])
-        groups = {label: tuple(i for i, other in enumerate(labels) if other == label) for label in labels}
+        numbers = [listed.instrument for listed in instruments]
+        labelled = list(zip(numbers, labels, strict=True))
+        groups = {label: tuple(number for number, other in labelled if other == label) for label in labels}
     begun = _split(stated, list(groups), amounts)
-    return tuple(OpeningFund(label, held, begun[label]) for label, held in groups.items())
+    return tuple(OpeningFund(label, held, begun[label], asset.asset) for label, held in groups.items())
 
 
 def underlying_of(settings: InstrumentSettings) -> str:

@@ -34,17 +34,19 @@ def opening_bodies(scenario: ResolvedScenario) -> Iterator[Body]:
     for asset in scenario.assets:
         for kind in _VENUE_ACCOUNTS:
             if kind == "insurance":
-                for fund in scenario.funds:
+                for fund in (one for one in scenario.funds if one.asset == asset.asset):
                     yield from _fund(scenario, fund, number, asset.asset)
                     number += 1
                 continue
-            yield AccountOpened(number, f"{kind}:{asset.name}", scenario.venue, kind, "cross", asset.asset)
+            venue = asset.venue or scenario.venue
+            yield AccountOpened(number, f"{kind}:{asset.name}", venue, kind, "cross", asset.asset)
             number += 1
     yield from _traders(scenario, number)
 
 
 def _fund(scenario: ResolvedScenario, fund: OpeningFund, number: int, asset: int) -> Iterator[Body]:
-    yield AccountOpened(number, fund.name, scenario.venue, "insurance", "cross", asset)
+    venue = scenario.assets[asset].venue or scenario.venue
+    yield AccountOpened(number, fund.name, venue, "insurance", "cross", asset)
     if fund.balance_atoms:
         yield BalanceStated(number, fund.balance_atoms)
     for instrument in fund.instruments or ():
@@ -70,7 +72,8 @@ def _traders(scenario: ResolvedScenario, number: int) -> Iterator[Body]:
         owner = _owner(opening, numbers)
         if opening.mode == "cross":
             numbers[opening.name] = number
-        yield AccountOpened(number, opening.name, scenario.venue, "user", opening.mode, 0, owner)
+        venue = scenario.assets[opening.asset].venue or scenario.venue
+        yield AccountOpened(number, opening.name, venue, "user", opening.mode, opening.asset, owner)
         if opening.balance_atoms:
             yield BalanceStated(number, opening.balance_atoms, _row(source, opening.row, at_ns))
         for held in opening.positions:

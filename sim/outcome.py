@@ -67,7 +67,7 @@ def fund_of(result: RunResult) -> Document:
     `funds` has each by itself, with the instruments that it stands behind.
     """
     summary, start = result.summary, result.scenario.fund_atoms
-    end = fund_equity(result.ledger, result.scenario.assets[0].asset)
+    end = fund_equity(result.ledger)
     return {
         "start_atoms": start,
         "low_atoms": min([start, end, *summary.fund_points]),
@@ -100,7 +100,7 @@ def _behind(fund: OpeningFund, ledger: Ledger) -> Iterable[int]:
 def unpaid(result: RunResult) -> Document:
     """What nobody could pay: the deficits declared and since when trading has stopped; what accounts owe at the end."""
     summary, stopped_at_ns = result.summary, result.summary.stopped_at_ns
-    owed_atoms, accounts = owed(result.ledger, result.scenario.assets[0].asset)
+    owed_atoms, accounts = owed(result.ledger)
     return {
         "deficits": summary.by_type["FundDeficitDeclared"],
         "deficit_atoms": summary.sums["FundDeficitDeclared"],

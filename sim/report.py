@@ -32,7 +32,8 @@ def print_report(console: Console, result: RunResult) -> None:
     scenario = result.scenario
     length = duration(result.end_ns - result.start_ns)
     print_line(console, f"{scenario.name}, seed {scenario.seed}: {result.status}", style="bold")
-    print_line(console, f"{format_time_ns(result.start_ns)} + {length}, amounts in {scenario.assets[0].name}")
+    asset = scenario.assets[0].name.partition("@")[0]
+    print_line(console, f"{format_time_ns(result.start_ns)} + {length}, amounts in {asset}")
     print_line(console)
     _print_marks(console, result)
     for part in (_margin, _liquidation, _fund):

@@ -27,23 +27,23 @@ from ..events.errors import ScenarioError
 from ..events.regular import kind_of, read_regular
 from ..handlers.plugins.at_hand import Plugins
 from ..handlers.plugins.folders import Folders
-from ..handlers.registry import SLOTS, producer_of, without_folders
+from ..handlers.registry import OVER_VENUES, SLOTS, producer_of, without_folders
 from .actors import open_actors
 from .funds import FUND_KEYS, OpeningFund, open_funds
 from .limits import check_accounts, check_timers, count_inputs
 from .listings import amounts_in, list_assets, list_instruments, scales_of
 from .populations.base import OpeningAccount, OpeningMarket, Population
-from .populations.registry import open_population
 from .reading.files import find_data_file
 from .reading.rows import first_fields
 from .rulebooks import moved_to_venue, rulebook, slot_table
 from .settings import ScenarioSettings
-from .sources.base import Source
+from .sources.base import InstrumentScale, Source
 from .sources.generator import GeneratorSettings
 from .sources.registry import open_depth, open_prices
 from .sources.tardis import TARDIS_COLUMNS
 from .toml_tree import apply_override, at_path, check_values, parse_toml, with_durations
 from .units import INT64_MAX, parse_time_ns
+from .venues import AtVenues, at_all_venues, check_venues, listed_at_venues, open_populations
 
 __all__ = ["ResolvedScenario", "Scenario", "bundled_scenarios"]
 
@@ -100,6 +100,7 @@ class Scenario:
         self._rulebook = rulebook(plain.get("venue", "generic"))
         self.tree = _with_prices_layout(plain, folder)
         self.settings = _convert(self.tree)
+        check_venues(self.settings)
         self.producers = self._producers()
 
     @classmethod
@@ -119,8 +120,7 @@ class Scenario:
     def resolve(self) -> ResolvedScenario:
         """Open the sources, read each to its end, and work everything out in whole numbers. Raises ScenarioError."""
         settings = self.settings
-        assets = list_assets(settings)
-        scales = scales_of(settings)
+        base_assets, scales = list_assets(settings), scales_of(settings)
         start_ns = at_path("$.start", parse_time_ns, settings.start)
         prices = open_prices(settings.prices, scales, start_ns=start_ns, seed=settings.seed, folder=self.folder)
         start_ns, opening = prices[0].start_ns, prices[0].opening
@@ -128,24 +128,26 @@ class Scenario:
         depth: tuple[Source, ...] = ()
         if settings.depth is not None:
             depth = (open_depth(settings.depth, scales, start_ns=start_ns, opening=opening, folder=self.folder),)
-        sources = (*depth, *prices)
+        sources: tuple[Source, ...] = (*depth, *prices)
         end_ns = None if settings.end is None else at_path("$.end", parse_time_ns, settings.end)
         made = count_inputs(sources, start_ns, INT64_MAX if end_ns is None else end_ns, settings.limits)
         check_timers(self.producers, start_ns, made.last_ns + settings.settle_ns, settings.limits)
-        population = open_population(settings.population, folder=self.folder, rows_most=settings.limits.accounts)
+        population = open_populations(settings, folder=self.folder, rows_most=settings.limits.accounts)
         check_accounts(population.size or 0, settings.limits)
-        instruments = list_instruments(settings, assets, scales)
-        markets = tuple(
-            OpeningMarket(scale, ticks, listed.multiplier_atoms)
-            for scale, (_, ticks), listed in zip(scales, opening, instruments, strict=True)
-        )
+        base = list_instruments(settings, base_assets, scales)
+        assets, instruments = listed_at_venues(settings.venues, base_assets, base)
+        numbers = at_all_venues(instruments, base)
+        if settings.venues:
+            sources = tuple(AtVenues(source, numbers) for source in sources)
+        opened = {scale.name: (scale, ticks) for scale, (_, ticks) in zip(scales, opening, strict=True)}
+        markets = tuple(_market(one, *opened[one.name.partition("@")[0]]) for one in instruments)
         return ResolvedScenario(
             name=settings.name,
             sha256=self._sha256(),
             venue=settings.venue,
             rulebook_sha256=hashlib.sha256(_canonical(self._rulebook)).digest(),
             seed=settings.seed,
-            prices="held" if any(p.handler == "mark" and p.policy == "index" for p in self.producers) else "endogenous",
+            prices="held" if any(p.slot == "mark" and p.policy == "index" for p in self.producers) else "endogenous",
             start_ns=start_ns,
             end_ns=end_ns,
             settle_ns=settings.settle_ns,
@@ -157,26 +159,40 @@ class Scenario:
             sources=sources,
             opening_markets=markets,
             opening_population=population,
-            actors=tuple(open_actors(settings.actors, assets[0].decimals)),
+            actors=tuple(open_actors(settings.actors, assets)),
             inputs=made.inputs,
         )
 
     def _producers(self) -> tuple[Producer, ...]:
         found, amounts = [], amounts_in(self.settings)
         for slot in SLOTS:
-            table = slot_table(self._rulebook.get(slot, {}), getattr(self.settings, slot))
-            if slot == "insurance_fund":
-                table = {key: value for key, value in table.items() if key not in FUND_KEYS}
-            producer = producer_of(slot, table, f"$.{slot}", self.plugins, self.folder, amounts)
-            if producer is not None:
-                found.append(producer)
+            for name, where, table in self._tables(slot):
+                own = {key: value for key, value in table.items() if slot != "insurance_fund" or key not in FUND_KEYS}
+                producer = producer_of(name, own, where, self.plugins, self.folder, amounts)
+                if producer is not None:
+                    found.append(producer)
         return tuple(found)
+
+    def _tables(self, slot: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
+        """What fills a slot is called, where its settings stand, and these: for each venue where there are several."""
+        stated = getattr(self.settings, slot)
+        if not self.settings.venues or slot in OVER_VENUES:
+            yield slot, f"$.{slot}", slot_table(self._rulebook.get(slot, {}), stated)
+            return
+        for place, venue in enumerate(self.settings.venues):
+            where = f"$.venues[{place}].slots.{slot}" if slot in venue.slots else f"$.{slot}"
+            defaults = slot_table(rulebook(venue.rulebook).get(slot, {}), stated)
+            yield f"{slot}@{venue.name}", where, slot_table(defaults, venue.slots.get(slot, {}))
 
     def _funds(
         self, assets: tuple[AssetListed, ...], instruments: tuple[InstrumentListed, ...]
     ) -> tuple[OpeningFund, ...]:
-        table = slot_table(self._rulebook.get("insurance_fund", {}), self.settings.insurance_fund)
-        return open_funds(table, assets[0], instruments, self.settings.instruments, amounts_in(self.settings))
+        found, settings, amounts = list[OpeningFund](), self.settings, amounts_in(self.settings)
+        for (_, _, table), asset in zip(self._tables("insurance_fund"), assets, strict=True):
+            own = [one for one in instruments if one.asset == asset.asset]
+            listed = [one for one in settings.instruments if any(i.name.partition("@")[0] == one.name for i in own)]
+            found += open_funds(table, asset, own, listed, amounts)
+        return tuple(found)
 
     def _sha256(self) -> bytes:
         """By content: files count by name, not folder; their hash is in `SourceOpened`, a policy's in its version.
@@ -185,6 +201,12 @@ class Scenario:
         """
         tree = {key: value for key, value in self.tree.items() if key != "limits"}
         return hashlib.sha256(_canonical(_without_folders(tree))).digest()
+
+
+def _market(listed: InstrumentListed, scale: InstrumentScale, ticks: int) -> OpeningMarket:
+    """An instrument as the run begins, by the name and the number that it is listed under."""
+    own = msgspec.structs.replace(scale, instrument=listed.instrument, name=listed.name)
+    return OpeningMarket(own, ticks, listed.multiplier_atoms)
 
 
 def _check_times(settings: ScenarioSettings, start_ns: int) -> None:

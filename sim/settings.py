@@ -14,7 +14,7 @@ from .populations.registry import PopulationSettings
 from .sources.registry import DepthSettings, PriceSettings
 from .units import INT64_MAX
 
-__all__ = ["ActorSettings", "AssetSettings", "InstrumentSettings", "ScenarioSettings", "TierSettings"]
+__all__ = ["ActorSettings", "AssetSettings", "InstrumentSettings", "ScenarioSettings", "TierSettings", "VenueSettings"]
 
 _AMOUNT_MOST = Decimal("1e60")
 _SETTLE_MOST_NS = 366 * 86_400 * 10**9
@@ -77,6 +77,24 @@ class ActorSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         check_range("balance", self.balance, 0, _AMOUNT_MOST)
 
 
+class VenueSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One of several venues: its name, its rulebook, what it lists, who trades there, and its own slots' tables.
+
+    Every key besides these is a slot's table, which overrides the scenario's for this venue. Without `instruments` it
+    lists all of the scenario's, without `population` its own share of traders is drawn as the scenario's.
+    """
+
+    name: str
+    rulebook: str = "generic"
+    instruments: Annotated[tuple[str, ...], FEW] | None = None
+    population: PopulationSettings | None = None
+    slots: dict[str, dict[str, Any]] = {}
+
+    def __post_init__(self) -> None:
+        """Refuse a name that could not stand behind an account's."""
+        require(self.name.isalnum() and self.name.isascii(), f"name {self.name!r} must be letters and digits")
+
+
 class ScenarioSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The whole of a scenario's schema; the slots' tables are checked by their policies."""
 
@@ -89,6 +107,7 @@ class ScenarioSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     actors: Annotated[tuple[ActorSettings, ...], FEW] = ()
     description: str = ""
     venue: str = "generic"
+    venues: Annotated[tuple[VenueSettings, ...], FEW] = ()
     seed: int = 1
     start: str = "2025-10-10T00:00:00Z"
     end: str | None = None
@@ -97,6 +116,10 @@ class ScenarioSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     makers: dict[str, Any] = {}
     crowd: dict[str, Any] = {}
     orders: dict[str, Any] = {}
+    index: dict[str, Any] = {}
+    arbitrage: dict[str, Any] = {}
+    ties: dict[str, Any] = {}
+    bridge: dict[str, Any] = {}
     mark: dict[str, Any] = {}
     breaker: dict[str, Any] = {}
     margin: dict[str, Any] = {}

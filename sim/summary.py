@@ -101,7 +101,7 @@ class Summary:
             path.high = mark_ticks
         if event.at_ns >= path.due_ns:
             path.sample(event.at_ns, mark_ticks)
-            self._look_at_fund(event.at_ns, fund_equity(ledger, ledger.markets[body.instrument].listing.asset))
+            self._look_at_fund(event.at_ns, fund_equity(ledger))
 
     def _look_at_fund(self, at_ns: int, equity_atoms: int) -> None:
         if self._fund is None:
@@ -138,14 +138,14 @@ class Summary:
         self.stopped_at_ns = event.at_ns if self.stopped_at_ns is None else self.stopped_at_ns
 
 
-def fund_equity(ledger: Ledger, asset: int) -> int:
-    """The cash and inventory at the mark of all insurance funds of an asset; 0 where there is none."""
-    return sum(margin_of(ledger.accounts[fund], ledger.markets).equity_atoms for fund in ledger.funds_of(asset))
+def fund_equity(ledger: Ledger) -> int:
+    """The cash and inventory at the mark of all insurance funds; 0 where there is none."""
+    return sum(margin_of(ledger.accounts[fund], ledger.markets).equity_atoms for fund in ledger.funds)
 
 
-def owed(ledger: Ledger, asset: int) -> tuple[int, int]:
+def owed(ledger: Ledger) -> tuple[int, int]:
     """What traders' accounts owe beyond all they have, at the mark, and how many do; O(accounts)."""
-    traders = (a for a in ledger.accounts if a.kind == "user" and a.asset == asset)
+    traders = (a for a in ledger.accounts if a.kind == "user")
     marked = (a for a in traders if all(ledger.markets[key[0]].mark_ticks for key in a.positions))
     equities = [margin_of(account, ledger.markets).equity_atoms for account in marked]
     debts = [-atoms for atoms in equities if atoms < 0]

@@ -61,7 +61,10 @@ class Tier(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class AssetListed(BodyBase, frozen=True, tag=10):
-    """An asset; one atom is 10^-decimals of it."""
+    """An asset; one atom is 10^-decimals of it.
+
+    Money on a venue is a claim on that venue. So where a run has several, each lists its own: "USDT@alpha".
+    """
 
     grounds = ()
     named = True
@@ -69,6 +72,11 @@ class AssetListed(BodyBase, frozen=True, tag=10):
     asset: DeclaredAsset
     name: str
     decimals: Decimals
+
+    @property
+    def venue(self) -> str:
+        """Whose claim it is, where a run has several venues: that of "USDT@alpha" is alpha; empty where it has one."""
+        return self.name.partition("@")[2]
 
     def alters(self, ledger: Ledger, event: Event) -> None:
         ledger.list_asset(self)

@@ -38,13 +38,26 @@ held before they begin is known only as far as they tell.
 
 
 class Producer(msgspec.Struct, frozen=True, array_like=True):
-    """Who decides: a handler, the policy it follows, the version it declares, its parameters and its latency."""
+    """Who decides: a handler, the policy it follows, the version it declares, its parameters and its latency.
+
+    `handler` names the slot that it fills, and where a run has several venues that of one of them: "margin@alpha".
+    """
 
     handler: str
     policy: str
     version: str
     parameters: dict[str, Any]
     latency_ns: int = 0
+
+    @property
+    def slot(self) -> str:
+        """The slot, without the venue."""
+        return self.handler.partition("@")[0]
+
+    @property
+    def venue(self) -> str:
+        """The venue for which it decides; empty where there is one, or for who decides over all of them."""
+        return self.handler.partition("@")[2]
 
 
 class SourceTally(msgspec.Struct, frozen=True, array_like=True):

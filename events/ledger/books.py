@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from ..bodies.run import Producer
     from ..bodies.trading import OrderPlaced
     from ..bodies.venue import TimerFired, TimerSet
+    from ..bodies.venues import TransferArrived, TransferStarted
     from ..bodies.waterfall import DeleveragingStarted
     from ..envelope import Event
 
@@ -153,6 +154,21 @@ class Books(LedgerState):
         self.own_orders[body.order_id] = resting
         self.acted[body.account] = event.at_ns
 
+    def send(self, body: TransferStarted, event: Event) -> None:
+        """Money is on its way between two accounts of assets that are counted alike, on two venues."""
+        source, target = (self.assets[self.accounts[one].asset] for one in (body.account, body.to_account))
+        if source.asset == target.asset or source.decimals != target.decimals or body.amount_atoms <= 0:
+            message = f"transfer {event.seq} from account {body.account} to {body.to_account} is none between venues"
+            raise LedgerError(message)
+        self.transfers[event.seq] = body
+
+    def receive(self, body: TransferArrived) -> None:
+        """Money that was on its way arrived, all of it, where it was sent to."""
+        sent = self.transfers.pop(body.transfer, None)
+        if sent is None or (sent.to_account, sent.amount_atoms) != (body.account, body.amount_atoms):
+            message = f"transfer {body.transfer} arrives at account {body.account} and was not sent there as it arrives"
+            raise LedgerError(message)
+
     def sell_inventory(self, liquidation: Liquidation, instrument: int, lots: int) -> None:
         """So many of the lots that came from a liquidation left the fund."""
         sold = liquidation.sold_lots
@@ -209,7 +225,7 @@ class Books(LedgerState):
 
     def _rule_fund(self, account: int) -> None:
         standing = self.funds[account]
-        rule = next((one for one in self.producers if one.handler == _SLOT), None)
+        rule = self.producer(_SLOT, self.venue_of(account))
         standing.bound = rule is not None and (rule.policy, rule.version) not in _WITHOUT_DEFICITS
         stated = 0 if rule is None else rule.parameters.get("floor_atoms", 0)
         standing.floor_atoms = min(stated, self.accounts[account].balance_atoms + standing.deficit_atoms)

@@ -10,6 +10,7 @@ import msgspec
 from ..bodies.listing import InstrumentListed
 from ..bodies.margin import MarkPriced
 from ..bodies.trading import BookPriced, QuotesPlaced
+from ..bodies.venues import IndexPriced
 from ..payoff import AnyPayoff, payoff_of
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ class Market:
     `book` is what the venue's own book trades at, since `booked_at_ns`, where trades make the price; `bid_makers` and
     `ask_makers` say whose each band of the depth is, `quotes` what each maker quotes (`quoted_seq` is the last time
     that one did), and `withdrawn` since when a maker has been away.
+    `priced_index` is the index of several constituents, where the venue has one.
     `fund` is the insurance fund that was named for the instrument, None where its asset's first one stands behind it;
     `fund_paid_atoms` and `fund_funding_atoms` are what that fund has paid on balance for this instrument, and the
     cumulative funding at which it did (`books.py`).
@@ -60,6 +62,7 @@ class Market:
     fund_funding_atoms: int = 0
     book: BookPriced | None = None
     booked_at_ns: int = 0
+    priced_index: IndexPriced | None = None
     bid_makers: tuple[int | None, ...] = ()
     ask_makers: tuple[int | None, ...] = ()
     quotes: dict[int, Quote] = field(default_factory=dict)

@@ -13,6 +13,7 @@ import msgspec
 from ..bodies.listing import AssetListed
 from ..bodies.run import Producer, RunStarted
 from ..bodies.venue import TimerSet
+from ..bodies.venues import TransferStarted
 from ..bodies.waterfall import DeleveragingStarted
 from ..errors import LedgerError
 from .account import Account, Position, PositionKey
@@ -65,7 +66,8 @@ class LedgerState:
     `producers` are who decides now. `repriced_seq` is the last event that moved a mark or funding: the ranking of a
     round holds until the next one. `round_bases` holds, per (instrument, side of the closed position), the last round,
     whose ranking a further one at the same mark and instant continues. `own_orders` are traders' own orders that are
-    not done, `acted` when a trader placed its last one.
+    not done, `acted` when a trader placed its last one; `transfers` is the money on its way between venues, by the
+    event in which it left.
     """
 
     seq: int = 0
@@ -92,11 +94,25 @@ class LedgerState:
     ended: bool = False
     own_orders: dict[int, OwnOrder] = field(default_factory=dict)
     acted: dict[int, int] = field(default_factory=dict)
+    transfers: dict[int, TransferStarted] = field(default_factory=dict)
 
     @property
     def imported(self) -> bool:
         """Whether all of this was taken in from a venue's files, so that nothing was decided here."""
         return self.run is not None and self.run.prices == "imported"
+
+    def venue_of(self, account: int) -> str:
+        """The venue that an account is with; empty where the run has one."""
+        return self.assets[self.accounts[account].asset].venue
+
+    def venue_of_instrument(self, instrument: int) -> str:
+        """The venue that lists an instrument; empty where the run has one."""
+        return self.assets[self.markets[instrument].listing.asset].venue
+
+    def producer(self, slot: str, venue: str = "") -> Producer | None:
+        """Who fills a slot of a venue now, or the slot over all venues."""
+        wanted = f"{slot}@{venue}" if venue else slot
+        return next((one for one in self.producers if one.handler == wanted), None)
 
     def venue(self, asset: int) -> VenueAccounts:
         """The venue's own accounts for an asset."""

@@ -140,24 +140,26 @@ class Crowd(Handler):
 
     def _character(self, account: Account, ledger: LedgerState) -> _Character | None:
         """The strategy of an account; None for who has none."""
-        name, markets = ledger.name(account.account), len(ledger.markets)
-        if account.kind != "user" or not self._is_asked(name, ledger):
+        name, asset = ledger.name(account.account), account.asset
+        if account.kind != "user" or not self.is_here(ledger, account.account) or not self._is_asked(name, ledger):
             return None
+        markets = [number for number, market in enumerate(ledger.markets) if market.listing.asset == asset]
         seed, key = 0 if ledger.run is None else ledger.run.seed, account_key(name)
         place = bisect_right(self._bounds, draw_below(seed, key, "strategy", 0, BPS))
         if place == len(self._mixes):
             return None
         strategy, mix = self._mixes[place]
         threshold = mix.nearest + draw_below(seed, key, "threshold", 0, mix.furthest - mix.nearest + 1)
-        return _Character(strategy, threshold, mix, draw_below(seed, key, "watched", 0, markets))
+        watched = markets[draw_below(seed, key, "watched", 0, len(markets))]
+        return _Character(strategy, threshold, mix, watched)
 
     def _is_asked(self, name: str, ledger: LedgerState) -> bool:
         """Whether an account is of the groups that act; a market maker is of none."""
-        group = name.rpartition("-")[0]
+        group = name.partition("@")[0].rpartition("-")[0]
         if self.rule.groups:
             return group in self.rule.groups
-        makers = (one.parameters.get("group") for one in ledger.producers if one.handler == "makers")
-        return group not in makers
+        makers = ledger.producer("makers", self.venue)
+        return makers is None or group != makers.parameters.get("group")
 
     def _list_of(self, character: _Character) -> SortedList[tuple[int, int]]:
         key = STRATEGIES[character.strategy].signal, character.instrument

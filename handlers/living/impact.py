@@ -162,7 +162,7 @@ class PowerLawImpact(Handler):
 
     def _first(self, market: Market, number: int, outside_ticks: int) -> BookPriced:
         """Before any trade the book trades at the outside value."""
-        share_bps = self.law.depth_shares_bps.get(market.listing.name, _BPS)
+        share_bps = self.law.depth_shares_bps.get(market.listing.name.partition("@")[0], _BPS)
         lot_atoms = abs(market.payoff.value_atoms(_MICRO, outside_ticks))
         law_lots = max(1, self.law.depth_atoms * share_bps * _MICRO // (_BPS * max(1, lot_atoms)))
         return BookPriced(
@@ -236,7 +236,7 @@ class PowerLawImpact(Handler):
         return self._laid_out(number, outside, sorted(market.quotes.items()))
 
     def _outside_lots(self, ledger: LedgerState, book: BookPriced) -> int:
-        makers = any(producer.handler == "makers" for producer in ledger.producers)
+        makers = ledger.producer("makers", self.venue) is not None
         return book.law_lots * self.law.outside_bps // _BPS if makers else book.law_lots
 
     def _laid_out(self, number: int, outside_lots: int, quotes: Iterable[tuple[int, Quote]]) -> DepthFormed:

@@ -122,8 +122,8 @@ class Makers(Handler):
 
     def _makers(self, ledger: LedgerState) -> Iterator[Account]:
         """The accounts of the group, by number of their name."""
-        number = 1
-        while (account := ledger.account_ids.get(f"{self.rule.group}-{number}")) is not None:
+        number, at = 1, f"@{self.venue}" if self.venue else ""
+        while (account := ledger.account_ids.get(f"{self.rule.group}-{number}{at}")) is not None:
             yield ledger.accounts[account]
             number += 1
 
@@ -152,7 +152,8 @@ class Makers(Handler):
             yield LiquidityWithdrawn(account.account, book.instrument, *leaves)
             yield _nothing(account.account, book)
             return
-        quoted = self._quoted(standing, market, book, len(ledger.markets))
+        instruments = sum(1 for one in ledger.markets if one.listing.asset == market.listing.asset)
+        quoted = self._quoted(standing, market, book, instruments)
         if _differs(quoted, market.quotes.get(account.account)):
             yield quoted
 

@@ -48,7 +48,8 @@ class OwnOrders(Handler):
         """Index the orders of the ledger."""
         self._sells, self._buys, self._resting, self._of_account = {}, {}, {}, {}
         for number, order in ledger.own_orders.items():
-            self._rest(number, order)
+            if self.is_here(ledger, order.account):
+                self._rest(number, order)
 
     def observe(self, event: Event, ledger: LedgerState) -> None:
         """Keep the index: a stop that is placed rests, one that is done does not any more."""

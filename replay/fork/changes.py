@@ -11,7 +11,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -22,7 +22,7 @@ from ...events.errors import QueryError, ScenarioError
 from ...events.ledger import LedgerState, PositionKey
 from ...events.vocabulary import Body
 from ...handlers.plugins.at_hand import Plugins
-from ...handlers.registry import NONE, SLOTS, producer_of, producer_with, without_folders
+from ...handlers.registry import NONE, OVER_VENUES, SLOTS, producer_of, producer_with, without_folders
 from ...sim.amounts import amounts_of
 from ...sim.figures import exact_money, size
 from ...sim.limits import refusal
@@ -92,11 +92,15 @@ class Changes(msgspec.Struct, frozen=True):
         """
         changed = self._tables()
         known = {producer.handler: producer for producer in before}
+        names = [name for slot in SLOTS for name in _names_of(slot, before)]
         found: list[Producer] = []
-        for slot in SLOTS:
-            producer = known.get(slot)
-            if slot in changed:
-                producer = _changed(slot, producer, changed[slot], plugins or Plugins(), ledger)
+        for unknown in changed.keys() - {*names, *SLOTS}:
+            message = f"--set {unknown}: the run has no such venue; choose from {', '.join(names)}"
+            raise ScenarioError(message)
+        for name in names:
+            producer, own = known.get(name), {**changed.get(name.partition("@")[0], {}), **changed.get(name, {})}
+            if own:
+                producer = _changed(name, producer, own, plugins or Plugins(), ledger)
             if producer is not None:
                 found.append(producer)
         _check_halts(known, found, ledger)
@@ -113,7 +117,7 @@ class Changes(msgspec.Struct, frozen=True):
             if not _is_balance(key):
                 apply_override(tree, setting)
         for slot, table in tree.items():
-            if slot not in SLOTS or not isinstance(table, dict):
+            if slot.partition("@")[0] not in SLOTS or not isinstance(table, dict):
                 message = (
                     f"--set {slot}: a fork can change {', '.join(SLOTS)} (slot.key=value) and {_FUND_BALANCE}; "
                     "what came in from outside is changed by taking an input away"
@@ -164,12 +168,18 @@ def _changed(
     return producer_of(slot, settings, f"$.{slot}", plugins, None, amounts, recorded=kept)
 
 
+def _names_of(slot: str, before: Iterable[Producer]) -> list[str]:
+    """What fills a slot is called: after it, and where there are several venues after the venue as well."""
+    venues = dict.fromkeys(producer.venue for producer in before if producer.venue)
+    return [slot] if not venues or slot in OVER_VENUES else [f"{slot}@{venue}" for venue in venues]
+
+
 def _check_halts(before: dict[str, Producer], after: Sequence[Producer], ledger: LedgerState) -> None:
     """A halt must have someone to end it."""
-    if "breaker" not in before or any(producer.handler == "breaker" for producer in after):
-        return
-    for market in ledger.markets:
-        if market.halted_until_ns is not None:
+    gone = {name for name in before if name.partition("@")[0] == "breaker"} - {one.handler for one in after}
+    for number, market in enumerate(ledger.markets):
+        venue = ledger.venue_of_instrument(number)
+        if market.halted_until_ns is not None and (f"breaker@{venue}" if venue else "breaker") in gone:
             message = f"$.breaker.policy: {market.listing.name} is halted there; fork after it resumed"
             raise ScenarioError(message)
 

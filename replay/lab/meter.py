@@ -102,7 +102,7 @@ class Meter:
             socialised_loss_atoms=sums.socialised_loss_atoms,
             written_off_atoms=sums.written_off_atoms,
             deficit_atoms=sums.deficit_atoms,
-            owed_atoms=owed(ledger, 0)[0],
+            owed_atoms=owed(ledger)[0],
             accounts_bankrupt=sum(one.bankruptcies > 0 for one in traders),
             cascade_depth_fills=self._cascade.depth_fills,
             time_to_solvency_ns=self._solvency.time_ns,

@@ -19,7 +19,6 @@ from ...events.ledger import LedgerState
 from ...events.record import RecordSettings
 from ...events.vocabulary import Body
 from ...handlers.plugins.at_hand import Plugins
-from ...handlers.registry import SLOTS
 from ...sim.runner import run as run_scenario
 from ..fork.changes import Changes
 from ..fork.fork import Fork
@@ -102,7 +101,7 @@ def _heard_otherwise(run: Run, before: Iterable[Producer], after: Iterable[Produ
     """The types of event that a slot hears which is filled otherwise, in either way."""
     fillings = [{producer.handler: producer for producer in producers} for producers in (before, after)]
     heard: set[type[Body]] = set()
-    for slot in SLOTS:
+    for slot in {**fillings[0], **fillings[1]}:
         one, other = (filling.get(slot) for filling in fillings)
         if one != other:
             heard.update(*(run.hears(producer) for producer in (one, other) if producer is not None))

@@ -73,7 +73,8 @@ def fund_of(
     """The fund's part of the answer; `ledger` and `books` stand before the shortfall; `whole` for every liquidation."""
     body = shortfall.body
     assert isinstance(body, ShortfallDeclared)
-    fund, rules = books.account.account, _rules_at(run, shortfall)
+    fund = books.account.account
+    rules = _rules_at(run, shortfall, ledger.venue_of(fund))
     asset, lines = names.asset_of(fund), tuple(_lines(books, ledger, rules.floor_atoms, names, whole=whole))
     bankrupt = ledger.accounts[body.account] if body.trigger == "bankruptcy" else None
     had_atoms = body.capacity_atoms if bankrupt is None or bankrupt.positions else _payable_atoms(body)
@@ -131,10 +132,10 @@ def _fallen(producer: Producer) -> str:
     return _FALLEN["symbol" if producer.policy == "symbol-drawdown" else producer.parameters.get("against", "peak")]
 
 
-def _rules_at(run: Run, event: Event) -> _Rules:
+def _rules_at(run: Run, event: Event, venue: str) -> _Rules:
     """The fund's parameters in force; a policy without a floor has none."""
     for producer in run.producers_at(event.seq):
-        if producer.handler == InsuranceFund.name:
+        if (producer.slot, producer.venue) == (InsuranceFund.name, venue):
             given = producer.parameters
             return _Rules(given.get("floor_atoms", 0), given.get("capital_bps"), _fallen(producer))
     return _Rules(0, None, _FALLEN["peak"])
@@ -289,7 +290,8 @@ def _rest(
 
 def fund_now(run: Run, fund: Fund, started: Event, ledger: LedgerState, names: RunNames) -> FundNow:
     """The fund at a round that the shortfall led to; `ledger` stands before the round."""
-    rules, account, number = _rules_at(run, started), ledger.accounts[fund.account], fund.account
+    account, number = ledger.accounts[fund.account], fund.account
+    rules = _rules_at(run, started, ledger.venue_of(number))
     inventory = Inventory()
     inventory.rebuild(ledger)
     cost_atoms = sum(position.cost_atoms for position in account.positions.values())

@@ -143,7 +143,7 @@ def accruals_of(run: Run, ledger: LedgerState) -> Accruals:
 def _walked(run: Run, ledger: LedgerState) -> Iterator[Event]:
     """Back from each funding timer that is pending."""
     for seq, pending in ledger.timers.items():
-        if pending.producer is None or ledger.producers[pending.producer].handler != Funding.name:
+        if pending.producer is None or ledger.producers[pending.producer].slot != Funding.name:
             continue
         timer: int | None = seq
         while timer is not None:

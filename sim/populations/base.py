@@ -39,7 +39,10 @@ class OpeningPosition(msgspec.Struct, frozen=True, gc=False):
 
 
 class OpeningAccount(msgspec.Struct, frozen=True, gc=False):
-    """A margin account. `owner` names the cross account above an isolated one, which comes before it."""
+    """A margin account. `owner` names the cross account above an isolated one, which comes before it.
+
+    `asset` is what it settles in: of several venues each lists its own.
+    """
 
     name: str
     mode: AccountMode
@@ -47,6 +50,7 @@ class OpeningAccount(msgspec.Struct, frozen=True, gc=False):
     balance_atoms: int
     positions: tuple[OpeningPosition, ...]
     row: int = 0
+    asset: int = 0
 
 
 class Population(Protocol):

@@ -141,7 +141,7 @@ class Drawdown(InsuranceFund):
         first: list[Product] = []
         if isinstance(body, LiquidationFilled | BankruptcyDeclared | PositionTakenOver):
             for fund in ledger.funds:
-                if (_SAMPLE, fund) not in self._due and ledger.instruments_of(fund):
+                if self.is_here(ledger, fund) and (_SAMPLE, fund) not in self._due and ledger.instruments_of(fund):
                     first += self._noted(fund, ledger, now_ns)
         return [*first, *super().handle(event, ledger, now_ns)]
 
