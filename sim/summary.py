@@ -17,7 +17,7 @@ from ..events.bodies.waterfall import (
 )
 from ..events.envelope import Event
 from ..events.ledger import Ledger
-from ..handlers.valuation import margin_of
+from ..handlers.valuation import equity_of, margin_of
 from .bus import Bus
 
 __all__ = ["Summary", "fund_equity", "owed"]
@@ -140,7 +140,7 @@ class Summary:
 
 def fund_equity(ledger: Ledger) -> int:
     """The cash and inventory at the mark of all insurance funds; 0 where there is none."""
-    return sum(margin_of(ledger.accounts[fund], ledger.markets).equity_atoms for fund in ledger.funds)
+    return sum(equity_of(ledger.accounts[fund], ledger.markets) for fund in ledger.funds)
 
 
 def owed(ledger: Ledger) -> tuple[int, int]:
