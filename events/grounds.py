@@ -30,6 +30,7 @@ class Ground(Enum):
     HALT = "the halt of trading"
     TIMER = "the timer that was due"
     BOOK = "the price that the venue's book trades at"
+    CONSTITUENTS = "the index of several constituents"
     TRADE = "the last trade of the instrument"
     QUOTES = "the depth that was quoted"
     OWN_ORDER = "the trader's own order"

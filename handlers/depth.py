@@ -1,7 +1,8 @@
 """Outside liquidity: what a forced order gets from the depth, and how far that moves the price.
 
 1. Depth is quoted per side as lots up to a distance from the index, cumulative, nearest first. Where the venue's own
-   book makes the price, it stands around the book's centre.
+   book makes the price, it stands around the book's centre, moved by what is eaten of the *other* side: who has sold
+   the price down meets asks that have come down with it. A trade there also pays for what it moves the centre by.
 2. What forced orders have eaten is missing from the near end and refills with a half-life: halved for every whole
    half-life, linearly in between, rounded down.
 3. A band trades at its distance from the index, rounded against the order to a tick.
@@ -14,11 +15,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from ..events.bodies.trading import BookPriced
 from ..events.ledger import Market
 
 __all__ = ["DepthFill", "eaten_lots", "impact_ticks", "walk"]
 
-_BPS = 10**4
+_BPS, _PPB = 10**4, 10**9
 
 
 class DepthFill(NamedTuple):
@@ -50,14 +52,38 @@ def walk(market: Market, size_lots: int, limit_ticks: int | None, now_ns: int) -
     selling = size_lots < 0
     eaten, left = eaten_lots(market, selling=selling, now_ns=now_ns), abs(size_lots)
     makers = market.bid_makers if selling else market.ask_makers
+    centre_ticks, taken = _centre_ticks(market, selling=selling, now_ns=now_ns), 0
     for place, (distance_bps, up_to_lots) in enumerate(market.bids if selling else market.asks):
-        price_ticks = _price(market.centre_ticks, distance_bps, selling=selling)
-        if not left or price_ticks < 1 or _worse(price_ticks, limit_ticks, selling=selling):
+        if not left:
             return
         lots = min(left, up_to_lots - eaten)
+        price_ticks = _price(centre_ticks, distance_bps, selling=selling)
+        if market.book is not None and lots > 0:
+            price_ticks = _paying(market.book, price_ticks, taken + lots, selling=selling)
+        if price_ticks < 1 or _worse(price_ticks, limit_ticks, selling=selling):
+            return
         if lots > 0:
-            eaten, left = eaten + lots, left - lots
+            eaten, left, taken = eaten + lots, left - lots, taken + lots
             yield DepthFill(lots, price_ticks, eaten, makers[place] if makers else None)
+
+
+def _centre_ticks(market: Market, *, selling: bool, now_ns: int) -> int:
+    """What a side of the depth stands around."""
+    if market.book is None:
+        return market.index_ticks
+    centre_ticks, other = market.book.centre_ticks, eaten_lots(market, selling=not selling, now_ns=now_ns)
+    if not other:
+        return centre_ticks
+    reach = _reach_millibps(market.asks if selling else market.bids, other)
+    moved_ticks = centre_ticks * market.listing.impact_bps * reach // (_BPS * _BPS * 1000)
+    return centre_ticks + moved_ticks if selling else centre_ticks - moved_ticks
+
+
+def _paying(book: BookPriced, price_ticks: int, lots: int, *, selling: bool) -> int:
+    """A price with what so many lots move the centre of the book for good, rounded against the order."""
+    scale = _PPB * book.law_lots
+    moved = book.outside_ticks * lots * book.lasting_ppb
+    return price_ticks - -(-moved // scale) if selling else price_ticks - -moved // scale
 
 
 def impact_ticks(market: Market, index_ticks: int, now_ns: int) -> int:

@@ -32,6 +32,7 @@ from .actors import open_actors
 from .funds import FUND_KEYS, OpeningFund, open_funds
 from .limits import check_accounts, check_timers, count_inputs
 from .listings import amounts_in, list_assets, list_instruments, scales_of
+from .living import check_living
 from .populations.base import OpeningAccount, OpeningMarket, Population
 from .reading.files import find_data_file
 from .reading.rows import first_fields
@@ -102,6 +103,7 @@ class Scenario:
         self.settings = _convert(self.tree)
         check_venues(self.settings)
         self.producers = self._producers()
+        check_living(self.settings, self.producers)
 
     @classmethod
     def load(

@@ -77,7 +77,7 @@ class AtVenues:
     """A source of prices or depth, told to every venue."""
 
     def __init__(self, source: Source, numbers: Mapping[int, Sequence[int]]) -> None:
-        """`numbers` are those of each instrument at the venues."""
+        """`numbers` are those that each instrument of the scenario has at the venues, by its own number there."""
         self.source, self._numbers = source, numbers
         self.name, self.layout, self.sha256 = source.name, source.layout, source.sha256
 

@@ -87,14 +87,32 @@ PINNED = {
     "TimerSet": "9666af6d617267696e20726573706f6e7365cd1770050103",
     "TimerFired": "96672caf6d617267696e20726573706f6e7365050103",
     "HandlerStateNoted": "9468ae696e737572616e63655f66756e64a47065616b9201fe",
+    "BookPriced": (
+        "9e7801ce00065518d2ffd23940ce0006503bce00064d48cd27102802ce00064dacce00030d40cf000000606452ac00cd03e8ce002dc6c0"
+    ),
+    "DepthFormed": "96790192920acd01f49232cd07d092920acd01909232cd076c92c0089208c0",
+    "QuotesPlaced": "987a0801ce00064f3c02cd01f403cd0190",
+    "LiquidityWithdrawn": "967b0801aa766f6c6174696c697479ce00186a00ce0016e360",
+    "LiquidityReturned": "937c0801",
+    "OrderPlaced": "997d09050107f0a473746f70a473746f70ce00061a80",
+    "OrderFilled": "9c7e090a05080107f0ce00061698d2ff9e9680032c",
+    "OrderCancelled": "967f09050103b96e6f2064657074682077697468696e20746865206c696d6974",
+    "CollateralWithdrawn": "93cc8005ce0003d090",
+    "IndexPriced": (
+        "95cc8601ce000649609293a5616c706861ce00064d48cd138893a76f757473696465ce00064578cd13889193a462657461ce0004"
+        "93e0a76f75746c696572"
+    ),
+    "TransferStarted": "95cc870506ce000f4240cd1770",
+    "TransferArrived": "94cc8806ce000f4240cd012c",
 }
 ENVELOPE = "97cd012cce3b9aca0001cd012b9204080b"
 
 TAG_GROUPS = {"run": (1, 9), "listing": (10, 19), "inputs": (20, 39), "margin": (40, 59), "liquidation": (60, 79)}
-TAG_GROUPS |= {"waterfall": (80, 99), "venue": (100, 119)}
+TAG_GROUPS |= {"waterfall": (80, 99), "venue": (100, 119), "trading": (120, 133), "venues": (134, 139)}
 
-PUBLIC = """AssetListed DepthQuoted FundingAccrued FundingRateSet HandlerStateNoted InstrumentListed MarkPriced
-PriceTicked ProfitCapExceeded RunEnded RunForked RunStarted SourceOpened TradingHalted TradingResumed"""
+PUBLIC = """AssetListed BookPriced DepthFormed DepthQuoted FundingAccrued FundingRateSet HandlerStateNoted IndexPriced
+InstrumentListed MarkPriced PriceTicked ProfitCapExceeded RunEnded RunForked RunStarted SourceOpened
+TradingHalted TradingResumed"""
 
 _BY_NAME = pytest.mark.parametrize("body", EXAMPLES, ids=lambda body: type(body).__name__)
 

@@ -26,7 +26,8 @@ from deleverage.events.vocabulary import BODY_TYPES, accounts_named
 from deleverage.replay.run import Run, open_run
 from deleverage.replay.why import grounds as module
 from deleverage.replay.why.explain import explain
-from deleverage.replay.why.grounds import FINDERS, EventGround, graph_of, grounds_of
+from deleverage.replay.why.finders import FINDERS
+from deleverage.replay.why.grounds import EventGround, graph_of, grounds_of
 from deleverage.replay.why.lookback import Decision, Lookback
 from deleverage.replay.why.names import RunNames
 from deleverage.sim.runner import run as run_scenario

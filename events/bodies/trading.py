@@ -63,7 +63,7 @@ class BookPriced(BodyBase, frozen=True, tag=120):
     `price_ticks` is the centre moved by what is eaten of the depth now. From here on eaten depth refills with
     `half_life_ns`; `eaten_*_lots` are gone now. `volatility_ppb` is the average size of a return so far, per square
     root of a second, and `trend_microticks` a slow average of the price, both up to `reference_ticks`, the price at the
-    end of the last instant before. The law of impact is stated for a trade of `law_lots`.
+    end of the last instant before. A trade of `law_lots` moves the centre by `lasting_ppb`.
     """
 
     grounds = (Ground.INDEX, Ground.TRADE, Ground.BOOK, Ground.QUOTES, Ground.RULE)
@@ -80,6 +80,7 @@ class BookPriced(BodyBase, frozen=True, tag=120):
     volatility_ppb: RatePpb
     trend_microticks: InstrumentMicroPrice
     law_lots: Size
+    lasting_ppb: RatePpb
 
     def alters(self, ledger: Ledger, event: Event) -> None:
         ledger.markets[self.instrument].trade_at(self, event.at_ns)
@@ -155,8 +156,8 @@ class LiquidityWithdrawn(BodyBase, frozen=True, tag=123):
     account: AccountNumber
     instrument: InstrumentNumber
     reason: WithdrawalReason
-    measured: RatePpb
-    limit: RatePpb
+    measured_ppb: RatePpb
+    limit_ppb: RatePpb
 
     def alters(self, ledger: Ledger, event: Event) -> None:
         ledger.markets[self.instrument].withdrawn[self.account] = event.at_ns
@@ -164,7 +165,7 @@ class LiquidityWithdrawn(BodyBase, frozen=True, tag=123):
     def says(self, names: Names) -> str:
         return (
             f"{names.account(self.account)} stopped quoting {names.instrument(self.instrument)}: its {self.reason} "
-            f"stood at {names.rate(self.measured)}, over its limit of {names.rate(self.limit)}"
+            f"stood at {names.rate(self.measured_ppb)}, over its limit of {names.rate(self.limit_ppb)}"
         )
 
 

@@ -16,7 +16,7 @@ from ..payoff import AnyPayoff, payoff_of
 if TYPE_CHECKING:
     from ..envelope import Event
 
-__all__ = ["Market", "Quote", "market_of"]
+__all__ = ["MakerQuote", "Market", "market_of"]
 
 
 @dataclass(slots=True)
@@ -65,7 +65,7 @@ class Market:
     priced_index: IndexPriced | None = None
     bid_makers: tuple[int | None, ...] = ()
     ask_makers: tuple[int | None, ...] = ()
-    quotes: dict[int, Quote] = field(default_factory=dict)
+    quotes: dict[int, MakerQuote] = field(default_factory=dict)
     quoted_seq: int | None = None
     withdrawn: dict[int, int] = field(default_factory=dict)
 
@@ -108,12 +108,12 @@ class Market:
     def quote(self, quoted: QuotesPlaced, event: Event) -> None:
         """A maker's quotes in place of those that it had."""
         self.quoted_seq = event.seq
-        self.quotes[quoted.account] = Quote(
+        self.quotes[quoted.account] = MakerQuote(
             event.at_ns, quoted.bid_bps, quoted.bid_lots, quoted.ask_bps, quoted.ask_lots
         )
 
 
-class Quote(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class MakerQuote(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What a maker quotes: since when, how far from the centre on each side, and how much."""
 
     at_ns: int

@@ -31,7 +31,7 @@ from ..valuation import BPS
 __all__ = ["OUTSIDE_VALUE", "OWN_BOOK", "ConstituentIndex", "IndexParameters"]
 
 OUTSIDE_VALUE, OWN_BOOK = "outside", "book"
-_INDEX = ".index"
+INDEX_OF = ".index"
 
 
 class IndexParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -71,7 +71,7 @@ class ConstituentIndex(Handler):
 
     def __init__(self, parameters: IndexParameters) -> None:
         self.rule = parameters
-        self._of_indices = any(name.endswith(_INDEX) for name in parameters.weights)
+        self._of_indices = any(name.endswith(INDEX_OF) for name in parameters.weights)
 
     def handle(self, event: Event, ledger: LedgerState, now_ns: int) -> Iterable[Product]:
         """The index anew, if it or what counts in it has changed."""
@@ -89,13 +89,13 @@ class ConstituentIndex(Handler):
     def _constituents(self, own: int, base: str, ledger: LedgerState, now_ns: int) -> Iterator[_Constituent]:
         """The price of each that has one."""
         for name, weight in self.rule.weights.items():
-            venue = self.venue if name in (OUTSIDE_VALUE, OWN_BOOK) else name.removesuffix(_INDEX)
+            venue = self.venue if name in (OUTSIDE_VALUE, OWN_BOOK) else name.removesuffix(INDEX_OF)
             number = own if venue == self.venue else _listed(ledger, base, venue)
             market = None if number is None else ledger.markets[number]
             if market is None or market.book is None:
                 continue
             ticks = market.book.outside_ticks if name == OUTSIDE_VALUE else market.book.price_ticks
-            if name.endswith(_INDEX):
+            if name.endswith(INDEX_OF):
                 if market.priced_index is None:
                     continue
                 ticks = market.priced_index.index_ticks

@@ -30,7 +30,7 @@ from ...events.bodies.trading import (
 from ...events.bodies.venue import HandlerStateNoted
 from ...events.envelope import Event
 from ...events.ledger import Account, LedgerState, Market
-from ...events.ledger.market import Quote
+from ...events.ledger.market import MakerQuote
 from ...events.vocabulary import Body
 from ..draws import account_key, draw_below
 from ..protocol import Handler, Product
@@ -84,7 +84,7 @@ class MakerParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError(message)
 
 
-class _Standing(NamedTuple):
+class _Measured(NamedTuple):
     """What a maker measures before it quotes: its equity, its capital at first, what it holds here, and volatility."""
 
     account: Account
@@ -157,14 +157,14 @@ class Makers(Handler):
         if _differs(quoted, market.quotes.get(account.account)):
             yield quoted
 
-    def _standing(self, account: Account, market: Market, book: BookPriced, ledger: LedgerState) -> _Standing:
+    def _standing(self, account: Account, market: Market, book: BookPriced, ledger: LedgerState) -> _Measured:
         name, equity_atoms = ledger.name(account.account), margin_of(account, ledger.markets).equity_atoms
         held = account.positions.get((book.instrument, 0))
         held_atoms = 0 if held is None else _signed_atoms(market, held.size_lots, book.price_ticks)
         capital_atoms = ledger.notes.get((self.name, name), (equity_atoms,))[0]
-        return _Standing(account, name, equity_atoms, capital_atoms, held_atoms, book.volatility_ppb)
+        return _Measured(account, name, equity_atoms, capital_atoms, held_atoms, book.volatility_ppb)
 
-    def _leaves(self, standing: _Standing, ledger: LedgerState) -> tuple[WithdrawalReason, int, int] | None:
+    def _leaves(self, standing: _Measured, ledger: LedgerState) -> tuple[WithdrawalReason, int, int] | None:
         """Why it leaves, with what it measured and its own limit, both in parts per billion."""
         if not self.rule.withdraws:
             return None
@@ -177,7 +177,7 @@ class Makers(Handler):
         limit_ppb = self._own(self.rule.leave_loss_bps, standing.name, "loss limit", ledger) * _PPB // BPS
         return ("loss", lost_ppb, limit_ppb) if lost_ppb > limit_ppb else None
 
-    def _returns(self, standing: _Standing, ledger: LedgerState, away_ns: int) -> bool:
+    def _returns(self, standing: _Measured, ledger: LedgerState, away_ns: int) -> bool:
         limit_ppb = self._own(self.rule.leave_volatility_ppb, standing.name, "volatility limit", ledger)
         return away_ns >= self.rule.away_ns and standing.volatility_ppb * BPS <= limit_ppb * self.rule.return_bps
 
@@ -187,7 +187,7 @@ class Makers(Handler):
         drawn_bps = draw_below(seed, account_key(name), purpose, 0, 2 * spread + 1) - spread
         return stated * (BPS + drawn_bps) // BPS
 
-    def _quoted(self, standing: _Standing, market: Market, book: BookPriced, instruments: int) -> QuotesPlaced:
+    def _quoted(self, standing: _Measured, market: Market, book: BookPriced, instruments: int) -> QuotesPlaced:
         """Size and distance on each side."""
         rule, calm_ppb = self.rule, self.rule.calm_volatility_ppb
         stress_bps = BPS if not rule.withdraws else max(BPS, standing.volatility_ppb * BPS // calm_ppb)
@@ -221,7 +221,7 @@ def _nothing(account: int, book: BookPriced) -> QuotesPlaced:
     return QuotesPlaced(account, book.instrument, book.price_ticks, 0, 0, 0, 0)
 
 
-def _differs(quoted: QuotesPlaced, standing: Quote | None) -> bool:
+def _differs(quoted: QuotesPlaced, standing: MakerQuote | None) -> bool:
     """Whether a size changed by more than a twentieth, or a distance at all."""
     if standing is None or (quoted.bid_bps, quoted.ask_bps) != (standing.bid_bps, standing.ask_bps):
         return True

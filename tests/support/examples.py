@@ -36,7 +36,19 @@ from deleverage.events.bodies.margin import (
     PositionReduced,
 )
 from deleverage.events.bodies.run import Producer, RunEnded, RunForked, RunStarted, SourceOpened, SourceTally
+from deleverage.events.bodies.trading import (
+    BookPriced,
+    CollateralWithdrawn,
+    DepthFormed,
+    LiquidityReturned,
+    LiquidityWithdrawn,
+    OrderCancelled,
+    OrderFilled,
+    OrderPlaced,
+    QuotesPlaced,
+)
 from deleverage.events.bodies.venue import HandlerStateNoted, TimerFired, TimerSet, TradingHalted, TradingResumed
+from deleverage.events.bodies.venues import IndexPriced, TransferArrived, TransferStarted
 from deleverage.events.bodies.waterfall import (
     BalanceWrittenOff,
     DeleveragingEnded,
@@ -222,4 +234,44 @@ EXAMPLES: tuple[Body, ...] = (
     TimerSet("margin response", 6_000, 5, 1, 3),
     TimerFired(44, "margin response", 5, 1, 3),
     HandlerStateNoted("insurance_fund", "peak", (1, -2)),
+    BookPriced(
+        instrument=1,
+        outside_ticks=415_000,
+        permanent_ppb=-3_000_000,
+        centre_ticks=413_755,
+        price_ticks=413_000,
+        half_life_ns=10_000,
+        eaten_bid_lots=40,
+        eaten_ask_lots=2,
+        reference_ticks=413_100,
+        volatility_ppb=200_000,
+        trend_microticks=414_000_000_000,
+        law_lots=1_000,
+        lasting_ppb=3_000_000,
+    ),
+    DepthFormed(1, ((10, 500), (50, 2_000)), ((10, 400), (50, 1_900)), (None, 8), (8, None)),
+    QuotesPlaced(8, 1, 413_500, 2, 500, 3, 400),
+    LiquidityWithdrawn(8, 1, "volatility", 1_600_000, 1_500_000),
+    LiquidityReturned(8, 1),
+    OrderPlaced(
+        order_id=9, account=5, instrument=1, leg=7, size_lots=-16, kind="stop", purpose="stop", trigger_ticks=400_000
+    ),
+    OrderFilled(
+        order_id=9,
+        trade_id=10,
+        account=5,
+        counterparty=8,
+        instrument=1,
+        leg=7,
+        size_lots=-16,
+        price_ticks=399_000,
+        value_atoms=-6_384_000,
+        left_lots=3,
+        eaten_lots=44,
+    ),
+    OrderCancelled(9, 5, 1, 3, "no depth within the limit"),
+    CollateralWithdrawn(5, 250_000),
+    IndexPriced(1, 412_000, (("alpha", 413_000, 5_000), ("outside", 411_000, 5_000)), (("beta", 300_000, "outlier"),)),
+    TransferStarted(5, 6, 1_000_000, 6_000),
+    TransferArrived(6, 1_000_000, 300),
 )

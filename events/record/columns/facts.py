@@ -14,6 +14,7 @@ from ...bodies.margin import FundingAccrued, MarkPriced, PositionReduced
 from ...bodies.run import RunForked
 from ...bodies.trading import BookPriced, DepthFormed, OrderFilled, QuotesPlaced
 from ...bodies.venue import TradingHalted, TradingResumed
+from ...bodies.venues import IndexPriced
 from ...envelope import Event
 from ...vocabulary import ACCOUNT_FIELDS, FORCED_TYPES, PUBLIC_TYPES, Body, accounts_forced
 
@@ -37,6 +38,7 @@ SETTING_TYPES: frozenset[type[Body]] = frozenset(
         DepthFormed,
         QuotesPlaced,
         OrderFilled,
+        IndexPriced,
     )
 )
 """Types that set something of an instrument, and the beginnings of liquidations, which count as of instrument 0."""

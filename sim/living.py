@@ -1,0 +1,93 @@
+"""Whether the actors of a living market fit together: who needs whose price, accounts and index."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from ..events.bodies.run import Producer
+from ..events.errors import ScenarioError
+from ..handlers.living.index import INDEX_OF, OUTSIDE_VALUE, OWN_BOOK
+from .populations.csv_file import CsvPopulationSettings
+from .settings import ScenarioSettings
+
+__all__ = ["check_living"]
+
+_NEEDS_PRICE = ("makers", "crowd", "orders", "index", "arbitrage")
+_MARKS = {"book": "impact", "constituents": "index"}
+"""What makes the price that a mark follows."""
+
+
+def check_living(settings: ScenarioSettings, producers: Iterable[Producer]) -> None:
+    """Refuse what could not act, naming the key and what is missing. Raises ScenarioError."""
+    filled: dict[str, dict[str, Producer]] = {}
+    for producer in producers:
+        filled.setdefault(producer.venue, {})[producer.slot] = producer
+    over_all = filled.pop("", {}) if settings.venues else {}
+    for venue, slots in filled.items():
+        _check_slots(venue, {**over_all, **slots})
+        _check_group(settings, slots.get("makers"))
+    _check_group(settings, over_all.get("arbitrage"))
+    _check_indices(settings, {venue: slots["index"] for venue, slots in filled.items() if "index" in slots})
+
+
+def _check_slots(venue: str, slots: Mapping[str, Producer]) -> None:
+    at = f" at {venue}" if venue else ""
+    mark = slots["mark"].policy
+    needed = _MARKS.get(mark)
+    if needed is not None and needed not in slots:
+        message = f"$.mark.policy: {mark!r}{at} follows a price that nothing makes; set {needed}.policy as well"
+        raise ScenarioError(message)
+    if "impact" in slots and mark == "smoothed":
+        message = f"$.mark.policy: {mark!r}{at} moves an index by forced orders; with impact.policy take book, or index"
+        raise ScenarioError(message)
+    for slot in _NEEDS_PRICE:
+        if slot in slots and "impact" not in slots:
+            message = f"$.{slot}.policy: it needs a price that trades make{at}; set impact.policy as well"
+            raise ScenarioError(message)
+    if "orders" not in slots and (who := next((slot for slot in ("crowd", "arbitrage") if slot in slots), None)):
+        message = f"$.{who}.policy: nobody takes its orders{at}; set orders.policy as well"
+        raise ScenarioError(message)
+
+
+def _check_group(settings: ScenarioSettings, producer: Producer | None) -> None:
+    group = None if producer is None else producer.parameters.get("group")
+    known = {actor.name for actor in settings.actors}
+    if producer is None or group is None or group in known or isinstance(settings.population, CsvPopulationSettings):
+        return
+    listed = ", ".join(sorted(known)) or "none"
+    message = f"$.{producer.slot}.group: no accounts are called {group!r}; list them as [[actors]] (there: {listed})"
+    raise ScenarioError(message)
+
+
+def _check_indices(settings: ScenarioSettings, indices: Mapping[str, Producer]) -> None:
+    """Each constituent is there, and no index hangs on itself."""
+    venues = [venue.name for venue in settings.venues]
+    hangs_on: dict[str, list[str]] = {}
+    for venue, producer in indices.items():
+        weights: dict[str, Any] = producer.parameters["weights"]
+        for name in weights:
+            place = name.removesuffix(INDEX_OF)
+            if place not in (OUTSIDE_VALUE, OWN_BOOK, *venues) or (name != place and place not in indices):
+                known = ", ".join((OUTSIDE_VALUE, OWN_BOOK, *venues))
+                message = f"$.index.weights: {name!r} is no venue, nor a venue's index; choose from {known}"
+                raise ScenarioError(message)
+            if name != place:
+                hangs_on.setdefault(venue, []).append(place)
+    for venue in hangs_on:
+        cycle = list(_cycle(venue, hangs_on))
+        if cycle:
+            message = f"$.index.weights: a cycle of indices, {' -> '.join(cycle)}; let one of them follow books only"
+            raise ScenarioError(message)
+
+
+def _cycle(venue: str, hangs_on: Mapping[str, list[str]], behind: tuple[str, ...] = ()) -> Iterator[str]:
+    """The way from a venue's index back to itself; nothing where there is none."""
+    if venue in behind:
+        yield from (*behind[behind.index(venue) :], venue)
+        return
+    for other in hangs_on.get(venue, ()):
+        found = list(_cycle(other, hangs_on, (*behind, venue)))
+        if found:
+            yield from found
+            return
