@@ -45,8 +45,13 @@ def eaten_lots(market: Market, *, selling: bool, now_ns: int) -> int:
     return (lots * (2 * half_life_ns - rest_ns) // (2 * half_life_ns)) >> min(halvings, 64)
 
 
-def walk(market: Market, size_lots: int, limit_ticks: int | None, now_ns: int) -> Iterator[DepthFill]:
-    """Trade `size_lots` (negative sells) against the depth, best band first, no worse than `limit_ticks`."""
+def walk(
+    market: Market, size_lots: int, limit_ticks: int | None, now_ns: int, own: int | None = None
+) -> Iterator[DepthFill]:
+    """Trade `size_lots` (negative sells) against the depth, best band first, no worse than `limit_ticks`.
+
+    Nobody trades with itself: bands of the maker `own` that are in the way count as eaten, and give nothing.
+    """
     selling = size_lots < 0
     eaten, left = eaten_lots(market, selling=selling, now_ns=now_ns), abs(size_lots)
     makers = market.bid_makers if selling else market.ask_makers
@@ -54,10 +59,14 @@ def walk(market: Market, size_lots: int, limit_ticks: int | None, now_ns: int) -
         price_ticks = _price(market.centre_ticks, distance_bps, selling=selling)
         if not left or price_ticks < 1 or _worse(price_ticks, limit_ticks, selling=selling):
             return
+        maker = makers[place] if makers else None
+        if maker is not None and maker == own:
+            eaten = max(eaten, up_to_lots)
+            continue
         lots = min(left, up_to_lots - eaten)
         if lots > 0:
             eaten, left = eaten + lots, left - lots
-            yield DepthFill(lots, price_ticks, eaten, makers[place] if makers else None)
+            yield DepthFill(lots, price_ticks, eaten, maker)
 
 
 def impact_ticks(market: Market, index_ticks: int, now_ns: int) -> int:

@@ -32,6 +32,7 @@ from .actors import open_actors
 from .funds import FUND_KEYS, OpeningFund, open_funds
 from .limits import check_accounts, check_timers, count_inputs
 from .listings import amounts_in, list_assets, list_instruments, scales_of
+from .living import check_living
 from .populations.base import OpeningAccount, OpeningMarket, Population
 from .populations.registry import open_population
 from .reading.files import find_data_file
@@ -119,6 +120,7 @@ class Scenario:
     def resolve(self) -> ResolvedScenario:
         """Open the sources, read each to its end, and work everything out in whole numbers. Raises ScenarioError."""
         settings = self.settings
+        check_living(self.producers, settings.actors)
         assets = list_assets(settings)
         scales = scales_of(settings)
         start_ns = at_path("$.start", parse_time_ns, settings.start)

@@ -184,9 +184,12 @@ class LiquidityReturned(BodyBase, frozen=True, tag=124):
 
 
 class OrderPlaced(BodyBase, frozen=True, tag=125):
-    """A trader's own order, signed like a trade. `trigger_ticks` is a stop's price; `purpose` the trader's strategy."""
+    """A trader's own order, signed like a trade. `trigger_ticks` is a stop's price; `purpose` the trader's strategy.
 
-    grounds = (Ground.BOOK, Ground.BALANCE, Ground.RULE)
+    It trades no worse than at `limit_ticks`, if that is given. One that `reduces` trades no more than is held by then.
+    """
+
+    grounds = (Ground.BOOK, Ground.CALL, Ground.MARK, Ground.BALANCE, Ground.RULE)
 
     order_id: DeclaredOrder
     account: AccountNumber
@@ -196,6 +199,8 @@ class OrderPlaced(BodyBase, frozen=True, tag=125):
     kind: OrderKind
     purpose: str
     trigger_ticks: Price | None = None
+    limit_ticks: Price | None = None
+    reduces: bool = False
 
     def alters(self, ledger: Ledger, event: Event) -> None:
         ledger.place(self, event)
