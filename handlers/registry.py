@@ -38,6 +38,7 @@ from .policies.fund.symbol_drawdown import SymbolDrawdown
 from .policies.liquidation.choices import LIQUIDATION_CHOICES
 from .policies.socialization.day_profits import DayProfits
 from .policies.socialization.open_interest import OpenInterest
+from .premium_funding import PremiumFunding
 from .profit_cap import ProfitCap
 from .protocol import Handler
 from .socialized_loss import SocializedLoss
@@ -94,7 +95,7 @@ SLOTS: Mapping[str, Mapping[str, Choice | None]] = {
     "profit_cap": {NONE: None, **_handlers(ProfitCap)},
     "adl": {**ADL_CHOICES, **_handlers(SocializedLoss)},
     "socialization": _handlers(LossSocialization, DayProfits, OpenInterest),
-    "funding": {"interval": _handler(Funding), NONE: None},
+    "funding": {"interval": _handler(Funding), NONE: None, **_handlers(PremiumFunding)},
 }
 """Slot to policies, the first being the default; the order of the slots is the order of delivery."""
 

@@ -37,7 +37,7 @@ from .populations.base import OpeningAccount, OpeningMarket, Population
 from .populations.registry import open_population
 from .reading.files import find_data_file
 from .reading.rows import first_fields
-from .rulebooks import moved_to_venue, rulebook, slot_table
+from .rulebooks import alternatives, moved_to_venue, rulebook, slot_table
 from .settings import ScenarioSettings
 from .sources.base import Source
 from .sources.generator import GeneratorSettings
@@ -166,7 +166,8 @@ class Scenario:
     def _producers(self) -> tuple[Producer, ...]:
         found, amounts = [], amounts_in(self.settings)
         for slot in SLOTS:
-            table = slot_table(self._rulebook.get(slot, {}), getattr(self.settings, slot))
+            others = alternatives(self.settings.venue, slot)
+            table = slot_table(self._rulebook.get(slot, {}), getattr(self.settings, slot), others)
             if slot == "insurance_fund":
                 table = {key: value for key, value in table.items() if key not in FUND_KEYS}
             producer = producer_of(slot, table, f"$.{slot}", self.plugins, self.folder, amounts)

@@ -39,6 +39,7 @@ __all__ = [
     "BookPriced",
     "CollateralWithdrawn",
     "DepthFormed",
+    "FundingRated",
     "LiquidityReturned",
     "LiquidityWithdrawn",
     "OrderCancelled",
@@ -280,6 +281,36 @@ class CollateralWithdrawn(BodyBase, frozen=True, tag=128):
         return f"{names.account(self.account)} withdrew {names.money(self.account, self.amount_atoms)} of collateral"
 
 
+class FundingRated(BodyBase, frozen=True, tag=129):
+    """The funding rate of an interval was decided: by the premium of the book, and by which side is crowded.
+
+    `premium_ppb` is the average premium of the mark over the value outside; `crowding_ppb` is what traders are long
+    less what they are short, over both. `uncapped_ppb` is what comes of it, `rate_ppb` that within the venue's cap.
+    """
+
+    grounds = (Ground.INDEX, Ground.MARK, Ground.TIMER, Ground.RULE)
+
+    instrument: InstrumentNumber
+    premium_ppb: RatePpb
+    crowding_ppb: RatePpb
+    uncapped_ppb: RatePpb
+    rate_ppb: RatePpb
+    long_lots: Size
+    short_lots: Size
+
+    def says(self, names: Names) -> str:
+        capped = f", capped from {names.rate(self.uncapped_ppb)}" if self.rate_ppb != self.uncapped_ppb else ""
+        return f"the funding rate of {names.instrument(self.instrument)} was set to {names.rate(self.rate_ppb)}{capped}"
+
+    def tells(self, case: Case) -> str:
+        names = case.names
+        long, short = (names.units(self.instrument, lots) for lots in (self.long_lots, self.short_lots))
+        apart = f"{names.rate(abs(self.premium_ppb))} {'under' if self.premium_ppb < 0 else 'over'} the value outside"
+        premium = f"The mark stood {apart}, averaged over the interval."
+        crowding = f"Traders were long {long} and short {short}: a net share of {names.rate(self.crowding_ppb)}."
+        return case.joined(f"{self.says(names)}.", premium, crowding, case.followed())
+
+
 TradingBody = (
     BookPriced
     | DepthFormed
@@ -290,4 +321,5 @@ TradingBody = (
     | OrderFilled
     | OrderCancelled
     | CollateralWithdrawn
+    | FundingRated
 )
