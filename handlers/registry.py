@@ -18,6 +18,7 @@ from .choice import Choice
 from .circuit_breaker import CircuitBreaker
 from .funding import Funding
 from .insurance_fund import InsuranceFund
+from .living.cascade_strategies import STRATEGIST_CHOICES
 from .living.crowd import Crowd
 from .living.impact import PowerLawImpact, SquareRootImpact
 from .living.makers import Makers
@@ -84,6 +85,7 @@ SLOTS: Mapping[str, Mapping[str, Choice | None]] = {
     "impact": {NONE: None, **_handlers(PowerLawImpact, SquareRootImpact)},
     "makers": {NONE: None, **_handlers(Makers)},
     "crowd": {NONE: None, **_handlers(Crowd)},
+    "strategist": {NONE: None, **STRATEGIST_CHOICES},
     "orders": {NONE: None, **_handlers(OwnOrders)},
     "mark": _handlers(SmoothedMarkPricing, IndexMarkPricing, BookMarkPricing),
     "breaker": {"window": _handler(CircuitBreaker), NONE: None},

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from ..events.bodies.run import Producer
 from ..events.errors import ScenarioError
-from .settings import ActorSettings
+from .settings import ActorSettings, InstrumentSettings
 
 __all__ = ["check_living"]
 
@@ -22,7 +22,9 @@ _OF_A_GROUP = ("makers", "strategist")
 """Slots whose `group` trades with capital of its own."""
 
 
-def check_living(producers: Sequence[Producer], actors: Sequence[ActorSettings]) -> None:
+def check_living(
+    producers: Sequence[Producer], actors: Sequence[ActorSettings], instruments: Sequence[InstrumentSettings]
+) -> None:
     """Refuse what could never act. Raises ScenarioError naming the slot and what to add."""
     by_slot = {producer.handler: producer for producer in producers}
     for slot, needs in _NEEDS.items():
@@ -39,3 +41,11 @@ def check_living(producers: Sequence[Producer], actors: Sequence[ActorSettings])
                 "add [[actors]] with that name and a balance"
             )
             raise ScenarioError(message)
+    _check_traded(by_slot.get("strategist"), [instrument.name for instrument in instruments])
+
+
+def _check_traded(strategist: Producer | None, names: Sequence[str]) -> None:
+    traded = strategist.parameters.get("instrument") if strategist is not None else None
+    if traded and traded not in names:
+        message = f"$.strategist.instrument: there is no instrument {traded!r}; choose from {', '.join(names)}"
+        raise ScenarioError(message)

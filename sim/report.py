@@ -35,7 +35,7 @@ def print_report(console: Console, result: RunResult) -> None:
     print_line(console, f"{format_time_ns(result.start_ns)} + {length}, amounts in {scenario.assets[0].name}")
     print_line(console)
     _print_marks(console, result)
-    for part in (_unasked, _margin, _liquidation, _fund):
+    for part in (_unasked, _campaigns, _margin, _liquidation, _fund):
         print_rows(console, part(result))
     _print_path(console, result.summary.fund_points)
     print_rows(console, _last_resorts(result))
@@ -77,6 +77,14 @@ def _unasked(result: RunResult) -> Rows:
     if summary.by_type["CollateralWithdrawn"]:
         times = count(summary.by_type["CollateralWithdrawn"], "time")
         yield first, f"collateral taken out {times}, {_sum(result, 'CollateralWithdrawn')} in all"
+
+
+def _campaigns(result: RunResult) -> Rows:
+    """What strategic traders' campaigns cost and gained; nothing where there was none."""
+    seen = result.summary.by_type
+    if seen["CampaignStarted"]:
+        yield "strategic", f"{count(seen['CampaignStarted'], 'campaign')}, {seen['CampaignEnded']:,} ended"
+        yield "", f"{_sum(result, 'CampaignPush')} to push the price, {_sum(result, 'CampaignNet')} gained, net"
 
 
 def _margin(result: RunResult) -> Rows:

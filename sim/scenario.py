@@ -120,7 +120,7 @@ class Scenario:
     def resolve(self) -> ResolvedScenario:
         """Open the sources, read each to its end, and work everything out in whole numbers. Raises ScenarioError."""
         settings = self.settings
-        check_living(self.producers, settings.actors)
+        check_living(self.producers, settings.actors, settings.instruments)
         assets = list_assets(settings)
         scales = scales_of(settings)
         start_ns = at_path("$.start", parse_time_ns, settings.start)

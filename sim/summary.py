@@ -7,7 +7,7 @@ from typing import Any
 
 from ..events.bodies.liquidation import LiquidationEnded, LiquidationFilled, PositionTakenOver
 from ..events.bodies.margin import CollateralAdded, MarkPriced, PositionReduced
-from ..events.bodies.trading import CollateralWithdrawn, OrderCancelled, OrderFilled, OrderPlaced
+from ..events.bodies.trading import CampaignEnded, CollateralWithdrawn, OrderCancelled, OrderFilled, OrderPlaced
 from ..events.bodies.waterfall import (
     BalanceWrittenOff,
     FundDeficitDeclared,
@@ -94,6 +94,7 @@ class Summary:
         bus.tap(self._paid, (InsuranceFundCredited, InsuranceFundDebited, LossSocialized, BalanceWrittenOff))
         bus.tap(self._answered, (CollateralAdded, PositionReduced))
         bus.tap(self._traded, (OrderPlaced, OrderFilled, OrderCancelled, CollateralWithdrawn))
+        bus.tap(self._campaigned, (CampaignEnded,))
         bus.tap(self._ended, (LiquidationEnded,))
         bus.tap(self._stopped, (FundDeficitDeclared,))
 
@@ -149,6 +150,11 @@ class Summary:
             self.traded[purpose] += abs(body.value_atoms) if isinstance(body, OrderFilled) else 0
             if body.order_id not in ledger.own_orders:
                 self._purposes.pop(body.order_id, None)
+
+    def _campaigned(self, event: Event, _ledger: Ledger) -> None:
+        body: Any = event.body
+        self.sums["CampaignPush"] += body.push_atoms
+        self.sums["CampaignNet"] += body.net_atoms
 
     def _ended(self, event: Event, _ledger: Ledger) -> None:
         body: Any = event.body

@@ -169,6 +169,8 @@ def _waits(ledger: Ledger, number: int) -> bool:
 def _set_off(ledger: Ledger, characters: dict[int, list[Character]], instrument: int) -> Iterator[Any]:
     """The slow oracle: all accounts, one by one."""
     market = ledger.markets[instrument]
+    if market.halted_until_ns is not None:
+        return
     for account in ledger.accounts:
         if account.status != "healthy" or _waits(ledger, account.account) or not market.mark_ticks:
             continue

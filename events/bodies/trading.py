@@ -12,9 +12,11 @@ from ..grounds import Ground
 from ..kinds import (
     AccountAmount,
     AccountNumber,
+    Count,
     DeclaredOrder,
     Depth,
     Duration,
+    EventNumber,
     InstrumentAmount,
     InstrumentMicroPrice,
     InstrumentNumber,
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BookPriced",
+    "CampaignEnded",
+    "CampaignStarted",
     "CollateralWithdrawn",
     "DepthFormed",
     "FundingRated",
@@ -311,6 +315,76 @@ class FundingRated(BodyBase, frozen=True, tag=129):
         return case.joined(f"{self.says(names)}.", premium, crowding, case.followed())
 
 
+class CampaignStarted(BodyBase, frozen=True, tag=130):
+    """A strategic trader set out to trade `size_lots`: its plan, the book that it saw, and forced orders of late."""
+
+    grounds = (Ground.BOOK, Ground.QUOTES, Ground.BALANCE, Ground.RULE)
+
+    account: AccountNumber
+    instrument: InstrumentNumber
+    plan: str
+    price_ticks: Price
+    size_lots: Size
+    bid_lots: Size
+    ask_lots: Size
+    forced_sold_lots: Size
+    forced_bought_lots: Size
+
+    def says(self, names: Names) -> str:
+        what, price = names.size(self.instrument, abs(self.size_lots)), names.price(self.instrument, self.price_ticks)
+        side = "buy" if self.size_lots > 0 else "sell"
+        return f"{names.account(self.account)} set out to {self.plan}: to {side} {what}, the book trading at {price}"
+
+    def tells(self, case: Case) -> str:
+        names = case.names
+        bids, asks = (names.units(self.instrument, lots) for lots in (self.bid_lots, self.ask_lots))
+        sold, bought = (names.units(self.instrument, lots) for lots in (self.forced_sold_lots, self.forced_bought_lots))
+        book = f"It saw {bids} bid for and {asks} offered, {sold} sold and {bought} bought by force of late."
+        return case.joined(f"{self.says(names)}.", book, case.followed())
+
+
+class CampaignEnded(BodyBase, frozen=True, tag=131):
+    """A strategic trader holds nothing any more: what its position cost, what it got back, and what was left of it.
+
+    `size_lots` and `entry_atoms` are its position at its largest and what that cost, signed; `exit_atoms` is what it
+    left it for. `push_atoms` is what entering cost over the price that it began at. `net_atoms` is what its balance
+    gained since, exactly. `liquidations` began on the venue meanwhile.
+    """
+
+    grounds = (Ground.BOOK, Ground.BALANCE, Ground.RULE)
+
+    account: AccountNumber
+    instrument: InstrumentNumber
+    plan: str
+    started: EventNumber
+    size_lots: Size
+    entry_atoms: InstrumentAmount
+    exit_atoms: InstrumentAmount
+    push_atoms: InstrumentAmount
+    net_atoms: AccountAmount
+    liquidations: Count
+    price_ticks: Price
+
+    def says(self, names: Names) -> str:
+        verb = "gained" if self.net_atoms >= 0 else "lost"
+        net = names.money(self.account, abs(self.net_atoms))
+        return f"{names.account(self.account)} {verb} {net} by its plan to {self.plan}, begun in event {self.started}"
+
+    def tells(self, case: Case) -> str:
+        names, short = case.names, self.size_lots < 0
+        entry, left, push = (
+            names.value(self.instrument, atoms)
+            for atoms in (abs(self.entry_atoms), abs(self.exit_atoms), self.push_atoms)
+        )
+        what = names.size(self.instrument, abs(self.size_lots))
+        done = f"It sold {what} for {entry} and bought them back for {left}."
+        if not short:
+            done = f"It bought {what} for {entry} and left them for {left}."
+        cost = f"Pushing the price cost {push} of that against where it began."
+        forced = f"Meanwhile {names.count(self.liquidations, 'liquidation')} began."
+        return case.joined(f"{self.says(names)}.", done, cost, forced, case.followed())
+
+
 TradingBody = (
     BookPriced
     | DepthFormed
@@ -322,4 +396,6 @@ TradingBody = (
     | OrderCancelled
     | CollateralWithdrawn
     | FundingRated
+    | CampaignStarted
+    | CampaignEnded
 )

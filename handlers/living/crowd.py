@@ -1,8 +1,8 @@
 """The crowd: traders who act unasked, each by strategies of its own (`strategies.py`, `characters.py`).
 
 1. Whoever trades with stops keeps one under each position: it is placed at the next price from outside.
-2. At each price from outside, whoever's signal has passed its threshold acts, in the order of the accounts. What trades
-   do to the price within the instant they see at the next one.
+2. At each price from outside, whoever's signal has passed its threshold acts, in the order of the accounts, but in a
+   halt nobody does. What trades do to the price within the instant they see at the next one.
 3. Deleveragers act at the mark or the funding that takes them under a level of their own, before the margin monitor is
    asked (`levels.py`).
 4. Thresholds stand sorted by signal and instrument, so a price that sets nobody off costs the same however many there
@@ -201,7 +201,7 @@ class Crowd(Handler):
         An account that follows several strategies acts by the first of them that is set off.
         """
         due, market = dict[int, Character](), ledger.markets[instrument]
-        if not market.mark_ticks:
+        if not market.mark_ticks or market.halted_until_ns is not None:
             return
         for signal in SIGNALS:
             ready = self._ready.get((signal, instrument))

@@ -9,8 +9,8 @@
    deviations. With a `stress_correlation` the correlation is a loading that moves with realised volatility
    (`stress.py`).
 4. A step has at most one jump common to all instruments, with probability jumps_per_hour x step / hour; in logs it
-   is normal with `jump_mean` and `jump_spread`. A `jump_common_share` below 1 is the share of common ones; each instrument
-   has jumps of its own for the rest, so that each alone jumps as often as before.
+   is normal with `jump_mean` and `jump_spread`. A `jump_common_share` below 1 is the share of common ones; each
+   instrument has jumps of its own for the rest, so that each alone jumps as often as before.
 5. Logs are whole numbers of 10^-18, products rounded down; exp is taken in the one decimal context and correctly
    rounded; the price is rounded half to even to a tick, at least one tick. No float anywhere: the same path on every
    machine.
