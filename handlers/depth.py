@@ -47,8 +47,13 @@ def eaten_lots(market: Market, *, selling: bool, now_ns: int) -> int:
     return (lots * (2 * half_life_ns - rest_ns) // (2 * half_life_ns)) >> min(halvings, 64)
 
 
-def walk(market: Market, size_lots: int, limit_ticks: int | None, now_ns: int) -> Iterator[DepthFill]:
-    """Trade `size_lots` (negative sells) against the depth, best band first, no worse than `limit_ticks`."""
+def walk(
+    market: Market, size_lots: int, limit_ticks: int | None, now_ns: int, own: int | None = None
+) -> Iterator[DepthFill]:
+    """Trade `size_lots` (negative sells) against the depth, best band first, no worse than `limit_ticks`.
+
+    Nobody trades with itself: bands of the maker `own` that are in the way count as eaten, and give nothing.
+    """
     selling = size_lots < 0
     eaten, left = eaten_lots(market, selling=selling, now_ns=now_ns), abs(size_lots)
     makers = market.bid_makers if selling else market.ask_makers
@@ -56,6 +61,10 @@ def walk(market: Market, size_lots: int, limit_ticks: int | None, now_ns: int) -
     for place, (distance_bps, up_to_lots) in enumerate(market.bids if selling else market.asks):
         if not left:
             return
+        maker = makers[place] if makers else None
+        if maker is not None and maker == own:
+            eaten = max(eaten, up_to_lots)
+            continue
         lots = min(left, up_to_lots - eaten)
         price_ticks = _price(centre_ticks, distance_bps, selling=selling)
         if market.book is not None and lots > 0:
@@ -64,7 +73,7 @@ def walk(market: Market, size_lots: int, limit_ticks: int | None, now_ns: int) -
             return
         if lots > 0:
             eaten, left, taken = eaten + lots, left - lots, taken + lots
-            yield DepthFill(lots, price_ticks, eaten, makers[place] if makers else None)
+            yield DepthFill(lots, price_ticks, eaten, maker)
 
 
 def _centre_ticks(market: Market, *, selling: bool, now_ns: int) -> int:

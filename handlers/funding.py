@@ -12,7 +12,7 @@ from ..events.bodies.margin import FundingAccrued
 from ..events.bodies.run import RunForked
 from ..events.bodies.venue import TimerFired, TimerSet
 from ..events.envelope import Event
-from ..events.ledger import LedgerState
+from ..events.ledger import LedgerState, Market
 from ..events.vocabulary import Body
 from .protocol import Handler, Product
 
@@ -63,15 +63,20 @@ class Funding(Handler):
         if isinstance(body, InstrumentListed):
             return (self._next(body.instrument, now_ns),)
         if isinstance(body, TimerFired) and body.purpose == _PURPOSE and body.instrument is not None:
-            return (*self._accrue(body.instrument, ledger), self._next(body.instrument, now_ns))
+            return (*self._accrue(body.instrument, ledger, event.at_ns), self._next(body.instrument, now_ns))
         return ()
 
     def _next(self, instrument: int, now_ns: int) -> Product:
         return TimerSet(_PURPOSE, (now_ns // self.interval_ns + 1) * self.interval_ns, None, instrument)
 
-    def _accrue(self, instrument: int, ledger: LedgerState) -> Iterable[Product]:
+    def _accrue(self, instrument: int, ledger: LedgerState, due_ns: int) -> Iterable[Product]:
+        """What the interval that ends at `due_ns` costs."""
         market = ledger.markets[instrument]
-        rate_ppb = self.rate_ppb if market.funding_rate_ppb is None else market.funding_rate_ppb
+        return self._accrued(
+            instrument, market, self.rate_ppb if market.funding_rate_ppb is None else market.funding_rate_ppb
+        )
+
+    def _accrued(self, instrument: int, market: Market, rate_ppb: int) -> tuple[FundingAccrued, ...]:
         if not market.mark_ticks or not rate_ppb:
             return ()
         payment = market.payoff.funding_nanoatoms(market.mark_ticks, rate_ppb)

@@ -58,9 +58,8 @@ class DepthMarket(Handler):
         liquidity = ledger.liquidity(market.listing.asset)
         sign, left, trade_id = (1 if order.size_lots > 0 else -1), abs(order.size_lots), ledger.trades
         fills: list[Product] = []
-        for fill in _borne(order, walk(market, sign * min(left, held_lots), order.limit_ticks, now_ns), ledger):
-            if fill.maker == order.account:
-                continue  # nobody trades with itself
+        found = walk(market, sign * min(left, held_lots), order.limit_ticks, now_ns, order.account)
+        for fill in _borne(order, found, ledger):
             trade_id, left, lots = trade_id + 1, left - fill.lots, sign * fill.lots
             body = LiquidationFilled(
                 liquidation_id=order.liquidation_id,

@@ -71,6 +71,10 @@ class Handler:
         """Whether an account is with the venue that this decides for."""
         return not self.venue or ledger.venue_of(account) == self.venue
 
+    def at_venue(self, name: str) -> str:
+        """What an account or instrument of that name is called at the venue that this decides for."""
+        return f"{name}@{self.venue}" if self.venue else name
+
     def handle(self, event: Event, ledger: LedgerState, now_ns: int) -> Iterable[Product]:
         """Decide: the bodies that follow from this event in this state."""
         raise NotImplementedError

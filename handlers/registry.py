@@ -20,6 +20,7 @@ from .circuit_breaker import CircuitBreaker
 from .funding import Funding
 from .insurance_fund import InsuranceFund
 from .living.between_venues import Arbitrage, Bridge, Ties
+from .living.cascade_strategies import STRATEGIST_CHOICES
 from .living.crowd import Crowd
 from .living.impact import PowerLawImpact, SquareRootImpact
 from .living.index import ConstituentIndex
@@ -41,6 +42,7 @@ from .policies.fund.symbol_drawdown import SymbolDrawdown
 from .policies.liquidation.choices import LIQUIDATION_CHOICES
 from .policies.socialization.day_profits import DayProfits
 from .policies.socialization.open_interest import OpenInterest
+from .premium_funding import PremiumFunding
 from .profit_cap import ProfitCap
 from .protocol import Handler
 from .socialized_loss import SocializedLoss
@@ -87,6 +89,7 @@ SLOTS: Mapping[str, Mapping[str, Choice | None]] = {
     "impact": {NONE: None, **_handlers(PowerLawImpact, SquareRootImpact)},
     "makers": {NONE: None, **_handlers(Makers)},
     "crowd": {NONE: None, **_handlers(Crowd)},
+    "strategist": {NONE: None, **STRATEGIST_CHOICES},
     "orders": {NONE: None, **_handlers(OwnOrders)},
     "index": {NONE: None, **_handlers(ConstituentIndex)},
     "arbitrage": {NONE: None, **_handlers(Arbitrage)},
@@ -102,7 +105,7 @@ SLOTS: Mapping[str, Mapping[str, Choice | None]] = {
     "profit_cap": {NONE: None, **_handlers(ProfitCap)},
     "adl": {**ADL_CHOICES, **_handlers(SocializedLoss)},
     "socialization": _handlers(LossSocialization, DayProfits, OpenInterest),
-    "funding": {"interval": _handler(Funding), NONE: None},
+    "funding": {"interval": _handler(Funding), NONE: None, **_handlers(PremiumFunding)},
 }
 """Slot to policies, the first being the default; the order of the slots is the order of delivery."""
 

@@ -8,9 +8,10 @@ from typing import ClassVar
 import msgspec
 
 from ..events.bodies.margin import CollateralAdded, MarginCalled, PositionReduced
+from ..events.bodies.trading import OrderPlaced
 from ..events.bodies.venue import TimerFired, TimerSet
 from ..events.envelope import Event
-from ..events.ledger import Account, LedgerState
+from ..events.ledger import Account, LedgerState, PositionKey
 from ..events.vocabulary import Body
 from .depth import walk
 from .draws import account_key, draw_below
@@ -27,7 +28,8 @@ class ResponseParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True
 
     They answer between `fastest_ns` and `slowest_ns` after the call. Collateral brings equity to `target_bps` of the
     requirement; a reduction closes `reduce_share_bps` of the position that needs most margin, and like any order it
-    does not trade beyond the bankruptcy price.
+    does not trade beyond the bankruptcy price. Where makers quote and traders order (slots `impact` and `orders`) it is
+    an order of the trader's own, so that each fill is with whose band it trades; elsewhere outside liquidity takes it.
     """
 
     add_bps: int = 2_500
@@ -97,7 +99,10 @@ class TraderResponse(Handler):
         market, held = ledger.markets[key[0]], account.positions[key]
         wanted = -(-abs(held.size_lots) * self.mix.reduce_share_bps // BPS)
         sign = -1 if held.size_lots > 0 else 1
-        fills = list(walk(market, sign * wanted, bankruptcy_price(account, ledger, key), now_ns))
+        limit_ticks = bankruptcy_price(account, ledger, key)
+        if market.book is not None and ledger.producer("orders", self.venue) is not None:
+            return (_ordered(account, ledger, key, sign * wanted, limit_ticks),) if wanted else ()
+        fills = list(walk(market, sign * wanted, limit_ticks, now_ns))
         if not fills:
             return ()
         lots = sign * sum(fill.lots for fill in fills)
@@ -105,6 +110,20 @@ class TraderResponse(Handler):
         price = market.payoff.price_ticks(lots, value)
         liquidity = ledger.liquidity(market.listing.asset)
         return (PositionReduced(account.account, liquidity, *key, lots, price, value, fills[-1].eaten_lots),)
+
+
+def _ordered(account: Account, ledger: LedgerState, key: PositionKey, lots: int, limit_ticks: int) -> OrderPlaced:
+    return OrderPlaced(
+        order_id=ledger.orders + 1,
+        account=account.account,
+        instrument=key[0],
+        leg=key[1],
+        size_lots=lots,
+        kind="market",
+        purpose="margin call",
+        limit_ticks=limit_ticks,
+        reduces=True,
+    )
 
 
 def _draw(ledger: LedgerState, account: Account, purpose: str, bound: int) -> int:

@@ -13,7 +13,9 @@ from .settings import ScenarioSettings
 
 __all__ = ["check_living"]
 
-_NEEDS_PRICE = ("makers", "crowd", "orders", "index", "arbitrage")
+_NEEDS_PRICE = ("makers", "crowd", "strategist", "orders", "index", "arbitrage")
+_NEEDS_ORDERS = ("crowd", "strategist", "arbitrage")
+_OF_A_GROUP = ("makers", "strategist", "arbitrage")
 _MARKS = {"book": "impact", "constituents": "index"}
 """What makes the price that a mark follows."""
 
@@ -26,8 +28,9 @@ def check_living(settings: ScenarioSettings, producers: Iterable[Producer]) -> N
     over_all = filled.pop("", {}) if settings.venues else {}
     for venue, slots in filled.items():
         _check_slots(venue, {**over_all, **slots})
-        _check_group(settings, slots.get("makers"))
-    _check_group(settings, over_all.get("arbitrage"))
+        for slot in _OF_A_GROUP:
+            _check_group(settings, {**over_all, **slots}.get(slot))
+        _check_traded(settings, slots.get("strategist"))
     _check_indices(settings, {venue: slots["index"] for venue, slots in filled.items() if "index" in slots})
 
 
@@ -45,7 +48,7 @@ def _check_slots(venue: str, slots: Mapping[str, Producer]) -> None:
         if slot in slots and "impact" not in slots:
             message = f"$.{slot}.policy: it needs a price that trades make{at}; set impact.policy as well"
             raise ScenarioError(message)
-    if "orders" not in slots and (who := next((slot for slot in ("crowd", "arbitrage") if slot in slots), None)):
+    if "orders" not in slots and (who := next((slot for slot in _NEEDS_ORDERS if slot in slots), None)):
         message = f"$.{who}.policy: nobody takes its orders{at}; set orders.policy as well"
         raise ScenarioError(message)
 
@@ -56,8 +59,19 @@ def _check_group(settings: ScenarioSettings, producer: Producer | None) -> None:
     if producer is None or group is None or group in known or isinstance(settings.population, CsvPopulationSettings):
         return
     listed = ", ".join(sorted(known)) or "none"
-    message = f"$.{producer.slot}.group: no accounts are called {group!r}; list them as [[actors]] (there: {listed})"
+    message = (
+        f"$.{producer.slot}.group: an actor without capital cannot act, and there is no actor {group!r}; "
+        f"add [[actors]] with that name and a balance (there: {listed})"
+    )
     raise ScenarioError(message)
+
+
+def _check_traded(settings: ScenarioSettings, strategist: Producer | None) -> None:
+    traded = None if strategist is None else strategist.parameters.get("instrument")
+    names = [instrument.name for instrument in settings.instruments]
+    if traded and traded not in names:
+        message = f"$.strategist.instrument: there is no instrument {traded!r}; choose from {', '.join(names)}"
+        raise ScenarioError(message)
 
 
 def _check_indices(settings: ScenarioSettings, indices: Mapping[str, Producer]) -> None:

@@ -44,6 +44,10 @@ def outcome(result: RunResult) -> Document:
         "liquidations": dict(sorted(summary.outcomes.items())),
         "deleveraged_accounts": len(summary.deleveraged),
         "sums_atoms": dict(sorted(summary.sums.items())),
+        "own_orders": {
+            purpose: {"orders": summary.ordered[purpose], "traded_atoms": summary.traded[purpose]}
+            for purpose in sorted(summary.ordered)
+        },
         "fund": fund_of(result),
         "unpaid": unpaid(result),
         "sources": [_source(name, layout, sha256, tally) for name, layout, sha256, tally in source_tallies(result)],

@@ -36,7 +36,7 @@ def print_report(console: Console, result: RunResult) -> None:
     print_line(console, f"{format_time_ns(result.start_ns)} + {length}, amounts in {asset}")
     print_line(console)
     _print_marks(console, result)
-    for part in (_margin, _liquidation, _fund):
+    for part in (_unasked, _campaigns, _margin, _liquidation, _fund):
         print_rows(console, part(result))
     _print_path(console, result.summary.fund_points)
     print_rows(console, _last_resorts(result))
@@ -68,6 +68,26 @@ def _marks(ticks: tuple[int, ...], listing: InstrumentListed) -> list[tuple[str,
     return [("mark", *(price(value, listing) for value in ticks)), ("move", "", *moves)]
 
 
+def _unasked(result: RunResult) -> Rows:
+    """What traders ordered of themselves, by purpose, and the collateral that they took out; nothing where none did."""
+    summary, first = result.summary, "unasked"
+    for purpose in sorted(summary.ordered):
+        orders, traded = count(summary.ordered[purpose], "order"), _money(result, summary.traded[purpose])
+        yield first, f"{purpose.replace('_', ' ')}: {orders}, {traded} traded"
+        first = ""
+    if summary.by_type["CollateralWithdrawn"]:
+        times = count(summary.by_type["CollateralWithdrawn"], "time")
+        yield first, f"collateral taken out {times}, {_sum(result, 'CollateralWithdrawn')} in all"
+
+
+def _campaigns(result: RunResult) -> Rows:
+    """What strategic traders' campaigns cost and gained; nothing where there was none."""
+    seen = result.summary.by_type
+    if seen["CampaignStarted"]:
+        yield "strategic", f"{count(seen['CampaignStarted'], 'campaign')}, {seen['CampaignEnded']:,} ended"
+        yield "", f"{_sum(result, 'CampaignPush')} to push the price, {_sum(result, 'CampaignNet')} gained, net"
+
+
 def _margin(result: RunResult) -> Rows:
     """The calls and how they were answered."""
     seen = result.summary.by_type
@@ -76,7 +96,9 @@ def _margin(result: RunResult) -> Rows:
         return
     yield "called", f"{count(seen['MarginCalled'], 'margin call')}, {seen['MarginCallMet']:,} met"
     yield "", f"{count(seen['CollateralAdded'], 'answer')} with collateral, {_sum(result, 'CollateralAdded')} in all"
-    yield "", f"{count(seen['PositionReduced'], 'reduction')}, {_sum(result, 'PositionReduced')} in all"
+    ordered = result.summary.ordered["margin call"]
+    reduced_atoms = result.summary.sums["PositionReduced"] + result.summary.traded["margin call"]
+    yield "", f"{count(seen['PositionReduced'] + ordered, 'reduction')}, {_money(result, reduced_atoms)} in all"
 
 
 def _liquidation(result: RunResult) -> Rows:

@@ -5,6 +5,9 @@
    there is an insurance fund for, which are the venue's whatever the policy.
 3. `--set venue=NAME` on a scenario that was written for another venue: a slot whose policy thereby becomes another
    takes nothing of the file's figures either, as they were that policy's. Latencies and the funds' balances stay.
+4. A rulebook's `alternatives.SLOT.POLICY` are the venue's figures for a policy that it does not choose itself; a table
+   that names that policy takes them. They are no part of the rulebook as it is recorded: what a run took is recorded
+   as the policy's parameters.
 """
 
 from __future__ import annotations
@@ -17,10 +20,12 @@ from typing import Any
 from ..events.errors import ScenarioError
 from .toml_tree import parse_toml, with_durations
 
-__all__ = ["bundled_venues", "moved_to_venue", "rulebook", "slot_table"]
+__all__ = ["alternatives", "bundled_venues", "moved_to_venue", "rulebook", "slot_table"]
 
 _KEPT = ("balance", "balances", "pools", "latency_ns")
 """Keys of a slot's table that are no policy's figures."""
+
+_ALTERNATIVES = "alternatives"
 
 _OF_THE_SLOT = ("order", "per")
 """Keys of a rulebook's table that hold for every policy in its slot."""
@@ -37,6 +42,16 @@ def _venues() -> Traversable:
 
 def rulebook(venue: object) -> dict[str, Any]:
     """A venue's rulebook. Raises ScenarioError where there is none of that name."""
+    return {slot: table for slot, table in _whole(venue).items() if slot != _ALTERNATIVES}
+
+
+def alternatives(venue: object, slot: str) -> dict[str, Any]:
+    """A venue's figures for policies of a slot that it does not choose itself, by policy."""
+    found: dict[str, Any] = _whole(venue).get(_ALTERNATIVES, {}).get(slot, {})
+    return found
+
+
+def _whole(venue: object) -> dict[str, Any]:
     known = bundled_venues()
     if venue not in known:
         message = f"$.venue: there is no rulebook {venue!r}; choose from {', '.join(known)}"
@@ -46,10 +61,16 @@ def rulebook(venue: object) -> dict[str, Any]:
     return tree
 
 
-def slot_table(defaults: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
-    """The scenario's keys over the rulebook's; another policy takes none of the rulebook's figures for the first."""
+def slot_table(
+    defaults: Mapping[str, Any], own: Mapping[str, Any], others: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """The scenario's keys over the rulebook's; another policy takes none of the rulebook's figures for the first.
+
+    It takes those that the venue has for it among `others`, if any.
+    """
     if "policy" in own and own["policy"] != defaults.get("policy"):
-        return {**{key: defaults[key] for key in _OF_THE_SLOT if key in defaults}, **own}
+        figures = (others or {}).get(own["policy"], {}) if isinstance(own["policy"], str) else {}
+        return {**{key: defaults[key] for key in _OF_THE_SLOT if key in defaults}, **figures, **own}
     return {**defaults, **own}
 
 

@@ -36,7 +36,7 @@ from .living import check_living
 from .populations.base import OpeningAccount, OpeningMarket, Population
 from .reading.files import find_data_file
 from .reading.rows import first_fields
-from .rulebooks import moved_to_venue, rulebook, slot_table
+from .rulebooks import alternatives, moved_to_venue, rulebook, slot_table
 from .settings import ScenarioSettings
 from .sources.base import InstrumentScale, Source
 from .sources.generator import GeneratorSettings
@@ -179,12 +179,14 @@ class Scenario:
         """What fills a slot is called, where its settings stand, and these: for each venue where there are several."""
         stated = getattr(self.settings, slot)
         if not self.settings.venues or slot in OVER_VENUES:
-            yield slot, f"$.{slot}", slot_table(self._rulebook.get(slot, {}), stated)
+            others = alternatives(self.settings.venue, slot)
+            yield slot, f"$.{slot}", slot_table(self._rulebook.get(slot, {}), stated, others)
             return
         for place, venue in enumerate(self.settings.venues):
             where = f"$.venues[{place}].slots.{slot}" if slot in venue.slots else f"$.{slot}"
-            defaults = slot_table(rulebook(venue.rulebook).get(slot, {}), stated)
-            yield f"{slot}@{venue.name}", where, slot_table(defaults, venue.slots.get(slot, {}))
+            others = alternatives(venue.rulebook, slot)
+            defaults = slot_table(rulebook(venue.rulebook).get(slot, {}), stated, others)
+            yield f"{slot}@{venue.name}", where, slot_table(defaults, venue.slots.get(slot, {}), others)
 
     def _funds(
         self, assets: tuple[AssetListed, ...], instruments: tuple[InstrumentListed, ...]

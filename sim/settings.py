@@ -115,6 +115,7 @@ class ScenarioSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     impact: dict[str, Any] = {}
     makers: dict[str, Any] = {}
     crowd: dict[str, Any] = {}
+    strategist: dict[str, Any] = {}
     orders: dict[str, Any] = {}
     index: dict[str, Any] = {}
     arbitrage: dict[str, Any] = {}

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..events.bodies.liquidation import LiquidationEnded, LiquidationFilled, PositionTakenOver
 from ..events.bodies.margin import CollateralAdded, MarkPriced, PositionReduced
+from ..events.bodies.trading import CampaignEnded, CollateralWithdrawn, OrderCancelled, OrderFilled, OrderPlaced
 from ..events.bodies.waterfall import (
     BalanceWrittenOff,
     FundDeficitDeclared,
@@ -51,12 +52,18 @@ class _Path:
 
 
 class Summary:
-    """Sums of what was forced, and the paths of marks and fund; the bus has the counts."""
+    """Sums of what was forced, and the paths of marks and fund; the bus has the counts.
+
+    `ordered` is how many orders of their own traders placed, `traded` what these traded in all, by their purpose.
+    """
 
     def __init__(self) -> None:
         self.marks: dict[int, _Path] = {}
         self.outcomes: Counter[str] = Counter()
         self.sums: Counter[str] = Counter()
+        self.ordered: Counter[str] = Counter()
+        self.traded: Counter[str] = Counter()
+        self._purposes: dict[int, str] = {}
         self.deleveraged: set[int] = set()
         self.stopped_at_ns: int | None = None
         self._bus: Bus | None = None
@@ -86,6 +93,8 @@ class Summary:
         bus.tap(self._forced, (LiquidationFilled, PositionTakenOver, PositionDeleveraged))
         bus.tap(self._paid, (InsuranceFundCredited, InsuranceFundDebited, LossSocialized, BalanceWrittenOff))
         bus.tap(self._answered, (CollateralAdded, PositionReduced))
+        bus.tap(self._traded, (OrderPlaced, OrderFilled, OrderCancelled, CollateralWithdrawn))
+        bus.tap(self._campaigned, (CampaignEnded,))
         bus.tap(self._ended, (LiquidationEnded,))
         bus.tap(self._stopped, (FundDeficitDeclared,))
 
@@ -127,6 +136,25 @@ class Summary:
         self.sums[type(body).__name__] += (
             body.amount_atoms if isinstance(body, CollateralAdded) else abs(body.value_atoms)
         )
+
+    def _traded(self, event: Event, ledger: Ledger) -> None:
+        """Traders' own orders and their fills by purpose; only what is still at work is kept."""
+        body: Any = event.body
+        if isinstance(body, CollateralWithdrawn):
+            self.sums["CollateralWithdrawn"] += body.amount_atoms
+        elif isinstance(body, OrderPlaced):
+            self.ordered[body.purpose] += 1
+            self._purposes[body.order_id] = body.purpose
+        else:
+            purpose = self._purposes.get(body.order_id, "own")
+            self.traded[purpose] += abs(body.value_atoms) if isinstance(body, OrderFilled) else 0
+            if body.order_id not in ledger.own_orders:
+                self._purposes.pop(body.order_id, None)
+
+    def _campaigned(self, event: Event, _ledger: Ledger) -> None:
+        body: Any = event.body
+        self.sums["CampaignPush"] += body.push_atoms
+        self.sums["CampaignNet"] += body.net_atoms
 
     def _ended(self, event: Event, _ledger: Ledger) -> None:
         body: Any = event.body

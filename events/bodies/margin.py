@@ -233,6 +233,8 @@ class FundingAccrued(BodyBase, frozen=True, tag=45):
         payers = "longs paid shorts" if self.payment_nanoatoms > 0 else "shorts paid longs"
         given = market.funding_rate_ppb is not None
         source = "as it was set from outside" if given else "the rule's own, as none was set"
+        if not given and case.rule("premium_bps") is not None:
+            source = "as it was rated by the premium and by crowding"
         value = names.value(self.instrument, abs(market.payoff.value_atoms(1, self.mark_ticks)))
         interval_ns = case.rule("interval_ns")
         every = "" if interval_ns is None else f" It accrues every {names.duration(interval_ns)}."

@@ -12,9 +12,11 @@ from ..grounds import Ground
 from ..kinds import (
     AccountAmount,
     AccountNumber,
+    Count,
     DeclaredOrder,
     Depth,
     Duration,
+    EventNumber,
     InstrumentAmount,
     InstrumentMicroPrice,
     InstrumentNumber,
@@ -37,8 +39,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BookPriced",
+    "CampaignEnded",
+    "CampaignStarted",
     "CollateralWithdrawn",
     "DepthFormed",
+    "FundingRated",
     "LiquidityReturned",
     "LiquidityWithdrawn",
     "OrderCancelled",
@@ -185,9 +190,12 @@ class LiquidityReturned(BodyBase, frozen=True, tag=124):
 
 
 class OrderPlaced(BodyBase, frozen=True, tag=125):
-    """A trader's own order, signed like a trade. `trigger_ticks` is a stop's price; `purpose` the trader's strategy."""
+    """A trader's own order, signed like a trade. `trigger_ticks` is a stop's price; `purpose` the trader's strategy.
 
-    grounds = (Ground.BOOK, Ground.BALANCE, Ground.RULE)
+    It trades no worse than at `limit_ticks`, if that is given. One that `reduces` trades no more than is held by then.
+    """
+
+    grounds = (Ground.BOOK, Ground.CALL, Ground.MARK, Ground.BALANCE, Ground.RULE)
 
     order_id: DeclaredOrder
     account: AccountNumber
@@ -197,6 +205,8 @@ class OrderPlaced(BodyBase, frozen=True, tag=125):
     kind: OrderKind
     purpose: str
     trigger_ticks: Price | None = None
+    limit_ticks: Price | None = None
+    reduces: bool = False
 
     def alters(self, ledger: Ledger, event: Event) -> None:
         ledger.place(self, event)
@@ -276,6 +286,106 @@ class CollateralWithdrawn(BodyBase, frozen=True, tag=128):
         return f"{names.account(self.account)} withdrew {names.money(self.account, self.amount_atoms)} of collateral"
 
 
+class FundingRated(BodyBase, frozen=True, tag=129):
+    """The funding rate of an interval was decided: by the premium of the book, and by which side is crowded.
+
+    `premium_ppb` is the average premium of the mark over the value outside; `crowding_ppb` is what traders are long
+    less what they are short, over both. `uncapped_ppb` is what comes of it, `rate_ppb` that within the venue's cap.
+    """
+
+    grounds = (Ground.INDEX, Ground.MARK, Ground.TIMER, Ground.RULE)
+
+    instrument: InstrumentNumber
+    premium_ppb: RatePpb
+    crowding_ppb: RatePpb
+    uncapped_ppb: RatePpb
+    rate_ppb: RatePpb
+    long_lots: Size
+    short_lots: Size
+
+    def says(self, names: Names) -> str:
+        capped = f", capped from {names.rate(self.uncapped_ppb)}" if self.rate_ppb != self.uncapped_ppb else ""
+        return f"the funding rate of {names.instrument(self.instrument)} was set to {names.rate(self.rate_ppb)}{capped}"
+
+    def tells(self, case: Case) -> str:
+        names = case.names
+        long, short = (names.units(self.instrument, lots) for lots in (self.long_lots, self.short_lots))
+        apart = f"{names.rate(abs(self.premium_ppb))} {'under' if self.premium_ppb < 0 else 'over'} the value outside"
+        premium = f"The mark stood {apart}, averaged over the interval."
+        crowding = f"Traders were long {long} and short {short}: a net share of {names.rate(self.crowding_ppb)}."
+        return case.joined(f"{self.says(names)}.", premium, crowding, case.followed())
+
+
+class CampaignStarted(BodyBase, frozen=True, tag=130):
+    """A strategic trader set out to trade `size_lots`: its plan, the book that it saw, and forced orders of late."""
+
+    grounds = (Ground.BOOK, Ground.QUOTES, Ground.BALANCE, Ground.RULE)
+
+    account: AccountNumber
+    instrument: InstrumentNumber
+    plan: str
+    price_ticks: Price
+    size_lots: Size
+    bid_lots: Size
+    ask_lots: Size
+    forced_sold_lots: Size
+    forced_bought_lots: Size
+
+    def says(self, names: Names) -> str:
+        what, price = names.size(self.instrument, abs(self.size_lots)), names.price(self.instrument, self.price_ticks)
+        side = "buy" if self.size_lots > 0 else "sell"
+        return f"{names.account(self.account)} set out to {self.plan}: to {side} {what}, the book trading at {price}"
+
+    def tells(self, case: Case) -> str:
+        names = case.names
+        bids, asks = (names.units(self.instrument, lots) for lots in (self.bid_lots, self.ask_lots))
+        sold, bought = (names.units(self.instrument, lots) for lots in (self.forced_sold_lots, self.forced_bought_lots))
+        book = f"It saw {bids} bid for and {asks} offered, {sold} sold and {bought} bought by force of late."
+        return case.joined(f"{self.says(names)}.", book, case.followed())
+
+
+class CampaignEnded(BodyBase, frozen=True, tag=131):
+    """A strategic trader holds nothing any more: what its position cost, what it got back, and what was left of it.
+
+    `size_lots` and `entry_atoms` are its position at its largest and what that cost, signed; `exit_atoms` is what it
+    left it for. `push_atoms` is what entering cost over the price that it began at. `net_atoms` is what its balance
+    gained since, exactly. `liquidations` began on the venue meanwhile.
+    """
+
+    grounds = (Ground.BOOK, Ground.BALANCE, Ground.RULE)
+
+    account: AccountNumber
+    instrument: InstrumentNumber
+    plan: str
+    started: EventNumber
+    size_lots: Size
+    entry_atoms: InstrumentAmount
+    exit_atoms: InstrumentAmount
+    push_atoms: InstrumentAmount
+    net_atoms: AccountAmount
+    liquidations: Count
+    price_ticks: Price
+
+    def says(self, names: Names) -> str:
+        verb = "gained" if self.net_atoms >= 0 else "lost"
+        net = names.money(self.account, abs(self.net_atoms))
+        return f"{names.account(self.account)} {verb} {net} by its plan to {self.plan}, begun in event {self.started}"
+
+    def tells(self, case: Case) -> str:
+        names, short = case.names, self.size_lots < 0
+        entry, left, push = (
+            names.value(self.instrument, atoms)
+            for atoms in (abs(self.entry_atoms), abs(self.exit_atoms), self.push_atoms)
+        )
+        what = names.size(self.instrument, abs(self.size_lots))
+        done = f"It sold {what} for {entry} and bought them back for {left}."
+        if not short:
+            done = f"It bought {what} for {entry} and left them for {left}."
+        cost = f"Pushing the price cost {push} of that against where it began."
+        forced = f"Meanwhile {names.count(self.liquidations, 'liquidation')} began."
+        return case.joined(f"{self.says(names)}.", done, cost, forced, case.followed())
+
+
 TradingBody = (
     BookPriced
     | DepthFormed
@@ -286,4 +396,7 @@ TradingBody = (
     | OrderFilled
     | OrderCancelled
     | CollateralWithdrawn
+    | FundingRated
+    | CampaignStarted
+    | CampaignEnded
 )

@@ -150,8 +150,15 @@ class Books(LedgerState):
         """A trader's own order of the next number."""
         self.orders += 1
         _next_number("order", body.order_id, self.orders)
-        resting = OwnOrder(body.account, body.instrument, body.leg, body.size_lots, body.trigger_ticks)
-        self.own_orders[body.order_id] = resting
+        self.own_orders[body.order_id] = OwnOrder(
+            body.account,
+            body.instrument,
+            body.leg,
+            body.size_lots,
+            body.trigger_ticks,
+            body.limit_ticks,
+            body.reduces,
+        )
         self.acted[body.account] = event.at_ns
 
     def send(self, body: TransferStarted, event: Event) -> None:

@@ -19,13 +19,18 @@ class OpenOrder(msgspec.Struct, array_like=True, gc=False):
 
 
 class OwnOrder(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A trader's own order that is not done; a stop rests until its instrument trades at `trigger_ticks` or beyond."""
+    """A trader's own order that is not done; a stop rests until its instrument trades at `trigger_ticks` or beyond.
+
+    It trades no worse than at `limit_ticks`; one that `reduces` trades no more than is held by then.
+    """
 
     account: int
     instrument: int
     leg: int
     size_lots: int
     trigger_ticks: int | None
+    limit_ticks: int | None = None
+    reduces: bool = False
 
 
 class Liquidation(msgspec.Struct, array_like=True, gc=False):

@@ -1,63 +1,55 @@
-"""The crowd: traders who act unasked, each by a strategy of its own (`strategies.py`).
+"""The crowd: traders who act unasked, each by strategies of its own (`strategies.py`, `characters.py`).
 
-1. At the first price of an instrument whoever trades with stops places one for each position.
-2. At each later price from outside, whoever's signal has passed its threshold acts, in the order of the accounts. What
-   trades do to the price within the instant they see at the next one.
-3. Thresholds stand sorted by signal and instrument, so a price that sets nobody off costs the same however many there
-   are. That is an index over the ledger: who waits is told by when it acted last.
+1. Whoever trades with stops keeps one under each position: it is placed at the next price from outside.
+2. At each price from outside, whoever's signal has passed its threshold acts, in the order of the accounts, but in a
+   halt nobody does. What trades do to the price within the instant they see at the next one.
+3. Deleveragers act at the mark or the funding that takes them under a level of their own, before the margin monitor is
+   asked (`levels.py`).
+4. Thresholds stand sorted by signal and instrument, so a price that sets nobody off costs the same however many there
+   are. Whoever has acted waits until the first price from outside that comes `pause_ns` later or after. All of that is
+   an index over the ledger, which knows when each acted last.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from heapq import heappop, heappush
-from itertools import accumulate
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 import msgspec
 from sortedcontainers import SortedList
 
-from ...events.bodies.listing import AccountOpened
-from ...events.bodies.trading import BookPriced, CollateralWithdrawn, OrderPlaced
+from ...events.bodies.inputs import PriceTicked
+from ...events.bodies.liquidation import LiquidationEnded
+from ...events.bodies.listing import AccountOpened, InstrumentListed
+from ...events.bodies.margin import FundingAccrued, MarginCallMet, MarkPriced
+from ...events.bodies.trading import BookPriced, CollateralWithdrawn, OrderCancelled, OrderFilled, OrderPlaced
 from ...events.envelope import Event
 from ...events.ledger import Account, LedgerState
-from ...events.vocabulary import Body
-from ..draws import account_key, draw_below
-from ..protocol import Handler, Product
+from ...events.ledger.postings import POSTINGS
+from ...events.vocabulary import Body, accounts_named
+from ..protocol import ALWAYS, Handler, Product
 from ..valuation import BPS
-from .strategies import STRATEGIES, Acting, Signal, StrategyName, signal_of
+from .characters import Character, Mix, StrategyName, characters_of
+from .levels import OwnLevels, is_marked
+from .stops import Stops
+from .strategies import SIGNALS, STRATEGIES, Acting, Signal, deleverage, signal_of
 
-__all__ = ["Crowd", "CrowdParameters", "Mix"]
+__all__ = ["Crowd", "CrowdParameters"]
 
 _NOBODY = 1 << 62
 """A number over that of every account."""
 
-
-class Mix(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Of 10,000 accounts so many follow a strategy: it acts at a threshold drawn between `nearest` and `furthest`.
-
-    `share_bps` is how much it then moves: of equity for who opens, of free collateral for who withdraws, of the
-    position for a stop.
-    """
-
-    accounts_bps: int
-    nearest: int
-    furthest: int
-    share_bps: int = 10_000
-
-    def __post_init__(self) -> None:
-        """Refuse thresholds that are none."""
-        if not 0 <= self.accounts_bps <= BPS or not 0 < self.nearest <= self.furthest or self.share_bps <= 0:
-            message = "accounts_bps must lie between 0 and 10000, nearest above 0 up to furthest, share_bps above 0"
-            raise ValueError(message)
+_Ready = SortedList[tuple[int, int]]
+"""(threshold, account) of those who may act."""
 
 
 class CrowdParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Who follows which strategy. Only accounts of `groups` act, all traders where none is named.
 
-    Thresholds are basis points of the trend (a stop's: of the first price); a runner's are hundreds of parts per
-    billion of volatility. Whoever has acted waits `pause_ns`.
+    Thresholds are basis points of the trend (a stop's: of the price as it is placed); a runner's are hundreds of parts
+    per billion of volatility; a deleverager's are basis points of its maintenance requirement, and should lie over the
+    level of a call. Whoever has acted waits `pause_ns`.
     """
 
     stop: Mix | None = None
@@ -66,31 +58,40 @@ class CrowdParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     runner: Mix | None = None
     groups: tuple[str, ...] = ()
     pause_ns: int = 60_000_000_000
+    deleverager: Mix | None = None
 
     def __post_init__(self) -> None:
-        """Refuse shares over the whole."""
-        mixes = (self.stop, self.follower, self.dip_buyer, self.runner)
-        if sum(mix.accounts_bps for mix in mixes if mix is not None) > BPS or self.pause_ns <= 0:
-            message = "the accounts_bps of all strategies must not sum to more than 10000, and pause_ns be above 0"
+        """Refuse what nobody can do."""
+        if self.pause_ns <= 0:
+            message = "pause_ns must be above 0"
+            raise ValueError(message)
+        for name, mix in (("stop", self.stop), ("runner", self.runner), ("deleverager", self.deleverager)):
+            if mix is not None and mix.share_bps > BPS:
+                message = f"{name}.share_bps must be at most 10000: nobody gives up more than all of it"
+                raise ValueError(message)
+        if self.deleverager is not None and self.deleverager.nearest <= BPS:
+            message = "deleverager.nearest must be above 10000: at the requirement itself it is liquidated"
             raise ValueError(message)
 
 
-class _Character(NamedTuple):
-    """What an account is like: its strategy, the threshold at which it acts, and the instrument that it watches."""
-
-    strategy: StrategyName
-    threshold: int
-    mix: Mix
-    instrument: int
-
-
 class Crowd(Handler):
-    """Draws each account's strategy and threshold by its name, and lets it act when its signal passes."""
+    """Draws each account's strategies and thresholds by its name, and lets it act when its signal passes."""
 
     name: ClassVar[str] = "crowd"
     policy: ClassVar[str] = "mixed"
-    subscribes: ClassVar[tuple[type[Body], ...]] = (BookPriced,)
-    observes: ClassVar[tuple[type[Body], ...]] = (AccountOpened, OrderPlaced, CollateralWithdrawn)
+    subscribes: ClassVar[tuple[type[Body], ...]] = (BookPriced, MarkPriced, FundingAccrued)
+    observes: ClassVar[tuple[type[Body], ...]] = (
+        PriceTicked,
+        InstrumentListed,
+        AccountOpened,
+        OrderPlaced,
+        OrderCancelled,
+        MarkPriced,
+        FundingAccrued,
+        MarginCallMet,
+        LiquidationEnded,
+        *POSTINGS,
+    )
     Parameters: ClassVar[type[msgspec.Struct]] = CrowdParameters
 
     def __init__(self, parameters: CrowdParameters) -> None:
@@ -100,68 +101,86 @@ class Crowd(Handler):
             ("follower", parameters.follower),
             ("dip_buyer", parameters.dip_buyer),
             ("runner", parameters.runner),
+            ("deleverager", parameters.deleverager),
         )
         self._mixes = [(name, mix) for name, mix in stated if mix is not None]
-        self._bounds = list(accumulate(mix.accounts_bps for _, mix in self._mixes))
-        self._characters: dict[int, _Character] = {}
-        self._ready: dict[tuple[Signal, int], SortedList[tuple[int, int]]] = {}
+        self._characters: dict[int, tuple[Character, ...]] = {}
+        self._ready: dict[tuple[Signal, int], _Ready] = {}
         self._waiting: list[tuple[int, int]] = []
+        self.levels, self._stops = OwnLevels(), Stops()
 
     def prime(self, ledger: LedgerState, past: Iterable[Event]) -> None:
         """Draw everybody's character, and see who is waiting."""
         self._characters, self._ready, self._waiting = {}, {}, []
+        self.levels.clear(len(ledger.markets))
+        self._stops = Stops()
+        for number, order in ledger.own_orders.items():
+            self._stops.rest(number, order)
         for account in ledger.accounts:
             self._take_in(account, ledger)
 
+    def gate(self, kind: type[Body]) -> Collection[object]:
+        """For marks and funding those whose level may be crossed; prices of the book are always heard."""
+        return ALWAYS if kind is BookPriced else self.levels.due
+
     def observe(self, event: Event, ledger: LedgerState) -> None:
-        """A new account has a character; whoever has acted waits."""
+        """A new account has a character; whoever has acted waits; whoever was touched is looked at again."""
         body = event.body
-        assert isinstance(body, AccountOpened | OrderPlaced | CollateralWithdrawn)
+        if isinstance(body, PriceTicked):
+            self._release(event.at_ns, ledger)
+            return
         if isinstance(body, AccountOpened):
             self._take_in(ledger.accounts[body.account], ledger)
             return
-        character = self._characters.get(body.account)
-        if character is not None and character.strategy in STRATEGIES:
-            self._list_of(character).discard((character.threshold, body.account))
-            heappush(self._waiting, (event.at_ns + self.rule.pause_ns, body.account))
+        if isinstance(body, OrderPlaced | OrderFilled | OrderCancelled):
+            self._stops.follow(body, ledger)
+        if isinstance(body, OrderPlaced | CollateralWithdrawn):
+            self._wait(body.account, event.at_ns)
+        if not isinstance(body, MarkPriced | FundingAccrued | InstrumentListed):
+            self._stops.note(accounts_named(body))
+        self.levels.observe(event, ledger)
 
     def _take_in(self, account: Account, ledger: LedgerState) -> None:
-        character = self._character(account, ledger)
-        if character is None:
+        if not self.is_here(ledger, account.account):
             return
-        self._characters[account.account] = character
-        if character.strategy not in STRATEGIES:
+        number, found = account.account, tuple(characters_of(account, ledger, self._mixes, self.rule.groups))
+        if not found:
             return
-        acted_ns = ledger.acted.get(account.account)
-        if acted_ns is None:
-            self._list_of(character).add((character.threshold, account.account))
-        else:
-            heappush(self._waiting, (acted_ns + self.rule.pause_ns, account.account))
+        self._characters[number] = found
+        free = _free(number, ledger, self.rule.pause_ns)
+        for character in found:
+            if character.strategy == "stop":
+                self._stops.add(number, character)
+            elif character.strategy == "deleverager":
+                self.levels.add(number, character.threshold)
+            elif free:
+                self._list_of(character).add((character.threshold, number))
+        if not free:
+            heappush(self._waiting, (ledger.acted[number] + self.rule.pause_ns, number))
 
-    def _character(self, account: Account, ledger: LedgerState) -> _Character | None:
-        """The strategy of an account; None for who has none."""
-        name, asset = ledger.name(account.account), account.asset
-        if account.kind != "user" or not self.is_here(ledger, account.account) or not self._is_asked(name, ledger):
-            return None
-        markets = [number for number, market in enumerate(ledger.markets) if market.listing.asset == asset]
-        seed, key = 0 if ledger.run is None else ledger.run.seed, account_key(name)
-        place = bisect_right(self._bounds, draw_below(seed, key, "strategy", 0, BPS))
-        if place == len(self._mixes):
-            return None
-        strategy, mix = self._mixes[place]
-        threshold = mix.nearest + draw_below(seed, key, "threshold", 0, mix.furthest - mix.nearest + 1)
-        watched = markets[draw_below(seed, key, "watched", 0, len(markets))]
-        return _Character(strategy, threshold, mix, watched)
+    def _wait(self, number: int, at_ns: int) -> None:
+        """It has acted: until the pause is over it follows none of its strategies."""
+        for character in self._characters.get(number, ()):
+            if character.strategy in STRATEGIES:
+                self._list_of(character).discard((character.threshold, number))
+        if number in self._characters:
+            heappush(self._waiting, (at_ns + self.rule.pause_ns, number))
 
-    def _is_asked(self, name: str, ledger: LedgerState) -> bool:
-        """Whether an account is of the groups that act; a market maker is of none."""
-        group = name.partition("@")[0].rpartition("-")[0]
-        if self.rule.groups:
-            return group in self.rule.groups
-        makers = ledger.producer("makers", self.venue)
-        return makers is None or group != makers.parameters.get("group")
+    def _release(self, at_ns: int, ledger: LedgerState) -> None:
+        """Whose pause is over at this price may act again."""
+        waiting, pause_ns = self._waiting, self.rule.pause_ns
+        while waiting and waiting[0][0] <= at_ns:
+            number = heappop(waiting)[1]
+            if ledger.acted[number] + pause_ns > at_ns:
+                continue  # it acted once more, and waits for that
+            self.levels.note(number)
+            for character in self._characters[number]:
+                if character.strategy in STRATEGIES:
+                    ready = self._list_of(character)
+                    ready.discard((character.threshold, number))
+                    ready.add((character.threshold, number))
 
-    def _list_of(self, character: _Character) -> SortedList[tuple[int, int]]:
+    def _list_of(self, character: Character) -> _Ready:
         key = STRATEGIES[character.strategy].signal, character.instrument
         found = self._ready.get(key)
         if found is None:
@@ -169,54 +188,60 @@ class Crowd(Handler):
         return found
 
     def handle(self, event: Event, ledger: LedgerState, now_ns: int) -> Iterable[Product]:
-        """Stops at the first price; at every later one from outside, whoever is set off."""
+        """At a price from outside stops, and whoever is set off; at a mark or funding who fell under its own level."""
         body = event.body
-        assert isinstance(body, BookPriced)
+        if not isinstance(body, BookPriced):
+            return list(self._deleverage(ledger)) if self.levels.due else ()
         if event.links:  # a trade made it
             return ()
-        if ledger.markets[body.instrument].marked is None:
-            return list(self._stops(body, ledger))
-        while self._waiting and self._waiting[0][0] <= now_ns:
-            account = heappop(self._waiting)[1]
-            character = self._characters[account]
-            self._list_of(character).add((character.threshold, account))
-        return list(self._acts(body.instrument, ledger))
+        stops = list(self._stops.missing(body, ledger))
+        return [*stops, *self._acts(body.instrument, ledger, ledger.orders + len(stops))]
 
-    def _stops(self, book: BookPriced, ledger: LedgerState) -> Iterator[OrderPlaced]:
-        """A stop for each position in an instrument of those who trade with stops, in the order of the accounts."""
-        order_id = ledger.orders
-        for number, character in self._characters.items():
-            held = ledger.accounts[number].positions.get((book.instrument, 0))
-            if character.strategy != "stop" or held is None:
-                continue
-            away_bps = -character.threshold if held.size_lots > 0 else character.threshold
-            lots = -(-abs(held.size_lots) * character.mix.share_bps // BPS)
-            trigger_ticks = max(1, book.price_ticks * (BPS + away_bps) // BPS)
-            order_id += 1
-            yield OrderPlaced(
-                order_id=order_id,
-                account=number,
-                instrument=book.instrument,
-                leg=0,
-                size_lots=-lots if held.size_lots > 0 else lots,
-                kind="stop",
-                purpose="stop",
-                trigger_ticks=trigger_ticks,
-            )
+    def _acts(self, instrument: int, ledger: LedgerState, order_id: int) -> Iterator[Product]:
+        """What those order whose signal of this instrument has passed, in the order of the accounts.
 
-    def _acts(self, instrument: int, ledger: LedgerState) -> Iterator[Product]:
-        """What those order whose signal of this instrument has passed, in the order of the accounts."""
-        due, market = list[int](), ledger.markets[instrument]
-        for signal in ("fall", "rise", "volatility"):
+        An account that follows several strategies acts by the first of them that is set off.
+        """
+        due, market = dict[int, Character](), ledger.markets[instrument]
+        if not market.mark_ticks or market.halted_until_ns is not None:
+            return
+        for signal in SIGNALS:
             ready = self._ready.get((signal, instrument))
-            if ready:
-                due += [account for _, account in ready.irange(maximum=(signal_of(market, signal), _NOBODY))]
-        order_id = ledger.orders
+            passed = ready.irange(maximum=(signal_of(market, signal), _NOBODY)) if ready else ()
+            for threshold, number in passed:
+                character = self._set_off(number, signal, threshold)
+                due.setdefault(number, character)
         for number in sorted(due):
-            account, character = ledger.accounts[number], self._characters[number]
-            if account.status != "healthy":
+            account, character = ledger.accounts[number], due[number]
+            if account.status != "healthy" or not is_marked(account, ledger):
                 continue
             acting = Acting(account, instrument, ledger, character.mix.share_bps, order_id + 1)
             for product in STRATEGIES[character.strategy].act(acting):
                 order_id += isinstance(product, OrderPlaced)
                 yield product
+
+    def _set_off(self, number: int, signal: Signal, threshold: int) -> Character:
+        """The strategy of an account that a signal has set off at a threshold."""
+        return next(
+            one
+            for one in self._characters[number]
+            if one.strategy in STRATEGIES and STRATEGIES[one.strategy].signal == signal and one.threshold == threshold
+        )
+
+    def _deleverage(self, ledger: LedgerState) -> Iterator[Product]:
+        """Whoever fell under its own level, and does not wait, gives up a share of its largest position."""
+        order_id, pause_ns = ledger.orders, self.rule.pause_ns
+        for account in self.levels.under(ledger):
+            number = account.account
+            if not _free(number, ledger, pause_ns):
+                continue
+            mix = next(one.mix for one in self._characters[number] if one.strategy == "deleverager")
+            for order in deleverage(account, ledger, mix.share_bps, order_id + 1):
+                order_id += 1
+                yield order
+
+
+def _free(number: int, ledger: LedgerState, pause_ns: int) -> bool:
+    """Whether it never acted, or its pause was over at the last price from outside."""
+    acted_ns = ledger.acted.get(number)
+    return acted_ns is None or acted_ns + pause_ns <= max(market.oracle_at_ns for market in ledger.markets)

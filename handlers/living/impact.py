@@ -24,7 +24,7 @@ q / D are powers of two, and g a whole number of sixteenths, so that a power is 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from math import isqrt
 from typing import ClassVar, NamedTuple
 
@@ -66,7 +66,9 @@ class ImpactParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     the price over `trend_ns`.
     """
 
-    depth_atoms: int
+    unstated: ClassVar[Mapping[str, int]] = {"depth": 1_000_000}
+
+    depth_atoms: int = 10**12
     depth_shares_bps: dict[str, int] = {}
     outside_bps: int = 10_000
     half_spread_bps: int = 1

@@ -122,8 +122,8 @@ class Makers(Handler):
 
     def _makers(self, ledger: LedgerState) -> Iterator[Account]:
         """The accounts of the group, by number of their name."""
-        number, at = 1, f"@{self.venue}" if self.venue else ""
-        while (account := ledger.account_ids.get(f"{self.rule.group}-{number}{at}")) is not None:
+        number = 1
+        while (account := ledger.account_ids.get(self.at_venue(f"{self.rule.group}-{number}"))) is not None:
             yield ledger.accounts[account]
             number += 1
 

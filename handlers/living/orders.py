@@ -4,7 +4,9 @@
    nothing fills: a market order is cancelled, a stop waits.
 2. Of several stops that a price sets off the one that is furthest passed goes first, then by number; each trade makes a
    new price, which may set off the next. That is a cascade of stops, one event after the other.
-3. A stop only ever reduces. Once its position is gone, or its account is liquidated, it is cancelled.
+3. An order that reduces, as every stop does, trades no more than is held by then; once the position is gone it is
+   cancelled. So are all orders of an account that is liquidated (`OrdersCancelled`, and one `OrderCancelled` each).
+4. Nobody trades with its own quotes: those in the way count as eaten.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from typing import ClassVar
 
 from sortedcontainers import SortedList
 
-from ...events.bodies.liquidation import LiquidationStarted
+from ...events.bodies.liquidation import LiquidationStarted, OrdersCancelled
 from ...events.bodies.trading import BookPriced, OrderCancelled, OrderFilled, OrderPlaced
 from ...events.envelope import Event
 from ...events.ledger import LedgerState
@@ -92,10 +94,15 @@ class OwnOrders(Handler):
         if isinstance(body, OrderCancelled):
             return self._set_off(body.instrument, ledger, now_ns)
         assert isinstance(body, LiquidationStarted)
-        return [
-            _cancelled(number, ledger.own_orders[number], "its account is liquidated")
-            for number in self._of_account.get(body.account, ())
-        ]
+        return self._liquidated(body, ledger)
+
+    def _liquidated(self, body: LiquidationStarted, ledger: LedgerState) -> list[Product]:
+        """All orders of the account are cancelled, which is said once for the liquidation and once for each."""
+        numbers, reason = self._of_account.get(body.account), "its account is liquidated"
+        if not numbers:
+            return []
+        all_of_them = OrdersCancelled(body.liquidation_id, body.account, None, 0, reason)
+        return [all_of_them, *(_cancelled(number, ledger.own_orders[number], reason) for number in numbers)]
 
     def _set_off(self, instrument: int, ledger: LedgerState, now_ns: int) -> Iterable[Product]:
         """The stop that the price has passed furthest, if any."""
@@ -123,7 +130,7 @@ class OwnOrders(Handler):
         sign, wanted = (1 if order.size_lots > 0 else -1), abs(order.size_lots)
         if market.halted_until_ns is not None:
             return (_cancelled(number, order, "trading is halted"),)
-        lots = wanted if order.trigger_ticks is None else min(wanted, _held_against(order, ledger))
+        lots = min(wanted, _held_against(order, ledger)) if order.reduces else wanted
         if not lots:
             return (_cancelled(number, order, "the position is gone"),)
         products: list[Product] = list(_fills(number, order, sign * lots, ledger, now_ns))
@@ -137,9 +144,7 @@ def _fills(number: int, order: OwnOrder, size_lots: int, ledger: LedgerState, no
     market = ledger.markets[order.instrument]
     liquidity, sign, left = ledger.liquidity(market.listing.asset), 1 if size_lots > 0 else -1, abs(size_lots)
     trade_id = ledger.trades
-    for fill in walk(market, size_lots, None, now_ns):
-        if fill.maker == order.account:
-            continue  # nobody trades with itself
+    for fill in walk(market, size_lots, order.limit_ticks, now_ns, order.account):
         trade_id, left, lots = trade_id + 1, left - fill.lots, sign * fill.lots
         yield OrderFilled(
             order_id=number,

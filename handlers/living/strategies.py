@@ -2,30 +2,34 @@
 
 1. A strategy watches one *signal* of one instrument: how far the price is under or over its trend, or how wild it is.
    Each trader that follows it acts once the signal passes a threshold of its own, drawn evenly between two bounds.
-2. Which strategy an account follows is drawn from the shares of the scenario, by a draw keyed by its name: a fork, or
-   another account, reshuffles nothing.
+2. Which strategies an account follows is drawn from the shares of the scenario, keyed by its name (`characters.py`).
 3. Whoever has acted waits for a pause before it acts again.
-4. Sizes follow from the account's equity and positions at that moment. Nobody who is called or in liquidation acts.
+4. Sizes follow from the account's equity and positions at that moment. Nobody who is called or in liquidation acts, nor
+   who holds the instrument on a side of its own (a leg), nor an isolated account in what it does not hold.
+5. A hedger of an option book has its place here: a strategy whose lots are minus the delta that the book has at the
+   price, given by the Greeks of that book (`Acting.market.book`), less what is held. There is none yet, as there are
+   no options.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 from ...events.bodies.trading import CollateralWithdrawn, OrderPlaced
 from ...events.ledger import Account, LedgerState, Market
 from ..protocol import Product
-from ..valuation import BPS, SLACK_SCALE, margin_of, slack
+from ..valuation import BPS, SLACK_SCALE, largest_position, margin_of, slack
+from .characters import StrategyName
 
-__all__ = ["STRATEGIES", "Acting", "Signal", "Strategy", "StrategyName", "signal_of"]
+__all__ = ["SIGNALS", "STRATEGIES", "Acting", "Signal", "Strategy", "deleverage", "signal_of"]
 
 _MICRO = 10**6
 
 Signal = Literal["fall", "rise", "volatility"]
 """How many basis points the price is under or over its trend; realised volatility in hundreds of parts per billion."""
 
-StrategyName = Literal["stop", "follower", "dip_buyer", "runner"]
+SIGNALS: tuple[Signal, ...] = get_args(Signal)
 
 
 def signal_of(market: Market, signal: Signal) -> int:
@@ -55,9 +59,14 @@ class Acting(NamedTuple):
 
     def ordered(self, lots: int, purpose: StrategyName) -> tuple[Product, ...]:
         """A market order for so many lots, signed; none for no lots."""
-        if not lots:
+        if not lots or not self._may_trade():
             return ()
         return (OrderPlaced(self.order_id, self.account.account, self.instrument, 0, lots, "market", purpose),)
+
+    def _may_trade(self) -> bool:
+        """Whether it trades its net position here: nobody on legs, and an isolated account only what it holds."""
+        held = [leg for instrument, leg in self.account.positions if instrument == self.instrument]
+        return not any(held) and (self.account.mode == "cross" or bool(held))
 
     def held_lots(self) -> int:
         """What it holds of the instrument, net."""
@@ -95,6 +104,27 @@ def _run(acting: Acting) -> tuple[Product, ...]:
     return (CollateralWithdrawn(acting.account.account, atoms),) if atoms > 0 else ()
 
 
+def deleverage(account: Account, ledger: LedgerState, share_bps: int, order_id: int) -> tuple[OrderPlaced, ...]:
+    """Gives up a share of the position that needs most margin, rounded up to a lot; halted instruments are left out."""
+    key = largest_position(account, ledger.markets, lambda number: ledger.markets[number].halted_until_ns is not None)
+    if key is None:
+        return ()
+    held_lots = account.positions[key].size_lots
+    lots = -(-abs(held_lots) * share_bps // BPS)
+    return (
+        OrderPlaced(
+            order_id=order_id,
+            account=account.account,
+            instrument=key[0],
+            leg=key[1],
+            size_lots=-lots if held_lots > 0 else lots,
+            kind="market",
+            purpose="deleverager",
+            reduces=True,
+        ),
+    )
+
+
 class Strategy(NamedTuple):
     """What sets a strategy off, and what is done then."""
 
@@ -107,4 +137,4 @@ STRATEGIES: Mapping[StrategyName, Strategy] = {
     "dip_buyer": Strategy("fall", _buy_the_dip),
     "runner": Strategy("volatility", _run),
 }
-"""By name; a stop is no strategy of this kind, as it is an order that rests from the first price on."""
+"""By name. A stop is an order at rest, and a deleverager watches its own margin: neither waits for a signal."""

@@ -2,8 +2,9 @@
 
 1. A subclass of `Handler` fills the slot that it is named after: `name`, `subscribes` and `handle` are its own.
 2. Any other class is a policy of a builtin engine, in the slots of `POLICIES`: it has the methods that are asked
-   (`policies/ranking.py`, `policies/liquidation/step.py`). An ADL policy may declare a `formula`
-   (`policies/formula.py`), against which its scores are held; in other slots `formula` says the rule in a line.
+   (`policies/ranking.py`, `policies/liquidation/step.py`, `living/strategist.py`). An ADL policy may declare a
+   `formula` (`policies/formula.py`), against which its scores are held; in other slots `formula` says the rule in a
+   line.
 3. `Parameters` is a msgspec Struct of whole numbers, decimals and texts; without one there is nothing to set.
 4. Every complaint is one line that names the class and what it lacks.
 """
@@ -20,6 +21,7 @@ from ...events.vocabulary import BODY_TYPES
 from ..adl_engine import AdlEngine, ClosingSettings
 from ..choice import Choice
 from ..liquidation_engine import LiquidationEngine
+from ..living.strategist import Strategist, StrategistSettings
 from ..order import OrderSettings
 from ..policies.formula import formula_in
 from ..policies.ranking import Worth
@@ -29,6 +31,7 @@ from .found import Found, version_with
 from .handler_guard import guarded
 from .ranking_guard import guarded_ranking
 from .step_guard import guarded_steps
+from .strategist_guard import guarded_strategy
 
 __all__ = ["POLICIES", "PolicyKind", "choice_of"]
 
@@ -58,6 +61,11 @@ POLICIES: Mapping[str, PolicyKind] = {
         },
         lambda _kind: OrderSettings(),
         lambda _order, *policy: LiquidationEngine(guarded_steps(*policy)),
+    ),
+    "strategist": PolicyKind(
+        {"lots": "lots(seen), which gives a whole number of lots"},
+        lambda _kind: StrategistSettings(),
+        lambda settings, *policy: Strategist(guarded_strategy(*policy), settings or StrategistSettings()),
     ),
 }
 """The slots whose policies need not be handlers."""

@@ -23,6 +23,7 @@ SECOND_NS = 10**9
 
 _VENUE_ACCOUNTS: tuple[AccountKind, ...] = ("outside", "liquidity", "insurance", "fees")
 _TRADERS = 80
+_CAPITAL = 100_000
 _OPEN_TICKS = (10_000, 500)
 _TIERS = (Tier(0, 50_000, 0), Tier(200_000, 100_000, 200_000 * 50_000))
 _LEVERAGES = (2, 3, 5, 10, 25)
@@ -33,8 +34,8 @@ _STEPS = (
 """The path in thousandths of the price at each tick."""
 
 
-def opening(producers: tuple[Producer, ...]) -> Iterator[Body]:
-    """What there is before the first price."""
+def opening(producers: tuple[Producer, ...], actors: tuple[str, ...] = ()) -> Iterator[Body]:
+    """What there is before the first price; each of the actors has money and no position."""
     yield RunStarted(
         schema=SCHEMA,
         scenario="conformance",
@@ -66,6 +67,9 @@ def opening(producers: tuple[Producer, ...]) -> Iterator[Body]:
     yield BalanceStated(_VENUE_ACCOUNTS.index("insurance"), 20_000)
     for trader in range(_TRADERS):
         yield from _trader(len(_VENUE_ACCOUNTS) + trader)
+    for number, name in enumerate(actors, len(_VENUE_ACCOUNTS) + _TRADERS):
+        yield AccountOpened(number, name, "none", "user", "cross", 0)
+        yield BalanceStated(number, _CAPITAL)
 
 
 def _trader(number: int) -> Iterator[Body]:

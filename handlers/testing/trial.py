@@ -31,6 +31,16 @@ __all__ = ["Trial"]
 
 _END_NS = 3_600 * SECOND_NS
 
+_LIVING: Mapping[str, Mapping[str, Any]] = {
+    "impact": {"policy": "power-law", "depth_atoms": 300_000},
+    "makers": {"policy": "banded"},
+    "orders": {"policy": "book"},
+    "mark": {"policy": "book"},
+}
+"""What makes the crash a living one, for slots that have nothing to do in another."""
+_ACTORS = ("maker-1", "maker-2", "strategist-1")
+_LIVING_SLOTS = ("impact", "makers", "crowd", "strategist", "orders")
+
 
 class Trial:
     """The small crash with one policy in its slot and the builtin defaults in the others."""
@@ -38,7 +48,8 @@ class Trial:
     def __init__(self, policy: str, slot: str, parameters: Mapping[str, Any], *, watched: bool = True) -> None:
         """Build everyone. Raises ScenarioError for a policy that cannot be built; `watched` checks each answer."""
         plugins = self._plugins = Plugins()
-        chosen = {slot: {"policy": policy, **parameters}}
+        living = _LIVING if slot in _LIVING_SLOTS else {}
+        chosen = {**living, slot: {"policy": policy, **parameters}}
         made = [producer_of(one, chosen.get(one, {}), f"$.{one}", plugins) for one in SLOTS]
         producers = tuple(producer for producer in made if producer is not None)
         if slot not in {producer.handler for producer in producers}:
@@ -48,7 +59,8 @@ class Trial:
         self._producer: Producer = next(producer for producer in producers if producer.handler == slot)
         self._handlers = [build(producer, plugins) for producer in producers]
         self._tried: Handler = self._handlers[producers.index(self._producer)]
-        self._opening, self._watched = opening(producers), watched
+        actors = _ACTORS if slot in _LIVING_SLOTS else ()
+        self._opening, self._watched = opening(producers, actors), watched
         self.stage = Stage(self._handlers, self._ask, self._check)
 
     def run(self) -> str:

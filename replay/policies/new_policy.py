@@ -120,6 +120,26 @@ class $kind($base):
         return super().step(situation)
 ''')
 
+_STRATEGY = Template('''"""$title: what a strategic trader does about a cascade."""
+
+from $module import $base
+
+
+class $kind($base):
+    """Say here what it does, and why. `deleverage policies` shows this sentence."""
+
+    # As written it decides as the builtin one does: see deleverage/handlers/living/strategist.py.
+    formula = "say the rule in one line"
+    # Where the rule is written down.
+    source = "my own"
+    # Raise it when the same observations give other orders. The file's hash is recorded beside it.
+    version = "1"
+
+    def lots(self, seen):
+        """How many lots to trade now, negative to sell, 0 for none; `seen` is all that it may know."""
+        return super().lots(seen)
+''')
+
 _TEST = Template('''"""$title keeps the rules that every policy must keep."""
 
 from pathlib import Path
@@ -155,7 +175,8 @@ def written(slot: str, name: str, folder: Path) -> tuple[NewPolicy, Path]:
         "module": base.__module__,
         "base": base.__name__,
     }
-    template = _ADL if slot == "adl" else _HANDLER if issubclass(base, Handler) else _STEPS
+    policies = {"adl": _ADL, "liquidation": _STEPS, "strategist": _STRATEGY}
+    template = _HANDLER if issubclass(base, Handler) else policies[slot]
     folder.mkdir(parents=True, exist_ok=True)
     for path, text in ((policy.file, template), (test, _TEST)):
         with path.open("x", encoding="utf-8") as file:
@@ -171,4 +192,4 @@ def _base(slot: str) -> type:
     """The class of a slot's default policy, within its engine if it has one."""
     choice = next(choice for choice in SLOTS[slot].values() if choice is not None)
     handler = choice.make(choice.parameters())
-    return type(getattr(handler, "steps", handler))
+    return type(getattr(handler, "steps", getattr(handler, "strategy", handler)))

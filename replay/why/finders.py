@@ -17,7 +17,7 @@ from ...events.bodies.liquidation import (
     OrdersCancelled,
 )
 from ...events.bodies.margin import FundingAccrued, MarginCalled, MarginCallMet, MarkPriced, PositionReduced
-from ...events.bodies.trading import BookPriced, DepthFormed, OrderFilled, OrderPlaced, QuotesPlaced
+from ...events.bodies.trading import BookPriced, DepthFormed, FundingRated, OrderFilled, OrderPlaced, QuotesPlaced
 from ...events.bodies.venue import TimerFired, TimerSet, TradingHalted, TradingResumed
 from ...events.bodies.venues import IndexPriced
 from ...events.bodies.waterfall import (
@@ -185,6 +185,10 @@ def _own_order(case: Decision) -> Found:
 
 def _funding_rate(case: Decision) -> Found:
     name = case.names.instrument(case.body.instrument)
+    rated = case.look.event(case.event.seq - 1)
+    if isinstance(rated.body, FundingRated) and rated.cause == case.event.cause:
+        yield f"the funding rate of {name}", rated
+        return
     yield f"the funding rate of {name}", case.look.last(FundingRateSet, case.body.instrument, case.began)
 
 

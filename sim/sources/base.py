@@ -12,10 +12,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from hashlib import sha256
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import msgspec
 
@@ -129,7 +129,7 @@ def scale_named(scales: Sequence[InstrumentScale], name: str | None, where: str)
     raise ScenarioError(message)
 
 
-def canonical_sha256(layout: str, settings: msgspec.Struct, **given: object) -> bytes:
+def canonical_sha256(layout: str, settings: msgspec.Struct | Mapping[str, Any], **given: object) -> bytes:
     """SHA-256 over parameters as JSON: keys sorted, no space, decimals as normalised text, so that 0.50 equals 0.5."""
     parameters = {"layout": layout, "settings": settings, **given}
     plain = msgspec.to_builtins(parameters, builtin_types=(Decimal,), str_keys=True)

@@ -12,7 +12,7 @@ from ...bodies.inputs import DepthQuoted, FundingRateSet, PriceTicked
 from ...bodies.liquidation import LiquidationFilled, LiquidationStarted
 from ...bodies.margin import FundingAccrued, MarkPriced, PositionReduced
 from ...bodies.run import RunForked
-from ...bodies.trading import BookPriced, DepthFormed, OrderFilled, QuotesPlaced
+from ...bodies.trading import BookPriced, DepthFormed, FundingRated, OrderFilled, QuotesPlaced
 from ...bodies.venue import TradingHalted, TradingResumed
 from ...bodies.venues import IndexPriced
 from ...envelope import Event
@@ -39,6 +39,7 @@ SETTING_TYPES: frozenset[type[Body]] = frozenset(
         QuotesPlaced,
         OrderFilled,
         IndexPriced,
+        FundingRated,
     )
 )
 """Types that set something of an instrument, and the beginnings of liquidations, which count as of instrument 0."""

@@ -1,0 +1,105 @@
+"""Who has fallen under a level of its own: exact, and never a sweep.
+
+As the margin monitor (`margin_monitor.py`): who may have crossed is told by a `RangeIndex` of safe ranges, each at the
+account's own level of the maintenance requirement, and tested exactly. A mark that leaves no range costs two
+comparisons, however many accounts there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ...events.bodies.listing import InstrumentListed
+from ...events.bodies.margin import FundingAccrued, MarkPriced
+from ...events.envelope import Event
+from ...events.ledger import Account, LedgerState
+from ...events.vocabulary import accounts_named
+from ..ranges import RangeIndex
+from ..safe_ranges import Pace, SafeRanges
+from ..valuation import margin_of, slack
+
+__all__ = ["OwnLevels", "is_marked"]
+
+
+class OwnLevels:
+    """An index over accounts with a level each, in basis points of the requirement; `due` are those to be tested."""
+
+    def __init__(self) -> None:
+        self.due: set[int] = set()
+        self.looks = 0
+        self._pace = Pace()
+        self._ranges: dict[int, SafeRanges] = {}
+        self._level_bps: dict[int, int] = {}
+        self._index = RangeIndex()
+
+    def clear(self, instruments: int) -> None:
+        """Nobody has a level; `due` is emptied in place, as it serves as a gate."""
+        self._level_bps, self._index = {}, RangeIndex()
+        self._index.grow(instruments)
+        self.due.clear()
+
+    def add(self, account: int, level_bps: int) -> None:
+        """An account with its level, to be tested at the next delivery."""
+        self._level_bps[account] = level_bps
+        self.due.add(account)
+
+    def note(self, account: int) -> None:
+        """It may be under its level, or free to act again."""
+        if account in self._level_bps:
+            self.due.add(account)
+
+    def observe(self, event: Event, ledger: LedgerState) -> None:
+        """Note who may have crossed: by a mark, by funding, or by a change of their own."""
+        body, index = event.body, self._index
+        if type(body) is MarkPriced:
+            instrument, mark_ticks = body.instrument, body.mark_ticks
+            if mark_ticks < index.floor_ticks[instrument] or mark_ticks > index.ceiling_ticks[instrument]:
+                self.due.update(index.crossed_by_mark(instrument, mark_ticks))
+        elif type(body) is InstrumentListed:
+            index.grow(len(ledger.markets))
+        elif type(body) is FundingAccrued:
+            total = ledger.markets[body.instrument].cumulative_funding_nanoatoms
+            self.due.update(index.crossed_by_funding(body.instrument, total))
+        else:
+            for number in accounts_named(body):
+                self.note(number)
+
+    def under(self, ledger: LedgerState) -> list[Account]:
+        """Who of those due is healthy and under its level, in the order of the accounts; the others are armed again.
+
+        Whoever holds an instrument without a mark stays due.
+        """
+        self._pace.note(ledger.markets)
+        due = sorted(self.due)
+        self.due.clear()
+        found = list(self._tested(due, ledger))
+        self._index.settle()
+        return found
+
+    def _tested(self, due: list[int], ledger: LedgerState) -> Iterator[Account]:
+        for number in due:
+            account = ledger.accounts[number]
+            if account.status != "healthy":  # it is noted again once it is
+                self._index.arm(number, {})
+                continue
+            if not is_marked(account, ledger):
+                self.due.add(number)
+                continue
+            self.looks += 1
+            margin, ranges = margin_of(account, ledger.markets), self._ranges_of(self._level_bps[number])
+            if slack(margin, self._level_bps[number]) < 0:
+                self._index.arm(number, {})
+                yield account
+            else:
+                self._index.arm(number, ranges.above(account, ledger.markets, margin))
+
+    def _ranges_of(self, level_bps: int) -> SafeRanges:
+        found = self._ranges.get(level_bps)
+        if found is None:
+            found = self._ranges[level_bps] = SafeRanges(level_bps, self._pace)
+        return found
+
+
+def is_marked(account: Account, ledger: LedgerState) -> bool:
+    """Whether all that the account holds has a mark, so that its equity can be told."""
+    return all(ledger.markets[instrument].mark_ticks for instrument, _ in account.positions)
