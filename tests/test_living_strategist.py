@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from pathlib import Path
 
@@ -29,6 +30,7 @@ from .support.priming import differences
 from .support.replayer import producers_of
 from .test_living_crowd import LIVING
 
+PAGE = Path(__file__).parents[1] / "docs/concepts/traders.md"
 THIN = (
     "prices.phases=[]",
     "prices.volatility=0.005",
@@ -135,7 +137,7 @@ def test_it_sees_what_a_trader_sees_and_nothing_else() -> None:
     public |= {"forced_sold_lots", "forced_bought_lots"}
     own = {"equity_atoms", "held_lots", "entry_ticks", "most_lots", "acted_ns", "since_ns", "start_ticks"}
     assert set(Observation._fields) == public | own
-    page = (Path(__file__).parents[1] / "docs/concepts/traders.md").read_text(encoding="utf-8")
+    page = PAGE.read_text(encoding="utf-8")
     assert all(f"`{name}`" in page for name in Observation._fields)
 
 
@@ -250,6 +252,13 @@ def test_a_policy_of_ones_own_conforms_as_it_is_written(tmp_path: Path) -> None:
     """`new-policy strategist` writes a file that runs as it stands."""
     assert call("new-policy", "strategist", "my-plan", "-o", str(tmp_path)).exit_code == 0
     check_policy(f"{tmp_path / 'my_plan.py'}:MyPlan", "strategist")
+
+
+def test_the_policy_of_the_page_conforms(tmp_path: Path) -> None:
+    """The example in the concept page is a policy as it stands."""
+    (code,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    (tmp_path / "patient.py").write_text(code, encoding="utf-8")
+    check_policy(f"{tmp_path / 'patient.py'}:Patient", "strategist")
 
 
 @pytest.mark.parametrize(("answer", "complaint"), [("1.5", "lots() gave 1.5"), ("None", "lots() gave None")])

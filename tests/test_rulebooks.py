@@ -33,6 +33,10 @@ POLICIES = {
 }
 
 
+LIVING = ("impact", "makers", "crowd", "strategist", "orders")
+"""Slots of the market itself: who trades there, and what trades do to the price."""
+
+
 def test_the_nine_venues_are_there() -> None:
     """And the plain one."""
     assert bundled_venues() == sorted([*POLICIES, "generic"])
@@ -40,9 +44,9 @@ def test_the_nine_venues_are_there() -> None:
 
 @pytest.mark.parametrize("venue", VENUES)
 def test_a_rulebook_fills_every_slot(venue: str) -> None:
-    """With the venue's own policies where venues differ; a cap on profits is one venue's only."""
+    """With the venue's own policies where venues differ; a cap on profits is one venue's only, a crowd none's."""
     tree = rulebook(venue)
-    assert set(tree) | {"profit_cap"} == set(SLOTS)
+    assert set(tree) | {"profit_cap", *LIVING} == set(SLOTS)
     assert ("profit_cap" in tree) == (venue == "gmx")
     assert tuple(tree[slot]["policy"] for slot in SOURCED) == POLICIES[venue]
 
