@@ -363,7 +363,7 @@ def _listing(book: Book, **changed: object) -> dict[str, object]:
         ("crowd.pause_ns=0", "pause_ns must be above 0"),
         ("crowd.follower.nearest=0", "nearest above 0 up to furthest"),
         ("crowd.herder={accounts_bps=1, nearest=1, furthest=1}", "unknown field `herder`"),
-        ("orders.policy=none", "$.crowd: it needs the slot orders, which is empty"),
+        ("orders.policy=none", "$.crowd.policy: nobody takes its orders; set orders.policy"),
         ("makers.group=nobody", "an actor without capital cannot act, and there is no actor 'nobody'"),
         ('actors=[{name="maker", balance=0}]', "an actor without capital cannot act: balance is 0"),
         ("actors=[]", "an actor without capital cannot act, and there is no actor 'maker'"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from functools import cache
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from hypothesis import given, settings
@@ -17,10 +18,14 @@ from deleverage.events.envelope import Event
 from deleverage.events.errors import ScenarioError
 from deleverage.events.ledger import Ledger
 from deleverage.handlers.at_venue import venue_of_event
+from deleverage.handlers.living.characters import StrategyName, characters_of
+from deleverage.handlers.living.crowd import Crowd
+from deleverage.handlers.registry import build
 from deleverage.sim.scenario import Scenario
 
 from .support.crash import checked
 from .support.past import goes_on_the_same
+from .support.priming import producers_of
 
 LIVING = str(Path(__file__).parent / "support" / "living.toml")
 ONE_VENUE = ("venues=[]", "index.policy=none", "mark.policy=book", "arbitrage.policy=none", "ties.policy=none")
@@ -91,35 +96,43 @@ def test_nobody_trades_with_itself_and_makers_take_the_other_side() -> None:
     assert names == {"maker", "liquidity:USDT@alpha", "liquidity:USDT@beta"}
 
 
-def strategies(events: tuple[Event, ...], ledger: Ledger) -> dict[str, set[str]]:
-    """What each trader was seen to follow."""
-    found: dict[str, set[str]] = {}
-    for body in (event.body for event in events if isinstance(event.body, OrderPlaced)):
-        found.setdefault(ledger.name(body.account), set()).add(body.purpose)
+def characters(events: tuple[Event, ...], ledger: Ledger) -> dict[str, tuple[tuple[str, int], ...]]:
+    """What each trader follows, and from which threshold on."""
+    found = {}
+    for producer in producers_of(events):
+        handler = build(producer)
+        if isinstance(handler, Crowd):
+            mixes = [(name, getattr(handler.rule, name)) for name in get_args(StrategyName)]
+            stated = [(name, mix) for name, mix in mixes if mix is not None]
+            for account in ledger.accounts:
+                own = characters_of(account, ledger, stated, handler.rule.groups)
+                found[ledger.name(account.account)] = tuple((one.strategy, one.threshold) for one in own)
     return found
 
 
-@pytest.mark.parametrize(
-    "off", [("makers.withdraws=false",), ("crowd.runner.accounts_bps=0",), ("arbitrage.policy=none",)]
-)
-def test_who_is_switched_off_changes_no_draw_of_the_others(off: tuple[str, ...]) -> None:
-    """Prices differ then, and who comes to act; but nobody follows another strategy than before."""
-    with_all, without = (strategies(*run_of(*overrides)) for overrides in ((), off))
-    assert with_all.keys() & without.keys()
-    for name in with_all.keys() & without.keys():
-        assert len(with_all[name] | without[name]) == 1
+@pytest.mark.parametrize("off", ["makers.withdraws=false", "arbitrage.policy=none", "crowd.runner.accounts_bps=0"])
+def test_who_is_switched_off_changes_no_draw_of_the_others(off: str) -> None:
+    """Prices differ then, and who comes to act; but everybody follows what it followed, from the same threshold on."""
+    with_all, without = (characters(*run_of(*overrides)) for overrides in ((), (off,)))
+    kept = {name: tuple(one for one in own if one[0] != "runner") for name, own in with_all.items()}
+    assert any(kept.values())
+    assert kept == {name: tuple(one for one in own if one[0] != "runner") for name, own in without.items()}
 
 
-def test_stops_and_thresholds_are_the_same_in_another_market() -> None:
-    """A stop is drawn by the name of its account: the same distance with another law of impact."""
+def test_the_order_of_the_population_s_rows_changes_nothing(tmp_path: Path) -> None:
+    """The same accounts in another order of the file: the same prices, and the same end for everybody."""
+    traders = [f"t-{n},{120 + 15 * (n % 9)},COIN-PERP,{'1.5' if n % 3 else '-2'},1000" for n in range(90)]
 
-    def distances(*overrides: str) -> dict[str, int | None]:
-        events, ledger = run_of(*overrides)
-        placed = [e.body for e in events if isinstance(e.body, OrderPlaced) and e.body.purpose == "stop"]
-        return {ledger.name(body.account): body.trigger_ticks for body in placed}
+    def outcome(name: str, rows: list[str]) -> tuple[dict[str, int], list[tuple[int, int]]]:
+        path = tmp_path / name
+        path.write_text("\n".join(["account,balance,instrument,size,entry_price", *rows]) + "\n", encoding="utf-8")
+        events, ledger = checked(LIVING, f'population={{source="csv", file="{path}"}}')
+        prices = [(e.at_ns, e.body.price_ticks) for e in events if isinstance(e.body, BookPriced)]
+        return {ledger.name(one.account): one.balance_atoms for one in ledger.accounts}, prices
 
-    assert distances() == distances("impact.policy=square-root")
-    assert distances()
+    one, other = outcome("a.csv", traders), outcome("b.csv", traders[::-1])
+    assert one == other
+    assert len({ticks for _, ticks in one[1]}) > 50
 
 
 def test_without_impact_the_book_trades_at_the_outside_value() -> None:
@@ -143,7 +156,7 @@ def test_without_impact_the_book_trades_at_the_outside_value() -> None:
         (('venues=[{name="a b"}]',), "letters and digits"),
         (("mark.policy=smoothed",), "mark.policy"),
         (("impact.policy=none",), "impact.policy"),
-        (("makers.group=nobody",), "nobody"),
+        (("makers.group=nobody",), "no actor 'nobody'"),
     ],
 )
 def test_what_cannot_be_is_refused_in_one_line(overrides: tuple[str, ...], said: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from pathlib import Path
 
@@ -29,6 +30,7 @@ from .support.priming import differences
 from .support.replayer import producers_of
 from .test_living_crowd import LIVING
 
+PAGE = Path(__file__).parents[1] / "docs/concepts/traders.md"
 THIN = (
     "prices.phases=[]",
     "prices.volatility=0.005",
@@ -135,7 +137,7 @@ def test_it_sees_what_a_trader_sees_and_nothing_else() -> None:
     public |= {"forced_sold_lots", "forced_bought_lots"}
     own = {"equity_atoms", "held_lots", "entry_ticks", "most_lots", "acted_ns", "since_ns", "start_ticks"}
     assert set(Observation._fields) == public | own
-    page = (Path(__file__).parents[1] / "docs/concepts/traders.md").read_text(encoding="utf-8")
+    page = PAGE.read_text(encoding="utf-8")
     assert all(f"`{name}`" in page for name in Observation._fields)
 
 
@@ -252,6 +254,13 @@ def test_a_policy_of_ones_own_conforms_as_it_is_written(tmp_path: Path) -> None:
     check_policy(f"{tmp_path / 'my_plan.py'}:MyPlan", "strategist")
 
 
+def test_the_policy_of_the_page_conforms(tmp_path: Path) -> None:
+    """The example in the concept page is a policy as it stands."""
+    (code,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    (tmp_path / "patient.py").write_text(code, encoding="utf-8")
+    check_policy(f"{tmp_path / 'patient.py'}:Patient", "strategist")
+
+
 @pytest.mark.parametrize(("answer", "complaint"), [("1.5", "lots() gave 1.5"), ("None", "lots() gave None")])
 def test_a_policy_that_answers_nonsense_is_named(tmp_path: Path, answer: str, complaint: str) -> None:
     """Its name and the value, in one line."""
@@ -266,7 +275,7 @@ def test_a_policy_that_answers_nonsense_is_named(tmp_path: Path, answer: str, co
     [
         ("actors=[]", "an actor without capital cannot act, and there is no actor 'strategist'"),
         ('actors=[{name="strategist", balance=0}]', "an actor without capital cannot act: balance is 0"),
-        ("orders.policy=none", "$.strategist: it needs the slot orders"),
+        ("orders.policy=none", "$.strategist.policy: nobody takes its orders"),
         ("strategist.leverage_bps=0", "leverage_bps and window_ns must be above 0"),
         ("strategist.target_bps=0", "signal_bps and target_bps between 1 and 9999"),
         ("strategist.patience_ns=-1", "reach_bps, patience_ns and pause_ns must be above 0"),

@@ -33,12 +33,13 @@ POLICIES = {
 }
 
 
+LIVING = {"impact", "makers", "crowd", "strategist", "orders", "index", "arbitrage", "ties", "bridge"}
+"""Slots of the market itself: who trades there, and what trades do to the price."""
+
+
 def test_the_nine_venues_are_there() -> None:
     """And the plain one."""
     assert bundled_venues() == sorted([*POLICIES, "generic"])
-
-
-LIVING = {"impact", "makers", "crowd", "orders", "index", "arbitrage", "ties", "bridge"}
 
 
 @pytest.mark.parametrize("venue", VENUES)

@@ -94,10 +94,13 @@ PINNED = {
     "QuotesPlaced": "987a0801ce00064f3c02cd01f403cd0190",
     "LiquidityWithdrawn": "967b0801aa766f6c6174696c697479ce00186a00ce0016e360",
     "LiquidityReturned": "937c0801",
-    "OrderPlaced": "997d09050107f0a473746f70a473746f70ce00061a80",
+    "OrderPlaced": "9b7d09050107f0a473746f70a473746f70ce00061a80ce0005f370c3",
     "OrderFilled": "9c7e090a05080107f0ce00061698d2ff9e9680032c",
     "OrderCancelled": "967f09050103b96e6f2064657074682077697468696e20746865206c696d6974",
     "CollateralWithdrawn": "93cc8005ce0003d090",
+    "FundingRated": "98cc8101d2fffb6c20ce0001d4c0d2fffbba40d2fffc2f70cd02bcd1fda8",
+    "CampaignStarted": "9acc820801a774726967676572ce00065130d1fc7ccd0320cd03522829",
+    "CampaignEnded": ("9ccc830801a774726967676572cd0122d1fc7cd2fffa52e0d2fffa81c0cd1388cd2ee003ce00061e68"),
     "IndexPriced": (
         "95cc8601ce000649609293a5616c706861ce00064d48cd138893a76f757473696465ce00064578cd13889193a462657461ce0004"
         "93e0a76f75746c696572"
@@ -110,7 +113,7 @@ ENVELOPE = "97cd012cce3b9aca0001cd012b9204080b"
 TAG_GROUPS = {"run": (1, 9), "listing": (10, 19), "inputs": (20, 39), "margin": (40, 59), "liquidation": (60, 79)}
 TAG_GROUPS |= {"waterfall": (80, 99), "venue": (100, 119), "trading": (120, 133), "venues": (134, 139)}
 
-PUBLIC = """AssetListed BookPriced DepthFormed DepthQuoted FundingAccrued FundingRateSet HandlerStateNoted IndexPriced
+PUBLIC = """AssetListed BookPriced DepthFormed DepthQuoted FundingAccrued FundingRateSet FundingRated HandlerStateNoted IndexPriced
 InstrumentListed MarkPriced PriceTicked ProfitCapExceeded RunEnded RunForked RunStarted SourceOpened
 TradingHalted TradingResumed"""
 

@@ -32,7 +32,7 @@ from ..protocol import Handler, Product
 from ..valuation import BPS, margin_of
 from .levels import is_marked
 
-__all__ = ["Depth", "Observation", "Strategist", "StrategistSettings", "Strategy", "lots_within"]
+__all__ = ["Depth", "Observation", "Plan", "Strategist", "StrategistSettings", "lots_within"]
 
 _MICRO = 10**6
 
@@ -72,7 +72,7 @@ def lots_within(side: Depth, distance_bps: int) -> int:
     return max((lots for band_bps, lots in side if band_bps <= distance_bps), default=0)
 
 
-class Strategy(Protocol):
+class Plan(Protocol):
     """What a policy of this slot has; `formula` and `source` say its rule in a line each, for listings."""
 
     policy: ClassVar[str]
@@ -127,7 +127,7 @@ class Strategist(Handler):
     subscribes: ClassVar[tuple[type[Body], ...]] = (BookPriced,)
     observes: ClassVar[tuple[type[Body], ...]] = (LiquidationFilled,)
 
-    def __init__(self, strategy: Strategy, settings: StrategistSettings) -> None:
+    def __init__(self, strategy: Plan, settings: StrategistSettings) -> None:
         self.strategy, self.rule = strategy, settings
         self._forced: deque[tuple[int, int, int]] = deque()
 

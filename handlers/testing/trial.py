@@ -48,7 +48,8 @@ class Trial:
     def __init__(self, policy: str, slot: str, parameters: Mapping[str, Any], *, watched: bool = True) -> None:
         """Build everyone. Raises ScenarioError for a policy that cannot be built; `watched` checks each answer."""
         plugins = self._plugins = Plugins()
-        living = _LIVING if slot in _LIVING_SLOTS else {}
+        lives = slot in _LIVING_SLOTS or _LIVING.get(slot, {}).get("policy") == policy
+        living = _LIVING if lives else {}
         chosen = {**living, slot: {"policy": policy, **parameters}}
         made = [producer_of(one, chosen.get(one, {}), f"$.{one}", plugins) for one in SLOTS]
         producers = tuple(producer for producer in made if producer is not None)
@@ -59,7 +60,7 @@ class Trial:
         self._producer: Producer = next(producer for producer in producers if producer.handler == slot)
         self._handlers = [build(producer, plugins) for producer in producers]
         self._tried: Handler = self._handlers[producers.index(self._producer)]
-        actors = _ACTORS if slot in _LIVING_SLOTS else ()
+        actors = _ACTORS if lives else ()
         self._opening, self._watched = opening(producers, actors), watched
         self.stage = Stage(self._handlers, self._ask, self._check)
 

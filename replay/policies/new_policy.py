@@ -9,7 +9,6 @@ from string import Template
 from typing import NamedTuple
 
 from ...events.errors import ScenarioError
-from ...handlers.protocol import Handler
 from ...handlers.registry import SLOTS
 
 __all__ = ["NewPolicy", "written"]
@@ -155,6 +154,10 @@ def test_it_conforms():
 ''')
 
 
+_TEMPLATES = {"adl": _ADL, "liquidation": _STEPS, "strategist": _STRATEGY}
+"""What a policy of a builtin engine begins with, by slot; in any other slot it is a handler."""
+
+
 def written(slot: str, name: str, folder: Path) -> tuple[NewPolicy, Path]:
     """Write a policy of that name and its test. Raises ScenarioError for a bad name or a file that is there."""
     stem = re.sub(r"\W+", "_", name).strip("_").lower()
@@ -175,8 +178,7 @@ def written(slot: str, name: str, folder: Path) -> tuple[NewPolicy, Path]:
         "module": base.__module__,
         "base": base.__name__,
     }
-    policies = {"adl": _ADL, "liquidation": _STEPS, "strategist": _STRATEGY}
-    template = _HANDLER if issubclass(base, Handler) else policies[slot]
+    template = _TEMPLATES.get(slot, _HANDLER)
     folder.mkdir(parents=True, exist_ok=True)
     for path, text in ((policy.file, template), (test, _TEST)):
         with path.open("x", encoding="utf-8") as file:
