@@ -114,7 +114,7 @@ class VenuesPopulation:
     def accounts(self, markets: Sequence[OpeningMarket], decimals: int, seed: int) -> Iterator[OpeningAccount]:
         """The accounts of each venue, with the markets and the asset of that venue."""
         for place, (venue, population) in enumerate(self._populations.items()):
-            own = [one for one in markets if one.scale.name.endswith(f"@{venue}")]
+            own = [_called_plainly(one) for one in markets if one.scale.name.endswith(f"@{venue}")]
             for account in population.accounts(own, decimals, seed):
                 owner = None if account.owner is None else f"{account.owner}@{venue}"
                 yield msgspec.structs.replace(account, name=f"{account.name}@{venue}", owner=owner, asset=place)
@@ -123,6 +123,12 @@ class VenuesPopulation:
         """How many accounts were made at all venues."""
         tallies = [one.tally(number) for one in self._populations.values()]
         return SourceTally(number, sum(one.rows for one in tallies), sum(one.merged for one in tallies))
+
+
+def _called_plainly(market: OpeningMarket) -> OpeningMarket:
+    """A venue's instrument by the name that its traders have for it."""
+    plain = msgspec.structs.replace(market.scale, name=market.scale.name.partition("@")[0])
+    return msgspec.structs.replace(market, scale=plain)
 
 
 def open_populations(settings: ScenarioSettings, *, folder: Path | None, rows_most: int) -> Population:

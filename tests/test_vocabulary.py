@@ -113,8 +113,8 @@ ENVELOPE = "97cd012cce3b9aca0001cd012b9204080b"
 TAG_GROUPS = {"run": (1, 9), "listing": (10, 19), "inputs": (20, 39), "margin": (40, 59), "liquidation": (60, 79)}
 TAG_GROUPS |= {"waterfall": (80, 99), "venue": (100, 119), "trading": (120, 133), "venues": (134, 139)}
 
-PUBLIC = """AssetListed BookPriced DepthFormed DepthQuoted FundingAccrued FundingRateSet FundingRated HandlerStateNoted IndexPriced
-InstrumentListed MarkPriced PriceTicked ProfitCapExceeded RunEnded RunForked RunStarted SourceOpened
+PUBLIC = """AssetListed BookPriced DepthFormed DepthQuoted FundingAccrued FundingRateSet FundingRated
+HandlerStateNoted IndexPriced InstrumentListed MarkPriced PriceTicked ProfitCapExceeded RunEnded RunForked RunStarted SourceOpened
 TradingHalted TradingResumed"""
 
 _BY_NAME = pytest.mark.parametrize("body", EXAMPLES, ids=lambda body: type(body).__name__)

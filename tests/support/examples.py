@@ -284,7 +284,17 @@ EXAMPLES: tuple[Body, ...] = (
     OrderCancelled(9, 5, 1, 3, "no depth within the limit"),
     CollateralWithdrawn(5, 250_000),
     FundingRated(1, -300_000, 120_000, -280_000, -250_000, 700, -600),
-    CampaignStarted(8, 1, "trigger", 414_000, -900, 800, 850, 40, 41),
+    CampaignStarted(
+        account=8,
+        instrument=1,
+        plan="trigger",
+        price_ticks=414_000,
+        size_lots=-900,
+        bid_lots=800,
+        ask_lots=850,
+        forced_sold_lots=40,
+        forced_bought_lots=41,
+    ),
     CampaignEnded(
         account=8,
         instrument=1,
