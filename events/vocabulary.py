@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import get_args
 
+from .bodies.faults import FaultsBody
 from .bodies.inputs import InputsBody
 from .bodies.liquidation import LiquidationBody
 from .bodies.listing import ListingBody
@@ -32,7 +33,17 @@ __all__ = [
 SCHEMA = 1
 """Raised only when the bytes of existing events change."""
 
-Body = RunBody | ListingBody | InputsBody | MarginBody | LiquidationBody | WaterfallBody | VenueBody | TradingBody
+Body = (
+    RunBody
+    | ListingBody
+    | InputsBody
+    | MarginBody
+    | LiquidationBody
+    | WaterfallBody
+    | VenueBody
+    | TradingBody
+    | FaultsBody
+)
 
 BODY_TYPES: tuple[type[Body], ...] = get_args(Body)
 TYPES_BY_NAME: dict[str, type[Body]] = {body_type.__name__: body_type for body_type in BODY_TYPES}

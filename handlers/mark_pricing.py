@@ -15,6 +15,7 @@ from ..events.envelope import Event
 from ..events.ledger import LedgerState, Market
 from ..events.vocabulary import Body
 from .depth import impact_ticks
+from .faults import heard, index_ticks, reported_ticks
 from .protocol import Handler, Linked, Product
 
 __all__ = ["BookMarkPricing", "IndexMarkPricing", "SmoothedMarkPricing"]
@@ -32,7 +33,9 @@ class IndexMarkPricing(Handler):
     def handle(self, event: Event, ledger: LedgerState, now_ns: int) -> Iterable[Product]:
         """A mark for each price of the instant, all at once, so that margin is tested with all of them in place."""
         assert isinstance(event.body, PriceTicked)
-        return [MarkPriced(instrument, ticks, 0, ticks) for instrument, ticks in event.body.prices]
+        prices = heard(ledger, event.body.prices)
+        reported = ((number, reported_ticks(ledger, number, ticks, now_ns)) for number, ticks in prices)
+        return [MarkPriced(instrument, ticks, 0, ticks) for instrument, ticks in reported]
 
 
 class SmoothedParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -69,14 +72,15 @@ class SmoothedMarkPricing(Handler):
         if type(body) is PriceTicked:
             marks: list[Product] = []
             markets, smoothing_ns = ledger.markets, self.smoothing_ns
-            for instrument, ticks in body.prices:
+            for instrument, outside_ticks in heard(ledger, body.prices):
+                ticks = reported_ticks(ledger, instrument, outside_ticks, now_ns)
                 if smoothing_ns or markets[instrument].impact_seq is not None:
                     marks.append(self._on_index(markets[instrument], instrument, ticks, now_ns))
                 else:
                     marks.append(MarkPriced(instrument, ticks, 0, ticks))
             return marks
         assert isinstance(body, LiquidationFilled | PositionReduced)
-        return self._on_fill(ledger.markets[body.instrument], body.instrument, now_ns)
+        return self._on_fill(ledger, body.instrument, now_ns)
 
     def _on_index(self, market: Market, instrument: int, ticks: int, now_ns: int) -> Product:
         body = self._mark(market, instrument, ticks, now_ns)
@@ -88,10 +92,11 @@ class SmoothedMarkPricing(Handler):
         impact = impact_ticks(market, index_ticks, now_ns)
         return MarkPriced(instrument, index_ticks, impact, max(1, base_ticks + impact), smoothed)
 
-    def _on_fill(self, market: Market, instrument: int, now_ns: int) -> Iterable[Product]:
+    def _on_fill(self, ledger: LedgerState, instrument: int, now_ns: int) -> Iterable[Product]:
+        market = ledger.markets[instrument]
         if market.marked is None:
             return ()
-        body = self._mark(market, instrument, market.index_ticks, now_ns)
+        body = self._mark(market, instrument, index_ticks(ledger, instrument, now_ns), now_ns)
         return () if body.mark_ticks == market.mark_ticks else (body,)
 
 

@@ -13,6 +13,7 @@ from ..events.envelope import Event
 from ..events.ledger import LedgerState
 from ..events.vocabulary import Body
 from .depth import DepthFill, walk
+from .faults import why_nothing_trades
 from .protocol import Handler, Product
 from .till import Till
 
@@ -41,13 +42,13 @@ class DepthMarket(Handler):
         """The fills of one order, and the cancellation of what found nobody."""
         order = event.body
         assert isinstance(order, LiquidationOrdered)
-        halted = ledger.markets[order.instrument].halted_until_ns is not None
+        stopped = why_nothing_trades(ledger, order.instrument)
         held_lots = _held_lots(order, ledger)
-        products: list[Product] = [] if halted else self._fills(order, held_lots, ledger, now_ns)
+        products: list[Product] = [] if stopped else self._fills(order, held_lots, ledger, now_ns)
         filled = sum(abs(fill.size_lots) for fill in products)  # type: ignore[union-attr]
         left = abs(order.size_lots) - filled
         if left:
-            reason = "trading is halted" if halted else self._why_left(order, ledger, now_ns, filled)
+            reason = stopped or self._why_left(order, ledger, now_ns, filled)
             reason = "the position is gone" if filled == held_lots else reason
             cancelled = OrdersCancelled(order.liquidation_id, order.account, order.order_id, left, reason)
             products.append(cancelled)

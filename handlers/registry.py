@@ -16,6 +16,7 @@ from ..events.bodies.run import Producer
 from ..events.errors import ScenarioError
 from .choice import Choice
 from .circuit_breaker import CircuitBreaker
+from .fault_schedule import FaultSchedule
 from .funding import Funding
 from .insurance_fund import InsuranceFund
 from .living.crowd import Crowd
@@ -80,6 +81,7 @@ def _handlers(*kinds: type[Handler]) -> dict[str, Choice]:
 
 
 SLOTS: Mapping[str, Mapping[str, Choice | None]] = {
+    "faults": {NONE: None, **_handlers(FaultSchedule)},
     "impact": {NONE: None, **_handlers(PowerLawImpact, SquareRootImpact)},
     "makers": {NONE: None, **_handlers(Makers)},
     "crowd": {NONE: None, **_handlers(Crowd)},

@@ -27,8 +27,9 @@ from ..events.errors import ScenarioError
 from ..events.regular import kind_of, read_regular
 from ..handlers.plugins.at_hand import Plugins
 from ..handlers.plugins.folders import Folders
-from ..handlers.registry import SLOTS, producer_of, without_folders
+from ..handlers.registry import SLOTS, Amounts, producer_of, without_folders
 from .actors import open_actors
+from .faults import FaultTargets, planned_faults
 from .funds import FUND_KEYS, OpeningFund, open_funds
 from .limits import check_accounts, check_timers, count_inputs
 from .listings import amounts_in, list_assets, list_instruments, scales_of
@@ -164,13 +165,25 @@ class Scenario:
     def _producers(self) -> tuple[Producer, ...]:
         found, amounts = [], amounts_in(self.settings)
         for slot in SLOTS:
-            table = slot_table(self._rulebook.get(slot, {}), getattr(self.settings, slot))
+            own = self._faults(amounts) if slot == "faults" else getattr(self.settings, slot)
+            table = slot_table(self._rulebook.get(slot, {}), own)
             if slot == "insurance_fund":
                 table = {key: value for key, value in table.items() if key not in FUND_KEYS}
             producer = producer_of(slot, table, f"$.{slot}", self.plugins, self.folder, amounts)
             if producer is not None:
                 found.append(producer)
         return tuple(found)
+
+    def _faults(self, amounts: Amounts) -> dict[str, Any]:
+        """The settings of the slot `faults`, which a scenario states as a list of them."""
+        settings = self.settings
+        if isinstance(settings.faults, dict):
+            return settings.faults
+        mark = slot_table(self._rulebook.get("mark", {}), settings.mark).get("policy")
+        [asset] = list_assets(settings)
+        capital_atoms = {one.name: one.balance_atoms for one in open_actors(settings.actors, asset.decimals)}
+        targets = FaultTargets([one.name for one in settings.instruments], capital_atoms, amounts)
+        return planned_faults(settings.faults, targets, mark)
 
     def _funds(
         self, assets: tuple[AssetListed, ...], instruments: tuple[InstrumentListed, ...]

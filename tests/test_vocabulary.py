@@ -87,14 +87,17 @@ PINNED = {
     "TimerSet": "9666af6d617267696e20726573706f6e7365cd1770050103",
     "TimerFired": "96672caf6d617267696e20726573706f6e7365050103",
     "HandlerStateNoted": "9468ae696e737572616e63655f66756e64a47065616b9201fe",
+    "FaultStarted": "9ecc8c01ac6d616e6970756c6174696f6ecd177001a56d616b6572050a14e22832c3c2",
+    "FaultEnded": "94cc8d01a66f757461676501",
+    "ActDelayed": "97cc8e0105ac666f72636564206f72646572cd17700903",
 }
 ENVELOPE = "97cd012cce3b9aca0001cd012b9204080b"
 
 TAG_GROUPS = {"run": (1, 9), "listing": (10, 19), "inputs": (20, 39), "margin": (40, 59), "liquidation": (60, 79)}
-TAG_GROUPS |= {"waterfall": (80, 99), "venue": (100, 119)}
+TAG_GROUPS |= {"waterfall": (80, 99), "venue": (100, 119), "faults": (140, 149)}
 
-PUBLIC = """AssetListed DepthQuoted FundingAccrued FundingRateSet HandlerStateNoted InstrumentListed MarkPriced
-PriceTicked ProfitCapExceeded RunEnded RunForked RunStarted SourceOpened TradingHalted TradingResumed"""
+PUBLIC = """AssetListed DepthQuoted FaultEnded FundingAccrued FundingRateSet HandlerStateNoted InstrumentListed
+MarkPriced PriceTicked ProfitCapExceeded RunEnded RunForked RunStarted SourceOpened TradingHalted TradingResumed"""
 
 _BY_NAME = pytest.mark.parametrize("body", EXAMPLES, ids=lambda body: type(body).__name__)
 

@@ -23,11 +23,13 @@ from typing import TYPE_CHECKING
 
 from ..errors import LedgerError
 from .account import Account, funding_of
+from .faults import StandingFault
 from .liquidation import Liquidation, OpenOrder, OwnOrder
 from .market import market_of
 from .state import STOPPED_NS, FundStanding, LedgerState, PendingTimer, RoundBase, VenueAccounts
 
 if TYPE_CHECKING:
+    from ..bodies.faults import ActDelayed, FaultStarted
     from ..bodies.liquidation import (
         BankruptcyDeclared,
         LiquidationEnded,
@@ -152,6 +154,28 @@ class Books(LedgerState):
         resting = OwnOrder(body.account, body.instrument, body.leg, body.size_lots, body.trigger_ticks)
         self.own_orders[body.order_id] = resting
         self.acted[body.account] = event.at_ns
+
+    def start_fault(self, body: FaultStarted, event: Event) -> None:
+        """A fault is on from now on; none of its number may be on already."""
+        if body.fault in self.faults:
+            message = f"fault {body.fault} starts, but it is on already"
+            raise LedgerError(message)
+        self.faults[body.fault] = StandingFault(body, event.seq, event.at_ns, event.at_ns)
+
+    def end_fault(self, fault: int) -> None:
+        """A fault is not on any more."""
+        if self.faults.pop(fault, None) is None:
+            message = f"fault {fault} ends, but it is not on"
+            raise LedgerError(message)
+
+    def hold_up(self, body: ActDelayed) -> None:
+        """The queue that a fault makes is taken up until later; a held up order waits outside of the book."""
+        standing = self.faults.get(body.fault)
+        if body.due_ns is None or standing is None:
+            return
+        standing.busy_until_ns = max(standing.busy_until_ns, body.due_ns - standing.body.delay_ns)
+        if body.order_id is not None and body.order_id in self.own_orders:
+            self.own_orders[body.order_id] = self.own_orders[body.order_id].held_up(body.due_ns)
 
     def sell_inventory(self, liquidation: Liquidation, instrument: int, lots: int) -> None:
         """So many of the lots that came from a liquidation left the fund."""

@@ -19,13 +19,21 @@ class OpenOrder(msgspec.Struct, array_like=True, gc=False):
 
 
 class OwnOrder(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A trader's own order that is not done; a stop rests until its instrument trades at `trigger_ticks` or beyond."""
+    """A trader's own order that is not done; a stop rests until its instrument trades at `trigger_ticks` or beyond.
+
+    A fault may hold it up before it reaches the book, until `due_ns`.
+    """
 
     account: int
     instrument: int
     leg: int
     size_lots: int
     trigger_ticks: int | None
+    due_ns: int | None = None
+
+    def held_up(self, due_ns: int) -> OwnOrder:
+        """The same, held up until then."""
+        return msgspec.structs.replace(self, due_ns=due_ns)
 
 
 class Liquidation(msgspec.Struct, array_like=True, gc=False):

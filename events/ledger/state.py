@@ -16,6 +16,7 @@ from ..bodies.venue import TimerSet
 from ..bodies.waterfall import DeleveragingStarted
 from ..errors import LedgerError
 from .account import Account, Position, PositionKey
+from .faults import StandingFault
 from .liquidation import Liquidation, OwnOrder
 from .market import Market
 
@@ -65,7 +66,7 @@ class LedgerState:
     `producers` are who decides now. `repriced_seq` is the last event that moved a mark or funding: the ranking of a
     round holds until the next one. `round_bases` holds, per (instrument, side of the closed position), the last round,
     whose ranking a further one at the same mark and instant continues. `own_orders` are traders' own orders that are
-    not done, `acted` when a trader placed its last one.
+    not done, `acted` when a trader placed its last one. `faults` are those of the venue that are on, by their number.
     """
 
     seq: int = 0
@@ -92,6 +93,7 @@ class LedgerState:
     ended: bool = False
     own_orders: dict[int, OwnOrder] = field(default_factory=dict)
     acted: dict[int, int] = field(default_factory=dict)
+    faults: dict[int, StandingFault] = field(default_factory=dict)
 
     @property
     def imported(self) -> bool:

@@ -45,6 +45,7 @@ from ...events.ledger.market import market_of
 from ...handlers.depth import eaten_lots
 from ...sim.units import format_time_ns
 from ..run import Run
+from .fault_grounds import fault_found
 from .lookback import Decision, Lookback
 from .names import RunNames
 from .parts import EventStep
@@ -499,5 +500,6 @@ FINDERS: dict[Ground, Callable[[Decision], Found]] = {
     Ground.TRADE: _trade,
     Ground.QUOTES: _quotes,
     Ground.OWN_ORDER: _own_order,
+    Ground.FAULT: fault_found,
     Ground.RULE: _rule,
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from deleverage.events.bodies.base import Provenance
+from deleverage.events.bodies.faults import ActDelayed, FaultEnded, FaultStarted
 from deleverage.events.bodies.inputs import (
     BalanceStated,
     Deposited,
@@ -222,4 +223,21 @@ EXAMPLES: tuple[Body, ...] = (
     TimerSet("margin response", 6_000, 5, 1, 3),
     TimerFired(44, "margin response", 5, 1, 3),
     HandlerStateNoted("insurance_fund", "peak", (1, -2)),
+    FaultStarted(
+        fault=1,
+        kind="manipulation",
+        until_ns=6_000,
+        instrument=1,
+        group="maker",
+        account=5,
+        delay_ns=10,
+        interval_ns=20,
+        offset_bps=-30,
+        share_bps=40,
+        budget_atoms=50,
+        buys=True,
+        unwinds=False,
+    ),
+    FaultEnded(1, "outage", 1),
+    ActDelayed(1, 5, "forced order", 6_000, 9, 3),
 )
