@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import get_args
 
+from .bodies.auctions import AuctionsBody
 from .bodies.faults import FaultsBody
 from .bodies.inputs import InputsBody
 from .bodies.liquidation import LiquidationBody
@@ -43,6 +44,7 @@ Body = (
     | VenueBody
     | TradingBody
     | FaultsBody
+    | AuctionsBody
 )
 
 BODY_TYPES: tuple[type[Body], ...] = get_args(Body)

@@ -18,6 +18,7 @@ from typing import ClassVar, NamedTuple
 
 import msgspec
 
+from ..events.bodies.auctions import AuctionFilled
 from ..events.bodies.faults import ActDelayed, FaultEnded
 from ..events.bodies.liquidation import (
     BankruptcyDeclared,
@@ -34,6 +35,7 @@ from ..events.envelope import Event
 from ..events.ledger import LedgerState, Liquidation
 from ..events.ledger.faults import StandingFault
 from ..events.vocabulary import Body
+from .bands import OUT_OF_BAND, band_in_force
 from .faults import due_ns, fault_on, why_nothing_trades
 from .market import NO_DEPTH
 from .policies.liquidation.step import Situation, StepPolicy
@@ -48,12 +50,13 @@ _WATERFALL = (PositionTakenOver, DeleveragingEnded, InsuranceFundDebited, LossSo
 
 
 class _Turn(NamedTuple):
-    """What brings a liquidation on: an order that found nobody, or a pause or a queue that is over.
+    """What brings a liquidation on: an order that found nobody, or nobody in the band; a pause or a queue that is over.
 
     `ordered` and `queued` count what the same delivery did for others.
     """
 
     unfilled: bool = False
+    banded: bool = False
     cooled: bool = False
     served: bool = False
     ordered: int = 0
@@ -71,6 +74,7 @@ class LiquidationEngine(Handler):
         LiquidationStarted,
         LiquidationFilled,
         OrdersCancelled,
+        AuctionFilled,
         TimerFired,
         TradingResumed,
         FaultEnded,
@@ -87,7 +91,7 @@ class LiquidationEngine(Handler):
         if isinstance(body, LiquidationStarted):
             liquidation = ledger.liquidations.get(body.liquidation_id)
             return () if liquidation is None else self._next(ledger, liquidation, now_ns)
-        if isinstance(body, LiquidationFilled | OrdersCancelled):
+        if isinstance(body, LiquidationFilled | OrdersCancelled | AuctionFilled):
             return self._order_done(body, ledger, now_ns)
         if isinstance(body, TimerFired):
             return self._cooled(body, ledger, now_ns)
@@ -99,16 +103,17 @@ class LiquidationEngine(Handler):
         return self._ended(ledger, body.bankrupt if isinstance(body, LossSocialized) else body.account)
 
     def _order_done(
-        self, body: LiquidationFilled | OrdersCancelled, ledger: LedgerState, now_ns: int
+        self, body: LiquidationFilled | OrdersCancelled | AuctionFilled, ledger: LedgerState, now_ns: int
     ) -> Iterable[Product]:
         """A fill that leaves nothing, or a rest that is cancelled, closes the order: on to the next step."""
         liquidation = ledger.liquidations.get(body.liquidation_id)
         if liquidation is None or liquidation.order is None or body.order_id != liquidation.order.order_id:
             return ()
-        if isinstance(body, LiquidationFilled) and body.left_lots:
+        if isinstance(body, LiquidationFilled | AuctionFilled) and body.left_lots:
             return ()
-        unfilled = isinstance(body, OrdersCancelled) and body.reason == NO_DEPTH
-        return self._next(ledger, liquidation, now_ns, _Turn(unfilled=unfilled))
+        reason = body.reason if isinstance(body, OrdersCancelled) else None
+        turn = _Turn(unfilled=reason == NO_DEPTH, banded=reason == OUT_OF_BAND)
+        return self._next(ledger, liquidation, now_ns, turn)
 
     def _cooled(self, body: TimerFired, ledger: LedgerState, now_ns: int) -> Iterable[Product]:
         if body.purpose not in (_COOLDOWN, _QUEUE) or body.liquidation_id is None:
@@ -163,6 +168,8 @@ class LiquidationEngine(Handler):
         if stopped:
             return ()
         pause_ns = 0 if turn.cooled else self._pause_ns(situation)
+        band = band_in_force(situation.ledger) if turn.banded else None
+        pause_ns = pause_ns if band is None else max(pause_ns, band.retry_ns)
         if pause_ns:
             due_ns = situation.now_ns + pause_ns
             return (TimerSet(_COOLDOWN, due_ns, liquidation.account, None, liquidation.liquidation_id),)

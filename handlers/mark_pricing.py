@@ -18,7 +18,7 @@ from .depth import impact_ticks
 from .faults import heard, index_ticks, reported_ticks
 from .protocol import Handler, Linked, Product
 
-__all__ = ["BookMarkPricing", "IndexMarkPricing", "SmoothedMarkPricing"]
+__all__ = ["BookMarkPricing", "IndexMarkPricing", "MedianMarkPricing", "SmoothedMarkPricing"]
 
 _MICRO = 10**6
 
@@ -124,6 +124,47 @@ class BookMarkPricing(Handler):
         if market.marked_at_ns == now_ns and market.mark_ticks == mark_ticks:
             return ()
         return (MarkPriced(body.instrument, body.price_ticks, 0, mark_ticks, smoothed),)
+
+
+class MedianParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`smoothing_ns` is the time constant of the book's moving average."""
+
+    smoothing_ns: int = 150_000_000_000
+
+    def __post_init__(self) -> None:
+        """Refuse an average over nothing: the median of a price, itself and the index is always the price."""
+        if self.smoothing_ns <= 0:
+            message = "smoothing_ns must be above 0, as the median needs an average of the book's price"
+            raise ValueError(message)
+
+
+class MedianMarkPricing(Handler):
+    """mark = median of what the book trades at, its moving average, and the index that the oracle reports.
+
+    So one of the three alone moves nobody's margin: neither a burst of forced orders, nor an oracle that is wrong. The
+    average is that of `SmoothedMarkPricing`, of the book's price; `index_ticks` is the oracle's. Source: the mark price
+    of Bybit and Binance futures, medians of the last price and two averages of the index.
+    """
+
+    name: ClassVar[str] = "mark"
+    policy: ClassVar[str] = "median"
+    subscribes: ClassVar[tuple[type[Body], ...]] = (BookPriced,)
+    Parameters: ClassVar[type[msgspec.Struct]] = MedianParameters
+
+    def __init__(self, parameters: MedianParameters) -> None:
+        self.smoothing_ns = parameters.smoothing_ns
+
+    def handle(self, event: Event, ledger: LedgerState, now_ns: int) -> Iterable[Product]:
+        """The mark for a price of the book; none where it stays as it is within an instant."""
+        body = event.body
+        assert isinstance(body, BookPriced)
+        market = ledger.markets[body.instrument]
+        smoothed = _smoothed(market, body.price_ticks, now_ns, self.smoothing_ns)
+        index_ticks = reported_ticks(ledger, body.instrument, body.outside_ticks, now_ns)
+        mark_ticks = sorted((body.price_ticks, max(1, smoothed // _MICRO), index_ticks))[1]
+        if market.marked_at_ns == now_ns and market.mark_ticks == mark_ticks:
+            return ()
+        return (MarkPriced(body.instrument, index_ticks, 0, mark_ticks, smoothed),)
 
 
 def _smoothed(market: Market, ticks: int, now_ns: int, smoothing_ns: int) -> int:

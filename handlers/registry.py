@@ -14,6 +14,7 @@ import msgspec
 
 from ..events.bodies.run import Producer
 from ..events.errors import ScenarioError
+from .auction import AuctionMarket
 from .choice import Choice
 from .circuit_breaker import CircuitBreaker
 from .fault_schedule import FaultSchedule
@@ -25,13 +26,14 @@ from .living.makers import Makers
 from .living.orders import OwnOrders
 from .loss_socialization import LossSocialization
 from .margin_monitor import MarginMonitor
-from .mark_pricing import BookMarkPricing, IndexMarkPricing, SmoothedMarkPricing
-from .market import DepthMarket, Liquidators
+from .mark_pricing import BookMarkPricing, IndexMarkPricing, MedianMarkPricing, SmoothedMarkPricing
+from .market import BandedMarket, DepthMarket, Liquidators
 from .plugins.at_hand import Plugins
 from .plugins.files import file_named, without_folders
 from .plugins.taking_in import taken_in
 from .policies.adl.choices import ADL_CHOICES
 from .policies.fund.backstop_vault import BackstopVault
+from .policies.fund.depositor_vault import DepositorVault
 from .policies.fund.drawdown import Drawdown
 from .policies.fund.fee_capped import FeeCapped
 from .policies.fund.insurance_fee import InsuranceFee
@@ -86,13 +88,15 @@ SLOTS: Mapping[str, Mapping[str, Choice | None]] = {
     "makers": {NONE: None, **_handlers(Makers)},
     "crowd": {NONE: None, **_handlers(Crowd)},
     "orders": {NONE: None, **_handlers(OwnOrders)},
-    "mark": _handlers(SmoothedMarkPricing, IndexMarkPricing, BookMarkPricing),
+    "mark": _handlers(SmoothedMarkPricing, IndexMarkPricing, BookMarkPricing, MedianMarkPricing),
     "breaker": {"window": _handler(CircuitBreaker), NONE: None},
     "margin": {"tiered": _handler(MarginMonitor), NONE: None},
     "traders": {"mixed": _handler(TraderResponse), NONE: None},
-    "insurance_fund": _handlers(InsuranceFund, Drawdown, SymbolDrawdown, FeeCapped, InsuranceFee, BackstopVault),
+    "insurance_fund": _handlers(
+        InsuranceFund, Drawdown, SymbolDrawdown, FeeCapped, InsuranceFee, BackstopVault, DepositorVault
+    ),
     "liquidation": LIQUIDATION_CHOICES,
-    "market": _handlers(DepthMarket, Liquidators),
+    "market": _handlers(DepthMarket, Liquidators, BandedMarket, AuctionMarket),
     "profit_cap": {NONE: None, **_handlers(ProfitCap)},
     "adl": {**ADL_CHOICES, **_handlers(SocializedLoss)},
     "socialization": _handlers(LossSocialization, DayProfits, OpenInterest),

@@ -16,6 +16,7 @@ from ..bodies.venue import TimerSet
 from ..bodies.waterfall import DeleveragingStarted
 from ..errors import LedgerError
 from .account import Account, Position, PositionKey
+from .auctions import OpenAuction
 from .faults import StandingFault
 from .liquidation import Liquidation, OwnOrder
 from .market import Market
@@ -66,7 +67,8 @@ class LedgerState:
     `producers` are who decides now. `repriced_seq` is the last event that moved a mark or funding: the ranking of a
     round holds until the next one. `round_bases` holds, per (instrument, side of the closed position), the last round,
     whose ranking a further one at the same mark and instant continues. `own_orders` are traders' own orders that are
-    not done, `acted` when a trader placed its last one. `faults` are those of the venue that are on, by their number.
+    not done, `acted` when a trader placed its last one. `faults` are those of the venue that are on, by their number;
+    `auctions` those that are open, by account; `vaults` each depositor's claim on a fund that is a vault.
     """
 
     seq: int = 0
@@ -94,6 +96,8 @@ class LedgerState:
     own_orders: dict[int, OwnOrder] = field(default_factory=dict)
     acted: dict[int, int] = field(default_factory=dict)
     faults: dict[int, StandingFault] = field(default_factory=dict)
+    auctions: dict[int, OpenAuction] = field(default_factory=dict)
+    vaults: dict[int, dict[int, int]] = field(default_factory=dict)
 
     @property
     def imported(self) -> bool:

@@ -6,7 +6,9 @@
    new price, which may set off the next. That is a cascade of stops, one event after the other.
    The same holds while the matching engine is down.
 3. A market order may have to wait at a slow gateway: it reaches the book at a timer. Stops rest in the book already.
-4. A stop only ever reduces. Once its position is gone, or its account is liquidated, it is cancelled.
+4. Where the market has a price band (`handlers/bands.py`) nothing trades beyond it: a market order's rest is cancelled,
+   a stop that would find nobody within it waits.
+5. A stop only ever reduces. Once its position is gone, or its account is liquidated, it is cancelled.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from ...events.envelope import Event
 from ...events.ledger import LedgerState
 from ...events.ledger.liquidation import OwnOrder
 from ...events.vocabulary import Body
+from ..bands import OUT_OF_BAND, band_in_force, band_limit_ticks
 from ..depth import walk
 from ..faults import due_ns, fault_on, why_nothing_trades
 from ..market import NO_DEPTH
@@ -128,10 +131,12 @@ class OwnOrders(Handler):
             found.append((highest - price_ticks, sells[sells.bisect_left((highest, 0))][1]))
         if buys and buys[0][0] <= price_ticks:
             found.append((price_ticks - buys[0][0], buys[0][1]))
-        if not found:
-            return ()
-        _, number = min(found, key=lambda one: (-one[0], one[1]))
-        return self._traded(number, ledger, now_ns)
+        for _, number in sorted(found, key=lambda one: (-one[0], one[1])):
+            order = ledger.own_orders[number]
+            limit_ticks = _limit_ticks(order, ledger)
+            if limit_ticks is None or any(True for _ in walk(market, order.size_lots, limit_ticks, now_ns)):
+                return self._traded(number, ledger, now_ns)
+        return ()
 
     def _sent(self, placed: OrderPlaced, ledger: LedgerState, now_ns: int) -> Iterable[Product]:
         """A market order reaches the book at once, or waits at a gateway that is slow."""
@@ -161,18 +166,30 @@ class OwnOrders(Handler):
         lots = wanted if order.trigger_ticks is None else min(wanted, _held_against(order, ledger))
         if not lots:
             return (_cancelled(number, order, "the position is gone"),)
-        products: list[Product] = list(_fills(number, order, sign * lots, ledger, now_ns))
+        limit_ticks = _limit_ticks(order, ledger)
+        products: list[Product] = list(_fills(number, order, sign * lots, limit_ticks, ledger, now_ns))
         left = lots - sum(abs(fill.size_lots) for fill in products)  # type: ignore[union-attr]
         if left:
-            products.append(OrderCancelled(number, order.account, order.instrument, left, NO_DEPTH))
+            reason = NO_DEPTH if limit_ticks is None else OUT_OF_BAND
+            products.append(OrderCancelled(number, order.account, order.instrument, left, reason))
         return products
 
 
-def _fills(number: int, order: OwnOrder, size_lots: int, ledger: LedgerState, now_ns: int) -> Iterator[OrderFilled]:
+def _limit_ticks(order: OwnOrder, ledger: LedgerState) -> int | None:
+    """The worst price that the price band lets an order trade at; None where the market has no band."""
+    band = band_in_force(ledger)
+    if band is None:
+        return None
+    return band_limit_ticks(ledger.markets[order.instrument], band, selling=order.size_lots < 0)
+
+
+def _fills(
+    number: int, order: OwnOrder, size_lots: int, limit_ticks: int | None, ledger: LedgerState, now_ns: int
+) -> Iterator[OrderFilled]:
     market = ledger.markets[order.instrument]
     liquidity, sign, left = ledger.liquidity(market.listing.asset), 1 if size_lots > 0 else -1, abs(size_lots)
     trade_id = ledger.trades
-    for fill in walk(market, size_lots, None, now_ns):
+    for fill in walk(market, size_lots, limit_ticks, now_ns):
         if fill.maker == order.account:
             continue  # nobody trades with itself
         trade_id, left, lots = trade_id + 1, left - fill.lots, sign * fill.lots

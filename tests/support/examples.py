@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+from deleverage.events.bodies.auctions import (
+    AuctionEnded,
+    AuctionFilled,
+    AuctionOpened,
+    VaultDeposited,
+    VaultShared,
+)
 from deleverage.events.bodies.base import Provenance
 from deleverage.events.bodies.faults import ActDelayed, FaultEnded, FaultStarted
 from deleverage.events.bodies.inputs import (
@@ -240,4 +247,35 @@ EXAMPLES: tuple[Body, ...] = (
     ),
     FaultEnded(1, "outage", 1),
     ActDelayed(1, 5, "forced order", 6_000, 9, 3),
+    AuctionOpened(
+        liquidation_id=3,
+        order_id=9,
+        account=5,
+        instrument=1,
+        leg=1,
+        size_lots=-8,
+        limit_ticks=414_000,
+        whole=True,
+        discount_bps=10,
+        step_bps=20,
+        step_ns=30,
+    ),
+    AuctionFilled(
+        liquidation_id=3,
+        order_id=9,
+        trade_id=10,
+        account=5,
+        counterparty=6,
+        instrument=1,
+        leg=1,
+        size_lots=-8,
+        price_ticks=414_100,
+        value_atoms=-3_312_800,
+        left_lots=3,
+        discount_bps=50,
+        wanted_bps=40,
+    ),
+    AuctionEnded(3, 9, 5, 1, 3, "the most discount found nobody"),
+    VaultDeposited(5, 2, 1_000),
+    VaultShared(5, 2, -30, -10, 990),
 )
