@@ -34,4 +34,5 @@ class Ground(Enum):
     TRADE = "the last trade of the instrument"
     QUOTES = "the depth that was quoted"
     OWN_ORDER = "the trader's own order"
+    FAULT = "the fault of the venue that was on"
     RULE = "the rule in force"

@@ -27,6 +27,7 @@ __all__ = [
     "CounterpartyLeg",
     "DeclaredAccount",
     "DeclaredAsset",
+    "DeclaredFault",
     "DeclaredInstrument",
     "DeclaredLiquidation",
     "DeclaredOrder",
@@ -34,6 +35,7 @@ __all__ = [
     "Depth",
     "Duration",
     "EventNumber",
+    "FaultNumber",
     "FeeAmount",
     "FundAmount",
     "InstrumentAmount",
@@ -80,12 +82,14 @@ AssetNumber = Annotated[int, Kind("asset")]
 LiquidationNumber = Annotated[int, Kind("liquidation")]
 RoundNumber = Annotated[int, Kind("round")]
 OrderNumber = Annotated[int, Kind("order")]
+FaultNumber = Annotated[int, Kind("fault")]
 DeclaredAccount = Annotated[int, Kind("account", declares=True)]
 DeclaredInstrument = Annotated[int, Kind("instrument", declares=True)]
 DeclaredAsset = Annotated[int, Kind("asset", declares=True)]
 DeclaredLiquidation = Annotated[int, Kind("liquidation", declares=True)]
 DeclaredRound = Annotated[int, Kind("round", declares=True)]
 DeclaredOrder = Annotated[int, Kind("order", declares=True)]
+DeclaredFault = Annotated[int, Kind("fault", declares=True)]
 
 TradeNumber = Annotated[int, Kind("trade")]
 """Counted within the run; a number that the venue gave is a `VenueNumber`, which is a fact."""

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import get_args
 
+from .bodies.auctions import AuctionsBody
+from .bodies.faults import FaultsBody
 from .bodies.inputs import InputsBody
 from .bodies.liquidation import LiquidationBody
 from .bodies.listing import ListingBody
@@ -43,6 +45,8 @@ Body = (
     | VenueBody
     | TradingBody
     | VenuesBody
+    | FaultsBody
+    | AuctionsBody
 )
 
 BODY_TYPES: tuple[type[Body], ...] = get_args(Body)

@@ -41,6 +41,7 @@ from ..events.bodies.waterfall import (
 from ..events.envelope import Event
 from ..events.ledger import Account, LedgerState, PositionKey
 from ..events.vocabulary import Body
+from .faults import why_nothing_trades
 from .inventory import Inventory, losing_lots
 from .inventory_sale import Sale
 from .protocol import ALWAYS, Handler, Product
@@ -302,7 +303,7 @@ class InsuranceFund(Handler):
         products: list[Product] = []
         if lacking_atoms > 0:
             products = self._short(fund, lacking_atoms, ledger, now_ns)
-        elif ledger.markets[instrument].halted_until_ns is None:
+        elif why_nothing_trades(ledger, instrument) is None:
             products = list(sale.orders())
         return [*products, *self._next_sale(instrument, ledger, now_ns)]
 

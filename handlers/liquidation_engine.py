@@ -6,17 +6,20 @@
    hands the account over.
 3. Otherwise the policy says how long to pause and what to order next, on the position that needs most margin. With the
    limit at the bankruptcy price no order trades beyond it, so the market never costs more than the account has.
-4. In a halt it waits, and goes on when trading resumes. Once trading has stopped for good nothing more is decided:
-   whoever is in liquidation stays so.
+4. In a halt it waits, and goes on when trading resumes; so it does while the matching engine is down. Where a fault
+   makes it slow, orders leave one after the other, each at a timer. Once trading has stopped for good nothing more is
+   decided: whoever is in liquidation stays so.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import msgspec
 
+from ..events.bodies.auctions import AuctionFilled
+from ..events.bodies.faults import ActDelayed, FaultEnded
 from ..events.bodies.liquidation import (
     BankruptcyDeclared,
     LiquidationEnded,
@@ -30,7 +33,10 @@ from ..events.bodies.venue import TimerFired, TimerSet, TradingResumed
 from ..events.bodies.waterfall import BalanceWrittenOff, DeleveragingEnded, InsuranceFundDebited, LossSocialized
 from ..events.envelope import Event
 from ..events.ledger import LedgerState, Liquidation
+from ..events.ledger.faults import StandingFault
 from ..events.vocabulary import Body
+from .bands import OUT_OF_BAND, band_in_force
+from .faults import due_ns, fault_on, why_nothing_trades
 from .market import NO_DEPTH
 from .policies.liquidation.step import Situation, StepPolicy
 from .protocol import Handler, NoParameters, Product
@@ -39,7 +45,25 @@ from .valuation import Margin, largest_position, margin_of, slack
 __all__ = ["LiquidationEngine"]
 
 _COOLDOWN = "liquidation cooldown"
+_QUEUE = "liquidation queue"
 _WATERFALL = (PositionTakenOver, DeleveragingEnded, InsuranceFundDebited, LossSocialized, BalanceWrittenOff)
+
+
+class _Turn(NamedTuple):
+    """What brings a liquidation on: an order that found nobody, or nobody in the band; a pause or a queue that is over.
+
+    `ordered` and `queued` count what the same delivery did for others.
+    """
+
+    unfilled: bool = False
+    banded: bool = False
+    cooled: bool = False
+    served: bool = False
+    ordered: int = 0
+    queued: int = 0
+
+
+_PLAIN = _Turn()
 
 
 class LiquidationEngine(Handler):
@@ -50,8 +74,10 @@ class LiquidationEngine(Handler):
         LiquidationStarted,
         LiquidationFilled,
         OrdersCancelled,
+        AuctionFilled,
         TimerFired,
         TradingResumed,
+        FaultEnded,
         *_WATERFALL,
     )
     Parameters: ClassVar[type[msgspec.Struct]] = NoParameters
@@ -65,32 +91,37 @@ class LiquidationEngine(Handler):
         if isinstance(body, LiquidationStarted):
             liquidation = ledger.liquidations.get(body.liquidation_id)
             return () if liquidation is None else self._next(ledger, liquidation, now_ns)
-        if isinstance(body, LiquidationFilled | OrdersCancelled):
+        if isinstance(body, LiquidationFilled | OrdersCancelled | AuctionFilled):
             return self._order_done(body, ledger, now_ns)
         if isinstance(body, TimerFired):
             return self._cooled(body, ledger, now_ns)
         if isinstance(body, TradingResumed):
             return self._resumed(ledger, now_ns)
+        if isinstance(body, FaultEnded):
+            return self._resumed(ledger, now_ns) if body.kind == "outage" else ()
         assert isinstance(body, _WATERFALL)
         return self._ended(ledger, body.bankrupt if isinstance(body, LossSocialized) else body.account)
 
     def _order_done(
-        self, body: LiquidationFilled | OrdersCancelled, ledger: LedgerState, now_ns: int
+        self, body: LiquidationFilled | OrdersCancelled | AuctionFilled, ledger: LedgerState, now_ns: int
     ) -> Iterable[Product]:
         """A fill that leaves nothing, or a rest that is cancelled, closes the order: on to the next step."""
         liquidation = ledger.liquidations.get(body.liquidation_id)
         if liquidation is None or liquidation.order is None or body.order_id != liquidation.order.order_id:
             return ()
-        if isinstance(body, LiquidationFilled) and body.left_lots:
+        if isinstance(body, LiquidationFilled | AuctionFilled) and body.left_lots:
             return ()
-        unfilled = isinstance(body, OrdersCancelled) and body.reason == NO_DEPTH
-        return self._next(ledger, liquidation, now_ns, unfilled=unfilled)
+        reason = body.reason if isinstance(body, OrdersCancelled) else None
+        turn = _Turn(unfilled=reason == NO_DEPTH, banded=reason == OUT_OF_BAND)
+        return self._next(ledger, liquidation, now_ns, turn)
 
     def _cooled(self, body: TimerFired, ledger: LedgerState, now_ns: int) -> Iterable[Product]:
-        if body.purpose != _COOLDOWN or body.liquidation_id is None:
+        if body.purpose not in (_COOLDOWN, _QUEUE) or body.liquidation_id is None:
             return ()
-        liquidation = ledger.liquidations.get(body.liquidation_id)
-        return () if liquidation is None else self._next(ledger, liquidation, now_ns, cooled=True)
+        liquidation, served = ledger.liquidations.get(body.liquidation_id), body.purpose == _QUEUE
+        if liquidation is None:
+            return ()
+        return self._next(ledger, liquidation, now_ns, _Turn(cooled=True, served=served))
 
     def _resumed(self, ledger: LedgerState, now_ns: int) -> Iterable[Product]:
         """All liquidations that a halt left without an order or a pause, in the order they started."""
@@ -98,8 +129,8 @@ class LiquidationEngine(Handler):
         for liquidation in ledger.liquidations.values():
             if not self.is_here(ledger, liquidation.account):
                 continue
-            orders = ledger.orders + sum(isinstance(p, LiquidationOrdered) for p in products)
-            products += self._next(ledger, liquidation, now_ns, cooled=True, orders=orders)
+            ordered, queued = (sum(isinstance(p, kind) for p in products) for kind in (LiquidationOrdered, ActDelayed))
+            products += self._next(ledger, liquidation, now_ns, _Turn(cooled=True, ordered=ordered, queued=queued))
         return products
 
     def _next(
@@ -107,12 +138,9 @@ class LiquidationEngine(Handler):
         ledger: LedgerState,
         liquidation: Liquidation,
         now_ns: int,
-        *,
-        unfilled: bool = False,
-        cooled: bool = False,
-        orders: int | None = None,
+        turn: _Turn = _PLAIN,
     ) -> Iterable[Product]:
-        """How it ends, or the next step, `orders` orders being out.
+        """How it ends, or the next step.
 
         Nothing while an order is working or a pause runs: with a latency, what is told here may be overtaken.
         """
@@ -130,22 +158,27 @@ class LiquidationEngine(Handler):
         if key is None:  # of all that it holds trading has stopped
             return ()
         situation = Situation(ledger, liquidation, account, margin, key, now_ns)
-        return self._step(situation, ledger.orders if orders is None else orders, unfilled=unfilled, cooled=cooled)
+        return self._step(situation, turn)
 
-    def _step(self, situation: Situation, orders: int, *, unfilled: bool, cooled: bool) -> Iterable[Product]:
-        """Handed over, waiting, pausing, or another order: the first that applies."""
+    def _step(self, situation: Situation, turn: _Turn) -> Iterable[Product]:
+        """Handed over, waiting, pausing, queueing, or another order: the first that applies."""
         liquidation = situation.liquidation
-        halted = situation.market.halted_until_ns is not None
-        reason = self.steps.hands_over(situation, unfilled=unfilled and not halted)
+        stopped = why_nothing_trades(situation.ledger, situation.key[0]) is not None
+        reason = self.steps.hands_over(situation, unfilled=turn.unfilled and not stopped)
         if reason is not None:
             return (_bankrupt(liquidation, situation.margin, reason),)
-        if halted:
+        if stopped:
             return ()
-        pause_ns = 0 if cooled else self._pause_ns(situation)
+        pause_ns = 0 if turn.cooled else self._pause_ns(situation)
+        band = band_in_force(situation.ledger, situation.key[0]) if turn.banded else None
+        pause_ns = pause_ns if band is None else max(pause_ns, band.retry_ns)
         if pause_ns:
             due_ns = situation.now_ns + pause_ns
             return (TimerSet(_COOLDOWN, due_ns, liquidation.account, None, liquidation.liquidation_id),)
-        return self._order(situation, orders)
+        slow = None if turn.served else fault_on(situation.ledger, "slow-liquidation", situation.key[0])
+        if slow is not None:
+            return _queued(situation, slow, turn.queued)
+        return self._order(situation, situation.ledger.orders + turn.ordered)
 
     def _pause_ns(self, situation: Situation) -> int:
         """How long to wait before the next order."""
@@ -173,6 +206,14 @@ class LiquidationEngine(Handler):
         if not done or account.status == "liquidating" or account.liquidation_id is None:
             return ()
         return (LiquidationEnded(account.liquidation_id, number, "bankrupt", account.balance_atoms),)
+
+
+def _queued(situation: Situation, slow: StandingFault, ahead: int) -> Iterable[Product]:
+    """The step waits for its turn at an engine that is behind."""
+    liquidation, at_ns = situation.liquidation, due_ns(slow, situation.now_ns, ahead)
+    number, account = liquidation.liquidation_id, liquidation.account
+    held_up = ActDelayed(slow.body.fault, account, "forced order", at_ns, None, number)
+    return (held_up, TimerSet(_QUEUE, at_ns, account, None, number))
 
 
 def _flat(liquidation: Liquidation, margin: Margin, balance_atoms: int) -> Product:

@@ -16,9 +16,16 @@ from ..events.envelope import Event
 from ..events.ledger import LedgerState, Market
 from ..events.vocabulary import Body
 from .depth import impact_ticks
+from .faults import heard, index_ticks, reported_ticks
 from .protocol import Handler, Linked, Product
 
-__all__ = ["BookMarkPricing", "ConstituentMarkPricing", "IndexMarkPricing", "SmoothedMarkPricing"]
+__all__ = [
+    "BookMarkPricing",
+    "ConstituentMarkPricing",
+    "IndexMarkPricing",
+    "MedianMarkPricing",
+    "SmoothedMarkPricing",
+]
 
 _MICRO = 10**6
 
@@ -33,7 +40,9 @@ class IndexMarkPricing(Handler):
     def handle(self, event: Event, ledger: LedgerState, now_ns: int) -> Iterable[Product]:
         """A mark for each price of the instant, all at once, so that margin is tested with all of them in place."""
         assert isinstance(event.body, PriceTicked)
-        return [MarkPriced(instrument, ticks, 0, ticks) for instrument, ticks in event.body.prices]
+        prices = heard(ledger, event.body.prices)
+        reported = ((number, reported_ticks(ledger, number, ticks, now_ns)) for number, ticks in prices)
+        return [MarkPriced(instrument, ticks, 0, ticks) for instrument, ticks in reported]
 
 
 class SmoothedParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -70,14 +79,15 @@ class SmoothedMarkPricing(Handler):
         if type(body) is PriceTicked:
             marks: list[Product] = []
             markets, smoothing_ns = ledger.markets, self.smoothing_ns
-            for instrument, ticks in body.prices:
+            for instrument, outside_ticks in heard(ledger, body.prices):
+                ticks = reported_ticks(ledger, instrument, outside_ticks, now_ns)
                 if smoothing_ns or markets[instrument].impact_seq is not None:
                     marks.append(self._on_index(markets[instrument], instrument, ticks, now_ns))
                 else:
                     marks.append(MarkPriced(instrument, ticks, 0, ticks))
             return marks
         assert isinstance(body, LiquidationFilled | PositionReduced)
-        return self._on_fill(ledger.markets[body.instrument], body.instrument, now_ns)
+        return self._on_fill(ledger, body.instrument, now_ns)
 
     def _on_index(self, market: Market, instrument: int, ticks: int, now_ns: int) -> Product:
         body = self._mark(market, instrument, ticks, now_ns)
@@ -89,10 +99,11 @@ class SmoothedMarkPricing(Handler):
         impact = impact_ticks(market, index_ticks, now_ns)
         return MarkPriced(instrument, index_ticks, impact, max(1, base_ticks + impact), smoothed)
 
-    def _on_fill(self, market: Market, instrument: int, now_ns: int) -> Iterable[Product]:
+    def _on_fill(self, ledger: LedgerState, instrument: int, now_ns: int) -> Iterable[Product]:
+        market = ledger.markets[instrument]
         if market.marked is None:
             return ()
-        body = self._mark(market, instrument, market.index_ticks, now_ns)
+        body = self._mark(market, instrument, index_ticks(ledger, instrument, now_ns), now_ns)
         return () if body.mark_ticks == market.mark_ticks else (body,)
 
 
@@ -134,6 +145,47 @@ class ConstituentMarkPricing(BookMarkPricing):
         """The mark for an index; none where it stays as it is within an instant."""
         assert isinstance(event.body, IndexPriced)
         return self._marked(event.body.instrument, event.body.index_ticks, ledger, now_ns)
+
+
+class MedianParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`smoothing_ns` is the time constant of the book's moving average."""
+
+    smoothing_ns: int = 150_000_000_000
+
+    def __post_init__(self) -> None:
+        """Refuse an average over nothing: the median of a price, itself and the index is always the price."""
+        if self.smoothing_ns <= 0:
+            message = "smoothing_ns must be above 0, as the median needs an average of the book's price"
+            raise ValueError(message)
+
+
+class MedianMarkPricing(Handler):
+    """mark = median of what the book trades at, its moving average, and the index that the oracle reports.
+
+    So one of the three alone moves nobody's margin: neither a burst of forced orders, nor an oracle that is wrong. The
+    average is that of `SmoothedMarkPricing`, of the book's price; `index_ticks` is the oracle's. Source: the mark price
+    of Bybit and Binance futures, medians of the last price and two averages of the index.
+    """
+
+    name: ClassVar[str] = "mark"
+    policy: ClassVar[str] = "median"
+    subscribes: ClassVar[tuple[type[Body], ...]] = (BookPriced,)
+    Parameters: ClassVar[type[msgspec.Struct]] = MedianParameters
+
+    def __init__(self, parameters: MedianParameters) -> None:
+        self.smoothing_ns = parameters.smoothing_ns
+
+    def handle(self, event: Event, ledger: LedgerState, now_ns: int) -> Iterable[Product]:
+        """The mark for a price of the book; none where it stays as it is within an instant."""
+        body = event.body
+        assert isinstance(body, BookPriced)
+        market = ledger.markets[body.instrument]
+        smoothed = _smoothed(market, body.price_ticks, now_ns, self.smoothing_ns)
+        index_ticks = reported_ticks(ledger, body.instrument, body.outside_ticks, now_ns)
+        mark_ticks = sorted((body.price_ticks, max(1, smoothed // _MICRO), index_ticks))[1]
+        if market.marked_at_ns == now_ns and market.mark_ticks == mark_ticks:
+            return ()
+        return (MarkPriced(body.instrument, index_ticks, 0, mark_ticks, smoothed),)
 
 
 def _smoothed(market: Market, ticks: int, now_ns: int, smoothing_ns: int) -> int:

@@ -8,15 +8,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import ClassVar
 
+import msgspec
+
 from ..events.bodies.liquidation import LiquidationFilled, LiquidationOrdered, OrdersCancelled
 from ..events.envelope import Event
 from ..events.ledger import LedgerState
 from ..events.vocabulary import Body
+from .bands import OUT_OF_BAND, BandParameters, band_limit_ticks, tighter
 from .depth import DepthFill, walk
+from .faults import why_nothing_trades
 from .protocol import Handler, Product
 from .till import Till
 
-__all__ = ["NO_CASH", "NO_DEPTH", "DepthMarket", "Liquidators"]
+__all__ = ["NO_CASH", "NO_DEPTH", "BandedMarket", "DepthMarket", "Liquidators", "held_lots"]
 
 NO_DEPTH = "no depth within the limit"
 """Why the rest of an order is cancelled when nothing but the depth was in its way."""
@@ -39,16 +43,19 @@ class DepthMarket(Handler):
 
     def handle(self, event: Event, ledger: LedgerState, now_ns: int) -> Iterable[Product]:
         """The fills of one order, and the cancellation of what found nobody."""
-        order = event.body
-        assert isinstance(order, LiquidationOrdered)
-        halted = ledger.markets[order.instrument].halted_until_ns is not None
-        held_lots = _held_lots(order, ledger)
-        products: list[Product] = [] if halted else self._fills(order, held_lots, ledger, now_ns)
+        assert isinstance(event.body, LiquidationOrdered)
+        return self.traded(event.body, ledger, now_ns)
+
+    def traded(self, order: LiquidationOrdered, ledger: LedgerState, now_ns: int) -> list[Product]:
+        """What becomes of an order at the depth as it is now."""
+        stopped = why_nothing_trades(ledger, order.instrument)
+        held = held_lots(order, ledger)
+        products: list[Product] = [] if stopped else self._fills(order, held, ledger, now_ns)
         filled = sum(abs(fill.size_lots) for fill in products)  # type: ignore[union-attr]
         left = abs(order.size_lots) - filled
         if left:
-            reason = "trading is halted" if halted else self._why_left(order, ledger, now_ns, filled)
-            reason = "the position is gone" if filled == held_lots else reason
+            reason = stopped or self._why_left(order, ledger, now_ns, filled)
+            reason = "the position is gone" if filled == held else reason
             cancelled = OrdersCancelled(order.liquidation_id, order.account, order.order_id, left, reason)
             products.append(cancelled)
         return products
@@ -102,7 +109,7 @@ def _borne(order: LiquidationOrdered, fills: Iterable[DepthFill], ledger: Ledger
             return
 
 
-def _held_lots(order: LiquidationOrdered, ledger: LedgerState) -> int:
+def held_lots(order: LiquidationOrdered, ledger: LedgerState) -> int:
     """How many lots there are that such an order reduces."""
     held = ledger.position(order.account, (order.instrument, order.leg))
     return 0 if held is None or (held.size_lots > 0) == (order.size_lots > 0) else abs(held.size_lots)
@@ -144,3 +151,32 @@ class Liquidators(DepthMarket):
             eaten_lots=taken[-1].eaten_lots,
         )
         return [body]
+
+
+class BandedMarket(DepthMarket):
+    """As the depth, but that no order trades beyond the price band (`bands.py`); what is left of it is cancelled."""
+
+    policy: ClassVar[str] = "banded"
+    version: ClassVar[str] = "1"
+    Parameters: ClassVar[type[msgspec.Struct]] = BandParameters
+
+    def __init__(self, parameters: BandParameters) -> None:
+        self.band = parameters
+
+    def _fills(self, order: LiquidationOrdered, held_lots: int, ledger: LedgerState, now_ns: int) -> list[Product]:
+        return super()._fills(self._banded(order, ledger), held_lots, ledger, now_ns)
+
+    def _why_left(self, order: LiquidationOrdered, ledger: LedgerState, now_ns: int, filled: int) -> str:
+        """The band, unless the order would have found no more without it."""
+        limit_ticks = self._banded(order, ledger).limit_ticks
+        if limit_ticks == order.limit_ticks:
+            return super()._why_left(order, ledger, now_ns, filled)
+        found = sum(f.lots for f in walk(ledger.markets[order.instrument], order.size_lots, order.limit_ticks, now_ns))
+        return OUT_OF_BAND if found > filled else super()._why_left(order, ledger, now_ns, filled)
+
+    def _banded(self, order: LiquidationOrdered, ledger: LedgerState) -> LiquidationOrdered:
+        """The order with the tighter of its own limit and the band's."""
+        selling = order.size_lots < 0
+        band_ticks = band_limit_ticks(ledger.markets[order.instrument], self.band, selling=selling)
+        limit_ticks = tighter(order.limit_ticks, band_ticks, selling=selling)
+        return msgspec.structs.replace(order, limit_ticks=limit_ticks)

@@ -15,8 +15,10 @@ import msgspec
 from ..events.bodies.run import Producer
 from ..events.errors import ScenarioError
 from .at_venue import at_venue
+from .auction import AuctionMarket
 from .choice import Choice
 from .circuit_breaker import CircuitBreaker
+from .fault_schedule import FaultSchedule
 from .funding import Funding
 from .insurance_fund import InsuranceFund
 from .living.between_venues import Arbitrage, Bridge, Ties
@@ -28,13 +30,20 @@ from .living.makers import Makers
 from .living.orders import OwnOrders
 from .loss_socialization import LossSocialization
 from .margin_monitor import MarginMonitor
-from .mark_pricing import BookMarkPricing, ConstituentMarkPricing, IndexMarkPricing, SmoothedMarkPricing
-from .market import DepthMarket, Liquidators
+from .mark_pricing import (
+    BookMarkPricing,
+    ConstituentMarkPricing,
+    IndexMarkPricing,
+    MedianMarkPricing,
+    SmoothedMarkPricing,
+)
+from .market import BandedMarket, DepthMarket, Liquidators
 from .plugins.at_hand import Plugins
 from .plugins.files import file_named, without_folders
 from .plugins.taking_in import taken_in
 from .policies.adl.choices import ADL_CHOICES
 from .policies.fund.backstop_vault import BackstopVault
+from .policies.fund.depositor_vault import DepositorVault
 from .policies.fund.drawdown import Drawdown
 from .policies.fund.fee_capped import FeeCapped
 from .policies.fund.insurance_fee import InsuranceFee
@@ -86,6 +95,7 @@ def _handlers(*kinds: type[Handler]) -> dict[str, Choice]:
 
 
 SLOTS: Mapping[str, Mapping[str, Choice | None]] = {
+    "faults": {NONE: None, **_handlers(FaultSchedule)},
     "impact": {NONE: None, **_handlers(PowerLawImpact, SquareRootImpact)},
     "makers": {NONE: None, **_handlers(Makers)},
     "crowd": {NONE: None, **_handlers(Crowd)},
@@ -93,15 +103,19 @@ SLOTS: Mapping[str, Mapping[str, Choice | None]] = {
     "orders": {NONE: None, **_handlers(OwnOrders)},
     "index": {NONE: None, **_handlers(ConstituentIndex)},
     "arbitrage": {NONE: None, **_handlers(Arbitrage)},
-    "mark": _handlers(SmoothedMarkPricing, IndexMarkPricing, BookMarkPricing, ConstituentMarkPricing),
+    "mark": _handlers(
+        SmoothedMarkPricing, IndexMarkPricing, BookMarkPricing, MedianMarkPricing, ConstituentMarkPricing
+    ),
     "breaker": {"window": _handler(CircuitBreaker), NONE: None},
     "margin": {"tiered": _handler(MarginMonitor), NONE: None},
     "traders": {"mixed": _handler(TraderResponse), NONE: None},
     "ties": {NONE: None, **_handlers(Ties)},
     "bridge": {NONE: None, **_handlers(Bridge)},
-    "insurance_fund": _handlers(InsuranceFund, Drawdown, SymbolDrawdown, FeeCapped, InsuranceFee, BackstopVault),
+    "insurance_fund": _handlers(
+        InsuranceFund, Drawdown, SymbolDrawdown, FeeCapped, InsuranceFee, BackstopVault, DepositorVault
+    ),
     "liquidation": LIQUIDATION_CHOICES,
-    "market": _handlers(DepthMarket, Liquidators),
+    "market": _handlers(DepthMarket, Liquidators, BandedMarket, AuctionMarket),
     "profit_cap": {NONE: None, **_handlers(ProfitCap)},
     "adl": {**ADL_CHOICES, **_handlers(SocializedLoss)},
     "socialization": _handlers(LossSocialization, DayProfits, OpenInterest),
@@ -109,7 +123,7 @@ SLOTS: Mapping[str, Mapping[str, Choice | None]] = {
 }
 """Slot to policies, the first being the default; the order of the slots is the order of delivery."""
 
-OVER_VENUES = ("arbitrage", "ties", "bridge")
+OVER_VENUES = ("arbitrage", "ties", "bridge", "faults")
 """Slots that are filled once for all venues of a run; each of the others is each venue's own."""
 
 

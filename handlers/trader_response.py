@@ -7,20 +7,25 @@ from typing import ClassVar
 
 import msgspec
 
+from ..events.bodies.faults import ActDelayed, DelayedAct
 from ..events.bodies.margin import CollateralAdded, MarginCalled, PositionReduced
 from ..events.bodies.trading import OrderPlaced
 from ..events.bodies.venue import TimerFired, TimerSet
 from ..events.envelope import Event
 from ..events.ledger import Account, LedgerState, PositionKey
+from ..events.ledger.faults import StandingFault
 from ..events.vocabulary import Body
 from .depth import walk
 from .draws import account_key, draw_below
+from .faults import due_ns, fault_on, why_nothing_trades
 from .protocol import Handler, Product
 from .valuation import BPS, SLACK_SCALE, bankruptcy_price, largest_position, margin_of, slack
 
 __all__ = ["ResponseParameters", "TraderResponse"]
 
 _PURPOSE = "margin response"
+_ARRIVED: dict[str, DelayedAct] = {"collateral arrives": "collateral", "reduction arrives": "reduction"}
+"""Purposes of the timers of what a fault held up."""
 
 
 class ResponseParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -69,11 +74,15 @@ class TraderResponse(Handler):
         body = event.body
         if isinstance(body, MarginCalled):
             return (self._timer(ledger.accounts[body.account], ledger, now_ns),)
-        if isinstance(body, TimerFired) and body.purpose == _PURPOSE and body.account is not None:
-            account = ledger.accounts[body.account]
-            asked = account.status == "called" and account.called_seq is not None and account.called_seq < body.timer
-            return self._answer(account, ledger, now_ns) if asked else ()
-        return ()
+        if not isinstance(body, TimerFired) or body.account is None:
+            return ()
+        account = ledger.accounts[body.account]
+        asked = account.status == "called" and account.called_seq is not None and account.called_seq < body.timer
+        if not asked:
+            return ()
+        if body.purpose == _PURPOSE:
+            return self._answer(account, ledger, now_ns)
+        return self._arrived(_ARRIVED[body.purpose], account, ledger, now_ns) if body.purpose in _ARRIVED else ()
 
     def _timer(self, account: Account, ledger: LedgerState, now_ns: int) -> Product:
         spread_ns = self.mix.slowest_ns - self.mix.fastest_ns + 1
@@ -81,12 +90,29 @@ class TraderResponse(Handler):
         return TimerSet(_PURPOSE, now_ns + delay_ns, account.account)
 
     def _answer(self, account: Account, ledger: LedgerState, now_ns: int) -> Iterable[Product]:
+        """What it does about the call, unless a fault of the venue is in its way."""
+        silent = _silent(account, ledger)
+        if silent is not None:
+            return (ActDelayed(silent.body.fault, account.account, "answer", None),)
         drawn = _draw(ledger, account, "response kind", BPS)
         if drawn < self.mix.add_bps:
-            return self._add(account, ledger)
+            return self._arrived("collateral", account, ledger, now_ns)
         if drawn < self.mix.add_bps + self.mix.reduce_bps:
-            return self._reduce(account, ledger, now_ns)
+            return self._sent(account, ledger, now_ns)
         return ()
+
+    def _sent(self, account: Account, ledger: LedgerState, now_ns: int) -> Iterable[Product]:
+        """A reduction, or what of it waits at a slow gateway."""
+        key = largest_position(account, ledger.markets)
+        slow = None if key is None or not ledger.faults else fault_on(ledger, "gateway", key[0], account.account)
+        return self._reduce(account, ledger, now_ns) if slow is None else _held_up("reduction", slow, account, now_ns)
+
+    def _arrived(self, act: DelayedAct, account: Account, ledger: LedgerState, now_ns: int) -> Iterable[Product]:
+        """A reduction has come through the gateway; collateral comes unless the bridge is down."""
+        if act == "reduction":
+            return self._reduce(account, ledger, now_ns)
+        down = fault_on(ledger, "bridge-down", None) if ledger.faults else None
+        return self._add(account, ledger) if down is None else _held_up("collateral", down, account, now_ns)
 
     def _add(self, account: Account, ledger: LedgerState) -> Iterable[Product]:
         missing = -slack(margin_of(account, ledger.markets), self.mix.target_bps)
@@ -94,7 +120,7 @@ class TraderResponse(Handler):
 
     def _reduce(self, account: Account, ledger: LedgerState, now_ns: int) -> Iterable[Product]:
         key = largest_position(account, ledger.markets)
-        if key is None or ledger.markets[key[0]].halted_until_ns is not None:
+        if key is None or why_nothing_trades(ledger, key[0]) is not None:
             return ()
         market, held = ledger.markets[key[0]], account.positions[key]
         wanted = -(-abs(held.size_lots) * self.mix.reduce_share_bps // BPS)
@@ -129,3 +155,20 @@ def _ordered(account: Account, ledger: LedgerState, key: PositionKey, lots: int,
 def _draw(ledger: LedgerState, account: Account, purpose: str, bound: int) -> int:
     seed = ledger.run.seed if ledger.run is not None else 0
     return draw_below(seed, account_key(ledger.name(account.account)), purpose, account.calls, bound)
+
+
+def _silent(account: Account, ledger: LedgerState) -> StandingFault | None:
+    """The fault by which this account cannot answer; drawn for each account and fault by name."""
+    silence = fault_on(ledger, "unresponsive", None, account.account) if ledger.faults else None
+    if silence is None:
+        return None
+    seed = ledger.run.seed if ledger.run is not None else 0
+    key, purpose = account_key(ledger.name(account.account)), f"unresponsive in fault {silence.body.fault}"
+    return silence if draw_below(seed, key, purpose, 0, BPS) < silence.body.share_bps else None
+
+
+def _held_up(act: DelayedAct, fault: StandingFault, account: Account, now_ns: int) -> Iterable[Product]:
+    """What waits, and the timer at which it goes on: behind others at a gateway, or until the bridge is up."""
+    at_ns = due_ns(fault, now_ns) if act == "reduction" else max(now_ns + 1, fault.body.until_ns)
+    purpose = next(purpose for purpose, arrived in _ARRIVED.items() if arrived == act)
+    return (ActDelayed(fault.body.fault, account.account, act, at_ns), TimerSet(purpose, at_ns, account.account))

@@ -144,6 +144,8 @@ def _last_resorts(result: RunResult) -> Rows:
         yield "socialised", "nothing"
     yield from _unpaid(result)
     yield "halted", count(seen["TradingHalted"], "time") if seen["TradingHalted"] else "never"
+    if seen["FaultStarted"]:
+        yield "faults", f"{count(seen['FaultStarted'], 'fault')}, {count(seen['ActDelayed'], 'act')} held up"
 
 
 def _unpaid(result: RunResult) -> Rows:

@@ -27,8 +27,9 @@ from ..events.errors import ScenarioError
 from ..events.regular import kind_of, read_regular
 from ..handlers.plugins.at_hand import Plugins
 from ..handlers.plugins.folders import Folders
-from ..handlers.registry import OVER_VENUES, SLOTS, producer_of, without_folders
+from ..handlers.registry import OVER_VENUES, SLOTS, Amounts, producer_of, without_folders
 from .actors import open_actors
+from .faults import FaultTargets, planned_faults
 from .funds import FUND_KEYS, OpeningFund, open_funds
 from .limits import check_accounts, check_timers, count_inputs
 from .listings import amounts_in, list_assets, list_instruments, scales_of
@@ -177,7 +178,7 @@ class Scenario:
 
     def _tables(self, slot: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
         """What fills a slot is called, where its settings stand, and these: for each venue where there are several."""
-        stated = getattr(self.settings, slot)
+        stated = self._faults(amounts_in(self.settings)) if slot == "faults" else getattr(self.settings, slot)
         if not self.settings.venues or slot in OVER_VENUES:
             others = alternatives(self.settings.venue, slot)
             yield slot, f"$.{slot}", slot_table(self._rulebook.get(slot, {}), stated, others)
@@ -187,6 +188,20 @@ class Scenario:
             others = alternatives(venue.rulebook, slot)
             defaults = slot_table(rulebook(venue.rulebook).get(slot, {}), stated, others)
             yield f"{slot}@{venue.name}", where, slot_table(defaults, venue.slots.get(slot, {}), others)
+
+    def _faults(self, amounts: Amounts) -> dict[str, Any]:
+        """The settings of the slot `faults`, which a scenario states as a list of them."""
+        settings = self.settings
+        if isinstance(settings.faults, dict):
+            return settings.faults
+        mark = slot_table(self._rulebook.get("mark", {}), settings.mark).get("policy")
+        base_assets = list_assets(settings)
+        assets, instruments = listed_at_venues(
+            settings.venues, base_assets, list_instruments(settings, base_assets, scales_of(settings))
+        )
+        capital_atoms = {one.name: one.balance_atoms for one in open_actors(settings.actors, assets)}
+        targets = FaultTargets([one.name for one in instruments], capital_atoms, amounts)
+        return planned_faults(settings.faults, targets, mark)
 
     def _funds(
         self, assets: tuple[AssetListed, ...], instruments: tuple[InstrumentListed, ...]

@@ -33,7 +33,7 @@ POLICIES = {
 }
 
 
-LIVING = {"impact", "makers", "crowd", "strategist", "orders", "index", "arbitrage", "ties", "bridge"}
+LIVING = {"impact", "makers", "crowd", "strategist", "orders", "index", "arbitrage", "ties", "bridge", "faults"}
 """Slots of the market itself: who trades there, and what trades do to the price."""
 
 

@@ -107,15 +107,24 @@ PINNED = {
     ),
     "TransferStarted": "95cc870506ce000f4240cd1770",
     "TransferArrived": "94cc8806ce000f4240cd012c",
+    "FaultStarted": "9ecc8c01ac6d616e6970756c6174696f6ecd177001a56d616b6572050a14e22832c3c2",
+    "FaultEnded": "94cc8d01a66f757461676501",
+    "ActDelayed": "97cc8e0105ac666f72636564206f72646572cd17700903",
+    "AuctionOpened": "9ccc8f0309050101f8ce00065130c30a141e",
+    "AuctionFilled": "9ecc9003090a05060101f8ce00065194d2ffcd7360033228",
+    "AuctionEnded": "97cc910309050103be746865206d6f737420646973636f756e7420666f756e64206e6f626f6479",
+    "VaultDeposited": "94cc920502cd03e8",
+    "VaultShared": "96cc930502e2f6cd03de",
 }
 ENVELOPE = "97cd012cce3b9aca0001cd012b9204080b"
 
 TAG_GROUPS = {"run": (1, 9), "listing": (10, 19), "inputs": (20, 39), "margin": (40, 59), "liquidation": (60, 79)}
 TAG_GROUPS |= {"waterfall": (80, 99), "venue": (100, 119), "trading": (120, 133), "venues": (134, 139)}
+TAG_GROUPS |= {"faults": (140, 142), "auctions": (143, 149)}
 
-PUBLIC = """AssetListed BookPriced DepthFormed DepthQuoted FundingAccrued FundingRateSet FundingRated
-HandlerStateNoted IndexPriced InstrumentListed MarkPriced PriceTicked ProfitCapExceeded RunEnded RunForked RunStarted SourceOpened
-TradingHalted TradingResumed"""
+PUBLIC = """AssetListed BookPriced DepthFormed DepthQuoted FaultEnded FundingAccrued FundingRateSet FundingRated
+HandlerStateNoted IndexPriced InstrumentListed MarkPriced PriceTicked ProfitCapExceeded RunEnded RunForked RunStarted
+SourceOpened TradingHalted TradingResumed"""
 
 _BY_NAME = pytest.mark.parametrize("body", EXAMPLES, ids=lambda body: type(body).__name__)
 

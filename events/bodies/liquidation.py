@@ -52,7 +52,7 @@ LiquidationOutcome = Literal["restored", "closed", "bankrupt"]
 class LiquidationStarted(BodyBase, frozen=True, tag=60):
     """Equity fell below the maintenance requirement; both as compared."""
 
-    grounds = (Ground.MARK, Ground.BALANCE, Ground.CALL, Ground.RULE)
+    grounds = (Ground.MARK, Ground.BALANCE, Ground.CALL, Ground.FAULT, Ground.RULE)
     steps = {"healthy": "liquidating", "called": "liquidating"}
     forces = True
 
@@ -86,7 +86,7 @@ class LiquidationStarted(BodyBase, frozen=True, tag=60):
 class OrdersCancelled(BodyBase, frozen=True, tag=61):
     """Orders are gone: the rest of a forced one, or the trader's own (`order_id` None), where there were any."""
 
-    grounds = (Ground.LIQUIDATION, Ground.ORDER, Ground.INDEX, Ground.DEPTH, Ground.RULE)
+    grounds = (Ground.LIQUIDATION, Ground.ORDER, Ground.INDEX, Ground.DEPTH, Ground.FAULT, Ground.RULE)
 
     liquidation_id: LiquidationNumber
     account: AccountNumber
@@ -132,7 +132,16 @@ class LiquidationOrdered(BodyBase, frozen=True, tag=62):
     `step` counts the orders of this liquidation from 1; `whole` says that it closes the position rather than a part.
     """
 
-    grounds = (Ground.LIQUIDATION, Ground.MARK, Ground.BALANCE, Ground.INDEX, Ground.DEPTH, Ground.HALT, Ground.RULE)
+    grounds = (
+        Ground.LIQUIDATION,
+        Ground.MARK,
+        Ground.BALANCE,
+        Ground.INDEX,
+        Ground.DEPTH,
+        Ground.HALT,
+        Ground.FAULT,
+        Ground.RULE,
+    )
     uncompared = ("step",)
 
     liquidation_id: LiquidationNumber
@@ -359,7 +368,7 @@ class LiquidationEnded(BodyBase, frozen=True, tag=65):
 class BankruptcyDeclared(BodyBase, frozen=True, tag=66):
     """No equity is left, or the market cannot close the account above its bankruptcy value: over to the waterfall."""
 
-    grounds = (Ground.LIQUIDATION, Ground.MARK, Ground.BALANCE, Ground.INDEX, Ground.DEPTH, Ground.RULE)
+    grounds = (Ground.LIQUIDATION, Ground.MARK, Ground.BALANCE, Ground.INDEX, Ground.DEPTH, Ground.FAULT, Ground.RULE)
     steps = {"liquidating": "bankrupt"}
     forces = True
 

@@ -44,7 +44,7 @@ class MarkPriced(BodyBase, frozen=True, tag=40):
     `smoothed_microticks` carries the smoothing from mark to mark, 0 where the policy does not smooth.
     """
 
-    grounds = (Ground.CONSTITUENTS, Ground.BOOK, Ground.INDEX, Ground.DEPTH, Ground.RULE)
+    grounds = (Ground.CONSTITUENTS, Ground.BOOK, Ground.INDEX, Ground.DEPTH, Ground.FAULT, Ground.RULE)
 
     instrument: InstrumentNumber
     index_ticks: Price

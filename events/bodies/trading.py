@@ -255,7 +255,7 @@ class OrderFilled(BodyBase, frozen=True, tag=126):
 class OrderCancelled(BodyBase, frozen=True, tag=127):
     """What is left of a trader's own order is gone."""
 
-    grounds = (Ground.OWN_ORDER, Ground.BOOK, Ground.QUOTES, Ground.RULE)
+    grounds = (Ground.OWN_ORDER, Ground.BOOK, Ground.QUOTES, Ground.FAULT, Ground.RULE)
 
     order_id: OrderNumber
     account: AccountNumber

@@ -23,11 +23,15 @@ from typing import TYPE_CHECKING
 
 from ..errors import LedgerError
 from .account import Account, funding_of
+from .auctions import OpenAuction
+from .faults import StandingFault
 from .liquidation import Liquidation, OpenOrder, OwnOrder
 from .market import market_of
 from .state import STOPPED_NS, FundStanding, LedgerState, PendingTimer, RoundBase, VenueAccounts
 
 if TYPE_CHECKING:
+    from ..bodies.auctions import AuctionFilled, AuctionOpened, VaultDeposited
+    from ..bodies.faults import ActDelayed, FaultStarted
     from ..bodies.liquidation import (
         BankruptcyDeclared,
         LiquidationEnded,
@@ -175,6 +179,46 @@ class Books(LedgerState):
         if sent is None or (sent.to_account, sent.amount_atoms) != (body.account, body.amount_atoms):
             message = f"transfer {body.transfer} arrives at account {body.account} and was not sent there as it arrives"
             raise LedgerError(message)
+
+    def start_fault(self, body: FaultStarted, event: Event) -> None:
+        """A fault is on from now on; none of its number may be on already."""
+        if body.fault in self.faults:
+            message = f"fault {body.fault} starts, but it is on already"
+            raise LedgerError(message)
+        self.faults[body.fault] = StandingFault(body, event.seq, event.at_ns, event.at_ns)
+
+    def end_fault(self, fault: int) -> None:
+        """A fault is not on any more."""
+        if self.faults.pop(fault, None) is None:
+            message = f"fault {fault} ends, but it is not on"
+            raise LedgerError(message)
+
+    def hold_up(self, body: ActDelayed) -> None:
+        """The queue that a fault makes is taken up until later; a held up order waits outside of the book."""
+        standing = self.faults.get(body.fault)
+        if body.due_ns is None or standing is None:
+            return
+        standing.busy_until_ns = max(standing.busy_until_ns, body.due_ns - standing.body.delay_ns)
+        if body.order_id is not None and body.order_id in self.own_orders:
+            self.own_orders[body.order_id] = self.own_orders[body.order_id].held_up(body.due_ns)
+
+    def open_auction(self, body: AuctionOpened, at_ns: int) -> None:
+        """A forced order is offered; an account has one at a time."""
+        self.auctions[body.account] = OpenAuction(body, at_ns, abs(body.size_lots))
+
+    def fill_auction(self, body: AuctionFilled) -> None:
+        """A provider took so many lots of an offered order."""
+        self.trades += 1
+        liquidation, auction = self.liquidation(body.liquidation_id), self.auctions[body.account]
+        auction.left_lots, liquidation.closed_instrument = body.left_lots, body.instrument
+        if liquidation.order is not None and liquidation.order.order_id == body.order_id:
+            liquidation.order.left_lots, liquidation.order.open = body.left_lots, body.left_lots > 0
+
+    def deposit_in_vault(self, body: VaultDeposited) -> None:
+        """A depositor has a claim of what it put in; what was in the vault before is the vault's own."""
+        before_atoms = self.accounts[body.fund].balance_atoms - body.amount_atoms
+        claims = self.vaults.setdefault(body.fund, {body.fund: before_atoms})
+        claims[body.account] = claims.get(body.account, 0) + body.amount_atoms
 
     def sell_inventory(self, liquidation: Liquidation, instrument: int, lots: int) -> None:
         """So many of the lots that came from a liquidation left the fund."""

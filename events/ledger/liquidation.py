@@ -21,7 +21,8 @@ class OpenOrder(msgspec.Struct, array_like=True, gc=False):
 class OwnOrder(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A trader's own order that is not done; a stop rests until its instrument trades at `trigger_ticks` or beyond.
 
-    It trades no worse than at `limit_ticks`; one that `reduces` trades no more than is held by then.
+    It trades no worse than at `limit_ticks`; one that `reduces` trades no more than is held by then. A fault may hold
+    it up before it reaches the book, until `due_ns`.
     """
 
     account: int
@@ -31,6 +32,11 @@ class OwnOrder(msgspec.Struct, frozen=True, array_like=True, gc=False):
     trigger_ticks: int | None
     limit_ticks: int | None = None
     reduces: bool = False
+    due_ns: int | None = None
+
+    def held_up(self, due_ns: int) -> OwnOrder:
+        """The same, held up until then."""
+        return msgspec.structs.replace(self, due_ns=due_ns)
 
 
 class Liquidation(msgspec.Struct, array_like=True, gc=False):

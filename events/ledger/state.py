@@ -17,6 +17,8 @@ from ..bodies.venues import TransferStarted
 from ..bodies.waterfall import DeleveragingStarted
 from ..errors import LedgerError
 from .account import Account, Position, PositionKey
+from .auctions import OpenAuction
+from .faults import StandingFault
 from .liquidation import Liquidation, OwnOrder
 from .market import Market
 
@@ -67,7 +69,8 @@ class LedgerState:
     round holds until the next one. `round_bases` holds, per (instrument, side of the closed position), the last round,
     whose ranking a further one at the same mark and instant continues. `own_orders` are traders' own orders that are
     not done, `acted` when a trader placed its last one; `transfers` is the money on its way between venues, by the
-    event in which it left.
+    event in which it left. `faults` are those of the venue that are on, by their number; `auctions` those that are
+    open, by account; `vaults` each depositor's claim on a fund that is a vault.
     """
 
     seq: int = 0
@@ -95,6 +98,9 @@ class LedgerState:
     own_orders: dict[int, OwnOrder] = field(default_factory=dict)
     acted: dict[int, int] = field(default_factory=dict)
     transfers: dict[int, TransferStarted] = field(default_factory=dict)
+    faults: dict[int, StandingFault] = field(default_factory=dict)
+    auctions: dict[int, OpenAuction] = field(default_factory=dict)
+    vaults: dict[int, dict[int, int]] = field(default_factory=dict)
 
     @property
     def imported(self) -> bool:

@@ -39,6 +39,7 @@ from ...events.ledger import LedgerState, Market
 from ...events.ledger.market import MakerQuote
 from ...events.vocabulary import Body
 from ..depth import eaten_lots, impact_ticks
+from ..faults import heard
 from ..protocol import Handler, Linked, Product
 
 __all__ = ["ImpactParameters", "PowerLawImpact", "SquareRootImpact", "law_millibps"]
@@ -142,7 +143,7 @@ class PowerLawImpact(Handler):
         """All prices of an instant at once; after a trade the price of its instrument; after quotes its depth."""
         body = event.body
         if type(body) is PriceTicked:
-            priced = [self._ticked(ledger, number, ticks, now_ns) for number, ticks in body.prices]
+            priced = [self._ticked(ledger, number, ticks, now_ns) for number, ticks in heard(ledger, body.prices)]
             first = (one for one in priced if ledger.markets[one.instrument].book is None)
             return [*priced, *(self._opening(ledger, one) for one in first)]
         if type(body) is QuotesPlaced:

@@ -33,6 +33,7 @@ from ...events.ledger import Account, LedgerState, Market
 from ...events.ledger.market import MakerQuote
 from ...events.vocabulary import Body
 from ..draws import account_key, draw_below
+from ..faults import is_down
 from ..protocol import Handler, Product
 from ..valuation import BPS, margin_of
 
@@ -112,6 +113,8 @@ class Makers(Handler):
         if isinstance(body, LiquidationStarted):
             return list(self._liquidated(body.account, ledger))
         assert isinstance(body, BookPriced)
+        if is_down(ledger, body.instrument):
+            return ()
         market = ledger.markets[body.instrument]
         products: list[Product] = []
         for account in self._makers(ledger):

@@ -4,9 +4,13 @@
    nothing fills: a market order is cancelled, a stop waits.
 2. Of several stops that a price sets off the one that is furthest passed goes first, then by number; each trade makes a
    new price, which may set off the next. That is a cascade of stops, one event after the other.
-3. An order that reduces, as every stop does, trades no more than is held by then; once the position is gone it is
+   The same holds while the matching engine is down.
+3. A market order may have to wait at a slow gateway: it reaches the book at a timer. Stops rest in the book already.
+4. Where the market has a price band (`handlers/bands.py`) nothing trades beyond it: a market order's rest is cancelled,
+   a stop that would find nobody within it waits.
+5. An order that reduces, as every stop does, trades no more than is held by then; once the position is gone it is
    cancelled. So are all orders of an account that is liquidated (`OrdersCancelled`, and one `OrderCancelled` each).
-4. Nobody trades with its own quotes: those in the way count as eaten.
+6. Nobody trades with its own quotes: those in the way count as eaten.
 """
 
 from __future__ import annotations
@@ -16,29 +20,41 @@ from typing import ClassVar
 
 from sortedcontainers import SortedList
 
+from ...events.bodies.faults import ActDelayed
 from ...events.bodies.liquidation import LiquidationStarted, OrdersCancelled
 from ...events.bodies.trading import BookPriced, OrderCancelled, OrderFilled, OrderPlaced
+from ...events.bodies.venue import TimerFired, TimerSet
 from ...events.envelope import Event
 from ...events.ledger import LedgerState
 from ...events.ledger.liquidation import OwnOrder
 from ...events.vocabulary import Body
+from ..bands import OUT_OF_BAND, band_in_force, band_limit_ticks
 from ..depth import walk
+from ..faults import due_ns, fault_on, why_nothing_trades
 from ..market import NO_DEPTH
 from ..protocol import Handler, Product
 
 __all__ = ["OwnOrders"]
+
+_ARRIVES = "order reaches the book"
 
 Resting = SortedList[tuple[int, int]]
 """(trigger, order) of the stops of one side of an instrument."""
 
 
 class OwnOrders(Handler):
-    """Fills what traders order, and keeps their stops; the stops at rest are an index over the ledger's orders."""
+    """Fills what traders order, and keeps their stops; what rests or waits is an index over the ledger's orders."""
 
     name: ClassVar[str] = "orders"
     policy: ClassVar[str] = "book"
-    subscribes: ClassVar[tuple[type[Body], ...]] = (OrderPlaced, BookPriced, OrderCancelled, LiquidationStarted)
-    observes: ClassVar[tuple[type[Body], ...]] = (OrderPlaced, OrderFilled, OrderCancelled)
+    subscribes: ClassVar[tuple[type[Body], ...]] = (
+        OrderPlaced,
+        BookPriced,
+        OrderCancelled,
+        LiquidationStarted,
+        TimerFired,
+    )
+    observes: ClassVar[tuple[type[Body], ...]] = (OrderPlaced, OrderFilled, OrderCancelled, ActDelayed)
 
     def __init__(self, parameters: object) -> None:
         self._sells: dict[int, Resting] = {}
@@ -58,22 +74,27 @@ class OwnOrders(Handler):
         body = event.body
         if isinstance(body, OrderPlaced):
             self._rest(body.order_id, ledger.own_orders[body.order_id])
+        elif isinstance(body, ActDelayed):
+            if body.order_id is not None:
+                self._rest(body.order_id, ledger.own_orders[body.order_id])
         elif isinstance(body, OrderFilled | OrderCancelled) and body.order_id not in ledger.own_orders:
             self._forget(body.order_id)
 
     def _rest(self, number: int, order: OwnOrder) -> None:
-        if order.trigger_ticks is None:
+        if order.trigger_ticks is not None:
+            self._side(order).add((order.trigger_ticks, number))
+        elif order.due_ns is None:
             return
         self._resting[number] = order
-        self._side(order).add((order.trigger_ticks, number))
         self._of_account.setdefault(order.account, []).append(number)
 
     def _forget(self, number: int) -> None:
         order = self._resting.pop(number, None)
-        if order is not None:
-            assert order.trigger_ticks is not None
+        if order is None:
+            return
+        if order.trigger_ticks is not None:
             self._side(order).remove((order.trigger_ticks, number))
-            self._of_account[order.account].remove(number)
+        self._of_account[order.account].remove(number)
 
     def _side(self, order: OwnOrder) -> Resting:
         side = self._sells if order.size_lots < 0 else self._buys
@@ -89,10 +110,12 @@ class OwnOrders(Handler):
             return self._set_off(body.instrument, ledger, now_ns)
         if isinstance(body, OrderPlaced):
             if body.trigger_ticks is None:
-                return self._traded(body.order_id, ledger, now_ns)
+                return self._sent(body, ledger, now_ns)
             return self._set_off(body.instrument, ledger, now_ns)
         if isinstance(body, OrderCancelled):
             return self._set_off(body.instrument, ledger, now_ns)
+        if isinstance(body, TimerFired):
+            return self._arrived(body, ledger, now_ns) if body.purpose == _ARRIVES else ()
         assert isinstance(body, LiquidationStarted)
         return self._liquidated(body, ledger)
 
@@ -107,7 +130,7 @@ class OwnOrders(Handler):
     def _set_off(self, instrument: int, ledger: LedgerState, now_ns: int) -> Iterable[Product]:
         """The stop that the price has passed furthest, if any."""
         market = ledger.markets[instrument]
-        if market.book is None or market.halted_until_ns is not None:
+        if market.book is None or why_nothing_trades(ledger, instrument) is not None:
             return ()
         price_ticks, found = market.book.price_ticks, []
         sells, buys = self._sells.get(instrument), self._buys.get(instrument)
@@ -116,35 +139,68 @@ class OwnOrders(Handler):
             found.append((highest - price_ticks, sells[sells.bisect_left((highest, 0))][1]))
         if buys and buys[0][0] <= price_ticks:
             found.append((price_ticks - buys[0][0], buys[0][1]))
-        if not found:
-            return ()
-        _, number = min(found, key=lambda one: (-one[0], one[1]))
-        return self._traded(number, ledger, now_ns)
+        for _, number in sorted(found, key=lambda one: (-one[0], one[1])):
+            order = ledger.own_orders[number]
+            limit_ticks, _ = _limit_ticks(order, ledger)
+            if limit_ticks is None or any(True for _ in walk(market, order.size_lots, limit_ticks, now_ns)):
+                return self._traded(number, ledger, now_ns)
+        return ()
+
+    def _sent(self, placed: OrderPlaced, ledger: LedgerState, now_ns: int) -> Iterable[Product]:
+        """A market order reaches the book at once, or waits at a gateway that is slow."""
+        slow = fault_on(ledger, "gateway", placed.instrument, placed.account) if ledger.faults else None
+        if slow is None:
+            return self._traded(placed.order_id, ledger, now_ns)
+        at_ns = due_ns(slow, now_ns)
+        held_up = ActDelayed(slow.body.fault, placed.account, "order", at_ns, placed.order_id)
+        return (held_up, TimerSet(_ARRIVES, at_ns, placed.account, placed.instrument))
+
+    def _arrived(self, timer: TimerFired, ledger: LedgerState, now_ns: int) -> Iterable[Product]:
+        """The first order of the account that is due now; none where it was cancelled meanwhile."""
+        assert timer.account is not None
+        waiting = ((number, self._resting[number]) for number in self._of_account.get(timer.account, ()))
+        due = (n for n, order in waiting if order.due_ns == now_ns and order.instrument == timer.instrument)
+        return self._traded(min(due, default=0), ledger, now_ns)
 
     def _traded(self, number: int, ledger: LedgerState, now_ns: int) -> Iterable[Product]:
         """The fills of an order, and the cancellation of what found nobody."""
         order = ledger.own_orders.get(number)
         if order is None:
             return ()
-        market = ledger.markets[order.instrument]
         sign, wanted = (1 if order.size_lots > 0 else -1), abs(order.size_lots)
-        if market.halted_until_ns is not None:
-            return (_cancelled(number, order, "trading is halted"),)
+        stopped = why_nothing_trades(ledger, order.instrument)
+        if stopped is not None:
+            return (_cancelled(number, order, stopped),)
         lots = min(wanted, _held_against(order, ledger)) if order.reduces else wanted
         if not lots:
             return (_cancelled(number, order, "the position is gone"),)
-        products: list[Product] = list(_fills(number, order, sign * lots, ledger, now_ns))
+        limit_ticks, reason = _limit_ticks(order, ledger)
+        products: list[Product] = list(_fills(number, order, sign * lots, limit_ticks, ledger, now_ns))
         left = lots - sum(abs(fill.size_lots) for fill in products)  # type: ignore[union-attr]
         if left:
-            products.append(OrderCancelled(number, order.account, order.instrument, left, NO_DEPTH))
+            products.append(OrderCancelled(number, order.account, order.instrument, left, reason))
         return products
 
 
-def _fills(number: int, order: OwnOrder, size_lots: int, ledger: LedgerState, now_ns: int) -> Iterator[OrderFilled]:
+def _limit_ticks(order: OwnOrder, ledger: LedgerState) -> tuple[int | None, str]:
+    """The worst price that an order trades at, its own limit's or the price band's, and what stops it there."""
+    band, selling = band_in_force(ledger, order.instrument), order.size_lots < 0
+    if band is None:
+        return order.limit_ticks, NO_DEPTH
+    limit_ticks = band_limit_ticks(ledger.markets[order.instrument], band, selling=selling)
+    own_ticks = order.limit_ticks
+    if own_ticks is not None and (own_ticks >= limit_ticks if selling else own_ticks <= limit_ticks):
+        return own_ticks, NO_DEPTH
+    return limit_ticks, OUT_OF_BAND
+
+
+def _fills(
+    number: int, order: OwnOrder, size_lots: int, limit_ticks: int | None, ledger: LedgerState, now_ns: int
+) -> Iterator[OrderFilled]:
     market = ledger.markets[order.instrument]
     liquidity, sign, left = ledger.liquidity(market.listing.asset), 1 if size_lots > 0 else -1, abs(size_lots)
     trade_id = ledger.trades
-    for fill in walk(market, size_lots, order.limit_ticks, now_ns, order.account):
+    for fill in walk(market, size_lots, limit_ticks, now_ns, order.account):
         trade_id, left, lots = trade_id + 1, left - fill.lots, sign * fill.lots
         yield OrderFilled(
             order_id=number,

@@ -6,7 +6,8 @@
    account is called "insurance:NAME". Which funds there are is settled as a run begins.
 3. A deposit into an account, or a trade of its position with outside liquidity at the mark, is recorded as an input.
    The venue's own accounts do not trade, nor does one in a liquidation.
-4. An input can be taken away, unless it declares something or ends the run.
+4. A fault of the venue can be put in, as in a scenario; its times count from the fork.
+5. An input can be taken away, unless it declares something or ends the run.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from ...events.vocabulary import Body
 from ...handlers.plugins.at_hand import Plugins
 from ...handlers.registry import NONE, OVER_VENUES, SLOTS, producer_of, producer_with, without_folders
 from ...sim.amounts import amounts_of
+from ...sim.faults import FaultTargets, fault_named, planned_fault
 from ...sim.figures import exact_money, size
 from ...sim.limits import refusal
 from ...sim.quantities import Quantity, amount_scale
@@ -63,10 +65,11 @@ class Changes(msgspec.Struct, frozen=True):
     deposits: tuple[Deposit, ...] = ()
     trades: tuple[OutsideTrade, ...] = ()
     removed: tuple[int, ...] = ()
+    faults: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
         """Whether anything is changed."""
-        return bool(self.settings or self.deposits or self.trades or self.removed)
+        return bool(self.settings or self.deposits or self.trades or self.removed or self.faults)
 
     def described(self, ledger: LedgerState) -> tuple[tuple[str, str], ...]:
         """(key, new value) of each change, as `RunForked` has them."""
@@ -81,6 +84,7 @@ class Changes(msgspec.Struct, frozen=True):
             listing = ledger.markets[one.key[0]].listing
             side = "bought" if one.size_lots > 0 else "sold"
             told.append((f"{ledger.name(one.account)}.{listing.name}", f"{side} {size(abs(one.size_lots), listing)}"))
+        told += [("fault", text) for text in self.faults]
         return (*told, *((f"input {seq}", "removed") for seq in self.removed))
 
     def producers(
@@ -101,10 +105,27 @@ class Changes(msgspec.Struct, frozen=True):
             producer, own = known.get(name), {**changed.get(name.partition("@")[0], {}), **changed.get(name, {})}
             if own:
                 producer = _changed(name, producer, own, plugins or Plugins(), ledger)
+            if name == "faults" and self.faults:
+                producer = self._with_faults(producer, ledger)
             if producer is not None:
                 found.append(producer)
         _check_halts(known, found, ledger)
+        _check_faults(found, ledger)
         return tuple(found)
+
+    def _with_faults(self, producer: Producer | None, ledger: LedgerState) -> Producer | None:
+        """Who starts faults, with those of this fork put to the others. Raises ScenarioError."""
+        if not ledger.assets:
+            message = "--fault: no asset is listed yet at the fork; fork at a later point"
+            raise QueryError(message)
+        amounts = amounts_of(ledger.assets[0].name, ledger.assets[0].decimals)
+        capital = {ledger.name(one.account): one.balance_atoms for one in ledger.accounts if one.kind == "user"}
+        targets = FaultTargets([market.listing.name for market in ledger.markets], capital, amounts)
+        planned = [] if producer is None else list(producer.parameters["planned"])
+        for text in self.faults:
+            planned.append(planned_fault(fault_named(text), f"--fault {text!r}", targets, ledger.seq))
+        latency_ns = 0 if producer is None else producer.latency_ns
+        return producer_of("faults", {"policy": "scheduled", "planned": planned, "latency_ns": latency_ns}, "$.faults")
 
     def _tables(self) -> dict[str, dict[str, Any]]:
         """The settings of each slot that has any."""
@@ -181,6 +202,15 @@ def _check_halts(before: dict[str, Producer], after: Sequence[Producer], ledger:
         venue = ledger.venue_of_instrument(number)
         if market.halted_until_ns is not None and (f"breaker@{venue}" if venue else "breaker") in gone:
             message = f"$.breaker.policy: {market.listing.name} is halted there; fork after it resumed"
+            raise ScenarioError(message)
+
+
+def _check_faults(after: Sequence[Producer], ledger: LedgerState) -> None:
+    """A fault that is on must have someone to end it, as it was planned."""
+    planned = next((len(one.parameters.get("planned", ())) for one in after if one.handler == "faults"), 0)
+    for number in ledger.faults:
+        if number > planned:
+            message = f"$.faults.policy: fault {number} is on there; fork before it began or after it ended"
             raise ScenarioError(message)
 
 

@@ -34,6 +34,9 @@ _TIME_OF_DAY = slice(11, 19)
 @click.option(
     "--trade", "trades", multiple=True, metavar="ACCOUNT:INSTRUMENT=SIZE", help="A trade at the mark; negative sells."
 )
+@click.option(
+    "--fault", "faults", multiple=True, metavar="FAULT", help="A fault from there on, such as 'outage for=5m'."
+)
 @click.option("--remove", "removed", multiple=True, type=int, metavar="SEQ", help="Take this input away.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="RUN", help="Write the child's record there.")
 @head_option
@@ -48,6 +51,7 @@ def fork_command(
     settings: tuple[str, ...],
     deposits: tuple[str, ...],
     trades: tuple[str, ...],
+    faults: tuple[str, ...],
     removed: tuple[int, ...],
     output: Path | None,
     head: str | None,
@@ -57,16 +61,20 @@ def fork_command(
     """Take RUN up again after POINT with something changed, and record what then happens.
 
     The past up to there is shared with RUN, not copied. Each option may be repeated. Without any of --set, --deposit,
-    --trade and --remove the future is the same, byte for byte. `deleverage diff` tells what became of the rest.
+    --trade, --fault and --remove the future is the same, byte for byte. `deleverage diff` tells what became of the
+    rest.
 
     The handlers of RUN are executed: its plug-ins must be at hand (--plugins), with the content that is recorded. A
     policy in --set is named by you, and looked for in the working directory and in --plugins.
+
+    A FAULT is its kind and its figures, as in a scenario's [[faults]] without the ending _ns: 'outage for=5m',
+    'gateway for=2m delay=500ms from=30s', 'oracle-wrong for=1m offset_bps=-500'. Its times count from POINT.
 
     A POINT is an event's number (77241), a time (2025-10-10T21:16:04.831Z) or an offset from the start (+00:12:03.5).
     """
     run = open_run(record, head, plugins)
     after_seq = run.last_seq(point)
-    changes = Changes(settings, _deposits(run, deposits), _trades(run, trades, after_seq), removed)
+    changes = Changes(settings, _deposits(run, deposits), _trades(run, trades, after_seq), removed, faults)
     with bar(run.count, "taking the run up again", shown=not as_json) as advance:
 
         def progress(seq: int, at_ns: int) -> None:

@@ -31,6 +31,7 @@ from ...events.envelope import Event
 from ...events.grounds import Ground
 from ...events.ledger.market import market_of
 from ...handlers.depth import eaten_lots
+from .fault_grounds import fault_found
 from .lookback import Decision
 
 __all__ = ["FINDERS", "Found"]
@@ -352,6 +353,7 @@ FINDERS: dict[Ground, Callable[[Decision], Found]] = {
     Ground.HALT: _halt,
     Ground.TIMER: _timer,
     Ground.BOOK: _book,
+    Ground.FAULT: fault_found,
     Ground.CONSTITUENTS: _constituents,
     Ground.TRADE: _trade,
     Ground.QUOTES: _quotes,

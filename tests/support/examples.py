@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+from deleverage.events.bodies.auctions import (
+    AuctionEnded,
+    AuctionFilled,
+    AuctionOpened,
+    VaultDeposited,
+    VaultShared,
+)
 from deleverage.events.bodies.base import Provenance
+from deleverage.events.bodies.faults import ActDelayed, FaultEnded, FaultStarted
 from deleverage.events.bodies.inputs import (
     BalanceStated,
     Deposited,
@@ -311,4 +319,52 @@ EXAMPLES: tuple[Body, ...] = (
     IndexPriced(1, 412_000, (("alpha", 413_000, 5_000), ("outside", 411_000, 5_000)), (("beta", 300_000, "outlier"),)),
     TransferStarted(5, 6, 1_000_000, 6_000),
     TransferArrived(6, 1_000_000, 300),
+    FaultStarted(
+        fault=1,
+        kind="manipulation",
+        until_ns=6_000,
+        instrument=1,
+        group="maker",
+        account=5,
+        delay_ns=10,
+        interval_ns=20,
+        offset_bps=-30,
+        share_bps=40,
+        budget_atoms=50,
+        buys=True,
+        unwinds=False,
+    ),
+    FaultEnded(1, "outage", 1),
+    ActDelayed(1, 5, "forced order", 6_000, 9, 3),
+    AuctionOpened(
+        liquidation_id=3,
+        order_id=9,
+        account=5,
+        instrument=1,
+        leg=1,
+        size_lots=-8,
+        limit_ticks=414_000,
+        whole=True,
+        discount_bps=10,
+        step_bps=20,
+        step_ns=30,
+    ),
+    AuctionFilled(
+        liquidation_id=3,
+        order_id=9,
+        trade_id=10,
+        account=5,
+        counterparty=6,
+        instrument=1,
+        leg=1,
+        size_lots=-8,
+        price_ticks=414_100,
+        value_atoms=-3_312_800,
+        left_lots=3,
+        discount_bps=50,
+        wanted_bps=40,
+    ),
+    AuctionEnded(3, 9, 5, 1, 3, "the most discount found nobody"),
+    VaultDeposited(5, 2, 1_000),
+    VaultShared(5, 2, -30, -10, 990),
 )

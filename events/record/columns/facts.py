@@ -8,6 +8,7 @@ from collections.abc import Set as AbstractSet
 from operator import attrgetter
 from typing import Any, NamedTuple
 
+from ...bodies.faults import FaultEnded, FaultStarted
 from ...bodies.inputs import DepthQuoted, FundingRateSet, PriceTicked
 from ...bodies.liquidation import LiquidationFilled, LiquidationStarted
 from ...bodies.margin import FundingAccrued, MarkPriced, PositionReduced
@@ -40,9 +41,13 @@ SETTING_TYPES: frozenset[type[Body]] = frozenset(
         OrderFilled,
         IndexPriced,
         FundingRated,
+        FaultStarted,
+        FaultEnded,
     )
 )
-"""Types that set something of an instrument, and the beginnings of liquidations, which count as of instrument 0."""
+"""Types that set something of an instrument, and those of no single one, which count as of instrument 0."""
+
+_OF_NO_INSTRUMENT = (LiquidationStarted, FaultStarted, FaultEnded)
 
 _INSTRUMENT_BITS = 24
 _OUT_OF_REACH = 1 << 32
@@ -96,7 +101,7 @@ def instruments_set(kind: type[Body], bodies: Sequence[Body]) -> AbstractSet[int
     """The instruments of which bodies of a type in `SETTING_TYPES` set something."""
     if kind is PriceTicked:
         return {instrument for body in bodies if isinstance(body, PriceTicked) for instrument, _ in body.prices}
-    if kind is LiquidationStarted:
+    if kind in _OF_NO_INSTRUMENT:
         return {0}
     alike: Sequence[Any] = bodies  # each has the field
     return {body.instrument for body in alike}

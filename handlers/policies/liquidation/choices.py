@@ -13,6 +13,7 @@ from .fillable_price import FillablePrice
 from .incremental import Incremental
 from .liquidator_fee import LiquidatorFee
 from .partial_then_whole import PartialThenWhole
+from .staged import Staged
 from .tier_step_down import TierStepDown
 from .whole_takeover import WholeTakeover
 
@@ -26,6 +27,7 @@ _POLICIES: tuple[Any, ...] = (
     FillablePrice,
     LiquidatorFee,
     Incremental,
+    Staged,
 )
 
 

@@ -8,6 +8,7 @@ import msgspec
 
 from ...depth import walk
 from ...drawdowns import is_on
+from ...faults import why_nothing_trades
 from ...valuation import BPS
 from .ruled import RuledSteps
 from .step import Limit, Situation, Step, limit_ticks
@@ -63,7 +64,8 @@ class TierStepDown(RuledSteps[StepDownParameters]):
             return "no depth for the whole step above the limit"
         if self.rules.lowest == "takeover" and not lots_above_lower_tier(situation):
             return "still under the requirement in the lowest tier"
-        if self.rules.fill_or_kill and situation.market.halted_until_ns is None and self._would_be_killed(situation):
+        trades = why_nothing_trades(situation.ledger, situation.key[0]) is None
+        if self.rules.fill_or_kill and trades and self._would_be_killed(situation):
             return "the depth cannot fill the whole step: killed"
         return None
 
