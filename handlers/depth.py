@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from ..events.ledger import Market
 
-__all__ = ["DepthFill", "eaten_lots", "impact_ticks", "walk"]
+__all__ = ["DepthFill", "eaten_lots", "impact_ticks", "reach_millibps", "walk"]
 
 _BPS = 10**4
 
@@ -65,8 +65,8 @@ def impact_ticks(market: Market, index_ticks: int, now_ns: int) -> int:
     share_bps = market.listing.impact_bps
     if not share_bps or not (market.eaten_bid_lots or market.eaten_ask_lots):
         return 0
-    up = _reach_millibps(market.asks, eaten_lots(market, selling=False, now_ns=now_ns))
-    down = _reach_millibps(market.bids, eaten_lots(market, selling=True, now_ns=now_ns))
+    up = reach_millibps(market.asks, eaten_lots(market, selling=False, now_ns=now_ns))
+    down = reach_millibps(market.bids, eaten_lots(market, selling=True, now_ns=now_ns))
     moved = index_ticks * share_bps * (up - down)
     scale = _BPS * _BPS * 1000
     return moved // scale if moved >= 0 else -(-moved // scale)
@@ -84,7 +84,7 @@ def _worse(price_ticks: int, limit_ticks: int | None, *, selling: bool) -> bool:
     return price_ticks < limit_ticks if selling else price_ticks > limit_ticks
 
 
-def _reach_millibps(bands: tuple[tuple[int, int], ...], eaten: int) -> int:
+def reach_millibps(bands: tuple[tuple[int, int], ...], eaten: int) -> int:
     """How far the eaten lots reach into the side, in thousandths of a basis point."""
     near_bps, near_lots = 0, 0
     for distance_bps, up_to_lots in bands:

@@ -17,7 +17,7 @@ from ..events.vocabulary import Body
 from .depth import impact_ticks
 from .protocol import Handler, Linked, Product
 
-__all__ = ["BookMarkPricing", "IndexMarkPricing", "SmoothedMarkPricing"]
+__all__ = ["BookMarkPricing", "IndexMarkPricing", "SmoothedMarkPricing", "averaged_microticks"]
 
 _MICRO = 10**6
 
@@ -125,5 +125,10 @@ def _smoothed(market: Market, ticks: int, now_ns: int, smoothing_ns: int) -> int
     """The moving average after a price, in millionths of a tick."""
     if market.marked is None:
         return ticks * _MICRO
-    before, elapsed_ns = market.marked.smoothed_microticks, now_ns - market.marked_at_ns
-    return before + (ticks * _MICRO - before) * elapsed_ns // (elapsed_ns + smoothing_ns)
+    before = market.marked.smoothed_microticks
+    return averaged_microticks(before, ticks * _MICRO, now_ns - market.marked_at_ns, smoothing_ns)
+
+
+def averaged_microticks(before: int, now: int, elapsed_ns: int, smoothing_ns: int) -> int:
+    """An exponential average to first order after so much time at a new value, rounded down."""
+    return before + (now - before) * elapsed_ns // (elapsed_ns + smoothing_ns)

@@ -79,6 +79,11 @@ class ResolvedScenario(msgspec.Struct):
         """What all insurance funds begin with."""
         return sum(fund.balance_atoms for fund in self.funds)
 
+    @property
+    def is_living(self) -> bool:
+        """Whether the venue's own book makes the price."""
+        return any(producer.handler == "impact" for producer in self.producers)
+
     def population(self) -> Iterator[OpeningAccount]:
         """The traders' accounts, in their order, then the actors'."""
         population: Population = self.opening_population
