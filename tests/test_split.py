@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import time
 from fractions import Fraction
 from itertools import permutations
 from math import factorial
@@ -23,7 +26,7 @@ from deleverage.replay.split.switches import SWITCHES, Switch, given_switches, s
 from deleverage.replay.split.text import printed_parts
 from deleverage.sim.units import divide_half_even
 
-from .support.command_line import call
+from .support.command_line import call, spawn
 from .support.crash import SMALL_CRASH
 from .support.living import SMALL_SPIRAL, spiral
 
@@ -174,7 +177,8 @@ def test_the_command(past: Run) -> None:
     told = call("split", str(past.path), "--jobs", "2", COLUMNS="100")
     assert told.exit_code == 0
     assert "7 forks executed" in told.output
-    rows = {line.split("  ")[0]: line.split() for line in told.output.splitlines()}
+    table = told.output.partition("with only")[0]
+    rows = {line.split("  ")[0]: line.split() for line in table.splitlines()}
     parts = [rows[name][-2] for name in ("outside", "liquidations", "stops and followers", "withdrawn liquidity")]
     assert sum(Fraction(part) for part in parts) == Fraction(rows["moved"][-2])
     asked = call("split", str(past.path), "--jobs", "2", "--json")
@@ -201,6 +205,25 @@ def test_bad_questions(past: Run, arguments: tuple[str, ...], told: str) -> None
     assert answer.exit_code == 2
     assert told in answer.output
     assert len(answer.output.splitlines()) == 1
+
+
+def test_ctrl_c_ends_it_with_its_processes(past: Run) -> None:
+    """One line, exit code 130, and no process is left."""
+    process = spawn("split", past.path, "--jobs", "2")
+    children: list[int] = []
+    while len(children) < 2:
+        assert process.poll() is None, "it ended before it could be stopped"
+        listed = subprocess.run(["ps", "-o", "pid=", "--ppid", str(process.pid)], capture_output=True, check=False)
+        children = [int(pid) for pid in listed.stdout.split()]
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert told.startswith("deleverage: stopped after ")
+    assert len(told.splitlines()) == 1
+    deadline = time.monotonic() + 20
+    while any(Path(f"/proc/{pid}").exists() for pid in children) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not any(Path(f"/proc/{pid}").exists() for pid in children)
 
 
 def test_a_fork_is_not_split(past: Run, tmp_path: Path) -> None:

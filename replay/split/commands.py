@@ -91,8 +91,10 @@ def split_command(
 
 
 def _at(run: Run, point: str) -> At:
-    if point == "low" or point == "high":  # noqa: PLR1714 - so that it is one of the two for the type checker
-        return point
+    if point == "low":
+        return "low"
+    if point == "high":
+        return "high"
     run.last_seq(point)  # refuses what is not in the record
     asked = parse_point(point, run.start_ns, run.end_ns)
     at_ns = run.event(asked.value).at_ns if asked.kind == "seq" else asked.value + asked.span_ns - 1

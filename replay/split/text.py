@@ -16,7 +16,7 @@ from ..run import Run
 from .shapley import rounded_parts
 from .split import Split, SplitInstrument
 
-__all__ = ["amplification", "print_split", "printed_parts"]
+__all__ = ["amplification", "combination", "print_split", "printed_parts"]
 
 _HUNDREDTHS = 10_000
 """Of a percent, in one."""
@@ -69,9 +69,20 @@ def _print_instrument(console: Console, run: Run, found: Split, one: SplitInstru
     times = amplification(one)
     if times is not None:
         hundredths = divide_half_even(times.numerator * 100, times.denominator)
-        told = f"{hundredths // 100:,}.{hundredths % 100:02d} times the move of {found.base}"
-        rows.insert(0, ("amplified", told))
+        whose = f"the {found.base}" if found.base == "outside" else found.base
+        rows.insert(0, ("amplified", f"{hundredths // 100:,}.{hundredths % 100:02d} times the move of {whose}"))
     print_rows(console, rows)
+    print_line(console)
+    combinations = [
+        (", ".join(combination(found, number)) or "nothing", percent(ticks, one.first_ticks))
+        for number, ticks in enumerate(one.values_ticks)
+    ]
+    print_table(console, ("with only", "move"), combinations)
+
+
+def combination(found: Split, number: int) -> list[str]:
+    """What is switched on in a combination."""
+    return [switch.name for place, switch in enumerate(found.switches) if number >> place & 1]
 
 
 def printed_parts(one: SplitInstrument) -> list[tuple[int, int, int | None]]:

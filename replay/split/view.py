@@ -7,7 +7,7 @@ from typing import Any
 from ...sim.units import format_time_ns
 from ..run import Run
 from .split import Split, SplitInstrument
-from .text import amplification, printed_parts
+from .text import amplification, combination, printed_parts
 
 __all__ = ["split_view"]
 
@@ -45,10 +45,6 @@ def _instrument(found: Split, one: SplitInstrument) -> Document:
             for name, numerator, (ticks, moved, share) in printed
         ],
         "combinations": [
-            {
-                "on": [switch.name for place, switch in enumerate(found.switches) if number >> place & 1],
-                "moved_ticks": ticks,
-            }
-            for number, ticks in enumerate(one.values_ticks)
+            {"on": combination(found, number), "moved_ticks": ticks} for number, ticks in enumerate(one.values_ticks)
         ],
     }
