@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from fractions import Fraction
 from pathlib import Path
@@ -17,6 +18,7 @@ from deleverage.events.bodies.margin import MarkPriced
 from deleverage.events.bodies.trading import BookPriced, LiquidityReturned, LiquidityWithdrawn, OrderFilled, OrderPlaced
 from deleverage.events.ledger import Ledger
 from deleverage.replay.lab.meter import measured
+from deleverage.replay.lab.metrics import metrics_of
 from deleverage.sim.living.displacement import OWN, Displacement, place_of
 from deleverage.sim.living.generations import Generations
 from deleverage.sim.living.liquidity import MINUTE_NS, NEAR_BPS, DepthPath
@@ -25,7 +27,7 @@ from deleverage.sim.living.swings import Swing
 from deleverage.sim.runner import RunResult
 
 from .support.command_line import call
-from .support.crash import SMALL_CRASH
+from .support.crash import SMALL_CRASH, recorded
 from .support.living import SMALL_SPIRAL, spiral
 from .support.made import made
 from .support.venue import LIQUIDITY, Book, filled, listed
@@ -316,3 +318,24 @@ def test_the_summary_of_a_living_market() -> None:
     old = call("run", SMALL_CRASH).output
     assert not any(label in old for label in ("\nfell ", "\ndepth ", "\ncascade ", "\nown orders"))
     assert "living" not in json.loads(call("run", SMALL_CRASH, "--json").output)
+
+
+def test_the_lab_has_them(tmp_path: Path) -> None:
+    """A column each, and only for markets that make their own price those of depth, makers and own orders."""
+    asked = [argument for one in SMALL_SPIRAL for argument in ("--set", one)]
+    told = call("lab", "spiral", *asked, "--seeds", "1", "--jobs", "1", "--no-bar", "-o", tmp_path / "lab")
+    assert told.exit_code == 0
+    assert "branching ratio of liquidations (forced by forced, of all)" in told.output
+    with (tmp_path / "lab" / "results.csv").open(encoding="utf-8", newline="") as file:
+        (row,) = csv.DictReader(file)
+    found, times = living(ran()), living(ran()).swings.amplification(0)
+    assert times is not None
+    assert row["amplification:COIN-PERP"] == f"{float(Fraction(*times)):.9f}"
+    assert row["branching_ratio"] == f"{found.cascade.forced_by_forced / found.cascade.liquidations:.9f}"
+    assert Fraction(row["contract_value_stops"]) == Fraction(found.volumes_atoms[0]["stop"], 10**6)
+    assert Fraction(row["depth_start:COIN-PERP"]) == Fraction(found.liquidity.paths[0].start[0], 100)
+    away_ns, all_ns = found.liquidity.away(ran().end_ns)
+    assert row["makers_away"] == f"{away_ns / all_ns:.9f}"
+    old = measured(recorded())
+    assert not any(metric.name.startswith(("depth_", "makers_", "contract_value_st")) for metric in metrics_of(old))
+    assert {"branching_ratio", "cascade_generations"} <= {metric.name for metric in metrics_of(old)}

@@ -28,7 +28,7 @@ from deleverage.sim.units import divide_half_even
 
 from .support.command_line import call, spawn
 from .support.crash import SMALL_CRASH
-from .support.living import SMALL_SPIRAL, spiral
+from .support.living import SMALL_SPIRAL, spiral, two_coins
 
 CAUSES = st.integers(0, 4)
 
@@ -170,6 +170,25 @@ def test_a_market_without_a_book(tmp_path: Path) -> None:
         assert one.values_ticks[0] == extremes[1] - extremes[0]
         assert sum(one.parts) == one.moved_ticks
     assert any(one.parts[1] for one in found.instruments)
+
+
+def test_several_instruments(tmp_path: Path) -> None:
+    """Each has its own parts, from the same forks; one of them can be asked for."""
+    run(Scenario.load(str(two_coins(tmp_path)), SMALL_SPIRAL), tmp_path / "two.run")
+    past = open_run(tmp_path / "two.run")
+    found = split(past, switches_of(past.started.producers), jobs=2)
+    assert [one.name for one in found.instruments] == ["COIN-PERP", "ALT-PERP"]
+    for one in found.instruments:
+        books = [
+            e.body for e in past.events() if isinstance(e.body, BookPriced) and e.body.instrument == one.instrument
+        ]
+        assert one.ticks == min(book.price_ticks for book in books)
+        assert one.values_ticks[0] == min(book.outside_ticks for book in books) - books[0].outside_ticks
+        assert sum(one.parts) == one.moved_ticks * one.denominator
+    told = call("split", past.path, "--instrument", "ALT-PERP", "--at", "+2m30s", "--jobs", "2").output
+    assert "ALT-PERP" in told
+    assert "COIN-PERP" not in told
+    assert "the price at the end of 2025-10-10T21:02:30Z in each fork" in " ".join(told.split())
 
 
 def test_the_command(past: Run) -> None:

@@ -97,8 +97,7 @@ def _at(run: Run, point: str) -> At:
         return "high"
     run.last_seq(point)  # refuses what is not in the record
     asked = parse_point(point, run.start_ns, run.end_ns)
-    at_ns = run.event(asked.value).at_ns if asked.kind == "seq" else asked.value + asked.span_ns - 1
-    return min(at_ns, run.end_ns)
+    return min(run.event(asked.value).at_ns if asked.kind == "seq" else asked.value, run.end_ns)
 
 
 def _instrument(run: Run, name: str) -> int:

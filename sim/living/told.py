@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 from ...events.bodies.listing import InstrumentListed
@@ -14,33 +15,44 @@ from .liquidity import NEAR_BPS, DepthPath
 from .market import LivingMarket
 from .swings import RECOVERED_SHARE, Swing
 
-__all__ = ["living_document", "living_rows"]
+__all__ = ["living_document", "living_parts"]
 
 Document = dict[str, Any]
+Rows = Iterator[tuple[str, str]]
 
 _THOUSANDTHS = 1000
 
 
-def living_rows(result: RunResult) -> Iterator[tuple[str, str]]:
-    """The lines of the summary; none for a market that does not make its own price."""
+def living_parts(result: RunResult) -> Iterator[tuple[Rows, list[int]]]:
+    """Lines of the summary, and what is drawn under them; none for a market that does not make its own price."""
     living = result.summary.living
     if living is None:
         return
     for number, listing in enumerate(result.scenario.instruments):
         if number in living.swings.prices:
-            yield from _fall(living, number, listing)
+            yield _fall(living, number, listing), []
     for number, path in sorted(living.liquidity.paths.items()):
-        listing = result.scenario.instruments[number]
-        bids = f"{size(path.start[0], listing)} bid at the start, {size(path.least[0], listing)} at the least"
-        yield "depth", f"{listing.name} within {percent(NEAR_BPS, 10_000)[1:]} of the book: {bids}"
+        bids = [side[0] for side in path.minutes]
+        yield _depth_left(path, result.scenario.instruments[number]), bids if len(bids) > 1 else []
+    yield chain(_makers(result, living), _cascade(living)), []
+
+
+def _depth_left(path: DepthPath, listing: InstrumentListed) -> Rows:
+    """The bids: they are what a fall uses up."""
+    start, least = (size(side[0], listing) for side in (path.start, path.least))
+    near = percent(NEAR_BPS, 10_000)[1:]
+    yield "depth", f"{listing.name} within {near} of the book: {start} bid at the start, {least} at the least"
+
+
+def _makers(result: RunResult, living: LivingMarket) -> Rows:
+    """How long makers were away, and what traders' own orders came to."""
     away_ns, all_ns = living.liquidity.away(result.end_ns)
     if all_ns:
-        yield "", f"makers were away for {_share(away_ns, all_ns)} of the time"
+        yield "makers", f"away for {_share(away_ns, all_ns)} of the time"
     yield "own orders", ", ".join(_volumes(result, living)) or "none filled"
-    yield from _cascade(living)
 
 
-def _fall(living: LivingMarket, number: int, listing: InstrumentListed) -> Iterator[tuple[str, str]]:
+def _fall(living: LivingMarket, number: int, listing: InstrumentListed) -> Rows:
     """How far, over how far without feedback, and how soon half of it was made good."""
     price, without = living.swings.prices[number], living.swings.without[number]
     fell, outside = (percent(-one.fallen_ticks, one.first_ticks) for one in (price, without))
@@ -56,7 +68,7 @@ def _fall(living: LivingMarket, number: int, listing: InstrumentListed) -> Itera
 
 
 def _volumes(result: RunResult, living: LivingMarket) -> list[str]:
-    """What own orders traded for, by purpose, in the order of the first asset's name."""
+    """What own orders traded for, by purpose."""
     sums: Counter[str] = Counter()
     for volumes in living.volumes_atoms.values():
         sums.update(volumes)
@@ -64,7 +76,7 @@ def _volumes(result: RunResult, living: LivingMarket) -> list[str]:
     return [f"{purpose.replace('_', ' ')} {rounded_money(atoms, asset)}" for purpose, atoms in sorted(sums.items())]
 
 
-def _cascade(living: LivingMarket) -> Iterator[tuple[str, str]]:
+def _cascade(living: LivingMarket) -> Rows:
     found = living.cascade
     if not found.liquidations:
         return
@@ -72,7 +84,7 @@ def _cascade(living: LivingMarket) -> Iterator[tuple[str, str]]:
     whole = count(found.liquidations, "liquidation")
     yield "cascade", f"{found.forced_by_forced:,} of {whole} forced by forced orders: a branching ratio of {ratio}"
     generations = count(len(found.by_generation), "generation")
-    yield "", f"{generations}; the largest run of them: {found.largest:,} in {duration(found.length_ns)}"
+    yield "", f"{generations}; in the largest cascade {found.largest:,} within {duration(found.length_ns)}"
 
 
 def _share(part: int, whole: int) -> str:

@@ -6,7 +6,9 @@ from pathlib import Path
 
 from deleverage import Scenario, run
 
-__all__ = ["SMALL_SPIRAL", "spiral"]
+ROOT = Path(__file__).parents[2]
+
+__all__ = ["SMALL_SPIRAL", "spiral", "two_coins"]
 
 SMALL_SPIRAL = (
     "population.accounts=200",
@@ -23,3 +25,18 @@ def spiral(path: Path, *settings: str) -> Path:
     """Record the small spiral, with more settings, at a place."""
     run(Scenario.load("spiral", (*SMALL_SPIRAL, *settings)), path)
     return path
+
+
+def two_coins(folder: Path) -> Path:
+    """Write the spiral with a second coin, at a fiftieth of the price, as a scenario into a folder."""
+    head, mark, rest = bundled_text("spiral").partition("[[instruments]]")
+    coin, prices, rest = rest.partition("[prices]")
+    other = coin.replace("COIN-PERP", "ALT-PERP").replace("start_price = 1_000", "start_price = 20")
+    path = folder / "two-coins.toml"
+    path.write_text(head + mark + coin + mark + other + prices + rest, encoding="utf-8")
+    return path
+
+
+def bundled_text(name: str) -> str:
+    """A bundled scenario as it is written."""
+    return (ROOT / "sim" / "scenarios" / f"{name}.toml").read_text(encoding="utf-8")
