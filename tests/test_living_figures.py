@@ -186,6 +186,29 @@ def test_who_entered_below_was_not_forced_by_what_went_before() -> None:
     assert taken(book.events).figures().by_generation == (2,)
 
 
+@pytest.mark.parametrize(
+    ("scenario", "given"), [(SMALL_CRASH, ()), ("spiral", SMALL_SPIRAL)], ids=["without a book", "with a book"]
+)
+def test_held_marks_are_forced_by_nobody(tmp_path: Path, scenario: str, given: tuple[str, ...]) -> None:
+    """Where the mark is the index whatever is sold, no liquidation needed a forced order; where it is not, some did."""
+    found = []
+    for number, more in enumerate(((), ('mark={policy="index"}',))):
+        run(Scenario.load(scenario, (*given, *more)), tmp_path / f"{number}.run")
+        found.append(measured(open_run(tmp_path / f"{number}.run").events()))
+    moved, held = found
+    assert moved.forced_by_forced > 0
+    assert held.liquidations > 0
+    assert (held.forced_by_forced, held.generations) == (0, 1)
+
+
+@pytest.mark.parametrize("mark", [('mark={policy="smoothed"}',), ("mark.smoothing_ns=20s",)], ids=["index", "average"])
+def test_marks_that_follow_in_another_way(mark: tuple[str, ...]) -> None:
+    """A mark that adds the passing impact to the index, or averages the price of the book, is moved by less."""
+    followed = living(ran(*mark)).cascade
+    assert sum(followed.by_generation) == followed.liquidations
+    assert 0 < followed.forced_by_forced < followed.liquidations
+
+
 def test_cascades_are_told_apart_by_quiet() -> None:
     """Two within a minute are one, a third after more than that another; the largest counts."""
     book = market_book()

@@ -53,8 +53,11 @@ class Displacement:
         elif now_ppb != before_ppb and before_ppb:
             self._lasting_ppb = [part * now_ppb // before_ppb for part in self._lasting_ppb]
 
-    def moved_microticks(self, market: Market, now_ns: int) -> list[int]:
-        """How far the trades of each place have the price moved; O(bands + generations)."""
+    def moved_microticks(self, market: Market, now_ns: int, *, lasting: bool = True) -> list[int]:
+        """How far the trades of each place have the price moved, `lasting` or only in passing; O(bands + generations).
+
+        The price is that of the book; without a book it is the index, moved as a mark is that follows it.
+        """
         centre, outside = market.centre_ticks, 0 if market.book is None else market.book.outside_ticks
         longest = max(map(len, (self._bids, self._asks, self._lasting_ppb)))
         found = [0] * longest
@@ -66,7 +69,7 @@ class Displacement:
             moved = sign * centre * market.listing.impact_bps * reach * _MICRO // (_BPS * _MILLIBPS)
             for place, part in enumerate(side):
                 found[place] += moved * part // whole
-        for place, part_ppb in enumerate(self._lasting_ppb):
+        for place, part_ppb in enumerate(self._lasting_ppb if lasting else ()):
             found[place] += outside * part_ppb * _MICRO // _PPB
         return found
 

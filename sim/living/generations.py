@@ -30,7 +30,7 @@ from ...events.bodies.trading import BookPriced, OrderFilled
 from ...events.envelope import Event
 from ...events.ledger import Account, LedgerState, Market
 from ...events.payoff import AnyPayoff
-from ...handlers.mark_pricing import averaged_microticks
+from ...handlers.mark_pricing import BookMarkPricing, IndexMarkPricing, averaged_microticks
 from ...handlers.valuation import BPS, margin_of, slack
 from .displacement import OWN, Displacement, place_of
 
@@ -127,31 +127,38 @@ class Generations:
         self._booked.setdefault(body.instrument, deque()).append((event.seq, moved))
 
     def _mark(self, event: Event, body: MarkPriced, ledger: LedgerState) -> None:
-        """How far forced orders have the new mark moved: as they had the price that it followed from."""
+        """How far forced orders have the new mark moved.
+
+        One that is the book's price, as they had that price; one that is the index, not at all; any other in passing.
+        """
         displaced = self._displaced.get(body.instrument)
         if displaced is None:
             return
-        if ledger.markets[body.instrument].book is None:
-            moved = displaced.moved_microticks(ledger.markets[body.instrument], event.at_ns)[place_of(0) :]
-            self._marked[body.instrument] = event.at_ns, moved
+        pricing = next((one for one in ledger.producers if one.handler == "mark"), None)
+        policy = "" if pricing is None else pricing.policy
+        if policy == BookMarkPricing.policy:
+            moved = self._priced(event, body.instrument)
+            smoothing_ns = 0 if pricing is None else pricing.parameters.get("smoothing_ns", 0)
+            moved = self._averaged(event, body.instrument, moved, smoothing_ns) if smoothing_ns else moved
+        elif policy == IndexMarkPricing.policy:
             return
-        prices = self._booked.get(body.instrument, ())
+        else:
+            market = ledger.markets[body.instrument]
+            moved = displaced.moved_microticks(market, event.at_ns, lasting=False)[place_of(0) :]
+        self._marked[body.instrument] = event.at_ns, moved
+
+    def _priced(self, event: Event, instrument: int) -> list[int]:
+        """At the price that a mark followed from; nothing had moved one from before the first trade."""
+        prices = self._booked.get(instrument, ())
         while prices and prices[0][0] < (event.cause or 0):
             prices.popleft()
-        if prices and prices[0][0] == event.cause:
-            moved = self._averaged(event, body.instrument, prices.popleft()[1], ledger)
-            self._marked[body.instrument] = event.at_ns, moved
+        return prices.popleft()[1] if prices and prices[0][0] == event.cause else []
 
-    def _averaged(self, event: Event, instrument: int, moved: list[int], ledger: LedgerState) -> list[int]:
+    def _averaged(self, event: Event, instrument: int, moved: list[int], smoothing_ns: int) -> list[int]:
         """As the mark averages the price."""
-        rules = (one.parameters.get("smoothing_ns", 0) for one in ledger.producers if one.handler == "mark")
-        smoothing_ns = next(rules, 0)
-        if not smoothing_ns:
-            return moved
         at_ns, before = self._marked.get(instrument, (event.at_ns, []))
-        before = [*before, *[0] * (len(moved) - len(before))]
-        elapsed_ns = event.at_ns - at_ns
-        return [averaged_microticks(*pair, elapsed_ns, smoothing_ns) for pair in zip(before, moved, strict=True)]
+        pairs = zip(_padded(before, len(moved)), _padded(moved, len(before)), strict=True)
+        return [averaged_microticks(*pair, event.at_ns - at_ns, smoothing_ns) for pair in pairs]
 
     def _enter(self, body: Any, ledger: LedgerState) -> None:
         """Of a position that grew, the average of how far forced orders had the mark moved as it was entered."""
@@ -200,7 +207,8 @@ class Generations:
         entered = self._entered.get((account, *key))
         if entered is None:
             return moved
-        return [now - then for now, then in zip(moved, [*entered, *[0] * (len(moved) - len(entered))], strict=False)]
+        pairs = zip(_padded(moved, len(entered)), _padded(entered, len(moved)), strict=True)
+        return [now - then for now, then in pairs]
 
 
 def _marked(market: Market, moved_microticks: int) -> _Marked:
@@ -211,6 +219,10 @@ def _marked(market: Market, moved_microticks: int) -> _Marked:
 
 def _weighted(held: list[int], held_lots: int, more: list[int], more_lots: int) -> list[int]:
     """The average over lots, rounded down."""
-    longest = max(len(held), len(more))
-    pairs = zip(held + [0] * (longest - len(held)), more + [0] * (longest - len(more)), strict=True)
+    pairs = zip(_padded(held, len(more)), _padded(more, len(held)), strict=True)
     return [(old * held_lots + new * more_lots) // (held_lots + more_lots) for old, new in pairs]
+
+
+def _padded(parts: list[int], least: int) -> list[int]:
+    """At least so long: generations that were not there yet moved nothing."""
+    return parts + [0] * (least - len(parts))
