@@ -61,6 +61,8 @@ COMMANDS = {
             "grep -A 6 -e flash-crash: -e 'accounts deleveraged' -e 'equity taken from' -e 'largest share'"
         ),
     ],
+    "spiral run": ["deleverage run spiral -o spiral.run | sed -n '/^fell/,/^called/p'"],
+    "spiral split": ["deleverage split spiral.run"],
     "typo": ["deleverage run calm --set population.acounts=50"],
     "benchmarks": ["python benchmarks/run.py | grep bar"],
     "tutorial record": [

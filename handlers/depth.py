@@ -18,7 +18,7 @@ from typing import NamedTuple
 from ..events.bodies.trading import BookPriced
 from ..events.ledger import Market
 
-__all__ = ["DepthFill", "eaten_lots", "impact_ticks", "walk"]
+__all__ = ["DepthFill", "eaten_lots", "impact_ticks", "reach_millibps", "walk"]
 
 _BPS, _PPB = 10**4, 10**9
 
@@ -83,7 +83,7 @@ def _centre_ticks(market: Market, *, selling: bool, now_ns: int) -> int:
     centre_ticks, other = market.book.centre_ticks, eaten_lots(market, selling=not selling, now_ns=now_ns)
     if not other:
         return centre_ticks
-    reach = _reach_millibps(market.asks if selling else market.bids, other)
+    reach = reach_millibps(market.asks if selling else market.bids, other)
     moved_ticks = centre_ticks * market.listing.impact_bps * reach // (_BPS * _BPS * 1000)
     return centre_ticks + moved_ticks if selling else centre_ticks - moved_ticks
 
@@ -100,8 +100,8 @@ def impact_ticks(market: Market, index_ticks: int, now_ns: int) -> int:
     share_bps = market.listing.impact_bps
     if not share_bps or not (market.eaten_bid_lots or market.eaten_ask_lots):
         return 0
-    up = _reach_millibps(market.asks, eaten_lots(market, selling=False, now_ns=now_ns))
-    down = _reach_millibps(market.bids, eaten_lots(market, selling=True, now_ns=now_ns))
+    up = reach_millibps(market.asks, eaten_lots(market, selling=False, now_ns=now_ns))
+    down = reach_millibps(market.bids, eaten_lots(market, selling=True, now_ns=now_ns))
     moved = index_ticks * share_bps * (up - down)
     scale = _BPS * _BPS * 1000
     return moved // scale if moved >= 0 else -(-moved // scale)
@@ -119,7 +119,7 @@ def _worse(price_ticks: int, limit_ticks: int | None, *, selling: bool) -> bool:
     return price_ticks < limit_ticks if selling else price_ticks > limit_ticks
 
 
-def _reach_millibps(bands: tuple[tuple[int, int], ...], eaten: int) -> int:
+def reach_millibps(bands: tuple[tuple[int, int], ...], eaten: int) -> int:
     """How far the eaten lots reach into the side, in thousandths of a basis point."""
     near_bps, near_lots = 0, 0
     for distance_bps, up_to_lots in bands:

@@ -25,6 +25,7 @@ __all__ = [
     "IndexMarkPricing",
     "MedianMarkPricing",
     "SmoothedMarkPricing",
+    "averaged_microticks",
 ]
 
 _MICRO = 10**6
@@ -192,5 +193,10 @@ def _smoothed(market: Market, ticks: int, now_ns: int, smoothing_ns: int) -> int
     """The moving average after a price, in millionths of a tick."""
     if market.marked is None:
         return ticks * _MICRO
-    before, elapsed_ns = market.marked.smoothed_microticks, now_ns - market.marked_at_ns
-    return before + (ticks * _MICRO - before) * elapsed_ns // (elapsed_ns + smoothing_ns)
+    before = market.marked.smoothed_microticks
+    return averaged_microticks(before, ticks * _MICRO, now_ns - market.marked_at_ns, smoothing_ns)
+
+
+def averaged_microticks(before: int, now: int, elapsed_ns: int, smoothing_ns: int) -> int:
+    """An exponential average to first order after so much time at a new value, rounded down."""
+    return before + (now - before) * elapsed_ns // (elapsed_ns + smoothing_ns)

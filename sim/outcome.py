@@ -14,6 +14,7 @@ from ..events.ledger import Ledger
 from ..handlers.valuation import margin_of
 from .figures import price
 from .funds import OpeningFund
+from .living.told import living_document
 from .runner import RunResult
 from .summary import fund_equity, owed
 from .units import format_time_ns
@@ -24,9 +25,9 @@ Document = dict[str, Any]
 
 
 def outcome(result: RunResult) -> Document:
-    """The whole of it."""
+    """The whole of it; `living` only of a market that makes its own price."""
     scenario, summary = result.scenario, result.summary
-    return {
+    document: Document = {
         "run": None if result.path is None else str(result.path),
         "status": result.status,
         "scenario": scenario.name,
@@ -52,6 +53,9 @@ def outcome(result: RunResult) -> Document:
         "unpaid": unpaid(result),
         "sources": [_source(name, layout, sha256, tally) for name, layout, sha256, tally in source_tallies(result)],
     }
+    if summary.living is not None:
+        document["living"] = living_document(result, summary.living)
+    return document
 
 
 def _instrument(result: RunResult, number: int) -> Document:

@@ -14,6 +14,7 @@ from ..events.bodies.listing import InstrumentListed
 from ..events.bodies.run import SourceTally
 from .console import bars_for, print_line, print_rows, print_table
 from .figures import count, duration, percent, price, rounded_money
+from .living.told import living_parts
 from .outcome import fund_of, source_tallies, unpaid
 from .runner import RunResult
 from .sparkline import sparkline
@@ -36,6 +37,9 @@ def print_report(console: Console, result: RunResult) -> None:
     print_line(console, f"{format_time_ns(result.start_ns)} + {length}, amounts in {asset}")
     print_line(console)
     _print_marks(console, result)
+    for rows, points in living_parts(result):
+        print_rows(console, rows)
+        _print_path(console, points)
     for part in (_unasked, _campaigns, _margin, _liquidation, _fund):
         print_rows(console, part(result))
     _print_path(console, result.summary.fund_points)

@@ -146,12 +146,13 @@ def run(
     with sealing(sink) as ending:
         simulation = Simulation(resolved, sink)
         keep_states(sink, simulation.ledger)
-        summary.attach(simulation.bus)
+        summary.attach(simulation.bus, living=resolved.is_living)
         if on_start is not None:
             on_start(simulation)
         simulation.open()
         simulation.drive(progress)
         simulation.ledger.check()
+        summary.end(simulation.ledger.at_ns)
         ending.status = "interrupted" if simulation.interrupted else "complete"
     return RunResult(
         path=path,

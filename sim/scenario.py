@@ -28,12 +28,11 @@ from ..events.regular import kind_of, read_regular
 from ..handlers.plugins.at_hand import Plugins
 from ..handlers.plugins.folders import Folders
 from ..handlers.registry import OVER_VENUES, SLOTS, Amounts, producer_of, without_folders
-from .actors import open_actors
+from .actors import check_living, open_actors
 from .faults import FaultTargets, planned_faults
 from .funds import FUND_KEYS, OpeningFund, open_funds
 from .limits import check_accounts, check_timers, count_inputs
 from .listings import amounts_in, list_assets, list_instruments, scales_of
-from .living import check_living
 from .populations.base import OpeningAccount, OpeningMarket, Population
 from .reading.files import find_data_file
 from .reading.rows import first_fields
@@ -80,6 +79,11 @@ class ResolvedScenario(msgspec.Struct):
     def fund_atoms(self) -> int:
         """What all insurance funds begin with."""
         return sum(fund.balance_atoms for fund in self.funds)
+
+    @property
+    def is_living(self) -> bool:
+        """Whether the venue's own book makes the price."""
+        return any(producer.handler == "impact" for producer in self.producers)
 
     def population(self) -> Iterator[OpeningAccount]:
         """The traders' accounts, in their order, then the actors'."""

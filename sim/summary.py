@@ -20,6 +20,7 @@ from ..events.envelope import Event
 from ..events.ledger import Ledger
 from ..handlers.valuation import equity_of, margin_of
 from .bus import Bus
+from .living.market import LivingMarket
 
 __all__ = ["Summary", "fund_equity", "owed"]
 
@@ -54,10 +55,12 @@ class _Path:
 class Summary:
     """Sums of what was forced, and the paths of marks and fund; the bus has the counts.
 
-    `ordered` is how many orders of their own traders placed, `traded` what these traded in all, by their purpose.
+    `ordered` is how many orders of their own traders placed, `traded` what these traded in all, by their purpose;
+    `living` is what a market came to that makes its own price, None of any other.
     """
 
     def __init__(self) -> None:
+        self.living: LivingMarket | None = None
         self.marks: dict[int, _Path] = {}
         self.outcomes: Counter[str] = Counter()
         self.sums: Counter[str] = Counter()
@@ -86,9 +89,12 @@ class Summary:
             return None
         return path.first, path.low, path.high, self._bus.ledger.markets[instrument].mark_ticks
 
-    def attach(self, bus: Bus) -> None:
-        """Listen on a bus."""
+    def attach(self, bus: Bus, *, living: bool = False) -> None:
+        """Listen on a bus, on that of a living market for more."""
         self._bus = bus
+        if living:
+            self.living = LivingMarket()
+            bus.tap(self.living.take, LivingMarket.KINDS)
         bus.tap(self._mark, (MarkPriced,))
         bus.tap(self._forced, (LiquidationFilled, PositionTakenOver, PositionDeleveraged))
         bus.tap(self._paid, (InsuranceFundCredited, InsuranceFundDebited, LossSocialized, BalanceWrittenOff))
@@ -97,6 +103,11 @@ class Summary:
         bus.tap(self._campaigned, (CampaignEnded,))
         bus.tap(self._ended, (LiquidationEnded,))
         bus.tap(self._stopped, (FundDeficitDeclared,))
+
+    def end(self, end_ns: int) -> None:
+        """The run has ended."""
+        if self.living is not None:
+            self.living.end(end_ns)
 
     def _mark(self, event: Event, ledger: Ledger) -> None:
         """Every mark passes here: two comparisons, and a look at the fund when a point is due."""

@@ -36,7 +36,7 @@ def _reduction(run: Path) -> str:
     return str(json.loads(lines[-1])["seq"])
 
 
-@pytest.mark.parametrize("command", ["run", "state", "why", "verify"])
+@pytest.mark.parametrize("command", ["run", "state", "why", "verify", "split"])
 def test_the_keys_of_a_document_stand_on_the_page(folder: Path, command: str) -> None:
     """All of them, and no other, for each command that prints one document."""
     arguments = {"run": [SMALL_CRASH], "why": [folder / "a.run", _reduction(folder / "a.run")]}

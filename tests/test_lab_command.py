@@ -69,6 +69,15 @@ COLUMNS = [
     "accounts_bankrupt",
     "cascade_depth_fills",
     "time_to_solvency_s",
+    "amplification:BTC-PERP",
+    "amplification:ETH-PERP",
+    "amplification:AVAX-PERP",
+    "recovery_s:BTC-PERP",
+    "recovery_s:ETH-PERP",
+    "recovery_s:AVAX-PERP",
+    "branching_ratio",
+    "cascade_generations",
+    "cascade_length_s",
 ]
 """Names are stable: other programs read them."""
 

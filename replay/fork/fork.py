@@ -31,7 +31,7 @@ from ...sim.sealing import keep_states, sealing
 from ..run import Run
 from .changes import Changes
 
-__all__ = ["Fork", "ForkResult", "Progress", "fork"]
+__all__ = ["Fork", "ForkResult", "NoSink", "Progress", "fork"]
 
 Progress = Callable[[int, int], None]
 """Called now and then with (the next event's number, simulated time in ns)."""
@@ -49,6 +49,13 @@ class ForkResult(msgspec.Struct):
     events: int
     head: str
     ledger: Ledger
+
+
+class NoSink:
+    """A sink for the events of a fork that is only watched."""
+
+    def append(self, event: Event, /) -> None:
+        """Let it go."""
 
 
 class Fork:

@@ -3,6 +3,8 @@
 The *depth* of an event is how many fills of forced orders (`LiquidationFilled`) stand on the way of causes from the
 input that began it down to the event itself, timers included; the fills of one order stand beside each other and count
 once on any way. The depth of a run is that of its deepest event. Closing a winner's position is no fill in the market.
+A cascade that goes on over the next price from outside begins anew here; who forced whom across prices is counted by
+generations (`sim/living/generations.py`).
 
 How long it took until what had fallen short was settled.
 

@@ -11,12 +11,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from fractions import Fraction
+from typing import Any
 
 import msgspec
 
 from ...events.envelope import Event
 from ...events.ledger import Ledger
 from ...handlers.valuation import margin_of
+from ...sim.living.market import LivingMarket
 from ...sim.summary import owed
 from ..diff.tally import AccountSums, ForcedTally
 from .cascade import Cascade, Solvency
@@ -31,7 +33,9 @@ Ratio = tuple[int, int]
 class Figures(msgspec.Struct, frozen=True):
     """What a run came to. `lots_deleveraged` and `lot_sizes` are by instrument; None is what cannot be said.
 
-    `prices` is "endogenous" where forced orders moved the marks, or "held".
+    `prices` is "endogenous" where forced orders moved the marks, or "held"; `living` is whether the venue's own book
+    made the price. What follows it is of `sim/living`: by instrument but for the cascade, makers and own orders (by
+    what they were for); of a market that is not living there is no depth, no makers and no own orders.
     """
 
     prices: str
@@ -56,6 +60,17 @@ class Figures(msgspec.Struct, frozen=True):
     cascade_depth_fills: int
     time_to_solvency_ns: int
     solvent: bool
+    living: bool
+    amplifications: dict[str, Ratio | None]
+    recoveries_ns: dict[str, int | None]
+    liquidations: int
+    forced_by_forced: int
+    generations: int
+    cascade_length_ns: int
+    depth_start_lots: dict[str, int]
+    depth_least_lots: dict[str, int]
+    makers_away: Ratio | None
+    own_orders_atoms: dict[str, int]
 
 
 class Meter:
@@ -64,6 +79,7 @@ class Meter:
     def __init__(self) -> None:
         self.ledger = Ledger()
         self._tally, self._waves, self._cascade, self._solvency = ForcedTally(), Waves(), Cascade(), Solvency()
+        self._market = LivingMarket()
 
     def take(self, event: Event) -> None:
         """The next event; some 4 us. Raises LedgerError where it cannot follow."""
@@ -73,6 +89,7 @@ class Meter:
         self._cascade.take(event)
         self._solvency.take(event)
         ledger.fold(event)
+        self._market.take(event, ledger)
 
     def tap(self, event: Event, _ledger: object) -> None:
         """The same, as a tap on a bus."""
@@ -107,7 +124,31 @@ class Meter:
             cascade_depth_fills=self._cascade.depth_fills,
             time_to_solvency_ns=self._solvency.time_ns,
             solvent=self._solvency.settled,
+            **self._living(),
         )
+
+    def _living(self) -> dict[str, Any]:
+        """What the market came to, by the names of `Figures`."""
+        market, names, end_ns = self._market, [one.listing.name for one in self.ledger.markets], self.ledger.at_ns
+        market.end(end_ns)
+        prices, paths, cascade = market.swings.prices, market.liquidity.paths, market.cascade
+        away_ns, all_ns = market.liquidity.away(end_ns)
+        own_orders = sum(market.volumes_atoms.values(), Counter[str]())
+        return {
+            "living": any(one.book is not None for one in self.ledger.markets),
+            "amplifications": {name: market.swings.amplification(number) for number, name in enumerate(names)},
+            "recoveries_ns": {
+                name: prices[number].recovery_ns for number, name in enumerate(names) if number in prices
+            },
+            "liquidations": cascade.liquidations,
+            "forced_by_forced": cascade.forced_by_forced,
+            "generations": len(cascade.by_generation),
+            "cascade_length_ns": cascade.length_ns,
+            "depth_start_lots": {names[number]: path.start[0] for number, path in paths.items()},
+            "depth_least_lots": {names[number]: path.least[0] for number, path in paths.items()},
+            "makers_away": (away_ns, all_ns) if all_ns else None,
+            "own_orders_atoms": dict(own_orders),
+        }
 
     def _lots(self, befallen: Iterable[AccountSums]) -> dict[str, int]:
         """By instrument, those without any included."""

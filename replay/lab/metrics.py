@@ -6,10 +6,10 @@ times price); sizes are in contracts. Names and units say which, and the names a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from fractions import Fraction
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ...sim.figures import grouped
 from ...sim.units import divide_half_even
@@ -61,8 +61,55 @@ def metrics_of(figures: Figures) -> tuple[Metric, ...]:
         money("equity_owed", "owed by accounts at the end", equity, lambda one: one.owed_atoms),
         _count("accounts_bankrupt", "bankrupt accounts", "accounts", lambda one: one.accounts_bankrupt),
         _count("cascade_depth_fills", "depth of the cascade", "forced fills", lambda one: one.cascade_depth_fills),
-        Metric("time_to_solvency_s", "time to solvency", "seconds", _SECOND_DIGITS, 0, _seconds),
+        _seconds("time_to_solvency_s", "time to solvency", lambda one: one.time_to_solvency_ns),
+        *_cascade(figures),
+        *(_living(figures, money, value) if figures.living else ()),
     )
+
+
+def _cascade(figures: Figures) -> Iterator[Metric]:
+    """How far feedback carried prices, and what the liquidations did to each other."""
+    for name in figures.lot_sizes:
+        title = f"amplification of the fall, {name}"
+        yield _ratio(f"amplification:{name}", title, "times that without feedback", _named("amplifications", name))
+    for name in figures.lot_sizes:
+        title = f"time until half of the fall was made good, {name}"
+        yield _seconds(f"recovery_s:{name}", title, _named("recoveries_ns", name))
+    yield _ratio("branching_ratio", "branching ratio of liquidations", "forced by forced, of all", _branching)
+    yield _count("cascade_generations", "generations of liquidations", "generations", lambda one: one.generations)
+    yield _seconds("cascade_length_s", "length of the largest cascade", lambda one: one.cascade_length_ns)
+
+
+def _living(figures: Figures, money: Callable[..., Metric], value: str) -> Iterator[Metric]:
+    """Who was there to trade with, and who traded unasked, where the venue's own book made the price."""
+    for name, lot_size in figures.lot_sizes.items():
+        yield _depth(f"depth_start:{name}", f"bids within 1% at the start, {name}", lot_size, "depth_start_lots", name)
+        yield _depth(f"depth_least:{name}", f"bids within 1% at the least, {name}", lot_size, "depth_least_lots", name)
+    yield _ratio("makers_away", "time that makers were away", "of their time", lambda one: one.makers_away)
+    for column, purpose in (("stops", "stop"), ("followers", "follower")):
+        title = f"value traded by {column}"
+        yield money(f"contract_value_{column}", title, value, lambda one, of=purpose: one.own_orders_atoms.get(of, 0))
+    title = "value traded by all own orders"
+    yield money("contract_value_own_orders", title, value, lambda one: sum(one.own_orders_atoms.values()))
+
+
+def _named(field: str, instrument: str) -> Callable[[Figures], Any]:
+    """A figure of an instrument; None where it has none."""
+    return lambda one: getattr(one, field).get(instrument)
+
+
+def _branching(one: Figures) -> Ratio | None:
+    return (one.forced_by_forced, one.liquidations) if one.liquidations else None
+
+
+def _depth(name: str, title: str, lot_size: str, field: str, instrument: str) -> Metric:
+    step, lots = Fraction(lot_size), _named(field, instrument)
+
+    def value(one: Figures) -> Fraction | None:
+        found = lots(one)
+        return None if found is None else found * step
+
+    return Metric(name, title, "contracts, in units", _digits(lot_size), _digits(lot_size), value)
 
 
 def _count(name: str, title: str, unit: str, number: Callable[[Figures], int]) -> Metric:
@@ -70,13 +117,16 @@ def _count(name: str, title: str, unit: str, number: Callable[[Figures], int]) -
 
 
 def _contracts(instrument: str, lot_size: str) -> Metric:
-    step = Fraction(lot_size)
-    exponent = Decimal(lot_size).as_tuple().exponent
-    digits = max(0, -exponent) if isinstance(exponent, int) else 0
+    step, digits = Fraction(lot_size), _digits(lot_size)
     name, title = f"contracts_deleveraged:{instrument}", f"contracts deleveraged, {instrument}"
     return Metric(
         name, title, "contracts, in units", digits, digits, lambda one: one.lots_deleveraged[instrument] * step
     )
+
+
+def _digits(lot_size: str) -> int:
+    exponent = Decimal(lot_size).as_tuple().exponent
+    return max(0, -exponent) if isinstance(exponent, int) else 0
 
 
 def _ratio(name: str, title: str, unit: str, ratio: Callable[[Figures], Ratio | None]) -> Metric:
@@ -95,8 +145,12 @@ def _overshoot_atoms(one: Figures) -> int:
     return one.equity_taken_atoms - one.equity_needed_atoms
 
 
-def _seconds(one: Figures) -> Fraction:
-    return Fraction(one.time_to_solvency_ns, 10**_NS_DIGITS)
+def _seconds(name: str, title: str, length_ns: Callable[[Figures], int | None]) -> Metric:
+    def value(one: Figures) -> Fraction | None:
+        found_ns = length_ns(one)
+        return None if found_ns is None else Fraction(found_ns, 10**_NS_DIGITS)
+
+    return Metric(name, title, "seconds", _SECOND_DIGITS, 0, value)
 
 
 def rounded(value: Fraction, digits: int) -> Decimal:

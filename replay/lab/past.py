@@ -21,7 +21,7 @@ from ...events.vocabulary import Body
 from ...handlers.plugins.at_hand import Plugins
 from ...sim.runner import run as run_scenario
 from ..fork.changes import Changes
-from ..fork.fork import Fork
+from ..fork.fork import Fork, NoSink
 from ..run import Run, open_run
 from .definition import Cell
 from .meter import Figures, Meter, measured
@@ -42,13 +42,6 @@ class _Chosen(Changes, frozen=True):
     ) -> tuple[Producer, ...]:
         """Those that were given."""
         return self.chosen
-
-
-class _NoSink:
-    """A sink for events that are only measured."""
-
-    def append(self, event: Event, /) -> None:
-        """Let it go."""
 
 
 def run_whole(cell: Cell, output: Path | None = None) -> Figures:
@@ -81,7 +74,7 @@ def _driven(made: Fork) -> Figures:
     meter = Meter()
     for event in made.run.events(0, made.boundary):
         meter.take(event)
-    resumption = made.resumption(_NoSink())
+    resumption = made.resumption(NoSink())
     resumption.bus.tap(meter.tap)
     made.drive(resumption)
     made.ledger.check()
