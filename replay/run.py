@@ -24,7 +24,7 @@ from ..events.record.columns import Columns
 from ..events.record.files import damaged
 from ..events.record.held import check_head, check_manifest, forks_told
 from ..events.record.manifest import MANIFEST_NAME
-from ..events.vocabulary import ACCOUNT_FIELDS, BODY_TYPES, Body, accounts_forced
+from ..events.vocabulary import BODY_TYPES, Body, accounts_forced
 from ..handlers.plugins.folders import Folders, folders_in
 from ..sim.units import format_time_ns
 from .directory import Directory, directory_of
@@ -185,13 +185,13 @@ class Run:
         return None
 
     def events_naming(self, account: int, first_seq: int = 0, stop_seq: int | None = None) -> Iterator[Event]:
-        """The events of a span that name an account, in their order. Only blocks that name it are decoded."""
-        for event in self._in(self.columns.spans_naming(account, first_seq, stop_seq)):
-            body = event.body
-            for field in ACCOUNT_FIELDS[type(body)]:
-                if getattr(body, field) == account:
-                    yield event
-                    break
+        """The events of a span that name an account, in their order.
+
+        Only blocks that name it are decoded; for an insurance fund none, for its events stand in a column.
+
+        Raises QueryError for a span that begins below 0.
+        """
+        return self.columns.events_naming(account, first_seq, stop_seq)
 
     def events_forced(self, account: int) -> Iterator[Event]:
         """What was forced of an account (`FORCED_TYPES`). Only blocks that hold such an event are decoded."""
