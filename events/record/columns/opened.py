@@ -16,11 +16,12 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from ...envelope import Event
-from ...errors import QueryError, RecordError
+from ...errors import QueryError
 from ...vocabulary import ACCOUNT_FIELDS, Body
 from ..files import damaged
 from ..manifest import MANIFEST_NAME
 from ..merkle import leaf_hash, tree_root
+from ..numbers import cause_before
 from ..pages import PAGE_EVENTS
 from .accounts import AccountColumn, ForcedColumn, SettingColumn
 from .building import build
@@ -264,13 +265,7 @@ class Columns:
         """The chain within the record's own files where no column holds it: a step decodes a block at most."""
         found, cause = [seq], self._reader.event(seq).cause
         while cause is not None:
-            if not 0 <= cause < found[-1]:
-                what = f"event {found[-1]} has event {cause} as its cause, which is not before it"
-                message = (
-                    f"{self._reader.path}: {what}; `deleverage verify {self._reader.path}` says what else is wrong"
-                )
-                raise RecordError(message)
-            found.append(cause)
+            found.append(cause_before(found[-1], cause, self._reader.path))
             cause = self._reader.event(cause).cause if cause >= self._reader.first_seq else None
         return tuple(reversed(found))
 
