@@ -87,6 +87,8 @@ def _seldom_collected() -> Iterator[None]:
     try:
         yield
     finally:
+        gc.freeze()  # moves all that was made to the oldest generation: otherwise the next object has it walked at once
+        gc.unfreeze()
         gc.set_threshold(*before)
 
 

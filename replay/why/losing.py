@@ -28,7 +28,7 @@ from ...events.bodies.margin import MarginCalled, MarkPriced, PositionReduced
 from ...events.bodies.venue import TradingHalted, TradingResumed
 from ...events.envelope import Event
 from ...events.ledger import Ledger, LedgerState, PositionKey
-from ...events.vocabulary import accounts_named
+from ...events.vocabulary import PUBLIC_TYPES, accounts_named
 from ...handlers.depth import walk as walk_depth
 from ...handlers.valuation import BPS, MICRO, bankruptcy_values, margin_of, profit_atoms
 from ...sim.units import format_time_ns
@@ -338,6 +338,8 @@ def _fold(run: Run, ledger: Ledger, active: Sequence[Watch], stop_seq: int) -> N
         if isinstance(event.body, _OF_A_MARKET):
             for watch in active:
                 watch.note(run, event, ledger)
+        if type(event.body) in PUBLIC_TYPES:
+            continue
         for account in accounts_named(event.body):
             for watch in own.get(account, ()):
                 watch.note_own(event, ledger)
