@@ -417,19 +417,20 @@ def test_beside_other_threads_nothing_is_forked(run: Run, monkeypatch: pytest.Mo
 
 
 def test_a_trial_that_two_searches_ask_is_executed_once(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Closing the whole position is asked by the size and by the moment: one child executes it, the answer stays."""
-    seq = reductions(run)[0].seq
-    due, begun, begin = flips_of(run, seq, plain=True), list[trials.ForkTrial](), trials._Children.begin
+    """As when closing the whole position is asked by the size and by the moment: one child executes it for both."""
+    subject, asked = deposits(run, 1, 10**9, 10**12)
+    begun, begin = list[ForkTrial](), trials._Children.begin
 
-    def noted(children: trials._Children, number: int, trial: trials.ForkTrial) -> None:
+    def noted(children: trials._Children, number: int, trial: ForkTrial) -> None:
         begun.append(msgspec.structs.replace(trial, told=""))
         begin(children, number, trial)
 
     monkeypatch.setattr(trials._Children, "begin", noted)
-    asked = list[str]()
-    assert flips_of(run, seq, asked.append) == due
-    assert begun
-    assert len(begun) == len(set(begun)) < len(asked)
+    due = one_by_one(run, subject, [asking(*asked), asking(*asked[::-1])])
+    for jobs in (1, 2, 3):
+        begun.clear()
+        assert side_by_side(run, subject, [asking(*asked), asking(*asked[::-1])], jobs) == due
+        assert len(begun) == len(set(begun)) == len(asked)
 
 
 def test_what_children_inherit_is_printed_once(run: Run) -> None:

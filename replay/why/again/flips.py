@@ -20,18 +20,19 @@ from ....events.errors import QueryError
 from ....sim.units import format_time_ns
 from ...run import Run, held_run
 from ..answer import Flips
-from .searches import AHEAD_EVENTS, DOUBLINGS, HALVINGS, MOMENTS, PARTS, Searches
+from .grid import DOUBLINGS, TRIALS_MOST
+from .searches import AHEAD_EVENTS, MOMENTS, Searches
 from .trials import Subject, can_fork, one_by_one, side_by_side, watched
 
 __all__ = ["TRIALS_MAX", "flips_of", "no_flips"]
 
-TRIALS_MAX = 3 * (DOUBLINGS + 1 + HALVINGS) + 2 * PARTS.bit_length() + MOMENTS + 7
+TRIALS_MAX = 5 * TRIALS_MOST + MOMENTS + 7
 """More re-executions than this are never made."""
 
 _SEARCHED = (
-    f"each amount doubled up to {DOUBLINGS} times from a first guess, then halved in on {HALVINGS} times (more "
-    "collateral of whose loss it was only where the most of these spares the position); each size in sixteenths; the "
-    f"last {MOMENTS} instants with a price before the reduction at which the position could be closed."
+    f"each amount in sixteenths of a first guess and of its doubles, up to {DOUBLINGS} times doubled (more collateral "
+    "of whose loss it was only where the most of these spares the position); each size in sixteenths; the last "
+    f"{MOMENTS} instants with a price before the reduction at which the position could be closed."
 )
 _NOT_SEARCHED = (
     "two changes at once; other accounts than those named; other rules (`deleverage fork --set`); amounts between the "
