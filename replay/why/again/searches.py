@@ -36,6 +36,7 @@ from .trials import ForkTrial, Free, Search, Subject, Tradeable, TrialOutcome, r
 
 __all__ = [
     "AHEAD_EVENTS",
+    "BEGUN",
     "EVENTS_MOST",
     "MOMENTS",
     "Bracket",
@@ -50,6 +51,10 @@ EVENTS_MOST = 10_000
 
 AHEAD_EVENTS = 5_000
 """Beyond so many events after the reduction nothing is executed without being asked for."""
+
+BEGUN = (3, 0, 2, 1)
+"""The order in which the searches are best begun, by their places: the fund's asks a trial at once, so that processors
+are busy while the next ones work out where to begin, or handlers are primed at another point."""
 
 
 class Searches:
