@@ -513,18 +513,28 @@ def test_an_error_of_the_page_comes_before_any_search(run: Run, monkeypatch: pyt
 
 
 @forks
-def test_what_the_child_found_damaged_is_told(run: Run, tmp_path: Path) -> None:
-    """Damage beside the record is reported once, whichever process met it."""
+def test_what_the_child_found_damaged_is_told(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Damage beside the record is reported once, whichever process met it, the one that explains included."""
+    explain = commands.explain
+
+    def damaged_for(run: Run, seq: int, **given: object) -> object:
+        run.reports.append("page.idx is only asked for here")
+        return explain(run, seq, **given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(commands, "explain", damaged_for)
+    found = list[set[str]]()
     for name, options in ("plain", ()), ("flips", ("--flips",)):
         path = tmp_path / name
         shutil.copytree(run.path, path)
-        states = sorted(path.glob("*.state.idx"))
-        for state in states:
-            state.write_bytes(state.read_bytes()[:-9])
-        told = call("why", path, str(reductions(run)[0].seq), *options)
-        lines = [line for line in told.stderr.splitlines() if ".idx" in line]
+        for damaged in [*path.glob("*.state.idx"), path / "accounts.idx"]:
+            damaged.write_bytes(damaged.read_bytes()[:-9])
+        stderr = call("why", path, str(reductions(run)[0].seq), *options).stderr
+        lines = [line.replace(str(path), "") for line in stderr.splitlines() if ".idx" in line]
         assert len(lines) == len(set(lines))
-        assert bool(lines) == bool(states)
+        found.append(set(lines))
+    assert found[0] == found[1]
+    for name in ("state.idx", "accounts.idx", "page.idx"):
+        assert [line for line in found[0] if name in line]
 
 
 def test_a_bar_without_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
