@@ -14,15 +14,17 @@ from typing import Any, Literal, NamedTuple
 import click
 import msgspec
 
+from ...events.bodies.waterfall import PositionDeleveraged
 from ...events.errors import QueryError
 from ...sim.options import plugins_option
 from ...sim.terminal import print_json, print_text, shell_word
 from ..command_line import JOBS_MOST, as_json_option, head_option, leave, opened, record_argument, tell_differences
 from ..directory import nearest
+from ..forked import Aside, can_fork
 from ..points import is_point, parse_point
 from ..run import Run
 from .accounts import Forced, Order, befallen, forced_in, forced_sections
-from .answer import Answer, Befallen
+from .answer import Answer, Befallen, Flips
 from .explain import explain
 from .grounds import graph_of
 from .page.blocks import Section
@@ -36,7 +38,7 @@ from .page.pages import (
     markdown_of,
 )
 from .page.sections import answer_sections, befallen_sections, nothing_befell
-from .venue.explain import with_formula, with_whole_batch
+from .venue.explain import is_taken_in, with_formula, with_whole_batch
 
 __all__ = ["why_command"]
 
@@ -159,7 +161,7 @@ def why_command(
     question = _question(run, asked, account, instrument, point, first, last)
     more = _More(under, prove, spared_until, whole)
     if question.seq is not None:
-        answer = more.added(run, explain(run, question.seq, against=against, whole=whole))
+        answer = more.explained(run, question.seq, against)
         _show_answer(run, answer, layout, as_json=as_json, whole=whole)
     elif question.account is None:
         _must_be_about_one(against=against, under=under, prove=prove, spared_until=spared_until)
@@ -232,8 +234,22 @@ class _More(NamedTuple):
     spared_until: SparedUntil | None
     whole: bool
 
-    def added(self, run: Run, answer: Answer) -> Answer:
-        """The answer with it."""
+    def explained(self, run: Run, seq: int, against: str | None) -> Answer:
+        """The answer about an event with it. What would have spared a position is searched while the rest is made."""
+
+        def plainly() -> tuple[Answer, list[str]]:
+            return explain(run, seq, against=against, whole=self.whole), run.reports
+
+        if self.spared_until is None or against is not None or not (can_fork() and _is_searched(run, seq)):
+            return self.added(run, plainly()[0])
+        with Aside(plainly) as page:
+            flips = _flips(run, seq, self.spared_until)
+            answer, reports = page.result()
+        run.reports.extend(report for report in reports if report not in run.reports)
+        return self.added(run, answer, flips)
+
+    def added(self, run: Run, answer: Answer, flips: Flips | None = None) -> Answer:
+        """The answer with it; `flips` if that was searched already."""
         if self.whole:
             answer = with_whole_batch(answer)
             answer = msgspec.structs.replace(answer, graph=graph_of(run, answer.event.seq) if answer.grounds else None)
@@ -241,7 +257,10 @@ class _More(NamedTuple):
             answer = with_formula(answer, self.under)
         if self.prove:
             answer = _proved(run, answer, whole=self.whole)
-        return answer if self.spared_until is None else _flipped(run, answer, self.spared_until)
+        if self.spared_until is None:
+            return answer
+        _must_be_decided(answer, "--flips")
+        return msgspec.structs.replace(answer, flips=flips or _flips(run, answer.event.seq, self.spared_until))
 
     def befell(
         self, run: Run, account: int, span: tuple[int, int] | None, instrument: int | None, against: str | None
@@ -266,22 +285,27 @@ def _proved(run: Run, answer: Answer, *, whole: bool) -> Answer:
     return msgspec.structs.replace(answer, grounds=found)
 
 
-def _flipped(run: Run, answer: Answer, spared_until: SparedUntil) -> Answer:
-    """The answer with what would have flipped it. Raises QueryError for what is no reduction."""
-    _must_be_decided(answer, "--flips")
+def _is_searched(run: Run, seq: int) -> bool:
+    """Whether event `seq` is a reduction that was decided here, so that a search may begin before it is explained."""
+    event = run.event(seq)
+    return isinstance(event.body, PositionDeleveraged) and not is_taken_in(event)
+
+
+def _flips(run: Run, seq: int, spared_until: SparedUntil) -> Flips:
+    """What would have flipped the answer. Raises QueryError for what is no reduction."""
     from ...sim.progress import bar  # noqa: PLC0415 - SimPy and rich are only for whoever asks this
     from ..verify.playback import missing_in  # noqa: PLC0415
     from .again.flips import TRIALS_MAX, flips_of, no_flips  # noqa: PLC0415
 
     missing = missing_in(run)
     if missing:
-        return msgspec.structs.replace(answer, flips=no_flips(missing[0].reason))
+        return no_flips(missing[0].reason)
     with bar(TRIALS_MAX, "executing the run again", threaded=False) as advance:
         trials = count(1)
         whole = spared_until == "end"
-        found = flips_of(run, answer.event.seq, lambda tried: advance(next(trials), tried), whole=whole)
+        found = flips_of(run, seq, lambda tried: advance(next(trials), tried), whole=whole)
     tell_differences(run)
-    return msgspec.structs.replace(answer, flips=found)
+    return found
 
 
 def _must_be_decided(answer: Answer, option: str) -> None:
