@@ -54,15 +54,15 @@ def assert_reconciled(fund: Fund, event: Event) -> None:
     """The lines add up to the capacity recorded; drains come by size; each sum is of its parts."""
     assert isinstance(event.body, ShortfallDeclared)
     assert fund.reconciles
-    assert sum(line.atoms for line in fund.lines) == fund.sum_atoms == event.body.capacity_atoms
+    assert sum(line.amount.number for line in fund.lines) == fund.sum.number == event.body.capacity_atoms
     drains = [line for line in fund.lines if line.kind == "drain"]
     assert [line.atoms for line in drains] == sorted(line.atoms for line in drains)
     assert len(drains) <= 10
     for line in fund.lines:
         if line.kind in ("drain", "drains", "gains"):
-            assert line.realised_atoms is not None
-            assert line.unrealised_atoms is not None
-            assert line.atoms == line.realised_atoms + line.unrealised_atoms
+            assert line.realised is not None
+            assert line.unrealised is not None
+            assert line.amount.number == line.realised.number + line.unrealised.number
     if any(line.kind == "drains" for line in fund.lines):
         (rest,) = [line for line in fund.lines if line.kind == "drains"]
         assert len(drains) == 10
@@ -155,7 +155,7 @@ def test_a_floor_is_a_line(tmp_path: Path) -> None:
         ("drain", -280 * USDT),
         ("floor", -15 * USDT),
     ]
-    assert (fund.capacity_atoms, fund.reconciles) == (5 * USDT, True)
+    assert (fund.capacity.number, fund.reconciles) == (5 * USDT, True)
     assert fund.text == (
         "To take over user4, whose equity was -100.000000 USDT, the fund had to keep 324.500000 USDT of capital (5% of "
         "all that it would then have held): it needed 424.500000 USDT and had 5.000000 USDT. 419.500000 USDT was "

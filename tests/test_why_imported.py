@@ -30,6 +30,7 @@ from deleverage.replay.why.ranking import round_events
 from deleverage.replay.why.venue.explain import _side, with_formula
 from deleverage.replay.why.venue.published import FormulaTest, Published
 from deleverage.replay.why.venue.taken_in import Reported
+from deleverage.sim.quantities import Quantity, Scale
 
 from .support import node_fills
 from .support.adl_table import TABLE, imported, row
@@ -145,8 +146,8 @@ def test_a_round_is_held_against_every_published_formula(tmp_path: Path) -> None
     assert (found.fills, found.lots) == (4, 34)
     leverage = formula(found, "profit-leverage")
     assert accounts(leverage) == ["0xb", "0xa", "0xd", "0xc"]
-    assert [place.would_give_lots for place in leverage.places] == [10, 10, 10, 4]
-    assert [place.gave_lots for place in leverage.places] == [10, 10, 4, 10]
+    assert [place.would_give.number for place in leverage.places] == [10, 10, 10, 4]
+    assert [place.gave.number for place in leverage.places] == [10, 10, 4, 10]
     assert [place.realised_rank for place in leverage.places] == [2, 1, 4, 3]
     assert (leverage.agreeing, leverage.differing, leverage.pairs, leverage.tau_b) == (3, 2, 6, "0.183")
     assert (leverage.chance, leverage.chance_text, leverage.lots_in_common) == ("1/2", "0.500", 28)
@@ -176,9 +177,9 @@ def test_no_formula_takes_more_than_was_closed_or_than_anyone_holds(tmp_path: Pa
     """Each shares out what the round closed, at most, and nobody gives more than it has."""
     found = _published(Path(imported(tmp_path, *TABLE).run))
     for one in found.formulas:
-        given = [place.would_give_lots for place in one.places]
+        given = [place.would_give.number for place in one.places]
         assert 0 < sum(given) <= found.lots
-        assert all(lots <= abs(place.size_lots) for lots, place in zip(given, one.places, strict=True))
+        assert all(lots <= abs(place.size.number) for lots, place in zip(given, one.places, strict=True))
         assert one.taken == sum(lots > 0 for lots in given)
 
 
@@ -387,21 +388,22 @@ def _starts(event: Event, number: int) -> bool:
     return isinstance(event.body, DeleveragingStarted) and event.body.round == number
 
 
-LOSS, ENTRY = "a realised loss of 10 USDC", "; so its entry was 100"
+ETH, QUOTE = Scale(Decimal(1), "ETH", "lots"), Scale(Decimal(1), "quote", "ticks")
+USDC = Scale(Decimal("0.1"), "USDC", "atoms")
+LOSS, ENTRY = "a realised loss of 10.0 USDC", "; so its entry was 100"
 SIDE = Reported(
     seq=1,
     account=4,
     name="ann",
     direction="Close Long",
-    size_lots=-5,
-    traded="sold 5 ETH",
-    price="98",
+    traded=Quantity(-5, ETH),
+    price=Quantity(98, QUOTE),
     maker=False,
-    before="5",
-    after="0",
-    closed_profit="-10 USDC",
-    entry="100",
-    fee="0.5 USDC",
+    before=Quantity(5, ETH),
+    after=Quantity(0, ETH),
+    closed_profit=Quantity(-100, USDC),
+    entry=Quantity(100, QUOTE),
+    fee=Quantity(5, USDC),
     printed=(),
 )
 
@@ -411,7 +413,10 @@ SIDE = Reported(
     [
         ({}, f"went from 5 to 0 with {LOSS} and a fee of 0.5 USDC (Close Long, event 1{ENTRY})."),
         ({"fee": None}, f"went from 5 to 0 with {LOSS} (Close Long, event 1{ENTRY})."),
-        ({"fee": "-0.5 USDC", "entry": None}, "went from 5 to 0 with a rebate of 0.5 USDC (Close Long, event 1)."),
+        (
+            {"fee": Quantity(-5, USDC), "entry": None},
+            "went from 5 to 0 with a rebate of 0.5 USDC (Close Long, event 1).",
+        ),
         ({"closed_profit": None, "entry": None}, "went from 5 to 0 with a fee of 0.5 USDC (Close Long, event 1)."),
         ({"entry": None, "fee": None}, "went from 5 to 0 (Close Long, event 1)."),
         ({"entry": None, "fee": None, "direction": ""}, "went from 5 to 0 (event 1)."),
@@ -519,7 +524,8 @@ def test_the_whole_batch_comes_out(tmp_path: Path, options: tuple[str, ...]) -> 
     run = deleveraged(tmp_path, order=range(1, 15), known=range(1, 15), last="0.5")
     answer = explain(run, find(run, PositionDeleveraged))
     assert answer.batch is not None
-    assert answer.batch.own.lots == answer.batch.own.to_close_lots == sum(one.size_lots for one in answer.batch.fills)
+    assert answer.batch.own.size == answer.batch.own.to_close
+    assert answer.batch.own.size.number == sum(one.size.number for one in answer.batch.fills)
     assert (answer.batch.closed.pattern, answer.batch.fills[-1].after) == ("last_in_part", "-1.5")
     told = call("why", run.path, str(answer.event.seq), *options).stdout
     assert ("--all shows them" in told) is not bool(options)

@@ -263,7 +263,7 @@ def test_the_keys_are_stable(run: Run) -> None:
     called = json.loads(call("why", run.path, "30", "--json").stdout)
     assert list(called) == KEYS
     assert [key for key in KEYS if called[key] is None] == ["losing", "story", *KEYS[6:]]
-    assert called["event"]["evidence"]["compared"]["threshold_atoms"] == 1_250_000_000
+    assert called["event"]["evidence"]["compared"]["threshold"]["atoms"] == 1_250_000_000
 
 
 def test_the_keys_of_an_account(run: Run) -> None:
