@@ -56,7 +56,7 @@ def assert_reconciled(fund: Fund, event: Event) -> None:
     assert fund.reconciles
     assert sum(line.amount.number for line in fund.lines) == fund.sum.number == event.body.capacity_atoms
     drains = [line for line in fund.lines if line.kind == "drain"]
-    assert [line.atoms for line in drains] == sorted(line.atoms for line in drains)
+    assert [line.amount.number for line in drains] == sorted(line.amount.number for line in drains)
     assert len(drains) <= 10
     for line in fund.lines:
         if line.kind in ("drain", "drains", "gains"):
@@ -67,7 +67,7 @@ def assert_reconciled(fund: Fund, event: Event) -> None:
         (rest,) = [line for line in fund.lines if line.kind == "drains"]
         assert len(drains) == 10
         assert rest.count >= 1
-        assert rest.atoms < 0
+        assert rest.amount.number < 0
 
 
 def test_every_shortfall_reconciles_exactly(run: Run) -> None:
@@ -91,7 +91,7 @@ def test_with_latencies_and_a_floor(tmp_path: Path) -> None:
     for event in found[::5]:
         fund = fund_at(late, event.seq)
         assert_reconciled(fund, event)
-        assert [line.atoms for line in fund.lines if line.kind == "floor"] == [-500 * USDT]
+        assert [line.amount.number for line in fund.lines if line.kind == "floor"] == [-500 * USDT]
 
 
 @given(st.integers(500, len(EVENTS) - 1))
@@ -150,7 +150,7 @@ def test_a_floor_is_a_line(tmp_path: Path) -> None:
     """A floor of 15 leaves 285 to begin with, and 5 when anna fails: the fund keeps what it must."""
     run = squeeze(tmp_path / "squeeze.run", floor_atoms=15 * USDT)
     fund = fund_at(run, 46)
-    assert [(line.kind, line.atoms) for line in fund.lines] == [
+    assert [(line.kind, line.amount.number) for line in fund.lines] == [
         ("opening", 300 * USDT),
         ("drain", -280 * USDT),
         ("floor", -15 * USDT),

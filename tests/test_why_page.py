@@ -256,7 +256,7 @@ def test_the_keys_are_stable(run: Run) -> None:
     document = json.loads(call("why", run.path, "48", "--json").stdout)
     assert list(document) == KEYS
     assert (document["not"], document["flips"]) == (None, None)
-    assert document["event"]["fields"]["score"] == document["ranking"]["score"] == 419479768
+    assert document["event"]["fields"]["score"] == document["ranking"]["score"]["billionths"] == 419479768
     spared = json.loads(call("why", run.path, "48", "--json", "--not", "8").stdout)
     assert spared["not"]["reason"] == "no_profit"
     assert document | {"not": spared["not"]} == spared

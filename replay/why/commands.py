@@ -167,9 +167,8 @@ def why_command(
         _show_answer(run, answer, layout, as_json=as_json, whole=whole)
     elif question.account is None:
         _must_be_about_one(against=against, under=under, proved_until=proved_until, spared_until=spared_until)
-        _show_forced(
-            run, forced_in(run, *(question.span or (0, None)), order=sort), layout, as_json=as_json, whole=whole
-        )
+        forced = forced_in(run, *(question.span or (0, None)), order=sort)
+        _show_forced(run, forced, layout, as_json=as_json, whole=whole)
     else:
         found = more.befell(run, question.account, question.span, _instrument(run, instrument), against)
         _show_befallen(run, found, layout, as_json=as_json, whole=whole)

@@ -15,6 +15,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+import msgspec
+
 from ...events.bodies.margin import MarkPriced
 from ...events.bodies.run import Producer
 from ...events.bodies.waterfall import DeleveragingStarted, PositionDeleveraged, ShortfallDeclared
@@ -82,7 +84,7 @@ def fund_of(
         had_atoms = 0
     total = sum(line.amount.number for line in lines)
     equity_atoms = None if bankrupt is None else _equity_atoms(bankrupt, fund, ledger)
-    return Fund(
+    found = Fund(
         account=fund,
         name=names.account(fund),
         shortfall_seq=shortfall.seq,
@@ -94,11 +96,12 @@ def fund_of(
         missing=names.money_of(fund, body.needed_atoms - had_atoms),
         equity=None if equity_atoms is None else names.money_of(fund, equity_atoms),
         capital=None if equity_atoms is None else names.money_of(fund, body.needed_atoms + equity_atoms),
-        text=_told(body, bankrupt, equity_atoms, rules, names),
+        text="",
         lines=lines,
         sum=names.money_of(fund, total),
         reconciles=total == body.capacity_atoms and books.agree_with(ledger),
     )
+    return msgspec.structs.replace(found, text=_told(found, body, bankrupt, rules, names))
 
 
 def _equity_atoms(bankrupt: Account, fund: int, ledger: LedgerState) -> int:
@@ -145,59 +148,49 @@ def _kept_from(body: ShortfallDeclared, bankrupt: Account) -> bool:
     return not bankrupt.positions and _payable_atoms(body) >= body.needed_atoms > 0
 
 
-def _told(
-    body: ShortfallDeclared, bankrupt: Account | None, equity_atoms: int | None, rules: _Rules, names: RunNames
-) -> str:
+def _told(fund: Fund, body: ShortfallDeclared, bankrupt: Account | None, rules: _Rules, names: RunNames) -> str:
     """Needed and had, in words."""
-    who, needed = names.account(body.account), names.money(body.account, body.needed_atoms)
-    had = names.money(body.account, body.capacity_atoms)
-    if body.trigger == "drawdown":
+    if fund.trigger == "drawdown":
         return (
-            f"{rules.fallen.format(needed)} within the window than the rule allows, for which there is "
-            f"auto-deleveraging though its capacity (cash and inventory at the mark, less its floor) was still {had}."
+            f"{rules.fallen.format(fund.needed)} within the window than the rule allows, for which there is "
+            "auto-deleveraging though its capacity (cash and inventory at the mark, less its floor) was still "
+            f"{fund.capacity}."
         )
-    if bankrupt is None or equity_atoms is None:
-        return _own_told(body, needed, had, names)
+    if bankrupt is None:
+        return _own_told(fund)
+    who = names.account(body.account)
+    if bankrupt.positions:
+        return _takeover_told(fund, who, rules)
+    owed, payable = f"{who} owed {fund.needed} more than it had", names.money(fund.account, _payable_atoms(body))
     if _kept_from(body, bankrupt):
-        money = names.money(body.account, _payable_atoms(body))
-        return (
-            f"{who} owed {needed} more than it had. The fund had {money}, which its rule does not let it pay for that."
-        )
-    if not bankrupt.positions:
-        paid = names.money(body.account, _payable_atoms(body))
-        missing = names.money(body.account, body.needed_atoms - _payable_atoms(body))
-        return f"{who} owed {needed} more than it had; the fund could pay {paid}. {missing} was missing."
-    return _takeover_told(body, equity_atoms, rules, names)
+        return f"{owed}. The fund had {payable}, which its rule does not let it pay for that."
+    return f"{owed}; the fund could pay {payable}. {fund.missing} was missing."
 
 
-def _takeover_told(body: ShortfallDeclared, equity_atoms: int, rules: _Rules, names: RunNames) -> str:
+def _takeover_told(fund: Fund, who: str, rules: _Rules) -> str:
     """What taking an account over would have asked of the fund."""
-    who, needed = names.account(body.account), names.money(body.account, body.needed_atoms)
-    had = names.money(body.account, body.capacity_atoms)
-    missing = names.money(body.account, body.needed_atoms - body.capacity_atoms)
-    if body.needed_atoms < 0:
-        brought, under = (text.lstrip("-") for text in (needed, had))
-        return f"{who} would have brought the fund {brought}, which was {under} under its floor. {missing} was missing."
-    if body.needed_atoms == -equity_atoms:
-        return f"{who} owed {needed} more than it had; the fund could bear {had}. {missing} was missing."
-    capital, equity = (names.money(body.account, atoms) for atoms in (body.needed_atoms + equity_atoms, equity_atoms))
+    assert fund.equity is not None
+    needed, had, missing = fund.needed, fund.capacity, f"{fund.missing} was missing."
+    if needed.number < 0:
+        return f"{who} would have brought the fund {abs(needed)}, which was {abs(had)} under its floor. {missing}"
+    if needed == -fund.equity:
+        return f"{who} owed {needed} more than it had; the fund could bear {had}. {missing}"
     capital_bps = rules.capital_bps
     share = "" if capital_bps is None else f" ({percent_of_bps(capital_bps)} of all that it would then have held)"
     return (
-        f"To take over {who}, whose equity was {equity}, the fund had to keep {capital} of capital{share}: it needed "
-        f"{needed} and had {had}. {missing} was missing."
+        f"To take over {who}, whose equity was {fund.equity}, the fund had to keep {fund.capital} of capital{share}: "
+        f"it needed {needed} and had {had}. {missing}"
     )
 
 
-def _own_told(body: ShortfallDeclared, needed: str, had: str, names: RunNames) -> str:
+def _own_told(fund: Fund) -> str:
     """Of its own inventory: what the capacity was, or what a sale would have taken the cash down to."""
-    capacity = f"Its capacity (cash and inventory at the mark, less its floor) was {had}"
-    if body.cash_atoms is None or body.needed_atoms == -body.capacity_atoms:
-        return f"{capacity}; it needed {needed}."
-    cash = names.money(body.account, body.cash_atoms)
+    capacity = f"Its capacity (cash and inventory at the mark, less its floor) was {fund.capacity}"
+    if fund.cash is None or fund.needed == -fund.capacity:
+        return f"{capacity}; it needed {fund.needed}."
     return (
-        f"{capacity}, {cash} of it in cash. The part of its inventory that was to be sold would have lost {needed} "
-        "more than the cash at the depth there was."
+        f"{capacity}, {fund.cash} of it in cash. The part of its inventory that was to be sold would have lost "
+        f"{fund.needed} more than the cash at the depth there was."
     )
 
 
