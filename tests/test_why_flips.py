@@ -37,6 +37,7 @@ from deleverage.replay.why.again.flips import flips_of
 from deleverage.replay.why.again.trials import ForkTrial, Subject, TrialOutcome, one_by_one, side_by_side
 from deleverage.replay.why.answer import Flip, Flips
 from deleverage.sim.progress import bar
+from deleverage.sim.quantities import SECONDS, Quantity
 from deleverage.sim.scenario import Scenario
 
 from .support.command_line import call, small_record, spawn
@@ -124,10 +125,10 @@ def test_what_becomes_of_it_afterwards_is_as_the_commands_show(
         later = [
             event for event in reduced(see(flip, tmp_path), reduction) if reduction.at_ns < event.at_ns <= until_ns
         ]
-        assert told.later_lots == lots_of(later)
+        assert told.later.number == lots_of(later)
         assert told.later_at_ns == (later[0].at_ns if later else None)
         assert told.spared == (not later)
-        assert told.recorded_lots == lots_of(
+        assert told.recorded.number == lots_of(
             [event for event in reduced(run, reduction) if event.seq >= reduction.seq and event.at_ns <= until_ns]
         )
         assert ("In the whole run" in told.text) == whole
@@ -197,15 +198,16 @@ def test_what_is_told_is_a_bracket(run: Run) -> None:
                 continue
             assert flip.amount is not None
             assert flip.not_at is not None
-            assert 0 <= flip.not_at < flip.amount
+            sparing, failing = flip.amount.number, flip.not_at.number
+            assert 0 <= failing < sparing
             amounts = {
                 abs(amount_of(changes)): spared
                 for (after_seq, changes), spared in tried.items()
                 if after_seq == flip.after_seq and whose(changes) == payee(run, subject, flip)
             }
-            assert amounts[flip.amount]
-            assert not amounts.get(flip.not_at, False)
-            assert not [amount for amount in amounts if flip.not_at < amount < flip.amount]
+            assert amounts[sparing]
+            assert not amounts.get(failing, False)
+            assert not [amount for amount in amounts if failing < amount < sparing]
 
 
 def subject_of(run: Run, reduction: Event) -> Subject:
@@ -241,8 +243,8 @@ def test_the_moment_is_the_last_at_which_it_could_be_closed(run: Run) -> None:
         assert moment.confirmed
         assert moment.after_seq is not None
         at_ns = run.event(moment.after_seq).at_ns
-        assert moment.amount == reduction.at_ns - at_ns
-        assert moment.not_at == 0
+        assert moment.amount == Quantity(reduction.at_ns - at_ns, SECONDS)
+        assert moment.not_at == Quantity(0, SECONDS)
         begin_seq = run.first_at(reduction.at_ns)
         instrument = reduction.body.instrument  # type: ignore[union-attr]
         if run.at(seq=begin_seq - 1).markets[instrument].halted_until_ns is None:

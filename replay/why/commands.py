@@ -42,6 +42,9 @@ from .venue.explain import is_taken_in, with_formula, with_whole_batch
 
 __all__ = ["why_command"]
 
+ProvedUntil = Literal["near", "start"]
+"""How far back grounds are taken away: as far as takes little time, or to the start of the record."""
+
 SparedUntil = Literal["event", "end"]
 """How far what would have spared a position is executed: to the end of the event's instant, or of the run."""
 
@@ -52,8 +55,8 @@ _LISTED = 20
 
 _ALONE = {
     "asked": "an EVENT, TIME or ACCOUNT", "account": "--account", "point": "--at", "first": "--from", "last": "--to",
-    "instrument": "--instrument", "against": "--not", "under": "--under", "prove": "--prove", "flips": "--flips",
-    "flips_whole": "--flips-whole",
+    "instrument": "--instrument", "against": "--not", "under": "--under", "prove": "--prove",
+    "prove_whole": "--prove-whole", "flips": "--flips", "flips_whole": "--flips-whole",
 }  # fmt: skip
 """What asks about something else than everyone, by the name that the command has for it."""
 
@@ -107,6 +110,7 @@ def _seldom_collected() -> Iterator[None]:
 @click.option("--not", "against", metavar="NAME|NUMBER", help="Say why this account was spared.")
 @click.option("--under", metavar="POLICY", help="Of a venue's own round: the whole ranking by this formula.")
 @click.option("--prove", is_flag=True, help="Take each ground away, by executing the run again, and say what stands.")
+@click.option("--prove-whole", is_flag=True, help="The same, also of grounds from long before.")
 @click.option("--flips", is_flag=True, help="Search what would have spared it, by executing the run again.")
 @click.option("--flips-whole", is_flag=True, help="The same, and what is found executed to the end of the run.")
 @click.option(
@@ -138,6 +142,7 @@ def why_command(
     against: str | None,
     under: str | None,
     prove: bool,
+    prove_whole: bool,
     flips: bool,
     flips_whole: bool,
     layout: str,
@@ -159,15 +164,15 @@ def why_command(
     run = opened(record, head, plugins)
     spared_until: SparedUntil | None = "end" if flips_whole else "event" if flips else None
     question = _question(run, asked, account, instrument, point, first, last)
-    more = _More(under, prove, spared_until, whole)
+    proved_until: ProvedUntil | None = "start" if prove_whole else "near" if prove else None
+    more = _More(under, proved_until, spared_until, whole)
     if question.seq is not None:
         answer = more.explained(run, question.seq, against)
         _show_answer(run, answer, layout, as_json=as_json, whole=whole)
     elif question.account is None:
-        _must_be_about_one(against=against, under=under, prove=prove, spared_until=spared_until)
-        _show_forced(
-            run, forced_in(run, *(question.span or (0, None)), order=sort), layout, as_json=as_json, whole=whole
-        )
+        _must_be_about_one(against=against, under=under, proved_until=proved_until, spared_until=spared_until)
+        forced = forced_in(run, *(question.span or (0, None)), order=sort)
+        _show_forced(run, forced, layout, as_json=as_json, whole=whole)
     else:
         found = more.befell(run, question.account, question.span, _instrument(run, instrument), against)
         _show_befallen(run, found, layout, as_json=as_json, whole=whole)
@@ -217,10 +222,10 @@ def _question(
 
 
 def _must_be_about_one(
-    *, against: str | None, under: str | None, prove: bool, spared_until: SparedUntil | None
+    *, against: str | None, under: str | None, proved_until: ProvedUntil | None, spared_until: SparedUntil | None
 ) -> None:
     """Raises QueryError for what only one event can be asked."""
-    for name, given in (("--not", against), ("--under", under), ("--prove", prove), ("--flips", spared_until)):
+    for name, given in (("--not", against), ("--under", under), ("--prove", proved_until), ("--flips", spared_until)):
         if given:
             message = f"{name} is about one event; give its number, or an account"
             raise QueryError(message)
@@ -230,7 +235,7 @@ class _More(NamedTuple):
     """What else was asked for about an event."""
 
     under: str | None
-    prove: bool
+    proved_until: ProvedUntil | None
     spared_until: SparedUntil | None
     whole: bool
 
@@ -255,8 +260,8 @@ class _More(NamedTuple):
             answer = msgspec.structs.replace(answer, graph=graph_of(run, answer.event.seq) if answer.grounds else None)
         if self.under is not None:
             answer = with_formula(answer, self.under)
-        if self.prove:
-            answer = _proved(run, answer, whole=self.whole)
+        if self.proved_until is not None:
+            answer = _proved(run, answer, self.proved_until)
         if self.spared_until is None:
             return answer
         _must_be_decided(answer, "--flips")
@@ -272,7 +277,7 @@ class _More(NamedTuple):
         return msgspec.structs.replace(found, answer=self.added(run, found.answer))
 
 
-def _proved(run: Run, answer: Answer, *, whole: bool) -> Answer:
+def _proved(run: Run, answer: Answer, proved_until: ProvedUntil) -> Answer:
     """The answer with a verdict beside each ground. Raises QueryError for what was not decided here."""
     seq = answer.event.seq
     _must_be_decided(answer, "--prove")
@@ -280,7 +285,7 @@ def _proved(run: Run, answer: Answer, *, whole: bool) -> Answer:
     from .again.proof import EVENTS_MAX, TRIALS_MAX, proved  # noqa: PLC0415
 
     with bar(min(len(answer.grounds), TRIALS_MAX), "executing the run again") as advance:
-        found = proved(run, seq, answer.grounds, advance, events_max=None if whole else EVENTS_MAX)
+        found = proved(run, seq, answer.grounds, advance, events_max=EVENTS_MAX if proved_until == "near" else None)
     tell_differences(run)
     return msgspec.structs.replace(answer, grounds=found)
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator
 from functools import cached_property
 from itertools import chain, islice
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
@@ -24,7 +24,8 @@ from ....events.bodies.waterfall import ProfitCapExceeded, ShortfallDeclared
 from ....events.ledger import Account, LedgerState, PositionKey
 from ....events.ledger.account import funding_of, trade
 from ....handlers.valuation import margin_of
-from ....sim.figures import duration, exact_money, size
+from ....sim.figures import duration
+from ....sim.quantities import SECONDS, Quantity, amount_scale, size_scale
 from ....sim.terminal import shell_word
 from ....sim.units import format_time_ns
 from ...fork.changes import Changes, Deposit, OutsideTrade
@@ -132,11 +133,12 @@ class Searches:
             most = f"{'even' if whose.prefix else 'up to'} {self._money(grid[-1])} more collateral"
             return self._telling.unspared(varied, whose.having(most, point.when))
         before, after = (_leverage(point.ledger, whose.account, more) for more in (0, least.sparing))
-        what = f"{self._money(least.sparing)} more collateral"
+        sparing, failing = self._money(least.sparing), self._money(least.failing)
+        what = f"{sparing} more collateral"
         text = f"{whose.having(what, point.when)}, so at {after} instead of {before} leverage"
-        how = "--deposit", f"{whose.name}={self._plain(least.sparing)}"
-        bracket = Bracket(varied, text, how, trial(least.sparing), least.sparing, least.failing)
-        return (yield from self._telling.told(bracket, _between(least.failing and self._money(least.failing))))
+        how = "--deposit", f"{whose.name}={sparing.value}"
+        bracket = Bracket(varied, text, how, trial(least.sparing), sparing, failing)
+        return (yield from self._telling.told(bracket, _between(failing)))
 
     def _fund(self) -> Search[Flip]:
         """The least more in the fund that stands behind the instrument."""
@@ -154,10 +156,11 @@ class Searches:
             return self._telling.unspared("fund", f"With up to {most} more in the insurance fund {point.when}")
         several = len(ledger.funds_of(self._listing.asset)) > 1
         which = f"balances.{ledger.name(fund).partition(':')[2]}" if several else "balance"
-        how = "--set", f"insurance_fund.{which}=+{self._plain(least.sparing)}"
-        text = f"With {self._money(least.sparing)} more in the insurance fund {point.when}"
-        bracket = Bracket("fund", text, how, trial(least.sparing), least.sparing, least.failing)
-        return (yield from self._telling.told(bracket, _between(least.failing and self._money(least.failing))))
+        sparing, failing = self._money(least.sparing), self._money(least.failing)
+        how = "--set", f"insurance_fund.{which}=+{sparing.value}"
+        text = f"With {sparing} more in the insurance fund {point.when}"
+        bracket = Bracket("fund", text, how, trial(least.sparing), sparing, failing)
+        return (yield from self._telling.told(bracket, _between(failing)))
 
     def _size(self, whose: Whose, point: ChangePoint) -> Search[Flip]:
         """The least smaller position, in sixteenths, where it could last be traded."""
@@ -177,7 +180,7 @@ class Searches:
 
         def trial(lots: int) -> ForkTrial:
             changes = Changes(trades=(OutsideTrade(whose.account, key, -sign * lots),))
-            return ForkTrial(f"{whose.name}: {self._units(lots)} less", point.seq, changes)
+            return ForkTrial(f"{whose.name}: {self._lots(lots).text} less", point.seq, changes)
 
         def sold(account: Account, lots: int) -> None:
             value_atoms = market.payoff.value_atoms(-sign * lots, market.mark_ticks)
@@ -192,11 +195,11 @@ class Searches:
             least = yield from nearest(grid, trial, first)
         if least is None:
             return self._telling.unspared(varied, whose.having("no position at all", point.when))
-        part, less = least.sparing, least.failing
-        what = f"a position smaller by {self._units(part)} (of {self._units(whole_lots)} {self._listing.name})"
-        how = self._how_to_trade(whose, -sign * part)
-        bracket = Bracket(varied, whose.having(what, point.when), how, trial(part), part, less)
-        return (yield from self._telling.told(bracket, _between(less and f"{self._units(less)} less")))
+        part, less = self._lots(least.sparing), self._lots(least.failing)
+        what = f"a position smaller by {part.text} (of {abs(self._lots(whole_lots))})"
+        how = self._how_to_trade(whose, -sign * least.sparing)
+        bracket = Bracket(varied, whose.having(what, point.when), how, trial(least.sparing), part, less)
+        return (yield from self._telling.told(bracket, _between(less, f"{less.text} less")))
 
     def _moment(self) -> Search[Flip]:
         """The latest moment to have closed the whole position at the mark."""
@@ -211,7 +214,8 @@ class Searches:
             if (yield trial).spared:
                 text = f"Closed whole at the mark after event {seq}, {duration(before_ns)} before the reduction"
                 how = self._how_to_trade(self._own, -held.size_lots)
-                bracket = Bracket("moment", text, how, trial, before_ns, not_at_ns)
+                amounts = Quantity(before_ns, SECONDS), Quantity(not_at_ns, SECONDS)
+                bracket = Bracket("moment", text, how, trial, *amounts)
                 return (yield from self._telling.told(bracket, otherwise or later))
             not_at_ns, otherwise = before_ns, f"closed {duration(before_ns)} before it not, so the last is between"
         since = f" since event {self._fork_seq}, where the run was forked" if self._fork_seq else ""
@@ -250,21 +254,18 @@ class Searches:
         )
 
     def _how_to_trade(self, whose: Whose, lots: int) -> tuple[str, str]:
-        return "--trade", f"{whose.name}:{self._listing.name}={size(lots, self._listing).replace(',', '')}"
+        return "--trade", f"{whose.name}:{self._listing.name}={self._lots(lots).value}"
 
-    def _units(self, lots: int) -> str:
-        return size(abs(lots), self._listing)
+    def _lots(self, lots: int) -> Quantity:
+        return Quantity(lots, size_scale(self._listing))
 
-    def _money(self, atoms: int) -> str:
-        return f"{exact_money(atoms, self._asset)} {self._asset.name}"
-
-    def _plain(self, atoms: int) -> str:
-        return exact_money(atoms, self._asset).replace(",", "")
+    def _money(self, atoms: int) -> Quantity:
+        return Quantity(atoms, amount_scale(self._asset))
 
 
-def _between(failing: str | Literal[0]) -> str:
+def _between(failing: Quantity, told: str = "") -> str:
     """The other side of a bracket: an amount, or no change at all."""
-    return f"with {failing or 'nothing changed'} not, so the least is between"
+    return f"with {(told or failing) if failing.number else 'nothing changed'} not, so the least is between"
 
 
 def _too_far(whose: Whose, varied: str, since: str) -> Flip:
@@ -324,8 +325,8 @@ class Bracket(NamedTuple):
     text: str
     how: tuple[str, str]
     trial: ForkTrial
-    amount: int
-    not_at: int
+    amount: Quantity
+    not_at: Quantity
 
 
 class _Telling:
@@ -367,17 +368,15 @@ class _Telling:
         outcome = yield msgspec.structs.replace(trial, told=told, until_ns=until_ns)
         lots = recorded_lots(run, self._subject, reduction.seq, run.first_at(until_ns + 1))
         far = "In the whole run" if ended else f"Up to {_time(until_ns)}, as far as this was executed,"
-        beside = f"in the record it is {self._units(lots)} from this event on"
+        later, recorded = (Quantity(taken, size_scale(self._listing)) for taken in (outcome.later_lots, lots))
+        beside = f"in the record it is {recorded} from this event on"
         if outcome.later_at_ns is None:
             text = f"{far} nothing of it would have been deleveraged later; {beside}."
         else:
-            taken, since = self._units(outcome.later_lots), _time(outcome.later_at_ns)
-            text = f"{far} {taken} of it would have been deleveraged after all, from {since} on; {beside}."
+            since = _time(outcome.later_at_ns)
+            text = f"{far} {later} of it would have been deleveraged after all, from {since} on; {beside}."
         spared = outcome.later_at_ns is None
-        return Afterwards(spared, ended, until_ns, outcome.later_lots, outcome.later_at_ns, lots, text)
-
-    def _units(self, lots: int) -> str:
-        return f"{size(lots, self._listing)} {self._listing.name}"
+        return Afterwards(spared, ended, until_ns, later, outcome.later_at_ns, recorded, text)
 
 
 def _time(at_ns: int) -> str:
