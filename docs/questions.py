@@ -23,7 +23,7 @@ def who(one: Document, _run: Run) -> Faults:
     event, evidence, price = one["event"], one["event"]["evidence"], one["price"]
     if not one["paragraph"].startswith(f"Event {event['seq']}, {event['at']}: {evidence['name']} "):
         yield "the paragraph does not begin with the event, its time and the account"
-    if abs(event["fields"]["size_lots"]) != abs(price["size_lots"]) or f" {price['size']}" not in one["paragraph"]:
+    if event["fields"]["size_lots"] != price["size"]["lots"] or f" {shown(price['size'])}" not in one["paragraph"]:
         yield "the size is not told"
 
 
@@ -31,23 +31,24 @@ def whose_loss(one: Document, run: Run) -> Faults:
     """Whose loss it was, and which marks made it."""
     if one["cap"] is not None:
         cap = one["cap"]
-        if cap["profit_atoms"] * 10**6 <= cap["pool_atoms"] * cap["max_factor_ppm"]:
+        if cap["profit"]["atoms"] * 10**6 <= cap["pool"]["atoms"] * cap["max_factor"]["ppm"]:
             yield "the profit was not above the cap"
         return
     losing, story = one["losing"], one["story"]
     if not losing or not losing["marks"] or not story or not story["steps"]:
         yield "no loss and no story is told"
         return
-    had = -story["lot"]["loss_atoms"] if losing["of_lot"] else story["bankruptcy"]["equity_atoms"]
-    if losing["decided_atoms"] != had:
-        yield f"at the decision there was {losing['decided']}, the story tells of {had} atoms"
+    had = -story["lot"]["loss"]["atoms"] if losing["of_lot"] else story["bankruptcy"]["equity"]["atoms"]
+    if losing["decided"]["atoms"] != had:
+        yield f"at the decision there was {losing['decided']['value']}, the story tells of {had} atoms"
     for mark in losing["marks"]:
         body = run.event(mark["seq"]).body
-        if [mark[key] for key in ("instrument", "mark_ticks", "index_ticks", "forced_ticks")] != [
+        whole, index, forced, smoothed = (mark[key]["ticks"] for key in ("mark", "index", "forced", "smoothed"))
+        if [mark["instrument"], whole, index, forced] != [
             getattr(body, key, None) for key in ("instrument", "mark_ticks", "index_ticks", "impact_ticks")
         ]:
             yield f"event {mark['seq']} did not set that mark"
-        if mark["mark_ticks"] != mark["index_ticks"] + mark["forced_ticks"] + mark["smoothed_ticks"]:
+        if whole != index + forced + smoothed:
             yield f"index, forced part and smoothing do not come to the mark of event {mark['seq']}"
     seqs = [step["seq"] for step in story["steps"]]
     if seqs != sorted(set(seqs)) or seqs[-1] >= one["event"]["seq"]:
@@ -58,17 +59,18 @@ def which_price(one: Document, run: Run) -> Faults:
     """At which price, and why at that one."""
     price, body = one["price"], run.event(one["event"]["seq"]).body
     assert isinstance(body, PositionDeleveraged)
-    if not price["rule"] or price["value_atoms"] != body.value_atoms:
+    at_mark, value, gained = (price[key]["atoms"] for key in ("at_mark", "value", "gained"))
+    if not price["rule"] or value != body.value_atoms:
         yield "no reason for the price, or not the value of the event"
-    if price["gained_atoms"] != price["at_mark_atoms"] - price["value_atoms"]:
+    if gained != at_mark - value:
         yield "the value at the mark less the value is not what was gained"
-    if price["realised_atoms"] != price["paper_atoms"] + price["gained_atoms"]:
+    if price["realised"]["atoms"] != price["paper"]["atoms"] + gained:
         yield "profit at the mark and what was gained do not come to what was paid"
     if run.directory.instruments[body.instrument].kind == "linear":
-        value, multiplier = figure(price["value"]), multiplier_of(run, body.instrument)
-        product = figure(price["size"]) * figure(price["price"]) * multiplier
-        if product.quantize(Decimal(1).scaleb(value.as_tuple().exponent), ROUND_HALF_EVEN) != value:  # type: ignore[arg-type]
-            yield f"{price['size']} x {price['price']} is not {price['value']}"
+        size, each, came_to = (Decimal(price[key]["value"]) for key in ("size", "price", "value"))
+        product = size * each * multiplier_of(run, body.instrument)
+        if product.quantize(Decimal(1).scaleb(came_to.as_tuple().exponent), ROUND_HALF_EVEN) != came_to:  # type: ignore[arg-type]
+            yield f"{size} x {each} is not {came_to}"
 
 
 def why_the_fund(one: Document, _run: Run) -> Faults:
@@ -80,18 +82,19 @@ def why_the_fund(one: Document, _run: Run) -> Faults:
         yield "nothing of the fund is told"
         return
     now = fund["now"]
-    if not fund["reconciles"] or sum(line["atoms"] for line in fund["lines"]) != fund["capacity_atoms"]:
+    if not fund["reconciles"] or sum(line["amount"]["atoms"] for line in fund["lines"]) != fund["capacity"]["atoms"]:
         yield "the lines of the fund do not come to its capacity"
     for line in fund["lines"]:
-        if line["realised_atoms"] is not None and line["realised_atoms"] + line["unrealised_atoms"] != line["atoms"]:
+        parts = [line[key]["atoms"] for key in ("realised", "unrealised") if line[key] is not None]
+        if parts and sum(parts) != line["amount"]["atoms"]:
             yield f"realised and unrealised do not come to the line: {line['text']}"
-    left = now["cash_atoms"] + now["inventory_mark_atoms"] - now["inventory_cost_atoms"] - now["floor_atoms"]
-    if left != now["capacity_atoms"]:
+    had = {key: amount["atoms"] for key, amount in now.items() if isinstance(amount, dict)}
+    if had["cash"] + had["inventory_mark"] - had["inventory_cost"] - had["floor"] != had["capacity"]:
         yield "cash, inventory and floor do not come to what it had at this round"
-    if fund["capacity_atoms"] + now["rounds_atoms"] + now["others_atoms"] != now["capacity_atoms"]:
+    if fund["capacity"]["atoms"] + had["by_rounds"] + had["by_others"] != had["capacity"]:
         yield "what it had at the shortfall and what changed it do not come to what it had at this round"
-    since = sum(each["gained_atoms"] for each in now["rounds"] if each["started_seq"] > fund["shortfall_seq"])
-    if since != now["rounds_atoms"]:
+    since = sum(each["gained"]["atoms"] for each in now["rounds"] if each["started_seq"] > fund["shortfall_seq"])
+    if since != had["by_rounds"]:
         yield "the rounds since the shortfall do not come to their sum"
 
 
@@ -107,7 +110,7 @@ def which_rank(one: Document, _run: Run) -> Faults:
         yield "the place in the first ranking is half told"
     if found["formula"] is not None:
         yield from wrong_score(found)
-    gave = sum(share["lots"] for share in found["gave"])
+    gave = sum(share["size"]["lots"] for share in found["gave"])
     if not gave or {share["account"] for share in found["gave"]} >= {None} or len(found["gave"]) != found["taken"]:
         yield "not all who shared it are named"
 
@@ -123,8 +126,10 @@ def wrong_score(found: Document) -> Faults:
         yield f"{text} cannot be worked out ({error})"
         return
     score = (worth * 10**9).__floor__()
-    shown = Decimal(told.split(",")[0].split(" ")[0])
-    if score != found["score"] or shown != Decimal(score).scaleb(-9).quantize(Decimal("1e-9"), ROUND_DOWN):
+    printed = Decimal(told.split(",")[0].split(" ")[0])
+    if score != found["score"]["billionths"] or printed != Decimal(score).scaleb(-9).quantize(
+        Decimal("1e-9"), ROUND_DOWN
+    ):
         yield f"{text} is {float(worth)}, not {told}"
 
 
@@ -133,7 +138,7 @@ def why_not_the_neighbour(one: Document, _run: Run) -> Faults:
     places = one["ranking"]["places"]
     if not any(place["asked"] for place in places):
         yield "the account is not among the places shown"
-    keys = [(-place["score"], place["account"]) for place in places]
+    keys = [(-place["score"]["billionths"], place["account"]) for place in places]
     if keys != sorted(keys):
         yield "the places are not by score and account"
     if one["ranking"]["candidates"] > 1 and len(places) <= 1:
@@ -145,7 +150,8 @@ def why_not_the_neighbour(one: Document, _run: Run) -> Faults:
 def what_it_cost(one: Document, run: Run) -> Faults:
     """What did it cost or bring, in profit, in share of it, and at later prices."""
     price, later, seq = one["price"], one["later"], one["event"]["seq"]
-    if price["paper_atoms"] > 0 and share_of(price["gained_atoms"], price["paper_atoms"]) != price["share"]:
+    paper = price["paper"]["atoms"]
+    if paper > 0 and share_of(price["gained"]["atoms"], paper) != price["share"]:
         yield "the share of the profit does not come out"
     if not later:
         if run.event(seq).at_ns < run.end_ns and any(mark_after(run, one)):
@@ -153,9 +159,9 @@ def what_it_cost(one: Document, run: Run) -> Faults:
         return
     for each in later:
         body = run.event(each["mark_seq"]).body
-        if each["mark_seq"] <= seq or getattr(body, "mark_ticks", None) != each["mark_ticks"]:
+        if each["mark_seq"] <= seq or getattr(body, "mark_ticks", None) != each["mark"]["ticks"]:
             yield f"event {each['mark_seq']} is no later mark of that"
-        if price["paper_atoms"] > 0 and share_of(each["gained_atoms"], price["paper_atoms"]) != each["share"]:
+        if paper > 0 and share_of(each["gained"]["atoms"], paper) != each["share"]:
             yield "the later share of the profit does not come out"
 
 
@@ -226,7 +232,7 @@ def faults(one: Document, run: Run) -> Faults:
         yield from (f"question {number}: {told}" for told in question(one, run))
     for told in wrong_events(one, run):
         yield f"events: {told}"
-    for told in wrong_texts(one, one["event"]["evidence"]["decimals"]):
+    for told in wrong_values(one, steps_in(run)):
         yield f"figures: {told}"
 
 
@@ -245,23 +251,42 @@ def wrong_events(found: Any, run: Run) -> Faults:
         yield f"event {found['seq']} is no {found['type']}"
 
 
-def wrong_texts(found: Any, decimals: int) -> Faults:
-    """Every amount in words is the amount in atoms beside it."""
+def steps_in(run: Run) -> dict[tuple[str, str], set[Decimal]]:
+    """What one of what is counted may be of a unit, as the record declares it."""
+    steps = {
+        ("%", "bps"): {Decimal("0.01")}, ("%", "ppm"): {Decimal("0.0001")}, ("", "billionths"): {Decimal("1e-9")},
+        ("s", "ns"): {Decimal("1e-9")}, ("quote", "ticks"): set(), ("quote", "steps"): set(),
+    }  # fmt: skip
+    for asset in run.directory.assets.values():
+        steps[asset.name, "atoms"] = {Decimal(1).scaleb(-asset.decimals)}
+    for listing in run.directory.instruments.values():
+        tick = Decimal(listing.tick_size)
+        steps[listing.name, "lots"] = {Decimal(listing.lot_size)}
+        steps["quote", "ticks"].add(tick)
+        steps["quote", "steps"].update(tick.scaleb(-digits) for digits in range(1, 20))
+    return steps
+
+
+def wrong_values(found: Any, steps: dict[tuple[str, str], set[Decimal]]) -> Faults:
+    """Every value is the whole number beside it, in steps of its unit."""
     if isinstance(found, list):
         for one in found:
-            yield from wrong_texts(one, decimals)
+            yield from wrong_values(one, steps)
     if not isinstance(found, dict):
         return
-    for key, value in found.items():
-        text = found.get(key.removesuffix("_atoms")) if key.endswith("_atoms") else None
-        if isinstance(text, str) and isinstance(value, int) and abs(figure(text)).scaleb(decimals) != abs(value):
-            yield f"{key} is {value}, and in words {text}"
-        yield from wrong_texts(value, decimals)
+    if {"value", "unit"} < found.keys():
+        ((counted, number),) = ((key, number) for key, number in found.items() if key not in ("value", "unit"))
+        known = steps.get((found["unit"], counted), ())
+        if not any(Decimal(found["value"]) == number * step for step in known):
+            yield f"{number} {counted} are not {found['value']} {found['unit']}"
+        return
+    for value in found.values():
+        yield from wrong_values(value, steps)
 
 
-def figure(text: str) -> Decimal:
-    """A figure as it is printed."""
-    return Decimal(text.split(" ", maxsplit=1)[0].replace(",", ""))
+def shown(size: Document) -> str:
+    """A size as it is printed, without its sign."""
+    return f"{abs(Decimal(size['value'])):,f}"
 
 
 def share_of(part: int, whole: int) -> str:

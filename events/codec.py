@@ -6,10 +6,11 @@ import msgspec
 
 from .envelope import Event
 
-__all__ = ["decode_event", "decode_pages", "encode_event"]
+__all__ = ["decode_event", "decode_events", "decode_pages", "encode_event"]
 
 _encoder = msgspec.msgpack.Encoder()
 _event_decoder = msgspec.msgpack.Decoder(Event)
+_events_decoder = msgspec.msgpack.Decoder(list[Event])
 _pages_decoder = msgspec.msgpack.Decoder(list[list[Event]])
 
 encode_event = _encoder.encode
@@ -19,6 +20,11 @@ encode_event = _encoder.encode
 def decode_event(data: bytes) -> Event:
     """One event from its bytes. Raises msgspec.DecodeError or ValidationError."""
     return _event_decoder.decode(data)
+
+
+def decode_events(data: bytes | memoryview) -> list[Event]:
+    """A list of events from its bytes. Raises msgspec.DecodeError or ValidationError."""
+    return _events_decoder.decode(data)
 
 
 def decode_pages(data: bytes) -> list[list[Event]]:

@@ -10,14 +10,17 @@ from collections.abc import Sequence
 from functools import cached_property, lru_cache
 
 from ..events.envelope import Event
+from ..events.record import PAGE_EVENTS
 from ..events.record.columns import instruments_set
 from ..events.vocabulary import ACCOUNT_FIELDS, Body
 from .run import Run
 
 __all__ = ["CHUNK_EVENTS", "Chunk", "Chunks"]
 
-CHUNK_EVENTS = 4096
-_CHUNKS_KEPT = 48
+CHUNK_EVENTS = PAGE_EVENTS
+"""As many as are decoded at a time."""
+
+_CHUNKS_KEPT = 768
 
 
 class Chunk:
@@ -68,9 +71,11 @@ class Chunks:
     def _read(self, number: int) -> Chunk:
         return Chunk(list(self._run.events(number * CHUNK_EVENTS, (number + 1) * CHUNK_EVENTS)))
 
-    def _chunks_of(self, kind: type[Body] | None, number: int) -> list[int]:
-        """The chunks that have an event of a type and an instrument, or without a type that name an account; rising."""
+    def _chunks_of(self, kind: type[Body] | None, number: int) -> list[range]:
+        """The chunks of each block that has an event of a type and an instrument, or without a type names an account.
+
+        They rise, and a block begins with a chunk.
+        """
         columns = self._run.columns
         spans = columns.spans_naming(number) if kind is None else columns.spans_setting(kind, number, self._run.count)
-        numbers = (n for first, stop in spans for n in range(first // CHUNK_EVENTS, -(-stop // CHUNK_EVENTS)))
-        return list(dict.fromkeys(numbers))
+        return [range(first // CHUNK_EVENTS, -(-stop // CHUNK_EVENTS)) for first, stop in spans]

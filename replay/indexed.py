@@ -13,13 +13,15 @@ from functools import cached_property
 
 from ..events.envelope import Event
 from ..events.vocabulary import accounts_named
-from .chunks import Chunks
+from .chunks import CHUNK_EVENTS, Chunks
 from .run import Run
 
 __all__ = ["IndexedRun"]
 
 _CACHED_BLOCKS = 64
 """Of 4,096 events each: some 150 MB."""
+
+_BLOCK_CHUNKS = 4096 // CHUNK_EVENTS
 
 
 class IndexedRun(Run):
@@ -33,7 +35,7 @@ class IndexedRun(Run):
     @cached_property
     def chunks(self) -> Chunks:
         """Its chunks, for all who look back in it; as many are kept as blocks."""
-        return Chunks(self, _CACHED_BLOCKS)
+        return Chunks(self, _CACHED_BLOCKS * _BLOCK_CHUNKS)
 
     @cached_property
     def _named(self) -> dict[int, array[int]]:

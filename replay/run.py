@@ -17,14 +17,15 @@ from typing import TYPE_CHECKING, Literal
 
 from ..events.bodies.run import Producer, RunEnded, RunForked, RunStarted
 from ..events.envelope import Event
-from ..events.errors import QueryError, RecordDamagedError, ScenarioError
+from ..events.errors import QueryError, ScenarioError
 from ..events.ledger import Ledger
 from ..events.record import Manifest, RecordReader
 from ..events.record.columns import Columns
 from ..events.record.files import damaged
 from ..events.record.held import check_head, check_manifest, forks_told
 from ..events.record.manifest import MANIFEST_NAME
-from ..events.vocabulary import ACCOUNT_FIELDS, BODY_TYPES, Body, accounts_forced
+from ..events.record.numbers import cause_before
+from ..events.vocabulary import BODY_TYPES, Body, accounts_forced
 from ..handlers.plugins.folders import Folders, folders_in
 from ..sim.units import format_time_ns
 from .directory import Directory, directory_of
@@ -168,13 +169,11 @@ class Run:
         return self.columns.chain(self.reader.existing(seq))
 
     def causes(self, seq: int) -> tuple[Event, ...]:
-        """The same as events, each with the one before as its cause. Raises RecordDamagedError if one has not."""
-        events = tuple(map(self.event, self.chain(seq)))
-        for cause, event in zip((None, *events), events, strict=False):
-            if event.cause != (None if cause is None else cause.seq):
-                message = f"{self.path}: the causes of event {seq} are not those that the column beside it tells of"
-                raise RecordDamagedError(message)
-        return events
+        """The same as events, from these alone. Raises RecordError where a cause does not come before its event."""
+        found = [self.event(seq)]
+        while (cause := found[-1].cause) is not None:
+            found.append(self.event(cause_before(found[-1].seq, cause, self.path)))
+        return tuple(reversed(found))
 
     def nearest_cause(self, event: Event, kinds: type[Body] | tuple[type[Body], ...]) -> Event | None:
         """The nearest cause of an event that is of one of these types; None without one."""
@@ -185,13 +184,13 @@ class Run:
         return None
 
     def events_naming(self, account: int, first_seq: int = 0, stop_seq: int | None = None) -> Iterator[Event]:
-        """The events of a span that name an account, in their order. Only blocks that name it are decoded."""
-        for event in self._in(self.columns.spans_naming(account, first_seq, stop_seq)):
-            body = event.body
-            for field in ACCOUNT_FIELDS[type(body)]:
-                if getattr(body, field) == account:
-                    yield event
-                    break
+        """The events of a span that name an account, in their order.
+
+        Only blocks that name it are decoded; for an insurance fund none, for its events stand in a column.
+
+        Raises QueryError for a span that begins below 0.
+        """
+        return self.columns.events_naming(account, first_seq, stop_seq)
 
     def events_forced(self, account: int) -> Iterator[Event]:
         """What was forced of an account (`FORCED_TYPES`). Only blocks that hold such an event are decoded."""

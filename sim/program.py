@@ -9,7 +9,9 @@ A group of commands given as a table, each imported when it is called: `--help` 
 
 from __future__ import annotations
 
+import atexit
 import errno
+import gc
 import io
 import os
 import sys
@@ -35,6 +37,7 @@ class Program(click.Command):
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run the command line and leave with its exit code."""
         kwargs["standalone_mode"] = False
+        atexit.register(gc.freeze)  # the process ends then, and walking all that was made once more frees nothing
         if isinstance(sys.stdout, io.TextIOWrapper):
             sys.stdout.reconfigure(errors="backslashreplace")  # a name that the terminal cannot show stops nothing
         try:

@@ -21,6 +21,8 @@ from .units import CONTEXT, parse_decimal, ticks_to_text, to_whole
 
 __all__ = [
     "RATES",
+    "SCORES",
+    "SECONDS",
     "LedgerScales",
     "Quantity",
     "Scale",
@@ -65,6 +67,14 @@ class Quantity:
         """As it is written."""
         return f"Quantity({self})"
 
+    def __neg__(self) -> Quantity:
+        """As much of the other sign."""
+        return Quantity(-self.number, self.scale)
+
+    def __abs__(self) -> Quantity:
+        """Without its sign."""
+        return Quantity(abs(self.number), self.scale)
+
     @classmethod
     def parse(cls, text: str, scale: Scale) -> Quantity:
         """What somebody wrote, exactly. Raises ScenarioError for what is no number or not whole steps."""
@@ -81,9 +91,19 @@ class Quantity:
         text = format(CONTEXT.multiply(self.number, self.scale.step), ",f")
         return f"{trimmed(text)}{self.scale.unit}" if self.scale.is_rate else text
 
+    @property
+    def signed(self) -> str:
+        """The same with a plus before what is more than nothing."""
+        return f"+{self.text}" if self.number > 0 else self.text
+
+    @property
+    def unit(self) -> str:
+        """What it is counted in, such as the name of an asset."""
+        return self.scale.unit
+
     def __str__(self) -> str:
         """The number for people, with its unit."""
-        return self.text if self.scale.is_rate else f"{self.text} {self.scale.unit}"
+        return self.text if self.scale.is_rate or not self.unit else f"{self.text} {self.unit}"
 
     def as_json(self) -> dict[str, str | int]:
         """Value, unit and whole number."""
@@ -138,6 +158,13 @@ RATES = {
     for unit, decimals in (("bps", 2), ("ppm", 4), ("ppb", 7))
 }
 """Of rates in basis points, in parts per million and per billion."""
+
+
+SCORES = Scale(Decimal((0, (1,), -9)), "", "billionths")
+"""Of scores, which are recorded as floor(score x 10^9)."""
+
+SECONDS = Scale(Decimal((0, (1,), -9)), "s", "ns")
+"""Of lengths of time."""
 
 
 class Scales(Protocol):

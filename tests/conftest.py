@@ -9,6 +9,12 @@ import signal
 import tempfile
 from contextlib import suppress
 
+from hypothesis import settings
+
+# No test hangs on how fast the machine is: an example may take as long as it takes.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
+
 # Before any test module is imported, some of which copy the environment for the processes that they start.
 os.environ["DELEVERAGE_CACHE"] = tempfile.mkdtemp(prefix="deleverage-cache-")
 atexit.register(shutil.rmtree, os.environ["DELEVERAGE_CACHE"], ignore_errors=True)

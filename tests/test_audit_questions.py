@@ -108,14 +108,14 @@ def _set(*path: str | int, to: object) -> Callable[[Any], None]:
     ("change", "number"),
     [
         (_set("paragraph", to="Somebody lost something."), "1"),
-        (_set("losing", "decided_atoms", to=7), "2"),
-        (_set("losing", "marks", 0, "forced_ticks", to=10**6), "2"),
-        (_set("price", "price", to="1"), "3"),
-        (_set("price", "gained_atoms", to=1), "3"),
-        (_set("fund", "lines", 0, "atoms", to=1), "4"),
-        (_set("fund", "now", "cash_atoms", to=1), "4"),
+        (_set("losing", "decided", "atoms", to=7), "2"),
+        (_set("losing", "marks", 0, "forced", "ticks", to=10**6), "2"),
+        (_set("price", "price", "value", to="1"), "3"),
+        (_set("price", "gained", "atoms", to=1), "3"),
+        (_set("fund", "lines", 0, "amount", "atoms", to=1), "4"),
+        (_set("fund", "now", "cash", "atoms", to=1), "4"),
         (_set("ranking", "source", to=""), "5"),
-        (_set("ranking", "score", to=1), "5"),
+        (_set("ranking", "score", "billionths", to=1), "5"),
         (_set("ranking", "gave", to=[]), "5"),
         (_set("ranking", "places", to=[]), "6"),
         (_set("price", "share", to="+7.00%"), "7"),
@@ -139,13 +139,15 @@ def test_a_wrong_answer_is_found(
     [
         (_set("story", "steps", 0, "seq", to=10**9), "events: there is no event 1000000000"),
         (_set("story", "steps", 0, "type", to="RunStarted"), "events: event "),
-        (_set("price", "gained", to="0.000001 USDT"), "figures: gained_atoms is "),
+        (_set("price", "gained", "value", to="0.000001"), "figures: "),
+        (_set("price", "mark", "unit", to="USDT"), "figures: "),
+        (_set("ranking", "places", 0, "size", "value", to="7"), "figures: "),
     ],
 )
 def test_a_wrong_event_or_figure_is_found(
     run: Run, document: dict[str, Any], change: Callable[[Any], None], said: str
 ) -> None:
-    """Events that are not there or are others, and amounts in words that are not those in atoms."""
+    """Events that are not there or are others, and values that are not the whole number in steps of their unit."""
     wrong = deepcopy(document)
     change(wrong)
     if "there is no event" in said:

@@ -197,7 +197,14 @@ def test_a_cause_out_of_reach(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     events = [strange(seq, seq - 1 if seq else None, 3) for seq in range(600)]
     events[300] = strange(300, 400, 3)
     path = written(tmp_path / "a.run", events)
-    assert sorted(files_of(path)) == ["accounts.idx", "forced.idx", "forks.idx", "roots.idx", "settings.idx"]
+    assert sorted(files_of(path)) == [
+        "accounts.idx",
+        "forced.idx",
+        "forks.idx",
+        "funds.idx",
+        "roots.idx",
+        "settings.idx",
+    ]
     columns = RecordReader.open(path).columns
     assert (columns.parents, columns.reports) == (None, [])
     assert (columns.cause_of(300), columns.cause_of(7), columns.cause_of(0)) == (400, 6, None)
@@ -205,7 +212,14 @@ def test_a_cause_out_of_reach(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert columns.spans_naming(3) == [(0, 256), (256, 512), (512, 600)]
     with pytest.raises(RecordError, match=r"event 300 has event 400 as its cause, which is not before it; .*verify"):
         columns.chain(450)
-    assert sorted(files_of(path)) == ["accounts.idx", "forced.idx", "forks.idx", "roots.idx", "settings.idx"]
+    assert sorted(files_of(path)) == [
+        "accounts.idx",
+        "forced.idx",
+        "forks.idx",
+        "funds.idx",
+        "roots.idx",
+        "settings.idx",
+    ]
 
 
 @pytest.mark.parametrize("account", [2**32, -1])
@@ -213,7 +227,14 @@ def test_an_account_out_of_reach(tmp_path: Path, account: int) -> None:
     """A record that names an account beyond 32 bits has no account column, and all its blocks are to be looked at."""
     events = [strange(seq, None, account if seq == 500 else 1) for seq in range(600)]
     path = written(tmp_path / "a.run", events)
-    assert sorted(files_of(path)) == ["forced.idx", "forks.idx", "parents.idx", "roots.idx", "settings.idx"]
+    assert sorted(files_of(path)) == [
+        "forced.idx",
+        "forks.idx",
+        "funds.idx",
+        "parents.idx",
+        "roots.idx",
+        "settings.idx",
+    ]
     columns = RecordReader.open(path).columns
     assert columns.accounts is None
     assert columns.spans_naming(account) == [(0, 600)]
@@ -226,7 +247,7 @@ def test_a_distance_of_all_32_bits(tmp_path: Path) -> None:
     body = MarkPriced(0, 1, 0, 1)
     for distance, held in ((2**32 - 1, True), (2**32, False)):
         event = Event(2**33, 0, Origin.DECIDED, 2**33 - distance, (), None, body)
-        facts = recording.facts_of([event], bytes(32), {MarkPriced})
+        facts = recording.facts_of([event], bytes(32), {MarkPriced}, set())
         kind = next(kind for kind in recording.KINDS if kind.name == "parents.idx")
         if held:
             assert kind(kind.pack([facts]), 2**33, 2**33 + 1).chain(2**33) == (2**32 + 1, 2**33)

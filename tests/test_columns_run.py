@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,16 +11,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deleverage import Run, open_run
+from deleverage.events.bodies.listing import AccountOpened
 from deleverage.events.bodies.waterfall import DeleveragingStarted
 from deleverage.events.envelope import Event
 from deleverage.events.errors import QueryError
 from deleverage.events.record import RecordReader, RecordSettings, leaf_hash, page_root
-from deleverage.events.record.columns import ColumnsCheck, verify_columns
+from deleverage.events.record.columns import ColumnsCheck, FundColumn, verify_columns
+from deleverage.events.record.columns.facts import facts_of
+from deleverage.events.record.columns.layout import Span, file_bytes
 from deleverage.events.record.merkle import tree_root
+from deleverage.events.record.pages import kinds_of
 from deleverage.events.record.proof import root_with, roots_beside
 from deleverage.events.vocabulary import accounts_named
 from deleverage.replay.fork.changes import Changes
 from deleverage.replay.fork.fork import fork
+from deleverage.replay.why.fund import fund_past
+from deleverage.replay.why.fund_books import FundBooks, accruals_of
 
 from .support.columns import COLUMN_FILES, chain_of, files_of
 from .support.command_line import small_record, tear
@@ -27,6 +34,11 @@ from .support.crash import recorded
 
 EVENTS = recorded()
 ACCOUNTS = sorted({account for event in EVENTS for account in accounts_named(event.body)})
+OPENED, FUND = next(
+    (event.seq, event.body.account)
+    for event in EVENTS
+    if isinstance(event.body, AccountOpened) and event.body.kind == "insurance"
+)
 SMALL = RecordSettings(pages_per_block=2, durability="none")
 
 
@@ -83,6 +95,62 @@ def test_only_blocks_that_name_the_account_are_read(run: Run, monkeypatch: pytes
     assert list(open_run(run.path).events_naming(account))
     assert read == sorted(pages[account])
     assert len(read) < len(run.reader.blocks)
+
+
+def test_no_block_is_read_for_a_fund(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The events of an insurance fund are had from their column, any span of them."""
+    monkeypatch.delattr(RecordReader, "_read")
+    fresh, past = open_run(run.path), [event for event in EVENTS if FUND in accounts_named(event.body)]
+    assert len(past) > 100
+    for first, stop in ((OPENED, None), (OPENED, 700), (past[50].seq, past[90].seq), (past[-1].seq, len(EVENTS))):
+        expected = [event for event in past if first <= event.seq and (stop is None or event.seq < stop)]
+        assert list(fresh.events_naming(FUND, first, stop)) == expected
+
+
+@given(st.integers(0, 2), st.integers(0, 9000), st.integers(0, 9000))
+@settings(max_examples=60, deadline=None)
+def test_a_span_of_a_fund_across_forks(lineage: list[Run], place: int, first: int, stop: int) -> None:
+    """What names a fund is the same from the column, and where a fork's own blocks have to be read."""
+    run = lineage[place]
+    expected = [event for event in run.events(first, stop) if FUND in accounts_named(event.body)]
+    assert list(run.events_naming(FUND, first, stop)) == expected
+
+
+@given(st.integers(0, len(EVENTS)))
+@settings(max_examples=40, deadline=None)
+def test_the_books_of_a_fund(run: Run, seq: int) -> None:
+    """Folded from the column they are what a pass over all events gives, and agree with the ledger, at any point."""
+    ledger = run.before(seq)
+    if not ledger.funds:
+        return
+    plain = FundBooks(ledger.accounts[FUND], accruals_of(run, ledger))
+    for event in EVENTS[:seq]:
+        if FUND in accounts_named(event.body):
+            plain.fold(event)
+    books = fund_past(run, ledger, FUND, None).books
+    for name in ("paid_atoms", "payments", "realised_atoms", "sources"):
+        assert getattr(books, name) == getattr(plain, name)
+    assert books.agree_with(ledger)
+    assert plain.agree_with(ledger)
+
+
+@pytest.mark.parametrize("damage", ["missing", "junk", "of fewer events"])
+def test_a_fund_without_its_column(run: Run, tmp_path: Path, damage: str) -> None:
+    """Without a right column the events are those of the record all the same; damage is told and made good."""
+    path = tmp_path / "a.run"
+    shutil.copytree(run.path, path)
+    file, data = path / "funds.idx", (run.path / "funds.idx").read_bytes()
+    file.write_bytes(b"junk" if damage == "junk" else data[:-44] + data[-44:-4] + bytes(4))
+    if damage == "of fewer events":
+        reader = RecordReader.open(path)
+        body = FundColumn.pack([facts_of(EVENTS[:600], b"", kinds_of(EVENTS[:600]), set())])
+        file.write_bytes(file_bytes(FundColumn.magic, body, Span(0, reader.count, reader.head)))
+    if damage == "missing":
+        file.unlink()
+    opened = open_run(path)
+    assert list(opened.events_naming(FUND)) == [event for event in EVENTS if FUND in accounts_named(event.body)]
+    assert [report.split(":")[0] for report in opened.reports] == [str(file)] * (damage != "missing")
+    assert file.read_bytes() == data
 
 
 def test_questions_without_an_answer(run: Run) -> None:

@@ -169,13 +169,13 @@ def test_why_says_that_nobody_was_bankrupt(record: Path) -> None:
     answer = explain(found, reduction.seq)
     assert (answer.story, answer.fund) == (None, None)
     assert answer.cap is not None
-    assert (answer.cap.seq, answer.cap.profit_atoms, answer.cap.pool_atoms) == (
+    assert (answer.cap.seq, answer.cap.profit.number, answer.cap.pool.number) == (
         cap_event.seq,
         cap.profit_atoms,
         cap.pool_atoms,
     )
-    for part in ("Nobody was bankrupt", answer.cap.profit, answer.cap.pool, str(answer.cap.factor), "85%", "77%"):
-        assert part in answer.paragraph
+    for part in ("Nobody was bankrupt", answer.cap.profit, answer.cap.pool, answer.cap.factor, "85%", "77%"):
+        assert str(part) in answer.paragraph
     assert answer.ranking is not None
     assert answer.ranking.proved
     for seq in (cap_event.seq, reduction.seq - 1, *[e.seq for e in of_type(events, DeleveragingEnded)][:1]):
@@ -190,7 +190,7 @@ def test_why_another_was_spared(record: Path) -> None:
     """Behind the last that was needed; the liquidity account is no trader."""
     found = open_run(record)
     reduction = of_type(tuple(found.events(0)), PositionDeleveraged)[0]
-    behind = next(place for place in found_places(found, reduction.seq) if place.gave_lots == 0)
+    behind = next(place for place in found_places(found, reduction.seq) if place.gave.number == 0)
     spared = explain(found, reduction.seq, against=behind.account).spared
     assert spared is not None
     assert (spared.reason, "Enough profit was paid" in spared.text) == ("behind", True)

@@ -69,14 +69,14 @@ def sealed(path: Path) -> RecordReader:
 
 @pytest.fixture
 def decoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The first seq of each block that is decoded from now on."""
+    """The first seq of each block that is unpacked from now on."""
     first_seqs: list[int] = []
 
-    def counting(header: Any, payload: bytes) -> list[list[Event]]:
+    def counting(header: Any, stored: bytes) -> bytes:
         first_seqs.append(header.first_seq)
-        return blocks.block_pages(header, payload)
+        return blocks.block_payload(header, stored)
 
-    monkeypatch.setattr(reader, "block_pages", counting)
+    monkeypatch.setattr(reader, "block_payload", counting)
     return first_seqs
 
 

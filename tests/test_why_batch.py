@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from fractions import Fraction
 from itertools import accumulate, pairwise
 
@@ -12,8 +13,10 @@ from hypothesis import strategies as st
 from deleverage.events.ledger import Ledger
 from deleverage.replay.why.names import RunNames
 from deleverage.replay.why.venue.batch import BatchFill, Closed, closed_of
+from deleverage.sim.quantities import Quantity, Scale
 
 POSITIONS = st.lists(st.integers(1, 40), min_size=2, max_size=8)
+LOTS, TICKS, ATOMS = (Scale(Decimal(1), *of) for of in (("X", "lots"), ("quote", "ticks"), ("Y", "atoms")))
 
 
 class Plain(RunNames):
@@ -22,13 +25,9 @@ class Plain(RunNames):
     def __init__(self) -> None:
         super().__init__(Ledger())
 
-    def units(self, instrument: int, lots: int) -> str:
+    def size_of(self, instrument: int, lots: int) -> Quantity:
         """The lots."""
-        return str(lots)
-
-    def instrument(self, number: int) -> str:
-        """X."""
-        return "X"
+        return Quantity(lots, LOTS)
 
 
 def fills(gave: list[int], held: list[int | None], accounts: list[int] | None = None) -> list[BatchFill]:
@@ -43,15 +42,11 @@ def fills(gave: list[int], held: list[int | None], accounts: list[int] | None = 
             rank=place,
             account=account,
             name=f"a{account}",
-            size_lots=-lots,
-            size="",
-            price_ticks=1,
-            price="",
-            value_atoms=lots,
-            before_lots=before,
-            before="",
-            after_lots=None,
-            after="",
+            size=Quantity(-lots, LOTS),
+            price=Quantity(1, TICKS),
+            value=Quantity(lots, ATOMS),
+            before=None if before is None else Quantity(before, LOTS),
+            after=None,
         )
         for place, (lots, before, account) in enumerate(zip(gave, held, whose, strict=True), 1)
     ]

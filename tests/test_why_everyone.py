@@ -97,10 +97,10 @@ def test_the_index_has_everybody(run: Run, record: Path, pages: Path, tmp_path: 
     index = json.loads((tmp_path / "all" / "index.json").read_bytes())
     assert index["head"] == run.sealed_head
     assert [(one["account"], tuple(one["events"])) for one in index["accounts"]] == [one[:2] for one in reduced]
-    gained = {one["account"]: one["gained_atoms"] for one in index["accounts"]}
+    gained = {one["account"]: one["gained"]["atoms"] for one in index["accounts"]}
     for one in reduced[::11]:
         answers = (explain(run, seq) for seq in one.events)
-        assert gained[one.account] == sum(answer.price.gained_atoms for answer in answers if answer.price is not None)
+        assert gained[one.account] == sum(answer.price.gained.number for answer in answers if answer.price is not None)
     files = {file.name for file in pages.iterdir()}
     assert files == {"index.md"} | {one["file"].replace(".json", ".md") for one in index["accounts"]}
     text = (pages / "index.md").read_text(encoding="utf-8")
@@ -151,6 +151,7 @@ def test_nothing_is_written_over(record: Path, tmp_path: Path) -> None:
         (("--everyone", "-o", "DIR", "--flips"), "--flips about less; give one of them"),
         (("--everyone", "-o", "DIR", "--flips-whole"), "--flips-whole about less; give one of them"),
         (("--everyone", "-o", "DIR", "--prove"), "--prove about less; give one of them"),
+        (("--everyone", "-o", "DIR", "--prove-whole"), "--prove-whole about less; give one of them"),
         (("7", "--everyone", "-o", "DIR"), "an EVENT, TIME or ACCOUNT about less; give one of them"),
         (("--everyone", "-o", "DIR/none/all"), "it cannot be written there (No such file or directory)"),
     ],

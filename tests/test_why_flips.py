@@ -7,6 +7,7 @@ import json
 import multiprocessing
 import os
 import shlex
+import shutil
 import signal
 import threading
 import time
@@ -25,13 +26,18 @@ from deleverage.events.envelope import Event
 from deleverage.events.errors import QueryError
 from deleverage.handlers import adl_engine
 from deleverage.handlers.column_ranking import ColumnKeeper
+from deleverage.handlers.policies.ranking import allocates, allocates_in, reads_ledger
 from deleverage.replay.fork.changes import Changes, Deposit, OutsideTrade
 from deleverage.replay.fork.fork import fork
-from deleverage.replay.why.again import flips, searches, trials
+from deleverage.replay.forked import can_fork
+from deleverage.replay.rankings import policy_at
+from deleverage.replay.why import commands
+from deleverage.replay.why.again import flips, scores, searches, trials
 from deleverage.replay.why.again.flips import flips_of
 from deleverage.replay.why.again.trials import ForkTrial, Subject, TrialOutcome, one_by_one, side_by_side
 from deleverage.replay.why.answer import Flip, Flips
 from deleverage.sim.progress import bar
+from deleverage.sim.quantities import SECONDS, Quantity
 from deleverage.sim.scenario import Scenario
 
 from .support.command_line import call, small_record, spawn
@@ -46,7 +52,7 @@ RULES = {
     "bybit": ("venue=bybit",),
 }
 
-forks = pytest.mark.skipif(not trials.can_fork(), reason="processes are not forked here")
+forks = pytest.mark.skipif(not can_fork(), reason="processes are not forked here")
 
 
 @pytest.fixture(scope="module")
@@ -119,10 +125,10 @@ def test_what_becomes_of_it_afterwards_is_as_the_commands_show(
         later = [
             event for event in reduced(see(flip, tmp_path), reduction) if reduction.at_ns < event.at_ns <= until_ns
         ]
-        assert told.later_lots == lots_of(later)
+        assert told.later.number == lots_of(later)
         assert told.later_at_ns == (later[0].at_ns if later else None)
         assert told.spared == (not later)
-        assert told.recorded_lots == lots_of(
+        assert told.recorded.number == lots_of(
             [event for event in reduced(run, reduction) if event.seq >= reduction.seq and event.at_ns <= until_ns]
         )
         assert ("In the whole run" in told.text) == whole
@@ -192,15 +198,16 @@ def test_what_is_told_is_a_bracket(run: Run) -> None:
                 continue
             assert flip.amount is not None
             assert flip.not_at is not None
-            assert 0 <= flip.not_at < flip.amount
+            sparing, failing = flip.amount.number, flip.not_at.number
+            assert 0 <= failing < sparing
             amounts = {
                 abs(amount_of(changes)): spared
                 for (after_seq, changes), spared in tried.items()
                 if after_seq == flip.after_seq and whose(changes) == payee(run, subject, flip)
             }
-            assert amounts[flip.amount]
-            assert not amounts.get(flip.not_at, False)
-            assert not [amount for amount in amounts if flip.not_at < amount < flip.amount]
+            assert amounts[sparing]
+            assert not amounts.get(failing, False)
+            assert not [amount for amount in amounts if failing < amount < sparing]
 
 
 def subject_of(run: Run, reduction: Event) -> Subject:
@@ -236,8 +243,8 @@ def test_the_moment_is_the_last_at_which_it_could_be_closed(run: Run) -> None:
         assert moment.confirmed
         assert moment.after_seq is not None
         at_ns = run.event(moment.after_seq).at_ns
-        assert moment.amount == reduction.at_ns - at_ns
-        assert moment.not_at == 0
+        assert moment.amount == Quantity(reduction.at_ns - at_ns, SECONDS)
+        assert moment.not_at == Quantity(0, SECONDS)
         begin_seq = run.first_at(reduction.at_ns)
         instrument = reduction.body.instrument  # type: ignore[union-attr]
         if run.at(seq=begin_seq - 1).markets[instrument].halted_until_ns is None:
@@ -310,6 +317,30 @@ def test_side_by_side_is_as_one_by_one(under: Run, place: float, *, whole: bool)
     found = [event.seq for event in under.events() if isinstance(event.body, PositionDeleveraged)]
     seq = found[int(place * len(found))]
     assert flips_of(under, seq, whole=whole) == flips_of(under, seq, whole=whole, plain=True)
+
+
+def test_where_a_search_begins_changes_only_how_soon_it_ends(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the scores in the record the answer is the one of a search from the guess, for fewer trials."""
+    for reduction in reductions(run):
+        begun, plainly = list[str](), list[str]()
+        found = flips_of(run, reduction.seq, begun.append)
+        with monkeypatch.context() as patched:
+            patched.setattr(scores.ScoreBars, "first_below", lambda *_: None)
+            assert flips_of(run, reduction.seq, plainly.append) == found
+        assert len(begun) < len(plainly)
+
+
+def test_where_scores_are_no_queue_they_tell_no_beginning(under: Run) -> None:
+    """A policy that shares out takes from everybody: only of a queue is told where a search begins."""
+    seq = next(event.seq for event in under.events() if isinstance(event.body, PositionDeleveraged))
+    subject = subject_of(under, under.event(seq))
+    grid = list(range(1, 10**6, 10**5))
+    place = scores.ScoreBars(under, subject).first_below(grid, lambda account, atoms: None)
+    policy = policy_at(under, seq)
+    if allocates(policy) or allocates_in(policy) or reads_ledger(policy):
+        assert place is None
+    else:
+        assert place in {None, 0}  # what changes nothing is below from the first on, or never
 
 
 @forks
@@ -408,7 +439,7 @@ def test_beside_other_threads_nothing_is_forked(run: Run, monkeypatch: pytest.Mo
     other = threading.Thread(target=ended.wait)
     other.start()
     try:
-        assert not trials.can_fork()
+        assert not can_fork()
         monkeypatch.setattr(flips, "side_by_side", None)
         assert flips_of(run, seq) == due
     finally:
@@ -417,19 +448,20 @@ def test_beside_other_threads_nothing_is_forked(run: Run, monkeypatch: pytest.Mo
 
 
 def test_a_trial_that_two_searches_ask_is_executed_once(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Closing the whole position is asked by the size and by the moment: one child executes it, the answer stays."""
-    seq = reductions(run)[0].seq
-    due, begun, begin = flips_of(run, seq, plain=True), list[trials.ForkTrial](), trials._Children.begin
+    """As when closing the whole position is asked by the size and by the moment: one child executes it for both."""
+    subject, asked = deposits(run, 1, 10**9, 10**12)
+    begun, begin = list[ForkTrial](), trials._Children.begin
 
-    def noted(children: trials._Children, number: int, trial: trials.ForkTrial) -> None:
+    def noted(children: trials._Children, number: int, trial: ForkTrial) -> None:
         begun.append(msgspec.structs.replace(trial, told=""))
         begin(children, number, trial)
 
     monkeypatch.setattr(trials._Children, "begin", noted)
-    asked = list[str]()
-    assert flips_of(run, seq, asked.append) == due
-    assert begun
-    assert len(begun) == len(set(begun)) < len(asked)
+    due = one_by_one(run, subject, [asking(*asked), asking(*asked[::-1])])
+    for jobs in (1, 2, 3):
+        begun.clear()
+        assert side_by_side(run, subject, [asking(*asked), asking(*asked[::-1])], jobs) == due
+        assert len(begun) == len(set(begun)) == len(asked)
 
 
 def test_what_children_inherit_is_printed_once(run: Run) -> None:
@@ -439,6 +471,72 @@ def test_what_children_inherit_is_printed_once(run: Run) -> None:
     process = spawn("why", run.path, seq, "--flips")
     stdout, stderr = process.communicate(timeout=120)
     assert (process.returncode, stdout, stderr) == (0, due.stdout, "")
+
+
+@forks
+def test_the_page_is_made_beside_the_search(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is shown is the same where no process is forked, and where the child that explains dies."""
+    seq = reductions(run)[0].seq
+    due = json.loads(call("why", run.path, str(seq), "--flips", "--json").stdout)
+    explained, explain = list[int](), commands.explain
+
+    def noted(run: Run, seq: int, **given: object) -> object:
+        explained.append(os.getpid())
+        return explain(run, seq, **given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(commands, "explain", noted)
+    assert json.loads(call("why", run.path, str(seq), "--flips", "--json").stdout) == due
+    assert explained == []  # but in a child
+    with monkeypatch.context() as patched:
+        patched.setattr(commands, "can_fork", lambda: False)
+        assert json.loads(call("why", run.path, str(seq), "--flips", "--json").stdout) == due
+    assert explained == [os.getpid()]
+
+    def killed(run: Run, seq: int, **given: object) -> object:
+        if os.getpid() != explained[0]:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return noted(run, seq, **given)
+
+    monkeypatch.setattr(commands, "explain", killed)
+    assert json.loads(call("why", run.path, str(seq), "--flips", "--json").stdout) == due
+    assert explained == [os.getpid()] * 2
+    assert multiprocessing.active_children() == []
+
+
+def test_an_error_of_the_page_comes_before_any_search(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is executed again where the question has no answer: of nobody, of an input, of what is not there."""
+    monkeypatch.setattr(flips, "flips_of", lambda *_, **__: pytest.fail("it was searched"))
+    seq = reductions(run)[0].seq
+    for asked in [str(seq), "--not", "nobody"], ["0"], [str(run.count)]:
+        told = call("why", run.path, *asked, "--flips")
+        plain = call("why", run.path, *asked)
+        assert (told.exit_code, told.stderr) == (plain.exit_code, plain.stderr)
+        assert told.exit_code
+
+
+@forks
+def test_what_the_child_found_damaged_is_told(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Damage beside the record is reported once, whichever process met it, the one that explains included."""
+    explain = commands.explain
+
+    def damaged_for(run: Run, seq: int, **given: object) -> object:
+        run.reports.append("page.idx is only asked for here")
+        return explain(run, seq, **given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(commands, "explain", damaged_for)
+    found = list[set[str]]()
+    for name, options in ("plain", ()), ("flips", ("--flips",)):
+        path = tmp_path / name
+        shutil.copytree(run.path, path)
+        for damaged in [*path.glob("*.state.idx"), path / "accounts.idx"]:
+            damaged.write_bytes(damaged.read_bytes()[:-9])
+        stderr = call("why", path, str(reductions(run)[0].seq), *options).stderr
+        lines = [line.replace(str(path), "") for line in stderr.splitlines() if ".idx" in line]
+        assert len(lines) == len(set(lines))
+        found.append(set(lines))
+    assert found[0] == found[1]
+    for name in ("state.idx", "accounts.idx", "page.idx"):
+        assert [line for line in found[0] if name in line]
 
 
 def test_a_bar_without_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,7 +29,9 @@ def test_everybody_with_what_it_did_to_them(run: Run) -> None:
     """Anna's 100 of debt were borne for her, bert gave 6 lots 10 under the mark, cleo 4 and then one 310 under it."""
     found = forced_in(run)
     assert (found.from_seq, found.to_seq) == (0, run.count - 1)
-    assert [(one.account, one.liquidations, one.reductions, one.gained_atoms) for one in found.accounts] == [
+    assert [
+        (one.account, one.liquidations, one.reductions, one.gained and one.gained.number) for one in found.accounts
+    ] == [
         (IVAN, 1, 0, 0),
         (ANNA, 1, 0, 100 * USDT),
         (BERT, 0, 1, -60 * USDT),
@@ -41,7 +43,9 @@ def test_everybody_with_what_it_did_to_them(run: Run) -> None:
 def test_by_loss_and_in_a_span(run: Run) -> None:
     """The greatest loss first; of a span only what happened in it."""
     assert [one.account for one in forced_in(run, order="loss").accounts] == [CLEO, BERT, IVAN, ANNA]
-    assert [(one.account, one.gained_atoms) for one in forced_in(run, 52).accounts] == [(CLEO, -310 * USDT)]
+    assert [(one.account, one.gained and one.gained.number) for one in forced_in(run, 52).accounts] == [
+        (CLEO, -310 * USDT)
+    ]
     assert forced_in(run, 0, 37).accounts == ()
 
 
@@ -64,7 +68,7 @@ def test_it_is_the_difference_of_two_equities(tmp_path: Path) -> None:
             for number, equity_atoms in before.items():
                 gained[number] += margin_of(ledger.accounts[number], ledger.markets).equity_atoms - equity_atoms
     assert named <= listed.keys()
-    assert {number: one.gained_atoms for number, one in listed.items()} == gained
+    assert {number: one.gained and one.gained.number for number, one in listed.items()} == gained
 
 
 def test_as_a_page_and_as_a_document(run: Run) -> None:
@@ -75,7 +79,10 @@ def test_as_a_page_and_as_a_document(run: Run) -> None:
     assert all(len(line) <= 60 or line.startswith("deleverage") for line in page.splitlines())
     document = json.loads(call("why", run.path, "--sort", "loss", "--json").stdout)
     assert list(document) == ["from_seq", "to_seq", "order", "accounts"]
-    assert [one["gained"] for one in document["accounts"]][:2] == ["-350.000000 USDT", "-60.000000 USDT"]
+    assert [one["gained"] for one in document["accounts"]][:2] == [
+        {"value": "-350.000000", "unit": "USDT", "atoms": -350_000_000},
+        {"value": "-60.000000", "unit": "USDT", "atoms": -60_000_000},
+    ]
     assert "Nobody was liquidated or deleveraged in events 0 to 5." in call("why", run.path, "--to", "5").stdout
 
 

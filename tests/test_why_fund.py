@@ -54,20 +54,20 @@ def assert_reconciled(fund: Fund, event: Event) -> None:
     """The lines add up to the capacity recorded; drains come by size; each sum is of its parts."""
     assert isinstance(event.body, ShortfallDeclared)
     assert fund.reconciles
-    assert sum(line.atoms for line in fund.lines) == fund.sum_atoms == event.body.capacity_atoms
+    assert sum(line.amount.number for line in fund.lines) == fund.sum.number == event.body.capacity_atoms
     drains = [line for line in fund.lines if line.kind == "drain"]
-    assert [line.atoms for line in drains] == sorted(line.atoms for line in drains)
+    assert [line.amount.number for line in drains] == sorted(line.amount.number for line in drains)
     assert len(drains) <= 10
     for line in fund.lines:
         if line.kind in ("drain", "drains", "gains"):
-            assert line.realised_atoms is not None
-            assert line.unrealised_atoms is not None
-            assert line.atoms == line.realised_atoms + line.unrealised_atoms
+            assert line.realised is not None
+            assert line.unrealised is not None
+            assert line.amount.number == line.realised.number + line.unrealised.number
     if any(line.kind == "drains" for line in fund.lines):
         (rest,) = [line for line in fund.lines if line.kind == "drains"]
         assert len(drains) == 10
         assert rest.count >= 1
-        assert rest.atoms < 0
+        assert rest.amount.number < 0
 
 
 def test_every_shortfall_reconciles_exactly(run: Run) -> None:
@@ -91,7 +91,7 @@ def test_with_latencies_and_a_floor(tmp_path: Path) -> None:
     for event in found[::5]:
         fund = fund_at(late, event.seq)
         assert_reconciled(fund, event)
-        assert [line.atoms for line in fund.lines if line.kind == "floor"] == [-500 * USDT]
+        assert [line.amount.number for line in fund.lines if line.kind == "floor"] == [-500 * USDT]
 
 
 @given(st.integers(500, len(EVENTS) - 1))
@@ -150,12 +150,12 @@ def test_a_floor_is_a_line(tmp_path: Path) -> None:
     """A floor of 15 leaves 285 to begin with, and 5 when anna fails: the fund keeps what it must."""
     run = squeeze(tmp_path / "squeeze.run", floor_atoms=15 * USDT)
     fund = fund_at(run, 46)
-    assert [(line.kind, line.atoms) for line in fund.lines] == [
+    assert [(line.kind, line.amount.number) for line in fund.lines] == [
         ("opening", 300 * USDT),
         ("drain", -280 * USDT),
         ("floor", -15 * USDT),
     ]
-    assert (fund.capacity_atoms, fund.reconciles) == (5 * USDT, True)
+    assert (fund.capacity.number, fund.reconciles) == (5 * USDT, True)
     assert fund.text == (
         "To take over user4, whose equity was -100.000000 USDT, the fund had to keep 324.500000 USDT of capital (5% of "
         "all that it would then have held): it needed 424.500000 USDT and had 5.000000 USDT. 419.500000 USDT was "

@@ -30,6 +30,7 @@ from deleverage.replay.why.ranking import round_events
 from deleverage.replay.why.venue.explain import _side, with_formula
 from deleverage.replay.why.venue.published import FormulaTest, Published
 from deleverage.replay.why.venue.taken_in import Reported
+from deleverage.sim.quantities import Quantity, Scale
 
 from .support import node_fills
 from .support.adl_table import TABLE, imported, row
@@ -83,7 +84,7 @@ def test_imported_and_inferred_are_told_apart(tmp_path: Path) -> None:
     assert taken is not None
     assert (taken.origin, taken.file, taken.line) == ("imported", "fills.jsonl", 1)
     assert [side.name for side in taken.reported] == [BOB, ANN]
-    assert [(side.before, side.after, side.entry) for side in taken.reported][1][:2] == ("5", "0")
+    assert (str(taken.reported[1].before), str(taken.reported[1].after)) == ("5 ETH", "0 ETH")
     assert [(one.file, one.line) for one in taken.imported if "marked at 99" in one.text] == [("fills.jsonl", 1)]
     inferred = " ".join(one.text for one in taken.inferred)
     for part in ("is taken to hold long 5 ETH", "liquidation 1", "began", "ended: closed"):
@@ -142,14 +143,14 @@ def test_a_round_is_held_against_every_published_formula(tmp_path: Path) -> None
     """Each policy is there; the leveraged one is first by profit and leverage, and would give all it has."""
     found = _published(Path(imported(tmp_path, *TABLE).run))
     assert [one.policy for one in found.formulas] == [policy.policy for policy in ADL_POLICIES]
-    assert (found.fills, found.lots) == (4, 34)
+    assert (found.fills, found.size.number) == (4, 34)
     leverage = formula(found, "profit-leverage")
     assert accounts(leverage) == ["0xb", "0xa", "0xd", "0xc"]
-    assert [place.would_give_lots for place in leverage.places] == [10, 10, 10, 4]
-    assert [place.gave_lots for place in leverage.places] == [10, 10, 4, 10]
+    assert [place.would_give.number for place in leverage.places] == [10, 10, 10, 4]
+    assert [place.gave.number for place in leverage.places] == [10, 10, 4, 10]
     assert [place.realised_rank for place in leverage.places] == [2, 1, 4, 3]
     assert (leverage.agreeing, leverage.differing, leverage.pairs, leverage.tau_b) == (3, 2, 6, "0.183")
-    assert (leverage.chance, leverage.chance_text, leverage.lots_in_common) == ("1/2", "0.500", 28)
+    assert (leverage.chance, leverage.chance_text, leverage.in_common.number) == ("1/2", "0.500", 28)
     assert formula(found, "dydx").not_tested == "it scans accounts from a random place, and ranks nobody"
     assert formula(found, "gmx").not_tested == "it gives all of them the same score"
 
@@ -176,9 +177,9 @@ def test_no_formula_takes_more_than_was_closed_or_than_anyone_holds(tmp_path: Pa
     """Each shares out what the round closed, at most, and nobody gives more than it has."""
     found = _published(Path(imported(tmp_path, *TABLE).run))
     for one in found.formulas:
-        given = [place.would_give_lots for place in one.places]
-        assert 0 < sum(given) <= found.lots
-        assert all(lots <= abs(place.size_lots) for lots, place in zip(given, one.places, strict=True))
+        given = [place.would_give.number for place in one.places]
+        assert 0 < sum(given) <= found.size.number
+        assert all(lots <= abs(place.size.number) for lots, place in zip(given, one.places, strict=True))
         assert one.taken == sum(lots > 0 for lots in given)
 
 
@@ -276,7 +277,7 @@ def test_no_formula_explains_the_batch_of_avax(tmp_path: Path) -> None:
     assert (found.nearest, binance.chance_text, binance.corrected_text) == ("binance", "0.031", "0.283")
     assert "None agrees with it by more than chance at the level of 5%" in found.verdict
     last = next(place for place in leverage.places if place.name == "0x4a96036f")
-    assert (last.rank, last.would_give, last.gave, last.realised_rank) == (30, "64,331.25", "58,141.87", 50)
+    assert (last.rank, last.would_give.text, last.gave.text, last.realised_rank) == (30, "64,331.25", "58,141.87", 50)
 
 
 def test_the_last_fill_of_avax_is_the_only_one_in_part(tmp_path: Path) -> None:
@@ -288,7 +289,7 @@ def test_the_last_fill_of_avax_is_the_only_one_in_part(tmp_path: Path) -> None:
     assert (closed.pattern, closed.whole, closed.in_part, closed.unknown) == ("last_in_part", 49, 1, 0)
     assert "58,141.87 of 91,850.00 AVAX, 63.30%, with 33,708.13 left" in closed.text
     assert "a chance of 1 in 50" in closed.text
-    assert answer.batch.own.size == "84,454.65"
+    assert answer.batch.own.size.text == "84,454.65"
     told = call("why", run.path, str(answer.event.seq), "--all").stdout
     assert all(f"  {fill.seq} " in told for fill in answer.batch.fills)
 
@@ -338,7 +339,7 @@ def test_deleveraging_in_node_fills_is_told_and_audited(tmp_path: Path) -> None:
     assert f"the venue made {CAT} sell all of the 2 SOL that it was long, at 99" in answer.paragraph
     assert f"to close a position of {ANN} (auto-deleveraging)" in answer.paragraph
     assert answer.published is not None
-    assert answer.published.lots == 3
+    assert answer.published.size.number == 3
     assert answer.published.caveats[0] == "Of 2 accounts taken, 2 have no balance in the record."
     found = audit_of(run)
     assert found.holds
@@ -387,21 +388,22 @@ def _starts(event: Event, number: int) -> bool:
     return isinstance(event.body, DeleveragingStarted) and event.body.round == number
 
 
-LOSS, ENTRY = "a realised loss of 10 USDC", "; so its entry was 100"
+ETH, QUOTE = Scale(Decimal(1), "ETH", "lots"), Scale(Decimal(1), "quote", "ticks")
+USDC = Scale(Decimal("0.1"), "USDC", "atoms")
+LOSS, ENTRY = "a realised loss of 10.0 USDC", "; so its entry was 100"
 SIDE = Reported(
     seq=1,
     account=4,
     name="ann",
     direction="Close Long",
-    size_lots=-5,
-    traded="sold 5 ETH",
-    price="98",
+    traded=Quantity(-5, ETH),
+    price=Quantity(98, QUOTE),
     maker=False,
-    before="5",
-    after="0",
-    closed_profit="-10 USDC",
-    entry="100",
-    fee="0.5 USDC",
+    before=Quantity(5, ETH),
+    after=Quantity(0, ETH),
+    closed_profit=Quantity(-100, USDC),
+    entry=Quantity(100, QUOTE),
+    fee=Quantity(5, USDC),
     printed=(),
 )
 
@@ -411,7 +413,10 @@ SIDE = Reported(
     [
         ({}, f"went from 5 to 0 with {LOSS} and a fee of 0.5 USDC (Close Long, event 1{ENTRY})."),
         ({"fee": None}, f"went from 5 to 0 with {LOSS} (Close Long, event 1{ENTRY})."),
-        ({"fee": "-0.5 USDC", "entry": None}, "went from 5 to 0 with a rebate of 0.5 USDC (Close Long, event 1)."),
+        (
+            {"fee": Quantity(-5, USDC), "entry": None},
+            "went from 5 to 0 with a rebate of 0.5 USDC (Close Long, event 1).",
+        ),
         ({"closed_profit": None, "entry": None}, "went from 5 to 0 with a fee of 0.5 USDC (Close Long, event 1)."),
         ({"entry": None, "fee": None}, "went from 5 to 0 (Close Long, event 1)."),
         ({"entry": None, "fee": None, "direction": ""}, "went from 5 to 0 (event 1)."),
@@ -485,7 +490,7 @@ def test_who_was_passed_over_is_named_where_the_record_knows(tmp_path: Path) -> 
     assert found.before["profit-leverage"] == 1
     assert found.before["min-max-integer"] == 2
     assert [one.name for one in found.before_by_all] == [address(3)]
-    assert (found.before_by_all[0].ranks["profit-leverage"], found.before_by_all[0].entry) == (3, "110.000000")
+    assert (found.before_by_all[0].ranks["profit-leverage"], found.before_by_all[0].entry.text) == (3, "110.000000")
     assert f"{address(3)} (short 2 SOL from 110.000000, profit 20.00000000 USDC" in found.text
     assert "Accounts that the files do not name may have held it too." in found.text
 
@@ -519,8 +524,10 @@ def test_the_whole_batch_comes_out(tmp_path: Path, options: tuple[str, ...]) -> 
     run = deleveraged(tmp_path, order=range(1, 15), known=range(1, 15), last="0.5")
     answer = explain(run, find(run, PositionDeleveraged))
     assert answer.batch is not None
-    assert answer.batch.own.lots == answer.batch.own.to_close_lots == sum(one.size_lots for one in answer.batch.fills)
-    assert (answer.batch.closed.pattern, answer.batch.fills[-1].after) == ("last_in_part", "-1.5")
+    assert answer.batch.own.size == answer.batch.own.to_close
+    assert answer.batch.own.size.number == sum(one.size.number for one in answer.batch.fills)
+    assert answer.batch.closed.pattern == "last_in_part"
+    assert str(answer.batch.fills[-1].after).startswith("-1.5 ")
     told = call("why", run.path, str(answer.event.seq), *options).stdout
     assert ("--all shows them" in told) is not bool(options)
     assert (f" {address(8)} " in told.partition("The whole batch")[2].partition("come to")[0]) is bool(options)

@@ -45,18 +45,18 @@ def test_each_row_is_what_a_fold_gives(answer: Answer) -> None:
         event, ledger = EVENTS[row.seq], Ledger.of(EVENTS[: row.seq + 1])
         assert isinstance(event.body, MarkPriced)
         marked = event.body
-        assert (row.instrument, row.mark_ticks, row.index_ticks) == (
+        assert (row.instrument, row.mark.number, row.index.number) == (
             marked.instrument,
             marked.mark_ticks,
             marked.index_ticks,
         )
-        assert row.forced_ticks == marked.impact_ticks
+        assert row.forced.number == marked.impact_ticks
         account = ledger.accounts[answer.losing.account]
         if not answer.losing.of_lot:
-            assert row.equity_atoms == margin_of(account, ledger.markets).equity_atoms
+            assert row.equity.number == margin_of(account, ledger.markets).equity_atoms
         elif answer.story.lot is not None and row.seq > (answer.story.lot.taken_seq or 0):
             held = account.positions[body.instrument, body.against_leg]
-            assert row.equity_atoms == profit_atoms(ledger.markets[body.instrument], held)
+            assert row.equity.number == profit_atoms(ledger.markets[body.instrument], held)
 
 
 def test_it_begins_solvent_and_ends_at_the_decision(answer: Answer) -> None:
@@ -99,8 +99,8 @@ def test_later_prices_are_those_of_the_record(answer: Answer) -> None:
     for one in answer.later:
         state = Ledger.of(event for event in EVENTS if event.at_ns <= one.at_ns)
         market = state.markets[body.instrument]
-        assert one.mark_ticks == market.mark_ticks
-        assert one.gained_atoms == body.value_atoms - market.payoff.value_atoms(body.size_lots, market.mark_ticks)
+        assert one.mark.number == market.mark_ticks
+        assert one.gained.number == body.value_atoms - market.payoff.value_atoms(body.size_lots, market.mark_ticks)
 
 
 def test_the_fund_now_is_the_fold(answer: Answer) -> None:
@@ -110,11 +110,10 @@ def test_the_fund_now_is_the_fold(answer: Answer) -> None:
     assert now is not None
     ledger = Ledger.of(EVENTS[: now.before_seq])
     fund = ledger.accounts[answer.fund.account]
-    assert now.cash_atoms == fund.balance_atoms
-    assert now.inventory_cost_atoms == sum(held.cost_atoms for held in fund.positions.values())
-    assert abs(now.capacity_atoms + now.floor_atoms - margin_of(fund, ledger.markets).equity_atoms) <= len(
-        fund.positions
-    )
+    assert now.cash.number == fund.balance_atoms
+    assert now.inventory_cost.number == sum(held.cost_atoms for held in fund.positions.values())
+    had_atoms = now.capacity.number + now.floor.number
+    assert abs(had_atoms - margin_of(fund, ledger.markets).equity_atoms) <= len(fund.positions)
     between = EVENTS[answer.fund.shortfall_seq : now.before_seq]
     assert now.rounds_since == sum(type(event.body).__name__ == "DeleveragingStarted" for event in between)
 

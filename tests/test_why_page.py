@@ -256,14 +256,14 @@ def test_the_keys_are_stable(run: Run) -> None:
     document = json.loads(call("why", run.path, "48", "--json").stdout)
     assert list(document) == KEYS
     assert (document["not"], document["flips"]) == (None, None)
-    assert document["event"]["fields"]["score"] == document["ranking"]["score"] == 419479768
+    assert document["event"]["fields"]["score"] == document["ranking"]["score"]["billionths"] == 419479768
     spared = json.loads(call("why", run.path, "48", "--json", "--not", "8").stdout)
     assert spared["not"]["reason"] == "no_profit"
     assert document | {"not": spared["not"]} == spared
     called = json.loads(call("why", run.path, "30", "--json").stdout)
     assert list(called) == KEYS
     assert [key for key in KEYS if called[key] is None] == ["losing", "story", *KEYS[6:]]
-    assert called["event"]["evidence"]["compared"]["threshold_atoms"] == 1_250_000_000
+    assert called["event"]["evidence"]["compared"]["threshold"]["atoms"] == 1_250_000_000
 
 
 def test_the_keys_of_an_account(run: Run) -> None:

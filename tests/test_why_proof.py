@@ -193,7 +193,7 @@ def test_the_bounds_are_told(squeezed: Run, monkeypatch: pytest.MonkeyPatch) -> 
     near = proved(squeezed, asked.seq, explain(squeezed, asked.seq).grounds, events_max=10)
     far = [one.proof for one in near if one.proof is not None and one.proof.verdict == "not tried"]
     assert far
-    assert all("would have to be executed again, more than 10; --all does it" in told.text for told in far)
+    assert all("would have to be executed again, more than 10; --prove-whole does it" in told.text for told in far)
     monkeypatch.setattr("deleverage.replay.why.again.proof.TRIALS_MAX", 1)
     once = proved(squeezed, asked.seq, explain(squeezed, asked.seq).grounds)
     texts = [one.proof.text for one in once if one.proof is not None and one.proof.verdict == "not tried"]
@@ -214,8 +214,21 @@ def test_the_page_and_the_json_have_the_verdicts(squeezed: Run) -> None:
     assert {one["proof"] for one in without_it["grounds"]} == {None}
 
 
+def test_old_grounds_are_tried_where_that_is_asked(squeezed: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """--prove-whole tries what --prove leaves out; how much of the page is shown (--all) makes no difference."""
+    asked = next(e for e in squeezed.events() if isinstance(e.body, PositionDeleveraged))
+    monkeypatch.setattr("deleverage.replay.why.again.proof.EVENTS_MAX", 10)
+
+    def not_tried(*options: str) -> int:
+        return call("why", squeezed.path, str(asked.seq), *options).stdout.count("NOT TRIED: ")
+
+    assert not_tried("--prove") == not_tried("--prove", "--all") > 0
+    assert not_tried("--prove-whole") == not_tried("--prove", "--prove-whole") == 0
+
+
 def test_a_listing_has_no_grounds_to_prove(squeezed: Run) -> None:
     """--prove is about one event."""
-    refused = call("why", squeezed.path, "--prove")
-    assert refused.exit_code == 2
-    assert "--prove is about one event; give its number, or an account" in refused.stderr
+    for option in ("--prove", "--prove-whole"):
+        refused = call("why", squeezed.path, option)
+        assert refused.exit_code == 2
+        assert "--prove is about one event; give its number, or an account" in refused.stderr

@@ -28,6 +28,7 @@ from deleverage.replay.why.explain import explain
 from deleverage.replay.why.losing import mark_before
 from deleverage.replay.why.ranking import Spared
 from deleverage.replay.why.story import _belongs
+from deleverage.sim.quantities import SCORES, Quantity
 
 from .support.command_line import call
 from .support.rewritten import changed
@@ -39,6 +40,11 @@ BERTS, CLEOS, INVENTORY = 48, 49, 57
 FORMULA = "profit / |cost| x notional / equity"
 FILLED = "2460 / |-6000| x 3540 / 3460"
 """Bert's figures: 6 x 410 of profit, 6 x 1000 of cost, 6 x 590 of notional, 1000 in cash and the profit."""
+
+
+def numbers(*quantities: Quantity | None) -> tuple[int | None, ...]:
+    """The whole numbers of quantities."""
+    return tuple(None if one is None else one.number for one in quantities)
 
 
 @pytest.fixture(scope="module")
@@ -105,22 +111,22 @@ def test_the_story_is_the_bankrupt_accounts(answer: Answer) -> None:
     found = story.bankruptcy
     assert found is not None
     assert story.lot is None
-    assert (found.size_lots, found.value_atoms, found.price_ticks, found.mark_ticks) == (10, 6000 * USDT, 600, 590)
-    assert (found.equity_atoms, found.missing_atoms) == (-100 * USDT, 100 * USDT)
+    assert numbers(found.size, found.value, found.price, found.mark) == (10, 6000 * USDT, 600, 590)
+    assert numbers(found.equity, found.missing) == (-100 * USDT, 100 * USDT)
 
 
 def test_the_fund_is_accounted_for(answer: Answer) -> None:
     """300 less the 280 that ivan's lot stood at: 20, where 324.5 of capital and anna's 100 were needed."""
     fund = answer.fund
     assert fund is not None
-    assert (fund.shortfall_seq, fund.needed_atoms, fund.capacity_atoms) == (46, 424_500_000, 20 * USDT)
-    assert (fund.equity_atoms, fund.capital_atoms, fund.missing_atoms) == (-100 * USDT, 324_500_000, 404_500_000)
-    assert [(line.kind, line.atoms, line.liquidation_id, line.account) for line in fund.lines] == [
+    assert (fund.shortfall_seq, *numbers(fund.needed, fund.capacity)) == (46, 424_500_000, 20 * USDT)
+    assert numbers(fund.equity, fund.capital, fund.missing) == (-100 * USDT, 324_500_000, 404_500_000)
+    assert [(line.kind, line.amount.number, line.liquidation_id, line.account) for line in fund.lines] == [
         ("opening", 300 * USDT, None, None),
         ("drain", -280 * USDT, 1, IVAN),
     ]
-    assert (fund.lines[1].realised_atoms, fund.lines[1].unrealised_atoms) == (0, -280 * USDT)
-    assert (fund.sum_atoms, fund.reconciles) == (20 * USDT, True)
+    assert numbers(fund.lines[1].realised, fund.lines[1].unrealised) == (0, -280 * USDT)
+    assert (fund.sum.number, fund.reconciles) == (20 * USDT, True)
 
 
 def test_the_ranking_is_made_again(run: Run, answer: Answer) -> None:
@@ -129,15 +135,20 @@ def test_the_ranking_is_made_again(run: Run, answer: Answer) -> None:
     assert ranking is not None
     assert isinstance(body, DeleveragingStarted)
     score = 2460 * 3540 * 10**9 // (6000 * 3460)
-    assert (ranking.rank, ranking.score, ranking.candidates, ranking.formula) == (1, score, 2, FORMULA)
+    assert (ranking.rank, ranking.score, ranking.candidates, ranking.formula) == (
+        1,
+        Quantity(score, SCORES),
+        2,
+        FORMULA,
+    )
     assert (ranking.filled, ranking.not_made_again) == (FILLED, None)
     assert ranking.arithmetic == f"{FILLED} = 0.419479768, rounded down to nine decimals"
-    assert ranking.score_text == "0.419479768"
-    assert [(p.account, p.rank, p.gave_lots, p.asked) for p in ranking.places] == [
+    assert str(ranking.score) == "0.419479768"
+    assert [(p.account, p.rank, p.gave.number, p.asked) for p in ranking.places] == [
         (BERT, 1, 6, True),
         (CLEO, 2, 4, False),
     ]
-    assert ranking.places[1].score == 2460 * 3540 * 10**9 // (6000 * 12_460)
+    assert ranking.places[1].score.number == 2460 * 3540 * 10**9 // (6000 * 12_460)
     assert ranking.recorded_digest == ranking.recomputed_digest == body.ranking_digest.hex()
     assert (ranking.proved, ranking.base_seq, ranking.digest_rows) == (True, None, 2)
 
@@ -146,9 +157,9 @@ def test_the_evidence_is_the_account_before_the_round(answer: Answer) -> None:
     """Bert as he stood at 590: 1,000 in cash, 2,460 of profit."""
     evidence = answer.event.evidence
     assert evidence is not None
-    assert (evidence.balance_atoms, evidence.equity_atoms) == (1000 * USDT, 3460 * USDT)
+    assert numbers(evidence.balance, evidence.equity) == (1000 * USDT, 3460 * USDT)
     (held,) = evidence.positions
-    assert (held.size_lots, held.entry_ticks, held.mark_ticks, held.profit_atoms) == (-6, 1000, 590, 2460 * USDT)
+    assert numbers(held.size, held.entry, held.mark, held.profit) == (-6, 1000, 590, 2460 * USDT)
 
 
 SPARED = {
@@ -208,8 +219,8 @@ def test_inventory_is_the_story_of_the_lot(run: Run) -> None:
     lot = answer.story.lot
     assert lot is not None
     assert answer.story.bankruptcy is None
-    assert (answer.story.account, lot.taken_seq, lot.size_lots) == (IVAN, 39, 1)
-    assert (lot.paid_atoms, lot.worth_atoms, lot.loss_atoms) == (870 * USDT, 560 * USDT, 310 * USDT)
+    assert (answer.story.account, lot.taken_seq, lot.size.number) == (IVAN, 39, 1)
+    assert numbers(lot.paid, lot.worth, lot.loss) == (870 * USDT, 560 * USDT, 310 * USDT)
     assert answer.paragraph == (
         "Event 57, 1970-01-01T00:00:12Z: user7 lost 310.000000 USDT against the mark of 560, 70.45% of the 440.000000 "
         "USDT of profit that what was closed had there; 130.000000 USDT of profit was paid into its balance. It was "
@@ -335,7 +346,7 @@ def test_nobody_to_close_against(tmp_path: Path) -> None:
     run, started_seq = _Queue().run(tmp_path / "queue.run")
     told = explain(run, started_seq)
     assert told.ranking is not None
-    assert (told.ranking.candidates, told.ranking.taken, told.ranking.left_lots) == (0, 0, 10)
+    assert (told.ranking.candidates, told.ranking.taken, told.ranking.left.number) == (0, 0, 10)
     assert told.paragraph.endswith(
         "Nobody on the other side was a candidate; the ranking made again from the record agrees with the recorded "
         "digest. It closed nothing: all 10 I0 are left."

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from functools import cache
 from hashlib import sha256
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from msgspec import inspect
@@ -94,7 +93,9 @@ def _code_of(rooms: Iterable[str]) -> bytes:
 @cache
 def package_version() -> str:
     """The installed version of deleverage; "unknown" where it runs from a checkout that is not installed."""
+    from importlib import metadata  # noqa: PLC0415 - some 20 ms, which only who writes a record needs
+
     try:
-        return version("deleverage")
-    except PackageNotFoundError:
+        return metadata.version("deleverage")
+    except metadata.PackageNotFoundError:
         return "unknown"

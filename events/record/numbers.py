@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ..errors import QueryError
+from ..errors import QueryError, RecordError
 
-__all__ = ["existing_seq"]
+__all__ = ["cause_before", "existing_seq"]
 
 
 def existing_seq(seq: int, count: int, holder: object) -> int:
@@ -14,3 +14,12 @@ def existing_seq(seq: int, count: int, holder: object) -> int:
         message = f"there is no event {seq}; {holder} {held}"
         raise QueryError(message)
     return seq
+
+
+def cause_before(seq: int, cause: int, holder: object) -> int:
+    """The cause of event `seq` of `holder`. Raises RecordError where it does not come before that event."""
+    if not 0 <= cause < seq:
+        what = f"event {seq} has event {cause} as its cause, which is not before it"
+        message = f"{holder}: {what}; `deleverage verify {holder}` says what else is wrong"
+        raise RecordError(message)
+    return cause

@@ -209,7 +209,11 @@ class RecordReader:
         for index in range(max(bisect_right(self._first_seqs, first_seq) - 1, 0), len(self.blocks)):
             block = self._read(index)
             skipped = max(first_seq - self._first_seqs[index], 0) // PAGE_EVENTS
-            yield from islice(zip(block.pages, block.data, strict=True), skipped, None)
+            try:
+                pages = block.pages
+            except msgspec.ValidationError as error:
+                raise self._unknown(index, error) from error
+            yield from islice(zip(pages, block.data, strict=True), skipped, None)
 
     def events(self, first_seq: int = 0, stop_seq: int | None = None) -> Iterator[Event]:
         """The events from `first_seq` up to but without `stop_seq`, or to the end. Blocks are decoded on the way."""
@@ -233,7 +237,7 @@ class RecordReader:
             return self.past.event(seq)
         index = bisect_right(self._first_seqs, seq) - 1
         place = seq - self._first_seqs[index]
-        return self._events_of(index, place, place + 1)[place]
+        return self._events_of(index, place, place + 1)[0]
 
     def seq_at_time(self, at_ns: int) -> int:
         """How many events had happened by `at_ns`, it included: the seq of the first one after.
@@ -243,11 +247,13 @@ class RecordReader:
         """
         index = bisect_right(self._last_at_ns, at_ns)
         if index > 0:
-            self._events_of(index - 1)
+            count = self.blocks[index - 1].header.count
+            self._events_of(index - 1, count - 1, count)
         if index == len(self.blocks):
             found = self.count
         else:
-            found = self._first_seqs[index] + bisect_right(self._events_of(index), at_ns, key=_at_ns)
+            places = range(self.blocks[index].header.count)
+            found = self._first_seqs[index] + bisect_right(places, at_ns, key=lambda place: self._at_ns(index, place))
         if self.past is None or found > self.first_seq:
             return found
         return min(self.past.seq_at_time(at_ns), self.first_seq)
@@ -260,10 +266,13 @@ class RecordReader:
             if start >= stop_seq:
                 return
             first, stop = max(first_seq - start, 0), stop_seq - start
-            yield self._events_of(index, first, stop)[first:stop]
+            yield self._events_of(index, first, min(stop, self.blocks[index].header.count))
 
-    def _events_of(self, index: int, first: int = 0, stop: int | None = None) -> list[Event]:
-        """The events of one block, from the few that are kept or from the disk; proved are those at these places."""
+    def _at_ns(self, index: int, place: int) -> int:
+        return self._events_of(index, place, place + 1)[0].at_ns
+
+    def _events_of(self, index: int, first: int, stop: int) -> list[Event]:
+        """The events at these places of one block, from the few blocks that are kept or from the disk; proved."""
         block = self._cache.get(index)
         if block is None:
             block = self._cache[index] = self._read(index)
@@ -271,17 +280,20 @@ class RecordReader:
                 self._cache.popitem(last=False)
         self._cache.move_to_end(index)
         if block.unproved:
-            self._prove(index, block, first, len(block.events) if stop is None else stop)
-        return block.events
+            self._prove(index, block, first, stop)
+        try:
+            return block.events(first, stop)
+        except msgspec.ValidationError as error:
+            raise self._unknown(index, error) from error
 
     def _prove(self, index: int, block: DecodedBlock, first: int, stop: int) -> None:
         """Hold the pages of these events against the head. Raises RecordDamagedError."""
         entry, roots = self.blocks[index], self.columns.roots.roots
         before = (entry.header.first_seq - self.first_seq) // PAGE_EVENTS
-        for place in range(first // PAGE_EVENTS, min(-(-stop // PAGE_EVENTS), len(block.pages))):
+        for place in range(first // PAGE_EVENTS, -(-stop // PAGE_EVENTS)):
             if place not in block.unproved:
                 continue
-            events = block.pages[place]
+            (events,) = block.pages_between(place, place + 1)
             if page_root(events, block.data[place]) != roots[before + place]:
                 what = f"events {events[0].seq} to {events[-1].seq} do not lead to the head {self.manifest.head}"
                 raise damaged(self.files[entry.segment].path, entry.offset, what)
@@ -298,18 +310,23 @@ class RecordReader:
         digest = self._digests[index] = sha256(data).digest()
         try:
             payload = block_payload(entry.header, data[BLOCK_HEADER_BYTES:])
-            pages = block_pages(entry.header, payload)
+            if digest in self.known:
+                return DecodedBlock(entry.header.count, payload)
+            block = DecodedBlock(entry.header.count, payload, block_pages(entry.header, payload))
         except msgspec.ValidationError as error:
-            # The CRC is right, so this is what was written: by a version that knows more.
-            message = (
-                f"{path}: offset {entry.offset}: it holds an event that this version does not know ({error}); "
-                f"read it with the version that wrote it (deleverage {self.manifest.deleverage}) or a later one"
-            )
-            raise RecordNotFoundError(message) from error
+            raise self._unknown(index, error) from error
         except ValueError as error:
             raise damaged(path, entry.offset, str(error)) from error
-        return DecodedBlock(pages, payload, known=self.torn or digest in self.known)
+        if not self.torn:
+            block.prove_pages()
+        return block
 
-
-def _at_ns(event: Event) -> int:
-    return event.at_ns
+    def _unknown(self, index: int, error: msgspec.ValidationError) -> RecordNotFoundError:
+        """What to raise of a block that does not decode. Its CRC is right: a version that knows more wrote it."""
+        entry = self.blocks[index]
+        message = (
+            f"{self.files[entry.segment].path}: offset {entry.offset}: it holds an event that this version does not "
+            f"know ({error}); read it with the version that wrote it (deleverage {self.manifest.deleverage}) or a "
+            "later one"
+        )
+        return RecordNotFoundError(message)

@@ -41,6 +41,7 @@ from ...events.ledger.postings import POSTINGS
 from ...events.vocabulary import FORCED_TYPES, Body, accounts_named
 from ...handlers.valuation import margin_of
 from ...sim.figures import count
+from ...sim.quantities import Quantity
 from ...sim.units import format_time_ns
 from ..run import Run
 from ..state.queues import is_marked
@@ -182,8 +183,7 @@ class ForcedAccount(msgspec.Struct, frozen=True):
     first_seq: int
     first_at: str
     gravest_seq: int
-    gained_atoms: int | None
-    gained: str | None
+    gained: Quantity | None
 
 
 class Forced(msgspec.Struct, frozen=True):
@@ -272,8 +272,7 @@ def _account(number: int, tally: _Tally, names: RunNames, *, known: bool) -> For
         first_seq=tally.first.seq,
         first_at=format_time_ns(tally.first.at_ns),
         gravest_seq=tally.gravest_seq,
-        gained_atoms=tally.gained_atoms if known else None,
-        gained=names.money(number, tally.gained_atoms) if known else None,
+        gained=names.money_of(number, tally.gained_atoms) if known else None,
     )
 
 
@@ -301,5 +300,5 @@ def _forced(listed: Sequence[ForcedAccount]) -> Table:
     for one in listed:
         first = one.first_at.partition("T")[2].removesuffix("Z")
         counts = f"{one.liquidations:,}", f"{one.reductions:,}"
-        rows.append((one.name, first, *counts, one.gained or "unknown", str(one.gravest_seq)))
+        rows.append((one.name, first, *counts, str(one.gained or "unknown"), str(one.gravest_seq)))
     return Table(("account", "first", "liq", "adl", "gained", "ask"), tuple(rows))

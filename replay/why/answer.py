@@ -20,8 +20,9 @@
     published   for a round that a venue decided itself: its order against every published formula
     graph       the grounds, theirs, and so on, down to inputs and rules: by falling number, `rests_on` by number
 
-1. Amounts are whole atoms, prices ticks, sizes lots; beside them, under the name without the unit, their text in real
-   units. Positive is good for whoever the amount belongs to.
+1. An amount, a price, a size, a rate or a score is a `Quantity`, which JSON has as `value` (a decimal), `unit`, and
+   the whole number under what is counted (`atoms`, `ticks`, `lots`, ...). An average price that no whole tick gives is
+   counted in `steps` of its last digit. Positive is good for whoever an amount belongs to.
 2. A part that does not belong to the type of event is null; `chain` is never empty.
 3. `at` is ISO 8601 of `at_ns`; `decided_by` is handler and policy, null for what came from outside.
 4. A claim is *proved* if this answer worked it out again from the record and found it the same, or if the record that
@@ -37,6 +38,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from ...sim.quantities import Quantity
 from ...sim.terminal import shell_word
 from ..run import Run
 from .grounds import EventGround, GroundGraph
@@ -75,16 +77,16 @@ class Asked(msgspec.Struct, frozen=True):
 class Afterwards(msgspec.Struct, frozen=True):
     """What becomes of a position that was spared at this event, executed on to `until_ns`: in the whole run if `whole`.
 
-    `later_lots` are deleveraged after the instant of this event, the first at `later_at_ns`: none where it is `spared`.
-    `recorded_lots` is what the record takes of it from this event on, up to the same time.
+    `later` is deleveraged after the instant of this event, first at `later_at_ns`: nothing where it is `spared`.
+    `recorded` is what the record takes of it from this event on, up to the same time.
     """
 
     spared: bool
     whole: bool
     until_ns: int
-    later_lots: int
+    later: Quantity
     later_at_ns: int | None
-    recorded_lots: int
+    recorded: Quantity
     text: str
 
 
@@ -93,17 +95,17 @@ class Flip(msgspec.Struct, frozen=True):
 
     `varied` is `collateral`, `size` or `moment` of the position's owner; `fund`; `loser_collateral` or `loser_size` of
     the account whose loss it was. The change is made after event `after_seq`, and `command` forks there.
-    `amount` spares it: atoms, a size in lots, of a moment the nanoseconds before the reduction. `not_at` does not: the
-    nearest smaller amount that was tried, 0 for no change at all (of a moment: none nearer could be tried).
+    `amount` spares it: money, a size, of a moment the time before the reduction. `not_at` does not: the nearest smaller
+    amount that was tried, 0 for no change at all (of a moment: none nearer could be tried).
     `afterwards` is null where nothing spares it.
     """
 
     varied: str
     text: str
     confirmed: bool
-    amount: int | None = None
+    amount: Quantity | None = None
     command: str | None = None
-    not_at: int | None = None
+    not_at: Quantity | None = None
     after_seq: int | None = None
     afterwards: Afterwards | None = None
 

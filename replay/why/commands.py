@@ -14,15 +14,17 @@ from typing import Any, Literal, NamedTuple
 import click
 import msgspec
 
+from ...events.bodies.waterfall import PositionDeleveraged
 from ...events.errors import QueryError
 from ...sim.options import plugins_option
 from ...sim.terminal import print_json, print_text, shell_word
 from ..command_line import JOBS_MOST, as_json_option, head_option, leave, opened, record_argument, tell_differences
 from ..directory import nearest
+from ..forked import Aside, can_fork
 from ..points import is_point, parse_point
 from ..run import Run
 from .accounts import Forced, Order, befallen, forced_in, forced_sections
-from .answer import Answer, Befallen
+from .answer import Answer, Befallen, Flips
 from .explain import explain
 from .grounds import graph_of
 from .page.blocks import Section
@@ -36,9 +38,12 @@ from .page.pages import (
     markdown_of,
 )
 from .page.sections import answer_sections, befallen_sections, nothing_befell
-from .venue.explain import with_formula, with_whole_batch
+from .venue.explain import is_taken_in, with_formula, with_whole_batch
 
 __all__ = ["why_command"]
+
+ProvedUntil = Literal["near", "start"]
+"""How far back grounds are taken away: as far as takes little time, or to the start of the record."""
 
 SparedUntil = Literal["event", "end"]
 """How far what would have spared a position is executed: to the end of the event's instant, or of the run."""
@@ -50,8 +55,8 @@ _LISTED = 20
 
 _ALONE = {
     "asked": "an EVENT, TIME or ACCOUNT", "account": "--account", "point": "--at", "first": "--from", "last": "--to",
-    "instrument": "--instrument", "against": "--not", "under": "--under", "prove": "--prove", "flips": "--flips",
-    "flips_whole": "--flips-whole",
+    "instrument": "--instrument", "against": "--not", "under": "--under", "prove": "--prove",
+    "prove_whole": "--prove-whole", "flips": "--flips", "flips_whole": "--flips-whole",
 }  # fmt: skip
 """What asks about something else than everyone, by the name that the command has for it."""
 
@@ -87,6 +92,8 @@ def _seldom_collected() -> Iterator[None]:
     try:
         yield
     finally:
+        gc.freeze()  # moves all that was made to the oldest generation: otherwise the next object has it walked at once
+        gc.unfreeze()
         gc.set_threshold(*before)
 
 
@@ -103,6 +110,7 @@ def _seldom_collected() -> Iterator[None]:
 @click.option("--not", "against", metavar="NAME|NUMBER", help="Say why this account was spared.")
 @click.option("--under", metavar="POLICY", help="Of a venue's own round: the whole ranking by this formula.")
 @click.option("--prove", is_flag=True, help="Take each ground away, by executing the run again, and say what stands.")
+@click.option("--prove-whole", is_flag=True, help="The same, also of grounds from long before.")
 @click.option("--flips", is_flag=True, help="Search what would have spared it, by executing the run again.")
 @click.option("--flips-whole", is_flag=True, help="The same, and what is found executed to the end of the run.")
 @click.option(
@@ -134,6 +142,7 @@ def why_command(
     against: str | None,
     under: str | None,
     prove: bool,
+    prove_whole: bool,
     flips: bool,
     flips_whole: bool,
     layout: str,
@@ -155,15 +164,15 @@ def why_command(
     run = opened(record, head, plugins)
     spared_until: SparedUntil | None = "end" if flips_whole else "event" if flips else None
     question = _question(run, asked, account, instrument, point, first, last)
-    more = _More(under, prove, spared_until, whole)
+    proved_until: ProvedUntil | None = "start" if prove_whole else "near" if prove else None
+    more = _More(under, proved_until, spared_until, whole)
     if question.seq is not None:
-        answer = more.added(run, explain(run, question.seq, against=against, whole=whole))
+        answer = more.explained(run, question.seq, against)
         _show_answer(run, answer, layout, as_json=as_json, whole=whole)
     elif question.account is None:
-        _must_be_about_one(against=against, under=under, prove=prove, spared_until=spared_until)
-        _show_forced(
-            run, forced_in(run, *(question.span or (0, None)), order=sort), layout, as_json=as_json, whole=whole
-        )
+        _must_be_about_one(against=against, under=under, proved_until=proved_until, spared_until=spared_until)
+        forced = forced_in(run, *(question.span or (0, None)), order=sort)
+        _show_forced(run, forced, layout, as_json=as_json, whole=whole)
     else:
         found = more.befell(run, question.account, question.span, _instrument(run, instrument), against)
         _show_befallen(run, found, layout, as_json=as_json, whole=whole)
@@ -213,10 +222,10 @@ def _question(
 
 
 def _must_be_about_one(
-    *, against: str | None, under: str | None, prove: bool, spared_until: SparedUntil | None
+    *, against: str | None, under: str | None, proved_until: ProvedUntil | None, spared_until: SparedUntil | None
 ) -> None:
     """Raises QueryError for what only one event can be asked."""
-    for name, given in (("--not", against), ("--under", under), ("--prove", prove), ("--flips", spared_until)):
+    for name, given in (("--not", against), ("--under", under), ("--prove", proved_until), ("--flips", spared_until)):
         if given:
             message = f"{name} is about one event; give its number, or an account"
             raise QueryError(message)
@@ -226,20 +235,37 @@ class _More(NamedTuple):
     """What else was asked for about an event."""
 
     under: str | None
-    prove: bool
+    proved_until: ProvedUntil | None
     spared_until: SparedUntil | None
     whole: bool
 
-    def added(self, run: Run, answer: Answer) -> Answer:
-        """The answer with it."""
+    def explained(self, run: Run, seq: int, against: str | None) -> Answer:
+        """The answer about an event with it. What would have spared a position is searched while the rest is made."""
+
+        def plainly() -> tuple[Answer, list[str]]:
+            return explain(run, seq, against=against, whole=self.whole), run.reports
+
+        if self.spared_until is None or against is not None or not (can_fork() and _is_searched(run, seq)):
+            return self.added(run, plainly()[0])
+        with Aside(plainly) as page:
+            flips = _flips(run, seq, self.spared_until)
+            answer, reports = page.result()
+        run.reports.extend(report for report in reports if report not in run.reports)
+        return self.added(run, answer, flips)
+
+    def added(self, run: Run, answer: Answer, flips: Flips | None = None) -> Answer:
+        """The answer with it; `flips` if that was searched already."""
         if self.whole:
             answer = with_whole_batch(answer)
             answer = msgspec.structs.replace(answer, graph=graph_of(run, answer.event.seq) if answer.grounds else None)
         if self.under is not None:
             answer = with_formula(answer, self.under)
-        if self.prove:
-            answer = _proved(run, answer, whole=self.whole)
-        return answer if self.spared_until is None else _flipped(run, answer, self.spared_until)
+        if self.proved_until is not None:
+            answer = _proved(run, answer, self.proved_until)
+        if self.spared_until is None:
+            return answer
+        _must_be_decided(answer, "--flips")
+        return msgspec.structs.replace(answer, flips=flips or _flips(run, answer.event.seq, self.spared_until))
 
     def befell(
         self, run: Run, account: int, span: tuple[int, int] | None, instrument: int | None, against: str | None
@@ -251,7 +277,7 @@ class _More(NamedTuple):
         return msgspec.structs.replace(found, answer=self.added(run, found.answer))
 
 
-def _proved(run: Run, answer: Answer, *, whole: bool) -> Answer:
+def _proved(run: Run, answer: Answer, proved_until: ProvedUntil) -> Answer:
     """The answer with a verdict beside each ground. Raises QueryError for what was not decided here."""
     seq = answer.event.seq
     _must_be_decided(answer, "--prove")
@@ -259,27 +285,32 @@ def _proved(run: Run, answer: Answer, *, whole: bool) -> Answer:
     from .again.proof import EVENTS_MAX, TRIALS_MAX, proved  # noqa: PLC0415
 
     with bar(min(len(answer.grounds), TRIALS_MAX), "executing the run again") as advance:
-        found = proved(run, seq, answer.grounds, advance, events_max=None if whole else EVENTS_MAX)
+        found = proved(run, seq, answer.grounds, advance, events_max=EVENTS_MAX if proved_until == "near" else None)
     tell_differences(run)
     return msgspec.structs.replace(answer, grounds=found)
 
 
-def _flipped(run: Run, answer: Answer, spared_until: SparedUntil) -> Answer:
-    """The answer with what would have flipped it. Raises QueryError for what is no reduction."""
-    _must_be_decided(answer, "--flips")
+def _is_searched(run: Run, seq: int) -> bool:
+    """Whether event `seq` is a reduction that was decided here, so that a search may begin before it is explained."""
+    event = run.event(seq)
+    return isinstance(event.body, PositionDeleveraged) and not is_taken_in(event)
+
+
+def _flips(run: Run, seq: int, spared_until: SparedUntil) -> Flips:
+    """What would have flipped the answer. Raises QueryError for what is no reduction."""
     from ...sim.progress import bar  # noqa: PLC0415 - SimPy and rich are only for whoever asks this
     from ..verify.playback import missing_in  # noqa: PLC0415
     from .again.flips import TRIALS_MAX, flips_of, no_flips  # noqa: PLC0415
 
     missing = missing_in(run)
     if missing:
-        return msgspec.structs.replace(answer, flips=no_flips(missing[0].reason))
+        return no_flips(missing[0].reason)
     with bar(TRIALS_MAX, "executing the run again", threaded=False) as advance:
         trials = count(1)
         whole = spared_until == "end"
-        found = flips_of(run, answer.event.seq, lambda tried: advance(next(trials), tried), whole=whole)
+        found = flips_of(run, seq, lambda tried: advance(next(trials), tried), whole=whole)
     tell_differences(run)
-    return msgspec.structs.replace(answer, flips=found)
+    return found
 
 
 def _must_be_decided(answer: Answer, option: str) -> None:

@@ -168,8 +168,7 @@ def _indexed(run: Run, reduced: Sequence[Reduced], names: RunNames, layout: Layo
             one.account,
             names.account(one.account),
             one.events,
-            None if run.imported else one.gained_atoms,
-            None if run.imported else names.money(one.account, one.gained_atoms),
+            None if run.imported else names.money_of(one.account, one.gained_atoms),
             file_name(one.account, names.account(one.account), layout),
         )
         for one in reduced

@@ -13,6 +13,7 @@ from ...events.envelope import Event
 from ...events.ledger import Account, LedgerState, PositionKey
 from ...events.vocabulary import Body
 from ...handlers.valuation import BPS, MICRO, Margin, margin_of, notional_atoms, profit_atoms
+from ...sim.quantities import RATES, Quantity
 from ...sim.units import format_time_ns
 from ..log.selection import event_fields
 from ..run import Run
@@ -57,56 +58,50 @@ def _evidence_of(body: Body, number: int, ledger: LedgerState, names: RunNames) 
     account = ledger.accounts[number] if number < len(ledger.accounts) else None
     if account is None or account.kind != "user" or not is_marked(ledger, account):
         return None
-    margin, asset = margin_of(account, ledger.markets), names.asset_of(number)
+    margin = margin_of(account, ledger.markets)
     return Evidence(
         account=number,
         name=names.account(number),
-        asset=asset.name,
-        decimals=asset.decimals,
         status=account.status,
-        balance_atoms=account.balance_atoms,
-        equity_atoms=margin.equity_atoms,
-        requirement_atoms=margin.requirement_atoms,
+        balance=names.money_of(number, account.balance_atoms),
+        equity=names.money_of(number, margin.equity_atoms),
+        requirement=names.money_of(number, margin.requirement_atoms),
         positions=tuple(_holding_of(ledger, account, key, names) for key in account.positions),
-        compared=_compared(body, margin),
+        compared=_compared(body, margin, number, names),
     )
 
 
 def _holding_of(ledger: LedgerState, account: Account, key: PositionKey, names: RunNames) -> Holding:
     """One position at the mark."""
     market, held, instrument = ledger.markets[key[0]], account.positions[key], key[0]
-    entry_ticks = market.payoff.price_ticks(held.size_lots, held.cost_atoms)
-    worth_atoms = notional_atoms(market, held)
-    gained_atoms = profit_atoms(market, held)
     return Holding(
         instrument=instrument,
         name=names.instrument(instrument),
         leg=key[1],
-        size_lots=held.size_lots,
-        size=names.units(instrument, held.size_lots),
-        entry_ticks=entry_ticks,
-        entry=names.price(instrument, entry_ticks),
-        mark_ticks=market.mark_ticks,
-        mark=names.price(instrument, market.mark_ticks),
-        notional_atoms=worth_atoms,
-        notional=names.value(instrument, worth_atoms),
-        profit_atoms=gained_atoms,
-        profit=names.money(account.account, gained_atoms),
+        size=names.size_of(instrument, held.size_lots),
+        entry=names.price_of(instrument, market.payoff.price_ticks(held.size_lots, held.cost_atoms)),
+        mark=names.price_of(instrument, market.mark_ticks),
+        notional=names.value_of(instrument, notional_atoms(market, held)),
+        profit=names.money_of(account.account, profit_atoms(market, held)),
     )
 
 
-def _compared(body: Body, margin: Margin) -> Compared | None:
+def _compared(body: Body, margin: Margin, account: int, names: RunNames) -> Compared | None:
     """What the event recorded; a liquidation's end holds the equity only."""
     if isinstance(body, LiquidationEnded):
-        return Compared(body.equity_atoms, None, None, None, body.equity_atoms == margin.equity_atoms)
+        equity = names.money_of(account, body.equity_atoms)
+        return Compared(equity, None, None, None, body.equity_atoms == margin.equity_atoms)
     if not isinstance(body, MarginCalled | MarginCallMet | LiquidationStarted | BankruptcyDeclared):
         return None
     level_bps = _level_bps(body)
-    scaled = None if level_bps is None else margin.requirement_microatoms * level_bps
-    threshold_atoms = None if scaled is None else -(-scaled // (MICRO * BPS))
+    level, threshold = None, None
+    if level_bps is not None:
+        threshold_atoms = -(-margin.requirement_microatoms * level_bps // (MICRO * BPS))
+        level, threshold = Quantity(level_bps, RATES["bps"]), names.money_of(account, threshold_atoms)
     recorded = (body.equity_atoms, body.requirement_atoms)
     agrees = recorded == (margin.equity_atoms, margin.requirement_atoms)
-    return Compared(*recorded, level_bps, threshold_atoms, agrees)
+    equity, requirement = (names.money_of(account, atoms) for atoms in recorded)
+    return Compared(equity, requirement, level, threshold, agrees)
 
 
 def _level_bps(body: MarginCalled | MarginCallMet | LiquidationStarted | BankruptcyDeclared) -> int | None:

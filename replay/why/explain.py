@@ -180,7 +180,7 @@ def explain_round(
         cap=cap,
         ranking=ranking,
         price=price,
-        later=None if price is None else later_of(run, event, ledger, price.paper_atoms, names) or None,
+        later=None if price is None else later_of(run, event, ledger, price.paper.number, names) or None,
         spared=spared,
     )
     return answer if price is None else msgspec.structs.replace(answer, claims=claims_of(run, answer))
@@ -264,9 +264,9 @@ def _losing(found: RoundFound, story: Story | None, names: RunNames, *, whole: b
     if story is None or not found.watches:
         return None
     if story.lot is not None:
-        return losing_of(found.watches[0], -story.lot.loss_atoms, names, whole=whole)
+        return losing_of(found.watches[0], -story.lot.loss, names, whole=whole)
     assert story.bankruptcy is not None
-    return losing_of(found.watches[0], story.bankruptcy.equity_atoms, names, whole=whole)
+    return losing_of(found.watches[0], story.bankruptcy.equity, names, whole=whole)
 
 
 def lot_events(run: Run, body: DeleveragingStarted, first_seq: int, stop_seq: int) -> Iterator[Event]:

@@ -15,6 +15,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+import msgspec
+
 from ...events.bodies.margin import MarkPriced
 from ...events.bodies.run import Producer
 from ...events.bodies.waterfall import DeleveragingStarted, PositionDeleveraged, ShortfallDeclared
@@ -24,6 +26,7 @@ from ...handlers.insurance_fund import InsuranceFund
 from ...handlers.inventory import Inventory
 from ...handlers.valuation import equity_shares
 from ...sim.figures import count
+from ...sim.quantities import Quantity
 from ...sim.units import format_time_ns
 from ..run import Run
 from .fund_books import FundBooks, accruals_of
@@ -75,36 +78,31 @@ def fund_of(
     assert isinstance(body, ShortfallDeclared)
     fund = books.account.account
     rules = _rules_at(run, shortfall, ledger.venue_of(fund))
-    asset, lines = names.asset_of(fund), tuple(_lines(books, ledger, rules.floor_atoms, names, whole=whole))
+    lines = tuple(_lines(books, ledger, rules.floor_atoms, names, whole=whole))
     bankrupt = ledger.accounts[body.account] if body.trigger == "bankruptcy" else None
     had_atoms = body.capacity_atoms if bankrupt is None or bankrupt.positions else _payable_atoms(body)
     if bankrupt is not None and _kept_from(body, bankrupt):
         had_atoms = 0
-    missing_atoms, total = body.needed_atoms - had_atoms, sum(line.atoms for line in lines)
+    total = sum(line.amount.number for line in lines)
     equity_atoms = None if bankrupt is None else _equity_atoms(bankrupt, fund, ledger)
-    return Fund(
+    found = Fund(
         account=fund,
         name=names.account(fund),
-        asset=asset.name,
-        decimals=asset.decimals,
         shortfall_seq=shortfall.seq,
         at=format_time_ns(shortfall.at_ns),
         trigger=body.trigger,
-        needed_atoms=body.needed_atoms,
-        needed=names.money(fund, body.needed_atoms),
-        capacity_atoms=body.capacity_atoms,
-        capacity=names.money(fund, body.capacity_atoms),
-        cash_atoms=body.cash_atoms,
-        cash=None if body.cash_atoms is None else names.money(fund, body.cash_atoms),
-        missing_atoms=missing_atoms,
-        missing=names.money(fund, missing_atoms),
-        equity_atoms=equity_atoms,
-        capital_atoms=None if equity_atoms is None else body.needed_atoms + equity_atoms,
-        text=_told(body, bankrupt, equity_atoms, rules, names),
+        needed=names.money_of(fund, body.needed_atoms),
+        capacity=names.money_of(fund, body.capacity_atoms),
+        cash=None if body.cash_atoms is None else names.money_of(fund, body.cash_atoms),
+        missing=names.money_of(fund, body.needed_atoms - had_atoms),
+        equity=None if equity_atoms is None else names.money_of(fund, equity_atoms),
+        capital=None if equity_atoms is None else names.money_of(fund, body.needed_atoms + equity_atoms),
+        text="",
         lines=lines,
-        sum_atoms=total,
+        sum=names.money_of(fund, total),
         reconciles=total == body.capacity_atoms and books.agree_with(ledger),
     )
+    return msgspec.structs.replace(found, text=_told(found, body, bankrupt, rules, names))
 
 
 def _equity_atoms(bankrupt: Account, fund: int, ledger: LedgerState) -> int:
@@ -151,59 +149,49 @@ def _kept_from(body: ShortfallDeclared, bankrupt: Account) -> bool:
     return not bankrupt.positions and _payable_atoms(body) >= body.needed_atoms > 0
 
 
-def _told(
-    body: ShortfallDeclared, bankrupt: Account | None, equity_atoms: int | None, rules: _Rules, names: RunNames
-) -> str:
+def _told(fund: Fund, body: ShortfallDeclared, bankrupt: Account | None, rules: _Rules, names: RunNames) -> str:
     """Needed and had, in words."""
-    who, needed = names.account(body.account), names.money(body.account, body.needed_atoms)
-    had = names.money(body.account, body.capacity_atoms)
-    if body.trigger == "drawdown":
+    if fund.trigger == "drawdown":
         return (
-            f"{rules.fallen.format(needed)} within the window than the rule allows, for which there is "
-            f"auto-deleveraging though its capacity (cash and inventory at the mark, less its floor) was still {had}."
+            f"{rules.fallen.format(fund.needed)} within the window than the rule allows, for which there is "
+            "auto-deleveraging though its capacity (cash and inventory at the mark, less its floor) was still "
+            f"{fund.capacity}."
         )
-    if bankrupt is None or equity_atoms is None:
-        return _own_told(body, needed, had, names)
+    if bankrupt is None:
+        return _own_told(fund)
+    who = names.account(body.account)
+    if bankrupt.positions:
+        return _takeover_told(fund, who, rules)
+    owed, payable = f"{who} owed {fund.needed} more than it had", names.money(fund.account, _payable_atoms(body))
     if _kept_from(body, bankrupt):
-        money = names.money(body.account, _payable_atoms(body))
-        return (
-            f"{who} owed {needed} more than it had. The fund had {money}, which its rule does not let it pay for that."
-        )
-    if not bankrupt.positions:
-        paid = names.money(body.account, _payable_atoms(body))
-        missing = names.money(body.account, body.needed_atoms - _payable_atoms(body))
-        return f"{who} owed {needed} more than it had; the fund could pay {paid}. {missing} was missing."
-    return _takeover_told(body, equity_atoms, rules, names)
+        return f"{owed}. The fund had {payable}, which its rule does not let it pay for that."
+    return f"{owed}; the fund could pay {payable}. {fund.missing} was missing."
 
 
-def _takeover_told(body: ShortfallDeclared, equity_atoms: int, rules: _Rules, names: RunNames) -> str:
+def _takeover_told(fund: Fund, who: str, rules: _Rules) -> str:
     """What taking an account over would have asked of the fund."""
-    who, needed = names.account(body.account), names.money(body.account, body.needed_atoms)
-    had = names.money(body.account, body.capacity_atoms)
-    missing = names.money(body.account, body.needed_atoms - body.capacity_atoms)
-    if body.needed_atoms < 0:
-        brought, under = (text.lstrip("-") for text in (needed, had))
-        return f"{who} would have brought the fund {brought}, which was {under} under its floor. {missing} was missing."
-    if body.needed_atoms == -equity_atoms:
-        return f"{who} owed {needed} more than it had; the fund could bear {had}. {missing} was missing."
-    capital, equity = (names.money(body.account, atoms) for atoms in (body.needed_atoms + equity_atoms, equity_atoms))
+    assert fund.equity is not None
+    needed, had, missing = fund.needed, fund.capacity, f"{fund.missing} was missing."
+    if needed.number < 0:
+        return f"{who} would have brought the fund {abs(needed)}, which was {abs(had)} under its floor. {missing}"
+    if needed == -fund.equity:
+        return f"{who} owed {needed} more than it had; the fund could bear {had}. {missing}"
     capital_bps = rules.capital_bps
     share = "" if capital_bps is None else f" ({percent_of_bps(capital_bps)} of all that it would then have held)"
     return (
-        f"To take over {who}, whose equity was {equity}, the fund had to keep {capital} of capital{share}: it needed "
-        f"{needed} and had {had}. {missing} was missing."
+        f"To take over {who}, whose equity was {fund.equity}, the fund had to keep {fund.capital} of capital{share}: "
+        f"it needed {needed} and had {had}. {missing}"
     )
 
 
-def _own_told(body: ShortfallDeclared, needed: str, had: str, names: RunNames) -> str:
+def _own_told(fund: Fund) -> str:
     """Of its own inventory: what the capacity was, or what a sale would have taken the cash down to."""
-    capacity = f"Its capacity (cash and inventory at the mark, less its floor) was {had}"
-    if body.cash_atoms is None or body.needed_atoms == -body.capacity_atoms:
-        return f"{capacity}; it needed {needed}."
-    cash = names.money(body.account, body.cash_atoms)
+    capacity = f"Its capacity (cash and inventory at the mark, less its floor) was {fund.capacity}"
+    if fund.cash is None or fund.needed == -fund.capacity:
+        return f"{capacity}; it needed {fund.needed}."
     return (
-        f"{capacity}, {cash} of it in cash. The part of its inventory that was to be sold would have lost {needed} "
-        "more than the cash at the depth there was."
+        f"{capacity}, {fund.cash} of it in cash. The part of its inventory that was to be sold would have lost "
+        f"{fund.needed} more than the cash at the depth there was."
     )
 
 
@@ -228,7 +216,7 @@ def _lines(
 
 
 def _line(kind: FundKind, text: str, atoms: int, fund: int, names: RunNames) -> FundLine:
-    return FundLine(kind, text, atoms, names.money(fund, atoms))
+    return FundLine(kind, text, names.money_of(fund, atoms))
 
 
 def _liquidations(books: FundBooks, unrealised: dict[int, int], names: RunNames, *, whole: bool) -> Iterator[FundLine]:
@@ -252,29 +240,27 @@ def _liquidations(books: FundBooks, unrealised: dict[int, int], names: RunNames,
 def _drain(books: FundBooks, leg: int, unrealised_atoms: int, names: RunNames, kind: FundKind = "drain") -> FundLine:
     """One liquidation, with the account that it was of."""
     fund, realised_atoms = books.account.account, books.realised_atoms[leg]
-    atoms, account = realised_atoms + unrealised_atoms, books.sources.get(leg)
+    account = books.sources.get(leg)
     name = None if account is None else names.account(account)
+    realised, unrealised = names.money_of(fund, realised_atoms), names.money_of(fund, unrealised_atoms)
     told = "all of it realised" if not unrealised_atoms else "none of it realised"
     if realised_atoms and unrealised_atoms:
-        told = _apart(fund, realised_atoms, unrealised_atoms, names)
+        told = _apart(realised, unrealised)
     return FundLine(
         kind=kind,
         text=f"liquidation {leg}{f' of {name}' if name else ''}, {told}",
-        atoms=atoms,
-        amount=names.money(fund, atoms),
-        count=1,
-        realised_atoms=realised_atoms,
-        unrealised_atoms=unrealised_atoms,
+        amount=names.money_of(fund, realised_atoms + unrealised_atoms),
+        realised=realised,
+        unrealised=unrealised,
         liquidation_id=leg,
         account=account,
         name=name,
     )
 
 
-def _apart(fund: int, realised_atoms: int, unrealised_atoms: int, names: RunNames) -> str:
+def _apart(realised: Quantity, unrealised: Quantity) -> str:
     """What is realised and what is not, both in figures."""
-    realised, open_ = (names.money(fund, atoms) for atoms in (realised_atoms, unrealised_atoms))
-    return f"{realised} of it realised and {open_} on what it still holds"
+    return f"{realised} of it realised and {unrealised} on what it still holds"
 
 
 def _rest(
@@ -282,10 +268,10 @@ def _rest(
 ) -> FundLine:
     """Several liquidations in one line."""
     atoms, realised_atoms = sum(totals[leg] for leg in legs), sum(books.realised_atoms[leg] for leg in legs)
+    parts = atoms, realised_atoms, atoms - realised_atoms
+    amount, realised, unrealised = (names.money_of(books.account.account, part) for part in parts)
     told = count(len(legs), one, one.replace("liquidation", "liquidations", 1))
-    told = f"{told}, {_apart(books.account.account, realised_atoms, atoms - realised_atoms, names)}"
-    amount = names.money(books.account.account, atoms)
-    return FundLine(kind, told, atoms, amount, len(legs), realised_atoms, atoms - realised_atoms)
+    return FundLine(kind, f"{told}, {_apart(realised, unrealised)}", amount, len(legs), realised, unrealised)
 
 
 def fund_now(run: Run, fund: Fund, started: Event, ledger: LedgerState, names: RunNames) -> FundNow:
@@ -299,27 +285,22 @@ def fund_now(run: Run, fund: Fund, started: Event, ledger: LedgerState, names: R
     capacity_atoms = account.balance_atoms + profit_atoms - rules.floor_atoms
     between = run.events(fund.shortfall_seq, started.seq)
     rounds = _rounds(run, number, fund.shortfall_seq, started, ledger, names)
-    rounds_atoms = sum(one.gained_atoms for one in rounds if one.started_seq > fund.shortfall_seq)
+    rounds_atoms = sum(one.gained.number for one in rounds if one.started_seq > fund.shortfall_seq)
 
-    def money(atoms: int) -> str:
-        return names.money(number, atoms)
+    def money(atoms: int) -> Quantity:
+        return names.money_of(number, atoms)
 
     return FundNow(
         before_seq=started.seq,
-        cash_atoms=account.balance_atoms,
         cash=money(account.balance_atoms),
-        inventory_cost_atoms=cost_atoms,
         inventory_cost=money(cost_atoms),
-        inventory_mark_atoms=cost_atoms + profit_atoms,
         inventory_mark=money(cost_atoms + profit_atoms),
-        floor_atoms=rules.floor_atoms,
         floor=money(rules.floor_atoms),
-        capacity_atoms=capacity_atoms,
         capacity=money(capacity_atoms),
         rounds_since=sum(isinstance(event.body, DeleveragingStarted) for event in between),
         rounds=rounds,
-        rounds_atoms=rounds_atoms,
-        others_atoms=capacity_atoms - fund.capacity_atoms - rounds_atoms,
+        by_rounds=money(rounds_atoms),
+        by_others=money(capacity_atoms - fund.capacity.number - rounds_atoms),
     )
 
 
@@ -355,8 +336,6 @@ def _round(seq: int, body: DeleveragingStarted, gained_atoms: int, names: RunNam
         body.round,
         seq,
         body.instrument,
-        body.size_lots,
-        names.held(body.instrument, body.size_lots),
-        gained_atoms,
-        names.money(body.account, gained_atoms),
+        names.size_of(body.instrument, body.size_lots),
+        names.money_of(body.account, gained_atoms),
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import cached_property
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -23,7 +23,7 @@ from ...events.ledger.postings import POSTINGS, Payment
 from ...events.record.columns import instruments_set
 from ...events.vocabulary import Body
 from ...sim.pending import maker_of
-from ..chunks import CHUNK_EVENTS, Chunks
+from ..chunks import CHUNK_EVENTS, Chunk, Chunks
 from ..indexed import IndexedRun
 from ..run import Run
 from .names import RunNames
@@ -34,7 +34,7 @@ _HOPS_MAX = 4096
 """So many causes back an event is looked for that a decision answers."""
 
 _TAKING: tuple[type[Body], ...] = (LiquidationFilled, PositionReduced)
-_seq = attrgetter("seq")
+_seq, _start = attrgetter("seq"), attrgetter("start")
 
 
 class _Moved(NamedTuple):
@@ -72,13 +72,20 @@ class Lookback:
         self._chunk, self._places = chunks.chunk, chunks.places
         self._known = defaultdict[int, list[tuple[int, dict[PositionKey, int]]]](list)
 
-    def _back(self, kind: type[Body] | None, number: int, stop_seq: int) -> Iterator[Event]:
-        """Such events before another, the last one first."""
-        places = self._places(kind, number)
-        for place in reversed(places[: bisect_left(places, -(-stop_seq // CHUNK_EVENTS))]):
-            chunk = self._chunk(place)
-            found = chunk.naming.get(number, []) if kind is None else chunk.setting(kind, number)
-            yield from reversed(found[: bisect_left(found, stop_seq, key=_seq)])
+    def _blocks(self, kind: type[Body] | None, number: int, stop_seq: int) -> list[range]:
+        """The chunks of each block before an event that may have such events."""
+        blocks = self._places(kind, number)
+        return blocks[: bisect_left(blocks, -(-stop_seq // CHUNK_EVENTS), key=_start)]
+
+    def _back(
+        self, blocks: Sequence[range], stop_seq: int, found_in: Callable[[Chunk], Sequence[Event]]
+    ) -> Iterator[Event]:
+        """What is found in the chunks of these blocks before an event, the last one first."""
+        stop = -(-stop_seq // CHUNK_EVENTS)
+        for block in reversed(blocks):
+            for place in reversed(range(block.start, min(block.stop, stop))):
+                found = found_in(self._chunk(place))
+                yield from reversed(found[: bisect_left(found, stop_seq, key=_seq)])
 
     def event(self, seq: int) -> Event:
         """One event, which must be there."""
@@ -93,7 +100,8 @@ class Lookback:
 
     def last(self, kind: type[Body], instrument: int, stop_seq: int) -> Event | None:
         """As `last_setting`."""
-        return next(self._back(kind, instrument, stop_seq), None)
+        blocks = self._blocks(kind, instrument, stop_seq)
+        return next(self._back(blocks, stop_seq, lambda chunk: chunk.setting(kind, instrument)), None)
 
     def last_trade(self, instrument: int, stop_seq: int, since_ns: int, *, selling: bool) -> Event | None:
         """The last trade before an event that took from one side of the depth, but none before a time."""
@@ -103,18 +111,21 @@ class Lookback:
             if last_ns < since_ns:
                 return None
             stop_seq = min(stop_seq, self.run.first_at(last_ns + 1))
-        found = (self._last_trade(kind, instrument, stop_seq, since_ns, selling=selling) for kind in _TAKING)
-        return max((one for one in found if one is not None), key=_seq, default=None)
-
-    def _last_trade(
-        self, kind: type[Body], instrument: int, stop_seq: int, since_ns: int, *, selling: bool
-    ) -> Event | None:
-        for event in self._back(kind, instrument, stop_seq):
+        for event in self._taking(instrument, stop_seq):
             if event.at_ns < since_ns:
                 return None
             if (getattr(event.body, "size_lots") < 0) == selling:  # noqa: B009 - both have it
                 return event
         return None
+
+    def _taking(self, instrument: int, stop_seq: int) -> Iterator[Event]:
+        """The trades before an event that took from the depth, the last one first."""
+        blocks = {block.start: block for kind in _TAKING for block in self._blocks(kind, instrument, stop_seq)}
+
+        def taking(chunk: Chunk) -> list[Event]:
+            return sorted((one for kind in _TAKING for one in chunk.setting(kind, instrument)), key=_seq)
+
+        return self._back([blocks[start] for start in sorted(blocks)], stop_seq, taking)
 
     def is_trader(self, account: int) -> bool:
         """Whether it is a user or a vault, and none of the venue's own accounts."""
@@ -126,7 +137,8 @@ class Lookback:
 
     def naming(self, account: int, stop_seq: int) -> Iterator[Event]:
         """The events before another that name an account, the last one first."""
-        return self._back(None, account, stop_seq)
+        blocks = self._blocks(None, account, stop_seq)
+        return self._back(blocks, stop_seq, lambda chunk: chunk.naming.get(account, ()))
 
     def held(self, account: int, stop_seq: int) -> dict[PositionKey, int]:
         """The lots that an account held before an event, by position, in the order of the keys."""
@@ -191,15 +203,14 @@ class Lookback:
         known = self.ledger.liquidations.get(liquidation_id)
         if known is not None:
             return self.event(known.started_seq)
-        places = self._places(LiquidationStarted, 0)
-        places = places[: bisect_left(places, -(-stop_seq // CHUNK_EVENTS))]
-        while places:
-            middle = len(places) // 2
-            found = self._chunk(places[middle]).setting(LiquidationStarted, 0)
+        blocks = self._blocks(LiquidationStarted, 0, stop_seq)
+        while blocks:
+            middle = len(blocks) // 2
+            found = [one for place in blocks[middle] for one in self._chunk(place).setting(LiquidationStarted, 0)]
             numbered = {one.body.liquidation_id: one for one in found if isinstance(one.body, LiquidationStarted)}
             if liquidation_id in numbered:
                 return numbered[liquidation_id]
-            places = places[:middle] if liquidation_id < min(numbered, default=0) else places[middle + 1 :]
+            blocks = blocks[:middle] if liquidation_id < min(numbered, default=0) else blocks[middle + 1 :]
         return None
 
     def takeover(self, key: PositionKey, stop_seq: int) -> Event | None:

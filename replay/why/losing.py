@@ -28,9 +28,10 @@ from ...events.bodies.margin import MarginCalled, MarkPriced, PositionReduced
 from ...events.bodies.venue import TradingHalted, TradingResumed
 from ...events.envelope import Event
 from ...events.ledger import Ledger, LedgerState, PositionKey
-from ...events.vocabulary import accounts_named
+from ...events.vocabulary import PUBLIC_TYPES, accounts_named
 from ...handlers.depth import walk as walk_depth
 from ...handlers.valuation import BPS, MICRO, bankruptcy_values, margin_of, profit_atoms
+from ...sim.quantities import Quantity
 from ...sim.units import format_time_ns
 from ..run import Run
 from ..state.queues import is_marked
@@ -81,23 +82,18 @@ class LosingMark(msgspec.Struct, frozen=True):
     at: str
     instrument: int
     name: str
-    mark_ticks: int
-    mark: str
-    index_ticks: int
-    index: str
-    forced_ticks: int
-    forced: str
-    smoothed_ticks: int
-    smoothed: str
+    mark: Quantity
+    index: Quantity
+    forced: Quantity
+    smoothed: Quantity
     moved_by: tuple[Mover, ...]
-    equity_atoms: int
-    equity: str
+    equity: Quantity
 
 
 class Losing(msgspec.Struct, frozen=True):
     """The marks from the last solvent moment to the decision; `of_lot` where what is told is a lot of the fund's.
 
-    `decided_atoms` is the equity, or the lot's profit, when it was decided: with what was forced after the last mark.
+    `decided` is the equity, or the lot's profit, when it was decided: with what was forced after the last mark.
     """
 
     account: int
@@ -106,11 +102,10 @@ class Losing(msgspec.Struct, frozen=True):
     marks: tuple[LosingMark, ...]
     left_out: int
     from_solvent: bool
-    decided_atoms: int
-    decided: str
+    decided: Quantity
 
 
-def losing_of(watch: Watch, decided_atoms: int, names: RunNames, *, whole: bool = False) -> Losing | None:
+def losing_of(watch: Watch, decided: Quantity, names: RunNames, *, whole: bool = False) -> Losing | None:
     """The marks of what was watched, from the last solvent moment on, all where `whole`; None where there were none."""
     if not watch.marks:
         return None
@@ -124,8 +119,7 @@ def losing_of(watch: Watch, decided_atoms: int, names: RunNames, *, whole: bool 
         shown,
         len(marks) - len(shown),
         solvent,
-        decided_atoms,
-        names.money(watch.account, decided_atoms),
+        decided,
     )
 
 
@@ -162,25 +156,18 @@ def _mark(marked: WatchedMark, account: int, names: RunNames) -> LosingMark:
     event, equity_atoms, movers = marked
     body = event.body
     assert isinstance(body, MarkPriced)
-    forced_ticks = body.impact_ticks
-    smoothed_ticks = body.mark_ticks - body.index_ticks - forced_ticks
     return LosingMark(
         seq=event.seq,
         at_ns=event.at_ns,
         at=format_time_ns(event.at_ns),
         instrument=body.instrument,
         name=names.instrument(body.instrument),
-        mark_ticks=body.mark_ticks,
-        mark=names.price(body.instrument, body.mark_ticks),
-        index_ticks=body.index_ticks,
-        index=names.price(body.instrument, body.index_ticks),
-        forced_ticks=forced_ticks,
-        forced=names.price(body.instrument, forced_ticks),
-        smoothed_ticks=smoothed_ticks,
-        smoothed=names.price(body.instrument, smoothed_ticks),
+        mark=names.price_of(body.instrument, body.mark_ticks),
+        index=names.price_of(body.instrument, body.index_ticks),
+        forced=names.price_of(body.instrument, body.impact_ticks),
+        smoothed=names.price_of(body.instrument, body.mark_ticks - body.index_ticks - body.impact_ticks),
         moved_by=tuple(Mover(number, names.account(number), times) for number, times in movers.most_common()),
-        equity_atoms=equity_atoms,
-        equity=names.money(account, equity_atoms),
+        equity=names.money_of(account, equity_atoms),
     )
 
 
@@ -338,6 +325,8 @@ def _fold(run: Run, ledger: Ledger, active: Sequence[Watch], stop_seq: int) -> N
         if isinstance(event.body, _OF_A_MARKET):
             for watch in active:
                 watch.note(run, event, ledger)
+        if type(event.body) in PUBLIC_TYPES:
+            continue
         for account in accounts_named(event.body):
             for watch in own.get(account, ()):
                 watch.note_own(event, ledger)
@@ -348,48 +337,33 @@ def bankruptcy_of(ledger: LedgerState, account: int, key: PositionKey, names: Ru
     owner, market = ledger.accounts[account], ledger.markets[key[0]]
     held, value_atoms = owner.positions[key], bankruptcy_values(owner, ledger)[key]
     equity_atoms = margin_of(owner, ledger.markets).equity_atoms
-    missing_atoms, price_ticks = max(0, -equity_atoms), market.payoff.price_ticks(held.size_lots, value_atoms)
     return Bankruptcy(
         instrument=key[0],
         name=names.instrument(key[0]),
         leg=key[1],
-        size_lots=held.size_lots,
-        size=names.units(key[0], held.size_lots),
-        value_atoms=value_atoms,
-        value=names.value(key[0], value_atoms),
-        price_ticks=price_ticks,
-        price=names.average(key[0], held.size_lots, value_atoms),
-        mark_ticks=market.mark_ticks,
-        mark=names.price(key[0], market.mark_ticks),
-        equity_atoms=equity_atoms,
-        equity=names.money(account, equity_atoms),
-        missing_atoms=missing_atoms,
-        missing=names.money(account, missing_atoms),
+        size=names.size_of(key[0], held.size_lots),
+        value=names.value_of(key[0], value_atoms),
+        price=names.average_of(key[0], held.size_lots, value_atoms),
+        mark=names.price_of(key[0], market.mark_ticks),
+        equity=names.money_of(account, equity_atoms),
+        missing=names.money_of(account, max(0, -equity_atoms)),
     )
 
 
 def lot_of(ledger: LedgerState, fund: int, key: PositionKey, taken_seq: int | None, names: RunNames) -> Lot:
     """A lot of the fund's inventory where `ledger` stands."""
     market, held, instrument = ledger.markets[key[0]], ledger.accounts[fund].positions[key], key[0]
-    price_ticks = market.payoff.price_ticks(held.size_lots, held.cost_atoms)
     worth_atoms = market.payoff.value_atoms(held.size_lots, market.mark_ticks)
-    loss_atoms = -profit_atoms(market, held)
     return Lot(
         instrument=instrument,
         name=names.instrument(instrument),
         taken_seq=taken_seq,
-        size_lots=held.size_lots,
-        size=names.units(instrument, held.size_lots),
-        paid_atoms=held.cost_atoms,
-        paid=names.value(instrument, held.cost_atoms),
-        price_ticks=price_ticks,
-        price=names.average(instrument, held.size_lots, held.cost_atoms),
-        mark_ticks=market.mark_ticks,
-        mark=names.price(instrument, market.mark_ticks),
-        worth_atoms=worth_atoms,
-        worth=names.value(instrument, worth_atoms),
-        loss_atoms=loss_atoms,
-        loss=names.money(fund, loss_atoms),
+        size=names.size_of(instrument, held.size_lots),
+        paid=names.value_of(instrument, held.cost_atoms),
+        price=names.average_of(instrument, held.size_lots, held.cost_atoms),
+        mark=names.price_of(instrument, market.mark_ticks),
+        worth=names.value_of(instrument, worth_atoms),
+        loss=names.money_of(fund, -profit_atoms(market, held)),
     )
 
 

@@ -2,7 +2,7 @@
 
 1. `RunNames` reads the declarations of a ledger, which are only ever added to: a ledger that moves on serves as well.
 2. Money stands with the name of its asset and all its decimals; prices and sizes as their instrument has them.
-3. Parts of an answer hold atoms with the decimals of their asset, and no ledger: `money_of` writes those.
+3. What an answer holds is a `Quantity`, made by the methods whose names end in `_of`; the others are its text.
 """
 
 from __future__ import annotations
@@ -13,18 +13,16 @@ from ...events.bodies.listing import AssetListed, InstrumentListed
 from ...events.ledger import LedgerState
 from ...events.payoff import LinearPayoff
 from ...events.vocabulary import Body
-from ...sim.figures import count, duration, percent, price, score_text, size
-from ...sim.quantities import RATES, Quantity, amount_scale, amount_scale_of, grouped, trimmed
-from ...sim.units import CONTEXT, atoms_to_text, divide_half_even, format_time_ns, ticks_to_text
+from ...sim.figures import count, duration, percent, score_text
+from ...sim.quantities import RATES, Quantity, Scale, amount_scale, grouped, price_scale, size_scale, trimmed
+from ...sim.units import CONTEXT, atoms_to_text, divide_half_even, format_time_ns
 
 __all__ = [
     "RunNames",
-    "money_of",
+    "held",
     "percent_of_bps",
     "percent_of_ppm",
-    "plain_money_of",
     "rate_text",
-    "signed_money_of",
     "times",
     "words",
 ]
@@ -83,33 +81,58 @@ class RunNames:
         """The asset that an account settles in."""
         return self._ledger.assets[self._ledger.accounts[account].asset]
 
-    def price(self, instrument: int, ticks: int) -> str:
-        """A price in quote."""
-        return price(ticks, self.listing(instrument))
+    def money_of(self, account: int, atoms: int) -> Quantity:
+        """An amount of the asset of an account."""
+        return self.amount_of(self._ledger.accounts[account].asset, atoms)
 
-    def average(self, instrument: int, lots: int, atoms: int) -> str:
+    def amount_of(self, asset: int, atoms: int) -> Quantity:
+        """An amount of an asset."""
+        return Quantity(atoms, amount_scale(self._ledger.assets[asset]))
+
+    def value_of(self, instrument: int, atoms: int) -> Quantity:
+        """An amount of the asset that an instrument settles in."""
+        return self.amount_of(self.listing(instrument).asset, atoms)
+
+    def price_of(self, instrument: int, ticks: int) -> Quantity:
+        """A price in quote."""
+        return Quantity(ticks, price_scale(self.listing(instrument)))
+
+    def size_of(self, instrument: int, lots: int) -> Quantity:
+        """A size in units of the instrument, negative when short or sold."""
+        return Quantity(lots, size_scale(self.listing(instrument)))
+
+    def average_of(self, instrument: int, lots: int, atoms: int) -> Quantity:
         """The price at which so many lots come to an amount: of a linear contract with the digits that this takes."""
         listing, payoff = self.listing(instrument), self._ledger.markets[instrument].payoff
         if not isinstance(payoff, LinearPayoff):
-            return self.price(instrument, payoff.price_ticks(lots, atoms))
+            return self.price_of(instrument, payoff.price_ticks(lots, atoms))
         unit, value = abs(lots) * payoff.multiplier_atoms, abs(atoms)
         for digits in range(_DIGITS_MOST):
             scaled = divide_half_even(value * 10**digits, unit)
             if divide_half_even(scaled * unit, 10**digits) == value:
                 break
-        return grouped(ticks_to_text(scaled, CONTEXT.scaleb(Decimal(listing.tick_size), -digits)))
+        step = CONTEXT.scaleb(Decimal(listing.tick_size), -digits)
+        return Quantity(scaled, Scale(step, "quote", "steps" if digits else "ticks"))
+
+    def price(self, instrument: int, ticks: int) -> str:
+        """A price in quote."""
+        return self.price_of(instrument, ticks).text
+
+    def average(self, instrument: int, lots: int, atoms: int) -> str:
+        """The price at which so many lots come to an amount."""
+        return self.average_of(instrument, lots, atoms).text
 
     def size(self, instrument: int, lots: int) -> str:
         """A size in units without its sign, and the instrument's name."""
-        return f"{self.units(instrument, abs(lots))} {self.instrument(instrument)}"
+        return str(abs(self.size_of(instrument, lots)))
 
     def units(self, instrument: int, lots: int) -> str:
         """A size in units, negative when short or sold."""
-        return size(lots, self.listing(instrument))
+        return self.size_of(instrument, lots).text
 
     def held(self, instrument: int, lots: int) -> str:
         """A position, such as `long 1.5 BTC-PERP`."""
-        return f"{'long' if lots > 0 else 'short'} {self.size(instrument, lots)}"
+        return held(self.size_of(instrument, lots))
 
     def trade(self, instrument: int, lots: int, ticks: int) -> str:
         """What somebody did who traded so many lots at a price, such as `sold 1.5 BTC-PERP at 60,000.0`."""
@@ -117,15 +140,15 @@ class RunNames:
 
     def money(self, account: int, atoms: int) -> str:
         """An amount of the asset of an account."""
-        return _with_name(atoms, self.asset_of(account))
+        return str(self.money_of(account, atoms))
 
     def amount(self, asset: int, atoms: int) -> str:
         """An amount of an asset."""
-        return _with_name(atoms, self._ledger.assets[asset])
+        return str(self.amount_of(asset, atoms))
 
     def value(self, instrument: int, atoms: int) -> str:
         """An amount of the asset that an instrument settles in, without its sign."""
-        return _with_name(abs(atoms), self._ledger.assets[self.listing(instrument).asset])
+        return str(abs(self.value_of(instrument, atoms)))
 
     times = staticmethod(times)
     percent_of_bps = staticmethod(percent_of_bps)
@@ -138,24 +161,9 @@ class RunNames:
     count = staticmethod(count)
 
 
-def _with_name(atoms: int, asset: AssetListed) -> str:
-    return str(Quantity(atoms, amount_scale(asset)))
-
-
-def money_of(atoms: int, asset: str, decimals: int) -> str:
-    """An amount with the name of its asset."""
-    return str(Quantity(atoms, amount_scale_of(asset, decimals)))
-
-
-def plain_money_of(atoms: int, decimals: int) -> str:
-    """An amount without a name."""
-    return Quantity(atoms, amount_scale_of("", decimals)).text
-
-
-def signed_money_of(atoms: int, decimals: int) -> str:
-    """An amount without a name, with a plus before what is more than nothing."""
-    text = plain_money_of(atoms, decimals)
-    return f"+{text}" if atoms > 0 else text
+def held(size: Quantity) -> str:
+    """A position of a size, such as `long 1.5 BTC-PERP`."""
+    return f"{'long' if size.number > 0 else 'short'} {abs(size)}"
 
 
 def words(body: Body, names: RunNames) -> str:

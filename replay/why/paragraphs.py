@@ -22,7 +22,7 @@ from ...sim.units import format_time_ns
 from ..rankings import round_body
 from ..run import Run
 from .losing import mark_before
-from .names import RunNames, times
+from .names import RunNames, held, times
 from .parts import Bankruptcy, Evidence, Fund, Lot, RankingPart, Story
 from .price import Priced
 from .ranking import Round
@@ -112,20 +112,19 @@ def _round_ended(case: RunCase, parts: RoundParts) -> str:
 def _came_to(case: RunCase, body: PositionDeleveraged, price: Priced) -> str:
     """The loss or gain against the mark, and the profit or loss that was settled."""
     who = case.names.account(body.account)
-    gained, realised = price.gained.lstrip("-"), price.realised.lstrip("-")
-    against = f"neither lost nor gained against the mark of {price.mark}"
-    if price.gained_atoms:
-        verb = "gained" if price.gained_atoms > 0 else "lost"
-        against = f"{verb} {gained} against the mark of {price.mark}{_part_of(price)}"
-    settled = f"{realised} of profit was paid into its balance"
-    if price.realised_atoms <= 0:
-        settled = f"{realised} of loss was taken from its balance"
+    against = f"neither lost nor gained against the mark of {price.mark.text}"
+    if price.gained.number:
+        verb = "gained" if price.gained.number > 0 else "lost"
+        against = f"{verb} {abs(price.gained)} against the mark of {price.mark.text}{_part_of(price)}"
+    settled = f"{abs(price.realised)} of profit was paid into its balance"
+    if price.realised.number <= 0:
+        settled = f"{abs(price.realised)} of loss was taken from its balance"
     return f"{who} {against}; {settled}."
 
 
 def _part_of(price: Priced) -> str:
     """What was lost of the profit at the mark on what was closed, in percent."""
-    if price.share is None or price.gained_atoms > 0:
+    if price.share is None or price.gained.number > 0:
         return ""
     share = price.share.lstrip("+-")
     share = "less than 0.01%" if share == "0.00%" else share
@@ -135,10 +134,10 @@ def _part_of(price: Priced) -> str:
 def _who(case: RunCase, body: PositionDeleveraged, price: Priced) -> str:
     names, held = case.names, case.ledger.accounts[body.account].positions[body.instrument, body.leg]
     side, verb = ("long", "sell") if held.size_lots > 0 else ("short", "buy back")
-    name, whole = names.instrument(body.instrument), names.units(body.instrument, abs(held.size_lots))
-    part = f"all {price.size}" if abs(body.size_lots) == abs(held.size_lots) else f"{price.size} of the {whole}"
+    whole = names.size(body.instrument, held.size_lots)
+    part = f"{abs(price.size).text} of the {whole}" if abs(body.size_lots) < abs(held.size_lots) else f"all {whole}"
     return (
-        f"It was made to {verb} {part} {name} that it was {side}, at {price.price}, for {price.value} in all: "
+        f"It was made to {verb} {part} that it was {side}, at {price.price.text}, for {abs(price.value)} in all: "
         f"{price.rule}."
     )
 
@@ -156,7 +155,7 @@ def _why(case: RunCase, parts: RoundParts) -> str:
 
 def _where_it_went(parts: RoundParts, found: Bankruptcy) -> str:
     """What became of the equity that a bankrupt account had left, by the price at which its position was closed."""
-    if parts.body.value_atoms == found.value_atoms:
+    if parts.body.value_atoms == found.value.number:
         return ", which went to those who closed the position at its bankruptcy price"
     return ", of which it kept what closing its position at another price than its bankruptcy price left it"
 
@@ -167,16 +166,18 @@ def _why_bankrupt(case: RunCase, parts: RoundParts, story: Story, found: Bankrup
     if story.called_seq is not None:
         since_seq, when = story.called_seq, f"when {story.name} was called"
     moved = _moved(case, found.instrument, since_seq, when)
-    who = f"{story.name}, {case.names.held(found.instrument, found.size_lots)}"
+    who = f"{story.name}, {held(found.size)}"
     declared = f"was declared bankrupt{_declared(case, story)}, which is said of an account whose"
-    if found.missing_atoms:
+    if found.missing.number:
         what = f"{declared} losses have used up all that it had: at that mark it owed {found.missing} more than it had"
     else:
         what = (
             f"{declared} position nobody takes at a price that would leave it anything: at that mark it still had "
             f"{found.equity} of equity{_where_it_went(parts, found)}"
         )
-    return f"{moved} {who}, {what}. Its bankruptcy price, at which it ends with exactly nothing, was {found.price}."
+    return (
+        f"{moved} {who}, {what}. Its bankruptcy price, at which it ends with exactly nothing, was {found.price.text}."
+    )
 
 
 def _declared(case: RunCase, story: Story) -> str:
@@ -192,9 +193,9 @@ def _why_lot(case: RunCase, story: Story, lot: Lot) -> str:
     """The lot, what the fund paid for it, the move of the mark since, and the loss."""
     moved = "" if lot.taken_seq is None else _moved(case, lot.instrument, lot.taken_seq, "when it was taken over")
     event = "" if lot.taken_seq is None else f" in event {lot.taken_seq}"
-    held = case.names.held(lot.instrument, lot.size_lots)
+    at = f"{story.name}{event} at {lot.price.text}"
     return joined(
-        f"The insurance fund still held {held} that it had taken over from {story.name}{event} at {lot.price}.",
+        f"The insurance fund still held {held(lot.size)} that it had taken over from {at}.",
         moved,
         f"At {'that' if moved else 'its'} mark it stood at a loss of {lot.loss}.",
     )
@@ -236,13 +237,12 @@ def _needed(case: RunCase, parts: RoundParts) -> str:
     if fund.trigger == "drawdown":
         further = f"{fund.needed} further within the window than its rule allows"
         return f"The {case.names.fund(fund.account)} had fallen {further} (event {fund.shortfall_seq})."
-    if fund.equity_atoms is None:
+    if fund.equity is None:
         return _lacked(case, fund)
-    if fund.needed_atoms < 0:
-        under, brought = fund.capacity.lstrip("-"), fund.needed.lstrip("-")
+    if fund.needed.number < 0:
         return (
-            f"The {case.names.fund(fund.account)} was {under} under its floor, and taking it on would have brought it "
-            f"{brought}: {fund.missing} too little (event {fund.shortfall_seq})."
+            f"The {case.names.fund(fund.account)} was {abs(fund.capacity)} under its floor, and taking it on would "
+            f"have brought it {abs(fund.needed)}: {fund.missing} too little (event {fund.shortfall_seq})."
         )
     return (
         f"The {case.names.fund(fund.account)} needed {fund.needed} to take it on and had {fund.capacity}, "
@@ -255,9 +255,9 @@ def _lacked(case: RunCase, fund: Fund) -> str:
     called, first = case.names.fund(fund.account), fund.capacity
     had = f"The {called} ran short: its cash and its positions at the mark, less its floor, came to {first}"
     told = f"{had} (event {fund.shortfall_seq})"
-    if fund.now is None or fund.now.capacity_atoms == fund.capacity_atoms:
+    if fund.now is None or fund.now.capacity == fund.capacity:
         return f"{told}."
-    if fund.now.capacity_atoms < 0:
+    if fund.now.capacity.number < 0:
         return f"{told}, and {fund.now.capacity} right before this."
     return f"{told}. It had {fund.now.capacity} right before this: its rule closes all that stands at a loss then."
 
@@ -295,12 +295,11 @@ def _came_of(case: RunCase, parts: RoundParts) -> str:
     names, ranking, body = case.names, parts.ranking, parts.body
     if not ranking.taken:
         return f"It closed nothing: all {names.size(body.instrument, body.size_lots)} are left."
-    closed = names.size(body.instrument, abs(body.size_lots) - ranking.left_lots)
+    closed = names.size(body.instrument, abs(body.size_lots) - ranking.left.number)
     against = f"{'against' if parts.cap is None else 'from'} {count(ranking.taken, 'account')}"
     last = "" if ranking.last_rank is None else f", the last of them at rank {ranking.last_rank:,}"
-    left = names.units(body.instrument, ranking.left_lots)
     end = "" if ranking.ended_seq is None else f" (event {ranking.ended_seq})"
-    return f"It closed {closed} {against}{last}, and left {left}{end}."
+    return f"It closed {closed} {against}{last}, and left {ranking.left.text}{end}."
 
 
 def joined(*sentences: str) -> str:
@@ -327,7 +326,7 @@ class RunCase(NamedTuple):
     @property
     def figures(self) -> tuple[int, int] | None:
         """Equity and maintenance requirement of the account, worked out again; None where it has none."""
-        return None if self.evidence is None else (self.evidence.equity_atoms, self.evidence.requirement_atoms)
+        return None if self.evidence is None else (self.evidence.equity.number, self.evidence.requirement.number)
 
     @property
     def fund(self) -> int:
@@ -340,7 +339,7 @@ class RunCase(NamedTuple):
         """A shortfall's figures in words, and the three largest losses of the fund: (atoms, liquidation)."""
         assert self.shortfall is not None
         drains = [line for line in self.shortfall.lines if line.kind == "drain"][:3]
-        return self.shortfall.text, tuple((-line.atoms, line.liquidation_id or 0) for line in drains)
+        return self.shortfall.text, tuple((-line.amount.number, line.liquidation_id or 0) for line in drains)
 
     @property
     def policy(self) -> str:
@@ -410,12 +409,9 @@ class RunCase(NamedTuple):
         """What the account held at that instant, the two largest positions of several."""
         if self.evidence is None or not self.evidence.positions:
             return ""
-        held = sorted(self.evidence.positions, key=lambda one: -one.notional_atoms)
-        told = [
-            f"{self.names.held(one.instrument, one.size_lots)} from {one.entry}, marked at {one.mark}"
-            for one in held[:2]
-        ]
-        more = f" and {len(held) - 2} more" if held[2:] else ""
+        positions = sorted(self.evidence.positions, key=lambda one: -one.notional.number)
+        told = [f"{held(one.size)} from {one.entry.text}, marked at {one.mark.text}" for one in positions[:2]]
+        more = f" and {len(positions) - 2} more" if positions[2:] else ""
         return f"It was {' and '.join(told)}{more}."
 
     def agreement(self) -> str:
@@ -425,22 +421,17 @@ class RunCase(NamedTuple):
             return ""
         if found.compared.agrees:
             return "Worked out again from the record, the account's figures are the same."
-        equity, requirement = (
-            self.names.money(found.account, atoms) for atoms in (found.equity_atoms, found.requirement_atoms)
-        )
         return (
-            f"Worked out again from the record they DIFFER: equity {equity}, requirement {requirement}; "
+            f"Worked out again from the record they DIFFER: equity {found.equity}, requirement {found.requirement}; "
             "`deleverage verify` says where the record went apart."
         )
 
     def threshold(self) -> str:
         """The level that the equity was held against, such as `1.25 times the requirement of 10 USDT, 12.5 USDT`."""
         found = self.evidence
-        if found is None or found.compared is None or found.compared.requirement_atoms is None:
+        if found is None or found.compared is None or found.compared.requirement is None:
             return "the maintenance requirement"
-        compared, account = found.compared, found.account
-        requirement = self.names.money(account, found.compared.requirement_atoms)
-        if compared.level_bps is None or compared.threshold_atoms is None or not times(compared.level_bps):
-            return f"the maintenance requirement of {requirement}"
-        threshold = self.names.money(account, compared.threshold_atoms)
-        return f"{times(compared.level_bps)}the maintenance requirement of {requirement}, which is {threshold}"
+        told, level = f"the maintenance requirement of {found.compared.requirement}", found.compared.level
+        if level is None or not times(level.number):
+            return told
+        return f"{times(level.number)}{told}, which is {found.compared.threshold}"

@@ -6,6 +6,8 @@ from typing import Literal
 
 import msgspec
 
+from ...sim.quantities import Quantity
+
 __all__ = [
     "Bankruptcy",
     "Compared",
@@ -38,8 +40,8 @@ class Link(msgspec.Struct, frozen=True):
 class EventStep(msgspec.Struct, frozen=True):
     """One event in words.
 
-    In the story of a loss `equity_atoms` is what the account had after it at the marks (a lot its profit), and
-    `depth_lots` what the market had within the limit of a forced order when it was sent, 0 where trading was halted.
+    In the story of a loss `equity` is what the account had after it at the marks (a lot its profit), and `depth` what
+    the market had within the limit of a forced order when it was sent, 0 where trading was halted.
     """
 
     seq: int
@@ -50,40 +52,33 @@ class EventStep(msgspec.Struct, frozen=True):
     decided_by: str | None
     text: str
     links: tuple[Link, ...] = ()
-    equity_atoms: int | None = None
-    equity: str | None = None
-    depth_lots: int | None = None
-    depth: str | None = None
+    equity: Quantity | None = None
+    depth: Quantity | None = None
 
 
 class Holding(msgspec.Struct, frozen=True):
-    """A position as it stood; `profit_atoms` is not realised and holds the funding owed."""
+    """A position as it stood; `profit` is not realised and holds the funding owed."""
 
     instrument: int
     name: str
     leg: int
-    size_lots: int
-    size: str
-    entry_ticks: int
-    entry: str
-    mark_ticks: int
-    mark: str
-    notional_atoms: int
-    notional: str
-    profit_atoms: int
-    profit: str
+    size: Quantity
+    entry: Quantity
+    mark: Quantity
+    notional: Quantity
+    profit: Quantity
 
 
 class Compared(msgspec.Struct, frozen=True):
     """Equity and requirement as the event recorded them, and whether the rebuilt state gives the same.
 
-    `level_bps` of the requirement is what the equity was compared with: `threshold_atoms`, rounded up for reading.
+    `level` of the requirement is what the equity was compared with: `threshold`, rounded up for reading.
     """
 
-    equity_atoms: int
-    requirement_atoms: int | None
-    level_bps: int | None
-    threshold_atoms: int | None
+    equity: Quantity
+    requirement: Quantity | None
+    level: Quantity | None
+    threshold: Quantity | None
     agrees: bool
 
 
@@ -92,12 +87,10 @@ class Evidence(msgspec.Struct, frozen=True):
 
     account: int
     name: str
-    asset: str
-    decimals: int
     status: str
-    balance_atoms: int
-    equity_atoms: int
-    requirement_atoms: int
+    balance: Quantity
+    equity: Quantity
+    requirement: Quantity
     positions: tuple[Holding, ...]
     compared: Compared | None
 
@@ -105,24 +98,18 @@ class Evidence(msgspec.Struct, frozen=True):
 class Bankruptcy(msgspec.Struct, frozen=True):
     """The position that was to be closed: its bankruptcy value, what it was worth at the mark, and what was missing.
 
-    `equity_atoms` is the whole account's; `missing_atoms` what it owed beyond all it had, 0 where it had something.
+    `equity` is the whole account's; `missing` what it owed beyond all it had, 0 where it had something.
     """
 
     instrument: int
     name: str
     leg: int
-    size_lots: int
-    size: str
-    value_atoms: int
-    value: str
-    price_ticks: int
-    price: str
-    mark_ticks: int
-    mark: str
-    equity_atoms: int
-    equity: str
-    missing_atoms: int
-    missing: str
+    size: Quantity
+    value: Quantity
+    price: Quantity
+    mark: Quantity
+    equity: Quantity
+    missing: Quantity
 
 
 class Lot(msgspec.Struct, frozen=True):
@@ -134,18 +121,12 @@ class Lot(msgspec.Struct, frozen=True):
     instrument: int
     name: str
     taken_seq: int | None
-    size_lots: int
-    size: str
-    paid_atoms: int
-    paid: str
-    price_ticks: int
-    price: str
-    mark_ticks: int
-    mark: str
-    worth_atoms: int
-    worth: str
-    loss_atoms: int
-    loss: str
+    size: Quantity
+    paid: Quantity
+    price: Quantity
+    mark: Quantity
+    worth: Quantity
+    loss: Quantity
 
 
 class Story(msgspec.Struct, frozen=True):
@@ -172,11 +153,10 @@ class FundLine(msgspec.Struct, frozen=True):
 
     kind: FundKind
     text: str
-    atoms: int
-    amount: str
+    amount: Quantity
     count: int = 1
-    realised_atoms: int | None = None
-    unrealised_atoms: int | None = None
+    realised: Quantity | None = None
+    unrealised: Quantity | None = None
     liquidation_id: int | None = None
     account: int | None = None
     name: str | None = None
@@ -188,64 +168,51 @@ class FundRound(msgspec.Struct, frozen=True):
     round: int
     started_seq: int
     instrument: int
-    size_lots: int
-    size: str
-    gained_atoms: int
-    gained: str
+    size: Quantity
+    gained: Quantity
 
 
 class FundNow(msgspec.Struct, frozen=True):
-    """The fund when the round was decided: `capacity_atoms` is cash and inventory at the mark, less the floor.
+    """The fund when the round was decided: `capacity` is cash and inventory at the mark, less the floor.
 
     `rounds_since` counts the rounds of auto-deleveraging between the shortfall and this one. `rounds` are those of the
     instant before this one that closed something of the fund's, from the instant's start or the shortfall on, whichever
-    is earlier; `rounds_atoms` is the sum of those since the shortfall, and `others_atoms` what else came between.
+    is earlier; `by_rounds` is the sum of those since the shortfall, and `by_others` what else came between.
     """
 
     before_seq: int
-    cash_atoms: int
-    cash: str
-    inventory_cost_atoms: int
-    inventory_cost: str
-    inventory_mark_atoms: int
-    inventory_mark: str
-    floor_atoms: int
-    floor: str
-    capacity_atoms: int
-    capacity: str
+    cash: Quantity
+    inventory_cost: Quantity
+    inventory_mark: Quantity
+    floor: Quantity
+    capacity: Quantity
     rounds_since: int
-    rounds: tuple[FundRound, ...] = ()
-    rounds_atoms: int = 0
-    others_atoms: int = 0
+    rounds: tuple[FundRound, ...]
+    by_rounds: Quantity
+    by_others: Quantity
 
 
 class Fund(msgspec.Struct, frozen=True):
-    """The fund when it could not pay. The lines add up to `sum_atoms`, which is the recorded capacity if `reconciles`.
+    """The fund when it could not pay. The lines add up to `sum`, which is the recorded capacity if `reconciles`.
 
-    For a bankrupt account `needed_atoms` is `capital_atoms`, which the rule asks it to keep against all that it would
-    then hold, less the account's own `equity_atoms`.
+    For a bankrupt account `needed` is `capital`, which the rule asks it to keep against all that it would then hold,
+    less the account's own `equity`.
     """
 
     account: int
     name: str
-    asset: str
-    decimals: int
     shortfall_seq: int
     at: str
     trigger: str
-    needed_atoms: int
-    needed: str
-    capacity_atoms: int
-    capacity: str
-    cash_atoms: int | None
-    cash: str | None
-    missing_atoms: int
-    missing: str
-    equity_atoms: int | None
-    capital_atoms: int | None
+    needed: Quantity
+    capacity: Quantity
+    cash: Quantity | None
+    missing: Quantity
+    equity: Quantity | None
+    capital: Quantity | None
     text: str
     lines: tuple[FundLine, ...]
-    sum_atoms: int
+    sum: Quantity
     reconciles: bool
     now: FundNow | None = None
 
@@ -256,16 +223,13 @@ class Place(msgspec.Struct, frozen=True):
     rank: int
     account: int
     name: str
-    score: int
-    score_text: str
-    profit_atoms: int
-    notional_atoms: int
-    cost_atoms: int
-    equity_atoms: int
-    size_lots: int
-    size: str
-    gave_lots: int
-    gave: str
+    score: Quantity
+    profit: Quantity
+    notional: Quantity
+    cost: Quantity
+    equity: Quantity
+    size: Quantity
+    gave: Quantity
     asked: bool
 
 
@@ -274,8 +238,7 @@ class Share(msgspec.Struct, frozen=True):
 
     account: int
     name: str
-    lots: int
-    size: str
+    size: Quantity
 
 
 class FirstPlace(msgspec.Struct, frozen=True):
@@ -288,8 +251,7 @@ class FirstPlace(msgspec.Struct, frozen=True):
     started_seq: int
     candidates: int
     rank: int | None
-    score: int | None
-    score_text: str | None
+    score: Quantity | None
 
 
 class RankingPart(msgspec.Struct, frozen=True):
@@ -309,12 +271,11 @@ class RankingPart(msgspec.Struct, frozen=True):
     ended_seq: int | None
     policy: str
     rank: int | None
-    score: int | None
-    score_text: str | None
+    score: Quantity | None
     candidates: int
     taken: int
     last_rank: int | None
-    left_lots: int
+    left: Quantity
     shared: str
     places: tuple[Place, ...]
     digest_rows: int | None

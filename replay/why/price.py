@@ -14,6 +14,7 @@ from ...events.ledger import Account, LedgerState, Position
 from ...events.ledger.account import funding_of, trade
 from ...handlers.valuation import profit_atoms
 from ...sim.figures import percent
+from ...sim.quantities import Quantity
 from ...sim.units import format_time_ns
 from ..rankings import round_body
 from ..run import Run
@@ -30,33 +31,25 @@ _AFTER_NS = (_MINUTE_NS, 60 * _MINUTE_NS)
 class Priced(msgspec.Struct, frozen=True):
     """A reduction's price, the mark beside it, and the account's profit on what was closed.
 
-    `gained_atoms` is what the price was better than the mark for the account, below zero where it was worse. `paper` is
-    the profit on what was closed at the mark, `realised` at the price: that plus what was gained. `share` is what was
+    `gained` is what the price was better than the mark for the account, below zero where it was worse. `paper` is the
+    profit on what was closed at the mark, `realised` at the price: that plus what was gained. `share` is what was
     gained of the profit at the mark, in percent, null where that was no profit. `position` is the profit at the mark
     on all that the account held of it before.
     """
 
     instrument: int
-    size_lots: int
-    size: str
-    value_atoms: int
-    value: str
-    price: str
+    size: Quantity
+    value: Quantity
+    price: Quantity
     rule: str
     mark_seq: int | None
-    mark_ticks: int
-    mark: str
-    at_mark_atoms: int
-    at_mark: str
-    gained_atoms: int
-    gained: str
-    paper_atoms: int
-    paper: str
-    realised_atoms: int
-    realised: str
+    mark: Quantity
+    at_mark: Quantity
+    gained: Quantity
+    paper: Quantity
+    realised: Quantity
     share: str | None
-    position_atoms: int
-    position: str
+    position: Quantity
 
 
 def priced_of(
@@ -68,34 +61,21 @@ def priced_of(
     market, held = ledger.markets[body.instrument], _held(body, ledger)
     at_mark_atoms = market.payoff.value_atoms(body.size_lots, market.mark_ticks)
     gained_atoms, realised_atoms = at_mark_atoms - body.value_atoms, _realised_atoms(body, ledger)
-    paper_atoms, position_atoms = realised_atoms - gained_atoms, profit_atoms(market, held)
-    mark = mark_before(run, body.instrument, event.seq)
-
-    def money(atoms: int) -> str:
-        return names.money(body.account, atoms)
-
+    paper_atoms, mark = realised_atoms - gained_atoms, mark_before(run, body.instrument, event.seq)
     return Priced(
         instrument=body.instrument,
-        size_lots=body.size_lots,
-        size=names.units(body.instrument, abs(body.size_lots)),
-        value_atoms=body.value_atoms,
-        value=names.value(body.instrument, body.value_atoms),
-        price=names.average(body.instrument, body.size_lots, body.value_atoms),
+        size=names.size_of(body.instrument, body.size_lots),
+        value=names.value_of(body.instrument, body.value_atoms),
+        price=names.average_of(body.instrument, body.size_lots, body.value_atoms),
         rule=_rule(started, ledger, story, names),
         mark_seq=None if mark is None else mark.seq,
-        mark_ticks=market.mark_ticks,
-        mark=names.price(body.instrument, market.mark_ticks),
-        at_mark_atoms=at_mark_atoms,
-        at_mark=names.value(body.instrument, at_mark_atoms),
-        gained_atoms=gained_atoms,
-        gained=money(gained_atoms),
-        paper_atoms=paper_atoms,
-        paper=money(paper_atoms),
-        realised_atoms=realised_atoms,
-        realised=money(realised_atoms),
+        mark=names.price_of(body.instrument, market.mark_ticks),
+        at_mark=names.value_of(body.instrument, at_mark_atoms),
+        gained=names.money_of(body.account, gained_atoms),
+        paper=names.money_of(body.account, paper_atoms),
+        realised=names.money_of(body.account, realised_atoms),
         share=percent(gained_atoms, paper_atoms) if paper_atoms > 0 else None,
-        position_atoms=position_atoms,
-        position=money(position_atoms),
+        position=names.money_of(body.account, profit_atoms(market, held)),
     )
 
 
@@ -103,9 +83,9 @@ def _rule(started: Event, ledger: LedgerState, story: Story | None, names: RunNa
     """Which price the round closed at: the loser's, what the fund had paid, the mark, or another of the rule's."""
     body = round_body(started)
     market, lot = ledger.markets[body.instrument], None if story is None else story.lot
-    if story is not None and story.bankruptcy is not None and story.bankruptcy.value_atoms == body.value_atoms:
+    if story is not None and story.bankruptcy is not None and story.bankruptcy.value.number == body.value_atoms:
         return f"the bankruptcy price of {story.name}, at which it ends with exactly nothing"
-    if story is not None and lot is not None and lot.paid_atoms == body.value_atoms:
+    if story is not None and lot is not None and lot.paid.number == body.value_atoms:
         return f"what the insurance fund had paid when it took this over from {story.name}"
     if body.trigger == "drawdown":
         return "the mark, and on top of it what the insurance fund had fallen beyond its rule"
@@ -140,17 +120,15 @@ def _realised_atoms(body: PositionDeleveraged, ledger: LedgerState) -> int:
 class Later(msgspec.Struct, frozen=True):
     """A later mark, and what closing the same lots at it would have brought over the price of the reduction.
 
-    `gained_atoms` is above zero where whoever was reduced would have done better then; `share` is that of the profit
-    at the mark on what was closed, in percent, null where that was no profit.
+    `gained` is above zero where whoever was reduced would have done better then; `share` is that of the profit at the
+    mark on what was closed, in percent, null where that was no profit.
     """
 
     at_ns: int
     at: str
     mark_seq: int
-    mark_ticks: int
-    mark: str
-    gained_atoms: int
-    gained: str
+    mark: Quantity
+    gained: Quantity
     share: str | None = None
 
 
@@ -176,10 +154,8 @@ def later_of(run: Run, event: Event, ledger: LedgerState, paper_atoms: int, name
                 at_ns,
                 format_time_ns(at_ns),
                 marked.seq,
-                mark_ticks,
-                names.price(body.instrument, mark_ticks),
-                gained_atoms,
-                names.money(body.account, gained_atoms),
+                names.price_of(body.instrument, mark_ticks),
+                names.money_of(body.account, gained_atoms),
                 percent(gained_atoms, paper_atoms) if paper_atoms > 0 else None,
             )
         )

@@ -23,6 +23,7 @@ from ...handlers.policies.score_formula import ScoreFormula, formula_of
 from ...handlers.ranking import Ineligible, Ranked, candidate_of
 from ...handlers.valuation import margin_of, profit_atoms
 from ...sim.figures import count, score_text
+from ...sim.quantities import SCORES, Quantity
 from ..arithmetic import ONLY_CODE, Arithmetic, FigureScale, arithmetic_of
 from ..rankings import RoundRanking, UnrankedRound, round_body
 from ..run import Run
@@ -151,15 +152,8 @@ def first_place(first: Standings | None, account: int | None) -> FirstPlace | No
     if first is None or account is None:
         return None
     body, place = round_body(first.started), first.places.get(account)
-    score = None if place is None else place.score
-    return FirstPlace(
-        body.round,
-        first.started.seq,
-        first.candidates,
-        None if place is None else place.rank,
-        score,
-        None if score is None else score_text(score),
-    )
+    rank, score = (None, None) if place is None else (place.rank, Quantity(place.score, SCORES))
+    return FirstPlace(body.round, first.started.seq, first.candidates, rank, score)
 
 
 def _version_here(producer: Producer) -> str:
@@ -185,19 +179,18 @@ def _part(
         ended_seq=None if told.ended is None else told.ended.seq,
         policy=body.policy,
         rank=None if own is None else own.rank,
-        score=None if own is None else own.score,
-        score_text=None if own is None else score_text(own.score),
+        score=None if own is None else Quantity(own.score, SCORES),
         candidates=body.candidates,
         taken=len(told.reductions),
         last_rank=told.last_rank,
-        left_lots=abs(body.size_lots) - sum(told.gave_lots.values()),
+        left=names.size_of(body.instrument, abs(body.size_lots) - sum(told.gave_lots.values())),
         shared=_shared(body, told, names),
         places=tuple(_place(place, body.instrument, told, account, names) for place in places),
         digest_rows=body.candidates if made.base is None else None,
         base_seq=None if made.base is None else made.base.seq,
         recorded_digest=body.ranking_digest.hex(),
         gave=tuple(
-            Share(account, names.account(account), lots, names.units(body.instrument, lots))
+            Share(account, names.account(account), names.size_of(body.instrument, lots))
             for account, lots in _in_order(told)
         ),
     )
@@ -250,22 +243,19 @@ def _around(places: list[Ranked], own: Ranked | None, told: Round) -> list[Ranke
 
 
 def _place(place: Ranked, instrument: int, told: Round, account: int | None, names: RunNames) -> Place:
-    candidate, gave_lots = place.candidate, told.gave_lots.get(place.candidate.account, 0)
+    candidate, number = place.candidate, place.candidate.account
     return Place(
         rank=place.rank,
-        account=candidate.account,
-        name=names.account(candidate.account),
-        score=place.score,
-        score_text=score_text(place.score),
-        profit_atoms=candidate.profit,
-        notional_atoms=candidate.notional,
-        cost_atoms=candidate.cost,
-        equity_atoms=candidate.equity,
-        size_lots=candidate.size,
-        size=names.units(instrument, candidate.size),
-        gave_lots=gave_lots,
-        gave=names.units(instrument, gave_lots),
-        asked=candidate.account == account,
+        account=number,
+        name=names.account(number),
+        score=Quantity(place.score, SCORES),
+        profit=names.money_of(number, candidate.profit),
+        notional=names.money_of(number, candidate.notional),
+        cost=names.money_of(number, candidate.cost),
+        equity=names.money_of(number, candidate.equity),
+        size=names.size_of(instrument, candidate.size),
+        gave=names.size_of(instrument, told.gave_lots.get(number, 0)),
+        asked=number == account,
     )
 
 
@@ -287,7 +277,7 @@ class Spared(msgspec.Struct, frozen=True):
     name: str
     reason: str
     rank: int | None
-    score: int | None
+    score: Quantity | None
     text: str
 
 
@@ -327,7 +317,7 @@ def spared_of(number: int, made: RoundRanking | UnrankedRound, told: Round, name
     place = made.ranking.place_of(number)
     assert place is not None  # whoever is eligible has one
     reason, text = _ranked(asked, place, made)
-    return Spared(number, asked.who, reason, place.rank, place.score, text)
+    return Spared(number, asked.who, reason, place.rank, Quantity(place.score, SCORES), text)
 
 
 def _unranked(asked: _SparedQuestion, made: UnrankedRound) -> Spared:
@@ -335,7 +325,8 @@ def _unranked(asked: _SparedQuestion, made: UnrankedRound) -> Spared:
     for body in (event.body for event in asked.told.reductions):
         if isinstance(body, PositionDeleveraged) and body.account == asked.number:
             stood = f"{asked.who} stood at rank {body.rank:,} of {asked.body.candidates:,} by the record"
-            return Spared(asked.number, asked.who, "taken", body.rank, body.score, f"{stood}. {_gave(asked)}")
+            score = Quantity(body.score, SCORES)
+            return Spared(asked.number, asked.who, "taken", body.rank, score, f"{stood}. {_gave(asked)}")
     text = (
         f"{asked.who} {_held(asked)}, with {_profit(asked)} of unrealised profit, and was not taken. At which place it "
         f"stood cannot be told, because the ranking could not be made again: {made.reason}."

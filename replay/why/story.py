@@ -28,6 +28,7 @@ from ...events.bodies.waterfall import PositionDeleveraged, ProfitCapExceeded
 from ...events.envelope import Event, Origin
 from ...events.ledger import LedgerState
 from ...sim.figures import count, percent
+from ...sim.quantities import RATES, Quantity
 from ...sim.units import format_time_ns
 from ..run import Run
 from .losing import Watch
@@ -129,10 +130,8 @@ def _stood(step: EventStep, event: Event, watches: Sequence[Watch], names: RunNa
         depth_lots, instrument = standing.depth_lots, getattr(event.body, "instrument", None)
         return msgspec.structs.replace(
             step,
-            equity_atoms=standing.equity_atoms,
-            equity=names.money(watch.account, standing.equity_atoms),
-            depth_lots=depth_lots,
-            depth=None if depth_lots is None or instrument is None else names.size(instrument, depth_lots),
+            equity=names.money_of(watch.account, standing.equity_atoms),
+            depth=None if depth_lots is None or instrument is None else names.size_of(instrument, depth_lots),
         )
     return step
 
@@ -264,14 +263,12 @@ class Cap(msgspec.Struct, frozen=True):
     instrument: int
     name: str
     side: Literal["long", "short"]
-    open_lots: int
-    profit_atoms: int
-    profit: str
-    pool_atoms: int
-    pool: str
+    open: Quantity
+    profit: Quantity
+    pool: Quantity
     factor: str | None
-    max_factor_ppm: int
-    min_factor_ppm: int
+    max_factor: Quantity
+    min_factor: Quantity
     text: str
 
 
@@ -279,22 +276,18 @@ def cap_of(event: Event, names: RunNames) -> Cap:
     """The figures of a `ProfitCapExceeded`, and what they mean in words."""
     body = event.body
     assert isinstance(body, ProfitCapExceeded)
-    profit, pool = names.value(body.instrument, body.profit_atoms), names.value(body.instrument, body.pool_atoms)
-    pool = f"-{pool}" if body.pool_atoms < 0 else pool
     factor = percent(body.profit_atoms, body.pool_atoms).lstrip("+") if body.pool_atoms > 0 else None
     return Cap(
         seq=event.seq,
         instrument=body.instrument,
         name=names.instrument(body.instrument),
         side="long" if body.open_lots > 0 else "short",
-        open_lots=body.open_lots,
-        profit_atoms=body.profit_atoms,
-        profit=profit,
-        pool_atoms=body.pool_atoms,
-        pool=pool,
+        open=names.size_of(body.instrument, body.open_lots),
+        profit=names.value_of(body.instrument, body.profit_atoms),
+        pool=names.value_of(body.instrument, body.pool_atoms),
         factor=factor,
-        max_factor_ppm=body.max_factor_ppm,
-        min_factor_ppm=body.min_factor_ppm,
+        max_factor=Quantity(body.max_factor_ppm, RATES["ppm"]),
+        min_factor=Quantity(body.min_factor_ppm, RATES["ppm"]),
         text=body.compares(names),
     )
 

@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 BY_PAGE = RecordSettings(pages_per_block=1, durability="none")
-COLUMN_FILES = ("accounts.idx", "forced.idx", "forks.idx", "parents.idx", "roots.idx", "settings.idx")
+COLUMN_FILES = ("accounts.idx", "forced.idx", "forks.idx", "funds.idx", "parents.idx", "roots.idx", "settings.idx")
 
 
 def made_events(count: int, seed: int = 0) -> list[Event]:
@@ -63,7 +63,7 @@ def _named(chance: Random) -> Body:
             Deposited(account, 1),
             Transferred(account, other, 1),
             BankruptcyDeclared(1, account, -1, 0, "unable to pay"),
-            AccountOpened(account, "a", "v", "user", "cross", 0, None, other),
+            AccountOpened(account, "a", "v", chance.choice(("user", "insurance")), "cross", 0, None, other),
         )
     )
 
@@ -119,7 +119,19 @@ def answers_rightly(path: Path, events: Sequence[Event], columns: Columns | None
     for kind in (PriceTicked, MarkPriced, DepthQuoted):
         assert columns.spans_setting(kind, 0, len(events)) == [span for span in spans if kind in kinds[span]]
         assert columns.spans_setting(kind, 1, len(events)) == []
+    for account, opened_seq in _funds(events).items():
+        of_it = [event for event in events[opened_seq:] if account in accounts_named(event.body)]
+        assert list(columns.events_naming(account, opened_seq)) == of_it
     return columns
+
+
+def _funds(events: Sequence[Event]) -> dict[int, int]:
+    """The insurance funds, each with the event that opens it first."""
+    opened: dict[int, int] = {}
+    for event in events:
+        if isinstance(event.body, AccountOpened) and event.body.kind == "insurance":
+            opened.setdefault(event.body.account, event.seq)
+    return opened
 
 
 def _forced(events: Sequence[Event]) -> list[BankruptcyDeclared]:

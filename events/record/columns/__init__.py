@@ -10,6 +10,7 @@ from .accounts import AccountColumn, ForcedColumn, SettingColumn
 from .check import ColumnsCheck, verify_columns
 from .facts import SETTING_TYPES, instruments_set
 from .forks import ForkColumn
+from .funds import FundColumn
 from .opened import Columns
 from .parents import ParentColumn
 from .roots import RootColumn
@@ -21,6 +22,7 @@ __all__ = [
     "ColumnsCheck",
     "ForcedColumn",
     "ForkColumn",
+    "FundColumn",
     "ParentColumn",
     "RootColumn",
     "SettingColumn",

@@ -35,7 +35,7 @@ def build(reader: RecordReader) -> dict[type[Column], bytes]:
 
 def _blocks(reader: RecordReader) -> Iterator[list[PageFacts]]:
     """The pages of each block."""
-    pages = reader.pages(reader.first_seq)
-    facts = (facts_of(events, page_root(events, data), kinds_of(events)) for events, data in pages)
+    pages, funds = reader.pages(reader.first_seq), set[int]()
+    facts = (facts_of(events, page_root(events, data), kinds_of(events), funds) for events, data in pages)
     for entry in reader.blocks:
         yield list(islice(facts, -(-entry.header.count // PAGE_EVENTS)))

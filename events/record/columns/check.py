@@ -33,6 +33,7 @@ class ColumnsCheck:
         self._taken_seq = reader.first_seq
         self._stops = {entry.header.stop_seq for entry in reader.blocks}
         self._block: list[PageFacts] = []
+        self._funds = set[int]()
         self._remaining: dict[type[Column], memoryview] = {}
         self._faults: dict[type[Column], str] = {}
         for kind in KINDS:
@@ -49,7 +50,7 @@ class ColumnsCheck:
         """The next page, and its root."""
         if not self._remaining or events[0].seq < self._first_seq:
             return
-        self._block.append(facts_of(events, root, kinds_of(events)))
+        self._block.append(facts_of(events, root, kinds_of(events), self._funds))
         self._taken_seq = self._block[-1].stop_seq
         if self._taken_seq in self._stops:
             for kind in list(self._remaining):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from .accounts import AccountColumn, ForcedColumn, SettingColumn
 from .column import Column
 from .forks import ForkColumn
+from .funds import FundColumn
 from .parents import ParentColumn
 from .roots import RootColumn
 
@@ -17,4 +18,5 @@ KINDS: tuple[type[Column], ...] = (
     ForcedColumn,
     ForkColumn,
     SettingColumn,
+    FundColumn,
 )

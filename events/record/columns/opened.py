@@ -10,22 +10,25 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from hashlib import sha256
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from ...errors import QueryError, RecordError
-from ...vocabulary import Body
+from ...envelope import Event
+from ...errors import QueryError
+from ...vocabulary import ACCOUNT_FIELDS, Body
 from ..files import damaged
 from ..manifest import MANIFEST_NAME
 from ..merkle import leaf_hash, tree_root
+from ..numbers import cause_before
 from ..pages import PAGE_EVENTS
 from .accounts import AccountColumn, ForcedColumn, SettingColumn
 from .building import build
 from .column import Column
 from .facts import SETTING_TYPES, setting_word
 from .forks import ForkColumn
+from .funds import FundColumn
 from .kinds import KINDS
 from .parents import ParentColumn
 from .roots import RootColumn
@@ -122,6 +125,36 @@ class Columns:
         if self._past is not None and found[0] < self._reader.first_seq:
             return self._past.chain(found[0]) + found[1:]
         return found
+
+    def events_naming(self, account: int, first_seq: int = 0, stop_seq: int | None = None) -> Iterator[Event]:
+        """The events of a span that name an account, in their order.
+
+        Only blocks that name it are decoded; for an insurance fund none, for its events stand in a column.
+
+        Raises QueryError for a span that begins below 0.
+        """
+        own, count = self._reader.first_seq, self._reader.count
+        stop = count if stop_seq is None else min(stop_seq, count)
+        if self._past is not None and first_seq < own:
+            yield from self._past.events_naming(account, first_seq, min(stop, own))
+            first_seq = own
+        column = self._open(FundColumn) if 0 <= first_seq < stop else None
+        opened_seq = None if column is None else column.opened_seq(account)
+        read_to = stop if opened_seq is None else min(stop, opened_seq)
+        if first_seq < read_to:
+            yield from self._read_naming(account, first_seq, read_to)
+        if column is not None and opened_seq is not None:
+            yield from column.naming(account, max(first_seq, opened_seq), stop)
+
+    def _read_naming(self, account: int, first_seq: int, stop_seq: int) -> Iterator[Event]:
+        """The same, from the blocks of the record's own files."""
+        for span in self.spans_naming(account, first_seq, stop_seq):
+            for event in self._reader.events(*span):
+                body = event.body
+                for field in ACCOUNT_FIELDS[type(body)]:
+                    if getattr(body, field) == account:
+                        yield event
+                        break
 
     def spans_naming(self, account: int, first_seq: int = 0, stop_seq: int | None = None) -> list[tuple[int, int]]:
         """The blocks in which events name an account: first and stop seq, in order, cut to the span that is asked for.
@@ -232,13 +265,7 @@ class Columns:
         """The chain within the record's own files where no column holds it: a step decodes a block at most."""
         found, cause = [seq], self._reader.event(seq).cause
         while cause is not None:
-            if not 0 <= cause < found[-1]:
-                what = f"event {found[-1]} has event {cause} as its cause, which is not before it"
-                message = (
-                    f"{self._reader.path}: {what}; `deleverage verify {self._reader.path}` says what else is wrong"
-                )
-                raise RecordError(message)
-            found.append(cause)
+            found.append(cause_before(found[-1], cause, self._reader.path))
             cause = self._reader.event(cause).cause if cause >= self._reader.first_seq else None
         return tuple(reversed(found))
 

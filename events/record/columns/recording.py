@@ -62,12 +62,13 @@ class ColumnRecorder:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._noted: dict[int, PageFacts] = {}
+        self._funds = set[int]()
         self._stored = _Stored()
         self._files: dict[type[Column], FileIO] = {}
 
     def note(self, page: ClosedPage, events: Sequence[Event]) -> None:
         """Remember a page until its block counts. Noting it again changes nothing."""
-        self._noted[page.first.seq] = facts_of(events, page.root, page.kinds)
+        self._noted[page.first.seq] = facts_of(events, page.root, page.kinds, self._funds)
 
     def follow(self, stop_seq: int) -> None:
         """Write what was noted before `stop_seq`, where the last block that counts ends; call it once a block or more.

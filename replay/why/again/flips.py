@@ -18,20 +18,22 @@ from ....events.bodies.run import RunForked
 from ....events.bodies.waterfall import PositionDeleveraged, ProfitCapExceeded, ShortfallDeclared
 from ....events.errors import QueryError
 from ....sim.units import format_time_ns
+from ...forked import can_fork
 from ...run import Run, held_run
 from ..answer import Flips
-from .searches import AHEAD_EVENTS, DOUBLINGS, HALVINGS, MOMENTS, PARTS, Searches
-from .trials import Subject, can_fork, one_by_one, side_by_side, watched
+from .grid import DOUBLINGS, TRIALS_MOST
+from .searches import AHEAD_EVENTS, BEGUN, MOMENTS, Searches
+from .trials import Subject, one_by_one, side_by_side, watched
 
 __all__ = ["TRIALS_MAX", "flips_of", "no_flips"]
 
-TRIALS_MAX = 3 * (DOUBLINGS + 1 + HALVINGS) + 2 * PARTS.bit_length() + MOMENTS + 7
+TRIALS_MAX = 5 * TRIALS_MOST + MOMENTS + 7
 """More re-executions than this are never made."""
 
 _SEARCHED = (
-    f"each amount doubled up to {DOUBLINGS} times from a first guess, then halved in on {HALVINGS} times (more "
-    "collateral of whose loss it was only where the most of these spares the position); each size in sixteenths; the "
-    f"last {MOMENTS} instants with a price before the reduction at which the position could be closed."
+    f"each amount in sixteenths of a first guess and of its doubles, up to {DOUBLINGS} times doubled (more collateral "
+    "of whose loss it was only where the most of these spares the position); each size in sixteenths; the last "
+    f"{MOMENTS} instants with a price before the reduction at which the position could be closed."
 )
 _NOT_SEARCHED = (
     "two changes at once; other accounts than those named; other rules (`deleverage fork --set`); amounts between the "
@@ -67,8 +69,11 @@ def flips_of(
     if subject.begin_seq <= owner.first_at(owner.start_ns):
         return Flips((), _NOTHING_BEFORE, _NOT_SEARCHED)
     searches = [watched(one, watch) for one in Searches(owner, subject, _fork_end(owner), whole=whole).all()]
-    way = one_by_one if plain or not can_fork() else side_by_side
-    return Flips(tuple(way(owner, subject, searches)), _SEARCHED, _NOT_SEARCHED, _meaning(event.at_ns, whole=whole))
+    if plain or not can_fork():
+        found = one_by_one(owner, subject, searches)
+    else:
+        found = side_by_side(owner, subject, searches, begun=BEGUN)
+    return Flips(tuple(found), _SEARCHED, _NOT_SEARCHED, _meaning(event.at_ns, whole=whole))
 
 
 def no_flips(reason: str) -> Flips:

@@ -128,7 +128,7 @@ def _verdict(run: Run, case: Decision, ground_seq: int, removal: Removal, events
     began = case.look.began(run.event(ground_seq))
     events = case.event.seq - began
     if events_max is not None and events > events_max:
-        far = f"{events:,} events would have to be executed again, more than {events_max:,}; --all does it"
+        far = f"{events:,} events would have to be executed again, more than {events_max:,}; --prove-whole does it"
         return Verdict("not tried", far, removal.text)
     try:
         at_ns = _stands_at(run, case.event, ground_seq, began, removal)

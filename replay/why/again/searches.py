@@ -1,8 +1,8 @@
 """What is varied to spare a position, how it is searched, and how what was found is told.
 
-1. Each search asks one trial after the other. An amount is doubled from a first guess until it spares the position, at
-   most `DOUBLINGS` times, and then halved in on, `HALVINGS` times. A size is searched in sixteenths. A moment is one
-   right after an instant with a price at which the position could be closed, the last first.
+1. Each search asks one trial after the other. An amount or a size is searched on the grid of `grid.py`, of the
+   account's own choices from where the scores in the record say that it should be (`scores.py`). A moment is one right
+   after an instant with a price at which the position could be closed, the last first.
 2. What is found is a bracket: what spares the position, the nearest that was tried and does not, and what becomes of
    the position later.
 3. The account's own choices come first, then the fund, then the account whose loss the round closed. That account
@@ -12,45 +12,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
+from functools import cached_property
 from itertools import chain, islice
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
 from ....events.bodies.listing import InstrumentListed
 from ....events.bodies.waterfall import ProfitCapExceeded, ShortfallDeclared
-from ....events.ledger import LedgerState, PositionKey
+from ....events.ledger import Account, LedgerState, PositionKey
+from ....events.ledger.account import funding_of, trade
 from ....handlers.valuation import margin_of
-from ....sim.figures import duration, exact_money, size
+from ....sim.figures import duration
+from ....sim.quantities import SECONDS, Quantity, amount_scale, size_scale
 from ....sim.terminal import shell_word
 from ....sim.units import format_time_ns
 from ...fork.changes import Changes, Deposit, OutsideTrade
 from ...run import Run
 from ..answer import Afterwards, Flip
+from .grid import GUESS, PARTS, amounts_from, nearest, parts_of
+from .scores import ScoreBars
 from .trials import ForkTrial, Free, Search, Subject, Tradeable, TrialOutcome, recorded_lots
 
 __all__ = [
     "AHEAD_EVENTS",
-    "DOUBLINGS",
+    "BEGUN",
     "EVENTS_MOST",
-    "HALVINGS",
     "MOMENTS",
-    "PARTS",
     "Bracket",
     "ChangePoint",
     "Searches",
     "Whose",
 ]
 
-DOUBLINGS, HALVINGS = 10, 4
-PARTS = 16
 MOMENTS = 16
 EVENTS_MOST = 10_000
 """From more events before the reduction nothing is executed again unless it is asked for."""
 
 AHEAD_EVENTS = 5_000
 """Beyond so many events after the reduction nothing is executed without being asked for."""
+
+BEGUN = (3, 0, 2, 1)
+"""The order in which the searches are best begun, by their places: the fund's asks a trial at once, so that processors
+are busy while the next ones work out where to begin, or handlers are primed at another point."""
 
 
 class Searches:
@@ -100,50 +105,62 @@ class Searches:
         keys = (key for key, one in held.items() if key[0] == self._key[0] and one.size_lots * lots > 0)
         return next(keys, (self._key[0], 0))
 
+    @cached_property
+    def _bars(self) -> ScoreBars:
+        return ScoreBars(self._run, self._subject)
+
     def _collateral(self, whose: Whose, point: ChangePoint) -> Search[Flip]:
         """The least more collateral, which lowers the leverage."""
         margin = margin_of(point.ledger.accounts[whose.account], point.ledger.markets)
-        guess_atoms = max(1, margin.equity_atoms >> 5, sum(map(abs, margin.values_atoms)) >> 10)
+        grid = amounts_from(max(1, margin.equity_atoms >> 5, sum(map(abs, margin.values_atoms)) >> 10))
         varied = f"{whose.prefix}collateral"
 
         def trial(atoms: int) -> ForkTrial:
             changes = Changes(deposits=(Deposit(whose.account, atoms),))
             return ForkTrial(f"{whose.name}: {self._money(atoms)} more collateral", point.seq, changes)
 
-        if whose.prefix and not (yield trial(guess_atoms << DOUBLINGS)).spared:  # often not, so it comes first
+        def paid(account: Account, atoms: int) -> None:
+            account.balance_atoms += atoms
+
+        first = None if whose.prefix else self._bars.first_below(grid, paid)
+        if whose.prefix and not (yield trial(grid[-1])).spared:  # often not, so it comes first
             least = None
+        elif first is None:
+            least = yield from nearest(grid, trial, GUESS, PARTS)
         else:
-            least = yield from _least(guess_atoms, trial)
+            least = yield from nearest(grid, trial, first)
         if least is None:
-            most = f"{'even' if whose.prefix else 'up to'} {self._money(guess_atoms << DOUBLINGS)} more collateral"
+            most = f"{'even' if whose.prefix else 'up to'} {self._money(grid[-1])} more collateral"
             return self._telling.unspared(varied, whose.having(most, point.when))
         before, after = (_leverage(point.ledger, whose.account, more) for more in (0, least.sparing))
-        what = f"{self._money(least.sparing)} more collateral"
+        sparing, failing = self._money(least.sparing), self._money(least.failing)
+        what = f"{sparing} more collateral"
         text = f"{whose.having(what, point.when)}, so at {after} instead of {before} leverage"
-        how = "--deposit", f"{whose.name}={self._plain(least.sparing)}"
-        bracket = Bracket(varied, text, how, trial(least.sparing), least.sparing, least.failing)
-        return (yield from self._telling.told(bracket, _between(least.failing and self._money(least.failing))))
+        how = "--deposit", f"{whose.name}={sparing.value}"
+        bracket = Bracket(varied, text, how, trial(least.sparing), sparing, failing)
+        return (yield from self._telling.told(bracket, _between(failing)))
 
     def _fund(self) -> Search[Flip]:
         """The least more in the fund that stands behind the instrument."""
         ledger, point = self._point.ledger, self._point
         fund = ledger.fund_of(self._listing.instrument)
-        guess_atoms = max(1, self._missing_atoms())
+        grid = amounts_from(max(1, self._missing_atoms()))
 
         def trial(atoms: int) -> ForkTrial:
             changes = Changes(deposits=(Deposit(fund, atoms),))
             return ForkTrial(f"{self._money(atoms)} more in the fund", point.seq, changes)
 
-        least = yield from _least(guess_atoms, trial)
+        least = yield from nearest(grid, trial, GUESS)
         if least is None:
-            most = self._money(guess_atoms << DOUBLINGS)
+            most = self._money(grid[-1])
             return self._telling.unspared("fund", f"With up to {most} more in the insurance fund {point.when}")
         several = len(ledger.funds_of(self._listing.asset)) > 1
         which = f"balances.{ledger.name(fund).partition(':')[2]}" if several else "balance"
-        how = "--set", f"insurance_fund.{which}=+{self._plain(least.sparing)}"
-        text = f"With {self._money(least.sparing)} more in the insurance fund {point.when}"
-        bracket = Bracket("fund", text, how, trial(least.sparing), least.sparing, least.failing)
-        return (yield from self._telling.told(bracket, _between(least.failing and self._money(least.failing))))
+        sparing, failing = self._money(least.sparing), self._money(least.failing)
+        how = "--set", f"insurance_fund.{which}=+{sparing.value}"
+        text = f"With {sparing} more in the insurance fund {point.when}"
+        bracket = Bracket("fund", text, how, trial(least.sparing), sparing, failing)
+        return (yield from self._telling.told(bracket, _between(failing)))
 
     def _size(self, whose: Whose, point: ChangePoint) -> Search[Flip]:
         """The least smaller position, in sixteenths, where it could last be traded."""
@@ -158,27 +175,31 @@ class Searches:
         if held is None:
             text = f"{whose.name} held none of the {self._listing.name} {point.when}."
             return Flip(varied, text, confirmed=False)
-        lots = held.size_lots
+        whole_lots, market = held.size_lots, point.ledger.markets[key[0]]
+        sign, grid = 1 if whole_lots > 0 else -1, parts_of(whole_lots)
 
-        def trial(part_lots: int) -> ForkTrial:
-            changes = Changes(trades=(OutsideTrade(whose.account, key, -part_lots),))
-            return ForkTrial(f"{whose.name}: {self._units(part_lots)} less", point.seq, changes)
+        def trial(lots: int) -> ForkTrial:
+            changes = Changes(trades=(OutsideTrade(whose.account, key, -sign * lots),))
+            return ForkTrial(f"{whose.name}: {self._lots(lots).text} less", point.seq, changes)
 
-        if not (yield trial(lots)).spared:
+        def sold(account: Account, lots: int) -> None:
+            value_atoms = market.payoff.value_atoms(-sign * lots, market.mark_ticks)
+            trade(
+                account, key, -sign * lots, value_atoms, funding_of(-sign * lots, market.cumulative_funding_nanoatoms)
+            )
+
+        first = None if whose.prefix else self._bars.first_below(grid, sold)
+        if first is None:
+            least = yield from nearest(grid, trial, len(grid) - 1, PARTS)
+        else:
+            least = yield from nearest(grid, trial, first)
+        if least is None:
             return self._telling.unspared(varied, whose.having("no position at all", point.when))
-        failing, sparing = 0, PARTS
-        while sparing - failing > 1:
-            middle = (failing + sparing) // 2
-            part = _part(lots, middle)
-            if part and (yield trial(part)).spared:
-                sparing = middle
-            else:
-                failing = middle
-        part, less = _part(lots, sparing), abs(_part(lots, failing))
-        what = f"a position smaller by {self._units(part)} (of {self._units(lots)} {self._listing.name})"
-        how = self._how_to_trade(whose, -part)
-        bracket = Bracket(varied, whose.having(what, point.when), how, trial(part), abs(part), less)
-        return (yield from self._telling.told(bracket, _between(less and f"{self._units(less)} less")))
+        part, less = self._lots(least.sparing), self._lots(least.failing)
+        what = f"a position smaller by {part.text} (of {abs(self._lots(whole_lots))})"
+        how = self._how_to_trade(whose, -sign * least.sparing)
+        bracket = Bracket(varied, whose.having(what, point.when), how, trial(least.sparing), part, less)
+        return (yield from self._telling.told(bracket, _between(less, f"{less.text} less")))
 
     def _moment(self) -> Search[Flip]:
         """The latest moment to have closed the whole position at the mark."""
@@ -193,7 +214,8 @@ class Searches:
             if (yield trial).spared:
                 text = f"Closed whole at the mark after event {seq}, {duration(before_ns)} before the reduction"
                 how = self._how_to_trade(self._own, -held.size_lots)
-                bracket = Bracket("moment", text, how, trial, before_ns, not_at_ns)
+                amounts = Quantity(before_ns, SECONDS), Quantity(not_at_ns, SECONDS)
+                bracket = Bracket("moment", text, how, trial, *amounts)
                 return (yield from self._telling.told(bracket, otherwise or later))
             not_at_ns, otherwise = before_ns, f"closed {duration(before_ns)} before it not, so the last is between"
         since = f" since event {self._fork_seq}, where the run was forked" if self._fork_seq else ""
@@ -214,7 +236,8 @@ class Searches:
         for seq in reversed(self._run.chain(self._subject.reduction.seq)):
             body = self._run.event(seq).body
             if isinstance(body, ShortfallDeclared):
-                return body.needed_atoms - body.capacity_atoms
+                of_fund = self._point.ledger.accounts[body.account].kind == "insurance"  # which lacks what is needed
+                return body.needed_atoms - (0 if of_fund else body.capacity_atoms)
             if isinstance(body, ProfitCapExceeded) and body.max_factor_ppm:
                 return body.profit_atoms * 10**6 // body.max_factor_ppm - body.pool_atoms
         return 10**6
@@ -231,48 +254,18 @@ class Searches:
         )
 
     def _how_to_trade(self, whose: Whose, lots: int) -> tuple[str, str]:
-        return "--trade", f"{whose.name}:{self._listing.name}={size(lots, self._listing).replace(',', '')}"
+        return "--trade", f"{whose.name}:{self._listing.name}={self._lots(lots).value}"
 
-    def _units(self, lots: int) -> str:
-        return size(abs(lots), self._listing)
+    def _lots(self, lots: int) -> Quantity:
+        return Quantity(lots, size_scale(self._listing))
 
-    def _money(self, atoms: int) -> str:
-        return f"{exact_money(atoms, self._asset)} {self._asset.name}"
-
-    def _plain(self, atoms: int) -> str:
-        return exact_money(atoms, self._asset).replace(",", "")
+    def _money(self, atoms: int) -> Quantity:
+        return Quantity(atoms, amount_scale(self._asset))
 
 
-def _between(failing: str | Literal[0]) -> str:
+def _between(failing: Quantity, told: str = "") -> str:
     """The other side of a bracket: an amount, or no change at all."""
-    return f"with {failing or 'nothing changed'} not, so the least is between"
-
-
-class _Least(NamedTuple):
-    """The least of the grid that spares the position, and the greatest below it that was tried and does not."""
-
-    failing: int
-    sparing: int
-
-
-def _least(guess: int, trial: Callable[[int], ForkTrial]) -> Generator[ForkTrial, TrialOutcome, _Least | None]:
-    """Search an amount; None where none of the grid spares the position."""
-    failing, sparing = 0, guess
-    for _ in range(DOUBLINGS + 1):
-        if (yield trial(sparing)).spared:
-            break
-        failing, sparing = sparing, sparing * 2
-    else:
-        return None
-    for _ in range(HALVINGS):
-        middle = (failing + sparing) // 2
-        if middle == failing:
-            break
-        if (yield trial(middle)).spared:
-            sparing = middle
-        else:
-            failing = middle
-    return _Least(failing, sparing)
+    return f"with {(told or failing) if failing.number else 'nothing changed'} not, so the least is between"
 
 
 def _too_far(whose: Whose, varied: str, since: str) -> Flip:
@@ -288,12 +281,6 @@ def _unasked(flip: Flip) -> Search[Flip]:
     """A search that needs no trial."""
     yield from ()
     return flip
-
-
-def _part(lots: int, sixteenths: int) -> int:
-    """So many sixteenths of a position, toward zero."""
-    part = abs(lots) * sixteenths // PARTS
-    return part if lots > 0 else -part
 
 
 def _leverage(ledger: LedgerState, number: int, more_atoms: int) -> str:
@@ -338,8 +325,8 @@ class Bracket(NamedTuple):
     text: str
     how: tuple[str, str]
     trial: ForkTrial
-    amount: int
-    not_at: int
+    amount: Quantity
+    not_at: Quantity
 
 
 class _Telling:
@@ -381,17 +368,15 @@ class _Telling:
         outcome = yield msgspec.structs.replace(trial, told=told, until_ns=until_ns)
         lots = recorded_lots(run, self._subject, reduction.seq, run.first_at(until_ns + 1))
         far = "In the whole run" if ended else f"Up to {_time(until_ns)}, as far as this was executed,"
-        beside = f"in the record it is {self._units(lots)} from this event on"
+        later, recorded = (Quantity(taken, size_scale(self._listing)) for taken in (outcome.later_lots, lots))
+        beside = f"in the record it is {recorded} from this event on"
         if outcome.later_at_ns is None:
             text = f"{far} nothing of it would have been deleveraged later; {beside}."
         else:
-            taken, since = self._units(outcome.later_lots), _time(outcome.later_at_ns)
-            text = f"{far} {taken} of it would have been deleveraged after all, from {since} on; {beside}."
+            since = _time(outcome.later_at_ns)
+            text = f"{far} {later} of it would have been deleveraged after all, from {since} on; {beside}."
         spared = outcome.later_at_ns is None
-        return Afterwards(spared, ended, until_ns, outcome.later_lots, outcome.later_at_ns, lots, text)
-
-    def _units(self, lots: int) -> str:
-        return f"{size(lots, self._listing)} {self._listing.name}"
+        return Afterwards(spared, ended, until_ns, later, outcome.later_at_ns, recorded, text)
 
 
 def _time(at_ns: int) -> str:

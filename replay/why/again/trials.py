@@ -20,20 +20,14 @@
 
 from __future__ import annotations
 
-import gc
 import os
-import signal
-import sys
-import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import suppress
-from multiprocessing import get_context
+from functools import lru_cache
 from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
 from types import TracebackType
 from typing import NamedTuple, Self, TypeVar
-from warnings import catch_warnings, simplefilter
 
 import msgspec
 from msgspec.structs import replace
@@ -47,9 +41,9 @@ from ....events.errors import HandlerError
 from ....events.ledger import Ledger, LedgerState
 from ....events.vocabulary import Body
 from ....sim.resumption import Resumption
-from ....sim.signals import interrupts_held_back
 from ...fork.changes import Changes
 from ...fork.fork import Fork
+from ...forked import Forked
 from ...run import Run
 
 __all__ = [
@@ -61,7 +55,6 @@ __all__ = [
     "Subject",
     "Tradeable",
     "TrialOutcome",
-    "can_fork",
     "one_by_one",
     "recorded_lots",
     "side_by_side",
@@ -72,6 +65,9 @@ T = TypeVar("T")
 
 _STANDING_MOST = 4
 """So many points are kept primed at once, those that were used last."""
+
+_STATES_MOST = 4
+"""So many states are kept for searches that look at the same points; nobody changes them."""
 
 
 class Subject(msgspec.Struct, frozen=True):
@@ -109,11 +105,6 @@ Search = Generator[ForkTrial, TrialOutcome, T]
 """A search yields what it asks and is sent what became of it; its value is what it found."""
 
 
-def can_fork() -> bool:
-    """Whether this process may be forked: on Linux, and not beside other threads, whose locks would stay locked."""
-    return sys.platform == "linux" and threading.active_count() == 1
-
-
 def watched(search: Search[T], watch: Callable[[str], None]) -> Search[T]:
     """The same search; `watch` is told what is tried before each trial."""
     try:
@@ -139,12 +130,18 @@ def one_by_one(run: Run, subject: Subject, searches: Sequence[Search[T]]) -> lis
     return found
 
 
-def side_by_side(run: Run, subject: Subject, searches: Sequence[Search[T]], jobs: int | None = None) -> list[T]:
-    """The same with so many children at once, by default one for each processor."""
+def side_by_side(
+    run: Run, subject: Subject, searches: Sequence[Search[T]], jobs: int | None = None, begun: Sequence[int] = ()
+) -> list[T]:
+    """The same with so many children at once, by default one for each processor.
+
+    `begun` are those that are to be begun before the others, in this order.
+    """
     jobs = jobs or len(os.sched_getaffinity(0))
     found: dict[int, T] = {}
     errors: dict[int, Exception] = {}
-    asking = deque[tuple[int, TrialOutcome | None]]((number, None) for number in range(len(searches)))
+    order = dict.fromkeys([*begun, *range(len(searches))])
+    asking = deque[tuple[int, TrialOutcome | None]]((number, None) for number in order)
     asked = _Asked()
     with _Children(run, subject) as children:
         while asking or children.busy:
@@ -199,7 +196,7 @@ class _Child(NamedTuple):
 
     number: int
     trial: ForkTrial
-    process: BaseProcess
+    process: Forked
 
 
 class _Children:
@@ -219,16 +216,9 @@ class _Children:
                 with suppress(ConnectionError):  # of one that died it is found out when it should answer
                     pipe.send(trial.until_ns)
                 return
-        context = get_context("fork")
-        ours, theirs = context.Pipe()
-        given = self._standing(trial.after_seq), self._subject, trial, ours, theirs
-        process = context.Process(target=_execute, args=given, daemon=True)
-        with interrupts_held_back(), catch_warnings():
-            simplefilter("ignore", DeprecationWarning)  # of numpy's idle threads, which hold nothing that is needed
-            with suppress(OSError):  # no process to be had, so no answer comes
-                process.start()
-            self.busy[ours] = _Child(number, trial, process)
-        theirs.close()
+        standing = self._standing(trial.after_seq)
+        process = Forked(lambda pipe: _execute(standing, self._subject, trial, pipe))
+        self.busy[process.pipe] = _Child(number, trial, process)
 
     def ended(self, errors: dict[int, Exception]) -> list[tuple[int, TrialOutcome]]:
         """Wait for children; their outcomes by the number of their search. What a trial raises goes to `errors`."""
@@ -271,12 +261,9 @@ class _Children:
     def _end(self, pipe: Connection) -> None:
         """Let no process and no open file be left of a child."""
         child = self.busy.get(pipe) or self._waiting[pipe]
-        if child.process.pid is not None:
-            child.process.kill()
-            child.process.join()
+        child.process.end()
         self.busy.pop(pipe, None)
         self._waiting.pop(pipe, None)
-        pipe.close()
 
     def __enter__(self) -> Self:
         """Children are forked when there is something to execute."""
@@ -290,18 +277,13 @@ class _Children:
             self._end(pipe)
 
 
-def _execute(standing: PrimedFork, subject: Subject, trial: ForkTrial, others: Connection, pipe: Connection) -> None:
-    """What a child does. Ctrl-C is blocked in it, and the parent ends it; other signals end it at once."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_DFL)
-    gc.disable()  # what it would walk are pages shared with the parent
-    others.close()  # or it would not see that the parent is gone
-    with suppress(Exception):
-        standing.change(trial.changes)
-        outcome = standing.execute(subject, trial.until_ns)
-        pipe.send(outcome)
-        if outcome.spared and not trial.until_ns:
-            pipe.send(standing.go_on(pipe.recv()))
+def _execute(standing: PrimedFork, subject: Subject, trial: ForkTrial, pipe: Connection) -> None:
+    """What a child does."""
+    standing.change(trial.changes)
+    outcome = standing.execute(subject, trial.until_ns)
+    pipe.send(outcome)
+    if outcome.spared and not trial.until_ns:
+        pipe.send(standing.go_on(pipe.recv()))
 
 
 class _EnoughError(Exception):
@@ -426,6 +408,7 @@ class Tradeable:
 
     def __init__(self, run: Run, listing: InstrumentListed, first_seq: int) -> None:
         self._run, self._listing, self._first_seq = run, listing, max(1, first_seq)
+        self._after = lru_cache(_STATES_MOST)(lambda seq: run.at(seq=seq))
 
     def backwards(self, account: int, seq: int, ledger: LedgerState | None = None) -> Iterator[Free]:
         """The last points of instants with a price, backwards from an event, after which the state is `ledger`."""
@@ -439,7 +422,7 @@ class Tradeable:
         """The last point up to an event, after which the state is `ledger`; None where there is none."""
         later = ""
         while seq >= self._first_seq:
-            ledger = ledger or self._run.at(seq=seq)
+            ledger = ledger or self._after(seq)
             blocked = self._blocked_since(ledger, seq, account)
             if blocked is None:
                 return Free(seq, ledger, later)

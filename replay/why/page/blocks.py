@@ -10,8 +10,9 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from ....sim.figures import count
+from ....sim.quantities import Quantity
 from ..answer import Claim
-from ..names import signed_money_of
+from ..names import held
 from ..parts import Fund, FundNow
 from ..price import Later, Priced
 
@@ -92,10 +93,9 @@ def clock(at: str, date: str) -> str:
 def fund_blocks(fund: Fund, *, whole: bool = False) -> Iterator[Block]:
     """The account of the fund, with the sum held against the record; every round that changed it if `whole`."""
     yield Prose(f"{fund.text} (Event {fund.shortfall_seq}.)")
-    rows = [(signed_money_of(line.atoms, fund.decimals), line.text) for line in fund.lines]
+    rows = [(line.amount.signed, line.text) for line in fund.lines]
     verdict = "exactly the capacity recorded" if fund.reconciles else f"NOT the capacity recorded, {fund.capacity}"
-    total = signed_money_of(fund.sum_atoms, fund.decimals)
-    yield Sums((*rows, (total, f"in {fund.asset}, {verdict}")))
+    yield Sums((*rows, (fund.sum.signed, f"in {fund.sum.unit}, {verdict}")))
     if fund.now is not None:
         yield from _fund_now(fund, fund.now, whole=whole)
 
@@ -104,15 +104,17 @@ def _fund_now(fund: Fund, now: FundNow, *, whole: bool) -> Iterator[Block]:
     """What it had when the round was decided, and what came between."""
     between = f"{count(now.rounds_since, 'round')} later" if now.rounds_since else "at once"
     yield Prose(f"When this round was decided (before event {now.before_seq}, {between}) it had:")
-    rows = [
-        (signed_money_of(now.cash_atoms, fund.decimals), "cash"),
-        (signed_money_of(now.inventory_mark_atoms, fund.decimals), "what its inventory was worth at the mark"),
-        (signed_money_of(-now.inventory_cost_atoms, fund.decimals), "what it had paid for that inventory"),
-    ]
-    rows.append((signed_money_of(-now.floor_atoms, fund.decimals), "the floor that it keeps"))
-    yield Sums((*rows, (signed_money_of(now.capacity_atoms, fund.decimals), f"in {fund.asset}, its capacity then")))
+    yield Sums(
+        (
+            (now.cash.signed, "cash"),
+            (now.inventory_mark.signed, "what its inventory was worth at the mark"),
+            ((-now.inventory_cost).signed, "what it had paid for that inventory"),
+            ((-now.floor).signed, "the floor that it keeps"),
+            (now.capacity.signed, f"in {now.capacity.unit}, its capacity then"),
+        )
+    )
     yield from _since(fund, now, whole=whole)
-    if fund.trigger == "inventory" and now.capacity_atoms >= 0:
+    if fund.trigger == "inventory" and now.capacity.number >= 0:
         yield Prose(
             "The rounds before this one had brought it back above its floor. The rule goes on all the same: once a "
             "shortfall of its inventory is declared, every lot that stands at a loss is closed, one after the other."
@@ -124,51 +126,42 @@ def _since(fund: Fund, now: FundNow, *, whole: bool) -> Iterator[Block]:
     before = [one for one in now.rounds if one.started_seq <= fund.shortfall_seq]
     since = [one for one in now.rounds if one.started_seq > fund.shortfall_seq]
     if before:
-        changed = signed_money_of(sum(one.gained_atoms for one in before), fund.decimals)
+        changed = Quantity(sum(one.gained.number for one in before), now.capacity.scale)
         rounds = count(len(before), "round")
-        yield Prose(f"Before the shortfall {rounds} of the same instant had changed it by {changed} {fund.asset}.")
-    if since or now.others_atoms:
-        rows = [(signed_money_of(fund.capacity_atoms, fund.decimals), f"at the shortfall, event {fund.shortfall_seq}")]
-        shown = since if whole else []
-        rows += [
-            (
-                signed_money_of(one.gained_atoms, fund.decimals),
-                f"round {one.round} (event {one.started_seq}), {one.size}",
-            )
-            for one in shown
-        ]
-        if since and not whole:
-            told = f"{count(len(since), 'round')} that closed what it held at a loss"
-            rows.append((signed_money_of(now.rounds_atoms, fund.decimals), told))
-        if now.others_atoms:
-            rows.append((signed_money_of(now.others_atoms, fund.decimals), "marks, sales and payments between"))
-        total = signed_money_of(now.capacity_atoms, fund.decimals)
-        yield Sums((*rows, (total, f"in {fund.asset}, before this round")))
+        yield Prose(
+            f"Before the shortfall {rounds} of the same instant had changed it by {changed.signed} {changed.unit}."
+        )
+    if since or now.by_others.number:
+        rows = [(fund.capacity.signed, f"at the shortfall, event {fund.shortfall_seq}")]
+        if whole:
+            rows += [
+                (one.gained.signed, f"round {one.round} (event {one.started_seq}), {held(one.size)}") for one in since
+            ]
+        elif since:
+            rows.append((now.by_rounds.signed, f"{count(len(since), 'round')} that closed what it held at a loss"))
+        if now.by_others.number:
+            rows.append((now.by_others.signed, "marks, sales and payments between"))
+        yield Sums((*rows, (now.capacity.signed, f"in {now.capacity.unit}, before this round")))
 
 
 def price_blocks(price: Priced, later: Sequence[Later]) -> Iterator[Block]:
     """Why this price, what it cost or brought, in profit and in share of it, and what the price became."""
     yield Prose(
-        f"The price was {price.rule}: {price.size} x {price.price}, {price.value} in all. At the mark of {price.mark}"
-        f"{'' if price.mark_seq is None else f' (event {price.mark_seq})'} they were worth {price.at_mark}."
+        f"The price was {price.rule}: {abs(price.size).text} x {price.price.text}, {abs(price.value)} in all. At the "
+        f"mark of {price.mark.text}{'' if price.mark_seq is None else f' (event {price.mark_seq})'} they were worth "
+        f"{abs(price.at_mark)}."
     )
     share = "" if price.share is None else f" ({price.share} of the profit at the mark)"
-    asset = price.paper.rpartition(" ")[2]
     yield Sums(
         (
-            (_signed(price.paper_atoms, price.paper), "profit at the mark on what was closed"),
-            (_signed(price.gained_atoms, price.gained), f"by the price instead of the mark{share}"),
-            (_signed(price.realised_atoms, price.realised), f"in {asset}, paid into its balance"),
+            (price.paper.signed, "profit at the mark on what was closed"),
+            (price.gained.signed, f"by the price instead of the mark{share}"),
+            (price.realised.signed, f"in {price.realised.unit}, paid into its balance"),
         )
     )
     yield Prose(f"All that it held of it before stood at a profit of {price.position} at the mark.")
     if later:
         yield _later(later)
-
-
-def _signed(atoms: int, text: str) -> str:
-    """An amount without the name of its asset, with a plus before what is more than nothing."""
-    return f"{'+' if atoms > 0 else ''}{text.rpartition(' ')[0]}"
 
 
 def _later(found: Sequence[Later]) -> Tree:
@@ -177,10 +170,10 @@ def _later(found: Sequence[Later]) -> Tree:
     nodes = []
     for one in found:
         did = "neither more nor less"
-        if one.gained_atoms:
-            did = f"{one.gained.lstrip('-')} {'more' if one.gained_atoms > 0 else 'less'}"
+        if one.gained.number:
+            did = f"{abs(one.gained)} {'more' if one.gained.number > 0 else 'less'}"
             did += "" if one.share is None else f", {one.share} of the profit at the mark then"
-        nodes.append(Node(f"{clock(one.at, date)} the mark was {one.mark} (event {one.mark_seq}): {did}"))
+        nodes.append(Node(f"{clock(one.at, date)} the mark was {one.mark.text} (event {one.mark_seq}): {did}"))
     return Tree(f"closed later instead, these lots would have brought it, {date} UTC", tuple(nodes))
 
 

@@ -18,6 +18,7 @@ from typing import Literal
 import msgspec
 
 from ....sim.figures import count
+from ....sim.quantities import Quantity, encoded
 from ....sim.terminal import printable, printable_json, printable_text, shell_word
 from ...run import Run
 from ..accounts import Forced
@@ -95,15 +96,14 @@ def closing_of(run: Run) -> str:
 class Indexed(msgspec.Struct, frozen=True):
     """One account: the events in which it was deleveraged, and the file with its page.
 
-    `gained_atoms` is what the prices of these were better than the marks of their moments for it, below zero where they
+    `gained` is what the prices of these were better than the marks of their moments for it, below zero where they
     were worse; null in an import, where the marks are not known.
     """
 
     account: int
     name: str
     events: tuple[int, ...]
-    gained_atoms: int | None
-    gained: str | None
+    gained: Quantity | None
     file: str
 
 
@@ -111,7 +111,7 @@ def index_page(run: Run, accounts: Sequence[Indexed], layout: Layout, width: int
     """The index as a page of the same layout."""
     if layout == "json":
         document = {"scenario": run.started.scenario, "head": run.sealed_head, "accounts": accounts}
-        return printable_json(msgspec.json.format(msgspec.json.encode(document))) + b"\n"
+        return printable_json(_encoded(document)) + b"\n"
     title = f"Who was deleveraged in {run.started.scenario}"
     told = (
         f"{count(len(accounts), 'account')}. Gained is what the prices of the reductions were better than the marks of "
@@ -124,7 +124,7 @@ def index_page(run: Run, accounts: Sequence[Indexed], layout: Layout, width: int
 def _row(one: Indexed) -> tuple[str, str, str, str]:
     more = f" and {len(one.events) - _NAMED} more" if one.events[_NAMED:] else ""
     events = ", ".join(map(str, one.events[:_NAMED])) + more
-    return one.name, events, one.gained or "unknown", one.file
+    return one.name, events, str(one.gained or "unknown"), one.file
 
 
 def _index(told: str, accounts: Sequence[Indexed]) -> list[Section]:
@@ -221,16 +221,20 @@ def _at_line_start(text: str) -> str:
 
 def answer_document(answer: Answer) -> bytes:
     """The keys of `answer.py`, indented."""
-    return msgspec.json.format(msgspec.json.encode(answer))
+    return _encoded(answer)
 
 
 def befallen_document(found: Befallen) -> bytes:
     """`account, name, instrument, between, befell, others`, then the keys of the answer; null where nothing befell."""
-    whole = msgspec.to_builtins(found)
+    whole = msgspec.to_builtins(found, enc_hook=encoded)
     answer = whole.pop("answer") or dict.fromkeys(Answer.__struct_encode_fields__)
-    return msgspec.json.format(msgspec.json.encode(whole | answer))
+    return _encoded(whole | answer)
 
 
 def forced_document(found: Forced) -> bytes:
     """`from_seq, to_seq, order, accounts`: all of them, with the names of `accounts.py`."""
-    return msgspec.json.format(msgspec.json.encode(found))
+    return _encoded(found)
+
+
+def _encoded(document: object) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(document, enc_hook=encoded))

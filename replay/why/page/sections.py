@@ -15,8 +15,8 @@ from ...arithmetic import ONLY_CODE
 from ..answer import Answer, Befallen, Flip, Flips
 from ..grounds import DEFINITION, EventGround, GroundGraph, RestsOn
 from ..losing import Losing, LosingMark
-from ..names import money_of, plain_money_of, times
-from ..parts import Bankruptcy, EventStep, Evidence, FirstPlace, Lot, RankingPart, Story
+from ..names import held, times
+from ..parts import EventStep, Evidence, FirstPlace, RankingPart, Story
 from ..venue.sections import imported_sections, rests_on
 from .blocks import Block, Commands, Node, Prose, Section, Table, Tree, claims_tree, clock, fund_blocks, price_blocks
 
@@ -106,7 +106,7 @@ def _step(step: EventStep, date: str) -> Node:
     by = "" if step.decided_by is None else f" [{step.decided_by}]"
     links = tuple(Node(f"with event {link.seq}: {link.text}") for link in step.links)
     depth = "" if step.depth is None else f", for which the market had {step.depth} within its limit"
-    stood = "" if step.equity is None or step.equity in step.text else f"; it had {step.equity}"
+    stood = "" if step.equity is None or str(step.equity) in step.text else f"; it had {step.equity}"
     return Node(f"{step.seq} {clock(step.at, date)} {step.text}{depth}{by}{stood}", links)
 
 
@@ -123,25 +123,20 @@ def _repeated(found: Repetition, date: str) -> Node:
 
 def _evidence(found: Evidence, *, published: bool) -> Iterator[Block]:
     """Equity against requirement, if its rule is published, the positions, and whether the record was right."""
-
-    def money(atoms: int) -> str:
-        return money_of(atoms, found.asset, found.decimals)
-
-    requirement = f", maintenance requirement {money(found.requirement_atoms)}" if published else ""
-    yield Prose(f"{found.name}: balance {money(found.balance_atoms)}, equity {money(found.equity_atoms)}{requirement}.")
+    requirement = f", maintenance requirement {found.requirement}" if published else ""
+    yield Prose(f"{found.name}: balance {found.balance}, equity {found.equity}{requirement}.")
     if found.positions:
         rows = tuple(
-            (one.name, one.size, one.entry, one.mark, plain_money_of(one.profit_atoms, found.decimals))
-            for one in found.positions
+            (one.name, one.size.text, one.entry.text, one.mark.text, one.profit.text) for one in found.positions
         )
         yield Table(("position", "size", "entry", "mark", "profit"), rows)
     compared = found.compared
-    if compared is not None and compared.requirement_atoms is not None:
-        level = "" if compared.level_bps is None else f", compared at {times(compared.level_bps) or '1 times '}that"
+    if compared is not None and compared.requirement is not None:
+        level = "" if compared.level is None else f", compared at {times(compared.level.number) or '1 times '}that"
         verdict = "the same as" if compared.agrees else "NOT what is"
         yield Prose(
-            f"Recorded: equity {money(compared.equity_atoms)}, requirement {money(compared.requirement_atoms)}{level}; "
-            f"{verdict} worked out again from the record."
+            f"Recorded: equity {compared.equity}, requirement {compared.requirement}{level}; {verdict} worked out "
+            "again from the record."
         )
 
 
@@ -157,7 +152,7 @@ def _losing(found: Losing, *, whole: bool) -> Iterator[Block]:
     if found.of_lot and found.from_solvent:
         begun = "last stood at no loss"
     after = ""
-    if found.decided_atoms != last.equity_atoms:
+    if found.decided != last.equity:
         after = f" What was forced of it after that mark left it with {found.decided} when this was decided."
     yield Prose(
         f"{what} was {first.equity} at event {first.seq}, when it {begun}, and {last.equity} at event {last.seq}, the "
@@ -170,10 +165,10 @@ def _losing(found: Losing, *, whole: bool) -> Iterator[Block]:
 
 
 def _losing_mark(mark: LosingMark, date: str) -> str:
-    moved = [f"{mark.forced} by forced orders"] if mark.forced_ticks else []
-    moved += [f"{mark.smoothed} by smoothing"] if mark.smoothed_ticks else []
-    made = f"the index {mark.index}{', ' if moved[1:] else ' and ' if moved else ''}{' and '.join(moved)}"
-    return f"{mark.seq} {clock(mark.at, date)} {mark.name} at {mark.mark}, {made}: {mark.equity}"
+    moved = [f"{mark.forced.text} by forced orders"] if mark.forced.number else []
+    moved += [f"{mark.smoothed.text} by smoothing"] if mark.smoothed.number else []
+    made = f"the index {mark.index.text}{', ' if moved[1:] else ' and ' if moved else ''}{' and '.join(moved)}"
+    return f"{mark.seq} {clock(mark.at, date)} {mark.name} at {mark.mark.text}, {made}: {mark.equity}"
 
 
 def _movers(mark: LosingMark, *, whole: bool) -> tuple[Node, ...]:
@@ -190,23 +185,18 @@ def _story_title(story: Story) -> str:
     return f"The lot that came from {story.name}" if story.lot is not None else f"The story of {story.name}"
 
 
-def _held(found: Bankruptcy | Lot) -> str:
-    """What is to be closed, as it was held."""
-    return f"{'long' if found.size_lots > 0 else 'short'} {found.size.lstrip('-')} {found.name}"
-
-
 def _story(story: Story) -> Iterator[Block]:
     yield Prose(story.text)
     found, lot = story.bankruptcy, story.lot
     if found is not None:
         yield Prose(
-            f"To be closed: {_held(found)} at the bankruptcy price of {found.price}, {found.value} in all. "
-            f"The mark was {found.mark}, the equity of the account {found.equity}."
+            f"To be closed: {held(found.size)} at the bankruptcy price of {found.price.text}, {abs(found.value)} in "
+            f"all. The mark was {found.mark.text}, the equity of the account {found.equity}."
         )
     if lot is not None:
         yield Prose(
-            f"To be closed: {_held(lot)} at the {lot.price} that the fund had paid, {lot.paid} in all. At the "
-            f"mark of {lot.mark} they were worth {lot.worth}."
+            f"To be closed: {held(lot.size)} at the {lot.price.text} that the fund had paid, {abs(lot.paid)} in all. "
+            f"At the mark of {lot.mark.text} they were worth {abs(lot.worth)}."
         )
     yield _tree(f"liquidation {story.liquidation_id}", story.steps)
 
@@ -217,12 +207,12 @@ def _ranking(found: RankingPart, *, whole: bool) -> Iterator[Block]:
     if found.first is not None:
         yield Prose(_first_place(found, found.first))
     header = ("rank", "account", "score", "held", "gave")
-    rows = tuple((f"{p.rank:,}", p.name, p.score_text, p.size, p.gave) for p in found.places)
+    rows = tuple((f"{p.rank:,}", p.name, p.score.text, p.size.text, p.gave.text) for p in found.places)
     if rows:
         yield Table(header, rows, next((n for n, p in enumerate(found.places) if p.asked), None))
     yield Prose(found.shared)
     if whole and found.gave:
-        yield Table(("who shared it", "gave"), tuple((one.name, one.size) for one in found.gave))
+        yield Table(("who shared it", "gave"), tuple((one.name, one.size.text) for one in found.gave))
     yield Prose(_digest(found))
 
 
@@ -244,7 +234,7 @@ def _policy(found: RankingPart) -> Iterator[str]:
     if found.arithmetic is not None:
         yield f"With this account's figures {found.arithmetic}."
     if found.score is not None:
-        recorded = f"Recorded is the whole number {found.score}, rank {found.rank:,} of {found.candidates:,}"
+        recorded = f"Recorded is the whole number {found.score.number}, rank {found.rank:,} of {found.candidates:,}"
         yield f"{recorded}; ties go by account."
 
 
@@ -256,11 +246,9 @@ def _first_place(found: RankingPart, first: FirstPlace) -> str:
         )
     ranking = f"In the first ranking of this instant, that of round {first.round} (event {first.started_seq})"
     now = "" if found.rank is None else f"; in this one it stands at rank {found.rank:,} of {found.candidates:,}"
-    if first.rank is None:
+    if first.score is None:
         return f"{ranking}, it was no candidate among {first.candidates:,}{now}."
-    return (
-        f"{ranking}, it stood at rank {first.rank:,} of {first.candidates:,} with a score of {first.score_text}{now}."
-    )
+    return f"{ranking}, it stood at rank {first.rank:,} of {first.candidates:,} with a score of {first.score}{now}."
 
 
 def _digest(found: RankingPart) -> str:

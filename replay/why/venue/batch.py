@@ -19,6 +19,7 @@ from ....events.bodies.run import SourceOpened
 from ....events.bodies.waterfall import DeleveragingStarted, PositionDeleveraged
 from ....events.envelope import Event
 from ....sim.figures import count, percent
+from ....sim.quantities import Quantity
 from ...run import Run
 from ..names import RunNames
 from .taken_in import files_of
@@ -38,19 +39,15 @@ class BatchFill(msgspec.Struct, frozen=True):
     rank: int
     account: int
     name: str
-    size_lots: int
-    size: str
-    price_ticks: int
-    price: str
-    value_atoms: int
-    before_lots: int | None
-    before: str | None
-    after_lots: int | None
-    after: str | None
+    size: Quantity
+    price: Quantity
+    value: Quantity
+    before: Quantity | None
+    after: Quantity | None
 
 
 class BatchRound(msgspec.Struct, frozen=True):
-    """One round: what was closed of whom, and what its fills come to; `to_close_lots` is what the round itself says."""
+    """One round: what was closed of whom, and what its fills come to; `to_close` is what the round itself says."""
 
     round: int
     started_seq: int
@@ -58,12 +55,9 @@ class BatchRound(msgspec.Struct, frozen=True):
     instrument: str
     fills: int
     accounts: int
-    to_close_lots: int
-    to_close: str
-    lots: int
-    size: str
-    value_atoms: int
-    value: str
+    to_close: Quantity
+    size: Quantity
+    value: Quantity
 
 
 class Closed(msgspec.Struct, frozen=True):
@@ -141,7 +135,6 @@ def _fill(
     place = body.provenance
     reports = [one.body for one in map(run.event, event.links) if isinstance(one.body, FillReported)]
     before = next((one.start_lots for one in reports if one.account == body.account), None)
-    after = None if before is None else before + body.size_lots
     return BatchFill(
         seq=event.seq,
         file=None if place is None or place.source not in files else files[place.source].name,
@@ -150,21 +143,16 @@ def _fill(
         rank=body.rank,
         account=body.account,
         name=names.account(body.account),
-        size_lots=body.size_lots,
-        size=names.units(body.instrument, body.size_lots),
-        price_ticks=body.price_ticks,
-        price=names.price(body.instrument, body.price_ticks),
-        value_atoms=abs(body.value_atoms),
-        before_lots=before,
-        before=None if before is None else names.units(body.instrument, before),
-        after_lots=after,
-        after=None if after is None else names.units(body.instrument, after),
+        size=names.size_of(body.instrument, body.size_lots),
+        price=names.price_of(body.instrument, body.price_ticks),
+        value=names.value_of(body.instrument, abs(body.value_atoms)),
+        before=None if before is None else names.size_of(body.instrument, before),
+        after=None if before is None else names.size_of(body.instrument, before + body.size_lots),
     )
 
 
 def _round(seq: int, body: DeleveragingStarted, fills: Iterable[BatchFill], names: RunNames) -> BatchRound:
     own = [fill for fill in fills if fill.round == body.round]
-    lots, value = sum(abs(fill.size_lots) for fill in own), sum(fill.value_atoms for fill in own)
     return BatchRound(
         round=body.round,
         started_seq=seq,
@@ -172,12 +160,9 @@ def _round(seq: int, body: DeleveragingStarted, fills: Iterable[BatchFill], name
         instrument=names.instrument(body.instrument),
         fills=len(own),
         accounts=len({fill.account for fill in own}),
-        to_close_lots=abs(body.size_lots),
-        to_close=names.units(body.instrument, abs(body.size_lots)),
-        lots=lots,
-        size=names.units(body.instrument, lots),
-        value_atoms=value,
-        value=names.value(body.instrument, value),
+        to_close=names.size_of(body.instrument, abs(body.size_lots)),
+        size=names.size_of(body.instrument, sum(abs(fill.size.number) for fill in own)),
+        value=names.value_of(body.instrument, sum(fill.value.number for fill in own)),
     )
 
 
@@ -198,9 +183,9 @@ def closed_of(fills: Iterable[BatchFill], instrument: int, names: RunNames, *, i
     """What the fills of one round show of how it was shared out; their order only where it is the venue's."""
     gave: dict[int, _Gave] = {}
     for fill in fills:
-        held = None if fill.before_lots is None else abs(fill.before_lots)
+        held = None if fill.before is None else abs(fill.before.number)
         one = gave.setdefault(fill.account, _Gave(fill.name, held, fill))
-        one.lots += abs(fill.size_lots)
+        one.lots += abs(fill.size.number)
         one.last_fill = fill
     ordered = sorted(gave.values(), key=lambda one: one.last_fill.rank)
     unknown = sum(one.held_lots is None for one in ordered)

@@ -215,7 +215,7 @@ def _deleveraged(case: RunCase, body: PositionDeleveraged, batch: Batch) -> str:
     names, key = case.names, body.instrument
     fill = next(one for one in batch.fills if one.seq == case.event.seq)
     position = case.ledger.position(body.account, (key, body.leg))
-    held_lots = fill.before_lots if fill.before_lots is not None else position.size_lots if position else 0
+    held_lots = fill.before.number if fill.before is not None else position.size_lots if position else 0
     did, was = ("buy back", "short") if body.size_lots > 0 else ("sell", "long")
     size = names.units(key, abs(body.size_lots))
     what = names.size(key, body.size_lots)
@@ -238,8 +238,8 @@ def _round_began(case: RunCase, body: DeleveragingStarted, batch: Batch) -> str:
     return (
         f"the venue deleveraged others to close {names.held(body.instrument, body.size_lots)} of "
         f"{names.account(body.account)} at {names.price(body.instrument, body.price_ticks)}: "
-        f"{count(batch.own.fills, 'fill')} of {count(batch.own.accounts, 'account')}, {batch.own.size} "
-        f"{batch.own.instrument} in all. How it ranked them is not published."
+        f"{count(batch.own.fills, 'fill')} of {count(batch.own.accounts, 'account')}, {batch.own.size} in "
+        "all. How it ranked them is not published."
     )
 
 
@@ -319,16 +319,18 @@ def _side(side: Reported, body: Body) -> str:
     which = "The liquidated side" if _is_liquidated(side, body) else "The other side"
     if isinstance(body, FillReported | TradeExecuted | PositionDeleveraged):
         which = "This side" if isinstance(body, FillReported) else side.name
-    going = "" if side.before is None else f" went from {side.before} to {side.after}"
+    going = ""
+    if side.before is not None and side.after is not None:
+        going = f" went from {side.before.text} to {side.after.text}"
     figures = []
     if side.entry is not None and side.closed_profit is not None:
-        realised = "loss" if side.closed_profit.startswith("-") else "profit"
-        figures.append(f"a realised {realised} of {side.closed_profit.removeprefix('-')}")
+        realised = "loss" if side.closed_profit.number < 0 else "profit"
+        figures.append(f"a realised {realised} of {abs(side.closed_profit)}")
     if side.fee is not None:
-        figures.append(f"a {'rebate' if side.fee.startswith('-') else 'fee'} of {side.fee.removeprefix('-')}")
+        figures.append(f"a {'rebate' if side.fee.number < 0 else 'fee'} of {abs(side.fee)}")
     told = f" with {' and '.join(figures)}" if figures else ""
     word = f"{side.direction}, " if side.direction else ""
-    entry = "" if side.entry is None else f"; so its entry was {side.entry}"
+    entry = "" if side.entry is None else f"; so its entry was {side.entry.text}"
     return f"{which}{going}{told} ({word}event {side.seq}{entry})." if going or told else ""
 
 

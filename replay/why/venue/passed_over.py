@@ -23,9 +23,10 @@ from ....events.ledger import LedgerState
 from ....handlers.policies.ranking import ANYBODY, Candidate, Ranked
 from ....handlers.ranking import candidate_of
 from ....sim.figures import count
+from ....sim.quantities import Quantity
 from ...rankings import holders_against, round_body
 from ...run import Run
-from ..names import RunNames
+from ..names import RunNames, held
 from .taken_in import files_of, format_of
 
 __all__ = ["KnownHolders", "PassedAccount", "PassedOver", "known_of", "passed_over_of"]
@@ -58,13 +59,10 @@ class PassedAccount(msgspec.Struct, frozen=True):
 
     account: int
     name: str
-    size_lots: int
-    size: str
-    entry: str
-    profit_atoms: int
-    profit: str
-    equity_atoms: int
-    equity: str
+    size: Quantity
+    entry: Quantity
+    profit: Quantity
+    equity: Quantity
     ranks: dict[str, int]
 
 
@@ -174,13 +172,10 @@ def _account(
     return PassedAccount(
         account=one.account,
         name=names.account(one.account),
-        size_lots=one.size,
-        size=names.units(started.instrument, one.size),
-        entry=names.average(started.instrument, one.size, one.cost),
-        profit_atoms=one.profit,
-        profit=names.money(one.account, one.profit),
-        equity_atoms=one.equity,
-        equity=names.money(one.account, one.equity),
+        size=names.size_of(started.instrument, one.size),
+        entry=names.average_of(started.instrument, one.size, one.cost),
+        profit=names.money_of(one.account, one.profit),
+        equity=names.money_of(one.account, one.equity),
         ranks={
             name: next(place.rank for place in places if place.candidate.account == one.account)
             for name, places in rankings.items()
@@ -190,24 +185,24 @@ def _account(
 
 def _told(found: PassedOver, started: DeleveragingStarted, names: RunNames, known: KnownHolders) -> Iterator[str]:
     """How many, what is known of them, and who stands before whom."""
-    held = f"{'short' if started.size_lots > 0 else 'long'} {names.instrument(started.instrument)}"
+    opposite = f"{'short' if started.size_lots > 0 else 'long'} {names.instrument(started.instrument)}"
     if not found.holders:
         why = _WHY_NOBODY.get(known.format, "the files state no other position")
-        yield f"Who was passed over is not known: the record has nobody else who was {held} before the round, as {why}."
+        unknown = f"the record has nobody else who was {opposite} before the round, as {why}"
+        yield f"Who was passed over is not known: {unknown}."
         return
     others = "other account was" if found.holders == 1 else "other accounts were"
-    yield f"{found.holders:,} {others} {held} before the round and not taken in it."
-    unknown = found.holders - found.known
-    if unknown:
-        yield f"The entry or the account value is not known of {unknown:,}, so no formula can place them."
+    yield f"{found.holders:,} {others} {opposite} before the round and not taken in it."
+    if found.holders > found.known:
+        without = f"{found.holders - found.known:,}"
+        yield f"The entry or the account value is not known of {without}, so no formula can place them."
     if found.known:
         yield f"Entry and account value are known of {found.known:,}, of which {found.in_profit:,} stood at a profit."
     if found.known and not found.before:
         yield "No formula could be tested, so it is not said who of them should have come first."
     elif found.before_by_all:
         named = [
-            f"{one.name} ({names.held(started.instrument, one.size_lots)} from {one.entry}, profit {one.profit}, "
-            f"account value {one.equity})"
+            f"{one.name} ({held(one.size)} from {one.entry.text}, profit {one.profit}, account value {one.equity})"
             for one in found.before_by_all[:_NAMED]
         ]
         more = len(found.before_by_all) - len(named)

@@ -6,7 +6,7 @@
    whose figures it needs and the record has: the account value, where it asks for one, and the entry. Formulas that
    put these accounts in the same order are one test: `same_as` names the others. `chance` is that of a random order,
    `corrected` the same by Holm for the number of tests, valid whatever they have in common.
-3. `lots_in_common` sums over accounts the lesser of what the formula would have taken and what was taken.
+3. `in_common` sums over accounts the lesser of what the formula would have taken and what was taken.
 4. Parameters are each policy's defaults, the price of the round is the recorded one. A rule that shares out by weight
    is ranked by that weight.
 
@@ -40,7 +40,7 @@ from ....handlers.policies.adl.dydx import DydX
 from ....handlers.policies.ranking import Closing, Ranked, RankingPolicy
 from ....handlers.policies.score_formula import formula_of
 from ....handlers.reductions import shared_out
-from ....sim.figures import score_text
+from ....sim.quantities import SCORES, Quantity
 from ....sim.units import CONTEXT
 from ...rankings import ranking_of, round_body
 from ..names import RunNames
@@ -87,15 +87,11 @@ class FormulaPlace(msgspec.Struct, frozen=True):
     rank: int
     account: int
     name: str
-    score: int
-    score_text: str
-    size_lots: int
-    size: str
-    would_give_lots: int
-    would_give: str
+    score: Quantity
+    size: Quantity
+    would_give: Quantity
     realised_rank: int | None
-    gave_lots: int
-    gave: str
+    gave: Quantity
 
 
 class FormulaTest(msgspec.Struct, frozen=True):
@@ -123,7 +119,7 @@ class FormulaTest(msgspec.Struct, frozen=True):
     is_beyond_chance: bool
     candidates: int
     taken: int
-    lots_in_common: int
+    in_common: Quantity
     places: tuple[FormulaPlace, ...]
 
 
@@ -139,7 +135,7 @@ class Published(msgspec.Struct, frozen=True):
     started_seq: int
     fills: int
     accounts: int
-    lots: int
+    size: Quantity
     tests: int
     is_exact: bool
     can_tell: bool
@@ -212,7 +208,7 @@ def published_of(
         started_seq=told.started.seq,
         fills=len(told.reductions),
         accounts=len(realised.lots),
-        lots=sum(realised.lots.values()),
+        size=names.size_of(realised.started.instrument, sum(realised.lots.values())),
         tests=len(tests),
         is_exact=all(one.kendall is not None and one.kendall.is_exact for one in tests),
         can_tell=bool(least) and min(least) <= LEVEL,
@@ -295,7 +291,10 @@ def _formula(one: _Trial, trials: Sequence[_Trial], realised: _Realised) -> Form
         is_beyond_chance=corrected is not None and corrected <= LEVEL,
         candidates=len(one.places),
         taken=len(given),
-        lots_in_common=sum(min(lots, realised.lots.get(account, 0)) for account, lots in given.items()),
+        in_common=realised.names.size_of(
+            realised.started.instrument,
+            sum(min(lots, realised.lots.get(account, 0)) for account, lots in given.items()),
+        ),
         places=tuple(_place(place, given, realised) for place in one.places),
     )
 
@@ -315,21 +314,16 @@ def _given(policy: RankingPolicy, realised: _Realised, places: Sequence[Ranked])
 
 
 def _place(place: Ranked, given: dict[int, int], realised: _Realised) -> FormulaPlace:
-    account, size, instrument = place.candidate.account, place.candidate.size, realised.started.instrument
-    would, gave, names = given.get(account, 0), realised.lots.get(account, 0), realised.names
+    account, instrument, names = place.candidate.account, realised.started.instrument, realised.names
     return FormulaPlace(
         rank=place.rank,
         account=account,
         name=names.account(account),
-        score=place.score,
-        score_text=score_text(place.score),
-        size_lots=size,
-        size=names.units(instrument, size),
-        would_give_lots=would,
-        would_give=names.units(instrument, would),
+        score=Quantity(place.score, SCORES),
+        size=names.size_of(instrument, place.candidate.size),
+        would_give=names.size_of(instrument, given.get(account, 0)),
         realised_rank=realised.ranks.get(account),
-        gave_lots=gave,
-        gave=names.units(instrument, gave),
+        gave=names.size_of(instrument, realised.lots.get(account, 0)),
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 
 from ....sim.figures import count, percent
+from ....sim.quantities import Quantity
 from ..answer import Answer
 from ..page.blocks import Block, Node, Prose, Section, Table, Tree
 from .batch import Batch, BatchFill, BatchRound
@@ -96,7 +97,12 @@ def _checks(found: TakenIn, *, has_tests: bool) -> Section:
 
 
 def _reported(side: Reported) -> tuple[str, ...]:
-    return (side.name, side.traded, *(one or "-" for one in (side.before, side.after, side.closed_profit, side.fee)))
+    money = (str(one or "-") for one in (side.closed_profit, side.fee))
+    return (side.name, side.traded.text, _text(side.before), _text(side.after), *money)
+
+
+def _text(one: Quantity | None) -> str:
+    return "-" if one is None else one.text
 
 
 def _printed(side: Reported) -> str:
@@ -132,7 +138,8 @@ def _batch(found: Batch, seq: int) -> Iterator[Section]:
 
 
 def _round(one: BatchRound) -> tuple[str, ...]:
-    return f"{one.round}", f"{one.started_seq}", one.against, one.instrument, f"{one.fills:,}", one.size, one.value
+    what = f"{one.round}", f"{one.started_seq}", one.against, one.instrument
+    return *what, f"{one.fills:,}", one.size.text, str(one.value)
 
 
 def _shortened(fills: list[BatchFill], seq: int) -> list[BatchFill]:
@@ -150,24 +157,21 @@ def _fill(one: BatchFill, *, several: bool) -> tuple[str, ...]:
         f"{one.seq}",
         line,
         one.name,
-        one.size,
-        one.price,
-        one.before or "-",
-        one.after or "-",
+        one.size.text,
+        one.price.text,
+        _text(one.before),
+        _text(one.after),
     )
 
 
 def _sum(found: Batch) -> str:
     """What the fills of the round come to, and what was inferred from them."""
     own = found.own
-    told = (
-        f"{count(own.fills, 'fill')} of {count(own.accounts, 'account')} come to {own.size} {own.instrument}, for "
-        f"{own.value}"
-    )
+    told = f"{count(own.fills, 'fill')} of {count(own.accounts, 'account')} come to {own.size}, for {own.value}"
     inferred = f"round {own.round}, to close a position of {own.against} (event {own.started_seq})"
-    if own.lots == own.to_close_lots:
+    if own.size == own.to_close:
         return f"{told}. From them the import inferred {inferred}."
-    return f"{told}. The import inferred {inferred}, with {own.to_close} {own.instrument} to close."
+    return f"{told}. The import inferred {inferred}, with {own.to_close} to close."
 
 
 def _published(found: Published, account: int | None) -> Iterator[Section]:
@@ -217,7 +221,9 @@ def _rows(tested: list[FormulaTest], found: Published) -> Iterator[tuple[str, ..
         number += 1
         for one in (first, *(by_name[name] for name in first.same_as)):
             said.add(one.policy)
-            lots = percent(one.lots_in_common, found.lots).removeprefix("+") if found.lots else "-"
+            lots = "-"
+            if found.size.number:
+                lots = percent(one.in_common.number, found.size.number).removeprefix("+")
             star = "*" if one.is_beyond_chance else " "
             yield (
                 one.policy,
@@ -235,7 +241,7 @@ def _own(one: FormulaTest, account: int) -> tuple[str, ...] | None:
     place = next((place for place in one.places if place.account == account), None)
     if place is None or one.not_tested is not None:
         return None
-    return one.policy, f"{place.rank:,}", f"{one.candidates:,}", place.would_give, place.gave
+    return one.policy, f"{place.rank:,}", f"{one.candidates:,}", place.would_give.text, place.gave.text
 
 
 def _whole(one: FormulaTest, account: int | None) -> Iterator[Block]:
@@ -244,10 +250,10 @@ def _whole(one: FormulaTest, account: int | None) -> Iterator[Block]:
         (
             f"{place.rank:,}",
             place.name,
-            place.score_text,
-            place.size,
-            place.would_give,
-            place.gave,
+            place.score.text,
+            place.size.text,
+            place.would_give.text,
+            place.gave.text,
             "-" if place.realised_rank is None else f"{place.realised_rank:,}",
         )
         for place in one.places

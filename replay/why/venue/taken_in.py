@@ -34,6 +34,7 @@ from ....events.bodies.run import SourceOpened
 from ....events.bodies.waterfall import DeleveragingEnded, DeleveragingStarted, PositionDeleveraged
 from ....events.envelope import Event, Origin
 from ....events.vocabulary import Body
+from ....sim.quantities import Quantity
 from ...run import Run
 from ..losing import mark_before
 from ..names import RunNames, words
@@ -54,15 +55,14 @@ class Reported(msgspec.Struct, frozen=True):
     account: int
     name: str
     direction: str
-    size_lots: int
-    traded: str
-    price: str
+    traded: Quantity
+    price: Quantity
     maker: bool
-    before: str | None
-    after: str | None
-    closed_profit: str | None
-    entry: str | None
-    fee: str | None
+    before: Quantity | None
+    after: Quantity | None
+    closed_profit: Quantity | None
+    entry: Quantity | None
+    fee: Quantity | None
     printed: tuple[tuple[str, str], ...]
 
 
@@ -204,27 +204,25 @@ def files_of(run: Run) -> dict[int, SourceOpened]:
 def _reported(event: Event, names: RunNames) -> Reported:
     body = event.body
     assert isinstance(body, FillReported)
-    start, end = body.start_lots, None if body.start_lots is None else body.start_lots + body.size_lots
-    profit, fee = body.closed_profit_atoms, body.fee_atoms
+    start, profit, fee = body.start_lots, body.closed_profit_atoms, body.fee_atoms
     return Reported(
         seq=event.seq,
         account=body.account,
         name=names.account(body.account),
         direction=body.direction,
-        size_lots=body.size_lots,
-        traded=names.units(body.instrument, body.size_lots),
-        price=names.price(body.instrument, body.price_ticks),
+        traded=names.size_of(body.instrument, body.size_lots),
+        price=names.price_of(body.instrument, body.price_ticks),
         maker=body.maker,
-        before=None if start is None else names.units(body.instrument, start),
-        after=None if end is None else names.units(body.instrument, end),
-        closed_profit=None if profit is None else names.money(body.account, profit),
-        entry=_entry_text(body, names),
-        fee=None if fee is None or body.fee_asset is None else names.amount(body.fee_asset, fee),
+        before=None if start is None else names.size_of(body.instrument, start),
+        after=None if start is None else names.size_of(body.instrument, start + body.size_lots),
+        closed_profit=None if profit is None else names.money_of(body.account, profit),
+        entry=_entry(body, names),
+        fee=None if fee is None or body.fee_asset is None else names.amount_of(body.fee_asset, fee),
         printed=body.raw,
     )
 
 
-def _entry_text(body: FillReported, names: RunNames) -> str | None:
+def _entry(body: FillReported, names: RunNames) -> Quantity | None:
     """The entry price that a closed profit says, with the digits that give the profit again; None where none closed.
 
     Linear only: no supported file reports closed profit for inverse contracts.
@@ -235,7 +233,7 @@ def _entry_text(body: FillReported, names: RunNames) -> str | None:
         return None
     closed = min(abs(start), abs(body.size_lots)) * (1 if start > 0 else -1)
     cost_atoms = closed * body.price_ticks * listing.multiplier_atoms - profit
-    return names.average(body.instrument, closed, cost_atoms) if cost_atoms * closed > 0 else None
+    return names.average_of(body.instrument, closed, cost_atoms) if cost_atoms * closed > 0 else None
 
 
 def words_of(event: Event, names: RunNames) -> str:
