@@ -26,6 +26,7 @@ from deleverage.events.ledger import Ledger
 from deleverage.events.record import MemoryRecord
 from deleverage.handlers.bands import OUT_OF_BAND, BandParameters, band_limit_ticks, tighter
 from deleverage.handlers.valuation import margin_of
+from deleverage.replay.lab.definition import Definition, varied
 from deleverage.sim.runner import Simulation
 from deleverage.sim.scenario import Scenario
 
@@ -235,3 +236,14 @@ def test_a_bad_figure_is_refused(overrides: str) -> None:
     with pytest.raises(ScenarioError) as error:
         Scenario.load("outage", overrides.split())
     assert BAD[overrides] in str(error.value)
+
+
+def test_a_lab_compares_whole_tables() -> None:
+    """A slot's table is one value of what is varied; faults are of the scenario, as they are timed from its start."""
+    markets = varied('market={policy="depth"},{policy="depth",latency_ns="2s"},{policy="banded"},{policy="auction"}')
+    definition = Definition(("spiral",), ("faults=[]",), (markets,), 1)
+    definition.check()
+    assert len(definition.variants) == len(markets.values)
+    for variant, value in zip(definition.variants, markets.values, strict=True):
+        assert variant.decided == (f"market={value}",)
+        assert variant.given == ("spiral", ("faults=[]",))
