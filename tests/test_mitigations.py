@@ -99,6 +99,7 @@ def test_behind_a_speed_bump_no_forced_order_fills_at_once() -> None:
     assert all(event.at_ns == ordered[event.body.order_id] + 2 * 10**9 for event in filled)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 3_000), st.integers(0, 6_000), st.booleans(), st.none() | st.integers(1, 10**6))
 def test_a_band_only_ever_tightens(width: int, more: int, selling: bool, limit: int | None) -> None:
     """The limit within a band is no worse than the order's own, and the band holds the index."""
