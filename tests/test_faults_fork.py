@@ -93,6 +93,7 @@ BAD = {
     "manipulation for=5m account=maker-1 budget=1_000_000": "a budget cannot be more than that",
     "manipulation for=5m account=nobody budget=1": "there is no actor 'nobody'",
     "outage for=5m instrument=X": "choose from COIN-PERP",
+    "oracle-wrong for=5m offset_bps=-300": "looks at no oracle",
 }
 
 
