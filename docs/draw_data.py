@@ -119,7 +119,7 @@ def kind_of(annotation: Any) -> str:
     )
     listed = "tuple[" in text or "list[" in text
     name = next((word for part, word in words if part in text), "table")
-    if "Settings" in text or "Phase" in text or "Step" in text:
+    if "Settings" in text or "Phase" in text or "Step" in text or "tuple[dict[" in text:
         name = "table"
     if text.startswith("dict["):
         return "table of numbers by name" if name == "number" else "table"

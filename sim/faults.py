@@ -16,7 +16,7 @@ from ..handlers.fault_plan import FAULT_KINDS, PlannedManipulation
 from ..handlers.registry import Amounts
 from .toml_tree import apply_override, with_durations
 
-__all__ = ["FaultTargets", "fault_named", "planned_fault", "planned_faults"]
+__all__ = ["FaultTargets", "check_oracle", "fault_named", "planned_fault", "planned_faults"]
 
 
 class FaultTargets(NamedTuple):
@@ -33,13 +33,18 @@ def planned_faults(tables: Sequence[Mapping[str, Any]], targets: FaultTargets, m
         return {}
     planned = [planned_fault(table, f"$.faults[{place}]", targets) for place, table in enumerate(tables)]
     for place, one in enumerate(planned):
-        if one["kind"].startswith("oracle-") and mark == "book":
-            message = (
-                f'$.faults[{place}]: mark.policy = "book" looks at no oracle, so that {one["kind"]} would change '
-                'nothing; use mark.policy = "median", "smoothed" or "index"'
-            )
-            raise ScenarioError(message)
+        check_oracle(one, f"$.faults[{place}]", mark)
     return {"policy": "scheduled", "planned": planned}
+
+
+def check_oracle(planned: Mapping[str, Any], where: str, mark: str | None) -> None:
+    """Refuse a fault of the oracle where the policy of the marks looks at none. Raises ScenarioError."""
+    if planned["kind"].startswith("oracle-") and mark == "book":
+        message = (
+            f'{where}: mark.policy = "book" looks at no oracle, so that {planned["kind"]} would change nothing; '
+            'use mark.policy = "median", "smoothed" or "index"'
+        )
+        raise ScenarioError(message)
 
 
 def planned_fault(table: Mapping[str, Any], where: str, targets: FaultTargets, since_seq: int = 0) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -92,6 +93,7 @@ BAD = {
     "manipulation for=5m account=maker-1 budget=1_000_000": "a budget cannot be more than that",
     "manipulation for=5m account=nobody budget=1": "there is no actor 'nobody'",
     "outage for=5m instrument=X": "choose from COIN-PERP",
+    "oracle-wrong for=5m offset_bps=-300": "looks at no oracle",
 }
 
 
@@ -144,7 +146,10 @@ def test_why_prints_it(parent: Run) -> None:
 
 def test_state_and_log_read_a_record_with_faults(parent: Run, tmp_path: Path) -> None:
     """The other commands take such a record as any."""
-    assert call("state", parent.path, "--at", "+00:00:40").exit_code == 0
+    shown = call("state", parent.path, "--at", "+00:00:40", COLUMNS="200")
+    assert "1, outage, since event" in shown.stdout
+    document = json.loads(call("state", parent.path, "--at", "+00:00:40", "--json").stdout)
+    assert [(one["fault"], one["kind"]) for one in document["faults"]] == [(1, "outage")]
     assert "FaultStarted" in call("log", parent.path, "--type", "FaultStarted").stdout
     child = tmp_path / "child.run"
     assert call("fork", parent.path, "--at", "+00:00:20", "--fault", "bridge-down for=1m", "-o", child).exit_code == 0

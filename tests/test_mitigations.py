@@ -5,12 +5,15 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from deleverage import open_run
+from deleverage import run as run_scenario
 from deleverage.events.bodies.auctions import AuctionEnded, AuctionFilled, AuctionOpened, VaultDeposited, VaultShared
 from deleverage.events.bodies.liquidation import (
     LiquidationFilled,
@@ -23,9 +26,12 @@ from deleverage.events.bodies.trading import BookPriced, OrderFilled
 from deleverage.events.envelope import Event
 from deleverage.events.errors import ScenarioError
 from deleverage.events.ledger import Ledger
-from deleverage.events.record import MemoryRecord
+from deleverage.events.record import MemoryRecord, RecordSettings
 from deleverage.handlers.bands import OUT_OF_BAND, BandParameters, band_limit_ticks, tighter
 from deleverage.handlers.valuation import margin_of
+from deleverage.replay.fork.changes import Changes
+from deleverage.replay.fork.fork import fork
+from deleverage.replay.lab.definition import Definition, varied
 from deleverage.sim.runner import Simulation
 from deleverage.sim.scenario import Scenario
 
@@ -98,6 +104,7 @@ def test_behind_a_speed_bump_no_forced_order_fills_at_once() -> None:
     assert all(event.at_ns == ordered[event.body.order_id] + 2 * 10**9 for event in filled)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 3_000), st.integers(0, 6_000), st.booleans(), st.none() | st.integers(1, 10**6))
 def test_a_band_only_ever_tightens(width: int, more: int, selling: bool, limit: int | None) -> None:
     """The limit within a band is no worse than the order's own, and the band holds the index."""
@@ -235,3 +242,28 @@ def test_a_bad_figure_is_refused(overrides: str) -> None:
     with pytest.raises(ScenarioError) as error:
         Scenario.load("outage", overrides.split())
     assert BAD[overrides] in str(error.value)
+
+
+def test_a_lab_compares_whole_tables() -> None:
+    """A slot's table is one value of what is varied; faults are of the scenario, as they are timed from its start."""
+    markets = varied('market={policy="depth"},{policy="depth",latency_ns="2s"},{policy="banded"},{policy="auction"}')
+    definition = Definition(("spiral",), ("faults=[]",), (markets,), 1)
+    definition.check()
+    assert len(definition.variants) == len(markets.values)
+    for variant, value in zip(definition.variants, markets.values, strict=True):
+        assert variant.decided == (f"market={value}",)
+        assert variant.given == ("spiral", ("faults=[]",))
+
+
+def test_a_fork_does_not_leave_an_auction_without_an_end(tmp_path: Path) -> None:
+    """While an order is offered another market is refused; before and after it is not."""
+    tree = dict(Scenario.load("outage", (*SMALL, "faults=[]")).tree)
+    tree["actors"] = [*tree["actors"], *ACTORS]
+    tree.update(POLICIES["auction"])
+    run_scenario(Scenario(tree), tmp_path / "run", settings=RecordSettings(durability="none"))
+    parent, changes = open_run(tmp_path / "run"), Changes(settings=("market.policy=depth",))
+    opened, ended = of("auction", AuctionOpened)[0].seq, of("auction", AuctionEnded)[-1].seq
+    with pytest.raises(ScenarioError, match="is offered in an auction there"):
+        fork(parent, opened, changes)
+    assert fork(parent, opened - 1 - 300, changes).head != parent.head
+    assert fork(parent, ended + 300, changes).status == "complete"

@@ -25,7 +25,7 @@ from ...events.vocabulary import Body
 from ...handlers.plugins.at_hand import Plugins
 from ...handlers.registry import NONE, OVER_VENUES, SLOTS, producer_of, producer_with, without_folders
 from ...sim.amounts import amounts_of
-from ...sim.faults import FaultTargets, fault_named, planned_fault
+from ...sim.faults import FaultTargets, check_oracle, fault_named, planned_fault
 from ...sim.figures import exact_money, size
 from ...sim.limits import refusal
 from ...sim.quantities import Quantity, amount_scale
@@ -110,7 +110,8 @@ class Changes(msgspec.Struct, frozen=True):
             if producer is not None:
                 found.append(producer)
         _check_halts(known, found, ledger)
-        _check_faults(found, ledger)
+        self._check_faults(found, ledger)
+        _check_auctions(found, ledger)
         return tuple(found)
 
     def _with_faults(self, producer: Producer | None, ledger: LedgerState) -> Producer | None:
@@ -126,6 +127,17 @@ class Changes(msgspec.Struct, frozen=True):
             planned.append(planned_fault(fault_named(text), f"--fault {text!r}", targets, ledger.seq))
         latency_ns = 0 if producer is None else producer.latency_ns
         return producer_of("faults", {"policy": "scheduled", "planned": planned, "latency_ns": latency_ns}, "$.faults")
+
+    def _check_faults(self, after: Sequence[Producer], ledger: LedgerState) -> None:
+        """A fault that is on must have someone to end it, and one of the oracle a mark that looks at one."""
+        slots = {one.handler: one for one in after}
+        planned = slots["faults"].parameters["planned"] if "faults" in slots else []
+        for number in ledger.faults:
+            if number > len(planned):
+                message = f"$.faults.policy: fault {number} is on there; fork before it began or after it ended"
+                raise ScenarioError(message)
+        for text, one in zip(reversed(self.faults), reversed(planned), strict=False):
+            check_oracle(one, f"--fault {text!r}", slots["mark"].policy if "mark" in slots else None)
 
     def _tables(self) -> dict[str, dict[str, Any]]:
         """The settings of each slot that has any."""
@@ -205,13 +217,12 @@ def _check_halts(before: dict[str, Producer], after: Sequence[Producer], ledger:
             raise ScenarioError(message)
 
 
-def _check_faults(after: Sequence[Producer], ledger: LedgerState) -> None:
-    """A fault that is on must have someone to end it, as it was planned."""
-    planned = next((len(one.parameters.get("planned", ())) for one in after if one.handler == "faults"), 0)
-    for number in ledger.faults:
-        if number > planned:
-            message = f"$.faults.policy: fault {number} is on there; fork before it began or after it ended"
-            raise ScenarioError(message)
+def _check_auctions(after: Sequence[Producer], ledger: LedgerState) -> None:
+    """An order that is offered must have someone to end the auction."""
+    if ledger.auctions and not any((one.handler, one.policy) == ("market", "auction") for one in after):
+        order_id = next(iter(ledger.auctions.values())).body.order_id
+        message = f"$.market.policy: order {order_id} is offered in an auction there; fork before it or after it ended"
+        raise ScenarioError(message)
 
 
 def _is_balance(key: str) -> bool:

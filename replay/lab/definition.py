@@ -28,7 +28,7 @@ __all__ = ["CELLS_MOST", "Cell", "Definition", "Variant", "Varied", "told", "var
 CELLS_MOST = 1_000_000
 """Each is a run, and a file in the lab's folder."""
 
-_FUND, _MARKS = "insurance_fund", "mark"
+_FUND, _OF_THE_START = "insurance_fund", ("mark", "faults")
 _OPENING, _CLOSING, _QUOTES = "[{", "]}", "\"'"
 
 
@@ -159,10 +159,10 @@ def _parts(text: str) -> Iterator[str]:
 
 
 def _is_handlers(setting: str) -> bool:
-    """Not which funds there are and what they have, inputs; nor the marks' slot, which a run's first event tells of."""
+    """Not which funds there are and what they have, inputs; nor a slot that a run's first event tells of, or times."""
     slot, _, key = setting.partition("=")[0].partition(".")
     opened = slot == _FUND and key.partition(".")[0] in FUND_KEYS
-    return slot in SLOTS and slot != _MARKS and not opened
+    return slot in SLOTS and slot not in _OF_THE_START and not opened
 
 
 def told(values: Sequence[str]) -> str:

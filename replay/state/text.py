@@ -88,6 +88,11 @@ def _census(ledger: LedgerState) -> Rows:
     told = ", ".join(f"{number:,} {status.replace('_', ' ')}" for status, number in statuses.most_common())
     yield "accounts", f"{count(len(traders), 'trader')}{f': {told}' if told else ''}"
     open_ones = sum(not liquidation.ended for liquidation in ledger.liquidations.values())
+    for number, fault in ledger.faults.items():
+        yield (
+            "fault",
+            f"{number}, {fault.body.kind}, since event {fault.seq}, until {format_time_ns(fault.body.until_ns)}",
+        )
     yield "pending", f"{count(open_ones, 'liquidation')}, {count(len(ledger.timers), 'timer')}"
     broken = [text for check in law_checks(ledger) for text in check["broken"]]
     yield "laws", f"BROKEN: {'; '.join(broken)}" if broken else "all hold"

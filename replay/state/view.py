@@ -52,6 +52,10 @@ def state_view(ledger: LedgerState, queues: Queues, account: int | None = None) 
         "accounts": [account_view(ledger, one, queues) for one in shown],
         "liquidations_open": sum(not liquidation.ended for liquidation in ledger.liquidations.values()),
         "timers_pending": len(ledger.timers),
+        "faults": [
+            {"fault": number, "kind": one.body.kind, "since_seq": one.seq, "until_ns": one.body.until_ns}
+            for number, one in ledger.faults.items()
+        ],
         "checks": law_checks(ledger),
     }
 
