@@ -133,6 +133,9 @@ def _first_price(run: Run) -> Event:
     if run.torn:
         message = f"{run.path}: it was never sealed, so it has no head to fork from; `deleverage recover` it first"
         raise QueryError(message)
+    if run.imported:
+        message = f"{run.path} was imported: nobody decided in it, so that nothing can be switched off"
+        raise QueryError(message)
     if run.forks:
         message = f"{run.path} is a fork, whose past is shared; split its parent, or a run of its own"
         raise QueryError(message)
