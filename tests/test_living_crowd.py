@@ -34,6 +34,7 @@ from .support.past import goes_on_the_same
 from .support.priming import differences
 from .support.replayer import Delivery, producers_of, tell
 from .support.venue import Book, listed
+from .test_prime import _guarded
 
 LIVING = str(Path(__file__).with_name("support") / "small-living.toml")
 LATE = ("crowd.latency_ns=3s", "orders.latency_ns=50ms", "impact.latency_ns=5ms", "mark.latency_ns=7ms")
@@ -220,6 +221,26 @@ def test_taken_up_anywhere_it_goes_on_the_same(data: st.DataObject) -> None:
     """A fork without changes, at any event, has the bytes of its parent."""
     events = living()
     goes_on_the_same(events, [data.draw(st.integers(0, len(events)))])
+
+
+def test_no_handler_of_the_market_writes_state() -> None:
+    """The ledger's digest is the same before and after every call of those who make the market."""
+    actors = 'actors=[{name="maker", accounts=3, balance=60_000}, {name="strategist", balance=50_000}]'
+    simulation = simulation_of(
+        MemoryRecord(),
+        actors,
+        "strategist.policy=front-run",
+        "population.accounts=100",
+        "prices.interval_ns=6s",
+        name=LIVING,
+    )
+    asked: Counter[str] = Counter()
+    for route in simulation.bus._routes.values():
+        for subscription in route.subscriptions:
+            subscription.handle = _guarded(subscription.handler, asked)
+    simulation.open()
+    simulation.drive()
+    assert {"impact", "makers", "crowd", "strategist", "orders", "mark"} <= set(asked)
 
 
 def test_a_fork_without_the_crowd_leaves_others_as_they_were(tmp_path: Path) -> None:

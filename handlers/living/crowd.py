@@ -213,7 +213,8 @@ class Crowd(Handler):
                 due.setdefault(number, character)
         for number in sorted(due):
             account, character = ledger.accounts[number], due[number]
-            if account.status != "healthy" or not is_marked(account, ledger):
+            broke = not account.positions and account.balance_atoms <= 0  # it could order nothing: not worked out
+            if broke or account.status != "healthy" or not is_marked(account, ledger):
                 continue
             acting = Acting(account, instrument, ledger, character.mix.share_bps, order_id + 1)
             for product in STRATEGIES[character.strategy].act(acting):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from deleverage.events.ledger import Ledger
 from deleverage.replay.run import Run
@@ -13,7 +14,10 @@ __all__ = ["MovingRun"]
 class MovingRun(Run):
     """One ledger that moves on with the questions, asked in the order of the record, so that all can be asked."""
 
-    _ledger = Ledger()
+    def __init__(self, *given: Any, **named: Any) -> None:
+        """As any run, with a ledger of its own that nothing has been folded into yet."""
+        super().__init__(*given, **named)
+        self._ledger = Ledger()
 
     def before(self, seq: int) -> Ledger:
         """The state before an event; from scratch only where it lies back."""
