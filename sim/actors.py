@@ -59,9 +59,6 @@ def _check_slots(venue: str, slots: Mapping[str, Producer]) -> None:
     if needed is not None and needed not in slots:
         message = f"$.mark.policy: {mark!r}{at} follows a price that nothing makes; set {needed}.policy as well"
         raise ScenarioError(message)
-    if "impact" in slots and mark == "smoothed":
-        message = f"$.mark.policy: {mark!r}{at} moves an index by forced orders; with impact.policy take book, or index"
-        raise ScenarioError(message)
     for slot in _NEEDS_PRICE:
         if slot in slots and "impact" not in slots:
             message = f"$.{slot}.policy: it needs a price that trades make{at}; set impact.policy as well"

@@ -154,7 +154,6 @@ def test_without_impact_the_book_trades_at_the_outside_value() -> None:
         (('venues=[{name="a"}, {name="a"}]',), "names must differ"),
         (('venues=[{name="a", instruments=["X"]}]',), "unknown instrument 'X'"),
         (('venues=[{name="a b"}]',), "letters and digits"),
-        (("mark.policy=smoothed",), "mark.policy"),
         (("impact.policy=none",), "impact.policy"),
         (("makers.group=nobody",), "no actor 'nobody'"),
     ],

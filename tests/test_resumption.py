@@ -14,12 +14,16 @@ from .support.past import goes_on_the_same
 
 SHORT = ("prices.duration_ns=40m",)
 LATE = ("margin.latency_ns=50ms", "liquidation.latency_ns=20ms")
-ALL_LATE = tuple(
-    f"{slot}.latency_ns={latency}"
-    for slot, latency in zip(
-        SLOTS, ("1ms", "2s", "11ms", "3s", "20ms", "7ms", "5ms", "1s", "30ms", "40ms", "1s"), strict=True
-    )
-)
+LATE_BY = {"mark": "1ms", "breaker": "2s", "margin": "11ms", "traders": "3s", "insurance_fund": "20ms"}
+LATE_BY |= {
+    "liquidation": "7ms",
+    "market": "5ms",
+    "profit_cap": "1s",
+    "adl": "30ms",
+    "socialization": "40ms",
+    "funding": "1s",
+}
+ALL_LATE = tuple(f"{slot}.latency_ns={latency}" for slot, latency in LATE_BY.items())
 COOLING = ("liquidation.cooldown_ns=3s", "insurance_fund.capital_bps=3000", "adl.policy=profit-share")
 RUNS = {"prompt": (), "late": LATE, "all late": ALL_LATE, "cooling": COOLING}
 LATENCIES = st.sampled_from(["1ms", "7ms", "20ms", "50ms", "1s", "11s", "40s"])

@@ -25,6 +25,7 @@ from ...events.bodies.venues import IndexPriced
 from ...events.envelope import Event
 from ...events.ledger import LedgerState
 from ...events.vocabulary import Body
+from ..faults import reported_ticks
 from ..protocol import Handler, Product
 from ..valuation import BPS
 
@@ -37,7 +38,7 @@ INDEX_OF = ".index"
 class IndexParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`weights` of the constituents by name, in basis points; outliers and stale prices as in the rules above."""
 
-    weights: dict[str, int]
+    weights: dict[str, int] = msgspec.field(default_factory=lambda: {OUTSIDE_VALUE: 5_000, OWN_BOOK: 5_000})
     outlier_bps: int = 500
     stale_ns: int = 60_000_000_000
 
@@ -94,7 +95,9 @@ class ConstituentIndex(Handler):
             market = None if number is None else ledger.markets[number]
             if market is None or market.book is None:
                 continue
-            ticks = market.book.outside_ticks if name == OUTSIDE_VALUE else market.book.price_ticks
+            ticks = market.book.price_ticks
+            if name == OUTSIDE_VALUE:  # as the venue's oracle reports it
+                ticks = reported_ticks(ledger, own, market.book.outside_ticks, now_ns)
             if name.endswith(INDEX_OF):
                 if market.priced_index is None:
                     continue

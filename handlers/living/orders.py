@@ -33,6 +33,7 @@ from ..depth import walk
 from ..faults import due_ns, fault_on, why_nothing_trades
 from ..market import NO_DEPTH
 from ..protocol import Handler, Product
+from ..valuation import bankruptcy_price
 
 __all__ = ["OwnOrders"]
 
@@ -183,12 +184,17 @@ class OwnOrders(Handler):
 
 
 def _limit_ticks(order: OwnOrder, ledger: LedgerState) -> tuple[int | None, str]:
-    """The worst price that an order trades at, its own limit's or the price band's, and what stops it there."""
+    """The worst price that an order trades at, and what stops it there: its own limit or the price band.
+
+    One that reduces has the bankruptcy price for a limit where it states none.
+    """
     band, selling = band_in_force(ledger, order.instrument), order.size_lots < 0
+    own_ticks, key = order.limit_ticks, (order.instrument, order.leg)
+    if order.reduces and own_ticks is None and ledger.position(order.account, key) is not None:
+        own_ticks = bankruptcy_price(ledger.accounts[order.account], ledger, key)  # beyond it the account would owe
     if band is None:
-        return order.limit_ticks, NO_DEPTH
+        return own_ticks, NO_DEPTH
     limit_ticks = band_limit_ticks(ledger.markets[order.instrument], band, selling=selling)
-    own_ticks = order.limit_ticks
     if own_ticks is not None and (own_ticks >= limit_ticks if selling else own_ticks <= limit_ticks):
         return own_ticks, NO_DEPTH
     return limit_ticks, OUT_OF_BAND

@@ -35,11 +35,13 @@ _LIVING: Mapping[str, Mapping[str, Any]] = {
     "impact": {"policy": "power-law", "depth_atoms": 300_000},
     "makers": {"policy": "banded"},
     "orders": {"policy": "book"},
+    "index": {"policy": "constituents"},
     "mark": {"policy": "book"},
 }
 """What makes the crash a living one, for slots that have nothing to do in another."""
 _ACTORS = ("maker-1", "maker-2", "strategist-1")
-_LIVING_SLOTS = ("impact", "makers", "crowd", "strategist", "orders")
+_LIVING_SLOTS = ("impact", "makers", "crowd", "strategist", "orders", "index", "arbitrage")
+_LIVING_MARKS = ("book", "median", "constituents")
 
 
 class Trial:
@@ -48,7 +50,7 @@ class Trial:
     def __init__(self, policy: str, slot: str, parameters: Mapping[str, Any], *, watched: bool = True) -> None:
         """Build everyone. Raises ScenarioError for a policy that cannot be built; `watched` checks each answer."""
         plugins = self._plugins = Plugins()
-        lives = slot in _LIVING_SLOTS or _LIVING.get(slot, {}).get("policy") == policy
+        lives = slot in _LIVING_SLOTS or (slot == "mark" and policy in _LIVING_MARKS)
         living = _LIVING if lives else {}
         chosen = {**living, slot: {"policy": policy, **parameters}}
         made = [producer_of(one, chosen.get(one, {}), f"$.{one}", plugins) for one in SLOTS]
