@@ -32,7 +32,7 @@ _DURATION_MOST_NS = 100 * 366 * 86_400 * 10**9
 
 T = TypeVar("T")
 
-_SEGMENT = re.compile(r"([A-Za-z0-9_-]+)((?:\[\d{1,9}\])*)", re.ASCII)
+_SEGMENT = re.compile(r"([A-Za-z0-9_@-]+)((?:\[\d{1,9}\])*)", re.ASCII)
 
 
 def at_path(where: str, convert: Callable[..., T], *values: Any) -> T:

@@ -186,12 +186,12 @@ class OwnOrders(Handler):
 def _limit_ticks(order: OwnOrder, ledger: LedgerState) -> tuple[int | None, str]:
     """The worst price that an order trades at, and what stops it there: its own limit or the price band.
 
-    One that reduces has the bankruptcy price for a limit where it states none.
+    One that closes something has the bankruptcy price for a limit where it states none.
     """
     band, selling = band_in_force(ledger, order.instrument), order.size_lots < 0
-    own_ticks, key = order.limit_ticks, (order.instrument, order.leg)
-    if order.reduces and own_ticks is None and ledger.position(order.account, key) is not None:
-        own_ticks = bankruptcy_price(ledger.accounts[order.account], ledger, key)  # beyond it the account would owe
+    own_ticks = order.limit_ticks
+    if own_ticks is None and _held_against(order, ledger):  # beyond its bankruptcy price the account would owe
+        own_ticks = bankruptcy_price(ledger.accounts[order.account], ledger, (order.instrument, order.leg))
     if band is None:
         return own_ticks, NO_DEPTH
     limit_ticks = band_limit_ticks(ledger.markets[order.instrument], band, selling=selling)
