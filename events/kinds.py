@@ -43,6 +43,7 @@ __all__ = [
     "InstrumentNanoAmount",
     "InstrumentNumber",
     "Kind",
+    "LeftOut",
     "Leg",
     "LiquidationNumber",
     "Makers",
@@ -127,6 +128,8 @@ Depth = Annotated[tuple[tuple[int, int], ...], Kind("depth", of="instrument")]
 """(distance in basis points, lots up to there) of each band."""
 Constituents = Annotated[tuple[tuple[str, int, int], ...], Kind("constituents", of="instrument")]
 """(name, ticks, weight in basis points) of each."""
+LeftOut = Annotated[tuple[tuple[str, int, str], ...], Kind("left out", of="instrument")]
+"""(name, ticks, reason) of each."""
 Makers = Annotated[tuple[int | None, ...], Kind("makers")]
 """Whose each band is: an account, None for outside liquidity."""
 

@@ -210,7 +210,7 @@ def test_figures_of_a_policys_own(tmp_path: Path, figures: str, said: str) -> No
     record = crash(tmp_path, f"{tmp_path}/r.py:R")
     ranking = explain(record, reductions(record)[0]).ranking
     assert ranking is not None
-    assert Formula(ranking.filled or "").score(()) == ranking.score
+    assert Formula(ranking.filled or "").score(()) == ranking.score.number
     assert (ranking.arithmetic or "").endswith("rounded down to nine decimals, in atoms and lots")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..grounds import Ground
-from ..kinds import AccountAmount, AccountNumber, Constituents, EventNumber, InstrumentNumber, Price, Time
+from ..kinds import AccountAmount, AccountNumber, Constituents, EventNumber, InstrumentNumber, LeftOut, Price, Time
 from .base import BodyBase
 from .declaring import OUTSIDE, Payment
 
@@ -29,7 +29,7 @@ class IndexPriced(BodyBase, frozen=True, tag=134):
     instrument: InstrumentNumber
     index_ticks: Price
     constituents: Constituents
-    left_out: tuple[tuple[str, int, str], ...] = ()
+    left_out: LeftOut = ()
 
     def alters(self, ledger: Ledger, event: Event) -> None:
         ledger.markets[self.instrument].priced_index = self
