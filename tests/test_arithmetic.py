@@ -268,7 +268,7 @@ def test_why_and_check_print_what_comes_out(tmp_path: Path, policy: str) -> None
     ranking = explain(record, seq).ranking
     assert ranking is not None
     assert ranking.filled is not None
-    assert Formula(ranking.filled).score(()) == ranking.score != SCORE_MAX
+    assert Formula(ranking.filled).score(()) == ranking.score.number != SCORE_MAX
     assert call("receipt", record.path, str(seq), "-o", tmp_path / "r.json").exit_code == 0
     shown = " ".join(call("check", tmp_path / "r.json", "--head", record.head).stdout.split())
     if policy in ("binance", "bitmex", "dydx"):

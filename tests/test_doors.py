@@ -310,7 +310,7 @@ def test_why_answers_from_the_evidence(tmp_path: Path) -> None:
     assert answer.ranking is not None
     assert (answer.ranking.formula, answer.ranking.proved, answer.ranking.recomputed_digest) == (None, None, None)
     assert "rule.py:BySize" in (answer.ranking.not_made_again or "")
-    for name in ("rank", "score", "candidates", "taken", "last_rank", "left_lots", "recorded_digest", "version"):
+    for name in ("rank", "score", "candidates", "taken", "last_rank", "left", "recorded_digest", "version"):
         assert getattr(answer.ranking, name) == getattr(whole.ranking, name), name
     own = {place.account: place for place in whole.ranking.places}
     assert all(own[place.account] == place for place in answer.ranking.places if place.account in own)
