@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 
+import msgspec
 import pytest
 
+from deleverage.events.bodies.auctions import AuctionOpened
 from deleverage.events.bodies.inputs import BalanceStated, PositionStated
 from deleverage.events.bodies.liquidation import LiquidationOrdered, PositionTakenOver
 from deleverage.events.bodies.listing import AccountOpened, AssetListed
+from deleverage.events.bodies.venues import TransferArrived, TransferStarted
 from deleverage.events.bodies.waterfall import PositionDeleveraged
 from deleverage.events.errors import LedgerError
 from deleverage.events.ledger.postings import POSTINGS, Payment, Trade
@@ -18,7 +21,7 @@ from .support.examples import EXAMPLES
 from .support.made import made
 from .support.venue import FEES, FUND, LIQUIDITY, OUTSIDE, Book, listed
 
-ALICE, BOB = 4, 5
+ALICE, BOB, ELSEWHERE = 4, 5, 6
 MONEY = {"amount_atoms": 70}
 TRADED = {"instrument": 1, "leg": 0, "size_lots": -3, "price_ticks": 11, "value_atoms": -33}
 FIELDS = {
@@ -50,6 +53,12 @@ MOVED = {
     "LiquidationFilled": {ALICE: (33, -3), LIQUIDITY: (-33, 3)},
     "PositionTakenOver": {ALICE: (-33, 3), FUND: (33, -3)},
     "PositionDeleveraged": {ALICE: (33, -3), FUND: (-33, 3)},
+    "OrderFilled": {ALICE: (33, -3), LIQUIDITY: (-33, 3)},
+    "CollateralWithdrawn": {ALICE: (-70, 0), OUTSIDE: (70, 0)},
+    "TransferStarted": {ALICE: (-70, 0), OUTSIDE: (70, 0)},
+    "TransferArrived": {ALICE: (70, 0), OUTSIDE: (-70, 0)},
+    "AuctionFilled": {ALICE: (33, -3), LIQUIDITY: (-33, 3)},
+    "VaultDeposited": {ALICE: (-70, 0), FUND: (70, 0)},
 }
 
 
@@ -58,6 +67,21 @@ def a_book() -> Book:
     book = Book(listed(0), listed(1), fund_atoms=500)
     book.user(1000), book.user(1000)
     return book
+
+
+def prepare(book: Book, name: str) -> None:
+    """What must have happened before an event of the type can."""
+    if name in ("LiquidationFilled", "PositionTakenOver", "PositionDeleveraged"):
+        book.bankrupt(ALICE)
+    if name == "AuctionFilled":
+        book.liquidate(ALICE)
+        book.put(made(AuctionOpened, liquidation_id=1, order_id=1, account=ALICE, instrument=1, size_lots=-3))
+    if name.startswith("Transfer") and name != "Transferred":
+        book.put(AssetListed(1, "USDT@elsewhere", 6))
+        for number, kind in ((ELSEWHERE, "outside"), (ELSEWHERE + 1, "user")):
+            book.put(AccountOpened(number, f"{kind} elsewhere", "elsewhere", kind, "cross", 1))
+    if name == "TransferArrived":
+        book.put(TransferStarted(ELSEWHERE + 1, ALICE, 70, 1_000))
 
 
 def moved_by(book: Book, body: Body) -> dict[int, tuple[int, int]]:
@@ -90,9 +114,13 @@ def example_of(name: str) -> Body:
 def test_each_row_moves_what_it_says(name: str) -> None:
     """An event of the type moves money or lots between exactly its two parties, in opposite amounts."""
     book = a_book()
-    if name in ("LiquidationFilled", "PositionTakenOver", "PositionDeleveraged"):
-        book.bankrupt(ALICE)
-    moved = moved_by(book, example_of(name))
+    prepare(book, name)
+    body = example_of(name)
+    if isinstance(body, TransferStarted):
+        body = msgspec.structs.replace(body, to_account=ELSEWHERE + 1)
+    if isinstance(body, TransferArrived):
+        body = msgspec.structs.replace(body, transfer=next(iter(book.ledger.transfers)))
+    moved = moved_by(book, body)
     assert moved == MOVED[name]
     assert [sum(amounts) for amounts in zip(*moved.values(), strict=True)] == [0, 0]
 
