@@ -196,8 +196,10 @@ class Scenario:
     def _faults(self, amounts: Amounts) -> dict[str, Any]:
         """The settings of the slot `faults`, which a scenario states as a list of them."""
         settings = self.settings
-        if isinstance(settings.faults, dict) or not settings.faults:
-            return dict(settings.faults)
+        if isinstance(settings.faults, dict):
+            return settings.faults
+        if not settings.faults:
+            return {}
         mark = slot_table(self._rulebook.get("mark", {}), settings.mark).get("policy")
         base_assets = list_assets(settings)
         assets, instruments = listed_at_venues(

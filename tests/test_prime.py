@@ -129,7 +129,8 @@ def test_no_handler_writes_state(overrides: tuple[str, ...]) -> None:
             subscription.handle = _guarded(subscription.handler, asked)
     simulation.open()
     simulation.drive()
-    living = {"impact", "makers", "crowd", "strategist", "orders"}  # see test_living_crowd.py
+    living = {"impact", "makers", "crowd", "strategist", "orders"}  # see test_living_crowd.py, and test_living_runs.py
+    living |= {"index", "arbitrage", "ties", "bridge", "faults"}
     assert set(SLOTS) - set(asked) == {"profit_cap", *living}
 
 
