@@ -30,7 +30,7 @@ from .shape import Shape
 __all__ = ["LIVING", "LIVING_TARGETS", "OTHERS", "blocks", "bursts"]
 
 LIVING = "oct-10-living"
-OTHERS = range(11, 21)
+OTHERS = range(21, 31)
 """Seeds that no parameter was set on."""
 
 NEAR, FAR = Bar(Fraction(15, 100), "15%"), Bar(Fraction(30, 100), "30%")
