@@ -54,6 +54,13 @@ def test_no_phase_begins_or_ends_at_a_burst() -> None:
         assert min(abs(edge - second) for second in (*PUBLISHED_BURSTS, *reached)) > 1
 
 
+def test_without_feedback_there_is_no_adl() -> None:
+    """On a book a thousand times as deep the same fall liquidates, and deleverages nobody."""
+    shape = measured(SEEDS[0], "impact.depth=1_800_000_000", name=LIVING)
+    assert shape.liquidated_atoms > 0
+    assert shape.reductions == 0
+
+
 def test_a_seed_gives_what_the_page_shows() -> None:
     """The first seed, run in full, gives its row of the page and the list of bursts, to the last digit."""
     assert row(str(SEEDS[0]), first_seed(), LIVING_TARGETS) == block("living seeds")[2]
