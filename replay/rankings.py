@@ -106,14 +106,15 @@ def rounds_back(run: Run, started: Event) -> Iterator[Event]:
             yield event
 
 
-def engine_at(run: Run, seq: int) -> tuple[Producer, AdlEngine]:
-    """Who auto-deleverages at event `seq`, as declared and built anew.
+def engine_at(run: Run, seq: int, venue: str = "") -> tuple[Producer, AdlEngine]:
+    """Who auto-deleverages at event `seq`, as declared and built anew; at a venue, or that of whoever decided the event.
 
     Raises ScenarioError if it is not installed, QueryError if it ranks nobody.
     """
-    producers, decided = run.producers_at(seq), run.producer_of(run.event(seq))
-    venue = "" if decided is None else decided.venue
-    for producer in (one for one in producers if (one.slot, one.venue) == (AdlEngine.name, venue)):
+    decided = run.producer_of(run.event(seq)) if seq < run.count else None
+    venue = venue or ("" if decided is None else decided.venue)
+    engines = [one for one in run.producers_at(seq) if one.slot == AdlEngine.name]
+    for producer in [one for one in engines if one.venue == venue] or engines[:1]:
         handler = run.build(producer)
         if isinstance(handler, AdlEngine):
             return producer, handler
