@@ -107,7 +107,7 @@ def rounds_back(run: Run, started: Event) -> Iterator[Event]:
 
 
 def engine_at(run: Run, seq: int, venue: str = "") -> tuple[Producer, AdlEngine]:
-    """Who auto-deleverages at event `seq`, as declared and built anew; at a venue, or that of whoever decided the event.
+    """Who auto-deleverages at event `seq`, as declared and built anew: at a venue, or where the event was decided.
 
     Raises ScenarioError if it is not installed, QueryError if it ranks nobody.
     """
