@@ -8,11 +8,13 @@ from functools import cache
 from pathlib import Path
 from random import Random
 from tempfile import mkdtemp
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import pytest
 
+from deleverage.events.bodies.auctions import AuctionsBody
+from deleverage.events.bodies.faults import FaultsBody
 from deleverage.events.bodies.inputs import DepthQuoted, PriceTicked
 from deleverage.events.bodies.liquidation import LiquidationFilled, LiquidationOrdered, LiquidationStarted
 from deleverage.events.bodies.margin import MarginCalled, MarkPriced
@@ -57,6 +59,8 @@ SCENARIOS: dict[str, tuple[str, ...]] = {
         "funding.interval_ns=2m",
     ),
 }
+VENUES = {"venues": (str(Path(__file__).with_name("support") / "living.toml"),)}
+"""Two venues, asked only whether there is an event of every type."""
 BY_SCENARIO = pytest.mark.parametrize("name", [*SCENARIOS, "squeeze"])
 OF_TYPE = 6
 """So many events of each type are asked for in each scenario."""
@@ -69,7 +73,7 @@ def run_of(name: str) -> Run:
     if name == "squeeze":
         squeeze(path)
     else:
-        scenario, *overrides = SCENARIOS[name]
+        scenario, *overrides = {**SCENARIOS, **VENUES}[name]
         settings = RecordSettings(pages_per_block=1, durability="none")
         run_scenario(Scenario.load(scenario, overrides), path, settings=settings)
     return MovingRun(open_run(path).reader)
@@ -151,8 +155,12 @@ def test_every_kind_has_a_finder_and_every_type_that_is_decided_has_grounds() ->
 
 
 def test_an_event_of_every_type_is_asked_for() -> None:
-    """The scenarios have nearly every type that is decided; what no builtin rule decides is named here."""
-    asked = {type(event.body) for name in [*SCENARIOS, "squeeze"] for event in asked_in(name)}
+    """The scenarios have nearly every type that is decided; what no builtin rule decides is named here.
+
+    Faults and auctions are asked for in tests/test_faults.py and tests/test_mitigations.py.
+    """
+    asked = {type(event.body) for name in [*SCENARIOS, *VENUES, "squeeze"] for event in asked_in(name)}
+    asked |= set(get_args(FaultsBody)) | set(get_args(AuctionsBody))
     missing = {body_type.__name__ for body_type in BODY_TYPES if body_type.grounds and body_type not in asked}
     assert missing <= {"FeeCharged"}
 
