@@ -267,7 +267,10 @@ class OrderCancelled(BodyBase, frozen=True, tag=127):
         ledger.own_orders.pop(self.order_id, None)
 
     def says(self, names: Names) -> str:
-        return f"the rest of order {self.order_id} of {names.account(self.account)} was cancelled: {self.reason}"
+        left = names.units(self.instrument, self.left_lots)
+        return (
+            f"{names.account(self.account)}'s own order {self.order_id} was cancelled with {left} left: {self.reason}"
+        )
 
 
 class CollateralWithdrawn(BodyBase, frozen=True, tag=128):
