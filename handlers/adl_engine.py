@@ -212,7 +212,7 @@ class AdlEngine(Handler):
     def _names(self, ledger: LedgerState) -> Pseudonyms:
         """What accounts are called in this run's digests."""
         if self._pseudonyms is None:
-            self._pseudonyms = Pseudonyms(run_key(ledger.run.seed if ledger.run is not None else 0))
+            self._pseudonyms = Pseudonyms(run_key(ledger.seed))
         return self._pseudonyms
 
     def _rank(self, ledger: LedgerState, side: _Side) -> Ranking | ColumnRanking:

@@ -27,14 +27,14 @@ from ..events.bodies.auctions import AuctionEnded, AuctionFilled, AuctionOpened
 from ..events.bodies.liquidation import LiquidationOrdered, OrdersCancelled
 from ..events.bodies.venue import TimerFired, TimerSet
 from ..events.envelope import Event
-from ..events.ledger import Account, LedgerState, Market
+from ..events.ledger import LedgerState, Market
 from ..events.ledger.auctions import OpenAuction
 from ..events.vocabulary import Body
 from .draws import account_key, draw_below
 from .faults import why_nothing_trades
 from .market import DepthMarket, held_lots
 from .protocol import Product
-from .valuation import BPS, margin_of
+from .valuation import BPS, lots_worth, margin_of
 
 __all__ = ["AuctionMarket", "AuctionParameters"]
 
@@ -98,7 +98,7 @@ class AuctionMarket(DepthMarket):
         assert isinstance(body, LiquidationOrdered)
         stopped = why_nothing_trades(ledger, body.instrument) is not None
         own = ledger.accounts[body.account].kind == "insurance"
-        if stopped or own or not held_lots(body, ledger) or not any(self._providers(ledger)):
+        if stopped or own or not held_lots(body, ledger) or not any(self.accounts_of(self.rule.group, ledger)):
             return super().handle(event, ledger, now_ns)
         return self._opened(body, now_ns)
 
@@ -182,9 +182,8 @@ class AuctionMarket(DepthMarket):
 
     def _bids(self, body: AuctionOpened, market: Market, ledger: LedgerState, price_ticks: int) -> Iterator[_Bid]:
         """What each provider wants and can take, by rule 2."""
-        rule, seed = self.rule, 0 if ledger.run is None else ledger.run.seed
-        lot_atoms = max(1, abs(market.payoff.value_atoms(10**6, price_ticks)))
-        for account in self._providers(ledger):
+        rule = self.rule
+        for account in self.accounts_of(rule.group, ledger):
             margin = margin_of(account, ledger.markets)
             most_atoms = margin.equity_atoms * rule.leverage_bps // BPS
             held_atoms = sum(map(abs, margin.values_atoms))
@@ -192,15 +191,9 @@ class AuctionMarket(DepthMarket):
                 continue
             key = account_key(ledger.name(account.account))
             spread = rule.furthest_bps - rule.nearest_bps + 1
-            wanted_bps = rule.nearest_bps + draw_below(seed, key, "wanted discount", 0, spread)
+            wanted_bps = rule.nearest_bps + draw_below(ledger.seed, key, "wanted discount", 0, spread)
             wanted_bps += wanted_bps * held_atoms // most_atoms
-            yield _Bid(wanted_bps, account.account, (most_atoms - held_atoms) * 10**6 // lot_atoms)
-
-    def _providers(self, ledger: LedgerState) -> Iterator[Account]:
-        number = 1
-        while (account := ledger.account_ids.get(f"{self.rule.group}-{number}")) is not None:
-            yield ledger.accounts[account]
-            number += 1
+            yield _Bid(wanted_bps, account.account, lots_worth(market, price_ticks, most_atoms - held_atoms))
 
 
 def _ended(body: AuctionOpened, left_lots: int, reason: str) -> AuctionEnded:

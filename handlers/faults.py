@@ -20,6 +20,7 @@ from collections.abc import Iterable
 from ..events.bodies.faults import FaultKind
 from ..events.ledger import LedgerState
 from ..events.ledger.faults import StandingFault
+from ..events.venue_names import group_of
 from .valuation import BPS
 
 __all__ = [
@@ -28,7 +29,6 @@ __all__ = [
     "heard",
     "index_ticks",
     "is_down",
-    "is_of_group",
     "reported_ticks",
     "why_nothing_trades",
 ]
@@ -45,14 +45,9 @@ def fault_on(
         body = standing.body
         if body.kind != kind or body.instrument not in (None, instrument):
             continue
-        if account is None or not body.group or is_of_group(ledger.name(account), body.group):
+        if account is None or not body.group or group_of(ledger.name(account)) == body.group:
             return standing
     return None
-
-
-def is_of_group(name: str, group: str) -> bool:
-    """Whether an account is one of `group`-1, `group`-2, ..."""
-    return name.partition("@")[0].rpartition("-")[0] == group
 
 
 def is_down(ledger: LedgerState, instrument: int) -> bool:

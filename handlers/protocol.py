@@ -10,13 +10,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from typing import ClassVar, NamedTuple
 
 import msgspec
 
 from ..events.envelope import Event
-from ..events.ledger import LedgerState
+from ..events.ledger import Account, LedgerState
+from ..events.venue_names import at_venue
 from ..events.vocabulary import Body
 
 __all__ = ["ALWAYS", "Handler", "Linked", "NoParameters", "Product"]
@@ -73,7 +74,14 @@ class Handler:
 
     def at_venue(self, name: str) -> str:
         """What an account or instrument of that name is called at the venue that this decides for."""
-        return f"{name}@{self.venue}" if self.venue else name
+        return at_venue(name, self.venue)
+
+    def accounts_of(self, group: str, ledger: LedgerState) -> Iterator[Account]:
+        """The accounts of a group here, `group`-1, `group`-2, ..., up to the first number that there is not."""
+        number = 1
+        while (account := ledger.account_ids.get(self.at_venue(f"{group}-{number}"))) is not None:
+            yield ledger.accounts[account]
+            number += 1
 
     def handle(self, event: Event, ledger: LedgerState, now_ns: int) -> Iterable[Product]:
         """Decide: the bodies that follow from this event in this state."""

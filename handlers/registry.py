@@ -14,6 +14,7 @@ import msgspec
 
 from ..events.bodies.run import Producer
 from ..events.errors import ScenarioError
+from ..events.venue_names import plain
 from .at_venue import at_venue
 from .auction import AuctionMarket
 from .choice import Choice
@@ -145,7 +146,7 @@ def producer_of(
     plug-in that is named here is at hand in `plugins` from now on; a file is looked for from `folder` first. Raises
     ScenarioError naming the key under `where`.
     """
-    given, base = dict(settings), slot.partition("@")[0]
+    given, base = dict(settings), plain(slot)
     policy = given.pop("policy", next(iter(SLOTS[base])))
     choice = choice_named(base, policy, f"{where}.policy", plugins, folder)
     if recorded and choice is not None and amounts is not None:

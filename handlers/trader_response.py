@@ -153,7 +153,7 @@ def _ordered(account: Account, ledger: LedgerState, key: PositionKey, lots: int,
 
 
 def _draw(ledger: LedgerState, account: Account, purpose: str, bound: int) -> int:
-    seed = ledger.run.seed if ledger.run is not None else 0
+    seed = ledger.seed
     return draw_below(seed, account_key(ledger.name(account.account)), purpose, account.calls, bound)
 
 
@@ -162,7 +162,7 @@ def _silent(account: Account, ledger: LedgerState) -> StandingFault | None:
     silence = fault_on(ledger, "unresponsive", None, account.account) if ledger.faults else None
     if silence is None:
         return None
-    seed = ledger.run.seed if ledger.run is not None else 0
+    seed = ledger.seed
     key, purpose = account_key(ledger.name(account.account)), f"unresponsive in fault {silence.body.fault}"
     return silence if draw_below(seed, key, purpose, 0, BPS) < silence.body.share_bps else None
 

@@ -28,6 +28,7 @@ __all__ = [
     "equity_of",
     "equity_shares",
     "largest_position",
+    "lots_worth",
     "maintenance_microatoms",
     "margin_of",
     "notional_atoms",
@@ -38,7 +39,7 @@ __all__ = [
     "slack",
 ]
 
-MICRO = 10**6
+MICRO = _MILLION_LOTS = 10**6
 BPS = 10**4
 SLACK_SCALE = MICRO * BPS
 
@@ -76,6 +77,15 @@ def profit_atoms(market: Market, held: Position) -> int:
     lots, cumulative = held.size_lots, market.cumulative_funding_nanoatoms
     profit = market.payoff.value_atoms(lots, market.mark_ticks) - held.cost_atoms + held.funding_atoms
     return profit - funding_of(lots, cumulative) if cumulative else profit
+
+
+def lots_worth(market: Market, price_ticks: int, atoms: int, parts: int = 1) -> int:
+    """How many lots at a price are worth so many atoms, or so many parts of one, rounded down.
+
+    By what a million lots are worth, since one lot of an inverse contract may be worth less than an atom.
+    """
+    million_atoms = max(1, abs(market.payoff.value_atoms(_MILLION_LOTS, price_ticks)))
+    return atoms * _MILLION_LOTS // (parts * million_atoms)
 
 
 def equity_of(account: Account, markets: Sequence[Market]) -> int:

@@ -12,6 +12,7 @@ from typing import Any
 from ..events.bodies.listing import AssetListed
 from ..events.bodies.run import Producer
 from ..events.errors import ScenarioError
+from ..events.venue_names import at_venue
 from ..handlers.living.index import INDEX_OF, OUTSIDE_VALUE, OWN_BOOK
 from .populations.base import OpeningAccount
 from .populations.csv_file import CsvPopulationSettings
@@ -33,9 +34,9 @@ def open_actors(settings: Sequence[ActorSettings], assets: Sequence[AssetListed]
     for place, actor in enumerate(settings):
         for asset in assets:
             atoms = at_path(f"$.actors[{place}].balance", to_atoms, Decimal(actor.balance), asset.decimals)
-            at = f"@{asset.venue}" if asset.venue else ""
             for number in range(1, actor.accounts + 1):
-                yield OpeningAccount(f"{actor.name}-{number}{at}", "cross", None, atoms, (), 0, asset.asset)
+                name = at_venue(f"{actor.name}-{number}", asset.venue)
+                yield OpeningAccount(name, "cross", None, atoms, (), 0, asset.asset)
 
 
 def check_living(settings: ScenarioSettings, producers: Iterable[Producer]) -> None:

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from ..events.bodies.listing import InstrumentListed
 from ..events.bodies.run import SourceTally
+from ..events.venue_names import plain
 from .console import bars_for, print_line, print_rows, print_table
 from .figures import count, duration, percent, price, rounded_money
 from .living.told import living_parts
@@ -33,7 +34,7 @@ def print_report(console: Console, result: RunResult) -> None:
     scenario = result.scenario
     length = duration(result.end_ns - result.start_ns)
     print_line(console, f"{scenario.name}, seed {scenario.seed}: {result.status}", style="bold")
-    asset = scenario.assets[0].name.partition("@")[0]
+    asset = plain(scenario.assets[0].name)
     print_line(console, f"{format_time_ns(result.start_ns)} + {length}, amounts in {asset}")
     print_line(console)
     _print_marks(console, result)

@@ -25,6 +25,7 @@ from ..events.bodies.listing import AssetListed, InstrumentListed
 from ..events.bodies.run import Prices, Producer
 from ..events.errors import ScenarioError
 from ..events.regular import kind_of, read_regular
+from ..events.venue_names import at_venue, plain
 from ..handlers.plugins.at_hand import Plugins
 from ..handlers.plugins.folders import Folders
 from ..handlers.registry import OVER_VENUES, SLOTS, Amounts, producer_of, without_folders
@@ -147,7 +148,7 @@ class Scenario:
         if settings.venues:
             sources = tuple(AtVenues(source, numbers) for source in sources)
         opened = {scale.name: (scale, ticks) for scale, (_, ticks) in zip(scales, opening, strict=True)}
-        markets = tuple(_market(one, *opened[one.name.partition("@")[0]]) for one in instruments)
+        markets = tuple(_market(one, *opened[plain(one.name)]) for one in instruments)
         return ResolvedScenario(
             name=settings.name,
             sha256=self._sha256(),
@@ -191,7 +192,7 @@ class Scenario:
             where = f"$.venues[{place}].slots.{slot}" if slot in venue.slots else f"$.{slot}"
             others = alternatives(venue.rulebook, slot)
             defaults = slot_table(rulebook(venue.rulebook).get(slot, {}), stated, others)
-            yield f"{slot}@{venue.name}", where, slot_table(defaults, venue.slots.get(slot, {}), others)
+            yield at_venue(slot, venue.name), where, slot_table(defaults, venue.slots.get(slot, {}), others)
 
     def _faults(self, amounts: Amounts) -> dict[str, Any]:
         """The settings of the slot `faults`, which a scenario states as a list of them."""
@@ -215,7 +216,7 @@ class Scenario:
         found, settings, amounts = list[OpeningFund](), self.settings, amounts_in(self.settings)
         for (_, _, table), asset in zip(self._tables("insurance_fund"), assets, strict=True):
             own = [one for one in instruments if one.asset == asset.asset]
-            listed = [one for one in settings.instruments if any(i.name.partition("@")[0] == one.name for i in own)]
+            listed = [one for one in settings.instruments if any(plain(i.name) == one.name for i in own)]
             found += open_funds(table, asset, own, listed, amounts)
         return tuple(found)
 

@@ -17,6 +17,7 @@ from ..events.bodies.inputs import DepthQuoted, PriceTicked
 from ..events.bodies.listing import AssetListed, InstrumentListed
 from ..events.bodies.run import SourceTally
 from ..events.errors import ScenarioError
+from ..events.venue_names import at_venue, plain, venue_of
 from ..events.vocabulary import Body
 from .populations.base import OpeningAccount, OpeningMarket, Population
 from .populations.registry import open_population
@@ -47,7 +48,7 @@ def listed_at_venues(
     """What is listed, each venue's own, venue by venue; the scenario's own where it has no venues."""
     if not venues:
         return tuple(assets), tuple(instruments)
-    own_assets = [msgspec.structs.replace(a, name=f"{a.name}@{v.name}") for v in venues for a in assets]
+    own_assets = [msgspec.structs.replace(a, name=at_venue(a.name, v.name)) for v in venues for a in assets]
     numbered = tuple(msgspec.structs.replace(one, asset=number) for number, one in enumerate(own_assets))
     listed = list[InstrumentListed]()
     for place, venue in enumerate(venues):
@@ -56,7 +57,7 @@ def listed_at_venues(
                 own = msgspec.structs.replace(
                     one,
                     instrument=len(listed),
-                    name=f"{one.name}@{venue.name}",
+                    name=at_venue(one.name, venue.name),
                     venue=venue.name,
                     asset=place * len(assets) + one.asset,
                 )
@@ -69,7 +70,7 @@ def at_all_venues(instruments: Sequence[InstrumentListed], base: Sequence[Instru
     numbers = {one.name: one.instrument for one in base}
     found: dict[int, list[int]] = {number: [] for number in numbers.values()}
     for one in instruments:
-        found[numbers[one.name.partition("@")[0]]].append(one.instrument)
+        found[numbers[plain(one.name)]].append(one.instrument)
     return found
 
 
@@ -114,10 +115,10 @@ class VenuesPopulation:
     def accounts(self, markets: Sequence[OpeningMarket], decimals: int, seed: int) -> Iterator[OpeningAccount]:
         """The accounts of each venue, with the markets and the asset of that venue."""
         for place, (venue, population) in enumerate(self._populations.items()):
-            own = [_called_plainly(one) for one in markets if one.scale.name.endswith(f"@{venue}")]
+            own = [_called_plainly(one) for one in markets if venue_of(one.scale.name) == venue]
             for account in population.accounts(own, decimals, seed):
-                owner = None if account.owner is None else f"{account.owner}@{venue}"
-                yield msgspec.structs.replace(account, name=f"{account.name}@{venue}", owner=owner, asset=place)
+                owner = None if account.owner is None else at_venue(account.owner, venue)
+                yield msgspec.structs.replace(account, name=at_venue(account.name, venue), owner=owner, asset=place)
 
     def tally(self, number: int) -> SourceTally:
         """How many accounts were made at all venues."""
@@ -127,8 +128,8 @@ class VenuesPopulation:
 
 def _called_plainly(market: OpeningMarket) -> OpeningMarket:
     """A venue's instrument by the name that its traders have for it."""
-    plain = msgspec.structs.replace(market.scale, name=market.scale.name.partition("@")[0])
-    return msgspec.structs.replace(market, scale=plain)
+    scale = msgspec.structs.replace(market.scale, name=plain(market.scale.name))
+    return msgspec.structs.replace(market, scale=scale)
 
 
 def open_populations(settings: ScenarioSettings, *, folder: Path | None, rows_most: int) -> Population:

@@ -19,6 +19,7 @@ from ..kinds import (
     RateBps,
     Time,
 )
+from ..venue_names import venue_of
 from .base import BodyBase
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ class AssetListed(BodyBase, frozen=True, tag=10):
     @property
     def venue(self) -> str:
         """Whose claim it is, where a run has several venues: that of "USDT@alpha" is alpha; empty where it has one."""
-        return self.name.partition("@")[2]
+        return venue_of(self.name)
 
     def alters(self, ledger: Ledger, event: Event) -> None:
         ledger.list_asset(self)

@@ -11,6 +11,7 @@ from ..kinds import (
     EventNumber,
     SourceNumber,
 )
+from ..venue_names import plain, venue_of
 from .base import BodyBase
 
 if TYPE_CHECKING:
@@ -52,12 +53,12 @@ class Producer(msgspec.Struct, frozen=True, array_like=True):
     @property
     def slot(self) -> str:
         """The slot, without the venue."""
-        return self.handler.partition("@")[0]
+        return plain(self.handler)
 
     @property
     def venue(self) -> str:
         """The venue for which it decides; empty where there is one, or for who decides over all of them."""
-        return self.handler.partition("@")[2]
+        return venue_of(self.handler)
 
 
 class SourceTally(msgspec.Struct, frozen=True, array_like=True):

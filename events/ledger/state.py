@@ -16,6 +16,7 @@ from ..bodies.venue import TimerSet
 from ..bodies.venues import TransferStarted
 from ..bodies.waterfall import DeleveragingStarted
 from ..errors import LedgerError
+from ..venue_names import at_venue, plain
 from .account import Account, Position, PositionKey
 from .auctions import OpenAuction
 from .faults import StandingFault
@@ -107,6 +108,15 @@ class LedgerState:
         """Whether all of this was taken in from a venue's files, so that nothing was decided here."""
         return self.run is not None and self.run.prices == "imported"
 
+    @property
+    def seed(self) -> int:
+        """The run's seed, by which draws are keyed; 0 before it began."""
+        return 0 if self.run is None else self.run.seed
+
+    def listed_everywhere(self, name: str) -> list[Market]:
+        """The markets of an instrument of that name, without a venue's, at all venues; O(instruments)."""
+        return [market for market in self.markets if plain(market.listing.name) == name]
+
     def venue_of(self, account: int) -> str:
         """The venue that an account is with; empty where the run has one."""
         return self.assets[self.accounts[account].asset].venue
@@ -117,7 +127,7 @@ class LedgerState:
 
     def producer(self, slot: str, venue: str = "") -> Producer | None:
         """Who fills a slot of a venue now, or the slot over all venues."""
-        wanted = f"{slot}@{venue}" if venue else slot
+        wanted = at_venue(slot, venue)
         return next((one for one in self.producers if one.handler == wanted), None)
 
     def venue(self, asset: int) -> VenueAccounts:

@@ -22,15 +22,15 @@ from ...events.bodies.venue import TimerFired, TimerSet
 from ...events.bodies.venues import TransferArrived, TransferStarted
 from ...events.envelope import Event
 from ...events.ledger import Account, LedgerState, Market
+from ...events.venue_names import at_venue, plain
 from ...events.vocabulary import Body
 from ..depth import walk
 from ..draws import account_key, draw_below
 from ..protocol import Handler, Linked, Product
-from ..valuation import BPS, SLACK_SCALE, margin_of, slack
+from ..valuation import BPS, SLACK_SCALE, lots_worth, margin_of, slack
 
 __all__ = ["Arbitrage", "ArbitrageParameters", "Bridge", "BridgeParameters", "Ties", "TiesParameters"]
 
-_MICRO = 10**6
 _ARRIVAL = "transfer arrives"
 _KEPT_BPS = 2 * BPS
 """What is over so much of the maintenance requirement is free to be sent elsewhere."""
@@ -125,8 +125,8 @@ class Arbitrage(Handler):
         assert isinstance(body, BookPriced)
         if event.links:  # a trade made it: the gap is seen at the next price from outside
             return ()
-        base = ledger.markets[body.instrument].listing.name.partition("@")[0]
-        listed = [one for one in ledger.markets if one.listing.name.partition("@")[0] == base and one.book is not None]
+        name = plain(ledger.markets[body.instrument].listing.name)
+        listed = [market for market in ledger.listed_everywhere(name) if market.book is not None]
         if len(listed) < 2 or listed[-1].listing.instrument != body.instrument:  # noqa: PLR2004 - a gap has two ends
             return ()
         persons = list(self._persons(ledger))
@@ -138,7 +138,7 @@ class Arbitrage(Handler):
         """The accounts of each arbitrageur by venue."""
         venues, number = dict.fromkeys(asset.venue for asset in ledger.assets), 1
         while True:
-            names = {venue: f"{self.rule.group}-{number}@{venue}" for venue in venues}
+            names = {venue: at_venue(f"{self.rule.group}-{number}", venue) for venue in venues}
             known = {venue: ledger.account_ids.get(name) for venue, name in names.items()}
             found = {venue: ledger.accounts[one] for venue, one in known.items() if one is not None}
             if not found:
@@ -183,10 +183,9 @@ class Arbitrage(Handler):
         if account.status != "healthy":
             return 0
         assert market.book is not None
-        lot_atoms = max(1, abs(market.payoff.value_atoms(_MICRO, market.book.price_ticks)))
         equity_atoms = max(0, margin_of(account, ledger.markets).equity_atoms)
         held = account.positions.get((market.listing.instrument, 0))
-        most = equity_atoms * self.rule.leverage_bps * _MICRO // (BPS * lot_atoms)
+        most = lots_worth(market, market.book.price_ticks, equity_atoms * self.rule.leverage_bps, BPS)
         return max(0, most - sign * (0 if held is None else held.size_lots))
 
     def _moved(self, persons: list[dict[str, Account]], ledger: LedgerState, now_ns: int) -> Iterator[Product]:
@@ -228,15 +227,15 @@ class Ties(Handler):
         """What the trader who is called sends from each of its other accounts until nothing is missing."""
         body = event.body
         assert isinstance(body, MarginCalled)
-        called, (name, _, venue) = ledger.accounts[body.account], ledger.name(body.account).partition("@")
-        seed = 0 if ledger.run is None else ledger.run.seed
-        if draw_below(seed, account_key(name), "answers from elsewhere", called.calls, BPS) >= self.rule.answers_bps:
+        called, name = ledger.accounts[body.account], plain(ledger.name(body.account))
+        drawn_bps = draw_below(ledger.seed, account_key(name), "answers from elsewhere", called.calls, BPS)
+        if drawn_bps >= self.rule.answers_bps:
             return ()
         missing_atoms = -(slack(margin_of(called, ledger.markets), self.rule.target_bps) // SLACK_SCALE)
         products: list[Product] = []
         for other in dict.fromkeys(asset.venue for asset in ledger.assets):
-            number = ledger.account_ids.get(f"{name}@{other}")
-            if other != venue and number is not None and missing_atoms > 0:
+            number = ledger.account_ids.get(at_venue(name, other))
+            if number not in (None, called.account) and missing_atoms > 0:
                 for sent in _sent(ledger.accounts[number], called, missing_atoms, ledger, now_ns):
                     missing_atoms -= sent.amount_atoms
                     products.append(Linked(sent, (event.seq,)))

@@ -15,10 +15,11 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from ...events.ledger import Account, LedgerState
+from ...events.venue_names import group_of
 from ..draws import account_key, draw_below
 from ..valuation import BPS
 
-__all__ = ["Character", "Mix", "StrategyName", "characters_of", "group_of"]
+__all__ = ["Character", "Mix", "StrategyName", "characters_of"]
 
 StrategyName = Literal["stop", "follower", "dip_buyer", "runner", "deleverager"]
 
@@ -51,11 +52,6 @@ class Character(NamedTuple):
     instrument: int
 
 
-def group_of(name: str) -> str:
-    """The group of an account that is called `group`-1, `group`-2, ...; empty where it is of none."""
-    return name.partition("@")[0].rpartition("-")[0]
-
-
 def characters_of(
     account: Account, ledger: LedgerState, mixes: Sequence[tuple[StrategyName, Mix]], groups: Sequence[str]
 ) -> Iterator[Character]:
@@ -66,7 +62,7 @@ def characters_of(
     own = [number for number, market in enumerate(ledger.markets) if market.listing.asset == account.asset]
     if not own:
         return
-    seed, key = 0 if ledger.run is None else ledger.run.seed, account_key(name)
+    seed, key = ledger.seed, account_key(name)
     watched = own[draw_below(seed, key, "watched", 0, len(own))]
     for strategy, mix in mixes:
         if draw_below(seed, key, f"follows {strategy}", 0, BPS) < mix.accounts_bps:

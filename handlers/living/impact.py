@@ -37,10 +37,12 @@ from ...events.bodies.trading import BookPriced, DepthFormed, OrderFilled, Quote
 from ...events.envelope import Event
 from ...events.ledger import LedgerState, Market
 from ...events.ledger.market import MakerQuote
+from ...events.venue_names import plain
 from ...events.vocabulary import Body
 from ..depth import eaten_lots, impact_ticks
 from ..faults import heard
 from ..protocol import Handler, Linked, Product
+from ..valuation import lots_worth
 
 __all__ = ["ImpactParameters", "PowerLawImpact", "SquareRootImpact", "law_millibps"]
 
@@ -166,9 +168,8 @@ class PowerLawImpact(Handler):
 
     def _first(self, market: Market, number: int, outside_ticks: int) -> BookPriced:
         """Before any trade the book trades at the outside value."""
-        share_bps = self.law.depth_shares_bps.get(market.listing.name.partition("@")[0], _BPS)
-        lot_atoms = abs(market.payoff.value_atoms(_MICRO, outside_ticks))
-        law_lots = max(1, self.law.depth_atoms * share_bps * _MICRO // (_BPS * max(1, lot_atoms)))
+        share_bps = self.law.depth_shares_bps.get(plain(market.listing.name), _BPS)
+        law_lots = max(1, lots_worth(market, outside_ticks, self.law.depth_atoms * share_bps, _BPS))
         return BookPriced(
             instrument=number,
             outside_ticks=outside_ticks,

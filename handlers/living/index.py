@@ -24,6 +24,7 @@ from ...events.bodies.trading import BookPriced
 from ...events.bodies.venues import IndexPriced
 from ...events.envelope import Event
 from ...events.ledger import LedgerState
+from ...events.venue_names import at_venue, plain
 from ...events.vocabulary import Body
 from ..faults import reported_ticks
 from ..protocol import Handler, Product
@@ -80,7 +81,7 @@ class ConstituentIndex(Handler):
         assert isinstance(body, BookPriced | IndexPriced)
         if isinstance(body, IndexPriced) and not self._of_indices:
             return ()
-        base = ledger.markets[body.instrument].listing.name.partition("@")[0]
+        base = plain(ledger.markets[body.instrument].listing.name)
         own = _listed(ledger, base, self.venue)
         if own is None:
             return ()
@@ -126,5 +127,5 @@ class ConstituentIndex(Handler):
 
 def _listed(ledger: LedgerState, base: str, venue: str) -> int | None:
     """The instrument of that name on a venue."""
-    wanted = f"{base}@{venue}" if venue else base
+    wanted = at_venue(base, venue)
     return next((number for number, one in enumerate(ledger.markets) if one.listing.name == wanted), None)

@@ -35,7 +35,7 @@ from ...events.vocabulary import Body
 from ..draws import account_key, draw_below
 from ..faults import is_down
 from ..protocol import Handler, Product
-from ..valuation import BPS, margin_of
+from ..valuation import BPS, lots_worth, margin_of
 
 __all__ = ["MakerParameters", "Makers"]
 
@@ -117,18 +117,11 @@ class Makers(Handler):
             return ()
         market = ledger.markets[body.instrument]
         products: list[Product] = []
-        for account in self._makers(ledger):
+        for account in self.accounts_of(self.rule.group, ledger):
             quote = market.quotes.get(account.account)
             if quote is None or now_ns - quote.at_ns >= self.rule.interval_ns:
                 products += self._due(account, market, body, ledger, now_ns)
         return products
-
-    def _makers(self, ledger: LedgerState) -> Iterator[Account]:
-        """The accounts of the group, by number of their name."""
-        number = 1
-        while (account := ledger.account_ids.get(self.at_venue(f"{self.rule.group}-{number}"))) is not None:
-            yield ledger.accounts[account]
-            number += 1
 
     def _liquidated(self, number: int, ledger: LedgerState) -> Iterator[Product]:
         for market in ledger.markets:
@@ -186,17 +179,16 @@ class Makers(Handler):
 
     def _own(self, stated: int, name: str, purpose: str, ledger: LedgerState) -> int:
         """A maker's own limit: drawn evenly within the spread of the one that is stated."""
-        seed, spread = 0 if ledger.run is None else ledger.run.seed, self.rule.limit_spread_bps
-        drawn_bps = draw_below(seed, account_key(name), purpose, 0, 2 * spread + 1) - spread
+        spread = self.rule.limit_spread_bps
+        drawn_bps = draw_below(ledger.seed, account_key(name), purpose, 0, 2 * spread + 1) - spread
         return stated * (BPS + drawn_bps) // BPS
 
     def _quoted(self, standing: _Measured, market: Market, book: BookPriced, instruments: int) -> QuotesPlaced:
         """Size and distance on each side."""
         rule, calm_ppb = self.rule, self.rule.calm_volatility_ppb
         stress_bps = BPS if not rule.withdraws else max(BPS, standing.volatility_ppb * BPS // calm_ppb)
-        lot_atoms = max(1, abs(_signed_atoms(market, _MICRO, book.price_ticks)))
         size_atoms = standing.equity_atoms * rule.quoted_bps // (stress_bps * instruments)
-        lots = max(0, size_atoms * _MICRO // lot_atoms)
+        lots = max(0, lots_worth(market, book.price_ticks, size_atoms))
         most_atoms = max(1, standing.equity_atoms * rule.inventory_bps // BPS)
         bid_room = max(0, most_atoms - max(0, standing.held_atoms))
         ask_room = max(0, most_atoms + min(0, standing.held_atoms))

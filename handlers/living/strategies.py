@@ -19,7 +19,7 @@ from typing import Literal, NamedTuple, get_args
 from ...events.bodies.trading import CollateralWithdrawn, OrderPlaced
 from ...events.ledger import Account, LedgerState, Market
 from ..protocol import Product
-from ..valuation import BPS, SLACK_SCALE, largest_position, margin_of, slack
+from ..valuation import BPS, SLACK_SCALE, largest_position, lots_worth, margin_of, slack
 from .characters import StrategyName
 
 __all__ = ["SIGNALS", "STRATEGIES", "Acting", "Signal", "Strategy", "deleverage", "signal_of"]
@@ -77,8 +77,7 @@ class Acting(NamedTuple):
         """Lots worth the share of its equity; none for who has no equity."""
         equity_atoms, market = margin_of(self.account, self.ledger.markets).equity_atoms, self.market
         assert market.book is not None
-        lot_atoms = max(1, abs(market.payoff.value_atoms(_MICRO, market.book.price_ticks)))
-        return max(0, equity_atoms) * self.share_bps * _MICRO // (BPS * lot_atoms)
+        return lots_worth(market, market.book.price_ticks, max(0, equity_atoms) * self.share_bps, BPS)
 
 
 def _follow(acting: Acting) -> tuple[Product, ...]:

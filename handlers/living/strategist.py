@@ -26,10 +26,11 @@ from ...events.bodies.trading import BookPriced, CampaignEnded, CampaignStarted,
 from ...events.bodies.venue import HandlerStateNoted
 from ...events.envelope import Event
 from ...events.ledger import Account, LedgerState, Market
+from ...events.venue_names import plain
 from ...events.vocabulary import Body
 from ..depth import eaten_lots
 from ..protocol import Handler, Product
-from ..valuation import BPS, margin_of
+from ..valuation import BPS, lots_worth, margin_of
 from .levels import is_marked
 
 __all__ = ["Depth", "Observation", "Plan", "Strategist", "StrategistSettings", "lots_within"]
@@ -159,7 +160,7 @@ class Strategist(Handler):
         if event.links or unseen or not self._is_watched(market, ledger):
             return ()
         products: list[Product] = []
-        for account in self._accounts(ledger):
+        for account in self.accounts_of(self.rule.group, ledger):
             if account.status == "healthy" and account.asset == market.listing.asset and is_marked(account, ledger):
                 orders = ledger.orders + sum(isinstance(one, OrderPlaced) for one in products)
                 seq = ledger.seq + len(products)
@@ -167,15 +168,8 @@ class Strategist(Handler):
         return products
 
     def _is_watched(self, market: Market, ledger: LedgerState) -> bool:
-        name = self.rule.instrument or ledger.markets[0].listing.name.partition("@")[0]
+        name = self.rule.instrument or plain(ledger.markets[0].listing.name)
         return market.listing.name == self.at_venue(name)
-
-    def _accounts(self, ledger: LedgerState) -> Iterator[Account]:
-        """The accounts of the group, by number of their name."""
-        number = 1
-        while (account := ledger.account_ids.get(self.at_venue(f"{self.rule.group}-{number}"))) is not None:
-            yield ledger.accounts[account]
-            number += 1
 
     def _asked(
         self, account: Account, market: Market, ledger: LedgerState, now_ns: int, orders: int, seq: int
@@ -210,7 +204,6 @@ class Strategist(Handler):
         since_ns, held = now_ns - self.rule.window_ns, account.positions.get((instrument, 0))
         forced = [lots for at_ns, where, lots in self._forced if where == instrument and at_ns >= since_ns]
         equity_atoms = margin_of(account, ledger.markets).equity_atoms
-        lot_microatoms = max(1, abs(market.payoff.value_atoms(_MICRO, book.price_ticks)))
         return Observation(
             now_ns=now_ns,
             price_ticks=book.price_ticks,
@@ -223,7 +216,7 @@ class Strategist(Handler):
             equity_atoms=equity_atoms,
             held_lots=0 if held is None else held.size_lots,
             entry_ticks=0 if held is None else market.payoff.price_ticks(held.size_lots, held.cost_atoms),
-            most_lots=max(0, equity_atoms) * self.rule.leverage_bps * _MICRO // (BPS * lot_microatoms),
+            most_lots=lots_worth(market, book.price_ticks, max(0, equity_atoms) * self.rule.leverage_bps, BPS),
             acted_ns=ledger.acted.get(account.account),
             since_ns=None if campaign is None else campaign.since_ns,
             start_ticks=0 if campaign is None else campaign.start_ticks,

@@ -21,6 +21,7 @@ from ...events.bodies.inputs import Deposited, TradeExecuted, Withdrawn
 from ...events.bodies.run import Producer
 from ...events.errors import QueryError, ScenarioError
 from ...events.ledger import LedgerState, PositionKey
+from ...events.venue_names import at_venue, plain
 from ...events.vocabulary import Body
 from ...handlers.plugins.at_hand import Plugins
 from ...handlers.registry import NONE, OVER_VENUES, SLOTS, producer_of, producer_with, without_folders
@@ -102,7 +103,7 @@ class Changes(msgspec.Struct, frozen=True):
             message = f"--set {unknown}: the run has no such venue; choose from {', '.join(names)}"
             raise ScenarioError(message)
         for name in names:
-            producer, own = known.get(name), {**changed.get(name.partition("@")[0], {}), **changed.get(name, {})}
+            producer, own = known.get(name), {**changed.get(plain(name), {}), **changed.get(name, {})}
             if own:
                 producer = _changed(name, producer, own, plugins or Plugins(), ledger)
             if name == "faults" and self.faults:
@@ -150,7 +151,7 @@ class Changes(msgspec.Struct, frozen=True):
             if not _is_balance(key):
                 apply_override(tree, setting)
         for slot, table in tree.items():
-            if slot.partition("@")[0] not in SLOTS or not isinstance(table, dict):
+            if plain(slot) not in SLOTS or not isinstance(table, dict):
                 message = (
                     f"--set {slot}: a fork can change {', '.join(SLOTS)} (slot.key=value) and {_FUND_BALANCE}; "
                     "what came in from outside is changed by taking an input away"
@@ -204,15 +205,15 @@ def _changed(
 def _names_of(slot: str, before: Iterable[Producer]) -> list[str]:
     """What fills a slot is called: after it, and where there are several venues after the venue as well."""
     venues = dict.fromkeys(producer.venue for producer in before if producer.venue)
-    return [slot] if not venues or slot in OVER_VENUES else [f"{slot}@{venue}" for venue in venues]
+    return [slot] if not venues or slot in OVER_VENUES else [at_venue(slot, venue) for venue in venues]
 
 
 def _check_halts(before: dict[str, Producer], after: Sequence[Producer], ledger: LedgerState) -> None:
     """A halt must have someone to end it."""
-    gone = {name for name in before if name.partition("@")[0] == "breaker"} - {one.handler for one in after}
+    gone = {name for name in before if plain(name) == "breaker"} - {one.handler for one in after}
     for number, market in enumerate(ledger.markets):
         venue = ledger.venue_of_instrument(number)
-        if market.halted_until_ns is not None and (f"breaker@{venue}" if venue else "breaker") in gone:
+        if market.halted_until_ns is not None and at_venue("breaker", venue) in gone:
             message = f"$.breaker.policy: {market.listing.name} is halted there; fork after it resumed"
             raise ScenarioError(message)
 

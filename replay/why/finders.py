@@ -30,6 +30,7 @@ from ...events.bodies.waterfall import (
 from ...events.envelope import Event
 from ...events.grounds import Ground
 from ...events.ledger.market import market_of
+from ...events.venue_names import plain
 from ...handlers.depth import eaten_lots
 from .fault_grounds import fault_found
 from .lookback import Decision
@@ -133,16 +134,14 @@ def _book(case: Decision) -> Found:
 
 def _other_books(case: Decision) -> Found:
     """What the same instrument traded at on other venues, for an index of several, and for who trades the gap."""
-    markets = case.look.ledger.markets
-    own = markets[case.body.instrument].listing
-    base = own.name.partition("@")[0]
     if isinstance(case.body, OrderPlaced) and not case.event.links:
         return
-    for market in markets:
-        listing = market.listing
-        if listing.instrument != own.instrument and listing.name.partition("@")[0] == base:
-            priced = case.look.last(BookPriced, listing.instrument, case.began)
-            yield f"the price that the book of {listing.name} traded at", priced
+    ledger = case.look.ledger
+    own = ledger.markets[case.body.instrument]
+    for market in ledger.listed_everywhere(plain(own.listing.name)):
+        if market is not own:
+            priced = case.look.last(BookPriced, market.listing.instrument, case.began)
+            yield f"the price that the book of {market.listing.name} traded at", priced
 
 
 def _constituents(case: Decision) -> Found:

@@ -71,6 +71,6 @@ def _is_valid(closing: Closing, place: Ranked, lots: int, instrument: int, ledge
 
 
 def _start(instrument: int, ledger: LedgerState) -> int:
-    seed = 0 if ledger.run is None else ledger.run.seed
+    seed = ledger.seed
     marked_at_ns = ledger.markets[instrument].marked_at_ns
     return draw_below(seed, instrument, _PURPOSE, marked_at_ns, len(ledger.accounts))

@@ -71,13 +71,12 @@ class DepositorVault(InsuranceFund):
         return super().handle(event, ledger, now_ns)
 
     def _deposits(self, ledger: LedgerState, now_ns: int) -> Iterator[Product]:
-        number, fund = 1, ledger.fund(0)
-        while (account := ledger.account_ids.get(f"{self.rules.group}-{number}")) is not None:
-            amount_atoms = ledger.accounts[account].balance_atoms * self.rules.deposit_bps // BPS
+        fund, depositors = ledger.fund(0), list(self.accounts_of(self.rules.group, ledger))
+        for account in depositors:
+            amount_atoms = account.balance_atoms * self.rules.deposit_bps // BPS
             if amount_atoms > 0:
-                yield VaultDeposited(account, fund, amount_atoms)
-            number += 1
-        if number > 1:
+                yield VaultDeposited(account.account, fund, amount_atoms)
+        if depositors:
             yield self._next_sharing(fund, now_ns)
 
     def _next_sharing(self, fund: int, now_ns: int) -> Product:
