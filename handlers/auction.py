@@ -32,14 +32,13 @@ from ..events.ledger.auctions import OpenAuction
 from ..events.vocabulary import Body
 from .draws import account_key, draw_below
 from .faults import why_nothing_trades
-from .market import DepthMarket, held_lots
+from .market import GONE, DepthMarket, held_lots
 from .protocol import Product
 from .valuation import BPS, lots_worth, margin_of
 
 __all__ = ["AuctionMarket", "AuctionParameters"]
 
 _PURPOSE = "auction step"
-_GONE = "the position is gone"
 
 
 class AuctionParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -139,8 +138,8 @@ class AuctionMarket(DepthMarket):
         elif most > auction.left_lots - left:
             yield TimerSet(_PURPOSE, now_ns + body.step_ns, body.account, body.instrument)
         else:
-            yield _ended(body, left, _GONE)
-            yield OrdersCancelled(body.liquidation_id, body.account, body.order_id, left, _GONE)
+            yield _ended(body, left, GONE)
+            yield OrdersCancelled(body.liquidation_id, body.account, body.order_id, left, GONE)
 
     def _why_over(
         self, order: LiquidationOrdered, ledger: LedgerState, discount_bps: int, price_ticks: int

@@ -6,13 +6,14 @@ A market of liquidators: they take forced orders over at the order's own limit a
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import msgspec
 
 from ..events.bodies.liquidation import LiquidationFilled, LiquidationOrdered, OrdersCancelled
 from ..events.envelope import Event
 from ..events.ledger import LedgerState
+from ..events.ledger.liquidation import OwnOrder
 from ..events.vocabulary import Body
 from .bands import OUT_OF_BAND, BandParameters, band_limit_ticks, tighter
 from .depth import DepthFill, walk
@@ -20,7 +21,20 @@ from .faults import why_nothing_trades
 from .protocol import Handler, Product
 from .till import Till
 
-__all__ = ["NO_CASH", "NO_DEPTH", "BandedMarket", "DepthMarket", "Liquidators", "held_lots"]
+__all__ = [
+    "GONE",
+    "NO_CASH",
+    "NO_DEPTH",
+    "BandedMarket",
+    "DepthMarket",
+    "DepthTrade",
+    "Liquidators",
+    "filled_by",
+    "held_lots",
+]
+
+GONE = "the position is gone"
+"""Why the rest of an order that only reduces is cancelled when nothing is left to reduce."""
 
 NO_DEPTH = "no depth within the limit"
 """Why the rest of an order is cancelled when nothing but the depth was in its way."""
@@ -55,35 +69,18 @@ class DepthMarket(Handler):
         left = abs(order.size_lots) - filled
         if left:
             reason = stopped or self._why_left(order, ledger, now_ns, filled)
-            reason = "the position is gone" if filled == held else reason
+            reason = GONE if filled == held else reason
             cancelled = OrdersCancelled(order.liquidation_id, order.account, order.order_id, left, reason)
             products.append(cancelled)
         return products
 
     def _fills(self, order: LiquidationOrdered, held_lots: int, ledger: LedgerState, now_ns: int) -> list[Product]:
-        market = ledger.markets[order.instrument]
-        liquidity = ledger.liquidity(market.listing.asset)
-        sign, left, trade_id = (1 if order.size_lots > 0 else -1), abs(order.size_lots), ledger.trades
-        fills: list[Product] = []
-        found = walk(market, sign * min(left, held_lots), order.limit_ticks, now_ns, order.account)
-        for fill in _borne(order, found, ledger):
-            trade_id, left, lots = trade_id + 1, left - fill.lots, sign * fill.lots
-            body = LiquidationFilled(
-                liquidation_id=order.liquidation_id,
-                order_id=order.order_id,
-                trade_id=trade_id,
-                account=order.account,
-                counterparty=liquidity if fill.maker is None else fill.maker,
-                instrument=order.instrument,
-                leg=order.leg,
-                size_lots=lots,
-                price_ticks=fill.price_ticks,
-                value_atoms=market.payoff.value_atoms(lots, fill.price_ticks),
-                left_lots=left,
-                eaten_lots=fill.eaten_lots,
-            )
-            fills.append(body)
-        return fills
+        sign, whole = (1 if order.size_lots > 0 else -1), abs(order.size_lots)
+        found = walk(
+            ledger.markets[order.instrument], sign * min(whole, held_lots), order.limit_ticks, now_ns, order.account
+        )
+        filled = filled_by(_borne(order, found, ledger), order, whole, ledger)
+        return [LiquidationFilled(order.liquidation_id, order.order_id, **one._asdict()) for one in filled]
 
     def _why_left(self, order: LiquidationOrdered, ledger: LedgerState, now_ns: int, filled: int) -> str:
         """The depth, unless that would have given a fund more than its cash bears."""
@@ -91,6 +88,43 @@ class DepthMarket(Handler):
             return NO_DEPTH
         found = walk(ledger.markets[order.instrument], order.size_lots, order.limit_ticks, now_ns)
         return NO_CASH if sum(fill.lots for fill in found) > filled else NO_DEPTH
+
+
+class DepthTrade(NamedTuple):
+    """One trade of an order with one band of the depth, in the words of the events that tell of it."""
+
+    trade_id: int
+    account: int
+    counterparty: int
+    instrument: int
+    leg: int
+    size_lots: int
+    price_ticks: int
+    value_atoms: int
+    left_lots: int
+    eaten_lots: int
+
+
+def filled_by(
+    fills: Iterable[DepthFill], order: LiquidationOrdered | OwnOrder, left_lots: int, ledger: LedgerState
+) -> Iterator[DepthTrade]:
+    """What the depth gives an order of which so many lots are left: numbered on, with whoever the band is of."""
+    market, sign, trade_id = ledger.markets[order.instrument], 1 if order.size_lots > 0 else -1, ledger.trades
+    liquidity = ledger.liquidity(market.listing.asset)
+    for fill in fills:
+        trade_id, left_lots, lots = trade_id + 1, left_lots - fill.lots, sign * fill.lots
+        yield DepthTrade(
+            trade_id=trade_id,
+            account=order.account,
+            counterparty=liquidity if fill.maker is None else fill.maker,
+            instrument=order.instrument,
+            leg=order.leg,
+            size_lots=lots,
+            price_ticks=fill.price_ticks,
+            value_atoms=market.payoff.value_atoms(lots, fill.price_ticks),
+            left_lots=left_lots,
+            eaten_lots=fill.eaten_lots,
+        )
 
 
 def _borne(order: LiquidationOrdered, fills: Iterable[DepthFill], ledger: LedgerState) -> Iterator[DepthFill]:
@@ -109,7 +143,7 @@ def _borne(order: LiquidationOrdered, fills: Iterable[DepthFill], ledger: Ledger
             return
 
 
-def held_lots(order: LiquidationOrdered, ledger: LedgerState) -> int:
+def held_lots(order: LiquidationOrdered | OwnOrder, ledger: LedgerState) -> int:
     """How many lots there are that such an order reduces."""
     held = ledger.position(order.account, (order.instrument, order.leg))
     return 0 if held is None or (held.size_lots > 0) == (order.size_lots > 0) else abs(held.size_lots)

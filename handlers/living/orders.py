@@ -1,10 +1,9 @@
 """Traders' own orders: market orders trade at once, stop orders rest until the book trades at their price or beyond.
 
-1. An order trades against the depth, band by band, as forced orders do; what finds nobody is cancelled. In a halt
-   nothing fills: a market order is cancelled, a stop waits.
+1. An order trades against the depth, band by band, as forced orders do; what finds nobody is cancelled. In a halt, or
+   while the matching engine is down, nothing fills: a market order is cancelled, a stop waits.
 2. Of several stops that a price sets off the one that is furthest passed goes first, then by number; each trade makes a
    new price, which may set off the next. That is a cascade of stops, one event after the other.
-   The same holds while the matching engine is down.
 3. A market order may have to wait at a slow gateway: it reaches the book at a timer. Stops rest in the book already.
 4. Where the market has a price band (`handlers/bands.py`) nothing trades beyond it: a market order's rest is cancelled,
    a stop that would find nobody within it waits.
@@ -15,7 +14,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import ClassVar
 
 from sortedcontainers import SortedList
@@ -28,10 +27,10 @@ from ...events.envelope import Event
 from ...events.ledger import LedgerState
 from ...events.ledger.liquidation import OwnOrder
 from ...events.vocabulary import Body
-from ..bands import OUT_OF_BAND, band_in_force, band_limit_ticks
+from ..bands import OUT_OF_BAND, band_in_force, band_limit_ticks, tighter
 from ..depth import walk
 from ..faults import due_ns, fault_on, why_nothing_trades
-from ..market import NO_DEPTH
+from ..market import GONE, NO_DEPTH, filled_by, held_lots
 from ..protocol import Handler, Product
 from ..valuation import bankruptcy_price
 
@@ -172,15 +171,14 @@ class OwnOrders(Handler):
         stopped = why_nothing_trades(ledger, order.instrument)
         if stopped is not None:
             return (_cancelled(number, order, stopped),)
-        lots = min(wanted, _held_against(order, ledger)) if order.reduces else wanted
+        lots = min(wanted, held_lots(order, ledger)) if order.reduces else wanted
         if not lots:
-            return (_cancelled(number, order, "the position is gone"),)
+            return (_cancelled(number, order, GONE),)
         limit_ticks, reason = _limit_ticks(order, ledger)
-        products: list[Product] = list(_fills(number, order, sign * lots, limit_ticks, ledger, now_ns))
-        left = lots - sum(abs(fill.size_lots) for fill in products)  # type: ignore[union-attr]
-        if left:
-            products.append(OrderCancelled(number, order.account, order.instrument, left, reason))
-        return products
+        found = walk(ledger.markets[order.instrument], sign * lots, limit_ticks, now_ns, order.account)
+        fills = [OrderFilled(number, **one._asdict()) for one in filled_by(found, order, lots, ledger)]
+        left = fills[-1].left_lots if fills else lots
+        return [*fills, *([OrderCancelled(number, order.account, order.instrument, left, reason)] if left else ())]
 
 
 def _limit_ticks(order: OwnOrder, ledger: LedgerState) -> tuple[int | None, str]:
@@ -190,43 +188,13 @@ def _limit_ticks(order: OwnOrder, ledger: LedgerState) -> tuple[int | None, str]
     """
     band, selling = band_in_force(ledger, order.instrument), order.size_lots < 0
     own_ticks = order.limit_ticks
-    if own_ticks is None and _held_against(order, ledger):  # beyond its bankruptcy price the account would owe
+    if own_ticks is None and held_lots(order, ledger):  # beyond its bankruptcy price the account would owe
         own_ticks = bankruptcy_price(ledger.accounts[order.account], ledger, (order.instrument, order.leg))
     if band is None:
         return own_ticks, NO_DEPTH
-    limit_ticks = band_limit_ticks(ledger.markets[order.instrument], band, selling=selling)
-    if own_ticks is not None and (own_ticks >= limit_ticks if selling else own_ticks <= limit_ticks):
-        return own_ticks, NO_DEPTH
-    return limit_ticks, OUT_OF_BAND
-
-
-def _fills(
-    number: int, order: OwnOrder, size_lots: int, limit_ticks: int | None, ledger: LedgerState, now_ns: int
-) -> Iterator[OrderFilled]:
-    market = ledger.markets[order.instrument]
-    liquidity, sign, left = ledger.liquidity(market.listing.asset), 1 if size_lots > 0 else -1, abs(size_lots)
-    trade_id = ledger.trades
-    for fill in walk(market, size_lots, limit_ticks, now_ns, order.account):
-        trade_id, left, lots = trade_id + 1, left - fill.lots, sign * fill.lots
-        yield OrderFilled(
-            order_id=number,
-            trade_id=trade_id,
-            account=order.account,
-            counterparty=liquidity if fill.maker is None else fill.maker,
-            instrument=order.instrument,
-            leg=order.leg,
-            size_lots=lots,
-            price_ticks=fill.price_ticks,
-            value_atoms=market.payoff.value_atoms(lots, fill.price_ticks),
-            left_lots=left,
-            eaten_lots=fill.eaten_lots,
-        )
-
-
-def _held_against(order: OwnOrder, ledger: LedgerState) -> int:
-    """How many lots there are that an order of this direction reduces."""
-    held = ledger.position(order.account, (order.instrument, order.leg))
-    return 0 if held is None or (held.size_lots > 0) == (order.size_lots > 0) else abs(held.size_lots)
+    band_ticks = band_limit_ticks(ledger.markets[order.instrument], band, selling=selling)
+    limit_ticks = tighter(own_ticks, band_ticks, selling=selling)
+    return limit_ticks, NO_DEPTH if limit_ticks == own_ticks else OUT_OF_BAND
 
 
 def _cancelled(number: int, order: OwnOrder, reason: str) -> OrderCancelled:
