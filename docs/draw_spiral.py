@@ -75,7 +75,7 @@ def boxes(result: RunResult) -> tuple[Box, ...]:
     summary, living = result.summary, result.summary.living
     assert living is not None
     seen, middle, side = summary.by_type, _WIDTH / 2, 122
-    stops = sum(atoms for volumes in living.volumes_atoms.values() for atoms in volumes.values()) / 10**6
+    stops = living.own_orders.traded_atoms.total() / 10**6
     away_ns, all_ns = living.liquidity.away(result.end_ns)
     sold = (summary.sums["LiquidationFilled"] + summary.sums["InventorySold"]) / 10**6
     price, without = living.swings.prices[0], living.swings.without[0]

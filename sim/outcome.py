@@ -27,6 +27,7 @@ Document = dict[str, Any]
 def outcome(result: RunResult) -> Document:
     """The whole of it; `living` only of a market that makes its own price."""
     scenario, summary = result.scenario, result.summary
+    traded_atoms = summary.own_orders.traded_atoms
     document: Document = {
         "run": None if result.path is None else str(result.path),
         "status": result.status,
@@ -46,8 +47,8 @@ def outcome(result: RunResult) -> Document:
         "deleveraged_accounts": len(summary.deleveraged),
         "sums_atoms": dict(sorted(summary.sums.items())),
         "own_orders": {
-            purpose: {"orders": summary.ordered[purpose], "traded_atoms": summary.traded[purpose]}
-            for purpose in sorted(summary.ordered)
+            purpose: {"orders": orders, "traded_atoms": traded_atoms[purpose]}
+            for purpose, orders in sorted(summary.own_orders.placed.items())
         },
         "fund": fund_of(result),
         "unpaid": unpaid(result),

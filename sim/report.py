@@ -76,8 +76,9 @@ def _marks(ticks: tuple[int, ...], listing: InstrumentListed) -> list[tuple[str,
 def _unasked(result: RunResult) -> Rows:
     """What traders ordered of themselves, by purpose, and the collateral that they took out; nothing where none did."""
     summary, first = result.summary, "unasked"
-    for purpose in sorted(summary.ordered):
-        orders, traded = count(summary.ordered[purpose], "order"), _money(result, summary.traded[purpose])
+    placed, traded_atoms = summary.own_orders.placed, summary.own_orders.traded_atoms
+    for purpose in sorted(placed):
+        orders, traded = count(placed[purpose], "order"), _money(result, traded_atoms[purpose])
         yield first, f"{purpose.replace('_', ' ')}: {orders}, {traded} traded"
         first = ""
     if summary.by_type["CollateralWithdrawn"]:
@@ -101,8 +102,9 @@ def _margin(result: RunResult) -> Rows:
         return
     yield "called", f"{count(seen['MarginCalled'], 'margin call')}, {seen['MarginCallMet']:,} met"
     yield "", f"{count(seen['CollateralAdded'], 'answer')} with collateral, {_sum(result, 'CollateralAdded')} in all"
-    ordered = result.summary.ordered["margin call"]
-    reduced_atoms = result.summary.sums["PositionReduced"] + result.summary.traded["margin call"]
+    own_orders = result.summary.own_orders
+    ordered = own_orders.placed["margin call"]
+    reduced_atoms = result.summary.sums["PositionReduced"] + own_orders.traded_atoms["margin call"]
     yield "", f"{count(seen['PositionReduced'] + ordered, 'reduction')}, {_money(result, reduced_atoms)} in all"
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..events.bodies.liquidation import LiquidationEnded, LiquidationFilled, PositionTakenOver
 from ..events.bodies.margin import CollateralAdded, MarkPriced, PositionReduced
-from ..events.bodies.trading import CampaignEnded, CollateralWithdrawn, OrderCancelled, OrderFilled, OrderPlaced
+from ..events.bodies.trading import CampaignEnded, CollateralWithdrawn
 from ..events.bodies.waterfall import (
     BalanceWrittenOff,
     FundDeficitDeclared,
@@ -21,6 +21,7 @@ from ..events.ledger import Ledger
 from ..handlers.valuation import equity_of, margin_of
 from .bus import Bus
 from .living.market import LivingMarket
+from .living.own_orders import OwnOrderFigures
 
 __all__ = ["Summary", "fund_equity", "owed"]
 
@@ -55,8 +56,8 @@ class _Path:
 class Summary:
     """Sums of what was forced, and the paths of marks and fund; the bus has the counts.
 
-    `ordered` is how many orders of their own traders placed, `traded` what these traded in all, by their purpose;
-    `living` is what a market came to that makes its own price, None of any other.
+    `own_orders` is what traders' own orders came to; `living` is what a market came to that makes its own price, None
+    of any other.
     """
 
     def __init__(self) -> None:
@@ -64,9 +65,7 @@ class Summary:
         self.marks: dict[int, _Path] = {}
         self.outcomes: Counter[str] = Counter()
         self.sums: Counter[str] = Counter()
-        self.ordered: Counter[str] = Counter()
-        self.traded: Counter[str] = Counter()
-        self._purposes: dict[int, str] = {}
+        self.own_orders = OwnOrderFigures()
         self.deleveraged: set[int] = set()
         self.stopped_at_ns: int | None = None
         self._bus: Bus | None = None
@@ -94,12 +93,14 @@ class Summary:
         self._bus = bus
         if living:
             self.living = LivingMarket()
+            self.own_orders = self.living.own_orders
             bus.tap(self.living.take, LivingMarket.KINDS)
+        else:
+            bus.tap(self.own_orders.take, OwnOrderFigures.KINDS)
         bus.tap(self._mark, (MarkPriced,))
         bus.tap(self._forced, (LiquidationFilled, PositionTakenOver, PositionDeleveraged))
         bus.tap(self._paid, (InsuranceFundCredited, InsuranceFundDebited, LossSocialized, BalanceWrittenOff))
-        bus.tap(self._answered, (CollateralAdded, PositionReduced))
-        bus.tap(self._traded, (OrderPlaced, OrderFilled, OrderCancelled, CollateralWithdrawn))
+        bus.tap(self._answered, (CollateralAdded, CollateralWithdrawn, PositionReduced))
         bus.tap(self._campaigned, (CampaignEnded,))
         bus.tap(self._ended, (LiquidationEnded,))
         bus.tap(self._stopped, (FundDeficitDeclared,))
@@ -145,22 +146,8 @@ class Summary:
     def _answered(self, event: Event, _ledger: Ledger) -> None:
         body: Any = event.body
         self.sums[type(body).__name__] += (
-            body.amount_atoms if isinstance(body, CollateralAdded) else abs(body.value_atoms)
+            abs(body.value_atoms) if isinstance(body, PositionReduced) else body.amount_atoms
         )
-
-    def _traded(self, event: Event, ledger: Ledger) -> None:
-        """Traders' own orders and their fills by purpose; only what is still at work is kept."""
-        body: Any = event.body
-        if isinstance(body, CollateralWithdrawn):
-            self.sums["CollateralWithdrawn"] += body.amount_atoms
-        elif isinstance(body, OrderPlaced):
-            self.ordered[body.purpose] += 1
-            self._purposes[body.order_id] = body.purpose
-        else:
-            purpose = self._purposes.get(body.order_id, "own")
-            self.traded[purpose] += abs(body.value_atoms) if isinstance(body, OrderFilled) else 0
-            if body.order_id not in ledger.own_orders:
-                self._purposes.pop(body.order_id, None)
 
     def _campaigned(self, event: Event, _ledger: Ledger) -> None:
         body: Any = event.body

@@ -355,7 +355,7 @@ def test_the_lab_has_them(tmp_path: Path) -> None:
     assert times is not None
     assert row["amplification:COIN-PERP"] == f"{float(Fraction(*times)):.9f}"
     assert row["branching_ratio"] == f"{found.cascade.forced_by_forced / found.cascade.liquidations:.9f}"
-    assert Fraction(row["contract_value_stops"]) == Fraction(found.volumes_atoms[0]["stop"], 10**6)
+    assert Fraction(row["contract_value_stops"]) == Fraction(found.own_orders.volumes_atoms[0]["stop"], 10**6)
     assert Fraction(row["depth_start:COIN-PERP"]) == Fraction(found.liquidity.paths[0].start[0], 100)
     away_ns, all_ns = found.liquidity.away(ran().end_ns)
     assert row["makers_away"] == f"{away_ns / all_ns:.9f}"

@@ -133,7 +133,6 @@ class Meter:
         market.end(end_ns)
         prices, paths, cascade = market.swings.prices, market.liquidity.paths, market.cascade
         away_ns, all_ns = market.liquidity.away(end_ns)
-        own_orders = sum(market.volumes_atoms.values(), Counter[str]())
         return {
             "living": any(one.book is not None for one in self.ledger.markets),
             "amplifications": {name: market.swings.amplification(number) for number, name in enumerate(names)},
@@ -147,7 +146,7 @@ class Meter:
             "depth_start_lots": {names[number]: path.start[0] for number, path in paths.items()},
             "depth_least_lots": {names[number]: path.least[0] for number, path in paths.items()},
             "makers_away": (away_ns, all_ns) if all_ns else None,
-            "own_orders_atoms": dict(own_orders),
+            "own_orders_atoms": dict(market.own_orders.traded_atoms),
         }
 
     def _lots(self, befallen: Iterable[AccountSums]) -> dict[str, int]:

@@ -69,11 +69,11 @@ def _fall(living: LivingMarket, number: int, listing: InstrumentListed) -> Rows:
 
 def _volumes(result: RunResult, living: LivingMarket) -> list[str]:
     """What own orders traded for, by purpose."""
-    sums: Counter[str] = Counter()
-    for volumes in living.volumes_atoms.values():
-        sums.update(volumes)
     asset = result.scenario.assets[0]
-    return [f"{purpose.replace('_', ' ')} {rounded_money(atoms, asset)}" for purpose, atoms in sorted(sums.items())]
+    return [
+        f"{purpose.replace('_', ' ')} {rounded_money(atoms, asset)}"
+        for purpose, atoms in sorted(living.own_orders.traded_atoms.items())
+    ]
 
 
 def _cascade(living: LivingMarket) -> Rows:
@@ -129,7 +129,7 @@ def _instrument(living: LivingMarket, number: int, listing: InstrumentListed) ->
         "amplification": None if times is None else {"numerator": times[0], "denominator": times[1]},
         "recovered_share": list(RECOVERED_SHARE),
         "depth": _depth(living.liquidity.paths.get(number)),
-        "own_orders_atoms": dict(sorted(living.volumes_atoms.get(number, Counter()).items())),
+        "own_orders_atoms": dict(sorted(living.own_orders.volumes_atoms.get(number, Counter()).items())),
     }
 
 

@@ -1,0 +1,44 @@
+"""What traders' own orders came to, by what they were for: how many were placed, and what they traded for."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from ...events.bodies.trading import OrderCancelled, OrderFilled, OrderPlaced
+from ...events.envelope import Event
+from ...events.ledger import LedgerState
+
+__all__ = ["OwnOrderFigures"]
+
+
+class OwnOrderFigures:
+    """Takes the events of a run in their order from the first one on, each after it was folded.
+
+    `placed` counts orders by purpose; `volumes_atoms` is what they traded for, by instrument and purpose.
+    """
+
+    KINDS = (OrderPlaced, OrderFilled, OrderCancelled)
+
+    def __init__(self) -> None:
+        self.placed: Counter[str] = Counter()
+        self.volumes_atoms: dict[int, Counter[str]] = {}
+        self._purposes: dict[int, str] = {}
+
+    def take(self, event: Event, ledger: LedgerState) -> None:
+        """The next event; only the purposes of orders still at work are kept."""
+        body: Any = event.body
+        if isinstance(body, OrderPlaced):
+            self.placed[body.purpose] += 1
+            self._purposes[body.order_id] = body.purpose
+            return
+        if isinstance(body, OrderFilled):
+            purpose = self._purposes[body.order_id]
+            self.volumes_atoms.setdefault(body.instrument, Counter())[purpose] += abs(body.value_atoms)
+        if body.order_id not in ledger.own_orders:
+            self._purposes.pop(body.order_id, None)
+
+    @property
+    def traded_atoms(self) -> Counter[str]:
+        """What they traded for in all instruments, by purpose."""
+        return sum(self.volumes_atoms.values(), Counter[str]())
