@@ -26,6 +26,7 @@ __all__ = [
     "FORCED_TYPES",
     "PUBLIC_TYPES",
     "SCHEMA",
+    "SETTING_TYPES",
     "TYPES_BY_NAME",
     "Body",
     "accounts_forced",
@@ -67,6 +68,9 @@ PUBLIC_TYPES: frozenset[type[Body]] = frozenset(t for t, fields in ACCOUNT_FIELD
 
 FORCED_TYPES: frozenset[type[Body]] = frozenset(kind for kind in BODY_TYPES if kind.forces)
 """Types that say what was forced of an account."""
+
+SETTING_TYPES: frozenset[type[Body]] = frozenset(kind for kind in BODY_TYPES if kind.sets)
+"""Types that set something of an instrument, or of no single one."""
 
 
 def accounts_named(body: Body) -> tuple[int, ...]:

@@ -27,8 +27,8 @@ class BodyBase(msgspec.Struct, frozen=True, array_like=True, gc=False):
     2. `grounds` are the kinds of figures that the decision compares: empty only where nobody decided.
     3. `posting` is what the event moves between whom; `steps` the status of an account before and after it, for
        whoever it is that `alters` moves on; `alters` what else the ledger keeps of it.
-    4. `forces` says that something was forced of `account`; `named` that the event is the same one in two runs by its
-       type and name, whatever else it says.
+    4. `forces` says that something was forced of `account`; `sets` that something of an instrument, or of all, is so
+       from here on; `named` that the event is the same one in two runs by its type and name, whatever else it says.
     5. `says` is the short phrase, `tells` the long one.
     """
 
@@ -36,6 +36,7 @@ class BodyBase(msgspec.Struct, frozen=True, array_like=True, gc=False):
     posting: ClassVar[Payment | Trade | None] = None
     steps: ClassVar[Mapping[AccountStatus, AccountStatus]] = {}
     forces: ClassVar[bool] = False
+    sets: ClassVar[bool] = False
     named: ClassVar[bool] = False
     uncompared: ClassVar[tuple[str, ...]] = ()
 

@@ -71,6 +71,7 @@ class FaultStarted(BodyBase, frozen=True, tag=140):
     """
 
     grounds = (Ground.TIMER, Ground.RULE)
+    sets = True
 
     fault: DeclaredFault
     kind: FaultKind
@@ -118,6 +119,7 @@ class FaultEnded(BodyBase, frozen=True, tag=141):
     """What had failed works again."""
 
     grounds = (Ground.FAULT, Ground.TIMER, Ground.RULE)
+    sets = True
 
     fault: FaultNumber
     kind: FaultKind

@@ -48,6 +48,7 @@ class PriceTicked(BodyBase, frozen=True, tag=20):
     """Prices of one instant: (instrument, price in ticks) pairs, each instrument at most once."""
 
     grounds = ()
+    sets = True
 
     prices: Prices
     provenance: Provenance | None = None
@@ -67,6 +68,7 @@ class DepthQuoted(BodyBase, frozen=True, tag=21):
     """Resting depth, per side: (distance in basis points, lots up to there), nearest first, cumulative."""
 
     grounds = ()
+    sets = True
 
     instrument: InstrumentNumber
     bids: Depth
@@ -85,6 +87,7 @@ class FundingRateSet(BodyBase, frozen=True, tag=22):
     """The rate of the next funding, in parts per billion of the notional; positive: longs pay shorts."""
 
     grounds = ()
+    sets = True
 
     instrument: InstrumentNumber
     rate_ppb: RatePpb

@@ -55,6 +55,7 @@ class LiquidationStarted(BodyBase, frozen=True, tag=60):
     grounds = (Ground.MARK, Ground.BALANCE, Ground.CALL, Ground.FAULT, Ground.RULE)
     steps = {"healthy": "liquidating", "called": "liquidating"}
     forces = True
+    sets = True
 
     liquidation_id: DeclaredLiquidation
     account: AccountNumber
@@ -217,6 +218,7 @@ class LiquidationFilled(BodyBase, frozen=True, tag=63):
     grounds = (Ground.ORDER, Ground.BOOK, Ground.INDEX, Ground.DEPTH, Ground.RULE)
     posting = Trade("account", "counterparty")
     forces = True
+    sets = True
 
     liquidation_id: LiquidationNumber
     order_id: OrderNumber

@@ -45,6 +45,7 @@ class MarkPriced(BodyBase, frozen=True, tag=40):
     """
 
     grounds = (Ground.CONSTITUENTS, Ground.BOOK, Ground.INDEX, Ground.DEPTH, Ground.FAULT, Ground.RULE)
+    sets = True
 
     instrument: InstrumentNumber
     index_ticks: Price
@@ -178,6 +179,7 @@ class PositionReduced(BodyBase, frozen=True, tag=44):
 
     grounds = (Ground.CALL, Ground.MARK, Ground.INDEX, Ground.DEPTH, Ground.BALANCE, Ground.RULE)
     posting = Trade("account", "counterparty")
+    sets = True
 
     account: AccountNumber
     counterparty: AccountNumber
@@ -213,6 +215,7 @@ class FundingAccrued(BodyBase, frozen=True, tag=45):
     """Funding of an interval: a lot long pays `payment_nanoatoms` (negative: receives), a lot short the reverse."""
 
     grounds = (Ground.FUNDING_RATE, Ground.MARK, Ground.TIMER, Ground.RULE)
+    sets = True
 
     instrument: InstrumentNumber
     rate_ppb: RatePpb

@@ -72,6 +72,7 @@ class BookPriced(BodyBase, frozen=True, tag=120):
     """
 
     grounds = (Ground.INDEX, Ground.TRADE, Ground.BOOK, Ground.QUOTES, Ground.RULE)
+    sets = True
 
     instrument: InstrumentNumber
     outside_ticks: Price
@@ -109,6 +110,7 @@ class DepthFormed(BodyBase, frozen=True, tag=121):
     """
 
     grounds = (Ground.QUOTES, Ground.BOOK, Ground.RULE)
+    sets = True
 
     instrument: InstrumentNumber
     bids: Depth
@@ -133,6 +135,7 @@ class QuotesPlaced(BodyBase, frozen=True, tag=122):
     """
 
     grounds = (Ground.BOOK, Ground.BALANCE, Ground.RULE)
+    sets = True
 
     account: AccountNumber
     instrument: InstrumentNumber
@@ -227,6 +230,7 @@ class OrderFilled(BodyBase, frozen=True, tag=126):
 
     grounds = (Ground.OWN_ORDER, Ground.BOOK, Ground.QUOTES, Ground.RULE)
     posting = Trade("account", "counterparty")
+    sets = True
 
     order_id: OrderNumber
     trade_id: TradeNumber
@@ -297,6 +301,7 @@ class FundingRated(BodyBase, frozen=True, tag=129):
     """
 
     grounds = (Ground.INDEX, Ground.MARK, Ground.TIMER, Ground.RULE)
+    sets = True
 
     instrument: InstrumentNumber
     premium_ppb: RatePpb

@@ -35,6 +35,7 @@ class TradingHalted(BodyBase, frozen=True, tag=100):
     """Fills stop: the mark moved from `reference_ticks` to `mark_ticks` within the window."""
 
     grounds = (Ground.MARK, Ground.RULE)
+    sets = True
 
     instrument: InstrumentNumber
     reference_ticks: Price
@@ -69,6 +70,7 @@ class TradingResumed(BodyBase, frozen=True, tag=101):
     """Fills may go on."""
 
     grounds = (Ground.HALT, Ground.TIMER, Ground.RULE)
+    sets = True
 
     instrument: InstrumentNumber
 

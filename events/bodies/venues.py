@@ -25,6 +25,7 @@ class IndexPriced(BodyBase, frozen=True, tag=134):
     """
 
     grounds = (Ground.INDEX, Ground.BOOK, Ground.RULE)
+    sets = True
 
     instrument: InstrumentNumber
     index_ticks: Price

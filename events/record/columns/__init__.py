@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from .accounts import AccountColumn, ForcedColumn, SettingColumn
 from .check import ColumnsCheck, verify_columns
-from .facts import SETTING_TYPES, instruments_set
+from .facts import instruments_set
 from .forks import ForkColumn
 from .funds import FundColumn
 from .opened import Columns
@@ -16,7 +16,6 @@ from .parents import ParentColumn
 from .roots import RootColumn
 
 __all__ = [
-    "SETTING_TYPES",
     "AccountColumn",
     "Columns",
     "ColumnsCheck",

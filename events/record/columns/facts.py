@@ -9,19 +9,22 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 from ...bodies.faults import FaultEnded, FaultStarted
-from ...bodies.inputs import DepthQuoted, FundingRateSet, PriceTicked
-from ...bodies.liquidation import LiquidationFilled, LiquidationStarted
+from ...bodies.inputs import PriceTicked
+from ...bodies.liquidation import LiquidationStarted
 from ...bodies.listing import AccountOpened
-from ...bodies.margin import FundingAccrued, MarkPriced, PositionReduced
 from ...bodies.run import RunForked
-from ...bodies.trading import BookPriced, DepthFormed, FundingRated, OrderFilled, QuotesPlaced
-from ...bodies.venue import TradingHalted, TradingResumed
-from ...bodies.venues import IndexPriced
 from ...envelope import Event
-from ...vocabulary import ACCOUNT_FIELDS, FORCED_TYPES, PUBLIC_TYPES, Body, accounts_forced, accounts_named
+from ...vocabulary import (
+    ACCOUNT_FIELDS,
+    FORCED_TYPES,
+    PUBLIC_TYPES,
+    SETTING_TYPES,
+    Body,
+    accounts_forced,
+    accounts_named,
+)
 
 __all__ = [
-    "SETTING_TYPES",
     "PageFacts",
     "facts_of",
     "instruments_set",
@@ -32,31 +35,8 @@ __all__ = [
 
 _GETTERS = {kind: [attrgetter(name) for name in names] for kind, names in ACCOUNT_FIELDS.items()}
 
-SETTING_TYPES: frozenset[type[Body]] = frozenset(
-    (
-        PriceTicked,
-        DepthQuoted,
-        FundingRateSet,
-        MarkPriced,
-        FundingAccrued,
-        LiquidationFilled,
-        PositionReduced,
-        TradingHalted,
-        TradingResumed,
-        LiquidationStarted,
-        BookPriced,
-        DepthFormed,
-        QuotesPlaced,
-        OrderFilled,
-        IndexPriced,
-        FundingRated,
-        FaultStarted,
-        FaultEnded,
-    )
-)
-"""Types that set something of an instrument, and those of no single one, which count as of instrument 0."""
-
 _OF_NO_INSTRUMENT = (LiquidationStarted, FaultStarted, FaultEnded)
+"""Of `SETTING_TYPES` those that count as of instrument 0."""
 
 _INSTRUMENT_BITS = 24
 _OUT_OF_REACH = 1 << 32

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from ...envelope import Event
 from ...errors import QueryError
-from ...vocabulary import ACCOUNT_FIELDS, Body
+from ...vocabulary import ACCOUNT_FIELDS, SETTING_TYPES, Body
 from ..files import damaged
 from ..manifest import MANIFEST_NAME
 from ..merkle import leaf_hash, tree_root
@@ -26,7 +26,7 @@ from ..pages import PAGE_EVENTS
 from .accounts import AccountColumn, ForcedColumn, SettingColumn
 from .building import build
 from .column import Column
-from .facts import SETTING_TYPES, setting_word
+from .facts import setting_word
 from .forks import ForkColumn
 from .funds import FundColumn
 from .kinds import KINDS
