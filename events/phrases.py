@@ -25,6 +25,7 @@ class Names(Protocol):
     def price(self, instrument: int, ticks: int) -> str: ...
     def size(self, instrument: int, lots: int) -> str: ...  # without its sign, with the instrument's name
     def units(self, instrument: int, lots: int) -> str: ...  # with its sign
+    def left(self, instrument: int, lots: int) -> str: ...  # `, 1.5 left`, nothing for no lots
     def held(self, instrument: int, lots: int) -> str: ...  # `long 1.5 BTC-PERP`
     def trade(self, instrument: int, lots: int, ticks: int) -> str: ...  # `sold 1.5 BTC-PERP at 60,000.0`
     def money(self, account: int, atoms: int) -> str: ...

@@ -34,7 +34,7 @@ from .support.past import goes_on_the_same
 from .support.priming import differences
 from .support.replayer import Delivery, producers_of, tell
 from .support.venue import Book, listed
-from .test_prime import _guarded
+from .test_prime import asked_of
 
 LIVING = str(Path(__file__).with_name("support") / "small-living.toml")
 LATE = ("crowd.latency_ns=3s", "orders.latency_ns=50ms", "impact.latency_ns=5ms", "mark.latency_ns=7ms")
@@ -234,13 +234,7 @@ def test_no_handler_of_the_market_writes_state() -> None:
         "prices.interval_ns=6s",
         name=LIVING,
     )
-    asked: Counter[str] = Counter()
-    for route in simulation.bus._routes.values():
-        for subscription in route.subscriptions:
-            subscription.handle = _guarded(subscription.handler, asked)
-    simulation.open()
-    simulation.drive()
-    assert {"impact", "makers", "crowd", "strategist", "orders", "mark"} <= set(asked)
+    assert {"impact", "makers", "crowd", "strategist", "orders", "mark"} <= set(asked_of(simulation))
 
 
 def test_a_fork_without_the_crowd_leaves_others_as_they_were(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from deleverage.events.ledger import Ledger
 from deleverage.events.record import MemoryRecord
 from deleverage.handlers.protocol import Handler, Product
 from deleverage.handlers.registry import SLOTS
+from deleverage.sim.runner import Simulation
 
 from .support.crash import recorded, simulation_of
 from .support.priming import differences, primed
@@ -123,15 +124,21 @@ def test_a_handler_that_is_not_primed_would_be_found_out() -> None:
 def test_no_handler_writes_state(overrides: tuple[str, ...]) -> None:
     """The ledger's digest is the same before and after every call of every handler."""
     simulation = simulation_of(MemoryRecord(), *overrides, "population.accounts=120", "prices.interval_ns=30s")
+    asked = asked_of(simulation)
+    living = {"impact", "makers", "crowd", "strategist", "orders"}  # see test_living_crowd.py, and test_living_runs.py
+    living |= {"index", "arbitrage", "ties", "bridge", "faults"}
+    assert set(SLOTS) - set(asked) == {"profit_cap", *living}
+
+
+def asked_of(simulation: Simulation) -> Counter[str]:
+    """How often each handler had something to say in a whole run, in which none may write state."""
     asked: Counter[str] = Counter()
     for route in simulation.bus._routes.values():
         for subscription in route.subscriptions:
             subscription.handle = _guarded(subscription.handler, asked)
     simulation.open()
     simulation.drive()
-    living = {"impact", "makers", "crowd", "strategist", "orders"}  # see test_living_crowd.py, and test_living_runs.py
-    living |= {"index", "arbitrage", "ties", "bridge", "faults"}
-    assert set(SLOTS) - set(asked) == {"profit_cap", *living}
+    return asked
 
 
 def _guarded(handler: Handler, asked: Counter[str]) -> Callable[..., list[Product]]:

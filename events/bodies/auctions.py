@@ -90,7 +90,7 @@ class AuctionFilled(BodyBase, frozen=True, tag=144):
 
     def says(self, names: Names) -> str:
         trade = names.trade(self.instrument, self.size_lots, self.price_ticks)
-        left = f", {names.units(self.instrument, self.left_lots)} left" if self.left_lots else ""
+        left = names.left(self.instrument, self.left_lots)
         return (
             f"{names.account(self.account)} {trade} to {names.account(self.counterparty)} in the auction of order "
             f"{self.order_id}{left}"

@@ -250,7 +250,7 @@ class LiquidationFilled(BodyBase, frozen=True, tag=63):
 
     def says(self, names: Names) -> str:
         trade = names.trade(self.instrument, self.size_lots, self.price_ticks)
-        left = f", {names.units(self.instrument, self.left_lots)} left" if self.left_lots else ""
+        left = names.left(self.instrument, self.left_lots)
         who = names.account(self.account)
         return f"{who} {trade} by order {self.order_id}{left}"
 

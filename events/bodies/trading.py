@@ -252,7 +252,7 @@ class OrderFilled(BodyBase, frozen=True, tag=126):
 
     def says(self, names: Names) -> str:
         trade = names.trade(self.instrument, self.size_lots, self.price_ticks)
-        left = f", {names.units(self.instrument, self.left_lots)} left" if self.left_lots else ""
+        left = names.left(self.instrument, self.left_lots)
         return f"{names.account(self.account)} {trade} by its order {self.order_id}{left}"
 
 

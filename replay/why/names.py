@@ -130,6 +130,10 @@ class RunNames:
         """A size in units, negative when short or sold."""
         return self.size_of(instrument, lots).text
 
+    def left(self, instrument: int, lots: int) -> str:
+        """What is left of an order, to stand after what it traded, such as `, 1.5 left`; nothing for no lots."""
+        return f", {self.units(instrument, lots)} left" if lots else ""
+
     def held(self, instrument: int, lots: int) -> str:
         """A position, such as `long 1.5 BTC-PERP`."""
         return held(self.size_of(instrument, lots))
