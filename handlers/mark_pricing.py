@@ -131,9 +131,7 @@ class BookMarkPricing(Handler):
         market = ledger.markets[instrument]
         smoothed = _smoothed(market, ticks, now_ns, self.smoothing_ns) if self.smoothing_ns else 0
         mark_ticks = max(1, smoothed // _MICRO) if self.smoothing_ns else ticks
-        if market.marked_at_ns == now_ns and market.mark_ticks == mark_ticks:
-            return ()
-        return (MarkPriced(instrument, ticks, 0, mark_ticks, smoothed),)
+        return _if_new(MarkPriced(instrument, ticks, 0, mark_ticks, smoothed), market, now_ns)
 
 
 class ConstituentMarkPricing(BookMarkPricing):
@@ -184,9 +182,12 @@ class MedianMarkPricing(Handler):
         smoothed = _smoothed(market, body.price_ticks, now_ns, self.smoothing_ns)
         index_ticks = reported_ticks(ledger, body.instrument, body.outside_ticks, now_ns)
         mark_ticks = sorted((body.price_ticks, max(1, smoothed // _MICRO), index_ticks))[1]
-        if market.marked_at_ns == now_ns and market.mark_ticks == mark_ticks:
-            return ()
-        return (MarkPriced(body.instrument, index_ticks, 0, mark_ticks, smoothed),)
+        return _if_new(MarkPriced(body.instrument, index_ticks, 0, mark_ticks, smoothed), market, now_ns)
+
+
+def _if_new(body: MarkPriced, market: Market, now_ns: int) -> Iterable[Product]:
+    """A mark, unless this instant has the same one already."""
+    return () if market.marked_at_ns == now_ns and market.mark_ticks == body.mark_ticks else (body,)
 
 
 def _smoothed(market: Market, ticks: int, now_ns: int, smoothing_ns: int) -> int:

@@ -1,6 +1,6 @@
 """What traders do unasked: each strategy says what sets it off, and what is ordered then.
 
-1. A strategy watches one *signal* of one instrument: how far the price is under or over its trend, or how wild it is.
+1. A strategy watches one *signal* of one instrument: how far the price is under its trend, or how wild it is.
    Each trader that follows it acts once the signal passes a threshold of its own, drawn evenly between two bounds.
 2. Which strategies an account follows is drawn from the shares of the scenario, keyed by its name (`characters.py`).
 3. Whoever has acted waits for a pause before it acts again.
@@ -26,8 +26,8 @@ __all__ = ["SIGNALS", "STRATEGIES", "Acting", "Signal", "Strategy", "deleverage"
 
 _MICRO = 10**6
 
-Signal = Literal["fall", "rise", "volatility"]
-"""How many basis points the price is under or over its trend; realised volatility in hundreds of parts per billion."""
+Signal = Literal["fall", "volatility"]
+"""How many basis points the price is under its trend; realised volatility in hundreds of parts per billion."""
 
 SIGNALS: tuple[Signal, ...] = get_args(Signal)
 
@@ -40,7 +40,7 @@ def signal_of(market: Market, signal: Signal) -> int:
     if signal == "volatility":
         return book.volatility_ppb // 100
     over_bps = (book.price_ticks * _MICRO - book.trend_microticks) * BPS // max(1, book.trend_microticks)
-    return max(0, -over_bps if signal == "fall" else over_bps)
+    return max(0, -over_bps)
 
 
 class Acting(NamedTuple):
