@@ -50,9 +50,14 @@ head_option = click.option("--head", metavar="HEX", callback=digits_of, help="Th
 as_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
-def opened(path: Path, head: str | None = None, plugins: Iterable[Path] = ()) -> Run:
-    """The record, with a warning on stderr for one that is torn or broke off."""
+def opened(path: Path, head: str | None = None, plugins: Iterable[Path] = (), *, forked: bool = False) -> Run:
+    """The record, with a warning on stderr for one that is torn or broke off.
+
+    Raises QueryError for a torn one that is to be `forked`: nothing of it is served, so nothing more is said.
+    """
     run = open_run(path, head, plugins)
+    if forked:
+        run.check_sealed()
     if run.warning:
         tell(run.warning)
     elif run.manifest.status != "complete":

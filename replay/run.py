@@ -89,6 +89,12 @@ class Run:
         """What a reader of a torn record must be told, in one line; None for a sealed one."""
         return self.reader.warning
 
+    def check_sealed(self) -> None:
+        """Raise QueryError for a torn record, from which nothing can be forked."""
+        if self.torn:
+            message = f"{self.path}: it was never sealed, so it has no head to fork from; `deleverage recover` it first"
+            raise QueryError(message)
+
     @cached_property
     def start_ns(self) -> int:
         """The time of the first event. Raises QueryError where there is none."""

@@ -104,7 +104,7 @@ def _check_targets(planned: Any, where: str, targets: FaultTargets) -> None:
 
 def fault_named(text: str) -> dict[str, Any]:
     """A fork's fault, as one writes it in a line, as a scenario's table. Raises ScenarioError."""
-    kind, *settings = text.split()
+    kind, *settings = text.split() or [""]
     if kind not in FAULT_KINDS:
         message = f"--fault {text!r}: there is no fault {kind!r}; choose from {', '.join(FAULT_KINDS)}"
         raise ScenarioError(message)

@@ -90,6 +90,8 @@ BAD = {
     "gateway for=5m delay_ns=-3": "delay_ns must not be negative",
     "outrage for=5m": "there is no fault 'outrage'",
     "outage 5m": "is no setting",
+    "": "--fault '': there is no fault ''; choose from outage, ",
+    "  ": "there is no fault ''; choose from outage, ",
     "manipulation for=5m account=maker-1 budget=1_000_000": "a budget cannot be more than that",
     "manipulation for=5m account=nobody budget=1": "there is no actor 'nobody'",
     "outage for=5m instrument=X": "choose from COIN-PERP",

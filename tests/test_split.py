@@ -26,7 +26,7 @@ from deleverage.replay.split.switches import SWITCHES, Switch, given_switches, s
 from deleverage.replay.split.text import printed_parts
 from deleverage.sim.units import divide_half_even
 
-from .support.command_line import call, spawn
+from .support.command_line import call, spawn, tear
 from .support.crash import SMALL_CRASH
 from .support.living import SMALL_SPIRAL, spiral, two_coins
 
@@ -264,3 +264,15 @@ def test_a_fork_that_fails_is_an_answer(tmp_path: Path) -> None:
     outcome = _perform(_Combination(0, tmp_path / "gone.run", (), 0, (), None))
     assert outcome.error is not None
     assert "gone.run" in outcome.error
+
+
+def test_a_torn_record_is_refused_in_one_line(tmp_path: Path) -> None:
+    """It has no head to fork from, which is all that is said: nothing of it was served."""
+    torn = tmp_path / "torn.run"
+    assert call("run", SMALL_CRASH, "-o", torn).exit_code == 0
+    tear(torn)
+    for command in (("split", torn), ("fork", torn, "--at", "+1m", "-o", tmp_path / "child.run")):
+        refused = call(*command)
+        assert (refused.exit_code, refused.stdout, refused.stderr.count("\n")) == (2, "", 1)
+        assert "it was never sealed, so it has no head to fork from; `deleverage recover` it first" in refused.stderr
+    assert not (tmp_path / "child.run").exists()

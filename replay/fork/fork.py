@@ -206,9 +206,7 @@ def fork(
     Raises ScenarioError or QueryError before anything is written, RecordExistsError where `output` is taken, and
     HandlerError or RecordFullError after sealing what there is.
     """
-    if run.torn:
-        message = f"{run.path}: it was never sealed, so it has no head to fork from; `deleverage recover` it first"
-        raise QueryError(message)
+    run.check_sealed()
     made = Fork(run, after_seq, changes)
     path = None if output is None else Path(output)
     sink = _sink(made, path, settings)

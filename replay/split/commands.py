@@ -65,7 +65,7 @@ def split_command(
 
     A POINT is an event's number (77241), a time (21:16, 2025-10-10 21:16:04.831) or an offset from the start (+10m).
     """
-    run = opened(record, head, plugins)
+    run = opened(record, head, plugins, forked=True)
     switches = given_switches(texts) or switches_of(run.started.producers)
     chosen = None if not names else [_instrument(run, name) for name in names]
     total, done = (1 << len(switches)) - 1, 0

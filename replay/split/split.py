@@ -130,9 +130,7 @@ def split(
 
 def _first_price(run: Run) -> Event:
     """The input that the first price came in by."""
-    if run.torn:
-        message = f"{run.path}: it was never sealed, so it has no head to fork from; `deleverage recover` it first"
-        raise QueryError(message)
+    run.check_sealed()
     if run.imported:
         message = f"{run.path} was imported: nobody decided in it, so that nothing can be switched off"
         raise QueryError(message)
