@@ -5,7 +5,9 @@ Tags are the format. They are never reused or renumbered; `tests/test_vocabulary
 
 from __future__ import annotations
 
-from typing import get_args
+from collections.abc import Callable
+from operator import attrgetter
+from typing import Any, get_args
 
 from .bodies.auctions import AuctionsBody
 from .bodies.faults import FaultsBody
@@ -73,10 +75,23 @@ SETTING_TYPES: frozenset[type[Body]] = frozenset(kind for kind in BODY_TYPES if 
 """Types that set something of an instrument, or of no single one."""
 
 
+def _accounts_of(names: tuple[str, ...]) -> Callable[[Body], tuple[Any, ...]]:
+    """The values of these fields, as a tuple; nearly every event is asked for it, by several indexes."""
+    if len(names) > 1:
+        return attrgetter(*names)
+    if not names:
+        return lambda _: ()
+    only = attrgetter(*names)
+    return lambda body: (only(body),)
+
+
+_ACCOUNTS = {kind: _accounts_of(names) for kind, names in ACCOUNT_FIELDS.items()}
+
+
 def accounts_named(body: Body) -> tuple[int, ...]:
     """The accounts that a body names, the one that it is about first, without None."""
-    values = [getattr(body, name) for name in ACCOUNT_FIELDS[type(body)]]
-    return tuple(values) if None not in values else tuple(value for value in values if value is not None)
+    values = _ACCOUNTS[type(body)](body)
+    return values if None not in values else tuple(value for value in values if value is not None)
 
 
 def accounts_forced(body: Body) -> tuple[int, ...]:

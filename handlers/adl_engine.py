@@ -42,6 +42,7 @@ from ..events.ledger.postings import POSTINGS, Trade
 from ..events.vocabulary import Body, accounts_named
 from .closing_task import ClosingTask, borne, capped_task, inventory_task, price_ticks_of, priced, shortfall_remained
 from .holders import Holders
+from .inventory import Inventory
 from .policies.ranking import Allocation, Ranked, RankingPolicy, Worth, terms_of, worth_of
 from .policies.score_formula import formula_of
 from .pool import Pool
@@ -90,8 +91,11 @@ class AdlEngine(Handler):
         self.ranking_policy = ranking_policy
         self.closes_at: Worth = worth_of(ranking_policy) if settings is None else settings.closes_at
         self._formula = formula_of(ranking_policy)
+        silent = () if terms_of(ranking_policy).liquidating else (BankruptcyDeclared,)
+        self._touching = frozenset(self.observes).difference(silent)
         self._rankings: dict[_Side, Ranking | ColumnRanking] = {}
         self._holders = Holders()
+        self._inventory = Inventory()
         self._pseudonyms: Pseudonyms | None = None
         self._keeper: ColumnKeeper | None = None
         self._pool: Pool | None = None
@@ -101,6 +105,7 @@ class AdlEngine(Handler):
         touched = self.touched_by(event.body)
         if type(event.body) in _OPENING:
             self._holders.note(touched)
+            self._inventory.observe(event.body, ledger)
         if self._keeper is not None:
             self._keeper.note(touched)
         if self._pool is not None:
@@ -111,14 +116,13 @@ class AdlEngine(Handler):
 
     def touched_by(self, body: Body) -> Collection[int]:
         """Whose place in a ranking an event may change; a bankruptcy only where those in liquidation have one."""
-        told = type(body) in self.observes
-        silent = isinstance(body, BankruptcyDeclared) and not terms_of(self.ranking_policy).liquidating
-        return accounts_named(body) if told and not silent else ()
+        return accounts_named(body) if type(body) in self._touching else ()
 
     def prime(self, ledger: LedgerState, past: Iterable[Event]) -> None:
         """Rank anew for each round that a further one of this instant would continue; note who was touched since."""
         self._rankings, self._keeper, self._pool = {}, None, None
         self._holders.rebuild(ledger)
+        self._inventory.rebuild(ledger)
         events = list(past)
         for side, base in ledger.round_bases.items():
             if _continues(ledger, side, ledger.at_ns):
@@ -151,15 +155,11 @@ class AdlEngine(Handler):
     def _next_task(
         self, trigger: ShortfallTrigger, account: Account, ledger: LedgerState, after: PositionKey | None
     ) -> ClosingTask | None:
-        keys = [key for key in sorted(account.positions) if after is None or key > after]
         if account.kind == "insurance":
-            task = inventory_task(trigger, account, ledger, keys)
-        elif not keys or account.liquidation_id is None:
-            return None
+            lots = self._inventory.following(ledger, account.account, after)
+            task = inventory_task(trigger, account, ledger, lots)
         else:
-            key, value = keys[0], bankruptcy_values(account, ledger)[keys[0]]
-            size = account.positions[key].size_lots
-            task = ClosingTask(trigger, account.account, account.liquidation_id, key, size, value)
+            task = _bankrupt_task(trigger, account, ledger, after)
         return None if task is None else priced(task, self.closes_at, ledger)
 
     def _round(self, task: ClosingTask, ledger: LedgerState, now_ns: int) -> list[Product]:
@@ -282,6 +282,17 @@ class AdlEngine(Handler):
             if fault:
                 message = f"policy {self.ranking_policy.policy}: {fault}"
                 raise HandlerError(message)
+
+
+def _bankrupt_task(
+    trigger: ShortfallTrigger, account: Account, ledger: LedgerState, after: PositionKey | None
+) -> ClosingTask | None:
+    """The next position of an account in liquidation, at its bankruptcy value; None after the last."""
+    key = min((key for key in account.positions if after is None or key > after), default=None)
+    if key is None or account.liquidation_id is None:
+        return None
+    size_lots, value_atoms = account.positions[key].size_lots, bankruptcy_values(account, ledger)[key]
+    return ClosingTask(trigger, account.account, account.liquidation_id, key, size_lots, value_atoms)
 
 
 def _continues(ledger: LedgerState, side: _Side, now_ns: int) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from ..events.bodies.waterfall import ProfitCapExceeded, ShortfallRemained, ShortfallTrigger
@@ -33,9 +34,9 @@ class ClosingTask(NamedTuple):
 
 
 def inventory_task(
-    trigger: ShortfallTrigger, fund: Account, ledger: LedgerState, keys: list[PositionKey]
+    trigger: ShortfallTrigger, fund: Account, ledger: LedgerState, keys: Iterable[PositionKey]
 ) -> ClosingTask | None:
-    """The next lot that stands at a loss, at what it cost; in a drawdown, at what ends that."""
+    """The first of these lots that stands at a loss, at what it cost; in a drawdown, at what ends that."""
     for key in keys:
         held = fund.positions[key]
         if profit_atoms(ledger.markets[key[0]], held) >= 0:

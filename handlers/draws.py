@@ -39,7 +39,7 @@ def draw_below(seed: int, account: int, purpose: str, n: int, bound: int) -> int
     if not 0 < bound <= 1 << 64:
         message = f"a draw below {bound} is not possible; the bound must lie between 1 and 2^64"
         raise ValueError(message)
-    return draw_bits(seed, account, purpose, n) * bound >> 64
+    return draw_bits(seed, account, purpose, n) * bound >> 64 if bound > 1 else 0
 
 
 def draw_normal(seed: int, account: int, purpose: str, n: int) -> int:

@@ -34,7 +34,6 @@ from ..events.bodies.waterfall import (
     DeleveragingEnded,
     InsuranceFundCredited,
     InsuranceFundDebited,
-    PositionDeleveraged,
     ShortfallDeclared,
     ShortfallTrigger,
 )
@@ -96,13 +95,7 @@ class InsuranceFund(Handler):
         MarkPriced,
         TimerFired,
     )
-    observes: ClassVar[tuple[type[Body], ...]] = (
-        LiquidationFilled,
-        PositionTakenOver,
-        PositionDeleveraged,
-        TimerSet,
-        TimerFired,
-    )
+    observes: ClassVar[tuple[type[Body], ...]] = (*Inventory.KINDS, TimerSet, TimerFired)
     Parameters: ClassVar[type[msgspec.Struct]] = FundParameters
 
     def __init__(self, parameters: FundParameters) -> None:
@@ -118,12 +111,8 @@ class InsuranceFund(Handler):
             if body.purpose in (_SALE, _RETRY):
                 change = self._pending.add if isinstance(body, TimerSet) else self._pending.discard
                 change((body.purpose, body.account, body.instrument))
-        elif isinstance(body, PositionTakenOver):
-            self._inventory.note(ledger, (body.instrument, body.liquidation_id))
-        elif isinstance(body, LiquidationFilled) and ledger.accounts[body.account].kind == "insurance":
-            self._inventory.note(ledger, (body.instrument, body.leg))
-        elif isinstance(body, PositionDeleveraged) and ledger.accounts[body.against].kind == "insurance":
-            self._inventory.note(ledger, (body.instrument, body.against_leg))
+        else:
+            self._inventory.observe(body, ledger)
 
     def prime(self, ledger: LedgerState, past: Iterable[Event]) -> None:
         """Both follow from the ledger."""

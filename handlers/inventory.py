@@ -7,10 +7,16 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
+from sortedcontainers import SortedDict
+
+from ..events.bodies.liquidation import LiquidationFilled, PositionTakenOver
+from ..events.bodies.waterfall import PositionDeleveraged
 from ..events.ledger import LedgerState, Market, PositionKey
 from ..events.ledger.account import funding_of
+from ..events.vocabulary import Body
 from .valuation import profit_atoms
 
 __all__ = ["Inventory", "capacity_atoms", "inventory_atoms", "losing_lots", "money_atoms"]
@@ -23,44 +29,72 @@ class _Sum(NamedTuple):
     cost: int = 0
     funding: int = 0
 
-    def plus(self, other: _Sum, sign: int = 1) -> _Sum:
-        """The sum, or the difference."""
-        return _Sum(self.lots + sign * other.lots, self.cost + sign * other.cost, self.funding + sign * other.funding)
+
+_NOTHING = _Sum()
 
 
 class Inventory:
-    """Sums per instrument of all lots of all funds. `note`: O(1); `profit_atoms`: O(instruments)."""
+    """All lots of all funds, sorted, and their sums per instrument.
+
+    `observe`: O(log lots); `profit_atoms`: O(instruments); `following`: O(log lots) for the first.
+    """
+
+    KINDS: tuple[type[Body], ...] = (LiquidationFilled, PositionTakenOver, PositionDeleveraged)
 
     def __init__(self) -> None:
         """Nothing is held; `lots_held` is changed in place, never replaced."""
-        self.lots_held: dict[PositionKey, _Sum] = {}
+        self.lots_held: SortedDict[PositionKey, _Sum] = SortedDict()
         self._sums: dict[int, _Sum] = {}
 
-    def note(self, ledger: LedgerState, key: PositionKey) -> None:
+    def observe(self, body: Any, ledger: LedgerState) -> None:
+        """What an event of `KINDS`, already folded, did to a lot: taken over, sold or closed against a counterparty."""
+        kind, accounts = type(body), ledger.accounts
+        if kind is LiquidationFilled:
+            if accounts[body.account].kind == "insurance":
+                self._note(ledger, (body.instrument, body.leg))
+        elif kind is PositionTakenOver:
+            self._note(ledger, (body.instrument, body.liquidation_id))
+        elif kind is PositionDeleveraged and accounts[body.against].kind == "insurance":
+            self._note(ledger, (body.instrument, body.against_leg))
+
+    def following(self, ledger: LedgerState, fund: int, after: PositionKey | None) -> Iterator[PositionKey]:
+        """The lots of a fund after one of them, or all, by instrument and liquidation."""
+        for key in self.lots_held.irange(after, inclusive=(False, False)):
+            if ledger.fund_of(key[0]) == fund:
+                yield key
+
+    def _note(self, ledger: LedgerState, key: PositionKey) -> None:
         """The lot under this key (instrument, liquidation) changed."""
         held = ledger.inventory(ledger.fund_of(key[0])).get(key)
-        now = _Sum() if held is None else _Sum(held.size_lots, held.cost_atoms, held.funding_atoms)
-        before = self.lots_held.pop(key, _Sum())
+        now = _NOTHING if held is None else _Sum(held.size_lots, held.cost_atoms, held.funding_atoms)
+        lots, cost, funding = self.lots_held.get(key, _NOTHING)
         if now.lots:
             self.lots_held[key] = now
-        self._sums[key[0]] = self._sums.get(key[0], _Sum()).plus(before, -1).plus(now)
+        else:
+            self.lots_held.pop(key, None)
+        total = self._sums.get(key[0], _NOTHING)
+        self._sums[key[0]] = _Sum(
+            total.lots + now.lots - lots, total.cost + now.cost - cost, total.funding + now.funding - funding
+        )
 
     def rebuild(self, ledger: LedgerState) -> None:
         """All lots of the ledger."""
-        self.lots_held.clear()
+        lots: dict[PositionKey, _Sum] = {}
         sums: dict[int, list[int]] = {}
         for key in (key for fund in ledger.funds for key in ledger.inventory(fund)):
             held = ledger.inventory(ledger.fund_of(key[0])).get(key)
-            if held is None or not held.size_lots or key in self.lots_held:
+            if held is None or not held.size_lots or key in lots:
                 continue
-            lot = self.lots_held[key] = _Sum(held.size_lots, held.cost_atoms, held.funding_atoms)
+            lot = lots[key] = _Sum(held.size_lots, held.cost_atoms, held.funding_atoms)
             total = sums.setdefault(key[0], [0, 0, 0])
             total[0], total[1], total[2] = total[0] + lot.lots, total[1] + lot.cost, total[2] + lot.funding
+        self.lots_held.clear()
+        self.lots_held.update(lots)
         self._sums = {instrument: _Sum(*total) for instrument, total in sums.items()}
 
     def lots(self, instrument: int) -> int:
         """The net lots of an instrument."""
-        return self._sums.get(instrument, _Sum()).lots
+        return self._sums.get(instrument, _NOTHING).lots
 
     def profit_atoms(self, ledger: LedgerState, fund: int) -> int:
         """What all lots of a fund are worth at the mark over what they cost, funding included."""

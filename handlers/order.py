@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from fractions import Fraction
 from typing import Literal, get_args
 
 import msgspec
@@ -28,6 +27,16 @@ equity, whoever has no equity before all others. largest: by notional. arrival: 
 ORDERS: tuple[Order, ...] = get_args(Order)
 
 _UNSTATED: Order = "arrival"
+
+_RATIO_BITS = 256
+"""A ratio is compared as a whole number of so many binary places, rounded down.
+
+Two ratios that differ do so by one such place or more, as their denominators have at most 128 bits each: so rounding
+makes no two of them equal and changes no order.
+"""
+
+_BEYOND = 1 << 2 * _RATIO_BITS
+"""Above every such ratio."""
 
 
 class OrderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -48,12 +57,12 @@ def order_in_force(ledger: LedgerState, venue: str = "") -> Order:
     return order
 
 
-def place_in(order: Order, account: Account, margin: Margin) -> tuple[int | Fraction, int]:
+def place_in(order: Order, account: Account, margin: Margin) -> tuple[int, int]:
     """A key to sort by, the first to go first; exact. `margin` is the account's at the marks as they are."""
     return _first_key(order, margin.equity_atoms, margin.requirement_microatoms, margin.values_atoms), account.account
 
 
-def _first_key(order: Order, equity_atoms: int, requirement: int, values_atoms: Sequence[int]) -> int | Fraction:
+def _first_key(order: Order, equity_atoms: int, requirement: int, values_atoms: Sequence[int]) -> int:
     if order == "arrival":
         return 0
     notional_atoms = sum(map(abs, values_atoms))
@@ -61,9 +70,9 @@ def _first_key(order: Order, equity_atoms: int, requirement: int, values_atoms: 
         return -notional_atoms
     # notional / equity falls as equity / notional rises, and the latter goes on below an equity of zero.
     measure = requirement if order == "lowest-margin-ratio" else notional_atoms
-    return Fraction(equity_atoms, measure) if measure else _without_measure(equity_atoms)
+    return (equity_atoms << _RATIO_BITS) // measure if measure else _without_measure(equity_atoms)
 
 
 def _without_measure(equity_atoms: int) -> int:
     """A debt without a position is deeper than any ratio, money without one is above any."""
-    return -(1 << 200) + equity_atoms if equity_atoms < 0 else (1 << 200) + equity_atoms
+    return equity_atoms + (-_BEYOND if equity_atoms < 0 else _BEYOND)

@@ -164,9 +164,9 @@ def _keep_above(ends: dict[int, int], exposure: _Exposure, share: int) -> None:
     """The value at which the least of the lines has used up the share."""
     value, lines = exposure.value, exposure.lines
     bound = min([slope * value + offset for slope, offset in lines]) - share
-    rising = [(bound - offset, slope) for slope, offset in lines if slope > 0]
+    rising = [-((offset - bound) // slope) for slope, offset in lines if slope > 0]
     if rising:
-        _bound_value(ends, exposure, max([-(-room // slope) for room, slope in rising]), at_least=True)
+        _bound_value(ends, exposure, max(rising), at_least=True)
     if len(rising) < len(lines):
         falling = [(bound - offset) // slope for slope, offset in lines if slope < 0]
         _bound_value(ends, exposure, min(falling, default=value), at_least=False)

@@ -25,7 +25,6 @@ __all__ = [
     "Margin",
     "bankruptcy_price",
     "bankruptcy_values",
-    "equity_of",
     "equity_shares",
     "largest_position",
     "lots_worth",
@@ -86,11 +85,6 @@ def lots_worth(market: Market, price_ticks: int, atoms: int, parts: int = 1) -> 
     """
     million_atoms = max(1, abs(market.payoff.value_atoms(_MILLION_LOTS, price_ticks)))
     return atoms * _MILLION_LOTS // (parts * million_atoms)
-
-
-def equity_of(account: Account, markets: Sequence[Market]) -> int:
-    """Balance and profit at the marks, in atoms; O(positions), some 0.3 us each."""
-    return account.balance_atoms + sum(profit_atoms(markets[key[0]], held) for key, held in account.positions.items())
 
 
 def margin_of(account: Account, markets: Sequence[Market]) -> Margin:
@@ -192,6 +186,8 @@ def equity_shares(account: Account, ledger: LedgerState) -> dict[PositionKey, in
 
 def _shares(account: Account, margin: Margin, ledger: LedgerState) -> dict[PositionKey, int]:
     """Rounded down, in the order of the account's positions."""
+    if len(account.positions) == 1:
+        return dict.fromkeys(account.positions, margin.equity_atoms)
     left_atoms, shares = margin.equity_atoms, {}
     needs = requirements(account, ledger.markets)
     last, total = next(reversed(needs), None), margin.requirement_microatoms
@@ -214,6 +210,8 @@ def largest_position(
 
     Instruments that are `left_out` are passed over.
     """
+    held = [key for key in account.positions if not left_out(key[0])]
+    if len(held) < 2:  # noqa: PLR2004 - nothing to compare
+        return held[0] if held else None
     needs = requirements(account, markets)
-    held = (key for key in needs if not left_out(key[0]))
-    return min(held, key=lambda key: (-needs[key], key), default=None)
+    return min(held, key=lambda key: (-needs[key], key))

@@ -87,8 +87,9 @@ def _by_arrival(scenario: ResolvedScenario) -> Iterator[OpeningAccount]:
     seed = scenario.seed
 
     def place(opening: OpeningAccount) -> tuple[int, str, bool, int, str]:
-        above = opening.owner or opening.name
-        return arrival(seed, above), above, opening.owner is not None, arrival(seed, opening.name), opening.name
+        name, above = opening.name, opening.owner or opening.name
+        first = arrival(seed, above)
+        return first, above, opening.owner is not None, first if above == name else arrival(seed, name), name
 
     waiting = sorted(scenario.population(), key=place, reverse=True)
     while waiting:

@@ -11,12 +11,11 @@ from typing import Any
 
 from ..events.bodies.run import SourceTally
 from ..events.ledger import Ledger
-from ..handlers.valuation import margin_of
 from .figures import price
 from .funds import OpeningFund
 from .living.told import living_document
 from .runner import RunResult
-from .summary import fund_equity, owed
+from .summary import owed
 from .units import format_time_ns
 
 __all__ = ["fund_of", "funds_of", "outcome", "source_tallies", "unpaid"]
@@ -76,7 +75,7 @@ def fund_of(result: RunResult) -> Document:
     `funds` has each by itself, with the instruments that it stands behind.
     """
     summary, start = result.summary, result.scenario.fund_atoms
-    end = fund_equity(result.ledger)
+    end = sum(summary.fund_equity(result.ledger, fund) for fund in result.ledger.funds)
     return {
         "start_atoms": start,
         "low_atoms": min([start, end, *summary.fund_points]),
@@ -95,7 +94,7 @@ def funds_of(result: RunResult) -> list[Document]:
             "name": fund.name,
             "instruments": [ledger.markets[number].listing.name for number in _behind(fund, ledger)],
             "start_atoms": fund.balance_atoms,
-            "end_atoms": margin_of(ledger.accounts[ledger.account_ids[fund.name]], ledger.markets).equity_atoms,
+            "end_atoms": result.summary.fund_equity(ledger, ledger.account_ids[fund.name]),
         }
         for fund in result.scenario.funds
         if fund.name in ledger.account_ids

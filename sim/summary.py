@@ -18,12 +18,13 @@ from ..events.bodies.waterfall import (
 )
 from ..events.envelope import Event
 from ..events.ledger import Ledger
-from ..handlers.valuation import equity_of, margin_of
+from ..handlers.inventory import Inventory
+from ..handlers.valuation import margin_of
 from .bus import Bus
 from .living.market import LivingMarket
 from .living.own_orders import OwnOrderFigures
 
-__all__ = ["Summary", "fund_equity", "owed"]
+__all__ = ["Summary", "owed"]
 
 _SAMPLES_MOST = 1024
 _FIRST_STEP_NS = 10**6
@@ -70,6 +71,7 @@ class Summary:
         self.stopped_at_ns: int | None = None
         self._bus: Bus | None = None
         self._fund: _Path | None = None
+        self._inventory = Inventory()
 
     @property
     def by_type(self) -> Counter[str]:
@@ -97,6 +99,7 @@ class Summary:
             bus.tap(self.living.take, LivingMarket.KINDS)
         else:
             bus.tap(self.own_orders.take, OwnOrderFigures.KINDS)
+        bus.tap(self._hold, Inventory.KINDS)
         bus.tap(self._mark, (MarkPriced,))
         bus.tap(self._forced, (LiquidationFilled, PositionTakenOver, PositionDeleveraged))
         bus.tap(self._paid, (InsuranceFundCredited, InsuranceFundDebited, LossSocialized, BalanceWrittenOff))
@@ -122,9 +125,16 @@ class Summary:
             path.high = mark_ticks
         if event.at_ns >= path.due_ns:
             path.sample(event.at_ns, mark_ticks)
-            self._look_at_fund(event.at_ns, fund_equity(ledger))
+            self._look_at_funds(event.at_ns, sum(self.fund_equity(ledger, fund) for fund in ledger.funds))
 
-    def _look_at_fund(self, at_ns: int, equity_atoms: int) -> None:
+    def fund_equity(self, ledger: Ledger, fund: int) -> int:
+        """A fund's cash and its inventory at the mark, in atoms; as it reckons itself (`handlers/inventory.py`)."""
+        return ledger.accounts[fund].balance_atoms + self._inventory.profit_atoms(ledger, fund)
+
+    def _hold(self, event: Event, ledger: Ledger) -> None:
+        self._inventory.observe(event.body, ledger)
+
+    def _look_at_funds(self, at_ns: int, equity_atoms: int) -> None:
         if self._fund is None:
             self._fund = _Path(at_ns, equity_atoms)
         elif at_ns >= self._fund.due_ns:
@@ -162,11 +172,6 @@ class Summary:
         body: Any = event.body
         self.sums["FundDeficitDeclared"] += body.deficit_atoms
         self.stopped_at_ns = event.at_ns if self.stopped_at_ns is None else self.stopped_at_ns
-
-
-def fund_equity(ledger: Ledger) -> int:
-    """The cash and inventory at the mark of all insurance funds; 0 where there is none."""
-    return sum(equity_of(ledger.accounts[fund], ledger.markets) for fund in ledger.funds)
 
 
 def owed(ledger: Ledger) -> tuple[int, int]:

@@ -287,6 +287,11 @@ def test_the_sums_are_those_of_the_lots(taken: list[tuple[int, int]], price: int
         assert index.profit_atoms(funded.book.ledger, FUND) == sum(
             lot.size_lots * price - lot.cost_atoms for lot in lots
         )
+        held = sorted(funded.book.ledger.inventory(FUND))
+        for after in [None, *held]:
+            rest = [key for key in held if after is None or key > after]
+            assert list(index.following(funded.book.ledger, FUND, after)) == rest
+            assert list(index.following(funded.book.ledger, FUND + 1, after)) == []
 
 
 @pytest.mark.parametrize("figures", [{"sale_parts": 0}, {"sale_interval_ns": 0}, {"retry_ns": 0}, {"fee_bps": -1}])

@@ -297,7 +297,7 @@ def test_own_levels_find_all_whom_a_sweep_finds(  # type: ignore[no-untyped-def]
         under = [n for n in of if slack(margin_of(ledger.accounts[n], ledger.markets), of[n]) < 0]
         assert [account.account for account in levels.under(ledger)] == under
         for number in under:
-            levels.note(number)
+            levels.note((number,))
 
 
 def test_a_benign_mark_looks_at_nobody() -> None:

@@ -9,6 +9,8 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from deleverage import Scenario
 from deleverage.events.bodies.inputs import BalanceStated, PositionStated, PriceTicked
@@ -21,7 +23,7 @@ from deleverage.events.ledger import Account, Ledger
 from deleverage.events.record import MemoryRecord
 from deleverage.handlers.margin_monitor import MarginMonitor, MarginParameters
 from deleverage.handlers.order import ORDERS, Order, arrival, place_in
-from deleverage.handlers.valuation import margin_of
+from deleverage.handlers.valuation import Margin, margin_of
 from deleverage.sim.rulebooks import bundled_venues
 from deleverage.sim.runner import Simulation
 
@@ -192,6 +194,26 @@ def test_the_orders_by_hand() -> None:
     assert sequence("highest-leverage") == [deep, small, twin, large]
     assert sequence("largest") == [large, deep, small, twin]
     assert sequence("arrival") == [small, large, deep, twin]
+
+
+RATIOS = st.tuples(st.integers(-(2**63), 2**63), st.integers(0, 2**127))
+
+
+@given(RATIOS, RATIOS)
+@example((1, 2**127 - 1), (1, 2**127 - 2))
+@example((-(2**63), 1), (-1, 0))
+@example((2**63, 1), (0, 0))
+def test_ratios_are_compared_exactly(one: tuple[int, int], other: tuple[int, int]) -> None:
+    """As fractions are, whatever their size; without a requirement, debts before all ratios and money behind them."""
+
+    def exact(equity_atoms: int, needed: int) -> tuple[int, Fraction]:
+        if needed:
+            return 0, Fraction(equity_atoms, needed)
+        return (-1 if equity_atoms < 0 else 1), Fraction(equity_atoms)
+
+    accounts = Book(listed()).ledger.accounts
+    keys = [place_in("lowest-margin-ratio", accounts[0], Margin(*ratio, [])) for ratio in (one, other)]
+    assert (keys[0] < keys[1], keys[0] == keys[1]) == (exact(*one) < exact(*other), exact(*one) == exact(*other))
 
 
 def test_the_monitor_reads_the_order_from_who_decides_now() -> None:

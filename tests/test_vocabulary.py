@@ -196,6 +196,9 @@ def test_the_accounts_of_a_body_are_named() -> None:
     assert accounts_named(by_name["AccountOpened"]) == (8, 7, 6)
     assert accounts_named(by_name["MarkPriced"]) == ()
     assert accounts_named(TYPES_BY_NAME["TimerSet"]("funding", 5, None, 1)) == ()
+    for example in EXAMPLES:
+        fields = [getattr(example, name) for name in ACCOUNT_FIELDS[type(example)]]
+        assert accounts_named(example) == tuple(value for value in fields if value is not None)
 
 
 def test_bodies_are_frozen() -> None:

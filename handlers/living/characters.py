@@ -76,4 +76,4 @@ def _is_asked(name: str, ledger: LedgerState, groups: Sequence[str]) -> bool:
     group = group_of(name)
     if groups:
         return group in groups
-    return all(one.parameters.get("group") != group for one in ledger.producers)
+    return group not in [one.parameters.get("group") for one in ledger.producers]

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 from heapq import heappop, heappush
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import msgspec
 from sortedcontainers import SortedList
@@ -36,6 +36,10 @@ from .stops import Stops
 from .strategies import SIGNALS, STRATEGIES, Acting, Signal, deleverage, signal_of
 
 __all__ = ["Crowd", "CrowdParameters"]
+
+_PRICING = frozenset((MarkPriced, FundingAccrued, InstrumentListed))
+_ORDERING = frozenset((OrderPlaced, OrderFilled, OrderCancelled))
+_ACTING = frozenset((OrderPlaced, CollateralWithdrawn))
 
 _NOBODY = 1 << 62
 """A number over that of every account."""
@@ -125,20 +129,24 @@ class Crowd(Handler):
 
     def observe(self, event: Event, ledger: LedgerState) -> None:
         """A new account has a character; whoever has acted waits; whoever was touched is looked at again."""
-        body = event.body
-        if isinstance(body, PriceTicked):
+        body: Any = event.body
+        kind = type(body)
+        if kind in _PRICING:
+            self.levels.observe(event, ledger)
+            return
+        if kind is PriceTicked:
             self._release(event.at_ns, ledger)
             return
-        if isinstance(body, AccountOpened):
+        if kind is AccountOpened:
             self._take_in(ledger.accounts[body.account], ledger)
             return
-        if isinstance(body, OrderPlaced | OrderFilled | OrderCancelled):
+        if kind in _ORDERING:
             self._stops.follow(body, ledger)
-        if isinstance(body, OrderPlaced | CollateralWithdrawn):
+        if kind in _ACTING:
             self._wait(body.account, event.at_ns)
-        if not isinstance(body, MarkPriced | FundingAccrued | InstrumentListed):
-            self._stops.note(accounts_named(body))
-        self.levels.observe(event, ledger)
+        touched = accounts_named(body)
+        self._stops.note(touched)
+        self.levels.note(touched)
 
     def _take_in(self, account: Account, ledger: LedgerState) -> None:
         if not self.is_here(ledger, account.account):
@@ -173,7 +181,7 @@ class Crowd(Handler):
             number = heappop(waiting)[1]
             if ledger.acted[number] + pause_ns > at_ns:
                 continue  # it acted once more, and waits for that
-            self.levels.note(number)
+            self.levels.note((number,))
             for character in self._characters[number]:
                 if character.strategy in STRATEGIES:
                     ready = self._list_of(character)

@@ -7,13 +7,12 @@ comparisons, however many accounts there are.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from ...events.bodies.listing import InstrumentListed
 from ...events.bodies.margin import FundingAccrued, MarkPriced
 from ...events.envelope import Event
 from ...events.ledger import Account, LedgerState
-from ...events.vocabulary import accounts_named
 from ..ranges import RangeIndex
 from ..safe_ranges import Pace, SafeRanges
 from ..valuation import margin_of, slack
@@ -43,13 +42,12 @@ class OwnLevels:
         self._level_bps[account] = level_bps
         self.due.add(account)
 
-    def note(self, account: int) -> None:
-        """It may be under its level, or free to act again."""
-        if account in self._level_bps:
-            self.due.add(account)
+    def note(self, accounts: Iterable[int]) -> None:
+        """They may be under their level, by a change of their own, or free to act again."""
+        self.due.update(number for number in accounts if number in self._level_bps)
 
     def observe(self, event: Event, ledger: LedgerState) -> None:
-        """Note who may have crossed: by a mark, by funding, or by a change of their own."""
+        """Note who may have crossed by a mark or by funding."""
         body, index = event.body, self._index
         if type(body) is MarkPriced:
             instrument, mark_ticks = body.instrument, body.mark_ticks
@@ -60,9 +58,6 @@ class OwnLevels:
         elif type(body) is FundingAccrued:
             total = ledger.markets[body.instrument].cumulative_funding_nanoatoms
             self.due.update(index.crossed_by_funding(body.instrument, total))
-        else:
-            for number in accounts_named(body):
-                self.note(number)
 
     def under(self, ledger: LedgerState) -> list[Account]:
         """Who of those due is healthy and under its level, in the order of the accounts; the others are armed again.

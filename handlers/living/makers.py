@@ -106,6 +106,7 @@ class Makers(Handler):
 
     def __init__(self, parameters: MakerParameters) -> None:
         self.rule = parameters
+        self._drawn_bps: dict[tuple[int, str, str], int] = {}
 
     def handle(self, event: Event, ledger: LedgerState, now_ns: int) -> Iterable[Product]:
         """Whoever is due quotes anew, leaves or returns; one that is liquidated leaves every market at once."""
@@ -179,8 +180,12 @@ class Makers(Handler):
 
     def _own(self, stated: int, name: str, purpose: str, ledger: LedgerState) -> int:
         """A maker's own limit: drawn evenly within the spread of the one that is stated."""
-        spread = self.rule.limit_spread_bps
-        drawn_bps = draw_below(ledger.seed, account_key(name), purpose, 0, 2 * spread + 1) - spread
+        key = ledger.seed, name, purpose
+        drawn_bps = self._drawn_bps.get(key)
+        if drawn_bps is None:
+            spread = self.rule.limit_spread_bps
+            drawn_bps = draw_below(ledger.seed, account_key(name), purpose, 0, 2 * spread + 1) - spread
+            self._drawn_bps[key] = drawn_bps
         return stated * (BPS + drawn_bps) // BPS
 
     def _quoted(self, standing: _Measured, market: Market, book: BookPriced, instruments: int) -> QuotesPlaced:

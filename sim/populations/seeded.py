@@ -105,7 +105,7 @@ class _Dice(NamedTuple):
 
     def chosen(self, cumulative: list[int], purpose: str) -> int:
         """A place in a list of cumulative weights."""
-        return bisect_right(cumulative, self.below(purpose, 0, cumulative[-1]))
+        return bisect_right(cumulative, self.below(purpose, 0, cumulative[-1])) if len(cumulative) > 1 else 0
 
 
 class SeededPopulation:
