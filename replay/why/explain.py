@@ -27,7 +27,7 @@ from ...events.bodies.waterfall import (
 from ...events.envelope import Event, Origin
 from ...events.errors import QueryError
 from ...events.ledger import LedgerState
-from ..rankings import RoundRanking, UnrankedRound, ranking_if_at_hand, round_body, round_of
+from ..rankings import RoundRanking, UnrankedRound, ranking_if_at_hand, round_body, round_of, rounds_back
 from ..run import Run
 from .answer import Answer, claims_of
 from .evidence import asked_of, evidence_for
@@ -212,6 +212,7 @@ def _find(run: Run, started: Event, shortfall: Event | None, accounts: tuple[int
     """All of it for one round: three states at most, and the walk through the loss."""
     body, first = round_body(started), first_of(run, started)
     fund, lot, standings = None, tuple[Event, ...](), None
+    earlier: RoundRanking | UnrankedRound | None = None
     ledger: LedgerState | None = None
     seqs = sorted({first.seq, started.seq} if shortfall is None else {first.seq, shortfall.seq, started.seq})
     for ledger, seq in zip(run.states(seqs), seqs, strict=True):
@@ -220,9 +221,12 @@ def _find(run: Run, started: Event, shortfall: Event | None, accounts: tuple[int
             fund = fund_of(run, shortfall, ledger, past.books, RunNames(ledger), whole=whole)
             lot = past.lot_events
         if seq == first.seq != started.seq:
-            standings = standings_of(ranking_if_at_hand(run, first, ledger), accounts)
+            earlier = ranking_if_at_hand(run, first, ledger)
+            standings = standings_of(earlier, accounts)
     assert ledger is not None
-    made = ranking_if_at_hand(run, started, ledger)
+    if not isinstance(earlier, RoundRanking) or first not in rounds_back(run, started):
+        earlier = None
+    made = ranking_if_at_hand(run, started, ledger, earlier)
     if first.seq == started.seq:
         standings = standings_of(made, accounts)
     of_fund = ledger.accounts[body.account].kind == "insurance"

@@ -30,7 +30,7 @@ from ...events.envelope import Event
 from ...events.ledger import Ledger, LedgerState, PositionKey
 from ...events.vocabulary import PUBLIC_TYPES, accounts_named
 from ...handlers.depth import walk as walk_depth
-from ...handlers.valuation import BPS, MICRO, bankruptcy_values, margin_of, profit_atoms
+from ...handlers.valuation import BPS, Margin, bankruptcy_values, margin_of, profit_atoms, slack
 from ...sim.quantities import Quantity
 from ...sim.units import format_time_ns
 from ..run import Run
@@ -60,7 +60,9 @@ _SHOWN = 10
 WALKED_MOST = 20_000
 """So many events before the decision are walked through at most: some 0.2 s."""
 
-_OF_A_MARKET = (MarkPriced, LiquidationFilled, PositionReduced, PositionTakenOver, TradingHalted, TradingResumed)
+_OF_A_MARKET = frozenset(
+    (MarkPriced, LiquidationFilled, PositionReduced, PositionTakenOver, TradingHalted, TradingResumed)
+)
 
 
 class Mover(msgspec.Struct, frozen=True):
@@ -245,8 +247,8 @@ class Watch:
         body = event.body
         if self.key is not None and getattr(body, "liquidation_id", None) != self.key[1]:
             return
-        equity_atoms = self._equity_atoms(ledger)
-        if equity_atoms is None:
+        margin = self._margin(ledger)
+        if margin is None:
             return
         depth_lots = None
         if isinstance(body, LiquidationOrdered):
@@ -256,40 +258,33 @@ class Watch:
                 () if market.halted_until_ns is not None else walk_depth(market, most, body.limit_ticks, event.at_ns)
             )
             depth_lots = sum(fill.lots for fill in fills)
-        self.standings[event.seq] = WatchedEquity(equity_atoms, depth_lots)
+        self.standings[event.seq] = WatchedEquity(margin.equity_atoms, depth_lots)
 
     def _mark(self, mark: Event, instrument: int, ledger: LedgerState) -> None:
-        equity_atoms = self._equity_atoms(ledger) if self._holds(instrument, ledger) else None
-        if equity_atoms is None:
+        margin = self._margin(ledger) if self._holds(instrument, ledger) else None
+        if margin is None:
             return
-        if mark.seq < self._solvent_before_seq and self._is_solvent(ledger, equity_atoms):
+        if mark.seq < self._solvent_before_seq and slack(margin, self._level_bps) >= 0:
             self.last_solvent = len(self.marks)
-        self.marks.append(WatchedMark(mark, equity_atoms, self._movers))
+        self.marks.append(WatchedMark(mark, margin.equity_atoms, self._movers))
         self._movers = Counter()
 
     def _holds(self, instrument: int, ledger: LedgerState) -> bool:
         if self.key is not None:
             return instrument == self.key[0]
-        return self.account < len(ledger.accounts) and any(
-            held == instrument for held, _ in ledger.accounts[self.account].positions
-        )
+        if self.account >= len(ledger.accounts):
+            return False
+        return instrument in [held for held, _ in ledger.accounts[self.account].positions]
 
-    def _equity_atoms(self, ledger: LedgerState) -> int | None:
-        """The account's equity, the lot's profit; None while there is neither."""
+    def _margin(self, ledger: LedgerState) -> Margin | None:
+        """The account's margin; of a lot its profit, of which nothing is required. None while there is neither."""
         if self.account >= len(ledger.accounts):
             return None
         account = ledger.accounts[self.account]
         if self.key is None:
-            return margin_of(account, ledger.markets).equity_atoms if is_marked(ledger, account) else None
+            return margin_of(account, ledger.markets) if is_marked(ledger, account) else None
         held = account.positions.get(self.key)
-        return None if held is None else profit_atoms(ledger.markets[self.key[0]], held)
-
-    def _is_solvent(self, ledger: LedgerState, equity_atoms: int) -> bool:
-        """Whether it stands as it did before the loss."""
-        if self.key is not None:
-            return equity_atoms >= 0
-        margin = margin_of(ledger.accounts[self.account], ledger.markets)
-        return margin.equity_atoms * BPS * MICRO >= margin.requirement_microatoms * self._level_bps
+        return None if held is None else Margin(profit_atoms(ledger.markets[self.key[0]], held), 0, [])
 
 
 def watched(run: Run, watches: Sequence[Watch], points: Iterable[int] = ()) -> Iterator[Ledger]:
@@ -322,10 +317,11 @@ def _fold(run: Run, ledger: Ledger, active: Sequence[Watch], stop_seq: int) -> N
         own.setdefault(watch.account, []).append(watch)
     for event in run.events(ledger.seq, stop_seq):
         ledger.fold(event)
-        if isinstance(event.body, _OF_A_MARKET):
+        kind = type(event.body)
+        if kind in _OF_A_MARKET:
             for watch in active:
                 watch.note(run, event, ledger)
-        if type(event.body) in PUBLIC_TYPES:
+        if kind in PUBLIC_TYPES:
             continue
         for account in accounts_named(event.body):
             for watch in own.get(account, ()):
