@@ -50,9 +50,24 @@ def whose_loss(one: Document, run: Run) -> Faults:
             yield f"event {mark['seq']} did not set that mark"
         if whole != index + forced + smoothed:
             yield f"index, forced part and smoothing do not come to the mark of event {mark['seq']}"
+        if mark["step"] is not None:
+            yield from _step_faults(mark, run)
     seqs = [step["seq"] for step in story["steps"]]
     if seqs != sorted(set(seqs)) or seqs[-1] >= one["event"]["seq"]:
         yield "the steps of the story are not in order, or not all before the decision"
+
+
+def _step_faults(mark: Document, run: Run) -> Faults:
+    """What moved a mark since the one before: the parts sum to that, and the sources of each to the part."""
+    step = mark["step"]
+    moved, before = step["moved"]["ticks"], getattr(run.event(step["since_seq"]).body, "mark_ticks", None)
+    if before is None or mark["mark"]["ticks"] - before != moved:
+        yield f"the mark of event {mark['seq']} did not move by {moved} ticks since event {step['since_seq']}"
+    if sum(part["moved"]["ticks"] for part in step["parts"]) != moved:
+        yield f"the parts of the move to event {mark['seq']} do not come to it"
+    for part in step["parts"]:
+        if part["sources"] and sum(one["moved"]["ticks"] for one in part["sources"]) != part["moved"]["ticks"]:
+            yield f"what moved the mark of event {mark['seq']} does not come to its part"
 
 
 def which_price(one: Document, run: Run) -> Faults:

@@ -16,7 +16,7 @@ from deleverage.events.ledger import Ledger
 from deleverage.events.ledger.laws import LAWS
 from deleverage.handlers.valuation import Margin
 from deleverage.replay.run import open_run
-from deleverage.replay.state.queues import Queues, queues_of, ratio_bps
+from deleverage.replay.state.queues import QueueRule, Queues, queues_of, ratio_bps
 from deleverage.replay.state.text import print_account
 from deleverage.replay.state.view import state_view
 from deleverage.sim.console import new_console
@@ -38,7 +38,7 @@ def record(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def state_of(ledger: Ledger, account: int | None = None) -> dict[str, Any]:
     """The view of a state whose run has no policy for auto-deleveraging."""
-    return state_view(ledger, Queues(ledger, None, "none"), account)
+    return state_view(ledger, Queues(ledger, {"": QueueRule(None, missing="none")}), account)
 
 
 def book() -> Book:
@@ -126,7 +126,7 @@ def hedge() -> Book:
 def told_of(ledger: Ledger) -> str:
     """The text for the first trader, its lines joined."""
     stream = StringIO()
-    print_account(new_console(stream), ledger, 4, Queues(ledger, None, "none"))
+    print_account(new_console(stream), ledger, 4, Queues(ledger, {"": QueueRule(None, missing="none")}))
     return " ".join(stream.getvalue().split())
 
 

@@ -5,18 +5,22 @@ from __future__ import annotations
 import json
 from itertools import takewhile
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
+from deleverage import Scenario
+from deleverage import run as run_scenario
 from deleverage.events.bodies.run import Producer
 from deleverage.events.bodies.waterfall import DeleveragingStarted, PositionDeleveraged
 from deleverage.events.envelope import Event
 from deleverage.events.record import RecordSettings, RecordWriter
 from deleverage.handlers.policies.profit_leverage import ProfitLeverage
 from deleverage.handlers.protocol import NoParameters
+from deleverage.replay.rankings import engine_at, ranking_of
 from deleverage.replay.run import open_run
-from deleverage.replay.state.queues import QueuePlace, Queues, queues_of
+from deleverage.replay.state.queues import QueuePlace, QueueRule, Queues, queues_of
 from deleverage.replay.state.view import account_view
 
 from .support.command_line import call, small_record
@@ -53,7 +57,7 @@ def queued() -> Book:
 def test_places_in_the_queue() -> None:
     """By hand: 10/100 x 110/60 and 20/200 x 220/120 are a tie, which goes by account; 10/100 x 110/30 is first."""
     ledger = queued().ledger
-    queues = Queues(ledger, ProfitLeverage(NoParameters()))
+    queues = Queues(ledger, {"": QueueRule(ProfitLeverage(NoParameters()))})
     places = [queues.place_of(account, (0, 0)) for account in ledger.accounts[4:]]
     assert places == [
         QueuePlace(2, 3, 183_333_333),
@@ -75,7 +79,7 @@ def test_who_is_not_in_the_queue_is_told_why(account: int, reason: str) -> None:
     """Each condition of the ranking that a position does not meet has its words."""
     book = queued()
     book.liquidate(5)
-    queues = Queues(book.ledger, ProfitLeverage(NoParameters()))
+    queues = Queues(book.ledger, {"": QueueRule(ProfitLeverage(NoParameters()))})
     assert queues.place_of(book.account(account), (0, 0)) is None
     assert queues.why_not(book.account(account), (0, 0)) == reason
 
@@ -84,7 +88,7 @@ def test_one_leg_stands_for_both() -> None:
     """An account that holds a side on two legs has one place, and the other leg says so."""
     book = queued()
     book.hold(6, 0, 1, 100, leg=1)
-    queues = Queues(book.ledger, ProfitLeverage(NoParameters()))
+    queues = Queues(book.ledger, {"": QueueRule(ProfitLeverage(NoParameters()))})
     assert queues.place_of(book.account(6), (0, 1)) is not None
     assert queues.place_of(book.account(6), (0, 0)) is None
     assert queues.why_not(book.account(6), (0, 0)) == "another leg stands there for it"
@@ -95,7 +99,7 @@ def test_without_a_mark_there_is_no_queue() -> None:
     book = Book(listed(), listed(1))
     book.user(50, (0, 1, 100), (1, 1, 100))
     book.mark(110)
-    queues = Queues(book.ledger, ProfitLeverage(NoParameters()))
+    queues = Queues(book.ledger, {"": QueueRule(ProfitLeverage(NoParameters()))})
     assert queues.place_of(book.account(4), (0, 0)) is None
     assert queues.why_not(book.account(4), (0, 0)) == "no mark yet"
 
@@ -132,3 +136,52 @@ def test_a_policy_that_is_not_here_costs_only_the_queue(tmp_path: Path) -> None:
         **dict.fromkeys(("rank", "of", "score")),
         "unknown": "policy adl:my-own is not installed; install what the record was made with",
     }
+
+
+@pytest.fixture(scope="module")
+def two_venues(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small market of two venues, alpha with the generic rulebook and beta with another."""
+    path = tmp_path_factory.mktemp("records") / "two.run"
+    run_scenario(Scenario.load(str(Path(__file__).parent / "support" / "living.toml")), path)
+    return path
+
+
+@pytest.mark.parametrize("share", [2, 3], ids=lambda share: f"after one in {share}")
+def test_each_venue_ranks_by_its_own_rule(two_venues: Path, share: int) -> None:
+    """Whoever decided the next event: a place is that by the policy of the venue that lists the instrument."""
+    run = open_run(two_venues)
+    ledger = run.before(run.count // share)
+    queues, policies = queues_of(run, ledger), set[str]()
+    for number in range(len(ledger.markets)):
+        producer, engine = engine_at(run, ledger.seq, ledger.venue_of_instrument(number))
+        policies.add(producer.policy)
+        assert queues.rule_of(number).name == producer.policy
+        for side in (1, -1):
+            ranking = list(ranking_of(ledger, number, side, engine.ranking_policy))
+            lengths = queues.lengths(number)
+            assert lengths is not None
+            assert lengths[side > 0] == len(ranking)
+            for one in ranking:
+                account = ledger.accounts[one.candidate.account]
+                place = queues.place_of(account, (number, one.leg))
+                assert place == QueuePlace(one.rank, len(ranking), one.score)
+    assert len(policies) == 2
+
+
+def test_the_queues_of_several_venues_are_shown_by_name(two_venues: Path) -> None:
+    """The state has a line for each instrument with the rule of its venue, and so has the place of an account."""
+    document = json.loads(call("state", two_venues, "--json").stdout)
+    shown = " ".join(call("state", two_venues).stdout.split())
+    assert [one["name"] for one in document["adl_queues"]] == ["COIN-PERP@alpha", "COIN-PERP@beta"]
+    for one in document["adl_queues"]:
+        assert f"{one['name']} {one['long']} {one['short']} {one['policy']}" in shown
+        held = next(a for a in document["accounts"] if any(p["adl_queue"] for p in a["positions"]) and _at(a, one))
+        place = next(p["adl_queue"] for p in held["positions"] if p["adl_queue"])
+        told = " ".join(call("state", two_venues, "--account", held["name"]).stdout.split())
+        assert f"ADL queue of {one['name']}, by {one['policy']}: {place['rank']} of {place['of']}, score" in told
+    assert "traders at alpha" in shown
+    assert "traders at beta" in shown
+
+
+def _at(account: dict[str, Any], queue: dict[str, Any]) -> bool:
+    return any(position["name"] == queue["name"] for position in account["positions"])

@@ -30,7 +30,7 @@ from ..faults import reported_ticks
 from ..protocol import Handler, Product
 from ..valuation import BPS
 
-__all__ = ["OUTSIDE_VALUE", "OWN_BOOK", "ConstituentIndex", "IndexParameters"]
+__all__ = ["INDEX_OF", "OUTSIDE_VALUE", "OWN_BOOK", "ConstituentIndex", "IndexParameters", "index_of"]
 
 OUTSIDE_VALUE, OWN_BOOK = "outside", "book"
 INDEX_OF = ".index"
@@ -117,12 +117,19 @@ class ConstituentIndex(Handler):
                 left_out.append((one.name, one.ticks, "stale" if one.stale else "outlier"))
             else:
                 counted.append(one)
-        weights = sum(one.weight for one in counted)
-        if not weights:
+        if not counted:
             return None
-        index_ticks = (2 * sum(one.weight * one.ticks for one in counted) + weights) // (2 * weights)
+        index_ticks = index_of((one.ticks, one.weight) for one in counted)
         constituents = tuple((one.name, one.ticks, one.weight) for one in counted)
         return IndexPriced(own, index_ticks, constituents, tuple(left_out))
+
+
+def index_of(constituents: Iterable[tuple[int, int]]) -> int:
+    """The index of prices with their weights, of which there is at least one, rounded half up to a tick."""
+    weighted = weights = 0
+    for ticks, weight in constituents:
+        weighted, weights = weighted + weight * ticks, weights + weight
+    return (2 * weighted + weights) // (2 * weights)
 
 
 def _listed(ledger: LedgerState, base: str, venue: str) -> int | None:

@@ -12,7 +12,7 @@ from ...sim.console import new_console
 from ...sim.options import plugins_option
 from ...sim.terminal import print_document, tell
 from ..command_line import as_json_option, head_option, leave, opened, record_argument
-from .queues import queues_of
+from .queues import queues_of, venues_of
 from .text import print_account, print_state
 from .view import law_checks, state_view
 
@@ -53,7 +53,8 @@ def state_command(
     if as_json:
         print_document(state_view(ledger, queues_of(run, ledger), number))
     elif number is None:
-        print_state(new_console(), ledger)
+        several = len(venues_of(ledger)) > 1  # a queue of each then, by rules of their own
+        print_state(new_console(), ledger, queues_of(run, ledger) if several else None)
     else:
         print_account(new_console(), ledger, number, queues_of(run, ledger))
     leave(context, run, _broken_laws(record, ledger))

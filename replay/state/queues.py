@@ -1,7 +1,7 @@
 """Places in the queues for auto-deleveraging, in one state: who would be taken before whom.
 
 1. A long stands in the queue against which somebody's short would be closed, and the reverse: one queue for each
-   instrument and side, ranked by the policy in force over all accounts, once, when it is first asked for.
+   instrument and side, ranked by the policy in force at its venue, once, when it is first asked for.
 2. Rank, count and score are what a round decided in this state would record.
 3. Who has no place is told why. Where the policy is a plug-in that is not at hand, no place can be told.
 
@@ -17,6 +17,7 @@ Where an account stands at the marks: its margin, and for each position the pric
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from ...events.errors import QueryError, ScenarioError
@@ -26,19 +27,21 @@ from ...handlers.liquidation_price import LiquidationPrices, liquidation_prices
 from ...handlers.policies.ranking import RankingPolicy, terms_of
 from ...handlers.ranking import Ineligible, Ranked, candidate_of
 from ...handlers.valuation import BPS, MICRO, Margin, bankruptcy_values, margin_of
-from ..rankings import policy_at, ranking_of
+from ..rankings import engine_at, ranking_of
 from ..run import Run
 
 __all__ = [
     "TRADERS",
     "Prospect",
     "QueuePlace",
+    "QueueRule",
     "Queues",
     "is_marked",
     "marked_margin",
     "prospects_of",
     "queues_of",
     "ratio_bps",
+    "venues_of",
 ]
 
 # A position asked about is there and opposite to what it would close, so `NOT_OPPOSITE` does not come up.
@@ -61,35 +64,60 @@ class QueuePlace(NamedTuple):
     score: int
 
 
+class QueueRule(NamedTuple):
+    """The policy that ranks, and its name; without one nobody has a place.
+
+    That is because of what is `missing`, or `unknown` says why it cannot be told.
+    """
+
+    policy: RankingPolicy | None
+    name: str = ""
+    missing: str = ""
+    unknown: str = ""
+
+
 class Queues:
     """The queues of a ledger that does not move on."""
 
-    def __init__(self, ledger: LedgerState, policy: RankingPolicy | None, missing: str = "", unknown: str = "") -> None:
-        """Rank by `policy`; without one nobody has a place, because of what is `missing`, or `unknown` says why not."""
-        self._ledger, self._policy, self._missing, self.unknown = ledger, policy, missing, unknown
+    def __init__(self, ledger: LedgerState, rules: Mapping[str, QueueRule]) -> None:
+        """Rank by the rule of each venue; that of the venue without a name where the run has one venue."""
+        self._ledger, self._rules = ledger, rules
         self._ranked: dict[tuple[int, int], dict[int, Ranked]] = {}
+
+    def rule_of(self, instrument: int) -> QueueRule:
+        """The rule of the venue that lists an instrument."""
+        return self._rules[self._ledger.venue_of_instrument(instrument)]
 
     def place_of(self, account: Account, key: PositionKey) -> QueuePlace | None:
         """The place of a position, or None; the first of a queue costs O(accounts log accounts)."""
-        if self._policy is None or not is_marked(self._ledger, account):
+        policy = self.rule_of(key[0]).policy
+        if policy is None or not is_marked(self._ledger, account):
             return None
-        ranked = self._queue(self._policy, account, key)
+        ranked = self._queue(policy, *_closed_by(account, key))
         found = ranked.get(account.account)
         return QueuePlace(found.rank, len(ranked), found.score) if found is not None and found.leg == key[1] else None
 
+    def lengths(self, instrument: int) -> tuple[int, int] | None:
+        """How many longs and how many shorts stand in the queues of an instrument; None where nobody is ranked."""
+        policy = self.rule_of(instrument).policy
+        if policy is None or self._ledger.markets[instrument].marked is None:
+            return None
+        return len(self._queue(policy, instrument, -1)), len(self._queue(policy, instrument, 1))
+
     def why_not(self, account: Account, key: PositionKey) -> str:
         """Why a position without a place has none: the first of the ranking's conditions that it does not meet."""
-        if self._policy is None:
-            return self._missing
+        rule = self.rule_of(key[0])
+        if rule.policy is None:
+            return rule.missing
         if account.kind == "user" and not is_marked(self._ledger, account):
             return "no mark yet"
         closed = _closed_by(account, key)
-        found = candidate_of(account, *closed, self._ledger.markets, terms_of(self._policy))
+        found = candidate_of(account, *closed, self._ledger.markets, terms_of(rule.policy))
         return _REASONS[found] if isinstance(found, Ineligible) else "another leg stands there for it"
 
-    def _queue(self, policy: RankingPolicy, account: Account, key: PositionKey) -> dict[int, Ranked]:
-        """The places by account in the queue that a position stands in."""
-        closed = _closed_by(account, key)
+    def _queue(self, policy: RankingPolicy, instrument: int, side: int) -> dict[int, Ranked]:
+        """The places by account among those who would be taken to close positions of that side."""
+        closed = instrument, side
         if closed not in self._ranked:
             ranking = ranking_of(self._ledger, *closed, policy)
             self._ranked[closed] = {ranked.candidate.account: ranked for ranked in ranking}
@@ -102,13 +130,23 @@ def _closed_by(account: Account, key: PositionKey) -> tuple[int, int]:
 
 
 def queues_of(run: Run, ledger: LedgerState) -> Queues:
-    """The queues by the policy that decides next in this state of a run; none where it has no such policy here."""
+    """The queues by the policy that decides next at each venue of a run; none where it has no such policy here."""
+    return Queues(ledger, {venue: _rule_at(run, ledger.seq, venue) for venue in venues_of(ledger)})
+
+
+def venues_of(ledger: LedgerState) -> list[str]:
+    """The venues of a run in the order of their assets; one without a name where it is not of several."""
+    return list(dict.fromkeys(asset.venue for asset in ledger.assets))
+
+
+def _rule_at(run: Run, seq: int, venue: str) -> QueueRule:
     try:
-        return Queues(ledger, policy_at(run, ledger.seq))
+        producer, engine = engine_at(run, seq, venue)
     except QueryError as error:
-        return Queues(ledger, None, str(error))
+        return QueueRule(None, missing=str(error))
     except ScenarioError as error:
-        return Queues(ledger, None, unknown=str(error))
+        return QueueRule(None, unknown=str(error))
+    return QueueRule(engine.ranking_policy, producer.policy)
 
 
 class Prospect(NamedTuple):

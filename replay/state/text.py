@@ -20,7 +20,7 @@ from ...handlers.valuation import BPS, Margin, notional_atoms, profit_atoms, sla
 from ...sim.console import print_line, print_rows, print_table
 from ...sim.figures import count, exact_money, price, score_text, size
 from ...sim.units import divide_half_even, format_time_ns
-from .queues import TRADERS, Prospect, Queues, marked_margin, prospects_of, ratio_bps
+from .queues import TRADERS, Prospect, Queues, marked_margin, prospects_of, ratio_bps, venues_of
 from .view import law_checks
 
 __all__ = ["leg_text", "print_account", "print_state", "print_title", "ratio_text"]
@@ -30,12 +30,16 @@ _LARGEST = 10
 Rows = Iterator[tuple[str, str]]
 
 
-def print_state(console: Console, ledger: LedgerState) -> None:
-    """The whole venue."""
+def print_state(console: Console, ledger: LedgerState, queues: Queues | None = None) -> None:
+    """The whole run; with the `queues` of the same ledger also how long they are and by which rule."""
     print_title(console, ledger)
     if ledger.markets:
         print_line(console)
         print_table(console, ("market", "mark", "index", "impact", ""), map(_market_row, ledger.markets))
+    if queues is not None:
+        print_line(console)
+        instruments = range(len(ledger.markets))
+        print_table(console, ("ADL queue", "long", "short", "rule"), [_queues(ledger, queues, n) for n in instruments])
     print_line(console)
     print_rows(console, _fund(ledger))
     print_rows(console, _census(ledger))
@@ -57,6 +61,13 @@ def _market_row(market: Market) -> tuple[str, ...]:
     prices = (price(ticks, listing) for ticks in (marked.mark_ticks, marked.index_ticks, marked.impact_ticks))
     halt = "" if market.halted_until_ns is None else "halted"
     return listing.name, *prices, "stopped" if market.halted_until_ns == STOPPED_NS else halt
+
+
+def _queues(ledger: LedgerState, queues: Queues, instrument: int) -> tuple[str, ...]:
+    """How many would be taken of each side of an instrument, and by which rule of its venue."""
+    rule, lengths = queues.rule_of(instrument), queues.lengths(instrument)
+    long, short = ("-", "-") if lengths is None else (f"{length:,}" for length in lengths)
+    return ledger.markets[instrument].listing.name, long, short, rule.name or ("unknown" if rule.unknown else "none")
 
 
 def _fund(ledger: LedgerState) -> Rows:
@@ -83,10 +94,12 @@ def _inventory(market: Market, fund: Account) -> str:
 
 def _census(ledger: LedgerState) -> Rows:
     """How many accounts there are, where they stand, what is pending, and whether the books are straight."""
-    traders = [account for account in ledger.accounts if account.kind in TRADERS]
-    statuses = Counter(account.status for account in traders)
-    told = ", ".join(f"{number:,} {status.replace('_', ' ')}" for status, number in statuses.most_common())
-    yield "accounts", f"{count(len(traders), 'trader')}{f': {told}' if told else ''}"
+    for venue in venues_of(ledger) or [""]:
+        here = (one for one in ledger.accounts if one.kind in TRADERS and ledger.venue_of(one.account) == venue)
+        statuses = Counter(account.status for account in here)
+        told = ", ".join(f"{number:,} {status.replace('_', ' ')}" for status, number in statuses.most_common())
+        at = f" at {venue}" if venue else ""
+        yield "accounts", f"{count(statuses.total(), 'trader')}{at}{f': {told}' if told else ''}"
     open_ones = sum(not liquidation.ended for liquidation in ledger.liquidations.values())
     for number, fault in ledger.faults.items():
         yield (
@@ -148,7 +161,7 @@ def print_account(console: Console, ledger: LedgerState, number: int, queues: Qu
         if margin is not None and key in prospects:
             print_rows(console, _prospect(ledger, account, key, margin, prospects[key]))
         if account.kind == "user":
-            print_rows(console, (("", _queue(queues, account, key)),))
+            print_rows(console, (("", _queue(ledger, queues, account, key)),))
 
 
 def _standing(ledger: LedgerState, account: Account) -> Rows:
@@ -211,10 +224,13 @@ def _liquidation(market: Market, prospect: Prospect) -> str:
     return f"liquidation at {', '.join(ends)}" if ends else "no liquidation at any mark"
 
 
-def _queue(queues: Queues, account: Account, key: PositionKey) -> str:
-    if queues.unknown:
-        return f"whether and where it is in the ADL queue is unknown: {queues.unknown}"
+def _queue(ledger: LedgerState, queues: Queues, account: Account, key: PositionKey) -> str:
+    unknown = queues.rule_of(key[0]).unknown
+    if unknown:
+        return f"whether and where it is in the ADL queue is unknown: {unknown}"
     place = queues.place_of(account, key)
     if place is None:
         return f"not in the ADL queue: {queues.why_not(account, key)}"
-    return f"ADL queue {place.rank:,} of {place.of:,}, score {score_text(place.score)}"
+    several = len(venues_of(ledger)) > 1
+    of = f" of {ledger.markets[key[0]].listing.name}, by {queues.rule_of(key[0]).name}:" if several else ""
+    return f"ADL queue{of} {place.rank:,} of {place.of:,}, score {score_text(place.score)}"

@@ -10,7 +10,8 @@
    Null where no price would do that.
 6. `adl_queue` is the place among those that would be deleveraged if a position of the other side had to be closed now:
    `rank` counted from 1, `of` how many, `score` = floor(score x 10^9); null for who is no candidate. Where the policy
-   is not at hand these three are null, and `unknown` says why.
+   is not at hand these three are null, and `unknown` says why. `adl_queues` has each instrument's, with the policy of
+   the venue that lists it and how many stand on each side.
 """
 
 from __future__ import annotations
@@ -47,6 +48,7 @@ def state_view(ledger: LedgerState, queues: Queues, account: int | None = None) 
         "prices": None if ledger.run is None else ledger.run.prices,
         "ended": ledger.ended,
         "markets": [_market_view(market) for market in ledger.markets],
+        "adl_queues": [_lengths_view(ledger, queues, number) for number in range(len(ledger.markets))],
         "insurance_fund": fund_view(ledger),
         "insurance_funds": [_fund_view(ledger, number) for number in ledger.funds],
         "accounts": [account_view(ledger, one, queues) for one in shown],
@@ -194,10 +196,23 @@ def _prospect_view(market: Market, prospect: Prospect | None) -> View:
 
 
 def _queue_view(queues: Queues, account: Account, key: PositionKey) -> View | None:
-    if queues.unknown:
-        return {"rank": None, "of": None, "score": None, "unknown": queues.unknown}
+    unknown = queues.rule_of(key[0]).unknown
+    if unknown:
+        return {"rank": None, "of": None, "score": None, "unknown": unknown}
     place = queues.place_of(account, key)
     return None if place is None else place._asdict()
+
+
+def _lengths_view(ledger: LedgerState, queues: Queues, instrument: int) -> View:
+    """The queues of an instrument: by which policy of its venue, and how many stand there on each side."""
+    long, short = queues.lengths(instrument) or (None, None)
+    return {
+        "instrument": instrument,
+        "name": ledger.markets[instrument].listing.name,
+        "policy": queues.rule_of(instrument).name or None,
+        "long": long,
+        "short": short,
+    }
 
 
 def _price(ticks: int, listing: InstrumentListed) -> str:

@@ -9,6 +9,7 @@ evidence      the account in the state that the event came into
 grounds       the events that the decision rests on; `lookback` finds who set a figure last
 story         the causal chain, and what happened to what was closed
 losing        whose loss it was, mark by mark
+mark_moves    what moved a mark that a book makes, in parts that sum to it
 fund          why the insurance fund could not pay; `fund_books` folds its account
 ranking       who stood where, and why another account was spared
 price         at which price, and what that cost

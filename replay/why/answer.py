@@ -217,6 +217,14 @@ def _made_again(answer: Answer) -> Iterator[Claim]:
         yield Claim(
             "proved", text, marks, f"deleverage state RUN --at EVENT --account {shell_word(answer.losing.name)}"
         )
+        stepped = tuple(mark.seq for mark in answer.losing.marks if mark.step is not None)
+        if stepped:
+            text = (
+                "What moved a mark is what the price of the book changed by at each event; the parts sum to the move."
+            )
+            yield Claim(
+                "proved", text, stepped, f"deleverage why RUN {seq} --all --json has every part with its events"
+            )
 
 
 def _taken(answer: Answer) -> Iterator[Claim]:
@@ -235,8 +243,9 @@ def _taken(answer: Answer) -> Iterator[Claim]:
 
 def _inferred(answer: Answer) -> Iterator[Claim]:
     """What is concluded here."""
-    if answer.losing is not None and any(mark.moved_by for mark in answer.losing.marks):
-        moved = tuple(mark.seq for mark in answer.losing.marks if mark.moved_by)
+    marks = () if answer.losing is None else answer.losing.marks
+    moved = tuple(mark.seq for mark in marks if mark.moved_by and mark.step is None)
+    if moved:
         text = "Whose forced orders moved a mark: those that traded since the mark before, each by an unknown part."
         yield Claim("inferred", text, moved, "the forced part that each of these events records for all together")
     if answer.later:

@@ -2,6 +2,8 @@
 
 1. A row is a mark of an instrument that it holds: the mark, the index under it, how far forced orders held it away from
    that, whose orders moved it since the row before, and the equity of the account (of a lot its profit) at that mark.
+   Where a book makes the price, what moved it since the mark before is told in parts, exactly (`mark_moves.py`), and
+   for the whole way from the first row to the last one in sums.
 2. The first row is the last mark at which it was solvent. Of an account: the last before its call, or its liquidation,
    at which its equity covered the requirement times the level of that; of a lot: at which it stood at no loss against
    what the fund had paid.
@@ -25,7 +27,9 @@ import msgspec
 
 from ...events.bodies.liquidation import LiquidationFilled, LiquidationOrdered, LiquidationStarted, PositionTakenOver
 from ...events.bodies.margin import MarginCalled, MarkPriced, PositionReduced
+from ...events.bodies.trading import BookPriced
 from ...events.bodies.venue import TradingHalted, TradingResumed
+from ...events.bodies.venues import IndexPriced
 from ...events.envelope import Event
 from ...events.ledger import Ledger, LedgerState, PositionKey
 from ...events.vocabulary import PUBLIC_TYPES, accounts_named
@@ -36,6 +40,7 @@ from ...sim.units import format_time_ns
 from ..run import Run
 from ..state.queues import is_marked
 from .lookback import last_setting
+from .mark_moves import MarkMoves, MarkStep, MovedMark, StepFound, mark_step, moved_mark
 from .names import RunNames
 from .parts import Bankruptcy, Lot
 
@@ -77,6 +82,8 @@ class LosingMark(msgspec.Struct, frozen=True):
     """One mark, and what the account or the lot was worth at it.
 
     `forced` is how far forced orders had moved it from the index, `smoothed` how far smoothing held it from there.
+    `step` is what moved it since the mark before, where a book makes the price; None elsewhere, and where that mark
+    lies before what was walked through.
     """
 
     seq: int
@@ -89,6 +96,7 @@ class LosingMark(msgspec.Struct, frozen=True):
     forced: Quantity
     smoothed: Quantity
     moved_by: tuple[Mover, ...]
+    step: MarkStep | None
     equity: Quantity
 
 
@@ -96,6 +104,7 @@ class Losing(msgspec.Struct, frozen=True):
     """The marks from the last solvent moment to the decision; `of_lot` where what is told is a lot of the fund's.
 
     `decided` is the equity, or the lot's profit, when it was decided: with what was forced after the last mark.
+    `moved` is what moved each instrument's mark on the way, all marks between included, where a book makes the price.
     """
 
     account: int
@@ -105,6 +114,7 @@ class Losing(msgspec.Struct, frozen=True):
     left_out: int
     from_solvent: bool
     decided: Quantity
+    moved: tuple[MovedMark, ...]
 
 
 def losing_of(watch: Watch, decided: Quantity, names: RunNames, *, whole: bool = False) -> Losing | None:
@@ -122,7 +132,23 @@ def losing_of(watch: Watch, decided: Quantity, names: RunNames, *, whole: bool =
         len(marks) - len(shown),
         solvent,
         decided,
+        tuple(_moved(marks, names)),
     )
+
+
+def _moved(marks: Sequence[WatchedMark], names: RunNames) -> Iterator[MovedMark]:
+    """What moved the mark of each instrument from its first row to its last, where every step between is known."""
+    for instrument in sorted({_instrument(one.event) for one in marks}):
+        rows = [one for one in marks if _instrument(one.event) == instrument]
+        last = rows[-1].step
+        steps = None if last is None else last.known.steps(rows[0].event.seq, rows[-1].event.seq)
+        if steps:
+            yield moved_mark(steps, names)
+
+
+def _instrument(mark: Event) -> int:
+    assert isinstance(mark.body, MarkPriced)
+    return mark.body.instrument
 
 
 def watches_behind(
@@ -148,14 +174,25 @@ def watches_behind(
 
 
 def _mark_behind(run: Run, instrument: int, seq: int) -> int:
-    """The mark before the one that held at an event, at which what then happened had not happened yet."""
+    """The mark before the one that held at an event, at which what then happened had not happened yet.
+
+    Of one that follows from prices of books, the first of these.
+    """
     at = mark_before(run, instrument, seq)
     before = None if at is None else mark_before(run, instrument, at.seq)
-    return seq if before is None else before.seq
+    if before is None:
+        return seq
+    first = before
+    while first.cause is not None:
+        priced = run.event(first.cause)
+        if not isinstance(priced.body, BookPriced | IndexPriced):
+            break
+        first = priced
+    return first.seq
 
 
 def _mark(marked: WatchedMark, account: int, names: RunNames) -> LosingMark:
-    event, equity_atoms, movers = marked
+    event, equity_atoms, movers, step = marked
     body = event.body
     assert isinstance(body, MarkPriced)
     return LosingMark(
@@ -169,6 +206,7 @@ def _mark(marked: WatchedMark, account: int, names: RunNames) -> LosingMark:
         forced=names.price_of(body.instrument, body.impact_ticks),
         smoothed=names.price_of(body.instrument, body.mark_ticks - body.index_ticks - body.impact_ticks),
         moved_by=tuple(Mover(number, names.account(number), times) for number, times in movers.most_common()),
+        step=None if step is None else mark_step(step, names),
         equity=names.money_of(account, equity_atoms),
     )
 
@@ -184,11 +222,12 @@ def _most_telling(marks: list[WatchedMark]) -> list[WatchedMark]:
 
 
 class WatchedMark(NamedTuple):
-    """A mark, the equity at it, and how often whose forced orders traded since the mark before."""
+    """A mark, the equity at it, how often whose forced orders traded since the mark before, and what moved it."""
 
     event: Event
     equity_atoms: int
     movers: Counter[int]
+    step: StepFound | None
 
 
 class WatchedEquity(NamedTuple):
@@ -226,16 +265,16 @@ class Watch:
         self._solvent_before_seq = stop_seq if solvent_before_seq is None else solvent_before_seq
         self._movers: Counter[int] = Counter()
 
-    def note(self, run: Run, event: Event, ledger: LedgerState) -> None:
-        """Take an event of a market, which was folded into `ledger`."""
+    def note(self, run: Run, event: Event, ledger: LedgerState, moves: MarkMoves) -> None:
+        """Take an event of a market, which was folded into `ledger` and taken by `moves`."""
         body = event.body
         if isinstance(body, MarkPriced):
-            self._mark(event, body.instrument, ledger)
+            self._mark(event, body.instrument, ledger, moves)
         elif isinstance(body, PositionTakenOver):
             if (body.instrument, body.liquidation_id) == self.key:
                 at = mark_before(run, body.instrument, event.seq)
                 if at is not None:
-                    self._mark(at, body.instrument, ledger)
+                    self._mark(at, body.instrument, ledger, moves)
         elif isinstance(body, LiquidationFilled | PositionReduced):
             if self._holds(body.instrument, ledger):
                 self._movers[body.account] += 1
@@ -260,13 +299,13 @@ class Watch:
             depth_lots = sum(fill.lots for fill in fills)
         self.standings[event.seq] = WatchedEquity(margin.equity_atoms, depth_lots)
 
-    def _mark(self, mark: Event, instrument: int, ledger: LedgerState) -> None:
+    def _mark(self, mark: Event, instrument: int, ledger: LedgerState, moves: MarkMoves) -> None:
         margin = self._margin(ledger) if self._holds(instrument, ledger) else None
         if margin is None:
             return
         if mark.seq < self._solvent_before_seq and slack(margin, self._level_bps) >= 0:
             self.last_solvent = len(self.marks)
-        self.marks.append(WatchedMark(mark, margin.equity_atoms, self._movers))
+        self.marks.append(WatchedMark(mark, margin.equity_atoms, self._movers, moves.step(mark.seq)))
         self._movers = Counter()
 
     def _holds(self, instrument: int, ledger: LedgerState) -> bool:
@@ -294,11 +333,11 @@ def watched(run: Run, watches: Sequence[Watch], points: Iterable[int] = ()) -> I
     """
     waiting = sorted(watches, key=lambda one: -one.begin_seq)
     stops, active = sorted(points, reverse=True), list[Watch]()
-    ledger = Ledger()
+    ledger, moves = Ledger(), MarkMoves(run, 0)
     while waiting or active or stops:
         if not active:
             next_seq = min([*(one.begin_seq for one in waiting[-1:]), *stops[-1:]])
-            ledger = next(run.states([next_seq], ledger))
+            ledger, moves = next(run.states([next_seq], ledger)), MarkMoves(run, next_seq)
         while stops and stops[-1] == ledger.seq:
             stops.pop()
             yield ledger
@@ -306,11 +345,11 @@ def watched(run: Run, watches: Sequence[Watch], points: Iterable[int] = ()) -> I
             active.append(waiting.pop())
         ends = [*(one.begin_seq for one in waiting[-1:]), *stops[-1:], *(one.stop_seq for one in active)]
         if active:
-            _fold(run, ledger, active, min(ends))
+            _fold(run, ledger, active, moves, min(ends))
             active = [one for one in active if one.stop_seq > ledger.seq]
 
 
-def _fold(run: Run, ledger: Ledger, active: Sequence[Watch], stop_seq: int) -> None:
+def _fold(run: Run, ledger: Ledger, active: Sequence[Watch], moves: MarkMoves, stop_seq: int) -> None:
     """Fold up to an event, each watch noting what it is there for."""
     own: dict[int, list[Watch]] = {}
     for watch in active:
@@ -318,9 +357,11 @@ def _fold(run: Run, ledger: Ledger, active: Sequence[Watch], stop_seq: int) -> N
     for event in run.events(ledger.seq, stop_seq):
         ledger.fold(event)
         kind = type(event.body)
+        if kind in MarkMoves.KINDS:
+            moves.take(event, ledger)
         if kind in _OF_A_MARKET:
             for watch in active:
-                watch.note(run, event, ledger)
+                watch.note(run, event, ledger, moves)
         if kind in PUBLIC_TYPES:
             continue
         for account in accounts_named(event.body):

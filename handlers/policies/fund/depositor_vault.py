@@ -44,8 +44,8 @@ class DepositorVaultParameters(FundParameters, frozen=True, forbid_unknown_field
 class DepositorVault(InsuranceFund):
     """part = result x claim / sum of claims, in whole atoms by largest remainder, ties by account.
 
-    1. At the first price each depositor pays into the vault, and has a claim of that; what the venue put in itself is
-       the vault's own claim.
+    1. At the first price each depositor pays into the vault, which is the first fund of the asset of its account, and
+       has a claim of that; what the venue put in itself is the vault's own claim.
     2. The result is the vault's cash and inventory at the mark, less all claims. It is shared pro rata to the claims,
        so that these sum to what the vault is worth, exactly.
     3. In all else it is the fund that stands in its place: it takes over, sells and pays as that does.
@@ -54,7 +54,7 @@ class DepositorVault(InsuranceFund):
     """
 
     policy: ClassVar[str] = "depositor-vault"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     formula: ClassVar[str] = "result x claim / sum of claims, whole atoms by largest remainder"
     source: ClassVar[str] = "Hyperliquid docs, hypercore/vaults (HLP)"
     subscribes: ClassVar[tuple[type[Body], ...]] = (*InsuranceFund.subscribes, PriceTicked)
@@ -65,18 +65,22 @@ class DepositorVault(InsuranceFund):
         """Deposits at the first price, parts of the result at each interval, and all that the fund does."""
         body = event.body
         if isinstance(body, PriceTicked):
-            return () if ledger.vaults else list(self._deposits(ledger, now_ns))
+            begun = any(self.is_here(ledger, fund) for fund in ledger.vaults)
+            return () if begun else list(self._deposits(ledger, now_ns))
         if isinstance(body, TimerFired) and body.purpose == _SHARING and body.account is not None:
             return list(self._shared(body.account, ledger, now_ns))
         return super().handle(event, ledger, now_ns)
 
     def _deposits(self, ledger: LedgerState, now_ns: int) -> Iterator[Product]:
-        fund, depositors = ledger.fund(0), list(self.accounts_of(self.rules.group, ledger))
-        for account in depositors:
+        """Each depositor pays into the first fund of its own asset."""
+        funds = dict[int, None]()
+        for account in self.accounts_of(self.rules.group, ledger):
+            fund = ledger.fund(account.asset)
+            funds[fund] = None
             amount_atoms = account.balance_atoms * self.rules.deposit_bps // BPS
             if amount_atoms > 0:
                 yield VaultDeposited(account.account, fund, amount_atoms)
-        if depositors:
+        for fund in funds:
             yield self._next_sharing(fund, now_ns)
 
     def _next_sharing(self, fund: int, now_ns: int) -> Product:

@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from ....handlers.living.index import INDEX_OF
 from ....sim.figures import count
 from ...arithmetic import ONLY_CODE
 from ..answer import Answer, Befallen, Flip, Flips
 from ..grounds import DEFINITION, EventGround, GroundGraph, RestsOn
 from ..losing import Losing, LosingMark
+from ..mark_moves import MarkStep, MovedMark, MovePart, MoveSource, MoveSum
 from ..names import held, times
 from ..parts import EventStep, Evidence, FirstPlace, RankingPart, Story
 from ..venue.sections import imported_sections, rests_on
@@ -158,9 +160,10 @@ def _losing(found: Losing, *, whole: bool) -> Iterator[Block]:
         f"{what} was {first.equity} at event {first.seq}, when it {begun}, and {last.equity} at event {last.seq}, the "
         f"last mark before this was decided.{after}"
     )
+    yield from map(_moved_mark, found.moved)
     date = first.at.partition("T")[0]
     left = f", {count(found.left_out, 'mark')} that moved it less left out (--all)" if found.left_out else ""
-    nodes = tuple(Node(_losing_mark(mark, date), _movers(mark, whole=whole)) for mark in found.marks)
+    nodes = tuple(Node(_losing_mark(mark, date), _behind(mark, whole=whole)) for mark in found.marks)
     yield Tree(f"{count(len(found.marks), 'mark')}{left}, {date} UTC", nodes)
 
 
@@ -169,6 +172,70 @@ def _losing_mark(mark: LosingMark, date: str) -> str:
     moved += [f"{mark.smoothed.text} by smoothing"] if mark.smoothed.number else []
     made = f"the index {mark.index.text}{', ' if moved[1:] else ' and ' if moved else ''}{' and '.join(moved)}"
     return f"{mark.seq} {clock(mark.at, date)} {mark.name} at {mark.mark.text}, {made}: {mark.equity}"
+
+
+def _moved_mark(moved: MovedMark) -> Tree:
+    """What moved a mark over the whole way, in sums."""
+    way = f"from {moved.begun.text} (event {moved.from_seq}) to {moved.ended.text} (event {moved.to_seq})"
+    nodes = tuple(Node(f"{_part(one)}{_sources_in_all(one)}") for one in moved.parts)
+    return Tree(f"what moved the mark of {moved.name} {way}, {moved.moved.signed} in all", nodes)
+
+
+def _sources_in_all(one: MoveSum) -> str:
+    if not one.accounts:
+        return ""
+    what, whose = ("time", "maker") if one.kind in ("withdrawal", "quotes") else ("order", "account")
+    return f": {count(one.sources, what)}, {count(one.accounts, whose)}"
+
+
+_PARTS = {
+    "outside": "by the value outside",
+    "forced": "by forced orders of traders",
+    "inventory": "by what the fund sold of its inventory",
+    "withdrawal": "by makers who left",
+    "quotes": "by makers who changed their quotes",
+    "time": "by time, in which depth comes back",
+    "law": "by the law of impact itself",
+    "rule": "by the rule by which the mark is made of prices",
+}
+
+
+def _part(part: MovePart | MoveSum) -> str:
+    """How much of a move came from where."""
+    what = _PARTS.get(part.kind, "")
+    if part.kind == "elsewhere":
+        venue = part.name or ""
+        what = (
+            f"by the index of {venue.removesuffix(INDEX_OF)}" if venue.endswith(INDEX_OF) else f"by the book of {venue}"
+        )
+    elif part.kind == "own":
+        what = f"by own orders ({(part.name or 'of no stated purpose').replace('_', ' ')})"
+    return f"{part.moved.signed} {what}"
+
+
+def _behind(mark: LosingMark, *, whole: bool) -> tuple[Node, ...]:
+    """What moved a mark since the one before: in parts where that is known, else whose forced orders traded."""
+    return _movers(mark, whole=whole) if mark.step is None else (_stepped(mark.step, whole=whole),)
+
+
+def _stepped(step: MarkStep, *, whole: bool) -> Node:
+    nodes = tuple(Node(f"{_part(part)}{_sources(part.sources, whole=whole)}") for part in step.parts)
+    return Node(f"{step.moved.signed} since the mark before (event {step.since_seq})", nodes)
+
+
+def _sources(sources: tuple[MoveSource, ...], *, whole: bool) -> str:
+    """The first few sources of a part with their events, or all of them."""
+    shown = len(sources) if whole else _MOVERS
+    named = [_source(one, alone=len(sources) == 1) for one in sources[:shown]]
+    more = f" and {count(len(sources) - shown, 'other')}" if sources[shown:] else ""
+    if not named:
+        return ""
+    return f"{':' if sources[0].names or sources[1:] else ''} {', '.join(named)}{more}"
+
+
+def _source(one: MoveSource, *, alone: bool) -> str:
+    who = f"{' and '.join(one.names)} " if one.names else ""
+    return f"{who}{'' if alone else f'{one.moved.signed} '}(event {one.seq})"
 
 
 def _movers(mark: LosingMark, *, whole: bool) -> tuple[Node, ...]:
