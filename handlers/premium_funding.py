@@ -8,8 +8,8 @@ P is the premium, (mark - outside value) / outside value, averaged over the inte
 damper within which I is charged instead of the premium; long and short are the lots that traders hold, and k what a
 wholly one-sided market pays. An interval is charged its share of the period, and no more than the cap, either way.
 
-Venues are special cases: Binance, Bybit, BitMEX and Hyperliquid have a damper of 0.05% and interest of 0.01%; Deribit
-has one of 0.025% and none; OKX and dYdX neither; Drift an offset; GMX pays for imbalance alone (w and I are 0). The
+Venues are special cases: Binance, Bybit, OKX, BitMEX and Hyperliquid have a damper of 0.05% and interest of 0.01%;
+Deribit has one of 0.025% and none; dYdX neither; Drift an offset; GMX pays for imbalance alone (w and I are 0). The
 figures and sources are in `venues/*.toml`, under `alternatives.funding.premium`.
 """
 

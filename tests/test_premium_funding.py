@@ -27,7 +27,7 @@ from .support.crash import checked
 from .support.past import goes_on_the_same
 from .support.priming import differences
 from .support.stage import Stage, ticks
-from .support.venue import Book, listed
+from .support.venue import Book, listed, tiers_of
 from .test_living_crowd import LIVING
 
 PPB = 10**9
@@ -162,6 +162,38 @@ def test_hyperliquids_own_example() -> None:
     """Interest 0.01%, a premium of 1%: the damper takes 0.05%, and an hour pays an eighth of 0.95%."""
     rule = PremiumParameters(**alternatives("hyperliquid", "funding")["premium"])
     assert PremiumFunding(rule).rated(Book(listed()).ledger.markets[0], 10_000_000, 1, 1).rate_ppb == 9_500_000 // 8
+
+
+@pytest.mark.parametrize(
+    ("venue", "maintenance_ppm", "most_ppb"),
+    [
+        ("binance", 4_000, 3_000_000),
+        ("bitmex", 5_000, 3_750_000),
+        ("bybit", 5_000, 3_750_000),
+        ("deribit", 10_000, 50_000_000 // 8),
+        ("drift", 30_000, PPB // 33 // 24),
+        ("dydx", 30_000, 120_000_000 // 8),
+        ("gmx", 5_000, 900_000_000 // (365 * 24)),
+        ("hyperliquid", 10_000, 40_000_000),
+        ("okx", 4_000, 3_750_000),
+    ],
+)
+def test_the_cap_of_an_interval_is_the_printed_one(venue: str, maintenance_ppm: int, most_ppb: int) -> None:
+    """As its page or source has it, for a market that the rulebook names, with its lowest maintenance rate."""
+    figures = {**alternatives(venue, "funding")["premium"], "crowding_ppb": PPB}
+    market = Book(listed(tiers=tiers_of((0, maintenance_ppm)))).ledger.markets[0]
+    funding = PremiumFunding(PremiumParameters(**figures))
+    assert funding.rated(market, PPB, 1, 0).rate_ppb == most_ppb
+    assert funding.rated(market, -PPB, 0, 1).rate_ppb == -most_ppb
+
+
+@pytest.mark.parametrize("venue", ["binance", "bitmex", "bybit", "hyperliquid", "okx"])
+def test_a_small_premium_is_charged_as_interest(venue: str) -> None:
+    """Within 0.05% of the interest of 0.01% for eight hours, that interest; beyond, the premium less 0.05%."""
+    rule = PremiumParameters(**alternatives(venue, "funding")["premium"])
+    market, share = Book(listed()).ledger.markets[0], rule.period_ns // rule.interval_ns
+    for premium_ppb, period_ppb in ((-400_000, 100_000), (600_000, 100_000), (1_000_000, 500_000)):
+        assert PremiumFunding(rule).rated(market, premium_ppb, 1, 1).rate_ppb == period_ppb // share
 
 
 def test_why_says_what_the_rate_came_of(tmp_path: Path) -> None:

@@ -20,6 +20,8 @@ from .support.crash import recorded
 VENUES = [venue for venue in bundled_venues() if venue != "generic"]
 SOURCED = ("insurance_fund", "liquidation", "adl", "socialization")
 """The slots in which venues differ by their published rules."""
+FUNDING = "alternatives.funding.premium"
+"""The table of a venue's own funding."""
 POLICIES = {
     "binance": ("floor", "whole-takeover", "binance", "profit-pro-rata"),
     "bitmex": ("floor", "tier-step-down", "bitmex", "profit-pro-rata"),
@@ -56,7 +58,7 @@ def test_a_rulebook_fills_every_slot(venue: str) -> None:
 
 @pytest.mark.parametrize("venue", VENUES)
 def test_every_figure_has_its_source_beside_it(venue: str) -> None:
-    """Each line of the slots in which venues differ says where it is from, and the head says what is silent."""
+    """Each line of the slots in which venues differ, and of funding, says where it is from; the head what is silent."""
     text = resources.files("deleverage.handlers.venues").joinpath(f"{venue}.toml").read_text(encoding="utf-8")
     head, _, _ = text.partition("[mark]")
     assert "Source" in head
@@ -64,7 +66,7 @@ def test_every_figure_has_its_source_beside_it(venue: str) -> None:
     slot = ""
     for line in text.splitlines():
         slot = line.strip("[]") if line.startswith("[") else slot
-        if slot in SOURCED and "=" in line and not line.startswith("#"):
+        if slot in (*SOURCED, FUNDING) and "=" in line and not line.startswith("#"):
             assert "#" in line, line
 
 
