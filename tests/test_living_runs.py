@@ -24,10 +24,10 @@ from deleverage.handlers.registry import build
 from deleverage.sim.scenario import Scenario
 
 from .support.crash import checked
+from .support.living import LIVING
 from .support.past import goes_on_the_same
 from .support.priming import producers_of
 
-LIVING = str(Path(__file__).parent / "support" / "living.toml")
 ONE_VENUE = ("venues=[]", "index.policy=none", "mark.policy=book", "arbitrage.policy=none", "ties.policy=none")
 
 

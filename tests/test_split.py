@@ -16,8 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deleverage import Run, Scenario, open_run, run
+from deleverage.events.bodies.liquidation import LiquidationStarted
 from deleverage.events.bodies.trading import BookPriced
 from deleverage.events.errors import QueryError
+from deleverage.events.venue_names import venue_of
 from deleverage.replay.fork.changes import Changes
 from deleverage.replay.fork.fork import fork
 from deleverage.replay.split.shapley import parts_over, rounded_parts
@@ -28,7 +30,7 @@ from deleverage.sim.units import divide_half_even
 
 from .support.command_line import call, spawn, tear
 from .support.crash import SMALL_CRASH
-from .support.living import SMALL_SPIRAL, spiral, two_coins
+from .support.living import LIVING, SMALL_SPIRAL, spiral, two_coins
 
 CAUSES = st.integers(0, 4)
 
@@ -97,7 +99,7 @@ def past(tmp_path_factory: pytest.TempPathFactory) -> Run:
 @pytest.fixture(scope="module")
 def found(past: Run) -> Split:
     """Its fall, split."""
-    return split(past, switches_of(past.started.producers), jobs=2)
+    return split(past, jobs=2)
 
 
 def low_without(*settings: str) -> int:
@@ -114,7 +116,7 @@ def test_the_parts_are_those_of_whole_runs(found: Split) -> None:
         off = [switch for place, switch in enumerate(SWITCHES) if not number >> place & 1]
         values.append(low_without(*(setting for switch in off for setting in switch.settings)))
     (one,) = found.instruments
-    assert found.switches == SWITCHES
+    assert found.switches == one.switches == SWITCHES
     assert list(one.values_ticks) == values
     assert one.exact == [Fraction(values[0]), *in_every_order(values, 3)]
     assert len(set(values)) > 4, "the switches make a difference"
@@ -136,7 +138,7 @@ def test_the_outside_has_what_it_did_by_itself(past: Run, found: Split) -> None:
     """With everything off nobody trades, so that the price is the recorded value outside."""
     outside = [event.body.outside_ticks for event in past.events() if isinstance(event.body, BookPriced)]
     assert found.instruments[0].values_ticks[0] == min(outside) - outside[0]
-    assert found.base == "outside"
+    assert found.instruments[0].base == "outside"
 
 
 def test_at_a_point(past: Run) -> None:
@@ -152,7 +154,7 @@ def test_at_a_point(past: Run) -> None:
         assert book is not None
         wanted.append(book.price_ticks - first.body.price_ticks)
     assert list(found.instruments[0].values_ticks) == wanted
-    assert found.base == "all else"
+    assert found.instruments[0].base == "all else"
     assert found.forks == 1
 
 
@@ -161,7 +163,7 @@ def test_a_market_without_a_book(tmp_path: Path) -> None:
     path = tmp_path / "crash.run"
     run(Scenario.load(SMALL_CRASH), path)
     past = open_run(path)
-    found = split(past, switches_of(past.started.producers))
+    found = split(past)
     held = run(Scenario.load(SMALL_CRASH, ("margin.policy=none",)))
     assert [switch.name for switch in found.switches] == ["liquidations"]
     for number, one in enumerate(found.instruments):
@@ -176,7 +178,7 @@ def test_several_instruments(tmp_path: Path) -> None:
     """Each has its own parts, from the same forks; one of them can be asked for."""
     run(Scenario.load(str(two_coins(tmp_path)), SMALL_SPIRAL), tmp_path / "two.run")
     past = open_run(tmp_path / "two.run")
-    found = split(past, switches_of(past.started.producers), jobs=2)
+    found = split(past, jobs=2)
     assert [one.name for one in found.instruments] == ["COIN-PERP", "ALT-PERP"]
     for one in found.instruments:
         books = [
@@ -189,6 +191,100 @@ def test_several_instruments(tmp_path: Path) -> None:
     assert "ALT-PERP" in told
     assert "COIN-PERP" not in told
     assert "the price at the end of 2025-10-10T21:02:30Z in each fork" in " ".join(told.split())
+
+
+@pytest.fixture(scope="module")
+def between(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Two venues in small, whose indices look at each other's books so much that each liquidates for the other."""
+    path = tmp_path_factory.mktemp("between") / "both.run"
+    run(Scenario.load(LIVING, ("index.weights={book=5_000, alpha=2_500, beta=2_500}",)), path)
+    return open_run(path)
+
+
+def test_contagion_is_a_part_where_there_are_several_venues(between: Run) -> None:
+    """The own venue's liquidations are one part, the other's another, and every combination is a whole fork's."""
+    found = split(between, jobs=2)
+    assert [one.name for one in found.instruments] == ["COIN-PERP@alpha", "COIN-PERP@beta"]
+    assert found.forks == 15, "both instruments have them in common"
+    for one, own, other in zip(found.instruments, ("alpha", "beta"), ("beta", "alpha"), strict=True):
+        assert [(switch.name, switch.settings) for switch in one.switches[:2]] == [
+            (f"liquidations at {own}", (f"margin@{own}.policy=none",)),
+            (f"contagion from {other}", (f"margin@{other}.policy=none",)),
+        ]
+        assert one.switches[2:] == SWITCHES[1:]
+        assert one.base == "outside"
+        assert sum(one.parts) == one.moved_ticks * one.denominator
+        assert one.exact == [Fraction(one.values_ticks[0]), *in_every_order(list(one.values_ticks), 4)]
+        assert all(one.parts), "every cause has a part"
+    values = {one.name: one.values_ticks for one in found.instruments}
+    assert values["COIN-PERP@alpha"][0b1101] == lows_of(between, "margin@beta.policy=none")[0]
+    assert values["COIN-PERP@beta"][0b1101] == lows_of(between, "margin@alpha.policy=none")[1]
+
+
+def first_price(past: Run) -> int:
+    """The input that the first price came in by."""
+    return next(event.seq for event in past.events() if isinstance(event.body, BookPriced)) - 1
+
+
+def lows_of(past: Run, *settings: str) -> list[int]:
+    """How far each book falls in a fork from the first price on, in ticks."""
+    low: dict[int, int] = {}
+    for event in forked(past, *settings).events():
+        if isinstance(event.body, BookPriced):
+            low[event.body.instrument] = min(event.body.price_ticks, low.get(event.body.instrument, 10**9))
+    firsts = {e.body.instrument: e.body.price_ticks for e in [*past.events()][::-1] if isinstance(e.body, BookPriced)}
+    return [low[number] - firsts[number] for number in sorted(firsts)]
+
+
+def forked(past: Run, *settings: str) -> Run:
+    """That fork, with its record."""
+    path = past.path.with_name(f"{'+'.join(settings)}.run")
+    if not path.exists():
+        fork(past, first_price(past) - 1, Changes(settings), path)
+    return open_run(path)
+
+
+def liquidated_at(past: Run, venue: str) -> set[str]:
+    """Who was liquidated at a venue."""
+    accounts = {event.body.account for event in past.events() if isinstance(event.body, LiquidationStarted)}
+    return {name for name in map(past.directory.account_name, accounts) if venue_of(name) == venue}
+
+
+@pytest.mark.parametrize(("venue", "other"), [("alpha", "beta"), ("beta", "alpha")])
+def test_who_was_liquidated_because_of_the_other_venue(between: Run, venue: str, other: str) -> None:
+    """Whoever is in the run and not in the fork in which the other liquidates nobody; and those of that fork only."""
+    (one,) = split(between, instruments=[("alpha", "beta").index(venue)], jobs=2).instruments
+    in_run, without = (liquidated_at(one, venue) for one in (between, forked(between, f"margin@{other}.policy=none")))
+    assert one.contagion is not None
+    assert (one.contagion.venue, one.contagion.sources) == (venue, (other,))
+    assert one.contagion.liquidated == len(in_run)
+    assert set(one.contagion.because) == in_run - without
+    assert set(one.contagion.spared) == without - in_run
+    assert one.contagion.because
+
+
+def test_the_command_tells_of_contagion(between: Run) -> None:
+    """A row, who was liquidated because of it, and the same as JSON; at a point those up to there."""
+    asked = call("split", between.path, "--instrument", "COIN-PERP@beta", "--jobs", "2", "--json")
+    (one,) = json.loads(asked.output)["instruments"]
+    assert [part["name"] for part in one["parts"]][2] == "contagion from alpha"
+    assert sum(part["numerator"] for part in one["parts"]) == one["moved_ticks"] * one["denominator"]
+    because = one["contagion"]["because"]
+    assert set(because) <= liquidated_at(between, "beta")
+    told = call("split", between.path, "--at", "+2m", "--jobs", "2", COLUMNS="400").output
+    assert "contagion from alpha" in told
+    assert "accounts liquidated at beta by then" in told
+    assert "in the fork without liquidations at alpha" in told
+
+
+def test_switches_are_of_the_venues_that_have_the_slot(tmp_path: Path) -> None:
+    """Where one venue has no crowd and one liquidates nobody, only the others' are switched off."""
+    settings = ("venues[0].slots.crowd.policy=none", "venues[1].slots.margin.policy=none")
+    producers = Scenario.load(LIVING, settings).resolve().producers
+    of_alpha, of_beta = ([s.settings for s in switches_of(producers, venue)] for venue in ("alpha", "beta"))
+    assert of_alpha == [("margin@alpha.policy=none",), ("crowd@beta.policy=none",), ("makers.withdraws=false",)]
+    assert of_beta == of_alpha
+    assert next(switch.name for switch in switches_of(producers, "beta")) == "contagion from alpha"
 
 
 def test_the_command(past: Run) -> None:
@@ -261,7 +357,7 @@ def test_a_fork_without_a_price_is_named(past: Run) -> None:
 
 def test_a_fork_that_fails_is_an_answer(tmp_path: Path) -> None:
     """A worker says in one line why it has no figures, and goes on."""
-    outcome = _perform(_Combination(0, tmp_path / "gone.run", (), 0, (), None))
+    outcome = _perform(_Combination((), tmp_path / "gone.run", (), 0, None))
     assert outcome.error is not None
     assert "gone.run" in outcome.error
 

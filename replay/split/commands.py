@@ -16,8 +16,8 @@ from ...sim.terminal import print_document, tell
 from ..command_line import JOBS_MOST, as_json_option, head_option, leave, opened, record_argument, tell_differences
 from ..points import parse_point
 from ..run import Run
-from .split import At, split
-from .switches import given_switches, switches_of
+from .split import At, forks_needed, split
+from .switches import given_switches
 from .text import print_split
 from .view import split_view
 
@@ -53,9 +53,9 @@ def split_command(
     """Split the fall of each instrument of RUN into what it is put down to.
 
     RUN is executed again from the first price on, once for every combination of what can be switched off: liquidations,
-    stops and followers, makers who withdraw. A part is what its cause adds to the others, averaged over every order in
-    which they can come in (Shapley's value), and what is left with all of them off is the outside's. The parts sum to
-    the fall exactly. Nothing is written.
+    those of the other venues (contagion), stops and followers, makers who withdraw. A part is what its cause adds to
+    the others, averaged over every order in which they can come in (Shapley's value), and what is left with all of them
+    off is the outside's. The parts sum to the fall exactly. Nothing is written.
 
     The price is what the venue's own book trades at, or the mark where there is no book. At the low (or high) each fork
     counts with its own; at a POINT with its price at that time.
@@ -65,10 +65,9 @@ def split_command(
 
     A POINT is an event's number (77241), a time (21:16, 2025-10-10 21:16:04.831) or an offset from the start (+10m).
     """
-    run = opened(record, head, plugins, forked=True)
-    switches = given_switches(texts) or switches_of(run.started.producers)
+    run, switches = opened(record, head, plugins, forked=True), given_switches(texts) or None
     chosen = None if not names else [_instrument(run, name) for name in names]
-    total, done = (1 << len(switches)) - 1, 0
+    total, done = forks_needed(run, switches, chosen), 0
     try:
         with bar(total, count(total, "fork"), shown=not as_json) as advance:
 

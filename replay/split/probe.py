@@ -1,4 +1,4 @@
-"""What an instrument traded at over a run: first, lowest, highest, last.
+"""What an instrument traded at over a run: first, lowest, highest, last; and who was liquidated in it.
 
 The price is what the venue's own book trades at, where there is one, and the mark where there is none.
 """
@@ -9,14 +9,15 @@ from typing import Any
 
 import msgspec
 
+from ...events.bodies.liquidation import LiquidationStarted
 from ...events.bodies.margin import MarkPriced
 from ...events.bodies.trading import BookPriced
 from ...events.envelope import Event
 from ...events.ledger import LedgerState
 
-__all__ = ["PRICED", "Extremes", "Probe"]
+__all__ = ["PROBED", "Extremes", "Probe"]
 
-PRICED = (BookPriced, MarkPriced)
+PROBED = (BookPriced, MarkPriced, LiquidationStarted)
 """The types of event that a probe takes."""
 
 
@@ -32,10 +33,11 @@ class Extremes(msgspec.Struct):
 
 
 class Probe:
-    """Takes the events of `PRICED` of a run in their order, and anything else in vain."""
+    """Takes the events of `PROBED` of a run in their order, and anything else in vain."""
 
     def __init__(self) -> None:
         self.seen: dict[int, Extremes] = {}
+        self.liquidated: set[int] = set()
         self._booked: set[int] = set()
 
     def tap(self, event: Event, _ledger: LedgerState) -> None:
@@ -50,6 +52,8 @@ class Probe:
             self._price(event.at_ns, body.instrument, body.price_ticks)
         elif type(body) is MarkPriced and body.instrument not in self._booked:
             self._price(event.at_ns, body.instrument, body.mark_ticks)
+        elif type(body) is LiquidationStarted:
+            self.liquidated.add(body.account)
 
     def _price(self, at_ns: int, instrument: int, ticks: int) -> None:
         seen = self.seen.get(instrument)

@@ -3,7 +3,9 @@
 1. Each switch is settings of a fork, `slot.key=value`, that leave everything else as it is: draws are keyed by account,
    so nobody else decides otherwise for it.
 2. With all of them off nobody trades on the venue, and what is left is what the price does outside.
-3. A switch applies to a run in which its slot is filled; what several venues do to each other will be one more row.
+3. A switch applies to a run in which its slot is filled.
+4. Where a run has several venues, the liquidations of an instrument's own venue are one switch, and those of all the
+   other venues together are another: that is contagion. The other switches are of all venues at once.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import msgspec
 
 from ...events.bodies.run import Producer
 from ...events.errors import QueryError
+from ...events.venue_names import at_venue
 
 __all__ = ["SWITCHES", "SWITCHES_MOST", "Switch", "given_switches", "switches_of"]
 
@@ -22,10 +25,14 @@ SWITCHES_MOST = 6
 
 
 class Switch(msgspec.Struct, frozen=True):
-    """What a part of the fall is called, and the settings under which that is not there."""
+    """What a part of the fall is called, and the settings under which that is not there.
+
+    `venues` are the other venues whose liquidations it holds, where it is a switch of contagion.
+    """
 
     name: str
     settings: tuple[str, ...]
+    venues: tuple[str, ...] = ()
 
     @property
     def slots(self) -> set[str]:
@@ -41,10 +48,36 @@ SWITCHES = (
 """Margin calls go with the liquidations, dip buyers and runners with the stops and followers: one slot decides each."""
 
 
-def switches_of(producers: Iterable[Producer]) -> tuple[Switch, ...]:
-    """The switches that apply where these decide."""
-    filled = {producer.handler for producer in producers}
-    return tuple(switch for switch in SWITCHES if switch.slots <= filled)
+def switches_of(producers: Iterable[Producer], venue: str = "") -> tuple[Switch, ...]:
+    """The switches that apply where these decide, for an instrument of a venue where there are several."""
+    known = list(producers)
+    if not venue:
+        filled = {producer.slot for producer in known}
+        return tuple(switch for switch in SWITCHES if switch.slots <= filled)
+    liquidations, *others = SWITCHES
+    liquidating = _filled_at(liquidations, known)
+    elsewhere = tuple(one for one in liquidating if one != venue)
+    everywhere = list(dict.fromkeys(producer.venue for producer in known if producer.venue))
+    found = [
+        _at(liquidations, [venue] if venue in liquidating else [], f"liquidations at {venue}"),
+        _at(liquidations, elsewhere, f"contagion from {', '.join(elsewhere)}", elsewhere),
+    ]
+    for switch in others:
+        filled_at = _filled_at(switch, known)
+        found.append(switch if filled_at == everywhere else _at(switch, filled_at, switch.name))
+    return tuple(switch for switch in found if switch.settings)
+
+
+def _filled_at(switch: Switch, producers: Iterable[Producer]) -> list[str]:
+    """The venues at which the slot of a switch is filled."""
+    return [producer.venue for producer in producers if producer.slot in switch.slots]
+
+
+def _at(switch: Switch, venues: Iterable[str], name: str, held: tuple[str, ...] = ()) -> Switch:
+    """A switch at some of several venues only, under a name of its own."""
+    parts = [setting.partition(".") for setting in switch.settings]
+    settings = tuple(f"{at_venue(slot, venue)}.{rest}" for venue in venues for slot, _, rest in parts)
+    return Switch(name, settings, held)
 
 
 def given_switches(texts: Sequence[str]) -> tuple[Switch, ...]:

@@ -5,6 +5,7 @@ Columns are rounded so that each sums to its last row: down, then up where the r
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
 from rich.console import Console
@@ -14,12 +15,14 @@ from ...sim.figures import count, percent, price
 from ...sim.units import divide_half_even, format_time_ns
 from ..run import Run
 from .shapley import rounded_parts
-from .split import Split, SplitInstrument
+from .split import Contagion, Split, SplitInstrument
 
 __all__ = ["amplification", "combination", "print_split", "printed_parts"]
 
 _HUNDREDTHS = 10_000
 """Of a percent, in one."""
+_NAMED_MOST = 5
+"""Accounts that are named; `--json` names all."""
 
 
 def print_split(console: Console, run: Run, found: Split) -> None:
@@ -27,7 +30,7 @@ def print_split(console: Console, run: Run, found: Split) -> None:
     for one in found.instruments:
         _print_instrument(console, run, found, one)
         print_line(console)
-    combinations = count(1 << len(found.switches), "combination")
+    combinations = count(found.forks + 1, "combination")
     rows = [
         ("forks", f"{count(found.forks, 'fork')} executed from the first price on, and the run itself: {combinations}"),
         ("low" if found.at == "low" else "at", _at_told(found)),
@@ -54,7 +57,7 @@ def _print_instrument(console: Console, run: Run, found: Split, one: SplitInstru
             ("first", "", price(one.first_ticks, listing), ""),
             *(
                 (name, _percent(moved), _signed(price(ticks, listing)), "" if share is None else _percent(share))
-                for name, (ticks, moved, share) in zip(found.names, columns, strict=True)
+                for name, (ticks, moved, share) in zip(one.names, columns, strict=True)
             ),
             (
                 "moved",
@@ -69,20 +72,23 @@ def _print_instrument(console: Console, run: Run, found: Split, one: SplitInstru
     times = amplification(one)
     if times is not None:
         hundredths = divide_half_even(times.numerator * 100, times.denominator)
-        whose = f"the {found.base}" if found.base == "outside" else found.base
+        whose = f"the {one.base}" if one.base == "outside" else one.base
         rows.insert(0, ("amplified", f"{hundredths // 100:,}.{hundredths % 100:02d} times the move of {whose}"))
+    if one.contagion is not None:
+        until = "in the whole run" if isinstance(found.at, str) else "by then"
+        rows += [("contagion", text) for text in _contagion_told(one.contagion, until)]
     print_rows(console, rows)
     print_line(console)
     combinations = [
-        (", ".join(combination(found, number)) or "nothing", percent(ticks, one.first_ticks))
+        (", ".join(combination(one, number)) or "nothing", percent(ticks, one.first_ticks))
         for number, ticks in enumerate(one.values_ticks)
     ]
     print_table(console, ("with only", "move"), combinations)
 
 
-def combination(found: Split, number: int) -> list[str]:
+def combination(one: SplitInstrument, number: int) -> list[str]:
     """What is switched on in a combination."""
-    return [switch.name for place, switch in enumerate(found.switches) if number >> place & 1]
+    return [switch.name for place, switch in enumerate(one.switches) if number >> place & 1]
 
 
 def printed_parts(one: SplitInstrument) -> list[tuple[int, int, int | None]]:
@@ -113,6 +119,21 @@ def _exact_told(one: SplitInstrument) -> str:
     if one.denominator == 1:
         return f"{parts} = {whole} ticks"
     return f"{parts} = {whole}, each over {one.denominator:,}: {one.moved_ticks:+,} ticks"
+
+
+def _contagion_told(found: Contagion, until: str) -> Iterator[str]:
+    """How many were liquidated because of another venue's forced orders, and who; and who only without these."""
+    nobody = f"the fork without liquidations at {', '.join(found.sources)}"
+    liquidated = f"{count(found.liquidated, 'account')} liquidated at {found.venue} {until}"
+    yield f"of {liquidated}, {len(found.because):,} were not in {nobody}{_who(found.because)}"
+    if found.spared:
+        yield f"{count(len(found.spared), 'other')} were liquidated at {found.venue} in that fork{_who(found.spared)}"
+
+
+def _who(names: Sequence[str]) -> str:
+    """The first of them, after a colon."""
+    more = f" and {len(names) - _NAMED_MOST:,} more" if names[_NAMED_MOST:] else ""
+    return f": {', '.join(names[:_NAMED_MOST])}{more}" if names else ""
 
 
 def _percent(hundredths: int) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from ...sim.units import format_time_ns
 from ..run import Run
 from .split import Split, SplitInstrument
@@ -22,14 +24,18 @@ def split_view(run: Run, found: Split) -> Document:
         "at": found.at if isinstance(found.at, str) else format_time_ns(found.at),
         "forks": found.forks,
         "switches": [{"name": switch.name, "settings": list(switch.settings)} for switch in found.switches],
-        "instruments": [_instrument(found, one) for one in found.instruments],
+        "instruments": [_instrument(one) for one in found.instruments],
     }
 
 
-def _instrument(found: Split, one: SplitInstrument) -> Document:
-    """`parts` with the exact numerator, and as they are printed; `combinations` with what is on in each."""
-    printed = zip(found.names, one.parts, printed_parts(one), strict=True)
+def _instrument(one: SplitInstrument) -> Document:
+    """`parts` with the exact numerator, and as they are printed; `combinations` with what is on in each.
+
+    `contagion` only of an instrument of several venues.
+    """
+    printed = zip(one.names, one.parts, printed_parts(one), strict=True)
     times = amplification(one)
+    contagion = {} if one.contagion is None else {"contagion": msgspec.to_builtins(one.contagion)}
     return {
         "instrument": one.instrument,
         "name": one.name,
@@ -44,7 +50,8 @@ def _instrument(found: Split, one: SplitInstrument) -> Document:
             {"name": name, "numerator": numerator, "ticks": ticks, "move_bps": moved, "share_bps": share}
             for name, numerator, (ticks, moved, share) in printed
         ],
+        **contagion,
         "combinations": [
-            {"on": combination(found, number), "moved_ticks": ticks} for number, ticks in enumerate(one.values_ticks)
+            {"on": combination(one, number), "moved_ticks": ticks} for number, ticks in enumerate(one.values_ticks)
         ],
     }

@@ -8,7 +8,10 @@ from deleverage import Scenario, run
 
 ROOT = Path(__file__).parents[2]
 
-__all__ = ["SMALL_SPIRAL", "spiral", "two_coins"]
+__all__ = ["LIVING", "SMALL_SPIRAL", "spiral", "two_coins"]
+
+LIVING = str(ROOT / "tests" / "support" / "living.toml")
+"""Two venues in small, in which every actor acts."""
 
 SMALL_SPIRAL = (
     "population.accounts=200",
