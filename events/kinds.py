@@ -18,6 +18,7 @@ from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
 import msgspec
 
 __all__ = [
+    "FOR_GOOD_NS",
     "AccountAmount",
     "AccountNumber",
     "AgainstLeg",
@@ -65,6 +66,10 @@ __all__ = [
     "columns_of",
     "kinds_of",
 ]
+
+
+FOR_GOOD_NS = 2**63 - 1
+"""The time that never comes: until when something holds that holds for good."""
 
 
 class Kind(NamedTuple):

@@ -4,6 +4,7 @@
    none of these, as the run's beginning, is of all venues.
 2. Prices from outside come for all venues at once: each hears its own.
 3. A handler that `hears_all` decides for its own venue, but from what happens on all of them.
+4. While its venue has failed it hears no price, and puts off what its own timers were set for.
 
 The handler stays an instance of its own class: the filter is mixed in before it.
 """
@@ -15,9 +16,11 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from ..events.bodies.inputs import PriceTicked
+from ..events.bodies.venue import TimerFired, TimerSet
 from ..events.envelope import Event
 from ..events.ledger import LedgerState
 from ..events.vocabulary import ACCOUNT_FIELDS
+from .faults import back_ns, failure_at
 from .protocol import Handler, Product
 
 __all__ = ["at_venue", "venue_of_event"]
@@ -58,7 +61,21 @@ class _AtVenue(Handler):
     def handle(self, event: Event, ledger: LedgerState, now_ns: int) -> Iterable[Product]:
         """What the handler says of its own venue's events."""
         own = self._part_here(event, ledger)
-        return () if own is None else super().handle(own, ledger, now_ns)
+        if own is None:
+            return ()
+        failure = failure_at(ledger, self.venue) if ledger.faults else None
+        if failure is not None and isinstance(own.body, PriceTicked):
+            return ()
+        if failure is not None and isinstance(own.body, TimerFired):
+            return self._put_off(own, own.body, ledger, back_ns(failure, now_ns))
+        return super().handle(own, ledger, now_ns)
+
+    def _put_off(self, event: Event, timer: TimerFired, ledger: LedgerState, due_ns: int | None) -> Iterable[Product]:
+        """The timer anew, by who had set it, for when the venue is back; none if it never is."""
+        setter = None if event.producer is None else ledger.producers[event.producer].handler
+        if due_ns is None or setter != self.at_venue(self.name):
+            return ()
+        return (TimerSet(timer.purpose, due_ns, timer.account, timer.instrument, timer.liquidation_id),)
 
     def observe(self, event: Event, ledger: LedgerState) -> None:
         """Only its own venue's events."""

@@ -12,8 +12,10 @@
 | `bridge-down` | collateral for a margin call does not arrive | |
 | `slow-liquidation` | forced orders leave at a finite rate | `orders_per_second` |
 | `unresponsive` | a share of the accounts cannot answer calls | `accounts_bps`, `group` |
+| `venue-failure` | one of several venues does nothing any more | `venue` |
 
-Each begins `from_ns` after the start of the run, or after the fork that planned it, and lasts `for_ns`.
+Each begins `from_ns` after the start of the run, or after the fork that planned it, and lasts `for_ns`; a venue fails
+for good where that is left out.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ import msgspec
 
 from .valuation import BPS
 
-__all__ = ["FAULT_KINDS", "FaultParameters", "PlannedFault", "PlannedManipulation"]
+__all__ = ["FAULT_KINDS", "FaultParameters", "PlannedFailure", "PlannedFault", "PlannedManipulation"]
 
 _SECOND_NS = 10**9
 _RATE_MOST = 10**6
@@ -40,7 +42,7 @@ class _Planned(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
     def __post_init__(self) -> None:
         """Refuse times that run backwards."""
-        if self.for_ns <= 0:
+        if self.for_ns <= 0 and not self.is_for_good:
             message = f"for_ns must be above 0, not {self.for_ns}; say how long it lasts, such as 5m"
             raise ValueError(message)
         if self.from_ns < 0:
@@ -53,6 +55,11 @@ class _Planned(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
     def check(self) -> None:
         """Refuse figures of the kind's own. Raises ValueError."""
+
+    @property
+    def is_for_good(self) -> bool:
+        """Whether it never ends, which is said by no length: of a venue's failure only."""
+        return False
 
     @property
     def interval(self) -> int:
@@ -166,6 +173,18 @@ class PlannedSilence(_Planned, frozen=True, forbid_unknown_fields=True, kw_only=
             raise ValueError(message)
 
 
+class PlannedFailure(_Planned, frozen=True, forbid_unknown_fields=True, kw_only=True, tag="venue-failure"):
+    """The venue does nothing; without `for_ns` (0) for good."""
+
+    for_ns: int = 0
+    venue: str
+
+    @property
+    def is_for_good(self) -> bool:
+        """Without a length."""
+        return not self.for_ns
+
+
 PlannedFault = (
     PlannedOutage
     | PlannedGateway
@@ -177,6 +196,7 @@ PlannedFault = (
     | PlannedBridge
     | PlannedSlowness
     | PlannedSilence
+    | PlannedFailure
 )
 
 FAULT_KINDS: dict[str, type[_Planned]] = {str(kind.__struct_config__.tag): kind for kind in PlannedFault.__args__}

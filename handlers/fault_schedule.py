@@ -1,8 +1,8 @@
 """The faults of the venue begin and end as they were planned, by the scenario or by a fork.
 
 A timer for each beginning is set where the plan counts from: at the start of the run, or at the fork that planned it.
-A fault that is on has a timer for its end. What each kind does stands in `faults.py`, what is planned in
-`fault_plan.py`.
+A fault that is on has a timer for its end, unless it is for good. What each kind does stands in `faults.py`, what is
+planned in `fault_plan.py`.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ from ..events.bodies.run import RunForked, RunStarted
 from ..events.bodies.trading import OrderPlaced
 from ..events.bodies.venue import TimerFired, TimerSet
 from ..events.envelope import Event
+from ..events.kinds import FOR_GOOD_NS
 from ..events.ledger import LedgerState
 from ..events.ledger.faults import StandingFault
 from ..events.vocabulary import Body
 from .depth import walk
-from .fault_plan import FaultParameters, PlannedFault, PlannedManipulation
+from .fault_plan import FaultParameters, PlannedFailure, PlannedFault, PlannedManipulation
 from .protocol import Handler, Product
 
 __all__ = ["FaultSchedule"]
@@ -71,7 +72,8 @@ class FaultSchedule(Handler):
         planned = self.planned[number]
         started = _started(number, planned, ledger, now_ns)
         yield started
-        yield TimerSet(f"end of fault {number}", started.until_ns)
+        if not planned.is_for_good:
+            yield TimerSet(f"end of fault {number}", started.until_ns)
         if started.kind == "manipulation":
             yield TimerSet(_ATTACK.format(number), now_ns + started.interval_ns)
 
@@ -87,14 +89,12 @@ class FaultSchedule(Handler):
 
 
 def _started(number: int, planned: PlannedFault, ledger: LedgerState, now_ns: int) -> FaultStarted:
-    name = getattr(planned, "instrument", None)
-    names = {market.listing.name: one for one, market in enumerate(ledger.markets)}
     attack = planned if isinstance(planned, PlannedManipulation) else None
     return FaultStarted(
         fault=number,
         kind=type(planned).__struct_config__.tag,  # type: ignore[arg-type]
-        until_ns=now_ns + planned.for_ns,
-        instrument=None if name is None else names[name],
+        until_ns=FOR_GOOD_NS if planned.is_for_good else now_ns + planned.for_ns,
+        instrument=_instrument(planned, ledger),
         group=getattr(planned, "group", ""),
         account=None if attack is None else ledger.account_ids[attack.account],
         delay_ns=getattr(planned, "delay_ns", 0),
@@ -105,6 +105,15 @@ def _started(number: int, planned: PlannedFault, ledger: LedgerState, now_ns: in
         buys=attack is not None and attack.side == "buy",
         unwinds=attack is not None and attack.unwinds,
     )
+
+
+def _instrument(planned: PlannedFault, ledger: LedgerState) -> int | None:
+    """What it is of: an instrument by name, or the first that a venue lists."""
+    numbers = range(len(ledger.markets))
+    if isinstance(planned, PlannedFailure):
+        return next(number for number in numbers if ledger.venue_of_instrument(number) == planned.venue)
+    name = getattr(planned, "instrument", None)
+    return None if name is None else next(one for one in numbers if ledger.markets[one].listing.name == name)
 
 
 def _attacked(number: int, standing: StandingFault, ledger: LedgerState, now_ns: int) -> Iterator[Product]:

@@ -11,6 +11,10 @@
    p at the first price in each whole `interval_ns` since the fault began, and in between what it reported last.
    `oracle-wrong`: p x (10,000 + offset) / 10,000, rounded down. Marks that look at no oracle stay as they are.
 4. *Feed*: in a `feed-gap` nobody hears the outside value; the book still moves by trades.
+5. *Venue*: one of several that has failed (`venue-failure`) hears no price and makes none, so that it marks, calls and
+   liquidates nobody; nothing trades there. What it had set a timer for is put off to when it is back, or, where it
+   failed for good, never comes (`at_venue.py`). Nobody sends money out of it or to it, and what is on its way to it is
+   held. So from its failure on its books stay as they are: what it owes to accounts is frozen.
 """
 
 from __future__ import annotations
@@ -18,13 +22,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ..events.bodies.faults import FaultKind
+from ..events.kinds import FOR_GOOD_NS
 from ..events.ledger import LedgerState
 from ..events.ledger.faults import StandingFault
 from ..events.venue_names import group_of
 from .valuation import BPS
 
 __all__ = [
+    "back_ns",
     "due_ns",
+    "failure_at",
     "fault_on",
     "heard",
     "index_ticks",
@@ -35,6 +42,9 @@ __all__ = [
 
 _HALTED = "trading is halted"
 _DOWN = "the matching engine is down"
+_FAILED = "the venue has failed"
+_AGAIN_NS = 10**9
+"""How long what a failed venue was to do waits anew where its return is late, as its handler has a latency."""
 
 
 def fault_on(
@@ -50,16 +60,39 @@ def fault_on(
     return None
 
 
+def failure_at(ledger: LedgerState, venue: str) -> StandingFault | None:
+    """The failure of a venue that lasts longest; None where it works."""
+    if not ledger.faults:
+        return None
+    failures = [one for one in ledger.faults.values() if one.body.kind == "venue-failure"]
+    here = (one for one in failures if ledger.venue_of_instrument(one.body.instrument or 0) == venue)
+    return max(here, key=lambda one: one.body.until_ns, default=None)
+
+
+def back_ns(failure: StandingFault, now_ns: int) -> int | None:
+    """When what a failed venue was to do now is looked at again; None: never."""
+    until_ns = failure.body.until_ns
+    if until_ns == FOR_GOOD_NS:
+        return None
+    return until_ns if until_ns > now_ns else now_ns + _AGAIN_NS
+
+
 def is_down(ledger: LedgerState, instrument: int) -> bool:
-    """Whether the matching engine of an instrument is down."""
-    return bool(ledger.faults) and fault_on(ledger, "outage", instrument) is not None
+    """Whether the matching engine of an instrument is down, or its whole venue."""
+    return bool(ledger.faults) and _why_down(ledger, instrument) is not None
+
+
+def _why_down(ledger: LedgerState, instrument: int) -> str | None:
+    if failure_at(ledger, ledger.venue_of_instrument(instrument)) is not None:
+        return _FAILED
+    return None if fault_on(ledger, "outage", instrument) is None else _DOWN
 
 
 def why_nothing_trades(ledger: LedgerState, instrument: int) -> str | None:
-    """Why no order can fill: a halt, or the matching engine is down; None where trading goes on."""
+    """Why no order can fill: a halt, the matching engine or the venue is down; None where trading goes on."""
     if ledger.markets[instrument].halted_until_ns is not None:
         return _HALTED
-    return _DOWN if is_down(ledger, instrument) else None
+    return _why_down(ledger, instrument) if ledger.faults else None
 
 
 def due_ns(standing: StandingFault, now_ns: int, ahead: int = 0) -> int:

@@ -6,7 +6,8 @@
    hands the account over.
 3. Otherwise the policy says how long to pause and what to order next, on the position that needs most margin. With the
    limit at the bankruptcy price no order trades beyond it, so the market never costs more than the account has.
-4. In a halt it waits, and goes on when trading resumes; so it does while the matching engine is down. Where a fault
+4. In a halt it waits, and goes on when trading resumes; so it does while the matching engine is down or the venue
+   has failed. Where a fault
    makes it slow, orders leave one after the other, each at a timer. Once trading has stopped for good nothing more is
    decided: whoever is in liquidation stays so.
 """
@@ -19,7 +20,7 @@ from typing import ClassVar, NamedTuple
 import msgspec
 
 from ..events.bodies.auctions import AuctionFilled
-from ..events.bodies.faults import ActDelayed, FaultEnded
+from ..events.bodies.faults import ActDelayed, FaultEnded, FaultKind
 from ..events.bodies.liquidation import (
     BankruptcyDeclared,
     LiquidationEnded,
@@ -46,6 +47,7 @@ __all__ = ["LiquidationEngine"]
 
 _COOLDOWN = "liquidation cooldown"
 _QUEUE = "liquidation queue"
+_STOPPING: tuple[FaultKind, ...] = ("outage", "venue-failure")
 _WATERFALL = (PositionTakenOver, DeleveragingEnded, InsuranceFundDebited, LossSocialized, BalanceWrittenOff)
 
 
@@ -98,7 +100,7 @@ class LiquidationEngine(Handler):
         if isinstance(body, TradingResumed):
             return self._resumed(ledger, now_ns)
         if isinstance(body, FaultEnded):
-            return self._resumed(ledger, now_ns) if body.kind == "outage" else ()
+            return self._resumed(ledger, now_ns) if body.kind in _STOPPING else ()
         assert isinstance(body, _WATERFALL)
         return self._ended(ledger, body.bankrupt if isinstance(body, LossSocialized) else body.account)
 

@@ -23,6 +23,7 @@ from ..events.envelope import Event
 from ..events.ledger import Account, LedgerState
 from ..events.ledger.postings import POSTINGS
 from ..events.vocabulary import Body, accounts_named
+from .faults import failure_at
 from .order import order_in_force, place_in
 from .protocol import Handler, Linked, Product
 from .ranges import RangeIndex
@@ -117,8 +118,8 @@ class MarginMonitor(Handler):
         self.due.update(account.account for account, _, _ in self._tested(ledger))
 
     def handle(self, event: Event, ledger: LedgerState, now_ns: int) -> Iterable[Product]:
-        """Everyone due who meets a test, in the rulebook's order; the others are armed again."""
-        return self._look(ledger) if self.due else ()
+        """Everyone due who meets a test, in the rulebook's order; nobody while the venue has failed."""
+        return self._look(ledger) if self.due and failure_at(ledger, self.venue) is None else ()
 
     def _look(self, ledger: LedgerState) -> list[Product]:
         """Everyone due is tested; who meets a test is spoken to in the rulebook's order, the others are armed again."""

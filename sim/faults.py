@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 import msgspec
 
 from ..events.errors import ScenarioError
-from ..handlers.fault_plan import FAULT_KINDS, PlannedManipulation
+from ..events.venue_names import venue_of
+from ..handlers.fault_plan import FAULT_KINDS, PlannedFailure, PlannedManipulation
 from ..handlers.registry import Amounts
 from .toml_tree import apply_override, with_durations
 
@@ -87,6 +88,8 @@ def _check_targets(planned: Any, where: str, targets: FaultTargets) -> None:
     if name is not None and name not in targets.instruments:
         message = f"{where}.instrument: there is no {name!r}; choose from {', '.join(targets.instruments)}"
         raise ScenarioError(message)
+    if isinstance(planned, PlannedFailure):
+        _check_venue(planned.venue, where, targets)
     if not isinstance(planned, PlannedManipulation):
         return
     if name is None and len(targets.instruments) > 1:
@@ -99,6 +102,15 @@ def _check_targets(planned: Any, where: str, targets: FaultTargets) -> None:
     if planned.budget_atoms > capital_atoms:
         has = targets.amounts.of_atoms(capital_atoms)
         message = f"{where}.budget: {planned.account} has {has:f}; a budget cannot be more than that"
+        raise ScenarioError(message)
+
+
+def _check_venue(venue: str, where: str, targets: FaultTargets) -> None:
+    """Only one of several venues can fail: the others are what goes on."""
+    venues = dict.fromkeys(filter(None, map(venue_of, targets.instruments)))
+    if venue not in venues:
+        choice = f"choose from {', '.join(venues)}" if venues else "the run has only one; plan an outage instead"
+        message = f"{where}.venue: there is no venue {venue!r}; {choice}"
         raise ScenarioError(message)
 
 

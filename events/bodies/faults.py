@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from ..grounds import Ground
 from ..kinds import (
+    FOR_GOOD_NS,
     AccountAmount,
     AccountNumber,
     DeclaredFault,
@@ -20,6 +21,7 @@ from ..kinds import (
     RateBps,
     Time,
 )
+from ..venue_names import venue_of
 from .base import BodyBase
 
 if TYPE_CHECKING:
@@ -40,11 +42,12 @@ FaultKind = Literal[
     "bridge-down",
     "slow-liquidation",
     "unresponsive",
+    "venue-failure",
 ]
 """What fails; `handlers/faults.py` says what each kind does."""
 
-DelayedAct = Literal["order", "forced order", "reduction", "collateral", "answer"]
-"""What was held up: a trader's order, a step of a liquidation, or the answer to a margin call."""
+DelayedAct = Literal["order", "forced order", "reduction", "collateral", "answer", "transfer"]
+"""What was held up: a trader's order, a step of a liquidation, the answer to a margin call, money to another venue."""
 
 _WHAT: dict[FaultKind, str] = {
     "outage": "the matching engine was down",
@@ -57,16 +60,28 @@ _WHAT: dict[FaultKind, str] = {
     "bridge-down": "the deposit bridge was down",
     "slow-liquidation": "the liquidation engine was behind",
     "unresponsive": "traders could not answer calls",
+    "venue-failure": "the venue {} had failed",
 }
 
 _EACH: dict[FaultKind, str] = {"oracle-stale": "renewed", "manipulation": "a part"}
 
 
+def _what(kind: FaultKind, instrument: InstrumentNumber | None, names: Names) -> str:
+    """What does not work; of a venue that failed, which one."""
+    return _WHAT[kind].format("" if instrument is None else venue_of(names.instrument(instrument)))
+
+
+def _of(kind: FaultKind, instrument: InstrumentNumber | None, names: Names) -> str:
+    """The instrument that it is of, if it is of one only."""
+    return "" if instrument is None or kind == "venue-failure" else names.instrument(instrument)
+
+
 class FaultStarted(BodyBase, frozen=True, tag=140):
     """Something of the venue stopped working, until `until_ns` at the latest.
 
-    It is of one instrument and of the accounts of one group, or of all (`instrument` None, `group` empty). A figure is
-    0 where the kind has none: `delay_ns` on each order, `interval_ns` between two orders, attacks or prices,
+    It is of one instrument and of the accounts of one group, or of all (`instrument` None, `group` empty); a
+    `venue-failure` is of the whole venue that lists `instrument`, the first of those there. A figure is 0 where the
+    kind has none: `delay_ns` on each order, `interval_ns` between two orders, attacks or prices,
     `offset_bps` of a wrong price, `share_bps` of all accounts; `account` manipulates with `budget_atoms`.
     """
 
@@ -91,13 +106,15 @@ class FaultStarted(BodyBase, frozen=True, tag=140):
         ledger.start_fault(self, event)
 
     def says(self, names: Names) -> str:
-        return f"fault {self.fault}: from here on {self.what(names)}, until {names.time(self.until_ns)}"
+        until = "for good" if self.until_ns == FOR_GOOD_NS else f"until {names.time(self.until_ns)}"
+        return f"fault {self.fault}: from here on {self.what(names)}, {until}"
 
     def what(self, names: Names) -> str:
         """What does not work, and of what."""
-        of = "" if self.instrument is None else f", of {names.instrument(self.instrument)} only"
+        instrument = _of(self.kind, self.instrument, names)
+        of = f", of {instrument} only" if instrument else ""
         group = f", for accounts of {self.group} only" if self.group else ""
-        return f"{_WHAT[self.kind]}{self._figures(names)}{of}{group}"
+        return f"{_what(self.kind, self.instrument, names)}{self._figures(names)}{of}{group}"
 
     def _figures(self, names: Names) -> str:
         told = []
@@ -129,8 +146,9 @@ class FaultEnded(BodyBase, frozen=True, tag=141):
         ledger.end_fault(self.fault)
 
     def says(self, names: Names) -> str:
-        of = "" if self.instrument is None else f" in {names.instrument(self.instrument)}"
-        return f"fault {self.fault} ended: no longer is it true{of} that {_WHAT[self.kind]}"
+        instrument = _of(self.kind, self.instrument, names)
+        of = f" in {instrument}" if instrument else ""
+        return f"fault {self.fault} ended: no longer is it true{of} that {_what(self.kind, self.instrument, names)}"
 
 
 class ActDelayed(BodyBase, frozen=True, tag=142):
@@ -151,7 +169,8 @@ class ActDelayed(BodyBase, frozen=True, tag=142):
     def says(self, names: Names) -> str:
         which = "" if self.order_id is None else f" {self.order_id}"
         until = "for good" if self.due_ns is None else f"until {names.time(self.due_ns)}"
-        return f"the {self.act}{which} of {names.account(self.account)} was held up {until} by fault {self.fault}"
+        whose = f"{'to' if self.act == 'transfer' else 'of'} {names.account(self.account)}"
+        return f"the {self.act}{which} {whose} was held up {until} by fault {self.fault}"
 
     def tells(self, case: Case) -> str:
         standing, names = case.ledger.faults.get(self.fault), case.names

@@ -64,7 +64,7 @@ class TransferStarted(BodyBase, frozen=True, tag=135):
 class TransferArrived(BodyBase, frozen=True, tag=136):
     """Money that was on its way arrived; `transfer` is the event in which it left."""
 
-    grounds = (Ground.TIMER, Ground.RULE)
+    grounds = (Ground.FAULT, Ground.TIMER, Ground.RULE)
     posting = Payment(OUTSIDE, "account")
 
     account: AccountNumber

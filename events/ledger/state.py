@@ -16,6 +16,7 @@ from ..bodies.venue import TimerSet
 from ..bodies.venues import TransferStarted
 from ..bodies.waterfall import DeleveragingStarted
 from ..errors import LedgerError
+from ..kinds import FOR_GOOD_NS
 from ..venue_names import at_venue, plain
 from .account import Account, Position, PositionKey
 from .auctions import OpenAuction
@@ -25,7 +26,7 @@ from .market import Market
 
 __all__ = ["STOPPED_NS", "FundStanding", "LedgerState", "PendingTimer", "RoundBase", "VenueAccounts"]
 
-STOPPED_NS = 2**63 - 1
+STOPPED_NS = FOR_GOOD_NS
 """Until when a market is halted that is halted for good."""
 
 

@@ -7,6 +7,8 @@
 3. *Capital moves late*: it takes the bridge's `delay_ns`. An arbitrageur sends half of the difference once one account
    has less than `rebalance_bps` of what another has; until it arrives, its hands are tied.
 4. *Ties*: a trader who is called on one venue sends what it has free on another, if its draw says so.
+5. *A venue that has failed*: nobody trades with it or sends money out of it or to it, and money that is on its way to
+   it is held until it is back; if it never is, that stays on its way.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from typing import ClassVar, NamedTuple
 
 import msgspec
 
+from ...events.bodies.faults import ActDelayed
 from ...events.bodies.margin import MarginCalled
 from ...events.bodies.trading import BookPriced, OrderPlaced
 from ...events.bodies.venue import TimerFired, TimerSet
@@ -26,6 +29,7 @@ from ...events.venue_names import at_venue, plain
 from ...events.vocabulary import Body
 from ..depth import walk
 from ..draws import account_key, draw_below
+from ..faults import back_ns, failure_at
 from ..protocol import Handler, Linked, Product
 from ..valuation import BPS, SLACK_SCALE, lots_worth, margin_of, slack
 
@@ -65,19 +69,32 @@ class Bridge(Handler):
         if isinstance(body, TransferStarted):
             return (TimerSet(_ARRIVAL, body.due_ns, body.to_account),)
         assert isinstance(body, TimerFired)
-        if body.purpose != _ARRIVAL:
+        if body.purpose != _ARRIVAL or body.account is None:
             return ()
+        failure = failure_at(ledger, ledger.venue_of(body.account))
+        if failure is not None:
+            again_ns = back_ns(failure, now_ns)
+            held_up = ActDelayed(failure.body.fault, body.account, "transfer", again_ns)
+            return (held_up,) if again_ns is None else (held_up, TimerSet(_ARRIVAL, again_ns, body.account))
         due = ((seq, sent) for seq, sent in ledger.transfers.items() if sent.to_account == body.account)
         arrived = ((seq, sent) for seq, sent in due if sent.due_ns <= now_ns)
         return [TransferArrived(sent.to_account, sent.amount_atoms, seq) for seq, sent in arrived]
 
 
-def _sent(source: Account, target: Account, atoms: int, ledger: LedgerState, now_ns: int) -> Iterator[TransferStarted]:
-    """A transfer of so much, or of what is free there; none without a bridge."""
+def _sent(
+    source: Account, target: Account, atoms: int, ledger: LedgerState, now_ns: int
+) -> Iterator[TransferStarted | ActDelayed]:
+    """A transfer of so much, or of what is free there; none without a bridge. Out of a venue that failed none comes."""
     bridge = ledger.producer(Bridge.name)
     free_atoms = slack(margin_of(source, ledger.markets), _KEPT_BPS) // SLACK_SCALE
     atoms = min(atoms, free_atoms, source.balance_atoms)
-    if bridge is not None and atoms > 0 and source.status == "healthy":
+    if bridge is None or atoms <= 0 or source.status != "healthy":
+        return
+    failures = (failure_at(ledger, ledger.venue_of(one.account)) for one in (source, target))
+    failure = next((one for one in failures if one is not None), None)
+    if failure is not None:
+        yield ActDelayed(failure.body.fault, target.account, "transfer", None)
+    else:
         yield TransferStarted(source.account, target.account, atoms, now_ns + bridge.parameters["delay_ns"])
 
 
@@ -126,7 +143,8 @@ class Arbitrage(Handler):
         if event.links:  # a trade made it: the gap is seen at the next price from outside
             return ()
         name = plain(ledger.markets[body.instrument].listing.name)
-        listed = [market for market in ledger.listed_everywhere(name) if market.book is not None]
+        everywhere = [market for market in ledger.listed_everywhere(name) if market.book is not None]
+        listed = [one for one in everywhere if failure_at(ledger, ledger.assets[one.listing.asset].venue) is None]
         if len(listed) < 2 or listed[-1].listing.instrument != body.instrument:  # noqa: PLR2004 - a gap has two ends
             return ()
         persons = list(self._persons(ledger))
@@ -135,7 +153,7 @@ class Arbitrage(Handler):
         return products if gap is None else [*products, *self._traded(gap, persons, event, ledger)]
 
     def _persons(self, ledger: LedgerState) -> Iterator[dict[str, Account]]:
-        """The accounts of each arbitrageur by venue."""
+        """The accounts of each arbitrageur by venue, but for venues that have failed."""
         venues, number = dict.fromkeys(asset.venue for asset in ledger.assets), 1
         while True:
             names = {venue: at_venue(f"{self.rule.group}-{number}", venue) for venue in venues}
@@ -143,7 +161,9 @@ class Arbitrage(Handler):
             found = {venue: ledger.accounts[one] for venue, one in known.items() if one is not None}
             if not found:
                 return
-            yield found
+            working = {venue: account for venue, account in found.items() if failure_at(ledger, venue) is None}
+            if working:
+                yield working
             number += 1
 
     def _gap(self, listed: list[Market], now_ns: int) -> _Gap | None:
@@ -237,6 +257,6 @@ class Ties(Handler):
             number = ledger.account_ids.get(at_venue(name, other))
             if number not in (None, called.account) and missing_atoms > 0:
                 for sent in _sent(ledger.accounts[number], called, missing_atoms, ledger, now_ns):
-                    missing_atoms -= sent.amount_atoms
+                    missing_atoms -= sent.amount_atoms if isinstance(sent, TransferStarted) else 0
                     products.append(Linked(sent, (event.seq,)))
         return products

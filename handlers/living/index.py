@@ -26,7 +26,7 @@ from ...events.envelope import Event
 from ...events.ledger import LedgerState
 from ...events.venue_names import at_venue, plain
 from ...events.vocabulary import Body
-from ..faults import reported_ticks
+from ..faults import failure_at, reported_ticks
 from ..protocol import Handler, Product
 from ..valuation import BPS
 
@@ -83,7 +83,7 @@ class ConstituentIndex(Handler):
             return ()
         base = plain(ledger.markets[body.instrument].listing.name)
         own = _listed(ledger, base, self.venue)
-        if own is None:
+        if own is None or failure_at(ledger, self.venue) is not None:
             return ()
         priced = self._priced(own, list(self._constituents(own, base, ledger, now_ns)))
         return () if priced is None or priced == ledger.markets[own].priced_index else (priced,)

@@ -159,7 +159,8 @@ class OwnOrders(Handler):
         """The first order of the account that is due now; none where it was cancelled meanwhile."""
         assert timer.account is not None
         waiting = ((number, self._resting[number]) for number in self._of_account.get(timer.account, ()))
-        due = (n for n, order in waiting if order.due_ns == now_ns and order.instrument == timer.instrument)
+        here = ((number, order.due_ns) for number, order in waiting if order.instrument == timer.instrument)
+        due = (number for number, due_ns in here if due_ns is not None and due_ns <= now_ns)
         return self._traded(min(due, default=0), ledger, now_ns)
 
     def _traded(self, number: int, ledger: LedgerState, now_ns: int) -> Iterable[Product]:

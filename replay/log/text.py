@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from ...events.envelope import Event
-from ...events.kinds import Kind, kinds_of
+from ...events.kinds import FOR_GOOD_NS, Kind, kinds_of
 from ...events.vocabulary import BODY_TYPES, Body
 from ...sim.figures import SCORE_DECIMALS, duration, price, size
 from ...sim.quantities import RATES, Quantity, Scales, quantity_of
@@ -113,7 +113,7 @@ def _fields_of(body_type: type[Body]) -> list[tuple[str, Kind | None, Any]]:
 _FIELDS: dict[type[Body], list[tuple[str, Kind | None, Any]]] = {kind: _fields_of(kind) for kind in BODY_TYPES}
 
 _PLAIN: dict[str, Callable[[int], str]] = {
-    "time": format_time_ns,
+    "time": lambda at_ns: "never" if at_ns == FOR_GOOD_NS else format_time_ns(at_ns),
     "duration": duration,
     "score": lambda score: atoms_to_text(score, SCORE_DECIMALS),
 }

@@ -14,6 +14,7 @@ from heapq import nlargest
 from rich.console import Console
 
 from ...events.bodies.listing import AccountKind
+from ...events.kinds import FOR_GOOD_NS
 from ...events.ledger import Account, LedgerState, Market, PositionKey
 from ...events.ledger.state import STOPPED_NS
 from ...handlers.valuation import BPS, Margin, notional_atoms, profit_atoms, slack
@@ -102,10 +103,9 @@ def _census(ledger: LedgerState) -> Rows:
         yield "accounts", f"{count(statuses.total(), 'trader')}{at}{f': {told}' if told else ''}"
     open_ones = sum(not liquidation.ended for liquidation in ledger.liquidations.values())
     for number, fault in ledger.faults.items():
-        yield (
-            "fault",
-            f"{number}, {fault.body.kind}, since event {fault.seq}, until {format_time_ns(fault.body.until_ns)}",
-        )
+        until_ns = fault.body.until_ns
+        until = "for good" if until_ns == FOR_GOOD_NS else f"until {format_time_ns(until_ns)}"
+        yield "fault", f"{number}, {fault.body.kind}, since event {fault.seq}, {until}"
     yield "pending", f"{count(open_ones, 'liquidation')}, {count(len(ledger.timers), 'timer')}"
     broken = [text for check in law_checks(ledger) for text in check["broken"]]
     yield "laws", f"BROKEN: {'; '.join(broken)}" if broken else "all hold"

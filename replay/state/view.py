@@ -20,6 +20,7 @@ from collections.abc import Collection
 from typing import Any
 
 from ...events.bodies.listing import InstrumentListed
+from ...events.kinds import FOR_GOOD_NS
 from ...events.ledger import Account, LedgerState, Market, Position, PositionKey
 from ...events.ledger.laws import LAWS
 from ...events.ledger.state import STOPPED_NS
@@ -55,7 +56,12 @@ def state_view(ledger: LedgerState, queues: Queues, account: int | None = None) 
         "liquidations_open": sum(not liquidation.ended for liquidation in ledger.liquidations.values()),
         "timers_pending": len(ledger.timers),
         "faults": [
-            {"fault": number, "kind": one.body.kind, "since_seq": one.seq, "until_ns": one.body.until_ns}
+            {
+                "fault": number,
+                "kind": one.body.kind,
+                "since_seq": one.seq,
+                "until_ns": None if one.body.until_ns == FOR_GOOD_NS else one.body.until_ns,
+            }
             for number, one in ledger.faults.items()
         ],
         "checks": law_checks(ledger),

@@ -2,10 +2,12 @@
 
 1. What a fault held up, or its end, rests on its beginning.
 2. A mark rests on what is wrong with the oracle, where its rule looks at one.
-3. An order that was cancelled because the matching engine was down rests on that.
-4. A forced order, and a bankruptcy, rest on every outage and every queue since the liquidation began: without them the
-   position would have been closed sooner, at another price.
-5. A liquidation rests on what of the answer to its margin call was held up.
+3. An order that was cancelled because the matching engine was down, or the venue, rests on that.
+4. A forced order, and a bankruptcy, rest on every outage, every queue and every failure of the venue since the
+   liquidation began: without them the position would have been closed sooner, at another price.
+5. A liquidation rests on what of the answer to its margin call was held up, and of money that was to come from another
+   venue; and on a failure of its venue since the mark before, in which nobody looked at its margin.
+6. A transfer that arrived late rests on what held it up.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from ...events.bodies.liquidation import (
 )
 from ...events.bodies.margin import MarkPriced
 from ...events.bodies.trading import OrderCancelled
+from ...events.bodies.venues import TransferArrived
 from ...events.envelope import Event
 from .lookback import Decision
 
@@ -29,7 +32,12 @@ __all__ = ["fault_found"]
 Found = Iterator[tuple[str, Event | None]]
 
 _ORACLE: tuple[FaultKind, ...] = ("oracle-frozen", "oracle-stale", "oracle-wrong")
-_WAITING: tuple[FaultKind, ...] = ("outage", "slow-liquidation")
+_WAITING: tuple[FaultKind, ...] = ("outage", "slow-liquidation", "venue-failure")
+_STOPPING: dict[str, FaultKind] = {
+    "the matching engine is down": "outage",
+    "the venue has failed": "venue-failure",
+}
+"""What stops trading, by the reason that an order is cancelled for."""
 
 
 def fault_found(case: Decision) -> Found:
@@ -52,8 +60,9 @@ def _of_the_oracle(case: Decision) -> Found:
 
 
 def _of_the_engine(case: Decision) -> Found:
-    if case.body.reason == "the matching engine is down":
-        yield from _since(case, ("outage",), next(iter(case.instruments), None), case.began)
+    kind = _STOPPING.get(case.body.reason)
+    if kind is not None:
+        yield from _since(case, (kind,), next(iter(case.instruments), None), case.began)
 
 
 def _of_the_liquidation(case: Decision) -> Found:
@@ -64,10 +73,23 @@ def _of_the_liquidation(case: Decision) -> Found:
 
 
 def _of_the_answer(case: Decision) -> Found:
-    if not case.event.links:
-        return
+    instrument = next(iter(case.instruments), None)
+    mark = None if instrument is None else case.look.last(MarkPriced, instrument, case.began)
+    before = None if mark is None or instrument is None else case.look.last(MarkPriced, instrument, mark.seq)
+    if before is not None:
+        yield from _since(case, ("venue-failure",), instrument, before.seq)
+    if case.event.links:
+        yield from _held_up_since(case, case.event.links[0])
+
+
+def _of_the_transfer(case: Decision) -> Found:
+    yield from _held_up_since(case, case.body.transfer)
+
+
+def _held_up_since(case: Decision, first_seq: int) -> Found:
+    """What of an account's acts was held up from an event on, up to the decision."""
     for event in case.look.naming(case.body.account, case.began):
-        if event.seq < case.event.links[0]:
+        if event.seq < first_seq:
             return
         if isinstance(event.body, ActDelayed):
             yield f"the {event.body.act} that was held up", event
@@ -77,8 +99,17 @@ def _since(case: Decision, kinds: tuple[FaultKind, ...], instrument: int | None,
     """The faults of some kinds, of an instrument, that were on at an event or at any later one up to the decision."""
     for event, fault in _faults(case):
         ended = _end(case, event, fault)
-        if fault.kind in kinds and fault.instrument in (None, instrument) and (ended is None or ended.seq > first_seq):
+        on = ended is None or ended.seq > first_seq
+        if fault.kind in kinds and on and _is_of(case, fault, instrument):
             yield _told(case, event, fault), event
+
+
+def _is_of(case: Decision, fault: FaultStarted, instrument: int | None) -> bool:
+    """Whether a fault is of an instrument: of a venue that failed, of all that it lists."""
+    if fault.kind != "venue-failure" or instrument is None or fault.instrument is None:
+        return fault.instrument in (None, instrument)
+    venue_of = case.look.ledger.venue_of_instrument
+    return venue_of(fault.instrument) == venue_of(instrument)
 
 
 def _faults(case: Decision) -> Iterator[tuple[Event, FaultStarted]]:
@@ -116,4 +147,5 @@ _FINDERS: dict[type[object], Callable[[Decision], Found]] = {
     LiquidationOrdered: _of_the_liquidation,
     BankruptcyDeclared: _of_the_liquidation,
     LiquidationStarted: _of_the_answer,
+    TransferArrived: _of_the_transfer,
 }
