@@ -9,9 +9,12 @@ from __future__ import annotations
 
 from importlib import import_module
 
-import click
+from .sim.signals import ended_by_interrupt
 
-from .sim.program import Entry, LazyGroup, Program
+with ended_by_interrupt():
+    import click
+
+    from .sim.program import Entry, LazyGroup, Program
 
 __all__ = ["COMMANDS", "Entry", "main"]
 

@@ -12,7 +12,9 @@ from io import BufferedWriter, FileIO
 from pathlib import Path
 from typing import BinaryIO
 
-__all__ = ["IrregularFileError", "kind_of", "new_file", "open_new", "open_regular", "read_regular"]
+from .errors import QueryError
+
+__all__ = ["IrregularFileError", "kind_of", "make_folder", "new_file", "open_new", "open_regular", "read_regular"]
 
 _LINK = "symbolic link"
 _KINDS = (
@@ -71,6 +73,15 @@ def read_regular(path: Path, bytes_most: int, *, follow: bool = False) -> bytes:
     if len(data) > bytes_most:
         raise OSError(errno.EFBIG, f"it has more than {bytes_most:,} bytes", str(path))
     return data
+
+
+def make_folder(path: Path, asked: Path) -> None:
+    """Make a folder, and those above it, where there is none. Raises QueryError naming what was `asked` for."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        message = f"{asked}: it cannot be made a folder ({error.strerror}); give another one with -o"
+        raise QueryError(message) from error
 
 
 def new_file(path: Path) -> FileIO:

@@ -13,7 +13,7 @@ import signal
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from multiprocessing import get_context, parent_process
+from multiprocessing import get_context, parent_process, resource_tracker
 from multiprocessing.connection import Connection, wait
 from threading import Thread
 from types import TracebackType
@@ -35,6 +35,7 @@ class _Worker(Generic[Task, Outcome]):
     def __init__(self, perform: Callable[[Task], Outcome]) -> None:
         self.pipe, theirs = _SPAWN.Pipe()
         self.process = _SPAWN.Process(target=_serve, args=(theirs, perform), daemon=True)
+        resource_tracker.ensure_running()  # once started: where it starts it lets Ctrl-C through to the process below
         with interrupts_held_back():
             self.process.start()
         theirs.close()

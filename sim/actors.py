@@ -19,6 +19,7 @@ from .populations.csv_file import CsvPopulationSettings
 from .settings import ActorSettings, ScenarioSettings
 from .toml_tree import at_path
 from .units import to_atoms
+from .venues import slot_path
 
 __all__ = ["check_living", "open_actors"]
 
@@ -64,6 +65,10 @@ def _check_slots(venue: str, slots: Mapping[str, Producer]) -> None:
         if slot in slots and "impact" not in slots:
             message = f"$.{slot}.policy: it needs a price that trades make{at}; set impact.policy as well"
             raise ScenarioError(message)
+    bridge = slots.get("bridge")
+    if bridge is not None and "delay_ns" not in bridge.parameters:
+        message = f"$.bridge.policy: {bridge.policy} has no parameter delay_ns, which says when money arrives; add it"
+        raise ScenarioError(message)
     if "orders" not in slots and (who := next((slot for slot in _NEEDS_ORDERS if slot in slots), None)):
         message = f"$.{who}.policy: nobody takes its orders{at}; set orders.policy as well"
         raise ScenarioError(message)
@@ -95,19 +100,21 @@ def _check_indices(settings: ScenarioSettings, indices: Mapping[str, Producer]) 
     venues = [venue.name for venue in settings.venues]
     hangs_on: dict[str, list[str]] = {}
     for venue, producer in indices.items():
-        weights: dict[str, Any] = producer.parameters["weights"]
+        weights: dict[str, Any] = producer.parameters.get("weights", {})  # a plug-in has settings of its own
         for name in weights:
             place = name.removesuffix(INDEX_OF)
             if place not in (OUTSIDE_VALUE, OWN_BOOK, *venues) or (name != place and place not in indices):
                 known = ", ".join((OUTSIDE_VALUE, OWN_BOOK, *venues))
-                message = f"$.index.weights: {name!r} is no venue, nor a venue's index; choose from {known}"
+                where = slot_path(settings, "index", venue)
+                message = f"{where}.weights: {name!r} is no venue, nor a venue's index; choose from {known}"
                 raise ScenarioError(message)
             if name != place:
                 hangs_on.setdefault(venue, []).append(place)
     for venue in hangs_on:
         cycle = list(_cycle(venue, hangs_on))
         if cycle:
-            message = f"$.index.weights: a cycle of indices, {' -> '.join(cycle)}; let one of them follow books only"
+            where, way = slot_path(settings, "index", venue), " -> ".join(cycle)
+            message = f"{where}.weights: a cycle of indices, {way}; let one of them follow books only"
             raise ScenarioError(message)
 
 

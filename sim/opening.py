@@ -30,18 +30,17 @@ def opening_bodies(scenario: ResolvedScenario) -> Iterator[Body]:
     """Assets, instruments, the venue's own accounts for each asset, the funds' balances, then the traders."""
     yield from scenario.assets
     yield from scenario.instruments
-    number = 0
+    numbers = dict[str, int]()
     for asset in scenario.assets:
         for kind in _VENUE_ACCOUNTS:
             if kind == "insurance":
                 for fund in (one for one in scenario.funds if one.asset == asset.asset):
-                    yield from _fund(scenario, fund, number, asset.asset)
-                    number += 1
+                    yield from _fund(scenario, fund, numbers.setdefault(fund.name, len(numbers)), asset.asset)
                 continue
             venue = asset.venue or scenario.venue
-            yield AccountOpened(number, f"{kind}:{asset.name}", venue, kind, "cross", asset.asset)
-            number += 1
-    yield from _traders(scenario, number)
+            name = f"{kind}:{asset.name}"
+            yield AccountOpened(numbers.setdefault(name, len(numbers)), name, venue, kind, "cross", asset.asset)
+    yield from _traders(scenario, numbers)
 
 
 def _fund(scenario: ResolvedScenario, fund: OpeningFund, number: int, asset: int) -> Iterator[Body]:
@@ -53,25 +52,26 @@ def _fund(scenario: ResolvedScenario, fund: OpeningFund, number: int, asset: int
         yield FundAssigned(instrument, number)
 
 
-def _traders(scenario: ResolvedScenario, number: int) -> Iterator[Body]:
+def _traders(scenario: ResolvedScenario, numbers: dict[str, int]) -> Iterator[Body]:
     """The population's accounts, numbered on from the venue's own; what was read from a file says from which row.
 
     They are numbered by arrival, so a number tells nothing of where a population listed an account.
     """
     source, at_ns = len(scenario.sources), scenario.start_ns
-    numbers: dict[str, int] = {}
     room_atoms = INT64_MAX // _PRICE_RISE
     for opening in _by_arrival(scenario):
         room_atoms -= abs(opening.balance_atoms) + sum(abs(held.cost_atoms) for held in opening.positions)
         if room_atoms < 0:
             message = (
-                f"account {opening.name!r}: with it the population's values could pass 2^63 atoms "
+                f"$.population: account {opening.name!r}: with it the population's values could pass 2^63 atoms "
                 f"if prices rose (inverse: fell) {_PRICE_RISE} times; use fewer decimals or a smaller population"
             )
             raise ScenarioError(message)
+        if opening.name in numbers:
+            message = f"$.population: the account {opening.name!r} is there twice, actors included; names must differ"
+            raise ScenarioError(message)
         owner = _owner(opening, numbers)
-        if opening.mode == "cross":
-            numbers[opening.name] = number
+        number = numbers[opening.name] = len(numbers)
         venue = scenario.assets[opening.asset].venue or scenario.venue
         yield AccountOpened(number, opening.name, venue, "user", opening.mode, opening.asset, owner)
         if opening.balance_atoms:
@@ -79,7 +79,6 @@ def _traders(scenario: ResolvedScenario, number: int) -> Iterator[Body]:
         for held in opening.positions:
             row = _row(source, held.row, at_ns)
             yield PositionStated(number, held.instrument, held.leg, held.size_lots, held.cost_atoms, row)
-        number += 1
 
 
 def _by_arrival(scenario: ResolvedScenario) -> Iterator[OpeningAccount]:
@@ -104,6 +103,6 @@ def _owner(opening: OpeningAccount, numbers: dict[str, int]) -> int | None:
     if opening.owner is None:
         return None
     if opening.owner not in numbers:
-        message = f"account {opening.name!r}: its owner {opening.owner!r} is not declared before it"
+        message = f"$.population: account {opening.name!r}: its owner {opening.owner!r} is not declared before it"
         raise ScenarioError(message)
     return numbers[opening.owner]

@@ -40,9 +40,9 @@ def _venues() -> Traversable:
     return resources.files(f"{(__package__ or '').rpartition('.')[0]}.handlers.venues")
 
 
-def rulebook(venue: object) -> dict[str, Any]:
-    """A venue's rulebook. Raises ScenarioError where there is none of that name."""
-    return {slot: table for slot, table in _whole(venue).items() if slot != _ALTERNATIVES}
+def rulebook(venue: object, where: str = "$.venue") -> dict[str, Any]:
+    """A venue's rulebook. Raises ScenarioError with the path `where` if there is none of that name."""
+    return {slot: table for slot, table in _whole(venue, where).items() if slot != _ALTERNATIVES}
 
 
 def alternatives(venue: object, slot: str) -> dict[str, Any]:
@@ -51,10 +51,10 @@ def alternatives(venue: object, slot: str) -> dict[str, Any]:
     return found
 
 
-def _whole(venue: object) -> dict[str, Any]:
+def _whole(venue: object, where: str = "$.venue") -> dict[str, Any]:
     known = bundled_venues()
     if venue not in known:
-        message = f"$.venue: there is no rulebook {venue!r}; choose from {', '.join(known)}"
+        message = f"{where}: there is no rulebook {venue!r}; choose from {', '.join(known)}"
         raise ScenarioError(message)
     text = _venues().joinpath(f"{venue}.toml").read_text(encoding="utf-8")
     tree: dict[str, Any] = with_durations(parse_toml(text, f"{venue}.toml"), "$")

@@ -27,6 +27,7 @@ from .opening import opening_bodies
 from .scenario import ResolvedScenario, Scenario
 from .sealing import keep_states, sealing
 from .summary import Summary
+from .toml_tree import in_file
 from .units import INT64_MAX
 
 __all__ = ["Progress", "RunResult", "Simulation", "run"]
@@ -140,7 +141,8 @@ def run(
     else takes them. `on_start` gets the simulation, to attach taps or to interrupt it.
     """
     started = time.perf_counter()
-    resolved = (Scenario.load(scenario) if isinstance(scenario, str) else scenario).resolve()
+    loaded = Scenario.load(scenario) if isinstance(scenario, str) else scenario
+    resolved = loaded.resolve()
     path = Path(output) if output is not None else None
     sink, summary = _sink(path, resolved, settings), Summary()
     with sealing(sink) as ending:
@@ -149,7 +151,8 @@ def run(
         summary.attach(simulation.bus, living=resolved.is_living)
         if on_start is not None:
             on_start(simulation)
-        simulation.open()
+        with in_file(loaded.file):
+            simulation.open()
         simulation.drive(progress)
         simulation.ledger.check()
         summary.end(simulation.ledger.at_ns)

@@ -43,9 +43,9 @@ from .sources.base import InstrumentScale, Source
 from .sources.generator import GeneratorSettings
 from .sources.registry import open_depth, open_prices
 from .sources.tardis import TARDIS_COLUMNS
-from .toml_tree import apply_override, at_path, check_values, parse_toml, with_durations
-from .units import INT64_MAX, parse_time_ns
-from .venues import AtVenues, at_all_venues, check_venues, listed_at_venues, open_populations
+from .toml_tree import apply_override, at_path, check_values, in_file, parse_toml, with_durations
+from .units import INT64_MAX, format_time_ns, parse_time_ns
+from .venues import AtVenues, at_all_venues, check_venues, listed_at_venues, open_populations, slot_path
 
 __all__ = ["ResolvedScenario", "Scenario", "bundled_scenarios"]
 
@@ -96,16 +96,22 @@ class ResolvedScenario(msgspec.Struct):
 class Scenario:
     """A scenario as loaded, overrides applied and keys checked."""
 
-    def __init__(self, tree: Mapping[str, Any], folder: Path | None = None, *, plugins: Folders = ()) -> None:
+    def __init__(
+        self, tree: Mapping[str, Any], folder: Path | None = None, *, plugins: Folders = (), file: str | None = None
+    ) -> None:
         """Check a tree as read from TOML. Raises ScenarioError naming the path; `folder` is where its files are.
 
-        Plug-ins that it names are looked for in the folders `plugins`, too.
+        Plug-ins that it names are looked for in the folders `plugins`, too. `file` is what errors name before the path.
         """
-        self.folder, self.plugins = folder, Plugins(plugins)
+        self.folder, self.plugins, self.file = folder, Plugins(plugins), file
+        with in_file(file):
+            self._check(tree)
+
+    def _check(self, tree: Mapping[str, Any]) -> None:
         check_values(tree, "$")
         plain = with_durations(tree, "$")
         self._rulebook = rulebook(plain.get("venue", "generic"))
-        self.tree = _with_prices_layout(plain, folder)
+        self.tree = _with_prices_layout(plain, self.folder)
         self.settings = _convert(self.tree)
         check_venues(self.settings)
         self.producers = self._producers()
@@ -117,16 +123,21 @@ class Scenario:
     ) -> Scenario:
         """A bundled scenario by name, or a TOML file by path, with `key=value` overrides. Raises ScenarioError."""
         text, folder = _read(name)
-        changes = tuple(overrides)
-        tree = moved_to_venue(parse_toml(text, name), changes)
+        changes, file = tuple(overrides), None if folder is None else name
+        with in_file(file):
+            tree = moved_to_venue(parse_toml(text, name), changes)
         for override in changes:
             apply_override(tree, override)
         if seed is not None:
             tree["seed"] = seed
-        return cls(tree, folder, plugins=plugins)
+        return cls(tree, folder, plugins=plugins, file=file)
 
     def resolve(self) -> ResolvedScenario:
         """Open the sources, read each to its end, and work everything out in whole numbers. Raises ScenarioError."""
+        with in_file(self.file):
+            return self._resolved()
+
+    def _resolved(self) -> ResolvedScenario:
         settings = self.settings
         base_assets, scales = list_assets(settings), scales_of(settings)
         start_ns = at_path("$.start", parse_time_ns, settings.start)
@@ -137,7 +148,7 @@ class Scenario:
         if settings.depth is not None:
             depth = (open_depth(settings.depth, scales, start_ns=start_ns, opening=opening, folder=self.folder),)
         sources: tuple[Source, ...] = (*depth, *prices)
-        end_ns = None if settings.end is None else at_path("$.end", parse_time_ns, settings.end)
+        end_ns = _end_ns(settings, start_ns)
         made = count_inputs(sources, start_ns, INT64_MAX if end_ns is None else end_ns, settings.limits)
         check_timers(self.producers, start_ns, made.last_ns + settings.settle_ns, settings.limits)
         population = open_populations(settings, folder=self.folder, rows_most=settings.limits.accounts)
@@ -188,8 +199,8 @@ class Scenario:
             others = alternatives(self.settings.venue, slot)
             yield slot, f"$.{slot}", slot_table(self._rulebook.get(slot, {}), stated, others)
             return
-        for place, venue in enumerate(self.settings.venues):
-            where = f"$.venues[{place}].slots.{slot}" if slot in venue.slots else f"$.{slot}"
+        for venue in self.settings.venues:
+            where = slot_path(self.settings, slot, venue.name)
             others = alternatives(venue.rulebook, slot)
             defaults = slot_table(rulebook(venue.rulebook).get(slot, {}), stated, others)
             yield at_venue(slot, venue.name), where, slot_table(defaults, venue.slots.get(slot, {}), others)
@@ -241,6 +252,15 @@ def _check_times(settings: ScenarioSettings, start_ns: int) -> None:
     if start_ns + duration_ns + settings.settle_ns > INT64_MAX - _YEAR_NS:
         message = "$.start: the run would come too near the year 2262, where nanoseconds pass 2^63; begin it earlier"
         raise ScenarioError(message)
+
+
+def _end_ns(settings: ScenarioSettings, start_ns: int) -> int | None:
+    """When the sources are left off, if a time is stated. Raises ScenarioError for one before the run begins."""
+    end_ns = None if settings.end is None else at_path("$.end", parse_time_ns, settings.end)
+    if end_ns is not None and end_ns < start_ns:
+        message = f"$.end: {settings.end} lies before the start, {format_time_ns(start_ns)}; let it end later"
+        raise ScenarioError(message)
+    return end_ns
 
 
 def bundled_scenarios() -> dict[str, str]:

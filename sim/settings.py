@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import msgspec
 
 from ..events.bodies.listing import InstrumentKind
-from .checks import FEW, check_range, require
+from .checks import FEW, check_name, check_range, require
 from .limits import LimitSettings
 from .populations.registry import PopulationSettings
 from .sources.registry import DepthSettings, PriceSettings
@@ -25,6 +25,10 @@ class AssetSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     name: str
     decimals: int
+
+    def __post_init__(self) -> None:
+        """Refuse a name that an account of it could not be called after."""
+        check_name(self.name)
 
 
 class TierSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -58,6 +62,7 @@ class InstrumentSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True
 
     def __post_init__(self) -> None:
         """Refuse numbers that nothing can be counted in; that they are above 0 is looked at with the name at hand."""
+        check_name(self.name)
         for name in ("tick_size", "lot_size", "start_price"):
             check_range(name, getattr(self, name) or 0, -_AMOUNT_MOST, _AMOUNT_MOST)
 
@@ -71,7 +76,7 @@ class ActorSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def __post_init__(self) -> None:
         """Refuse an actor without a name or without capital."""
-        require(bool(self.name.strip()), "name must not be empty")
+        check_name(self.name)
         check_range("accounts", self.accounts, 1, INT64_MAX)
         require(self.balance > 0, f"an actor without capital cannot act: balance is {self.balance}; it must be above 0")
         check_range("balance", self.balance, 0, _AMOUNT_MOST)

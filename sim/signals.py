@@ -14,7 +14,17 @@ from threading import current_thread, main_thread
 from time import monotonic
 from types import FrameType
 
-__all__ = ["STOPPING", "Raising", "Stopped", "held_back", "interrupts_held_back", "is_heard", "stoppable", "taken"]
+__all__ = [
+    "STOPPING",
+    "Raising",
+    "Stopped",
+    "ended_by_interrupt",
+    "held_back",
+    "interrupts_held_back",
+    "is_heard",
+    "stoppable",
+    "taken",
+]
 
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -57,6 +67,14 @@ def stoppable() -> Iterator[None]:
 
 
 @contextmanager
+def ended_by_interrupt() -> Iterator[None]:
+    """Let Ctrl-C end the process without a word, where nothing is begun yet and nobody could put it into words."""
+    plain = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    with taken([signal.SIGINT] if plain else [], signal.SIG_DFL):
+        yield
+
+
+@contextmanager
 def held_back() -> Iterator[None]:
     """Let no signal interrupt what is done here. Those that come are dropped."""
     with taken([number for number in STOPPING if is_heard(number)], lambda _number, _frame: None):
@@ -87,7 +105,7 @@ def is_heard(number: int) -> bool:
 
 
 @contextmanager
-def taken(numbers: Iterable[int], handler: Handler) -> Iterator[None]:
+def taken(numbers: Iterable[int], handler: Handler | signal.Handlers) -> Iterator[None]:
     """Handle these signals so; Python lets only the main thread do that, and in any other nothing is changed."""
     before = {}
     try:

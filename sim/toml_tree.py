@@ -14,6 +14,7 @@ import math
 import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -21,7 +22,16 @@ from typing import Any, TypeVar
 from ..events.errors import ScenarioError
 from .units import EXPONENT_MAX, INT64_MAX, parse_duration_ns
 
-__all__ = ["DEPTH_MOST", "TEXT_MOST", "apply_override", "at_path", "check_values", "parse_toml", "with_durations"]
+__all__ = [
+    "DEPTH_MOST",
+    "TEXT_MOST",
+    "apply_override",
+    "at_path",
+    "check_values",
+    "in_file",
+    "parse_toml",
+    "with_durations",
+]
 
 DEPTH_MOST = 16
 TEXT_MOST = 1 << 14
@@ -41,6 +51,21 @@ def at_path(where: str, convert: Callable[..., T], *values: Any) -> T:
         return convert(*values)
     except ScenarioError as error:
         message = f"{where}: {error}"
+        raise ScenarioError(message) from None
+
+
+@contextmanager
+def in_file(name: str | None) -> Iterator[None]:
+    """Put the file's name, if there is a file, before an error that begins with a path in it ("$.prices").
+
+    An error that names another place (a row of a source, a `--set`) stays as it is.
+    """
+    try:
+        yield
+    except ScenarioError as error:
+        if name is None or not str(error).startswith("$"):
+            raise
+        message = f"{name}: {error}"
         raise ScenarioError(message) from None
 
 

@@ -19,16 +19,26 @@ from ..events.bodies.run import SourceTally
 from ..events.errors import ScenarioError
 from ..events.venue_names import at_venue, plain, venue_of
 from ..events.vocabulary import Body
+from ..handlers.registry import OVER_VENUES, SLOTS
 from .populations.base import OpeningAccount, OpeningMarket, Population
 from .populations.registry import open_population
+from .rulebooks import rulebook
 from .settings import ScenarioSettings, VenueSettings
 from .sources.base import Source
 
-__all__ = ["AtVenues", "VenuesPopulation", "at_all_venues", "check_venues", "listed_at_venues", "open_populations"]
+__all__ = [
+    "AtVenues",
+    "VenuesPopulation",
+    "at_all_venues",
+    "check_venues",
+    "listed_at_venues",
+    "open_populations",
+    "slot_path",
+]
 
 
 def check_venues(settings: ScenarioSettings) -> None:
-    """Refuse two venues of one name, an instrument that is not listed, and indices that hang on each other."""
+    """Refuse two venues of one name, and at a venue an unknown rulebook, slot or instrument. Raises ScenarioError."""
     names = [venue.name for venue in settings.venues]
     if len(set(names)) != len(names):
         message = f"$.venues: two have the same name ({', '.join(names)}); names must differ"
@@ -40,6 +50,21 @@ def check_venues(settings: ScenarioSettings) -> None:
             what = f"unknown instrument {unknown[0]!r}" if unknown else "it lists nothing"
             message = f"$.venues[{place}].instruments: {what}; the scenario lists {', '.join(sorted(known))}"
             raise ScenarioError(message)
+        rulebook(venue.rulebook, f"$.venues[{place}].rulebook")
+        own = [slot for slot in SLOTS if slot not in OVER_VENUES]
+        for slot in venue.slots:
+            if slot not in own:
+                stands = "is one for all venues; write it outside of them" if slot in OVER_VENUES else "is no slot"
+                message = f"$.venues[{place}].slots: {slot!r} {stands}; choose from {', '.join(own)}"
+                raise ScenarioError(message)
+
+
+def slot_path(settings: ScenarioSettings, slot: str, venue: str) -> str:
+    """Where the table of a venue's slot stands: its own, or the scenario's for all of them."""
+    for place, one in enumerate(settings.venues):
+        if one.name == venue and slot in one.slots:
+            return f"$.venues[{place}].slots.{slot}"
+    return f"$.{slot}"
 
 
 def listed_at_venues(

@@ -45,7 +45,7 @@ finally:
     assert not imported & HEAVY
     ours = {name for name in imported if name.startswith("deleverage.")}
     light = {"deleverage.events", "deleverage.events.errors", "deleverage.sim", "deleverage.sim.program"}
-    light.add("deleverage.sim.terminal")
+    light |= {"deleverage.sim.signals", "deleverage.sim.terminal"}
     assert ours == {"deleverage.__main__", *light}
     assert all(name in done.stdout for name in COMMANDS)
 

@@ -52,9 +52,9 @@ def diff_command(
     """
     a, b = opened(record_a, heads[0]), opened(record_b, heads[1])
     difference = diff(a, b)
+    rows = None if csv_file is None else write_accounts(difference, csv_file)
     for warning in difference.warnings:
         tell(f"{warning}")
-    rows = None if csv_file is None else write_accounts(difference, csv_file)
     if as_json:
         print_document(difference_view(difference, top))
     else:

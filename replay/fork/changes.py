@@ -123,6 +123,11 @@ class Changes(msgspec.Struct, frozen=True):
         amounts = amounts_of(ledger.assets[0].name, ledger.assets[0].decimals)
         capital = {ledger.name(one.account): one.balance_atoms for one in ledger.accounts if one.kind == "user"}
         targets = FaultTargets([market.listing.name for market in ledger.markets], capital, amounts)
+        if producer is not None and "planned" not in producer.parameters:
+            message = (
+                f"--fault: {producer.policy} decides on faults and takes none; set faults.policy=scheduled as well"
+            )
+            raise ScenarioError(message)
         planned = [] if producer is None else list(producer.parameters["planned"])
         for text in self.faults:
             planned.append(planned_fault(fault_named(text), f"--fault {text!r}", targets, ledger.seq))
@@ -132,7 +137,7 @@ class Changes(msgspec.Struct, frozen=True):
     def _check_faults(self, after: Sequence[Producer], ledger: LedgerState) -> None:
         """A fault that is on must have someone to end it, and one of the oracle a mark that looks at one."""
         slots = {one.handler: one for one in after}
-        planned = slots["faults"].parameters["planned"] if "faults" in slots else []
+        planned = slots["faults"].parameters.get("planned", []) if "faults" in slots else []
         for number in ledger.faults:
             if number > len(planned):
                 message = f"$.faults.policy: fault {number} is on there; fork before it began or after it ended"

@@ -72,6 +72,9 @@ def lab_command(
         context.exit(_INTERRUPTED)
     _print(result)
     if result.failed:
+        cell, error = result.failed[0]
+        failed = f"{len(result.failed):,} of {count(total, 'cell')} failed, the first of them"
+        tell(f"{failed} {_name(result, cell.number)}: {error}")
         context.exit(_FAILED)
 
 

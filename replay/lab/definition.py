@@ -120,8 +120,9 @@ class Definition(msgspec.Struct, frozen=True, dict=True):
             if keys.count(key) > 1:
                 message = f"--vary {key} is given twice; give all its values at once, separated by commas"
                 raise QueryError(message)
-        if "seed" in keys:
-            message = "--vary seed: every cell is run for the seeds 1 to N of --seeds N; leave it out"
+        if "seed" in (*keys, *(setting.partition("=")[0] for setting in self.settings)):
+            option = "--vary" if "seed" in keys else "--set"
+            message = f"{option} seed: every cell is run for the seeds 1 to N of --seeds N; leave it out"
             raise QueryError(message)
         if len(set(self.scenarios)) < len(self.scenarios):
             message = f"a scenario is named twice in {', '.join(self.scenarios)}; name each once"

@@ -21,7 +21,7 @@ import msgspec
 
 from ...events.errors import QueryError, RecordError
 from ...events.record.manifest import read_manifest
-from ...events.regular import open_new, read_regular
+from ...events.regular import make_folder, open_new, read_regular
 from .definition import Cell, Definition
 from .tasks import Outcome
 
@@ -53,7 +53,7 @@ class Folder:
         elif path.exists() and (not path.is_dir() or any(path.iterdir())):
             message = f"{path} is there and is no lab; give another folder with -o"
             raise QueryError(message)
-        self._cells.mkdir(parents=True, exist_ok=True)
+        make_folder(self._cells, path)
         self._lock = _locked(path)
         self._past.mkdir(exist_ok=True)
         _write_whole(told, described)

@@ -9,6 +9,7 @@ from string import Template
 from typing import NamedTuple
 
 from ...events.errors import ScenarioError
+from ...events.regular import make_folder
 from ...handlers.registry import SLOTS
 
 __all__ = ["NewPolicy", "written"]
@@ -179,7 +180,7 @@ def written(slot: str, name: str, folder: Path) -> tuple[NewPolicy, Path]:
         "base": base.__name__,
     }
     template = _TEMPLATES.get(slot, _HANDLER)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder, folder)
     for path, text in ((policy.file, template), (test, _TEST)):
         with path.open("x", encoding="utf-8") as file:
             file.write(text.substitute(words))

@@ -8,15 +8,17 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import deque
 from collections.abc import Callable, Collection, Mapping
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from functools import partial
 from itertools import pairwise
-from multiprocessing import get_context
 from pathlib import Path
 
+from ...events.errors import HandlerError
 from ...events.record import RecordReader
 from ...handlers.plugins.folders import Folders
 from ..run import Run
+from ..workers import Workers
 from .comparison import Divergence
 from .playback import PlayedBack
 from .reexecution import Part, reexecute, whole
@@ -55,24 +57,34 @@ def reexecute_all(
     parts = parts_of(run, sorted(digests), jobs)
     if len(parts) == 1:
         return reexecute(_executable(run, played_back), whole(run), digests, watch)
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        shared = run.path, run.plugin_folders, tuple(played_back), dict(digests)
-        futures = {pool.submit(_reexecute, part, *shared): part for part in parts}
-        waiting, done_events = set(futures), 0
-        while waiting:
-            done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-            done_events += sum(futures[future].stop_seq - futures[future].first_seq for future in done)
+    perform = partial(_reexecute, run.path, run.plugin_folders, tuple(played_back), dict(digests))
+    outcomes, done_events = dict[Part, Divergence | Exception | None](), 0
+    with Workers(jobs, perform, _lost) as workers:
+        for part, outcome in workers.outcomes(deque(parts)):
+            outcomes[part] = outcome
+            done_events += part.stop_seq - part.first_seq
             watch(done_events)
-        return next((found for found in (future.result() for future in futures) if found is not None), None)
+    first = next((outcomes[part] for part in parts if outcomes[part] is not None), None)
+    if isinstance(first, Exception):
+        raise first
+    return first
 
 
 def _reexecute(
-    part: Part, path: Path, folders: tuple[Path, ...], played_back: tuple[str, ...], digests: dict[int, str]
-) -> Divergence | None:
-    """One part, in a process of its own, which leaves what is to be judged as it is."""
-    run = judged_run(path, folders)
-    run.kept.leave_as_they_are()
-    return reexecute(_executable(run, played_back), part, digests)
+    path: Path, folders: tuple[Path, ...], played_back: tuple[str, ...], digests: dict[int, str], part: Part
+) -> Divergence | Exception | None:
+    """One part, in a process of its own, which leaves what is to be judged as it is. Its error is what comes of it."""
+    try:
+        run = judged_run(path, folders)
+        run.kept.leave_as_they_are()
+        return reexecute(_executable(run, played_back), part, digests)
+    except Exception as error:  # noqa: BLE001 - raised by whoever asked
+        return error
+
+
+def _lost(told: str) -> HandlerError:
+    """The outcome of a part whose process died."""
+    return HandlerError(f"a part of the record was not executed again: {told}")
 
 
 def _executable(run: Run, played_back: Collection[str]) -> Run:
