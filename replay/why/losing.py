@@ -268,7 +268,7 @@ class Watch:
     def note(self, run: Run, event: Event, ledger: LedgerState, moves: MarkMoves) -> None:
         """Take an event of a market, which was folded into `ledger` and taken by `moves`."""
         body = event.body
-        if isinstance(body, MarkPriced):
+        if type(body) is MarkPriced:  # most of them are
             self._mark(event, body.instrument, ledger, moves)
         elif isinstance(body, PositionTakenOver):
             if (body.instrument, body.liquidation_id) == self.key:

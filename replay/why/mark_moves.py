@@ -158,7 +158,7 @@ class StepFound(NamedTuple):
 class _Sources:
     """Who is behind the moves of books."""
 
-    KINDS = (LiquidationFilled, PositionReduced, OrderFilled, LiquidationOrdered, OrderPlaced, QuotesPlaced)
+    KINDS = frozenset((LiquidationFilled, PositionReduced, OrderFilled, LiquidationOrdered, OrderPlaced, QuotesPlaced))
 
     def __init__(self, run: Run, first_seq: int) -> None:
         self._run, self._first_seq = run, first_seq
@@ -219,7 +219,7 @@ class _Sources:
 class MarkMoves:
     """Takes the events of one walk through a run, each after it was folded; those of markets without a book in vain."""
 
-    KINDS = tuple(dict.fromkeys((MarkPriced, IndexPriced, *PriceMoves.KINDS, *_Sources.KINDS)))
+    KINDS = frozenset((MarkPriced, IndexPriced)) | PriceMoves.KINDS | _Sources.KINDS
 
     def __init__(self, run: Run, first_seq: int) -> None:
         self._sources = _Sources(run, first_seq)

@@ -43,7 +43,7 @@ class PriceMoves:
     `moves` are all of them so far, without those of nothing.
     """
 
-    KINDS = (BookPriced, DepthFormed, LiquidationFilled, PositionReduced, OrderFilled)
+    KINDS = frozenset((BookPriced, DepthFormed, LiquidationFilled, PositionReduced, OrderFilled))
 
     def __init__(self) -> None:
         self.moves: list[PriceMove] = []
