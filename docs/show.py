@@ -64,10 +64,7 @@ COMMANDS = {
     "spiral run": ["deleverage run spiral -o spiral.run | sed -n '/^fell/,/^called/p'"],
     "spiral split": ["deleverage split spiral.run"],
     "venues run": [
-        (
-            "deleverage run two-venues --set 'venues[1].population.leverage=[[3,3],[5,4],[10,4]]' -o both.run "
-            "| grep '^liquidated'"
-        ),
+        "deleverage run two-venues -o both.run | grep '^liquidated'",
     ],
     "venues split": ["deleverage split both.run --instrument COIN-PERP@beta"],
     "typo": ["deleverage run calm --set population.acounts=50"],

@@ -25,6 +25,7 @@ from .insurance_fund import InsuranceFund
 from .living.between_venues import Arbitrage, Bridge, Ties
 from .living.cascade_strategies import STRATEGIST_CHOICES
 from .living.crowd import Crowd
+from .living.hedgers import Hedgers
 from .living.impact import PowerLawImpact, SquareRootImpact
 from .living.index import ConstituentIndex
 from .living.makers import Makers
@@ -104,6 +105,7 @@ SLOTS: Mapping[str, Mapping[str, Choice | None]] = {
     "orders": {NONE: None, **_handlers(OwnOrders)},
     "index": {NONE: None, **_handlers(ConstituentIndex)},
     "arbitrage": {NONE: None, **_handlers(Arbitrage)},
+    "hedgers": {NONE: None, **_handlers(Hedgers)},
     "mark": _handlers(
         SmoothedMarkPricing, IndexMarkPricing, BookMarkPricing, MedianMarkPricing, ConstituentMarkPricing
     ),
@@ -124,7 +126,7 @@ SLOTS: Mapping[str, Mapping[str, Choice | None]] = {
 }
 """Slot to policies, the first being the default; the order of the slots is the order of delivery."""
 
-OVER_VENUES = ("arbitrage", "ties", "bridge", "faults")
+OVER_VENUES = ("arbitrage", "hedgers", "ties", "bridge", "faults")
 """Slots that are filled once for all venues of a run; each of the others is each venue's own."""
 
 

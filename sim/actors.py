@@ -23,9 +23,9 @@ from .venues import slot_path
 
 __all__ = ["check_living", "open_actors"]
 
-_NEEDS_PRICE = ("makers", "crowd", "strategist", "orders", "index", "arbitrage")
-_NEEDS_ORDERS = ("crowd", "strategist", "arbitrage")
-_OF_A_GROUP = ("makers", "strategist", "arbitrage")
+_NEEDS_PRICE = ("makers", "crowd", "strategist", "orders", "index", "arbitrage", "hedgers")
+_NEEDS_ORDERS = ("crowd", "strategist", "arbitrage", "hedgers")
+_OF_A_GROUP = ("makers", "strategist", "arbitrage", "hedgers")
 _MARKS = {"book": "impact", "constituents": "index"}
 """What makes the price that a mark follows."""
 
@@ -46,6 +46,9 @@ def check_living(settings: ScenarioSettings, producers: Iterable[Producer]) -> N
     for producer in producers:
         filled.setdefault(producer.venue, {})[producer.slot] = producer
     over_all = filled.pop("", {}) if settings.venues else {}
+    if "hedgers" in filled.get("", {}):
+        message = "$.hedgers.policy: a hedge has a leg on each of two venues, and there is one; list [[venues]]"
+        raise ScenarioError(message)
     for venue, slots in filled.items():
         _check_slots(venue, {**over_all, **slots})
         for slot in _OF_A_GROUP:

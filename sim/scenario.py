@@ -84,7 +84,7 @@ class ResolvedScenario(msgspec.Struct):
     @property
     def is_living(self) -> bool:
         """Whether the venue's own book makes the price."""
-        return any(producer.handler == "impact" for producer in self.producers)
+        return any(producer.slot == "impact" for producer in self.producers)
 
     def population(self) -> Iterator[OpeningAccount]:
         """The traders' accounts, in their order, then the actors'."""

@@ -125,6 +125,7 @@ class ScenarioSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     orders: dict[str, Any] = {}
     index: dict[str, Any] = {}
     arbitrage: dict[str, Any] = {}
+    hedgers: dict[str, Any] = {}
     ties: dict[str, Any] = {}
     bridge: dict[str, Any] = {}
     mark: dict[str, Any] = {}

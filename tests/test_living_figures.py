@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from deleverage import Run, Scenario, open_run, run
 from deleverage.events.bodies.liquidation import LiquidationStarted
 from deleverage.events.bodies.margin import MarkPriced
 from deleverage.events.bodies.trading import BookPriced, LiquidityReturned, LiquidityWithdrawn, OrderFilled, OrderPlaced
+from deleverage.events.bodies.venues import IndexPriced
 from deleverage.events.ledger import Ledger
 from deleverage.replay.lab.meter import measured
 from deleverage.replay.lab.metrics import metrics_of
@@ -28,7 +30,7 @@ from deleverage.sim.runner import RunResult
 
 from .support.command_line import call
 from .support.crash import SMALL_CRASH, recorded
-from .support.living import SMALL_SPIRAL, spiral
+from .support.living import LIVING, SMALL_SPIRAL, spiral
 from .support.made import made
 from .support.venue import LIQUIDITY, Book, filled, listed
 
@@ -362,3 +364,32 @@ def test_the_lab_has_them(tmp_path: Path) -> None:
     old = measured(recorded())
     assert not any(metric.name.startswith(("depth_", "makers_", "contract_value_st")) for metric in metrics_of(old))
     assert {"branching_ratio", "cascade_generations"} <= {metric.name for metric in metrics_of(old)}
+
+
+def test_of_several_venues_each_instrument_has_its_figures() -> None:
+    """Both books' falls, depth and recovery stand in the summary, and the liquidations of both count together."""
+    document = json.loads(call("run", LIVING, "--json").output)["living"]
+    assert [one["name"] for one in document["instruments"]] == ["COIN-PERP@alpha", "COIN-PERP@beta"]
+    assert all(one["amplification"] and one["depth"]["minutes"] for one in document["instruments"])
+    told = " ".join(call("run", LIVING).stdout.split())
+    assert told.count("without feedback, amplified") == 2
+    cascade = document["cascade"]
+    assert 0 < cascade["forced_by_forced"] < cascade["liquidations"]
+
+
+def test_an_index_of_constituents_is_moved_by_their_weights() -> None:
+    """Of the value outside alone by nobody, of the own book alone as that is; between them by its share."""
+    outside, book = (
+        living(run(Scenario.load(LIVING, [f"index.weights={{{name}=1}}"]))).cascade for name in ("outside", "book")
+    )
+    marked_at_book = living(run(Scenario.load(LIVING, ["index.weights={book=1}", "mark.policy=book"]))).cascade
+    assert outside.liquidations > 20
+    assert outside.forced_by_forced == 0
+    assert (book.liquidations, book.forced_by_forced) == (marked_at_book.liquidations, marked_at_book.forced_by_forced)
+    assert book.forced_by_forced > 20
+    both = Generations()
+    both._latest = {0: [-500, -300], 1: [-1_000]}
+    book_of_two = Book(*(replace(listed(n), name=f"COIN@{venue}") for n, venue in enumerate(("alpha", "beta"))))
+    body = IndexPriced(0, 90, (("outside", 100, 2), ("book", 90, 5), ("beta", 80, 3)), ())
+    both._index(body, book_of_two.ledger)
+    assert both._indexed[0] == [(-500 * 5 - 1_000 * 3) // 10, -300 * 5 // 10]

@@ -28,7 +28,14 @@ from .support.living import LIVING
 from .support.past import goes_on_the_same
 from .support.priming import producers_of
 
-ONE_VENUE = ("venues=[]", "index.policy=none", "mark.policy=book", "arbitrage.policy=none", "ties.policy=none")
+ONE_VENUE = (
+    "venues=[]",
+    "index.policy=none",
+    "mark.policy=book",
+    "arbitrage.policy=none",
+    "hedgers.policy=none",
+    "ties.policy=none",
+)
 
 
 @cache
@@ -50,7 +57,7 @@ def test_every_actor_acts() -> None:
     events, _ = run_of()
     counts = Counter(type(event.body).__name__ for event in events)
     purposes = {event.body.purpose for event in events if isinstance(event.body, OrderPlaced)}
-    assert purposes >= {"stop", "follower", "dip_buyer", "arbitrage"}
+    assert purposes >= {"stop", "follower", "dip_buyer", "arbitrage", "hedge"}
     for name in ("LiquidityWithdrawn", "LiquidityReturned", "CollateralWithdrawn", "TransferArrived", "OrderCancelled"):
         assert counts[name], name
 
@@ -110,7 +117,9 @@ def characters(events: tuple[Event, ...], ledger: Ledger) -> dict[str, tuple[tup
     return found
 
 
-@pytest.mark.parametrize("off", ["makers.withdraws=false", "arbitrage.policy=none", "crowd.runner.accounts_bps=0"])
+@pytest.mark.parametrize(
+    "off", ["makers.withdraws=false", "arbitrage.policy=none", "hedgers.policy=none", "crowd.runner.accounts_bps=0"]
+)
 def test_who_is_switched_off_changes_no_draw_of_the_others(off: str) -> None:
     """Prices differ then, and who comes to act; but everybody follows what it followed, from the same threshold on."""
     with_all, without = (characters(*run_of(*overrides)) for overrides in ((), (off,)))
@@ -137,7 +146,7 @@ def test_the_order_of_the_population_s_rows_changes_nothing(tmp_path: Path) -> N
 
 def test_without_impact_the_book_trades_at_the_outside_value() -> None:
     """Held against the paired run: with nobody trading but the makers, prices are those from outside."""
-    events, _ = run_of("crowd.policy=none", "margin.policy=none", "arbitrage.policy=none")
+    events, _ = run_of("crowd.policy=none", "margin.policy=none", "arbitrage.policy=none", "hedgers.policy=none")
     books = [event.body for event in events if isinstance(event.body, BookPriced)]
     assert not any(isinstance(event.body, LiquidationStarted) for event in events)
     assert all(body.price_ticks == body.outside_ticks for body in books)
@@ -156,6 +165,9 @@ def test_without_impact_the_book_trades_at_the_outside_value() -> None:
         (('venues=[{name="a b"}]',), "letters and digits"),
         (("impact.policy=none",), "impact.policy"),
         (("makers.group=nobody",), "no actor 'nobody'"),
+        (("hedgers.group=nobody",), "no actor 'nobody'"),
+        (("hedgers.leverage_bps=0",), "leverage_bps is 0"),
+        ((*ONE_VENUE, "hedgers.policy=neutral"), "there is one"),
     ],
 )
 def test_what_cannot_be_is_refused_in_one_line(overrides: tuple[str, ...], said: str) -> None:

@@ -116,6 +116,7 @@ BOUNDS = [
     *(Bound("index", "constituents", name, 1) for name in ("outlier_bps", "stale_ns")),
     *(Bound("arbitrage", "gap", name, 1) for name in ("gap_bps", "leverage_bps")),
     Bound("arbitrage", "gap", "rebalance_bps", 1, 9_999),
+    Bound("hedgers", "neutral", "leverage_bps", 1),
     Bound("ties", "collateral", "answers_bps", 0, 10_000),
     Bound("ties", "collateral", "target_bps", 10_000),
     Bound("bridge", "delay", "delay_ns", 1),

@@ -35,7 +35,8 @@ POLICIES = {
 }
 
 
-LIVING = {"impact", "makers", "crowd", "strategist", "orders", "index", "arbitrage", "ties", "bridge", "faults"}
+LIVING = {"impact", "makers", "crowd", "strategist", "orders", "index"}
+LIVING |= {"arbitrage", "hedgers", "ties", "bridge", "faults"}
 """Slots of the market itself: who trades there, and what trades do to the price."""
 
 

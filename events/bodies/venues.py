@@ -18,7 +18,7 @@ __all__ = ["IndexPriced", "TransferArrived", "TransferStarted", "VenuesBody"]
 
 
 class IndexPriced(BodyBase, frozen=True, tag=134):
-    """An index: the weighted mean of its constituents that count, rounded half to even.
+    """An index: the weighted mean of its constituents that count, rounded half up.
 
     `constituents` are (name, price in ticks, weight in basis points) of each that counts; `left_out` (name, price,
     reason) of each that does not. A constituent is a venue's book, the value outside, or another venue's index.

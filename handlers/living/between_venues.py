@@ -33,7 +33,16 @@ from ..faults import back_ns, failure_at
 from ..protocol import Handler, Linked, Product
 from ..valuation import BPS, SLACK_SCALE, lots_worth, margin_of, slack
 
-__all__ = ["Arbitrage", "ArbitrageParameters", "Bridge", "BridgeParameters", "Ties", "TiesParameters"]
+__all__ = [
+    "Arbitrage",
+    "ArbitrageParameters",
+    "Bridge",
+    "BridgeParameters",
+    "Ties",
+    "TiesParameters",
+    "person_of",
+    "persons_of",
+]
 
 _ARRIVAL = "transfer arrives"
 _KEPT_BPS = 2 * BPS
@@ -102,6 +111,21 @@ def _is_awaited(target: Account, ledger: LedgerState) -> bool:
     return any(sent.to_account == target.account for sent in ledger.transfers.values())
 
 
+def person_of(name: str, ledger: LedgerState) -> dict[str, Account]:
+    """The accounts of a person by venue."""
+    venues = dict.fromkeys(asset.venue for asset in ledger.assets)
+    known = {venue: ledger.account_ids.get(at_venue(name, venue)) for venue in venues}
+    return {venue: ledger.accounts[one] for venue, one in known.items() if one is not None}
+
+
+def persons_of(group: str, ledger: LedgerState) -> Iterator[dict[str, Account]]:
+    """The accounts of each person of a group, `group`-1, `group`-2, ..., up to the first number that there is not."""
+    number = 1
+    while accounts := person_of(f"{group}-{number}", ledger):
+        yield accounts
+        number += 1
+
+
 class ArbitrageParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Accounts of `group` trade gaps of `gap_bps` with up to `leverage_bps` of each account's equity."""
 
@@ -115,6 +139,11 @@ class ArbitrageParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
         if self.gap_bps <= 0 or self.leverage_bps <= 0 or not 0 < self.rebalance_bps < BPS:
             message = "gap_bps and leverage_bps must be above 0, and rebalance_bps lie between 1 and 9999"
             raise ValueError(message)
+
+
+def _working(accounts: dict[str, Account], ledger: LedgerState) -> dict[str, Account]:
+    """The accounts on venues that have not failed."""
+    return {venue: account for venue, account in accounts.items() if failure_at(ledger, venue) is None}
 
 
 class _Gap(NamedTuple):
@@ -147,24 +176,11 @@ class Arbitrage(Handler):
         listed = [one for one in everywhere if failure_at(ledger, ledger.assets[one.listing.asset].venue) is None]
         if len(listed) < 2 or listed[-1].listing.instrument != body.instrument:  # noqa: PLR2004 - a gap has two ends
             return ()
-        persons = list(self._persons(ledger))
+        everyone = (_working(accounts, ledger) for accounts in persons_of(self.rule.group, ledger))
+        persons = [accounts for accounts in everyone if accounts]
         products: list[Product] = list(self._moved(persons, ledger, now_ns))
         gap = self._gap(listed, now_ns)
         return products if gap is None else [*products, *self._traded(gap, persons, event, ledger)]
-
-    def _persons(self, ledger: LedgerState) -> Iterator[dict[str, Account]]:
-        """The accounts of each arbitrageur by venue, but for venues that have failed."""
-        venues, number = dict.fromkeys(asset.venue for asset in ledger.assets), 1
-        while True:
-            names = {venue: at_venue(f"{self.rule.group}-{number}", venue) for venue in venues}
-            known = {venue: ledger.account_ids.get(name) for venue, name in names.items()}
-            found = {venue: ledger.accounts[one] for venue, one in known.items() if one is not None}
-            if not found:
-                return
-            working = {venue: account for venue, account in found.items() if failure_at(ledger, venue) is None}
-            if working:
-                yield working
-            number += 1
 
     def _gap(self, listed: list[Market], now_ns: int) -> _Gap | None:
         def price(market: Market) -> int:

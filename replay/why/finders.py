@@ -32,6 +32,8 @@ from ...events.grounds import Ground
 from ...events.ledger.market import market_of
 from ...events.venue_names import plain
 from ...handlers.depth import eaten_lots
+from ...handlers.living.between_venues import person_of
+from ...handlers.living.hedgers import HEDGE
 from .fault_grounds import fault_found
 from .lookback import Decision
 
@@ -202,9 +204,16 @@ def _balance(case: Decision) -> Found:
     if isinstance(case.body, DeleveragingStarted) and case.account is not None and case.look.is_fund(case.account):
         yield from _lot(case)
     bankrupt = getattr(case.body, "bankrupt", None)
-    for account in dict.fromkeys((case.account, bankrupt)):
+    for account in dict.fromkeys((case.account, bankrupt, *_other_legs(case))):
         if account is not None and case.look.is_trader(account):
             yield from _account(case, account)
+
+
+def _other_legs(case: Decision) -> Iterator[int]:
+    """The accounts of a hedger elsewhere, where an order is for its hedge: what they hold is what it goes by."""
+    if isinstance(case.body, OrderPlaced) and case.body.purpose == HEDGE:
+        ledger = case.look.ledger
+        yield from (one.account for one in person_of(plain(ledger.name(case.body.account)), ledger).values())
 
 
 def _account(case: Decision, account: int) -> Found:

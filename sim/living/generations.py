@@ -27,10 +27,13 @@ from ...events.bodies.liquidation import LiquidationFilled, LiquidationStarted
 from ...events.bodies.listing import InstrumentListed
 from ...events.bodies.margin import MarkPriced, PositionReduced
 from ...events.bodies.trading import BookPriced, OrderFilled
+from ...events.bodies.venues import IndexPriced
 from ...events.envelope import Event
 from ...events.ledger import Account, LedgerState, Market
 from ...events.payoff import AnyPayoff
-from ...handlers.mark_pricing import BookMarkPricing, IndexMarkPricing, averaged_microticks
+from ...events.venue_names import at_venue, plain
+from ...handlers.living.index import INDEX_OF, OWN_BOOK
+from ...handlers.mark_pricing import BookMarkPricing, ConstituentMarkPricing, IndexMarkPricing, averaged_microticks
 from ...handlers.valuation import BPS, margin_of, slack
 from .displacement import OWN, Displacement, place_of
 
@@ -39,6 +42,7 @@ __all__ = ["CASCADE_GAP_NS", "CascadeFigures", "Generations"]
 CASCADE_GAP_NS = 60 * 10**9
 
 _MICRO = 10**6
+_FOLLOWING = (BookMarkPricing.policy, ConstituentMarkPricing.policy)
 _Key = tuple[int, int, int]
 """(account, instrument, leg)"""
 
@@ -67,6 +71,7 @@ class Generations:
 
     KINDS = (
         BookPriced,
+        IndexPriced,
         MarkPriced,
         LiquidationStarted,
         LiquidationFilled,
@@ -79,6 +84,8 @@ class Generations:
         self._displaced: dict[int, Displacement] = {}
         self._filled: dict[int, int] = {}
         self._booked: dict[int, deque[tuple[int, list[int]]]] = {}
+        self._latest: dict[int, list[int]] = {}
+        self._indexed: dict[int, list[int]] = {}
         self._marked: dict[int, tuple[int, list[int]]] = {}
         self._entered: dict[_Key, list[int]] = {}
         self._of: dict[int, int] = {}
@@ -93,6 +100,8 @@ class Generations:
             self._book(event, body, ledger.markets[body.instrument])
         elif kind is MarkPriced:
             self._mark(event, body, ledger)
+        elif kind is IndexPriced:
+            self._index(body, ledger)
         elif kind is LiquidationStarted:
             self._start(event, body, ledger)
         elif kind is TradeExecuted:
@@ -125,27 +134,46 @@ class Generations:
         displaced.price(body, self._filled.pop(event.links[0], None) if event.links else None)
         moved = displaced.moved_microticks(market, event.at_ns)[place_of(0) :]
         self._booked.setdefault(body.instrument, deque()).append((event.seq, moved))
+        self._latest[body.instrument] = moved
+
+    def _index(self, body: IndexPriced, ledger: LedgerState) -> None:
+        """How far forced orders, on whichever venue, have an index of several constituents moved: by their weights."""
+        moved, weights = list[int](), 0
+        for name, _, weight in body.constituents:
+            parts, weights = self._moved_of(name, body.instrument, ledger), weights + weight
+            pairs = zip(_padded(moved, len(parts)), _padded(parts, len(moved)), strict=True)
+            moved = [known + weight * part for known, part in pairs]
+        self._indexed[body.instrument] = [part // weights for part in moved]
+
+    def _moved_of(self, constituent: str, instrument: int, ledger: LedgerState) -> list[int]:
+        """How far they have one constituent moved; the value outside not at all."""
+        if constituent == OWN_BOOK:
+            return self._latest.get(instrument, [])
+        name = at_venue(plain(ledger.markets[instrument].listing.name), constituent.removesuffix(INDEX_OF))
+        number = next((n for n, market in enumerate(ledger.markets) if market.listing.name == name), None)
+        known = self._indexed if constituent.endswith(INDEX_OF) else self._latest
+        return [] if number is None else known.get(number, [])
 
     def _mark(self, event: Event, body: MarkPriced, ledger: LedgerState) -> None:
         """How far forced orders have the new mark moved.
 
-        One that is the book's price, as they had that price; one that is the index, not at all; any other in passing.
+        One that is the book's price, as they had that price; one that is an index of several constituents, as they had
+        these; one that is the index from outside, not at all; any other in passing.
         """
-        displaced = self._displaced.get(body.instrument)
-        if displaced is None:
-            return
-        pricing = next((one for one in ledger.producers if one.handler == "mark"), None)
+        instrument, displaced = body.instrument, self._displaced.get(body.instrument)
+        pricing = ledger.producer("mark", ledger.venue_of_instrument(instrument))
         policy = "" if pricing is None else pricing.policy
-        if policy == BookMarkPricing.policy:
-            moved = self._priced(event, body.instrument)
-            smoothing_ns = 0 if pricing is None else pricing.parameters.get("smoothing_ns", 0)
-            moved = self._averaged(event, body.instrument, moved, smoothing_ns) if smoothing_ns else moved
-        elif policy == IndexMarkPricing.policy:
+        if policy == IndexMarkPricing.policy or (displaced is None and policy != ConstituentMarkPricing.policy):
             return
+        if policy in _FOLLOWING:
+            indexed = policy == ConstituentMarkPricing.policy
+            moved = self._indexed.get(instrument, []) if indexed else self._priced(event, instrument)
+            smoothing_ns = 0 if pricing is None else pricing.parameters.get("smoothing_ns", 0)
+            moved = self._averaged(event, instrument, moved, smoothing_ns) if smoothing_ns else moved
         else:
-            market = ledger.markets[body.instrument]
-            moved = displaced.moved_microticks(market, event.at_ns, lasting=False)[place_of(0) :]
-        self._marked[body.instrument] = event.at_ns, moved
+            assert displaced is not None
+            moved = displaced.moved_microticks(ledger.markets[instrument], event.at_ns, lasting=False)[place_of(0) :]
+        self._marked[instrument] = event.at_ns, moved
 
     def _priced(self, event: Event, instrument: int) -> list[int]:
         """At the price that a mark followed from; nothing had moved one from before the first trade."""

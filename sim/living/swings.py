@@ -77,7 +77,7 @@ class Swings:
         elif isinstance(body, MarkPriced):
             if ledger.markets[body.instrument].book is None:
                 _take(self.prices, body.instrument, event.at_ns, body.mark_ticks)
-        elif not any(producer.handler == "impact" for producer in ledger.producers):
+        elif not any(producer.slot == "impact" for producer in ledger.producers):
             self._tick(event, body, ledger)
 
     def amplification(self, instrument: int) -> tuple[int, int] | None:
@@ -89,12 +89,12 @@ class Swings:
 
     def _tick(self, event: Event, body: PriceTicked, ledger: LedgerState) -> None:
         """What the mark would be if no forced order had moved it; not known of a policy from outside."""
-        mark = next((one for one in ledger.producers if one.handler == "mark"), None)
-        if mark is None or mark.policy not in _AVERAGED:
-            self.without.clear()
-            return
-        smoothing_ns = mark.parameters.get("smoothing_ns", 0)
         for instrument, ticks in body.prices:
+            mark = ledger.producer("mark", ledger.venue_of_instrument(instrument))
+            if mark is None or mark.policy not in _AVERAGED:
+                self.without.pop(instrument, None)
+                continue
+            smoothing_ns = mark.parameters.get("smoothing_ns", 0)
             at_ns, before = self._averages.get(instrument, (event.at_ns, ticks * _MICRO))
             average = ticks * _MICRO
             if smoothing_ns:
