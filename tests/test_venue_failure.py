@@ -125,11 +125,13 @@ def held_to(venue: str, events: tuple[Event, ...], ledger: Ledger) -> list[ActDe
 def test_money_on_its_way_to_it_is_held_until_it_is_back() -> None:
     """What is due at a venue that has failed arrives at its return, and rests on its failure."""
     events, last = failed("beta", 50, 40)
-    due = [e for e in events if isinstance(e.body, TransferStarted) and e.at_ns < events[0].at_ns + 50 * SECOND_NS]
+    failed_ns = events[place(events, FaultStarted)].at_ns
+    sent = [e for e in events if isinstance(e.body, TransferStarted) and last.venue_of(e.body.to_account) == "beta"]
+    due = [e for e in sent if e.at_ns < failed_ns <= e.body.due_ns]
     held = held_to("beta", events, last)
     back_ns = events[place(events, FaultEnded)].at_ns
     arrived = {e.body.transfer: e.at_ns for e in events if isinstance(e.body, TransferArrived)}
-    assert len(due) == len(held) == 4
+    assert len(due) == len(held) > 3
     assert {body.due_ns for body in held} == {back_ns}
     assert {arrived[event.seq] for event in due} == {back_ns}
     assert not last.transfers
@@ -141,9 +143,10 @@ def test_money_on_its_way_to_a_venue_that_never_returns_stays_on_its_way() -> No
     started = events[place(events, FaultStarted)].body
     assert isinstance(started, FaultStarted)
     assert started.until_ns == FOR_GOOD_NS
-    assert [body.due_ns for body in held_to("beta", events, last)] == [None] * 4
+    held = [body.due_ns for body in held_to("beta", events, last)]
     assert {last.venue_of(sent.to_account) for sent in last.transfers.values()} == {"beta"}
-    assert len(last.transfers) == 4
+    assert held == [None] * len(last.transfers)
+    assert len(held) > 3
     assert not any("end of fault" in one.timer.purpose for one in last.timers.values())
 
 
@@ -261,6 +264,6 @@ def test_a_bad_failure_is_refused(overrides: tuple[str, ...], said: str) -> None
     """In one line that names the table."""
     with pytest.raises(ScenarioError) as caught:
         Scenario.load(LIVING, overrides).resolve()
-    assert str(caught.value).startswith("$.faults[0]")
+    assert str(caught.value).startswith(f"{LIVING}: $.faults[0]")
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
