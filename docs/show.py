@@ -20,6 +20,13 @@ PAGES = (README, *sorted((ROOT / "docs").rglob("*.md")))
 DATA = ROOT.parent / "shared" / "data"
 COLUMNS = "96"
 
+_SMALL_SPIRAL = (
+    "deleverage lab spiral --seeds 5 --set population.accounts=3000 --set impact.depth=600_000 "
+    '--set insurance_fund.balance=300_000 --set \'actors=[{name="maker",balance=150_000,accounts=4},'
+    '{name="backstop",balance=50_000,accounts=4},{name="depositor",balance=50_000,accounts=4}]\''
+)
+_LOSSES = "awk -v RS= -v ORS='\\n\\n' '/^(insurance fund used|accounts deleveraged|bankrupt accounts)/'"
+
 COMMANDS = {
     "run flash-crash": ["deleverage run flash-crash"],
     "run excerpt": ["deleverage run flash-crash | sed -n '/^called/,/^halted/p'"],
@@ -67,6 +74,43 @@ COMMANDS = {
         "deleverage run two-venues -o both.run | grep '^liquidated'",
     ],
     "venues split": ["deleverage split both.run --instrument COIN-PERP@beta"],
+    "mitigations marks": [
+        (
+            f"{_SMALL_SPIRAL} "
+            '--vary \'mark={policy="book"},'
+            '{policy="book",smoothing_ns="150s"},'
+            '{policy="median"}\' '
+            f"-o marks | {_LOSSES}"
+        ),
+    ],
+    "mitigations markets": [
+        (
+            f"{_SMALL_SPIRAL} "
+            '--vary \'market={policy="depth"},'
+            '{policy="depth",latency_ns="2s"},'
+            '{policy="banded"},'
+            '{policy="auction"}\' '
+            f"-o markets | {_LOSSES}"
+        ),
+    ],
+    "mitigations stages": [
+        (
+            f"{_SMALL_SPIRAL} "
+            '--vary \'liquidation={policy="partial-then-whole"},'
+            '{policy="incremental"},'
+            '{policy="staged"}\' '
+            f"-o stages | {_LOSSES}"
+        ),
+    ],
+    "mitigations funds": [
+        (
+            f"{_SMALL_SPIRAL} "
+            '--vary \'insurance_fund={policy="floor",balance=300_000},'
+            '{policy="backstop-vault",balance=300_000},'
+            '{policy="depositor-vault",balance=100_000}\' '
+            f"-o funds | {_LOSSES}"
+        ),
+    ],
     "typo": ["deleverage run calm --set population.acounts=50"],
     "benchmarks": ["python benchmarks/run.py | grep bar"],
     "tutorial record": [

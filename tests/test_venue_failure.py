@@ -238,7 +238,7 @@ def test_a_fork_lets_a_venue_fail_anywhere(
     later = [event for event in child.events(began.seq) if event.at_ns > began.at_ns]
     moved = [e for e in later if type(e.body) in POSTINGS and venue_of_event(e, made.ledger) == venue]
     assert not moved
-    cancelled = [e.body for e in child.events(began.seq) if isinstance(e.body, OrderCancelled)]
+    cancelled = [event.body for event in later if isinstance(event.body, OrderCancelled)]
     assert all(one.reason == "the venue has failed" for one in cancelled if made.ledger.venue_of(one.account) == venue)
 
 
