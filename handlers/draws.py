@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from hashlib import blake2b
 from struct import pack, unpack
 
@@ -52,5 +53,12 @@ def draw_normal(seed: int, account: int, purpose: str, n: int) -> int:
 
 
 def _digest(seed: int, account: int, purpose: str, n: int, size: int) -> bytes:
-    message = pack("<qq", account, n) + purpose.encode()
-    return blake2b(message, key=seed.to_bytes(16, "little", signed=True), digest_size=size).digest()
+    hashed = _keyed(seed, size).copy()
+    hashed.update(pack("<qq", account, n) + purpose.encode())
+    return hashed.digest()
+
+
+@lru_cache(maxsize=8)
+def _keyed(seed: int, size: int) -> blake2b:
+    """The hash with its key taken in and nothing else yet: never changed, only copied."""
+    return blake2b(key=seed.to_bytes(16, "little", signed=True), digest_size=size)
