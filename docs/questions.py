@@ -99,6 +99,8 @@ def why_the_fund(one: Document, _run: Run) -> Faults:
     now = fund["now"]
     if not fund["reconciles"] or sum(line["amount"]["atoms"] for line in fund["lines"]) != fund["capacity"]["atoms"]:
         yield "the lines of the fund do not come to its capacity"
+    if fund["trigger"] != "drawdown" and fund["missing"]["atoms"] <= 0:
+        yield "nothing was missing, and no rule is told that kept the fund from paying"
     for line in fund["lines"]:
         parts = [line[key]["atoms"] for key in ("realised", "unrealised") if line[key] is not None]
         if parts and sum(parts) != line["amount"]["atoms"]:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deleverage.events.bodies.margin import FundingAccrued
-from deleverage.events.bodies.waterfall import ShortfallDeclared
+from deleverage.events.bodies.waterfall import PositionDeleveraged, ShortfallDeclared
 from deleverage.events.envelope import Event
 from deleverage.handlers.valuation import margin_of
 from deleverage.replay.run import Run
@@ -19,6 +19,7 @@ from deleverage.replay.why.fund import fund_past
 from deleverage.replay.why.fund_books import Accruals, accruals_of
 from deleverage.replay.why.parts import Fund
 
+from .support.command_line import call
 from .support.crash import recorded
 from .support.squeeze import USDT, squeeze
 from .support.told import written
@@ -161,3 +162,32 @@ def test_a_floor_is_a_line(tmp_path: Path) -> None:
         "all that it would then have held): it needed 424.500000 USDT and had 5.000000 USDT. 419.500000 USDT was "
         "missing."
     )
+
+
+def test_a_rule_that_keeps_a_full_fund_from_paying_is_named(tmp_path: Path) -> None:
+    """A vault that takes on nobody who owes: no figure below zero is "too little", and the policy is said instead."""
+    run = written(tmp_path / "vault.run", recorded("venue=hyperliquid", "insurance_fund.balance=50_000_000"))
+    seen = 0
+    for event in run.events():
+        if isinstance(event.body, PositionDeleveraged) and seen < 20:
+            answer = explain(run, event.seq)
+            fund = answer.fund
+            assert fund is not None
+            if fund.capacity.number >= fund.needed.number > 0 and fund.equity is not None:
+                seen += 1
+                assert fund.barred_by == "backstop-vault"
+                assert fund.missing == fund.needed
+                assert "its rule (backstop-vault) does not let it" in fund.text
+                page = " ".join(call("why", run.path, str(event.seq)).stdout.split())
+                assert "but its rule (backstop-vault) does not let it" in page
+                assert "too little" not in page
+                assert "What the fund had, and did not pay" in page
+    assert seen
+
+
+def test_what_was_missing_is_above_nothing(run: Run) -> None:
+    """Where money was what it lacked, no rule is named."""
+    for event in shortfalls(EVENTS)[:20]:
+        fund = fund_at(run, event.seq)
+        assert fund.barred_by is None
+        assert fund.missing.number > 0

@@ -81,8 +81,8 @@ def fund_of(
     lines = tuple(_lines(books, ledger, rules.floor_atoms, names, whole=whole))
     bankrupt = ledger.accounts[body.account] if body.trigger == "bankruptcy" else None
     had_atoms = body.capacity_atoms if bankrupt is None or bankrupt.positions else _payable_atoms(body)
-    if bankrupt is not None and _kept_from(body, bankrupt):
-        had_atoms = 0
+    barred_by = None if bankrupt is None or not _is_barred(body, bankrupt) else rules.policy
+    had_atoms = 0 if barred_by else had_atoms
     total = sum(line.amount.number for line in lines)
     equity_atoms = None if bankrupt is None else _equity_atoms(bankrupt, fund, ledger)
     found = Fund(
@@ -101,6 +101,7 @@ def fund_of(
         lines=lines,
         sum=names.money_of(fund, total),
         reconciles=total == body.capacity_atoms and books.agree_with(ledger),
+        barred_by=barred_by,
     )
     return msgspec.structs.replace(found, text=_told(found, body, bankrupt, rules, names))
 
@@ -116,6 +117,7 @@ class _Rules(NamedTuple):
     floor_atoms: int
     capital_bps: int | None
     fallen: str = ""
+    policy: str = InsuranceFund.policy
 
 
 _FALLEN = {
@@ -135,7 +137,7 @@ def _rules_at(run: Run, event: Event, venue: str) -> _Rules:
     for producer in run.producers_at(event.seq):
         if (producer.slot, producer.venue) == (InsuranceFund.name, venue):
             given = producer.parameters
-            return _Rules(given.get("floor_atoms", 0), given.get("capital_bps"), _fallen(producer))
+            return _Rules(given.get("floor_atoms", 0), given.get("capital_bps"), _fallen(producer), producer.policy)
     return _Rules(0, None, _FALLEN["peak"])
 
 
@@ -144,9 +146,10 @@ def _payable_atoms(body: ShortfallDeclared) -> int:
     return max(0, body.capacity_atoms if body.cash_atoms is None else min(body.capacity_atoms, body.cash_atoms))
 
 
-def _kept_from(body: ShortfallDeclared, bankrupt: Account) -> bool:
-    """Whether a debt was not paid though the money for it was there."""
-    return not bankrupt.positions and _payable_atoms(body) >= body.needed_atoms > 0
+def _is_barred(body: ShortfallDeclared, bankrupt: Account) -> bool:
+    """Whether an account was not taken on, or its debt not paid, though the fund had as much."""
+    had_atoms = body.capacity_atoms if bankrupt.positions else _payable_atoms(body)
+    return had_atoms >= body.needed_atoms > 0
 
 
 def _told(fund: Fund, body: ShortfallDeclared, bankrupt: Account | None, rules: _Rules, names: RunNames) -> str:
@@ -163,8 +166,8 @@ def _told(fund: Fund, body: ShortfallDeclared, bankrupt: Account | None, rules: 
     if bankrupt.positions:
         return _takeover_told(fund, who, rules)
     owed, payable = f"{who} owed {fund.needed} more than it had", names.money(fund.account, _payable_atoms(body))
-    if _kept_from(body, bankrupt):
-        return f"{owed}. The fund had {payable}, which its rule does not let it pay for that."
+    if fund.barred_by:
+        return f"{owed}. The fund had {payable}, which its rule ({fund.barred_by}) does not let it pay for that."
     return f"{owed}; the fund could pay {payable}. {fund.missing} was missing."
 
 
@@ -174,10 +177,14 @@ def _takeover_told(fund: Fund, who: str, rules: _Rules) -> str:
     needed, had, missing = fund.needed, fund.capacity, f"{fund.missing} was missing."
     if needed.number < 0:
         return f"{who} would have brought the fund {abs(needed)}, which was {abs(had)} under its floor. {missing}"
+    if needed == -fund.equity and fund.barred_by:
+        barred = f"which its rule ({fund.barred_by}) does not let it spend on that"
+        return f"{who} owed {needed} more than it had. The fund could bear {had}, {barred}."
     if needed == -fund.equity:
         return f"{who} owed {needed} more than it had; the fund could bear {had}. {missing}"
     capital_bps = rules.capital_bps
     share = "" if capital_bps is None else f" ({percent_of_bps(capital_bps)} of all that it would then have held)"
+    missing = f"Its rule ({fund.barred_by}) does not let it." if fund.barred_by else missing
     return (
         f"To take over {who}, whose equity was {fund.equity}, the fund had to keep {fund.capital} of capital{share}: "
         f"it needed {needed} and had {had}. {missing}"

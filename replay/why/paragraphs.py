@@ -244,8 +244,14 @@ def _needed(case: RunCase, parts: RoundParts) -> str:
             f"The {case.names.fund(fund.account)} was {abs(fund.capacity)} under its floor, and taking it on would "
             f"have brought it {abs(fund.needed)}: {fund.missing} too little (event {fund.shortfall_seq})."
         )
+    called = case.names.fund(fund.account)
+    if fund.barred_by:
+        return (
+            f"The {called} had {fund.capacity}, more than the {fund.needed} that it needed to take it on, but its rule "
+            f"({fund.barred_by}) does not let it (event {fund.shortfall_seq})."
+        )
     return (
-        f"The {case.names.fund(fund.account)} needed {fund.needed} to take it on and had {fund.capacity}, "
+        f"The {called} needed {fund.needed} to take it on and had {fund.capacity}, "
         f"{fund.missing} too little (event {fund.shortfall_seq})."
     )
 

@@ -196,7 +196,8 @@ class Fund(msgspec.Struct, frozen=True):
     """The fund when it could not pay. The lines add up to `sum`, which is the recorded capacity if `reconciles`.
 
     For a bankrupt account `needed` is `capital`, which the rule asks it to keep against all that it would then hold,
-    less the account's own `equity`.
+    less the account's own `equity`. `barred_by` is its policy, where by that it may not take the account on, or pay
+    what it owes, though it has as much; then all that is `needed` is `missing`.
     """
 
     account: int
@@ -215,6 +216,7 @@ class Fund(msgspec.Struct, frozen=True):
     sum: Quantity
     reconciles: bool
     now: FundNow | None = None
+    barred_by: str | None = None
 
 
 class Place(msgspec.Struct, frozen=True):

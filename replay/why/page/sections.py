@@ -18,7 +18,7 @@ from ..grounds import DEFINITION, EventGround, GroundGraph, RestsOn
 from ..losing import Losing, LosingMark
 from ..mark_moves import MarkStep, MovedMark, MovePart, MoveSource, MoveSum
 from ..names import held, times
-from ..parts import EventStep, Evidence, FirstPlace, RankingPart, Story
+from ..parts import EventStep, Evidence, FirstPlace, Fund, RankingPart, Story
 from ..venue.sections import imported_sections, rests_on
 from .blocks import Block, Commands, Node, Prose, Section, Table, Tree, claims_tree, clock, fund_blocks, price_blocks
 
@@ -62,9 +62,13 @@ def _loser_and_fund(answer: Answer, *, whole: bool) -> Iterator[Section]:
     if answer.story is not None:
         yield Section(_story_title(answer.story), tuple(_story(answer.story)))
     if answer.fund is not None:
-        fallen = answer.fund.trigger == "drawdown"
-        title = "How the fund came to fall so far" if fallen else "How the fund came to be unable to pay"
-        yield Section(title, tuple(fund_blocks(answer.fund, whole=whole)))
+        yield Section(_fund_title(answer.fund), tuple(fund_blocks(answer.fund, whole=whole)))
+
+
+def _fund_title(fund: Fund) -> str:
+    if fund.trigger == "drawdown":
+        return "How the fund came to fall so far"
+    return "What the fund had, and did not pay" if fund.barred_by else "How the fund came to be unable to pay"
 
 
 def befallen_sections(found: Befallen, record: str, *, whole: bool = False) -> Iterator[Section]:
