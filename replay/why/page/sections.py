@@ -167,15 +167,25 @@ def _losing(found: Losing, *, whole: bool) -> Iterator[Block]:
     yield from map(_moved_mark, found.moved)
     date = first.at.partition("T")[0]
     left = f", {count(found.left_out, 'mark')} that moved it less left out (--all)" if found.left_out else ""
-    nodes = tuple(Node(_losing_mark(mark, date), _behind(mark, whole=whole)) for mark in found.marks)
+    made = _book_made if found.moved else _index_made
+    nodes = tuple(Node(_losing_mark(mark, date, made(mark)), _behind(mark, whole=whole)) for mark in found.marks)
     yield Tree(f"{count(len(found.marks), 'mark')}{left}, {date} UTC", nodes)
 
 
-def _losing_mark(mark: LosingMark, date: str) -> str:
+def _losing_mark(mark: LosingMark, date: str, made: str) -> str:
+    return f"{mark.seq} {clock(mark.at, date)} {mark.name} at {mark.mark.text}{made}: {mark.equity}"
+
+
+def _book_made(mark: LosingMark) -> str:
+    """What a mark follows where a book makes the price, if it is not just that."""
+    return "" if mark.index == mark.mark else f", following {mark.index.text}"
+
+
+def _index_made(mark: LosingMark) -> str:
+    """The index under a mark, and what held it away from there."""
     moved = [f"{mark.forced.text} by forced orders"] if mark.forced.number else []
     moved += [f"{mark.smoothed.text} by smoothing"] if mark.smoothed.number else []
-    made = f"the index {mark.index.text}{', ' if moved[1:] else ' and ' if moved else ''}{' and '.join(moved)}"
-    return f"{mark.seq} {clock(mark.at, date)} {mark.name} at {mark.mark.text}, {made}: {mark.equity}"
+    return f", the index {mark.index.text}{', ' if moved[1:] else ' and ' if moved else ''}{' and '.join(moved)}"
 
 
 def _moved_mark(moved: MovedMark) -> Tree:
