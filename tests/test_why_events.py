@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import msgspec
@@ -9,15 +10,19 @@ import pytest
 
 from deleverage.events.bodies.base import BodyBase
 from deleverage.events.bodies.inputs import PriceTicked
+from deleverage.events.bodies.liquidation import LiquidationStarted
 from deleverage.events.bodies.listing import InstrumentListed
+from deleverage.events.bodies.margin import MarginCalled
 from deleverage.events.bodies.waterfall import DeleveragingEnded, DeleveragingStarted, PositionDeleveraged
 from deleverage.events.envelope import Event, Origin
-from deleverage.replay.run import Run
+from deleverage.events.vocabulary import accounts_named
+from deleverage.replay.run import Run, open_run
 from deleverage.replay.why.answer import Answer
 from deleverage.replay.why.explain import explain
 
 from .support.crash import recorded
 from .support.insolvent import BROKE, watched
+from .support.living import spiral
 from .support.moving import MovingRun
 from .support.told import written
 
@@ -160,3 +165,27 @@ def test_a_changed_figure_is_found_out(run: Run, tmp_path: Path) -> None:
     assert not answer.event.evidence.compared.agrees
     assert f"they DIFFER: equity {called.body.equity_atoms / 10**6:,.6f} USDT" in answer.paragraph  # type: ignore[union-attr]
     assert explain(run, called.seq).event.evidence.compared.agrees  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("record", ["crash", "spiral"])
+def test_no_paragraph_gives_a_delivery_for_a_reason(run: Run, tmp_path: Path, record: str) -> None:
+    """What a call or a liquidation followed from is a ground of it, or befell the account; a mark of another is not."""
+    asked = run if record == "crash" else open_run(spiral(tmp_path / "spiral.run"))
+    moving, named, others = MovingRun(asked.reader), 0, 0
+    for event in asked.events():
+        if not isinstance(event.body, MarginCalled | LiquidationStarted):
+            continue
+        answer = explain(moving, event.seq)
+        grounds = {ground.step.seq for ground in answer.grounds}
+        followed = re.search(r"It followed from event (\d+):", answer.paragraph)
+        rests = re.search(r"What it rests on changed last in event (\d+):", answer.paragraph)
+        assert (followed is None) != (rests is None)
+        if followed is not None:
+            cause = asked.event(int(followed[1]))
+            assert cause.seq in grounds or event.body.account in accounts_named(cause.body)
+            named += 1
+        if rests is not None:
+            assert int(rests[1]) in grounds
+            others += int(rests[1]) != event.cause
+    assert named
+    assert others

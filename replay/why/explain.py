@@ -99,10 +99,10 @@ def _explain_plain(run: Run, event: Event, causes: tuple[Event, ...], *, whole: 
     ledger = run.before(event.seq)
     names, body = RunNames(ledger), event.body
     evidence = evidence_for(body, ledger, names)
-    case = RunCase(run, event, causes, ledger, names, evidence)
     asked, chain = asked_of(run, event, names, evidence), chain_of(run, causes, names)
     story = _story(run, event, ledger, names)
     grounds = grounds_of(run, event, ledger, names)
+    case = RunCase(run, event, causes, ledger, names, evidence, grounds)
     if not isinstance(body, ShortfallDeclared):
         return Answer(asked, paragraph_of(case), chain, grounds, story=story)
     past = fund_past(run, ledger, fund_behind(event, ledger), None)

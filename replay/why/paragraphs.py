@@ -11,9 +11,12 @@ from typing import NamedTuple
 
 from ...events.bodies.liquidation import BankruptcyDeclared
 from ...events.bodies.margin import MarkPriced
+from ...events.bodies.venue import TimerFired
 from ...events.bodies.waterfall import DeleveragingStarted, PositionDeleveraged
 from ...events.envelope import Event
+from ...events.grounds import Ground
 from ...events.ledger import LedgerState, Market, PositionKey
+from ...events.vocabulary import accounts_named
 from ...handlers.inventory import capacity_atoms
 from ...handlers.loss_socialization import LossSocialization
 from ...handlers.valuation import bankruptcy_price, bankruptcy_values, profit_atoms
@@ -21,6 +24,7 @@ from ...sim.figures import count, percent, score_text
 from ...sim.units import format_time_ns
 from ..rankings import round_body
 from ..run import Run
+from .grounds import EventGround
 from .losing import mark_before
 from .names import RunNames, held, times
 from .parts import Bankruptcy, Evidence, Fund, Lot, RankingPart, Story
@@ -322,6 +326,7 @@ class RunCase(NamedTuple):
     ledger: LedgerState
     names: RunNames
     evidence: Evidence | None
+    grounds: tuple[EventGround, ...] = ()
     shortfall: Fund | None = None
 
     @property
@@ -402,9 +407,23 @@ class RunCase(NamedTuple):
         return value if isinstance(value, int) else None
 
     def followed(self) -> str:
-        """What the event followed from."""
-        cause = self.cause
-        return "" if cause is None else f"It followed from event {cause.seq}: {cause.body.says(self.names)}."
+        """What the event followed from, where that is about it; else the last event that its figures rest on.
+
+        The delivery at which a handler acted may have nothing to do with what was decided: another account's fee,
+        another instrument's mark, a timer.
+        """
+        cause, grounds = self.cause, [ground.step.seq for ground in self.grounds if ground.kinds != (Ground.RULE.name,)]
+        if cause is None:
+            return ""
+        if not grounds or cause.seq in grounds or self._is_about_it(cause):
+            return f"It followed from event {cause.seq}: {cause.body.says(self.names)}."
+        last = self.run.event(max(grounds))
+        return f"What it rests on changed last in event {last.seq}: {last.body.says(self.names)}."
+
+    def _is_about_it(self, cause: Event) -> bool:
+        """Whether something befell the account that this event is about."""
+        about = accounts_named(self.event.body)[:1]
+        return not isinstance(cause.body, TimerFired) and not set(about).isdisjoint(accounts_named(cause.body))
 
     def linked(self) -> str:
         """The further events that contributed."""
