@@ -36,9 +36,9 @@ MADE = rf"made to (?:sell|buy back) (?:all )?{F}(?: of the {F})? \S+ that it was
 AGAINST = rf"(lost|gained) {F} \S+ against the mark of {F}(?:, (less than |){F}% of the {F} \S+ of profit)?"
 PRICE = rf"The price was .*?: {F} x {F}, {F} \S+ in all\. At the mark of {F}.*? they were worth {F} "
 LOT = rf"To be closed: \S+ {F} \S+ at the {F} that the fund had paid, {F} \S+ in all\. At the mark of {F} .*? {F}"
-BANKRUPT = rf"To be closed: \S+ {F} \S+ at the bankruptcy price of {F}, {F} \S+ in all"
+BANKRUPT = rf"To be closed: \S+ {F} \S+\. The bankruptcy price was {F}, {F} \S+ in all"
 MOVED = rf"The mark of \S+ had (fallen|risen) from {F} .*? to {F} \(event \d+\), (less than |){F}%"
-SHORT_OF = rf"needed {F} \S+ to take it on and had {F} \S+, {F} \S+ too little"
+SHORT_OF = rf"needed {F} \S+(?: to take it on)? and had {F} \S+, {F} \S+ too little"
 TAKE_OVER = (
     rf"whose equity was {F} \S+, the fund had to keep {F} \S+ of capital.*?: it needed {F} \S+ and had {F} \S+\. {F} "
 )

@@ -88,7 +88,7 @@ PLAIN = {
     "FundingAccrued": ("longs paid shorts 0.01%", "the rule's own, as none was set", "It accrues every 10m."),
     "PositionReduced": ("answered its margin call of event", "It meant to close 50%, as far as the depth went."),
     "LiquidationOrdered": ("20% of the position that needs most margin, as the first order does", "any price"),
-    "LiquidationFilled": ("from the mark", "of the order were left", "of the bids were gone afterwards"),
+    "LiquidationFilled": ("from the mark", "of the order were left", "of the bids were gone."),
     "InsuranceFundCredited": ("a liquidation fee of", "The fee is 0.5% of the"),
     "InsuranceFundDebited": ("owed more than it had when its last position was gone", "in cash were left to the fund"),
     "LossSocialized": ("had been paid before it", "were left after it", "the lesser of unrealised profit and equity"),

@@ -66,13 +66,13 @@ in all: what the insurance fund had paid when it took this
 over from user5. The insurance fund still held long 1 I0
 that it had taken over from user5 in event 39 at 870. The
 mark of I0 had fallen from 870 (event 36), when it was taken
-over, to 560 (event 53), -35.63%. At that mark it stood at a
-loss of 310.000000 USDT. The insurance fund ran short: its
-cash and its positions at the mark, less its floor, came to
--10.000000 USDT (event 54). That position was closed against
-traders in profit on the other side, in the order of profit
-/ |cost| x notional / equity: user7 stood at rank 1 of 1,
-with 0.039487179 (round 2, event 56).
+over, to 560 (event 53), -35.63%. At that mark the position
+stood at a loss of 310.000000 USDT. The insurance fund ran
+short: its cash and its positions at the mark, less its
+floor, came to -10.000000 USDT (event 54). That position was
+closed against traders in profit on the other side, in the
+order of profit / |cost| x notional / equity: user7 stood at
+rank 1 of 1, with 0.039487179 (round 2, event 56).
 
 Whose loss it was: a lot of insurance
 Its profit was 0.000000 USDT at event 36, when it last stood
@@ -87,8 +87,8 @@ The lot that came from user5
 user5 was not under a margin call when its liquidation
 began. Liquidation 1 began in event 37, when its equity of
 0.000000 USDT was under the requirement of 87.000000 USDT.
-The market took nothing of it. It was declared bankrupt in
-event 38 with an equity of 0.000000 USDT: no equity left.
+It was not offered to the market. It was declared bankrupt
+in event 38 with an equity of 0.000000 USDT: no equity left.
 insurance took long 1 I0 over at 870 (event 39).
 To be closed: long 1 I0 at the 870 that the fund had paid,
 870.000000 USDT in all. At the mark of 560 they were worth
@@ -157,7 +157,8 @@ All that it held of it before stood at a profit of
 closed later instead, these lots would have brought it,
 1970-01-01 UTC
 └── 00:00:13 the mark was 560 (event 61): 310.000000 USDT
-    more, +70.45% of the profit at the mark then
+    more, +70.45% of the profit at the mark when it was
+    closed
 
 What its figures rest on
 4 events, each with the figures that it set and what it

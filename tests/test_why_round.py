@@ -69,8 +69,9 @@ def test_the_paragraph_says_it_all(answer: Answer) -> None:
         "The mark of I0 had fallen from 870 (event 36), the mark before it, to 590 (event 43), -32.18%. user4, long 10 "
         "I0, was declared bankrupt (event 45: no equity left), which is said of an account whose losses have used up "
         "all that it had: at that mark it owed 100.000000 USDT more than it had. Its bankruptcy price, at which it "
-        "ends with exactly nothing, was 600. The insurance fund needed 424.500000 USDT to take it on and had 20.000000 "
-        "USDT, 404.500000 USDT too little (event 46). That position was closed against traders in profit on the other "
+        "ends with exactly nothing, was 600. The insurance fund could take it on only while it kept 324.500000 USDT as "
+        "capital: it needed 424.500000 USDT and had 20.000000 USDT, 404.500000 USDT too little (event 46). "
+        "That position was closed against traders in profit on the other "
         "side, in the order of profit / |cost| x notional / equity: user6 stood at rank 1 of 2, with 0.419479768 "
         "(round 1, event 47)."
     )
@@ -105,8 +106,9 @@ def test_the_story_is_the_bankrupt_accounts(answer: Answer) -> None:
     assert [step.seq for step in story.steps] == [44, 45, 46]
     assert story.text == (
         "user4 was not under a margin call when its liquidation began; its last one was event 30. Liquidation 2 began "
-        "in event 44, when its equity of -100.000000 USDT was under the requirement of 590.000000 USDT. The market "
-        "took nothing of it. It was declared bankrupt in event 45 with an equity of -100.000000 USDT: no equity left."
+        "in event 44, when its equity of -100.000000 USDT was under the requirement of 590.000000 USDT. "
+        "It was not offered to the market. It was declared bankrupt in event 45 with an equity of -100.000000 USDT: "
+        "no equity left."
     )
     found = story.bankruptcy
     assert found is not None
@@ -228,7 +230,8 @@ def test_inventory_is_the_story_of_the_lot(run: Run) -> None:
         "had paid when it took this over from user5. "
         "The insurance fund still held long 1 I0 that it had taken over from user5 in event 39 "
         "at 870. The mark of I0 had fallen from 870 (event 36), when it was taken over, to 560 (event 53), -35.63%. At "
-        "that mark it stood at a loss of 310.000000 USDT. The insurance fund ran short: its cash and its positions at "
+        "that mark the position stood at a loss of 310.000000 USDT. "
+        "The insurance fund ran short: its cash and its positions at "
         "the mark, less its floor, came to -10.000000 USDT (event 54). That position was closed against traders in "
         "profit on the other side, in the order of profit / |cost| x notional / equity: user7 stood at rank 1 of 1, "
         "with 0.039487179 (round 2, event 56)."

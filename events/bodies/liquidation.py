@@ -267,7 +267,7 @@ class LiquidationFilled(BodyBase, frozen=True, tag=63):
             f"{self.liquidation_id}; {left} of the order were left."
         )
         return case.joined(
-            first, f"That is what the depth gave: {eaten} of the {side} were gone afterwards.", case.followed()
+            first, f"After it, with what earlier orders took, {eaten} of the {side} were gone.", case.followed()
         )
 
 
@@ -363,7 +363,7 @@ class LiquidationEnded(BodyBase, frozen=True, tag=65):
         elif self.outcome == "closed":
             told = f"{first}, because every position was sold; {equity} are left."
         else:
-            told = f"{first} with {equity}: the waterfall had closed all that it held."
+            told = f"{first} with {equity}: the insurance fund or auto-deleveraging had closed all that it held."
         return case.joined(told, case.held(), case.followed(), case.agreement())
 
 

@@ -222,7 +222,8 @@ class OrderPlaced(BodyBase, frozen=True, tag=125):
             else f" once it trades at {names.price(self.instrument, self.trigger_ticks)}"
         )
         what = names.size(self.instrument, self.size_lots)
-        return f"{names.account(self.account)} ordered to {side} {what}{when} ({self.purpose}, order {self.order_id})"
+        purpose = self.purpose.replace("_", " ")
+        return f"{names.account(self.account)} ordered to {side} {what}{when} ({purpose}, order {self.order_id})"
 
 
 class OrderFilled(BodyBase, frozen=True, tag=126):

@@ -150,8 +150,9 @@ class ShortfallDeclared(BodyBase, frozen=True, tag=82):
     def tells(self, case: Case) -> str:
         names, who = case.names, case.names.account(self.account)
         called, (figures, drains) = names.fund(case.fund), case.fund_figures
+        held = case.ledger.accounts[self.account].positions
         causes = {
-            "bankruptcy": f"The {called} cannot pay: {who} could not be paid for.",
+            "bankruptcy": f"The {called} did not {'take' if held else 'pay for'} {who}{' over' if held else ''}.",
             "inventory": f"The {called} cannot pay for the losses of its own inventory.",
             "drawdown": f"The {called} fell too far within the window that its rule looks at.",
         }

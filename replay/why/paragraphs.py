@@ -169,19 +169,45 @@ def _why_bankrupt(case: RunCase, parts: RoundParts, story: Story, found: Bankrup
     since_seq, when = story.started_seq, f"when the liquidation of {story.name} began"
     if story.called_seq is not None:
         since_seq, when = story.called_seq, f"when {story.name} was called"
-    moved = _moved(case, found.instrument, since_seq, when)
+    worst = _worst(case, parts.body)
+    moved = _moved(case, found.instrument if worst is None else worst[0], since_seq, when)
     who = f"{story.name}, {held(found.size)}"
     declared = f"was declared bankrupt{_declared(case, story)}, which is said of an account whose"
     if found.missing.number:
         what = f"{declared} losses have used up all that it had: at that mark it owed {found.missing} more than it had"
     else:
         what = (
-            f"{declared} position nobody takes at a price that would leave it anything: at that mark it still had "
-            f"{found.equity} of equity{_where_it_went(parts, found)}"
+            f"{declared} positions its liquidation could not close: at that mark it still had {found.equity} of "
+            f"equity{_where_it_went(parts, found)}"
         )
-    return (
-        f"{moved} {who}, {what}. Its bankruptcy price, at which it ends with exactly nothing, was {found.price.text}."
+    return joined(
+        f"{moved} {who}, {what}.",
+        "" if worst is None else worst[1],
+        f"Its bankruptcy price, at which it ends with exactly nothing, was {found.price.text}.",
+        _better(case, parts, found),
     )
+
+
+def _worst(case: RunCase, body: DeleveragingStarted) -> tuple[int, str] | None:
+    """Where a bankrupt account lost most, if that is another position than the one that is closed here, in words."""
+    positions = case.ledger.accounts[body.account].positions
+    profits = {key: profit_atoms(case.market(key[0]), one) for key, one in positions.items()}
+    worst = min(profits, key=lambda key: (profits[key], key))
+    if worst[0] == body.instrument or profits[worst] >= 0:
+        return None
+    names, size = case.names, positions[worst].size_lots
+    lost = names.money(body.account, -profits[worst])
+    text = f"It had lost most, {lost}, on its {held(names.size_of(worst[0], size))}; all that it held was closed."
+    return worst[0], text
+
+
+def _better(case: RunCase, parts: RoundParts, found: Bankruptcy) -> str:
+    """How much better than the bankruptcy price a bankrupt account came off, where it owed something at the mark."""
+    gained_atoms = parts.body.value_atoms - found.value.number
+    if gained_atoms <= 0 or not found.missing.number:
+        return ""
+    gained = case.names.money(parts.body.account, gained_atoms)
+    return f"This round closed at a better price for it, by {gained} in all, which those who were deleveraged gave."
 
 
 def _declared(case: RunCase, story: Story) -> str:
@@ -201,7 +227,7 @@ def _why_lot(case: RunCase, story: Story, lot: Lot) -> str:
     return joined(
         f"The insurance fund still held {held(lot.size)} that it had taken over from {at}.",
         moved,
-        f"At {'that' if moved else 'its'} mark it stood at a loss of {lot.loss}.",
+        f"At {'that' if moved else 'its'} mark the position stood at a loss of {lot.loss}.",
     )
 
 
@@ -241,23 +267,26 @@ def _needed(case: RunCase, parts: RoundParts) -> str:
     if fund.trigger == "drawdown":
         further = f"{fund.needed} further within the window than its rule allows"
         return f"The {case.names.fund(fund.account)} had fallen {further} (event {fund.shortfall_seq})."
-    if fund.equity is None:
-        return _lacked(case, fund)
+    return _lacked(case, fund) if fund.equity is None else _not_taken(case.names.fund(fund.account), fund)
+
+
+def _not_taken(called: str, fund: Fund) -> str:
+    """Of an account that was not taken over: what that needed, and what there was."""
     if fund.needed.number < 0:
         return (
-            f"The {case.names.fund(fund.account)} was {abs(fund.capacity)} under its floor, and taking it on would "
+            f"The {called} was {abs(fund.capacity)} under its floor, and taking it on would "
             f"have brought it {abs(fund.needed)}: {fund.missing} too little (event {fund.shortfall_seq})."
         )
-    called = case.names.fund(fund.account)
     if fund.barred_by:
         return (
             f"The {called} had {fund.capacity}, more than the {fund.needed} that it needed to take it on, but its rule "
             f"({fund.barred_by}) does not let it (event {fund.shortfall_seq})."
         )
-    return (
-        f"The {called} needed {fund.needed} to take it on and had {fund.capacity}, "
-        f"{fund.missing} too little (event {fund.shortfall_seq})."
-    )
+    lacked = f"{fund.missing} too little (event {fund.shortfall_seq})"
+    if fund.capital is not None and fund.capital.number:
+        kept = f"could take it on only while it kept {fund.capital} as capital"
+        return f"The {called} {kept}: it needed {fund.needed} and had {fund.capacity}, {lacked}."
+    return f"The {called} needed {fund.needed} to take it on and had {fund.capacity}, {lacked}."
 
 
 def _lacked(case: RunCase, fund: Fund) -> str:
@@ -269,7 +298,10 @@ def _lacked(case: RunCase, fund: Fund) -> str:
         return f"{told}."
     if fund.now.capacity.number < 0:
         return f"{told}, and {fund.now.capacity} right before this."
-    return f"{told}. It had {fund.now.capacity} right before this: its rule closes all that stands at a loss then."
+    return (
+        f"{told}. The rounds before this one had brought it back to {fund.now.capacity}, but once it has run short its "
+        "rule closes every position of its own that stands at a loss."
+    )
 
 
 def _place(case: RunCase, body: PositionDeleveraged, parts: RoundParts) -> str:
@@ -415,7 +447,7 @@ class RunCase(NamedTuple):
         cause, grounds = self.cause, [ground.step.seq for ground in self.grounds if ground.kinds != (Ground.RULE.name,)]
         if cause is None:
             return ""
-        if not grounds or cause.seq in grounds or self._is_about_it(cause):
+        if not grounds or cause.seq in (*grounds, *self.event.links) or self._is_about_it(cause):
             return f"It followed from event {cause.seq}: {cause.body.says(self.names)}."
         last = self.run.event(max(grounds))
         return f"What it rests on changed last in event {last.seq}: {last.body.says(self.names)}."
@@ -427,7 +459,8 @@ class RunCase(NamedTuple):
 
     def linked(self) -> str:
         """The further events that contributed."""
-        links = [self.run.event(seq) for seq in self.event.links]
+        cause = self.cause
+        links = [self.run.event(seq) for seq in self.event.links if cause is None or seq != cause.seq]
         return " ".join(f"Event {link.seq} contributed: {link.body.says(self.names)}." for link in links)
 
     def held(self) -> str:

@@ -19,6 +19,7 @@ from ...events.bodies.liquidation import (
     BankruptcyDeclared,
     LiquidationEnded,
     LiquidationFilled,
+    LiquidationOrdered,
     LiquidationStarted,
     PositionTakenOver,
 )
@@ -195,8 +196,10 @@ def _market(own: list[Event], names: RunNames) -> Iterator[str]:
         low, high = (names.price(instrument, pick(fill.price_ticks for fill in fills)) for pick in (min, max))
         prices = f"at {low}" if low == high else f"at {low} to {high}"
         yield f"The market took {size} of it in {count(len(fills), 'fill')} {prices}."
-    if not filled:
-        yield "The market took nothing of it."
+    if not filled and any(isinstance(event.body, LiquidationOrdered) for event in own):
+        yield "The market had taken nothing of it."
+    elif not filled:
+        yield "It was not offered to the market."
 
 
 def _end(event: Event, names: RunNames) -> str:

@@ -11,7 +11,7 @@ __all__ = ["Hyperliquid"]
 
 
 class Hyperliquid(RatioPolicy):
-    """score = (mark / entry) x (notional / account value), closed at the oracle price before the present one.
+    """score = (mark / entry, short: entry / mark) x (notional / account value), closed at the previous oracle price.
 
     So all rounds of one instant close at one price. A later text of the docs calls it the previous mark price, which
     moves with the oracle there: `closes_at = "previous mark"` is that reading. For shorts the published text leaves

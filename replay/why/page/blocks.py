@@ -108,7 +108,10 @@ def _fund_now(fund: Fund, now: FundNow, *, whole: bool) -> Iterator[Block]:
         (
             (now.cash.signed, "cash"),
             (now.inventory_mark.signed, "what its inventory was worth at the mark"),
-            ((-now.inventory_cost).signed, "what it had paid for that inventory"),
+            (
+                (-now.inventory_cost).signed,
+                f"what it had {'received' if now.inventory_cost.number < 0 else 'paid'} for that inventory",
+            ),
             ((-now.floor).signed, "the floor that it keeps"),
             (now.capacity.signed, f"in {now.capacity.unit}, its capacity then"),
         )
@@ -172,7 +175,7 @@ def _later(found: Sequence[Later]) -> Tree:
         did = "neither more nor less"
         if one.gained.number:
             did = f"{abs(one.gained)} {'more' if one.gained.number > 0 else 'less'}"
-            did += "" if one.share is None else f", {one.share} of the profit at the mark then"
+            did += "" if one.share is None else f", {one.share} of the profit at the mark when it was closed"
         nodes.append(Node(f"{clock(one.at, date)} the mark was {one.mark.text} (event {one.mark_seq}): {did}"))
     return Tree(f"closed later instead, these lots would have brought it, {date} UTC", tuple(nodes))
 

@@ -58,7 +58,7 @@ def answer_sections(answer: Answer, *, whole: bool = False) -> Iterator[Section]
 def _loser_and_fund(answer: Answer, *, whole: bool) -> Iterator[Section]:
     """Whose loss it was, how it came to be closed, and why the fund did not pay."""
     if answer.losing is not None:
-        yield Section(f"Whose loss it was: {_whose(answer.losing)}", tuple(_losing(answer.losing, whole=whole)))
+        yield Section(_losing_title(answer.losing), tuple(_losing(answer.losing, whole=whole)))
     if answer.story is not None:
         yield Section(_story_title(answer.story), tuple(_story(answer.story)))
     if answer.fund is not None:
@@ -146,15 +146,18 @@ def _evidence(found: Evidence, *, published: bool) -> Iterator[Block]:
         )
 
 
-def _whose(found: Losing) -> str:
-    return f"a lot of {found.name}" if found.of_lot else found.name
+def _losing_title(found: Losing) -> str:
+    """Whose loss: an account that had equity left lost its position only."""
+    if found.of_lot:
+        return f"Whose loss it was: a lot of {found.name}"
+    return f"Whose {'loss it was' if found.decided.number <= 0 else 'position was closed'}: {found.name}"
 
 
 def _losing(found: Losing, *, whole: bool) -> Iterator[Block]:
     """From the last solvent moment to the decision: each mark, what of it forced orders made, and what was left."""
     first, last = found.marks[0], found.marks[-1]
     what = "Its profit" if found.of_lot else "Its equity"
-    begun = "was last solvent" if found.from_solvent else "is first looked at here"
+    begun = "last had all the margin that was asked of it" if found.from_solvent else "is first looked at here"
     if found.of_lot and found.from_solvent:
         begun = "last stood at no loss"
     after = ""
@@ -271,8 +274,8 @@ def _story(story: Story) -> Iterator[Block]:
     found, lot = story.bankruptcy, story.lot
     if found is not None:
         yield Prose(
-            f"To be closed: {held(found.size)} at the bankruptcy price of {found.price.text}, {abs(found.value)} in "
-            f"all. The mark was {found.mark.text}, the equity of the account {found.equity}."
+            f"To be closed: {held(found.size)}. The bankruptcy price was {found.price.text}, {abs(found.value)} in "
+            f"all, the mark {found.mark.text}, the equity of the account {found.equity}."
         )
     if lot is not None:
         yield Prose(
