@@ -260,7 +260,7 @@ def test_who_was_liquidated_because_of_the_other_venue(between: Run, venue: str,
     assert one.contagion.liquidated == len(in_run)
     assert set(one.contagion.because) == in_run - without
     assert set(one.contagion.spared) == without - in_run
-    assert one.contagion.because
+    assert one.contagion.because or one.contagion.spared
 
 
 def test_the_command_tells_of_contagion(between: Run) -> None:

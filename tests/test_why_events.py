@@ -90,7 +90,7 @@ PLAIN = {
     "LiquidationOrdered": ("20% of the position that needs most margin, as the first order does", "any price"),
     "LiquidationFilled": ("from the mark", "of the order were left", "of the bids were gone."),
     "InsuranceFundCredited": ("a liquidation fee of", "The fee is 0.5% of the"),
-    "InsuranceFundDebited": ("owed more than it had when its last position was gone", "in cash were left to the fund"),
+    "InsuranceFundDebited": ("owed more than it had when its last position was gone", "in cash were left to it"),
     "LossSocialized": ("had been paid before it", "were left after it", "the lesser of unrealised profit and equity"),
     "ShortfallRemained": (
         "could be closed against profitable positions",

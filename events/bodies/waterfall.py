@@ -100,20 +100,17 @@ class InsuranceFundDebited(BodyBase, frozen=True, tag=81):
         return f"{names.account(self.fund)} paid the {paid} that {names.account(self.account)} was short of"
 
     def tells(self, case: Case) -> str:
-        names, cash_atoms = case.names, case.ledger.accounts[self.fund].balance_atoms
-        owed_atoms = -case.ledger.accounts[self.account].balance_atoms
+        names, who = case.names, case.names.account(self.account)
+        cash_atoms, balance_atoms = (case.ledger.accounts[one].balance_atoms for one in (self.fund, self.account))
         paid, left = (names.money(self.fund, atoms) for atoms in (self.amount_atoms, cash_atoms - self.amount_atoms))
-        first = (
-            f"The {names.fund(self.fund)} paid {paid}, because that is what {names.account(self.account)} owed more "
-            f"than it had when its last position was gone. {left} in cash were left to the fund."
-        )
-        if self.amount_atoms < owed_atoms:
-            first = (
-                f"The {names.fund(self.fund)} paid {paid} of the {names.money(self.account, owed_atoms)} that "
-                f"{names.account(self.account)} owed more than it had when its last position was gone: as much as it "
-                f"had to give. {left} in cash were left to the fund."
-            )
-        return case.joined(first, case.followed())
+        why = f"{paid}, because that is what {who} owed more than it had when its last position was gone"
+        if case.cause is not None and isinstance(fill := case.cause.body, LiquidationFilled):
+            trade = names.trade(fill.instrument, fill.size_lots, fill.price_ticks)
+            why = f"{paid}, because {who} {trade} (event {case.cause.seq}), worse than its bankruptcy price"
+        elif self.amount_atoms < -balance_atoms:
+            owed = f"{names.money(self.account, -balance_atoms)} that {who} owed more than it had"
+            why = f"{paid} of the {owed} when its last position was gone: as much as it had to give"
+        return case.joined(f"The {names.fund(self.fund)} paid {why}. {left} in cash were left to it.", case.followed())
 
 
 class ShortfallDeclared(BodyBase, frozen=True, tag=82):
@@ -297,8 +294,8 @@ class LossSocialized(BodyBase, frozen=True, tag=86):
             owed = "lacked for what its own inventory had lost"
         first = (
             f"{names.account(self.account)} paid {paid} of the {loss} that {names.account(self.bankrupt)} {owed}, "
-            "because neither the market nor the fund nor auto-deleveraging could cover it. Such a loss is shared "
-            f"{shared}"
+            "because the market, the fund and auto-deleveraging, where the venue has it, had not covered it. Such a "
+            f"loss is shared {shared}"
         )
         rest = names.money(self.bankrupt, loss_atoms - paid_before - self.amount_atoms)
         second = f"{names.money(self.bankrupt, paid_before)} had been paid before it, {rest} were left after it."
@@ -383,13 +380,15 @@ class ProfitCapExceeded(BodyBase, frozen=True, tag=88):
         profit, pool = names.value(self.instrument, self.profit_atoms), names.value(self.instrument, self.pool_atoms)
         most, least = names.percent_of_ppm(self.max_factor_ppm), names.percent_of_ppm(self.min_factor_ppm)
         part, pool = "more than there was", f"-{pool}" if self.pool_atoms < 0 else pool
+        until = "as far as there are any, as there is nothing to pay them from"
         if self.pool_atoms > 0:
             part = f"{names.change(self.profit_atoms, self.pool_atoms).lstrip('+')} of it"
+            until = f"and paid in full, until at most {least} of the pool is owed"
         return (
             f"All traders together, {names.held(self.instrument, self.open_lots)}, stood at a profit of {profit}, "
             f"losers counted. The pool, what the insurance fund and outside liquidity had between them before pending "
             f"profits, was worth {pool}: the profit was {part}, above the cap of {most}. Above it winners are closed "
-            f"at the mark, and paid in full, until at most {least} of the pool is owed."
+            f"at the mark, {until}."
         )
 
 

@@ -30,12 +30,13 @@ from ...events.ledger import LedgerState
 from ..rankings import RoundRanking, UnrankedRound, ranking_if_at_hand, round_body, round_of, rounds_back
 from ..run import Run
 from .answer import Answer, claims_of
+from .case import RunCase
 from .evidence import asked_of, evidence_for
 from .fund import fund_behind, fund_now, fund_of, fund_past
 from .grounds import grounds_of
 from .losing import Losing, Watch, bankruptcy_of, losing_of, lot_of, watched, watches_behind
 from .names import RunNames
-from .paragraphs import RoundParts, RunCase, paragraph_of, round_paragraph, shortfall_paragraph
+from .paragraphs import RoundParts, paragraph_of, round_paragraph, shortfall_paragraph
 from .parts import Fund, Story
 from .price import later_of, priced_of
 from .ranking import Spared, Standings, first_of, first_place, ranking_part, round_events, spared_of, standings_of

@@ -27,10 +27,10 @@ from ...directory import nearest
 from ...rankings import round_of
 from ...run import Run
 from ..answer import Answer
+from ..case import RunCase, joined
 from ..evidence import asked_of, evidence_for
 from ..losing import mark_before
 from ..names import RunNames
-from ..paragraphs import RunCase, joined
 from ..parts import Evidence
 from ..price import later_of
 from ..ranking import Round, round_events
