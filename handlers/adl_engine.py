@@ -105,7 +105,7 @@ class AdlEngine(Handler):
         touched = self.touched_by(event.body)
         if type(event.body) in _OPENING:
             self._holders.note(touched)
-            self._inventory.observe(event.body, ledger)
+            self._inventory.observe(event, ledger)
         if self._keeper is not None:
             self._keeper.note(touched)
         if self._pool is not None:

@@ -112,7 +112,7 @@ class InsuranceFund(Handler):
                 change = self._pending.add if isinstance(body, TimerSet) else self._pending.discard
                 change((body.purpose, body.account, body.instrument))
         else:
-            self._inventory.observe(body, ledger)
+            self._inventory.observe(event, ledger)
 
     def prime(self, ledger: LedgerState, past: Iterable[Event]) -> None:
         """Both follow from the ledger."""

@@ -7,13 +7,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from sortedcontainers import SortedDict
 
 from ..events.bodies.liquidation import LiquidationFilled, PositionTakenOver
 from ..events.bodies.waterfall import PositionDeleveraged
+from ..events.envelope import Event
 from ..events.ledger import LedgerState, Market, PositionKey
 from ..events.ledger.account import funding_of
 from ..events.vocabulary import Body
@@ -46,8 +47,9 @@ class Inventory:
         self.lots_held: SortedDict[PositionKey, _Sum] = SortedDict()
         self._sums: dict[int, _Sum] = {}
 
-    def observe(self, body: Any, ledger: LedgerState) -> None:
+    def observe(self, event: Event, ledger: LedgerState) -> None:
         """What an event of `KINDS`, already folded, did to a lot: taken over, sold or closed against a counterparty."""
+        body: Any = event.body
         kind, accounts = type(body), ledger.accounts
         if kind is LiquidationFilled:
             if accounts[body.account].kind == "insurance":
@@ -79,18 +81,10 @@ class Inventory:
 
     def rebuild(self, ledger: LedgerState) -> None:
         """All lots of the ledger."""
-        lots: dict[PositionKey, _Sum] = {}
-        sums: dict[int, list[int]] = {}
-        for key in (key for fund in ledger.funds for key in ledger.inventory(fund)):
-            held = ledger.inventory(ledger.fund_of(key[0])).get(key)
-            if held is None or not held.size_lots or key in lots:
-                continue
-            lot = lots[key] = _Sum(held.size_lots, held.cost_atoms, held.funding_atoms)
-            total = sums.setdefault(key[0], [0, 0, 0])
-            total[0], total[1], total[2] = total[0] + lot.lots, total[1] + lot.cost, total[2] + lot.funding
+        lots = _lots_of(ledger)
         self.lots_held.clear()
         self.lots_held.update(lots)
-        self._sums = {instrument: _Sum(*total) for instrument, total in sums.items()}
+        self._sums = _sums_of(lots)
 
     def lots(self, instrument: int) -> int:
         """The net lots of an instrument."""
@@ -98,17 +92,38 @@ class Inventory:
 
     def profit_atoms(self, ledger: LedgerState, fund: int) -> int:
         """What all lots of a fund are worth at the mark over what they cost, funding included."""
-        total = 0
-        for instrument, held in self._sums.items():
-            if ledger.fund_of(instrument) == fund:
-                total += _worth_atoms(held, ledger.markets[instrument])
-        return total
+        return _profit_atoms(self._sums, ledger, fund)
 
     def gained_atoms(self, ledger: LedgerState, instrument: int) -> int:
         """What the fund behind an instrument has gained by it, realised or not (`events/ledger/books.py`)."""
         market = ledger.markets[instrument]
         paid = _Sum(self.lots(instrument), market.fund_paid_atoms, market.fund_funding_atoms)
         return _worth_atoms(paid, market)
+
+
+def _lots_of(ledger: LedgerState) -> dict[PositionKey, _Sum]:
+    """All lots of all funds, each where the fund of its instrument holds it."""
+    lots: dict[PositionKey, _Sum] = {}
+    for key in (key for fund in ledger.funds for key in ledger.inventory(fund)):
+        held = ledger.inventory(ledger.fund_of(key[0])).get(key)
+        if held is not None and held.size_lots:
+            lots[key] = _Sum(held.size_lots, held.cost_atoms, held.funding_atoms)
+    return lots
+
+
+def _sums_of(lots: Mapping[PositionKey, _Sum]) -> dict[int, _Sum]:
+    """Lots summed per instrument."""
+    sums: dict[int, list[int]] = {}
+    for (instrument, _), lot in lots.items():
+        total = sums.setdefault(instrument, [0, 0, 0])
+        total[0], total[1], total[2] = total[0] + lot.lots, total[1] + lot.cost, total[2] + lot.funding
+    return {instrument: _Sum(*total) for instrument, total in sums.items()}
+
+
+def _profit_atoms(sums: Mapping[int, _Sum], ledger: LedgerState, fund: int) -> int:
+    """What the lots of a fund are worth at the mark over what they cost, from the sums of all."""
+    own = ((one, held) for one, held in sums.items() if ledger.fund_of(one) == fund)
+    return sum(_worth_atoms(held, ledger.markets[one]) for one, held in own)
 
 
 def _worth_atoms(held: _Sum, market: Market) -> int:
@@ -127,9 +142,7 @@ def capacity_atoms(ledger: LedgerState, fund: int) -> int:
 
 def inventory_atoms(ledger: LedgerState, fund: int) -> int:
     """What all lots of a fund are worth at the mark over what they cost; O(its lots)."""
-    inventory = Inventory()
-    inventory.rebuild(ledger)
-    return inventory.profit_atoms(ledger, fund)
+    return _profit_atoms(_sums_of(_lots_of(ledger)), ledger, fund)
 
 
 def money_atoms(ledger: LedgerState, fund: int) -> int:

@@ -99,7 +99,7 @@ class Summary:
             bus.tap(self.living.take, LivingMarket.KINDS)
         else:
             bus.tap(self.own_orders.take, OwnOrderFigures.KINDS)
-        bus.tap(self._hold, Inventory.KINDS)
+        bus.tap(self._inventory.observe, Inventory.KINDS)
         bus.tap(self._mark, (MarkPriced,))
         bus.tap(self._forced, (LiquidationFilled, PositionTakenOver, PositionDeleveraged))
         bus.tap(self._paid, (InsuranceFundCredited, InsuranceFundDebited, LossSocialized, BalanceWrittenOff))
@@ -130,9 +130,6 @@ class Summary:
     def fund_equity(self, ledger: Ledger, fund: int) -> int:
         """A fund's cash and its inventory at the mark, in atoms; as it reckons itself (`handlers/inventory.py`)."""
         return ledger.accounts[fund].balance_atoms + self._inventory.profit_atoms(ledger, fund)
-
-    def _hold(self, event: Event, ledger: Ledger) -> None:
-        self._inventory.observe(event.body, ledger)
 
     def _look_at_funds(self, at_ns: int, equity_atoms: int) -> None:
         if self._fund is None:

@@ -26,16 +26,15 @@ from deleverage.events.bodies.trading import BookPriced, OrderFilled
 from deleverage.events.envelope import Event
 from deleverage.events.errors import ScenarioError
 from deleverage.events.ledger import Ledger
-from deleverage.events.record import MemoryRecord, RecordSettings
+from deleverage.events.record import RecordSettings
 from deleverage.handlers.bands import OUT_OF_BAND, BandParameters, band_limit_ticks, tighter
 from deleverage.handlers.valuation import margin_of
 from deleverage.replay.fork.changes import Changes
 from deleverage.replay.fork.fork import fork
 from deleverage.replay.lab.definition import Definition, varied
-from deleverage.sim.runner import Simulation
 from deleverage.sim.scenario import Scenario
 
-from .support.faulty import SMALL, check_laws
+from .support.faulty import SMALL, lawful
 from .support.past import goes_on_the_same
 
 ACTORS = (
@@ -60,12 +59,7 @@ def ran(policy: str) -> tuple[tuple[Event, ...], Ledger]:
     tree = dict(Scenario.load("outage", (*SMALL, "faults=[]")).tree)
     tree["actors"] = [*tree["actors"], *ACTORS]
     tree.update(POLICIES[policy])
-    record = MemoryRecord()
-    simulation = Simulation(Scenario(tree).resolve(), record)
-    simulation.bus.tap(lambda _event, ledger: check_laws(ledger))
-    simulation.open()
-    simulation.drive()
-    return tuple(record.events()), simulation.ledger
+    return lawful(Scenario(tree))
 
 
 def of(policy: str, *kinds: type) -> list[Any]:

@@ -11,10 +11,8 @@ from deleverage import Scenario
 from deleverage.events.bodies.auctions import VaultDeposited, VaultShared
 from deleverage.events.envelope import Event
 from deleverage.events.ledger import Ledger
-from deleverage.events.record import MemoryRecord
-from deleverage.sim.runner import Simulation
 
-from .support.faulty import check_laws
+from .support.faulty import lawful
 from .support.past import goes_on_the_same
 
 LIVING = str(Path(__file__).parent / "support" / "living.toml")
@@ -31,12 +29,7 @@ def ran(venues: tuple[str, ...]) -> tuple[tuple[Event, ...], Ledger]:
         one | {"slots": one.get("slots", {}) | {"insurance_fund": VAULT}} if one["name"] in venues else one
         for one in tree["venues"]
     ]
-    record = MemoryRecord()
-    simulation = Simulation(Scenario(tree).resolve(), record)
-    simulation.bus.tap(lambda _event, ledger: check_laws(ledger))
-    simulation.open()
-    simulation.drive()
-    return tuple(record.events()), simulation.ledger
+    return lawful(Scenario(tree))
 
 
 @pytest.mark.parametrize("venues", VENUES.values(), ids=VENUES)

@@ -30,7 +30,7 @@ from ..faults import failure_at, reported_ticks
 from ..protocol import Handler, Product
 from ..valuation import BPS
 
-__all__ = ["INDEX_OF", "OUTSIDE_VALUE", "OWN_BOOK", "ConstituentIndex", "IndexParameters", "index_of"]
+__all__ = ["INDEX_OF", "OUTSIDE_VALUE", "OWN_BOOK", "ConstituentIndex", "IndexParameters", "index_of", "listed_at"]
 
 OUTSIDE_VALUE, OWN_BOOK = "outside", "book"
 INDEX_OF = ".index"
@@ -82,7 +82,7 @@ class ConstituentIndex(Handler):
         if isinstance(body, IndexPriced) and not self._of_indices:
             return ()
         base = plain(ledger.markets[body.instrument].listing.name)
-        own = _listed(ledger, base, self.venue)
+        own = listed_at(ledger, base, self.venue)
         if own is None or failure_at(ledger, self.venue) is not None:
             return ()
         priced = self._priced(own, list(self._constituents(own, base, ledger, now_ns)))
@@ -92,7 +92,7 @@ class ConstituentIndex(Handler):
         """The price of each that has one."""
         for name, weight in self.rule.weights.items():
             venue = self.venue if name in (OUTSIDE_VALUE, OWN_BOOK) else name.removesuffix(INDEX_OF)
-            number = own if venue == self.venue else _listed(ledger, base, venue)
+            number = own if venue == self.venue else listed_at(ledger, base, venue)
             market = None if number is None else ledger.markets[number]
             if market is None or market.book is None:
                 continue
@@ -132,7 +132,7 @@ def index_of(constituents: Iterable[tuple[int, int]]) -> int:
     return (2 * weighted + weights) // (2 * weights)
 
 
-def _listed(ledger: LedgerState, base: str, venue: str) -> int | None:
+def listed_at(ledger: LedgerState, base: str, venue: str) -> int | None:
     """The instrument of that name on a venue."""
     wanted = at_venue(base, venue)
     return next((number for number, one in enumerate(ledger.markets) if one.listing.name == wanted), None)

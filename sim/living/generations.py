@@ -31,8 +31,8 @@ from ...events.bodies.venues import IndexPriced
 from ...events.envelope import Event
 from ...events.ledger import Account, LedgerState, Market
 from ...events.payoff import AnyPayoff
-from ...events.venue_names import at_venue, plain
-from ...handlers.living.index import INDEX_OF, OWN_BOOK
+from ...events.venue_names import plain
+from ...handlers.living.index import INDEX_OF, OWN_BOOK, listed_at
 from ...handlers.mark_pricing import BookMarkPricing, ConstituentMarkPricing, IndexMarkPricing, averaged_microticks
 from ...handlers.valuation import BPS, margin_of, slack
 from .displacement import OWN, Displacement, place_of
@@ -149,8 +149,7 @@ class Generations:
         """How far they have one constituent moved; the value outside not at all."""
         if constituent == OWN_BOOK:
             return self._latest.get(instrument, [])
-        name = at_venue(plain(ledger.markets[instrument].listing.name), constituent.removesuffix(INDEX_OF))
-        number = next((n for n, market in enumerate(ledger.markets) if market.listing.name == name), None)
+        number = listed_at(ledger, plain(ledger.markets[instrument].listing.name), constituent.removesuffix(INDEX_OF))
         known = self._indexed if constituent.endswith(INDEX_OF) else self._latest
         return [] if number is None else known.get(number, [])
 

@@ -7,13 +7,13 @@ from functools import cache
 from typing import Any
 
 from deleverage.events.envelope import Event
-from deleverage.events.ledger import LedgerState
+from deleverage.events.ledger import Ledger, LedgerState
 from deleverage.events.ledger.laws import LAWS
 from deleverage.events.record import MemoryRecord
 from deleverage.sim.runner import Simulation
 from deleverage.sim.scenario import Scenario
 
-__all__ = ["SMALL", "faulty", "faulty_scenario"]
+__all__ = ["SMALL", "check_laws", "faulty", "faulty_scenario", "lawful"]
 
 SMALL = (
     "population.accounts=500",
@@ -41,12 +41,17 @@ def faulty_scenario(*faults: Mapping[str, Any], overrides: tuple[str, ...] = ())
 
 @cache
 def _run(faults: tuple[tuple[tuple[str, Any], ...], ...], overrides: tuple[str, ...]) -> tuple[Event, ...]:
+    return lawful(faulty_scenario(*map(dict, faults), overrides=overrides))[0]
+
+
+def lawful(scenario: Scenario) -> tuple[tuple[Event, ...], Ledger]:
+    """The events of a scenario, and the ledger at its end; the laws of `check_laws` were checked at every event."""
     record = MemoryRecord()
-    simulation = Simulation(faulty_scenario(*map(dict, faults), overrides=overrides).resolve(), record)
+    simulation = Simulation(scenario.resolve(), record)
     simulation.bus.tap(lambda _event, ledger: check_laws(ledger))
     simulation.open()
     simulation.drive()
-    return tuple(record.events())
+    return tuple(record.events()), simulation.ledger
 
 
 def check_laws(ledger: LedgerState) -> None:
