@@ -10,7 +10,7 @@ import msgspec
 from deleverage.events.grounds import Ground
 from deleverage.events.kinds import Kind, kinds_of
 from deleverage.events.ledger.lifecycle import TRANSITIONS
-from deleverage.events.ledger.postings import POSTINGS, Payment
+from deleverage.events.ledger.postings import POSTINGS, Exchange, Payment
 from deleverage.events.vocabulary import BODY_TYPES, PUBLIC_TYPES
 from deleverage.handlers.registry import SLOTS, build, producer_of
 
@@ -59,7 +59,11 @@ def postings() -> Iterator[str]:
     for kind, row in POSTINGS.items():
         if isinstance(row, Payment):
             what = f"`{row.amount}`" + (" less the present balance" if row.stated else "")
+            what += f" of `{row.asset}`" if row.asset else ""
             yield f"| `{kind.__name__}` | {what} | {row.payer} | {row.payee} |"
+        elif isinstance(row, Exchange):
+            what = f"`{row.amount}` of `{row.asset}` for `{row.value}`"
+            yield f"| `{kind.__name__}` | {what} | {row.giver} | LIQUIDITY |"
         else:
             legs = f"{row.giver} (leg: {row.giver_leg or '0'})", f"{row.taker} (leg: {row.taker_leg})"
             yield f"| `{kind.__name__}` | `{row.size}` worth `{row.value}` | {legs[0]} | {legs[1]} |"

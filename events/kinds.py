@@ -22,6 +22,7 @@ __all__ = [
     "AccountAmount",
     "AccountNumber",
     "AgainstLeg",
+    "AssetAmount",
     "AssetNumber",
     "Constituents",
     "Count",
@@ -109,6 +110,7 @@ AgainstLeg = Annotated[int, Kind("leg", of="against")]
 """A side of somebody's position; in the insurance fund the liquidation that a lot came from."""
 
 AccountAmount = Annotated[int, Kind("amount", "atoms", of="account")]
+AssetAmount = Annotated[int, Kind("amount", "atoms", of="asset")]
 FeeAmount = Annotated[int, Kind("amount", "atoms", of="fee_asset")]
 FundAmount = Annotated[int, Kind("amount", "atoms", of="fund")]
 InstrumentAmount = Annotated[int, Kind("amount", "atoms", of="instrument")]

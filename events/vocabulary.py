@@ -10,6 +10,7 @@ from operator import attrgetter
 from typing import Any, get_args
 
 from .bodies.auctions import AuctionsBody
+from .bodies.collateral import CollateralBody
 from .bodies.faults import FaultsBody
 from .bodies.inputs import InputsBody
 from .bodies.liquidation import LiquidationBody
@@ -50,6 +51,7 @@ Body = (
     | VenuesBody
     | FaultsBody
     | AuctionsBody
+    | CollateralBody
 )
 
 BODY_TYPES: tuple[type[Body], ...] = get_args(Body)

@@ -183,7 +183,7 @@ class AuctionMarket(DepthMarket):
         """What each provider wants and can take, by rule 2."""
         rule = self.rule
         for account in self.accounts_of(rule.group, ledger):
-            margin = margin_of(account, ledger.markets)
+            margin = margin_of(account, ledger)
             most_atoms = margin.equity_atoms * rule.leverage_bps // BPS
             held_atoms = sum(map(abs, margin.values_atoms))
             if account.status != "healthy" or account.account == body.account or most_atoms <= held_atoms:

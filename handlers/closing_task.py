@@ -83,7 +83,7 @@ def _is_depleted(task: ClosingTask, ledger: LedgerState) -> bool:
     account = ledger.accounts[task.account]
     if account.kind != "user":
         return False
-    owed_atoms = -margin_of(account, ledger.markets).equity_atoms
+    owed_atoms = -margin_of(account, ledger).equity_atoms
     return owed_atoms > 0 and owed_atoms > money_atoms(ledger, ledger.fund_of(task.key[0]))
 
 

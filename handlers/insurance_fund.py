@@ -181,7 +181,7 @@ class InsuranceFund(Handler):
 
     def _fee(self, fill: LiquidationFilled, ledger: LedgerState) -> Iterable[Product]:
         account = ledger.accounts[fill.account]
-        equity_atoms = margin_of(account, ledger.markets).equity_atoms if account.kind == "user" else 0
+        equity_atoms = margin_of(account, ledger).equity_atoms if account.kind == "user" else 0
         fee_atoms = min(abs(fill.value_atoms) * self.rules.fee_bps // BPS, equity_atoms)
         if fee_atoms <= 0:
             return ()

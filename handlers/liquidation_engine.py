@@ -20,6 +20,7 @@ from typing import ClassVar, NamedTuple
 import msgspec
 
 from ..events.bodies.auctions import AuctionFilled
+from ..events.bodies.collateral import CollateralSold
 from ..events.bodies.faults import ActDelayed, FaultEnded, FaultKind
 from ..events.bodies.liquidation import (
     BankruptcyDeclared,
@@ -37,6 +38,8 @@ from ..events.ledger import LedgerState, Liquidation
 from ..events.ledger.faults import StandingFault
 from ..events.vocabulary import Body
 from .bands import OUT_OF_BAND, band_in_force
+from .collateral.rules import rules_in_force
+from .collateral.sale import CollateralSale, sold
 from .faults import due_ns, fault_on, why_nothing_trades
 from .market import NO_DEPTH
 from .policies.liquidation.step import Situation, StepPolicy
@@ -47,6 +50,9 @@ __all__ = ["LiquidationEngine"]
 
 _COOLDOWN = "liquidation cooldown"
 _QUEUE = "liquidation queue"
+_NONE = 0
+_OWED = "the account owed it after its last position was closed"
+_BEFORE_BANKRUPTCY = "collateral is sold before an account is bankrupt"
 _STOPPING: tuple[FaultKind, ...] = ("outage", "venue-failure")
 _WATERFALL = (PositionTakenOver, DeleveragingEnded, InsuranceFundDebited, LossSocialized, BalanceWrittenOff)
 
@@ -77,6 +83,7 @@ class LiquidationEngine(Handler):
         LiquidationFilled,
         OrdersCancelled,
         AuctionFilled,
+        CollateralSold,
         TimerFired,
         TradingResumed,
         FaultEnded,
@@ -90,8 +97,8 @@ class LiquidationEngine(Handler):
     def handle(self, event: Event, ledger: LedgerState, now_ns: int) -> Iterable[Product]:
         """The next step of the liquidation that this event moved."""
         body = event.body
-        if isinstance(body, LiquidationStarted):
-            liquidation = ledger.liquidations.get(body.liquidation_id)
+        if isinstance(body, LiquidationStarted | CollateralSold):
+            liquidation = ledger.liquidations.get(body.liquidation_id or _NONE)
             return () if liquidation is None else self._next(ledger, liquidation, now_ns)
         if isinstance(body, LiquidationFilled | OrdersCancelled | AuctionFilled):
             return self._order_done(body, ledger, now_ns)
@@ -151,11 +158,13 @@ class LiquidationEngine(Handler):
             return ()
         if liquidation.is_waiting():
             return ()
-        margin = margin_of(account, ledger.markets)
+        margin = margin_of(account, ledger)
         if not account.positions:
-            return (_flat(liquidation, margin, account.balance_atoms),)
+            owed_atoms = max(0, -account.balance_atoms)
+            selling = self._sells(CollateralSale(account, _OWED, liquidation.liquidation_id, owed_atoms), ledger, now_ns)
+            return selling or (_flat(liquidation, margin, account.balance_atoms),)
         if slack(margin, self.steps.restored_bps) >= 0:
-            return (LiquidationEnded(liquidation.liquidation_id, account.account, "restored", margin.equity_atoms),)
+            return (LiquidationEnded(liquidation.liquidation_id, account.account, "restored", margin.collateral_atoms),)
         key = largest_position(account, ledger.markets, ledger.is_stopped)
         if key is None:  # of all that it holds trading has stopped
             return ()
@@ -168,7 +177,9 @@ class LiquidationEngine(Handler):
         stopped = why_nothing_trades(situation.ledger, situation.key[0]) is not None
         reason = self.steps.hands_over(situation, unfilled=turn.unfilled and not stopped)
         if reason is not None:
-            return (_bankrupt(liquidation, situation.margin, reason),)
+            sale = CollateralSale(situation.account, _BEFORE_BANKRUPTCY, liquidation.liquidation_id)
+            selling = self._sells(sale, situation.ledger, situation.now_ns)
+            return selling or (_bankrupt(liquidation, situation.margin, reason),)
         if stopped:
             return ()
         pause_ns = 0 if turn.cooled else self._pause_ns(situation)
@@ -181,6 +192,15 @@ class LiquidationEngine(Handler):
         if slow is not None:
             return _queued(situation, slow, turn.queued)
         return self._order(situation, situation.ledger.orders + turn.ordered)
+
+    def _sells(self, sale: CollateralSale, ledger: LedgerState, now_ns: int) -> Iterable[Product]:
+        """Collateral goes before anybody else pays; what nobody buys now is offered again later."""
+        if not any(atoms > 0 for atoms in sale.account.coins.values()) or sale.owed_atoms == 0:
+            return ()
+        rules = rules_in_force(ledger, self.venue)
+        sales = sold(sale, rules.order, ledger, now_ns)
+        again = TimerSet(_COOLDOWN, now_ns + rules.retry_ns, sale.account.account, None, sale.liquidation_id)
+        return sales or (again,)
 
     def _pause_ns(self, situation: Situation) -> int:
         """How long to wait before the next order."""

@@ -52,7 +52,7 @@ def liquidation_prices(account: Account, markets: Sequence[Market], margin: Marg
     held: dict[int, list[int]] = {}
     for (instrument, _), position in account.positions.items():
         held.setdefault(instrument, []).append(position.size_lots)
-    slack = margin.equity_atoms * MICRO - margin.requirement_microatoms
+    slack = margin.collateral_atoms * MICRO - margin.requirement_microatoms
     return {instrument: _prices(markets[instrument], legs_lots, slack) for instrument, legs_lots in held.items()}
 
 

@@ -15,6 +15,7 @@ from typing import ClassVar
 
 import msgspec
 
+from ..events.bodies.collateral import CoinStated, CollateralRated, ConversionPriced
 from ..events.bodies.inputs import BalanceStated, PositionStated
 from ..events.bodies.liquidation import LiquidationEnded, LiquidationStarted
 from ..events.bodies.listing import InstrumentListed
@@ -33,7 +34,7 @@ from .valuation import BPS, Margin, margin_of, slack
 __all__ = ["MarginMonitor", "MarginParameters", "everyone_under"]
 
 _TOUCHING: tuple[type[Body], ...] = (*POSTINGS, LiquidationEnded)
-_OPENING = (BalanceStated, PositionStated)
+_OPENING = (BalanceStated, CoinStated, PositionStated)
 """What is stated of an account as a run begins is heard, and tested with the first mark."""
 
 
@@ -59,12 +60,16 @@ class MarginMonitor(Handler):
     subscribes: ClassVar[tuple[type[Body], ...]] = (
         MarkPriced,
         FundingAccrued,
+        ConversionPriced,
+        CollateralRated,
         *(kind for kind in _TOUCHING if kind not in _OPENING),
     )
     observes: ClassVar[tuple[type[Body], ...]] = (
         InstrumentListed,
         MarkPriced,
         FundingAccrued,
+        ConversionPriced,
+        CollateralRated,
         MarginCalled,
         MarginCallMet,
         *_TOUCHING,
@@ -94,10 +99,14 @@ class MarginMonitor(Handler):
             if mark_ticks < self._floor_ticks[instrument] or mark_ticks > self._ceiling_ticks[instrument]:
                 self.due.update(self.index.crossed_by_mark(instrument, mark_ticks))
         elif type(body) is InstrumentListed:
-            self.index.grow(len(ledger.markets))
+            self.index.grow(len(ledger.markets), len(ledger.assets))
         elif type(body) is FundingAccrued:
             total = ledger.markets[body.instrument].cumulative_funding_nanoatoms
             self.due.update(self.index.crossed_by_funding(body.instrument, total))
+        elif type(body) is ConversionPriced:
+            self.due.update(self.index.crossed_by_conversion(body.asset, body.price_ticks))
+        elif type(body) is CollateralRated:
+            self.due.update(self._holders(body.asset, ledger))
         else:
             accounts = ledger.accounts
             for number in accounts_named(body):
@@ -112,7 +121,7 @@ class MarginMonitor(Handler):
     def prime(self, ledger: LedgerState, past: Iterable[Event]) -> None:
         """Everyone is tested: whoever is safe is armed, and whoever meets a test stays due until the next delivery."""
         self._new_index()
-        self.index.grow(len(ledger.markets))
+        self.index.grow(len(ledger.markets), len(ledger.assets))
         self.due.clear()
         self.due.update(a.account for a in ledger.accounts if a.kind == "user" and self.is_here(ledger, a.account))
         self.due.update(account.account for account, _, _ in self._tested(ledger))
@@ -134,7 +143,9 @@ class MarginMonitor(Handler):
         unmarked = {number for number, market in enumerate(ledger.markets) if not market.mark_ticks}
         for number in due:
             account = ledger.accounts[number]
-            if unmarked and any(instrument in unmarked for instrument, _ in account.positions):
+            if (unmarked and any(instrument in unmarked for instrument, _ in account.positions)) or (
+                account.coins and any(not ledger.conversions[asset].price_ticks for asset in account.coins)
+            ):
                 self.due.add(number)
                 continue
             margin = self._margin_if_free(account, ledger)
@@ -144,13 +155,19 @@ class MarginMonitor(Handler):
         self.index.settle()
         return found
 
+    def _holders(self, asset: int, ledger: LedgerState) -> Iterator[int]:
+        """Whoever holds an asset as collateral; O(accounts), as a rule for it is seldom made."""
+        for account in ledger.accounts:
+            if asset in account.coins and account.liquidation_id is None and self.is_here(ledger, account.account):
+                yield account.account
+
     def _margin_if_free(self, account: Account, ledger: LedgerState) -> Margin | None:
         """The margin of an account that may be called or liquidated; one in a liquidation is disarmed."""
         if account.status not in ("healthy", "called"):
             self.index.arm(account.account, {})
             return None
         self.looks += 1
-        return margin_of(account, ledger.markets)
+        return margin_of(account, ledger)
 
     def _verdict(self, account: Account, margin: Margin, ledger: LedgerState) -> type[Body] | None:
         """What is to be said of this account; None where it is safe, and then it is armed."""
@@ -161,14 +178,14 @@ class MarginMonitor(Handler):
             return self._verdict_called(account, margin, ledger)
         if slack(margin, self.warning_bps) < 0:
             return MarginCalled
-        self.index.arm(account.account, self._warning.above(account, ledger.markets, margin))
+        self.index.arm(account.account, self._warning.above(account, ledger, margin))
         return None
 
     def _verdict_called(self, account: Account, margin: Margin, ledger: LedgerState) -> type[Body] | None:
         if slack(margin, self.recovery_bps) >= 0:
             return MarginCallMet
-        liquidation = self._maintenance.above(account, ledger.markets, margin)
-        recovery = self._recovery.below(account, ledger.markets, margin)
+        liquidation = self._maintenance.above(account, ledger, margin)
+        recovery = self._recovery.below(account, ledger, margin)
         self.index.arm(account.account, tightest(liquidation, recovery))
         return None
 
@@ -185,7 +202,7 @@ class MarginMonitor(Handler):
 
     def _product(self, account: Account, margin: Margin, verdict: type[Body], next_id: int) -> Product:
         """The event, linked to the call that it follows, if any."""
-        number, equity_atoms, needed_atoms = account.account, margin.equity_atoms, margin.requirement_atoms
+        number, equity_atoms, needed_atoms = account.account, margin.collateral_atoms, margin.requirement_atoms
         if verdict is MarginCalled:
             return MarginCalled(number, equity_atoms, needed_atoms, self.warning_bps)
         body: Body = LiquidationStarted(next_id, number, equity_atoms, needed_atoms)
@@ -198,5 +215,5 @@ class MarginMonitor(Handler):
 def everyone_under(ledger: LedgerState, level_bps: int) -> Iterator[int]:
     """The sweep that the index stands in for: all user accounts under a level. The tests' oracle; O(accounts)."""
     for account in ledger.accounts:
-        if account.kind == "user" and slack(margin_of(account, ledger.markets), level_bps) < 0:
+        if account.kind == "user" and slack(margin_of(account, ledger), level_bps) < 0:
             yield account.account

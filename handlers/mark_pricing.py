@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import msgspec
 
+from ..events.bodies.collateral import CollateralSold
 from ..events.bodies.inputs import PriceTicked
 from ..events.bodies.liquidation import LiquidationFilled
 from ..events.bodies.margin import MarkPriced, PositionReduced
@@ -68,7 +69,7 @@ class SmoothedMarkPricing(Handler):
 
     name: ClassVar[str] = "mark"
     policy: ClassVar[str] = "smoothed"
-    subscribes: ClassVar[tuple[type[Body], ...]] = (PriceTicked, LiquidationFilled, PositionReduced)
+    subscribes: ClassVar[tuple[type[Body], ...]] = (PriceTicked, LiquidationFilled, PositionReduced, CollateralSold)
     Parameters: ClassVar[type[msgspec.Struct]] = SmoothedParameters
 
     def __init__(self, parameters: SmoothedParameters) -> None:
@@ -87,7 +88,7 @@ class SmoothedMarkPricing(Handler):
                 else:
                     marks.append(MarkPriced(instrument, ticks, 0, ticks))
             return marks
-        assert isinstance(body, LiquidationFilled | PositionReduced)
+        assert isinstance(body, LiquidationFilled | PositionReduced | CollateralSold)
         return self._on_fill(ledger, body.instrument, now_ns)
 
     def _on_index(self, market: Market, instrument: int, ticks: int, now_ns: int) -> Product:

@@ -6,7 +6,8 @@ the present mark there is a connected range in which that instrument alone uses 
 mark and rate stays in its range, H stays at or above zero, so the account need not be looked at. A mark that leaves
 no range costs two comparisons, however many accounts there are.
 
-1. A *slot* is one side of one axis: floors and ceilings of an instrument's mark, and of its cumulative funding.
+1. A *slot* is one side of one axis: floors and ceilings of an instrument's mark, of its cumulative funding, and of the
+   price at which an asset is converted. Even slots are floors; those of assets are below zero.
 2. An end is one whole number, `end << 32 | account`: sorted by end, ties by account, and small in memory.
 3. An account's ends follow from its state (`SafeRanges`); `arm` replaces them, `settle` puts all that
    was replaced into order at once.
@@ -19,7 +20,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from sortedcontainers import SortedList
 
-__all__ = ["CEILING", "FLOOR", "FUNDING", "MARK", "RangeIndex", "Ranges", "slot_of"]
+__all__ = ["CEILING", "FLOOR", "FUNDING", "MARK", "RangeIndex", "Ranges", "conversion_slot", "slot_of"]
 
 Ranges = Mapping[int, int]
 """The ends of one account: slot to end."""
@@ -40,30 +41,41 @@ def slot_of(instrument: int, axis: int, side: int) -> int:
     return instrument * _SLOTS_AN_INSTRUMENT + axis + side
 
 
+def conversion_slot(asset: int, side: int) -> int:
+    """The number of the slot of an asset's conversion price: side FLOOR or CEILING."""
+    return side - 2 * (asset + 1)
+
+
 class RangeIndex:
     """The ends of all accounts. `crossed_*`: O(those who crossed). `arm` and `settle`: O(log n) an end."""
 
     def __init__(self) -> None:
         self.floor_ticks: list[int] = []
         self.ceiling_ticks: list[int] = []
-        self._slots: list[SortedList[int]] = []
+        self._assets = 0
+        self._slots: dict[int, SortedList[int]] = {}
         self._armed: dict[int, tuple[int, ...]] = {}
-        self._gone: list[list[int]] = []
-        self._new: list[list[int]] = []
+        self._gone: dict[int, list[int]] = {}
+        self._new: dict[int, list[int]] = {}
 
     def __len__(self) -> int:
         """How many accounts have ends."""
         return len(self._armed)
 
-    def grow(self, instruments: int) -> None:
-        """Make room for so many instruments."""
+    def grow(self, instruments: int, assets: int = 0) -> None:
+        """Make room for so many instruments and assets."""
+        for asset in range(self._assets, assets):
+            self._add(conversion_slot(asset, FLOOR), conversion_slot(asset, CEILING))
+        self._assets = max(self._assets, assets)
         while len(self.floor_ticks) < instruments:
-            for _ in range(_SLOTS_AN_INSTRUMENT):
-                self._slots.append(SortedList())
-                self._gone.append([])
-                self._new.append([])
+            first = slot_of(len(self.floor_ticks), MARK, FLOOR)
+            self._add(*range(first, first + _SLOTS_AN_INSTRUMENT))
             self.floor_ticks.append(_NEVER_BELOW)
             self.ceiling_ticks.append(_NEVER_ABOVE)
+
+    def _add(self, *slots: int) -> None:
+        for slot in slots:
+            self._slots[slot], self._gone[slot], self._new[slot] = SortedList(), [], []
 
     def crossed_by_mark(self, instrument: int, mark_ticks: int) -> Iterator[int]:
         """The accounts whose range of this mark ends before it. Ask `floor_ticks` and `ceiling_ticks` first."""
@@ -72,6 +84,10 @@ class RangeIndex:
     def crossed_by_funding(self, instrument: int, cumulative_nanoatoms: int) -> Iterator[int]:
         """The accounts whose range of this cumulative funding ends before it."""
         return self._crossed(slot_of(instrument, FUNDING, FLOOR), cumulative_nanoatoms)
+
+    def crossed_by_conversion(self, asset: int, price_ticks: int) -> Iterator[int]:
+        """The accounts whose range of this asset's conversion price ends before it."""
+        return self._crossed(conversion_slot(asset, FLOOR), price_ticks)
 
     def _crossed(self, floors: int, value: int) -> Iterator[int]:
         for key in self._slots[floors].irange(minimum=(value + 1) << _SHIFT):
@@ -96,7 +112,8 @@ class RangeIndex:
 
     def settle(self) -> None:
         """Put the replaced ends into order."""
-        for slot, (gone, new) in enumerate(zip(self._gone, self._new, strict=True)):
+        for slot, gone in self._gone.items():
+            new = self._new[slot]
             if gone or new:
                 self._change(slot, gone, new)
                 gone.clear()

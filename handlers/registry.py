@@ -19,6 +19,8 @@ from .at_venue import at_venue
 from .auction import AuctionMarket
 from .choice import Choice
 from .circuit_breaker import CircuitBreaker
+from .collateral.keeper import CollateralKeeper
+from .collateral.oracle import OwnMarketOracle, RedemptionOracle
 from .fault_schedule import FaultSchedule
 from .funding import Funding
 from .insurance_fund import InsuranceFund
@@ -109,6 +111,8 @@ SLOTS: Mapping[str, Mapping[str, Choice | None]] = {
     "mark": _handlers(
         SmoothedMarkPricing, IndexMarkPricing, BookMarkPricing, MedianMarkPricing, ConstituentMarkPricing
     ),
+    "oracle": {NONE: None, **_handlers(OwnMarketOracle, RedemptionOracle)},
+    "collateral": {NONE: None, **_handlers(CollateralKeeper)},
     "breaker": {"window": _handler(CircuitBreaker), NONE: None},
     "margin": {"tiered": _handler(MarginMonitor), NONE: None},
     "traders": {"mixed": _handler(TraderResponse), NONE: None},

@@ -22,8 +22,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ..events.ledger import Account, Market
-from .ranges import CEILING, FLOOR, FUNDING, MARK, slot_of
+from ..events.ledger import Account, LedgerState, Market
+from ..events.ledger.conversion import Conversion
+from .ranges import CEILING, FLOOR, FUNDING, MARK, conversion_slot, slot_of
 from .valuation import MICRO, SLACK_SCALE, Margin
 from .valuation import slack as slack_over
 
@@ -47,6 +48,15 @@ class _Exposure(NamedTuple):
     weight: int
     lines: _Lines
     legs: int = 1
+
+
+class _Coin(NamedTuple):
+    """What counts of an asset that an account holds, in millionths of an atom, and what that is worth in the quote."""
+
+    conversion: Conversion
+    counted_microatoms: int
+    worth_atoms: int
+    weight: int
 
 
 class Pace:
@@ -83,30 +93,48 @@ class SafeRanges:
         self._pace = pace or Pace()
         self._lines: dict[tuple[int, bool], _Lines] = {}
 
-    def above(self, account: Account, markets: Sequence[Market], margin: Margin) -> dict[int, int]:
+    def above(self, account: Account, ledger: LedgerState, margin: Margin) -> dict[int, int]:
         """Ranges within which slack over the level, now at or above zero, stays there."""
         ends: dict[int, int] = {}
         slack = slack_over(margin, self._level_bps)
-        exposures = self._exposures(account, markets, margin.values_atoms)
-        weight = sum([exposure.weight for exposure in exposures])
+        exposures = self._exposures(account, ledger.markets, margin.values_atoms)
+        coins = self._coins(account, ledger) if account.coins else ()
+        weight = sum([exposure.weight for exposure in (*exposures, *coins)])
         far = slack * _NEAR_SHARE > sum([abs(exposure.value) for exposure in exposures]) * SLACK_SCALE
         for exposure in exposures:
             share = slack * exposure.weight // weight
             funding_share = share // _FUNDING_SHARE if far else 0
             _keep_above(ends, exposure, share - funding_share)
             _limit_funding(ends, exposure, funding_share, paying=True)
+        for coin in coins:
+            _keep_coin_above(ends, coin, slack * coin.weight // weight // SLACK_SCALE)
         return ends
 
-    def below(self, account: Account, markets: Sequence[Market], margin: Margin) -> dict[int, int]:
+    def below(self, account: Account, ledger: LedgerState, margin: Margin) -> dict[int, int]:
         """Ranges within which slack over the level, now below zero, stays there."""
         ends: dict[int, int] = {}
         slack = slack_over(margin, self._level_bps)
-        exposures = self._exposures(account, markets, margin.values_atoms)
-        weight = sum([exposure.weight for exposure in exposures])
+        exposures = self._exposures(account, ledger.markets, margin.values_atoms)
+        coins = self._coins(account, ledger) if account.coins else ()
+        weight = sum([exposure.weight for exposure in (*exposures, *coins)])
         for exposure in exposures:
             _keep_below(ends, exposure, (-slack - 1) * exposure.weight // weight)
             _limit_funding(ends, exposure, 0, paying=False)
+        for coin in coins:
+            _keep_coin_below(ends, coin, (-slack - 1) * coin.weight // weight // SLACK_SCALE)
         return ends
+
+    def _coins(self, account: Account, ledger: LedgerState) -> list[_Coin]:
+        """The coins that count for anything; one that does not count now counts at no price."""
+        found, paces = [], self._pace.weights
+        for asset, atoms in account.coins.items():
+            conversion = ledger.conversions[asset]
+            counted = conversion.counted_microatoms(atoms)
+            if counted:
+                counted_atoms = conversion.counted_atoms(atoms)
+                pace = paces[conversion.instrument] if paces else 1
+                found.append(_Coin(conversion, counted, counted_atoms, max(1, abs(counted_atoms)) * pace))
+        return found
 
     def _exposures(self, account: Account, markets: Sequence[Market], values_atoms: Sequence[int]) -> list[_Exposure]:
         """The sides that are worth anything: each position is one, but for those on several legs."""
@@ -180,6 +208,20 @@ def _keep_below(ends: dict[int, int], exposure: _Exposure, share: int) -> None:
         _bound_value(ends, exposure, value + share // slope, at_least=False)
     elif slope < 0:
         _bound_value(ends, exposure, value - share // -slope, at_least=True)
+
+
+def _keep_coin_above(ends: dict[int, int], coin: _Coin, share_atoms: int) -> None:
+    """The conversion price at which what counts is worth so much less: a floor of what is held, a ceiling of a debt."""
+    price_ticks = coin.conversion.price_at_least(coin.counted_microatoms, coin.worth_atoms - share_atoms)
+    side = FLOOR if coin.counted_microatoms > 0 else CEILING
+    _tighten(ends, conversion_slot(coin.conversion.asset, side), price_ticks)
+
+
+def _keep_coin_below(ends: dict[int, int], coin: _Coin, share_atoms: int) -> None:
+    """The conversion price at which what counts is worth so much more: a ceiling of what is held, a floor of a debt."""
+    price_ticks = coin.conversion.price_at_most(coin.counted_microatoms, coin.worth_atoms + share_atoms)
+    side = CEILING if coin.counted_microatoms > 0 else FLOOR
+    _tighten(ends, conversion_slot(coin.conversion.asset, side), price_ticks)
 
 
 def _bound_value(ends: dict[int, int], exposure: _Exposure, value: int, *, at_least: bool) -> None:

@@ -115,7 +115,7 @@ class TraderResponse(Handler):
         return self._add(account, ledger) if down is None else _held_up("collateral", down, account, now_ns)
 
     def _add(self, account: Account, ledger: LedgerState) -> Iterable[Product]:
-        missing = -slack(margin_of(account, ledger.markets), self.mix.target_bps)
+        missing = -slack(margin_of(account, ledger), self.mix.target_bps)
         return (CollateralAdded(account.account, -(-missing // SLACK_SCALE)),) if missing > 0 else ()
 
     def _reduce(self, account: Account, ledger: LedgerState, now_ns: int) -> Iterable[Product]:

@@ -1,17 +1,18 @@
 """Equity and requirement, exactly.
 
-1. equity = balance + sum of (value at mark - cost - funding owed), in atoms.
+1. equity = balance + sum of (value at mark - cost - funding owed) + what coins are worth, in atoms. Of coins only a
+   part counts as collateral (`Conversion`): the rest, the haircut, is equity that bears no position.
 2. requirement = sum over sides of rate_t x notional - amount_t, in microatoms, t being the tier of the notional. A side
    is all that an account holds long, or short, of one instrument: legs of one side count as one position, whose
    notional is the sum of theirs, so that nobody evades the tiers by splitting. It is continuous and convex in the
    notional (see `Tier`), so it is the greatest of one line per tier.
-3. A comparison is made on whole numbers: `equity x 10^10` with `bps x requirement`; the requirement in atoms is for
-   reading.
+3. A comparison is made on whole numbers: `(equity - haircut) x 10^10` with `bps x requirement`; the requirement in
+   atoms is for reading.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from ..events.bodies.listing import Tier
@@ -42,13 +43,24 @@ MICRO = _MILLION_LOTS = 10**6
 BPS = 10**4
 SLACK_SCALE = MICRO * BPS
 
+_Markets = Sequence[Market] | Mapping[int, Market]
+
 
 class Margin(NamedTuple):
-    """Equity in atoms, maintenance requirement in microatoms, and what each position is worth at the mark."""
+    """Equity in atoms, maintenance requirement in microatoms, what each position is worth at the mark, and the haircut.
+
+    `haircut_atoms` is what of the equity does not count as collateral: 0 for whoever holds no coins.
+    """
 
     equity_atoms: int
     requirement_microatoms: int
     values_atoms: list[int]
+    haircut_atoms: int = 0
+
+    @property
+    def collateral_atoms(self) -> int:
+        """The equity that counts: what every level is tested against."""
+        return self.equity_atoms - self.haircut_atoms
 
     @property
     def requirement_atoms(self) -> int:
@@ -87,8 +99,26 @@ def lots_worth(market: Market, price_ticks: int, atoms: int, parts: int = 1) -> 
     return atoms * _MILLION_LOTS // (parts * million_atoms)
 
 
-def margin_of(account: Account, markets: Sequence[Market]) -> Margin:
-    """Equity and requirement of an account at the marks as they are; O(its positions)."""
+def margin_of(account: Account, ledger: LedgerState, markets: Mapping[int, Market] | None = None) -> Margin:
+    """Equity and requirement of an account at the prices as they are; O(its positions and coins).
+
+    `markets` stand in for the ledger's, for what would be at other marks.
+    """
+    margin = _margin_alone(account, ledger.markets if markets is None else markets)
+    return _with_coins(margin, account, ledger) if account.coins else margin
+
+
+def _with_coins(margin: Margin, account: Account, ledger: LedgerState) -> Margin:
+    worth_atoms = counted_atoms = 0
+    for asset, atoms in account.coins.items():
+        conversion = ledger.conversions[asset]
+        worth_atoms += conversion.worth_atoms(atoms)
+        counted_atoms += conversion.counted_atoms(atoms)
+    return margin._replace(equity_atoms=margin.equity_atoms + worth_atoms, haircut_atoms=worth_atoms - counted_atoms)
+
+
+def _margin_alone(account: Account, markets: _Markets) -> Margin:
+    """The same without what the account holds of other assets."""
     equity_atoms, requirement, values_atoms = account.balance_atoms, 0, []
     for (instrument, leg), held in account.positions.items():
         if leg:
@@ -103,7 +133,7 @@ def margin_of(account: Account, markets: Sequence[Market]) -> Margin:
     return Margin(equity_atoms, requirement, values_atoms)
 
 
-def _margin_over_legs(account: Account, markets: Sequence[Market]) -> Margin:
+def _margin_over_legs(account: Account, markets: _Markets) -> Margin:
     """The same for an account that holds an instrument on several legs."""
     equity_atoms, values_atoms = account.balance_atoms, []
     for (instrument, _), held in account.positions.items():
@@ -115,7 +145,7 @@ def _margin_over_legs(account: Account, markets: Sequence[Market]) -> Margin:
     return Margin(equity_atoms, requirement, values_atoms)
 
 
-def _sides(account: Account, markets: Sequence[Market]) -> dict[tuple[int, bool], int]:
+def _sides(account: Account, markets: _Markets) -> dict[tuple[int, bool], int]:
     """The notional of each side, keyed by (instrument, whether it is long)."""
     found: dict[tuple[int, bool], int] = {}
     for (instrument, _), held in account.positions.items():
@@ -150,19 +180,20 @@ def _last_legs(account: Account) -> dict[tuple[int, bool], PositionKey]:
     return {(key[0], held.size_lots > 0): key for key, held in account.positions.items()}
 
 
-def requirement_without(account: Account, markets: Sequence[Market], key: PositionKey, lots: int) -> int:
+def requirement_without(account: Account, ledger: LedgerState, key: PositionKey, lots: int) -> int:
     """The account's requirement with so many lots (unsigned) of one of its positions less, in microatoms."""
+    markets = ledger.markets
     market, held = markets[key[0]], account.positions[key]
     side_atoms, worth_atoms = side_notional_atoms(account, markets, key), notional_atoms(market, held)
     left_lots = held.size_lots - lots if held.size_lots > 0 else held.size_lots + lots
     left_atoms = side_atoms - worth_atoms + abs(market.payoff.value_atoms(left_lots, market.mark_ticks))
-    tiers, total = market.listing.tiers, margin_of(account, markets).requirement_microatoms
+    tiers, total = market.listing.tiers, _margin_alone(account, markets).requirement_microatoms
     return total - maintenance_microatoms(tiers, side_atoms) + maintenance_microatoms(tiers, left_atoms)
 
 
 def slack(margin: Margin, level_bps: int) -> int:
-    """Equity less `level_bps` of the requirement, in 10^-10 atoms: negative means under that level."""
-    return margin.equity_atoms * SLACK_SCALE - level_bps * margin.requirement_microatoms
+    """Equity that counts, less `level_bps` of the requirement, in 10^-10 atoms: negative means under that level."""
+    return (margin.equity_atoms - margin.haircut_atoms) * SLACK_SCALE - level_bps * margin.requirement_microatoms
 
 
 def bankruptcy_values(account: Account, ledger: LedgerState) -> dict[PositionKey, int]:
@@ -171,7 +202,7 @@ def bankruptcy_values(account: Account, ledger: LedgerState) -> dict[PositionKey
     A position's bankruptcy value is its value at the mark less its share of the equity. (What funding it owes is in the
     equity and is settled as it closes.)
     """
-    margin = margin_of(account, ledger.markets)
+    margin = margin_of(account, ledger)
     shares = _shares(account, margin, ledger)
     return {key: value - share for (key, share), value in zip(shares.items(), margin.values_atoms, strict=True)}
 
@@ -181,7 +212,7 @@ def equity_shares(account: Account, ledger: LedgerState) -> dict[PositionKey, in
 
     Below zero it is what whoever takes the position at its bankruptcy value loses by it at the mark.
     """
-    return _shares(account, margin_of(account, ledger.markets), ledger)
+    return _shares(account, margin_of(account, ledger), ledger)
 
 
 def _shares(account: Account, margin: Margin, ledger: LedgerState) -> dict[PositionKey, int]:

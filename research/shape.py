@@ -112,7 +112,7 @@ class ShapeMeter:
         gained_atoms = -body.value_atoms * abs(held.size_lots) - held.cost_atoms * abs(body.size_lots)
         self._in_profit += gained_atoms > 0
         self._leverages[body.account].append(_ppm(closed_atoms, account.balance_atoms))
-        self._equity_leverages.append(_ppm(marked_atoms, margin_of(account, ledger.markets).equity_atoms))
+        self._equity_leverages.append(_ppm(marked_atoms, margin_of(account, ledger).equity_atoms))
 
 
 def shape_of(events: Iterable[Event]) -> Shape:

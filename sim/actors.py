@@ -14,6 +14,7 @@ from ..events.bodies.run import Producer
 from ..events.errors import ScenarioError
 from ..events.venue_names import at_venue
 from ..handlers.living.index import INDEX_OF, OUTSIDE_VALUE, OWN_BOOK
+from .conversions import numeraires
 from .populations.base import OpeningAccount
 from .populations.csv_file import CsvPopulationSettings
 from .settings import ActorSettings, ScenarioSettings
@@ -33,7 +34,7 @@ _MARKS = {"book": "impact", "constituents": "index"}
 def open_actors(settings: Sequence[ActorSettings], assets: Sequence[AssetListed]) -> Iterator[OpeningAccount]:
     """The accounts of all actors, in the order of the scenario, at every venue. Raises ScenarioError."""
     for place, actor in enumerate(settings):
-        for asset in assets:
+        for asset in numeraires(assets):
             atoms = at_path(f"$.actors[{place}].balance", to_atoms, Decimal(actor.balance), asset.decimals)
             for number in range(1, actor.accounts + 1):
                 name = at_venue(f"{actor.name}-{number}", asset.venue)

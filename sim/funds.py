@@ -5,6 +5,8 @@
    `insurance_fund.pools` (a name and its instruments), and one for each instrument that no pool names.
 2. `insurance_fund.balance` is what all funds begin with together. `insurance_fund.balances` states it for single ones;
    the others share the rest evenly, and what does not divide goes to the first of them, an atom each.
+   Of several assets that positions settle in each has the same part of the balance, at the opening prices, and
+   `insurance_fund.balances` states it in the asset of the fund.
 3. A fund is called by what it is for: "insurance:USDT", "insurance:BTC-PERP", "insurance:BTC", "insurance:majors".
 """
 
@@ -18,10 +20,12 @@ import msgspec
 from ..events.bodies.listing import AssetListed, InstrumentListed
 from ..events.errors import ScenarioError
 from ..handlers.registry import Amounts
+from .amounts import amounts_of
+from .populations.base import OpeningRate
 from .settings import InstrumentSettings
 from .toml_tree import at_path
 
-__all__ = ["FUND_KEYS", "OpeningFund", "open_funds", "underlying_of"]
+__all__ = ["FUND_KEYS", "FundPart", "OpeningFund", "open_funds", "underlying_of"]
 
 FUND_KEYS = ("balance", "per", "pools", "balances")
 """Keys of the slot's table that say what funds there are, and are no policy's."""
@@ -43,6 +47,15 @@ class OpeningFund(NamedTuple):
         return f"insurance:{self.label}"
 
 
+class FundPart(NamedTuple):
+    """How amounts of the first asset are written, what a fund's asset is worth, and which of how many assets it is."""
+
+    amounts: Amounts
+    rate: OpeningRate = OpeningRate()
+    place: int = 0
+    of: int = 1
+
+
 class _Settings(msgspec.Struct, frozen=True):
     """The keys of the table that are looked at here."""
 
@@ -57,7 +70,7 @@ def open_funds(
     asset: AssetListed,
     instruments: Sequence[InstrumentListed],
     settings: Sequence[InstrumentSettings],
-    amounts: Amounts,
+    part: FundPart,
 ) -> tuple[OpeningFund, ...]:
     """The funds of a scenario, in the order of their first instruments. Raises ScenarioError naming the key."""
     stated = _stated(table)
@@ -69,7 +82,7 @@ def open_funds(
         numbers = [listed.instrument for listed in instruments]
         labelled = list(zip(numbers, labels, strict=True))
         groups = {label: tuple(number for number, other in labelled if other == label) for label in labels}
-    begun = _split(stated, list(groups), amounts)
+    begun = _split(stated, list(groups), asset, part)
     return tuple(OpeningFund(label, held, begun[label], asset.asset) for label, held in groups.items())
 
 
@@ -115,15 +128,19 @@ def _check_pools(stated: _Settings, names: Sequence[str]) -> None:
             seen[name] = pool
 
 
-def _split(stated: _Settings, labels: Sequence[str], amounts: Amounts) -> dict[str, int]:
+def _split(stated: _Settings, labels: Sequence[str], asset: AssetListed, part: FundPart) -> dict[str, int]:
     """What each fund begins with, by rule 2: in all exactly the balance, where there is one."""
     found: dict[str, int] = {}
+    amounts = part.amounts if part.of == 1 else amounts_of(asset.name, asset.decimals)
     for label, amount in stated.balances.items():
         if label not in labels:
+            if part.of > 1:
+                continue
             message = f"{_WHERE}.balances.{label}: there is no such fund; choose from {', '.join(labels)}"
             raise ScenarioError(message)
         found[label] = at_path(f"{_WHERE}.balances.{label}", amounts.to_atoms, amount)
-    whole_atoms = at_path(f"{_WHERE}.balance", amounts.to_atoms, stated.balance)
+    all_atoms = at_path(f"{_WHERE}.balance", part.amounts.to_atoms, stated.balance)
+    whole_atoms = part.rate.of_worth(all_atoms // part.of + (part.place < all_atoms % part.of))
     others = [label for label in labels if label not in found]
     left_atoms = whole_atoms - sum(found.values())
     if stated.balance == 0:

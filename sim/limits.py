@@ -155,7 +155,7 @@ def _cannot_pay(ledger: LedgerState, number: int, amount_atoms: int) -> str | No
         return None
     if account.liquidation_id is not None:
         return _IN_LIQUIDATION
-    margin = margin_of(account, ledger.markets)
+    margin = margin_of(account, ledger)
     left = margin._replace(equity_atoms=margin.equity_atoms - amount_atoms)
     if slack(left, BPS) >= 0:
         return None

@@ -19,13 +19,14 @@ __all__ = ["amounts_in", "list_assets", "list_instruments", "scales_of"]
 _PPM = 10**6
 _BPS = 10**4
 _DECIMALS_MOST = 18
-_MULTIPLIERS = {"linear": multiplier_atoms, "inverse": inverse_multiplier_atoms}
+_MULTIPLIERS = {"linear": multiplier_atoms, "inverse": inverse_multiplier_atoms, "spot": multiplier_atoms}
 
 
 def list_assets(settings: ScenarioSettings) -> tuple[AssetListed, ...]:
-    """The one settlement asset. Raises ScenarioError."""
-    if len(settings.assets) != 1:
-        message = "$.assets: a run settles in exactly one asset until collateral with haircuts is built; list one"
+    """The assets, the first of which is what is counted in. Raises ScenarioError."""
+    names = [asset.name for asset in settings.assets]
+    if not names or len(set(names)) != len(names):
+        message = "$.assets: there is none, or two have the same name; list at least one, each once"
         raise ScenarioError(message)
     for place, asset in enumerate(settings.assets):
         if not 0 <= asset.decimals <= _DECIMALS_MOST:
@@ -70,7 +71,13 @@ def _instrument(
         message = f"asset {settings.asset!r} is not listed under [[assets]]"
         raise ScenarioError(message)
     if settings.kind not in _MULTIPLIERS:
-        message = f"kind {settings.kind!r} has no payoff; use linear or inverse"
+        message = f"kind {settings.kind!r} has no payoff; use linear, inverse or spot"
+        raise ScenarioError(message)
+    if (settings.kind == "spot") != (settings.base is not None) or (settings.kind == "spot" and settings.tiers):
+        message = "a spot market has a base, the asset that changes hands, and no tiers; nothing else has a base"
+        raise ScenarioError(message)
+    if settings.base is not None and settings.base not in {one.name for one in assets}:
+        message = f"base {settings.base!r} is not listed under [[assets]]"
         raise ScenarioError(message)
     if settings.refill_half_life_ns < 0 or not 0 <= settings.impact_bps <= _BPS:
         message = "refill_half_life_ns must not be negative, and impact_bps lie between 0 and 10000"
@@ -84,7 +91,7 @@ def _instrument(
         tick_size=str(settings.tick_size),
         lot_size=str(settings.lot_size),
         multiplier_atoms=_MULTIPLIERS[settings.kind](scale.tick_size, scale.lot_size, asset.decimals),
-        tiers=_tiers(settings.tiers, asset.decimals),
+        tiers=() if settings.kind == "spot" else _tiers(settings.tiers, asset.decimals),
         refill_half_life_ns=settings.refill_half_life_ns,
         impact_bps=settings.impact_bps,
     )
@@ -115,6 +122,6 @@ def _tiers(settings: tuple[TierSettings, ...], decimals: int) -> tuple[Tier, ...
 
 
 def amounts_in(settings: ScenarioSettings) -> Amounts:
-    """How amounts of the settlement asset, as a rulebook states them, are written. Raises ScenarioError."""
-    [asset] = list_assets(settings)
+    """How amounts of the first asset, as a rulebook states them, are written. Raises ScenarioError."""
+    asset = list_assets(settings)[0]
     return amounts_of(asset.name, asset.decimals)

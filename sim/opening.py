@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..events.bodies.base import Provenance
+from ..events.bodies.collateral import CoinStated
 from ..events.bodies.inputs import BalanceStated, PositionStated
 from ..events.bodies.listing import AccountKind, AccountOpened, FundAssigned
 from ..events.errors import ScenarioError
@@ -27,9 +28,10 @@ _VENUE_ACCOUNTS: tuple[AccountKind, ...] = ("outside", "liquidity", "insurance",
 
 
 def opening_bodies(scenario: ResolvedScenario) -> Iterator[Body]:
-    """Assets, instruments, the venue's own accounts for each asset, the funds' balances, then the traders."""
+    """What is listed and how it is converted, the venue's own accounts of each asset, the funds', then the traders."""
     yield from scenario.assets
     yield from scenario.instruments
+    yield from scenario.conversions
     numbers = dict[str, int]()
     for asset in scenario.assets:
         for kind in _VENUE_ACCOUNTS:
@@ -76,6 +78,8 @@ def _traders(scenario: ResolvedScenario, numbers: dict[str, int]) -> Iterator[Bo
         yield AccountOpened(number, opening.name, venue, "user", opening.mode, opening.asset, owner)
         if opening.balance_atoms:
             yield BalanceStated(number, opening.balance_atoms, _row(source, opening.row, at_ns))
+        for asset, atoms in opening.coins:
+            yield CoinStated(number, asset, atoms, _row(source, opening.row, at_ns))
         for held in opening.positions:
             row = _row(source, held.row, at_ns)
             yield PositionStated(number, held.instrument, held.leg, held.size_lots, held.cost_atoms, row)

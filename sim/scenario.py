@@ -21,6 +21,7 @@ from typing import Any
 
 import msgspec
 
+from ..events.bodies.collateral import ConversionSet
 from ..events.bodies.listing import AssetListed, InstrumentListed
 from ..events.bodies.run import Prices, Producer
 from ..events.errors import ScenarioError
@@ -30,11 +31,12 @@ from ..handlers.plugins.at_hand import Plugins
 from ..handlers.plugins.folders import Folders
 from ..handlers.registry import OVER_VENUES, SLOTS, Amounts, producer_of, without_folders
 from .actors import check_living, open_actors
+from .conversions import conversions_of, numeraires, opening_rates, settled_in
 from .faults import FaultTargets, planned_faults
-from .funds import FUND_KEYS, OpeningFund, open_funds
+from .funds import FUND_KEYS, FundPart, OpeningFund, open_funds
 from .limits import check_accounts, check_timers, count_inputs
 from .listings import amounts_in, list_assets, list_instruments, scales_of
-from .populations.base import OpeningAccount, OpeningMarket, Population
+from .populations.base import OpeningAccount, OpeningAsset, OpeningMarket, OpeningRate, Population
 from .reading.files import find_data_file
 from .reading.rows import first_fields
 from .rulebooks import alternatives, moved_to_venue, rulebook, slot_table
@@ -50,6 +52,8 @@ from .venues import AtVenues, at_all_venues, check_venues, listed_at_venues, ope
 __all__ = ["ResolvedScenario", "Scenario", "bundled_scenarios"]
 
 _FILE_BYTES_MOST = 1 << 24
+_OF_SEVERAL_ASSETS = {"oracle": "own-market", "collateral": "haircut"}
+"""Who fills a slot of a run of several assets, where nobody is named."""
 _YEAR_NS = 366 * 86_400 * 10**9
 
 
@@ -74,6 +78,7 @@ class ResolvedScenario(msgspec.Struct):
     opening_markets: tuple[OpeningMarket, ...]
     opening_population: Any
     actors: tuple[OpeningAccount, ...] = ()
+    conversions: tuple[ConversionSet, ...] = ()
     inputs: int = 0
 
     @property
@@ -159,7 +164,12 @@ class Scenario:
         if settings.venues:
             sources = tuple(AtVenues(source, numbers) for source in sources)
         opened = {scale.name: (scale, ticks) for scale, (_, ticks) in zip(scales, opening, strict=True)}
-        markets = tuple(_market(one, *opened[plain(one.name)]) for one in instruments)
+        conversions = conversions_of(settings, assets, instruments)
+        rates = opening_rates(conversions, [opened[plain(one.name)][1] for one in instruments])
+        bases = {one.instrument: one.asset for one in conversions}
+        markets = tuple(
+            _market(one, *opened[plain(one.name)], assets, bases.get(one.instrument), rates) for one in instruments
+        )
         return ResolvedScenario(
             name=settings.name,
             sha256=self._sha256(),
@@ -172,13 +182,14 @@ class Scenario:
             settle_ns=settings.settle_ns,
             assets=assets,
             instruments=instruments,
-            funds=self._funds(assets, instruments),
+            funds=self._funds(assets, instruments, rates),
             producers=self.producers,
             plugins=self.plugins,
             sources=sources,
             opening_markets=markets,
             opening_population=population,
             actors=tuple(open_actors(settings.actors, assets)),
+            conversions=conversions,
             inputs=made.inputs,
         )
 
@@ -187,6 +198,8 @@ class Scenario:
         for slot in SLOTS:
             for name, where, table in self._tables(slot):
                 own = {key: value for key, value in table.items() if slot != "insurance_fund" or key not in FUND_KEYS}
+                if slot in _OF_SEVERAL_ASSETS and len(self.settings.assets) > 1:
+                    own = {"policy": _OF_SEVERAL_ASSETS[slot], **own}
                 producer = producer_of(name, own, where, self.plugins, self.folder, amounts)
                 if producer is not None:
                     found.append(producer)
@@ -222,13 +235,20 @@ class Scenario:
         return planned_faults(settings.faults, targets, mark)
 
     def _funds(
-        self, assets: tuple[AssetListed, ...], instruments: tuple[InstrumentListed, ...]
+        self,
+        assets: tuple[AssetListed, ...],
+        instruments: tuple[InstrumentListed, ...],
+        rates: Mapping[int, OpeningRate],
     ) -> tuple[OpeningFund, ...]:
-        found, settings, amounts = list[OpeningFund](), self.settings, amounts_in(self.settings)
-        for (_, _, table), asset in zip(self._tables("insurance_fund"), assets, strict=True):
-            own = [one for one in instruments if one.asset == asset.asset]
-            listed = [one for one in settings.instruments if any(plain(i.name) == one.name for i in own)]
-            found += open_funds(table, asset, own, listed, amounts)
+        """Each venue's, for each asset that positions settle in there: of several each has as much by worth."""
+        found, settings = list[OpeningFund](), self.settings
+        for (_, _, table), counted in zip(self._tables("insurance_fund"), numeraires(assets), strict=True):
+            settling = list(settled_in(assets, instruments, counted.venue))
+            for place, asset in enumerate(settling):
+                own = [one for one in instruments if one.asset == asset.asset and one.kind != "spot"]
+                listed = [one for one in settings.instruments if any(plain(i.name) == one.name for i in own)]
+                part = FundPart(amounts_in(settings), rates.get(asset.asset, OpeningRate()), place, len(settling))
+                found += open_funds(table, asset, own, listed, part)
         return tuple(found)
 
     def _sha256(self) -> bytes:
@@ -240,10 +260,22 @@ class Scenario:
         return hashlib.sha256(_canonical(_without_folders(tree))).digest()
 
 
-def _market(listed: InstrumentListed, scale: InstrumentScale, ticks: int) -> OpeningMarket:
+def _market(
+    listed: InstrumentListed,
+    scale: InstrumentScale,
+    ticks: int,
+    assets: tuple[AssetListed, ...],
+    base: int | None,
+    rates: Mapping[int, OpeningRate],
+) -> OpeningMarket:
     """An instrument as the run begins, by the name and the number that it is listed under."""
     own = msgspec.structs.replace(scale, instrument=listed.instrument, name=listed.name)
-    return OpeningMarket(own, ticks, listed.multiplier_atoms)
+
+    def opening(asset: AssetListed) -> OpeningAsset:
+        return OpeningAsset(asset.asset, plain(asset.name), asset.decimals, rates.get(asset.asset, OpeningRate()))
+
+    traded = opening(assets[base]) if base is not None and listed.kind == "spot" else None
+    return OpeningMarket(own, ticks, listed.multiplier_atoms, opening(assets[listed.asset]), traded)
 
 
 def _check_times(settings: ScenarioSettings, start_ns: int) -> None:

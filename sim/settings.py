@@ -21,10 +21,14 @@ _SETTLE_MOST_NS = 366 * 86_400 * 10**9
 
 
 class AssetSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A settlement asset; one atom is 10^-decimals of it."""
+    """An asset; one atom is 10^-decimals of it. `price` is the spot market that it is converted by, if it is not first.
+
+    What is counted in, and what amounts are stated in, is the first asset.
+    """
 
     name: str
     decimals: int
+    price: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse a name that an account of it could not be called after."""
@@ -46,19 +50,21 @@ class TierSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class InstrumentSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """An instrument; steps in quote and units (inverse: quote and quote), tiers in the asset, there the coin.
 
-    `underlying` is what it is of, for funds per underlying; without it the name up to its last hyphen.
+    `underlying` is what it is of, for funds per underlying; without it the name up to its last hyphen. A spot market
+    has a `base`, the asset that changes hands, and no tiers: nobody has a position in it.
     """
 
     name: str
     asset: str
     tick_size: Decimal | int
     lot_size: Decimal | int
-    tiers: Annotated[tuple[TierSettings, ...], FEW]
+    tiers: Annotated[tuple[TierSettings, ...], FEW] = ()
     kind: InstrumentKind = "linear"
     start_price: Decimal | int | None = None
     refill_half_life_ns: int = 30_000_000_000
     impact_bps: int = 5_000
     underlying: str | None = None
+    base: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse numbers that nothing can be counted in; that they are above 0 is looked at with the name at hand."""
@@ -129,6 +135,8 @@ class ScenarioSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ties: dict[str, Any] = {}
     bridge: dict[str, Any] = {}
     mark: dict[str, Any] = {}
+    oracle: dict[str, Any] = {}
+    collateral: dict[str, Any] = {}
     breaker: dict[str, Any] = {}
     margin: dict[str, Any] = {}
     traders: dict[str, Any] = {}

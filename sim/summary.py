@@ -175,6 +175,6 @@ def owed(ledger: Ledger) -> tuple[int, int]:
     """What traders' accounts owe beyond all they have, at the mark, and how many do; O(accounts)."""
     traders = (a for a in ledger.accounts if a.kind == "user")
     marked = (a for a in traders if all(ledger.markets[key[0]].mark_ticks for key in a.positions))
-    equities = [margin_of(account, ledger.markets).equity_atoms for account in marked]
+    equities = [margin_of(account, ledger).equity_atoms for account in marked]
     debts = [-atoms for atoms in equities if atoms < 0]
     return sum(debts), len(debts)

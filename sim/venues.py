@@ -139,11 +139,11 @@ class VenuesPopulation:
 
     def accounts(self, markets: Sequence[OpeningMarket], decimals: int, seed: int) -> Iterator[OpeningAccount]:
         """The accounts of each venue, with the markets and the asset of that venue."""
-        for place, (venue, population) in enumerate(self._populations.items()):
+        for venue, population in self._populations.items():
             own = [_called_plainly(one) for one in markets if venue_of(one.scale.name) == venue]
             for account in population.accounts(own, decimals, seed):
                 owner = None if account.owner is None else at_venue(account.owner, venue)
-                yield msgspec.structs.replace(account, name=at_venue(account.name, venue), owner=owner, asset=place)
+                yield msgspec.structs.replace(account, name=at_venue(account.name, venue), owner=owner)
 
     def tally(self, number: int) -> SourceTally:
         """How many accounts were made at all venues."""

@@ -216,7 +216,7 @@ def test_what_a_pool_gained_by_its_symbols_is_what_it_gained() -> None:
         inventory = Inventory()
         inventory.rebuild(ledger)
         gained_atoms = sum(inventory.gained_atoms(ledger, number) for number in range(len(ledger.markets)))
-        value_atoms = margin_of(ledger.accounts[FUND], ledger.markets).equity_atoms
+        value_atoms = margin_of(ledger.accounts[FUND], ledger).equity_atoms
         assert abs(gained_atoms - (value_atoms - given_atoms)) <= 1_000
         checked += 1
     assert checked > 20

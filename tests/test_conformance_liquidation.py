@@ -141,7 +141,7 @@ def situation_of(book: Book, account: int, key: tuple[int, int] | None = None) -
     held = book.account(account)
     key = key or largest_position(held, book.ledger.markets)
     assert key is not None
-    return Situation(book.ledger, liquidation, held, margin_of(held, book.ledger.markets), key, 0)
+    return Situation(book.ledger, liquidation, held, margin_of(held, book.ledger), key, 0)
 
 
 @pytest.mark.decided

@@ -67,7 +67,7 @@ def test_the_tiered_liquidation_price_is_that_of_the_ledger(size: int, entry: in
     book = Book(listed(tiers=TIERS))
     book.mark(entry)
     account = book.account(book.user(balance, (0, size, entry)))
-    margin = margin_of(account, book.ledger.markets)
+    margin = margin_of(account, book.ledger)
     assume(margin.equity_atoms * 10**6 >= margin.requirement_microatoms)
     price = binance.liquidation_price_in_tiers(Wallet(balance), size, entry, BRACKETS)
     below, above = liquidation_prices(account, book.ledger.markets, margin)[0]
@@ -116,7 +116,7 @@ def test_the_inverse_liquidation_price_is_that_of_the_ledger(size: int, entry: i
     book, one = Book(listed(kind="inverse", multiplier_atoms=10**12, tiers=tiers_of((0, rate_ppm)))), 10**12
     book.mark(entry)
     account = book.account(book.user(coins * one // 100, (0, size, entry)))
-    margin = margin_of(account, book.ledger.markets)
+    margin = margin_of(account, book.ledger)
     assume(margin.equity_atoms * 10**6 >= margin.requirement_microatoms)
     price = inverse.liquidation_price(size, entry, Fraction(coins, 100), Fraction(rate_ppm, 10**6))
     below, above = liquidation_prices(account, book.ledger.markets, margin)[0]

@@ -35,7 +35,7 @@ from deleverage.handlers.loss_socialization import LossSocialization, Socializat
 from deleverage.handlers.policies.liquidation.whole_takeover import TakeoverParameters, WholeTakeover
 from deleverage.handlers.policies.profit_leverage import ProfitLeverage
 from deleverage.handlers.protocol import NoParameters
-from deleverage.sim.funds import open_funds, underlying_of
+from deleverage.sim.funds import FundPart, open_funds, underlying_of
 from deleverage.sim.listings import amounts_in, list_assets, list_instruments, scales_of
 from deleverage.sim.settings import InstrumentSettings
 
@@ -132,7 +132,7 @@ def test_nothing_is_lost_in_the_split(whole: int, labels: list[str], pooled: boo
     listings = [_relisted(base, number, name) for number, name in enumerate(names)]
     pools = {label: [n for n, other in zip(names, labels, strict=True) if other == label] for label in set(labels)}
     table = {"per": "pool" if pooled else "instrument", "pools": pools, "balance": f"{whole} atoms"}
-    funds = open_funds(table, assets[0], listings, many, amounts_in(given_settings))
+    funds = open_funds(table, assets[0], listings, many, FundPart(amounts_in(given_settings)))
     assert sum(fund.balance_atoms for fund in funds) == whole
     assert max(f.balance_atoms for f in funds) - min(f.balance_atoms for f in funds) <= 1
     assert sorted(i for fund in funds for i in fund.instruments or ()) == list(range(len(names)))

@@ -53,7 +53,7 @@ def test_collateral_brings_equity_to_the_target() -> None:
     book, user = called_book()
     assert answer(book, traders(ADD)) == [CollateralAdded(user, 900)]
     book.put(CollateralAdded(user, 900))
-    assert slack(margin_of(book.account(user), book.ledger.markets), 20_000) == 0
+    assert slack(margin_of(book.account(user), book.ledger), 20_000) == 0
 
 
 def test_collateral_is_rounded_up() -> None:

@@ -32,7 +32,7 @@ def reductions(run: Run) -> list[Event]:
 
 def equity(ledger: Ledger, name: str) -> int:
     """What an account is worth in a state, in atoms."""
-    return margin_of(ledger.accounts[ledger.account_ids[name]], ledger.markets).equity_atoms
+    return margin_of(ledger.accounts[ledger.account_ids[name]], ledger).equity_atoms
 
 
 def test_the_state_before_the_round_is_what_the_table_prints(tmp_path: Path) -> None:

@@ -268,7 +268,7 @@ def test_the_margin_rate_of_a_snapshot_gives_a_requirement(
     run = open_run(result.run)
     first = next(bodies(result, FillReported)).seq
     ledger = run.before(first)
-    margin = margin_of(ledger.accounts[ledger.account_ids[ANN]], ledger.markets)
+    margin = margin_of(ledger.accounts[ledger.account_ids[ANN]], ledger)
     assert margin.requirement_microatoms == requirement * 10**8
     assert margin.equity_atoms == (350 - 330 + 100) * USDC
     assert [event.origin for event in bodies(result, MarkPriced)][:2] == [Origin.IMPORTED] * 2
@@ -282,7 +282,7 @@ def test_isolated_stays_isolated(tmp_path: Path, told: dict[str, Any]) -> None:
     ledger = open_run(result.run).at()
     isolated = ledger.accounts[ledger.account_ids[f"{ANN}:ETH"]]
     assert (isolated.mode, isolated.owner) == ("isolated", ledger.account_ids[ANN])
-    assert margin_of(isolated, ledger.markets).equity_atoms == 40 * USDC
+    assert margin_of(isolated, ledger).equity_atoms == 40 * USDC
     assert {
         ledger.name(event.body.account): event.body.balance_atoms // USDC for event in bodies(result, BalanceStated)
     } == {

@@ -57,7 +57,7 @@ def test_a_short_paid_for_in_coins_cannot_be_liquidated() -> None:
     book.mark(1000)
     coins = 50 * 10**9 // 1000
     found = [
-        liquidation_prices(account, book.ledger.markets, margin_of(account, book.ledger.markets))[0]
+        liquidation_prices(account, book.ledger.markets, margin_of(account, book.ledger))[0]
         for account in map(book.account, (book.user(coins, (0, -50, 1000)), book.user(coins, (0, 50, 1000))))
     ]
     # Equity, 100 - 50,000 / p, is 1% of 50,000 / p, in millions of atoms, at just 505: rounding up tips it.

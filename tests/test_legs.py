@@ -39,14 +39,14 @@ def test_ten_legs_need_what_one_position_needs() -> None:
     """3,000,000 in ten legs: 4,000 for the first million and 20,000 for the other two, as in one."""
     for legs in ((300,) * 10, (3_000,), (1, 2_999)):
         book, user = in_legs(*legs)
-        assert margin_of(book.account(user), book.ledger.markets).requirement_atoms == 24_000
+        assert margin_of(book.account(user), book.ledger).requirement_atoms == 24_000
 
 
 def test_the_sides_of_a_hedge_are_apart() -> None:
     """2,000,000 long in two legs and 600,000 short in two: 4,000 + 10,000 and 2,400."""
     book, user = in_legs(1_000, 1_000, -300, -300)
     account, markets = book.account(user), book.ledger.markets
-    assert margin_of(account, markets).requirement_atoms == 16_400
+    assert margin_of(account, book.ledger).requirement_atoms == 16_400
     assert [side_notional_atoms(account, markets, (0, leg)) for leg in range(4)] == [2_000_000] * 2 + [600_000] * 2
 
 
@@ -63,7 +63,7 @@ def test_a_split_account_is_liquidated_where_the_whole_one_is() -> None:
 def test_the_requirement_is_that_of_the_sides(book: Book) -> None:
     """It agrees with fractions worked out bracket by bracket, and is shared among the positions without a rest."""
     for account in book.ledger.accounts[4:]:
-        margin, needs = margin_of(account, book.ledger.markets), requirements(account, book.ledger.markets)
+        margin, needs = margin_of(account, book.ledger), requirements(account, book.ledger.markets)
         assert margin.equity_atoms == equity(account, book.ledger)
         assert margin.requirement_microatoms == requirement_of(account, book.ledger) * MICRO
         assert sum(needs.values()) == margin.requirement_microatoms
@@ -79,7 +79,7 @@ def test_bankruptcy_values_leave_nothing(book: Book) -> None:
     """Every position at its bankruptcy value takes an account to zero, on however many legs it stands."""
     for account in book.ledger.accounts[4:]:
         if account.positions:
-            marked = margin_of(account, book.ledger.markets)
+            marked = margin_of(account, book.ledger)
             closed = sum(bankruptcy_values(account, book.ledger).values())
             assert sum(marked.values_atoms) - closed == marked.equity_atoms
 
@@ -91,5 +91,5 @@ def test_a_step_down_counts_the_whole_side() -> None:
         account = book.account(user)
         book.liquidate(user)
         liquidation = book.ledger.liquidations[1]
-        situation = Situation(book.ledger, liquidation, account, margin_of(account, book.ledger.markets), key, 0)
+        situation = Situation(book.ledger, liquidation, account, margin_of(account, book.ledger), key, 0)
         assert lots_above_lower_tier(situation) == lots

@@ -27,7 +27,7 @@ TIERS = tiers(floor_atoms_most=9_000, rate_ppm_most=900_000)
 
 def prices_of(account: Account, ledger: Ledger) -> dict[int, LiquidationPrices]:
     """What is under test, at the marks as they are."""
-    return liquidation_prices(account, ledger.markets, margin_of(account, ledger.markets))
+    return liquidation_prices(account, ledger.markets, margin_of(account, ledger))
 
 
 def is_under(account: Account, ledger: Ledger, instrument: int, mark_ticks: int) -> bool:
@@ -53,7 +53,7 @@ def worlds(draw: st.DrawFn) -> tuple[Book, Account]:
         book.hold(account.account, i, draw(st.integers(-60, 60).filter(bool)), draw(st.integers(20, 60)), leg)
     for i in range(count):
         book.put(FundingAccrued(i, 1, MARK, draw(rates)))
-    needs = margin_of(account, book.ledger.markets)
+    needs = margin_of(account, book.ledger)
     spare = draw(st.one_of(st.integers(-2, 3), st.integers(0, 4_000)))
     account.balance_atoms += needs.requirement_atoms - needs.equity_atoms + spare
     return book, account
@@ -101,7 +101,7 @@ def test_of_one_inverse_position_it_is_the_first_tick_too(
     book = Book(listed(tiers=levels, kind="inverse", multiplier_atoms=multiplier * MARK**2))
     book.mark(MARK)
     account = book.account(book.user(0, (0, lots, entry)))
-    needs = margin_of(account, book.ledger.markets)
+    needs = margin_of(account, book.ledger)
     account.balance_atoms += needs.requirement_atoms - needs.equity_atoms + spare
     below, above = prices_of(account, book.ledger)[0]
     under = [False, *(is_under(account, book.ledger, 0, ticks) for ticks in range(1, FARTHEST + 1))]
@@ -139,7 +139,7 @@ def test_of_an_inverse_hedge_it_is_that_of_unrounded_values(
     account = book.account(book.user())
     for leg, lots in enumerate(legs):
         book.hold(account.account, 0, lots, MARK, leg)
-    needs = margin_of(account, book.ledger.markets)
+    needs = margin_of(account, book.ledger)
     account.balance_atoms += needs.requirement_atoms - needs.equity_atoms + spare
     below, above = prices_of(account, book.ledger)[0]
     under = [False, *(is_under_unrounded(account, book.ledger, ticks) for ticks in range(1, FARTHEST + 1))]

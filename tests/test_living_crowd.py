@@ -294,7 +294,7 @@ def test_own_levels_find_all_whom_a_sweep_finds(  # type: ignore[no-untyped-def]
         for event in book.mark(*prices):
             levels.observe(event, book.ledger)
         ledger = book.ledger
-        under = [n for n in of if slack(margin_of(ledger.accounts[n], ledger.markets), of[n]) < 0]
+        under = [n for n in of if slack(margin_of(ledger.accounts[n], ledger), of[n]) < 0]
         assert [account.account for account in levels.under(ledger)] == under
         for number in under:
             levels.note((number,))
@@ -325,7 +325,7 @@ def test_who_deleverages_acts_before_the_call() -> None:
         if isinstance(body, OrderPlaced) and body.purpose == "deleverager":
             account = ledger.accounts[body.account]
             (own,) = characters_of(account, ledger, [("deleverager", rule.deleverager)], ())  # type: ignore[list-item]
-            margin, held = margin_of(account, ledger.markets), account.positions[body.instrument, body.leg]
+            margin, held = margin_of(account, ledger), account.positions[body.instrument, body.leg]
             assert account.status == "healthy"
             assert slack(margin, own.threshold) < 0
             assert held.size_lots * body.size_lots < 0
@@ -344,7 +344,7 @@ def test_runners_leave_twice_the_requirement() -> None:
     for event in living():
         ledger.fold(event)
         if isinstance(event.body, CollateralWithdrawn):
-            margin = margin_of(ledger.accounts[event.body.account], ledger.markets)
+            margin = margin_of(ledger.accounts[event.body.account], ledger)
             assert slack(margin, 20_000) > -SLACK_SCALE
             assert event.body.amount_atoms > 0
             seen += 1

@@ -181,7 +181,7 @@ def _check(seen: Observation, event: Event, events: tuple[Event, ...], ledger: L
         if isinstance(e.body, LiquidationFilled) and e.body.instrument == 1 and e.at_ns >= event.at_ns - 60 * 10**9
     ]
     assert seen.forced_sold_lots == -sum(lots for lots in forced if lots < 0)
-    assert seen.equity_atoms == margin_of(account, ledger.markets).equity_atoms
+    assert seen.equity_atoms == margin_of(account, ledger).equity_atoms
     eaten = eaten_lots(market, selling=True, now_ns=event.at_ns)
     assert seen.bids == tuple((bps, lots - eaten) for bps, lots in market.bids if lots > eaten)
 

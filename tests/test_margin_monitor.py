@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from deleverage.events.bodies.collateral import CoinStated
 from deleverage.events.bodies.inputs import (
     BalanceStated,
     Deposited,
@@ -284,7 +285,7 @@ def test_levels_that_cross_are_refused(levels: tuple[int, int]) -> None:
 def test_every_event_that_moves_money_or_lots_is_heard() -> None:
     """What touches an account is read off the table of postings, so a new event of money cannot be missed."""
     assert set(POSTINGS) <= set(MarginMonitor.observes)
-    assert set(POSTINGS) - {BalanceStated, PositionStated} <= set(MarginMonitor.subscribes)
+    assert set(POSTINGS) - {BalanceStated, CoinStated, PositionStated} <= set(MarginMonitor.subscribes)
 
 
 @pytest.mark.parametrize(

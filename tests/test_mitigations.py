@@ -205,7 +205,7 @@ def test_depositors_share_the_vault_s_result_exactly() -> None:
             assert abs(body.part_atoms * before - gained * (body.claim_atoms - body.part_atoms)) < before
         ledger = Ledger.of(events[: shared[-1].seq + 1])
         fund = bodies[0].fund
-        worth = margin_of(ledger.accounts[fund], ledger.markets).equity_atoms
+        worth = margin_of(ledger.accounts[fund], ledger).equity_atoms
         assert sum(ledger.vaults[fund].values()) == worth
 
 

@@ -187,7 +187,7 @@ def test_the_orders_by_hand() -> None:
     accounts = [book.account(number) for number in (small, large, deep, twin)]
 
     def sequence(order: Order) -> list[int]:
-        found = sorted(accounts, key=lambda account: place_in(order, account, margin_of(account, book.ledger.markets)))
+        found = sorted(accounts, key=lambda account: place_in(order, account, margin_of(account, book.ledger)))
         return [account.account for account in found]
 
     assert sequence("lowest-margin-ratio") == [deep, small, twin, large]

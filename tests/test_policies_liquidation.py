@@ -219,7 +219,7 @@ def situation_of(book: Book, account: int) -> Situation:
     liquidation, held = book.ledger.liquidations[book.liquidate(account)], book.account(account)
     key = largest_position(held, book.ledger.markets)
     assert key is not None
-    return Situation(book.ledger, liquidation, held, margin_of(held, book.ledger.markets), key, 0)
+    return Situation(book.ledger, liquidation, held, margin_of(held, book.ledger), key, 0)
 
 
 def test_steps_until_the_requirement_is_met() -> None:

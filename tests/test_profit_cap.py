@@ -116,9 +116,9 @@ def test_a_winner_is_paid_in_full() -> None:
     """Equity is the same before and after; only the position is smaller."""
     book, user = case_33()
     caps = exceeded(book, 26)
-    before = margin_of(book.account(user), book.ledger.markets).equity_atoms
+    before = margin_of(book.account(user), book.ledger).equity_atoms
     reduced(book, caps)
-    assert margin_of(book.account(user), book.ledger.markets).equity_atoms == before == 2_600_000
+    assert margin_of(book.account(user), book.ledger).equity_atoms == before == 2_600_000
     assert (book.account(user).status, book.account(user).liquidation_id) == ("healthy", None)
 
 
@@ -242,9 +242,9 @@ def test_the_fewest_lots_that_serve(
         assert isinstance(cap, ProfitCapExceeded)
         side = 1 if cap.open_lots > 0 else -1
         assert profit_of(book.ledger, side) == Pool(book.ledger).profit_atoms(book.ledger, 0, side)
-        equity = [margin_of(account, book.ledger.markets).equity_atoms for account in book.ledger.accounts[4:]]
+        equity = [margin_of(account, book.ledger).equity_atoms for account in book.ledger.accounts[4:]]
         reductions = [body for body in reduced(book, [cap]) if isinstance(body, PositionDeleveraged)]
-        assert equity == [margin_of(account, book.ledger.markets).equity_atoms for account in book.ledger.accounts[4:]]
+        assert equity == [margin_of(account, book.ledger).equity_atoms for account in book.ledger.accounts[4:]]
         profit, left = profit_of(book.ledger, side), pool_of(book.ledger)
         assert profit <= 0 or not is_enabled(profit, left, factors.min_factor_ppm)
         if reductions:

@@ -80,7 +80,7 @@ def test_every_round_goes_down_to_the_minimum(pool: str) -> None:
             assert body.liquidation_id == 0
             equities = {}
         elif isinstance(body, PositionDeleveraged) and body.liquidation_id == 0:
-            equities[body.account] = margin_of(ledger.accounts[body.account], ledger.markets).equity_atoms
+            equities[body.account] = margin_of(ledger.accounts[body.account], ledger).equity_atoms
         ledger.fold(event)
         if isinstance(body, DeleveragingEnded) and body.trigger == "profit_cap":
             sums = Pool(ledger)
@@ -90,7 +90,7 @@ def test_every_round_goes_down_to_the_minimum(pool: str) -> None:
             kept = not is_enabled(profit - rounding, sums.value_atoms(ledger, 0) + rounding, FINAL_FACTOR_PPM)
             seen["kept" if kept else "used up"] += 1
             for account, before in equities.items():
-                assert abs(margin_of(ledger.accounts[account], ledger.markets).equity_atoms - before) <= 2
+                assert abs(margin_of(ledger.accounts[account], ledger).equity_atoms - before) <= 2
     assert seen["kept"] > 2
     assert seen["used up"] == 0 or pool == POOLS[0]
 

@@ -25,12 +25,12 @@ FAR = 10**30
 
 def ranges_above(account: Account, ledger: Ledger, level_bps: int) -> dict[int, int]:
     """The ranges of an account that is at or above the level."""
-    return SafeRanges(level_bps).above(account, ledger.markets, margin_of(account, ledger.markets))
+    return SafeRanges(level_bps).above(account, ledger, margin_of(account, ledger))
 
 
 def ranges_below(account: Account, ledger: Ledger, level_bps: int) -> dict[int, int]:
     """The ranges of an account that is below the level."""
-    return SafeRanges(level_bps).below(account, ledger.markets, margin_of(account, ledger.markets))
+    return SafeRanges(level_bps).below(account, ledger, margin_of(account, ledger))
 
 
 def is_under(account: Account, ledger: Ledger, level_bps: int) -> bool:
@@ -57,12 +57,12 @@ def moved_within(draw: st.DrawFn, book: Book, ends: dict[int, int]) -> None:
 
 def above(account: Account, book: Book, level: int) -> dict[int, int]:
     """The ranges within which the account stays at or above the level."""
-    return SafeRanges(level).above(account, book.ledger.markets, margin_of(account, book.ledger.markets))
+    return SafeRanges(level).above(account, book.ledger, margin_of(account, book.ledger))
 
 
 def below(account: Account, book: Book, level: int) -> dict[int, int]:
     """The ranges within which the account stays below the level."""
-    return SafeRanges(level).below(account, book.ledger.markets, margin_of(account, book.ledger.markets))
+    return SafeRanges(level).below(account, book.ledger, margin_of(account, book.ledger))
 
 
 @settings(max_examples=400, deadline=None)
@@ -72,7 +72,7 @@ def test_within_its_ranges_an_account_keeps_its_side(book: Book, level: int, fun
     book.put(FundingAccrued(0, 1, 1, funding))
     sides = {}
     for account in book.ledger.accounts[4:]:
-        room = slack(margin_of(account, book.ledger.markets), level)
+        room = slack(margin_of(account, book.ledger), level)
         side = ranges_above if room >= 0 else ranges_below
         sides[account.account] = room < 0, side(account, book.ledger, level)
     number = data.draw(st.sampled_from(sorted(sides)))

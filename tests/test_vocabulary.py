@@ -115,16 +115,24 @@ PINNED = {
     "AuctionEnded": "97cc910309050103be746865206d6f737420646973636f756e7420666f756e64206e6f626f6479",
     "VaultDeposited": "94cc920502cd03e8",
     "VaultShared": "96cc930502e2f6cd03de",
+    "ConversionSet": "96cc96010002ce000186a00a",
+    "CollateralRated": "94cc970102929200ce000e7ef092ce000f4240ce000dbba0",
+    "ConversionPriced": "95cc980102cdfde8ce00017ed0",
+    "CoinStated": "95cc990501ce000f4240940111cd03e8cd03e9",
+    "CoinDeposited": "95cc9a0501ce0003d090940111cd03e8cd03e9",
+    "CoinWithdrawn": "95cc9b0501ce0001e848940111cd03e8cd03e9",
+    "CollateralSold": "9bcc9c03050102ce000249f0ce00017ae8fecdfcbc07b3746865206163636f756e74206f776564206974",
+    "InterestCharged": "95cc9d050ccdbb80ce0003d090",
 }
 ENVELOPE = "97cd012cce3b9aca0001cd012b9204080b"
 
 TAG_GROUPS = {"run": (1, 9), "listing": (10, 19), "inputs": (20, 39), "margin": (40, 59), "liquidation": (60, 79)}
 TAG_GROUPS |= {"waterfall": (80, 99), "venue": (100, 119), "trading": (120, 133), "venues": (134, 139)}
-TAG_GROUPS |= {"faults": (140, 142), "auctions": (143, 149)}
+TAG_GROUPS |= {"faults": (140, 142), "auctions": (143, 149), "collateral": (150, 159)}
 
-PUBLIC = """AssetListed BookPriced DepthFormed DepthQuoted FaultEnded FundingAccrued FundingRateSet FundingRated
-HandlerStateNoted IndexPriced InstrumentListed MarkPriced PriceTicked ProfitCapExceeded RunEnded RunForked RunStarted
-SourceOpened TradingHalted TradingResumed"""
+PUBLIC = """AssetListed BookPriced CollateralRated ConversionPriced ConversionSet DepthFormed DepthQuoted FaultEnded
+FundingAccrued FundingRateSet FundingRated HandlerStateNoted IndexPriced InstrumentListed MarkPriced PriceTicked
+ProfitCapExceeded RunEnded RunForked RunStarted SourceOpened TradingHalted TradingResumed"""
 
 _BY_NAME = pytest.mark.parametrize("body", EXAMPLES, ids=lambda body: type(body).__name__)
 
@@ -170,7 +178,7 @@ def test_tags_are_unique_and_in_their_group() -> None:
 
 def test_names_are_facts_in_the_past_tense() -> None:
     """Every type says what happened."""
-    past = re.compile(r"[A-Za-z]+(ed|drawn|Over|Set|Met|Off)")
+    past = re.compile(r"[A-Za-z]+(ed|drawn|Over|Set|Met|Off|Sold)")
     assert [name for name in TYPES_BY_NAME if not past.fullmatch(name)] == []
 
 

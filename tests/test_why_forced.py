@@ -61,12 +61,12 @@ def test_it_is_the_difference_of_two_equities(tmp_path: Path) -> None:
         if type(event.body) in FORCED_TYPES:
             named.update(n for n in accounts_forced(event.body) if ledger.accounts[n].kind == "user")
         forced = event.origin is Origin.DECIDED and not isinstance(event.body, CollateralAdded | PositionReduced)
-        before = {n: margin_of(ledger.accounts[n], ledger.markets).equity_atoms for n in listed} if forced else {}
+        before = {n: margin_of(ledger.accounts[n], ledger).equity_atoms for n in listed} if forced else {}
         repriced = ledger.repriced_seq
         ledger.fold(event)
         if forced and ledger.repriced_seq == repriced:
             for number, equity_atoms in before.items():
-                gained[number] += margin_of(ledger.accounts[number], ledger.markets).equity_atoms - equity_atoms
+                gained[number] += margin_of(ledger.accounts[number], ledger).equity_atoms - equity_atoms
     assert named <= listed.keys()
     assert {number: one.gained and one.gained.number for number, one in listed.items()} == gained
 

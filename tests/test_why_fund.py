@@ -105,7 +105,7 @@ def test_the_books_are_the_ledgers_at_any_point(run: Run, seq: int) -> None:
     fund = ledger.accounts[ledger.fund(0)]
     assert sum(books.paid_atoms.values()) + sum(books.realised_atoms.values()) == fund.balance_atoms
     open_atoms = sum(books.unrealised_atoms(ledger).values())
-    assert fund.balance_atoms + open_atoms == margin_of(fund, ledger.markets).equity_atoms
+    assert fund.balance_atoms + open_atoms == margin_of(fund, ledger).equity_atoms
 
 
 @given(st.integers(500, len(EVENTS) - 1))

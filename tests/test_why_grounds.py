@@ -14,6 +14,7 @@ import msgspec
 import pytest
 
 from deleverage.events.bodies.auctions import AuctionsBody
+from deleverage.events.bodies.collateral import CollateralBody
 from deleverage.events.bodies.faults import FaultsBody
 from deleverage.events.bodies.inputs import DepthQuoted, PriceTicked
 from deleverage.events.bodies.liquidation import LiquidationFilled, LiquidationOrdered, LiquidationStarted
@@ -160,7 +161,7 @@ def test_an_event_of_every_type_is_asked_for() -> None:
     Faults and auctions are asked for in tests/test_faults.py and tests/test_mitigations.py.
     """
     asked = {type(event.body) for name in [*SCENARIOS, *VENUES, "squeeze"] for event in asked_in(name)}
-    asked |= set(get_args(FaultsBody)) | set(get_args(AuctionsBody))
+    asked |= set(get_args(FaultsBody)) | set(get_args(AuctionsBody)) | set(get_args(CollateralBody))
     missing = {body_type.__name__ for body_type in BODY_TYPES if body_type.grounds and body_type not in asked}
     assert missing <= {"FeeCharged"}
 

@@ -53,7 +53,7 @@ def test_each_row_is_what_a_fold_gives(answer: Answer) -> None:
         assert row.forced.number == marked.impact_ticks
         account = ledger.accounts[answer.losing.account]
         if not answer.losing.of_lot:
-            assert row.equity.number == margin_of(account, ledger.markets).equity_atoms
+            assert row.equity.number == margin_of(account, ledger).equity_atoms
         elif answer.story.lot is not None and row.seq > (answer.story.lot.taken_seq or 0):
             held = account.positions[body.instrument, body.against_leg]
             assert row.equity.number == profit_atoms(ledger.markets[body.instrument], held)
@@ -69,7 +69,7 @@ def test_it_begins_solvent_and_ends_at_the_decision(answer: Answer) -> None:
     assert later == []
     if answer.losing.from_solvent and not answer.losing.of_lot:
         ledger = Ledger.of(EVENTS[: first.seq + 1])
-        margin = margin_of(ledger.accounts[answer.losing.account], ledger.markets)
+        margin = margin_of(ledger.accounts[answer.losing.account], ledger)
         assert margin.equity_atoms * BPS * MICRO >= margin.requirement_microatoms * BPS
         assert first.seq < (answer.story.called_seq or answer.story.started_seq)
 
@@ -113,7 +113,7 @@ def test_the_fund_now_is_the_fold(answer: Answer) -> None:
     assert now.cash.number == fund.balance_atoms
     assert now.inventory_cost.number == sum(held.cost_atoms for held in fund.positions.values())
     had_atoms = now.capacity.number + now.floor.number
-    assert abs(had_atoms - margin_of(fund, ledger.markets).equity_atoms) <= len(fund.positions)
+    assert abs(had_atoms - margin_of(fund, ledger).equity_atoms) <= len(fund.positions)
     between = EVENTS[answer.fund.shortfall_seq : now.before_seq]
     assert now.rounds_since == sum(type(event.body).__name__ == "DeleveragingStarted" for event in between)
 

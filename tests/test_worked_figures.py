@@ -220,12 +220,12 @@ def test_binance_liquidation_price_isolated() -> None:
     end, before = 0, None
     while end != before:
         before = end
-        margin = margin_of(book.account(account), book.ledger.markets)
-        end = SafeRanges(BPS).above(book.account(account), book.ledger.markets, margin)[slot_of(0, MARK, FLOOR)]
+        margin = margin_of(book.account(account), book.ledger)
+        end = SafeRanges(BPS).above(book.account(account), book.ledger, margin)[slot_of(0, MARK, FLOOR)]
         book.mark(end)
     assert end == 18_778_73
     book.mark(end - 1)
-    assert slack(margin_of(book.account(account), book.ledger.markets), BPS) < 0
+    assert slack(margin_of(book.account(account), book.ledger), BPS) < 0
 
 
 def test_binance_liquidation_price_cross() -> None:
@@ -234,9 +234,9 @@ def test_binance_liquidation_price_cross() -> None:
         ("109.488", "32481.98", "31967.27", 25_000, 16_300), ("3683.979", "1456.84", "1335.18", 100_000, 135_365)
     )
     book.mark(None, 1_153_26)
-    assert slack(margin_of(book.account(account), book.ledger.markets), BPS) >= 0
+    assert slack(margin_of(book.account(account), book.ledger), BPS) >= 0
     book.mark(None, 1_153_25)
-    assert slack(margin_of(book.account(account), book.ledger.markets), BPS) < 0
+    assert slack(margin_of(book.account(account), book.ledger), BPS) < 0
 
 
 def test_bitmex_queue() -> None:

@@ -9,7 +9,7 @@ import msgspec
 
 from ..grounds import Ground
 from ..kinds import Kind
-from .declaring import AccountStatus, Payment, Trade
+from .declaring import AccountStatus, Posting
 
 if TYPE_CHECKING:
     from ..envelope import Event
@@ -33,7 +33,7 @@ class BodyBase(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """
 
     grounds: ClassVar[tuple[Ground, ...]]
-    posting: ClassVar[Payment | Trade | None] = None
+    posting: ClassVar[Posting | None] = None
     steps: ClassVar[Mapping[AccountStatus, AccountStatus]] = {}
     forces: ClassVar[bool] = False
     sets: ClassVar[bool] = False

@@ -1,8 +1,10 @@
 """What a type of event declares of itself, besides its fields: the words for what it moves and whose status it changes.
 
-1. A `Payment` takes money from one account and gives it to another of the same asset.
+1. A `Payment` takes money from one account and gives it to another: of the asset that both settle in, or of one that is
+   named.
 2. A `Trade` gives lots and cost to one account and takes both from another.
-3. So what an event moves sums to zero per asset and per instrument by construction; `Ledger.check` asserts it all the
+3. An `Exchange` gives an amount of one asset to outside liquidity, and takes its worth in another.
+4. So what an event moves sums to zero per asset and per instrument by construction; `Ledger.check` asserts it all the
    same, over everything.
 
 A party is the name of a body's field, or one of the venue's own accounts in upper case.
@@ -12,7 +14,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-__all__ = ["FEES", "LIQUIDITY", "OUTSIDE", "AccountStatus", "Payment", "Posting", "Trade"]
+__all__ = ["FEES", "LIQUIDITY", "OUTSIDE", "AccountStatus", "Exchange", "Payment", "Posting", "Trade"]
 
 OUTSIDE = "OUTSIDE"
 LIQUIDITY = "LIQUIDITY"
@@ -22,12 +24,16 @@ AccountStatus = Literal["healthy", "called", "liquidating", "bankrupt", "taken_o
 
 
 class Payment(NamedTuple):
-    """`amount` (a field, in atoms) goes from `payer` to `payee`; `stated` means up to that balance instead."""
+    """`amount` (a field, in atoms) goes from `payer` to `payee`; `stated` means up to that balance instead.
+
+    `asset` is the field that says of which asset; without one it is the asset that the two accounts settle in.
+    """
 
     payer: str
     payee: str
     amount: str = "amount_atoms"
     stated: bool = False
+    asset: str | None = None
 
 
 class Trade(NamedTuple):
@@ -45,4 +51,13 @@ class Trade(NamedTuple):
     value: str = "value_atoms"
 
 
-Posting = Payment | Trade
+class Exchange(NamedTuple):
+    """`giver` gives `amount` of `asset` and receives `value` of its own asset, both with outside liquidity."""
+
+    giver: str
+    asset: str = "asset"
+    amount: str = "amount_atoms"
+    value: str = "value_atoms"
+
+
+Posting = Payment | Trade | Exchange

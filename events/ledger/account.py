@@ -2,7 +2,8 @@
 
 1. equity = balance + sum of (value at mark - cost - funding owed). A trade of q lots worth v adds q to the size and v
    to the cost; whatever closes realises `value - cost` into the balance.
-2. Money is `balance - cost + funding`, summed over all accounts of an asset with the outside world: always zero.
+2. Money is `balance - cost + funding`, with what others hold of the asset as collateral, summed over all accounts with
+   the outside world: always zero per asset.
 3. Funding is settled without touching anyone: a position remembers what its lots owed in cumulative funding when they
    were bought (`funding_atoms`), so what it owes now is the cumulative funding of its lots less that.
 4. A part that closes takes its share of cost and funding rounded down; the remainder stays with the part that is left.
@@ -39,7 +40,9 @@ class Position(msgspec.Struct, array_like=True, gc=False):
 
 
 class Account(msgspec.Struct, array_like=True, gc=False):
-    """One margin account: one asset, one balance, its positions by key, and where it stands in its life cycle.
+    """One margin account: the asset that it settles in, its balance, its positions, and where it is in its life cycle.
+
+    `coins` are its amounts of other assets, in atoms by asset: collateral, and nothing that a position settles in.
 
     `calls` counts margin calls and numbers the draws that depend on them; `called_seq` is the last call's event.
     """
@@ -56,6 +59,22 @@ class Account(msgspec.Struct, array_like=True, gc=False):
     calls: int = 0
     called_seq: int | None = None
     liquidation_id: int | None = None
+    coins: dict[int, int] = {}
+
+    def amount_of(self, asset: int) -> int:
+        """What it has of an asset, in atoms."""
+        return self.balance_atoms if asset == self.asset else self.coins.get(asset, 0)
+
+    def receive(self, asset: int, atoms: int) -> None:
+        """Add atoms of an asset (negative: take them away); of what is gone nothing is kept."""
+        if asset == self.asset:
+            self.balance_atoms += atoms
+            return
+        left_atoms = self.coins.get(asset, 0) + atoms
+        if left_atoms:
+            self.coins[asset] = left_atoms
+        else:
+            self.coins.pop(asset, None)
 
     def move(self, body: BodyBase) -> None:
         """Take it to the status that follows by this event. Raises LedgerError where no such step is declared."""

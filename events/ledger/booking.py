@@ -6,7 +6,7 @@ from collections.abc import Callable
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from ..bodies.declaring import FEES, LIQUIDITY, OUTSIDE, Payment, Posting, Trade
+from ..bodies.declaring import FEES, LIQUIDITY, OUTSIDE, Exchange, Payment, Posting, Trade
 from ..envelope import Event
 from ..errors import LedgerError
 from .account import Account, funding_of, trade
@@ -59,6 +59,40 @@ def _payment(row: Payment) -> Effect:
     return pay
 
 
+def _coin_payment(row: Payment) -> Effect:
+    """A payment of a named asset between an account and the venue's own one of that asset."""
+    subject_pays = row.payer not in _OWN
+    subject, own = (row.payer, _OWN[row.payee]) if subject_pays else (row.payee, _OWN[row.payer])
+    assert row.asset is not None
+    terms, sign, stated = attrgetter(subject, row.asset, row.amount), -1 if subject_pays else 1, row.stated
+
+    def pay(body: Any, ledger: LedgerState, _event: Event) -> None:
+        number, asset, atoms = terms(body)
+        account = ledger.accounts[number]
+        ledger.check_coin(account, asset)
+        if stated:
+            atoms -= account.amount_of(asset)
+        account.receive(asset, sign * atoms)
+        ledger.accounts[ledger.own(asset, own)].balance_atoms -= sign * atoms
+
+    return pay
+
+
+def _exchange(row: Exchange) -> Effect:
+    terms = attrgetter(row.giver, row.asset, row.amount, row.value)
+
+    def exchange(body: Any, ledger: LedgerState, _event: Event) -> None:
+        number, asset, given_atoms, value_atoms = terms(body)
+        account, accounts = ledger.accounts[number], ledger.accounts
+        ledger.check_coin(account, asset)
+        account.receive(asset, -given_atoms)
+        account.balance_atoms += value_atoms
+        accounts[ledger.liquidity(asset)].balance_atoms += given_atoms
+        accounts[ledger.liquidity(account.asset)].balance_atoms -= value_atoms
+
+    return exchange
+
+
 def _trade(row: Trade) -> Effect:
     (giver, own), giver_leg = _party(row.giver), attrgetter(row.giver_leg) if row.giver_leg else None
     terms = attrgetter(row.taker, row.taker_leg, row.size, row.value)
@@ -109,5 +143,7 @@ def _takeover(row: Trade) -> Effect:
 def booked(row: Posting) -> Effect:
     """The function that moves what a row says, given ledger, event and body."""
     if isinstance(row, Payment):
-        return _payment(row)
+        return _payment(row) if row.asset is None else _coin_payment(row)
+    if isinstance(row, Exchange):
+        return _exchange(row)
     return _takeover(row) if row.taker_leg == "liquidation_id" else _trade(row)

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 from ..errors import LedgerError
 from .account import Account, funding_of
 from .auctions import OpenAuction
+from .conversion import Conversion
 from .faults import StandingFault
 from .liquidation import Liquidation, OpenOrder, OwnOrder
 from .market import market_of
@@ -31,6 +32,7 @@ from .state import STOPPED_NS, FundStanding, LedgerState, PendingTimer, RoundBas
 
 if TYPE_CHECKING:
     from ..bodies.auctions import AuctionFilled, AuctionOpened, VaultDeposited
+    from ..bodies.collateral import CollateralRated, ConversionPriced, ConversionSet
     from ..bodies.faults import ActDelayed, FaultStarted
     from ..bodies.liquidation import (
         BankruptcyDeclared,
@@ -88,6 +90,36 @@ class Books(LedgerState):
         if body.kind == "insurance":
             self.funds[body.account] = FundStanding()
             self._rule_fund(body.account)
+
+    def set_conversion(self, body: ConversionSet) -> None:
+        """An asset is converted from here on at the price of an instrument; once, and into another asset."""
+        self._settles("a conversion", body.asset)
+        self._settles("a conversion", body.quote)
+        listed = 0 <= body.instrument < len(self.markets)
+        if not listed or body.asset == body.quote or body.asset in self.conversions or body.asset_atoms < 1:
+            message = f"asset {body.asset} cannot be converted into asset {body.quote} by instrument {body.instrument}"
+            raise LedgerError(message)
+        self.conversions[body.asset] = Conversion(
+            body.asset, body.quote, body.instrument, body.asset_atoms, body.quote_atoms
+        )
+
+    def conversion(self, asset: int) -> Conversion:
+        """How an asset is converted. Raises LedgerError where it is not."""
+        try:
+            return self.conversions[asset]
+        except KeyError:
+            message = f"asset {asset} is not converted into any other"
+            raise LedgerError(message) from None
+
+    def rate_collateral(self, body: CollateralRated) -> None:
+        """So much of an asset counts from here on."""
+        self.conversion(body.asset).tiers = body.tiers
+
+    def price_conversion(self, body: ConversionPriced, seq: int) -> None:
+        """An asset is converted at this price from here on."""
+        conversion = self.conversion(body.asset)
+        conversion.index_ticks, conversion.price_ticks, conversion.priced_seq = body.index_ticks, body.price_ticks, seq
+        self.repriced_seq = seq
 
     def _open_own(self, body: AccountOpened) -> None:
         own = self.venue_accounts[body.asset]

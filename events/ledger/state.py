@@ -20,6 +20,7 @@ from ..kinds import FOR_GOOD_NS
 from ..venue_names import at_venue, plain
 from .account import Account, Position, PositionKey
 from .auctions import OpenAuction
+from .conversion import Conversion
 from .faults import StandingFault
 from .liquidation import Liquidation, OwnOrder
 from .market import Market
@@ -72,7 +73,8 @@ class LedgerState:
     whose ranking a further one at the same mark and instant continues. `own_orders` are traders' own orders that are
     not done, `acted` when a trader placed its last one; `transfers` is the money on its way between venues, by the
     event in which it left. `faults` are those of the venue that are on, by their number; `auctions` those that are
-    open, by account; `vaults` each depositor's claim on a fund that is a vault.
+    open, by account; `vaults` each depositor's claim on a fund that is a vault; `conversions` how assets are converted
+    into those that accounts settle in.
     """
 
     seq: int = 0
@@ -103,6 +105,7 @@ class LedgerState:
     faults: dict[int, StandingFault] = field(default_factory=dict)
     auctions: dict[int, OpenAuction] = field(default_factory=dict)
     vaults: dict[int, dict[int, int]] = field(default_factory=dict)
+    conversions: dict[int, Conversion] = field(default_factory=dict)
 
     @property
     def imported(self) -> bool:
@@ -176,6 +179,15 @@ class LedgerState:
             message = f"asset {self.assets[asset].name!r} has no {kind} account; open one before it is needed"
             raise LedgerError(message)
         return account
+
+    def check_coin(self, account: Account, asset: int) -> None:
+        """Raises LedgerError where an asset is not converted into what the account settles in, so that it has none."""
+        conversion = self.conversions.get(asset)
+        if asset == account.asset or (conversion is not None and conversion.quote == account.asset):
+            return
+        settles = f"account {account.account} settles in asset {account.asset}"
+        message = f"{settles}, into which asset {asset} is not converted"
+        raise LedgerError(message)
 
     def position(self, account: int, key: PositionKey) -> Position | None:
         """A position, or None."""

@@ -95,7 +95,7 @@ def _sent(
 ) -> Iterator[TransferStarted | ActDelayed]:
     """A transfer of so much, or of what is free there; none without a bridge. Out of a venue that failed none comes."""
     bridge = ledger.producer(Bridge.name)
-    free_atoms = slack(margin_of(source, ledger.markets), _KEPT_BPS) // SLACK_SCALE
+    free_atoms = slack(margin_of(source, ledger), _KEPT_BPS) // SLACK_SCALE
     atoms = min(atoms, free_atoms, source.balance_atoms)
     if bridge is None or atoms <= 0 or source.status != "healthy":
         return
@@ -219,7 +219,7 @@ class Arbitrage(Handler):
         if account.status != "healthy":
             return 0
         assert market.book is not None
-        equity_atoms = max(0, margin_of(account, ledger.markets).equity_atoms)
+        equity_atoms = max(0, margin_of(account, ledger).equity_atoms)
         held = account.positions.get((market.listing.instrument, 0))
         most = lots_worth(market, market.book.price_ticks, equity_atoms * self.rule.leverage_bps, BPS)
         return max(0, most - sign * (0 if held is None else held.size_lots))
@@ -227,7 +227,7 @@ class Arbitrage(Handler):
     def _moved(self, persons: list[dict[str, Account]], ledger: LedgerState, now_ns: int) -> Iterator[Product]:
         """Half of the difference from who has most to who has least, unless something is on its way there."""
         for accounts in persons:
-            equities = {venue: margin_of(one, ledger.markets).equity_atoms for venue, one in accounts.items()}
+            equities = {venue: margin_of(one, ledger).equity_atoms for venue, one in accounts.items()}
             poor, rich = (choose(equities, key=lambda venue: equities[venue]) for choose in (min, max))
             lacks = equities[poor] * BPS < equities[rich] * self.rule.rebalance_bps
             if lacks and not _is_awaited(accounts[poor], ledger):
@@ -267,7 +267,7 @@ class Ties(Handler):
         drawn_bps = draw_below(ledger.seed, account_key(name), "answers from elsewhere", called.calls, BPS)
         if drawn_bps >= self.rule.answers_bps:
             return ()
-        missing_atoms = -(slack(margin_of(called, ledger.markets), self.rule.target_bps) // SLACK_SCALE)
+        missing_atoms = -(slack(margin_of(called, ledger), self.rule.target_bps) // SLACK_SCALE)
         products: list[Product] = []
         for other in dict.fromkeys(asset.venue for asset in ledger.assets):
             number = ledger.account_ids.get(at_venue(name, other))

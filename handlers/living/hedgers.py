@@ -116,7 +116,7 @@ class Hedgers(Handler):
     def _bears(self, account: Account, market: Market, ledger: LedgerState) -> int:
         """How many lots an account's equity bears."""
         assert market.book is not None
-        equity_atoms = max(0, margin_of(account, ledger.markets).equity_atoms)
+        equity_atoms = max(0, margin_of(account, ledger).equity_atoms)
         return lots_worth(market, market.book.price_ticks, equity_atoms * self.rule.leverage_bps, BPS)
 
     def _closed(

@@ -81,12 +81,12 @@ class OwnLevels:
                 self.due.add(number)
                 continue
             self.looks += 1
-            margin, ranges = margin_of(account, ledger.markets), self._ranges_of(self._level_bps[number])
+            margin, ranges = margin_of(account, ledger), self._ranges_of(self._level_bps[number])
             if slack(margin, self._level_bps[number]) < 0:
                 self._index.arm(number, {})
                 yield account
             else:
-                self._index.arm(number, ranges.above(account, ledger.markets, margin))
+                self._index.arm(number, ranges.above(account, ledger, margin))
 
     def _ranges_of(self, level_bps: int) -> SafeRanges:
         found = self._ranges.get(level_bps)
@@ -97,4 +97,5 @@ class OwnLevels:
 
 def is_marked(account: Account, ledger: LedgerState) -> bool:
     """Whether all that the account holds has a mark, so that its equity can be told."""
-    return all(ledger.markets[instrument].mark_ticks for instrument, _ in account.positions)
+    priced = all(ledger.conversions[asset].price_ticks for asset in account.coins)
+    return priced and all(ledger.markets[instrument].mark_ticks for instrument, _ in account.positions)

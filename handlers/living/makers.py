@@ -155,7 +155,7 @@ class Makers(Handler):
             yield quoted
 
     def _standing(self, account: Account, market: Market, book: BookPriced, ledger: LedgerState) -> _Measured:
-        name, equity_atoms = ledger.name(account.account), margin_of(account, ledger.markets).equity_atoms
+        name, equity_atoms = ledger.name(account.account), margin_of(account, ledger).equity_atoms
         held = account.positions.get((book.instrument, 0))
         held_atoms = 0 if held is None else _signed_atoms(market, held.size_lots, book.price_ticks)
         capital_atoms = ledger.notes.get((self.name, name), (equity_atoms,))[0]

@@ -75,7 +75,7 @@ class Acting(NamedTuple):
 
     def affordable_lots(self) -> int:
         """Lots worth the share of its equity; none for who has no equity."""
-        equity_atoms, market = margin_of(self.account, self.ledger.markets).equity_atoms, self.market
+        equity_atoms, market = margin_of(self.account, self.ledger).equity_atoms, self.market
         assert market.book is not None
         return lots_worth(market, market.book.price_ticks, max(0, equity_atoms) * self.share_bps, BPS)
 
@@ -98,7 +98,7 @@ def _buy_the_dip(acting: Acting) -> tuple[Product, ...]:
 
 def _run(acting: Acting) -> tuple[Product, ...]:
     """Takes free collateral out: a share of the equity over twice the maintenance requirement."""
-    free = slack(margin_of(acting.account, acting.ledger.markets), 2 * BPS) // SLACK_SCALE
+    free = slack(margin_of(acting.account, acting.ledger), 2 * BPS) // SLACK_SCALE
     atoms = min(free, acting.account.balance_atoms) * acting.share_bps // BPS
     return (CollateralWithdrawn(acting.account.account, atoms),) if atoms > 0 else ()
 

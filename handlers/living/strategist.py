@@ -203,7 +203,7 @@ class Strategist(Handler):
         assert book is not None, "it was priced"
         since_ns, held = now_ns - self.rule.window_ns, account.positions.get((instrument, 0))
         forced = [lots for at_ns, where, lots in self._forced if where == instrument and at_ns >= since_ns]
-        equity_atoms = margin_of(account, ledger.markets).equity_atoms
+        equity_atoms = margin_of(account, ledger).equity_atoms
         return Observation(
             now_ns=now_ns,
             price_ticks=book.price_ticks,

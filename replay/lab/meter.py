@@ -159,7 +159,7 @@ class Meter:
     def _fund_used(self) -> int:
         funds = [self.ledger.accounts[number] for number in self.ledger.funds_of(0)]
         paid_in_atoms = sum(self._tally.accounts[fund.account].paid_in_atoms for fund in funds)
-        equity_atoms = sum(margin_of(fund, self.ledger.markets).equity_atoms for fund in funds)
+        equity_atoms = sum(margin_of(fund, self.ledger).equity_atoms for fund in funds)
         return paid_in_atoms + self._tally.assets[0].fund_fees_atoms - equity_atoms
 
 

@@ -48,7 +48,7 @@ class _Wave:
         """One reduction, which `ledger` is about to fold."""
         account, market = ledger.accounts[body.account], ledger.markets[body.instrument]
         if body.account not in self.before:
-            self.before[body.account] = margin_of(account, ledger.markets).equity_atoms
+            self.before[body.account] = margin_of(account, ledger).equity_atoms
         self.deficits[body.against] = max(self.deficits.get(body.against, 0), deficit_atoms)
         self.needed_atoms += abs(market.payoff.value_atoms(body.size_lots, market.mark_ticks) - body.value_atoms)
         traded = self._traded.setdefault((body.account, body.instrument), [0, 0])
@@ -137,7 +137,7 @@ def _deficit(body: ShortfallDeclared, ledger: LedgerState) -> int:
     account = ledger.accounts[body.account]
     if account.kind != "user":
         return body.needed_atoms
-    return max(0, -margin_of(account, ledger.markets).equity_atoms)
+    return max(0, -margin_of(account, ledger).equity_atoms)
 
 
 def _endowment(account: Account, ledger: LedgerState) -> int:

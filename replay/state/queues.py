@@ -157,13 +157,15 @@ class Prospect(NamedTuple):
 
 
 def is_marked(ledger: LedgerState, account: Account) -> bool:
-    """Whether every instrument that the account holds has a mark."""
+    """Whether every instrument that the account holds has a mark, and every asset a price."""
+    if any(not ledger.conversions[asset].price_ticks for asset in account.coins):
+        return False
     return all(ledger.markets[instrument].marked is not None for instrument, _ in account.positions)
 
 
 def marked_margin(ledger: LedgerState, account: Account) -> Margin | None:
     """Equity and requirement at the marks; None while an instrument that it holds has none."""
-    return margin_of(account, ledger.markets) if is_marked(ledger, account) else None
+    return margin_of(account, ledger) if is_marked(ledger, account) else None
 
 
 def ratio_bps(margin: Margin | None) -> int | None:

@@ -252,7 +252,7 @@ def _equity_atoms(ledger: Ledger, number: int) -> int:
     account = ledger.accounts[number]
     if not is_marked(ledger, account):
         return account.balance_atoms
-    return margin_of(account, ledger.markets).equity_atoms
+    return margin_of(account, ledger).equity_atoms
 
 
 def _in_order(run: Run, ledger: Ledger, tallies: dict[int, _Tally], order: Order) -> tuple[ForcedAccount, ...]:

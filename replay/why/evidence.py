@@ -58,7 +58,7 @@ def _evidence_of(body: Body, number: int, ledger: LedgerState, names: RunNames) 
     account = ledger.accounts[number] if number < len(ledger.accounts) else None
     if account is None or account.kind != "user" or not is_marked(ledger, account):
         return None
-    margin = margin_of(account, ledger.markets)
+    margin = margin_of(account, ledger)
     return Evidence(
         account=number,
         name=names.account(number),

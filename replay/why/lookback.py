@@ -19,7 +19,7 @@ from ...events.bodies.liquidation import LiquidationFilled, LiquidationOrdered, 
 from ...events.bodies.margin import PositionReduced
 from ...events.envelope import Event
 from ...events.ledger import LedgerState, PositionKey
-from ...events.ledger.postings import POSTINGS, Payment
+from ...events.ledger.postings import POSTINGS, Payment, Trade
 from ...events.record.columns import instruments_set
 from ...events.vocabulary import Body
 from ...sim.pending import maker_of
@@ -232,8 +232,9 @@ class Lookback:
         row = POSTINGS.get(type(body))
         if row is None:
             return
-        if isinstance(row, Payment):
-            if account in (getattr(body, row.payer, None), getattr(body, row.payee, None)):
+        if not isinstance(row, Trade):
+            parties = (row.payer, row.payee) if isinstance(row, Payment) else (row.giver,)
+            if any(getattr(body, party, None) == account for party in parties):
                 yield _Moved(None, 0)
             return
         instrument, lots = getattr(body, "instrument"), getattr(body, row.size)  # noqa: B009 - a trade has them

@@ -321,7 +321,7 @@ class Watch:
             return None
         account = ledger.accounts[self.account]
         if self.key is None:
-            return margin_of(account, ledger.markets) if is_marked(ledger, account) else None
+            return margin_of(account, ledger) if is_marked(ledger, account) else None
         held = account.positions.get(self.key)
         return None if held is None else Margin(profit_atoms(ledger.markets[self.key[0]], held), 0, [])
 
@@ -373,7 +373,7 @@ def bankruptcy_of(ledger: LedgerState, account: int, key: PositionKey, names: Ru
     """The figures of a bankrupt account's position where `ledger` stands."""
     owner, market = ledger.accounts[account], ledger.markets[key[0]]
     held, value_atoms = owner.positions[key], bankruptcy_values(owner, ledger)[key]
-    equity_atoms = margin_of(owner, ledger.markets).equity_atoms
+    equity_atoms = margin_of(owner, ledger).equity_atoms
     return Bankruptcy(
         instrument=key[0],
         name=names.instrument(key[0]),

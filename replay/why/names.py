@@ -64,6 +64,10 @@ class RunNames:
         names = self._ledger.account_names
         return names[number] if 0 <= number < len(names) else f"account {number}"
 
+    def asset(self, number: int) -> str:
+        """The name of an asset."""
+        return self._ledger.assets[number].name
+
     def fund(self, number: int) -> str:
         """The insurance fund; by its name where the asset has several."""
         several = len(self._ledger.funds_of(self._ledger.accounts[number].asset)) > 1
@@ -146,7 +150,7 @@ class RunNames:
         """An amount of the asset of an account."""
         return str(self.money_of(account, atoms))
 
-    def amount(self, asset: int, atoms: int) -> str:
+    def coins(self, asset: int, atoms: int) -> str:
         """An amount of an asset."""
         return str(self.amount_of(asset, atoms))
 

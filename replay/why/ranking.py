@@ -387,7 +387,7 @@ def _ineligible(asked: _SparedQuestion, reason: Ineligible) -> str:
         return f"{who} was no candidate: it {_held(asked)}, and only a position that was {asked.closing} counts."
     if reason is Ineligible.NO_PROFIT:
         return f"{who} was no candidate: it {_held(asked)}, and that stood at no profit but at {_profit(asked)}."
-    equity = asked.names.money(asked.number, margin_of(account, asked.ledger.markets).equity_atoms)
+    equity = asked.names.money(asked.number, margin_of(account, asked.ledger).equity_atoms)
     return f"{who} was no candidate: its account had no equity left, {equity}."
 
 

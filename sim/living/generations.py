@@ -225,7 +225,7 @@ class Generations:
         left = {key[0]: self._moved_since_entered(account.account, key) for key in reversed(account.positions)}
         for generation in range(max(map(len, left.values()), default=0) + 1):
             without = {number: _marked(markets[number], sum(parts[generation:])) for number, parts in left.items()}
-            if slack(margin_of(account, without), BPS) < 0:  # type: ignore[arg-type]
+            if slack(margin_of(account, ledger, without), BPS) < 0:  # type: ignore[arg-type]
                 return generation
         return 0
 

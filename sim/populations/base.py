@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import msgspec
 
@@ -12,15 +12,45 @@ from ...events.bodies.run import SourceTally
 from ...events.payoff import Payoff, payoff_for
 from ..sources.base import InstrumentScale
 
-__all__ = ["OpeningAccount", "OpeningMarket", "OpeningPosition", "Population"]
+__all__ = ["OpeningAccount", "OpeningAsset", "OpeningMarket", "OpeningPosition", "OpeningRate", "Population"]
+
+
+class OpeningRate(NamedTuple):
+    """So many atoms of an asset are worth so many of the first one as the run begins."""
+
+    asset_atoms: int = 1
+    worth_atoms: int = 1
+
+    def of_worth(self, atoms: int) -> int:
+        """How much of the asset is worth so much, rounded down."""
+        return atoms * self.asset_atoms // self.worth_atoms
+
+    def worth_of(self, atoms: int) -> int:
+        """What so much of the asset is worth, rounded down."""
+        return atoms * self.worth_atoms // self.asset_atoms
+
+
+class OpeningAsset(msgspec.Struct, frozen=True):
+    """An asset as the run begins: its number, its name without the venue's, its decimals, and what it is worth."""
+
+    asset: int = 0
+    name: str = ""
+    decimals: int = 0
+    rate: OpeningRate = OpeningRate()
 
 
 class OpeningMarket(msgspec.Struct, frozen=True):
-    """An instrument as the run begins: its scales, its price, and what one lot is worth at one tick."""
+    """An instrument as the run begins: its scales, its price, and what one lot is worth at one tick.
+
+    A spot market has a `base`, what changes hands in it: nobody has a position in it, but an account may hold the base
+    as collateral.
+    """
 
     scale: InstrumentScale
     price_ticks: int
     multiplier_atoms: int
+    settles_in: OpeningAsset = OpeningAsset()
+    base: OpeningAsset | None = None
 
     @property
     def payoff(self) -> Payoff:
@@ -41,7 +71,7 @@ class OpeningPosition(msgspec.Struct, frozen=True, gc=False):
 class OpeningAccount(msgspec.Struct, frozen=True, gc=False):
     """A margin account. `owner` names the cross account above an isolated one, which comes before it.
 
-    `asset` is what it settles in: of several venues each lists its own.
+    `asset` is what it settles in: of several venues each lists its own. `coins` are what it has of others, in atoms.
     """
 
     name: str
@@ -51,6 +81,7 @@ class OpeningAccount(msgspec.Struct, frozen=True, gc=False):
     positions: tuple[OpeningPosition, ...]
     row: int = 0
     asset: int = 0
+    coins: tuple[tuple[int, int], ...] = ()
 
 
 class Population(Protocol):

@@ -35,7 +35,7 @@ from ..checks import FEW, check_range, require
 from ..reading.tally import Tally
 from ..sources.base import canonical_sha256
 from ..units import CONTEXT, INT64_MAX, to_atoms, to_whole_down
-from .base import OpeningAccount, OpeningMarket, OpeningPosition
+from .base import OpeningAccount, OpeningAsset, OpeningMarket, OpeningPosition
 
 __all__ = ["QUANTILE_ONE", "DrawnSettings", "ParetoTable", "SeededPopulation", "SeededSettings"]
 
@@ -68,6 +68,8 @@ class DrawnSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     long_share: Decimal = Decimal("0.5")
     instruments: Annotated[tuple[Decimal, ...], FEW] = (Decimal(1),)
     entry_spread: Decimal = Decimal("0.05")
+    collateral: Annotated[tuple[tuple[str, Decimal], ...], FEW] = ()
+    collateral_share: Decimal = Decimal(1)
 
     def __post_init__(self) -> None:
         """Refuse what cannot be drawn from."""
@@ -83,6 +85,9 @@ class DrawnSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         check_range("leverage_spread", self.leverage_spread, 0, _SPREAD_MOST)
         check_range("long_share", self.long_share, 0, 1)
         check_range("entry_spread", self.entry_spread, 0, _SPREAD_MOST)
+        check_range("collateral_share", self.collateral_share, 0, 1)
+        if self.collateral:
+            _check_weights("collateral", [weight for _, weight in self.collateral])
 
 
 class SeededSettings(DrawnSettings, frozen=True, forbid_unknown_fields=True, tag_field="source", tag="seeded"):
@@ -129,14 +134,18 @@ class SeededPopulation:
         self._count_weights = _cumulative(settings.instruments)
         self._spread_ppm, self._entry_ppm = _ppm(settings.leverage_spread), _ppm(settings.entry_spread)
         self._long_ppm = _ppm(settings.long_share)
+        self._coin_names = [name for name, _ in settings.collateral]
+        self._coin_weights = _cumulative([weight for _, weight in settings.collateral])
+        self._coin_ppm = _ppm(settings.collateral_share)
         self.size = settings.accounts
         self.sha256 = canonical_sha256(self.layout, settings)
 
     def accounts(self, markets: Sequence[OpeningMarket], decimals: int, seed: int) -> Iterator[OpeningAccount]:
         """The accounts in order; about 20 us each."""
+        coins, traded = self._coins(markets), [market for market in markets if market.base is None]
         most_held = len(self._settings.instruments)
-        if most_held > len(markets):
-            listed = f"weights for holding up to {most_held}, but the scenario lists {len(markets)}"
+        if most_held > len(traded):
+            listed = f"weights for holding up to {most_held}, but the scenario lists {len(traded)}"
             message = f"{self._where}.instruments: {listed}; shorten the list"
             raise ScenarioError(message)
         median, most = (self._atoms(name, decimals) for name in ("median_notional", "max_notional"))
@@ -144,11 +153,22 @@ class SeededPopulation:
         for place in range(self._first_place, self._first_place + self._settings.accounts):
             made.rows += 1
             share = self._pareto.quantile(draw_bits(seed, place, "population size", 0))
-            yield self._account(_Dice(seed, place), min(most, median * share // QUANTILE_ONE), markets)
+            yield self._account(_Dice(seed, place), min(most, median * share // QUANTILE_ONE), traded, coins)
 
     def tally(self, number: int) -> SourceTally:
         """How many accounts were made."""
         return self._made.closed(number)
+
+    def _coins(self, markets: Sequence[OpeningMarket]) -> list[OpeningAsset | None]:
+        """What the weights of collateral are of; None stands for the asset that an account settles in."""
+        listed = {market.base.name: market.base for market in markets if market.base is not None}
+        settled = list(dict.fromkeys(market.settles_in.name for market in markets))
+        for place, name in enumerate(self._coin_names):
+            if name not in listed and name not in settled:
+                known = ", ".join([*settled, *listed])
+                message = f"{self._where}.collateral[{place}]: {name!r} has no spot market; choose from {known}"
+                raise ScenarioError(message)
+        return [listed.get(name) for name in self._coin_names]
 
     def _atoms(self, name: str, decimals: int) -> int:
         try:
@@ -157,9 +177,16 @@ class SeededPopulation:
             message = f"{self._where}.{name}: {error}"
             raise ScenarioError(message) from error
 
-    def _account(self, dice: _Dice, notional_atoms: int, markets: Sequence[OpeningMarket]) -> OpeningAccount:
+    def _account(
+        self,
+        dice: _Dice,
+        worth_atoms: int,
+        markets: Sequence[OpeningMarket],
+        coins: Sequence[OpeningAsset | None],
+    ) -> OpeningAccount:
         held, leverage_ppm = self._held(dice, markets), self._leverage(dice)
         positions, held_atoms, profit_atoms = [], 0, 0
+        asset, notional_atoms = held[0].settles_in.asset, held[0].settles_in.rate.of_worth(worth_atoms)
         for n, market in enumerate(held):
             lot_atoms = abs(market.payoff.value_atoms(1, market.price_ticks))
             lots = max(1, notional_atoms // (len(held) * lot_atoms))
@@ -172,16 +199,27 @@ class SeededPopulation:
             message = f"{self._where}: an account passes 2^63 - 1 atoms; use a lower max_notional or fewer decimals"
             raise ScenarioError(message)
         name = f"{self._title}-{dice.place - self._first_place + 1}"
-        return OpeningAccount(name, "cross", None, equity_atoms - profit_atoms, tuple(positions))
+        balance_atoms = equity_atoms - profit_atoms
+        coin = coins[dice.chosen(self._coin_weights, "population collateral")] if coins else None
+        if coin is None:
+            return OpeningAccount(name, "cross", None, balance_atoms, tuple(positions), asset=asset)
+        put_atoms = coin.rate.of_worth(max(0, balance_atoms) * self._coin_ppm // _PPM)
+        left_atoms = balance_atoms - coin.rate.worth_of(put_atoms)
+        kept = ((coin.asset, put_atoms),) if put_atoms else ()
+        return OpeningAccount(
+            name, "cross", None, left_atoms, tuple(positions), asset=held[0].settles_in.asset, coins=kept
+        )
 
     def _held(self, dice: _Dice, markets: Sequence[OpeningMarket]) -> list[OpeningMarket]:
-        """Which instruments it holds, in the scenario's order: the first draws of a shuffle."""
+        """Which instruments it holds, in the scenario's order: the first draws of a shuffle, all of one asset."""
         count = 1 + dice.chosen(self._count_weights, "population count")
         order = list(range(len(markets)))
         for n in range(count):
             other = n + dice.below("population instrument", n, len(order) - n)
             order[n], order[other] = order[other], order[n]
-        return [markets[index] for index in sorted(order[:count])]
+        asset = markets[order[0]].settles_in
+        alike = [index for index in order if markets[index].settles_in == asset]
+        return [markets[index] for index in sorted(alike[:count])]
 
     def _leverage(self, dice: _Dice) -> int:
         chosen_ppm = self._leverages[dice.chosen(self._leverage_weights, "population leverage")]

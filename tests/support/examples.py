@@ -10,6 +10,17 @@ from deleverage.events.bodies.auctions import (
     VaultShared,
 )
 from deleverage.events.bodies.base import Provenance
+from deleverage.events.bodies.collateral import (
+    CoinDeposited,
+    CoinStated,
+    CoinWithdrawn,
+    CollateralRated,
+    CollateralSold,
+    CollateralTier,
+    ConversionPriced,
+    ConversionSet,
+    InterestCharged,
+)
 from deleverage.events.bodies.faults import ActDelayed, FaultEnded, FaultStarted
 from deleverage.events.bodies.inputs import (
     BalanceStated,
@@ -367,4 +378,23 @@ EXAMPLES: tuple[Body, ...] = (
     AuctionEnded(3, 9, 5, 1, 3, "the most discount found nobody"),
     VaultDeposited(5, 2, 1_000),
     VaultShared(5, 2, -30, -10, 990),
+    ConversionSet(asset=1, quote=0, instrument=2, asset_atoms=100_000, quote_atoms=10),
+    CollateralRated(1, 2, (CollateralTier(0, 950_000), CollateralTier(1_000_000, 900_000))),
+    ConversionPriced(1, 2, 65_000, 98_000),
+    CoinStated(5, 1, 1_000_000, _FROM),
+    CoinDeposited(5, 1, 250_000, _FROM),
+    CoinWithdrawn(5, 1, 125_000, _FROM),
+    CollateralSold(
+        liquidation_id=3,
+        account=5,
+        asset=1,
+        instrument=2,
+        amount_atoms=150_000,
+        value_atoms=97_000,
+        size_lots=-2,
+        price_ticks=64_700,
+        eaten_lots=7,
+        reason="the account owed it",
+    ),
+    InterestCharged(5, 12, 48_000, 250_000),
 )

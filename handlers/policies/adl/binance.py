@@ -39,7 +39,7 @@ class Binance(LedgerReadingPolicy):
         return {
             "wallet": account.balance_atoms,
             "unit": 10 ** ledger.assets[account.asset].decimals,
-            "maintenance": Fraction(margin_of(account, ledger.markets).requirement_microatoms, MICRO),
+            "maintenance": Fraction(margin_of(account, ledger).requirement_microatoms, MICRO),
         }
 
 
@@ -47,5 +47,5 @@ def _score(candidate: Candidate, ledger: LedgerState) -> int:
     account = ledger.accounts[candidate.account]
     wallet = max(10 ** ledger.assets[account.asset].decimals, account.balance_atoms)
     unrealised = max(0, candidate.equity - account.balance_atoms)
-    requirement = margin_of(account, ledger.markets).requirement_microatoms
+    requirement = margin_of(account, ledger).requirement_microatoms
     return score_of(unrealised * requirement, wallet * candidate.equity * MICRO)

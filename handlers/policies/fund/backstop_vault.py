@@ -37,7 +37,7 @@ class BackstopVault(InsuranceFund):
 
     def _absorb(self, body: BankruptcyDeclared, ledger: LedgerState) -> Iterable[Product]:
         account = ledger.accounts[body.account]
-        equity_atoms = margin_of(account, ledger.markets).equity_atoms
+        equity_atoms = margin_of(account, ledger).equity_atoms
         if equity_atoms >= 0 or not account.positions:
             return super()._absorb(body, ledger)
         return (self.shortfall(body.liquidation_id, body.account, "bankruptcy", -equity_atoms, ledger),)

@@ -63,7 +63,7 @@ class FeeCapped(InsuranceFund):
         account = ledger.accounts[body.account]
         if not account.positions:
             return super()._absorb(body, ledger)
-        needed_atoms = max(0, -margin_of(account, ledger.markets).equity_atoms)
+        needed_atoms = max(0, -margin_of(account, ledger).equity_atoms)
         return (self.shortfall(body.liquidation_id, body.account, "bankruptcy", needed_atoms, ledger),)
 
 
@@ -84,7 +84,7 @@ def fund_delta(fill: int, bankruptcy: int, fee_ppm_max: int) -> int:
 
 def _bankruptcy_quote_of(fill: LiquidationFilled, account: Account, ledger: LedgerState) -> int:
     """For the account as it was before this fill, which is in the ledger already."""
-    market, after = ledger.markets[fill.instrument], margin_of(account, ledger.markets)
+    market, after = ledger.markets[fill.instrument], margin_of(account, ledger)
     worth = market.payoff.value_atoms(fill.size_lots, market.mark_ticks)
     held = account.positions.get((fill.instrument, fill.leg))
     lots = 0 if held is None else held.size_lots

@@ -118,7 +118,7 @@ class InsuranceFee(InsuranceFund):
         account = ledger.accounts[fill.account]
         if account.kind != "user":
             return ()
-        after = margin_of(account, ledger.markets)
+        after = margin_of(account, ledger)
         fee_atoms = min(self._fee_atoms(fill, ledger), after.equity_atoms)
         if fee_atoms <= 0:
             return ()
@@ -126,7 +126,7 @@ class InsuranceFee(InsuranceFund):
 
     def _fee_atoms(self, fill: LiquidationFilled, ledger: LedgerState) -> int:
         account, market = ledger.accounts[fill.account], ledger.markets[fill.instrument]
-        after, worth = margin_of(account, ledger.markets), market.payoff.value_atoms(fill.size_lots, market.mark_ticks)
+        after, worth = margin_of(account, ledger), market.payoff.value_atoms(fill.size_lots, market.mark_ticks)
         held = account.positions.get((fill.instrument, fill.leg))
         lots = 0 if held is None else held.size_lots
         values = [abs(market.payoff.value_atoms(size, market.mark_ticks)) for size in (lots, lots - fill.size_lots)]

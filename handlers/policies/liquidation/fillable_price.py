@@ -112,7 +112,7 @@ class FillablePrice(PacedSteps[FillableParameters]):
         """What so many lots, signed as held, have to bring so that the fund can pay the rest of what they should."""
         ledger, market, margin = situation.ledger, situation.market, situation.margin
         worth = market.payoff.value_atoms(part_lots, market.mark_ticks)
-        left = requirement_without(situation.account, ledger.markets, situation.key, abs(part_lots))
+        left = requirement_without(situation.account, ledger, situation.key, abs(part_lots))
         money = money_atoms(ledger, ledger.fund_of(situation.key[0]))
         most = self.rules.block_fund_loss_max_atoms
         required = margin.requirement_microatoms

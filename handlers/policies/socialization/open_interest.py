@@ -45,7 +45,7 @@ class OpenInterest(LossSocialization):
             paid.append(BalanceWrittenOff(liquidation_id, debtor.account, pool, pooled_atoms))
         left_atoms = loss_atoms - pooled_atoms
         for account, due_atoms in self._dues(debtor, left_atoms, ledger):
-            paid_atoms = min(due_atoms, left_atoms, margin_of(account, ledger.markets).equity_atoms)
+            paid_atoms = min(due_atoms, left_atoms, margin_of(account, ledger).equity_atoms)
             if paid_atoms > 0:
                 left_atoms -= paid_atoms
                 paid.append(LossSocialized(liquidation_id, debtor.account, account.account, paid_atoms))

@@ -111,7 +111,7 @@ class Searches:
 
     def _collateral(self, whose: Whose, point: ChangePoint) -> Search[Flip]:
         """The least more collateral, which lowers the leverage."""
-        margin = margin_of(point.ledger.accounts[whose.account], point.ledger.markets)
+        margin = margin_of(point.ledger.accounts[whose.account], point.ledger)
         grid = amounts_from(max(1, margin.equity_atoms >> 5, sum(map(abs, margin.values_atoms)) >> 10))
         varied = f"{whose.prefix}collateral"
 
@@ -285,7 +285,7 @@ def _unasked(flip: Flip) -> Search[Flip]:
 
 def _leverage(ledger: LedgerState, number: int, more_atoms: int) -> str:
     """Notional over equity with so much more collateral, in hundredths, rounded down."""
-    margin = margin_of(ledger.accounts[number], ledger.markets)
+    margin = margin_of(ledger.accounts[number], ledger)
     notional_atoms, equity_atoms = sum(map(abs, margin.values_atoms)), margin.equity_atoms + more_atoms
     if equity_atoms <= 0:
         return "unbounded"

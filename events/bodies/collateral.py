@@ -1,0 +1,237 @@
+"""Collateral in other assets than an account settles in: its worth, what of it counts, what moves. Tags 150 to 159.
+
+An account settles in one asset; what it holds of others, its coins, are collateral and nothing else. The price at which
+an asset is converted is an event of its own, so that it may follow its own book, or a right to redeem it, or both.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from ..grounds import Ground
+from ..kinds import (
+    AccountAmount,
+    AccountNumber,
+    AssetAmount,
+    AssetNumber,
+    Count,
+    InstrumentAmount,
+    InstrumentNumber,
+    LiquidationNumber,
+    Price,
+    RatePpb,
+    Size,
+)
+from .base import BodyBase, Provenance
+from .declaring import FEES, OUTSIDE, Exchange, Payment
+
+if TYPE_CHECKING:
+    from ..envelope import Event
+    from ..ledger import Ledger
+    from ..phrases import Case, Names
+
+__all__ = [
+    "CoinDeposited",
+    "CoinStated",
+    "CoinWithdrawn",
+    "CollateralBody",
+    "CollateralRated",
+    "CollateralSold",
+    "CollateralTier",
+    "ConversionPriced",
+    "ConversionSet",
+    "InterestCharged",
+]
+
+
+class CollateralTier(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Of an amount over `floor_atoms` of an asset `ratio_ppm` counts, up to the floor of the next tier."""
+
+    floor_atoms: int
+    ratio_ppm: int
+
+
+class ConversionSet(BodyBase, frozen=True, tag=150):
+    """How an asset is converted: `asset_atoms` of it are worth the price in ticks times `quote_atoms`.
+
+    The price is one of `instrument`, a spot market of the asset or an inverse contract that settles in it; the quote is
+    the asset that accounts which hold it settle in.
+    """
+
+    grounds = ()
+    sets = True
+
+    asset: AssetNumber
+    quote: AssetNumber
+    instrument: InstrumentNumber
+    asset_atoms: Count
+    quote_atoms: Count
+
+    def alters(self, ledger: Ledger, event: Event) -> None:
+        ledger.set_conversion(self)
+
+    def says(self, names: Names) -> str:
+        asset, instrument = names.asset(self.asset), names.instrument(self.instrument)
+        return f"{asset} was listed to be converted at the price of {instrument}"
+
+
+class CollateralRated(BodyBase, frozen=True, tag=151):
+    """How much of an asset counts as collateral, tier by tier of the amount; nothing of one that was never rated.
+
+    `instrument` is what the asset is converted by.
+    """
+
+    grounds = ()
+    sets = True
+
+    asset: AssetNumber
+    instrument: InstrumentNumber
+    tiers: tuple[CollateralTier, ...]
+
+    def alters(self, ledger: Ledger, event: Event) -> None:
+        ledger.rate_collateral(self)
+
+    def says(self, names: Names) -> str:
+        shares = ", ".join(
+            f"{names.percent_of_ppm(tier.ratio_ppm)} over {names.coins(self.asset, tier.floor_atoms)}"
+            for tier in self.tiers
+        )
+        return f"of {names.asset(self.asset)} this counts as collateral: {shares}"
+
+
+class ConversionPriced(BodyBase, frozen=True, tag=152):
+    """The price at which an asset is converted; `index_ticks` is that of its own market, the mark of `instrument`."""
+
+    grounds = (Ground.MARK, Ground.RULE)
+    sets = True
+
+    asset: AssetNumber
+    instrument: InstrumentNumber
+    index_ticks: Price
+    price_ticks: Price
+
+    def alters(self, ledger: Ledger, event: Event) -> None:
+        ledger.price_conversion(self, event.seq)
+
+    def says(self, names: Names) -> str:
+        price, index = (names.price(self.instrument, ticks) for ticks in (self.price_ticks, self.index_ticks))
+        apart = f", its own market at {index}" if self.price_ticks != self.index_ticks else ""
+        return f"{names.asset(self.asset)} was converted at {price} from here on{apart}"
+
+
+class CoinStated(BodyBase, frozen=True, tag=153):
+    """Opening state: the account has so much of an asset that it does not settle in."""
+
+    grounds = ()
+    posting = Payment(OUTSIDE, "account", "balance_atoms", stated=True, asset="asset")
+
+    account: AccountNumber
+    asset: AssetNumber
+    balance_atoms: AssetAmount
+    provenance: Provenance | None = None
+
+    def says(self, names: Names) -> str:
+        return f"{names.account(self.account)} began with {names.coins(self.asset, self.balance_atoms)}"
+
+
+class CoinDeposited(BodyBase, frozen=True, tag=154):
+    """An amount of another asset came in from outside, as collateral."""
+
+    grounds = ()
+    posting = Payment(OUTSIDE, "account", asset="asset")
+
+    account: AccountNumber
+    asset: AssetNumber
+    amount_atoms: AssetAmount
+    provenance: Provenance | None = None
+
+    def says(self, names: Names) -> str:
+        return f"{names.account(self.account)} deposited {names.coins(self.asset, self.amount_atoms)}"
+
+
+class CoinWithdrawn(BodyBase, frozen=True, tag=155):
+    """Collateral in another asset left for the outside."""
+
+    grounds = ()
+    posting = Payment("account", OUTSIDE, asset="asset")
+
+    account: AccountNumber
+    asset: AssetNumber
+    amount_atoms: AssetAmount
+    provenance: Provenance | None = None
+
+    def says(self, names: Names) -> str:
+        return f"{names.account(self.account)} withdrew {names.coins(self.asset, self.amount_atoms)}"
+
+
+class CollateralSold(BodyBase, frozen=True, tag=156):
+    """Collateral was sold into the asset's own market for what the account owes; `size_lots` left its depth.
+
+    An amount is sold to the atom, and what it eats of the depth is rounded up to a lot. `liquidation_id` is the
+    liquidation that it was sold in, None where only a debt was repaid.
+    """
+
+    grounds = (Ground.LIQUIDATION, Ground.BALANCE, Ground.DEPTH, Ground.MARK, Ground.RULE)
+    posting = Exchange("account")
+    forces = True
+
+    liquidation_id: LiquidationNumber | None
+    account: AccountNumber
+    asset: AssetNumber
+    instrument: InstrumentNumber
+    amount_atoms: AssetAmount
+    value_atoms: InstrumentAmount
+    size_lots: Size
+    price_ticks: Price
+    eaten_lots: Size
+    reason: str
+
+    def alters(self, ledger: Ledger, event: Event) -> None:
+        ledger.markets[self.instrument].eat(self.size_lots, self.eaten_lots, event.at_ns, event.seq)
+
+    def says(self, names: Names) -> str:
+        sold = names.coins(self.asset, self.amount_atoms)
+        value, price = names.value(self.instrument, self.value_atoms), names.price(self.instrument, self.price_ticks)
+        return f"{sold} of {names.account(self.account)} were sold at {price} for {value}: {self.reason}"
+
+    def tells(self, case: Case) -> str:
+        names, account = case.names, case.ledger.accounts[self.account]
+        mark = names.price(self.instrument, case.market(self.instrument).mark_ticks)
+        first = (
+            f"{names.coins(self.asset, self.amount_atoms)} of the collateral of {names.account(self.account)} were "
+            f"sold in the market of {names.instrument(self.instrument)} at "
+            f"{names.price(self.instrument, self.price_ticks)}, the mark being {mark}. That brought "
+            f"{names.value(self.instrument, self.value_atoms)}: {self.reason}."
+        )
+        owed = f"Its balance had been {names.money(self.account, account.balance_atoms)}."
+        return case.joined(first, owed, case.followed())
+
+
+class InterestCharged(BodyBase, frozen=True, tag=157):
+    """Interest of an interval on what an account owes of the asset that it settles in, above what is free of it."""
+
+    grounds = (Ground.BALANCE, Ground.TIMER, Ground.RULE)
+    posting = Payment("account", FEES)
+
+    account: AccountNumber
+    amount_atoms: AccountAmount
+    debt_atoms: AccountAmount
+    rate_ppb: RatePpb
+
+    def says(self, names: Names) -> str:
+        paid, debt = (names.money(self.account, atoms) for atoms in (self.amount_atoms, self.debt_atoms))
+        return f"{names.account(self.account)} was charged {paid} of interest, {names.rate(self.rate_ppb)} of {debt}"
+
+
+CollateralBody = (
+    ConversionSet
+    | CollateralRated
+    | ConversionPriced
+    | CoinStated
+    | CoinDeposited
+    | CoinWithdrawn
+    | CollateralSold
+    | InterestCharged
+)

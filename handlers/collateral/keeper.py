@@ -1,0 +1,116 @@
+"""Whoever keeps the rules of collateral: rates each asset, sells what is owed over the limit, charges interest."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from typing import ClassVar
+
+import msgspec
+
+from ...events.bodies.collateral import CollateralRated, ConversionSet, InterestCharged
+from ...events.bodies.margin import FeeCharged, MarkPriced
+from ...events.bodies.run import RunForked
+from ...events.bodies.venue import TimerFired, TimerSet
+from ...events.envelope import Event
+from ...events.ledger import Account, LedgerState
+from ...events.ledger.postings import POSTINGS
+from ...events.vocabulary import Body, accounts_named
+from ..faults import failure_at
+from ..protocol import Handler, Product
+from .rules import SLOT, CollateralParameters, tiers_of
+from .sale import CollateralSale, sold
+
+__all__ = ["CollateralKeeper"]
+
+_INTEREST = "interest"
+_REPAID = "the account owed more than it may"
+_PPB, _BPS = 10**9, 10**4
+
+
+class CollateralKeeper(Handler):
+    """The rules of `rules.py` as a haircut on each asset; nobody in a liquidation is sold anything here."""
+
+    name: ClassVar[str] = SLOT
+    policy: ClassVar[str] = "haircut"
+    subscribes: ClassVar[tuple[type[Body], ...]] = (ConversionSet, RunForked, MarkPriced, TimerFired)
+    observes: ClassVar[tuple[type[Body], ...]] = tuple(POSTINGS)
+    Parameters: ClassVar[type[msgspec.Struct]] = CollateralParameters
+
+    def __init__(self, parameters: CollateralParameters) -> None:
+        self.rules = parameters
+        self._over: set[int] = set()
+        self._debtors: set[int] = set()
+
+    def observe(self, event: Event, ledger: LedgerState) -> None:
+        """Keep who owes something, and who more than it may: read off the balances of those whom an event names."""
+        for number in accounts_named(event.body):
+            account = ledger.accounts[number]
+            if (account.coins or number in self._debtors) and self.is_here(ledger, number):
+                self._note(account)
+
+    def prime(self, ledger: LedgerState, past: Iterable[Event]) -> None:
+        """All of it follows from the balances."""
+        self._over.clear()
+        self._debtors.clear()
+        for account in ledger.accounts:
+            if account.coins and self.is_here(ledger, account.account):
+                self._note(account)
+
+    def _note(self, account: Account) -> None:
+        owed_atoms = -account.balance_atoms if account.coins else 0
+        for kept, least_atoms in ((self._over, self.rules.debt_most_atoms), (self._debtors, 0)):
+            change = kept.add if owed_atoms > least_atoms else kept.discard
+            change(account.account)
+
+    def gate(self, kind: type[Body]) -> Collection[object]:
+        """For marks, who owes more than it may."""
+        return self._over if kind is MarkPriced else super().gate(kind)
+
+    def handle(self, event: Event, ledger: LedgerState, now_ns: int) -> Iterable[Product]:
+        """Each thing it hears of has one answer."""
+        body = event.body
+        if isinstance(body, MarkPriced):
+            return list(self._repaid(ledger, now_ns)) if failure_at(ledger, self.venue) is None else ()
+        if isinstance(body, ConversionSet):
+            return self._rated(body.asset, ledger, now_ns)
+        if isinstance(body, RunForked):
+            return [p for asset in sorted(ledger.conversions) for p in self._rated(asset, ledger, now_ns)]
+        assert isinstance(body, TimerFired)
+        return list(self._interest(ledger, now_ns)) if body.purpose == _INTEREST else ()
+
+    def _rated(self, asset: int, ledger: LedgerState, now_ns: int) -> list[Product]:
+        """How much of an asset counts, where that is news; and the first timer of interest."""
+        listed = ledger.assets[asset]
+        if listed.venue != self.venue:
+            return []
+        products: list[Product] = []
+        tiers = tiers_of(self.rules, listed.name, listed.decimals)
+        conversion = ledger.conversions[asset]
+        if conversion.tiers != tiers:
+            products.append(CollateralRated(asset, conversion.instrument, tiers))
+        pending = any(one.timer.purpose == _INTEREST for one in ledger.timers.values())
+        if self.rules.rate_ppb and not pending and asset == min(ledger.conversions):
+            products.append(TimerSet(_INTEREST, now_ns + self.rules.interest_interval_ns))
+        return products
+
+    def _repaid(self, ledger: LedgerState, now_ns: int) -> Iterator[Product]:
+        for number in sorted(self._over):
+            account = ledger.accounts[number]
+            if account.liquidation_id is not None:
+                continue
+            sale = CollateralSale(account, _REPAID, None, -account.balance_atoms)
+            sales = sold(sale, self.rules.order, ledger, now_ns)
+            yield from sales
+            fee_atoms = sum(one.value_atoms for one in sales) * self.rules.fee_bps // _BPS
+            if fee_atoms:
+                yield FeeCharged(number, fee_atoms, "conversion of collateral")
+            if sales:
+                return  # the depth that the next one meets is what this sale leaves of it
+
+    def _interest(self, ledger: LedgerState, now_ns: int) -> Iterator[Product]:
+        for number in sorted(self._debtors):
+            debt_atoms = -ledger.accounts[number].balance_atoms - self.rules.free_debt_atoms
+            charged_atoms = debt_atoms * self.rules.rate_ppb // _PPB
+            if charged_atoms > 0:
+                yield InterestCharged(number, charged_atoms, debt_atoms, self.rules.rate_ppb)
+        yield TimerSet(_INTEREST, now_ns + self.rules.interest_interval_ns)
