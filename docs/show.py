@@ -113,6 +113,7 @@ COMMANDS = {
     ],
     "typo": ["deleverage run calm --set population.acounts=50"],
     "benchmarks": ["python benchmarks/run.py | grep bar"],
+    "options": ["python benchmarks/options.py"],
     "tutorial record": [
         "deleverage run flash-crash --seed 7 -o crash.run | tail -3",
         """python -c "from deleverage import open_run; print(open_run('crash.run').head)" > head""",
@@ -196,7 +197,7 @@ def shown(name: str, folder: Path) -> str:
         environment["DELEVERAGE_DATA"] = str(folder / "absent")  # as for whoever has just cloned the project
     lines = []
     for command in COMMANDS[name]:
-        where = ROOT if name in ("pytest", "benchmarks", "real study") else folder / name.partition(" ")[0]
+        where = ROOT if name in ("pytest", "benchmarks", "options", "real study") else folder / name.partition(" ")[0]
         where.mkdir(exist_ok=True)
         if name.startswith("incidents") and not (where / "data").exists():
             (where / "data").symlink_to(environment["DELEVERAGE_DATA"])

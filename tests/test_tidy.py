@@ -22,7 +22,10 @@ CLOCKS = {"time", "datetime"}
 CLOCK_ALLOWED = {"events/record/manifest.py", "events/record/segments.py"}
 NO_RANDOM = {"random", "secrets", "uuid", "numpy"}
 # Columns of whole numbers; where an estimate in floating point could decide, exact integers do.
-NUMPY_ALLOWED = {f"handlers/column{rest}.py" for rest in ("s", "_shares", "_weights", "_ranking")}
+NUMPY_ALLOWED = {
+    *(f"handlers/column{rest}.py" for rest in ("s", "_shares", "_weights", "_ranking")),
+    "handlers/options/price_grid.py",
+}
 
 
 def sources(*rooms: str) -> list[Path]:
