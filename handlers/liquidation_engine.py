@@ -161,7 +161,8 @@ class LiquidationEngine(Handler):
         margin = margin_of(account, ledger)
         if not account.positions:
             owed_atoms = max(0, -account.balance_atoms)
-            selling = self._sells(CollateralSale(account, _OWED, liquidation.liquidation_id, owed_atoms), ledger, now_ns)
+            sale = CollateralSale(account, _OWED, liquidation.liquidation_id, owed_atoms)
+            selling = self._sells(sale, ledger, now_ns)
             return selling or (_flat(liquidation, margin, account.balance_atoms),)
         if slack(margin, self.steps.restored_bps) >= 0:
             return (LiquidationEnded(liquidation.liquidation_id, account.account, "restored", margin.collateral_atoms),)

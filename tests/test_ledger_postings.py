@@ -144,7 +144,9 @@ def test_rows_name_fields_that_their_type_has() -> None:
             continue
         parties = {row.payer, row.payee} if isinstance(row, Payment) else {row.taker, row.giver}
         names = parties - {"OUTSIDE", "LIQUIDITY", "FEES"}
-        names |= {row.amount, row.asset or row.amount} if isinstance(row, Payment) else {row.taker_leg, row.size, row.value}
+        names |= (
+            {row.amount, row.asset or row.amount} if isinstance(row, Payment) else {row.taker_leg, row.size, row.value}
+        )
         names |= {row.giver_leg} - {None} if isinstance(row, Trade) else set()
         assert names <= set(kind.__struct_fields__), kind.__name__
 
