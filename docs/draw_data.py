@@ -24,8 +24,9 @@ from deleverage.sim.settings import (
     TierSettings,
 )
 from deleverage.sim.sources.bookdepth import BookDepthSettings
-from deleverage.sim.sources.generator import GeneratorSettings, Phase
+from deleverage.sim.sources.generator import GeneratorSettings
 from deleverage.sim.sources.klines import KLINES_COLUMNS, KlinesSettings
+from deleverage.sim.sources.phases import Phase
 from deleverage.sim.sources.profile import DepthStep, ProfileSettings
 from deleverage.sim.sources.tardis import TardisSettings
 

@@ -17,7 +17,8 @@ from ..events.errors import ScenarioError
 from ..events.venue_names import at_venue, plain
 from .populations.base import OpeningRate
 from .settings import ScenarioSettings
-from .units import ratio
+from .toml_tree import at_path
+from .units import ratio, to_whole
 
 __all__ = ["conversions_of", "numeraires", "opening_rates", "settled_in"]
 
@@ -59,11 +60,8 @@ def _conversion(
     if market is None or market.kind != "spot" or base != plain(asset.name) or market.asset != quote.asset:
         message = f"{where}: {stated!r} is no spot market of {plain(asset.name)} in {plain(quote.name)}; list one"
         raise ScenarioError(message)
-    numerator, denominator = ratio(Decimal(market.lot_size), Decimal(1).scaleb(-asset.decimals))
-    if denominator != 1:
-        message = f"{where}: a lot of {market.name} is not a whole number of atoms of {asset.name}"
-        raise ScenarioError(message)
-    return ConversionSet(asset.asset, quote.asset, market.instrument, numerator, market.multiplier_atoms)
+    lot_atoms = at_path(where, to_whole, Decimal(market.lot_size), Decimal(1).scaleb(-asset.decimals))
+    return ConversionSet(asset.asset, quote.asset, market.instrument, lot_atoms, market.multiplier_atoms)
 
 
 def _by_inverse(asset: AssetListed, quote: AssetListed, market: InstrumentListed) -> ConversionSet:

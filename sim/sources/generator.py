@@ -14,7 +14,8 @@
 5. Logs are whole numbers of 10^-18, products rounded down; exp is taken in the one decimal context and correctly
    rounded; the price is rounded half to even to a tick, at least one tick. No float anywhere: the same path on every
    machine.
-6. Draws are keyed by (seed, instrument, purpose, step): a longer run begins with the shorter one.
+6. A price that is pegged (`pegs.py`) follows its peg instead, with noise and a script of its own.
+7. Draws are keyed by (seed, instrument, purpose, step): a longer run begins with the shorter one.
 """
 
 from __future__ import annotations
@@ -34,9 +35,11 @@ from ..checks import FEW, check_range, require
 from ..reading.tally import Tally
 from ..units import CONTEXT, INT64_MAX, price_to_ticks, ratio
 from .base import InstrumentScale, canonical_sha256, scale_named
+from .pegs import Pegs, PegSettings
+from .phases import Phase
 from .stress import Loading
 
-__all__ = ["GeneratorSettings", "GeneratorSource", "Phase"]
+__all__ = ["GeneratorSettings", "GeneratorSource"]
 
 _HOUR_NS, _DAY_NS = 3_600 * 10**9, 86_400 * 10**9
 _LOG_ONE = 10**18
@@ -45,22 +48,6 @@ _BETA_ONE, _PPB = 10**6, 10**9
 _LOG_MOST = 44 * _LOG_ONE
 _PROBABILITY_ONE = 1 << 64
 _MARKET = -1
-
-
-class Phase(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """From `from_ns` to `to_ns` after the start the market moves by `move` (-0.35: down by 35%), evenly in logs."""
-
-    from_ns: int
-    to_ns: int
-    move: Decimal = Decimal(0)
-    volatility_multiple: Decimal = Decimal(1)
-
-    def __post_init__(self) -> None:
-        """Refuse a phase that ends before it begins or takes a price to nothing."""
-        require(0 <= self.from_ns < self.to_ns, "from_ns must not be negative and must lie before to_ns")
-        check_range("move", self.move, -1, 1000)
-        require(self.move > -1, "move must be above -1: a price cannot lose all it has")
-        check_range("volatility_multiple", self.volatility_multiple, 0, 1000)
 
 
 class GeneratorSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="source", tag="generator"):
@@ -79,6 +66,7 @@ class GeneratorSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
     jump_spread: Decimal = Decimal(0)
     phases: Annotated[tuple[Phase, ...], FEW] = ()
     betas: dict[str, Decimal] = {}
+    pegs: dict[str, PegSettings] = {}
     stress_correlation: Decimal | None = None
     stress_multiple: Decimal = Decimal(3)
     stress_memory_ns: int = 300 * 10**9
@@ -105,7 +93,7 @@ class GeneratorSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
             check_range(f"betas.{name}", beta, -10, 10)
 
 
-_LATER = ("stress_correlation", "stress_multiple", "stress_memory_ns", "jump_common_share")
+_LATER = ("stress_correlation", "stress_multiple", "stress_memory_ns", "jump_common_share", "pegs")
 """Settings that a source is named by only where they are stated, as there were sources before them."""
 
 
@@ -136,6 +124,7 @@ class GeneratorSource:
             scale_named(scales, name, f"{where}.betas")
         self._settings, self._scales, self._seed, self._tally = settings, tuple(scales), seed, Tally()
         self._betas = [_whole(settings.betas.get(scale.name, Decimal(1)), _BETA_ONE) for scale in self._scales]
+        self._pegs = Pegs(settings.pegs, self._scales, settings.interval_ns, f"{where}.pegs")
         self._noise = [_noise(settings, phase.volatility_multiple) for phase in settings.phases]
         self._calm = _noise(settings, Decimal(1))
         self._moves = [_whole(CONTEXT.ln(CONTEXT.add(1, phase.move)), _LOG_ONE) for phase in settings.phases]
@@ -151,16 +140,20 @@ class GeneratorSource:
         """One `PriceTicked` per interval; about 15 us an instrument. Without provenance, since there are no rows."""
         self._tally = tally = Tally()
         interval_ns = self._settings.interval_ns
-        noises, loading = [0] * len(self._scales), self._loading()
+        noises, loading, pegs = [0] * len(self._scales), self._loading(), self._pegs.begun()
         for step in range(self._settings.duration_ns // interval_ns + 1):
             after_ns = step * interval_ns
             if step:
                 self._add_noise(noises, step, self._noise_at(after_ns - interval_ns, loading))
+                for peg in pegs.values():
+                    peg.step(step, self._seed)
             tally.rows += 1
             script = self._script(after_ns)
             if loading is not None:
                 loading.note([script + noise for noise in noises])
-            yield self.start_ns + after_ns, PriceTicked(self._prices(noises, script, after_ns))
+            moved = [beta * (script + noise) // _BETA_ONE for beta, noise in zip(self._betas, noises, strict=True)]
+            prices = self._prices(self._pegs.logs(pegs, moved) if pegs else moved, after_ns)
+            yield self.start_ns + after_ns, PriceTicked(prices)
 
     def ahead(self, end_ns: int) -> tuple[int, int]:
         """How many inputs it makes up to `end_ns`, and when the last of them comes; none: 0."""
@@ -213,17 +206,12 @@ class GeneratorSource:
 
     def _script(self, after_ns: int) -> int:
         """How far the phases have moved the market's log price, in 10^-18."""
-        moved = 0
-        for phase, move in zip(self._settings.phases, self._moves, strict=True):
-            length_ns = phase.to_ns - phase.from_ns
-            moved += move * min(max(after_ns - phase.from_ns, 0), length_ns) // length_ns
-        return moved
+        phases = zip(self._settings.phases, self._moves, strict=True)
+        return sum(phase.moved(move, after_ns) for phase, move in phases)
 
-    def _prices(self, noises: list[int], script: int, after_ns: int) -> tuple[tuple[int, int], ...]:
-        return tuple(
-            (instrument, self._ticks(ticks, beta * (script + noise) // _BETA_ONE, after_ns))
-            for (instrument, ticks), beta, noise in zip(self.opening, self._betas, noises, strict=True)
-        )
+    def _prices(self, moved: list[int], after_ns: int) -> tuple[tuple[int, int], ...]:
+        pairs = zip(self.opening, moved, strict=True)
+        return tuple((instrument, self._ticks(ticks, log_move, after_ns)) for (instrument, ticks), log_move in pairs)
 
     def _ticks(self, ticks: int, log_move: int, after_ns: int) -> int:
         factor = CONTEXT.exp(CONTEXT.scaleb(Decimal(min(log_move, _LOG_MOST)), -18))
