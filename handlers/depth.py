@@ -61,19 +61,20 @@ def walk(
     for place, (distance_bps, up_to_lots) in enumerate(market.bids if selling else market.asks):
         if not left:
             return
+        if up_to_lots <= eaten:
+            continue
         maker = makers[place] if makers else None
         if maker is not None and maker == own:
-            eaten = max(eaten, up_to_lots)
+            eaten = up_to_lots
             continue
         lots = min(left, up_to_lots - eaten)
         price_ticks = _price(centre_ticks, distance_bps, selling=selling)
-        if market.book is not None and lots > 0:
+        if market.book is not None:
             price_ticks = _paying(market.book, price_ticks, taken + lots, selling=selling)
         if price_ticks < 1 or _worse(price_ticks, limit_ticks, selling=selling):
             return
-        if lots > 0:
-            eaten, left, taken = eaten + lots, left - lots, taken + lots
-            yield DepthFill(lots, price_ticks, eaten, maker)
+        eaten, left, taken = eaten + lots, left - lots, taken + lots
+        yield DepthFill(lots, price_ticks, eaten, maker)
 
 
 def _centre_ticks(market: Market, *, selling: bool, now_ns: int) -> int:

@@ -44,7 +44,9 @@ class OwnLevels:
 
     def note(self, accounts: Iterable[int]) -> None:
         """They may be under their level, by a change of their own, or free to act again."""
-        self.due.update(number for number in accounts if number in self._level_bps)
+        for number in accounts:
+            if number in self._level_bps:
+                self.due.add(number)
 
     def observe(self, event: Event, ledger: LedgerState) -> None:
         """Note who may have crossed by a mark or by funding."""
@@ -97,4 +99,4 @@ class OwnLevels:
 
 def is_marked(account: Account, ledger: LedgerState) -> bool:
     """Whether all that the account holds has a mark, so that its equity can be told."""
-    return all(ledger.markets[instrument].mark_ticks for instrument, _ in account.positions)
+    return 0 not in [ledger.markets[instrument].mark_ticks for instrument, _ in account.positions]
