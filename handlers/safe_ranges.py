@@ -52,8 +52,8 @@ class _Exposure(NamedTuple):
 class Pace:
     """How much each mark has moved of late, as weights for the shares of slack: whole numbers from 1 to 8.
 
-    Taken between looks: a moving sum of the moves in millionths, of which each look forgets a sixteenth. The fastest
-    instrument weighs 8, the others in proportion.
+    Taken between looks: a moving sum of the moves in millionths, of which each look at other marks than the last one
+    forgets a sixteenth. The fastest instrument weighs 8, the others in proportion.
     """
 
     def __init__(self) -> None:
@@ -63,6 +63,8 @@ class Pace:
 
     def note(self, markets: Sequence[Market]) -> None:
         """Take in the marks as they are; O(instruments)."""
+        if self._seen_ticks == [market.mark_ticks for market in markets]:
+            return
         for market in markets[len(self._seen_ticks) :]:
             self._seen_ticks.append(market.mark_ticks)
             self._moved_ppm.append(0)
