@@ -13,7 +13,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+
+import msgspec
 
 from ..events.bodies.trading import BookPriced
 from ..events.ledger import Market
@@ -23,7 +24,7 @@ __all__ = ["DepthFill", "eaten_lots", "impact_ticks", "reach_millibps", "walk"]
 _BPS, _PPB = 10**4, 10**9
 
 
-class DepthFill(NamedTuple):
+class DepthFill(msgspec.Struct, frozen=True, gc=False):
     """What one band gave: lots (unsigned), the price, how much of the side is gone afterwards, and whose the band is.
 
     `maker` is None for a band of outside liquidity.

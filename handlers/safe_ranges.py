@@ -20,7 +20,8 @@ pays any funding is looked at: so for one instrument the last range ends exactly
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+
+import msgspec
 
 from ..events.ledger import Account, Market
 from .ranges import CEILING, FLOOR, FUNDING, MARK, slot_of
@@ -37,7 +38,7 @@ _PACE_MOST = 8
 _Lines = list[tuple[int, int]]
 
 
-class _Exposure(NamedTuple):
+class _Exposure(msgspec.Struct, frozen=True, gc=False):
     """A side at the mark: where, how many lots, what they are worth, the lines of the side, and on how many legs."""
 
     instrument: int

@@ -12,7 +12,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+
+import msgspec
 
 from ..events.bodies.listing import Tier
 from ..events.ledger import Account, LedgerState, Market, Position, PositionKey
@@ -43,7 +44,7 @@ BPS = 10**4
 SLACK_SCALE = MICRO * BPS
 
 
-class Margin(NamedTuple):
+class Margin(msgspec.Struct, frozen=True, gc=False):
     """Equity in atoms, maintenance requirement in microatoms, and what each position is worth at the mark."""
 
     equity_atoms: int
