@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import NamedTuple, Protocol
 
 import msgspec
@@ -134,6 +135,7 @@ AnyPayoff = LinearPayoff | InversePayoff
 """Every payoff there is: what a market holds, and what a stored state is read back as."""
 
 
+@cache
 def payoff_for(kind: InstrumentKind, multiplier_atoms: int) -> AnyPayoff:
     """The payoff of a kind of instrument. Raises LedgerError for a kind that has none."""
     if kind in ("linear", "spot"):

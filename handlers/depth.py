@@ -13,7 +13,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+
+import msgspec
 
 from ..events.bodies.trading import BookPriced
 from ..events.ledger import Market
@@ -23,7 +24,7 @@ __all__ = ["DepthFill", "eaten_lots", "impact_ticks", "reach_millibps", "walk"]
 _BPS, _PPB = 10**4, 10**9
 
 
-class DepthFill(NamedTuple):
+class DepthFill(msgspec.Struct, frozen=True, gc=False):
     """What one band gave: lots (unsigned), the price, how much of the side is gone afterwards, and whose the band is.
 
     `maker` is None for a band of outside liquidity.
@@ -61,19 +62,20 @@ def walk(
     for place, (distance_bps, up_to_lots) in enumerate(market.bids if selling else market.asks):
         if not left:
             return
+        if up_to_lots <= eaten:
+            continue
         maker = makers[place] if makers else None
         if maker is not None and maker == own:
-            eaten = max(eaten, up_to_lots)
+            eaten = up_to_lots
             continue
         lots = min(left, up_to_lots - eaten)
         price_ticks = _price(centre_ticks, distance_bps, selling=selling)
-        if market.book is not None and lots > 0:
+        if market.book is not None:
             price_ticks = _paying(market.book, price_ticks, taken + lots, selling=selling)
         if price_ticks < 1 or _worse(price_ticks, limit_ticks, selling=selling):
             return
-        if lots > 0:
-            eaten, left, taken = eaten + lots, left - lots, taken + lots
-            yield DepthFill(lots, price_ticks, eaten, maker)
+        eaten, left, taken = eaten + lots, left - lots, taken + lots
+        yield DepthFill(lots, price_ticks, eaten, maker)
 
 
 def _centre_ticks(market: Market, *, selling: bool, now_ns: int) -> int:

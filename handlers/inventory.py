@@ -8,8 +8,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
+import msgspec
 from sortedcontainers import SortedDict
 
 from ..events.bodies.liquidation import LiquidationFilled, PositionTakenOver
@@ -23,7 +24,7 @@ from .valuation import profit_atoms
 __all__ = ["Inventory", "capacity_atoms", "inventory_atoms", "losing_lots", "money_atoms"]
 
 
-class _Sum(NamedTuple):
+class _Sum(msgspec.Struct, frozen=True, gc=False):
     """Lots, cost and funding basis, of one lot or of all of an instrument."""
 
     lots: int = 0
@@ -69,14 +70,16 @@ class Inventory:
         """The lot under this key (instrument, liquidation) changed."""
         held = ledger.inventory(ledger.fund_of(key[0])).get(key)
         now = _NOTHING if held is None else _Sum(held.size_lots, held.cost_atoms, held.funding_atoms)
-        lots, cost, funding = self.lots_held.get(key, _NOTHING)
+        before = self.lots_held.get(key, _NOTHING)
         if now.lots:
             self.lots_held[key] = now
         else:
             self.lots_held.pop(key, None)
         total = self._sums.get(key[0], _NOTHING)
         self._sums[key[0]] = _Sum(
-            total.lots + now.lots - lots, total.cost + now.cost - cost, total.funding + now.funding - funding
+            total.lots + now.lots - before.lots,
+            total.cost + now.cost - before.cost,
+            total.funding + now.funding - before.funding,
         )
 
     def rebuild(self, ledger: LedgerState) -> None:

@@ -15,7 +15,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 import msgspec
 
@@ -57,7 +57,7 @@ _STOPPING: tuple[FaultKind, ...] = ("outage", "venue-failure")
 _WATERFALL = (PositionTakenOver, DeleveragingEnded, InsuranceFundDebited, LossSocialized, BalanceWrittenOff)
 
 
-class _Turn(NamedTuple):
+class _Turn(msgspec.Struct, frozen=True, gc=False):
     """What brings a liquidation on: an order that found nobody, or nobody in the band; a pause or a queue that is over.
 
     `ordered` and `queued` count what the same delivery did for others.

@@ -5,7 +5,8 @@
 2. Who may meet one is told by `RangeIndex`; each of them is tested exactly and, if nothing is to be done, armed again.
 3. What is armed follows from the status: healthy, the warning; called, liquidation and recovery; in liquidation,
    nothing.
-4. What touches an account follows from the table of postings: whoever such an event names may have crossed a threshold.
+4. What touches an account follows from the table of postings: whoever such an event names may have crossed a threshold,
+   but for who is left with nothing to lose.
 """
 
 from __future__ import annotations
@@ -112,7 +113,10 @@ class MarginMonitor(Handler):
             for number in accounts_named(body):
                 account = accounts[number]
                 if account.kind == "user" and account.liquidation_id is None and self.is_here(ledger, number):
-                    self.due.add(number)
+                    if _is_safe_at_any_mark(account):
+                        self.index.arm(number, {})
+                    else:
+                        self.due.add(number)
 
     def gate(self, kind: type[Body]) -> Collection[object]:
         """Who is due: nothing is said of anybody else."""
@@ -210,6 +214,11 @@ class MarginMonitor(Handler):
             body = MarginCallMet(number, equity_atoms, needed_atoms, self.recovery_bps)
         called = account.called_seq if account.status == "called" else None
         return body if called is None else Linked(body, (called,))
+
+
+def _is_safe_at_any_mark(account: Account) -> bool:
+    """Whether no test says anything of it before it is touched again: it holds nothing, owes nothing, is not called."""
+    return not account.positions and account.balance_atoms >= 0 and account.status == "healthy"
 
 
 def everyone_under(ledger: LedgerState, level_bps: int) -> Iterator[int]:

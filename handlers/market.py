@@ -6,9 +6,10 @@ A market of liquidators: they take forced orders over at the order's own limit a
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 import msgspec
+from msgspec.structs import asdict, replace
 
 from ..events.bodies.liquidation import LiquidationFilled, LiquidationOrdered, OrdersCancelled
 from ..events.envelope import Event
@@ -80,7 +81,7 @@ class DepthMarket(Handler):
             ledger.markets[order.instrument], sign * min(whole, held_lots), order.limit_ticks, now_ns, order.account
         )
         filled = filled_by(_borne(order, found, ledger), order, whole, ledger)
-        return [LiquidationFilled(order.liquidation_id, order.order_id, **one._asdict()) for one in filled]
+        return [LiquidationFilled(order.liquidation_id, order.order_id, **asdict(one)) for one in filled]
 
     def _why_left(self, order: LiquidationOrdered, ledger: LedgerState, now_ns: int, filled: int) -> str:
         """The depth, unless that would have given a fund more than its cash bears."""
@@ -90,7 +91,7 @@ class DepthMarket(Handler):
         return NO_CASH if sum(fill.lots for fill in found) > filled else NO_DEPTH
 
 
-class DepthTrade(NamedTuple):
+class DepthTrade(msgspec.Struct, frozen=True, gc=False):
     """One trade of an order with one band of the depth, in the words of the events that tell of it."""
 
     trade_id: int
@@ -138,7 +139,7 @@ def _borne(order: LiquidationOrdered, fills: Iterable[DepthFill], ledger: Ledger
         if lots:
             value_atoms = ledger.markets[order.instrument].payoff.value_atoms(sign * lots, fill.price_ticks)
             till.take(key, sign * lots, value_atoms)
-            yield fill._replace(lots=lots, eaten_lots=fill.eaten_lots - fill.lots + lots)
+            yield replace(fill, lots=lots, eaten_lots=fill.eaten_lots - fill.lots + lots)
         if lots < fill.lots:
             return
 
@@ -213,4 +214,4 @@ class BandedMarket(DepthMarket):
         selling = order.size_lots < 0
         band_ticks = band_limit_ticks(ledger.markets[order.instrument], self.band, selling=selling)
         limit_ticks = tighter(order.limit_ticks, band_ticks, selling=selling)
-        return msgspec.structs.replace(order, limit_ticks=limit_ticks)
+        return replace(order, limit_ticks=limit_ticks)

@@ -116,10 +116,9 @@ class RangeIndex:
             new = self._new[slot]
             if gone or new:
                 self._change(slot, gone, new)
+                self._note_nearest(slot)
                 gone.clear()
                 new.clear()
-        for instrument in range(len(self.floor_ticks)):
-            self._note_nearest(instrument)
 
     def _change(self, slot: int, gone: Sequence[int], new: Sequence[int]) -> None:
         """One by one, or all at once where that is less work."""
@@ -134,8 +133,10 @@ class RangeIndex:
             leaving = set(gone)
             self._slots[slot] = SortedList([*(key for key in keys if key not in leaving), *sorted(new)])
 
-    def _note_nearest(self, instrument: int) -> None:
-        floors = self._slots[slot_of(instrument, MARK, FLOOR)]
-        ceilings = self._slots[slot_of(instrument, MARK, CEILING)]
-        self.floor_ticks[instrument] = floors[-1] >> _SHIFT if floors else _NEVER_BELOW
-        self.ceiling_ticks[instrument] = ceilings[0] >> _SHIFT if ceilings else _NEVER_ABOVE
+    def _note_nearest(self, slot: int) -> None:
+        """The end that a mark comes to first; those of funding are asked for once in hours."""
+        keys, (instrument, place) = self._slots[slot], divmod(slot, _SLOTS_AN_INSTRUMENT)
+        if place == MARK + FLOOR:
+            self.floor_ticks[instrument] = keys[-1] >> _SHIFT if keys else _NEVER_BELOW
+        elif place == MARK + CEILING:
+            self.ceiling_ticks[instrument] = keys[0] >> _SHIFT if keys else _NEVER_ABOVE

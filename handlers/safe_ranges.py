@@ -20,7 +20,8 @@ pays any funding is looked at: so for one instrument the last range ends exactly
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+
+import msgspec
 
 from ..events.ledger import Account, LedgerState, Market
 from ..events.ledger.conversion import Conversion
@@ -38,7 +39,7 @@ _PACE_MOST = 8
 _Lines = list[tuple[int, int]]
 
 
-class _Exposure(NamedTuple):
+class _Exposure(msgspec.Struct, frozen=True, gc=False):
     """A side at the mark: where, how many lots, what they are worth, the lines of the side, and on how many legs."""
 
     instrument: int
@@ -50,7 +51,7 @@ class _Exposure(NamedTuple):
     legs: int = 1
 
 
-class _Coin(NamedTuple):
+class _Coin(msgspec.Struct, frozen=True, gc=False):
     """What counts of an asset that an account holds, in millionths of an atom, and what that is worth in the quote."""
 
     conversion: Conversion
@@ -62,8 +63,8 @@ class _Coin(NamedTuple):
 class Pace:
     """How much each mark has moved of late, as weights for the shares of slack: whole numbers from 1 to 8.
 
-    Taken between looks: a moving sum of the moves in millionths, of which each look forgets a sixteenth. The fastest
-    instrument weighs 8, the others in proportion.
+    Taken between looks: a moving sum of the moves in millionths, of which each look at other marks than the last one
+    forgets a sixteenth. The fastest instrument weighs 8, the others in proportion.
     """
 
     def __init__(self) -> None:
@@ -73,6 +74,8 @@ class Pace:
 
     def note(self, markets: Sequence[Market]) -> None:
         """Take in the marks as they are; O(instruments)."""
+        if self._seen_ticks == [market.mark_ticks for market in markets]:
+            return
         for market in markets[len(self._seen_ticks) :]:
             self._seen_ticks.append(market.mark_ticks)
             self._moved_ppm.append(0)

@@ -13,7 +13,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+
+import msgspec
 
 from ..events.bodies.listing import Tier
 from ..events.ledger import Account, LedgerState, Market, Position, PositionKey
@@ -46,7 +47,7 @@ SLACK_SCALE = MICRO * BPS
 _Markets = Sequence[Market] | Mapping[int, Market]
 
 
-class Margin(NamedTuple):
+class Margin(msgspec.Struct, frozen=True, gc=False):
     """Equity in atoms, maintenance requirement in microatoms, what each position is worth at the mark, and the haircut.
 
     `haircut_atoms` is what of the equity does not count as collateral: 0 for whoever holds no coins.
@@ -114,7 +115,12 @@ def _with_coins(margin: Margin, account: Account, ledger: LedgerState) -> Margin
         conversion = ledger.conversions[asset]
         worth_atoms += conversion.worth_atoms(atoms)
         counted_atoms += conversion.counted_atoms(atoms)
-    return margin._replace(equity_atoms=margin.equity_atoms + worth_atoms, haircut_atoms=worth_atoms - counted_atoms)
+    return Margin(
+        margin.equity_atoms + worth_atoms,
+        margin.requirement_microatoms,
+        margin.values_atoms,
+        worth_atoms - counted_atoms,
+    )
 
 
 def _margin_alone(account: Account, markets: _Markets) -> Margin:

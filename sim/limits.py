@@ -156,7 +156,7 @@ def _cannot_pay(ledger: LedgerState, number: int, amount_atoms: int) -> str | No
     if account.liquidation_id is not None:
         return _IN_LIQUIDATION
     margin = margin_of(account, ledger)
-    left = margin._replace(equity_atoms=margin.equity_atoms - amount_atoms)
+    left = msgspec.structs.replace(margin, equity_atoms=margin.equity_atoms - amount_atoms)
     if slack(left, BPS) >= 0:
         return None
     return "it would leave less equity than the maintenance requirement" if account.positions else "there is not enough"

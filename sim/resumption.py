@@ -9,7 +9,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable, Iterable, Iterator
 
 from ..events.bodies.run import RunEnded
@@ -19,6 +18,7 @@ from ..events.vocabulary import Body
 from ..handlers.protocol import Handler
 from .bus import Bus, Sink, Subscription
 from .clock import Clock
+from .collecting import seldom_collected
 from .pending import Past, Pending
 
 __all__ = ["Resumption"]
@@ -58,14 +58,11 @@ class Resumption:
         """
         publish = publish or self.bus.publish_input
         stream, ends = iter(inputs), list[Event]()
-        gc.freeze()  # what exists lasts; the collector need not walk it again and again
-        try:
+        with seldom_collected():
             self.clock.run_inputs(_until_end(stream, ends), publish)
             for end in ends:
                 self.clock.run_until(end.at_ns)
                 publish(end.body)
-        finally:
-            gc.unfreeze()
 
     def run_until(self, end_ns: int) -> None:
         """Run what is still due up to a time, for a record that breaks off without its end."""

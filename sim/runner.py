@@ -6,7 +6,6 @@ complete, as failed with the error, or as interrupted. It decides nothing itself
 
 from __future__ import annotations
 
-import gc
 import time
 from collections.abc import Callable, Iterator
 from heapq import merge
@@ -23,6 +22,7 @@ from ..handlers.pseudonyms import commitment, run_key
 from ..handlers.registry import build
 from .bus import Bus, Subscription
 from .clock import Clock
+from .collecting import seldom_collected
 from .opening import opening_bodies
 from .scenario import ResolvedScenario, Scenario
 from .sealing import keep_states, sealing
@@ -68,8 +68,9 @@ class Simulation:
 
     def open(self) -> None:
         """Publish what exists before the first price."""
-        for body in self._opening():
-            self.bus.publish_input(body)
+        with seldom_collected():
+            for body in self._opening():
+                self.bus.publish_input(body)
 
     def _opening(self) -> Iterator[Body]:
         scenario = self.scenario
@@ -90,12 +91,8 @@ class Simulation:
 
     def drive(self, progress: Progress | None = None) -> None:
         """Feed all sources, run to the end, and publish it. Stops early, after a whole input, when interrupted."""
-        # What the opening made lasts for the whole run; the collector need not walk it again and again.
-        gc.freeze()
-        try:
+        with seldom_collected():
             self._feed(progress)
-        finally:
-            gc.unfreeze()
 
     def _feed(self, progress: Progress | None) -> None:
         self.clock.run_inputs(self._inputs(progress), self.bus.publish_input)

@@ -17,7 +17,7 @@ from heapq import heappop, heappush
 from typing import Any, ClassVar
 
 import msgspec
-from sortedcontainers import SortedList
+from sortedcontainers import SortedDict
 
 from ...events.bodies.inputs import PriceTicked
 from ...events.bodies.liquidation import LiquidationEnded
@@ -44,8 +44,8 @@ _ACTING = frozenset((OrderPlaced, CollateralWithdrawn))
 _NOBODY = 1 << 62
 """A number over that of every account."""
 
-_Ready = SortedList[tuple[int, int]]
-"""(threshold, account) of those who may act."""
+_Ready = SortedDict[tuple[int, int], Character]
+"""By (threshold, account) of those who may act: what it is that the account follows there, the first of several."""
 
 
 class CrowdParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -162,7 +162,7 @@ class Crowd(Handler):
             elif character.strategy == "deleverager":
                 self.levels.add(number, character.threshold)
             elif free:
-                self._list_of(character).add((character.threshold, number))
+                self._list(number, character)
         if not free:
             heappush(self._waiting, (ledger.acted[number] + self.rule.pause_ns, number))
 
@@ -170,7 +170,7 @@ class Crowd(Handler):
         """It has acted: until the pause is over it follows none of its strategies."""
         for character in self._characters.get(number, ()):
             if character.strategy in STRATEGIES:
-                self._list_of(character).discard((character.threshold, number))
+                self._ready_by(character).pop((character.threshold, number), None)
         if number in self._characters:
             heappush(self._waiting, (at_ns + self.rule.pause_ns, number))
 
@@ -184,15 +184,16 @@ class Crowd(Handler):
             self.levels.note((number,))
             for character in self._characters[number]:
                 if character.strategy in STRATEGIES:
-                    ready = self._list_of(character)
-                    ready.discard((character.threshold, number))
-                    ready.add((character.threshold, number))
+                    self._list(number, character)
 
-    def _list_of(self, character: Character) -> _Ready:
+    def _list(self, number: int, character: Character) -> None:
+        self._ready_by(character).setdefault((character.threshold, number), character)
+
+    def _ready_by(self, character: Character) -> _Ready:
         key = STRATEGIES[character.strategy].signal, character.instrument
         found = self._ready.get(key)
         if found is None:
-            found = self._ready[key] = SortedList()
+            found = self._ready[key] = SortedDict()
         return found
 
     def handle(self, event: Event, ledger: LedgerState, now_ns: int) -> Iterable[Product]:
@@ -215,10 +216,9 @@ class Crowd(Handler):
             return
         for signal in SIGNALS:
             ready = self._ready.get((signal, instrument))
-            passed = ready.irange(maximum=(signal_of(market, signal), _NOBODY)) if ready else ()
-            for threshold, number in passed:
-                character = self._set_off(number, signal, threshold)
-                due.setdefault(number, character)
+            if ready:
+                for place in ready.irange(maximum=(signal_of(market, signal), _NOBODY)):
+                    due.setdefault(place[1], ready[place])
         for number in sorted(due):
             account, character = ledger.accounts[number], due[number]
             broke = not account.positions and account.balance_atoms <= 0  # it could order nothing: not worked out
@@ -228,14 +228,6 @@ class Crowd(Handler):
             for product in STRATEGIES[character.strategy].act(acting):
                 order_id += isinstance(product, OrderPlaced)
                 yield product
-
-    def _set_off(self, number: int, signal: Signal, threshold: int) -> Character:
-        """The strategy of an account that a signal has set off at a threshold."""
-        return next(
-            one
-            for one in self._characters[number]
-            if one.strategy in STRATEGIES and STRATEGIES[one.strategy].signal == signal and one.threshold == threshold
-        )
 
     def _deleverage(self, ledger: LedgerState) -> Iterator[Product]:
         """Whoever fell under its own level, and does not wait, gives up a share of its largest position."""

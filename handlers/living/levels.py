@@ -44,7 +44,9 @@ class OwnLevels:
 
     def note(self, accounts: Iterable[int]) -> None:
         """They may be under their level, by a change of their own, or free to act again."""
-        self.due.update(number for number in accounts if number in self._level_bps)
+        for number in accounts:
+            if number in self._level_bps:
+                self.due.add(number)
 
     def observe(self, event: Event, ledger: LedgerState) -> None:
         """Note who may have crossed by a mark or by funding."""
@@ -97,5 +99,6 @@ class OwnLevels:
 
 def is_marked(account: Account, ledger: LedgerState) -> bool:
     """Whether all that the account holds has a mark, so that its equity can be told."""
-    priced = all(ledger.conversions[asset].price_ticks for asset in account.coins)
-    return priced and all(ledger.markets[instrument].mark_ticks for instrument, _ in account.positions)
+    if account.coins and not all(ledger.conversions[asset].price_ticks for asset in account.coins):
+        return False
+    return 0 not in [ledger.markets[instrument].mark_ticks for instrument, _ in account.positions]

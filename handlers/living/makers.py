@@ -15,7 +15,7 @@ So depth is an outcome: `LiquidityWithdrawn` and `LiquidityReturned` say when an
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 import msgspec
 
@@ -85,7 +85,7 @@ class MakerParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError(message)
 
 
-class _Measured(NamedTuple):
+class _Measured(msgspec.Struct, frozen=True, gc=False):
     """What a maker measures before it quotes: its equity, its capital at first, what it holds here, and volatility."""
 
     account: Account

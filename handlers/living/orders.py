@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
+from msgspec.structs import asdict
 from sortedcontainers import SortedList
 
 from ...events.bodies.faults import ActDelayed
@@ -177,7 +178,7 @@ class OwnOrders(Handler):
             return (_cancelled(number, order, GONE),)
         limit_ticks, reason = _limit_ticks(order, ledger)
         found = walk(ledger.markets[order.instrument], sign * lots, limit_ticks, now_ns, order.account)
-        fills = [OrderFilled(number, **one._asdict()) for one in filled_by(found, order, lots, ledger)]
+        fills = [OrderFilled(number, **asdict(one)) for one in filled_by(found, order, lots, ledger)]
         left = fills[-1].left_lots if fills else lots
         return [*fills, *([OrderCancelled(number, order.account, order.instrument, left, reason)] if left else ())]
 

@@ -33,7 +33,9 @@ class Stops:
 
     def note(self, accounts: Iterable[int]) -> None:
         """Their positions may have changed, or their status."""
-        self._bare.update(number for number in accounts if number in self._characters)
+        for number in accounts:
+            if number in self._characters:
+                self._bare.add(number)
 
     def rest(self, number: int, order: OwnOrder) -> None:
         """An order that is placed; only a stop rests."""

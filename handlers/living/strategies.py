@@ -16,6 +16,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Literal, NamedTuple, get_args
 
+import msgspec
+
 from ...events.bodies.trading import CollateralWithdrawn, OrderPlaced
 from ...events.ledger import Account, LedgerState, Market
 from ..protocol import Product
@@ -43,7 +45,7 @@ def signal_of(market: Market, signal: Signal) -> int:
     return max(0, -over_bps)
 
 
-class Acting(NamedTuple):
+class Acting(msgspec.Struct, frozen=True, gc=False):
     """Who acts, where, how much of its equity or position it moves, and the number that its order would have."""
 
     account: Account

@@ -10,7 +10,6 @@
 
 from __future__ import annotations
 
-import gc
 import shutil
 import time
 from collections.abc import Callable
@@ -29,6 +28,7 @@ from ...events.record.manifest import is_never_begun, read_manifest
 from ...events.regular import kind_of
 from ...events.vocabulary import SCHEMA
 from ...handlers.pseudonyms import commitment, run_key
+from ...sim.collecting import seldom_collected
 from ...sim.sealing import keep_states, sealing
 from .faults import Faults, ImportFault, OnError
 from .reading import SourceFile
@@ -110,11 +110,8 @@ def run_import(
         session.move_to(start_ns)
         _begin(session, importer)
         faults.heard = session.missing
-        gc.freeze()
-        try:
+        with seldom_collected():
             importer.take(session, watch)
-        finally:
-            gc.unfreeze()
         session.imported(
             RunEnded(tuple(faults.of(one).closed(one.number) for one in importer.sources)), origin=Origin.INPUT
         )

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import gc
 import os
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from functools import wraps
 from itertools import count
 from pathlib import Path
@@ -16,6 +14,7 @@ import msgspec
 
 from ...events.bodies.waterfall import PositionDeleveraged
 from ...events.errors import QueryError
+from ...sim.collecting import seldom_collected
 from ...sim.options import plugins_option
 from ...sim.terminal import print_json, print_text, shell_word
 from ..command_line import JOBS_MOST, as_json_option, head_option, leave, opened, record_argument, tell_differences
@@ -49,7 +48,7 @@ SparedUntil = Literal["event", "end"]
 """How far what would have spared a position is executed: to the end of the event's instant, or of the run."""
 
 _COLLECTED_AT = 500_000
-"""The collector looks for cycles after so many new objects."""
+"""The collector looks for cycles after so many new objects: hundreds of thousands of events are decoded."""
 _LISTED = 20
 """So many accounts of a listing are shown to a person who did not ask for all."""
 
@@ -84,19 +83,6 @@ def _everyone_option(command: Callable[..., None]) -> Callable[..., None]:
     return asked
 
 
-@contextmanager
-def _seldom_collected() -> Iterator[None]:
-    """Collect cycles seldom: hundreds of thousands of events are decoded, and none is part of one."""
-    before = gc.get_threshold()
-    gc.set_threshold(_COLLECTED_AT)
-    try:
-        yield
-    finally:
-        gc.freeze()  # moves all that was made to the oldest generation: otherwise the next object has it walked at once
-        gc.unfreeze()
-        gc.set_threshold(*before)
-
-
 @click.command("why")
 @record_argument
 @click.argument("asked", metavar="[EVENT|TIME|ACCOUNT]", required=False)
@@ -126,7 +112,7 @@ def _seldom_collected() -> Iterator[None]:
 @as_json_option
 @click.pass_context
 @_everyone_option
-@_seldom_collected()
+@seldom_collected(_COLLECTED_AT)
 def why_command(
     context: click.Context,
     *,

@@ -18,7 +18,7 @@ all of them did together: `deleverage split`.
 from __future__ import annotations
 
 from collections import Counter, deque
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -47,7 +47,7 @@ _Key = tuple[int, int, int]
 """(account, instrument, leg)"""
 
 
-class _Marked(NamedTuple):
+class _Marked(msgspec.Struct, frozen=True, gc=False):
     """What of a market margin is tested by."""
 
     payoff: AnyPayoff

@@ -24,7 +24,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from itertools import accumulate
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
 import msgspec
 
@@ -94,7 +94,7 @@ class SeededSettings(DrawnSettings, frozen=True, forbid_unknown_fields=True, tag
     """All accounts are drawn alike."""
 
 
-class _Dice(NamedTuple):
+class _Dice(msgspec.Struct, frozen=True, gc=False):
     """The draws of one account."""
 
     seed: int

@@ -20,7 +20,6 @@ from ...vocabulary import (
     PUBLIC_TYPES,
     SETTING_TYPES,
     Body,
-    accounts_forced,
     accounts_named,
 )
 
@@ -78,7 +77,7 @@ def facts_of(events: Sequence[Event], root: bytes, kinds: AbstractSet[type[Body]
     if AccountOpened in kinds:
         funds.update(opened_funds(events))
     of_funds = () if funds.isdisjoint(accounts) else [one for one in events if names_one_of(funds, one)]
-    forced = frozenset[int]() if kinds.isdisjoint(FORCED_TYPES) else _forced_in(events)
+    forced = _forced_in(bodies)
     forks = [event.seq for event in events if type(event.body) is RunForked] if RunForked in kinds else ()
     return PageFacts(events[0].seq, distances, root, accounts, forced, forks, _settings_in(bodies), of_funds)
 
@@ -144,7 +143,10 @@ def _accounts_in(bodies: Mapping[type[Body], list[Body]]) -> AbstractSet[int]:
     return accounts
 
 
-def _forced_in(events: Sequence[Event]) -> AbstractSet[int]:
-    """The accounts of whom something was forced in these events."""
-    bodies = [event.body for event in events if type(event.body) in FORCED_TYPES]
-    return frozenset(account for body in bodies for account in accounts_forced(body))
+def _forced_in(bodies: Mapping[type[Body], list[Body]]) -> AbstractSet[int]:
+    """The accounts of whom these bodies say that something was forced, as `accounts_forced` has it."""
+    accounts = set[int]()
+    for kind in FORCED_TYPES & bodies.keys():
+        about, *_ = _GETTERS[kind]
+        accounts.update(map(about, bodies[kind]))
+    return accounts

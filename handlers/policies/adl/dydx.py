@@ -64,7 +64,8 @@ class DydX(LedgerReadingPolicy):
 def _is_valid(closing: Closing, place: Ranked, lots: int, instrument: int, ledger: LedgerState) -> bool:
     """Whether the requirement is met afterwards, or equity over requirement is no less than before."""
     account, key = ledger.accounts[place.candidate.account], (instrument, place.leg)
-    equity, required, *_ = margin_of(account, ledger)
+    margin = margin_of(account, ledger)
+    equity, required = margin.equity_atoms, margin.requirement_microatoms
     left_required = requirement_without(account, ledger, key, lots)
     left_equity = equity + -closing.loss_atoms * lots // closing.lots
     return left_equity * MICRO >= left_required or left_equity * required >= equity * left_required

@@ -30,7 +30,7 @@ Limit = Literal["bankruptcy", "none"]
 """The worst price an order accepts: the position's bankruptcy price, or any."""
 
 
-class Situation(NamedTuple):
+class Situation(msgspec.Struct, frozen=True, gc=False):
     """What a step is decided from: the account as it is now, and its position that needs most margin."""
 
     ledger: LedgerState
