@@ -32,7 +32,7 @@ CHOSEN = 40
 """So many reductions of each record, at random, with a seed."""
 
 F = r"(-?\+?[\d,]+(?:\.\d+)?)"
-APART = r"(, an atom of rounding apart)?"
+APART = r"(, rounded in its last digit)?"
 MADE = rf"made to (?:sell|buy back) (?:all )?{F}(?: of the {F})? \S+ that it was \S+, at {F}, for {F} \S+ in all{APART}"
 AGAINST = rf"(lost|gained) {F} \S+ against the mark of {F}(?:, (less than |){F}% of the {F} \S+ of profit)?"
 PRICE = rf"The price was .*?: {F} x {F}, {F} \S+ in all{APART}\. At the mark of {F}.*? they were worth {F} "
@@ -62,7 +62,7 @@ def like(worth: Decimal, text: str) -> Decimal:
 
 
 def same(worth: Decimal, text: str) -> bool:
-    """Whether something comes to a figure as it is printed, an atom of rounding apart."""
+    """Whether something comes to a figure as it is printed, rounded in its last digit."""
     digits = len(text.partition(".")[2])
     return abs(worth - number(text)) <= Decimal(1).scaleb(-digits)
 

@@ -265,6 +265,7 @@ class LiquidationFilled(BodyBase, frozen=True, tag=63):
         names, mark_ticks = case.names, case.market(self.instrument).mark_ticks
         trade = names.trade(self.instrument, self.size_lots, self.price_ticks)
         apart = f", {names.change(self.price_ticks - mark_ticks, mark_ticks)} from the mark" if mark_ticks else ""
+        apart = ", the mark" if self.price_ticks == mark_ticks else apart
         left = names.units(self.instrument, self.left_lots)
         eaten = names.units(self.instrument, self.eaten_lots)
         side = "asks" if self.size_lots > 0 else "bids"

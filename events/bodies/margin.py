@@ -74,7 +74,9 @@ class MarkPriced(BodyBase, frozen=True, tag=40):
         names, before = case.names, case.market(self.instrument).mark_ticks
         index, mark = (names.price(self.instrument, ticks) for ticks in (self.index_ticks, self.mark_ticks))
         moved = ""
-        if before:
+        if before == self.mark_ticks:
+            moved = ", as before"
+        elif before:
             change = names.change(self.mark_ticks - before, before)
             moved = f", {change} from the {names.price(self.instrument, before)} before"
         parts = [f"{names.instrument(self.instrument)} was marked at {mark}{moved}.", f"The index stood at {index}."]

@@ -238,10 +238,9 @@ def _crowd(case: RunCase, body: OrderPlaced | CollateralWithdrawn) -> str:
         return _deleverager(case, body, character)
     book, price = _book(case, body.instrument), names.price(body.instrument, _book(case, body.instrument).price_ticks)
     if body.trigger_ticks is not None:
-        away, side = names.change(body.trigger_ticks - book.price_ticks, book.price_ticks), "over"
-        if body.trigger_ticks < book.price_ticks:
-            side = "under"
-        return f"The price was {price}; this trader keeps a stop for each of its positions, here {away[1:]} {side} it."
+        away = names.change(body.trigger_ticks - book.price_ticks, book.price_ticks).lstrip("+-")
+        side = "under" if body.trigger_ticks < book.price_ticks else "over"
+        return f"The price was {price}; this trader keeps a stop for each of its positions, here {away} {side} it."
     fallen = names.percent_of_bps(signal_of(case.market(body.instrument), "fall"))
     trend = names.price(body.instrument, book.trend_microticks // MICRO)
     return (

@@ -19,6 +19,7 @@ from ...sim.units import CONTEXT, atoms_to_text, divide_half_even, format_time_n
 
 __all__ = [
     "RunNames",
+    "change",
     "held",
     "percent_of_bps",
     "percent_of_ppm",
@@ -51,6 +52,12 @@ def percent_of_ppm(ppm: int) -> str:
 def rate_text(rate_ppb: int) -> str:
     """A rate in parts per billion as percent: 100000 is `0.01%`."""
     return Quantity(rate_ppb, RATES["ppb"]).text
+
+
+def change(part: int, whole: int) -> str:
+    """A part of a whole in percent with its sign; one that is there, but less than is printed, in words."""
+    text = percent(part, whole)
+    return "less than 0.01%" if part and text.lstrip("+-") == "0.00%" else text
 
 
 class RunNames:
@@ -178,7 +185,7 @@ class RunNames:
     percent_of_bps = staticmethod(percent_of_bps)
     percent_of_ppm = staticmethod(percent_of_ppm)
     rate = staticmethod(rate_text)
-    change = staticmethod(percent)
+    change = staticmethod(change)
     score = staticmethod(score_text)
     time = staticmethod(format_time_ns)
     duration = staticmethod(duration)

@@ -159,7 +159,7 @@ def _since(fund: Fund, now: FundNow, *, whole: bool) -> Iterator[Block]:
 
 def price_blocks(price: Priced, later: Sequence[Later]) -> Iterator[Block]:
     """Why this price, what it cost or brought, in profit and in share of it, and what the price became."""
-    rounded = ", an atom of rounding apart" if price.rounded else ""
+    rounded = ", rounded in its last digit" if price.rounded else ""
     yield Prose(
         f"The price was {price.rule}: {abs(price.size).text} x {price.price.text}, {abs(price.value)} in "
         f"all{rounded}. At the "
