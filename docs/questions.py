@@ -83,8 +83,9 @@ def which_price(one: Document, run: Run) -> Faults:
         yield "profit at the mark and what was gained do not come to what was paid"
     if run.directory.instruments[body.instrument].kind == "linear":
         size, each, came_to = (Decimal(price[key]["value"]) for key in ("size", "price", "value"))
-        product = size * each * multiplier_of(run, body.instrument)
-        if product.quantize(Decimal(1).scaleb(came_to.as_tuple().exponent), ROUND_HALF_EVEN) != came_to:  # type: ignore[arg-type]
+        atom = Decimal(1).scaleb(came_to.as_tuple().exponent)  # type: ignore[arg-type]
+        apart = abs((size * each * multiplier_of(run, body.instrument)).quantize(atom, ROUND_HALF_EVEN) - came_to)
+        if apart != (atom if price["rounded"] else 0):
             yield f"{size} x {each} is not {came_to}"
 
 

@@ -6,14 +6,59 @@ Events know neither names nor scales, nor who explains them: whoever shows a phr
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from .envelope import Event
     from .ledger import LedgerState, Market, PositionKey
 
-__all__ = ["Case", "Names"]
+__all__ = ["Case", "Names", "reason_told"]
+
+_REASONS: Mapping[str, str] = {
+    "no equity left": "it had no equity left",
+    "no depth above the bankruptcy price": (
+        "nobody was left in the market to close its position with at its bankruptcy price or better"
+    ),
+    "no depth for the whole step above the limit": (
+        "the market could not take all of what was to be closed within the limit of the order"
+    ),
+    "the depth cannot fill the whole step: killed": (
+        "the market could not take all of what was to be closed within the limit, and by the rule then takes none of it"
+    ),
+    "negative, and no fill at the fillable price": (
+        "its equity was below zero, and nobody in the market took anything at the price of its order"
+    ),
+    "below the backstop's share of the requirement": (
+        "its equity was under the part of its requirement under which the venue takes an account over whole"
+    ),
+    "still under the requirement in the lowest tier": (
+        "it was still under its requirement, and its position is in the smallest size tier, where the rule reduces no "
+        "further"
+    ),
+    "still under the requirement after the one order": (
+        "it was still under its requirement after the one order that the rule sends to the market"
+    ),
+    "the fund is in a drawdown: no order is sent": (
+        "the insurance fund had fallen so far that the rule sends no more orders to the market"
+    ),
+    "the balance is negative after the last fill": (
+        "its balance was below zero after the last of its positions was closed"
+    ),
+    "no depth within the limit": "the market had nothing left within its limit",
+    "beyond the price band": "what the market had left was outside the band of prices in which the venue lets it trade",
+    "the fund's cash does not bear the loss": "the fund's cash could not have borne what that would have lost",
+    "the position is gone": "the position that it was to close was gone",
+    "the offer passed the limit": "the next price that was to be offered was past the limit of the order",
+    "the most discount found nobody": "even the greatest discount found nobody",
+    "outlier": "too far from the others",
+    "stale": "too old",
+}
+
+
+def reason_told(reason: str) -> str:
+    """A reason as a customer understands it; one that a plug-in or a venue gave, as it was recorded."""
+    return _REASONS.get(reason, reason)
 
 
 class Names(Protocol):
@@ -24,11 +69,14 @@ class Names(Protocol):
     def fund(self, number: int) -> str: ...
     def instrument(self, number: int) -> str: ...
     def price(self, instrument: int, ticks: int) -> str: ...
+    def average(self, instrument: int, lots: int, atoms: int) -> str: ...  # the price at which lots come to an amount
     def size(self, instrument: int, lots: int) -> str: ...  # without its sign, with the instrument's name
     def units(self, instrument: int, lots: int) -> str: ...  # with its sign
     def left(self, instrument: int, lots: int) -> str: ...  # `, 1.5 left`, nothing for no lots
     def held(self, instrument: int, lots: int) -> str: ...  # `long 1.5 BTC-PERP`
     def trade(self, instrument: int, lots: int, ticks: int) -> str: ...  # `sold 1.5 BTC-PERP at 60,000.0`
+    def did(self, instrument: int, lots: int) -> str: ...  # `sold 1.5 BTC-PERP`
+    def traded(self, instrument: int, lots: int, atoms: int) -> str: ...  # the same, for an amount in all
     def money(self, account: int, atoms: int) -> str: ...
     def coins(self, asset: int, atoms: int) -> str: ...  # an amount of an asset
     def value(self, instrument: int, atoms: int) -> str: ...  # money of an instrument, without its sign
@@ -62,10 +110,6 @@ class Case(Protocol):
     def fund(self) -> int: ...  # the one that a shortfall is about
     @property
     def fund_figures(self) -> tuple[str, tuple[tuple[int, int], ...]]: ...  # in words, and its losses by liquidation
-    @property
-    def policy(self) -> str: ...  # of whoever decided
-    @property
-    def is_shared_by_ability(self) -> bool: ...  # whether that rule shares a loss by what everyone has to give
 
     def at(self, seq: int) -> Event: ...
     def siblings(self) -> Iterator[Event]: ...  # those right before it for the same cause, the latest first
@@ -74,12 +118,13 @@ class Case(Protocol):
 
     def bankruptcy_ticks(self, account: int, key: PositionKey) -> int: ...
     def bankruptcy_values(self, account: int) -> dict[PositionKey, int]: ...
-    def profit_atoms(self, account: int) -> int: ...
     def capacity_atoms(self, fund: int) -> int: ...
 
     def joined(self, *sentences: str) -> str: ...  # without those that have nothing to say
     def followed(self) -> str: ...
     def linked(self) -> str: ...
     def held(self) -> str: ...
+    def compared(self) -> str: ...  # the figures that made somebody act unasked; nothing of anything else
+    def shared(self) -> str: ...  # among whom a loss was shared, with this payer's figures
     def agreement(self) -> str: ...
     def threshold(self) -> str: ...

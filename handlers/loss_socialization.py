@@ -13,7 +13,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import msgspec
 
@@ -34,10 +34,24 @@ from .protocol import Handler, Product
 from .takeover import at_mark
 from .valuation import profit_atoms
 
-__all__ = ["LossSocialization", "Paid", "SocializationParameters"]
+__all__ = ["LossSocialization", "Measured", "Paid", "SocializationParameters"]
 
 Paid = LossSocialized | BalanceWrittenOff
 """A part of a loss that somebody carries."""
+
+
+class Measured(NamedTuple):
+    """What a payer's part of a loss goes by, that of all who shared it with this payer, and how many these are.
+
+    In atoms; where `in_lots`, in lots of an instrument, of all instruments where there is None.
+    """
+
+    own: int
+    whole: int
+    payers: int
+    in_lots: bool = False
+    instrument: int | None = None
+
 
 _NOBODY = 0
 """The liquidation of a loss that is the fund's own; they are numbered from 1."""
@@ -63,6 +77,10 @@ class LossSocialization(Handler):
     version: ClassVar[str] = "2"
     subscribes: ClassVar[tuple[type[Body], ...]] = (ShortfallDeclared, ShortfallRemained, DeleveragingEnded)
     Parameters: ClassVar[type[msgspec.Struct]] = SocializationParameters
+    among: ClassVar[str] = (
+        "by those who have most to give, in proportion to it: the lesser of unrealised profit and equity"
+    )
+    """Who shares a loss and by what, in words; `measured` has the figures."""
 
     def __init__(self, parameters: SocializationParameters) -> None:
         self.payers_max = parameters.payers_max
@@ -122,6 +140,13 @@ class LossSocialization(Handler):
             if not left_atoms:
                 break
         return paid
+
+    def measured(self, number: int, debtor: Account, ledger: LedgerState) -> Measured:
+        """What a payer's part goes by, in the state that the loss was shared in."""
+        winners = self._winners(debtor.asset, ledger)
+        place = next(place for place, (_, minus) in enumerate(winners) if minus == -number)
+        asked = winners[place // self.payers_max * self.payers_max :][: self.payers_max]
+        return Measured(winners[place][0], sum(atoms for atoms, _ in asked), len(asked))
 
     def _winners(self, asset: int, ledger: LedgerState) -> list[tuple[int, int]]:
         """(what it can give, minus its account) of all winners, largest first, ties by account."""

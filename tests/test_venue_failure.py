@@ -201,7 +201,7 @@ def test_the_record_is_sound_and_says_which_venue(record: Run) -> None:
     assert [body.says(names) for body in bodies] == [
         "fault 1: from here on the venue beta had failed, for good",
         "fault 2: from here on the venue alpha had failed, until 2025-10-10T21:01:44Z",
-        "fault 2 ended: no longer is it true that the venue alpha had failed",
+        "fault 2 ended: until here the venue alpha had failed",
     ]
     assert "1, venue-failure, since event" in call("state", record.path, "--at", "+00:00:50", COLUMNS="200").stdout
     shown = json.loads(call("state", record.path, "--at", "+00:00:50", "--json").stdout)["faults"]

@@ -32,9 +32,10 @@ CHOSEN = 40
 """So many reductions of each record, at random, with a seed."""
 
 F = r"(-?\+?[\d,]+(?:\.\d+)?)"
-MADE = rf"made to (?:sell|buy back) (?:all )?{F}(?: of the {F})? \S+ that it was \S+, at {F}, for {F} \S+ in all"
+APART = r"(, rounded in its last digit)?"
+MADE = rf"made to (?:sell|buy back) (?:all )?{F}(?: of the {F})? \S+ that it was \S+, at {F}, for {F} \S+ in all{APART}"
 AGAINST = rf"(lost|gained) {F} \S+ against the mark of {F}(?:, (less than |){F}% of the {F} \S+ of profit)?"
-PRICE = rf"The price was .*?: {F} x {F}, {F} \S+ in all\. At the mark of {F}.*? they were worth {F} "
+PRICE = rf"The price was .*?: {F} x {F}, {F} \S+ in all{APART}\. At the mark of {F}.*? they were worth {F} "
 LOT = rf"To be closed: \S+ {F} \S+ at the {F} that the fund had paid, {F} \S+ in all\. At the mark of {F} .*? {F}"
 BANKRUPT = rf"To be closed: \S+ {F} \S+\. The bankruptcy price was {F}, {F} \S+ in all"
 MOVED = rf"The mark of \S+ had (fallen|risen) from {F} .*? to {F} \(event \d+\), (less than |){F}%"
@@ -61,7 +62,7 @@ def like(worth: Decimal, text: str) -> Decimal:
 
 
 def same(worth: Decimal, text: str) -> bool:
-    """Whether something comes to a figure as it is printed, an atom of rounding apart."""
+    """Whether something comes to a figure as it is printed, rounded in its last digit."""
     digits = len(text.partition(".")[2])
     return abs(worth - number(text)) <= Decimal(1).scaleb(-digits)
 
@@ -85,17 +86,22 @@ def texts(blocks: Iterator[Block]) -> Iterator[str]:
                 waiting += node.children
 
 
+def _comes_to(size: str, price: str, amount: str, apart: str | None) -> bool:
+    """Whether size x price is the amount that is printed, an atom apart where the page says so and only there."""
+    worth = number(size) * number(price)
+    return (like(worth, amount) == number(amount)) is (apart is None) and same(worth, amount)
+
+
 def _made(m: re.Match[str], linear: bool) -> bool:
-    return not linear or like(number(m[1]) * number(m[3]), m[4]) == number(m[4])
+    return not linear or _comes_to(m[1], m[3], m[4], m[5])
 
 
 def _price(m: re.Match[str], linear: bool) -> bool:
-    products = like(number(m[1]) * number(m[2]), m[3]) == number(m[3]), same(number(m[1]) * number(m[4]), m[5])
-    return not linear or all(products)
+    return not linear or (_comes_to(m[1], m[2], m[3], m[4]) and same(number(m[1]) * number(m[5]), m[6]))
 
 
 def _lot(m: re.Match[str], linear: bool) -> bool:
-    return _price(m, linear)
+    return not linear or (_comes_to(m[1], m[2], m[3], None) and same(number(m[1]) * number(m[4]), m[5]))
 
 
 def _bankrupt(m: re.Match[str], linear: bool) -> bool:
@@ -171,7 +177,7 @@ def compared(page: list[str], linear: bool) -> Counter[str]:
     assert made is not None
     size, value, sold = number(priced[1]), number(priced[3]), "made to sell" in page[0]
     if against is not None:
-        gained = (number(priced[5]) - value) * (-1 if sold else 1) * (1 if linear else 0)
+        gained = (number(priced[6]) - value) * (-1 if sold else 1) * (1 if linear else 0)
         assert not linear or same(abs(gained), against[2].lstrip("-")), page[0]
         assert not linear or (against[1] == "gained") is (gained > 0), page[0]
         if against[6]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections import defaultdict
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -47,8 +50,23 @@ def test_a_drawdown_is_not_told_as_an_empty_fund(tmp_path: Path, venue: str, ove
     assert "further within the window than its rule allows" in explain(told, next(later).seq).paragraph
 
 
-def test_a_loss_names_the_rule_it_is_shared_by(tmp_path: Path) -> None:
-    """Under Drift's rulebook the answer names the policy, and claims nothing of profits."""
-    told = recorded(tmp_path, "drift")
-    shared = next(event for event in told.events() if isinstance(event.body, LossSocialized))
-    assert "shared by the rule open-interest" in explain(told, shared.seq).paragraph
+@pytest.mark.parametrize(("venue", "among"), [("drift", "over all that traders hold"), ("deribit", "by those who won")])
+def test_a_loss_is_told_with_what_it_is_shared_by(tmp_path: Path, venue: str, among: str) -> None:
+    """By the venue's own rule, and the parts of all who shared a loss, as they are told, come to the whole."""
+    told, groups = recorded(tmp_path, venue), defaultdict[int | None, list[str]](list)
+    for event in told.events():
+        if isinstance(event.body, LossSocialized) and len(groups) < 3:
+            groups[event.cause].append(explain(told, event.seq).paragraph)
+    for paragraphs in list(groups.values())[:2]:
+        parts, wholes = list[Decimal](), set[tuple[str, str]]()
+        for paragraph in paragraphs:
+            found = re.search(
+                rf"shared {among}.* Of \S+ that was ([\d,.]+) .* of the ([\d,.]+) \S+ of all ([\d]+) ", paragraph
+            )
+            assert found is not None, paragraph
+            parts.append(Decimal(found[1].replace(",", "")))
+            wholes.add((found[2], found[3]))
+        ((whole, payers),) = wholes
+        assert len(parts) <= int(payers)
+        assert sum(parts) <= Decimal(whole.replace(",", ""))
+        assert len(parts) < int(payers) or sum(parts) == Decimal(whole.replace(",", ""))

@@ -2,30 +2,39 @@
 
 from __future__ import annotations
 
+import ast
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from deleverage import Scenario
+from deleverage import run as execute
 from deleverage.events.bodies.base import BodyBase
 from deleverage.events.bodies.inputs import PriceTicked
-from deleverage.events.bodies.liquidation import LiquidationStarted
+from deleverage.events.bodies.liquidation import BankruptcyDeclared, LiquidationStarted
 from deleverage.events.bodies.listing import InstrumentListed
 from deleverage.events.bodies.margin import MarginCalled
+from deleverage.events.bodies.trading import LiquidityReturned, OrderPlaced
 from deleverage.events.bodies.waterfall import DeleveragingEnded, DeleveragingStarted, PositionDeleveraged
 from deleverage.events.envelope import Event, Origin
+from deleverage.events.phrases import reason_told
 from deleverage.events.vocabulary import accounts_named
+from deleverage.handlers.bands import OUT_OF_BAND
+from deleverage.handlers.market import GONE, NO_CASH, NO_DEPTH
 from deleverage.replay.run import Run, open_run
 from deleverage.replay.why.answer import Answer
 from deleverage.replay.why.explain import explain
 
 from .support.crash import recorded
 from .support.insolvent import BROKE, watched
-from .support.living import spiral
+from .support.living import LIVING, spiral
 from .support.moving import MovingRun
 from .support.told import written
 
+ROOT = Path(__file__).parents[1]
 EVENTS = recorded()
 DECIDED = [event for event in EVENTS if event.origin is not Origin.INPUT]
 ROUND = (DeleveragingStarted, PositionDeleveraged, DeleveragingEnded)
@@ -85,7 +94,12 @@ PLAIN = {
         "What forced orders had eaten of the depth moved the mark by -",
         "It followed from event",
     ),
-    "FundingAccrued": ("longs paid shorts 0.01%", "the rule's own, as none was set", "It accrues every 10m."),
+    "FundingAccrued": (
+        "whoever was long paid whoever was short 0.01%",
+        "the rule's own, as none was set",
+        "It accrues every 10m.",
+        "changed hands in all",
+    ),
     "PositionReduced": ("answered its margin call of event", "It meant to close 50%, as far as the depth went."),
     "LiquidationOrdered": ("20% of the position that needs most margin, as the first order does", "any price"),
     "LiquidationFilled": ("from the mark", "of the order were left", "of the bids were gone."),
@@ -189,3 +203,89 @@ def test_no_paragraph_gives_a_delivery_for_a_reason(run: Run, tmp_path: Path, re
             others += int(rests[1]) != event.cause
     assert named
     assert others
+
+
+def _recorded_reasons() -> Iterator[str]:
+    """Every reason that a step policy, the engine, the market or an auction records, read from their code."""
+    steps = (ROOT / "handlers" / "policies" / "liquidation").glob("*.py")
+    for path in (*steps, ROOT / "handlers" / "liquidation_engine.py", ROOT / "handlers" / "auction.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef) and node.name in ("hands_over", "_flat", "_why_over"):
+                told = (one.value for one in ast.walk(node) if isinstance(one, ast.Constant))
+                yield from (one for one in told if isinstance(one, str) and " " in one and not one.endswith("."))
+    yield from (NO_DEPTH, NO_CASH, GONE, OUT_OF_BAND)
+
+
+def test_every_reason_is_told_in_words_of_its_own() -> None:
+    """What is recorded is an engine's note; a page says what it means, of a long and of a short alike."""
+    reasons = set(_recorded_reasons())
+    assert len(reasons) > 12
+    assert {reason for reason in reasons if reason_told(reason) == reason} == set()
+    told = " ".join(map(reason_told, reasons))
+    assert not re.search(r"\b(depth|above|backstop|killed|fill)\b", told)
+    assert reason_told("a plug-in's own") == "a plug-in's own"
+
+
+def test_a_bankrupt_account_with_equity_over_the_requirement_is_explained(tmp_path: Path) -> None:
+    """A liquidation goes on until 1.1 times the requirement: both the event's page and the story say so."""
+    run = open_run(spiral(tmp_path / "spiral.run", "liquidation.restored_bps=20_000"))
+    bankrupt = [event for event in run.events() if isinstance(event.body, BankruptcyDeclared)]
+    over = [event for event in bankrupt if event.body.equity_atoms >= event.body.requirement_atoms]  # type: ignore[union-attr]
+    assert over
+    assert "goes on until the equity is at 2 times the requirement" in explain(run, over[0].seq).paragraph
+    later = next(e for e in run.events(over[0].seq + 1) if getattr(e.body, "account", None) == over[0].body.account)  # type: ignore[union-attr]
+    story = explain(run, later.seq).story
+    assert story is not None
+    assert "goes on until the equity is at 2 times the requirement" in story.text
+
+
+ACTING = {
+    "arbitrage": r"(\S+) traded at ([\d,.]+) and (\S+) at ([\d,.]+), ([\d.]+)% apart\. From 0\.\d+% on",
+    "hedge": r"(It opens a hedge|of that were no longer hedged, and are closed)",
+    "follower": r"The price was ([\d,.]+), ([\d.]+)% under its trend of ([\d,.]+), .* from ([\d.]+)% on",
+    "dip_buyer": r"The price was ([\d,.]+), ([\d.]+)% under its trend of ([\d,.]+), .* from ([\d.]+)% on",
+    "stop": r"The price was ([\d,.]+); this trader keeps a stop for each of its positions, here ([\d.]+)% under it",
+    "margin call": r"It answers the margin call of event (\d+), \S+ before",
+}
+
+
+def test_an_order_is_told_with_the_figures_that_it_was_placed_by(tmp_path: Path) -> None:
+    """The gap, the legs, the fall, the distance or the call, and those that are numbers come out from one another."""
+    execute(Scenario.load(LIVING), tmp_path / "living.run")
+    run, seen = open_run(tmp_path / "living.run"), set[str]()
+    for event in run.events():
+        body = event.body
+        if not isinstance(body, OrderPlaced) or body.purpose not in ACTING or event.seq % 3:
+            continue
+        told = explain(run, event.seq).paragraph
+        found = re.search(ACTING[body.purpose], told)
+        if found is None and body.purpose == "stop":
+            continue  # of a short, over it
+        assert found is not None, told
+        figures = [float(one.replace(",", "")) for one in found.groups() if re.fullmatch(r"[\d,.]+", one)]
+        if body.purpose == "arbitrage":
+            assert abs((figures[1] / figures[0] - 1) * 100 - figures[2]) < 0.01
+        elif body.purpose in ("follower", "dip_buyer"):
+            price, fallen, trend, threshold = figures
+            assert abs((1 - price / trend) * 100 - fallen) < 0.02
+            assert fallen >= threshold
+        elif body.purpose == "margin call":
+            assert isinstance(run.event(int(found[1])).body, MarginCalled)
+        seen.add(body.purpose)
+    assert seen >= {"arbitrage", "hedge", "follower", "stop"}
+
+
+def test_a_maker_that_comes_back_is_told_with_its_figures(tmp_path: Path) -> None:
+    """How wild the price was, and from what on it comes back: the first is not over the second."""
+    execute(Scenario.load("maker-exit", ("prices.duration_ns=12m",)), tmp_path / "exit.run")
+    run = open_run(tmp_path / "exit.run")
+    returned = [event for event in run.events() if isinstance(event.body, LiquidityReturned)]
+    assert returned
+    for event in returned:
+        told = explain(run, event.seq).paragraph
+        found = re.search(
+            r"moved by ([\d.]+)% in a second on average\. This maker comes back at ([\d.]+)% or less", told
+        )
+        assert found is not None, told
+        assert float(found[1]) <= float(found[2])
+        assert "it had been away for" in told

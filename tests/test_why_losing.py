@@ -6,8 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from deleverage.events.bodies.liquidation import LiquidationFilled
-from deleverage.events.bodies.margin import MarkPriced, PositionReduced
+from deleverage.events.bodies.liquidation import (
+    BankruptcyDeclared,
+    LiquidationFilled,
+    LiquidationOrdered,
+    LiquidationStarted,
+)
+from deleverage.events.bodies.margin import MarginCalled, MarkPriced, PositionReduced
 from deleverage.events.bodies.waterfall import PositionDeleveraged
 from deleverage.events.ledger import Ledger
 from deleverage.handlers.valuation import BPS, MICRO, margin_of, profit_atoms
@@ -17,6 +22,7 @@ from deleverage.replay.why.explain import explain
 
 from .support.command_line import small_record
 from .support.crash import recorded
+from .support.living import spiral
 
 EVENTS = recorded()
 REDUCTIONS = [event for event in EVENTS if isinstance(event.body, PositionDeleveraged)]
@@ -124,3 +130,46 @@ def test_the_page_says_it(run: Run, tmp_path: Path) -> None:
 
     page = call("why", small_record(tmp_path), str(CHOSEN[0])).stdout
     assert page.index("Whose loss it was: ") < page.index("How the fund came") < page.index("What set it off")
+
+
+def test_a_call_and_a_liquidation_have_their_marks(run: Run) -> None:
+    """Of a call down to the mark that took it under its level, from the last at which it was not; each a plain fold."""
+    called = [event for event in EVENTS if isinstance(event.body, MarginCalled | LiquidationStarted)]
+    solvent = 0
+    for event in called[:: len(called) // 25]:
+        body = event.body
+        assert isinstance(body, MarginCalled | LiquidationStarted)
+        answer = explain(run, event.seq)
+        assert answer.losing is not None
+        assert answer.losing.decided.number == body.equity_atoms
+        assert (answer.losing.account, answer.losing.of_lot) == (body.account, False)
+        first = answer.losing.marks[0]
+        ledger = Ledger.of(EVENTS[: first.seq + 1])
+        margin = margin_of(ledger.accounts[body.account], ledger.markets)
+        assert first.equity.number == margin.equity_atoms
+        if answer.losing.from_solvent and isinstance(body, MarginCalled):
+            solvent += 1
+            assert margin.equity_atoms * BPS * MICRO >= margin.requirement_microatoms * body.warning_bps
+    assert solvent
+
+
+def test_what_earlier_orders_left_of_the_depth_is_told(tmp_path: Path) -> None:
+    """An order that found less at its turn than there was when it was sent traded exactly that."""
+    run, told = open_run(spiral(tmp_path / "spiral.run", "impact.depth=20_000")), 0
+    for event in (one for one in run.events() if isinstance(one.body, BankruptcyDeclared)):
+        story = explain(run, event.seq).story
+        assert story is not None
+        for step in story.steps:
+            if step.depth_at_turn is None or step.depth is None or step.depth_at_turn.number >= step.depth.number:
+                continue
+            order = run.event(step.seq).body
+            assert isinstance(order, LiquidationOrdered)
+            fills = [one.body for one in run.events(step.seq, event.seq) if _fills(one.body, order.order_id)]
+            filled = sum(abs(fill.size_lots) for fill in fills)  # type: ignore[union-attr]
+            assert filled == min(step.depth_at_turn.number, abs(order.size_lots))
+            told += 1
+    assert told
+
+
+def _fills(body: object, order_id: int) -> bool:
+    return isinstance(body, LiquidationFilled) and body.order_id == order_id

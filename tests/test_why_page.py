@@ -71,14 +71,16 @@ stood at a loss of 310.000000 USDT. The insurance fund ran
 short: its cash and its positions at the mark, less its
 floor, came to -10.000000 USDT (event 54). That position was
 closed against traders in profit on the other side, in the
-order of profit / |cost| x notional / equity: user7 stood at
+order of profit over what the position cost, times the
+position's worth over the account's equity: user7 stood at
 rank 1 of 1, with 0.039487179 (round 2, event 56).
 
 Whose loss it was: a lot of insurance
-Its profit was 0.000000 USDT at event 36, when it last stood
-at no loss, and -310.000000 USDT at event 53, the last mark
-before this was decided.
-3 marks, 1970-01-01 UTC
+It had a profit of 0.000000 USDT at event 36, when it last
+stood at no loss, and a loss of 310.000000 USDT at event 53,
+the last mark before this was decided.
+3 marks, each with what the lot then stood at, 1970-01-01
+UTC
 ├── 36 00:00:02 I0 at 870, the index 870: 0.000000 USDT
 ├── 43 00:00:03 I0 at 590, the index 590: -280.000000 USDT
 └── 53 00:00:12 I0 at 560, the index 560: -310.000000 USDT
@@ -88,8 +90,9 @@ user5 was not under a margin call when its liquidation
 began. Liquidation 1 began in event 37, when its equity of
 0.000000 USDT was under the requirement of 87.000000 USDT.
 It was not offered to the market. It was declared bankrupt
-in event 38 with an equity of 0.000000 USDT: no equity left.
-insurance took long 1 I0 over at 870 (event 39).
+in event 38 with an equity of 0.000000 USDT: it had no
+equity left. insurance took long 1 I0 over at 870 (event
+39).
 To be closed: long 1 I0 at the 870 that the fund had paid,
 870.000000 USDT in all. At the mark of 560 they were worth
 560.000000 USDT.
@@ -97,10 +100,12 @@ liquidation 1, 1970-01-01 UTC
 ├── 37 00:00:02 liquidation 1 of user5 began: equity
 │   0.000000 USDT, under the requirement of 87.000000 USDT
 │   [margin:tiered]
-├── 38 00:00:02 user5 was declared bankrupt: no equity left,
-│   equity 0.000000 USDT [liquidation:partial-then-whole]
+├── 38 00:00:02 user5 was declared bankrupt with an equity
+│   of 0.000000 USDT: it had no equity left
+│   [liquidation:partial-then-whole]
 ├── 39 00:00:02 insurance took long 1 I0 over from user5 at
-│   870 [insurance_fund:floor]; it had 0.000000 USDT
+│   870 [insurance_fund:floor]; the lot of I0 then stood at
+│   a profit of 0.000000 USDT
 └── 41 00:00:02 liquidation 1 of user5 ended: bankrupt,
     equity 0.000000 USDT [liquidation:partial-then-whole]
 
@@ -112,8 +117,8 @@ floor) was -10.000000 USDT; it needed 10.000000 USDT. (Event
 -310.000000  liquidation 1 of user5, none of it realised
 -----------
  -10.000000  in USDT, exactly the capacity recorded
-When this round was decided (before event 56, at once) it
-had:
+When this round was decided (before event 56, right after
+the shortfall) it had:
 +300.000000  cash
 +560.000000  what its inventory was worth at the mark
 -870.000000  what it had paid for that inventory
@@ -164,7 +169,7 @@ What its figures rest on
 4 events, each with the figures that it set and what it
 rests on itself
 ├── round 2: 56 1970-01-01T00:00:12Z: round 2 began: long 1
-│   I0 of insurance to be closed at 870, 1 candidates
+│   I0 of insurance to be closed at 870, 1 candidate
 │   ├── the shortfall: 54 1970-01-01T00:00:12Z: a shortfall
 │   │   was declared for the inventory of insurance: it
 │   │   lacked 10.000000 USDT and had -10.000000 USDT
@@ -178,7 +183,8 @@ rests on itself
 │       1970-01-01T00:00:12Z: prices from outside: I0 560
 ├── the balance of user7; the position of user7 in I0: 49
 │   1970-01-01T00:00:03Z: user7 was deleveraged in round 1:
-│   bought 4 I0 at 600, rank 2, score 0.116484751
+│   bought 4 I0 for 2,400.000000 USDT, rank 2, score
+│   0.116484751
 │   ├── round 1: 47 1970-01-01T00:00:03Z: round 1 began:
 │   │   long 10 I0 of user4 to be closed at 600, 2
 │   │   candidates
@@ -239,7 +245,7 @@ What set it off
 │   of insurance: it lacked 10.000000 USDT and had
 │   -10.000000 USDT [insurance_fund:floor]
 └── 57 00:00:12 user7 was deleveraged in round 2: bought 1
-    I0 at 870, rank 1, score 0.039487179
+    I0 for 870.000000 USDT, rank 1, score 0.039487179
     [adl:profit-leverage]
 """
 

@@ -67,13 +67,14 @@ def test_the_paragraph_says_it_all(answer: Answer) -> None:
         "made to buy back all 6 I0 that it was short, at 600, for 3,600.000000 USDT in all: the bankruptcy price of "
         "user4, at which it ends with exactly nothing. "
         "The mark of I0 had fallen from 870 (event 36), the mark before it, to 590 (event 43), -32.18%. user4, long 10 "
-        "I0, was declared bankrupt (event 45: no equity left), which is said of an account whose losses have used up "
-        "all that it had: at that mark it owed 100.000000 USDT more than it had. Its bankruptcy price, at which it "
-        "ends with exactly nothing, was 600. The insurance fund could take it on only while it kept 324.500000 USDT as "
+        "I0, was declared bankrupt (event 45: it had no equity left), which is said of an account whose losses have "
+        "used up all that it had: at that mark it owed 100.000000 USDT more than it had. Its bankruptcy price, at "
+        "which it ends with exactly nothing, was 600. The insurance fund could take it on only while it kept "
+        "324.500000 USDT as "
         "capital: it needed 424.500000 USDT and had 20.000000 USDT, 404.500000 USDT too little (event 46). "
         "That position was closed against traders in profit on the other "
-        "side, in the order of profit / |cost| x notional / equity: user6 stood at rank 1 of 2, with 0.419479768 "
-        "(round 1, event 47)."
+        "side, in the order of profit over what the position cost, times the position's worth over the account's "
+        "equity: user6 stood at rank 1 of 2, with 0.419479768 (round 1, event 47)."
     )
 
 
@@ -108,7 +109,7 @@ def test_the_story_is_the_bankrupt_accounts(answer: Answer) -> None:
         "user4 was not under a margin call when its liquidation began; its last one was event 30. Liquidation 2 began "
         "in event 44, when its equity of -100.000000 USDT was under the requirement of 590.000000 USDT. "
         "It was not offered to the market. It was declared bankrupt in event 45 with an equity of -100.000000 USDT: "
-        "no equity left."
+        "it had no equity left."
     )
     found = story.bankruptcy
     assert found is not None
@@ -203,9 +204,9 @@ def test_the_round_itself(run: Run) -> None:
         "600, 6,000.000000 USDT in all. "
     )
     assert started.paragraph.endswith(
-        "2 candidates stood in the order of profit / |cost| x notional / equity; the ranking made again from the "
-        "record agrees with the recorded digest. It closed 10 I0 against 2 accounts, the last of them at rank 2, and "
-        "left 0 (event 50)."
+        "2 candidates stood in the order of profit over what the position cost, times the position's worth over the "
+        "account's equity; the ranking made again from the record agrees with the recorded digest. It closed 10 I0 "
+        "against 2 accounts, the last of them at rank 2, and left 0 (event 50)."
     )
     assert ended.paragraph.startswith("Event 50, 1970-01-01T00:00:03Z: Round 1 of auto-deleveraging ended. It closed")
     for told in (started, ended):
@@ -233,8 +234,8 @@ def test_inventory_is_the_story_of_the_lot(run: Run) -> None:
         "that mark the position stood at a loss of 310.000000 USDT. "
         "The insurance fund ran short: its cash and its positions at "
         "the mark, less its floor, came to -10.000000 USDT (event 54). That position was closed against traders in "
-        "profit on the other side, in the order of profit / |cost| x notional / equity: user7 stood at rank 1 of 1, "
-        "with 0.039487179 (round 2, event 56)."
+        "profit on the other side, in the order of profit over what the position cost, times the position's worth over "
+        "the account's equity: user7 stood at rank 1 of 1, with 0.039487179 (round 2, event 56)."
     )
     assert [step.seq for step in answer.chain] == [52, 53, 54, 57]
 

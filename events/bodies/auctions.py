@@ -24,6 +24,7 @@ from ..kinds import (
     Size,
     TradeNumber,
 )
+from ..phrases import reason_told
 from .base import BodyBase
 from .declaring import Payment, Trade
 
@@ -123,9 +124,8 @@ class AuctionEnded(BodyBase, frozen=True, tag=145):
 
     def says(self, names: Names) -> str:
         left = names.units(self.instrument, self.left_lots)
-        return (
-            f"the auction of order {self.order_id} of {names.account(self.account)} ended: {self.reason}, {left} left"
-        )
+        whose = f"order {self.order_id} of {names.account(self.account)}"
+        return f"the auction of {whose} ended with {left} left: {reason_told(self.reason)}"
 
 
 class VaultDeposited(BodyBase, frozen=True, tag=146):

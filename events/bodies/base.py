@@ -49,7 +49,7 @@ class BodyBase(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     def tells(self, case: Case) -> str:
         """A paragraph on why it happened, held against the state that it came into."""
-        return case.joined(f"{self.says(case.names)}.", case.followed(), case.linked())
+        return case.joined(f"{self.says(case.names)}.", case.compared(), case.followed(), case.linked())
 
 
 class Provenance(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -148,7 +148,7 @@ class FaultEnded(BodyBase, frozen=True, tag=141):
     def says(self, names: Names) -> str:
         instrument = _of(self.kind, self.instrument, names)
         of = f" in {instrument}" if instrument else ""
-        return f"fault {self.fault} ended: no longer is it true{of} that {_what(self.kind, self.instrument, names)}"
+        return f"fault {self.fault} ended: until here {_what(self.kind, self.instrument, names)}{of}"
 
 
 class ActDelayed(BodyBase, frozen=True, tag=142):

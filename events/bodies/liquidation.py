@@ -25,10 +25,13 @@ from ..kinds import (
     Size,
     TradeNumber,
 )
+from ..phrases import reason_told
 from .base import BodyBase, Provenance
 from .declaring import Trade
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ..envelope import Event
     from ..ledger import Ledger
     from ..phrases import Case, Names
@@ -44,6 +47,8 @@ __all__ = [
     "OrdersCancelled",
     "PositionTakenOver",
 ]
+
+_BPS = 10_000
 
 LiquidationOutcome = Literal["restored", "closed", "bankrupt"]
 """How it ended: back over the requirement; every position sold; or handed to the waterfall."""
@@ -104,24 +109,23 @@ class OrdersCancelled(BodyBase, frozen=True, tag=61):
     def says(self, names: Names) -> str:
         who = names.account(self.account)
         if self.order_id is None:
-            return f"{who}'s own orders were cancelled: {self.reason}"
-        return f"the rest of order {self.order_id} of {who} was cancelled: {self.reason}"
+            return f"{who}'s own orders were cancelled: {reason_told(self.reason)}"
+        return f"the rest of order {self.order_id} of {who} was cancelled: {reason_told(self.reason)}"
 
     def tells(self, case: Case) -> str:
         names, who = case.names, case.names.account(self.account)
         if self.order_id is None:
             first = f"All of {who}'s own orders were cancelled, because liquidation {self.liquidation_id} began."
             return case.joined(first, case.followed())
+        told = reason_told(self.reason)
         order = next((e.body for e in reversed(case.causes) if isinstance(e.body, LiquidationOrdered)), None)
         if order is None:
-            return case.joined(
-                f"The rest of order {self.order_id} of {who} was cancelled: {self.reason}.", case.followed()
-            )
+            return case.joined(f"The rest of order {self.order_id} of {who} was cancelled: {told}.", case.followed())
         left, whole = (names.size(order.instrument, lots) for lots in (self.left_lots, order.size_lots))
         index = names.price(order.instrument, case.market(order.instrument).index_ticks)
         limit = "none" if order.limit_ticks is None else names.price(order.instrument, order.limit_ticks)
         first = (
-            f"Of the {whole} of order {self.order_id} of {who}, {left} found nobody and were cancelled: {self.reason}. "
+            f"Of the {whole} of order {self.order_id} of {who}, {left} found nobody and were cancelled: {told}. "
             f"Its limit was {limit}, and the depth stood around an index of {index}."
         )
         return case.joined(first, case.followed())
@@ -201,12 +205,15 @@ class LiquidationOrdered(BodyBase, frozen=True, tag=62):
             return "It accepted any price."
         key, accepted = (self.instrument, self.leg), case.names.price(self.instrument, self.limit_ticks)
         told = f"It accepted {accepted} or better"
-        if key not in case.ledger.accounts[self.account].positions:
+        held = case.ledger.accounts[self.account].positions.get(key)
+        if held is None:
             return f"{told}."
-        bankruptcy_ticks = case.bankruptcy_ticks(self.account, key)
-        if bankruptcy_ticks == self.limit_ticks:
-            return f"{told}, which is the bankruptcy price: beyond it the account would owe money."
-        return f"{told}; the bankruptcy price was {case.names.price(self.instrument, bankruptcy_ticks)}."
+        value_atoms = case.bankruptcy_values(self.account)[key]
+        price = case.names.average(self.instrument, held.size_lots, value_atoms)
+        if case.bankruptcy_ticks(self.account, key) != self.limit_ticks:
+            return f"{told}; the bankruptcy price was {price}."
+        rounded = "" if price == accepted else f" of {price} in whole ticks"
+        return f"{told}, which is the bankruptcy price{rounded}: beyond it the account would owe money."
 
 
 class LiquidationFilled(BodyBase, frozen=True, tag=63):
@@ -258,6 +265,7 @@ class LiquidationFilled(BodyBase, frozen=True, tag=63):
         names, mark_ticks = case.names, case.market(self.instrument).mark_ticks
         trade = names.trade(self.instrument, self.size_lots, self.price_ticks)
         apart = f", {names.change(self.price_ticks - mark_ticks, mark_ticks)} from the mark" if mark_ticks else ""
+        apart = ", the mark" if self.price_ticks == mark_ticks else apart
         left = names.units(self.instrument, self.left_lots)
         eaten = names.units(self.instrument, self.eaten_lots)
         side = "asks" if self.size_lots > 0 else "bids"
@@ -300,7 +308,8 @@ class PositionTakenOver(BodyBase, frozen=True, tag=64):
         taken[self.instrument] = taken.get(self.instrument, 0) + self.size_lots
 
     def says(self, names: Names) -> str:
-        held, at = names.held(self.instrument, self.size_lots), names.price(self.instrument, self.price_ticks)
+        held = names.held(self.instrument, self.size_lots)
+        at = names.average(self.instrument, self.size_lots, self.value_atoms)
         return f"{names.account(self.fund)} took {held} over from {names.account(self.account)} at {at}"
 
     def tells(self, case: Case) -> str:
@@ -316,7 +325,8 @@ class PositionTakenOver(BodyBase, frozen=True, tag=64):
             rule = ", its value at the mark, which costs the fund nothing there and then"
         first = (
             f"{names.account(self.fund)} took {names.held(self.instrument, self.size_lots)} over from "
-            f"{names.account(self.account)} at {names.price(self.instrument, self.price_ticks)}, "
+            f"{names.account(self.account)} at "
+            f"{names.average(self.instrument, self.size_lots, self.value_atoms)}, "
             f"{names.value(self.instrument, self.value_atoms)} in all{rule}."
         )
         second = (
@@ -385,7 +395,8 @@ class BankruptcyDeclared(BodyBase, frozen=True, tag=66):
 
     def says(self, names: Names) -> str:
         equity = names.money(self.account, self.equity_atoms)
-        return f"{names.account(self.account)} was declared bankrupt: {self.reason}, equity {equity}"
+        who = names.account(self.account)
+        return f"{who} was declared bankrupt with an equity of {equity}: {reason_told(self.reason)}"
 
     def tells(self, case: Case) -> str:
         names, account = case.names, case.ledger.accounts[self.account]
@@ -393,18 +404,35 @@ class BankruptcyDeclared(BodyBase, frozen=True, tag=66):
             names.money(self.account, atoms) for atoms in (self.equity_atoms, self.requirement_atoms)
         )
         first = (
-            f"{names.account(self.account)} was declared bankrupt in liquidation {self.liquidation_id}: {self.reason}. "
-            f"Its equity was {equity}, its maintenance requirement {requirement}."
+            f"{names.account(self.account)} was declared bankrupt in liquidation {self.liquidation_id}, because "
+            f"{reason_told(self.reason)}. Its equity was {equity}, its maintenance requirement {requirement}."
         )
-        values = case.bankruptcy_values(self.account)
         prices = [
-            f"{names.price(key[0], market.payoff.price_ticks(account.positions[key].size_lots, value))} for its "
-            f"{names.held(key[0], account.positions[key].size_lots)} (mark {names.price(key[0], market.mark_ticks)})"
-            for key, value in values.items()
-            for market in (case.market(key[0]),)
+            f"{names.average(key[0], held.size_lots, value)} for its {names.held(key[0], held.size_lots)} (mark "
+            f"{names.price(key[0], case.market(key[0]).mark_ticks)})"
+            for key, value in case.bankruptcy_values(self.account).items()
+            for held in (account.positions[key],)
         ]
-        told = f"Its bankruptcy price, at which it ends at zero, was {' and '.join(prices)}." if prices else ""
-        return case.joined(first, told, case.followed(), case.agreement())
+        price = f"{'price' if len(prices) == 1 else 'prices'}, at which it ends with exactly nothing,"
+        told = (
+            f"Its bankruptcy {price} {'was' if len(prices) == 1 else 'were'} {' and '.join(prices)}." if prices else ""
+        )
+        return case.joined(first, self.level(case.names, case.rule), told, case.followed(), case.agreement())
+
+    def level(self, names: Names, rule: Callable[[str], int | None]) -> str:
+        """The level of equity that the rule goes by, where that is another than the requirement itself."""
+        restored_bps = rule("restored_bps") or 0
+        part, whole = rule("backstop_numerator"), rule("backstop_denominator")
+        if part and whole and self.equity_atoms * whole < part * self.requirement_atoms:
+            level = names.money(self.account, self.requirement_atoms * part // whole)
+            return f"The venue takes an account over whole below {part}/{whole} of the requirement, {level} here."
+        if self.equity_atoms < self.requirement_atoms or restored_bps <= _BPS:
+            return ""
+        level = names.money(self.account, -(-self.requirement_atoms * restored_bps // _BPS))
+        return (
+            "That was over the requirement again, but a liquidation that has begun goes on until the equity is at "
+            f"{names.times(restored_bps)}the requirement, {level}, or over."
+        )
 
 
 LiquidationBody = (

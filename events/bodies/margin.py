@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from ..ledger import Ledger
     from ..phrases import Case, Names
 
+_NANO = 10**9
+_MANY = 1_000
+"""Funding is told for so many lots, as that of one may be less than an atom."""
+
 __all__ = [
     "CollateralAdded",
     "FeeCharged",
@@ -70,7 +74,9 @@ class MarkPriced(BodyBase, frozen=True, tag=40):
         names, before = case.names, case.market(self.instrument).mark_ticks
         index, mark = (names.price(self.instrument, ticks) for ticks in (self.index_ticks, self.mark_ticks))
         moved = ""
-        if before:
+        if before == self.mark_ticks:
+            moved = ", as before"
+        elif before:
             change = names.change(self.mark_ticks - before, before)
             moved = f", {change} from the {names.price(self.instrument, before)} before"
         parts = [f"{names.instrument(self.instrument)} was marked at {mark}{moved}.", f"The index stood at {index}."]
@@ -194,13 +200,13 @@ class PositionReduced(BodyBase, frozen=True, tag=44):
         ledger.markets[self.instrument].eat(self.size_lots, self.eaten_lots, event.at_ns, event.seq)
 
     def says(self, names: Names) -> str:
-        trade = names.trade(self.instrument, self.size_lots, self.price_ticks)
+        trade = names.traded(self.instrument, self.size_lots, self.value_atoms)
         return f"{names.account(self.account)} reduced its position: {trade}"
 
     def tells(self, case: Case) -> str:
         names, share_bps = case.names, case.rule("reduce_share_bps")
         held = case.ledger.position(self.account, (self.instrument, self.leg))
-        trade = names.trade(self.instrument, self.size_lots, self.price_ticks)
+        trade = names.traded(self.instrument, self.size_lots, self.value_atoms)
         mark = names.price(self.instrument, case.market(self.instrument).mark_ticks)
         of = "" if held is None else f", having been {names.held(self.instrument, held.size_lots)}"
         first = (
@@ -227,26 +233,43 @@ class FundingAccrued(BodyBase, frozen=True, tag=45):
         ledger.repriced_seq = event.seq
 
     def says(self, names: Names) -> str:
-        payers = "longs paid shorts" if self.payment_nanoatoms > 0 else "shorts paid longs"
-        at = names.price(self.instrument, self.mark_ticks)
-        return f"funding of {names.instrument(self.instrument)}: {payers} {names.rate(abs(self.rate_ppb))} at {at}"
+        value = f"of what its position was worth at {names.price(self.instrument, self.mark_ticks)}"
+        return f"funding of {names.instrument(self.instrument)}: {self._who(names)} {value}"
+
+    def _who(self, names: Names) -> str:
+        """Who paid whom, at which rate."""
+        payers, paid = ("long", "short") if self.payment_nanoatoms > 0 else ("short", "long")
+        if not self.payment_nanoatoms:
+            return "nobody paid anything, 0%"
+        return f"whoever was {payers} paid whoever was {paid} {names.rate(abs(self.rate_ppb))}"
 
     def tells(self, case: Case) -> str:
-        names, market = case.names, case.market(self.instrument)
-        payers = "longs paid shorts" if self.payment_nanoatoms > 0 else "shorts paid longs"
+        names, market, interval_ns = case.names, case.market(self.instrument), case.rule("interval_ns")
         given = market.funding_rate_ppb is not None
         source = "as it was set from outside" if given else "the rule's own, as none was set"
         if not given and case.rule("premium_bps") is not None:
             source = "as it was rated by the premium and by crowding"
-        value = names.value(self.instrument, abs(market.payoff.value_atoms(1, self.mark_ticks)))
-        interval_ns = case.rule("interval_ns")
         every = "" if interval_ns is None else f" It accrues every {names.duration(interval_ns)}."
         first = (
-            f"Funding of {names.instrument(self.instrument)} accrued: {payers} {names.rate(abs(self.rate_ppb))} "
-            f"({source}) of the notional at the mark of {names.price(self.instrument, self.mark_ticks)}, where "
-            f"{names.size(self.instrument, 1)} is worth {value}.{every}"
+            f"Funding of {names.instrument(self.instrument)} accrued: {self._who(names)} ({source}) of what its "
+            f"position was worth at the mark of {names.price(self.instrument, self.mark_ticks)}.{every}"
         )
-        return case.joined(first, case.followed())
+        return case.joined(first, self._paid(case), case.followed())
+
+    def _paid(self, case: Case) -> str:
+        """What that came to for all who held the instrument, before each amount is cut to whole atoms."""
+        names, instrument, long_lots = case.names, self.instrument, 0
+        for account in case.ledger.accounts:
+            held = (position.size_lots for (one, _), position in account.positions.items() if one == instrument)
+            long_lots += sum(lots for lots in held if lots > 0)
+        if not long_lots or not self.payment_nanoatoms:
+            return ""
+        each, whole = (
+            names.value(instrument, abs(self.payment_nanoatoms) * lots // _NANO) for lots in (_MANY, long_lots)
+        )
+        size, many = (names.size(instrument, lots) for lots in (long_lots, _MANY))
+        paid = f"{whole} changed hands in all, {each} for each {many}"
+        return f"{size} were held long and as much short, for which {paid}."
 
 
 class FeeCharged(BodyBase, frozen=True, tag=46):

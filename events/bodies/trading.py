@@ -29,6 +29,7 @@ from ..kinds import (
     Size,
     TradeNumber,
 )
+from ..phrases import reason_told
 from .base import BodyBase
 from .declaring import OUTSIDE, Payment, Trade
 
@@ -171,10 +172,13 @@ class LiquidityWithdrawn(BodyBase, frozen=True, tag=123):
         ledger.markets[self.instrument].withdrawn[self.account] = event.at_ns
 
     def says(self, names: Names) -> str:
-        return (
-            f"{names.account(self.account)} stopped quoting {names.instrument(self.instrument)}: its {self.reason} "
-            f"stood at {names.rate(self.measured_ppb)}, over its limit of {names.rate(self.limit_ppb)}"
-        )
+        measured, limit = names.rate(self.measured_ppb), names.rate(self.limit_ppb)
+        why = {
+            "volatility": f"its price moved by {measured} in a second on average, over the maker's limit of {limit}",
+            "loss": f"it had lost {measured} of its capital, over its limit of {limit}",
+            "liquidation": "its account is liquidated",
+        }.get(self.reason, f"its {self.reason} stood at {measured}, over its limit of {limit}")
+        return f"{names.account(self.account)} stopped quoting {names.instrument(self.instrument)}: {why}"
 
 
 class LiquidityReturned(BodyBase, frozen=True, tag=124):
@@ -273,9 +277,8 @@ class OrderCancelled(BodyBase, frozen=True, tag=127):
 
     def says(self, names: Names) -> str:
         left = names.units(self.instrument, self.left_lots)
-        return (
-            f"{names.account(self.account)}'s own order {self.order_id} was cancelled with {left} left: {self.reason}"
-        )
+        whose = f"{names.account(self.account)}'s own order {self.order_id}"
+        return f"{whose} was cancelled with {left} left: {reason_told(self.reason)}"
 
 
 class CollateralWithdrawn(BodyBase, frozen=True, tag=128):

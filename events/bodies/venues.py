@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..grounds import Ground
 from ..kinds import AccountAmount, AccountNumber, Constituents, EventNumber, InstrumentNumber, LeftOut, Price, Time
+from ..phrases import reason_told
 from .base import BodyBase
 from .declaring import OUTSIDE, Payment
 
@@ -37,7 +38,7 @@ class IndexPriced(BodyBase, frozen=True, tag=134):
 
     def says(self, names: Names) -> str:
         parts = ", ".join(f"{name} {names.price(self.instrument, ticks)}" for name, ticks, _ in self.constituents)
-        without = "".join(f", without {name} ({reason})" for name, _, reason in self.left_out)
+        without = "".join(f", without {name} ({reason_told(reason)})" for name, _, reason in self.left_out)
         index = names.price(self.instrument, self.index_ticks)
         return f"the index of {names.instrument(self.instrument)} stood at {index}: {parts}{without}"
 

@@ -189,11 +189,12 @@ class DeleveragingStarted(BodyBase, frozen=True, tag=83):
         ledger.start_round(self, event)
 
     def says(self, names: Names) -> str:
-        what, at = names.held(self.instrument, self.size_lots), names.price(self.instrument, self.price_ticks)
+        what = names.held(self.instrument, self.size_lots)
+        at = names.average(self.instrument, self.size_lots, self.value_atoms)
         whose = f"{what} of {names.account(self.account)}"
         if self.trigger == "profit_cap":
             whose = f"winners' {names.held(self.instrument, -self.size_lots)}"
-        return f"round {self.round} began: {whose} to be closed at {at}, {self.candidates:,} candidates"
+        return f"round {self.round} began: {whose} to be closed at {at}, {names.count(self.candidates, 'candidate')}"
 
 
 class PositionDeleveraged(BodyBase, frozen=True, tag=84):
@@ -232,7 +233,7 @@ class PositionDeleveraged(BodyBase, frozen=True, tag=84):
                 ledger.liquidations[self.liquidation_id].closed_instrument = self.instrument
 
     def says(self, names: Names) -> str:
-        trade = names.trade(self.instrument, self.size_lots, self.price_ticks)
+        trade = f"{names.did(self.instrument, self.size_lots)} for {names.value(self.instrument, self.value_atoms)}"
         who, place = names.account(self.account), f"rank {self.rank:,}, score {names.score(self.score)}"
         return f"{who} was deleveraged in round {self.round}: {trade}, {place}"
 
@@ -279,23 +280,15 @@ class LossSocialized(BodyBase, frozen=True, tag=86):
         return f"{names.account(self.account)} paid {paid} of the loss of {names.account(self.bankrupt)}"
 
     def tells(self, case: Case) -> str:
-        names, payer = case.names, case.ledger.accounts[self.account]
-        gained_atoms, (loss_atoms, paid_before) = case.profit_atoms(self.account), self._loss(case)
-        able_atoms = min(gained_atoms, gained_atoms + payer.balance_atoms)
-        paid, loss, able = (names.money(self.account, atoms) for atoms in (self.amount_atoms, loss_atoms, able_atoms))
-        shared = f"by the rule {case.policy}."
-        if case.is_shared_by_ability:
-            shared = (
-                "by those who have most to give, in proportion to it: the lesser of unrealised profit and equity, "
-                f"which was {able} here."
-            )
+        names, (loss_atoms, paid_before) = case.names, self._loss(case)
+        paid, loss = (names.money(self.account, atoms) for atoms in (self.amount_atoms, loss_atoms))
         owed = f"owed more than it had (liquidation {self.liquidation_id})"
         if case.ledger.accounts[self.bankrupt].kind == "insurance":
             owed = "lacked for what its own inventory had lost"
         first = (
             f"{names.account(self.account)} paid {paid} of the {loss} that {names.account(self.bankrupt)} {owed}, "
             "because the market, the fund and auto-deleveraging, where the venue has it, had not covered it. Such a "
-            f"loss is shared {shared}"
+            f"loss is shared {case.shared()}"
         )
         rest = names.money(self.bankrupt, loss_atoms - paid_before - self.amount_atoms)
         second = f"{names.money(self.bankrupt, paid_before)} had been paid before it, {rest} were left after it."
@@ -364,12 +357,16 @@ class ProfitCapExceeded(BodyBase, frozen=True, tag=88):
     max_factor_ppm: RatePpm
     min_factor_ppm: RatePpm
 
+    @property
+    def _side(self) -> str:
+        return "long" if self.open_lots > 0 else "short"
+
     def says(self, names: Names) -> str:
         profit, pool = names.value(self.instrument, self.profit_atoms), names.value(self.instrument, self.pool_atoms)
         owing = "minus " if self.pool_atoms < 0 else ""
-        what, cap = names.held(self.instrument, self.open_lots), names.percent_of_ppm(self.max_factor_ppm)
+        what, cap = names.size(self.instrument, self.open_lots), names.percent_of_ppm(self.max_factor_ppm)
         beyond = f"stood at {profit}, above {cap} of the {owing}{pool} pool"
-        return f"the cap on profits was exceeded: all traders' {what} {beyond}"
+        return f"the cap on profits was exceeded: the {what} of all who were {self._side} {beyond}"
 
     def tells(self, case: Case) -> str:
         first = f"The cap on traders' profits was exceeded in {case.names.instrument(self.instrument)}."
@@ -385,10 +382,10 @@ class ProfitCapExceeded(BodyBase, frozen=True, tag=88):
             part = f"{names.change(self.profit_atoms, self.pool_atoms).lstrip('+')} of it"
             until = f"and paid in full, until at most {least} of the pool is owed"
         return (
-            f"All traders together, {names.held(self.instrument, self.open_lots)}, stood at a profit of {profit}, "
-            f"losers counted. The pool, what the insurance fund and outside liquidity had between them before pending "
-            f"profits, was worth {pool}: the profit was {part}, above the cap of {most}. Above it winners are closed "
-            f"at the mark, {until}."
+            f"All traders who were {self._side} held {names.size(self.instrument, self.open_lots)} between them, at a "
+            f"profit of {profit} in all, those at a loss counted against it. The pool, what the insurance fund and "
+            f"outside liquidity had between them before pending profits, was worth {pool}: the profit was {part}, "
+            f"above the cap of {most}. Above it winners are closed at the mark, {until}."
         )
 
 

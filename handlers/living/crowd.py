@@ -151,7 +151,7 @@ class Crowd(Handler):
     def _take_in(self, account: Account, ledger: LedgerState) -> None:
         if not self.is_here(ledger, account.account):
             return
-        number, found = account.account, tuple(characters_of(account, ledger, self._mixes, self.rule.groups))
+        number, found = account.account, self.characters(account, ledger)
         if not found:
             return
         self._characters[number] = found
@@ -165,6 +165,10 @@ class Crowd(Handler):
                 self._list(number, character)
         if not free:
             heappush(self._waiting, (ledger.acted[number] + self.rule.pause_ns, number))
+
+    def characters(self, account: Account, ledger: LedgerState) -> tuple[Character, ...]:
+        """The strategies of an account, each with its threshold."""
+        return tuple(characters_of(account, ledger, self._mixes, self.rule.groups))
 
     def _wait(self, number: int, at_ns: int) -> None:
         """It has acted: until the pause is over it follows none of its strategies."""

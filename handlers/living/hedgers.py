@@ -30,7 +30,7 @@ from ..protocol import Handler, Linked, Product
 from ..valuation import BPS, lots_worth, margin_of
 from .between_venues import person_of, persons_of
 
-__all__ = ["HEDGE", "HedgerParameters", "Hedgers"]
+__all__ = ["HEDGE", "HedgerParameters", "Hedgers", "under_way"]
 
 HEDGE = "hedge"
 """What a hedger's orders are for."""
@@ -131,7 +131,7 @@ class Hedgers(Handler):
         ]
         if not sum(lots for _, _, lots in held):  # nearly always
             return
-        legs = [_Leg(one, market, lots + _under_way(one, market, ledger)) for one, market, lots in held]
+        legs = [_Leg(one, market, lots + under_way(one, market, ledger)) for one, market, lots in held]
         left = sum(leg.lots for leg in legs)
         for leg in sorted(legs, key=lambda one: (-abs(one.lots), one.account.account)):
             lots = min(abs(leg.lots), abs(left)) if leg.lots * left > 0 else 0
@@ -141,7 +141,7 @@ class Hedgers(Handler):
                 left, ahead = left - sign * lots, ahead + 1
 
 
-def _under_way(account: Account, market: Market, ledger: LedgerState) -> int:
+def under_way(account: Account, market: Market, ledger: LedgerState) -> int:
     """What the account's orders that have not traded yet will trade; O(orders)."""
     instrument = market.listing.instrument
     orders = (one for one in ledger.own_orders.values() if one.account == account.account)

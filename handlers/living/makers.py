@@ -175,8 +175,12 @@ class Makers(Handler):
         return ("loss", lost_ppb, limit_ppb) if lost_ppb > limit_ppb else None
 
     def _returns(self, standing: _Measured, ledger: LedgerState, away_ns: int) -> bool:
-        limit_ppb = self._own(self.rule.leave_volatility_ppb, standing.name, "volatility limit", ledger)
-        return away_ns >= self.rule.away_ns and standing.volatility_ppb * BPS <= limit_ppb * self.rule.return_bps
+        return away_ns >= self.rule.away_ns and standing.volatility_ppb <= self.calm_ppb(standing.name, ledger)
+
+    def calm_ppb(self, name: str, ledger: LedgerState) -> int:
+        """The volatility down to which it must have fallen for a maker to come back."""
+        limit_ppb = self._own(self.rule.leave_volatility_ppb, name, "volatility limit", ledger)
+        return limit_ppb * self.rule.return_bps // BPS
 
     def _own(self, stated: int, name: str, purpose: str, ledger: LedgerState) -> int:
         """A maker's own limit: drawn evenly within the spread of the one that is stated."""

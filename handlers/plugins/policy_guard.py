@@ -47,6 +47,7 @@ def declared(name: str, version: str, kind: type) -> dict[str, object]:
         "policy": name,
         "version": version,
         "formula": getattr(kind, "formula", ""),
+        "in_words": getattr(kind, "in_words", ""),
         "source": getattr(kind, "source", ""),
         "Parameters": getattr(kind, "Parameters", NoParameters),
     }

@@ -19,5 +19,6 @@ class ProfitLeverage(RatioPolicy):
 
     policy: ClassVar[str] = "profit-leverage"
     formula: ClassVar[str] = "profit / |cost| x notional / equity"
+    in_words: ClassVar[str] = "profit over what the position cost, times the position's worth over the account's equity"
     source: ClassVar[str] = "BitMEX support article 18589621443357; Bybit help article 900000031623"
     ratio: ClassVar[Ratio] = Ratio(("profit", "notional"), ("cost", "equity"))

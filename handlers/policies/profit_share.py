@@ -17,5 +17,6 @@ class ProfitShare(RatioPolicy):
 
     policy: ClassVar[str] = "profit-share"
     formula: ClassVar[str] = "profit / equity"
+    in_words: ClassVar[str] = "profit over the account's equity"
     source: ClassVar[str] = "none: a yardstick"
     ratio: ClassVar[Ratio] = Ratio(("profit",), ("equity",))

@@ -5,7 +5,7 @@
                 without each
     paragraph   the answer in plain words, with figures and the numbers of events
     chain       the causes, from the input that began it down to the event itself; each step with its links
-    losing      whose loss was closed: its marks from the last solvent moment to the decision
+    losing      whose loss was closed, or whose equity fell: its marks from the last solvent moment to the decision
     story       what happened to the bankrupt account, or to the lot of inventory, that was closed
     fund        what the insurance fund needed and had, and every drain since the start of the run, by size
     cap         what a cap on profits compared, for a round that one called for, in which nobody was bankrupt

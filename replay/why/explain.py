@@ -15,7 +15,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from ...events.bodies.liquidation import PositionTakenOver
+from ...events.bodies.liquidation import LiquidationStarted, PositionTakenOver
+from ...events.bodies.margin import MarginCalled
 from ...events.bodies.venue import TimerFired, TimerSet
 from ...events.bodies.waterfall import (
     DeleveragingEnded,
@@ -34,13 +35,13 @@ from .case import RunCase
 from .evidence import asked_of, evidence_for
 from .fund import fund_behind, fund_now, fund_of, fund_past
 from .grounds import grounds_of
-from .losing import Losing, Watch, bankruptcy_of, losing_of, lot_of, watched, watches_behind
+from .losing import Losing, Watch, bankruptcy_of, losing_of, lot_of, watch_since, watched, watches_behind
 from .names import RunNames
 from .paragraphs import RoundParts, paragraph_of, round_paragraph, shortfall_paragraph
 from .parts import Fund, Story
 from .price import later_of, priced_of
 from .ranking import Spared, Standings, first_of, first_place, ranking_part, round_events, spared_of, standings_of
-from .story import Beginning, beginning_of, cap_behind, cap_of, chain_of, story_of
+from .story import Beginning, beginning_of, called_before, cap_behind, cap_of, chain_of, story_of
 from .venue.explain import explain_imported, is_taken_in
 
 __all__ = [
@@ -101,23 +102,43 @@ def _explain_plain(run: Run, event: Event, causes: tuple[Event, ...], *, whole: 
     names, body = RunNames(ledger), event.body
     evidence = evidence_for(body, ledger, names)
     asked, chain = asked_of(run, event, names, evidence), chain_of(run, causes, names)
-    story = _story(run, event, ledger, names)
+    beginning = _beginning(run, event, ledger)
+    watches = _watches(run, event, ledger, beginning)
+    deque(watched(run, watches), maxlen=0)
+    story = None if beginning is None else story_of(run, beginning, event.seq, names, watches=watches)
+    losing = None
+    if watches and evidence is not None:
+        losing = losing_of(watches[0], evidence.equity, names, whole=whole)
     grounds = grounds_of(run, event, ledger, names)
     case = RunCase(run, event, causes, ledger, names, evidence, grounds)
     if not isinstance(body, ShortfallDeclared):
-        return Answer(asked, paragraph_of(case), chain, grounds, story=story)
+        return Answer(asked, paragraph_of(case), chain, grounds, losing=losing, story=story)
     past = fund_past(run, ledger, fund_behind(event, ledger), None)
     fund = fund_of(run, event, ledger, past.books, names, whole=whole)
-    return Answer(asked, shortfall_paragraph(case, fund), chain, grounds, story=story, fund=fund)
+    return Answer(asked, shortfall_paragraph(case, fund), chain, grounds, losing=losing, story=story, fund=fund)
 
 
-def _story(run: Run, event: Event, ledger: LedgerState, names: RunNames) -> Story | None:
-    """The liquidation that the event belongs to, so far; timers have none."""
+def _beginning(run: Run, event: Event, ledger: LedgerState) -> Beginning | None:
+    """Of the liquidation that the event belongs to; timers have none."""
     liquidation_id = getattr(event.body, "liquidation_id", None)
     if liquidation_id is None or isinstance(event.body, TimerSet | TimerFired):
         return None
-    beginning = beginning_of(run, ledger, liquidation_id)
-    return None if beginning is None else story_of(run, beginning, event.seq, names)
+    return beginning_of(run, ledger, liquidation_id)
+
+
+def _watches(run: Run, event: Event, ledger: LedgerState, beginning: Beginning | None) -> tuple[Watch, ...]:
+    """What is to be watched of an account that is called or liquidated, which has something left when it is."""
+    body = event.body
+    first = event if isinstance(body, MarginCalled | LiquidationStarted) else None
+    if isinstance(body, LiquidationStarted):
+        first = called_before(run, event) or event
+    elif beginning is not None and getattr(body, "account", None) == beginning.account:
+        first = beginning.first
+    if first is None:
+        return ()
+    assert isinstance(first.body, MarginCalled | LiquidationStarted)
+    instruments = {instrument for instrument, _ in ledger.accounts[first.body.account].positions}
+    return (watch_since(run, first, event.seq, instruments),) if instruments else ()
 
 
 class RoundFound(NamedTuple):

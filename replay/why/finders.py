@@ -29,6 +29,7 @@ from ...events.bodies.waterfall import (
 )
 from ...events.envelope import Event
 from ...events.grounds import Ground
+from ...events.ledger import PositionKey
 from ...events.ledger.market import market_of
 from ...events.venue_names import plain
 from ...handlers.depth import eaten_lots
@@ -41,6 +42,7 @@ __all__ = ["FINDERS", "Found"]
 
 Found = Iterator[tuple[str, Event | None]]
 
+_NANO = 10**9
 _LOTS_TOLD = 3
 """So many lots of a fund's inventory are named, those worth most."""
 _HALVINGS_MAX = 64
@@ -220,12 +222,22 @@ def _account(case: Decision, account: int) -> Found:
     look, whose = case.look, case.names.account(account)
     balance, positions = look.changes(account, case.began)
     yield f"the balance of {whose}", balance
-    for (instrument, _), event in positions.items():
+    for (instrument, leg), event in positions.items():
         name = case.names.instrument(instrument)
         yield f"the position of {whose} in {name}", event
         accrued = look.last(FundingAccrued, instrument, case.began)
         if accrued is not None and accrued.seq > event.seq:
-            yield f"the funding that {whose} owes in {name}", accrued
+            yield _owed(case, account, (instrument, leg), accrued), accrued
+
+
+def _owed(case: Decision, account: int, key: PositionKey, accrued: Event) -> str:
+    """What an account paid or received by the last funding of what it holds, which is settled when that is closed."""
+    assert isinstance(accrued.body, FundingAccrued)
+    lots, whose = case.look.held(account, case.began).get(key, 0), case.names.account(account)
+    atoms = -accrued.body.payment_nanoatoms * lots // _NANO
+    verb = "received" if atoms >= 0 else "paid"
+    amount, held = case.names.value(key[0], atoms), case.names.held(key[0], lots)
+    return f"the funding of {case.names.instrument(key[0])}, by which {whose} {verb} {amount} on its {held}"
 
 
 def _call(case: Decision) -> Found:

@@ -1,4 +1,6 @@
-"""Whose loss a round closed: an account, or a lot of the fund's, from its last solvent moment down to the decision.
+"""Whose loss a round closed, or whose equity fell short: an account, or a lot of the fund's, mark by mark.
+
+It goes from the last solvent moment down to the decision.
 
 1. A row is a mark of an instrument that it holds: the mark, the index under it, how far forced orders held it away from
    that, whose orders moved it since the row before, and the equity of the account (of a lot its profit) at that mark.
@@ -13,7 +15,7 @@
    walks through at most the last `WALKED_MOST` events; where the loss goes back further, the first row is the mark
    that held where the walk begins.
 5. A watch also notes, for the story, where the account stood after each event about it, how much of a forced order the
-   depth could fill when it was sent, and when trading in what it holds was halted and resumed.
+   depth could fill when it was sent and when its turn came, and when trading in what it holds was halted and resumed.
 """
 
 from __future__ import annotations
@@ -25,7 +27,13 @@ from typing import NamedTuple
 
 import msgspec
 
-from ...events.bodies.liquidation import LiquidationFilled, LiquidationOrdered, LiquidationStarted, PositionTakenOver
+from ...events.bodies.liquidation import (
+    LiquidationFilled,
+    LiquidationOrdered,
+    LiquidationStarted,
+    OrdersCancelled,
+    PositionTakenOver,
+)
 from ...events.bodies.margin import MarginCalled, MarkPriced, PositionReduced
 from ...events.bodies.trading import BookPriced
 from ...events.bodies.venue import TradingHalted, TradingResumed
@@ -56,6 +64,7 @@ __all__ = [
     "losing_of",
     "lot_of",
     "mark_before",
+    "watch_since",
     "watched",
     "watches_behind",
 ]
@@ -137,11 +146,11 @@ def losing_of(watch: Watch, decided: Quantity, names: RunNames, *, whole: bool =
 
 
 def _moved(marks: Sequence[WatchedMark], names: RunNames) -> Iterator[MovedMark]:
-    """What moved the mark of each instrument from its first row to its last, where every step between is known."""
+    """What moved the mark of each instrument from its first row to its last, as far back as the steps are known."""
     for instrument in sorted({_instrument(one.event) for one in marks}):
         rows = [one for one in marks if _instrument(one.event) == instrument]
         last = rows[-1].step
-        steps = None if last is None else last.known.steps(rows[0].event.seq, rows[-1].event.seq)
+        steps = [] if last is None else last.known.steps(rows[0].event.seq, rows[-1].event.seq)
         if steps:
             yield moved_mark(steps, names)
 
@@ -158,19 +167,24 @@ def watches_behind(
 
     `called` and `started` began the liquidation, `taken` is where the fund took over what the round closed of it.
     """
-    assert isinstance(started.body, LiquidationStarted)
-    account, first_seq = started.body.account, (called or started).seq
-    body = None if called is None else called.body
-    level_bps = body.warning_bps if isinstance(body, MarginCalled) else BPS
-    begin_seq = _mark_behind(run, key[0], first_seq)
-
-    def trader(until_seq: int) -> Watch:
-        return Watch(account, begin_seq, until_seq, level_bps=level_bps, solvent_before_seq=first_seq)
-
+    first = called or started
     if taken is None:
-        return (trader(stop_seq),)
+        return (watch_since(run, first, stop_seq, (key[0],)),)
     assert isinstance(taken.body, PositionTakenOver)
-    return Watch(taken.body.fund, taken.seq, stop_seq, key=key), trader(taken.seq + 1)
+    of_lot = Watch(taken.body.fund, taken.seq, stop_seq, key=key)
+    return of_lot, watch_since(run, first, taken.seq + 1, (key[0],))
+
+
+def watch_since(run: Run, first: Event, stop_seq: int, instruments: Iterable[int]) -> Watch:
+    """The account that was called, or whose liquidation began, at `first`: from its last solvent moment on.
+
+    `instruments` are those whose marks are looked back at, one of which it holds at least.
+    """
+    body = first.body
+    assert isinstance(body, MarginCalled | LiquidationStarted)
+    level_bps = body.warning_bps if isinstance(body, MarginCalled) else BPS
+    begin_seq = min(_mark_behind(run, instrument, first.seq) for instrument in instruments)
+    return Watch(body.account, begin_seq, stop_seq, level_bps=level_bps, solvent_before_seq=first.seq)
 
 
 def _mark_behind(run: Run, instrument: int, seq: int) -> int:
@@ -231,10 +245,14 @@ class WatchedMark(NamedTuple):
 
 
 class WatchedEquity(NamedTuple):
-    """The equity after an event; of a forced order also what the depth had within its limit, in lots, 0 in a halt."""
+    """The equity after an event; of a forced order also what the depth had within its limit, in lots, 0 in a halt.
+
+    `turn_lots` is what the depth had when the turn of the order came, where that left a part of it unfilled.
+    """
 
     equity_atoms: int
     depth_lots: int | None = None
+    turn_lots: int | None = None
 
 
 class Watch:
@@ -264,6 +282,7 @@ class Watch:
         self._level_bps = level_bps
         self._solvent_before_seq = stop_seq if solvent_before_seq is None else solvent_before_seq
         self._movers: Counter[int] = Counter()
+        self._ordered: tuple[int, LiquidationOrdered] | None = None
 
     def note(self, run: Run, event: Event, ledger: LedgerState, moves: MarkMoves) -> None:
         """Take an event of a market, which was folded into `ledger` and taken by `moves`."""
@@ -287,17 +306,24 @@ class Watch:
         if self.key is not None and getattr(body, "liquidation_id", None) != self.key[1]:
             return
         margin = self._margin(ledger)
+        if isinstance(body, OrdersCancelled):
+            self._cut_short(body, event.at_ns, ledger)
         if margin is None:
             return
         depth_lots = None
         if isinstance(body, LiquidationOrdered):
-            market = ledger.markets[body.instrument]
-            most = (1 << 62) if body.size_lots > 0 else -(1 << 62)
-            fills = (
-                () if market.halted_until_ns is not None else walk_depth(market, most, body.limit_ticks, event.at_ns)
-            )
-            depth_lots = sum(fill.lots for fill in fills)
+            depth_lots = _depth_lots(body, event.at_ns, ledger)
+            self._ordered = event.seq, body
         self.standings[event.seq] = WatchedEquity(margin.equity_atoms, depth_lots)
+
+    def _cut_short(self, body: OrdersCancelled, at_ns: int, ledger: LedgerState) -> None:
+        """Note what the depth had at the turn of an order whose rest is cancelled: its fills, and what is there now."""
+        if self._ordered is None or self._ordered[1].order_id != body.order_id:
+            return
+        seq, order = self._ordered
+        left_lots = _depth_lots(order, at_ns, ledger)
+        turn_lots = abs(order.size_lots) - body.left_lots + left_lots
+        self.standings[seq] = self.standings[seq]._replace(turn_lots=turn_lots)
 
     def _mark(self, mark: Event, instrument: int, ledger: LedgerState, moves: MarkMoves) -> None:
         margin = self._margin(ledger) if self._holds(instrument, ledger) else None
@@ -324,6 +350,14 @@ class Watch:
             return margin_of(account, ledger) if is_marked(ledger, account) else None
         held = account.positions.get(self.key)
         return None if held is None else Margin(profit_atoms(ledger.markets[self.key[0]], held), 0, [])
+
+
+def _depth_lots(order: LiquidationOrdered, at_ns: int, ledger: LedgerState) -> int:
+    """What the depth has within the limit of an order, in lots; nothing in a halt."""
+    market, most = ledger.markets[order.instrument], (1 << 62) if order.size_lots > 0 else -(1 << 62)
+    if market.halted_until_ns is not None:
+        return 0
+    return sum(fill.lots for fill in walk_depth(market, most, order.limit_ticks, at_ns, order.account))
 
 
 def watched(run: Run, watches: Sequence[Watch], points: Iterable[int] = ()) -> Iterator[Ledger]:

@@ -269,13 +269,13 @@ class MarkMoves:
         """The step to the mark of an event, where it is known."""
         return self._steps.get(seq)
 
-    def steps(self, first_seq: int, last_seq: int) -> list[StepFound] | None:
-        """All steps from one mark of an instrument to a later one, the last one first; None where one is not known."""
+    def steps(self, first_seq: int, last_seq: int) -> list[StepFound]:
+        """The steps from one mark of an instrument to a later one, the last one first, as far back as they are known.
+
+        Those at the beginning of a walk are not, where what they follow from lies before it.
+        """
         found = list[StepFound]()
-        while last_seq != first_seq:
-            step = self._steps.get(last_seq)
-            if step is None:
-                return None
+        while last_seq != first_seq and (step := self._steps.get(last_seq)) is not None:
             found.append(step)
             last_seq = step.before.event.seq
         return found

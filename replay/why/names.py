@@ -19,6 +19,7 @@ from ...sim.units import CONTEXT, atoms_to_text, divide_half_even, format_time_n
 
 __all__ = [
     "RunNames",
+    "change",
     "held",
     "percent_of_bps",
     "percent_of_ppm",
@@ -51,6 +52,12 @@ def percent_of_ppm(ppm: int) -> str:
 def rate_text(rate_ppb: int) -> str:
     """A rate in parts per billion as percent: 100000 is `0.01%`."""
     return Quantity(rate_ppb, RATES["ppb"]).text
+
+
+def change(part: int, whole: int) -> str:
+    """A part of a whole in percent with its sign; one that is there, but less than is printed, in words."""
+    text = percent(part, whole)
+    return "less than 0.01%" if part and text.lstrip("+-") == "0.00%" else text
 
 
 class RunNames:
@@ -105,11 +112,16 @@ class RunNames:
         """A size in units of the instrument, negative when short or sold."""
         return Quantity(lots, size_scale(self.listing(instrument)))
 
-    def average_of(self, instrument: int, lots: int, atoms: int) -> Quantity:
-        """The price at which so many lots come to an amount: of a linear contract with the digits that this takes."""
+    def average_of(self, instrument: int, lots: int, atoms: int, whole: Quantity | None = None) -> Quantity:
+        """The price at which so many lots come to an amount: of a linear contract with the digits that this takes.
+
+        Where the price of a `whole` that these lots are a part of comes to it too, an atom apart, it is that one.
+        """
         listing, payoff = self.listing(instrument), self._ledger.markets[instrument].payoff
         if not isinstance(payoff, LinearPayoff):
             return self.price_of(instrument, payoff.price_ticks(lots, atoms))
+        if whole is not None and abs(self.atoms_at(instrument, lots, whole) - abs(atoms)) <= 1:
+            return whole
         unit, value = abs(lots) * payoff.multiplier_atoms, abs(atoms)
         for digits in range(_DIGITS_MOST):
             scaled = divide_half_even(value * 10**digits, unit)
@@ -117,6 +129,13 @@ class RunNames:
                 break
         step = CONTEXT.scaleb(Decimal(listing.tick_size), -digits)
         return Quantity(scaled, Scale(step, "quote", "steps" if digits else "ticks"))
+
+    def atoms_at(self, instrument: int, lots: int, price: Quantity) -> int:
+        """What so many lots of a linear contract come to at a price of `average_of`, without a sign."""
+        listing, payoff = self.listing(instrument), self._ledger.markets[instrument].payoff
+        assert isinstance(payoff, LinearPayoff)
+        steps_a_tick = int(CONTEXT.divide(Decimal(listing.tick_size), price.scale.step))
+        return divide_half_even(price.number * abs(lots) * payoff.multiplier_atoms, steps_a_tick)
 
     def price(self, instrument: int, ticks: int) -> str:
         """A price in quote."""
@@ -144,7 +163,15 @@ class RunNames:
 
     def trade(self, instrument: int, lots: int, ticks: int) -> str:
         """What somebody did who traded so many lots at a price, such as `sold 1.5 BTC-PERP at 60,000.0`."""
-        return f"{'bought' if lots > 0 else 'sold'} {self.size(instrument, lots)} at {self.price(instrument, ticks)}"
+        return f"{self.did(instrument, lots)} at {self.price(instrument, ticks)}"
+
+    def traded(self, instrument: int, lots: int, atoms: int) -> str:
+        """The same of so many lots for an amount in all, at the price that this comes to."""
+        return f"{self.did(instrument, lots)} at {self.average(instrument, lots, atoms)}"
+
+    def did(self, instrument: int, lots: int) -> str:
+        """What somebody did who traded so many lots, such as `sold 1.5 BTC-PERP`."""
+        return f"{'bought' if lots > 0 else 'sold'} {self.size(instrument, lots)}"
 
     def money(self, account: int, atoms: int) -> str:
         """An amount of the asset of an account."""
@@ -162,7 +189,7 @@ class RunNames:
     percent_of_bps = staticmethod(percent_of_bps)
     percent_of_ppm = staticmethod(percent_of_ppm)
     rate = staticmethod(rate_text)
-    change = staticmethod(percent)
+    change = staticmethod(change)
     score = staticmethod(score_text)
     time = staticmethod(format_time_ns)
     duration = staticmethod(duration)

@@ -12,13 +12,14 @@ from ...events.bodies.liquidation import BankruptcyDeclared
 from ...events.bodies.margin import MarkPriced
 from ...events.bodies.waterfall import DeleveragingStarted, PositionDeleveraged
 from ...events.envelope import Event
+from ...events.phrases import reason_told
 from ...handlers.valuation import profit_atoms
-from ...sim.figures import count, percent, score_text
+from ...sim.figures import count, score_text
 from ...sim.units import format_time_ns
 from ..rankings import round_body
 from .case import RunCase, joined
 from .losing import mark_before
-from .names import held
+from .names import change, held
 from .parts import Bankruptcy, Fund, Lot, RankingPart, Story
 from .price import Priced
 from .ranking import Round
@@ -130,9 +131,10 @@ def _who(case: RunCase, body: PositionDeleveraged, price: Priced) -> str:
     side, verb = ("long", "sell") if held.size_lots > 0 else ("short", "buy back")
     whole = names.size(body.instrument, held.size_lots)
     part = f"{abs(price.size).text} of the {whole}" if abs(body.size_lots) < abs(held.size_lots) else f"all {whole}"
+    rounded = ", rounded in its last digit" if price.rounded else ""
     return (
-        f"It was made to {verb} {part} that it was {side}, at {price.price.text}, for {abs(price.value)} in all: "
-        f"{price.rule}."
+        f"It was made to {verb} {part} that it was {side}, at {price.price.text}, for {abs(price.value)} in "
+        f"all{rounded}: {price.rule}."
     )
 
 
@@ -205,7 +207,7 @@ def _declared(case: RunCase, story: Story) -> str:
     for step in reversed(story.steps):
         body = case.run.event(step.seq).body if step.type == BankruptcyDeclared.__name__ else None
         if isinstance(body, BankruptcyDeclared):
-            return f" (event {step.seq}: {body.reason})"
+            return f" (event {step.seq}: {reason_told(body.reason)})"
     return ""
 
 
@@ -238,10 +240,8 @@ def _moved(case: RunCase, instrument: int, since_seq: int, when: str) -> str:
     if before_ticks == after_ticks:
         return f"The mark of {name} stood at {after} (event {now.seq}), as {when} (event {then.seq})."
     verb = "fallen" if after_ticks < before_ticks else "risen"
-    change = percent(after_ticks - before_ticks, before_ticks)
-    if change.lstrip("+-") == "0.00%":
-        change = "less than 0.01%"
-    since = f"from {before} (event {then.seq}), {when}, to {after} (event {now.seq}), {change}"
+    moved = change(after_ticks - before_ticks, before_ticks)
+    since = f"from {before} (event {then.seq}), {when}, to {after} (event {now.seq}), {moved}"
     return f"The mark of {name} had {verb} {since}."
 
 
@@ -319,8 +319,8 @@ def _queue(parts: RoundParts) -> str:
 
 
 def _rule(ranking: RankingPart) -> str:
-    """The formula; without one there is only the score that the policy's code gave."""
-    return ranking.formula or f"the score that the code of {ranking.policy} gave"
+    """The formula in words, else as it is declared; without one there is only the score that the policy's code gave."""
+    return ranking.in_words or ranking.formula or f"the score that the code of {ranking.policy} gave"
 
 
 def _came_of(case: RunCase, parts: RoundParts) -> str:

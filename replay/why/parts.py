@@ -40,8 +40,10 @@ class Link(msgspec.Struct, frozen=True):
 class EventStep(msgspec.Struct, frozen=True):
     """One event in words.
 
-    In the story of a loss `equity` is what the account had after it at the marks (a lot its profit), and `depth` what
-    the market had within the limit of a forced order when it was sent, 0 where trading was halted.
+    In the story of a loss `equity` is what the account had after it at the marks (a lot its profit), and `equity_of`
+    whose that is: the lot of an instrument if `of_lot`, else an account by name. `depth` is what the market had within
+    the limit of a forced order when it was sent, 0 where trading was halted, and `depth_at_turn` what it had when those
+    before it had traded, where a part of the order found nobody.
     """
 
     seq: int
@@ -53,7 +55,10 @@ class EventStep(msgspec.Struct, frozen=True):
     text: str
     links: tuple[Link, ...] = ()
     equity: Quantity | None = None
+    equity_of: str | None = None
+    of_lot: bool = False
     depth: Quantity | None = None
+    depth_at_turn: Quantity | None = None
 
 
 class Holding(msgspec.Struct, frozen=True):
@@ -264,7 +269,8 @@ class RankingPart(msgspec.Struct, frozen=True):
     one continues; `digest_rows` says how many. `version` is the recorded one of the policy, `made_again_by` the
     installed one. Where the policy is not at hand `not_made_again` says why: then `places` are those who were taken, as
     recorded, and nothing is recomputed. `gave` is everybody who gave something, `shared` says it in words. `rule` is
-    the policy's own text, `source` where that comes from, as it declares them; empty where it declares none. `first` is
+    the policy's own text, `in_words` its formula in a few words, `source` where that comes from, as it declares them;
+    empty where it declares none. `first` is
     the account's place in the first ranking of the instant, null for a round as a whole.
     """
 
@@ -292,6 +298,7 @@ class RankingPart(msgspec.Struct, frozen=True):
     proved: bool | None = None
     not_made_again: str | None = None
     rule: str = ""
+    in_words: str = ""
     source: str = ""
     gave: tuple[Share, ...] = ()
     first: FirstPlace | None = None

@@ -12,6 +12,7 @@ from ...events.bodies.waterfall import PositionDeleveraged
 from ...events.envelope import Event
 from ...events.ledger import Account, LedgerState, Position
 from ...events.ledger.account import funding_of, trade
+from ...events.payoff import LinearPayoff
 from ...handlers.valuation import profit_atoms
 from ...sim.figures import percent
 from ...sim.quantities import Quantity
@@ -31,6 +32,7 @@ _AFTER_NS = (_MINUTE_NS, 60 * _MINUTE_NS)
 class Priced(msgspec.Struct, frozen=True):
     """A reduction's price, the mark beside it, and the account's profit on what was closed.
 
+    The price is that of its whole round, if this part comes to an amount of that price, an atom `rounded` apart.
     `gained` is what the price was better than the mark for the account, below zero where it was worse. `paper` is the
     profit on what was closed at the mark, `realised` at the price: that plus what was gained. `share` is what was
     gained of the profit at the mark, in percent, null where that was no profit. `position` is the profit at the mark
@@ -41,6 +43,7 @@ class Priced(msgspec.Struct, frozen=True):
     size: Quantity
     value: Quantity
     price: Quantity
+    rounded: bool
     rule: str
     mark_seq: int | None
     mark: Quantity
@@ -62,11 +65,16 @@ def priced_of(
     at_mark_atoms = market.payoff.value_atoms(body.size_lots, market.mark_ticks)
     gained_atoms, realised_atoms = at_mark_atoms - body.value_atoms, _realised_atoms(body, ledger)
     paper_atoms, mark = realised_atoms - gained_atoms, mark_before(run, body.instrument, event.seq)
+    closed = round_body(started)
+    whole = names.average_of(closed.instrument, closed.size_lots, closed.value_atoms)
+    price = names.average_of(body.instrument, body.size_lots, body.value_atoms, whole)
+    linear = isinstance(market.payoff, LinearPayoff)
     return Priced(
         instrument=body.instrument,
         size=names.size_of(body.instrument, body.size_lots),
         value=names.value_of(body.instrument, body.value_atoms),
-        price=names.average_of(body.instrument, body.size_lots, body.value_atoms),
+        price=price,
+        rounded=linear and names.atoms_at(body.instrument, body.size_lots, price) != abs(body.value_atoms),
         rule=_rule(started, ledger, story, names),
         mark_seq=None if mark is None else mark.seq,
         mark=names.price_of(body.instrument, market.mark_ticks),

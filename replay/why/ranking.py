@@ -108,6 +108,7 @@ def ranking_part(made: RoundRanking | UnrankedRound, told: Round, account: int |
         recomputed_digest=made.recomputed.hex(),
         proved=made.proved,
         rule=_rule_of(made.policy),
+        in_words=str(getattr(made.policy, "in_words", "")),
         source=str(getattr(made.policy, "source", "")),
     )
 

@@ -28,6 +28,7 @@ from ...events.bodies.venue import TimerFired, TimerSet
 from ...events.bodies.waterfall import PositionDeleveraged, ProfitCapExceeded
 from ...events.envelope import Event, Origin
 from ...events.ledger import LedgerState
+from ...events.phrases import reason_told
 from ...sim.figures import count, percent
 from ...sim.quantities import RATES, Quantity
 from ...sim.units import format_time_ns
@@ -115,7 +116,7 @@ def story_of(
         liquidation_id=beginning.liquidation_id,
         called_seq=None if beginning.called is None else beginning.called.seq,
         started_seq=beginning.started.seq,
-        text=_told(beginning, events, names),
+        text=_told(run, beginning, events, names),
         steps=tuple(_stood(step_of(run, event, names), event, watches, names) for event in events),
         bankruptcy=bankruptcy,
         lot=lot,
@@ -128,11 +129,18 @@ def _stood(step: EventStep, event: Event, watches: Sequence[Watch], names: RunNa
         standing = watch.standings.get(event.seq)
         if standing is None:
             continue
-        depth_lots, instrument = standing.depth_lots, getattr(event.body, "instrument", None)
+        instrument = getattr(event.body, "instrument", None)
+
+        def size(lots: int | None, instrument: int | None = instrument) -> Quantity | None:
+            return None if lots is None or instrument is None else names.size_of(instrument, lots)
+
         return msgspec.structs.replace(
             step,
             equity=names.money_of(watch.account, standing.equity_atoms),
-            depth=None if depth_lots is None or instrument is None else names.size_of(instrument, depth_lots),
+            equity_of=names.account(watch.account) if watch.key is None else names.instrument(watch.key[0]),
+            of_lot=watch.key is not None,
+            depth=size(standing.depth_lots),
+            depth_at_turn=size(standing.turn_lots),
         )
     return step
 
@@ -145,11 +153,11 @@ def _belongs(event: Event, account: int, liquidation_id: int) -> bool:
     return getattr(body, "liquidation_id", liquidation_id) == liquidation_id
 
 
-def _told(beginning: Beginning, events: list[Event], names: RunNames) -> str:
+def _told(run: Run, beginning: Beginning, events: list[Event], names: RunNames) -> str:
     """Called when, answered how, liquidated in what steps, in one paragraph."""
     own = [event for event in events if getattr(event.body, "account", None) == beginning.account]
     sentences = [_call(beginning, own, names), _start(beginning, names), *_market(own, names)]
-    sentences += [_end(event, names) for event in own if isinstance(event.body, BankruptcyDeclared)]
+    sentences += [_end(run, event, names) for event in own if isinstance(event.body, BankruptcyDeclared)]
     sentences += _fate(own, events, names)
     return " ".join(sentences)
 
@@ -172,7 +180,8 @@ def _answer(event: Event, names: RunNames) -> str:
     if isinstance(body, CollateralAdded):
         return f"added {names.money(body.account, body.amount_atoms)}"
     assert isinstance(body, PositionReduced)
-    return f"closed {names.size(body.instrument, body.size_lots)} at {names.price(body.instrument, body.price_ticks)}"
+    at = names.average(body.instrument, body.size_lots, body.value_atoms)
+    return f"closed {names.size(body.instrument, body.size_lots)} at {at}"
 
 
 def _start(beginning: Beginning, names: RunNames) -> str:
@@ -202,11 +211,13 @@ def _market(own: list[Event], names: RunNames) -> Iterator[str]:
         yield "It was not offered to the market."
 
 
-def _end(event: Event, names: RunNames) -> str:
-    body = event.body
+def _end(run: Run, event: Event, names: RunNames) -> str:
+    body, producer = event.body, run.producer_of(event)
     assert isinstance(body, BankruptcyDeclared)
-    equity = names.money(body.account, body.equity_atoms)
-    return f"It was declared bankrupt in event {event.seq} with an equity of {equity}: {body.reason}."
+    equity, parameters = names.money(body.account, body.equity_atoms), {} if producer is None else producer.parameters
+    told = f"It was declared bankrupt in event {event.seq} with an equity of {equity}: {reason_told(body.reason)}."
+    level = body.level(names, parameters.get)
+    return f"{told} {level}" if level else told
 
 
 def _fate(own: list[Event], events: list[Event], names: RunNames) -> Iterator[str]:
@@ -214,7 +225,8 @@ def _fate(own: list[Event], events: list[Event], names: RunNames) -> Iterator[st
     for event in own:
         body = event.body
         if isinstance(body, PositionTakenOver):
-            what, at = names.held(body.instrument, body.size_lots), names.price(body.instrument, body.price_ticks)
+            what = names.held(body.instrument, body.size_lots)
+            at = names.average(body.instrument, body.size_lots, body.value_atoms)
             yield f"{names.account(body.fund)} took {what} over at {at} (event {event.seq})."
         elif isinstance(body, LiquidationEnded) and body.outcome != "bankrupt":
             yield f"The liquidation ended in event {event.seq}: {body.outcome}."

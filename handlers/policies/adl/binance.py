@@ -27,6 +27,9 @@ class Binance(LedgerReadingPolicy):
     any_profit: ClassVar[bool] = True
     formula: ClassVar[str] = "max(0, equity - wallet) / max(unit, wallet) x maintenance / equity"
     figures: ClassVar[tuple[str, ...]] = ("wallet", "unit", "maintenance")
+    in_words: ClassVar[str] = (
+        "the account's profit over its wallet balance, times its maintenance requirement over its equity"
+    )
     source: ClassVar[str] = "archived copy of Binance FAQ 360033525471"
 
     def scores_in(self, candidates: Sequence[Candidate], keys: Sequence[PositionKey], ledger: LedgerState) -> list[int]:

@@ -32,6 +32,9 @@ class BitMex(LedgerReadingPolicy):
         "else profit / |cost| x (mark_value - bankruptcy_value) / notional"
     )
     figures: ClassVar[tuple[str, ...]] = ("mark_value", "bankruptcy_value")
+    in_words: ClassVar[str] = (
+        "profit over what the position cost, times leverage where there is a profit, divided by it where there is none"
+    )
     source: ClassVar[str] = "BitMEX support article 18589621443357; testnet page autoDeleveragingExamples"
 
     def scores_in(self, candidates: Sequence[Candidate], keys: Sequence[PositionKey], ledger: LedgerState) -> list[int]:

@@ -17,5 +17,6 @@ class Bybit(RatioPolicy):
 
     policy: ClassVar[str] = "bybit"
     formula: ClassVar[str] = "profit / |cost| x notional / equity"
+    in_words: ClassVar[str] = "profit over what the position cost, times the position's worth over the account's equity"
     source: ClassVar[str] = "Bybit help article 900000031623; v5 API page adl-alert"
     ratio: ClassVar[Ratio] = Ratio(("profit", "notional"), ("cost", "equity"))

@@ -34,6 +34,7 @@ class CappedProRata(RatioPolicy):
 
     policy: ClassVar[str] = "capped-pro-rata"
     formula: ClassVar[str] = "min(profit, equity) x 10^-9"
+    in_words: ClassVar[str] = "the lesser of profit and the account's equity"
     source: ClassVar[str] = "arXiv 2512.01112, capped pro-rata by water-filling"
     basis: ClassVar[Basis] = "equity dollars"
     Parameters: ClassVar[type[msgspec.Struct]] = CappedParameters

@@ -20,6 +20,7 @@ class ContractProRata(RatioPolicy):
 
     policy: ClassVar[str] = "contract-pro-rata"
     formula: ClassVar[str] = "|size| x 10^-9"
+    in_words: ClassVar[str] = "the size of the position"
     source: ClassVar[str] = "pluriholonomic/autodeleveraging-analysis, adl_contract_pro_rata"
     ratio: ClassVar[Ratio] = Ratio(("size",), (), ATOMS)
 

@@ -34,6 +34,7 @@ class DydX(LedgerReadingPolicy):
     figures: ClassVar[tuple[str, ...]] = ("accounts", "start")
     any_profit: ClassVar[bool] = True
     liquidating: ClassVar[bool] = True
+    in_words: ClassVar[str] = "the numbers of the accounts, from one on that is drawn for each block"
     source: ClassVar[str] = "dydxprotocol/v4-chain, x/clob/keeper/deleveraging.go and x/subaccounts/lib/updates.go"
 
     def scores_in(self, candidates: Sequence[Candidate], keys: Sequence[PositionKey], ledger: LedgerState) -> list[int]:

@@ -21,6 +21,7 @@ class Gmx(RatioPolicy):
 
     policy: ClassVar[str] = "gmx"
     formula: ClassVar[str] = "profit / notional"
+    in_words: ClassVar[str] = "profit over what the position is worth"
     source: ClassVar[str] = "gmx-io/gmx-synthetics, AdlUtils, AdlOrder and testAdl"
     ratio: ClassVar[Ratio] = Ratio(("profit",), ("notional",))
 

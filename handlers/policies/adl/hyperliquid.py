@@ -22,6 +22,9 @@ class Hyperliquid(RatioPolicy):
     policy: ClassVar[str] = "hyperliquid"
     version: ClassVar[str] = "2"
     formula: ClassVar[str] = "notional / |cost| x notional / equity if size > 0 else |cost| / equity"
+    in_words: ClassVar[str] = (
+        "how far the mark is past the price of entry, times the position's worth over the account's equity"
+    )
     source: ClassVar[str] = "Hyperliquid docs, trading/auto-deleveraging"
     worth: ClassVar[Worth] = "previous oracle"
     ratio: ClassVar[Ratio] = Ratio(("notional", "notional"), ("cost", "equity"))

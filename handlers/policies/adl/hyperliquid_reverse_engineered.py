@@ -20,6 +20,7 @@ class HyperliquidReverseEngineered(RatioPolicy):
     policy: ClassVar[str] = "hyperliquid-reverse-engineered"
     version: ClassVar[str] = "2"
     formula: ClassVar[str] = "notional / equity x profit / |cost|"
+    in_words: ClassVar[str] = "the position's worth over the account's equity, times profit over what the position cost"
     source: ClassVar[str] = "reconstruction of the fills of 10 October 2025 (HyperReplay)"
     worth: ClassVar[Worth] = "previous oracle"
     ratio: ClassVar[Ratio] = Ratio(("notional", "profit"), ("equity", "cost"))

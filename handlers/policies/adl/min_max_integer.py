@@ -22,6 +22,7 @@ class MinMaxInteger(RatioPolicy):
 
     policy: ClassVar[str] = "min-max-integer"
     formula: ClassVar[str] = "equity x 10^-9"
+    in_words: ClassVar[str] = "the account's equity"
     source: ClassVar[str] = "arXiv 2512.01112, the min-max integer program"
     basis: ClassVar[Basis] = "equity dollars"
     ratio: ClassVar[Ratio] = Ratio(("equity",), (), ATOMS)

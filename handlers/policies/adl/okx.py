@@ -21,6 +21,7 @@ class Okx(RatioPolicy):
     policy: ClassVar[str] = "okx"
     formula: ClassVar[str] = "profit / |cost| x notional / equity"
     version: ClassVar[str] = "2"
+    in_words: ClassVar[str] = "profit over what the position cost, times the position's worth over the account's equity"
     source: ClassVar[str] = "OKX help page iv-introduction-to-auto-deleveraging-adl"
     worth: ClassVar[Worth] = "mark unless depleted"
     ratio: ClassVar[Ratio] = Ratio(("profit", "notional"), ("cost", "equity"))

@@ -20,6 +20,7 @@ class Queue(RatioPolicy):
 
     policy: ClassVar[str] = "queue"
     formula: ClassVar[str] = "min(profit, equity) x 10^-9"
+    in_words: ClassVar[str] = "the lesser of profit and the account's equity"
     source: ClassVar[str] = "arXiv 2512.01112, the queue of the numerical example"
     basis: ClassVar[Basis] = "equity dollars"
     ratio: ClassVar[Ratio] = Ratio(("wealth",), (), ATOMS)

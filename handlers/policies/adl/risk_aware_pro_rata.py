@@ -41,6 +41,7 @@ class RiskAwareProRata(RatioPolicy):
     """
 
     policy: ClassVar[str] = "risk-aware-pro-rata"
+    in_words: ClassVar[str] = "the position's worth, weighted by its leverage"
     source: ClassVar[str] = "arXiv 2512.01112, risk-aware pro-rata"
     basis: ClassVar[Basis] = "equity dollars"
     Parameters: ClassVar[type[msgspec.Struct]] = RiskParameters

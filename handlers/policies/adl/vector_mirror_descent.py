@@ -22,6 +22,7 @@ class VectorMirrorDescent(RatioPolicy):
 
     policy: ClassVar[str] = "vector-mirror-descent"
     formula: ClassVar[str] = "size x size x 10^-9"
+    in_words: ClassVar[str] = "the size of the position, squared"
     source: ClassVar[str] = "pluriholonomic/autodeleveraging-analysis, policy_per_wave and vector_mirror_descent"
     basis: ClassVar[Basis] = "equity dollars"
     ratio: ClassVar[Ratio] = Ratio(("size", "size"), (), ATOMS)

@@ -21,6 +21,7 @@ class WealthProRata(RatioPolicy):
 
     policy: ClassVar[str] = "wealth-pro-rata"
     formula: ClassVar[str] = "min(profit, equity) x 10^-9"
+    in_words: ClassVar[str] = "the lesser of profit and the account's equity"
     source: ClassVar[str] = "arXiv 2512.01112, pro-rata"
     basis: ClassVar[Basis] = "equity dollars"
     ratio: ClassVar[Ratio] = Ratio(("wealth",), (), ATOMS)

@@ -49,6 +49,9 @@ class DayProfits(LossSocialization):
     source: ClassVar[str] = "Deribit support article 25944777576477"
     subscribes: ClassVar[tuple[type[Body], ...]] = (*LossSocialization.subscribes, MarkPriced)
     Parameters: ClassVar[type[msgspec.Struct]] = DayProfitsParameters
+    among: ClassVar[str] = (
+        "by those who won on the same day, in proportion to what they won, which is at most their equity"
+    )
 
     def __init__(self, parameters: DayProfitsParameters) -> None:
         super().__init__(parameters)

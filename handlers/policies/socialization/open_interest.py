@@ -8,7 +8,7 @@ import msgspec
 
 from ....events.bodies.waterfall import BalanceWrittenOff, LossSocialized
 from ....events.ledger import Account, LedgerState
-from ...loss_socialization import LossSocialization, Paid
+from ...loss_socialization import LossSocialization, Measured, Paid
 from ...protocol import NoParameters
 from ...valuation import margin_of
 
@@ -33,6 +33,7 @@ class OpenInterest(LossSocialization):
     formula: ClassVar[str] = "ceil(loss / (OI_long + OI_short)) per lot, long and short"
     source: ClassVar[str] = "drift-labs/protocol-v2 programs/drift/src/math/liquidation.rs"
     Parameters: ClassVar[type[msgspec.Struct]] = NoParameters
+    among: ClassVar[str] = "over all that traders hold, long and short alike, each for what it holds"
 
     def __init__(self, parameters: msgspec.Struct) -> None:
         """Nothing to set: everyone who holds the instrument pays."""
@@ -58,10 +59,16 @@ class OpenInterest(LossSocialization):
         rate = loss_per_unit(loss_atoms, units, _PRECISION) if units else 0
         return [(account, -(-rate * lots // _PRECISION)) for account, lots in holders]
 
+    def measured(self, number: int, debtor: Account, ledger: LedgerState) -> Measured:
+        """The lots of a holder, and of all."""
+        held = {account.account: lots for account, lots in self._holders(debtor, ledger)}
+        return Measured(
+            held[number], sum(held.values()), len(held), in_lots=True, instrument=_instrument(debtor, ledger)
+        )
+
     def _holders(self, debtor: Account, ledger: LedgerState) -> list[tuple[Account, int]]:
         """Who holds lots of the instrument, and how many of either side, in order of account."""
-        number, found = debtor.liquidation_id, list[tuple[Account, int]]()
-        instrument = None if number is None else ledger.liquidations[number].last_instrument
+        instrument, found = _instrument(debtor, ledger), list[tuple[Account, int]]()
         for account in ledger.accounts:
             if account.kind == "user" and account.asset == debtor.asset and account.liquidation_id is None:
                 positions = account.positions.items()
@@ -69,6 +76,12 @@ class OpenInterest(LossSocialization):
                 if lots:
                     found.append((account, lots))
         return found
+
+
+def _instrument(debtor: Account, ledger: LedgerState) -> int | None:
+    """The instrument whose holders pay; None for those of all."""
+    number = debtor.liquidation_id
+    return None if number is None else ledger.liquidations[number].last_instrument
 
 
 def loss_per_unit(loss: int, units: int, precision: int) -> int:

@@ -10,17 +10,28 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from ....handlers.living.index import INDEX_OF
 from ....sim.figures import count
 from ...arithmetic import ONLY_CODE
 from ..answer import Answer, Befallen, Flip, Flips
 from ..grounds import DEFINITION, EventGround, GroundGraph, RestsOn
-from ..losing import Losing, LosingMark
-from ..mark_moves import MarkStep, MovedMark, MovePart, MoveSource, MoveSum
+from ..losing import Losing
 from ..names import held, times
 from ..parts import EventStep, Evidence, FirstPlace, Fund, RankingPart, Story
 from ..venue.sections import imported_sections, rests_on
-from .blocks import Block, Commands, Node, Prose, Section, Table, Tree, claims_tree, clock, fund_blocks, price_blocks
+from .blocks import (
+    Block,
+    Commands,
+    Node,
+    Prose,
+    Section,
+    Table,
+    Tree,
+    claims_tree,
+    clock,
+    fund_blocks,
+    losing_blocks,
+    price_blocks,
+)
 
 __all__ = ["Repetition", "answer_sections", "befallen_sections", "collapsed", "nothing_befell"]
 
@@ -58,7 +69,7 @@ def answer_sections(answer: Answer, *, whole: bool = False) -> Iterator[Section]
 def _loser_and_fund(answer: Answer, *, whole: bool) -> Iterator[Section]:
     """Whose loss it was, how it came to be closed, and why the fund did not pay."""
     if answer.losing is not None:
-        yield Section(_losing_title(answer.losing), tuple(_losing(answer.losing, whole=whole)))
+        yield Section(_losing_title(answer.losing, answer), tuple(losing_blocks(answer.losing, whole=whole)))
     if answer.story is not None:
         yield Section(_story_title(answer.story), tuple(_story(answer.story)))
     if answer.fund is not None:
@@ -96,9 +107,6 @@ def nothing_befell(found: Befallen) -> str:
     return f"nothing befell {found.name}{within}: it was {when} called, liquidated, deleveraged or made to share a loss"
 
 
-_MOVERS = 3
-
-
 def _tree(root: str, steps: tuple[EventStep, ...], *, whole: bool = False) -> Tree:
     """Steps as lines, repetitions drawn together unless it is to be `whole`; the root has the date, lines the time."""
     date = steps[0].at.partition("T")[0] if steps else ""
@@ -111,9 +119,30 @@ def _step(step: EventStep, date: str) -> Node:
     """A step with who decided it, and its links below it."""
     by = "" if step.decided_by is None else f" [{step.decided_by}]"
     links = tuple(Node(f"with event {link.seq}: {link.text}") for link in step.links)
-    depth = "" if step.depth is None else f", for which the market had {step.depth} within its limit"
-    stood = "" if step.equity is None or str(step.equity) in step.text else f"; it had {step.equity}"
-    return Node(f"{step.seq} {clock(step.at, date)} {step.text}{depth}{by}{stood}", links)
+    return Node(f"{step.seq} {clock(step.at, date)} {step.text}{_depth(step)}{by}{_stood(step)}", links)
+
+
+def _depth(step: EventStep) -> str:
+    """What the market had within the limit of a forced order, and what of that earlier orders had left at its turn."""
+    if step.depth is None:
+        return ""
+    told = f", for which the market had {step.depth} within its limit"
+    turn = step.depth_at_turn
+    if turn is None or turn.number >= step.depth.number:
+        return told
+    return (
+        f"{told} when it was sent, and {turn.text if turn.number else 'none'} left once the orders before it had traded"
+    )
+
+
+def _stood(step: EventStep) -> str:
+    """What there was after it, of whom; nothing where the step itself says so."""
+    if step.equity is None or str(step.equity) in step.text:
+        return ""
+    if step.of_lot:
+        what = "loss" if step.equity.number < 0 else "profit"
+        return f"; the lot of {step.equity_of} then stood at a {what} of {abs(step.equity)}"
+    return f"; the equity of {step.equity_of} was then {step.equity}"
 
 
 def _repeated(found: Repetition, date: str) -> Node:
@@ -138,7 +167,8 @@ def _evidence(found: Evidence, *, published: bool) -> Iterator[Block]:
         yield Table(("position", "size", "entry", "mark", "profit"), rows)
     compared = found.compared
     if compared is not None and compared.requirement is not None:
-        level = "" if compared.level is None else f", compared at {times(compared.level.number) or '1 times '}that"
+        multiple = "" if compared.level is None else times(compared.level.number)
+        level = "" if compared.level is None else f", compared {f'at {multiple}' if multiple else 'with '}that"
         verdict = "the same as" if compared.agrees else "NOT what is"
         yield Prose(
             f"Recorded: equity {compared.equity}, requirement {compared.requirement}{level}; {verdict} worked out "
@@ -146,123 +176,13 @@ def _evidence(found: Evidence, *, published: bool) -> Iterator[Block]:
         )
 
 
-def _losing_title(found: Losing) -> str:
-    """Whose loss: an account that had equity left lost its position only."""
+def _losing_title(found: Losing, answer: Answer) -> str:
+    """Whose loss: an account that had equity left lost its position only, and outside a round it lost neither yet."""
+    if answer.ranking is None:
+        return f"How the equity of {found.name} fell"
     if found.of_lot:
         return f"Whose loss it was: a lot of {found.name}"
     return f"Whose {'loss it was' if found.decided.number <= 0 else 'position was closed'}: {found.name}"
-
-
-def _losing(found: Losing, *, whole: bool) -> Iterator[Block]:
-    """From the last solvent moment to the decision: each mark, what of it forced orders made, and what was left."""
-    first, last = found.marks[0], found.marks[-1]
-    what = "Its profit" if found.of_lot else "Its equity"
-    begun = "last had all the margin that was asked of it" if found.from_solvent else "is first looked at here"
-    if found.of_lot and found.from_solvent:
-        begun = "last stood at no loss"
-    after = ""
-    if found.decided != last.equity:
-        after = f" What was forced of it after that mark left it with {found.decided} when this was decided."
-    yield Prose(
-        f"{what} was {first.equity} at event {first.seq}, when it {begun}, and {last.equity} at event {last.seq}, the "
-        f"last mark before this was decided.{after}"
-    )
-    yield from map(_moved_mark, found.moved)
-    date = first.at.partition("T")[0]
-    left = f", {count(found.left_out, 'mark')} that moved it less left out (--all)" if found.left_out else ""
-    made = _book_made if found.moved else _index_made
-    nodes = tuple(Node(_losing_mark(mark, date, made(mark)), _behind(mark, whole=whole)) for mark in found.marks)
-    yield Tree(f"{count(len(found.marks), 'mark')}{left}, {date} UTC", nodes)
-
-
-def _losing_mark(mark: LosingMark, date: str, made: str) -> str:
-    return f"{mark.seq} {clock(mark.at, date)} {mark.name} at {mark.mark.text}{made}: {mark.equity}"
-
-
-def _book_made(mark: LosingMark) -> str:
-    """What a mark follows where a book makes the price, if it is not just that."""
-    return "" if mark.index == mark.mark else f", following {mark.index.text}"
-
-
-def _index_made(mark: LosingMark) -> str:
-    """The index under a mark, and what held it away from there."""
-    moved = [f"{mark.forced.text} by forced orders"] if mark.forced.number else []
-    moved += [f"{mark.smoothed.text} by smoothing"] if mark.smoothed.number else []
-    return f", the index {mark.index.text}{', ' if moved[1:] else ' and ' if moved else ''}{' and '.join(moved)}"
-
-
-def _moved_mark(moved: MovedMark) -> Tree:
-    """What moved a mark over the whole way, in sums."""
-    way = f"from {moved.begun.text} (event {moved.from_seq}) to {moved.ended.text} (event {moved.to_seq})"
-    nodes = tuple(Node(f"{_part(one)}{_sources_in_all(one)}") for one in moved.parts)
-    return Tree(f"what moved the mark of {moved.name} {way}, {moved.moved.signed} in all", nodes)
-
-
-def _sources_in_all(one: MoveSum) -> str:
-    if not one.accounts:
-        return ""
-    what, whose = ("time", "maker") if one.kind in ("withdrawal", "quotes") else ("order", "account")
-    return f": {count(one.sources, what)}, {count(one.accounts, whose)}"
-
-
-_PARTS = {
-    "outside": "by the value outside",
-    "forced": "by forced orders of traders",
-    "inventory": "by what the fund sold of its inventory",
-    "withdrawal": "by makers who left",
-    "quotes": "by makers who changed their quotes",
-    "time": "by time, in which depth comes back",
-    "law": "by the law of impact itself",
-    "rule": "by the rule by which the mark is made of prices",
-}
-
-
-def _part(part: MovePart | MoveSum) -> str:
-    """How much of a move came from where."""
-    what = _PARTS.get(part.kind, "")
-    if part.kind == "elsewhere":
-        venue = part.name or ""
-        what = (
-            f"by the index of {venue.removesuffix(INDEX_OF)}" if venue.endswith(INDEX_OF) else f"by the book of {venue}"
-        )
-    elif part.kind == "own":
-        what = f"by own orders ({(part.name or 'of no stated purpose').replace('_', ' ')})"
-    return f"{part.moved.signed} {what}"
-
-
-def _behind(mark: LosingMark, *, whole: bool) -> tuple[Node, ...]:
-    """What moved a mark since the one before: in parts where that is known, else whose forced orders traded."""
-    return _movers(mark, whole=whole) if mark.step is None else (_stepped(mark.step, whole=whole),)
-
-
-def _stepped(step: MarkStep, *, whole: bool) -> Node:
-    nodes = tuple(Node(f"{_part(part)}{_sources(part.sources, whole=whole)}") for part in step.parts)
-    return Node(f"{step.moved.signed} since the mark before (event {step.since_seq})", nodes)
-
-
-def _sources(sources: tuple[MoveSource, ...], *, whole: bool) -> str:
-    """The first few sources of a part with their events, or all of them."""
-    shown = len(sources) if whole else _MOVERS
-    named = [_source(one, alone=len(sources) == 1) for one in sources[:shown]]
-    more = f" and {count(len(sources) - shown, 'other')}" if sources[shown:] else ""
-    if not named:
-        return ""
-    return f"{':' if sources[0].names or sources[1:] else ''} {', '.join(named)}{more}"
-
-
-def _source(one: MoveSource, *, alone: bool) -> str:
-    who = f"{' and '.join(one.names)} " if one.names else ""
-    return f"{who}{'' if alone else f'{one.moved.signed} '}(event {one.seq})"
-
-
-def _movers(mark: LosingMark, *, whole: bool) -> tuple[Node, ...]:
-    """Whose forced orders traded since the mark before, the first few by name, or all of them."""
-    shown = len(mark.moved_by) if whole else _MOVERS
-    if not mark.moved_by:
-        return ()
-    named = [f"{one.name} ({one.orders})" if one.orders > 1 else one.name for one in mark.moved_by[:shown]]
-    more = f" and {count(len(mark.moved_by) - shown, 'other')}" if mark.moved_by[shown:] else ""
-    return (Node(f"forced orders since the mark before: {', '.join(named)}{more}"),)
 
 
 def _story_title(story: Story) -> str:
