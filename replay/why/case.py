@@ -381,7 +381,7 @@ def _rebalanced(case: RunCase, body: TransferStarted) -> str:
     poor, rich = (
         f"{case.names.account(one.account)} had {case.names.money(one.account, atoms)}"
         for one in accounts
-        for atoms in (margin_of(one, case.ledger.markets).equity_atoms,)
+        for atoms in (margin_of(one, case.ledger).equity_atoms,)
     )
     share = case.names.percent_of_bps(case.rule("rebalance_bps") or 0)
     return f"{poor} of equity and {rich}; below {share} of that, half of the difference is sent."
@@ -391,7 +391,7 @@ def _answered(case: RunCase, body: TransferStarted) -> str:
     """What was missing on the venue of the call, and the level that it aims at."""
     names, called = case.names, case.ledger.accounts[body.to_account]
     target_bps = case.rule("target_bps") or BPS
-    margin = margin_of(called, case.ledger.markets)
+    margin = margin_of(called, case.ledger)
     equity, requirement = (names.money(called.account, one) for one in (margin.equity_atoms, margin.requirement_atoms))
     return (
         f"{names.account(called.account)} had an equity of {equity} against a requirement of {requirement}; its owner "
