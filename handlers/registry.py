@@ -31,7 +31,7 @@ from .living.index import ConstituentIndex
 from .living.makers import Makers
 from .living.orders import OwnOrders
 from .loss_socialization import LossSocialization
-from .margin_monitor import MarginMonitor
+from .margin_monitor import LevelledMonitor, MarginMonitor
 from .mark_pricing import (
     BookMarkPricing,
     ConstituentMarkPricing,
@@ -51,6 +51,7 @@ from .policies.fund.fee_capped import FeeCapped
 from .policies.fund.insurance_fee import InsuranceFee
 from .policies.fund.symbol_drawdown import SymbolDrawdown
 from .policies.liquidation.choices import LIQUIDATION_CHOICES
+from .policies.margin.choices import MARGIN_CHOICES
 from .policies.socialization.day_profits import DayProfits
 from .policies.socialization.open_interest import OpenInterest
 from .premium_funding import PremiumFunding
@@ -110,7 +111,8 @@ SLOTS: Mapping[str, Mapping[str, Choice | None]] = {
         SmoothedMarkPricing, IndexMarkPricing, BookMarkPricing, MedianMarkPricing, ConstituentMarkPricing
     ),
     "breaker": {"window": _handler(CircuitBreaker), NONE: None},
-    "margin": {"tiered": _handler(MarginMonitor), NONE: None},
+    "margin_rules": {NONE: None, **MARGIN_CHOICES},
+    "margin": {"tiered": _handler(MarginMonitor), NONE: None, **_handlers(LevelledMonitor)},
     "traders": {"mixed": _handler(TraderResponse), NONE: None},
     "ties": {NONE: None, **_handlers(Ties)},
     "bridge": {NONE: None, **_handlers(Bridge)},

@@ -27,9 +27,10 @@ _VENUE_ACCOUNTS: tuple[AccountKind, ...] = ("outside", "liquidity", "insurance",
 
 
 def opening_bodies(scenario: ResolvedScenario) -> Iterator[Body]:
-    """Assets, instruments, the venue's own accounts for each asset, the funds' balances, then the traders."""
+    """Assets, instruments, their limits, the venue's accounts for each asset, the funds' balances, then the traders."""
     yield from scenario.assets
     yield from scenario.instruments
+    yield from scenario.limits
     numbers = dict[str, int]()
     for asset in scenario.assets:
         for kind in _VENUE_ACCOUNTS:

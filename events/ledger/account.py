@@ -41,7 +41,8 @@ class Position(msgspec.Struct, array_like=True, gc=False):
 class Account(msgspec.Struct, array_like=True, gc=False):
     """One margin account: one asset, one balance, its positions by key, and where it stands in its life cycle.
 
-    `calls` counts margin calls and numbers the draws that depend on them; `called_seq` is the last call's event.
+    `calls` counts margin calls and numbers the draws that depend on them; `called_seq` is the last call's event and
+    `called_bps` its level.
     """
 
     account: int
@@ -56,6 +57,7 @@ class Account(msgspec.Struct, array_like=True, gc=False):
     calls: int = 0
     called_seq: int | None = None
     liquidation_id: int | None = None
+    called_bps: int = 0
 
     def move(self, body: BodyBase) -> None:
         """Take it to the status that follows by this event. Raises LedgerError where no such step is declared."""
