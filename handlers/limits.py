@@ -55,7 +55,7 @@ class OpenInterest:
 
     def lots(self, ledger: LedgerState, instrument: int, *, long: bool) -> int:
         """What traders hold of a side; O(those noted since it was asked last)."""
-        for number in self._noted:
+        for number in sorted(self._noted):
             account = ledger.accounts[number]
             if account.kind == "user":
                 self._take(account)
@@ -174,17 +174,18 @@ def room_lots(
 ) -> int:
     """How many of so many lots more in a direction an account may hold, bought or sold at the mark.
 
-    What only reduces always has room. Found by halving: what is allowed of more lots is allowed of fewer.
+    What only reduces always has room. All are tried first, then it is found by halving: what is allowed
+    of more lots is allowed of fewer.
     """
     key, low = (market.listing.instrument, 0), 0
     held = account.positions.get(key)
     if held is not None and held.size_lots * sign < 0:
         low = min(abs(held.size_lots), most_lots)
-    high = min(most_lots, _LOTS_MOST)
+    high = middle = min(most_lots, _LOTS_MOST)
     while low < high:
-        middle = (low + high + 1) // 2
         trades = [(sign * middle, market.payoff.value_atoms(sign * middle, market.mark_ticks))]
         after = _after(account, key, trades, market)
         fits = not any(True for _ in _breaches(account, after, market, ledger, open_interest, long=sign > 0))
         low, high = (middle, high) if fits else (low, middle - 1)
+        middle = (low + high + 1) // 2
     return low

@@ -58,7 +58,7 @@ from .premium_funding import PremiumFunding
 from .profit_cap import ProfitCap
 from .protocol import Handler
 from .socialized_loss import SocializedLoss
-from .trader_response import TraderResponse
+from .trader_response import LevelResponse, TraderResponse
 
 __all__ = [
     "NONE",
@@ -113,7 +113,7 @@ SLOTS: Mapping[str, Mapping[str, Choice | None]] = {
     "breaker": {"window": _handler(CircuitBreaker), NONE: None},
     "margin_rules": {NONE: None, **MARGIN_CHOICES},
     "margin": {"tiered": _handler(MarginMonitor), NONE: None, **_handlers(LevelledMonitor)},
-    "traders": {"mixed": _handler(TraderResponse), NONE: None},
+    "traders": {"mixed": _handler(TraderResponse), NONE: None, **_handlers(LevelResponse)},
     "ties": {NONE: None, **_handlers(Ties)},
     "bridge": {NONE: None, **_handlers(Bridge)},
     "insurance_fund": _handlers(

@@ -126,7 +126,7 @@ class MarginCalled(BodyBase, frozen=True, tag=41):
         before = f" It was call {calls + 1} of this account." if calls else ""
         who = names.account(self.account)
         first = f"{who} was called, because its equity of {equity} was under {case.threshold()}.{before}"
-        return case.joined(first, case.held(), case.followed(), case.agreement())
+        return case.joined(first, case.held(), case.ruled(), case.followed(), case.agreement())
 
 
 class MarginCallMet(BodyBase, frozen=True, tag=42):
@@ -157,7 +157,7 @@ class MarginCallMet(BodyBase, frozen=True, tag=42):
             f"The margin call{links} of {names.account(self.account)} was met, because its equity of {equity} was back "
             f"at {case.threshold()}, or over."
         )
-        return case.joined(first, case.held(), case.followed(), case.agreement())
+        return case.joined(first, case.held(), case.ruled(), case.followed(), case.agreement())
 
 
 class CollateralAdded(BodyBase, frozen=True, tag=43):

@@ -324,7 +324,7 @@ class OrderRefused(BodyBase, frozen=True, tag=132):
 
     def tells(self, case: Case) -> str:
         reduced = "An order that only reduces a position would not have been."
-        return case.joined(f"{self.says(case.names)}.", reduced, case.held(), case.followed())
+        return case.joined(f"{self.says(case.names)}.", reduced, case.held(), case.ruled(), case.followed())
 
 
 class CollateralWithdrawn(BodyBase, frozen=True, tag=128):
