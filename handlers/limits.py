@@ -25,7 +25,7 @@ from ..events.ledger.account import Position, funding_of, trade
 from ..events.ledger.liquidation import OwnOrder
 from .valuation import BPS, MICRO, maintenance_microatoms, margin_of, notional_atoms, sides_atoms
 
-__all__ = ["OpenInterest", "initial_microatoms", "only_reduces", "refused", "room_lots"]
+__all__ = ["SideTotals", "initial_microatoms", "only_reduces", "refused", "room_lots"]
 
 Trades = Iterable[tuple[int, int]]
 """(lots, value in atoms) of each fill, signed like a trade."""
@@ -33,7 +33,7 @@ Trades = Iterable[tuple[int, int]]
 _LOTS_MOST = 1 << 40
 
 
-class OpenInterest:
+class SideTotals:
     """All traders' lots on each side of each instrument; it is asked only where there is a cap."""
 
     def __init__(self) -> None:
@@ -88,7 +88,7 @@ def only_reduces(account: Account, key: PositionKey, lots: int) -> bool:
 
 
 def refused(
-    number: int, order: OwnOrder, trades: Trades, ledger: LedgerState, open_interest: OpenInterest
+    number: int, order: OwnOrder, trades: Trades, ledger: LedgerState, open_interest: SideTotals
 ) -> OrderRefused | None:
     """The refusal of an order that would trade so, by the first limit that it breaches; None where it keeps to all."""
     market, account, key = (
@@ -117,7 +117,7 @@ class _Breach(NamedTuple):
 
 
 def _breaches(
-    account: Account, after: Account, market: Market, ledger: LedgerState, open_interest: OpenInterest, *, long: bool
+    account: Account, after: Account, market: Market, ledger: LedgerState, open_interest: SideTotals, *, long: bool
 ) -> Iterator[_Breach]:
     """Those of the limits that the account would be beyond, in the order of point 3."""
     limits, instrument = market.limits, market.listing.instrument
@@ -170,7 +170,7 @@ def _side_lots(account: Account, instrument: int, *, long: bool) -> int:
 
 
 def room_lots(
-    account: Account, market: Market, sign: int, ledger: LedgerState, open_interest: OpenInterest, most_lots: int
+    account: Account, market: Market, sign: int, ledger: LedgerState, open_interest: SideTotals, most_lots: int
 ) -> int:
     """How many of so many lots more in a direction an account may hold, bought or sold at the mark.
 

@@ -15,7 +15,7 @@ from deleverage.events.bodies.trading import OrderCancelled, OrderFilled, OrderP
 from deleverage.events.ledger import Account
 from deleverage.events.vocabulary import Body
 from deleverage.handlers.depth import walk
-from deleverage.handlers.limits import OpenInterest, room_lots
+from deleverage.handlers.limits import SideTotals, room_lots
 from deleverage.handlers.living.orders import OwnOrders
 from deleverage.handlers.protocol import NoParameters
 
@@ -204,7 +204,7 @@ def test_a_maker_has_room_for_just_so_many_lots(
     """What it may still add at the mark keeps to every limit, and one lot more does not."""
     book.put(data.draw(limits(initial)))
     account, market = data.draw(st.integers(4, len(book.ledger.accounts) - 1)), book.ledger.markets[0]
-    interest = OpenInterest()
+    interest = SideTotals()
     interest.rebuild(book.ledger)
     room = room_lots(book.account(account), market, sign, book.ledger, interest, most)
     held = book.account(account).positions.get((0, 0))

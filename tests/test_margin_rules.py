@@ -20,7 +20,7 @@ from deleverage.events.bodies.margin import MarginCalled, RulesAnnounced, RulesC
 from deleverage.events.bodies.trading import OrderFilled, OrderRefused
 from deleverage.events.bodies.venue import TimerFired, TimerSet
 from deleverage.events.envelope import Event
-from deleverage.events.errors import LedgerError, ScenarioError
+from deleverage.events.errors import HandlerError, LedgerError, ScenarioError
 from deleverage.events.ledger import Ledger
 from deleverage.handlers.limits import initial_microatoms
 from deleverage.handlers.margin_rules import MarginRules, Measured, RuleSettings
@@ -37,8 +37,10 @@ from deleverage.handlers.policies.margin.returns import (
     VolatilityParameters,
 )
 from deleverage.handlers.protocol import NoParameters, Product
+from deleverage.handlers.testing.trial import Trial
 from deleverage.handlers.valuation import margin_of
 from deleverage.replay.fork.changes import Changes
+from deleverage.replay.policies.new_policy import written as new_policy
 from deleverage.replay.why.explain import explain
 
 from .support.crash import checked
@@ -386,3 +388,48 @@ def test_initial_margin_is_stated_or_twice_the_maintenance(overrides: list[str],
     tiers = "instruments[0].tiers=[{floor=0, rate=0.01}, {floor=1_000_000, rate=0.02}]"
     scenario = Scenario.load("spiral", [tiers, *overrides, "population.accounts=1"]).resolve()
     assert [[tier.rate_ppm for tier in one.initial] for one in scenario.limits] == ([rates] if rates else [])
+
+
+MODEL = '''
+class Steep:
+    """One and a half times what the tier was listed at, once anybody holds anything."""
+
+    formula = "1.5 x listed if held"
+    sees_holdings = True
+
+    def rate_ppm(self, seen):
+        return {answer}
+'''
+
+
+@pytest.mark.parametrize(
+    ("answer", "fault"),
+    [
+        ("seen.listed_ppm * 3 // 2 if seen.longs_lots else 0", ""),
+        ("seen.listed_ppm * 1.5", r"rate_ppm\(\) gave .* \(float\)"),
+        ("-1", r"rate_ppm\(\) gave -1"),
+    ],
+)
+def test_a_model_of_one_s_own_is_named_by_its_file(tmp_path: Path, answer: str, fault: str) -> None:
+    """It passes the conformance kit, and what is no rate ends the run with its name."""
+    path = tmp_path / "steep.py"
+    path.write_text(MODEL.format(answer=answer), encoding="utf-8")
+    if fault:
+        with pytest.raises(HandlerError, match=fault):
+            Trial(f"{path}:Steep", "margin_rules", {}).run()
+        return
+    trial = Trial(f"{path}:Steep", "margin_rules", {"lookback_ppm": 60_000})
+    trial.run()
+    rules = [event.body for event in trial.stage.events if isinstance(event.body, RulesChanged)]
+    assert {(one.before_ppm, one.tiers[0].rate_ppm, one.bound) for one in rules} == {
+        (50_000, 75_000, "model"),
+        (75_000, 60_000, "floor"),
+    }
+
+
+def test_a_new_policy_of_the_slot_passes_as_written(tmp_path: Path) -> None:
+    """The commented file that is written for the slot is a model, and conforms."""
+    policy, _ = new_policy("margin_rules", "my-margin", tmp_path)
+    trial = Trial(f"{policy.file}:{policy.kind}", "margin_rules", {})
+    trial.run()
+    assert trial.said

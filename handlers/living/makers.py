@@ -37,7 +37,7 @@ from ...events.ledger.postings import POSTINGS
 from ...events.vocabulary import Body, accounts_named
 from ..draws import account_key, draw_below
 from ..faults import is_down
-from ..limits import OpenInterest, room_lots
+from ..limits import SideTotals, room_lots
 from ..protocol import Handler, Product
 from ..valuation import BPS, lots_worth, margin_of
 
@@ -112,7 +112,7 @@ class Makers(Handler):
     def __init__(self, parameters: MakerParameters) -> None:
         self.rule = parameters
         self._drawn_bps: dict[tuple[int, str, str], int] = {}
-        self._open_interest = OpenInterest()
+        self._open_interest = SideTotals()
 
     def prime(self, ledger: LedgerState, past: Iterable[Event]) -> None:
         """What traders hold, where it is capped."""

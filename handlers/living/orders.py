@@ -33,7 +33,7 @@ from ...events.vocabulary import Body, accounts_named
 from ..bands import OUT_OF_BAND, band_in_force, band_limit_ticks, tighter
 from ..depth import DepthFill, walk
 from ..faults import due_ns, fault_on, why_nothing_trades
-from ..limits import OpenInterest, refused
+from ..limits import SideTotals, refused
 from ..market import GONE, NO_DEPTH, filled_by, held_lots
 from ..protocol import Handler, Product
 from ..valuation import bankruptcy_price
@@ -73,7 +73,7 @@ class OwnOrders(Handler):
         self._buys: dict[int, Resting] = {}
         self._resting: dict[int, OwnOrder] = {}
         self._of_account: dict[int, list[int]] = {}
-        self._open_interest = OpenInterest()
+        self._open_interest = SideTotals()
 
     def prime(self, ledger: LedgerState, past: Iterable[Event]) -> None:
         """Index the orders of the ledger."""
