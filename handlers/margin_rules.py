@@ -115,7 +115,7 @@ class RuleSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             message = "lookback_ppm and stressed_ppm must lie between 0 and 999999"
             raise ValueError(message)
         if bool(self.stressed_bps) != bool(self.stressed_ppm):
-            message = "stressed_bps is the weight of stressed_ppm; state both or neither"
+            message = "stressed_bps is the weight of stressed_ppm; both must be stated, or neither"
             raise ValueError(message)
 
 
