@@ -66,6 +66,9 @@ SMALL = (
 )
 NOTICE = ("margin_rules.notice_ns=45s", "margin_rules.buffer_bps=2500", "margin_rules.step_bps=3000")
 
+OWN = ("crowd.deleverager={accounts_bps=4000, nearest=16000, furthest=25000, share_bps=3000}",)
+"""Traders who reduce under a level of their own, which moves with the requirement."""
+
 
 class Asks:
     """A model that asks for whatever it is told to."""
@@ -262,7 +265,7 @@ def test_a_model_sees_samples_and_what_traders_hold() -> None:
     assert (seen.longs_lots, seen.shorts_lots, seen.open_interest_atoms) == ((9, 5), (7,), 14 * 1210)
 
 
-@pytest.mark.parametrize("overrides", [(), NOTICE], ids=["at once", "with notice"])
+@pytest.mark.parametrize("overrides", [(), NOTICE, OWN], ids=["at once", "with notice", "with levels of their own"])
 def test_it_goes_on_the_same_from_any_event(overrides: tuple[str, ...]) -> None:
     """Primed in the middle of whatever it is, with rules changing and orders refused, the same bytes follow."""
     events, _ = run_of(*overrides)
