@@ -44,28 +44,13 @@ from deleverage.replay.policies.new_policy import written as new_policy
 from deleverage.replay.why.explain import explain
 
 from .support.crash import checked
+from .support.living import NOTICE
+from .support.living import SMALL_RULES as SMALL
 from .support.past import goes_on_the_same
 from .support.venue import Book, bodies, listed, tiers_of
 from .support.worlds import tiers
 
 SECOND_NS = 10**9
-SMALL = (
-    "population.accounts=100",
-    "population.leverage=[[10,1],[15,1]]",
-    "impact.depth=100_000",
-    "insurance_fund.balance=30_000",
-    "actors[0].balance=30_000",
-    "instruments[0].open_interest_cap=800",
-    "crowd.follower.accounts_bps=1500",
-    "crowd.follower.nearest=50",
-    "crowd.dip_buyer.accounts_bps=2500",
-    "crowd.dip_buyer.nearest=50",
-    "crowd.dip_buyer.share_bps=170_000",
-    "prices.duration_ns=13m",
-    "prices.phases=[{from_ns='3m', to_ns='5m', move=-0.045, volatility_multiple=5}]",
-)
-NOTICE = ("margin_rules.notice_ns=45s", "margin_rules.buffer_bps=2500", "margin_rules.step_bps=3000")
-
 OWN = ("crowd.deleverager={accounts_bps=4000, nearest=16000, furthest=25000, share_bps=3000}",)
 """Traders who reduce under a level of their own, which moves with the requirement."""
 
