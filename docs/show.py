@@ -111,6 +111,22 @@ COMMANDS = {
             f"-o funds | {_LOSSES}"
         ),
     ],
+    "rules spiral": [
+        "deleverage run margin-spiral -o spiral.run | grep -E '^(fell|refused|margin|called|liquidated) '",
+        "deleverage run margin-spiral --set margin_rules.policy=none | grep -E '^(fell|called|liquidated) '",
+        (
+            "deleverage run margin-spiral --set margin_rules.lookback_ppm=20_000 "
+            "| grep -E '^(fell|refused|margin|called|liquidated) '"
+        ),
+    ],
+    "rules why": ["deleverage why spiral.run 8498 | awk -v RS= 'NR == 2'"],
+    "rules compared": [
+        (
+            "deleverage lab margin-spiral --vary margin_rules.lookback_ppm=0,20_000 "
+            "--vary margin_rules.notice_ns=0s,2m --seeds 5 --jobs 2 -o spirals "
+            "| awk -v RS= -v ORS='\\n\\n' '/^(liquidations|highest maintenance|amplification|own orders)/'"
+        ),
+    ],
     "typo": ["deleverage run calm --set population.acounts=50"],
     "benchmarks": ["python benchmarks/run.py | grep bar"],
     "options": ["python benchmarks/options.py"],

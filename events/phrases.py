@@ -107,6 +107,8 @@ class Case(Protocol):
     @property
     def figures(self) -> tuple[int, int] | None: ...  # equity and requirement of the account, worked out again
     @property
+    def policy(self) -> str: ...  # of whoever decided
+    @property
     def fund(self) -> int: ...  # the one that a shortfall is about
     @property
     def fund_figures(self) -> tuple[str, tuple[tuple[int, int], ...]]: ...  # in words, and its losses by liquidation
@@ -128,3 +130,4 @@ class Case(Protocol):
     def shared(self) -> str: ...  # among whom a loss was shared, with this payer's figures
     def agreement(self) -> str: ...
     def threshold(self) -> str: ...
+    def ruled(self) -> str: ...  # what changed the requirement of what the account holds, if anything did

@@ -62,7 +62,7 @@ def _prices(market: Market, legs_lots: list[int], slack: int) -> LiquidationPric
     if market.listing.kind == "inverse":
         return _inverse_prices(market, legs_lots, slack)
     payoff = market.payoff
-    lines = _lines(market.listing.tiers, _sides_of(legs_lots), payoff.value_atoms(1, market.mark_ticks), slack)
+    lines = _lines(market.tiers, _sides_of(legs_lots), payoff.value_atoms(1, market.mark_ticks), slack)
     falling = _last_below_zero(lines)
     rising = min([offset // -slope + 1 for slope, offset in lines if slope < 0], default=None)
     below_ticks = payoff.price_at_most(1, falling)
@@ -85,7 +85,7 @@ def _inverse_prices(market: Market, legs_lots: list[int], slack: int) -> Liquida
     if len(legs_lots) == 1:
         return _inverse_leg_price(market, legs_lots[0], slack)
     scale, lot_atoms = market.mark_ticks, market.listing.multiplier_atoms
-    tiers = [Tier(t.floor_atoms * scale, t.rate_ppm, t.amount_microatoms * scale) for t in market.listing.tiers]
+    tiers = [Tier(t.floor_atoms * scale, t.rate_ppm, t.amount_microatoms * scale) for t in market.tiers]
     lines = _lines(tiers, [-lots for lots in _sides_of(legs_lots)], lot_atoms, slack * scale)
     # A price is `lot_atoms x scale / v`, so that it falls as v rises; v itself is not whole at most prices.
     top = lot_atoms * scale
@@ -97,8 +97,8 @@ def _inverse_prices(market: Market, legs_lots: list[int], slack: int) -> Liquida
 def _inverse_leg_price(market: Market, lots: int, slack: int) -> LiquidationPrices:
     """From the lines over the leg's value: rising ones, so the last that is below zero is where it begins."""
     value, sign = market.payoff.value_atoms(lots, market.mark_ticks), -1 if lots > 0 else 1
-    base = slack + maintenance_microatoms(market.listing.tiers, abs(value)) - MICRO * value
-    lines = [(MICRO - sign * tier.rate_ppm, base + tier.amount_microatoms) for tier in market.listing.tiers]
+    base = slack + maintenance_microatoms(market.tiers, abs(value)) - MICRO * value
+    lines = [(MICRO - sign * tier.rate_ppm, base + tier.amount_microatoms) for tier in market.tiers]
     ticks = market.payoff.price_at_most(lots, _last_below_zero(lines))
     found = ticks if 0 < ticks < PRICE_TICKS_MOST else None
     return LiquidationPrices(found, None) if lots > 0 else LiquidationPrices(None, found)

@@ -1,17 +1,20 @@
 """The margin monitor: who is called, whose call is met, who is liquidated. Exact, and never a sweep.
 
-1. It acts at the delivery of anything that reprices or touches an account, on the ledger as it is then: *everyone* who
-   meets a test is emitted, in the order that the rulebook names (`order.py`).
+1. It acts at the delivery of anything that reprices or touches an account, or changes what an instrument requires, on
+   the ledger as it is then: *everyone* who meets a test is emitted, in the order that the rulebook names (`order.py`).
 2. Who may meet one is told by `RangeIndex`; each of them is tested exactly and, if nothing is to be done, armed again.
-3. What is armed follows from the status: healthy, the warning; called, liquidation and recovery; in liquidation,
-   nothing.
+3. What is armed follows from the status: healthy, the first level of a call; called, the next level or, under the
+   last, liquidation, and recovery; in liquidation, nothing.
 4. What touches an account follows from the table of postings: whoever such an event names may have crossed a threshold,
    but for who is left with nothing to lose.
+5. Where the requirement of an instrument changes, everyone with a range of that instrument may have: all of them are
+   tested, and armed by the lines of the new tiers.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
+from itertools import pairwise
 from typing import ClassVar
 
 import msgspec
@@ -20,7 +23,7 @@ from ..events.bodies.collateral import CoinStated, CollateralRated, ConversionPr
 from ..events.bodies.inputs import BalanceStated, PositionStated
 from ..events.bodies.liquidation import LiquidationEnded, LiquidationStarted
 from ..events.bodies.listing import InstrumentListed
-from ..events.bodies.margin import FundingAccrued, MarginCalled, MarginCallMet, MarkPriced
+from ..events.bodies.margin import FundingAccrued, MarginCalled, MarginCallMet, MarkPriced, RulesChanged
 from ..events.envelope import Event
 from ..events.ledger import Account, LedgerState
 from ..events.ledger.postings import POSTINGS
@@ -32,7 +35,7 @@ from .ranges import RangeIndex
 from .safe_ranges import Pace, SafeRanges, tightest
 from .valuation import BPS, Margin, margin_of, slack
 
-__all__ = ["MarginMonitor", "MarginParameters", "everyone_under"]
+__all__ = ["LevelParameters", "LevelledMonitor", "MarginMonitor", "MarginParameters", "everyone_under"]
 
 _TOUCHING: tuple[type[Body], ...] = (*POSTINGS, LiquidationEnded)
 _OPENING = (BalanceStated, CoinStated, PositionStated)
@@ -52,6 +55,22 @@ class MarginParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError(message)
 
 
+class LevelParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Calls at several levels in basis points of the maintenance requirement, the first the highest; met as ever."""
+
+    calls_bps: tuple[int, ...] = (15_000, 12_500, 11_000)
+    recovery_bps: int = 17_500
+
+    def __post_init__(self) -> None:
+        """Refuse levels out of order, and such as would call and release in one breath."""
+        if not self.calls_bps or any(later >= one for one, later in pairwise(self.calls_bps)):
+            message = "calls_bps must hold at least one level, each lower than the one before it"
+            raise ValueError(message)
+        if not BPS <= self.calls_bps[-1] <= self.calls_bps[0] <= self.recovery_bps:
+            message = "calls_bps must be at least 10000, and none over recovery_bps"
+            raise ValueError(message)
+
+
 class MarginMonitor(Handler):
     """Calls below the warning level, releases at the recovery level, liquidates below the requirement (all strict)."""
 
@@ -63,6 +82,7 @@ class MarginMonitor(Handler):
         FundingAccrued,
         ConversionPriced,
         CollateralRated,
+        RulesChanged,
         *(kind for kind in _TOUCHING if kind not in _OPENING),
     )
     observes: ClassVar[tuple[type[Body], ...]] = (
@@ -71,6 +91,7 @@ class MarginMonitor(Handler):
         FundingAccrued,
         ConversionPriced,
         CollateralRated,
+        RulesChanged,
         MarginCalled,
         MarginCallMet,
         *_TOUCHING,
@@ -78,22 +99,30 @@ class MarginMonitor(Handler):
     Parameters: ClassVar[type[msgspec.Struct]] = MarginParameters
 
     def __init__(self, parameters: MarginParameters) -> None:
-        self.warning_bps = parameters.warning_bps
-        self.recovery_bps = parameters.recovery_bps
+        self._take_levels((parameters.warning_bps,), parameters.recovery_bps)
+
+    def _take_levels(self, calls_bps: tuple[int, ...], recovery_bps: int) -> None:
+        """The levels of the calls, the first the highest, and the one at which a call is met."""
+        self.calls_bps, self.recovery_bps = calls_bps, recovery_bps
         self._pace = pace = Pace()
-        self._warning, self._maintenance = SafeRanges(self.warning_bps, pace), SafeRanges(BPS, pace)
-        self._recovery = SafeRanges(self.recovery_bps, pace)
+        self._above = {level_bps: SafeRanges(level_bps, pace) for level_bps in (*calls_bps, BPS)}
+        self._recovery = SafeRanges(recovery_bps, pace)
         self.due: set[int] = set()
         self._new_index()
         self.looks = 0
 
     def _new_index(self) -> None:
         """Nobody is armed; the nearest ends are kept at hand, as every mark is held against them."""
+        self._forget_lines()
         self.index = RangeIndex()
         self._floor_ticks, self._ceiling_ticks = self.index.floor_ticks, self.index.ceiling_ticks
 
+    def _forget_lines(self) -> None:
+        for ranges in (*self._above.values(), self._recovery):
+            ranges.forget()
+
     def observe(self, event: Event, ledger: LedgerState) -> None:
-        """Note who may have crossed a threshold: by a mark, by funding, or by a change of their own."""
+        """Note who may have crossed a threshold: by a mark, by funding, by other rules, or by a change of their own."""
         body = event.body
         if type(body) is MarkPriced:
             instrument, mark_ticks = body.instrument, body.mark_ticks
@@ -106,17 +135,33 @@ class MarginMonitor(Handler):
             self.due.update(self.index.crossed_by_funding(body.instrument, total))
         elif type(body) is ConversionPriced:
             self.due.update(self.index.crossed_by_conversion(body.asset, body.price_ticks))
-        elif type(body) is CollateralRated:
-            self.due.update(self._holders(body.asset, ledger))
+        elif type(body) in (CollateralRated, RulesChanged):
+            self.due.update(self._ruled_anew(body, ledger))
         else:
-            accounts = ledger.accounts
-            for number in accounts_named(body):
-                account = accounts[number]
-                if account.kind == "user" and account.liquidation_id is None and self.is_here(ledger, number):
-                    if _is_safe_at_any_mark(account):
-                        self.index.arm(number, {})
-                    else:
-                        self.due.add(number)
+            self._touch(body, ledger)
+
+    def _touch(self, body: Body, ledger: LedgerState) -> None:
+        """An event of a few accounts: each of them is due, but for who has nothing to lose."""
+        accounts = ledger.accounts
+        for number in accounts_named(body):
+            account = accounts[number]
+            if account.kind == "user" and account.liquidation_id is None and self.is_here(ledger, number):
+                if _is_safe_at_any_mark(account):
+                    self.index.arm(number, {})
+                else:
+                    self.due.add(number)
+
+    def _ruled_anew(self, body: Body, ledger: LedgerState) -> Iterator[int]:
+        """Who may be under a level by another rule: whoever has a range of the instrument, or holds the asset.
+
+        The holders of an asset are looked for among all accounts, as a rule for it is seldom made.
+        """
+        if isinstance(body, RulesChanged):
+            self._forget_lines()
+            yield from self.index.exposed_to(body.instrument)
+        if isinstance(body, CollateralRated):
+            holders = (one for one in ledger.accounts if body.asset in one.coins and one.liquidation_id is None)
+            yield from (one.account for one in holders if self.is_here(ledger, one.account))
 
     def gate(self, kind: type[Body]) -> Collection[object]:
         """Who is due: nothing is said of anybody else."""
@@ -159,12 +204,6 @@ class MarginMonitor(Handler):
         self.index.settle()
         return found
 
-    def _holders(self, asset: int, ledger: LedgerState) -> Iterator[int]:
-        """Whoever holds an asset as collateral; O(accounts), as a rule for it is seldom made."""
-        for account in ledger.accounts:
-            if asset in account.coins and account.liquidation_id is None and self.is_here(ledger, account.account):
-                yield account.account
-
     def _margin_if_free(self, account: Account, ledger: LedgerState) -> Margin | None:
         """The margin of an account that may be called or liquidated; one in a liquidation is disarmed."""
         if account.status not in ("healthy", "called"):
@@ -180,18 +219,30 @@ class MarginMonitor(Handler):
             return LiquidationStarted
         if account.status == "called":
             return self._verdict_called(account, margin, ledger)
-        if slack(margin, self.warning_bps) < 0:
+        first_bps = self.calls_bps[0]
+        if slack(margin, first_bps) < 0:
             return MarginCalled
-        self.index.arm(account.account, self._warning.above(account, ledger, margin))
+        self.index.arm(account.account, self._above[first_bps].above(account, ledger, margin))
         return None
 
     def _verdict_called(self, account: Account, margin: Margin, ledger: LedgerState) -> type[Body] | None:
         if slack(margin, self.recovery_bps) >= 0:
             return MarginCallMet
-        liquidation = self._maintenance.above(account, ledger, margin)
+        next_bps = self._next_bps(account)
+        if next_bps != BPS and slack(margin, next_bps) < 0:
+            return MarginCalled
+        further = self._above[next_bps].above(account, ledger, margin)
         recovery = self._recovery.below(account, ledger, margin)
-        self.index.arm(account.account, tightest(liquidation, recovery))
+        self.index.arm(account.account, tightest(further, recovery))
         return None
+
+    def _next_bps(self, account: Account) -> int:
+        """The highest level under the one that a called account was called at; that of a liquidation under the last."""
+        return next((level_bps for level_bps in self.calls_bps[1:] if level_bps < account.called_bps), BPS)
+
+    def _level_of(self, margin: Margin) -> int:
+        """The level of a call: the lowest that the equity is under."""
+        return next(level_bps for level_bps in reversed(self.calls_bps) if slack(margin, level_bps) < 0)
 
     def _products(self, found: list[tuple[Account, Margin, type[Body]]], ledger: LedgerState) -> list[Product]:
         if len(found) > 1:
@@ -207,9 +258,9 @@ class MarginMonitor(Handler):
     def _product(self, account: Account, margin: Margin, verdict: type[Body], next_id: int) -> Product:
         """The event, linked to the call that it follows, if any."""
         number, equity_atoms, needed_atoms = account.account, margin.collateral_atoms, margin.requirement_atoms
-        if verdict is MarginCalled:
-            return MarginCalled(number, equity_atoms, needed_atoms, self.warning_bps)
         body: Body = LiquidationStarted(next_id, number, equity_atoms, needed_atoms)
+        if verdict is MarginCalled:
+            body = MarginCalled(number, equity_atoms, needed_atoms, self._level_of(margin))
         if verdict is MarginCallMet:
             body = MarginCallMet(number, equity_atoms, needed_atoms, self.recovery_bps)
         called = account.called_seq if account.status == "called" else None
@@ -219,6 +270,17 @@ class MarginMonitor(Handler):
 def _is_safe_at_any_mark(account: Account) -> bool:
     """Whether no test says anything of it before it is touched again: it holds nothing, owes nothing, is not called."""
     return not account.positions and account.balance_atoms >= 0 and account.status == "healthy"
+
+
+class LevelledMonitor(MarginMonitor):
+    """Calls at several levels in order, each with an event of its own; the rest as ever."""
+
+    policy: ClassVar[str] = "levels"
+    version: ClassVar[str] = "1"
+    Parameters: ClassVar[type[msgspec.Struct]] = LevelParameters
+
+    def __init__(self, parameters: LevelParameters) -> None:
+        self._take_levels(parameters.calls_bps, parameters.recovery_bps)
 
 
 def everyone_under(ledger: LedgerState, level_bps: int) -> Iterator[int]:

@@ -192,7 +192,7 @@ class PremiumFunding(Funding):
 
     def _cap_ppb(self, market: Market) -> int | None:
         """The lower of the caps that there are."""
-        of_margin_ppb = market.listing.tiers[0].rate_ppm * _PPB_A_PPM * self.rule.cap_margin_bps // BPS
+        of_margin_ppb = market.tiers[0].rate_ppm * _PPB_A_PPM * self.rule.cap_margin_bps // BPS
         return min((cap for cap in (self.rule.cap_ppb, of_margin_ppb) if cap), default=None)
 
 

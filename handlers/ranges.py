@@ -89,6 +89,13 @@ class RangeIndex:
         """The accounts whose range of this asset's conversion price ends before it."""
         return self._crossed(conversion_slot(asset, FLOOR), price_ticks)
 
+    def exposed_to(self, instrument: int) -> Iterator[int]:
+        """The accounts with an end of this instrument's, some of them more than once; O(those)."""
+        first = slot_of(instrument, MARK, FLOOR)
+        for slot in range(first, first + _SLOTS_AN_INSTRUMENT):
+            for key in self._slots[slot]:
+                yield key & _ACCOUNT
+
     def _crossed(self, floors: int, value: int) -> Iterator[int]:
         for key in self._slots[floors].irange(minimum=(value + 1) << _SHIFT):
             yield key & _ACCOUNT

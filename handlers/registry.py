@@ -33,7 +33,7 @@ from .living.index import ConstituentIndex
 from .living.makers import Makers
 from .living.orders import OwnOrders
 from .loss_socialization import LossSocialization
-from .margin_monitor import MarginMonitor
+from .margin_monitor import LevelledMonitor, MarginMonitor
 from .mark_pricing import (
     BookMarkPricing,
     ConstituentMarkPricing,
@@ -53,13 +53,14 @@ from .policies.fund.fee_capped import FeeCapped
 from .policies.fund.insurance_fee import InsuranceFee
 from .policies.fund.symbol_drawdown import SymbolDrawdown
 from .policies.liquidation.choices import LIQUIDATION_CHOICES
+from .policies.margin.choices import MARGIN_CHOICES
 from .policies.socialization.day_profits import DayProfits
 from .policies.socialization.open_interest import OpenInterest
 from .premium_funding import PremiumFunding
 from .profit_cap import ProfitCap
 from .protocol import Handler
 from .socialized_loss import SocializedLoss
-from .trader_response import TraderResponse
+from .trader_response import LevelResponse, TraderResponse
 
 __all__ = [
     "NONE",
@@ -114,8 +115,9 @@ SLOTS: Mapping[str, Mapping[str, Choice | None]] = {
     "oracle": {NONE: None, **_handlers(OwnMarketOracle, RedemptionOracle)},
     "collateral": {NONE: None, **_handlers(CollateralKeeper)},
     "breaker": {"window": _handler(CircuitBreaker), NONE: None},
-    "margin": {"tiered": _handler(MarginMonitor), NONE: None},
-    "traders": {"mixed": _handler(TraderResponse), NONE: None},
+    "margin_rules": {NONE: None, **MARGIN_CHOICES},
+    "margin": {"tiered": _handler(MarginMonitor), NONE: None, **_handlers(LevelledMonitor)},
+    "traders": {"mixed": _handler(TraderResponse), NONE: None, **_handlers(LevelResponse)},
     "ties": {NONE: None, **_handlers(Ties)},
     "bridge": {NONE: None, **_handlers(Bridge)},
     "insurance_fund": _handlers(

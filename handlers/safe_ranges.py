@@ -96,6 +96,10 @@ class SafeRanges:
         self._pace = pace or Pace()
         self._lines: dict[tuple[int, bool], _Lines] = {}
 
+    def forget(self) -> None:
+        """The tiers are others from here on: lines are worked out anew."""
+        self._lines.clear()
+
     def above(self, account: Account, ledger: LedgerState, margin: Margin) -> dict[int, int]:
         """Ranges within which slack over the level, now at or above zero, stays there."""
         ends: dict[int, int] = {}
@@ -171,8 +175,7 @@ class SafeRanges:
         """(slope, offset) of each tier's line, for values of one sign."""
         level = self._level_bps if side[1] else -self._level_bps
         lines = [
-            (SLACK_SCALE - level * tier.rate_ppm, self._level_bps * tier.amount_microatoms)
-            for tier in market.listing.tiers
+            (SLACK_SCALE - level * tier.rate_ppm, self._level_bps * tier.amount_microatoms) for tier in market.tiers
         ]
         self._lines[side] = lines
         return lines

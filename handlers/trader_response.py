@@ -1,4 +1,8 @@
-"""How traders answer a margin call: after a while, with collateral, with a reduction, or not at all."""
+"""How traders answer a margin call: after a while, with collateral, with a reduction, or not at all.
+
+Where calls have several levels, each may have answers of its own. A call takes the place of the one before it, and so
+does its answer.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +25,7 @@ from .faults import due_ns, fault_on, why_nothing_trades
 from .protocol import Handler, Product
 from .valuation import BPS, SLACK_SCALE, bankruptcy_price, largest_position, margin_of, slack
 
-__all__ = ["ResponseParameters", "TraderResponse"]
+__all__ = ["LevelMix", "LevelResponse", "LevelResponseParameters", "ResponseParameters", "TraderResponse"]
 
 _PURPOSE = "margin response"
 _ARRIVED: dict[str, DelayedAct] = {"collateral arrives": "collateral", "reduction arrives": "reduction"}
@@ -57,6 +61,29 @@ class ResponseParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True
             raise ValueError(message)
 
 
+class LevelMix(ResponseParameters, frozen=True, forbid_unknown_fields=True):
+    """How traders answer a call at `level_bps`, and one between it and the next higher level."""
+
+    level_bps: int = 15_000
+
+
+class LevelResponseParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Answers for each level of a call; where none are stated, more answer at a lower one, and at the last sooner."""
+
+    levels: tuple[LevelMix, ...] = (
+        LevelMix(add_bps=1_000, reduce_bps=1_000),
+        LevelMix(level_bps=12_500),
+        LevelMix(add_bps=4_000, reduce_bps=4_000, slowest_ns=30_000_000_000, level_bps=11_000),
+    )
+
+    def __post_init__(self) -> None:
+        """Refuse an answer to nothing, and two to one level."""
+        found = [one.level_bps for one in self.levels]
+        if not found or sorted(set(found), reverse=True) != found:
+            message = "levels must hold at least one answer, each with a lower level_bps than the one before it"
+            raise ValueError(message)
+
+
 class TraderResponse(Handler):
     """Draws the delay and the kind of answer, keyed by the account's name and the number of its call."""
 
@@ -84,9 +111,14 @@ class TraderResponse(Handler):
             return self._answer(account, ledger, now_ns)
         return self._arrived(_ARRIVED[body.purpose], account, ledger, now_ns) if body.purpose in _ARRIVED else ()
 
+    def mix_of(self, account: Account) -> ResponseParameters:
+        """How those answer who are called as this account is."""
+        return self.mix
+
     def _timer(self, account: Account, ledger: LedgerState, now_ns: int) -> Product:
-        spread_ns = self.mix.slowest_ns - self.mix.fastest_ns + 1
-        delay_ns = self.mix.fastest_ns + _draw(ledger, account, "response delay", spread_ns)
+        mix = self.mix_of(account)
+        spread_ns = mix.slowest_ns - mix.fastest_ns + 1
+        delay_ns = mix.fastest_ns + _draw(ledger, account, "response delay", spread_ns)
         return TimerSet(_PURPOSE, now_ns + delay_ns, account.account)
 
     def _answer(self, account: Account, ledger: LedgerState, now_ns: int) -> Iterable[Product]:
@@ -94,10 +126,10 @@ class TraderResponse(Handler):
         silent = _silent(account, ledger)
         if silent is not None:
             return (ActDelayed(silent.body.fault, account.account, "answer", None),)
-        drawn = _draw(ledger, account, "response kind", BPS)
-        if drawn < self.mix.add_bps:
+        drawn, mix = _draw(ledger, account, "response kind", BPS), self.mix_of(account)
+        if drawn < mix.add_bps:
             return self._arrived("collateral", account, ledger, now_ns)
-        if drawn < self.mix.add_bps + self.mix.reduce_bps:
+        if drawn < mix.add_bps + mix.reduce_bps:
             return self._sent(account, ledger, now_ns)
         return ()
 
@@ -115,7 +147,7 @@ class TraderResponse(Handler):
         return self._add(account, ledger) if down is None else _held_up("collateral", down, account, now_ns)
 
     def _add(self, account: Account, ledger: LedgerState) -> Iterable[Product]:
-        missing = -slack(margin_of(account, ledger), self.mix.target_bps)
+        missing = -slack(margin_of(account, ledger), self.mix_of(account).target_bps)
         return (CollateralAdded(account.account, -(-missing // SLACK_SCALE)),) if missing > 0 else ()
 
     def _reduce(self, account: Account, ledger: LedgerState, now_ns: int) -> Iterable[Product]:
@@ -123,7 +155,7 @@ class TraderResponse(Handler):
         if key is None or why_nothing_trades(ledger, key[0]) is not None:
             return ()
         market, held = ledger.markets[key[0]], account.positions[key]
-        wanted = -(-abs(held.size_lots) * self.mix.reduce_share_bps // BPS)
+        wanted = -(-abs(held.size_lots) * self.mix_of(account).reduce_share_bps // BPS)
         sign = -1 if held.size_lots > 0 else 1
         limit_ticks = bankruptcy_price(account, ledger, key)
         if market.book is not None and ledger.producer("orders", self.venue) is not None:
@@ -136,6 +168,22 @@ class TraderResponse(Handler):
         price = market.payoff.price_ticks(lots, value)
         liquidity = ledger.liquidity(market.listing.asset)
         return (PositionReduced(account.account, liquidity, *key, lots, price, value, fills[-1].eaten_lots),)
+
+
+class LevelResponse(TraderResponse):
+    """The same, but that each level of a call has answers of its own; whoever is called again answers the last call."""
+
+    policy: ClassVar[str] = "by-level"
+    version: ClassVar[str] = "1"
+    Parameters: ClassVar[type[msgspec.Struct]] = LevelResponseParameters
+
+    def __init__(self, parameters: LevelResponseParameters) -> None:
+        super().__init__(parameters.levels[0])
+        self.levels = parameters.levels
+
+    def mix_of(self, account: Account) -> ResponseParameters:
+        """The answers of the lowest level that is not under that of the call; of the first where none is."""
+        return next((one for one in reversed(self.levels) if one.level_bps >= account.called_bps), self.mix)
 
 
 def _ordered(account: Account, ledger: LedgerState, key: PositionKey, lots: int, limit_ticks: int) -> OrderPlaced:

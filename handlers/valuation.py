@@ -37,6 +37,7 @@ __all__ = [
     "requirement_without",
     "requirements",
     "side_notional_atoms",
+    "sides_atoms",
     "slack",
 ]
 
@@ -135,7 +136,7 @@ def _margin_alone(account: Account, markets: _Markets) -> Margin:
         equity_atoms += value_atoms - held.cost_atoms + held.funding_atoms
         if market.cumulative_funding_nanoatoms:
             equity_atoms -= funding_of(held.size_lots, market.cumulative_funding_nanoatoms)
-        requirement += maintenance_microatoms(market.listing.tiers, abs(value_atoms))
+        requirement += maintenance_microatoms(market.tiers, abs(value_atoms))
     return Margin(equity_atoms, requirement, values_atoms)
 
 
@@ -146,12 +147,12 @@ def _margin_over_legs(account: Account, markets: _Markets) -> Margin:
         market = markets[instrument]
         values_atoms.append(market.payoff.value_atoms(held.size_lots, market.mark_ticks))
         equity_atoms += profit_atoms(market, held)
-    sides = _sides(account, markets)
-    requirement = sum(maintenance_microatoms(markets[side[0]].listing.tiers, atoms) for side, atoms in sides.items())
+    sides = sides_atoms(account, markets)
+    requirement = sum(maintenance_microatoms(markets[side[0]].tiers, atoms) for side, atoms in sides.items())
     return Margin(equity_atoms, requirement, values_atoms)
 
 
-def _sides(account: Account, markets: _Markets) -> dict[tuple[int, bool], int]:
+def sides_atoms(account: Account, markets: _Markets) -> dict[tuple[int, bool], int]:
     """The notional of each side, keyed by (instrument, whether it is long)."""
     found: dict[tuple[int, bool], int] = {}
     for (instrument, _), held in account.positions.items():
@@ -162,7 +163,7 @@ def _sides(account: Account, markets: _Markets) -> dict[tuple[int, bool], int]:
 
 def side_notional_atoms(account: Account, markets: Sequence[Market], key: PositionKey) -> int:
     """The notional of all that the account holds on the side of one of its positions; O(its positions)."""
-    return _sides(account, markets)[key[0], account.positions[key].size_lots > 0]
+    return sides_atoms(account, markets)[key[0], account.positions[key].size_lots > 0]
 
 
 def requirements(account: Account, markets: Sequence[Market]) -> dict[PositionKey, int]:
@@ -170,8 +171,8 @@ def requirements(account: Account, markets: Sequence[Market]) -> dict[PositionKe
 
     What a side requires is shared among its legs by notional, rounded down, the remainder to the last of them.
     """
-    sides = _sides(account, markets)
-    needs = {side: maintenance_microatoms(markets[side[0]].listing.tiers, atoms) for side, atoms in sides.items()}
+    sides = sides_atoms(account, markets)
+    needs = {side: maintenance_microatoms(markets[side[0]].tiers, atoms) for side, atoms in sides.items()}
     left, last, found = dict(needs), _last_legs(account), {}
     for key, held in account.positions.items():
         side, market = (key[0], held.size_lots > 0), markets[key[0]]
@@ -193,7 +194,7 @@ def requirement_without(account: Account, ledger: LedgerState, key: PositionKey,
     side_atoms, worth_atoms = side_notional_atoms(account, markets, key), notional_atoms(market, held)
     left_lots = held.size_lots - lots if held.size_lots > 0 else held.size_lots + lots
     left_atoms = side_atoms - worth_atoms + abs(market.payoff.value_atoms(left_lots, market.mark_ticks))
-    tiers, total = market.listing.tiers, _margin_alone(account, markets).requirement_microatoms
+    tiers, total = market.tiers, _margin_alone(account, markets).requirement_microatoms
     return total - maintenance_microatoms(tiers, side_atoms) + maintenance_microatoms(tiers, left_atoms)
 
 

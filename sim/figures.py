@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from ..events.bodies.listing import AssetListed, InstrumentListed
-from .quantities import Quantity, amount_scale, grouped, price_scale, size_scale
+from .quantities import RATES, Quantity, amount_scale, grouped, price_scale, size_scale
 from .units import atoms_to_text, divide_half_even
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "exact_money",
     "grouped",
     "percent",
+    "percent_of_ppm",
     "price",
     "rounded_money",
     "score_text",
@@ -67,6 +68,11 @@ def percent(part: int, whole: int) -> str:
     """The share `part` / `whole` in percent with a sign, rounded to a hundredth; `whole` must be positive."""
     hundredths = divide_half_even(part * 10_000, whole)
     return f"{'-' if hundredths < 0 else '+'}{abs(hundredths) // 100:,}.{abs(hundredths) % 100:02d}%"
+
+
+def percent_of_ppm(ppm: int) -> str:
+    """Parts per million as percent: 850000 is `85%`."""
+    return Quantity(ppm, RATES["ppm"]).text
 
 
 def duration(length_ns: int) -> str:

@@ -28,10 +28,11 @@ _VENUE_ACCOUNTS: tuple[AccountKind, ...] = ("outside", "liquidity", "insurance",
 
 
 def opening_bodies(scenario: ResolvedScenario) -> Iterator[Body]:
-    """What is listed and how it is converted, the venue's own accounts of each asset, the funds', then the traders."""
+    """What is listed and how it is converted and limited, the venue's own accounts of each asset, then the traders."""
     yield from scenario.assets
     yield from scenario.instruments
     yield from scenario.conversions
+    yield from scenario.limits
     numbers = dict[str, int]()
     for asset in scenario.assets:
         for kind in _VENUE_ACCOUNTS:

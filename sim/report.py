@@ -14,7 +14,7 @@ from ..events.bodies.listing import InstrumentListed
 from ..events.bodies.run import SourceTally
 from ..events.venue_names import plain
 from .console import bars_for, print_line, print_rows, print_table
-from .figures import count, duration, percent, price, rounded_money
+from .figures import count, duration, percent, percent_of_ppm, price, rounded_money
 from .living.told import living_parts
 from .outcome import fund_of, source_tallies, unpaid
 from .runner import RunResult
@@ -41,7 +41,7 @@ def print_report(console: Console, result: RunResult) -> None:
     for rows, points in living_parts(result):
         print_rows(console, rows)
         _print_path(console, points)
-    for part in (_unasked, _campaigns, _margin, _liquidation, _fund):
+    for part in (_unasked, _refused, _campaigns, _rules, _margin, _liquidation, _fund):
         print_rows(console, part(result))
     _print_path(console, result.summary.fund_points)
     print_rows(console, _last_resorts(result))
@@ -84,6 +84,24 @@ def _unasked(result: RunResult) -> Rows:
     if summary.by_type["CollateralWithdrawn"]:
         times = count(summary.by_type["CollateralWithdrawn"], "time")
         yield first, f"collateral taken out {times}, {_sum(result, 'CollateralWithdrawn')} in all"
+
+
+def _refused(result: RunResult) -> Rows:
+    """How many orders each limit refused; nothing where none did."""
+    first = "refused"
+    for limit, orders in sorted(result.summary.own_orders.refused.items()):
+        yield first, f"{count(orders, 'order')} for the limit of {limit}"
+        first = ""
+
+
+def _rules(result: RunResult) -> Rows:
+    """How often the maintenance margin changed, and how high it stood; nothing where it did not."""
+    first = "margin"
+    for number, path in sorted(result.summary.rates.items()):
+        name, listed = result.scenario.instruments[number].name, result.scenario.instruments[number].tiers[0].rate_ppm
+        raised = f"from {percent_of_ppm(listed)} to {percent_of_ppm(max(path))} at the most"
+        yield first, f"{name}: changed {count(len(path), 'time')}, {raised}, {percent_of_ppm(path[-1])} at the end"
+        first = ""
 
 
 def _campaigns(result: RunResult) -> Rows:

@@ -22,7 +22,7 @@ from typing import Any
 import msgspec
 
 from ..events.bodies.collateral import ConversionSet
-from ..events.bodies.listing import AssetListed, InstrumentListed
+from ..events.bodies.listing import AssetListed, InstrumentListed, LimitsStated
 from ..events.bodies.run import Prices, Producer
 from ..events.errors import ScenarioError
 from ..events.regular import kind_of, read_regular
@@ -36,6 +36,7 @@ from .faults import FaultTargets, planned_faults
 from .funds import FUND_KEYS, FundPart, OpeningFund, open_funds
 from .limits import check_accounts, check_timers, count_inputs
 from .listings import amounts_in, list_assets, list_instruments, scales_of
+from .order_limits import stated_limits
 from .populations.base import OpeningAccount, OpeningAsset, OpeningMarket, OpeningRate, Population
 from .reading.files import find_data_file
 from .reading.rows import first_fields
@@ -80,6 +81,7 @@ class ResolvedScenario(msgspec.Struct):
     actors: tuple[OpeningAccount, ...] = ()
     conversions: tuple[ConversionSet, ...] = ()
     inputs: int = 0
+    limits: tuple[LimitsStated, ...] = ()
 
     @property
     def fund_atoms(self) -> int:
@@ -191,6 +193,7 @@ class Scenario:
             actors=tuple(open_actors(settings.actors, assets)),
             conversions=conversions,
             inputs=made.inputs,
+            limits=tuple(stated_limits(settings.instruments, instruments, assets[0].decimals)),
         )
 
     def _producers(self) -> tuple[Producer, ...]:

@@ -17,6 +17,7 @@ from .units import INT64_MAX
 __all__ = ["ActorSettings", "AssetSettings", "InstrumentSettings", "ScenarioSettings", "TierSettings", "VenueSettings"]
 
 _AMOUNT_MOST = Decimal("1e60")
+_LEVERAGE_MOST = 10_000
 _SETTLE_MOST_NS = 366 * 86_400 * 10**9
 
 
@@ -36,15 +37,17 @@ class AssetSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class TierSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Over `floor` of notional, in the asset, the requirement grows by `rate`."""
+    """Over `floor` of notional, in the asset, the requirement grows by `rate`, and the initial one by `initial`."""
 
     floor: Decimal | int
     rate: Decimal | int
+    initial: Decimal | int | None = None
 
     def __post_init__(self) -> None:
         """Refuse what is no notional and no rate."""
         check_range("floor", self.floor, 0, _AMOUNT_MOST)
         check_range("rate", self.rate, 0, 1)
+        check_range("initial", self.initial or 0, 0, 1)
 
 
 class InstrumentSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -52,6 +55,8 @@ class InstrumentSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True
 
     `underlying` is what it is of, for funds per underlying; without it the name up to its last hyphen. A spot market
     has a `base`, the asset that changes hands, and no tiers: nobody has a position in it.
+    What orders must keep to (`handlers/limits.py`), where it is stated: `max_leverage`; `position_limit` of an account
+    on a side and `open_interest_cap` of all traders, in units (inverse: quote); `position_value_limit` in the asset.
     """
 
     name: str
@@ -65,11 +70,17 @@ class InstrumentSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     impact_bps: int = 5_000
     underlying: str | None = None
     base: str | None = None
+    max_leverage: Decimal | int | None = None
+    position_limit: Decimal | int | None = None
+    position_value_limit: Decimal | int | None = None
+    open_interest_cap: Decimal | int | None = None
 
     def __post_init__(self) -> None:
         """Refuse numbers that nothing can be counted in; that they are above 0 is looked at with the name at hand."""
         check_name(self.name)
-        for name in ("tick_size", "lot_size", "start_price"):
+        check_range("max_leverage", 1 if self.max_leverage is None else self.max_leverage, 1, _LEVERAGE_MOST)
+        limits = ("position_limit", "position_value_limit", "open_interest_cap")
+        for name in ("tick_size", "lot_size", "start_price", *limits):
             check_range(name, getattr(self, name) or 0, -_AMOUNT_MOST, _AMOUNT_MOST)
 
 
@@ -138,6 +149,7 @@ class ScenarioSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     oracle: dict[str, Any] = {}
     collateral: dict[str, Any] = {}
     breaker: dict[str, Any] = {}
+    margin_rules: dict[str, Any] = {}
     margin: dict[str, Any] = {}
     traders: dict[str, Any] = {}
     insurance_fund: dict[str, Any] = {}

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Any
 
 from ..events.bodies.liquidation import LiquidationEnded, LiquidationFilled, PositionTakenOver
-from ..events.bodies.margin import CollateralAdded, MarkPriced, PositionReduced
+from ..events.bodies.margin import CollateralAdded, MarkPriced, PositionReduced, RulesChanged
 from ..events.bodies.trading import CampaignEnded, CollateralWithdrawn
 from ..events.bodies.waterfall import (
     BalanceWrittenOff,
@@ -57,8 +57,8 @@ class _Path:
 class Summary:
     """Sums of what was forced, and the paths of marks and fund; the bus has the counts.
 
-    `own_orders` is what traders' own orders came to; `living` is what a market came to that makes its own price, None
-    of any other.
+    `rates` are the first tier's rates that the rules changed to, by instrument. `own_orders` is what traders' own
+    orders came to; `living` is what a market came to that makes its own price, None of any other.
     """
 
     def __init__(self) -> None:
@@ -68,6 +68,7 @@ class Summary:
         self.sums: Counter[str] = Counter()
         self.own_orders = OwnOrderFigures()
         self.deleveraged: set[int] = set()
+        self.rates: dict[int, list[int]] = {}
         self.stopped_at_ns: int | None = None
         self._bus: Bus | None = None
         self._fund: _Path | None = None
@@ -104,6 +105,7 @@ class Summary:
         bus.tap(self._forced, (LiquidationFilled, PositionTakenOver, PositionDeleveraged))
         bus.tap(self._paid, (InsuranceFundCredited, InsuranceFundDebited, LossSocialized, BalanceWrittenOff))
         bus.tap(self._answered, (CollateralAdded, CollateralWithdrawn, PositionReduced))
+        bus.tap(self._ruled, (RulesChanged,))
         bus.tap(self._campaigned, (CampaignEnded,))
         bus.tap(self._ended, (LiquidationEnded,))
         bus.tap(self._stopped, (FundDeficitDeclared,))
@@ -155,6 +157,10 @@ class Summary:
         self.sums[type(body).__name__] += (
             abs(body.value_atoms) if isinstance(body, PositionReduced) else body.amount_atoms
         )
+
+    def _ruled(self, event: Event, _ledger: Ledger) -> None:
+        body: Any = event.body
+        self.rates.setdefault(body.instrument, []).append(body.tiers[0].rate_ppm)
 
     def _campaigned(self, event: Event, _ledger: Ledger) -> None:
         body: Any = event.body

@@ -9,7 +9,13 @@ import pytest
 from deleverage.events.bodies.margin import CollateralAdded, MarginCalled, MarginCallMet, PositionReduced
 from deleverage.events.bodies.venue import TimerFired, TimerSet, TradingHalted
 from deleverage.events.vocabulary import Body
-from deleverage.handlers.trader_response import ResponseParameters, TraderResponse
+from deleverage.handlers.trader_response import (
+    LevelMix,
+    LevelResponse,
+    LevelResponseParameters,
+    ResponseParameters,
+    TraderResponse,
+)
 from deleverage.handlers.valuation import margin_of, slack
 
 from .support.venue import LIQUIDITY, Book, bodies, listed
@@ -202,3 +208,17 @@ def test_figures_that_cannot_be_are_refused(figures: dict[str, int]) -> None:
     """Shares over the whole or below nothing, and times that are not later than now."""
     with pytest.raises(ValueError, match=r"must"):
         ResponseParameters(**figures)
+
+
+@pytest.mark.parametrize(
+    ("called_bps", "answered"),
+    [(15_000, 15_000), (13_000, 15_000), (12_500, 12_500), (11_000, 11_000), (10_500, 11_000)],
+)
+def test_each_level_of_a_call_has_answers_of_its_own(called_bps: int, answered: int) -> None:
+    """Those of the lowest level that is not under the call's; under all of them those of the last."""
+    book = Book()
+    user = book.user(100)
+    book.put(MarginCalled(user, 1, 1, called_bps))
+    mix = LevelResponse(LevelResponseParameters()).mix_of(book.account(user))
+    assert isinstance(mix, LevelMix)
+    assert mix.level_bps == answered

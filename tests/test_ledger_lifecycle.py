@@ -30,6 +30,7 @@ USER, WINNER = 4, 5
 # What the design says of an account's life, in words of its own: from, by, to.
 LIFE = """
 healthy MarginCalled called
+called MarginCalled called
 called MarginCallMet healthy
 healthy LiquidationStarted liquidating
 called LiquidationStarted liquidating

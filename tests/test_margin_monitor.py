@@ -18,7 +18,15 @@ from deleverage.events.bodies.inputs import (
     Withdrawn,
 )
 from deleverage.events.bodies.liquidation import LiquidationEnded, LiquidationStarted
-from deleverage.events.bodies.margin import FeeCharged, FundingAccrued, MarginCalled, MarginCallMet, MarkPriced
+from deleverage.events.bodies.listing import Tier
+from deleverage.events.bodies.margin import (
+    FeeCharged,
+    FundingAccrued,
+    MarginCalled,
+    MarginCallMet,
+    MarkPriced,
+    RulesChanged,
+)
 from deleverage.events.bodies.waterfall import (
     BalanceWrittenOff,
     InsuranceFundCredited,
@@ -28,15 +36,22 @@ from deleverage.events.bodies.waterfall import (
 from deleverage.events.envelope import Event
 from deleverage.events.ledger.postings import POSTINGS
 from deleverage.events.vocabulary import Body
-from deleverage.handlers.margin_monitor import MarginMonitor, MarginParameters, everyone_under
+from deleverage.handlers.margin_monitor import (
+    LevelledMonitor,
+    LevelParameters,
+    MarginMonitor,
+    MarginParameters,
+    everyone_under,
+)
 from deleverage.handlers.protocol import Linked, Product
 
 from .support.made import made
 from .support.oracles import Verdict, sweep, worth
 from .support.venue import FUND, LIQUIDITY, Book, bodies, listed, tiers_of
-from .support.worlds import START_PRICE, books
+from .support.worlds import START_PRICE, books, tiers
 
 RULES = MarginParameters(warning_bps=12_500, recovery_bps=15_000)
+LEVELS = LevelParameters(calls_bps=(15_000, 12_500, 11_000), recovery_bps=16_000)
 WILD = st.integers(500, 1500)
 SLIGHT = st.integers(START_PRICE - 30, START_PRICE + 30)
 
@@ -44,8 +59,8 @@ SLIGHT = st.integers(START_PRICE - 30, START_PRICE + 30)
 class Watched:
     """A monitor on a book, told of the book's events as the bus would tell it."""
 
-    def __init__(self, book: Book) -> None:
-        self.book, self.monitor = book, MarginMonitor(RULES)
+    def __init__(self, book: Book, monitor: MarginMonitor | None = None) -> None:
+        self.book, self.monitor = book, monitor or MarginMonitor(RULES)
         for event in book.events:
             self._observe(event)
 
@@ -58,7 +73,7 @@ class Watched:
         events = [self.book.put(body) for body in happened]
         for event in events:
             self._observe(event)
-        foreseen = list(sweep(self.book.ledger, RULES.warning_bps, RULES.recovery_bps))
+        foreseen = self.swept()
         said: list[Product] = []
         for event in events:
             if type(event.body) in self.monitor.subscribes and self.monitor.gate(type(event.body)):
@@ -67,6 +82,10 @@ class Watched:
                     self._observe(product)
                 said += products
         return said, foreseen
+
+    def swept(self) -> list[Verdict]:
+        """What a sweep by the monitor's levels says now."""
+        return list(sweep(self.book.ledger, self.monitor.calls_bps, self.monitor.recovery_bps))
 
     def mark(self, *prices: int | None) -> tuple[list[Product], list[Verdict]]:
         """New marks of one instant."""
@@ -94,6 +113,7 @@ def next_step(draw: st.DrawFn, book: Book) -> list[Body]:
         lambda: [_trade(book, user, instrument, lots)],
         lambda: [_reduction(book, user, instrument, lots)],
         lambda: _end_of(book, user),
+        lambda: [_other_rules(book, instrument, draw(tiers()))],
     ]
     return draw(st.sampled_from(steps))()
 
@@ -140,6 +160,12 @@ def _end_of(book: Book, user: int) -> list[Body]:
     return [Deposited(user, 10_000), LiquidationEnded(liquidation_id, user, "restored", 0)]
 
 
+def _other_rules(book: Book, instrument: int, changed: tuple[Tier, ...]) -> Body:
+    """The instrument's requirement is another one from here on."""
+    before = book.ledger.markets[instrument].tiers[0].rate_ppm
+    return RulesChanged(instrument, changed, (), before, changed[0].rate_ppm, "model")
+
+
 @settings(max_examples=300, deadline=None)
 @given(books(), st.data())
 def test_it_says_of_everyone_what_a_sweep_says(book: Book, data: st.DataObject) -> None:
@@ -159,10 +185,50 @@ def test_primed_anywhere_it_says_the_same(book: Book, data: st.DataObject) -> No
     watched = Watched(book)
     for _ in range(data.draw(st.integers(1, 8))):
         watched.monitor.prime(book.ledger, ())
-        at_once = {one.account for one in sweep(book.ledger, RULES.warning_bps, RULES.recovery_bps)}
+        at_once = {one.account for one in watched.swept()}
         assert watched.monitor.due == at_once
         said, foreseen = watched.put(*next_step(data.draw, book))
         assert verdicts(said) == foreseen
+
+
+@settings(max_examples=200, deadline=None)
+@given(books(), st.data())
+def test_calls_of_several_levels_are_those_of_a_sweep(book: Book, data: st.DataObject) -> None:
+    """Each level is called once on the way down, with the lowest that the equity is under; a deeper one follows."""
+    book.bankrupt(4)
+    watched = Watched(book, LevelledMonitor(LEVELS))
+    for _ in range(data.draw(st.integers(1, 12))):
+        before = [account.called_bps if account.status == "called" else 10**9 for account in book.ledger.accounts]
+        said, foreseen = watched.put(*next_step(data.draw, book))
+        assert verdicts(said) == foreseen
+        for body in bodies(said):
+            if isinstance(body, MarginCalled):
+                assert body.warning_bps in LEVELS.calls_bps
+                assert body.warning_bps < before[body.account]
+        if data.draw(st.booleans()):
+            watched.monitor.prime(book.ledger, ())
+
+
+def test_a_change_of_the_requirement_looks_only_at_who_holds_the_instrument() -> None:
+    """Rules of one instrument are no matter to who holds another: nobody else is looked at."""
+    book = Book(listed(0), listed(1))
+    book.mark(1000, 1000)
+    for instrument in [0] * 20 + [1]:
+        book.user(9_000, (instrument, 10, 1000))
+    watched = Watched(book)
+    watched.mark(1000, 1000)
+    looks = watched.monitor.looks
+    assert watched.put(_other_rules(book, 1, tiers_of((0, 200_000))))[0] == []
+    assert watched.monitor.looks == looks + 1
+    (called,) = watched.put(_other_rules(book, 1, tiers_of((0, 800_000))))[0]
+    assert called == MarginCalled(24, 9_000, 8_000, 12_500)
+
+
+@pytest.mark.parametrize("calls_bps", [(), (12_500, 12_500), (11_000, 12_500), (15_000, 9_999)])
+def test_levels_out_of_order_are_refused(calls_bps: tuple[int, ...]) -> None:
+    """Levels fall, and none is under the requirement itself."""
+    with pytest.raises(ValueError, match="calls_bps"):
+        LevelParameters(calls_bps=calls_bps)
 
 
 @settings(max_examples=60, deadline=None)
@@ -271,7 +337,7 @@ def test_the_sweep_in_the_handlers_agrees_with_the_one_in_fractions() -> None:
     for balance in range(0, 2000, 50):
         book.user(balance, (0, 10, 1000))
     under = list(everyone_under(book.ledger, 10_000))
-    assert under == [v.account for v in sweep(book.ledger, 10_000, 20_000) if v.what == "LiquidationStarted"]
+    assert under == [v.account for v in sweep(book.ledger, (10_000,), 20_000) if v.what == "LiquidationStarted"]
     assert 0 < len(under) < 40
 
 

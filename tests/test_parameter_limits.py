@@ -106,7 +106,25 @@ PREMIUM = [
     *((name, 0) for name in ("premium_bps", "damper_ppb", "crowding_ppb", "cap_ppb", "cap_margin_bps")),
     *((name, -(10**9), 10**9) for name in ("interest_ppb", "offset_ppb")),
 ]
+MODELS = {
+    "volatility": [("deviations_bps", 1), ("horizon_ns", 1)],
+    "expected-shortfall": [("tail_bps", 1, 10_000), ("horizon_ns", 1), ("times_bps", 1)],
+    "concentration": [("accounts", 1), ("from_bps", 0), ("slope_bps", 1)],
+    "open-interest": [("calm_atoms", 1), ("slope_bps", 1)],
+}
+MARGIN_RULES = [
+    *((name, 0) for name in ("notice_ns", "step_bps", "least_bps", "buffer_bps")),
+    ("interval_ns", 1),
+    ("sample_ns", 6_000_000, 600_000_000_000),
+    ("window_ns", 1_000_000_000, 100_000_000_000_000),
+    ("lookback_ppm", 0, 999_999),
+    ("stressed_bps", 1, 10_000, {"stressed_ppm": 1}),
+    ("stressed_ppm", 1, 999_999, {"stressed_bps": 1}),
+]
 BOUNDS = [
+    *(Bound("margin_rules", policy, *bound) for policy, bounds in MODELS.items() for bound in bounds),
+    *(Bound("margin_rules", "volatility", *bound) for bound in MARGIN_RULES),
+    Bound("margin", "levels", "recovery_bps", 15_000),
     *(Bound("impact", policy, *bound) for policy in ("power-law", "square-root") for bound in LAW),
     *(Bound("makers", "banded", *bound) for bound in MAKERS),
     *(Bound("strategist", policy, *bound) for policy in ("front-run", "trigger") for bound in CAMPAIGN),

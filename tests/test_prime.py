@@ -126,7 +126,7 @@ def test_no_handler_writes_state(overrides: tuple[str, ...]) -> None:
     simulation = simulation_of(MemoryRecord(), *overrides, "population.accounts=120", "prices.interval_ns=30s")
     asked = asked_of(simulation)
     living = {"impact", "makers", "crowd", "strategist", "orders"}  # see test_living_crowd.py, and test_living_runs.py
-    living |= {"index", "arbitrage", "hedgers", "ties", "bridge", "faults"}
+    living |= {"index", "arbitrage", "hedgers", "ties", "bridge", "faults", "margin_rules"}
     assert set(SLOTS) - set(asked) == {"profit_cap", *living}
 
 

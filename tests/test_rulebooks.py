@@ -36,8 +36,8 @@ POLICIES = {
 
 
 LIVING = {"impact", "makers", "crowd", "strategist", "orders", "index"}
-LIVING |= {"arbitrage", "hedgers", "ties", "bridge", "faults"}
-"""Slots of the market itself: who trades there, and what trades do to the price."""
+LIVING |= {"arbitrage", "hedgers", "ties", "bridge", "faults", "margin_rules"}
+"""Slots of the market itself, who trades there and what trades do to the price, and rules that follow it."""
 
 
 def test_the_nine_venues_are_there() -> None:

@@ -39,6 +39,7 @@ PINNED = {
         "9d0b02a84254432d50455250a767656e65726963a66c696e65617200a3302e31a5302e30303164929300cd13880093cd03e8cd27"
         "10ce004c4b401ecd1388cd0fa0"
     ),
+    "LimitsStated": "970d02919300cd4e2000ce0007a120cd0fa0ce00895440ce00011170",
     "AccountOpened": "990c08a7616c6963653a31a767656e65726963a475736572a869736f6c61746564000706",
     "FundAssigned": "930e0204",
     "PriceTicked": "9314929200ce0011da509201ce00065518940111cd03e8cd03e9",
@@ -62,6 +63,8 @@ PINNED = {
     "PositionReduced": "992c0501010214ce00065519ce007ea5f414",
     "FundingAccrued": "952d01ce000186a0ce00065518cf00000009a997bf00",
     "FeeCharged": "942e052aa57472616465",
+    "RulesAnnounced": "972f01cd30d4cd2710cd2af8a6627566666572cd1770",
+    "RulesChanged": "983001919300cd30d400919300cd61a800cd2710cd2af8a66275666665722c",
     "LiquidationStarted": "953c0305cd03e7cd03e8",
     "OrdersCancelled": "963d0305090bb96e6f2064657074682077697468696e20746865206c696d6974",
     "LiquidationOrdered": "9a3e0309050102f8ce0006513001c2",
@@ -97,6 +100,7 @@ PINNED = {
     "OrderPlaced": "9b7d09050107f0a473746f70a473746f70ce00061a80ce0005f370c3",
     "OrderFilled": "9c7e090a05080107f0ce00061698d2ff9e9680032c",
     "OrderCancelled": "967f09050103b96e6f2064657074682077697468696e20746865206c696d6974",
+    "OrderRefused": "9acc8409050103ae696e697469616c206d617267696ecd04b0cd044c0000",
     "CollateralWithdrawn": "93cc8005ce0003d090",
     "FundingRated": "98cc8101d2fffb6c20ce0001d4c0d2fffbba40d2fffc2f70cd02bcd1fda8",
     "CampaignStarted": "9acc820801a774726967676572ce00065130d1fc7ccd0320cd03522829",
@@ -131,8 +135,9 @@ TAG_GROUPS |= {"waterfall": (80, 99), "venue": (100, 119), "trading": (120, 133)
 TAG_GROUPS |= {"faults": (140, 142), "auctions": (143, 149), "collateral": (150, 159)}
 
 PUBLIC = """AssetListed BookPriced CollateralRated ConversionPriced ConversionSet DepthFormed DepthQuoted FaultEnded
-FundingAccrued FundingRateSet FundingRated HandlerStateNoted IndexPriced InstrumentListed MarkPriced PriceTicked
-ProfitCapExceeded RunEnded RunForked RunStarted SourceOpened TradingHalted TradingResumed"""
+FundingAccrued FundingRateSet FundingRated HandlerStateNoted IndexPriced InstrumentListed LimitsStated MarkPriced
+PriceTicked ProfitCapExceeded RulesAnnounced RulesChanged RunEnded RunForked RunStarted SourceOpened TradingHalted
+TradingResumed"""
 
 _BY_NAME = pytest.mark.parametrize("body", EXAMPLES, ids=lambda body: type(body).__name__)
 

@@ -39,6 +39,7 @@ from deleverage.sim.scenario import Scenario
 from .support.command_line import call
 from .support.crash import SMALL_CRASH
 from .support.insolvent import BROKE, SPIRAL
+from .support.living import NOTICE, SMALL_RULES
 from .support.moving import MovingRun
 from .support.squeeze import squeeze
 
@@ -60,8 +61,11 @@ SCENARIOS: dict[str, tuple[str, ...]] = {
         "funding.interval_ns=2m",
     ),
 }
-VENUES = {"venues": (str(Path(__file__).with_name("support") / "living.toml"),)}
-"""Two venues, asked only whether there is an event of every type."""
+VENUES: dict[str, tuple[str, ...]] = {
+    "rules": ("margin-spiral", *SMALL_RULES, *NOTICE),
+    "venues": (str(Path(__file__).with_name("support") / "living.toml"),),
+}
+"""Rules that change, and two venues: asked only whether there is an event of every type."""
 BY_SCENARIO = pytest.mark.parametrize("name", [*SCENARIOS, "squeeze"])
 OF_TYPE = 6
 """So many events of each type are asked for in each scenario."""

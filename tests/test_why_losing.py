@@ -145,7 +145,7 @@ def test_a_call_and_a_liquidation_have_their_marks(run: Run) -> None:
         assert (answer.losing.account, answer.losing.of_lot) == (body.account, False)
         first = answer.losing.marks[0]
         ledger = Ledger.of(EVENTS[: first.seq + 1])
-        margin = margin_of(ledger.accounts[body.account], ledger.markets)
+        margin = margin_of(ledger.accounts[body.account], ledger)
         assert first.equity.number == margin.equity_atoms
         if answer.losing.from_solvent and isinstance(body, MarginCalled):
             solvent += 1

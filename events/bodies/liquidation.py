@@ -86,7 +86,7 @@ class LiquidationStarted(BodyBase, frozen=True, tag=60):
         if case.event.links:
             call = case.at(case.event.links[0])
             called = f"It had been called in event {call.seq}, {names.duration(case.event.at_ns - call.at_ns)} before."
-        return case.joined(first, called, case.held(), case.followed(), case.agreement())
+        return case.joined(first, called, case.held(), case.ruled(), case.followed(), case.agreement())
 
 
 class OrdersCancelled(BodyBase, frozen=True, tag=61):

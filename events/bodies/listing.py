@@ -1,4 +1,4 @@
-"""What exists: assets, instruments, accounts, funds. Tags 10 to 19; 13 was never recorded and stays free for rules."""
+"""What exists: assets, instruments with their limits, accounts, funds. Tags 10 to 19."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from ..kinds import (
     InstrumentNumber,
     Kind,
     RateBps,
+    Size,
     Time,
 )
 from ..venue_names import venue_of
@@ -35,6 +36,7 @@ __all__ = [
     "FundAssigned",
     "InstrumentKind",
     "InstrumentListed",
+    "LimitsStated",
     "ListingBody",
     "Tier",
 ]
@@ -144,6 +146,31 @@ class AccountOpened(BodyBase, frozen=True, tag=12):
         return f"{self.name} was opened"
 
 
+class LimitsStated(BodyBase, frozen=True, tag=13):
+    """What a trader's own order in the instrument must keep to; without such an event there is no limit.
+
+    `initial` is the initial margin, in tiers as the maintenance margin is; empty where none is asked. An account's
+    notional of the instrument is at most `leverage_bps` of its equity, its lots on a side at most `position_lots` and
+    worth at most `position_atoms`; all traders' lots on a side are at most `open_interest_lots`.
+    """
+
+    grounds = ()
+
+    instrument: InstrumentNumber
+    initial: tuple[Tier, ...] = ()
+    leverage_bps: RateBps | None = None
+    position_lots: Size | None = None
+    position_atoms: InstrumentAmount | None = None
+    open_interest_lots: Size | None = None
+
+    def alters(self, ledger: Ledger, event: Event) -> None:
+        market = ledger.markets[self.instrument]
+        market.limits, market.initial = self, self.initial
+
+    def says(self, names: Names) -> str:
+        return f"limits were stated for orders in {names.instrument(self.instrument)}"
+
+
 class FundAssigned(BodyBase, frozen=True, tag=14):
     """This insurance fund stands behind the instrument; without such an event its asset's first fund does."""
 
@@ -159,4 +186,4 @@ class FundAssigned(BodyBase, frozen=True, tag=14):
         return f"{names.account(self.fund)} stands behind {names.instrument(self.instrument)}"
 
 
-ListingBody = AssetListed | InstrumentListed | AccountOpened | FundAssigned
+ListingBody = AssetListed | InstrumentListed | LimitsStated | AccountOpened | FundAssigned

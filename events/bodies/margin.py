@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from ..grounds import Ground
 from ..kinds import (
     AccountAmount,
     AccountNumber,
+    EventNumber,
     InstrumentAmount,
     InstrumentMicroPrice,
     InstrumentNanoAmount,
@@ -16,10 +17,13 @@ from ..kinds import (
     Price,
     RateBps,
     RatePpb,
+    RatePpm,
     Size,
+    Time,
 )
 from .base import BodyBase
 from .declaring import FEES, OUTSIDE, Payment, Trade
+from .listing import Tier
 
 if TYPE_CHECKING:
     from ..envelope import Event
@@ -39,7 +43,13 @@ __all__ = [
     "MarginCalled",
     "MarkPriced",
     "PositionReduced",
+    "RuleBound",
+    "RulesAnnounced",
+    "RulesChanged",
 ]
+
+RuleBound = Literal["model", "stressed period", "buffer", "used buffer", "floor", "listing", "most", "step"]
+"""What a rate comes of: what the model asks, or what keeps it from that."""
 
 
 class MarkPriced(BodyBase, frozen=True, tag=40):
@@ -90,10 +100,13 @@ class MarkPriced(BodyBase, frozen=True, tag=40):
 
 
 class MarginCalled(BodyBase, frozen=True, tag=41):
-    """Equity fell below the warning level: `warning_bps` of the maintenance requirement."""
+    """Equity fell below a warning level: `warning_bps` of the maintenance requirement.
+
+    Where there are several levels a call may be followed by one at a lower level, which takes its place.
+    """
 
     grounds = (Ground.MARK, Ground.BALANCE, Ground.RULE)
-    steps = {"healthy": "called"}
+    steps = {"healthy": "called", "called": "called"}
 
     account: AccountNumber
     equity_atoms: AccountAmount
@@ -104,7 +117,7 @@ class MarginCalled(BodyBase, frozen=True, tag=41):
         account = ledger.accounts[self.account]
         account.move(self)
         account.calls += 1
-        account.called_seq = event.seq
+        account.called_seq, account.called_bps = event.seq, self.warning_bps
 
     def says(self, names: Names) -> str:
         equity, requirement = (names.money(self.account, a) for a in (self.equity_atoms, self.requirement_atoms))
@@ -119,7 +132,7 @@ class MarginCalled(BodyBase, frozen=True, tag=41):
         before = f" It was call {calls + 1} of this account." if calls else ""
         who = names.account(self.account)
         first = f"{who} was called, because its equity of {equity} was under {case.threshold()}.{before}"
-        return case.joined(first, case.held(), case.followed(), case.agreement())
+        return case.joined(first, case.held(), case.ruled(), case.followed(), case.agreement())
 
 
 class MarginCallMet(BodyBase, frozen=True, tag=42):
@@ -150,7 +163,7 @@ class MarginCallMet(BodyBase, frozen=True, tag=42):
             f"The margin call{links} of {names.account(self.account)} was met, because its equity of {equity} was back "
             f"at {case.threshold()}, or over."
         )
-        return case.joined(first, case.held(), case.followed(), case.agreement())
+        return case.joined(first, case.held(), case.ruled(), case.followed(), case.agreement())
 
 
 class CollateralAdded(BodyBase, frozen=True, tag=43):
@@ -291,6 +304,89 @@ class FeeCharged(BodyBase, frozen=True, tag=46):
         return case.joined(f"{self.says(case.names)}.", case.followed())
 
 
+class RulesAnnounced(BodyBase, frozen=True, tag=47):
+    """A change of the maintenance margin was announced, with notice: from `before_ppm` to `rate_ppm` in the first tier.
+
+    `model_ppm` is what the rule's model asks, `bound` what makes the rate another one; it is in force at
+    `effective_at_ns`.
+    """
+
+    grounds = (Ground.MARK, Ground.TIMER, Ground.RULE)
+    sets = True
+
+    instrument: InstrumentNumber
+    rate_ppm: RatePpm
+    before_ppm: RatePpm
+    model_ppm: RatePpm
+    bound: RuleBound
+    effective_at_ns: Time
+
+    def alters(self, ledger: Ledger, event: Event) -> None:
+        market = ledger.markets[self.instrument]
+        market.announced, market.announced_seq = self, event.seq
+
+    def says(self, names: Names) -> str:
+        rate, before = (names.percent_of_ppm(ppm) for ppm in (self.rate_ppm, self.before_ppm))
+        name, when = names.instrument(self.instrument), names.time(self.effective_at_ns)
+        return f"a maintenance margin of {rate} in place of {before} was announced for {name} from {when}"
+
+    def tells(self, case: Case) -> str:
+        notice = case.names.duration(self.effective_at_ns - case.event.at_ns)
+        return case.joined(f"{self.says(case.names)}, {notice} later.", _rated(self, case), case.followed())
+
+
+class RulesChanged(BodyBase, frozen=True, tag=48):
+    """From here on the instrument has these tiers of maintenance margin, and of initial margin where it has any.
+
+    `before_ppm` and `model_ppm` are the first tier's rate before and what the rule's model asks, `bound` is what makes
+    the rate another one. `announced` is the event that gave notice, None where there was no notice.
+    """
+
+    grounds = (Ground.MARK, Ground.TIMER, Ground.RULE)
+    sets = True
+
+    instrument: InstrumentNumber
+    tiers: tuple[Tier, ...]
+    initial: tuple[Tier, ...]
+    before_ppm: RatePpm
+    model_ppm: RatePpm
+    bound: RuleBound
+    announced: EventNumber | None = None
+
+    def alters(self, ledger: Ledger, event: Event) -> None:
+        ledger.change_rules(self, event)
+
+    def says(self, names: Names) -> str:
+        rate, before = (names.percent_of_ppm(ppm) for ppm in (self.tiers[0].rate_ppm, self.before_ppm))
+        moved = "raised" if self.tiers[0].rate_ppm > self.before_ppm else "lowered"
+        return f"the maintenance margin of {names.instrument(self.instrument)} was {moved} from {before} to {rate}"
+
+    def tells(self, case: Case) -> str:
+        names, notice = case.names, "There was no notice."
+        if self.announced is not None:
+            given = names.duration(case.event.at_ns - case.at(self.announced).at_ns)
+            notice = f"It had been announced {given} before (event {self.announced})."
+        return case.joined(f"{self.says(names)}.", notice, _rated(self, case), case.followed())
+
+
+_BOUNDS: dict[RuleBound, str] = {
+    "model": "",
+    "buffer": "it keeps a buffer over that for calm times",
+    "used buffer": "part of the buffer is used up, as the model asks more than over the long lookback",
+    "floor": "it does not go under what the long lookback asks",
+    "stressed period": "a stressed period has a share of the weight",
+    "listing": "it does not go under the rate that is listed",
+    "most": "it is as high as the tiers of the instrument can be raised",
+    "step": "it moves no further than a step at once",
+}
+
+
+def _rated(body: RulesAnnounced | RulesChanged, case: Case) -> str:
+    """What the model asked, and what made the rate another one."""
+    asked = f"The rule {case.policy} asked for {case.names.percent_of_ppm(body.model_ppm)}"
+    return f"{asked}; {_BOUNDS[body.bound]}." if _BOUNDS[body.bound] else f"{asked}."
+
+
 def _call(case: Case, account: int) -> str:
     """The margin call that is answered, and how long before it was."""
     seq = case.ledger.accounts[account].called_seq
@@ -299,4 +395,14 @@ def _call(case: Case, account: int) -> str:
     return f" of event {seq}, {case.names.duration(case.event.at_ns - case.at(seq).at_ns)} before,"
 
 
-MarginBody = MarkPriced | MarginCalled | MarginCallMet | CollateralAdded | PositionReduced | FundingAccrued | FeeCharged
+MarginBody = (
+    MarkPriced
+    | MarginCalled
+    | MarginCallMet
+    | CollateralAdded
+    | PositionReduced
+    | FundingAccrued
+    | FeeCharged
+    | RulesAnnounced
+    | RulesChanged
+)

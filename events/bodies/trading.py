@@ -50,7 +50,9 @@ __all__ = [
     "OrderCancelled",
     "OrderFilled",
     "OrderKind",
+    "OrderLimit",
     "OrderPlaced",
+    "OrderRefused",
     "QuotesPlaced",
     "TradingBody",
     "WithdrawalReason",
@@ -58,6 +60,9 @@ __all__ = [
 
 OrderKind = Literal["market", "stop"]
 """A market order trades at once or is cancelled; a stop order rests until the book trades at its price or beyond."""
+
+OrderLimit = Literal["initial margin", "leverage", "position", "position value", "open interest"]
+"""What an order would breach; `handlers/limits.py` says what each is."""
 
 WithdrawalReason = Literal["volatility", "inventory", "loss", "liquidation"]
 
@@ -281,6 +286,50 @@ class OrderCancelled(BodyBase, frozen=True, tag=127):
         return f"{whose} was cancelled with {left} left: {reason_told(self.reason)}"
 
 
+class OrderRefused(BodyBase, frozen=True, tag=132):
+    """A trader's own order was refused as it reached the book: what it would have come to is over a limit.
+
+    By the limit that is amounts, initial margin needed against equity or value held against what may be, or lots.
+    """
+
+    grounds = (Ground.OWN_ORDER, Ground.BOOK, Ground.QUOTES, Ground.MARK, Ground.BALANCE, Ground.RULE)
+
+    order_id: OrderNumber
+    account: AccountNumber
+    instrument: InstrumentNumber
+    size_lots: Size
+    limit: OrderLimit
+    would_atoms: AccountAmount = 0
+    may_atoms: AccountAmount = 0
+    would_lots: Size = 0
+    may_lots: Size = 0
+
+    def alters(self, ledger: Ledger, event: Event) -> None:
+        ledger.own_orders.pop(self.order_id, None)
+
+    def says(self, names: Names) -> str:
+        side = "buy" if self.size_lots > 0 else "sell"
+        what = f"order {self.order_id} of {names.account(self.account)}, to {side}"
+        return f"{what} {names.size(self.instrument, self.size_lots)}, was refused: {self._over(names)}"
+
+    def _over(self, names: Names) -> str:
+        would, may = (names.money(self.account, atoms) for atoms in (self.would_atoms, self.may_atoms))
+        if self.would_lots:
+            would, may = (names.units(self.instrument, lots) for lots in (self.would_lots, self.may_lots))
+        words = {
+            "initial margin": f"it would need {would} of initial margin and leave {may} of equity",
+            "leverage": f"its account would hold {would}, and its leverage allows {may}",
+            "position": f"its account would hold {would} on that side, and may hold {may}",
+            "position value": f"its account would hold {would} on that side, and may hold {may}",
+            "open interest": f"all traders would hold {would} on that side, and may hold {may}",
+        }
+        return words[self.limit]
+
+    def tells(self, case: Case) -> str:
+        reduced = "An order that only reduces a position would not have been."
+        return case.joined(f"{self.says(case.names)}.", reduced, case.held(), case.ruled(), case.followed())
+
+
 class CollateralWithdrawn(BodyBase, frozen=True, tag=128):
     """A trader took free collateral out of the venue."""
 
@@ -407,6 +456,7 @@ TradingBody = (
     | OrderPlaced
     | OrderFilled
     | OrderCancelled
+    | OrderRefused
     | CollateralWithdrawn
     | FundingRated
     | CampaignStarted

@@ -44,7 +44,8 @@ class Account(msgspec.Struct, array_like=True, gc=False):
 
     `coins` are its amounts of other assets, in atoms by asset: collateral, and nothing that a position settles in.
 
-    `calls` counts margin calls and numbers the draws that depend on them; `called_seq` is the last call's event.
+    `calls` counts margin calls and numbers the draws that depend on them; `called_seq` is the last call's event and
+    `called_bps` its level.
     """
 
     account: int
@@ -59,6 +60,7 @@ class Account(msgspec.Struct, array_like=True, gc=False):
     calls: int = 0
     called_seq: int | None = None
     liquidation_id: int | None = None
+    called_bps: int = 0
     coins: dict[int, int] = {}
 
     def amount_of(self, asset: int) -> int:

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         PositionTakenOver,
     )
     from ..bodies.listing import AccountOpened, AssetListed, InstrumentListed
+    from ..bodies.margin import RulesChanged
     from ..bodies.run import Producer
     from ..bodies.trading import OrderPlaced
     from ..bodies.venue import TimerFired, TimerSet
@@ -211,6 +212,15 @@ class Books(LedgerState):
         if sent is None or (sent.to_account, sent.amount_atoms) != (body.account, body.amount_atoms):
             message = f"transfer {body.transfer} arrives at account {body.account} and was not sent there as it arrives"
             raise LedgerError(message)
+
+    def change_rules(self, body: RulesChanged, event: Event) -> None:
+        """Other tiers are in force; they begin at no notional, and initial margin stays where there was some."""
+        market = self.markets[body.instrument]
+        if any(not tiers or tiers[0].floor_atoms for tiers in (body.tiers, *filter(None, (body.initial,)))):
+            message = f"instrument {market.listing.name!r}: rules of event {event.seq} do not begin at no notional"
+            raise LedgerError(message)
+        market.tiers, market.initial, market.ruled_seq = body.tiers, body.initial, event.seq
+        market.announced = market.announced_seq = None
 
     def start_fault(self, body: FaultStarted, event: Event) -> None:
         """A fault is on from now on; none of its number may be on already."""

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from ..bodies.listing import InstrumentListed
-from ..bodies.margin import MarkPriced
+from ..bodies.listing import InstrumentListed, LimitsStated, Tier
+from ..bodies.margin import MarkPriced, RulesAnnounced
 from ..bodies.trading import BookPriced, QuotesPlaced
 from ..bodies.venues import IndexPriced
 from ..payoff import AnyPayoff, payoff_of
@@ -36,6 +36,9 @@ class Market:
     `fund` is the insurance fund that was named for the instrument, None where its asset's first one stands behind it;
     `fund_paid_atoms` and `fund_funding_atoms` are what that fund has paid on balance for this instrument, and the
     cumulative funding at which it did (`books.py`).
+    `tiers` is the maintenance margin in force: the listing's until `RulesChanged` replaces it, last in event
+    `ruled_seq`; `initial` is the initial margin, empty where none is asked, and `limits` what else orders must keep to.
+    `announced` is a change that is not in force yet, announced in event `announced_seq`.
     """
 
     listing: InstrumentListed
@@ -68,6 +71,12 @@ class Market:
     quotes: dict[int, MakerQuote] = field(default_factory=dict)
     quoted_seq: int | None = None
     withdrawn: dict[int, int] = field(default_factory=dict)
+    tiers: tuple[Tier, ...] = ()
+    initial: tuple[Tier, ...] = ()
+    limits: LimitsStated | None = None
+    ruled_seq: int | None = None
+    announced: RulesAnnounced | None = None
+    announced_seq: int | None = None
 
     @property
     def index_ticks(self) -> int:
@@ -125,4 +134,4 @@ class MakerQuote(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 def market_of(listing: InstrumentListed) -> Market:
     """A market that has no price yet."""
-    return Market(listing, payoff_of(listing))
+    return Market(listing, payoff_of(listing), tiers=listing.tiers)

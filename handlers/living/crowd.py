@@ -22,7 +22,7 @@ from sortedcontainers import SortedDict
 from ...events.bodies.inputs import PriceTicked
 from ...events.bodies.liquidation import LiquidationEnded
 from ...events.bodies.listing import AccountOpened, InstrumentListed
-from ...events.bodies.margin import FundingAccrued, MarginCallMet, MarkPriced
+from ...events.bodies.margin import FundingAccrued, MarginCallMet, MarkPriced, RulesChanged
 from ...events.bodies.trading import BookPriced, CollateralWithdrawn, OrderCancelled, OrderFilled, OrderPlaced
 from ...events.envelope import Event
 from ...events.ledger import Account, LedgerState
@@ -37,7 +37,7 @@ from .strategies import SIGNALS, STRATEGIES, Acting, Signal, deleverage, signal_
 
 __all__ = ["Crowd", "CrowdParameters"]
 
-_PRICING = frozenset((MarkPriced, FundingAccrued, InstrumentListed))
+_PRICING = frozenset((MarkPriced, FundingAccrued, RulesChanged, InstrumentListed))
 _ORDERING = frozenset((OrderPlaced, OrderFilled, OrderCancelled))
 _ACTING = frozenset((OrderPlaced, CollateralWithdrawn))
 
@@ -83,7 +83,7 @@ class Crowd(Handler):
 
     name: ClassVar[str] = "crowd"
     policy: ClassVar[str] = "mixed"
-    subscribes: ClassVar[tuple[type[Body], ...]] = (BookPriced, MarkPriced, FundingAccrued)
+    subscribes: ClassVar[tuple[type[Body], ...]] = (BookPriced, MarkPriced, FundingAccrued, RulesChanged)
     observes: ClassVar[tuple[type[Body], ...]] = (
         PriceTicked,
         InstrumentListed,
@@ -92,6 +92,7 @@ class Crowd(Handler):
         OrderCancelled,
         MarkPriced,
         FundingAccrued,
+        RulesChanged,
         MarginCallMet,
         LiquidationEnded,
         *POSTINGS,

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from ...events.bodies.listing import InstrumentListed
-from ...events.bodies.margin import FundingAccrued, MarkPriced
+from ...events.bodies.margin import FundingAccrued, MarkPriced, RulesChanged
 from ...events.envelope import Event
 from ...events.ledger import Account, LedgerState
 from ..ranges import RangeIndex
@@ -32,8 +32,8 @@ class OwnLevels:
         self._index = RangeIndex()
 
     def clear(self, instruments: int) -> None:
-        """Nobody has a level; `due` is emptied in place, as it serves as a gate."""
-        self._level_bps, self._index = {}, RangeIndex()
+        """Nobody has a level, and no range is known; `due` is emptied in place, as it serves as a gate."""
+        self._level_bps, self._index, self._ranges = {}, RangeIndex(), {}
         self._index.grow(instruments)
         self.due.clear()
 
@@ -49,7 +49,7 @@ class OwnLevels:
                 self.due.add(number)
 
     def observe(self, event: Event, ledger: LedgerState) -> None:
-        """Note who may have crossed by a mark or by funding."""
+        """Note who may have crossed by a mark, by funding or by other rules."""
         body, index = event.body, self._index
         if type(body) is MarkPriced:
             instrument, mark_ticks = body.instrument, body.mark_ticks
@@ -60,6 +60,9 @@ class OwnLevels:
         elif type(body) is FundingAccrued:
             total = ledger.markets[body.instrument].cumulative_funding_nanoatoms
             self.due.update(index.crossed_by_funding(body.instrument, total))
+        elif type(body) is RulesChanged:
+            self._ranges.clear()
+            self.due.update(index.exposed_to(body.instrument))
 
     def under(self, ledger: LedgerState) -> list[Account]:
         """Who of those due is healthy and under its level, in the order of the accounts; the others are armed again.

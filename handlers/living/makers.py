@@ -8,6 +8,7 @@
    for each maker around those stated, so that not all leave at once. It comes back when volatility has fallen to
    `return_bps` of its limit, `away_ns` later at the soonest; after a loss past its limit never.
 4. A maker's capital is its account's: it is called and liquidated like any other.
+5. Where the instrument has limits (`handlers/limits.py`), it quotes no more on a side than it may still add there.
 
 So depth is an outcome: `LiquidityWithdrawn` and `LiquidityReturned` say when and why it changed.
 """
@@ -20,6 +21,7 @@ from typing import ClassVar
 import msgspec
 
 from ...events.bodies.liquidation import LiquidationStarted
+from ...events.bodies.listing import LimitsStated
 from ...events.bodies.trading import (
     BookPriced,
     LiquidityReturned,
@@ -31,9 +33,11 @@ from ...events.bodies.venue import HandlerStateNoted
 from ...events.envelope import Event
 from ...events.ledger import Account, LedgerState, Market
 from ...events.ledger.market import MakerQuote
-from ...events.vocabulary import Body
+from ...events.ledger.postings import POSTINGS
+from ...events.vocabulary import Body, accounts_named
 from ..draws import account_key, draw_below
 from ..faults import is_down
+from ..limits import SideTotals, room_lots
 from ..protocol import Handler, Product
 from ..valuation import BPS, lots_worth, margin_of
 
@@ -102,11 +106,24 @@ class Makers(Handler):
     name: ClassVar[str] = "makers"
     policy: ClassVar[str] = "banded"
     subscribes: ClassVar[tuple[type[Body], ...]] = (BookPriced, LiquidationStarted)
+    observes: ClassVar[tuple[type[Body], ...]] = (LimitsStated, *POSTINGS)
     Parameters: ClassVar[type[msgspec.Struct]] = MakerParameters
 
     def __init__(self, parameters: MakerParameters) -> None:
         self.rule = parameters
         self._drawn_bps: dict[tuple[int, str, str], int] = {}
+        self._open_interest = SideTotals()
+
+    def prime(self, ledger: LedgerState, past: Iterable[Event]) -> None:
+        """What traders hold, where it is capped."""
+        self._open_interest.rebuild(ledger)
+
+    def observe(self, event: Event, ledger: LedgerState) -> None:
+        """The same, kept."""
+        if isinstance(event.body, LimitsStated):
+            self._open_interest.rebuild(ledger)
+        elif self._open_interest.capped:
+            self._open_interest.note(accounts_named(event.body))
 
     def handle(self, event: Event, ledger: LedgerState, now_ns: int) -> Iterable[Product]:
         """Whoever is due quotes anew, leaves or returns; one that is liquidated leaves every market at once."""
@@ -150,9 +167,21 @@ class Makers(Handler):
             yield _nothing(account.account, book)
             return
         instruments = sum(1 for one in ledger.markets if one.listing.asset == market.listing.asset)
-        quoted = self._quoted(standing, market, book, instruments)
+        quoted = self._within_limits(self._quoted(standing, market, book, instruments), account, market, ledger)
         if _differs(quoted, market.quotes.get(account.account)):
             yield quoted
+
+    def _within_limits(
+        self, quoted: QuotesPlaced, account: Account, market: Market, ledger: LedgerState
+    ) -> QuotesPlaced:
+        """The same quotes, as far as the instrument's limits leave room for them."""
+        if market.limits is None or not market.mark_ticks:
+            return quoted
+        bid_lots, ask_lots = (
+            room_lots(account, market, sign, ledger, self._open_interest, lots)
+            for sign, lots in ((1, quoted.bid_lots), (-1, quoted.ask_lots))
+        )
+        return msgspec.structs.replace(quoted, bid_lots=bid_lots, ask_lots=ask_lots)
 
     def _standing(self, account: Account, market: Market, book: BookPriced, ledger: LedgerState) -> _Measured:
         name, equity_atoms = ledger.name(account.account), margin_of(account, ledger).equity_atoms

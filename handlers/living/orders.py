@@ -10,11 +10,12 @@
 5. An order that reduces, as every stop does, trades no more than is held by then; once the position is gone it is
    cancelled. So are all orders of an account that is liquidated (`OrdersCancelled`, and one `OrderCancelled` each).
 6. Nobody trades with its own quotes: those in the way count as eaten.
+7. Where the instrument has limits (`handlers/limits.py`), an order that would breach one is refused as it trades.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import ClassVar
 
 from msgspec.structs import asdict
@@ -22,15 +23,18 @@ from sortedcontainers import SortedList
 
 from ...events.bodies.faults import ActDelayed
 from ...events.bodies.liquidation import LiquidationStarted, OrdersCancelled
-from ...events.bodies.trading import BookPriced, OrderCancelled, OrderFilled, OrderPlaced
+from ...events.bodies.listing import LimitsStated
+from ...events.bodies.trading import BookPriced, OrderCancelled, OrderFilled, OrderPlaced, OrderRefused
 from ...events.bodies.venue import TimerFired, TimerSet
 from ...events.envelope import Event
 from ...events.ledger import LedgerState
 from ...events.ledger.liquidation import OwnOrder
-from ...events.vocabulary import Body
+from ...events.ledger.postings import POSTINGS
+from ...events.vocabulary import Body, accounts_named
 from ..bands import OUT_OF_BAND, band_in_force, band_limit_ticks, tighter
-from ..depth import walk
+from ..depth import DepthFill, walk
 from ..faults import due_ns, fault_on, why_nothing_trades
+from ..limits import SideTotals, refused
 from ..market import GONE, NO_DEPTH, filled_by, held_lots
 from ..protocol import Handler, Product
 from ..valuation import bankruptcy_price
@@ -52,20 +56,30 @@ class OwnOrders(Handler):
         OrderPlaced,
         BookPriced,
         OrderCancelled,
+        OrderRefused,
         LiquidationStarted,
         TimerFired,
     )
-    observes: ClassVar[tuple[type[Body], ...]] = (OrderPlaced, OrderFilled, OrderCancelled, ActDelayed)
+    observes: ClassVar[tuple[type[Body], ...]] = (
+        OrderPlaced,
+        OrderCancelled,
+        OrderRefused,
+        ActDelayed,
+        LimitsStated,
+        *POSTINGS,
+    )
 
     def __init__(self, parameters: object) -> None:
         self._sells: dict[int, Resting] = {}
         self._buys: dict[int, Resting] = {}
         self._resting: dict[int, OwnOrder] = {}
         self._of_account: dict[int, list[int]] = {}
+        self._open_interest = SideTotals()
 
     def prime(self, ledger: LedgerState, past: Iterable[Event]) -> None:
         """Index the orders of the ledger."""
         self._sells, self._buys, self._resting, self._of_account = {}, {}, {}, {}
+        self._open_interest.rebuild(ledger)
         for number, order in ledger.own_orders.items():
             if self.is_here(ledger, order.account):
                 self._rest(number, order)
@@ -78,8 +92,12 @@ class OwnOrders(Handler):
         elif isinstance(body, ActDelayed):
             if body.order_id is not None:
                 self._rest(body.order_id, ledger.own_orders[body.order_id])
-        elif isinstance(body, OrderFilled | OrderCancelled) and body.order_id not in ledger.own_orders:
+        elif isinstance(body, LimitsStated):
+            self._open_interest.rebuild(ledger)
+        elif isinstance(body, OrderFilled | OrderCancelled | OrderRefused) and body.order_id not in ledger.own_orders:
             self._forget(body.order_id)
+        if self._open_interest.capped and type(body) in POSTINGS:
+            self._open_interest.note(accounts_named(body))
 
     def _rest(self, number: int, order: OwnOrder) -> None:
         if order.trigger_ticks is not None:
@@ -113,7 +131,7 @@ class OwnOrders(Handler):
             if body.trigger_ticks is None:
                 return self._sent(body, ledger, now_ns)
             return self._set_off(body.instrument, ledger, now_ns)
-        if isinstance(body, OrderCancelled):
+        if isinstance(body, OrderCancelled | OrderRefused):
             return self._set_off(body.instrument, ledger, now_ns)
         if isinstance(body, TimerFired):
             return self._arrived(body, ledger, now_ns) if body.purpose == _ARRIVES else ()
@@ -165,7 +183,7 @@ class OwnOrders(Handler):
         return self._traded(min(due, default=0), ledger, now_ns)
 
     def _traded(self, number: int, ledger: LedgerState, now_ns: int) -> Iterable[Product]:
-        """The fills of an order, and the cancellation of what found nobody."""
+        """The fills of an order, and the cancellation of what found nobody; its refusal where they breach a limit."""
         order = ledger.own_orders.get(number)
         if order is None:
             return ()
@@ -177,7 +195,10 @@ class OwnOrders(Handler):
         if not lots:
             return (_cancelled(number, order, GONE),)
         limit_ticks, reason = _limit_ticks(order, ledger)
-        found = walk(ledger.markets[order.instrument], sign * lots, limit_ticks, now_ns, order.account)
+        found = list(walk(ledger.markets[order.instrument], sign * lots, limit_ticks, now_ns, order.account))
+        over = refused(number, order, _trades(found, sign, order, ledger), ledger, self._open_interest)
+        if over is not None:
+            return (over,)
         fills = [OrderFilled(number, **asdict(one)) for one in filled_by(found, order, lots, ledger)]
         left = fills[-1].left_lots if fills else lots
         return [*fills, *([OrderCancelled(number, order.account, order.instrument, left, reason)] if left else ())]
@@ -197,6 +218,13 @@ def _limit_ticks(order: OwnOrder, ledger: LedgerState) -> tuple[int | None, str]
     band_ticks = band_limit_ticks(ledger.markets[order.instrument], band, selling=selling)
     limit_ticks = tighter(own_ticks, band_ticks, selling=selling)
     return limit_ticks, NO_DEPTH if limit_ticks == own_ticks else OUT_OF_BAND
+
+
+def _trades(found: Iterable[DepthFill], sign: int, order: OwnOrder, ledger: LedgerState) -> Iterator[tuple[int, int]]:
+    """Lots and value of what the depth would give."""
+    payoff = ledger.markets[order.instrument].payoff
+    for fill in found:
+        yield sign * fill.lots, payoff.value_atoms(sign * fill.lots, fill.price_ticks)
 
 
 def _cancelled(number: int, order: OwnOrder, reason: str) -> OrderCancelled:

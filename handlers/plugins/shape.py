@@ -2,9 +2,9 @@
 
 1. A subclass of `Handler` fills the slot that it is named after: `name`, `subscribes` and `handle` are its own.
 2. Any other class is a policy of a builtin engine, in the slots of `POLICIES`: it has the methods that are asked
-   (`policies/ranking.py`, `policies/liquidation/step.py`, `living/strategist.py`). An ADL policy may declare a
-   `formula` (`policies/formula.py`), against which its scores are held; in other slots `formula` says the rule in a
-   line.
+   (`policies/ranking.py`, `policies/liquidation/step.py`, `living/strategist.py`, `margin_rules.py`). An ADL policy may
+   declare a `formula` (`policies/formula.py`), against which its scores are held; in other slots `formula` says the
+   rule in a line.
 3. `Parameters` is a msgspec Struct of whole numbers, decimals and texts; without one there is nothing to set.
 4. Every complaint is one line that names the class and what it lacks.
 """
@@ -22,6 +22,7 @@ from ..adl_engine import AdlEngine, ClosingSettings
 from ..choice import Choice
 from ..liquidation_engine import LiquidationEngine
 from ..living.strategist import Strategist, StrategistSettings
+from ..margin_rules import MarginRules, RuleSettings
 from ..order import OrderSettings
 from ..policies.formula import formula_in
 from ..policies.ranking import Worth
@@ -30,8 +31,8 @@ from ..protocol import Handler, NoParameters
 from .found import Found, version_with
 from .handler_guard import guarded
 from .ranking_guard import guarded_ranking
+from .seeing_guards import guarded_model, guarded_strategy
 from .step_guard import guarded_steps
-from .strategist_guard import guarded_strategy
 
 __all__ = ["POLICIES", "PolicyKind", "choice_of"]
 
@@ -66,6 +67,11 @@ POLICIES: Mapping[str, PolicyKind] = {
         {"lots": "lots(seen), which gives a whole number of lots"},
         lambda _kind: StrategistSettings(),
         lambda settings, *policy: Strategist(guarded_strategy(*policy), settings or StrategistSettings()),
+    ),
+    "margin_rules": PolicyKind(
+        {"rate_ppm": "rate_ppm(seen), which gives millionths of the notional"},
+        lambda _kind: RuleSettings(),
+        lambda settings, *policy: MarginRules(guarded_model(*policy), settings or RuleSettings()),
     ),
 }
 """The slots whose policies need not be handlers."""

@@ -15,6 +15,8 @@ from typing import Any
 
 import msgspec
 
+from ...events.bodies.listing import InstrumentListed
+from ...events.bodies.margin import RulesChanged
 from ...events.envelope import Event
 from ...events.ledger import Ledger
 from ...handlers.valuation import margin_of
@@ -35,7 +37,8 @@ class Figures(msgspec.Struct, frozen=True):
 
     `prices` is "endogenous" where forced orders moved the marks, or "held"; `living` is whether the venue's own book
     made the price. What follows it is of `sim/living`: by instrument but for the cascade, makers and own orders (by
-    what they were for); of a market that is not living there is no depth, no makers and no own orders.
+    what they were for); of a market that is not living there is no depth, no makers and no own orders. `rates_peak_ppm`
+    is the highest maintenance rate of the first tier that was in force, by instrument.
     """
 
     prices: str
@@ -71,6 +74,9 @@ class Figures(msgspec.Struct, frozen=True):
     depth_least_lots: dict[str, int]
     makers_away: Ratio | None
     own_orders_atoms: dict[str, int]
+    orders_refused: int = 0
+    rule_changes: int = 0
+    rates_peak_ppm: dict[str, int] = {}
 
 
 class Meter:
@@ -80,6 +86,7 @@ class Meter:
         self.ledger = Ledger()
         self._tally, self._waves, self._cascade, self._solvency = ForcedTally(), Waves(), Cascade(), Solvency()
         self._market = LivingMarket()
+        self._rule_changes, self._peaks_ppm = 0, dict[str, int]()
 
     def take(self, event: Event) -> None:
         """The next event; some 4 us. Raises LedgerError where it cannot follow."""
@@ -90,6 +97,14 @@ class Meter:
         self._solvency.take(event)
         ledger.fold(event)
         self._market.take(event, ledger)
+        if isinstance(event.body, InstrumentListed | RulesChanged):
+            self._rule(event.body)
+
+    def _rule(self, body: InstrumentListed | RulesChanged) -> None:
+        """The rate that an instrument begins with, or is changed to."""
+        name, rate_ppm = self.ledger.markets[body.instrument].listing.name, body.tiers[0].rate_ppm
+        self._rule_changes += isinstance(body, RulesChanged)
+        self._peaks_ppm[name] = max(rate_ppm, self._peaks_ppm.get(name, 0))
 
     def tap(self, event: Event, _ledger: object) -> None:
         """The same, as a tap on a bus."""
@@ -147,6 +162,9 @@ class Meter:
             "depth_least_lots": {names[number]: path.least[0] for number, path in paths.items()},
             "makers_away": (away_ns, all_ns) if all_ns else None,
             "own_orders_atoms": dict(market.own_orders.traded_atoms),
+            "orders_refused": sum(market.own_orders.refused.values()),
+            "rule_changes": self._rule_changes,
+            "rates_peak_ppm": self._peaks_ppm,
         }
 
     def _lots(self, befallen: Iterable[AccountSums]) -> dict[str, int]:

@@ -64,6 +64,7 @@ def metrics_of(figures: Figures) -> tuple[Metric, ...]:
         _seconds("time_to_solvency_s", "time to solvency", lambda one: one.time_to_solvency_ns),
         *_cascade(figures),
         *(_living(figures, money, value) if figures.living else ()),
+        *(_rules(figures) if figures.rule_changes or figures.orders_refused else ()),
     )
 
 
@@ -91,6 +92,25 @@ def _living(figures: Figures, money: Callable[..., Metric], value: str) -> Itera
         yield money(f"contract_value_{column}", title, value, lambda one, of=purpose: one.own_orders_atoms.get(of, 0))
     title = "value traded by all own orders"
     yield money("contract_value_own_orders", title, value, lambda one: sum(one.own_orders_atoms.values()))
+
+
+def _rules(figures: Figures) -> Iterator[Metric]:
+    """How the requirement moved, whom that forced, and which orders were refused."""
+    yield _count("rule_changes", "changes of the margin rules", "changes", lambda one: one.rule_changes)
+    for name in figures.lot_sizes:
+        yield _ratio(f"rate_peak:{name}", f"highest maintenance rate, {name}", "of the notional", _peak(name))
+    yield _count("liquidations", "liquidations", "liquidations", lambda one: one.liquidations)
+    yield _count("orders_refused", "own orders refused", "orders", lambda one: one.orders_refused)
+
+
+def _peak(instrument: str) -> Callable[[Figures], Ratio | None]:
+    """The highest rate of an instrument as a share; None where it has none."""
+
+    def ratio(one: Figures) -> Ratio | None:
+        ppm = one.rates_peak_ppm.get(instrument)
+        return None if ppm is None else (ppm, 10**6)
+
+    return ratio
 
 
 def _named(field: str, instrument: str) -> Callable[[Figures], Any]:

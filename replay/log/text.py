@@ -136,6 +136,7 @@ _STRUCTURES: dict[str, Callable[[Any], str]] = {
     "producers": lambda producers: ",".join(f"{producer.handler}:{producer.policy}" for producer in producers),
     "sources": lambda tallies: ",".join(f"{tally.source}:{tally.rows}rows" for tally in tallies),
     "tiers": lambda tiers: str(len(tiers)),
+    "initial": lambda tiers: str(len(tiers)),
     "changes": lambda changes: ",".join(f"{key}={value}" for key, value in changes),
 }
 """Structures of the run's own events and of listings, by field."""

@@ -30,7 +30,7 @@ from ..arithmetic import ONLY_CODE
 __all__ = ["Listed", "Parameter", "listed"]
 
 _BUILTIN = "builtin"
-_ENGINES_POLICIES = ("ranking_policy", "steps", "strategy")
+_ENGINES_POLICIES = ("ranking_policy", "steps", "strategy", "model")
 """Where a builtin engine keeps the policy that it follows."""
 
 

@@ -140,6 +140,26 @@ class $kind($base):
         return super().lots(seen)
 ''')
 
+_MODEL = Template('''"""$title: what maintenance margin it asks for."""
+
+from $module import $base
+
+
+class $kind($base):
+    """Say here what it does, and why. `deleverage policies` shows this sentence."""
+
+    # As written it decides as the builtin one does: see deleverage/handlers/margin_rules.py.
+    formula = "say the rule in one line"
+    # Where the rule is written down.
+    source = "my own"
+    # Raise it when the same measurements give other rates. The file's hash is recorded beside it.
+    version = "1"
+
+    def rate_ppm(self, seen):
+        """The rate of the first tier, in millionths of the notional; `seen` is all that it may know."""
+        return super().rate_ppm(seen)
+''')
+
 _TEST = Template('''"""$title keeps the rules that every policy must keep."""
 
 from pathlib import Path
@@ -155,7 +175,7 @@ def test_it_conforms():
 ''')
 
 
-_TEMPLATES = {"adl": _ADL, "liquidation": _STEPS, "strategist": _STRATEGY}
+_TEMPLATES = {"adl": _ADL, "liquidation": _STEPS, "strategist": _STRATEGY, "margin_rules": _MODEL}
 """What a policy of a builtin engine begins with, by slot; in any other slot it is a handler."""
 
 
@@ -195,4 +215,5 @@ def _base(slot: str) -> type:
     """The class of a slot's default policy, within its engine if it has one."""
     choice = next(choice for choice in SLOTS[slot].values() if choice is not None)
     handler = choice.make(choice.parameters())
-    return type(getattr(handler, "steps", getattr(handler, "strategy", handler)))
+    inner = (getattr(handler, name) for name in ("steps", "strategy", "model") if hasattr(handler, name))
+    return type(next(inner, handler))

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from itertools import takewhile
 from typing import Any, NamedTuple
 
+from ...events.bodies.margin import RulesChanged
 from ...events.bodies.trading import BookPriced, CollateralWithdrawn, LiquidityReturned, OrderPlaced
 from ...events.bodies.venue import TimerFired
 from ...events.bodies.venues import TransferStarted
@@ -30,6 +31,9 @@ from .names import RunNames, held, times
 from .parts import Evidence, Fund
 
 __all__ = ["RunCase", "joined"]
+
+_CHANGES = (RulesChanged.__name__,)
+"""What sets a rule in the middle of a run, not where it is declared."""
 
 
 def joined(*sentences: str) -> str:
@@ -104,6 +108,12 @@ class RunCase(NamedTuple):
         """A market in the state before the event."""
         return self.ledger.markets[instrument]
 
+    @property
+    def policy(self) -> str:
+        """The rule that whoever decided the event follows; empty where nobody is known."""
+        producer = self.run.producer_of(self.event)
+        return "" if producer is None else producer.policy
+
     def rule(self, name: str) -> int | None:
         """A whole-number parameter of whoever decided the event; None where it has none of that name."""
         producer = self.run.producer_of(self.event)
@@ -116,13 +126,31 @@ class RunCase(NamedTuple):
         The delivery at which a handler acted may have nothing to do with what was decided: another account's fee,
         another instrument's mark, a timer.
         """
-        cause, grounds = self.cause, [ground.step.seq for ground in self.grounds if ground.kinds != (Ground.RULE.name,)]
+        cause = self.cause
+        grounds = [
+            one.step.seq for one in self.grounds if one.kinds != (Ground.RULE.name,) or one.step.type in _CHANGES
+        ]
         if cause is None:
             return ""
         if not grounds or cause.seq in (*grounds, *self.event.links) or self._is_about_it(cause):
             return f"It followed from event {cause.seq}: {cause.body.says(self.names)}."
         last = self.run.event(max(grounds))
         return f"What it rests on changed last in event {last.seq}: {last.body.says(self.names)}."
+
+    def ruled(self) -> str:
+        """What changed the requirement of each instrument that the account holds, where it is not the listing's."""
+        held = self.ledger.accounts[accounts_named(self.event.body)[0]].positions
+        told = []
+        for instrument in sorted({instrument for instrument, _ in held}):
+            ruled_seq = self.market(instrument).ruled_seq
+            if ruled_seq is not None:
+                changed = self.at(ruled_seq)
+                before = self.names.duration(self.event.at_ns - changed.at_ns)
+                rule = self.run.producer_of(changed)
+                whose = "" if rule is None else f" by the rule {rule.policy}"
+                words = changed.body.says(self.names)
+                told.append(f"{words[0].upper()}{words[1:]}{whose}, {before} before (event {ruled_seq}).")
+        return joined(*told)
 
     def _is_about_it(self, cause: Event) -> bool:
         """Whether something befell the account that this event is about."""

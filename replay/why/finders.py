@@ -16,8 +16,24 @@ from ...events.bodies.liquidation import (
     LiquidationStarted,
     OrdersCancelled,
 )
-from ...events.bodies.margin import FundingAccrued, MarginCalled, MarginCallMet, MarkPriced, PositionReduced
-from ...events.bodies.trading import BookPriced, DepthFormed, FundingRated, OrderFilled, OrderPlaced, QuotesPlaced
+from ...events.bodies.margin import (
+    CollateralAdded,
+    FundingAccrued,
+    MarginCalled,
+    MarginCallMet,
+    MarkPriced,
+    PositionReduced,
+    RulesChanged,
+)
+from ...events.bodies.trading import (
+    BookPriced,
+    DepthFormed,
+    FundingRated,
+    OrderFilled,
+    OrderPlaced,
+    OrderRefused,
+    QuotesPlaced,
+)
 from ...events.bodies.venue import TimerFired, TimerSet, TradingHalted, TradingResumed
 from ...events.bodies.venues import IndexPriced
 from ...events.bodies.waterfall import (
@@ -48,6 +64,8 @@ _LOTS_TOLD = 3
 _HALVINGS_MAX = 64
 """After so many half-lives nothing is missing from the depth any more."""
 _FILLS = (LiquidationFilled, PositionReduced, TradeExecuted)
+_REQUIRING = (MarginCalled, MarginCallMet, CollateralAdded, LiquidationStarted, LiquidationEnded, OrderRefused)
+"""What compares an account with its requirement, whose rules may have changed since the run began."""
 _TRADES = (LiquidationFilled, PositionReduced, OrderFilled)
 
 
@@ -354,6 +372,13 @@ def _rule(case: Decision) -> Found:
     if producer is not None:
         rule = f"the rule, {producer.handler}:{producer.policy} version {producer.version}"
         yield rule, case.look.event(case.look.run.declared_at(case.event.seq))
+    if isinstance(case.body, _REQUIRING):
+        own = getattr(case.body, "instrument", None)
+        for instrument in sorted({instrument for instrument, _ in case.held} | ({own} if own is not None else set())):
+            name = case.names.instrument(instrument)
+            yield f"the margin rules of {name}", case.look.last(RulesChanged, instrument, case.began)
+    if isinstance(case.body, RulesChanged) and case.body.announced is not None:
+        yield "the notice of the change", case.look.event(case.body.announced)
 
 
 FINDERS: dict[Ground, Callable[[Decision], Found]] = {

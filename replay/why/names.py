@@ -13,7 +13,7 @@ from ...events.bodies.listing import AssetListed, InstrumentListed
 from ...events.ledger import LedgerState
 from ...events.payoff import LinearPayoff
 from ...events.vocabulary import Body
-from ...sim.figures import count, duration, percent, score_text
+from ...sim.figures import count, duration, percent, percent_of_ppm, score_text
 from ...sim.quantities import RATES, Quantity, Scale, amount_scale, grouped, price_scale, size_scale, trimmed
 from ...sim.units import CONTEXT, atoms_to_text, divide_half_even, format_time_ns
 
@@ -42,11 +42,6 @@ def times(bps: int) -> str:
 def percent_of_bps(bps: int) -> str:
     """Basis points as percent: 2000 is `20%`."""
     return Quantity(bps, RATES["bps"]).text
-
-
-def percent_of_ppm(ppm: int) -> str:
-    """Parts per million as percent: 850000 is `85%`."""
-    return Quantity(ppm, RATES["ppm"]).text
 
 
 def rate_text(rate_ppb: int) -> str:

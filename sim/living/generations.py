@@ -24,7 +24,7 @@ import msgspec
 
 from ...events.bodies.inputs import TradeExecuted
 from ...events.bodies.liquidation import LiquidationFilled, LiquidationStarted
-from ...events.bodies.listing import InstrumentListed
+from ...events.bodies.listing import Tier
 from ...events.bodies.margin import MarkPriced, PositionReduced
 from ...events.bodies.trading import BookPriced, OrderFilled
 from ...events.bodies.venues import IndexPriced
@@ -51,7 +51,7 @@ class _Marked(msgspec.Struct, frozen=True, gc=False):
     """What of a market margin is tested by."""
 
     payoff: AnyPayoff
-    listing: InstrumentListed
+    tiers: tuple[Tier, ...]
     cumulative_funding_nanoatoms: int
     mark_ticks: int
 
@@ -241,7 +241,7 @@ class Generations:
 def _marked(market: Market, moved_microticks: int) -> _Marked:
     """A market with its mark put back by so much."""
     mark_ticks = max(1, market.mark_ticks - moved_microticks // _MICRO)
-    return _Marked(market.payoff, market.listing, market.cumulative_funding_nanoatoms, mark_ticks)
+    return _Marked(market.payoff, market.tiers, market.cumulative_funding_nanoatoms, mark_ticks)
 
 
 def _weighted(held: list[int], held_lots: int, more: list[int], more_lots: int) -> list[int]:

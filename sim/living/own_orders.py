@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from ...events.bodies.trading import OrderCancelled, OrderFilled, OrderPlaced
+from ...events.bodies.trading import OrderCancelled, OrderFilled, OrderPlaced, OrderRefused
 from ...events.envelope import Event
 from ...events.ledger import LedgerState
 
@@ -15,13 +15,15 @@ __all__ = ["OwnOrderFigures"]
 class OwnOrderFigures:
     """Takes the events of a run in their order from the first one on, each after it was folded.
 
-    `placed` counts orders by purpose; `volumes_atoms` is what they traded for, by instrument and purpose.
+    `placed` counts orders by purpose, `refused` those that were refused, by the limit that they would breach;
+    `volumes_atoms` is what orders traded for, by instrument and purpose.
     """
 
-    KINDS = (OrderPlaced, OrderFilled, OrderCancelled)
+    KINDS = (OrderPlaced, OrderFilled, OrderCancelled, OrderRefused)
 
     def __init__(self) -> None:
         self.placed: Counter[str] = Counter()
+        self.refused: Counter[str] = Counter()
         self.volumes_atoms: dict[int, Counter[str]] = {}
         self._purposes: dict[int, str] = {}
 
@@ -35,6 +37,8 @@ class OwnOrderFigures:
         if isinstance(body, OrderFilled):
             purpose = self._purposes[body.order_id]
             self.volumes_atoms.setdefault(body.instrument, Counter())[purpose] += abs(body.value_atoms)
+        elif isinstance(body, OrderRefused):
+            self.refused[body.limit] += 1
         if body.order_id not in ledger.own_orders:
             self._purposes.pop(body.order_id, None)
 

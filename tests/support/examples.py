@@ -44,7 +44,14 @@ from deleverage.events.bodies.liquidation import (
     OrdersCancelled,
     PositionTakenOver,
 )
-from deleverage.events.bodies.listing import AccountOpened, AssetListed, FundAssigned, InstrumentListed, Tier
+from deleverage.events.bodies.listing import (
+    AccountOpened,
+    AssetListed,
+    FundAssigned,
+    InstrumentListed,
+    LimitsStated,
+    Tier,
+)
 from deleverage.events.bodies.margin import (
     CollateralAdded,
     FeeCharged,
@@ -53,6 +60,8 @@ from deleverage.events.bodies.margin import (
     MarginCallMet,
     MarkPriced,
     PositionReduced,
+    RulesAnnounced,
+    RulesChanged,
 )
 from deleverage.events.bodies.run import Producer, RunEnded, RunForked, RunStarted, SourceOpened, SourceTally
 from deleverage.events.bodies.trading import (
@@ -67,6 +76,7 @@ from deleverage.events.bodies.trading import (
     OrderCancelled,
     OrderFilled,
     OrderPlaced,
+    OrderRefused,
     QuotesPlaced,
 )
 from deleverage.events.bodies.venue import HandlerStateNoted, TimerFired, TimerSet, TradingHalted, TradingResumed
@@ -122,6 +132,7 @@ EXAMPLES: tuple[Body, ...] = (
         impact_bps=5_000,
         expiry_ns=4_000,
     ),
+    LimitsStated(2, (Tier(0, 20_000, 0),), 500_000, 4_000, 9_000_000, 70_000),
     AccountOpened(8, "alice:1", "generic", "user", "isolated", 0, 7, 6),
     FundAssigned(2, 4),
     PriceTicked(((0, 1_170_000), (1, 415_000)), _FROM),
@@ -171,6 +182,8 @@ EXAMPLES: tuple[Body, ...] = (
     PositionReduced(5, 1, 1, 2, 20, 415_001, 8_300_020, 20),
     FundingAccrued(1, 100_000, 415_000, 41_500_000_000),
     FeeCharged(5, 42, "trade"),
+    RulesAnnounced(1, 12_500, 10_000, 11_000, "buffer", 6_000),
+    RulesChanged(1, (Tier(0, 12_500, 0),), (Tier(0, 25_000, 0),), 10_000, 11_000, "buffer", 44),
     LiquidationStarted(3, 5, 999, 1_000),
     OrdersCancelled(3, 5, 9, 11, "no depth within the limit"),
     LiquidationOrdered(
@@ -301,6 +314,7 @@ EXAMPLES: tuple[Body, ...] = (
         eaten_lots=44,
     ),
     OrderCancelled(9, 5, 1, 3, "no depth within the limit"),
+    OrderRefused(9, 5, 1, 3, "initial margin", 1_200, 1_100),
     CollateralWithdrawn(5, 250_000),
     FundingRated(1, -300_000, 120_000, -280_000, -250_000, 700, -600),
     CampaignStarted(

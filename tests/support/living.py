@@ -8,7 +8,7 @@ from deleverage import Scenario, run
 
 ROOT = Path(__file__).parents[2]
 
-__all__ = ["LIVING", "SMALL_SPIRAL", "spiral", "two_coins"]
+__all__ = ["LIVING", "NOTICE", "SMALL_RULES", "SMALL_SPIRAL", "spiral", "two_coins"]
 
 LIVING = str(ROOT / "tests" / "support" / "living.toml")
 """Two venues in small, in which every actor acts."""
@@ -22,6 +22,27 @@ SMALL_SPIRAL = (
     "prices.interval_ns=2s",
 )
 """Settings for `spiral`: some 60 liquidations in 3,000 events, half a second."""
+
+
+SMALL_RULES = (
+    "population.accounts=100",
+    "population.leverage=[[10,1],[15,1]]",
+    "impact.depth=100_000",
+    "insurance_fund.balance=30_000",
+    "actors[0].balance=30_000",
+    "instruments[0].open_interest_cap=800",
+    "crowd.follower.accounts_bps=1500",
+    "crowd.follower.nearest=50",
+    "crowd.dip_buyer.accounts_bps=2500",
+    "crowd.dip_buyer.nearest=50",
+    "crowd.dip_buyer.share_bps=170_000",
+    "prices.duration_ns=13m",
+    "prices.phases=[{from_ns='3m', to_ns='5m', move=-0.045, volatility_multiple=5}]",
+)
+"""Settings for the bundled margin-spiral: rules that change, orders refused, some 90 liquidations in 7,000 events."""
+
+NOTICE = ("margin_rules.notice_ns=45s", "margin_rules.buffer_bps=2500", "margin_rules.step_bps=3000")
+"""And for changes with notice, a buffer and a step."""
 
 
 def spiral(path: Path, *settings: str) -> Path:

@@ -6,7 +6,7 @@ which margin level by looking at everybody.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from itertools import pairwise
 from math import ceil
@@ -66,19 +66,24 @@ def requirement_of(account: Account, ledger: Ledger) -> Fraction:
             if key[0] == instrument
         ]
         for sign in (1, -1):
-            total += requirement(market.listing.tiers, sum(abs(value) for value in values if value * sign > 0))
+            total += requirement(market.tiers, sum(abs(value) for value in values if value * sign > 0))
     return total
 
 
-def sweep(ledger: Ledger, warning_bps: int, recovery_bps: int) -> Iterator[Verdict]:
-    """Everyone of whom the margin monitor has something to say, by looking at every trader there is."""
+def sweep(ledger: Ledger, calls_bps: Sequence[int], recovery_bps: int) -> Iterator[Verdict]:
+    """Everyone of whom the margin monitor has something to say, by looking at every trader there is.
+
+    Of several levels a called account is called again under one that is lower than that of its last call.
+    """
     for account in ledger.accounts:
         if account.kind != "user" or account.status not in ("healthy", "called"):
             continue
         has, needs = equity(account, ledger), requirement_of(account, ledger)
         if has < needs:
             yield Verdict(account.account, "LiquidationStarted")
-        elif account.status == "healthy" and has < needs * Fraction(warning_bps, 10_000):
-            yield Verdict(account.account, "MarginCalled")
         elif account.status == "called" and has >= needs * Fraction(recovery_bps, 10_000):
             yield Verdict(account.account, "MarginCallMet")
+        else:
+            at_bps = account.called_bps if account.status == "called" else calls_bps[0] + 1
+            if any(has < needs * Fraction(level_bps, 10_000) for level_bps in calls_bps if level_bps < at_bps):
+                yield Verdict(account.account, "MarginCalled")

@@ -89,7 +89,7 @@ def _bankruptcy_quote_of(fill: LiquidationFilled, account: Account, ledger: Ledg
     held = account.positions.get((fill.instrument, fill.leg))
     lots = 0 if held is None else held.size_lots
     now, before = (
-        maintenance_microatoms(market.listing.tiers, abs(market.payoff.value_atoms(size, market.mark_ticks)))
+        maintenance_microatoms(market.tiers, abs(market.payoff.value_atoms(size, market.mark_ticks)))
         for size in (lots, lots - fill.size_lots)
     )
     equity = after.equity_atoms - worth + fill.value_atoms

@@ -130,7 +130,7 @@ class InsuranceFee(InsuranceFund):
         held = account.positions.get((fill.instrument, fill.leg))
         lots = 0 if held is None else held.size_lots
         values = [abs(market.payoff.value_atoms(size, market.mark_ticks)) for size in (lots, lots - fill.size_lots)]
-        now, before = (maintenance_microatoms(market.listing.tiers, value) for value in values)
+        now, before = (maintenance_microatoms(market.tiers, value) for value in values)
         if not worth or not values[1]:
             return 0
         scale = Fraction(self.restored_bps, MICRO * BPS)

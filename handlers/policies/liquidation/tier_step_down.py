@@ -90,7 +90,7 @@ def lots_above_lower_tier(situation: Situation) -> int:
     At most the position: where several legs make the side up, the next one goes on.
     """
     side, notional, lots = situation.side_notional_atoms, situation.notional_atoms, situation.lots
-    floor = max((t.floor_atoms for t in situation.market.listing.tiers if t.floor_atoms <= side), default=0)
+    floor = max((t.floor_atoms for t in situation.market.tiers if t.floor_atoms <= side), default=0)
     if floor <= 0:
         return 0
     over = side - (floor - 1)
