@@ -1,7 +1,7 @@
 """Maintenance margin that follows the market: a model asks for a rate, and these rules say what becomes of it.
 
 1. *When*: every `interval_ns` of the epoch, for each instrument. The model sees the marks of the last `window_ns`, one
-   every `sample_ns`, and if it wants what traders hold (`Measured`).
+   every `sample_ns`, and if it wants what traders hold (`MarketMeasured`).
 2. *What*: the model asks for the rate of the first tier; every tier of the listing is raised in proportion, and so is
    the initial margin, where there is any, up to all of the notional. Nothing goes under the listing, and no tier of
    the maintenance margin reaches 100%.
@@ -38,7 +38,7 @@ from ..events.vocabulary import Body
 from .protocol import Handler, Product
 from .valuation import BPS
 
-__all__ = ["MarginModel", "MarginRules", "Measured", "RuleSettings"]
+__all__ = ["MarginModel", "MarginRules", "MarketMeasured", "RuleSettings"]
 
 _RATES, _EFFECT = "margin rules", "margin rules take effect"
 _PPB, _MILLION = 10**9, 10**6
@@ -48,7 +48,7 @@ _ASKED_MOST_PPM = 10**12
 """What a model asks is recorded up to here; no rate is near it."""
 
 
-class Measured(NamedTuple):
+class MarketMeasured(NamedTuple):
     """What a model may know of an instrument, in whole numbers.
 
     `listed_ppm` and `rate_ppm` are the first tier's rate as it is listed and in force. `returns_ppb` are the returns of
@@ -79,7 +79,7 @@ class MarginModel(Protocol):
     sees_holdings: ClassVar[bool]
     Parameters: ClassVar[type[msgspec.Struct]]
 
-    def rate_ppm(self, seen: Measured) -> int:
+    def rate_ppm(self, seen: MarketMeasured) -> int:
         """The maintenance rate of the first tier that it asks for, in millionths of the notional."""
         ...
 
@@ -238,10 +238,10 @@ class MarginRules(Handler):
             return buffered_ppm, "buffer"
         return max(asked_ppm, min(buffered_ppm, now_ppm)), "used buffer"
 
-    def _measured(self, market: Market, ledger: LedgerState, now_ns: int) -> Measured:
+    def _measured(self, market: Market, ledger: LedgerState, now_ns: int) -> MarketMeasured:
         instrument, sees = market.listing.instrument, getattr(self.model, "sees_holdings", False)
         holds = _holdings(instrument, ledger) if sees else ([], [])
-        return Measured(
+        return MarketMeasured(
             listed_ppm=market.listing.tiers[0].rate_ppm,
             rate_ppm=market.tiers[0].rate_ppm,
             returns_ppb=tuple(self._returns(instrument, now_ns)),

@@ -8,19 +8,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
+
+import msgspec
 
 from ..events.bodies.collateral import ConversionSet
 from ..events.bodies.listing import AssetListed, InstrumentListed
 from ..events.errors import ScenarioError
 from ..events.venue_names import at_venue, plain
-from .populations.base import OpeningRate
+from .populations.base import OpeningAsset, OpeningMarket, OpeningRate
 from .settings import ScenarioSettings
+from .sources.base import InstrumentScale
 from .toml_tree import at_path
 from .units import ratio, to_whole
 
-__all__ = ["conversions_of", "numeraires", "opening_rates", "settled_in"]
+__all__ = ["conversions_of", "numeraires", "opening_markets", "settled_in"]
 
 
 def numeraires(assets: Sequence[AssetListed]) -> list[AssetListed]:
@@ -36,6 +39,10 @@ def conversions_of(
 ) -> tuple[ConversionSet, ...]:
     """One for each asset but those that the venues count in. Raises ScenarioError for an asset without a price."""
     counted = {asset.venue: asset for asset in numeraires(assets)}
+    for place, one in enumerate(settings.instruments):
+        if one.kind == "spot" and one.name not in {asset.price for asset in settings.assets}:
+            message = f"$.instruments[{place}]: {one.name} is a spot market, and no asset names it as its price"
+            raise ScenarioError(message)
     return tuple(
         _conversion(settings, asset, counted[asset.venue], instruments)
         for asset in assets
@@ -70,11 +77,30 @@ def _by_inverse(asset: AssetListed, quote: AssetListed, market: InstrumentListed
     return ConversionSet(asset.asset, quote.asset, market.instrument, 10**asset.decimals * scale, tick)
 
 
-def opening_rates(conversions: Sequence[ConversionSet], prices_ticks: Sequence[int]) -> dict[int, OpeningRate]:
-    """By asset, at the opening prices of the instruments."""
-    return {
-        one.asset: OpeningRate(one.asset_atoms, one.quote_atoms * prices_ticks[one.instrument]) for one in conversions
-    }
+def opening_markets(
+    instruments: Sequence[InstrumentListed],
+    opened: Mapping[str, tuple[InstrumentScale, int]],
+    assets: Sequence[AssetListed],
+    conversions: Sequence[ConversionSet],
+) -> tuple[OpeningMarket, ...]:
+    """The instruments as the run begins, by the names and numbers that they are listed under.
+
+    `opened` has the scale and the first price of each by its name without a venue's.
+    """
+    ticks = {one.instrument: opened[plain(one.name)][1] for one in instruments}
+    rates = {one.asset: OpeningRate(one.asset_atoms, one.quote_atoms * ticks[one.instrument]) for one in conversions}
+    bases = {one.instrument: one.asset for one in conversions}
+
+    def opening(asset: AssetListed) -> OpeningAsset:
+        return OpeningAsset(asset.asset, plain(asset.name), asset.decimals, rates.get(asset.asset, OpeningRate()))
+
+    def market(listed: InstrumentListed) -> OpeningMarket:
+        scale, price_ticks = opened[plain(listed.name)]
+        own = msgspec.structs.replace(scale, instrument=listed.instrument, name=listed.name)
+        traded = opening(assets[bases[listed.instrument]]) if listed.kind == "spot" else None
+        return OpeningMarket(own, price_ticks, listed.multiplier_atoms, opening(assets[listed.asset]), traded)
+
+    return tuple(market(one) for one in instruments)
 
 
 def settled_in(

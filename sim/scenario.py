@@ -31,18 +31,18 @@ from ..handlers.plugins.at_hand import Plugins
 from ..handlers.plugins.folders import Folders
 from ..handlers.registry import OVER_VENUES, SLOTS, Amounts, producer_of, without_folders
 from .actors import check_living, open_actors
-from .conversions import conversions_of, numeraires, opening_rates, settled_in
+from .conversions import conversions_of, numeraires, opening_markets, settled_in
 from .faults import FaultTargets, planned_faults
 from .funds import FUND_KEYS, FundPart, OpeningFund, open_funds
 from .limits import check_accounts, check_timers, count_inputs
 from .listings import amounts_in, list_assets, list_instruments, scales_of
 from .order_limits import stated_limits
-from .populations.base import OpeningAccount, OpeningAsset, OpeningMarket, OpeningRate, Population
+from .populations.base import OpeningAccount, OpeningMarket, Population
 from .reading.files import find_data_file
 from .reading.rows import first_fields
 from .rulebooks import alternatives, moved_to_venue, rulebook, slot_table
 from .settings import ScenarioSettings
-from .sources.base import InstrumentScale, Source
+from .sources.base import Source
 from .sources.generator import GeneratorSettings
 from .sources.registry import open_depth, open_prices
 from .sources.tardis import TARDIS_COLUMNS
@@ -165,13 +165,9 @@ class Scenario:
         numbers = at_all_venues(instruments, base)
         if settings.venues:
             sources = tuple(AtVenues(source, numbers) for source in sources)
-        opened = {scale.name: (scale, ticks) for scale, (_, ticks) in zip(scales, opening, strict=True)}
         conversions = conversions_of(settings, assets, instruments)
-        rates = opening_rates(conversions, [opened[plain(one.name)][1] for one in instruments])
-        bases = {one.instrument: one.asset for one in conversions}
-        markets = tuple(
-            _market(one, *opened[plain(one.name)], assets, bases.get(one.instrument), rates) for one in instruments
-        )
+        opened = {scale.name: (scale, ticks) for scale, (_, ticks) in zip(scales, opening, strict=True)}
+        markets = opening_markets(instruments, opened, assets, conversions)
         return ResolvedScenario(
             name=settings.name,
             sha256=self._sha256(),
@@ -184,7 +180,7 @@ class Scenario:
             settle_ns=settings.settle_ns,
             assets=assets,
             instruments=instruments,
-            funds=self._funds(assets, instruments, rates),
+            funds=self._funds(assets, instruments, markets),
             producers=self.producers,
             plugins=self.plugins,
             sources=sources,
@@ -241,16 +237,17 @@ class Scenario:
         self,
         assets: tuple[AssetListed, ...],
         instruments: tuple[InstrumentListed, ...],
-        rates: Mapping[int, OpeningRate],
+        markets: tuple[OpeningMarket, ...],
     ) -> tuple[OpeningFund, ...]:
         """Each venue's, for each asset that positions settle in there: of several each has as much by worth."""
         found, settings = list[OpeningFund](), self.settings
+        rates = {market.settles_in.asset: market.settles_in.rate for market in markets}
         for (_, _, table), counted in zip(self._tables("insurance_fund"), numeraires(assets), strict=True):
             settling = list(settled_in(assets, instruments, counted.venue))
             for place, asset in enumerate(settling):
                 own = [one for one in instruments if one.asset == asset.asset and one.kind != "spot"]
                 listed = [one for one in settings.instruments if any(plain(i.name) == one.name for i in own)]
-                part = FundPart(amounts_in(settings), rates.get(asset.asset, OpeningRate()), place, len(settling))
+                part = FundPart(amounts_in(settings), rates[asset.asset], place, len(settling))
                 found += open_funds(table, asset, own, listed, part)
         return tuple(found)
 
@@ -261,24 +258,6 @@ class Scenario:
         """
         tree = {key: value for key, value in self.tree.items() if key != "limits"}
         return hashlib.sha256(_canonical(_without_folders(tree))).digest()
-
-
-def _market(
-    listed: InstrumentListed,
-    scale: InstrumentScale,
-    ticks: int,
-    assets: tuple[AssetListed, ...],
-    base: int | None,
-    rates: Mapping[int, OpeningRate],
-) -> OpeningMarket:
-    """An instrument as the run begins, by the name and the number that it is listed under."""
-    own = msgspec.structs.replace(scale, instrument=listed.instrument, name=listed.name)
-
-    def opening(asset: AssetListed) -> OpeningAsset:
-        return OpeningAsset(asset.asset, plain(asset.name), asset.decimals, rates.get(asset.asset, OpeningRate()))
-
-    traded = opening(assets[base]) if base is not None and listed.kind == "spot" else None
-    return OpeningMarket(own, ticks, listed.multiplier_atoms, opening(assets[listed.asset]), traded)
 
 
 def _check_times(settings: ScenarioSettings, start_ns: int) -> None:

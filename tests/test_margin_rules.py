@@ -23,7 +23,7 @@ from deleverage.events.envelope import Event
 from deleverage.events.errors import HandlerError, LedgerError, ScenarioError
 from deleverage.events.ledger import Ledger
 from deleverage.handlers.limits import initial_microatoms
-from deleverage.handlers.margin_rules import MarginRules, Measured, RuleSettings
+from deleverage.handlers.margin_rules import MarginRules, MarketMeasured, RuleSettings
 from deleverage.handlers.policies.margin.holdings import (
     Concentration,
     ConcentrationParameters,
@@ -64,19 +64,19 @@ class Asks:
     Parameters = NoParameters
 
     def __init__(self, rate_ppm: int) -> None:
-        self.rate, self.seen = rate_ppm, list[Measured]()
+        self.rate, self.seen = rate_ppm, list[MarketMeasured]()
 
-    def rate_ppm(self, seen: Measured) -> int:
+    def rate_ppm(self, seen: MarketMeasured) -> int:
         """As told."""
         self.seen.append(seen)
         return self.rate
 
 
-def measured(*returns_ppb: int, **fields: Any) -> Measured:
+def measured(*returns_ppb: int, **fields: Any) -> MarketMeasured:
     """A measurement with these returns, and else of nothing."""
     usual: dict[str, Any] = {"listed_ppm": 10_000, "rate_ppm": 10_000, "sample_ns": SECOND_NS}
     usual |= {"longs_lots": (), "shorts_lots": (), "bid_lots": 0, "ask_lots": 0, "open_interest_atoms": 0}
-    return Measured(returns_ppb=returns_ppb, **(usual | fields))
+    return MarketMeasured(returns_ppb=returns_ppb, **(usual | fields))
 
 
 def rated(book: Book, asked_ppm: int, rules: RuleSettings) -> list[Product]:

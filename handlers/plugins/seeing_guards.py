@@ -7,7 +7,7 @@ from typing import ClassVar
 import msgspec
 
 from ..living.strategist import Observation
-from ..margin_rules import Measured
+from ..margin_rules import MarketMeasured
 from .complaints import called, complaint, shown
 from .policy_guard import GuardedPolicy, declared
 
@@ -30,7 +30,7 @@ class GuardedModel(GuardedPolicy):
 
     sees_holdings: ClassVar[bool] = False
 
-    def rate_ppm(self, seen: Measured) -> int:
+    def rate_ppm(self, seen: MarketMeasured) -> int:
         """Millionths of the notional, from 0 on."""
         rate = called(self.policy, "rate_ppm()", lambda: self.watched.rate_ppm(seen))
         if type(rate) is not int or rate < 0:

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 
 import msgspec
 
-from ...margin_rules import Measured
+from ...margin_rules import MarketMeasured
 from ...valuation import BPS
 
 __all__ = ["Concentration", "OpenInterestMargin"]
@@ -46,7 +46,7 @@ class Concentration:
     def __init__(self, parameters: ConcentrationParameters) -> None:
         self.rule = parameters
 
-    def rate_ppm(self, seen: Measured) -> int:
+    def rate_ppm(self, seen: MarketMeasured) -> int:
         """By the side that is more concentrated; rounded up to a millionth."""
         sides = ((seen.longs_lots, seen.bid_lots), (seen.shorts_lots, seen.ask_lots))
         over_bps = max(self._measure_bps(held, depth) for held, depth in sides) - self.rule.from_bps
@@ -85,7 +85,7 @@ class OpenInterestMargin:
     def __init__(self, parameters: OpenInterestParameters) -> None:
         self.rule = parameters
 
-    def rate_ppm(self, seen: Measured) -> int:
+    def rate_ppm(self, seen: MarketMeasured) -> int:
         """Rounded up to a millionth."""
         over_atoms, whole = seen.open_interest_atoms - self.rule.calm_atoms, BPS * self.rule.calm_atoms
         return -(-seen.listed_ppm * (whole + self.rule.slope_bps * max(0, over_atoms)) // whole)

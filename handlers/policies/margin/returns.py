@@ -11,7 +11,7 @@ from typing import ClassVar
 
 import msgspec
 
-from ...margin_rules import Measured
+from ...margin_rules import MarketMeasured
 from ...valuation import BPS
 
 __all__ = ["ExpectedShortfall", "Volatility"]
@@ -45,7 +45,7 @@ class Volatility:
     def __init__(self, parameters: VolatilityParameters) -> None:
         self.rule = parameters
 
-    def rate_ppm(self, seen: Measured) -> int:
+    def rate_ppm(self, seen: MarketMeasured) -> int:
         """Rounded up to a millionth; 0 before there is a return."""
         if not seen.returns_ppb:
             return 0
@@ -80,7 +80,7 @@ class ExpectedShortfall:
     def __init__(self, parameters: ShortfallParameters) -> None:
         self.rule = parameters
 
-    def rate_ppm(self, seen: Measured) -> int:
+    def rate_ppm(self, seen: MarketMeasured) -> int:
         """Rounded up to a millionth, of at least one move; 0 before there is a return."""
         if not seen.returns_ppb:
             return 0
