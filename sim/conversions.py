@@ -39,15 +39,16 @@ def conversions_of(
 ) -> tuple[ConversionSet, ...]:
     """One for each asset but those that the venues count in. Raises ScenarioError for an asset without a price."""
     counted = {asset.venue: asset for asset in numeraires(assets)}
-    for place, one in enumerate(settings.instruments):
-        if one.kind == "spot" and one.name not in {asset.price for asset in settings.assets}:
-            message = f"$.instruments[{place}]: {one.name} is a spot market, and no asset names it as its price"
-            raise ScenarioError(message)
-    return tuple(
+    found = tuple(
         _conversion(settings, asset, counted[asset.venue], instruments)
         for asset in assets
         if asset is not counted[asset.venue]
     )
+    for place, one in enumerate(settings.instruments):
+        if one.kind == "spot" and one.name not in {asset.price for asset in settings.assets}:
+            message = f"$.instruments[{place}]: {one.name} is a spot market, and no asset names it as its price"
+            raise ScenarioError(message)
+    return found
 
 
 def _conversion(

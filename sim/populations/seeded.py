@@ -43,6 +43,7 @@ _PPM = 10**6
 _NOTIONAL_MOST = 10**15
 _LEVERAGE_LEAST, _LEVERAGE_MOST = Decimal("0.01"), 1_000
 _WEIGHT_MOST = 10**9
+_COIN_SHARE_MOST = 100
 _SPREAD_MOST = Decimal("0.9")
 
 QUANTILE_ONE = 10**9
@@ -56,7 +57,9 @@ _REST_BITS = _BITS - 1 - _POINT_BITS
 class DrawnSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How many accounts and what they are like. Notionals are in the settlement asset, weights need not sum to 1.
 
-    `leverage` holds [leverage, weight] pairs; `instruments` the weights of holding one, two, ... of them.
+    `leverage` holds [leverage, weight] pairs; `instruments` the weights of holding one, two, ... of them. `collateral`
+    holds [asset, weight] pairs; who draws another asset than it settles in has `collateral_share` of its equity in it,
+    one share or [share, weight] pairs. Over 1 it is bought on credit: what it costs more is owed.
     """
 
     accounts: int
@@ -69,7 +72,7 @@ class DrawnSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     instruments: Annotated[tuple[Decimal, ...], FEW] = (Decimal(1),)
     entry_spread: Decimal = Decimal("0.05")
     collateral: Annotated[tuple[tuple[str, Decimal], ...], FEW] = ()
-    collateral_share: Decimal = Decimal(1)
+    collateral_share: Decimal | Annotated[tuple[tuple[Decimal, Decimal], ...], FEW] = Decimal(1)
 
     def __post_init__(self) -> None:
         """Refuse what cannot be drawn from."""
@@ -85,9 +88,17 @@ class DrawnSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         check_range("leverage_spread", self.leverage_spread, 0, _SPREAD_MOST)
         check_range("long_share", self.long_share, 0, 1)
         check_range("entry_spread", self.entry_spread, 0, _SPREAD_MOST)
-        check_range("collateral_share", self.collateral_share, 0, 1)
+        for place, (share, _) in enumerate(self.collateral_shares):
+            check_range(f"collateral_share[{place}]", share, 0, _COIN_SHARE_MOST)
+        _check_weights("collateral_share", [weight for _, weight in self.collateral_shares])
         if self.collateral:
             _check_weights("collateral", [weight for _, weight in self.collateral])
+
+    @property
+    def collateral_shares(self) -> tuple[tuple[Decimal, Decimal], ...]:
+        """The shares of the equity that collateral is, with their weights."""
+        share = self.collateral_share
+        return ((share, Decimal(1)),) if isinstance(share, Decimal) else share
 
 
 class SeededSettings(DrawnSettings, frozen=True, forbid_unknown_fields=True, tag_field="source", tag="seeded"):
@@ -136,7 +147,8 @@ class SeededPopulation:
         self._long_ppm = _ppm(settings.long_share)
         self._coin_names = [name for name, _ in settings.collateral]
         self._coin_weights = _cumulative([weight for _, weight in settings.collateral])
-        self._coin_ppm = _ppm(settings.collateral_share)
+        self._coin_shares = [_ppm(share) for share, _ in settings.collateral_shares]
+        self._coin_share_weights = _cumulative([weight for _, weight in settings.collateral_shares])
         self.size = settings.accounts
         self.sha256 = canonical_sha256(self.layout, settings)
 
@@ -203,7 +215,8 @@ class SeededPopulation:
         coin = coins[dice.chosen(self._coin_weights, "population collateral")] if coins else None
         if coin is None:
             return OpeningAccount(name, "cross", None, balance_atoms, tuple(positions), asset=asset)
-        put_atoms = coin.rate.of_worth(max(0, balance_atoms) * self._coin_ppm // _PPM)
+        share_ppm = self._coin_shares[dice.chosen(self._coin_share_weights, "population collateral share")]
+        put_atoms = coin.rate.of_worth(max(0, balance_atoms) * share_ppm // _PPM)
         left_atoms = balance_atoms - coin.rate.worth_of(put_atoms)
         kept = ((coin.asset, put_atoms),) if put_atoms else ()
         return OpeningAccount(
