@@ -169,10 +169,10 @@ def marked_margin(ledger: LedgerState, account: Account) -> Margin | None:
 
 
 def ratio_bps(margin: Margin | None) -> int | None:
-    """Equity over requirement in basis points, rounded down; None without a requirement."""
+    """What counts of the equity over requirement in basis points, rounded down; None without a requirement."""
     if margin is None or not margin.requirement_microatoms:
         return None
-    return margin.equity_atoms * BPS * MICRO // margin.requirement_microatoms
+    return margin.collateral_atoms * BPS * MICRO // margin.requirement_microatoms
 
 
 def prospects_of(ledger: LedgerState, account: Account, margin: Margin | None) -> dict[PositionKey, Prospect]:
