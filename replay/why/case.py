@@ -14,6 +14,7 @@ from ...handlers.inventory import capacity_atoms
 from ...handlers.loss_socialization import LossSocialization
 from ...handlers.valuation import bankruptcy_price, bankruptcy_values, profit_atoms
 from ..run import Run
+from .coins import coin_sentence
 from .grounds import EventGround
 from .names import RunNames, held, times
 from .parts import Evidence, Fund
@@ -45,8 +46,9 @@ class RunCase(NamedTuple):
 
     @property
     def figures(self) -> tuple[int, int] | None:
-        """Equity and maintenance requirement of the account, worked out again; None where it has none."""
-        return None if self.evidence is None else (self.evidence.equity.number, self.evidence.requirement.number)
+        """Equity as far as it counts, and maintenance requirement, worked out again; None where there is no account."""
+        found = self.evidence
+        return None if found is None else ((found.counted or found.equity).number, found.requirement.number)
 
     @property
     def fund(self) -> int:
@@ -142,12 +144,25 @@ class RunCase(NamedTuple):
 
     def held(self) -> str:
         """What the account held at that instant, the two largest positions of several."""
-        if self.evidence is None or not self.evidence.positions:
+        if self.evidence is None:
             return ""
-        positions = sorted(self.evidence.positions, key=lambda one: -one.notional.number)
+        return joined(self._positions_held(self.evidence), *map(coin_sentence, self.evidence.coins))
+
+    @staticmethod
+    def _positions_held(evidence: Evidence) -> str:
+        if not evidence.positions:
+            return ""
+        positions = sorted(evidence.positions, key=lambda one: -one.notional.number)
         told = [f"{held(one.size)} from {one.entry.text}, marked at {one.mark.text}" for one in positions[:2]]
         more = f" and {len(positions) - 2} more" if positions[2:] else ""
         return f"It was {' and '.join(told)}{more}."
+
+    def haircut(self) -> str:
+        """What of its equity did not count, where it had collateral in other assets."""
+        found = self.evidence
+        if found is None or found.counted is None:
+            return ""
+        return f", after a haircut of {found.haircut} on its collateral,"
 
     def agreement(self) -> str:
         """Whether the state rebuilt from the record gives the figures that the event recorded."""
@@ -156,8 +171,9 @@ class RunCase(NamedTuple):
             return ""
         if found.compared.agrees:
             return "Worked out again from the record, the account's figures are the same."
+        equity = found.counted or found.equity
         return (
-            f"Worked out again from the record they DIFFER: equity {found.equity}, requirement {found.requirement}; "
+            f"Worked out again from the record they DIFFER: equity {equity}, requirement {found.requirement}; "
             "`deleverage verify` says where the record went apart."
         )
 

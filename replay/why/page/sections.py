@@ -14,6 +14,7 @@ from ....handlers.living.index import INDEX_OF
 from ....sim.figures import count
 from ...arithmetic import ONLY_CODE
 from ..answer import Answer, Befallen, Flip, Flips
+from ..coins import coin_sentence, converted_sentence
 from ..grounds import DEFINITION, EventGround, GroundGraph, RestsOn
 from ..losing import Losing, LosingMark
 from ..mark_moves import MarkStep, MovedMark, MovePart, MoveSource, MoveSum
@@ -130,7 +131,9 @@ def _repeated(found: Repetition, date: str) -> Node:
 def _evidence(found: Evidence, *, published: bool) -> Iterator[Block]:
     """Equity against requirement, if its rule is published, the positions, and whether the record was right."""
     requirement = f", maintenance requirement {found.requirement}" if published else ""
-    yield Prose(f"{found.name}: balance {found.balance}, equity {found.equity}{requirement}.")
+    counted = "" if found.counted is None else f", of which {found.counted} counts after a haircut of {found.haircut}"
+    yield Prose(f"{found.name}: balance {found.balance}, equity {found.equity}{counted}{requirement}.")
+    yield from (Prose(coin_sentence(one)) for one in found.coins)
     if found.positions:
         rows = tuple(
             (one.name, one.size.text, one.entry.text, one.mark.text, one.profit.text) for one in found.positions
@@ -167,6 +170,8 @@ def _losing(found: Losing, *, whole: bool) -> Iterator[Block]:
         f"{what} was {first.equity} at event {first.seq}, when it {begun}, and {last.equity} at event {last.seq}, the "
         f"last mark before this was decided.{after}"
     )
+    if found.otherwise is not None:
+        yield Prose(converted_sentence(found.converted, found.otherwise))
     yield from map(_moved_mark, found.moved)
     date = first.at.partition("T")[0]
     left = f", {count(found.left_out, 'mark')} that moved it less left out (--all)" if found.left_out else ""
