@@ -16,11 +16,11 @@ from ..kinds import (
     AccountNumber,
     AssetAmount,
     AssetNumber,
-    Count,
     InstrumentAmount,
     InstrumentNumber,
     LiquidationNumber,
     Price,
+    QuoteAmount,
     RatePpb,
     Size,
 )
@@ -66,8 +66,8 @@ class ConversionSet(BodyBase, frozen=True, tag=150):
     asset: AssetNumber
     quote: AssetNumber
     instrument: InstrumentNumber
-    asset_atoms: Count
-    quote_atoms: Count
+    asset_atoms: AssetAmount
+    quote_atoms: QuoteAmount
 
     def alters(self, ledger: Ledger, event: Event) -> None:
         ledger.set_conversion(self)

@@ -135,6 +135,6 @@ def _account_view(one: AccountDifference) -> View:
 def _end_view(end: AccountEnd | None) -> View | None:
     if end is None:
         return None
-    own = {"account": end.account, "balance_atoms": end.balance_atoms, "equity_atoms": end.equity_atoms}
+    own: View = {"account": end.account, "balance_atoms": end.balance_atoms, "equity_atoms": end.equity_atoms}
     own["coins"] = end.coins
     return own | msgspec.structs.asdict(end.befallen)

@@ -144,16 +144,16 @@ def losing_of(watch: Watch, decided: Quantity, names: RunNames, *, whole: bool =
         changed_atoms = marks[-1].equity_atoms - marks[0].equity_atoms
         otherwise = names.money_of(watch.account, changed_atoms - sum(one.gained.number for one in converted))
     return Losing(
-        watch.account,
-        names.account(watch.account),
-        of_lot,
-        shown,
-        len(marks) - len(shown),
-        solvent,
-        decided,
-        tuple(_moved(marks, names)),
-        converted,
-        otherwise,
+        account=watch.account,
+        name=names.account(watch.account),
+        of_lot=of_lot,
+        marks=shown,
+        left_out=len(marks) - len(shown),
+        from_solvent=solvent,
+        decided=decided,
+        moved=tuple(_moved(marks, names)),
+        converted=converted,
+        otherwise=otherwise,
     )
 
 
