@@ -17,6 +17,7 @@ class Ground(Enum):
     INDEX = "the price from outside"
     MARK = "the mark of each instrument that the account holds, or of the one the decision is about"
     DEPTH = "the resting depth, and what forced orders had taken of it"
+    CONVERSION = "the price at which each asset that the account holds is converted, and how much of it counts"
     FUNDING_RATE = "the funding rate"
     BALANCE = "the account's balance and positions"
     CALL = "the margin call that the account is under"

@@ -53,6 +53,7 @@ __all__ = [
     "OrderSize",
     "Price",
     "Prices",
+    "QuoteAmount",
     "RateBps",
     "RatePpb",
     "RatePpm",
@@ -111,6 +112,7 @@ AgainstLeg = Annotated[int, Kind("leg", of="against")]
 
 AccountAmount = Annotated[int, Kind("amount", "atoms", of="account")]
 AssetAmount = Annotated[int, Kind("amount", "atoms", of="asset")]
+QuoteAmount = Annotated[int, Kind("amount", "atoms", of="quote")]
 FeeAmount = Annotated[int, Kind("amount", "atoms", of="fee_asset")]
 FundAmount = Annotated[int, Kind("amount", "atoms", of="fund")]
 InstrumentAmount = Annotated[int, Kind("amount", "atoms", of="instrument")]

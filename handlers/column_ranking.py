@@ -27,6 +27,7 @@ from .policies.leading_shares import leading_shares
 from .policies.ranking import Allocation, Candidate, Closing, Ranked, RankingPolicy, scores_of, terms_of
 from .pseudonyms import Pseudonyms
 from .ranking import candidate_of, digest_of, pack_touched
+from .valuation import coins_worth_atoms
 
 __all__ = ["ColumnKeeper", "ColumnRanking", "PseudonymTable"]
 
@@ -148,7 +149,8 @@ class ColumnRanking:
         self._take_out(touched)
         terms, markets = terms_of(self._policy), ledger.markets
         accounts = (ledger.accounts[number] for number in touched)
-        judged = [candidate_of(a, self._instrument, self._side, markets, terms) for a in accounts]
+        closed = self._instrument, self._side
+        judged = [candidate_of(a, *closed, markets, terms, coins_worth_atoms(a, ledger)) for a in accounts]
         found = [one for one in judged if isinstance(one, tuple)]
         candidates, legs = [candidate for candidate, _ in found], [leg for _, leg in found]
         scores = scores_of(self._policy, candidates, [(self._instrument, leg) for leg in legs], ledger)

@@ -1,9 +1,9 @@
 """Accounts in columns: what a ranking needs of 100,000 holders, updated incrementally for touched accounts.
 
 1. Per trader: whether it can be a candidate, or could if being liquidated did not matter; its balance less costs plus
-   funding, and per instrument its size, cost and funding. Everything is a whole number of 64 bits, and before numbers
-   are multiplied their largest product is worked out exactly: what might not fit is left to the plain ranking
-   (`Unfit`), and so are inverse contracts and hedge mode.
+   funding, its amounts of other assets, and per instrument its size, cost and funding. Everything is a whole number of
+   64 bits, and before numbers are multiplied their largest product is worked out exactly: what might not fit is left
+   to the plain ranking (`Unfit`), and so are inverse contracts and hedge mode.
 2. A new mark then needs arithmetic on columns only. Nothing here decides: the figures are those of `candidate_of`.
 """
 
@@ -54,11 +54,12 @@ class RankingColumns:
         self._liquidating = np.zeros(0, np.bool_)
         self._fixed = np.zeros(0, np.int64)
         self._held = np.zeros((self._markets, 3, 0), np.int64)
+        self._coins = {asset: np.zeros(0, np.int64) for asset in ledger.conversions}
         self._take_in(ledger, range(len(ledger.accounts)))
 
     def refresh(self, ledger: LedgerState) -> None:
         """Take in again who was touched. Raises Unfit."""
-        if len(ledger.markets) != self._markets:
+        if len(ledger.markets) != self._markets or len(ledger.conversions) != len(self._coins):
             message = "an instrument was listed"
             raise Unfit(message)
         self._take_in(ledger, sorted(self.touched))
@@ -78,6 +79,9 @@ class RankingColumns:
             if other != instrument:
                 more, owed = self._worth(market, other, account)
                 equity += more - owed
+        for asset, amounts in self._coins.items():
+            one = ledger.conversions[asset]
+            equity += amounts[account] * (one.price_ticks * one.quote_atoms) // one.asset_atoms
         good = np.flatnonzero((equity > 0) if terms.any_profit else (profit > 0) & (equity > 0))
         columns = (account, profit, np.abs(value), cost, equity, sizes[account])
         return Eligible(*(column[good] for column in columns))
@@ -97,6 +101,10 @@ class RankingColumns:
     def _check(self, ledger: LedgerState) -> None:
         """That no product or sum of `eligible` can leave 62 bits."""
         bound = _most(self._fixed)
+        for asset, amounts in self._coins.items():
+            bound += (
+                max(1, _most(amounts)) * ledger.conversions[asset].price_ticks * ledger.conversions[asset].quote_atoms
+            )
         for instrument, market in enumerate(ledger.markets):
             size, cost, funding = map(_most, self._held[instrument])
             rate = abs(market.cumulative_funding_nanoatoms)
@@ -113,11 +121,14 @@ class RankingColumns:
             self._liquidating = np.pad(self._liquidating, (0, missing))
             self._fixed = np.pad(self._fixed, (0, missing))
             self._held = np.pad(self._held, ((0, 0), (0, 0), (0, missing)))
+            self._coins = {asset: np.pad(amounts, (0, missing)) for asset, amounts in self._coins.items()}
         if not numbers:
             return
         accounts = [ledger.accounts[number] for number in numbers]
         try:
             self._fixed[numbers] = [_fixed_atoms(account) for account in accounts]
+            for asset, amounts in self._coins.items():
+                amounts[numbers] = [account.coins.get(asset, 0) for account in accounts]
             for instrument in range(self._markets):
                 rows = np.array([_position(account, instrument) for account in accounts], np.int64)
                 self._held[instrument][:, numbers] = rows.T

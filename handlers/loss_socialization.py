@@ -32,7 +32,7 @@ from .inventory import capacity_atoms, inventory_atoms, money_atoms
 from .policies.allocation import in_proportion
 from .protocol import Handler, Product
 from .takeover import at_mark
-from .valuation import profit_atoms
+from .valuation import coins_worth_atoms, profit_atoms
 
 __all__ = ["LossSocialization", "Measured", "Paid", "SocializationParameters"]
 
@@ -159,7 +159,7 @@ class LossSocialization(Handler):
         if account.liquidation_id is not None or not account.positions:
             return 0
         profit = sum(profit_atoms(ledger.markets[key[0]], held) for key, held in account.positions.items())
-        return min(profit, profit + account.balance_atoms)
+        return min(profit, profit + account.balance_atoms + coins_worth_atoms(account, ledger))
 
 
 def _deficit(

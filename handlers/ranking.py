@@ -23,7 +23,7 @@ from sortedcontainers import SortedList
 from ..events.ledger import Account, LedgerState, Market
 from .policies.ranking import PROFITABLE, Candidate, Ranked, RankingPolicy, Terms, scores_of, terms_of
 from .pseudonyms import Pseudonyms
-from .valuation import profit_atoms
+from .valuation import coins_worth_atoms, profit_atoms
 
 __all__ = [
     "Ineligible",
@@ -76,14 +76,22 @@ class Ineligible(StrEnum):
 
 
 def candidate_of(
-    account: Account, instrument: int, side: int, markets: Sequence[Market], terms: Terms = PROFITABLE
+    account: Account,
+    instrument: int,
+    side: int,
+    markets: Sequence[Market],
+    terms: Terms = PROFITABLE,
+    coins_atoms: int = 0,
 ) -> tuple[Candidate, int] | Ineligible:
-    """The account as a candidate for closing a position of this side, with the leg it holds; or why it is none."""
+    """The account as a candidate for closing a position of this side, with the leg it holds; or why it is none.
+
+    `coins_atoms` is what it has of other assets, by its worth.
+    """
     if account.kind != "user":
         return Ineligible.NO_TRADER
     if not may_stand(account, liquidating=terms.liquidating):
         return Ineligible.IN_LIQUIDATION
-    equity, opposite, profit = account.balance_atoms, None, 0
+    equity, opposite, profit = account.balance_atoms + coins_atoms, None, 0
     for key, held in account.positions.items():
         gained = profit_atoms(markets[key[0]], held)
         equity += gained
@@ -192,7 +200,10 @@ class Ranking:
 
     def _add(self, accounts: Iterable[Account], ledger: LedgerState) -> None:
         terms, markets = terms_of(self._policy), ledger.markets
-        judged = (candidate_of(account, self._instrument, self._side, markets, terms) for account in accounts)
+        closed = self._instrument, self._side
+        judged = (
+            candidate_of(account, *closed, markets, terms, coins_worth_atoms(account, ledger)) for account in accounts
+        )
         found = [one for one in judged if isinstance(one, tuple)]
         keys = [(self._instrument, leg) for _, leg in found]
         scores = scores_of(self._policy, [candidate for candidate, _ in found], keys, ledger)

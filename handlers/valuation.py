@@ -27,6 +27,7 @@ __all__ = [
     "Margin",
     "bankruptcy_price",
     "bankruptcy_values",
+    "coins_worth_atoms",
     "equity_shares",
     "largest_position",
     "lots_worth",
@@ -108,6 +109,11 @@ def margin_of(account: Account, ledger: LedgerState, markets: Mapping[int, Marke
     """
     margin = _margin_alone(account, ledger.markets if markets is None else markets)
     return _with_coins(margin, account, ledger) if account.coins else margin
+
+
+def coins_worth_atoms(account: Account, ledger: LedgerState) -> int:
+    """What an account's coins are worth in the asset that it settles in."""
+    return sum(ledger.conversions[asset].worth_atoms(atoms) for asset, atoms in account.coins.items())
 
 
 def _with_coins(margin: Margin, account: Account, ledger: LedgerState) -> Margin:

@@ -25,7 +25,7 @@ from .populations.base import OpeningRate
 from .settings import InstrumentSettings
 from .toml_tree import at_path
 
-__all__ = ["FUND_KEYS", "FundPart", "OpeningFund", "open_funds", "underlying_of"]
+__all__ = ["FUND_KEYS", "FundPart", "OpeningFund", "check_one_floor", "open_funds", "underlying_of"]
 
 FUND_KEYS = ("balance", "per", "pools", "balances")
 """Keys of the slot's table that say what funds there are, and are no policy's."""
@@ -84,6 +84,17 @@ def open_funds(
         groups = {label: tuple(number for number, other in labelled if other == label) for label in labels}
     begun = _split(stated, list(groups), asset, part)
     return tuple(OpeningFund(label, held, begun[label], asset.asset) for label, held in groups.items())
+
+
+def check_one_floor(table: Mapping[str, Any], where: str) -> None:
+    """Refuse a floor of funds of several assets: it would have to be converted before there is any price.
+
+    One that is counted in atoms holds of each asset as it stands.
+    """
+    floor = table.get("floor", 0)
+    if floor and not isinstance(floor, str):
+        message = f"{where}.floor: a floor of {floor} cannot be kept by funds of several assets; leave it out"
+        raise ScenarioError(message)
 
 
 def underlying_of(settings: InstrumentSettings) -> str:

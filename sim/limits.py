@@ -9,7 +9,8 @@
 Inputs that a fork has made impossible: the rule for each type, and why one is refused.
 
 1. A withdrawal, or a transfer's payer: refused in a liquidation; with positions, where it would leave less equity than
-   the maintenance requirement; without, where it would leave less than nothing.
+   the maintenance requirement; without, where it would leave less than nothing. Of collateral in another asset also
+   where there is not so much; what was refused of it is told by its worth in what the account settles in.
 2. A trade: refused where a trader on either side is in a liquidation, since their account is no longer theirs to trade.
 3. A deposit is never refused, nor a price, depth or funding rate: the world outside goes on as it did. Declarations
    and opening balances come before anything could be decided.
@@ -24,11 +25,13 @@ from typing import NamedTuple
 
 import msgspec
 
+from ..events.bodies.collateral import CoinWithdrawn
 from ..events.bodies.inputs import InputRefused, TradeExecuted, Transferred, Withdrawn
 from ..events.bodies.run import Producer
 from ..events.errors import ScenarioError
 from ..events.ledger import LedgerState
 from ..events.vocabulary import Body
+from ..handlers.conversion import in_first
 from ..handlers.valuation import BPS, margin_of, slack
 from .checks import check_range
 from .sources.base import Source, check
@@ -51,7 +54,7 @@ ACCOUNT_BYTES = 1_600
 """What an account with three positions takes in memory, as benchmarks/memory.py measures it."""
 
 _RAISE_IT = "make it longer, or raise the limit with --set limits.inputs=N"
-_PERIODS = ("interval_ns", "pause_ns", "retry_ns", "sale_interval_ns", "sample_ns")
+_PERIODS = ("interval_ns", "pause_ns", "retry_ns", "sale_interval_ns", "sample_ns", "interest_interval_ns")
 """Parameters of handlers that set one timer after the other, so long apart."""
 
 _IN_LIQUIDATION = "the account is in a liquidation"
@@ -136,6 +139,8 @@ def admitted(ledger: LedgerState, body: Body) -> Body:
     if reason is None:
         return body
     account, amount_atoms = getattr(body, "account", None), getattr(body, "amount_atoms", 0)
+    if isinstance(body, CoinWithdrawn):
+        amount_atoms = in_first(ledger, body.asset, amount_atoms)
     return InputRefused(account, type(body).__name__, reason, amount_atoms)
 
 
@@ -143,10 +148,25 @@ def refusal(ledger: LedgerState, body: Body) -> str | None:
     """Why the ledger as it is cannot take an input; None if it can. O(positions)."""
     if isinstance(body, Withdrawn | Transferred):
         return _cannot_pay(ledger, body.account, body.amount_atoms)
+    if isinstance(body, CoinWithdrawn):
+        return _cannot_give(ledger, body)
     if isinstance(body, TradeExecuted):
         parties = (ledger.accounts[number] for number in (body.account, body.counterparty))
         return _IN_LIQUIDATION if any(party.liquidation_id is not None for party in parties) else None
     return None
+
+
+def _cannot_give(ledger: LedgerState, body: CoinWithdrawn) -> str | None:
+    """The same of collateral: what stays must cover the requirement and what the account owes."""
+    account = ledger.accounts[body.account]
+    left_atoms = account.coins.get(body.asset, 0) - body.amount_atoms
+    if left_atoms < 0:
+        return "there is not enough"
+    if account.liquidation_id is not None:
+        return _IN_LIQUIDATION
+    coins = {asset: atoms for asset, atoms in {**account.coins, body.asset: left_atoms}.items() if atoms}
+    margin = margin_of(msgspec.structs.replace(account, coins=coins), ledger)
+    return "it would leave less equity than the maintenance requirement" if slack(margin, BPS) < 0 else None
 
 
 def _cannot_pay(ledger: LedgerState, number: int, amount_atoms: int) -> str | None:

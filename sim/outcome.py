@@ -1,7 +1,8 @@
 """What came of a run as plain data: the document that `run --json` prints. Its names are stable.
 
 Amounts are whole atoms, times nanoseconds and, beside them, ISO 8601; `prices` says whether forced orders moved the
-marks.
+marks. Amounts are those of `asset`, the first one: what was in another is told by what it was worth in that when it was
+paid or traded, and by itself in `sums_by_asset_atoms`; a fund of another asset is told in its own.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ def outcome(result: RunResult) -> Document:
         "scenario": scenario.name,
         "seed": scenario.seed,
         "prices": scenario.prices,
+        "asset": scenario.assets[0].name,
         "start": format_time_ns(result.start_ns),
         "end": format_time_ns(result.end_ns),
         "start_ns": result.start_ns,
@@ -45,6 +47,7 @@ def outcome(result: RunResult) -> Document:
         "liquidations": dict(sorted(summary.outcomes.items())),
         "deleveraged_accounts": len(summary.deleveraged),
         "sums_atoms": dict(sorted(summary.sums.items())),
+        **_by_asset(result),
         "own_orders": {
             purpose: {"orders": orders, "traded_atoms": traded_atoms[purpose]}
             for purpose, orders in sorted(summary.own_orders.placed.items())
@@ -56,6 +59,14 @@ def outcome(result: RunResult) -> Document:
     if summary.living is not None:
         document["living"] = living_document(result, summary.living)
     return document
+
+
+def _by_asset(result: RunResult) -> Document:
+    """Of several assets the sums of each in its own atoms."""
+    assets, sums = result.scenario.assets, result.summary.sums_of
+    if len(assets) == 1:
+        return {}
+    return {"sums_by_asset_atoms": {assets[one].name: dict(sorted(sums[one].items())) for one in sorted(sums)}}
 
 
 def _instrument(result: RunResult, number: int) -> Document:
@@ -75,7 +86,7 @@ def fund_of(result: RunResult) -> Document:
     `funds` has each by itself, with the instruments that it stands behind.
     """
     summary, start = result.summary, result.scenario.fund_atoms
-    end = sum(summary.fund_equity(result.ledger, fund) for fund in result.ledger.funds)
+    end = sum(summary.fund_worth(result.ledger, fund) for fund in result.ledger.funds)
     return {
         "start_atoms": start,
         "low_atoms": min([start, end, *summary.fund_points]),
@@ -87,11 +98,12 @@ def fund_of(result: RunResult) -> Document:
 
 
 def funds_of(result: RunResult) -> list[Document]:
-    """Each insurance fund as the run began and ended."""
+    """Each insurance fund as the run began and ended, in its own asset."""
     ledger = result.ledger
     return [
         {
             "name": fund.name,
+            "asset": ledger.assets[fund.asset].name,
             "instruments": [ledger.markets[number].listing.name for number in _behind(fund, ledger)],
             "start_atoms": fund.balance_atoms,
             "end_atoms": result.summary.fund_equity(ledger, ledger.account_ids[fund.name]),
@@ -102,7 +114,7 @@ def funds_of(result: RunResult) -> list[Document]:
 
 
 def _behind(fund: OpeningFund, ledger: Ledger) -> Iterable[int]:
-    return range(len(ledger.markets)) if fund.instruments is None else fund.instruments
+    return ledger.instruments_of(ledger.account_ids[fund.name]) if fund.instruments is None else fund.instruments
 
 
 def unpaid(result: RunResult) -> Document:

@@ -10,11 +10,12 @@ from collections.abc import Iterator
 
 from rich.console import Console
 
-from ..events.bodies.listing import InstrumentListed
+from ..events.bodies.listing import AssetListed, InstrumentListed
 from ..events.bodies.run import SourceTally
 from ..events.venue_names import plain
+from ..handlers.conversion import held_coins
 from .console import bars_for, print_line, print_rows, print_table
-from .figures import count, duration, percent, percent_of_ppm, price, rounded_money
+from .figures import count, duration, exact_money, percent, percent_of_ppm, price, rounded_money
 from .living.told import living_parts
 from .outcome import fund_of, source_tallies, unpaid
 from .runner import RunResult
@@ -36,12 +37,14 @@ def print_report(console: Console, result: RunResult) -> None:
     print_line(console, f"{scenario.name}, seed {scenario.seed}: {result.status}", style="bold")
     asset = plain(scenario.assets[0].name)
     print_line(console, f"{format_time_ns(result.start_ns)} + {length}, amounts in {asset}")
+    if result.ledger.conversions:
+        print_line(console, "what is in another asset is told by its worth at the time")
     print_line(console)
     _print_marks(console, result)
     for rows, points in living_parts(result):
         print_rows(console, rows)
         _print_path(console, points)
-    for part in (_unasked, _refused, _campaigns, _rules, _margin, _liquidation, _fund):
+    for part in (_unasked, _refused, _campaigns, _rules, _margin, _collateral, _liquidation, _fund):
         print_rows(console, part(result))
     _print_path(console, result.summary.fund_points)
     print_rows(console, _last_resorts(result))
@@ -126,6 +129,22 @@ def _margin(result: RunResult) -> Rows:
     yield "", f"{count(seen['PositionReduced'] + ordered, 'reduction')}, {_money(result, reduced_atoms)} in all"
 
 
+def _collateral(result: RunResult) -> Rows:
+    """What traders hold of assets that they do not settle in, and what of it was sold; nothing where they have none."""
+    ledger, seen = result.ledger, result.summary.by_type
+    first = "collateral"
+    for held in held_coins(ledger):
+        asset = ledger.assets[held.asset]
+        worth, counted = (_money(result, atoms) for atoms in (held.worth_atoms, held.counted_atoms))
+        yield first, f"{_in_own(result, asset, held.atoms)} held at the end, worth {worth}, of which {counted} counts"
+        first = ""
+    if seen["CollateralSold"]:
+        yield first, f"sold {count(seen['CollateralSold'], 'time')}, for {_sum(result, 'CollateralSold')} in all"
+        first = ""
+    if seen["InterestCharged"]:
+        yield first, f"{_sum(result, 'InterestCharged')} of interest on debts"
+
+
 def _liquidation(result: RunResult) -> Rows:
     """The forced orders and what the fund took over."""
     seen, ended = result.summary.by_type, result.summary.outcomes
@@ -150,7 +169,8 @@ def _fund(result: RunResult) -> Rows:
     yield "", "all three in cash and in inventory at the mark"
     yield "", f"{fund['credited_atoms']} of fees came in, {fund['debited_atoms']} paid for negative balances"
     for one in funds if len(funds) > 1 else ():
-        begun, ended = (_money(result, one[name]) for name in ("start_atoms", "end_atoms"))
+        asset = next(asset for asset in result.scenario.assets if asset.name == one["asset"])
+        begun, ended = (_in_own(result, asset, one[name]) for name in ("start_atoms", "end_atoms"))
         yield "", f"{one['name']}: {begun} at the start, {ended} at the end"
 
 
@@ -209,6 +229,11 @@ def _run(result: RunResult) -> Rows:
 
 def _sum(result: RunResult, name: str) -> str:
     return _money(result, result.summary.sums[name])
+
+
+def _in_own(result: RunResult, asset: AssetListed, atoms: int) -> str:
+    """An amount of an asset; of another than the first exact and with its name, as its hundredths may be much."""
+    return _money(result, atoms) if asset.asset == 0 else f"{exact_money(atoms, asset)} {plain(asset.name)}"
 
 
 def _money(result: RunResult, atoms: int) -> str:

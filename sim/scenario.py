@@ -33,7 +33,7 @@ from ..handlers.registry import OVER_VENUES, SLOTS, Amounts, producer_of, withou
 from .actors import check_living, open_actors
 from .conversions import conversions_of, numeraires, opening_markets, settled_in
 from .faults import FaultTargets, planned_faults
-from .funds import FUND_KEYS, FundPart, OpeningFund, open_funds
+from .funds import FUND_KEYS, FundPart, OpeningFund, check_one_floor, open_funds
 from .limits import check_accounts, check_timers, count_inputs
 from .listings import amounts_in, list_assets, list_instruments, scales_of
 from .order_limits import stated_limits
@@ -85,8 +85,9 @@ class ResolvedScenario(msgspec.Struct):
 
     @property
     def fund_atoms(self) -> int:
-        """What all insurance funds begin with."""
-        return sum(fund.balance_atoms for fund in self.funds)
+        """What all insurance funds begin with, in the first asset at the opening prices."""
+        rates = {market.settles_in.asset: market.settles_in.rate for market in self.opening_markets}
+        return sum(rates[fund.asset].worth_of(fund.balance_atoms) for fund in self.funds)
 
     @property
     def is_living(self) -> bool:
@@ -242,11 +243,13 @@ class Scenario:
         """Each venue's, for each asset that positions settle in there: of several each has as much by worth."""
         found, settings = list[OpeningFund](), self.settings
         rates = {market.settles_in.asset: market.settles_in.rate for market in markets}
-        for (_, _, table), counted in zip(self._tables("insurance_fund"), numeraires(assets), strict=True):
+        for (_, where, table), counted in zip(self._tables("insurance_fund"), numeraires(assets), strict=True):
             settling = list(settled_in(assets, instruments, counted.venue))
             for place, asset in enumerate(settling):
                 own = [one for one in instruments if one.asset == asset.asset and one.kind != "spot"]
                 listed = [one for one in settings.instruments if any(plain(i.name) == one.name for i in own)]
+                if len(settling) > 1:
+                    check_one_floor(table, where)
                 part = FundPart(amounts_in(settings), rates[asset.asset], place, len(settling))
                 found += open_funds(table, asset, own, listed, part)
         return tuple(found)

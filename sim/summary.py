@@ -1,10 +1,15 @@
-"""What a run has to tell: counted while it runs, by taps that decide nothing."""
+"""What a run has to tell: counted while it runs, by taps that decide nothing.
+
+Of several assets each amount is counted by what it was worth in the first one when it was paid or traded, at the price
+at which its asset was converted then (`handlers/conversion.py`); each asset's own sums are kept beside.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
 from typing import Any
 
+from ..events.bodies.collateral import CollateralSold, InterestCharged
 from ..events.bodies.liquidation import LiquidationEnded, LiquidationFilled, PositionTakenOver
 from ..events.bodies.margin import CollateralAdded, MarkPriced, PositionReduced, RulesChanged
 from ..events.bodies.trading import CampaignEnded, CollateralWithdrawn
@@ -18,6 +23,7 @@ from ..events.bodies.waterfall import (
 )
 from ..events.envelope import Event
 from ..events.ledger import Ledger
+from ..handlers.conversion import in_first, is_priced
 from ..handlers.inventory import Inventory
 from ..handlers.valuation import margin_of
 from .bus import Bus
@@ -57,8 +63,9 @@ class _Path:
 class Summary:
     """Sums of what was forced, and the paths of marks and fund; the bus has the counts.
 
-    `rates` are the first tier's rates that the rules changed to, by instrument. `own_orders` is what traders' own
-    orders came to; `living` is what a market came to that makes its own price, None of any other.
+    `rates` are the first tier's rates that the rules changed to, by instrument. `sums` are amounts in the first asset,
+    `sums_of` the same of each asset in its own. `own_orders` is what traders' own orders came to; `living` is what a
+    market came to that makes its own price, None of any other.
     """
 
     def __init__(self) -> None:
@@ -66,6 +73,7 @@ class Summary:
         self.marks: dict[int, _Path] = {}
         self.outcomes: Counter[str] = Counter()
         self.sums: Counter[str] = Counter()
+        self.sums_of: dict[int, Counter[str]] = {}
         self.own_orders = OwnOrderFigures()
         self.deleveraged: set[int] = set()
         self.rates: dict[int, list[int]] = {}
@@ -103,7 +111,9 @@ class Summary:
         bus.tap(self._inventory.observe, Inventory.KINDS)
         bus.tap(self._mark, (MarkPriced,))
         bus.tap(self._forced, (LiquidationFilled, PositionTakenOver, PositionDeleveraged))
-        bus.tap(self._paid, (InsuranceFundCredited, InsuranceFundDebited, LossSocialized, BalanceWrittenOff))
+        paid = (InsuranceFundCredited, InsuranceFundDebited, LossSocialized, BalanceWrittenOff, InterestCharged)
+        bus.tap(self._paid, paid)
+        bus.tap(self._sold, (CollateralSold,))
         bus.tap(self._answered, (CollateralAdded, CollateralWithdrawn, PositionReduced))
         bus.tap(self._ruled, (RulesChanged,))
         bus.tap(self._campaigned, (CampaignEnded,))
@@ -127,60 +137,79 @@ class Summary:
             path.high = mark_ticks
         if event.at_ns >= path.due_ns:
             path.sample(event.at_ns, mark_ticks)
-            self._look_at_funds(event.at_ns, sum(self.fund_equity(ledger, fund) for fund in ledger.funds))
+            self._look_at_funds(event.at_ns, ledger)
 
     def fund_equity(self, ledger: Ledger, fund: int) -> int:
         """A fund's cash and its inventory at the mark, in atoms; as it reckons itself (`handlers/inventory.py`)."""
         return ledger.accounts[fund].balance_atoms + self._inventory.profit_atoms(ledger, fund)
 
-    def _look_at_funds(self, at_ns: int, equity_atoms: int) -> None:
+    def fund_worth(self, ledger: Ledger, fund: int) -> int:
+        """The same in the first asset."""
+        return in_first(ledger, ledger.accounts[fund].asset, self.fund_equity(ledger, fund))
+
+    def _look_at_funds(self, at_ns: int, ledger: Ledger) -> None:
+        """A point of their path; none before all that they have can be converted."""
+        if not all(is_priced(ledger, ledger.accounts[fund].asset) for fund in ledger.funds):
+            return
         if self._fund is None:
-            self._fund = _Path(at_ns, equity_atoms)
+            self._fund = _Path(at_ns, self._funds_worth(ledger))
         elif at_ns >= self._fund.due_ns:
-            self._fund.sample(at_ns, equity_atoms)
+            self._fund.sample(at_ns, self._funds_worth(ledger))
+
+    def _funds_worth(self, ledger: Ledger) -> int:
+        return sum(self.fund_worth(ledger, fund) for fund in ledger.funds)
+
+    def _add(self, name: str, ledger: Ledger, asset: int, atoms: int) -> None:
+        self.sums[name] += in_first(ledger, asset, atoms)
+        if len(ledger.assets) > 1:
+            self.sums_of.setdefault(asset, Counter())[name] += atoms
 
     def _forced(self, event: Event, ledger: Ledger) -> None:
         body: Any = event.body
         name = type(body).__name__
         if name == "LiquidationFilled" and ledger.accounts[body.account].kind == "insurance":
             name = "InventorySold"
-        self.sums[name] += abs(body.value_atoms)
+        self._add(name, ledger, ledger.markets[body.instrument].listing.asset, abs(body.value_atoms))
         if name == "PositionDeleveraged":
             self.deleveraged.add(body.account)
 
-    def _paid(self, event: Event, _ledger: Ledger) -> None:
+    def _paid(self, event: Event, ledger: Ledger) -> None:
         body: Any = event.body
-        self.sums[type(body).__name__] += body.amount_atoms
+        self._add(type(body).__name__, ledger, ledger.accounts[body.account].asset, body.amount_atoms)
 
-    def _answered(self, event: Event, _ledger: Ledger) -> None:
+    def _answered(self, event: Event, ledger: Ledger) -> None:
         body: Any = event.body
-        self.sums[type(body).__name__] += (
-            abs(body.value_atoms) if isinstance(body, PositionReduced) else body.amount_atoms
-        )
+        atoms = body.amount_atoms if hasattr(body, "amount_atoms") else abs(body.value_atoms)
+        self._add(type(body).__name__, ledger, ledger.accounts[body.account].asset, atoms)
 
     def _ruled(self, event: Event, _ledger: Ledger) -> None:
         body: Any = event.body
         self.rates.setdefault(body.instrument, []).append(body.tiers[0].rate_ppm)
 
-    def _campaigned(self, event: Event, _ledger: Ledger) -> None:
+    def _sold(self, event: Event, ledger: Ledger) -> None:
         body: Any = event.body
-        self.sums["CampaignPush"] += body.push_atoms
-        self.sums["CampaignNet"] += body.net_atoms
+        self._add("CollateralSold", ledger, ledger.markets[body.instrument].listing.asset, body.value_atoms)
+
+    def _campaigned(self, event: Event, ledger: Ledger) -> None:
+        body: Any = event.body
+        asset = ledger.accounts[body.account].asset
+        self._add("CampaignPush", ledger, asset, body.push_atoms)
+        self._add("CampaignNet", ledger, asset, body.net_atoms)
 
     def _ended(self, event: Event, _ledger: Ledger) -> None:
         body: Any = event.body
         self.outcomes[body.outcome] += 1
 
-    def _stopped(self, event: Event, _ledger: Ledger) -> None:
+    def _stopped(self, event: Event, ledger: Ledger) -> None:
         body: Any = event.body
-        self.sums["FundDeficitDeclared"] += body.deficit_atoms
+        self._add("FundDeficitDeclared", ledger, ledger.accounts[body.fund].asset, body.deficit_atoms)
         self.stopped_at_ns = event.at_ns if self.stopped_at_ns is None else self.stopped_at_ns
 
 
 def owed(ledger: Ledger) -> tuple[int, int]:
-    """What traders' accounts owe beyond all they have, at the mark, and how many do; O(accounts)."""
+    """What traders' accounts owe beyond all they have at the mark, in the first asset, and how many do; O(accounts)."""
     traders = (a for a in ledger.accounts if a.kind == "user")
     marked = (a for a in traders if all(ledger.markets[key[0]].mark_ticks for key in a.positions))
-    equities = [margin_of(account, ledger).equity_atoms for account in marked]
-    debts = [-atoms for atoms in equities if atoms < 0]
+    equities = [(account.asset, margin_of(account, ledger).equity_atoms) for account in marked]
+    debts = [in_first(ledger, asset, -atoms) for asset, atoms in equities if atoms < 0]
     return sum(debts), len(debts)

@@ -152,6 +152,10 @@ def test_the_totals_by_hand(by_hand: Difference) -> None:
         "written_off_atoms": 0,
         "deficit_atoms": 0,
         "owed_atoms": 0,
+        "margin_calls": 0,
+        "accounts_called": 0,
+        "collateral_sold_atoms": 0,
+        "interest_atoms": 0,
     }
 
 

@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from deleverage.events.bodies.auctions import AuctionsBody
-from deleverage.events.bodies.collateral import CollateralBody
+from deleverage.events.bodies.collateral import CollateralRated
 from deleverage.events.bodies.faults import FaultsBody
 from deleverage.events.bodies.inputs import DepthQuoted, PriceTicked
 from deleverage.events.bodies.liquidation import LiquidationFilled, LiquidationOrdered, LiquidationStarted
@@ -36,6 +36,7 @@ from deleverage.replay.why.names import RunNames
 from deleverage.sim.runner import run as run_scenario
 from deleverage.sim.scenario import Scenario
 
+from .support.collateral_runs import DEPEG
 from .support.command_line import call
 from .support.crash import SMALL_CRASH
 from .support.insolvent import BROKE, SPIRAL
@@ -51,6 +52,7 @@ SCENARIOS: dict[str, tuple[str, ...]] = {
     "broke": BROKE,
     "hyperliquid": (SMALL_CRASH, "venue=hyperliquid", "insurance_fund.balance=2000"),
     "gmx": (SMALL_CRASH, "venue=gmx"),
+    "depeg": (DEPEG, "collateral.fee_bps=10", "collateral.debt_most=5"),
     "drift": (SMALL_CRASH, "venue=drift"),
     "living": (
         LIVING,
@@ -127,6 +129,8 @@ class Plain:
                         self.changed[number, key] = event.seq
             if isinstance(event.body, PriceTicked):
                 self.changed.update(((PriceTicked, one), event.seq) for one, _ in event.body.prices)
+            elif isinstance(event.body, CollateralRated):
+                self.changed[CollateralRated, event.body.asset] = event.seq
             elif isinstance(event.body, MarkPriced | DepthQuoted):
                 self.changed[type(event.body), event.body.instrument] = event.seq
         return self
@@ -136,7 +140,8 @@ class Plain:
             return {}
         account = self.ledger.accounts[number]
         sizes = {key: (held.size_lots, held.cost_atoms) for key, held in account.positions.items()}
-        return {"balance": account.balance_atoms, **sizes}
+        coins = {("coin", asset): atoms for asset, atoms in account.coins.items()}
+        return {"balance": account.balance_atoms, **sizes, **coins}
 
 
 def kinds_of(grounds: tuple[EventGround, ...], kind: Kind) -> list[int]:
@@ -165,9 +170,8 @@ def test_an_event_of_every_type_is_asked_for() -> None:
     Faults and auctions are asked for in tests/test_faults.py and tests/test_mitigations.py.
     """
     asked = {type(event.body) for name in [*SCENARIOS, *VENUES, "squeeze"] for event in asked_in(name)}
-    asked |= set(get_args(FaultsBody)) | set(get_args(AuctionsBody)) | set(get_args(CollateralBody))
-    missing = {body_type.__name__ for body_type in BODY_TYPES if body_type.grounds and body_type not in asked}
-    assert missing <= {"FeeCharged"}
+    asked |= set(get_args(FaultsBody)) | set(get_args(AuctionsBody))
+    assert not {body_type.__name__ for body_type in BODY_TYPES if body_type.grounds and body_type not in asked}
 
 
 @BY_SCENARIO
@@ -179,7 +183,8 @@ def test_each_figure_names_who_set_it_last(name: str) -> None:
         trader = number is not None and plain.ledger.accounts[number].kind in ("user", "vault")
         if trader and Kind.BALANCE in body.grounds and not hasattr(body, "bankrupt"):
             positions = plain.ledger.accounts[number].positions
-            due = {changed[number, key] for key in (*positions, "balance") if (number, key) in changed}
+            coins = [("coin", asset) for asset in plain.ledger.accounts[number].coins]
+            due = {changed[number, key] for key in (*positions, *coins, "balance") if (number, key) in changed}
             accrued = {seq for seq in kinds_of(grounds, Kind.BALANCE) if seq not in due}
             assert {type(events_of(name)[seq].body).__name__ for seq in accrued} <= {"FundingAccrued"}, event
             assert due <= set(kinds_of(grounds, Kind.BALANCE)), event
@@ -189,6 +194,11 @@ def test_each_figure_names_who_set_it_last(name: str) -> None:
             assert set(kinds_of(grounds, Kind.MARK)) == {
                 changed[MarkPriced, one] for one in held if (MarkPriced, one) in changed
             }, event
+        if trader and Kind.CONVERSION in body.grounds:
+            conversions = [plain.ledger.conversions[asset] for asset in plain.ledger.accounts[number].coins]
+            priced = {one.priced_seq for one in conversions if one.priced_seq is not None}
+            rated = {changed[CollateralRated, one.asset] for one in conversions}
+            assert set(kinds_of(grounds, Kind.CONVERSION)) == priced | rated, event
         if Kind.INDEX in body.grounds and hasattr(body, "instrument"):
             assert changed[PriceTicked, body.instrument] in kinds_of(grounds, Kind.INDEX), event
         if isinstance(body, LiquidationOrdered | LiquidationFilled) and name != "living":  # there makers quote it
@@ -214,6 +224,10 @@ def test_every_decision_names_each_kind_that_it_must_have(name: str) -> None:
         "FundDeficitDeclared": Kind.FUND,
         "InsuranceFundDebited": Kind.FUND,
         "InsuranceFundCredited": Kind.FILL,
+        "FeeCharged": Kind.FILL,
+        "ConversionPriced": Kind.MARK,
+        "InterestCharged": Kind.TIMER,
+        "CollateralSold": Kind.CONVERSION,
         "TradingResumed": Kind.HALT,
         "TimerFired": Kind.TIMER,
     }

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deleverage.events.bodies.base import BodyBase
-from deleverage.events.bodies.listing import AccountOpened
+from deleverage.events.bodies.listing import AccountOpened, AssetListed
 from deleverage.events.envelope import Origin
 from deleverage.events.vocabulary import BODY_TYPES
 from deleverage.replay.run import Run
@@ -429,6 +429,8 @@ def test_every_type_of_event_has_words() -> None:
     for _ in range(8):
         book.user()
     assert all(kind.says is not BodyBase.says for kind in BODY_TYPES)
+    for number in range(1, 8):
+        book.put(AssetListed(number, f"A{number}", 6))
     names = RunNames(book.ledger)
     told = [words(body, names) for body in EXAMPLES]
     assert len(set(told)) == len(told) == len(BODY_TYPES)

@@ -16,11 +16,11 @@ from ..kinds import (
     AccountNumber,
     AssetAmount,
     AssetNumber,
-    Count,
     InstrumentAmount,
     InstrumentNumber,
     LiquidationNumber,
     Price,
+    QuoteAmount,
     RatePpb,
     Size,
 )
@@ -66,8 +66,8 @@ class ConversionSet(BodyBase, frozen=True, tag=150):
     asset: AssetNumber
     quote: AssetNumber
     instrument: InstrumentNumber
-    asset_atoms: Count
-    quote_atoms: Count
+    asset_atoms: AssetAmount
+    quote_atoms: QuoteAmount
 
     def alters(self, ledger: Ledger, event: Event) -> None:
         ledger.set_conversion(self)
@@ -83,7 +83,7 @@ class CollateralRated(BodyBase, frozen=True, tag=151):
     `instrument` is what the asset is converted by.
     """
 
-    grounds = ()
+    grounds = (Ground.RULE,)
     sets = True
 
     asset: AssetNumber
@@ -119,6 +119,19 @@ class ConversionPriced(BodyBase, frozen=True, tag=152):
         price, index = (names.price(self.instrument, ticks) for ticks in (self.price_ticks, self.index_ticks))
         apart = f", its own market at {index}" if self.price_ticks != self.index_ticks else ""
         return f"{names.asset(self.asset)} was converted at {price} from here on{apart}"
+
+    def tells(self, case: Case) -> str:
+        names, before = case.names, case.ledger.conversions[self.asset].price_ticks
+        price, index = (names.price(self.instrument, ticks) for ticks in (self.price_ticks, self.index_ticks))
+        moved = ""
+        if before:
+            change = names.change(self.price_ticks - before, before)
+            moved = f", {change} from the {names.price(self.instrument, before)} before"
+        whose = "That is the mark of its own market"
+        if self.price_ticks != self.index_ticks:
+            whose = f"The mark of its own market was {index}; {case.policy} sets another price"
+        own = f"{whose}, {names.instrument(self.instrument)}."
+        return case.joined(f"{names.asset(self.asset)} was converted at {price}{moved}.", own, case.followed())
 
 
 class CoinStated(BodyBase, frozen=True, tag=153):
@@ -173,7 +186,15 @@ class CollateralSold(BodyBase, frozen=True, tag=156):
     liquidation that it was sold in, None where only a debt was repaid.
     """
 
-    grounds = (Ground.LIQUIDATION, Ground.BALANCE, Ground.DEPTH, Ground.MARK, Ground.RULE)
+    grounds = (
+        Ground.LIQUIDATION,
+        Ground.CONVERSION,
+        Ground.BALANCE,
+        Ground.INDEX,
+        Ground.DEPTH,
+        Ground.MARK,
+        Ground.RULE,
+    )
     posting = Exchange("account")
     forces = True
 
@@ -223,6 +244,16 @@ class InterestCharged(BodyBase, frozen=True, tag=157):
     def says(self, names: Names) -> str:
         paid, debt = (names.money(self.account, atoms) for atoms in (self.amount_atoms, self.debt_atoms))
         return f"{names.account(self.account)} was charged {paid} of interest, {names.rate(self.rate_ppb)} of {debt}"
+
+    def tells(self, case: Case) -> str:
+        names, interval_ns = case.names, case.rule("interest_interval_ns")
+        owed_atoms = -case.ledger.accounts[self.account].balance_atoms
+        owed, free = (names.money(self.account, atoms) for atoms in (owed_atoms, owed_atoms - self.debt_atoms))
+        told = f"It owed {owed}, of which {free} is free of interest."
+        if owed_atoms == self.debt_atoms:
+            told = f"It owed {owed}, and nothing of that is free of interest."
+        every = "" if interval_ns is None else f"Interest is charged every {names.duration(interval_ns)}."
+        return case.joined(f"{self.says(names)}.", told, every, case.followed())
 
 
 CollateralBody = (

@@ -57,7 +57,7 @@ LiquidationOutcome = Literal["restored", "closed", "bankrupt"]
 class LiquidationStarted(BodyBase, frozen=True, tag=60):
     """Equity fell below the maintenance requirement; both as compared."""
 
-    grounds = (Ground.MARK, Ground.BALANCE, Ground.CALL, Ground.FAULT, Ground.RULE)
+    grounds = (Ground.MARK, Ground.CONVERSION, Ground.BALANCE, Ground.CALL, Ground.FAULT, Ground.RULE)
     steps = {"healthy": "liquidating", "called": "liquidating"}
     forces = True
     sets = True
@@ -79,8 +79,8 @@ class LiquidationStarted(BodyBase, frozen=True, tag=60):
     def tells(self, case: Case) -> str:
         names, equity = case.names, case.names.money(self.account, self.equity_atoms)
         first = (
-            f"Liquidation {self.liquidation_id} of {names.account(self.account)} began, because its equity of {equity} "
-            f"was under {case.threshold()}."
+            f"Liquidation {self.liquidation_id} of {names.account(self.account)} began, because its equity of {equity}"
+            f"{case.haircut()} was under {case.threshold()}."
         )
         called = "It was not under a margin call."
         if case.event.links:
@@ -140,6 +140,7 @@ class LiquidationOrdered(BodyBase, frozen=True, tag=62):
     grounds = (
         Ground.LIQUIDATION,
         Ground.MARK,
+        Ground.CONVERSION,
         Ground.BALANCE,
         Ground.INDEX,
         Ground.DEPTH,
@@ -282,7 +283,7 @@ class LiquidationFilled(BodyBase, frozen=True, tag=63):
 class PositionTakenOver(BodyBase, frozen=True, tag=64):
     """The fund took a position (`size_lots` as held) at `value_atoms`; `price_ticks` is that per lot, for reading."""
 
-    grounds = (Ground.LIQUIDATION, Ground.MARK, Ground.BALANCE, Ground.FUND, Ground.RULE)
+    grounds = (Ground.LIQUIDATION, Ground.MARK, Ground.CONVERSION, Ground.BALANCE, Ground.FUND, Ground.RULE)
     posting = Trade("fund", "account", taker_leg="liquidation_id", giver_leg="leg")
     steps = {"bankrupt": "taken_over", "taken_over": "taken_over", "deleveraged": "taken_over"}
     forces = True
@@ -339,7 +340,7 @@ class PositionTakenOver(BodyBase, frozen=True, tag=64):
 class LiquidationEnded(BodyBase, frozen=True, tag=65):
     """The liquidation is over; the account is free again."""
 
-    grounds = (Ground.LIQUIDATION, Ground.MARK, Ground.BALANCE, Ground.RULE)
+    grounds = (Ground.LIQUIDATION, Ground.MARK, Ground.CONVERSION, Ground.BALANCE, Ground.RULE)
     steps = {"liquidating": "healthy", "bankrupt": "healthy", "taken_over": "healthy", "deleveraged": "healthy"}
     forces = True
 
@@ -368,7 +369,8 @@ class LiquidationEnded(BodyBase, frozen=True, tag=65):
                 requirement = names.money(self.account, case.figures[1])
                 level = f"at {names.times(level_bps)}the maintenance requirement of {requirement}, or over"
             told = (
-                f"{first}, because its equity of {equity} was back {level}; what is left of its positions stays open."
+                f"{first}, because its equity of {equity}{case.haircut()} was back {level}; what is left of its "
+                "positions stays open."
             )
         elif self.outcome == "closed":
             told = f"{first}, because every position was sold; {equity} are left."
@@ -380,7 +382,16 @@ class LiquidationEnded(BodyBase, frozen=True, tag=65):
 class BankruptcyDeclared(BodyBase, frozen=True, tag=66):
     """No equity is left, or the market cannot close the account above its bankruptcy value: over to the waterfall."""
 
-    grounds = (Ground.LIQUIDATION, Ground.MARK, Ground.BALANCE, Ground.INDEX, Ground.DEPTH, Ground.FAULT, Ground.RULE)
+    grounds = (
+        Ground.LIQUIDATION,
+        Ground.MARK,
+        Ground.CONVERSION,
+        Ground.BALANCE,
+        Ground.INDEX,
+        Ground.DEPTH,
+        Ground.FAULT,
+        Ground.RULE,
+    )
     steps = {"liquidating": "bankrupt"}
     forces = True
 

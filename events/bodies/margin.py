@@ -105,7 +105,7 @@ class MarginCalled(BodyBase, frozen=True, tag=41):
     Where there are several levels a call may be followed by one at a lower level, which takes its place.
     """
 
-    grounds = (Ground.MARK, Ground.BALANCE, Ground.RULE)
+    grounds = (Ground.MARK, Ground.CONVERSION, Ground.BALANCE, Ground.RULE)
     steps = {"healthy": "called", "called": "called"}
 
     account: AccountNumber
@@ -131,14 +131,16 @@ class MarginCalled(BodyBase, frozen=True, tag=41):
         equity = names.money(self.account, self.equity_atoms)
         before = f" It was call {calls + 1} of this account." if calls else ""
         who = names.account(self.account)
-        first = f"{who} was called, because its equity of {equity} was under {case.threshold()}.{before}"
+        first = (
+            f"{who} was called, because its equity of {equity}{case.haircut()} was under {case.threshold()}.{before}"
+        )
         return case.joined(first, case.held(), case.ruled(), case.followed(), case.agreement())
 
 
 class MarginCallMet(BodyBase, frozen=True, tag=42):
     """Equity is back at the recovery level: `recovery_bps` of the maintenance requirement."""
 
-    grounds = (Ground.CALL, Ground.MARK, Ground.BALANCE, Ground.RULE)
+    grounds = (Ground.CALL, Ground.MARK, Ground.CONVERSION, Ground.BALANCE, Ground.RULE)
     steps = {"called": "healthy"}
 
     account: AccountNumber
@@ -160,8 +162,8 @@ class MarginCallMet(BodyBase, frozen=True, tag=42):
         names, equity = case.names, case.names.money(self.account, self.equity_atoms)
         links = "".join(f" of event {seq}" for seq in case.event.links[:1])
         first = (
-            f"The margin call{links} of {names.account(self.account)} was met, because its equity of {equity} was back "
-            f"at {case.threshold()}, or over."
+            f"The margin call{links} of {names.account(self.account)} was met, because its equity of {equity}"
+            f"{case.haircut()} was back at {case.threshold()}, or over."
         )
         return case.joined(first, case.held(), case.ruled(), case.followed(), case.agreement())
 
@@ -169,7 +171,7 @@ class MarginCallMet(BodyBase, frozen=True, tag=42):
 class CollateralAdded(BodyBase, frozen=True, tag=43):
     """The trader answered a margin call with money from outside."""
 
-    grounds = (Ground.CALL, Ground.MARK, Ground.BALANCE, Ground.RULE)
+    grounds = (Ground.CALL, Ground.MARK, Ground.CONVERSION, Ground.BALANCE, Ground.RULE)
     posting = Payment(OUTSIDE, "account")
 
     account: AccountNumber
@@ -196,7 +198,7 @@ class PositionReduced(BodyBase, frozen=True, tag=44):
     `eaten_lots` is how much of that side of the depth is gone afterwards; `price_ticks` is the average, for reading.
     """
 
-    grounds = (Ground.CALL, Ground.MARK, Ground.INDEX, Ground.DEPTH, Ground.BALANCE, Ground.RULE)
+    grounds = (Ground.CALL, Ground.MARK, Ground.CONVERSION, Ground.INDEX, Ground.DEPTH, Ground.BALANCE, Ground.RULE)
     posting = Trade("account", "counterparty")
     sets = True
 

@@ -54,7 +54,7 @@ ShortfallTrigger = Literal["bankruptcy", "inventory", "drawdown", "profit_cap"]
 class InsuranceFundCredited(BodyBase, frozen=True, tag=80):
     """The account paid the fund: a liquidation fee."""
 
-    grounds = (Ground.FILL, Ground.BALANCE, Ground.RULE)
+    grounds = (Ground.FILL, Ground.CONVERSION, Ground.BALANCE, Ground.RULE)
     posting = Payment("account", "fund")
 
     liquidation_id: LiquidationNumber
@@ -121,7 +121,7 @@ class ShortfallDeclared(BodyBase, frozen=True, tag=82):
     less the floor, which is all that it can pay out, or what its rule lets it pay of that (None in older records).
     """
 
-    grounds = (Ground.LIQUIDATION, Ground.MARK, Ground.BALANCE, Ground.FUND, Ground.RULE)
+    grounds = (Ground.LIQUIDATION, Ground.MARK, Ground.CONVERSION, Ground.BALANCE, Ground.FUND, Ground.RULE)
 
     liquidation_id: LiquidationNumber | None
     account: AccountNumber
@@ -167,7 +167,7 @@ class DeleveragingStarted(BodyBase, frozen=True, tag=83):
     the trigger is a cap on profits nobody is liquidated: `account` is outside liquidity, `liquidation_id` is 0.
     """
 
-    grounds = (Ground.SHORTFALL, Ground.PROFIT_CAP, Ground.MARK, Ground.BALANCE, Ground.RULE)
+    grounds = (Ground.SHORTFALL, Ground.PROFIT_CAP, Ground.MARK, Ground.CONVERSION, Ground.BALANCE, Ground.RULE)
     forces = True
     uncompared = ("ranking_digest", "base_round")
 
@@ -203,7 +203,7 @@ class PositionDeleveraged(BodyBase, frozen=True, tag=84):
     `rank` counts from 1; `score` is floor(score x 10^9), saturating at 2^63-1.
     """
 
-    grounds = (Ground.ROUND, Ground.MARK, Ground.BALANCE, Ground.RULE)
+    grounds = (Ground.ROUND, Ground.MARK, Ground.CONVERSION, Ground.BALANCE, Ground.RULE)
     posting = Trade("account", "against", giver_leg="against_leg")
     steps = {"bankrupt": "deleveraged", "taken_over": "deleveraged", "deleveraged": "deleveraged"}
     forces = True
@@ -267,7 +267,7 @@ class LossSocialized(BodyBase, frozen=True, tag=86):
     Where that is the fund, whose own inventory lost more than it had, nobody is liquidated: `liquidation_id` is 0.
     """
 
-    grounds = (Ground.SHORTFALL, Ground.MARK, Ground.BALANCE, Ground.FUND, Ground.RULE)
+    grounds = (Ground.SHORTFALL, Ground.MARK, Ground.CONVERSION, Ground.BALANCE, Ground.FUND, Ground.RULE)
     posting = Payment("account", "bankrupt")
 
     liquidation_id: LiquidationNumber

@@ -39,6 +39,7 @@ from ...events.ledger import LedgerState, Market
 from ...events.ledger.market import MakerQuote
 from ...events.venue_names import plain
 from ...events.vocabulary import Body
+from ..conversion import in_asset
 from ..depth import eaten_lots, impact_ticks
 from ..faults import heard
 from ..protocol import Handler, Linked, Product
@@ -162,14 +163,15 @@ class PowerLawImpact(Handler):
         market = ledger.markets[number]
         book = market.book
         if book is None:
-            return self._first(market, number, outside_ticks)
+            return self._first(ledger, market, number, outside_ticks)
         permanent_ppb = _faded(book.permanent_ppb, now_ns - market.booked_at_ns, self.law.reversion_ns)
         return self._priced(market, book, outside_ticks, permanent_ppb, now_ns)
 
-    def _first(self, market: Market, number: int, outside_ticks: int) -> BookPriced:
+    def _first(self, ledger: LedgerState, market: Market, number: int, outside_ticks: int) -> BookPriced:
         """Before any trade the book trades at the outside value."""
         share_bps = self.law.depth_shares_bps.get(plain(market.listing.name), _BPS)
-        law_lots = max(1, lots_worth(market, outside_ticks, self.law.depth_atoms * share_bps, _BPS))
+        depth_atoms = in_asset(ledger, market.listing.asset, self.law.depth_atoms)
+        law_lots = max(1, lots_worth(market, outside_ticks, depth_atoms * share_bps, _BPS))
         return BookPriced(
             instrument=number,
             outside_ticks=outside_ticks,

@@ -9,6 +9,8 @@
     liquidations_a, _b          how many it went through; likewise reductions (of auto-deleveraging)
     equity_taken_atoms_a, _b    what those moved against the mark; below zero it gave up
     INSTRUMENT_lots_a, _b       how much of it was deleveraged, for each instrument of which anything was
+    ASSET_coins_a, _b           what it had at the end of another asset as collateral, in atoms, for each that anybody
+                                had; likewise ASSET_coins_sold, what of it was sold
 
 What a run does not have or does not know is empty. Names are written so that no spreadsheet takes one for a formula
 (`replay/csv_text.py`). The file is in its place whole or not at all.
@@ -37,7 +39,9 @@ def write_accounts(difference: Difference, path: Path) -> int:
     Raises QueryError where no file can be put there, OSError where the disk does not take it.
     """
     instruments = _instruments(difference)
-    text = csv_text(_header(instruments), (_row(one, instruments) for one in difference.accounts))
+    coins = _coins(difference)
+    rows = (_row(one, instruments, coins) for one in difference.accounts)
+    text = csv_text(_header(instruments, coins), rows)
     if path.exists() and not path.is_file():
         message = f"{path} is no file; name one that can be replaced"
         raise QueryError(message)
@@ -59,13 +63,20 @@ def _instruments(difference: Difference) -> list[str]:
     return sorted({name for total in totals for name in total.deleveraged_lots})
 
 
-def _header(instruments: list[str]) -> list[str]:
-    both = [*_OWN, *_BEFALLEN, *(f"{name}_lots" for name in instruments)]
+def _coins(difference: Difference) -> list[str]:
+    """The assets that anybody had as collateral, or sold, in either run."""
+    ends = [end for one in difference.accounts for end in (one.a, one.b) if end is not None]
+    return sorted({name for end in ends for name in (*end.coins, *end.befallen.coins_sold_atoms)})
+
+
+def _header(instruments: list[str], coins: list[str]) -> list[str]:
+    of_coins = [f"{name}_{what}" for name in coins for what in ("coins", "coins_sold")]
+    both = [*_OWN, *_BEFALLEN, *(f"{name}_lots" for name in instruments), *of_coins]
     sides = [f"{column}_{side}" for column in both for side in ("a", "b")]
     return ["account_a", "account_b", "name", "kind", "asset", "equity_difference_atoms", "gain_atoms", *sides]
 
 
-def _row(one: AccountDifference, instruments: list[str]) -> Iterator[CsvValue]:
+def _row(one: AccountDifference, instruments: list[str], coins: list[str]) -> Iterator[CsvValue]:
     ends = (one.a, one.b)
     yield from (None if end is None else end.account for end in ends)
     yield from (one.name, one.kind, one.asset, one.equity_difference_atoms, one.gain_atoms)
@@ -75,3 +86,6 @@ def _row(one: AccountDifference, instruments: list[str]) -> Iterator[CsvValue]:
         yield from (None if end is None else getattr(end.befallen, column) for end in ends)
     for name in instruments:
         yield from (None if end is None else end.befallen.deleveraged_lots.get(name, 0) for end in ends)
+    for name in coins:
+        yield from (None if end is None else end.coins.get(name, 0) for end in ends)
+        yield from (None if end is None else end.befallen.coins_sold_atoms.get(name, 0) for end in ends)

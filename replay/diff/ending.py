@@ -2,6 +2,9 @@
 
 1. What the run *made* of an account is its equity at the end less what was paid in. Over all accounts that sums to
    zero: one's gain is another's loss (but for funding, which is rounded by position).
+   Collateral in another asset is taken at the price of its own market, at which it can be sold, whatever the venue
+   converts it at: what came in at the price of the time, that of the opening at the first one, and what there is at
+   the end at the last one. What such a price did to its holder is the gain or loss of nobody else.
 2. The *fund used* is what was paid into the fund and what fees it was credited, less its equity at the end: its cash
    and its inventory at the mark. Below zero it has gained.
 3. What is *unpaid* is the deficits declared, and beside them what traders' accounts still owe at the end.
@@ -18,28 +21,35 @@ import msgspec
 from ...events.envelope import Event
 from ...events.ledger import Ledger
 from ..state.queues import marked_margin
-from .tally import AccountSums, AssetSums, ForcedTally
+from .tally import AccountSums, AssetSums, ForcedTally, own_market_atoms
 
 __all__ = ["AccountEnd", "FoldedRun", "Totals"]
 
 
 class AccountEnd(msgspec.Struct, frozen=True):
-    """One account at the end of a run."""
+    """One account at the end of a run; `coins` by the asset's name, worth so much more in their own markets."""
 
     account: int
     balance_atoms: int
     equity_atoms: int | None
     befallen: AccountSums
+    coins: dict[str, int] = {}
+    coins_apart_atoms: int = 0
 
     @property
     def made_atoms(self) -> int | None:
         """What the run made of it: equity less what was paid in."""
-        return None if self.equity_atoms is None else self.equity_atoms - self.befallen.paid_in_atoms
+        if self.equity_atoms is None:
+            return None
+        paid_in_atoms = self.befallen.paid_in_atoms + self.befallen.coins_in_worth_atoms
+        return self.equity_atoms + self.coins_apart_atoms - paid_in_atoms
 
 
 class Totals(msgspec.Struct, frozen=True):
     """What was forced in a run, in one asset; the fund's figures are None where there is no fund."""
 
+    margin_calls: int
+    accounts_called: int
     liquidations: int
     accounts_liquidated: int
     accounts_bankrupt: int
@@ -58,6 +68,8 @@ class Totals(msgspec.Struct, frozen=True):
     written_off_atoms: int
     deficit_atoms: int
     owed_atoms: int | None
+    collateral_sold_atoms: int
+    interest_atoms: int
 
 
 class FoldedRun:
@@ -76,7 +88,13 @@ class FoldedRun:
         account = self.ledger.accounts[number]
         margin = marked_margin(self.ledger, account)
         equity_atoms = None if margin is None else margin.equity_atoms
-        return AccountEnd(number, account.balance_atoms, equity_atoms, self._tally.accounts[number])
+        held = sorted(account.coins.items())
+        coins = {self.ledger.assets[asset].name: atoms for asset, atoms in held}
+        conversions = self.ledger.conversions
+        apart = sum(
+            own_market_atoms(conversions[asset], atoms) - conversions[asset].worth_atoms(atoms) for asset, atoms in held
+        )
+        return AccountEnd(number, account.balance_atoms, equity_atoms, self._tally.accounts[number], coins, apart)
 
     def totals(self, asset: int) -> Totals:
         """The sums over the accounts of an asset; O(accounts)."""
@@ -87,6 +105,8 @@ class FoldedRun:
         for one in befallen:
             lots.update(one.deleveraged_lots)
         return Totals(
+            margin_calls=sum(one.calls for one in befallen),
+            accounts_called=sum(one.calls > 0 for one in befallen),
             liquidations=sum(one.liquidations for one in befallen),
             accounts_liquidated=sum(one.liquidations > 0 for one in befallen),
             accounts_bankrupt=sum(one.bankruptcies > 0 for one in befallen),
@@ -101,6 +121,8 @@ class FoldedRun:
             written_off_atoms=sums.written_off_atoms,
             deficit_atoms=sums.deficit_atoms,
             owed_atoms=self._owed(asset),
+            collateral_sold_atoms=sums.collateral_sold_atoms,
+            interest_atoms=sums.interest_atoms,
         )
 
     def _owed(self, asset: int) -> int | None:

@@ -2,6 +2,8 @@
 
 1. *Paid in* is what came to an account by other ways than trading: deposits, opening balances, answers to margin calls
    and transfers, less withdrawals and transfers away. Where it came from it is paid out.
+   Of other assets it is kept by asset, and as what that was worth in the asset's own market when it came in, which of
+   the opening state is the first price there.
 2. *Equity taken* is what auto-deleveraging moved against the mark at that instant: the value at the mark of what an
    account was made to trade, less the value that it was traded at. Its sign is the account's: below zero it gave up.
    None where there was no mark.
@@ -15,9 +17,17 @@ from typing import Any
 
 import msgspec
 
+from ...events.bodies.collateral import (
+    CoinDeposited,
+    CoinStated,
+    CoinWithdrawn,
+    CollateralSold,
+    ConversionPriced,
+    InterestCharged,
+)
 from ...events.bodies.inputs import BalanceStated, Deposited, Transferred, Withdrawn
 from ...events.bodies.liquidation import BankruptcyDeclared, LiquidationStarted
-from ...events.bodies.margin import CollateralAdded
+from ...events.bodies.margin import CollateralAdded, MarginCalled
 from ...events.bodies.waterfall import (
     BalanceWrittenOff,
     DeleveragingStarted,
@@ -27,13 +37,18 @@ from ...events.bodies.waterfall import (
     PositionDeleveraged,
 )
 from ...events.ledger import LedgerState
+from ...events.ledger.conversion import Conversion
 from ...events.vocabulary import Body
 
-__all__ = ["AccountSums", "AssetSums", "ForcedTally"]
+__all__ = ["AccountSums", "AssetSums", "ForcedTally", "own_market_atoms"]
 
 
 class AccountSums(msgspec.Struct):
-    """What befell one account; `deleveraged_lots` by the instrument's name, never negative."""
+    """What befell one account; `deleveraged_lots` by the instrument's name, never negative.
+
+    `coins_in_atoms` is what came in of other assets, by name, worth `coins_in_worth_atoms`, and `coins_sold_atoms` what
+    of them was sold.
+    """
 
     paid_in_atoms: int = 0
     liquidations: int = 0
@@ -41,6 +56,10 @@ class AccountSums(msgspec.Struct):
     reductions: int = 0
     deleveraged_lots: dict[str, int] = {}
     equity_taken_atoms: int | None = 0
+    calls: int = 0
+    coins_in_atoms: dict[str, int] = {}
+    coins_in_worth_atoms: int = 0
+    coins_sold_atoms: dict[str, int] = {}
 
 
 class AssetSums(msgspec.Struct):
@@ -48,6 +67,8 @@ class AssetSums(msgspec.Struct):
 
     rounds: int = 0
     deleveraged_value_atoms: int = 0
+    collateral_sold_atoms: int = 0
+    interest_atoms: int = 0
     fund_fees_atoms: int = 0
     socialised_loss_atoms: int = 0
     written_off_atoms: int = 0
@@ -55,11 +76,12 @@ class AssetSums(msgspec.Struct):
 
 
 class ForcedTally:
-    """Filled by `note`, with every event of a run."""
+    """Filled by `note`, with every event of a run; `unpriced` are the accounts and amounts that wait for a price."""
 
     def __init__(self) -> None:
         self.accounts: defaultdict[int, AccountSums] = defaultdict(AccountSums)
         self.assets: defaultdict[int, AssetSums] = defaultdict(AssetSums)
+        self.unpriced: dict[int, list[tuple[int, int]]] = {}
 
     def note(self, body: Body, ledger: LedgerState) -> None:
         """Count an event that `ledger` is about to fold."""
@@ -92,6 +114,58 @@ def _transferred(tally: ForcedTally, body: Transferred, _ledger: LedgerState) ->
 def _stated(tally: ForcedTally, body: BalanceStated, ledger: LedgerState) -> None:
     before_atoms = ledger.accounts[body.account].balance_atoms
     _moved(tally, _outside(body, ledger), body.account, body.balance_atoms - before_atoms)
+
+
+def _coin(tally: ForcedTally, body: Any, ledger: LedgerState, amount_atoms: int) -> None:
+    """Collateral of another asset came in from outside (went out, negative)."""
+    _add(tally.accounts[body.account].coins_in_atoms, ledger.assets[body.asset].name, amount_atoms)
+    tally.accounts[ledger.own(body.asset, "outside")].paid_in_atoms -= amount_atoms
+    conversion = ledger.conversions[body.asset]
+    if conversion.index_ticks:
+        tally.accounts[body.account].coins_in_worth_atoms += own_market_atoms(conversion, amount_atoms)
+    else:
+        tally.unpriced.setdefault(body.asset, []).append((body.account, amount_atoms))
+
+
+def own_market_atoms(conversion: Conversion, atoms: int) -> int:
+    """What so much of an asset is worth in its own market, rounded down as it is where it is converted."""
+    return msgspec.structs.replace(conversion, price_ticks=conversion.index_ticks).worth_atoms(atoms)
+
+
+def _priced(tally: ForcedTally, body: ConversionPriced, ledger: LedgerState) -> None:
+    """The first price of an asset says what the opening state was worth."""
+    priced = msgspec.structs.replace(ledger.conversions[body.asset], index_ticks=body.index_ticks)
+    for account, atoms in tally.unpriced.pop(body.asset, ()):
+        tally.accounts[account].coins_in_worth_atoms += own_market_atoms(priced, atoms)
+
+
+def _add(sums: dict[str, int], name: str, atoms: int) -> None:
+    sums[name] = sums.get(name, 0) + atoms
+
+
+def _coin_stated(tally: ForcedTally, body: CoinStated, ledger: LedgerState) -> None:
+    _coin(tally, body, ledger, body.balance_atoms - ledger.accounts[body.account].coins.get(body.asset, 0))
+
+
+def _coin_deposited(tally: ForcedTally, body: CoinDeposited, ledger: LedgerState) -> None:
+    _coin(tally, body, ledger, body.amount_atoms)
+
+
+def _coin_withdrawn(tally: ForcedTally, body: CoinWithdrawn, ledger: LedgerState) -> None:
+    _coin(tally, body, ledger, -body.amount_atoms)
+
+
+def _sold(tally: ForcedTally, body: CollateralSold, ledger: LedgerState) -> None:
+    _add(tally.accounts[body.account].coins_sold_atoms, ledger.assets[body.asset].name, body.amount_atoms)
+    tally.assets[ledger.accounts[body.account].asset].collateral_sold_atoms += body.value_atoms
+
+
+def _charged(tally: ForcedTally, body: InterestCharged, ledger: LedgerState) -> None:
+    tally.assets[ledger.accounts[body.account].asset].interest_atoms += body.amount_atoms
+
+
+def _called(tally: ForcedTally, body: MarginCalled, _ledger: LedgerState) -> None:
+    tally.accounts[body.account].calls += 1
 
 
 def _liquidated(tally: ForcedTally, body: LiquidationStarted, _ledger: LedgerState) -> None:
@@ -141,6 +215,13 @@ _COUNTED: dict[type[Body], Callable[[ForcedTally, Any, LedgerState], None]] = {
     Deposited: _paid,
     CollateralAdded: _paid,
     Withdrawn: _withdrawn,
+    CoinStated: _coin_stated,
+    CoinDeposited: _coin_deposited,
+    CoinWithdrawn: _coin_withdrawn,
+    ConversionPriced: _priced,
+    CollateralSold: _sold,
+    InterestCharged: _charged,
+    MarginCalled: _called,
     Transferred: _transferred,
     LiquidationStarted: _liquidated,
     BankruptcyDeclared: _bankrupt,

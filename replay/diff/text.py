@@ -1,7 +1,7 @@
 """A difference for a person: what the runs are, where they begin to differ, what was forced in each, who gained.
 
-It fits 60 columns with ordinary figures and never shortens one. Amounts are rounded to hundredths; `--json` and `--csv`
-have the atoms. Differences are B less A.
+It fits 60 columns with ordinary figures and never shortens one. Amounts are rounded to hundredths, but not those of an
+asset that is converted; `--json` and `--csv` have the atoms. Differences are B less A.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from ...sim.figures import count
 from ...sim.units import format_time_ns
 from ..run import Run
 from .accounts_text import print_accounts
+from .collateral_text import print_collateral
 from .difference import Difference
 from .origins_text import print_origins
 from .totals_text import print_totals
@@ -39,6 +40,7 @@ def print_difference(console: Console, difference: Difference, top: int) -> None
     _print_types(console, difference)
     print_origins(console, difference, top)
     print_totals(console, difference)
+    print_collateral(console, difference, top)
     print_accounts(console, difference, top)
 
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from rich.console import Console
 
 from ...events.bodies.listing import AssetListed, InstrumentListed
 from ...sim.console import print_line, print_rows, print_table
-from ...sim.figures import rounded_money, size
+from ...sim.figures import size
+from .collateral_text import is_settled_in, money_text, signed
 from .difference import AssetDifference, Difference
 from .ending import FoldedRun, Totals
 
-__all__ = ["print_totals", "signed"]
+__all__ = ["print_totals"]
 
 _COUNTS = (
     ("liquidations", "liquidations"),
@@ -33,7 +34,11 @@ _MONEY = (
     ("written off", "written_off_atoms"),
     ("deficit", "deficit_atoms"),
     ("still owed", "owed_atoms"),
+    ("collateral sold", "collateral_sold_atoms"),
+    ("interest", "interest_atoms"),
 )
+_CALLS = (("margin calls", "margin_calls"), ("  accounts", "accounts_called"))
+_OF_COLLATERAL = ("collateral_sold_atoms", "interest_atoms")
 _EXPLAINED = (
     "Equity taken: what the deleveraged had to trade, its value at the mark less the value it was traded at; minus: "
     "they gave it up. Fund used: paid in and fees, less its cash and inventory at the end. Deficit: "
@@ -46,15 +51,14 @@ Row = tuple[str, ...]
 def print_totals(console: Console, difference: Difference) -> None:
     """A table for each asset."""
     for one in difference.assets:
+        if not is_settled_in(difference, one.asset):
+            continue
         print_line(console)
         header = (f"totals, {one.asset.name}", "A", "B", "B - A")
-        print_table(console, header, [*_counts(one), *_contracts(one, difference), *_money(one)])
+        counted = _CALLS + _COUNTS if difference.ended_a.ledger.conversions else _COUNTS
+        money = money_text(difference, one.asset)
+        print_table(console, header, [*_counts(one, counted), *_contracts(one, difference), *_money(one, money)])
     print_rows(console, [("", _EXPLAINED)], label_width=0)
-
-
-def signed(text: str) -> str:
-    """A figure with its sign, also where it is above zero."""
-    return text if text.startswith("-") or not any(digit in text for digit in "123456789") else f"+{text}"
 
 
 def _figure(totals: Totals | None, field: str) -> int | None:
@@ -63,18 +67,20 @@ def _figure(totals: Totals | None, field: str) -> int | None:
     return value
 
 
-def _counts(one: AssetDifference) -> Iterator[Row]:
-    for label, field in _COUNTS:
+def _counts(one: AssetDifference, counted: Sequence[tuple[str, str]]) -> Iterator[Row]:
+    for label, field in counted:
         a, b = _figure(one.a, field), _figure(one.b, field)
         difference = "" if a is None or b is None else signed(f"{b - a:,}")
         yield label, *("-" if number is None else f"{number:,}" for number in (a, b)), difference
 
 
-def _money(one: AssetDifference) -> Iterator[Row]:
+def _money(one: AssetDifference, money: Callable[[int], str]) -> Iterator[Row]:
     for label, field in _MONEY:
         a, b = _figure(one.a, field), _figure(one.b, field)
-        difference = "" if a is None or b is None else signed(rounded_money(b - a, one.asset))
-        yield label, *("-" if atoms is None else rounded_money(atoms, one.asset) for atoms in (a, b)), difference
+        if field in _OF_COLLATERAL and not a and not b:
+            continue
+        difference = "" if a is None or b is None else signed(money(b - a))
+        yield label, *("-" if atoms is None else money(atoms) for atoms in (a, b)), difference
 
 
 def _contracts(one: AssetDifference, difference: Difference) -> Iterator[Row]:

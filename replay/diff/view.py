@@ -14,9 +14,11 @@
 
 In `totals` a and b have liquidations, accounts_liquidated, accounts_bankrupt, rounds, reductions, accounts_deleveraged,
 deleveraged_lots, deleveraged_value_atoms, equity_taken_atoms, fund_paid_in_atoms, fund_fees_atoms, fund_cash_atoms,
-fund_equity_atoms, fund_used_atoms, socialised_loss_atoms and written_off_atoms. In `accounts` they have account (the
-number), balance_atoms, equity_atoms, paid_in_atoms, liquidations, bankruptcies, reductions, deleveraged_lots and
-equity_taken_atoms, and are null where a run does not have the account.
+fund_equity_atoms, fund_used_atoms, socialised_loss_atoms, written_off_atoms, deficit_atoms, owed_atoms, margin_calls,
+accounts_called, collateral_sold_atoms and interest_atoms. In `accounts` they have account (the number), balance_atoms,
+equity_atoms, coins (what there is of other assets, by name), paid_in_atoms, coins_in_atoms, coins_sold_atoms, calls,
+liquidations, bankruptcies, reductions, deleveraged_lots and equity_taken_atoms, and are null where a run does not have
+the account.
 
 1. Amounts are whole atoms of the asset, sizes lots by instrument, differences B less A; what is not known is null.
 2. An origin has at_ns, slot, cause_a and cause_b (the numbers of the event that it answers), seq_a and seq_b (the first
@@ -133,5 +135,6 @@ def _account_view(one: AccountDifference) -> View:
 def _end_view(end: AccountEnd | None) -> View | None:
     if end is None:
         return None
-    own = {"account": end.account, "balance_atoms": end.balance_atoms, "equity_atoms": end.equity_atoms}
+    own: View = {"account": end.account, "balance_atoms": end.balance_atoms, "equity_atoms": end.equity_atoms}
+    own["coins"] = end.coins
     return own | msgspec.structs.asdict(end.befallen)

@@ -1,22 +1,25 @@
 """What a fork changes: who decides and by which figures, what the fund or an account has, which inputs still come.
 
-1. `slot.key=value` is written as for `deleverage run --set`: another policy takes nothing of the old one's figures.
+1. `slot.key=value` is written as for `deleverage run --set`: another policy takes nothing of the old one's figures. Of
+   a table, such as `collateral.ratios_ppm.USDE=[[0, 900_000]]`, what is not named stays.
 2. `insurance_fund.balance=X` makes the fund's cash X at the fork, `+X` or `-X` so much more or less: as a deposit or a
    withdrawal that is recorded like any input. Of several funds it is `insurance_fund.balances.NAME=X`, where the
    account is called "insurance:NAME". Which funds there are is settled as a run begins.
-3. A deposit into an account, or a trade of its position with outside liquidity at the mark, is recorded as an input.
-   The venue's own accounts do not trade, nor does one in a liquidation.
+3. A deposit into an account, in what it settles in or of another asset as collateral, or a trade of its position with
+   outside liquidity at the mark, is recorded as an input. The venue's own accounts do not trade, nor does one in a
+   liquidation.
 4. A fault of the venue can be put in, as in a scenario; its times count from the fork.
 5. An input can be taken away, unless it declares something or ends the run.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
+from ...events.bodies.collateral import CoinDeposited, CoinWithdrawn
 from ...events.bodies.inputs import Deposited, TradeExecuted, Withdrawn
 from ...events.bodies.run import Producer
 from ...events.errors import QueryError, ScenarioError
@@ -45,10 +48,11 @@ _PRICE_RISE = 100
 
 
 class Deposit(msgspec.Struct, frozen=True):
-    """Money from outside into an account; negative: out of it."""
+    """Money from outside into an account; negative: out of it. In what the account settles in, or another asset."""
 
     account: int
     amount_atoms: int
+    asset: int | None = None
 
 
 class OutsideTrade(msgspec.Struct, frozen=True):
@@ -77,7 +81,7 @@ class Changes(msgspec.Struct, frozen=True):
         settings = (setting.partition("=") for setting in self.settings)
         told = [(key, without_folders(value) if key.endswith(".policy") else value) for key, _, value in settings]
         for paid in self.deposits:
-            asset = ledger.assets[ledger.accounts[paid.account].asset]
+            asset = ledger.assets[ledger.accounts[paid.account].asset if paid.asset is None else paid.asset]
             told.append(
                 (f"{ledger.name(paid.account)}.deposit", f"{exact_money(paid.amount_atoms, asset)} {asset.name}")
             )
@@ -95,8 +99,8 @@ class Changes(msgspec.Struct, frozen=True):
 
         A policy in a setting is named by whoever forks; one that stays is named by the record.
         """
-        changed = self._tables()
         known = {producer.handler: producer for producer in before}
+        changed = self._tables(known)
         names = [name for slot in SLOTS for name in _names_of(slot, before)]
         found: list[Producer] = []
         for unknown in changed.keys() - {*names, *SLOTS}:
@@ -145,8 +149,8 @@ class Changes(msgspec.Struct, frozen=True):
         for text, one in zip(reversed(self.faults), reversed(planned), strict=False):
             check_oracle(one, f"--fault {text!r}", slots["mark"].policy if "mark" in slots else None)
 
-    def _tables(self) -> dict[str, dict[str, Any]]:
-        """The settings of each slot that has any."""
+    def _tables(self, known: Mapping[str, Producer]) -> dict[str, dict[str, Any]]:
+        """The settings of each slot that has any; of a table that is set in part, what it had as well."""
         tree: dict[str, Any] = {}
         for setting in self.settings:
             key = setting.partition("=")[0]
@@ -154,6 +158,7 @@ class Changes(msgspec.Struct, frozen=True):
                 message = f"--set {key}: which insurance funds there are is settled as a run begins; run it anew"
                 raise ScenarioError(message)
             if not _is_balance(key):
+                self._keep_table(tree, key, known)
                 apply_override(tree, setting)
         for slot, table in tree.items():
             if plain(slot) not in SLOTS or not isinstance(table, dict):
@@ -164,6 +169,15 @@ class Changes(msgspec.Struct, frozen=True):
                 raise ScenarioError(message)
         tables: dict[str, dict[str, Any]] = with_durations(tree, "$")
         return tables
+
+    def _keep_table(self, tree: dict[str, Any], key: str, known: Mapping[str, Producer]) -> None:
+        """Where a setting is of one entry of a table, begin with the table as the policy has it, if that one stays."""
+        slot, _, rest = key.partition(".")
+        name, _, entry = rest.partition(".")
+        another = any(setting.startswith(f"{slot}.policy=") for setting in self.settings)
+        kept = known[slot].parameters.get(name) if slot in known else None
+        if entry and isinstance(kept, dict) and not another:
+            tree.setdefault(slot, {}).setdefault(name, dict(kept))
 
     def inputs(self, ledger: LedgerState) -> list[Body]:
         """What is put in at the fork, in the state there. Raises ScenarioError or QueryError for what cannot be."""
@@ -180,7 +194,8 @@ class Changes(msgspec.Struct, frozen=True):
                 continue
             fund = _fund(key, ledger)
             held_atoms = held.get(fund, ledger.accounts[fund].balance_atoms)
-            atoms = Quantity.parse(text.replace("_", ""), amount_scale(ledger.assets[0])).number
+            scale = amount_scale(ledger.assets[ledger.accounts[fund].asset])
+            atoms = Quantity.parse(text.replace("_", ""), scale).number
             more_atoms = atoms if text.startswith(("+", "-")) else atoms - held_atoms
             held[fund] = held_atoms + more_atoms
             found.append(Deposit(fund, more_atoms))
@@ -255,9 +270,30 @@ def _fund(key: str, ledger: LedgerState) -> int:
 
 def _money(one: Deposit, ledger: LedgerState) -> Body:
     _check_open(one.account, ledger)
+    if one.asset is not None and one.asset != ledger.accounts[one.account].asset:
+        return _coin(one, one.asset, ledger)
     if one.amount_atoms < 0:
         return Withdrawn(one.account, -one.amount_atoms)
     return Deposited(one.account, one.amount_atoms)
+
+
+def _coin(one: Deposit, asset: int, ledger: LedgerState) -> Body:
+    """Collateral in another asset. Raises QueryError for one that the account cannot hold, or more than it has."""
+    account = ledger.accounts[one.account]
+    conversion, name = ledger.conversions.get(asset), ledger.assets[asset].name
+    sold = conversion is not None and ledger.markets[conversion.instrument].listing.kind == "spot"
+    if account.kind not in _TRADERS or conversion is None or not sold or conversion.quote != account.asset:
+        settles = f"{ledger.name(one.account)} settles in {ledger.assets[account.asset].name}"
+        message = f"--deposit: {settles} and cannot hold {name} as collateral; name another account or asset"
+        raise QueryError(message)
+    if one.amount_atoms > 0:
+        return CoinDeposited(one.account, asset, one.amount_atoms)
+    body = CoinWithdrawn(one.account, asset, -one.amount_atoms)
+    reason = refusal(ledger, body)
+    if reason is not None:
+        message = f"--deposit: {ledger.name(one.account)} cannot withdraw so much {name}: {reason}; name less"
+        raise QueryError(message)
+    return body
 
 
 def _check_open(account: int, ledger: LedgerState) -> None:

@@ -30,7 +30,9 @@ _TIME_OF_DAY = slice(11, 19)
 @record_argument
 @click.option("--at", "point", metavar="POINT", required=True, help="After this event, or after this time.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Another policy, figure or fund balance.")
-@click.option("--deposit", "deposits", multiple=True, metavar="ACCOUNT=AMOUNT", help="Money in; negative: out.")
+@click.option(
+    "--deposit", "deposits", multiple=True, metavar="ACCOUNT=AMOUNT", help="Money in, or 5 ASSET; negative: out."
+)
 @click.option(
     "--trade", "trades", multiple=True, metavar="ACCOUNT:INSTRUMENT=SIZE", help="A trade at the mark; negative sells."
 )
@@ -91,13 +93,18 @@ def fork_command(
 
 
 def _deposits(run: Run, given: tuple[str, ...]) -> tuple[Deposit, ...]:
-    """`ACCOUNT=AMOUNT` in the asset of the account."""
+    """`ACCOUNT=AMOUNT` in the asset of the account, or `ACCOUNT=AMOUNT ASSET` in another one."""
     found = []
     for text in given:
-        name, amount = _split(text, "--deposit", "trader-7=250.5")
-        account = run.directory.find_account(name)
-        asset = run.directory.assets[run.directory.accounts[account].asset]
-        found.append(Deposit(account, Quantity.parse(amount, amount_scale(asset)).number))
+        name, written = _split(text, "--deposit", "trader-7=250.5")
+        account, (amount, _, named) = run.directory.find_account(name), written.partition(" ")
+        assets = {asset.name: asset for asset in run.directory.assets.values()}
+        if named and named not in assets:
+            message = f"--deposit {text!r}: there is no asset {named!r}{nearest(named, assets)}"
+            raise QueryError(message)
+        asset = assets[named] if named else run.directory.assets[run.directory.accounts[account].asset]
+        atoms = Quantity.parse(amount, amount_scale(asset)).number
+        found.append(Deposit(account, atoms, asset.asset if named else None))
     return tuple(found)
 
 

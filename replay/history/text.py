@@ -4,7 +4,8 @@
     status       called -> liquidating
     liquidation  none -> 17
 
-All amounts are exact. Where nothing changed, it says how the account stood.
+All amounts are exact; what it has of other assets stands under their names, and under `that counts` what of its
+equity is collateral, coins by their ratio. Where nothing changed, it says how the account stood.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ def print_history(console: Console, directory: Directory, account: int, steps: I
     """Who it is, then the steps as they come."""
     opened = directory.accounts[account]
     asset = directory.assets[opened.asset]
-    _print_title(console, opened, asset)
+    _print_title(console, opened, asset, converted=len(directory.assets) > 1)
     told = False
     for step in steps:
         told = True
@@ -45,11 +46,12 @@ def print_history(console: Console, directory: Directory, account: int, steps: I
         print_line(console, "No event of this span names it.")
 
 
-def _print_title(console: Console, opened: AccountOpened, asset: AssetListed) -> None:
+def _print_title(console: Console, opened: AccountOpened, asset: AssetListed, *, converted: bool) -> None:
     name = f"{opened.name}, number {opened.account}, {opened.kind}, {opened.mode}"
     print_line(console, f"history of {name}", style="bold")
     print_line(console, f"Amounts in {asset.name}. Between events its equity moves")
-    print_line(console, "with marks and funding, which name nobody.")
+    moving = "marks, funding and prices of collateral" if converted else "marks and funding"
+    print_line(console, f"with {moving}, which name nobody.")
 
 
 def _changes(step: HistoryStep, asset: AssetListed) -> Rows:
@@ -60,7 +62,9 @@ def _changes(step: HistoryStep, asset: AssetListed) -> Rows:
         yield "status", f"opened, {step.after['status']}"
         return
     before, after = dict(_standing(step.before, asset)), dict(_standing(step.after, asset))
-    changed = [(label, f"{before[label]} -> {text}") for label, text in after.items() if before[label] != text]
+    labels = [*after, *(label for label in before if label not in after)]
+    pairs = [(label, before.get(label, "none"), after.get(label, "none")) for label in labels]
+    changed = [(label, f"{old} -> {new}") for label, old, new in pairs if old != new]
     changed += _positions_changed(step.before, step.after)
     yield from changed or [("unchanged", _summary(step.after, asset))]
 
@@ -70,7 +74,11 @@ def _standing(view: View, asset: AssetListed) -> Rows:
     yield "status", view["status"].replace("_", " ")
     yield "liquidation", "none" if view["liquidation_id"] is None else str(view["liquidation_id"])
     yield "balance", exact_money(view["balance_atoms"], asset)
+    for coin in view["coins"]:
+        yield coin["asset"], grouped(coin["amount"])
     yield "equity", _money(view["equity_atoms"], asset)
+    if view["coins"]:
+        yield "that counts", _money(view["collateral_atoms"], asset)
     if view["kind"] in TRADERS:
         yield "requirement", _money(view["requirement_atoms"], asset)
         yield "ratio", ratio_text(view["margin_ratio_bps"])

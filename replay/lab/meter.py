@@ -3,7 +3,8 @@
 1. So a figure depends on the record alone, and is the same whether a run is watched while it goes or read back.
 2. The *fund used* is what was paid into the fund and its fees, less its equity at the end: cash and inventory at the
    mark. Below zero it has gained. What befell accounts is counted as `deleverage diff` counts it.
-3. Money is in atoms of the settlement asset, sizes in lots (contracts), times in nanoseconds; nothing is rounded.
+3. Money is in atoms of the first asset, sizes in lots (contracts), times in nanoseconds; nothing is rounded. What is in
+   another asset counts by what it was worth in the first one when it happened; a fund by what it is worth at the end.
 """
 
 from __future__ import annotations
@@ -17,8 +18,16 @@ import msgspec
 
 from ...events.bodies.listing import InstrumentListed
 from ...events.bodies.margin import RulesChanged
+from ...events.bodies.waterfall import (
+    BalanceWrittenOff,
+    FundDeficitDeclared,
+    LossSocialized,
+    PositionDeleveraged,
+)
 from ...events.envelope import Event
-from ...events.ledger import Ledger
+from ...events.ledger import Ledger, LedgerState
+from ...events.vocabulary import Body
+from ...handlers.conversion import counted_in, in_first
 from ...handlers.valuation import margin_of
 from ...sim.living.market import LivingMarket
 from ...sim.summary import owed
@@ -79,19 +88,40 @@ class Figures(msgspec.Struct, frozen=True):
     rates_peak_ppm: dict[str, int] = {}
 
 
+class WorthSums:
+    """What was forced, added up in the first asset: each amount as it is worth when it happens."""
+
+    def __init__(self) -> None:
+        self.of: Counter[type[Body]] = Counter()
+
+    def note(self, body: Body, ledger: LedgerState) -> None:
+        """Count an event that `ledger` is about to fold, if it is of those and of what the first asset counts."""
+        if isinstance(body, PositionDeleveraged):
+            asset, atoms = ledger.markets[body.instrument].listing.asset, abs(body.value_atoms)
+        elif isinstance(body, LossSocialized | BalanceWrittenOff):
+            asset, atoms = ledger.accounts[body.account].asset, body.amount_atoms
+        elif isinstance(body, FundDeficitDeclared):
+            asset, atoms = ledger.accounts[body.fund].asset, body.deficit_atoms
+        else:
+            return
+        if counted_in(ledger, asset) == 0:
+            self.of[type(body)] += in_first(ledger, asset, atoms)
+
+
 class Meter:
     """Takes every event of a run in its order, from the first one on."""
 
     def __init__(self) -> None:
         self.ledger = Ledger()
         self._tally, self._waves, self._cascade, self._solvency = ForcedTally(), Waves(), Cascade(), Solvency()
-        self._market = LivingMarket()
+        self._market, self._sums = LivingMarket(), WorthSums()
         self._rule_changes, self._peaks_ppm = 0, dict[str, int]()
 
     def take(self, event: Event) -> None:
         """The next event; some 4 us. Raises LedgerError where it cannot follow."""
         ledger = self.ledger
         self._tally.note(event.body, ledger)
+        self._sums.note(event.body, ledger)
         self._waves.take(event, ledger)
         self._cascade.take(event)
         self._solvency.take(event)
@@ -115,7 +145,7 @@ class Meter:
         ledger, tally, waves = self.ledger, self._tally, self._waves
         waves.close(ledger)
         traders = [one for number, one in tally.accounts.items() if ledger.accounts[number].kind == "user"]
-        sums, asset = tally.assets[0], ledger.assets[0]
+        sums, asset = self._sums, ledger.assets[0]
         return Figures(
             prices="" if ledger.run is None else ledger.run.prices,
             asset=asset.name,
@@ -123,7 +153,7 @@ class Meter:
             lot_sizes={market.listing.name: market.listing.lot_size for market in ledger.markets},
             accounts_deleveraged=sum(one.reductions > 0 for one in traders),
             lots_deleveraged=self._lots(traders),
-            value_deleveraged_atoms=sums.deleveraged_value_atoms,
+            value_deleveraged_atoms=sums.of[PositionDeleveraged],
             equity_taken_atoms=waves.taken_atoms,
             equity_needed_atoms=waves.needed_atoms,
             share_taken_max=waves.share_max.as_integer_ratio(),
@@ -131,9 +161,9 @@ class Meter:
             ptsr=_ratio(waves.ptsr),
             pmr=_ratio(waves.pmr),
             fund_used_atoms=self._fund_used(),
-            socialised_loss_atoms=sums.socialised_loss_atoms,
-            written_off_atoms=sums.written_off_atoms,
-            deficit_atoms=sums.deficit_atoms,
+            socialised_loss_atoms=sums.of[LossSocialized],
+            written_off_atoms=sums.of[BalanceWrittenOff],
+            deficit_atoms=sums.of[FundDeficitDeclared],
             owed_atoms=owed(ledger)[0],
             accounts_bankrupt=sum(one.bankruptcies > 0 for one in traders),
             cascade_depth_fills=self._cascade.depth_fills,
@@ -175,10 +205,17 @@ class Meter:
         return dict(lots)
 
     def _fund_used(self) -> int:
-        funds = [self.ledger.accounts[number] for number in self.ledger.funds_of(0)]
-        paid_in_atoms = sum(self._tally.accounts[fund.account].paid_in_atoms for fund in funds)
-        equity_atoms = sum(margin_of(fund, self.ledger).equity_atoms for fund in funds)
-        return paid_in_atoms + self._tally.assets[0].fund_fees_atoms - equity_atoms
+        """Of all funds that are counted in the first asset, each by what it is worth at the end."""
+        ledger, used_atoms = self.ledger, 0
+        for asset in range(len(ledger.assets)):
+            if counted_in(ledger, asset) != 0:
+                continue
+            funds = [ledger.accounts[number] for number in ledger.funds_of(asset)]
+            paid_in_atoms = sum(self._tally.accounts[fund.account].paid_in_atoms for fund in funds)
+            equity_atoms = sum(margin_of(fund, ledger).equity_atoms for fund in funds)
+            own_atoms = paid_in_atoms + self._tally.assets[asset].fund_fees_atoms - equity_atoms
+            used_atoms += in_first(ledger, asset, own_atoms)
+        return used_atoms
 
 
 def measured(events: Iterable[Event]) -> Figures:

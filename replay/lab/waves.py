@@ -13,6 +13,7 @@
    for the fund's own inventory, what the declaration says is needed.
 7. PTSR is the largest surviving endowment of a wave over the sum of its deficits, PMR the same over its largest one. Of
    a run's waves the least counts; a wave without a deficit has neither.
+   Of several assets all of it is in the first one, at the prices at which each is converted at that moment.
 8. The Gini coefficient is over the accounts that were a winner of any wave or were reduced in one, so those that were
    spared count as zero.
 """
@@ -26,6 +27,7 @@ from fractions import Fraction
 from ...events.bodies.waterfall import PositionDeleveraged, ShortfallDeclared
 from ...events.envelope import Event
 from ...events.ledger import Account, LedgerState
+from ...handlers.conversion import coins_of, in_first
 from ...handlers.valuation import margin_of, profit_atoms
 
 __all__ = ["WAVE_GAP_NS", "Waves", "gini"]
@@ -34,7 +36,7 @@ WAVE_GAP_NS = 5 * 10**9
 
 
 class _Wave:
-    """One wave, while it lasts. All figures in atoms of equity."""
+    """One wave, while it lasts. All figures in atoms of equity, of the first asset."""
 
     def __init__(self, ledger: LedgerState) -> None:
         self.winners = {a.account: given for a in ledger.accounts if (given := _endowment(a, ledger)) > 0}
@@ -48,9 +50,10 @@ class _Wave:
         """One reduction, which `ledger` is about to fold."""
         account, market = ledger.accounts[body.account], ledger.markets[body.instrument]
         if body.account not in self.before:
-            self.before[body.account] = margin_of(account, ledger).equity_atoms
+            self.before[body.account] = in_first(ledger, account.asset, margin_of(account, ledger).equity_atoms)
         self.deficits[body.against] = max(self.deficits.get(body.against, 0), deficit_atoms)
-        self.needed_atoms += abs(market.payoff.value_atoms(body.size_lots, market.mark_ticks) - body.value_atoms)
+        needed_atoms = abs(market.payoff.value_atoms(body.size_lots, market.mark_ticks) - body.value_atoms)
+        self.needed_atoms += in_first(ledger, account.asset, needed_atoms)
         traded = self._traded.setdefault((body.account, body.instrument), [0, 0])
         traded[0] += body.size_lots
         traded[1] += body.value_atoms
@@ -61,7 +64,7 @@ class _Wave:
         found = dict.fromkeys(self.before, 0)
         for (account, instrument), (size_lots, value_atoms) in self._traded.items():
             at_mark_atoms = ledger.markets[instrument].payoff.value_atoms(size_lots, self._marks[instrument])
-            found[account] += value_atoms - at_mark_atoms
+            found[account] += in_first(ledger, ledger.accounts[account].asset, value_atoms - at_mark_atoms)
         return {account: max(0, atoms) for account, atoms in found.items()}
 
     def survivor_atoms(self, taken: dict[int, int]) -> int:
@@ -136,8 +139,8 @@ def _least(known: Fraction | None, other: Fraction) -> Fraction:
 def _deficit(body: ShortfallDeclared, ledger: LedgerState) -> int:
     account = ledger.accounts[body.account]
     if account.kind != "user":
-        return body.needed_atoms
-    return max(0, -margin_of(account, ledger).equity_atoms)
+        return in_first(ledger, account.asset, body.needed_atoms)
+    return in_first(ledger, account.asset, max(0, -margin_of(account, ledger).equity_atoms))
 
 
 def _endowment(account: Account, ledger: LedgerState) -> int:
@@ -146,4 +149,5 @@ def _endowment(account: Account, ledger: LedgerState) -> int:
         return 0
     markets = ledger.markets
     profit = sum(profit_atoms(markets[instrument], held) for (instrument, _), held in account.positions.items())
-    return min(profit, profit + account.balance_atoms)
+    worth_atoms = sum(coin.worth_atoms for coin in coins_of(ledger, account))
+    return in_first(ledger, account.asset, min(profit, profit + account.balance_atoms + worth_atoms))

@@ -26,7 +26,7 @@ from ...events.payoff import PRICE_TICKS_MOST
 from ...handlers.liquidation_price import LiquidationPrices, liquidation_prices
 from ...handlers.policies.ranking import RankingPolicy, terms_of
 from ...handlers.ranking import Ineligible, Ranked, candidate_of
-from ...handlers.valuation import BPS, MICRO, Margin, bankruptcy_values, margin_of
+from ...handlers.valuation import BPS, MICRO, Margin, bankruptcy_values, coins_worth_atoms, margin_of
 from ..rankings import engine_at, ranking_of
 from ..run import Run
 
@@ -112,7 +112,8 @@ class Queues:
         if account.kind == "user" and not is_marked(self._ledger, account):
             return "no mark yet"
         closed = _closed_by(account, key)
-        found = candidate_of(account, *closed, self._ledger.markets, terms_of(rule.policy))
+        coins_atoms = coins_worth_atoms(account, self._ledger)
+        found = candidate_of(account, *closed, self._ledger.markets, terms_of(rule.policy), coins_atoms)
         return _REASONS[found] if isinstance(found, Ineligible) else "another leg stands there for it"
 
     def _queue(self, policy: RankingPolicy, instrument: int, side: int) -> dict[int, Ranked]:
@@ -169,10 +170,10 @@ def marked_margin(ledger: LedgerState, account: Account) -> Margin | None:
 
 
 def ratio_bps(margin: Margin | None) -> int | None:
-    """Equity over requirement in basis points, rounded down; None without a requirement."""
+    """What counts of the equity over requirement in basis points, rounded down; None without a requirement."""
     if margin is None or not margin.requirement_microatoms:
         return None
-    return margin.equity_atoms * BPS * MICRO // margin.requirement_microatoms
+    return margin.collateral_atoms * BPS * MICRO // margin.requirement_microatoms
 
 
 def prospects_of(ledger: LedgerState, account: Account, margin: Margin | None) -> dict[PositionKey, Prospect]:

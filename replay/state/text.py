@@ -17,10 +17,12 @@ from ...events.bodies.listing import AccountKind
 from ...events.kinds import FOR_GOOD_NS
 from ...events.ledger import Account, LedgerState, Market, PositionKey
 from ...events.ledger.state import STOPPED_NS
+from ...handlers.conversion import counted_in, in_first
 from ...handlers.valuation import BPS, Margin, notional_atoms, profit_atoms, slack
 from ...sim.console import print_line, print_rows, print_table
 from ...sim.figures import count, exact_money, price, score_text, size
 from ...sim.units import divide_half_even, format_time_ns
+from .coins import coin_lines, conversion_rows
 from .queues import TRADERS, Prospect, Queues, marked_margin, prospects_of, ratio_bps, venues_of
 from .view import law_checks
 
@@ -37,12 +39,16 @@ def print_state(console: Console, ledger: LedgerState, queues: Queues | None = N
     if ledger.markets:
         print_line(console)
         print_table(console, ("market", "mark", "index", "impact", ""), map(_market_row, ledger.markets))
+    if ledger.conversions:
+        print_line(console)
+        print_table(console, ("converted", "at", "own market", "counts"), conversion_rows(ledger))
     if queues is not None:
         print_line(console)
         instruments = range(len(ledger.markets))
         print_table(console, ("ADL queue", "long", "short", "rule"), [_queues(ledger, queues, n) for n in instruments])
     print_line(console)
     print_rows(console, _fund(ledger))
+    print_rows(console, coin_lines(ledger))
     print_rows(console, _census(ledger))
     _print_largest(console, ledger)
 
@@ -112,22 +118,25 @@ def _census(ledger: LedgerState) -> Rows:
 
 
 def _print_largest(console: Console, ledger: LedgerState) -> None:
-    """The traders with the largest positions, by notional."""
+    """The traders with the largest positions, by notional: of several assets by what that is worth in the first."""
     marked = [one for one in ledger.accounts if one.kind in TRADERS and one.positions and marked_margin(ledger, one)]
     largest = nlargest(_LARGEST, marked, key=lambda account: (_notional(ledger, account), -account.account))
     if largest:
         print_line(console)
-        header = ("largest", "equity", "notional", "ratio", "status")
+        in_one = f", in {ledger.assets[0].name}" if ledger.conversions else ""
+        header = (f"largest{in_one}", "equity", "notional", "ratio", "status")
         print_table(console, header, [_row(ledger, one) for one in largest])
 
 
 def _notional(ledger: LedgerState, account: Account) -> int:
-    return sum(notional_atoms(ledger.markets[key[0]], held) for key, held in account.positions.items())
+    atoms = sum(notional_atoms(ledger.markets[key[0]], held) for key, held in account.positions.items())
+    return in_first(ledger, account.asset, atoms)
 
 
 def _row(ledger: LedgerState, account: Account) -> tuple[str, ...]:
-    margin, one = marked_margin(ledger, account), 10 ** ledger.assets[account.asset].decimals
-    equity_atoms = margin.equity_atoms if margin is not None else 0
+    margin = marked_margin(ledger, account)
+    equity_atoms = in_first(ledger, account.asset, margin.equity_atoms if margin is not None else 0)
+    one = 10 ** ledger.assets[counted_in(ledger, account.asset)].decimals
     whole = [f"{divide_half_even(atoms, one):,}" for atoms in (equity_atoms, _notional(ledger, account))]
     return ledger.name(account.account), *whole, ratio_text(ratio_bps(margin)), account.status.replace("_", " ")
 
@@ -179,13 +188,17 @@ def _standing(ledger: LedgerState, account: Account) -> Rows:
 
 def _margin(ledger: LedgerState, account: Account, margin: Margin | None) -> Rows:
     asset = ledger.assets[account.asset]
-    yield "balance", exact_money(account.balance_atoms, asset)
+    unit = f" {asset.name}" if len(ledger.assets) > 1 else ""
+    yield "balance", f"{exact_money(account.balance_atoms, asset)}{unit}"
+    yield from coin_lines(ledger, account)
     if margin is None:
-        yield "equity", "unknown: an instrument that it holds has no mark yet"
+        yield "equity", "unknown: an instrument or an asset that it holds has no price yet"
         return
-    yield "equity", exact_money(margin.equity_atoms, asset)
+    yield "equity", f"{exact_money(margin.equity_atoms, asset)}{unit}"
+    if margin.haircut_atoms:
+        yield "", f"{exact_money(margin.collateral_atoms, asset)}{unit} of it counts as collateral"
     if account.kind in TRADERS:
-        yield "requirement", exact_money(margin.requirement_atoms, asset)
+        yield "requirement", f"{exact_money(margin.requirement_atoms, asset)}{unit}"
         ratio = f"{ratio_text(ratio_bps(margin))}; liquidation is below 1.00x"
         yield "ratio", ratio if account.positions else "none: it holds no position"
 
@@ -198,8 +211,9 @@ def _position(ledger: LedgerState, account: Account, key: PositionKey) -> Rows:
     side = "long" if held.size_lots > 0 else "short"
     yield listing.name, f"{side} {size(abs(held.size_lots), listing)} from {entry}{leg_text(account.kind, key[1])}"
     if market.marked is not None:
-        yield "", f"{exact_money(notional_atoms(market, held), asset)} at {price(market.mark_ticks, listing)}"
-        yield "", f"{exact_money(profit_atoms(market, held), asset)} of profit, not realised"
+        unit = f" {asset.name}" if len(ledger.assets) > 1 else ""
+        yield "", f"{exact_money(notional_atoms(market, held), asset)}{unit} at {price(market.mark_ticks, listing)}"
+        yield "", f"{exact_money(profit_atoms(market, held), asset)}{unit} of profit, not realised"
 
 
 def _prospect(ledger: LedgerState, account: Account, key: PositionKey, margin: Margin, prospect: Prospect) -> Rows:

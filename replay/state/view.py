@@ -3,6 +3,8 @@
 1. Amounts are whole atoms, sizes lots, prices ticks; beside prices and sizes stands their text in quote and units.
 2. What depends on a mark is null as long as an instrument that it needs has none.
 3. `margin_ratio_bps` is equity over maintenance requirement in basis points, rounded down: liquidation is below 10000.
+   Of equity in other assets only a part counts there: `collateral_atoms` is the equity that does. `conversions` and the
+   accounts' `coins` are described in `coins.py`.
 4. `entry_price` is what a position cost per unit, rounded down to a tick; `cost_atoms` is exact.
 5. `liquidation_price` is the first mark at which a trader's account would be liquidated if no other mark moved, the
    nearer of `liquidation_below_ticks` and `liquidation_above_ticks` (today's where it is below its requirement now);
@@ -27,6 +29,7 @@ from ...events.ledger.state import STOPPED_NS
 from ...handlers.valuation import notional_atoms, profit_atoms
 from ...sim.quantities import Quantity, price_scale, size_scale
 from ...sim.units import format_time_ns
+from .coins import coins_view, conversions_view
 from .queues import Prospect, Queues, marked_margin, prospects_of, ratio_bps
 
 __all__ = ["View", "account_view", "fund_view", "law_checks", "state_view"]
@@ -48,6 +51,8 @@ def state_view(ledger: LedgerState, queues: Queues, account: int | None = None) 
         "scenario": None if ledger.run is None else ledger.run.scenario,
         "prices": None if ledger.run is None else ledger.run.prices,
         "ended": ledger.ended,
+        "assets": [{"asset": asset.name, "decimals": asset.decimals} for asset in ledger.assets],
+        "conversions": conversions_view(ledger),
         "markets": [_market_view(market) for market in ledger.markets],
         "adl_queues": [_lengths_view(ledger, queues, number) for number in range(len(ledger.markets))],
         "insurance_fund": fund_view(ledger),
@@ -107,6 +112,7 @@ def _fund_view(ledger: LedgerState, number: int) -> View:
     return {
         "account": number,
         "name": ledger.name(number),
+        "asset": ledger.assets[fund.asset].name,
         "balance_atoms": fund.balance_atoms,
         "equity_atoms": None if margin is None else margin.equity_atoms,
         "floor_atoms": ledger.funds[number].floor_atoms,
@@ -158,7 +164,9 @@ def account_view(
         "called_seq": account.called_seq,
         "liquidation_id": account.liquidation_id,
         "balance_atoms": account.balance_atoms,
+        "coins": coins_view(ledger, account),
         "equity_atoms": None if margin is None else margin.equity_atoms,
+        "collateral_atoms": None if margin is None else margin.collateral_atoms,
         "requirement_atoms": None if margin is None else margin.requirement_atoms,
         "margin_ratio_bps": ratio_bps(margin),
         "positions": positions,

@@ -39,6 +39,7 @@ from ...events.errors import QueryError
 from ...events.ledger import Ledger
 from ...events.ledger.postings import POSTINGS
 from ...events.vocabulary import FORCED_TYPES, Body, accounts_named
+from ...handlers.conversion import in_first
 from ...handlers.valuation import margin_of
 from ...sim.figures import count
 from ...sim.quantities import Quantity
@@ -259,7 +260,7 @@ def _in_order(run: Run, ledger: Ledger, tallies: dict[int, _Tally], order: Order
     names = RunNames(ledger)
     numbers = sorted(tallies, key=lambda number: (tallies[number].first.seq, number))
     if order == "loss" and not run.imported:
-        numbers.sort(key=lambda number: tallies[number].gained_atoms)
+        numbers.sort(key=lambda one: in_first(ledger, ledger.accounts[one].asset, tallies[one].gained_atoms))
     return tuple(_account(number, tallies[number], names, known=not run.imported) for number in numbers)
 
 

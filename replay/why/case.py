@@ -26,6 +26,7 @@ from ...handlers.loss_socialization import LossSocialization, Measured
 from ...handlers.valuation import BPS, MICRO, bankruptcy_price, bankruptcy_values, margin_of
 from ...sim.figures import count, percent
 from ..run import Run
+from .coins import coin_sentence
 from .grounds import EventGround
 from .names import RunNames, held, times
 from .parts import Evidence, Fund
@@ -60,8 +61,9 @@ class RunCase(NamedTuple):
 
     @property
     def figures(self) -> tuple[int, int] | None:
-        """Equity and maintenance requirement of the account, worked out again; None where it has none."""
-        return None if self.evidence is None else (self.evidence.equity.number, self.evidence.requirement.number)
+        """Equity as far as it counts, and maintenance requirement, worked out again; None where there is no account."""
+        found = self.evidence
+        return None if found is None else ((found.counted or found.equity).number, found.requirement.number)
 
     @property
     def fund(self) -> int:
@@ -203,12 +205,25 @@ class RunCase(NamedTuple):
 
     def held(self) -> str:
         """What the account held at that instant, the two largest positions of several."""
-        if self.evidence is None or not self.evidence.positions:
+        if self.evidence is None:
             return ""
-        positions = sorted(self.evidence.positions, key=lambda one: -one.notional.number)
+        return joined(self._positions_held(self.evidence), *map(coin_sentence, self.evidence.coins))
+
+    @staticmethod
+    def _positions_held(evidence: Evidence) -> str:
+        if not evidence.positions:
+            return ""
+        positions = sorted(evidence.positions, key=lambda one: -one.notional.number)
         told = [f"{held(one.size)} from {one.entry.text}, marked at {one.mark.text}" for one in positions[:2]]
         more = f" and {len(positions) - 2} more" if positions[2:] else ""
         return f"It was {' and '.join(told)}{more}."
+
+    def haircut(self) -> str:
+        """What of its equity did not count, where it had collateral in other assets."""
+        found = self.evidence
+        if found is None or found.counted is None:
+            return ""
+        return f", after a haircut of {found.haircut} on its collateral,"
 
     def agreement(self) -> str:
         """Whether the state rebuilt from the record gives the figures that the event recorded."""
@@ -216,14 +231,15 @@ class RunCase(NamedTuple):
         if found is None or found.compared is None:
             return ""
         again = "worked out again from its balance, its positions and the marks that the record had before this event"
+        equity = found.counted or found.equity
         if found.compared.agrees:
-            figures = f"Its equity of {found.equity}"
+            figures = f"Its equity of {equity}"
             if found.compared.requirement is not None:
                 figures += f" and its requirement of {found.requirement}"
                 return f"{figures}, {again}, come out the same."
             return f"{figures}, {again}, comes out the same."
         return (
-            f"Its figures, {again}, come out otherwise, they DIFFER: equity {found.equity}, requirement "
+            f"Its figures, {again}, come out otherwise, they DIFFER: equity {equity}, requirement "
             f"{found.requirement}; `deleverage verify` says where the record went apart."
         )
 

@@ -19,6 +19,7 @@ from ..log.selection import event_fields
 from ..run import Run
 from ..state.queues import is_marked
 from .answer import Asked
+from .coins import coin_holdings
 from .names import RunNames
 from .parts import Compared, Evidence, Holding
 from .story import decided_by
@@ -68,6 +69,9 @@ def _evidence_of(body: Body, number: int, ledger: LedgerState, names: RunNames) 
         requirement=names.money_of(number, margin.requirement_atoms),
         positions=tuple(_holding_of(ledger, account, key, names) for key in account.positions),
         compared=_compared(body, margin, number, names),
+        coins=coin_holdings(ledger, account, names),
+        haircut=names.money_of(number, margin.haircut_atoms) if account.coins else None,
+        counted=names.money_of(number, margin.collateral_atoms) if account.coins else None,
     )
 
 
@@ -87,10 +91,11 @@ def _holding_of(ledger: LedgerState, account: Account, key: PositionKey, names: 
 
 
 def _compared(body: Body, margin: Margin, account: int, names: RunNames) -> Compared | None:
-    """What the event recorded; a liquidation's end holds the equity only."""
+    """What the event recorded, all of the equity or what counts of it; a liquidation's end holds the equity only."""
+    equity_atoms = margin.collateral_atoms if _is_of_what_counts(body) else margin.equity_atoms
     if isinstance(body, LiquidationEnded):
         equity = names.money_of(account, body.equity_atoms)
-        return Compared(equity, None, None, None, body.equity_atoms == margin.equity_atoms)
+        return Compared(equity, None, None, None, body.equity_atoms == equity_atoms)
     if not isinstance(body, MarginCalled | MarginCallMet | LiquidationStarted | BankruptcyDeclared):
         return None
     level_bps = _level_bps(body)
@@ -99,9 +104,16 @@ def _compared(body: Body, margin: Margin, account: int, names: RunNames) -> Comp
         threshold_atoms = -(-margin.requirement_microatoms * level_bps // (MICRO * BPS))
         level, threshold = Quantity(level_bps, RATES["bps"]), names.money_of(account, threshold_atoms)
     recorded = (body.equity_atoms, body.requirement_atoms)
-    agrees = recorded == (margin.equity_atoms, margin.requirement_atoms)
+    agrees = recorded == (equity_atoms, margin.requirement_atoms)
     equity, requirement = (names.money_of(account, atoms) for atoms in recorded)
     return Compared(equity, requirement, level, threshold, agrees)
+
+
+def _is_of_what_counts(body: Body) -> bool:
+    """Whether what was recorded was held against the requirement; who is bankrupt or closed is told by all it has."""
+    if isinstance(body, LiquidationEnded):
+        return body.outcome == "restored"
+    return isinstance(body, MarginCalled | MarginCallMet | LiquidationStarted)
 
 
 def _level_bps(body: MarginCalled | MarginCallMet | LiquidationStarted | BankruptcyDeclared) -> int | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from ...events.bodies.collateral import CollateralSold, ConversionPriced
 from ...events.bodies.inputs import DepthQuoted, FundingRateSet, PriceTicked, TradeExecuted
 from ...events.bodies.liquidation import (
     BankruptcyDeclared,
@@ -51,6 +52,7 @@ from ...events.venue_names import plain
 from ...handlers.depth import eaten_lots
 from ...handlers.living.between_venues import person_of
 from ...handlers.living.hedgers import HEDGE
+from .conversion_grounds import coins_found, conversion_found, redeemed_marks
 from .fault_grounds import fault_found
 from .lookback import Decision
 
@@ -87,6 +89,8 @@ def _mark(case: Decision) -> Found:
     for instrument in sorted(instruments):
         name, marked = case.names.instrument(instrument), case.look.last(MarkPriced, instrument, case.began)
         yield f"the mark of {name}", marked
+        if isinstance(case.body, ConversionPriced):
+            yield from redeemed_marks(case)
         if isinstance(case.body, TradingHalted) and marked is not None:
             yield f"the mark of {name} that it was compared with", _reference(case, marked)
 
@@ -240,6 +244,7 @@ def _account(case: Decision, account: int) -> Found:
     look, whose = case.look, case.names.account(account)
     balance, positions = look.changes(account, case.began)
     yield f"the balance of {whose}", balance
+    yield from coins_found(case, account)
     for (instrument, leg), event in positions.items():
         name = case.names.instrument(instrument)
         yield f"the position of {whose} in {name}", event
@@ -292,7 +297,9 @@ def _order(case: Decision) -> Found:
 
 
 def _fill(case: Decision) -> Found:
-    yield "the trade that is charged for", case.look.causing(case.event, _FILLS)
+    sold = (case.look.event(seq) for seq in range(case.event.seq - 1, case.began - 1, -1))
+    of_sale = next((one for one in sold if isinstance(one.body, CollateralSold)), None)
+    yield "the trade that is charged for", of_sale or case.look.causing(case.event, _FILLS)
 
 
 def _fund(case: Decision) -> Found:
@@ -394,6 +401,7 @@ FINDERS: dict[Ground, Callable[[Decision], Found]] = {
     Ground.DEPTH: _depth,
     Ground.FUNDING_RATE: _funding_rate,
     Ground.BALANCE: _balance,
+    Ground.CONVERSION: conversion_found,
     Ground.FUND: _fund,
     Ground.HALT: _halt,
     Ground.TIMER: _timer,

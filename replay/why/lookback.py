@@ -19,7 +19,7 @@ from ...events.bodies.liquidation import LiquidationFilled, LiquidationOrdered, 
 from ...events.bodies.margin import PositionReduced
 from ...events.envelope import Event
 from ...events.ledger import LedgerState, PositionKey
-from ...events.ledger.postings import POSTINGS, Payment, Trade
+from ...events.ledger.postings import POSTINGS, Exchange, Payment, Trade
 from ...events.record.columns import instruments_set
 from ...events.vocabulary import Body
 from ...sim.pending import maker_of
@@ -182,6 +182,47 @@ class Lookback:
                 break
         return balance, {key: found[key] for key in sorted(found)}
 
+    def coins(self, account: int, stop_seq: int) -> list[int]:
+        """The assets of which an account held something before an event, beside the one that it settles in."""
+        held = dict(self.ledger.accounts[account].coins)
+        if not self.ledger.conversions:
+            return []
+        for event in self.naming(account, self.seq):
+            if event.seq < stop_seq:
+                break
+            for asset, gained_atoms in self._coins_moved(event.body, account):
+                held[asset] = held.get(asset, 0) - gained_atoms
+        return sorted(asset for asset, atoms in held.items() if atoms)
+
+    def coins_changed(self, account: int, stop_seq: int) -> dict[int, Event]:
+        """The last change before an event of each asset that an account held there as collateral."""
+        wanted, found = set(self.coins(account, stop_seq)), dict[int, Event]()
+        for event in self.naming(account, stop_seq) if wanted else ():
+            for asset, _ in self._coins_moved(event.body, account):
+                if asset in wanted:
+                    wanted.discard(asset)
+                    found[asset] = event
+            if not wanted:
+                break
+        return dict(sorted(found.items()))
+
+    def _coins_moved(self, body: Body, account: int) -> Iterator[tuple[int, int]]:
+        """What a body moved of other assets than the account settles in: (asset, atoms gained)."""
+        row = POSTINGS.get(type(body))
+        if row is None or isinstance(row, Trade) or row.asset is None:
+            return
+        asset = getattr(body, row.asset)
+        if asset == self.ledger.accounts[account].asset:
+            return
+        amount_atoms = getattr(body, row.amount)
+        if isinstance(row, Exchange):
+            if getattr(body, row.giver) == account:
+                yield asset, -amount_atoms
+            return
+        for party, sign in ((row.payer, -1), (row.payee, 1)):
+            if getattr(body, party, None) == account:
+                yield asset, sign * amount_atoms
+
     def cash_changed(self, account: int, stop_seq: int) -> Event | None:
         """The last event before another that moved money or lots of one of the venue's own accounts."""
         return next((one for one in self.naming(account, stop_seq) if list(self._moved(one.body, account))), None)
@@ -233,6 +274,8 @@ class Lookback:
         if row is None:
             return
         if not isinstance(row, Trade):
+            if isinstance(row, Payment) and any(self._coins_moved(body, account)):
+                return  # another asset than the balance is of
             parties = (row.payer, row.payee) if isinstance(row, Payment) else (row.giver,)
             if any(getattr(body, party, None) == account for party in parties):
                 yield _Moved(None, 0)
@@ -274,6 +317,11 @@ class Decision:
     def held(self) -> dict[PositionKey, int]:
         """What the trader held when this was decided."""
         return {} if self.trader is None else self.look.held(self.trader, self.began)
+
+    @cached_property
+    def coins(self) -> list[int]:
+        """The assets that the trader held as collateral when this was decided."""
+        return [] if self.trader is None else self.look.coins(self.trader, self.began)
 
     @cached_property
     def order(self) -> Event | None:

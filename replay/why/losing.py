@@ -27,6 +27,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from ...events.bodies.collateral import ConversionPriced
 from ...events.bodies.liquidation import (
     LiquidationFilled,
     LiquidationOrdered,
@@ -47,6 +48,7 @@ from ...sim.quantities import Quantity
 from ...sim.units import format_time_ns
 from ..run import Run
 from ..state.queues import is_marked
+from .coins import ConvertedMove, PriceChange, converted_moves
 from .lookback import last_setting
 from .mark_moves import MarkMoves, MarkStep, MovedMark, StepFound, mark_step, moved_mark
 from .names import RunNames
@@ -75,7 +77,15 @@ WALKED_MOST = 20_000
 """So many events before the decision are walked through at most: some 0.2 s."""
 
 _OF_A_MARKET = frozenset(
-    (MarkPriced, LiquidationFilled, PositionReduced, PositionTakenOver, TradingHalted, TradingResumed)
+    (
+        MarkPriced,
+        ConversionPriced,
+        LiquidationFilled,
+        PositionReduced,
+        PositionTakenOver,
+        TradingHalted,
+        TradingResumed,
+    )
 )
 
 
@@ -114,6 +124,8 @@ class Losing(msgspec.Struct, frozen=True):
 
     `decided` is the equity, or the lot's profit, when it was decided: with what was forced after the last mark.
     `moved` is what moved each instrument's mark on the way, all marks between included, where a book makes the price.
+    `converted` is what the prices of its collateral did between the first row and the last, `otherwise` what all else
+    did; where it had no collateral in other assets there is neither.
     """
 
     account: int
@@ -124,6 +136,8 @@ class Losing(msgspec.Struct, frozen=True):
     from_solvent: bool
     decided: Quantity
     moved: tuple[MovedMark, ...]
+    converted: tuple[ConvertedMove, ...] = ()
+    otherwise: Quantity | None = None
 
 
 def losing_of(watch: Watch, decided: Quantity, names: RunNames, *, whole: bool = False) -> Losing | None:
@@ -133,15 +147,22 @@ def losing_of(watch: Watch, decided: Quantity, names: RunNames, *, whole: bool =
     marks = watch.marks[watch.last_solvent or 0 :]
     shown = tuple(_mark(one, watch.account, names) for one in (marks if whole else _most_telling(marks)))
     solvent, of_lot = watch.last_solvent is not None, watch.key is not None
+    ends = marks[0].event.seq, marks[-1].event.seq
+    converted, otherwise = tuple(converted_moves(watch.changes, *ends, watch.account, names)), None
+    if converted:
+        changed_atoms = marks[-1].equity_atoms - marks[0].equity_atoms
+        otherwise = names.money_of(watch.account, changed_atoms - sum(one.gained.number for one in converted))
     return Losing(
-        watch.account,
-        names.account(watch.account),
-        of_lot,
-        shown,
-        len(marks) - len(shown),
-        solvent,
-        decided,
-        tuple(_moved(marks, names)),
+        account=watch.account,
+        name=names.account(watch.account),
+        of_lot=of_lot,
+        marks=shown,
+        left_out=len(marks) - len(shown),
+        from_solvent=solvent,
+        decided=decided,
+        moved=tuple(_moved(marks, names)),
+        converted=converted,
+        otherwise=otherwise,
     )
 
 
@@ -278,17 +299,21 @@ class Watch:
         self.marks: list[WatchedMark] = []
         self.standings: dict[int, WatchedEquity] = {}
         self.halts: list[Event] = []
+        self.changes: list[PriceChange] = []
         self.last_solvent: int | None = None
         self._level_bps = level_bps
         self._solvent_before_seq = stop_seq if solvent_before_seq is None else solvent_before_seq
         self._movers: Counter[int] = Counter()
         self._ordered: tuple[int, LiquidationOrdered] | None = None
+        self._priced: dict[int, tuple[int | None, int]] = {}
 
     def note(self, run: Run, event: Event, ledger: LedgerState, moves: MarkMoves) -> None:
         """Take an event of a market, which was folded into `ledger` and taken by `moves`."""
         body = event.body
         if type(body) is MarkPriced:  # most of them are
             self._mark(event, body.instrument, ledger, moves)
+        elif type(body) is ConversionPriced:
+            self._convert(event, body, ledger)
         elif isinstance(body, PositionTakenOver):
             if (body.instrument, body.liquidation_id) == self.key:
                 at = mark_before(run, body.instrument, event.seq)
@@ -333,6 +358,28 @@ class Watch:
             self.last_solvent = len(self.marks)
         self.marks.append(WatchedMark(mark, margin.equity_atoms, self._movers, moves.step(mark.seq)))
         self._movers = Counter()
+        self._note_prices(ledger)
+
+    def _note_prices(self, ledger: LedgerState) -> None:
+        """At which prices what the account has as collateral is converted here, and who set them."""
+        for asset in ledger.accounts[self.account].coins if self.key is None else ():
+            conversion = ledger.conversions[asset]
+            self._priced[asset] = conversion.priced_seq, conversion.price_ticks
+
+    def _convert(self, event: Event, body: ConversionPriced, ledger: LedgerState) -> None:
+        """A new price, where the account has something of the asset and the price before is known."""
+        before = self._priced.get(body.asset)
+        held = ledger.accounts[self.account].coins if self.account < len(ledger.accounts) else {}
+        held_atoms = held.get(body.asset, 0)
+        if before is None or not held_atoms:
+            return
+        conversion = ledger.conversions[body.asset]
+        now_atoms = conversion.worth_atoms(held_atoms)
+        was_atoms = msgspec.structs.replace(conversion, price_ticks=before[1]).worth_atoms(held_atoms)
+        gained_atoms = now_atoms - was_atoms
+        one = PriceChange(event, body.asset, body.instrument, *before, body.price_ticks, held_atoms, gained_atoms)
+        self.changes.append(one)
+        self._priced[body.asset] = event.seq, body.price_ticks
 
     def _holds(self, instrument: int, ledger: LedgerState) -> bool:
         if self.key is not None:

@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from ...sim.quantities import Quantity
+from .coins import CoinHolding
 
 __all__ = [
     "Bankruptcy",
@@ -88,7 +89,11 @@ class Compared(msgspec.Struct, frozen=True):
 
 
 class Evidence(msgspec.Struct, frozen=True):
-    """An account in the state that the event came into, rebuilt from the record."""
+    """An account in the state that the event came into, rebuilt from the record.
+
+    Of its `equity` only `counted` is held against a requirement, which is less by the `haircut` on its `coins`; both
+    are null for an account without any.
+    """
 
     account: int
     name: str
@@ -98,6 +103,9 @@ class Evidence(msgspec.Struct, frozen=True):
     requirement: Quantity
     positions: tuple[Holding, ...]
     compared: Compared | None
+    coins: tuple[CoinHolding, ...] = ()
+    haircut: Quantity | None = None
+    counted: Quantity | None = None
 
 
 class Bankruptcy(msgspec.Struct, frozen=True):

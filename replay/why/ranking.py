@@ -21,7 +21,7 @@ from ...events.ledger import Account
 from ...handlers.policies.ranking import ANYBODY, Candidate, RankingPolicy, allocates, allocates_in, terms_of
 from ...handlers.policies.score_formula import ScoreFormula, formula_of
 from ...handlers.ranking import Ineligible, Ranked, candidate_of
-from ...handlers.valuation import margin_of, profit_atoms
+from ...handlers.valuation import coins_worth_atoms, margin_of, profit_atoms
 from ...sim.figures import count, score_text
 from ...sim.quantities import SCORES, Quantity
 from ..arithmetic import ONLY_CODE, Arithmetic, FigureScale, arithmetic_of
@@ -227,7 +227,8 @@ def _taken(made: UnrankedRound, told: Round) -> list[Ranked]:
     for body in (event.body for event in told.reductions):
         assert isinstance(body, PositionDeleveraged)
         account = made.ledger.accounts[body.account]
-        judged = candidate_of(account, started.instrument, side, made.ledger.markets, ANYBODY)
+        coins_atoms = coins_worth_atoms(account, made.ledger)
+        judged = candidate_of(account, started.instrument, side, made.ledger.markets, ANYBODY, coins_atoms)
         if isinstance(judged, tuple):
             found.append(Ranked(body.rank, body.score, *judged))
     return found
@@ -310,7 +311,8 @@ def spared_of(number: int, made: RoundRanking | UnrankedRound, told: Round, name
         text = f"{asked.who} is whose position was closed in this round; nobody closes against themselves."
         return Spared(number, asked.who, "bankrupt_itself", None, None, text)
     terms = ANYBODY if isinstance(made, UnrankedRound) else terms_of(made.policy)
-    found = candidate_of(asked.account, asked.body.instrument, asked.side, asked.ledger.markets, terms)
+    closed, coins_atoms = (asked.body.instrument, asked.side), coins_worth_atoms(asked.account, asked.ledger)
+    found = candidate_of(asked.account, *closed, asked.ledger.markets, terms, coins_atoms)
     if isinstance(found, Ineligible):
         return Spared(number, asked.who, found.value, None, None, _ineligible(asked, found))
     if isinstance(made, UnrankedRound):

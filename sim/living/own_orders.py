@@ -8,6 +8,7 @@ from typing import Any
 from ...events.bodies.trading import OrderCancelled, OrderFilled, OrderPlaced, OrderRefused
 from ...events.envelope import Event
 from ...events.ledger import LedgerState
+from ...handlers.conversion import in_first
 
 __all__ = ["OwnOrderFigures"]
 
@@ -16,7 +17,8 @@ class OwnOrderFigures:
     """Takes the events of a run in their order from the first one on, each after it was folded.
 
     `placed` counts orders by purpose, `refused` those that were refused, by the limit that they would breach;
-    `volumes_atoms` is what orders traded for, by instrument and purpose.
+    `volumes_atoms` is what orders traded for, by instrument and purpose, and `traded_atoms` what that was worth in the
+    first asset when it was traded, in all instruments.
     """
 
     KINDS = (OrderPlaced, OrderFilled, OrderCancelled, OrderRefused)
@@ -25,6 +27,7 @@ class OwnOrderFigures:
         self.placed: Counter[str] = Counter()
         self.refused: Counter[str] = Counter()
         self.volumes_atoms: dict[int, Counter[str]] = {}
+        self.traded_atoms: Counter[str] = Counter()
         self._purposes: dict[int, str] = {}
 
     def take(self, event: Event, ledger: LedgerState) -> None:
@@ -36,13 +39,11 @@ class OwnOrderFigures:
             return
         if isinstance(body, OrderFilled):
             purpose = self._purposes[body.order_id]
-            self.volumes_atoms.setdefault(body.instrument, Counter())[purpose] += abs(body.value_atoms)
+            value_atoms = abs(body.value_atoms)
+            self.volumes_atoms.setdefault(body.instrument, Counter())[purpose] += value_atoms
+            asset = ledger.markets[body.instrument].listing.asset
+            self.traded_atoms[purpose] += in_first(ledger, asset, value_atoms)
         elif isinstance(body, OrderRefused):
             self.refused[body.limit] += 1
         if body.order_id not in ledger.own_orders:
             self._purposes.pop(body.order_id, None)
-
-    @property
-    def traded_atoms(self) -> Counter[str]:
-        """What they traded for in all instruments, by purpose."""
-        return sum(self.volumes_atoms.values(), Counter[str]())

@@ -1,6 +1,7 @@
 """A population read from a CSV file, packed or not.
 
-1. The columns, in any order: account, balance, instrument, size, entry_price, and if wanted leg, mode, owner.
+1. The columns, in any order: account, balance, instrument, size, entry_price, and if wanted leg, mode, owner, asset,
+   coins.
 2. A row is a position; an account with several has several rows, in any order, as the accounts are. Its balance, mode
    and owner stand in one of them; the others repeat them or leave them empty. A row without instrument, size and entry
    price is an account without a position.
@@ -8,7 +9,10 @@
    (inverse: -size / entry_price), rounded half to even to an atom: an average entry need not be whole ticks.
 4. `mode` is cross (also when no row says it) or isolated; an isolated account has one position and names as `owner` a
    cross account of the file. `leg` is a whole number from 0 to 255, 0 when empty.
-5. Every row matters, so nothing is tolerated: also an empty line or white space around a field is an error with its
+5. `asset` is what the account settles in, and stands beside the balance, which is stated in it: where it is empty, the
+   first asset. `coins` is what the account has of others as collateral, such as `USDE 1000; BTC 0.5`: of assets that
+   have a spot market in its own one.
+6. Every row matters, so nothing is tolerated: also an empty line or white space around a field is an error with its
    line.
 """
 
@@ -27,12 +31,12 @@ from ..reading.files import find_data_file
 from ..reading.rows import CsvTable, parse_whole
 from ..reading.tally import Tally
 from ..units import INT64_MAX, divide_half_even, parse_decimal, price_to_ticks, ratio, to_atoms, to_whole
-from .base import OpeningAccount, OpeningMarket, OpeningPosition
+from .base import OpeningAccount, OpeningAsset, OpeningMarket, OpeningPosition
 
 __all__ = ["CsvPopulation", "CsvPopulationSettings"]
 
 _REQUIRED = ("account", "balance", "instrument", "size", "entry_price")
-_OPTIONAL = ("leg", "mode", "owner")
+_OPTIONAL = ("leg", "mode", "owner", "asset", "coins")
 _LEG_MOST = 255
 
 Row = dict[str, str]
@@ -69,7 +73,8 @@ class CsvPopulation:
     def accounts(self, markets: Sequence[OpeningMarket], decimals: int, seed: int) -> Iterator[OpeningAccount]:
         """The accounts. The file is read whole before the first, as an account's rows may lie apart; O(rows) memory."""
         opened: dict[str, _Opened] = {}
-        reader = _RowReader(markets, decimals)
+        assets = _Assets(markets, decimals)
+        reader = _RowReader(markets, assets)
         for row, fields in self._rows():
             named = dict(zip(self._table.columns, fields, strict=True))
             try:
@@ -78,7 +83,7 @@ class CsvPopulation:
                 raise self._table.error(row, str(error)) from error
         for name, account in opened.items():
             try:
-                closed = account.closed(name, opened)
+                closed = account.closed(name, opened, assets)
             except ScenarioError as error:
                 raise self._table.error(account.row, str(error)) from error
             yield closed
@@ -109,17 +114,19 @@ class CsvPopulation:
 class _Opened:
     """An account while its rows come in: what they stated of it so far, and in which row each was stated."""
 
-    __slots__ = ("balance_atoms", "mode", "owner", "positions", "row", "stated_in")
+    __slots__ = ("asset", "balance_atoms", "coins", "mode", "owner", "positions", "row", "stated_in")
 
     def __init__(self, row: int) -> None:
         self.row = row
         self.balance_atoms: int | None = None
         self.mode: str | None = None
         self.owner: str | None = None
+        self.asset: str | None = None
+        self.coins: tuple[tuple[str, int], ...] | None = None
         self.positions: dict[tuple[int, int], OpeningPosition] = {}
         self.stated_in: dict[str, int] = {}
 
-    def state(self, row: int, what: str, written: str, value: int | str) -> None:
+    def state(self, row: int, what: str, written: str, value: object) -> None:
         """Take what a row states of the account. Raises ScenarioError where another row stated something else."""
         known = getattr(self, what)
         if known is not None and known != value:
@@ -129,7 +136,7 @@ class _Opened:
             setattr(self, what, value)
             self.stated_in[what] = row
 
-    def closed(self, name: str, opened: Mapping[str, _Opened]) -> OpeningAccount:
+    def closed(self, name: str, opened: Mapping[str, _Opened], assets: _Assets) -> OpeningAccount:
         """The account as all rows have it. Raises ScenarioError for what they leave open."""
         mode, owner = self.mode or "cross", self.owner
         if self.balance_atoms is None:
@@ -141,15 +148,62 @@ class _Opened:
         if mode == "isolated" and len(self.positions) > 1:
             _refuse(f"account {name!r} is isolated and has a second position; give each its own account")
         positions = tuple(self.positions[key] for key in sorted(self.positions))
-        return OpeningAccount(name, cast("AccountMode", mode), owner, self.balance_atoms, positions, self.row)
+        asset = assets.named(self.asset or "")
+        for held in positions:
+            assets.check_settles(held.instrument, asset, name)
+        coins = tuple(assets.coin(coin, asset, atoms) for coin, atoms in self.coins or ())
+        return OpeningAccount(
+            name, cast("AccountMode", mode), owner, self.balance_atoms, positions, self.row, asset.asset, coins
+        )
+
+
+class _Assets:
+    """The assets that accounts may settle in and hold; of a venue those that its instruments name."""
+
+    def __init__(self, markets: Sequence[OpeningMarket], decimals: int) -> None:
+        self._settled = {market.scale.instrument: market for market in markets}
+        by_number = sorted((market.settles_in for market in markets), key=lambda asset: asset.asset)
+        first = by_number[0] if by_number and by_number[0].name else OpeningAsset(decimals=decimals)
+        self._known = {"": first} | {asset.name: asset for asset in by_number if asset.name}
+        self._coins = {market.base.name: (market.base, market.settles_in) for market in markets if market.base}
+
+    def named(self, name: str) -> OpeningAsset:
+        """An asset by its name, the first without one. Raises ScenarioError for one that nothing settles in."""
+        if name not in self._known:
+            _refuse(f"nothing settles in {name!r}; choose from {', '.join(filter(None, self._known))}")
+        return self._known[name]
+
+    def in_atoms(self, coin: str, amount: str) -> int:
+        """An amount of collateral. Raises ScenarioError for what is not sold in any spot market, or is not above 0."""
+        if coin not in self._coins:
+            _refuse(f"{coin!r} has no spot market; of collateral there is {', '.join(self._coins) or 'none'}")
+        atoms = to_atoms(parse_decimal(amount), self._coins[coin][0].decimals)
+        if atoms <= 0:
+            _refuse(f"coins {coin} {amount} is not above 0; leave out what the account does not have")
+        return atoms
+
+    def coin(self, coin: str, asset: OpeningAsset, atoms: int) -> tuple[int, int]:
+        """Collateral by number. Raises ScenarioError where it is not sold for what the account settles in."""
+        base, quote = self._coins[coin]
+        if quote.asset != asset.asset:
+            _refuse(f"{coin} is sold for {quote.name}, and the account settles in {asset.name}; it cannot hold any")
+        return base.asset, atoms
+
+    def check_settles(self, instrument: int, asset: OpeningAsset, name: str) -> None:
+        """Raises ScenarioError for a position that does not settle in what its account does."""
+        market = self._settled[instrument]
+        if market.settles_in.asset != asset.asset:
+            has, settles = asset.name, market.settles_in.name
+            what = f"{market.scale.name} settles in {settles}, and account {name!r} in {has}"
+            _refuse(f"{what}; state {settles} as its asset, beside its balance")
 
 
 class _RowReader:
     """Turns rows into accounts. Its errors have no place; the caller puts file and line in front."""
 
-    def __init__(self, markets: Sequence[OpeningMarket], decimals: int) -> None:
-        self._markets = {market.scale.name: market for market in markets}
-        self._decimals = decimals
+    def __init__(self, markets: Sequence[OpeningMarket], assets: _Assets) -> None:
+        self._markets = {market.scale.name: market for market in markets if market.base is None}
+        self._assets = assets
 
     def take(self, opened: dict[str, _Opened], row: int, named: Row) -> None:
         """Add a row to its account, opening it at its first."""
@@ -165,16 +219,32 @@ class _RowReader:
         """What the row says of the account itself, where it says anything."""
         balance, mode, owner = named["balance"], named.get("mode"), named.get("owner")
         if balance:
-            balance_atoms = to_atoms(parse_decimal(balance), self._decimals)
+            settles_in = self._assets.named(named.get("asset") or "")
+            balance_atoms = to_atoms(parse_decimal(balance), settles_in.decimals)
             if balance_atoms < 0:
                 _refuse(f"balance {balance} is below 0; an account begins with 0 or more")
+            account.state(row, "asset", settles_in.name, settles_in.name)
             account.state(row, "balance_atoms", balance, balance_atoms)
+        elif named.get("asset"):
+            account.state(row, "asset", named["asset"], self._assets.named(named["asset"]).name)
+        if named.get("coins"):
+            account.state(row, "coins", named["coins"], self._coins(named["coins"]))
         if mode:
             if mode not in ("cross", "isolated"):
                 _refuse(f"mode {mode!r} is neither cross nor isolated; use one of them or leave it empty")
             account.state(row, "mode", mode, mode)
         if owner:
             account.state(row, "owner", owner, owner)
+
+    def _coins(self, written: str) -> tuple[tuple[str, int], ...]:
+        """What a field of coins says: name and amount, set apart by semicolons, in the order of the names."""
+        found: dict[str, int] = {}
+        for part in written.split(";"):
+            name, _, amount = part.strip().partition(" ")
+            if not name or not amount or name in found:
+                _refuse(f"coins {written!r} is no list such as 'USDE 1000; BTC 0.5', each asset once")
+            found[name] = self._assets.in_atoms(name, amount)
+        return tuple(sorted(found.items()))
 
     def _position(self, row: int, named: Row) -> OpeningPosition:
         market = self._markets.get(named["instrument"])

@@ -35,7 +35,7 @@ from ..checks import FEW, check_range, require
 from ..reading.tally import Tally
 from ..sources.base import canonical_sha256
 from ..units import CONTEXT, INT64_MAX, to_atoms, to_whole_down
-from .base import OpeningAccount, OpeningAsset, OpeningMarket, OpeningPosition
+from .base import OpeningAccount, OpeningMarket, OpeningPosition
 
 __all__ = ["QUANTILE_ONE", "DrawnSettings", "ParetoTable", "SeededPopulation", "SeededSettings"]
 
@@ -171,9 +171,9 @@ class SeededPopulation:
         """How many accounts were made."""
         return self._made.closed(number)
 
-    def _coins(self, markets: Sequence[OpeningMarket]) -> list[OpeningAsset | None]:
-        """What the weights of collateral are of; None stands for the asset that an account settles in."""
-        listed = {market.base.name: market.base for market in markets if market.base is not None}
+    def _coins(self, markets: Sequence[OpeningMarket]) -> list[OpeningMarket | None]:
+        """The spot markets of what the weights of collateral are of; None stands for what an account settles in."""
+        listed = {market.base.name: market for market in markets if market.base is not None}
         settled = list(dict.fromkeys(market.settles_in.name for market in markets))
         for place, name in enumerate(self._coin_names):
             if name not in listed and name not in settled:
@@ -194,7 +194,7 @@ class SeededPopulation:
         dice: _Dice,
         worth_atoms: int,
         markets: Sequence[OpeningMarket],
-        coins: Sequence[OpeningAsset | None],
+        coins: Sequence[OpeningMarket | None],
     ) -> OpeningAccount:
         held, leverage_ppm = self._held(dice, markets), self._leverage(dice)
         positions, held_atoms, profit_atoms = [], 0, 0
@@ -212,16 +212,15 @@ class SeededPopulation:
             raise ScenarioError(message)
         name = f"{self._title}-{dice.place - self._first_place + 1}"
         balance_atoms = equity_atoms - profit_atoms
-        coin = coins[dice.chosen(self._coin_weights, "population collateral")] if coins else None
-        if coin is None:
+        chosen = coins[dice.chosen(self._coin_weights, "population collateral")] if coins else None
+        coin = None if chosen is None or chosen.settles_in.asset != asset else chosen.base
+        if coin is None:  # also where what was chosen is not sold for what the account settles in
             return OpeningAccount(name, "cross", None, balance_atoms, tuple(positions), asset=asset)
         share_ppm = self._coin_shares[dice.chosen(self._coin_share_weights, "population collateral share")]
         put_atoms = coin.rate.of_worth(max(0, balance_atoms) * share_ppm // _PPM)
         left_atoms = balance_atoms - coin.rate.worth_of(put_atoms)
         kept = ((coin.asset, put_atoms),) if put_atoms else ()
-        return OpeningAccount(
-            name, "cross", None, left_atoms, tuple(positions), asset=held[0].settles_in.asset, coins=kept
-        )
+        return OpeningAccount(name, "cross", None, left_atoms, tuple(positions), asset=asset, coins=kept)
 
     def _held(self, dice: _Dice, markets: Sequence[OpeningMarket]) -> list[OpeningMarket]:
         """Which instruments it holds, in the scenario's order: the first draws of a shuffle, all of one asset."""

@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import ClassVar
 
 from ....events.ledger import LedgerState, PositionKey
-from ...valuation import MICRO, margin_of
+from ...valuation import MICRO, coins_worth_atoms, margin_of
 from ..ranking import Candidate, score_of
 from .ledger_reading import LedgerReadingPolicy
 
@@ -37,10 +37,10 @@ class Binance(LedgerReadingPolicy):
         return [_score(candidate, ledger) for candidate in candidates]
 
     def figures_in(self, candidate: Candidate, key: PositionKey, ledger: LedgerState) -> Mapping[str, int | Fraction]:
-        """Wallet balance and a whole unit of the asset, in atoms, and the maintenance margin, in atoms exactly."""
+        """Wallet balance, its coins by their worth, a whole unit of the asset, and the maintenance margin, in atoms."""
         account = ledger.accounts[candidate.account]
         return {
-            "wallet": account.balance_atoms,
+            "wallet": account.balance_atoms + coins_worth_atoms(account, ledger),
             "unit": 10 ** ledger.assets[account.asset].decimals,
             "maintenance": Fraction(margin_of(account, ledger).requirement_microatoms, MICRO),
         }
@@ -48,7 +48,8 @@ class Binance(LedgerReadingPolicy):
 
 def _score(candidate: Candidate, ledger: LedgerState) -> int:
     account = ledger.accounts[candidate.account]
-    wallet = max(10 ** ledger.assets[account.asset].decimals, account.balance_atoms)
-    unrealised = max(0, candidate.equity - account.balance_atoms)
+    balance_atoms = account.balance_atoms + coins_worth_atoms(account, ledger)
+    wallet = max(10 ** ledger.assets[account.asset].decimals, balance_atoms)
+    unrealised = max(0, candidate.equity - balance_atoms)
     requirement = margin_of(account, ledger).requirement_microatoms
     return score_of(unrealised * requirement, wallet * candidate.equity * MICRO)

@@ -26,6 +26,7 @@ from ....events.bodies.venue import HandlerStateNoted, TimerFired, TimerSet
 from ....events.bodies.waterfall import DeleveragingEnded, ShortfallDeclared, ShortfallTrigger
 from ....events.envelope import Event
 from ....events.ledger import Account, LedgerState, PositionKey
+from ...conversion import in_asset
 from ...drawdowns import OVER, Standing, drawdown_noted, noted_standing
 from ...insurance_fund import FundParameters, InsuranceFund
 from ...inventory import losing_lots
@@ -157,7 +158,8 @@ class Drawdown(InsuranceFund):
             reference = averaged(self._notes(_SAMPLES, fund, ledger), value)
         else:
             reference = greatest(self._notes(_PEAKS, fund, ledger), value)
-        return Fall(value - reference, reference, self.drawdown.least_fall_atoms)
+        least_atoms = in_asset(ledger, ledger.accounts[fund].asset, self.drawdown.least_fall_atoms)
+        return Fall(value - reference, reference, least_atoms)
 
     def value_atoms(self, ledger: LedgerState, fund: int) -> int:
         """Cash and inventory at the mark."""
@@ -168,7 +170,8 @@ class Drawdown(InsuranceFund):
         rules, fall = self.drawdown, self.fall(ledger, fund, instruments)
         was_on, _ = noted_standing(subject, ledger)
         on = fall.is_beyond(rules.fall_bps) or (was_on and not self.is_over(fall))
-        if not on or self.value_atoms(ledger, fund) <= rules.threshold_atoms:
+        threshold_atoms = in_asset(ledger, ledger.accounts[fund].asset, rules.threshold_atoms)
+        if not on or self.value_atoms(ledger, fund) <= threshold_atoms:
             return OVER
         return 1, fall.beyond_atoms(rules.fall_bps)
 

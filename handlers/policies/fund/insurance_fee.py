@@ -17,6 +17,7 @@ from ....events.bodies.waterfall import (
     ShortfallTrigger,
 )
 from ....events.ledger import Account, LedgerState
+from ...conversion import in_asset
 from ...insurance_fund import FundParameters, InsuranceFund
 from ...protocol import Product
 from ...valuation import BPS, MICRO, maintenance_microatoms, margin_of
@@ -102,7 +103,8 @@ class InsuranceFee(InsuranceFund):
 
     def _left_atoms(self, account: Account, ledger: LedgerState) -> int:
         """What of its market's cap has not been paid yet."""
-        return max(0, self.market_payment_max_atoms - _paid_for(_market_of(account, ledger), ledger))
+        most_atoms = in_asset(ledger, account.asset, self.market_payment_max_atoms)
+        return max(0, most_atoms - _paid_for(_market_of(account, ledger), ledger))
 
     def _paid(self, liquidation_id: int, account: Account, ledger: LedgerState) -> list[Product]:
         """The plain fund's, and what has been paid for the market by now."""

@@ -85,7 +85,7 @@ class ChunkAndCooldown(RuledSteps[ChunkParameters]):
     def step(self, situation: Situation) -> Step:
         """A chunk, noted; or the whole."""
         limit = limit_ticks(situation, self.rules.limit)
-        if situation.notional_atoms <= self.rules.chunk_over_atoms or self._cooling(situation):
+        if situation.worth_atoms <= self.rules.chunk_over_atoms or self._cooling(situation):
             return Step(situation.lots, limit)
         note = HandlerStateNoted("liquidation", _NOTE.format(situation.account.account), (situation.now_ns,))
         return Step(share_lots(situation.lots, self.rules.chunk_bps), limit, (note,))

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import msgspec
 
+from ...conversion import in_asset
 from ...inventory import money_atoms
 from ...valuation import BPS, MICRO, requirement_without
 from ..fund.fee_capped import bankruptcy_quote
@@ -89,7 +90,7 @@ class FillablePrice(PacedSteps[FillableParameters]):
     def step(self, situation: Situation) -> Step:
         """What a block allows, at the fillable price, or at what the fund can pay for if that is better."""
         held, payoff = situation.held, situation.market.payoff
-        lots = block_lots(situation.lots, situation.notional_atoms, self.rules)
+        lots = block_lots(situation.lots, situation.worth_atoms, self.rules)
         part_lots = lots if held.size_lots > 0 else -lots
         fillable_ticks = payoff.price_at_least(held.size_lots, _ceiling(self._value(situation)))
         payable_ticks = payoff.price_at_least(part_lots, self._value_payable(situation, part_lots))
@@ -114,14 +115,14 @@ class FillablePrice(PacedSteps[FillableParameters]):
         worth = market.payoff.value_atoms(part_lots, market.mark_ticks)
         left = requirement_without(situation.account, ledger, situation.key, abs(part_lots))
         money = money_atoms(ledger, ledger.fund_of(situation.key[0]))
-        most = self.rules.block_fund_loss_max_atoms
+        most = in_asset(ledger, market.listing.asset, self.rules.block_fund_loss_max_atoms)
         required = margin.requirement_microatoms
         due = bankruptcy_quote(-worth, left - required, margin.equity_atoms, required)
-        return due - (min(money, most) if most else money)
+        return due - (min(money, most) if self.rules.block_fund_loss_max_atoms else money)
 
 
 def block_lots(lots: int, notional: int, rules: FillableParameters) -> int:
-    """How many of so many lots, worth `notional` atoms, one block allows: rounded down, at least one."""
+    """How many of so many lots, worth `notional` atoms of the first asset, a block allows: at least one."""
     most = max(notional * rules.portion_ppm_max // MICRO, min(rules.portion_min_atoms, notional))
     if rules.block_notional_max_atoms:
         most = min(most, rules.block_notional_max_atoms)

@@ -56,6 +56,6 @@ class Incremental(PacedSteps[IncrementalParameters]):
 
     def step(self, situation: Situation) -> Step:
         """A share of the position."""
-        small = situation.notional_atoms < self.rules.whole_below_atoms
+        small = situation.worth_atoms < self.rules.whole_below_atoms
         lots = share_lots(situation.lots, BPS if small else self.rules.step_bps)
         return Step(lots, limit_ticks(situation, self.rules.limit), (self.noted(situation, lots),))

@@ -60,6 +60,6 @@ class PartialThenWhole(RuledSteps[LiquidationParameters]):
 
     def step(self, situation: Situation) -> Step:
         """A share first, unless the position is small; whole positions after that."""
-        first = situation.liquidation.steps == 0 and situation.notional_atoms >= self.rules.whole_below_atoms
+        first = situation.liquidation.steps == 0 and situation.worth_atoms >= self.rules.whole_below_atoms
         lots = share_lots(situation.lots, self.rules.first_share_bps if first else BPS)
         return Step(lots, limit_ticks(situation, self.rules.limit))

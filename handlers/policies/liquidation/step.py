@@ -22,6 +22,7 @@ import msgspec
 
 from ....events.bodies.venue import HandlerStateNoted
 from ....events.ledger import Account, LedgerState, Liquidation, Market, Position, PositionKey
+from ...conversion import in_first
 from ...valuation import BPS, Margin, bankruptcy_price, notional_atoms, requirements, side_notional_atoms
 
 __all__ = ["Limit", "Situation", "Step", "StepPolicy", "limit_ticks", "share_lots"]
@@ -59,6 +60,11 @@ class Situation(msgspec.Struct, frozen=True, gc=False):
     def notional_atoms(self) -> int:
         """The position's notional at the mark."""
         return notional_atoms(self.market, self.held)
+
+    @property
+    def worth_atoms(self) -> int:
+        """That notional in what the venue counts in, as a rulebook's amounts are stated in."""
+        return in_first(self.ledger, self.market.listing.asset, self.notional_atoms)
 
     @property
     def side_notional_atoms(self) -> int:

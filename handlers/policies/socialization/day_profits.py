@@ -14,7 +14,7 @@ from ....events.ledger import Account, LedgerState
 from ....events.vocabulary import Body
 from ...loss_socialization import LossSocialization, SocializationParameters
 from ...protocol import Product
-from ...valuation import profit_atoms
+from ...valuation import coins_worth_atoms, profit_atoms
 
 __all__ = ["DayProfits", "DayProfitsParameters"]
 
@@ -80,4 +80,4 @@ class DayProfits(LossSocialization):
                 lots, value_atoms = held.size_lots, market.payoff.value_atoms
                 gained = min(gained, value_atoms(lots, market.mark_ticks) - value_atoms(lots, noted[1]))
             won += gained
-        return min(won, profit + account.balance_atoms)
+        return min(won, profit + account.balance_atoms + coins_worth_atoms(account, ledger))

@@ -23,6 +23,7 @@ from ....events.errors import QueryError, ScenarioError
 from ....events.ledger import Account, LedgerState, Market
 from ....handlers.policies.ranking import RankingPolicy, allocates, allocates_in, reads_ledger, scores_of, terms_of
 from ....handlers.ranking import candidate_of
+from ....handlers.valuation import coins_worth_atoms
 from ...rankings import policy_at, round_of
 from ...run import Run
 from .trials import Subject
@@ -72,7 +73,8 @@ class ScoreBars:
     def _place_of(self, account: Account, markets: Sequence[Market]) -> _Bar | None:
         """Where the account would stand; None where it would be no candidate."""
         assert self._policy is not None
-        found = candidate_of(account, self._body.instrument, self._side, markets, terms_of(self._policy))
+        closed, coins_atoms = (self._body.instrument, self._side), coins_worth_atoms(account, self._ledger)
+        found = candidate_of(account, *closed, markets, terms_of(self._policy), coins_atoms)
         if not isinstance(found, tuple):
             return None
         candidate, leg = found

@@ -13,6 +13,7 @@ from ....handlers.living.index import INDEX_OF
 from ....sim.figures import count
 from ....sim.quantities import Quantity
 from ..answer import Claim
+from ..coins import converted_sentence
 from ..losing import Losing, LosingMark
 from ..mark_moves import MarkStep, MovedMark, MovePart, MoveSource, MoveSum
 from ..names import held
@@ -219,6 +220,8 @@ def losing_blocks(found: Losing, *, whole: bool) -> Iterator[Block]:
         f"It had {_amount(found, first.equity)} at event {first.seq}, {begun}, and {_amount(found, last.equity)} at "
         f"event {last.seq}, the last mark before this was decided.{after}"
     )
+    if found.otherwise is not None:
+        yield Prose(converted_sentence(found.converted, found.otherwise))
     yield from map(_moved_mark, found.moved)
     date = first.at.partition("T")[0]
     left = f", {count(found.left_out, 'mark')} that moved it less left out (--all)" if found.left_out else ""

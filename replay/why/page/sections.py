@@ -13,6 +13,7 @@ from typing import NamedTuple
 from ....sim.figures import count
 from ...arithmetic import ONLY_CODE
 from ..answer import Answer, Befallen, Flip, Flips
+from ..coins import coin_sentence
 from ..grounds import DEFINITION, EventGround, GroundGraph, RestsOn
 from ..losing import Losing
 from ..names import held, times
@@ -159,7 +160,9 @@ def _repeated(found: Repetition, date: str) -> Node:
 def _evidence(found: Evidence, *, published: bool) -> Iterator[Block]:
     """Equity against requirement, if its rule is published, the positions, and whether the record was right."""
     requirement = f", maintenance requirement {found.requirement}" if published else ""
-    yield Prose(f"{found.name}: balance {found.balance}, equity {found.equity}{requirement}.")
+    counted = "" if found.counted is None else f", of which {found.counted} counts after a haircut of {found.haircut}"
+    yield Prose(f"{found.name}: balance {found.balance}, equity {found.equity}{counted}{requirement}.")
+    yield from (Prose(coin_sentence(one)) for one in found.coins)
     if found.positions:
         rows = tuple(
             (one.name, one.size.text, one.entry.text, one.mark.text, one.profit.text) for one in found.positions
