@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
+from fractions import Fraction
 
 from ..events.bodies.collateral import ConversionSet
 from ..events.bodies.listing import AssetListed, InstrumentListed
@@ -59,11 +60,11 @@ def _conversion(
     if market is None or market.kind != "spot" or base != plain(asset.name) or market.asset != quote.asset:
         message = f"{where}: {stated!r} is no spot market of {plain(asset.name)} in {plain(quote.name)}; list one"
         raise ScenarioError(message)
-    numerator, denominator = ratio(Decimal(market.lot_size), Decimal(1).scaleb(-asset.decimals))
-    if denominator != 1:
+    lot_atoms = Fraction(*ratio(Decimal(market.lot_size), Decimal(1).scaleb(-asset.decimals)))
+    if lot_atoms.denominator != 1:
         message = f"{where}: a lot of {market.name} is not a whole number of atoms of {asset.name}"
         raise ScenarioError(message)
-    return ConversionSet(asset.asset, quote.asset, market.instrument, numerator, market.multiplier_atoms)
+    return ConversionSet(asset.asset, quote.asset, market.instrument, lot_atoms.numerator, market.multiplier_atoms)
 
 
 def _by_inverse(asset: AssetListed, quote: AssetListed, market: InstrumentListed) -> ConversionSet:

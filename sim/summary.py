@@ -21,6 +21,7 @@ from ..events.ledger import Ledger
 from ..handlers.inventory import Inventory
 from ..handlers.valuation import margin_of
 from .bus import Bus
+from .chain_told import ChainFigures
 from .living.market import LivingMarket
 from .living.own_orders import OwnOrderFigures
 
@@ -58,7 +59,7 @@ class Summary:
     """Sums of what was forced, and the paths of marks and fund; the bus has the counts.
 
     `own_orders` is what traders' own orders came to; `living` is what a market came to that makes its own price, None
-    of any other.
+    of any other; `chain` what a venue on chain came to.
     """
 
     def __init__(self) -> None:
@@ -67,6 +68,7 @@ class Summary:
         self.outcomes: Counter[str] = Counter()
         self.sums: Counter[str] = Counter()
         self.own_orders = OwnOrderFigures()
+        self.chain = ChainFigures()
         self.deleveraged: set[int] = set()
         self.stopped_at_ns: int | None = None
         self._bus: Bus | None = None
@@ -101,6 +103,7 @@ class Summary:
             bus.tap(self.own_orders.take, OwnOrderFigures.KINDS)
         bus.tap(self._inventory.observe, Inventory.KINDS)
         bus.tap(self._mark, (MarkPriced,))
+        bus.tap(self.chain.take, ChainFigures.KINDS)
         bus.tap(self._forced, (LiquidationFilled, PositionTakenOver, PositionDeleveraged))
         bus.tap(self._paid, (InsuranceFundCredited, InsuranceFundDebited, LossSocialized, BalanceWrittenOff))
         bus.tap(self._answered, (CollateralAdded, CollateralWithdrawn, PositionReduced))

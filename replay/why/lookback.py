@@ -233,8 +233,8 @@ class Lookback:
         if row is None:
             return
         if not isinstance(row, Trade):
-            parties = (row.payer, row.payee) if isinstance(row, Payment) else (row.giver,)
-            if any(getattr(body, party, None) == account for party in parties):
+            parties = (row.payer, row.payee) if isinstance(row, Payment) else (row.giver, getattr(row, "taker", ""))
+            if any(getattr(body, party, None) == account for party in parties if party):
                 yield _Moved(None, 0)
             return
         instrument, lots = getattr(body, "instrument"), getattr(body, row.size)  # noqa: B009 - a trade has them
