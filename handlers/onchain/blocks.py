@@ -13,7 +13,10 @@
 
    as EIP-1559 has it: at most an eighth more or less a block. A scenario of an earlier time keeps it as a model of
    what bidding for gas came to.
-3. Draws are keyed by the block's number: neither transactions nor a fork change the noise.
+3. A block of `reorganised` falls away as the next one is mined: collateral and debts are what they were, and what a
+   keeper has sold in a market it owes. The next block may hold the same liquidation again; where it does not, as the
+   price has risen, the keeper stays short of the asset.
+4. Draws are keyed by the block's number: neither transactions nor a fork change the noise.
 """
 
 from __future__ import annotations
@@ -121,10 +124,14 @@ class Blocks(Handler):
 
 
 def _undone(ledger: LedgerState) -> Iterator[Product]:
-    """The last block falls away, and its liquidations with it, the last one first."""
+    """The last block falls away, and its liquidations with it, the last one first.
+
+    One that left bad debt, which somebody has borne since, is in the block that takes its place as well.
+    """
     chain = ledger.chain
-    yield BlockReorganised(chain.number, len(chain.seizures))
-    for body in reversed(chain.seizures):
+    undone = [body for body in chain.seizures if ledger.accounts[body.account].amount_of(body.debt_asset) < 0]
+    yield BlockReorganised(chain.number, len(undone))
+    for body in reversed(undone):
         yield SeizureReversed(
             account=body.account,
             counterparty=body.counterparty,
