@@ -74,7 +74,7 @@ ON_CHAIN = (
 )
 """Whose case each of the lettered ones is."""
 
-_LETTERED = re.compile(r"(?:\b|_case_)(aave|compound|maker|gmx)[-_]([A-Za-z]\d+)")
+_LETTERED = re.compile(r"(?:\b|_case_)(aave|compound|maker|gmx)[-_]([ACMGacmg]\d+)")
 _ID = re.compile(r"(?:\bvenues-|_case_|_venues_)(\d+)(?!\d)")
 _NAME = re.compile(r"\bdydx:? (.+?)\]?$")
 

@@ -293,6 +293,7 @@ def test_compound_s_reserves_are_sold_below_their_target(reserves: int, target: 
     assert book.ledger.accounts[reserve].balance_atoms == after
 
 
+@pytest.mark.decided
 @pytest.mark.parametrize(
     ("reserves", "target", "sold"),
     [pytest.param(100 * 10**6, 0, False, id="compound-C7"), pytest.param(-1, 0, True, id="compound-C7 negative")],
@@ -300,8 +301,14 @@ def test_compound_s_reserves_are_sold_below_their_target(reserves: int, target: 
 def test_compound_sells_nothing_at_its_target(reserves: int, target: int, sold: bool) -> None:
     """buy-collateral-test.ts: NotForSale."""
     assert is_for_sale(reserves, target) is sold
+    book = LendingBook({"COMP": 10**18})
+    book.price(COMP=10**8)
+    book.borrower(reserves, "reserve-1", COMP=10**20)
+    rules = CompoundParameters(collateral={"COMP": CompoundCollateral(900_000)}, target_reserves_atoms=target)
+    assert bool(rules.offers([], book.ledger, "", 0)) is sold
 
 
+@pytest.mark.decided
 @pytest.mark.parametrize(
     ("amount", "price", "factor_ppm", "unsafe"),
     [
@@ -315,6 +322,11 @@ def test_compound_liquidates_strictly_below_zero(amount: int, price: int, factor
     """is-liquidatable-test.ts: a debt of 100,000 USDC against COMP."""
     held = [(amount * 10**18, AssetQuote(price, 10**18), factor_ppm * 10**12)]
     assert (liquidity(held, 100_000 * 10**6, USDC) < 0) is unsafe
+    book = LendingBook({"COMP": 10**18})
+    book.price(COMP=price)
+    borrower = book.ledger.accounts[book.borrower(-100_000 * 10**6, COMP=amount * 10**18)]
+    rules = CompoundParameters(collateral={"COMP": CompoundCollateral(factor_ppm)})
+    assert health(borrower, rules.weights(), book.ledger).is_unsafe is unsafe
 
 
 @pytest.mark.parametrize(
