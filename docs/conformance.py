@@ -1,8 +1,8 @@
 """Draws docs/conformance.md by running the conformance tests: python docs/conformance.py > docs/conformance.md.
 
 1. A case is claimed by a test whose name holds its id: `case_40`, `venues_40` or `venues-40` for id 40 of venues.json,
-   `dydx: NAME` or `dydx` and a short name (`SHORT`) for a case of dydx.json. It passes when every test that claims it
-   does.
+   `dydx: NAME` or `dydx` and a short name (`SHORT`) for a case of dydx.json, and by the protocol and the case's letter
+   and number, `aave-A1`, for one of a protocol on chain. It passes when every test that claims it does.
 2. A case is decided where a test that claims it is marked `decided`: a handler or a policy of the product gives the
    figure, from the state of a ledger. The others are formulas: a function gives the figure from what is put in.
 3. Nothing but the tests is read, so the table is drawn where the two files are absent.
@@ -32,9 +32,12 @@ VENUES = (
     ("dYdX v4", tuple(range(1, 21))),
     ("Drift", tuple(range(21, 33))),
     ("GMX", (33, 34)),
+    ("Aave v3", ()),
+    ("Compound v3", ()),
+    ("Maker", ()),
     ("Research (arXiv 2512.01112)", tuple(range(43, 50))),
 )
-"""Whose worked example each id of venues.json is; the cases of dydx.json are dYdX's."""
+"""Whose worked example each id of venues.json is; the cases of dydx.json are dYdX's, the lettered ones `ON_CHAIN`."""
 
 _FILLABLE = "Can calculate fillable price"
 _LONG, _SHORT = (f"{_FILLABLE} for a subaccount with one {side} position" for side in ("long", "short"))
@@ -63,6 +66,15 @@ SHORT = {
 }
 """Short names of cases of dydx.json, where a test's name would be longer than a line."""
 
+ON_CHAIN = (
+    ("Aave v3", "aave"),
+    ("Compound v3", "compound"),
+    ("Maker", "maker"),
+    ("GMX", "gmx"),
+)
+"""Whose case each of the lettered ones is."""
+
+_LETTERED = re.compile(r"(?:\b|_case_)(aave|compound|maker|gmx)[-_]([ACMGacmg]\d+)")
 _ID = re.compile(r"(?:\bvenues-|_case_|_venues_)(\d+)(?!\d)")
 _NAME = re.compile(r"\bdydx:? (.+?)\]?$")
 
@@ -116,6 +128,7 @@ def _cases_of(name: str) -> Iterator[int | str]:
     """The cases that a test's name claims."""
     yield from (int(number) for number in _ID.findall(name))
     yield from (SHORT.get(case, case) for case in _NAME.findall(name))
+    yield from (f"{protocol}-{case.upper()}" for protocol, case in _LETTERED.findall(name))
 
 
 def page(claims: Claims) -> Iterator[str]:
@@ -133,7 +146,9 @@ def page(claims: Claims) -> Iterator[str]:
     counted, passed = 0, 0
     for venue, ids in VENUES:
         cases: list[int | str] = [case for case in ids if case in claims]
-        cases += [case for case in claims if isinstance(case, str)] if venue.startswith("dYdX") else []
+        named = [case for case in claims if isinstance(case, str) and not _LETTERED.fullmatch(case)]
+        cases += named if venue.startswith("dYdX") else []
+        cases += _lettered(venue, claims)
         decided = [case for case in cases if claims[case].decided]
         formulas = [case for case in cases if not claims[case].decided]
         good = sum(claims[case].passed for case in decided)
@@ -150,11 +165,20 @@ def page(claims: Claims) -> Iterator[str]:
     yield "that are worked out by hand from the sources."
 
 
+def _lettered(venue: str, claims: Claims) -> list[int | str]:
+    """The lettered cases of a venue, in the order of their numbers."""
+    protocol = dict(ON_CHAIN).get(venue)
+    found = [case for case in claims if isinstance(case, str) and case.startswith(f"{protocol}-")]
+    return sorted(found, key=lambda case: int(case.rpartition("-")[2][1:]))
+
+
 def _told(cases: list[int | str]) -> str:
     """Cases of venues.json by number, and how many of dydx.json there are, by name in the tests."""
     numbers = ", ".join(str(case) for case in cases if isinstance(case, int))
-    named = sum(isinstance(case, str) for case in cases)
+    lettered = [str(case).rpartition("-")[2] for case in cases if _LETTERED.fullmatch(str(case))]
+    named = sum(isinstance(case, str) for case in cases) - len(lettered)
     parts = [f"venues.json {numbers}"] if numbers else []
+    parts += [", ".join(lettered)] if lettered else []
     return "; ".join([*parts, *([f"{named} of dydx.json by name"] if named else [])])
 
 

@@ -10,7 +10,7 @@ import msgspec
 from deleverage.events.grounds import Ground
 from deleverage.events.kinds import Kind, kinds_of
 from deleverage.events.ledger.lifecycle import TRANSITIONS
-from deleverage.events.ledger.postings import POSTINGS, Exchange, Payment
+from deleverage.events.ledger.postings import POSTINGS, Exchange, Payment, Swap
 from deleverage.events.vocabulary import BODY_TYPES, PUBLIC_TYPES
 from deleverage.handlers.registry import SLOTS, build, producer_of
 
@@ -64,6 +64,10 @@ def postings() -> Iterator[str]:
         elif isinstance(row, Exchange):
             what = f"`{row.amount}` of `{row.asset}` for `{row.value}`"
             yield f"| `{kind.__name__}` | {what} | {row.giver} | LIQUIDITY |"
+        elif isinstance(row, Swap):
+            fee = f", `{row.fee}` of it {'from' if row.fee_back else 'to'} FEES" if row.fee else ""
+            what = f"`{row.amount}` of `{row.asset}`{fee}, for `{row.value}` of `{row.value_asset}`"
+            yield f"| `{kind.__name__}` | {what} | {row.giver} | {row.taker} |"
         else:
             legs = f"{row.giver} (leg: {row.giver_leg or '0'})", f"{row.taker} (leg: {row.taker_leg})"
             yield f"| `{kind.__name__}` | `{row.size}` worth `{row.value}` | {legs[0]} | {legs[1]} |"

@@ -73,6 +73,13 @@ COMMANDS = {
     "venues run": [
         "deleverage run two-venues -o both.run | grep '^liquidated'",
     ],
+    "lending run": ["deleverage run lending -o lending.run | sed -n '/^chain/,/^source/p' | sed '/^source/d; /^$/d'"],
+    "lending why": ["deleverage why lending.run 8104 | awk -v RS= 'NR == 2'"],
+    "lending block": ["deleverage log lending.run --from 8100 --to 8104"],
+    "zero bids": [
+        "deleverage run zero-bids -o zero.run | sed -n '/^chain/,/^source/p' | sed '/^source/d; /^$/d'",
+        "deleverage log zero.run --type LotSold | grep 'auction=313 '",
+    ],
     "venues split": ["deleverage split both.run --instrument COIN-PERP@beta"],
     "mitigations marks": [
         (

@@ -36,4 +36,6 @@ class Ground(Enum):
     QUOTES = "the depth that was quoted"
     OWN_ORDER = "the trader's own order"
     FAULT = "the fault of the venue that was on"
+    ORACLE = "the price at which an asset is converted, as an oracle had it"
+    BLOCK = "the block that a transaction is included in"
     RULE = "the rule in force"

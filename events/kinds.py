@@ -27,6 +27,7 @@ __all__ = [
     "Constituents",
     "Count",
     "CounterpartyLeg",
+    "DebtAmount",
     "DeclaredAccount",
     "DeclaredAsset",
     "DeclaredFault",
@@ -48,6 +49,7 @@ __all__ = [
     "LeftOut",
     "Leg",
     "LiquidationNumber",
+    "LotAmount",
     "Makers",
     "OrderNumber",
     "OrderSize",
@@ -114,6 +116,8 @@ AccountAmount = Annotated[int, Kind("amount", "atoms", of="account")]
 AssetAmount = Annotated[int, Kind("amount", "atoms", of="asset")]
 QuoteAmount = Annotated[int, Kind("amount", "atoms", of="quote")]
 FeeAmount = Annotated[int, Kind("amount", "atoms", of="fee_asset")]
+DebtAmount = Annotated[int, Kind("amount", "atoms", of="debt_asset")]
+LotAmount = Annotated[int, Kind("amount", "atoms", of="lot_asset")]
 FundAmount = Annotated[int, Kind("amount", "atoms", of="fund")]
 InstrumentAmount = Annotated[int, Kind("amount", "atoms", of="instrument")]
 InstrumentNanoAmount = Annotated[int, Kind("amount", "nanoatoms", of="instrument", finer=9)]
@@ -155,15 +159,21 @@ class TableColumn(NamedTuple):
 @cache
 def kinds_of(body_type: type[msgspec.Struct]) -> dict[str, Kind | None]:
     """The kind of each field of a type, in the order of the fields; None for those without."""
-    hints = get_annotations(body_type, eval_str=True)
+    hints = _hints(body_type)
     return {name: _kind(hints[name]) for name in body_type.__struct_fields__}
 
 
 def columns_of(body_type: type[msgspec.Struct]) -> tuple[TableColumn, ...]:
     """The columns that a table of a type's events has: name, kind, unit, and the field that says whose scale it is."""
-    hints = get_annotations(body_type, eval_str=True)
+    hints = _hints(body_type)
     kinds = ((name, kind or Kind(_plain(hints[name]))) for name, kind in kinds_of(body_type).items())
     return tuple(TableColumn(name, kind.name, kind.unit, kind.of) for name, kind in kinds)
+
+
+def _hints(body_type: type[msgspec.Struct]) -> dict[str, Any]:
+    """The annotations of a type's fields, and of those that it has from another type."""
+    bases = [base for base in reversed(body_type.__mro__) if getattr(base, "__struct_fields__", ())]
+    return {name: hint for base in bases for name, hint in get_annotations(base, eval_str=True).items()}
 
 
 def _plain(hint: Any) -> str:

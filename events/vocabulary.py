@@ -10,11 +10,13 @@ from operator import attrgetter
 from typing import Any, get_args
 
 from .bodies.auctions import AuctionsBody
+from .bodies.chain import ChainBody
 from .bodies.collateral import CollateralBody
 from .bodies.faults import FaultsBody
 from .bodies.inputs import InputsBody
 from .bodies.liquidation import LiquidationBody
 from .bodies.listing import ListingBody
+from .bodies.lots import LotsBody
 from .bodies.margin import MarginBody
 from .bodies.run import RunBody
 from .bodies.trading import TradingBody
@@ -52,6 +54,8 @@ Body = (
     | FaultsBody
     | AuctionsBody
     | CollateralBody
+    | ChainBody
+    | LotsBody
 )
 
 BODY_TYPES: tuple[type[Body], ...] = get_args(Body)

@@ -10,6 +10,7 @@ import msgspec
 from ..events.bodies.collateral import CollateralSold
 from ..events.bodies.inputs import PriceTicked
 from ..events.bodies.liquidation import LiquidationFilled
+from ..events.bodies.lots import CoinsSold
 from ..events.bodies.margin import MarkPriced, PositionReduced
 from ..events.bodies.trading import BookPriced
 from ..events.bodies.venues import IndexPriced
@@ -69,7 +70,13 @@ class SmoothedMarkPricing(Handler):
 
     name: ClassVar[str] = "mark"
     policy: ClassVar[str] = "smoothed"
-    subscribes: ClassVar[tuple[type[Body], ...]] = (PriceTicked, LiquidationFilled, PositionReduced, CollateralSold)
+    subscribes: ClassVar[tuple[type[Body], ...]] = (
+        PriceTicked,
+        LiquidationFilled,
+        PositionReduced,
+        CollateralSold,
+        CoinsSold,
+    )
     Parameters: ClassVar[type[msgspec.Struct]] = SmoothedParameters
 
     def __init__(self, parameters: SmoothedParameters) -> None:

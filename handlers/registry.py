@@ -42,6 +42,10 @@ from .mark_pricing import (
     SmoothedMarkPricing,
 )
 from .market import BandedMarket, DepthMarket, Liquidators
+from .onchain.blocks import Blocks
+from .onchain.keepers import Keepers
+from .onchain.oracles import DeviationOracle, SecurityModule
+from .onchain.protocols.choices import LENDING
 from .plugins.at_hand import Plugins
 from .plugins.files import file_named, without_folders
 from .plugins.taking_in import taken_in
@@ -112,8 +116,11 @@ SLOTS: Mapping[str, Mapping[str, Choice | None]] = {
     "mark": _handlers(
         SmoothedMarkPricing, IndexMarkPricing, BookMarkPricing, MedianMarkPricing, ConstituentMarkPricing
     ),
-    "oracle": {NONE: None, **_handlers(OwnMarketOracle, RedemptionOracle)},
+    "chain": {NONE: None, **_handlers(Blocks)},
+    "oracle": {NONE: None, **_handlers(OwnMarketOracle, RedemptionOracle, DeviationOracle, SecurityModule)},
     "collateral": {NONE: None, **_handlers(CollateralKeeper)},
+    "lending": {NONE: None, **_handlers(*LENDING)},
+    "keepers": {NONE: None, **_handlers(Keepers)},
     "breaker": {"window": _handler(CircuitBreaker), NONE: None},
     "margin_rules": {NONE: None, **MARGIN_CHOICES},
     "margin": {"tiered": _handler(MarginMonitor), NONE: None, **_handlers(LevelledMonitor)},

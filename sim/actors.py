@@ -26,7 +26,7 @@ __all__ = ["check_living", "open_actors"]
 
 _NEEDS_PRICE = ("makers", "crowd", "strategist", "orders", "index", "arbitrage", "hedgers")
 _NEEDS_ORDERS = ("crowd", "strategist", "arbitrage", "hedgers")
-_OF_A_GROUP = ("makers", "strategist", "arbitrage", "hedgers")
+_OF_A_GROUP = ("makers", "strategist", "arbitrage", "hedgers", "keepers")
 _MARKS = {"book": "impact", "constituents": "index"}
 """What makes the price that a mark follows."""
 
@@ -55,6 +55,7 @@ def check_living(settings: ScenarioSettings, producers: Iterable[Producer]) -> N
         for slot in _OF_A_GROUP:
             _check_group(settings, {**over_all, **slots}.get(slot))
         _check_traded(settings, slots.get("strategist"))
+        _check_chain(settings, slots)
     _check_indices(settings, {venue: slots["index"] for venue, slots in filled.items() if "index" in slots})
 
 
@@ -89,6 +90,23 @@ def _check_group(settings: ScenarioSettings, producer: Producer | None) -> None:
         f"add [[actors]] with that name and a balance (there: {listed})"
     )
     raise ScenarioError(message)
+
+
+def _check_chain(settings: ScenarioSettings, slots: Mapping[str, Producer]) -> None:
+    """Who acts with blocks needs a chain, a lending protocol the accounts of those who lend and bear losses."""
+    if "keepers" in slots and "chain" not in slots:
+        message = "$.keepers.policy: it acts with each block, and there are none; set chain.policy as well"
+        raise ScenarioError(message)
+    lending, known = slots.get("lending"), {actor.name for actor in settings.actors}
+    if lending is None or isinstance(settings.population, CsvPopulationSettings):
+        return
+    needed = [("pool", lending.parameters.get("pool"))]
+    needed += [("backstops", one.get("group")) for one in lending.parameters.get("backstops", ())]
+    for key, group in needed:
+        if group is not None and group not in known:
+            listed = ", ".join(sorted(known)) or "none"
+            message = f"$.lending.{key}: there is no actor {group!r}; add [[actors]] with that name (there: {listed})"
+            raise ScenarioError(message)
 
 
 def _check_traded(settings: ScenarioSettings, strategist: Producer | None) -> None:

@@ -58,6 +58,8 @@ def outcome(result: RunResult) -> Document:
     }
     if summary.living is not None:
         document["living"] = living_document(result, summary.living)
+    if summary.by_type["BlockMined"]:
+        document["chain"] = summary.chain.document()
     return document
 
 

@@ -44,10 +44,13 @@ def print_report(console: Console, result: RunResult) -> None:
     for rows, points in living_parts(result):
         print_rows(console, rows)
         _print_path(console, points)
-    for part in (_unasked, _refused, _campaigns, _rules, _margin, _collateral, _liquidation, _fund):
-        print_rows(console, part(result))
-    _print_path(console, result.summary.fund_points)
-    print_rows(console, _last_resorts(result))
+    if result.summary.by_type["BlockMined"]:
+        print_rows(console, result.summary.chain.rows(scenario.assets[0]))
+    if any(listing.kind != "spot" for listing in scenario.instruments):
+        for part in (_unasked, _refused, _campaigns, _rules, _margin, _collateral, _liquidation, _fund):
+            print_rows(console, part(result))
+        _print_path(console, result.summary.fund_points)
+        print_rows(console, _last_resorts(result))
     print_line(console)
     for part in (_sources, _run):
         print_rows(console, part(result))

@@ -146,8 +146,11 @@ class ScenarioSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ties: dict[str, Any] = {}
     bridge: dict[str, Any] = {}
     mark: dict[str, Any] = {}
+    chain: dict[str, Any] = {}
     oracle: dict[str, Any] = {}
     collateral: dict[str, Any] = {}
+    lending: dict[str, Any] = {}
+    keepers: dict[str, Any] = {}
     breaker: dict[str, Any] = {}
     margin_rules: dict[str, Any] = {}
     margin: dict[str, Any] = {}

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import get_args
 
 import msgspec
 import pytest
 
 from deleverage.events.bodies.auctions import AuctionOpened
+from deleverage.events.bodies.chain import ChainBody
 from deleverage.events.bodies.inputs import BalanceStated, PositionStated
 from deleverage.events.bodies.liquidation import LiquidationOrdered, PositionTakenOver
 from deleverage.events.bodies.listing import AccountOpened, AssetListed
+from deleverage.events.bodies.lots import LotsBody
 from deleverage.events.bodies.venues import TransferArrived, TransferStarted
 from deleverage.events.bodies.waterfall import PositionDeleveraged
 from deleverage.events.errors import LedgerError
-from deleverage.events.ledger.postings import POSTINGS, Exchange, Payment, Trade
+from deleverage.events.ledger.postings import POSTINGS, Exchange, Payment, Swap, Trade
 from deleverage.events.vocabulary import BODY_TYPES, TYPES_BY_NAME, Body
 
 from .support.examples import EXAMPLES
@@ -62,7 +65,8 @@ MOVED = {
     "InterestCharged": {ALICE: (-70, 0), FEES: (70, 0)},
 }
 OF_COINS = {"CoinStated", "CoinDeposited", "CoinWithdrawn", "CollateralSold"}
-"""Types that move another asset than an account settles in: tests/test_collateral_ledger.py."""
+OF_COINS |= {kind.__name__ for kind in (*get_args(ChainBody), *get_args(LotsBody)) if kind in POSTINGS}
+"""Types that move another asset than an account settles in: test_collateral_ledger.py and test_chain_ledger.py."""
 
 
 def a_book() -> Book:
@@ -130,7 +134,7 @@ def test_each_row_moves_what_it_says(name: str) -> None:
 
 def test_every_type_that_names_an_amount_has_a_row() -> None:
     """No event can carry a value or an amount past the table, but for those that only tell of one."""
-    telling = {"InputRefused", "DeleveragingStarted"}
+    telling = {"InputRefused", "DeleveragingStarted", "BadDebtRealised"}
     amounts = {"amount_atoms", "value_atoms", "balance_atoms", "cost_atoms"}
     named = {t.__name__ for t in BODY_TYPES if amounts & set(t.__struct_fields__)}
     assert {kind.__name__ for kind in POSTINGS} == named - telling == set(MOVED) | OF_COINS
@@ -141,6 +145,10 @@ def test_rows_name_fields_that_their_type_has() -> None:
     for kind, row in POSTINGS.items():
         if isinstance(row, Exchange):
             assert {row.giver, row.asset, row.amount, row.value} <= set(kind.__struct_fields__), kind.__name__
+            continue
+        if isinstance(row, Swap):
+            fields = {row.giver, row.taker, row.asset, row.amount, row.value_asset, row.value, row.fee or row.amount}
+            assert fields <= set(kind.__struct_fields__), kind.__name__
             continue
         parties = {row.payer, row.payee} if isinstance(row, Payment) else {row.taker, row.giver}
         names = parties - {"OUTSIDE", "LIQUIDITY", "FEES"}

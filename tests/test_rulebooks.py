@@ -17,7 +17,9 @@ from deleverage.sim.scenario import Scenario
 
 from .support.crash import recorded
 
-VENUES = [venue for venue in bundled_venues() if venue != "generic"]
+ON_CHAIN = ["aave-v3", "compound-v3", "maker"]
+"""Lending protocols, which have no positions, no fund and nobody to deleverage."""
+VENUES = [venue for venue in bundled_venues() if venue not in ("generic", *ON_CHAIN)]
 SOURCED = ("insurance_fund", "liquidation", "adl", "socialization")
 """The slots in which venues differ by their published rules."""
 FUNDING = "alternatives.funding.premium"
@@ -39,10 +41,31 @@ LIVING = {"impact", "makers", "crowd", "strategist", "orders", "index"}
 LIVING |= {"arbitrage", "hedgers", "ties", "bridge", "faults", "margin_rules"}
 """Slots of the market itself, who trades there and what trades do to the price, and rules that follow it."""
 
+ASSETS = {"oracle", "collateral", "chain", "lending", "keepers"}
+"""Slots of a run of several assets, and of a lending protocol."""
 
-def test_the_nine_venues_are_there() -> None:
-    """And the plain one."""
-    assert bundled_venues() == sorted([*POLICIES, "generic"])
+
+def test_the_venues_are_there() -> None:
+    """Nine with positions, three that lend, and the plain one."""
+    assert bundled_venues() == sorted([*POLICIES, *ON_CHAIN, "generic"])
+
+
+@pytest.mark.parametrize("venue", ON_CHAIN)
+def test_a_lending_protocol_has_a_chain_an_oracle_and_keepers(venue: str) -> None:
+    """With the protocol's own policy, figures for each collateral with a source beside them, and no calls."""
+    tree = rulebook(venue)
+    assert tree["lending"]["policy"] == venue
+    assert set(tree["lending"]["collateral"]) >= {"WETH", "WBTC"}
+    assert {tree[slot]["policy"] for slot in ("margin", "traders", "collateral")} == {"none"}
+    assert {tree[slot]["policy"] for slot in ("chain", "keepers")} == {"blocks", "paid"}
+    text = resources.files("deleverage.handlers.venues").joinpath(f"{venue}.toml").read_text(encoding="utf-8")
+    assert "Source" in text.partition("[chain]")[0]
+    assert "Silent" in text.partition("[chain]")[0]
+    slot = ""
+    for line in text.splitlines():
+        slot = line.strip("[]") if line.startswith("[") else slot
+        if slot.startswith(("lending.collateral", "lending.rates", "alternatives")) and "=" in line:
+            assert "#" in line or "ours" in text, line
 
 
 @pytest.mark.parametrize("venue", VENUES)
@@ -52,7 +75,7 @@ def test_a_rulebook_fills_every_slot(venue: str) -> None:
     Who trades, and between which venues, is the scenario's: those slots are empty in every rulebook.
     """
     tree = rulebook(venue)
-    assert set(tree) | {"profit_cap"} | LIVING == set(SLOTS)
+    assert set(tree) | {"profit_cap"} | LIVING | ASSETS == set(SLOTS)
     assert ("profit_cap" in tree) == (venue == "gmx")
     assert tuple(tree[slot]["policy"] for slot in SOURCED) == POLICIES[venue]
 
@@ -127,7 +150,7 @@ def test_figures_stay_where_the_policy_stays() -> None:
 
 def test_an_unknown_venue_is_refused() -> None:
     """With the names to choose from."""
-    with pytest.raises(ScenarioError, match=r"no rulebook 'mtgox'; choose from binance, bitmex"):
+    with pytest.raises(ScenarioError, match=r"no rulebook 'mtgox'; choose from aave-v3, binance, bitmex"):
         Scenario.load("calm", ["venue=mtgox"])
 
 

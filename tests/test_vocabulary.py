@@ -127,16 +127,46 @@ PINNED = {
     "CoinWithdrawn": "95cc9b0501ce0001e848940111cd03e8cd03e9",
     "CollateralSold": "9bcc9c03050102ce000249f0ce00017ae8fecdfcbc07b3746865206163636f756e74206f776564206974",
     "InterestCharged": "95cc9d050ccdbb80ce0003d090",
+    "BlockMined": "94ccafcd019ccf000000161e70f600ce001ab3f0",
+    "OracleReported": "95ccb00102cdfde8b4697420686164206d6f76656420627920302e3525",
+    "DebtIndexed": "95ccb100cf00038d817007f800ce02aea540ce000c65d4",
+    "InterestSettled": "96ccb2050600cd04b0cf00038d817007f800",
+    "CollateralSeized": "9eccb305060102cdfde8cdcd14ccfa00ce01efe920ce38b607dacd1388cd01f4ce0010c8e0",
+    "GasCharged": "95ccb406cd80e8ce0005554fcf0000001695a68a00",
+    "BadDebtRealised": "94ccb50500ce000ae62d",
+    "BadDebtCovered": "96ccb6050700ce000aae60ad736166657479206d6f64756c65",
+    "BlockReorganised": "93ccb7cd019b02",
+    "SeizureReversed": "98ccb8050601cdcd14ccfa00ce01efe920",
+    "CollateralAuctioned": "9dccb90305070102cd9c4000ce05f5e100ce06bc3e40ce00014a14ce3ade68b1cd0514",
+    "LotSold": "9cccba0307060102cdfa00cd55f000ce068e7780cd4650ce002dc6c0",
+    "AuctionRestarted": "95ccbb0302ce00013880bc697473207072696365206861642066616c6c656e20746f6f20666172",
+    "AuctionClosed": "99ccbc03050701cd465000ce001e8480ce0016e360",
+    "BidPlaced": "98ccbd03070600cdc35001cd9c40",
+    "BidRefunded": "96ccbe03070600cdbb80",
+    "KeeperRewarded": "96ccbf060700ce0001b96803",
+    "CollateralAbsorbed": "9bccc005070102cdfde8cd9c4000ce0178e460ce3b023380cd01f4",
+    "ReserveSold": "9accc107060102cdfde8cd9c4000ce0182cf70ccfa",
+    "CoinsSold": (
+        "9bccc204060102cdcc1ace020545e0facdfd8409d92561206b6565706572207475726e73207768617420697420676f742069"
+        "6e746f206d6f6e6579"
+    ),
 }
 ENVELOPE = "97cd012cce3b9aca0001cd012b9204080b"
 
 TAG_GROUPS = {"run": (1, 9), "listing": (10, 19), "inputs": (20, 39), "margin": (40, 59), "liquidation": (60, 79)}
 TAG_GROUPS |= {"waterfall": (80, 99), "venue": (100, 119), "trading": (120, 133), "venues": (134, 139)}
-TAG_GROUPS |= {"faults": (140, 142), "auctions": (143, 149), "collateral": (150, 159)}
+TAG_GROUPS |= {
+    "faults": (140, 142),
+    "auctions": (143, 149),
+    "collateral": (150, 159),
+    "chain": (175, 184),
+    "lots": (185, 194),
+}
 
-PUBLIC = """AssetListed BookPriced CollateralRated ConversionPriced ConversionSet DepthFormed DepthQuoted FaultEnded
-FundingAccrued FundingRateSet FundingRated HandlerStateNoted IndexPriced InstrumentListed LimitsStated MarkPriced
-PriceTicked ProfitCapExceeded RulesAnnounced RulesChanged RunEnded RunForked RunStarted SourceOpened TradingHalted
+PUBLIC = """AssetListed AuctionRestarted BlockMined BlockReorganised BookPriced CollateralRated ConversionPriced
+ConversionSet DebtIndexed DepthFormed DepthQuoted FaultEnded FundingAccrued FundingRateSet FundingRated
+HandlerStateNoted IndexPriced InstrumentListed LimitsStated MarkPriced OracleReported PriceTicked
+ProfitCapExceeded RulesAnnounced RulesChanged RunEnded RunForked RunStarted SourceOpened TradingHalted
 TradingResumed"""
 
 _BY_NAME = pytest.mark.parametrize("body", EXAMPLES, ids=lambda body: type(body).__name__)

@@ -14,10 +14,12 @@ import msgspec
 import pytest
 
 from deleverage.events.bodies.auctions import AuctionsBody
+from deleverage.events.bodies.chain import ChainBody
 from deleverage.events.bodies.collateral import CollateralRated
 from deleverage.events.bodies.faults import FaultsBody
 from deleverage.events.bodies.inputs import DepthQuoted, PriceTicked
 from deleverage.events.bodies.liquidation import LiquidationFilled, LiquidationOrdered, LiquidationStarted
+from deleverage.events.bodies.lots import LotsBody
 from deleverage.events.bodies.margin import MarginCalled, MarkPriced
 from deleverage.events.bodies.run import RunForked, RunStarted
 from deleverage.events.bodies.waterfall import PositionDeleveraged, ShortfallDeclared
@@ -167,10 +169,12 @@ def test_every_kind_has_a_finder_and_every_type_that_is_decided_has_grounds() ->
 def test_an_event_of_every_type_is_asked_for() -> None:
     """The scenarios have nearly every type that is decided; what no builtin rule decides is named here.
 
-    Faults and auctions are asked for in tests/test_faults.py and tests/test_mitigations.py.
+    Faults and auctions are asked for in tests/test_faults.py and tests/test_mitigations.py, chains in
+    tests/test_lending_run.py.
     """
     asked = {type(event.body) for name in [*SCENARIOS, *VENUES, "squeeze"] for event in asked_in(name)}
     asked |= set(get_args(FaultsBody)) | set(get_args(AuctionsBody))
+    asked |= set(get_args(ChainBody)) | set(get_args(LotsBody))
     assert not {body_type.__name__ for body_type in BODY_TYPES if body_type.grounds and body_type not in asked}
 
 

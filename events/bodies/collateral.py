@@ -6,7 +6,7 @@ an asset is converted is an event of its own, so that it may follow its own book
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
 
@@ -186,7 +186,7 @@ class CollateralSold(BodyBase, frozen=True, tag=156):
     liquidation that it was sold in, None where only a debt was repaid.
     """
 
-    grounds = (
+    grounds: ClassVar[tuple[Ground, ...]] = (
         Ground.LIQUIDATION,
         Ground.CONVERSION,
         Ground.BALANCE,

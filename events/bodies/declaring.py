@@ -4,7 +4,8 @@
    named.
 2. A `Trade` gives lots and cost to one account and takes both from another.
 3. An `Exchange` gives an amount of one asset to outside liquidity, and takes its worth in another.
-4. So what an event moves sums to zero per asset and per instrument by construction; `Ledger.check` asserts it all the
+4. A `Swap` gives an amount of one asset to another account, and takes an amount of another asset for it.
+5. So what an event moves sums to zero per asset and per instrument by construction; `Ledger.check` asserts it all the
    same, over everything.
 
 A party is the name of a body's field, or one of the venue's own accounts in upper case.
@@ -14,7 +15,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-__all__ = ["FEES", "LIQUIDITY", "OUTSIDE", "AccountStatus", "Exchange", "Payment", "Posting", "Trade"]
+__all__ = ["FEES", "LIQUIDITY", "OUTSIDE", "AccountStatus", "Exchange", "Payment", "Posting", "Swap", "Trade"]
 
 OUTSIDE = "OUTSIDE"
 LIQUIDITY = "LIQUIDITY"
@@ -60,4 +61,21 @@ class Exchange(NamedTuple):
     value: str = "value_atoms"
 
 
-Posting = Payment | Trade | Exchange
+class Swap(NamedTuple):
+    """`giver` gives `amount` of `asset` to `taker`, who gives `value` of `value_asset` for it.
+
+    Of the amount `fee`, if there is one, goes to the fee pool of the asset instead; where it comes back (`fee_back`)
+    the amount is made up of it.
+    """
+
+    giver: str
+    taker: str
+    asset: str = "asset"
+    amount: str = "amount_atoms"
+    value_asset: str = "debt_asset"
+    value: str = "repaid_atoms"
+    fee: str | None = "fee_atoms"
+    fee_back: bool = False
+
+
+Posting = Payment | Trade | Exchange | Swap

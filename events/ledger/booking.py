@@ -6,7 +6,7 @@ from collections.abc import Callable
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from ..bodies.declaring import FEES, LIQUIDITY, OUTSIDE, Exchange, Payment, Posting, Trade
+from ..bodies.declaring import FEES, LIQUIDITY, OUTSIDE, Exchange, Payment, Posting, Swap, Trade
 from ..envelope import Event
 from ..errors import LedgerError
 from .account import Account, funding_of, trade
@@ -78,6 +78,40 @@ def _coin_payment(row: Payment) -> Effect:
     return pay
 
 
+def _handover(row: Payment) -> Effect:
+    """A payment of a named asset between two accounts."""
+    assert row.asset is not None
+    terms = attrgetter(row.payer, row.payee, row.asset, row.amount)
+
+    def pay(body: Any, ledger: LedgerState, _event: Event) -> None:
+        payer, payee, asset, atoms = terms(body)
+        _hand_over(ledger, asset, atoms, payer, payee)
+
+    return pay
+
+
+def _hand_over(ledger: LedgerState, asset: int, atoms: int, giver: int, taker: int) -> None:
+    for account, sign in ((ledger.accounts[giver], -1), (ledger.accounts[taker], 1)):
+        ledger.check_coin(account, asset)
+        account.receive(asset, sign * atoms)
+
+
+def _swap(row: Swap) -> Effect:
+    terms = attrgetter(row.giver, row.taker, row.asset, row.amount, row.value_asset, row.value)
+    fee = attrgetter(row.fee) if row.fee else None
+
+    def swap(body: Any, ledger: LedgerState, _event: Event) -> None:
+        giver, taker, asset, atoms, value_asset, value_atoms = terms(body)
+        fee_atoms = fee(body) if fee else 0
+        _hand_over(ledger, asset, atoms - fee_atoms, giver, taker)
+        _hand_over(ledger, value_asset, value_atoms, taker, giver)
+        if fee_atoms:
+            pool = ledger.own(asset, "fees")
+            _hand_over(ledger, asset, fee_atoms, *((pool, taker) if row.fee_back else (giver, pool)))
+
+    return swap
+
+
 def _exchange(row: Exchange) -> Effect:
     terms = attrgetter(row.giver, row.asset, row.amount, row.value)
 
@@ -143,7 +177,11 @@ def _takeover(row: Trade) -> Effect:
 def booked(row: Posting) -> Effect:
     """The function that moves what a row says, given ledger, event and body."""
     if isinstance(row, Payment):
-        return _payment(row) if row.asset is None else _coin_payment(row)
+        if row.asset is None:
+            return _payment(row)
+        return _coin_payment(row) if {row.payer, row.payee} & _OWN.keys() else _handover(row)
+    if isinstance(row, Swap):
+        return _swap(row)
     if isinstance(row, Exchange):
         return _exchange(row)
     return _takeover(row) if row.taker_leg == "liquidation_id" else _trade(row)

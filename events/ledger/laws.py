@@ -2,8 +2,8 @@
 
 1. Money: balance - cost + funding, and coins, sum to zero per asset over all accounts with the outside world.
 2. Size: lots sum to zero per instrument.
-3. Protection: no user account without positions, collateral and a liquidation is negative. Not asked of an imported
-   run, whose files do not tell what each account began with.
+3. Protection: no user account without positions, collateral, a loan and a liquidation is negative. Not asked of an
+   imported run, whose files do not tell what each account began with.
 4. Time: no pending timer is overdue.
 5. Inventory: what the fund holds is what was taken over less what was sold, liquidation by liquidation.
 6. Life: an account names a liquidation exactly while it is in one.
@@ -49,7 +49,7 @@ def _protection(ledger: LedgerState) -> Iterator[str]:
         return
     for account in ledger.accounts:
         flat = account.kind == "user" and not account.positions and account.liquidation_id is None
-        if flat and account.balance_atoms < 0 and not account.coins:
+        if flat and account.balance_atoms < 0 and not account.coins and account.account not in ledger.chain.loans:
             name = ledger.name(account.account)
             yield f"account {name!r} is left with {account.balance_atoms} atoms after its liquidation"
 

@@ -20,6 +20,7 @@ from ..kinds import FOR_GOOD_NS
 from ..venue_names import at_venue, plain
 from .account import Account, Position, PositionKey
 from .auctions import OpenAuction
+from .chain import ChainState
 from .conversion import Conversion
 from .faults import StandingFault
 from .liquidation import Liquidation, OwnOrder
@@ -74,7 +75,7 @@ class LedgerState:
     not done, `acted` when a trader placed its last one; `transfers` is the money on its way between venues, by the
     event in which it left. `faults` are those of the venue that are on, by their number; `auctions` those that are
     open, by account; `vaults` each depositor's claim on a fund that is a vault; `conversions` how assets are converted
-    into those that accounts settle in.
+    into those that accounts settle in; `chain` what is kept of a venue on chain.
     """
 
     seq: int = 0
@@ -106,6 +107,7 @@ class LedgerState:
     auctions: dict[int, OpenAuction] = field(default_factory=dict)
     vaults: dict[int, dict[int, int]] = field(default_factory=dict)
     conversions: dict[int, Conversion] = field(default_factory=dict)
+    chain: ChainState = field(default_factory=ChainState)
 
     @property
     def imported(self) -> bool:

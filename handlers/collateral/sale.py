@@ -22,12 +22,13 @@ __all__ = ["CollateralSale", "sold"]
 
 
 class CollateralSale(NamedTuple):
-    """Whose collateral is sold, why and in which liquidation, for so much or (None) all that there is."""
+    """Whose collateral is sold, why and in which liquidation, for so much or (None) all of it; as which event."""
 
     account: Account
     reason: str
     liquidation_id: int | None = None
     owed_atoms: int | None = None
+    kind: type[CollateralSold] = CollateralSold
 
 
 def sold(sale: CollateralSale, order: Order, ledger: LedgerState, now_ns: int) -> list[CollateralSold]:
@@ -57,7 +58,7 @@ def _of_asset(
         if owed_atoms is not None:
             given_atoms = min(given_atoms, -(-owed_atoms * conversion.asset_atoms // unit))
         value_atoms, lots = given_atoms * unit // conversion.asset_atoms, -(-given_atoms // lot_atoms)
-        yield CollateralSold(
+        yield sale.kind(
             liquidation_id=sale.liquidation_id,
             account=account.account,
             asset=conversion.asset,

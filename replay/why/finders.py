@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from ...events.bodies.chain import BlockMined, OracleReported
 from ...events.bodies.collateral import CollateralSold, ConversionPriced
 from ...events.bodies.inputs import DepthQuoted, FundingRateSet, PriceTicked, TradeExecuted
 from ...events.bodies.liquidation import (
@@ -388,6 +389,27 @@ def _rule(case: Decision) -> Found:
         yield "the notice of the change", case.look.event(case.body.announced)
 
 
+def _oracle(case: Decision) -> Found:
+    """The price at which the asset of an instrument is converted; of a price that a block took up where it was sent."""
+    sent = isinstance(case.body, ConversionPriced)
+    for instrument in case.instruments:
+        name = case.names.instrument(instrument)
+        if sent:
+            yield (
+                f"the price of {name} that was sent to the chain",
+                case.look.last(OracleReported, instrument, case.began),
+            )
+        else:
+            yield f"the oracle's price of {name}", case.look.last(ConversionPriced, instrument, case.event.seq)
+
+
+def _block(case: Decision) -> Found:
+    """The block that a transaction is included in."""
+    block = case.look.causing(case.event, (BlockMined,))
+    if block is not None:
+        yield f"block {block.body.number:,}", block  # type: ignore[union-attr]
+
+
 FINDERS: dict[Ground, Callable[[Decision], Found]] = {
     Ground.CALL: _call,
     Ground.LIQUIDATION: _liquidation,
@@ -411,5 +433,7 @@ FINDERS: dict[Ground, Callable[[Decision], Found]] = {
     Ground.TRADE: _trade,
     Ground.QUOTES: _quotes,
     Ground.OWN_ORDER: _own_order,
+    Ground.ORACLE: _oracle,
+    Ground.BLOCK: _block,
     Ground.RULE: _rule,
 }

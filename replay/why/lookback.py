@@ -19,7 +19,7 @@ from ...events.bodies.liquidation import LiquidationFilled, LiquidationOrdered, 
 from ...events.bodies.margin import PositionReduced
 from ...events.envelope import Event
 from ...events.ledger import LedgerState, PositionKey
-from ...events.ledger.postings import POSTINGS, Exchange, Payment, Trade
+from ...events.ledger.postings import POSTINGS, Exchange, Payment, Swap, Trade
 from ...events.record.columns import instruments_set
 from ...events.vocabulary import Body
 from ...sim.pending import maker_of
@@ -211,6 +211,9 @@ class Lookback:
         row = POSTINGS.get(type(body))
         if row is None or isinstance(row, Trade) or row.asset is None:
             return
+        if isinstance(row, Swap):
+            yield from self._swapped(row, body, account)
+            return
         asset = getattr(body, row.asset)
         if asset == self.ledger.accounts[account].asset:
             return
@@ -222,6 +225,15 @@ class Lookback:
         for party, sign in ((row.payer, -1), (row.payee, 1)):
             if getattr(body, party, None) == account:
                 yield asset, sign * amount_atoms
+
+    def _swapped(self, row: Swap, body: Body, account: int) -> Iterator[tuple[int, int]]:
+        own = self.ledger.accounts[account].asset
+        for party, asset, sign in ((row.giver, row.asset, -1), (row.taker, row.asset, 1)):
+            if getattr(body, party, None) == account and getattr(body, asset) != own:
+                yield getattr(body, asset), sign * getattr(body, row.amount)
+        for party, sign in ((row.giver, 1), (row.taker, -1)):
+            if getattr(body, party, None) == account and getattr(body, row.value_asset) != own:
+                yield getattr(body, row.value_asset), sign * getattr(body, row.value)
 
     def cash_changed(self, account: int, stop_seq: int) -> Event | None:
         """The last event before another that moved money or lots of one of the venue's own accounts."""
@@ -276,8 +288,8 @@ class Lookback:
         if not isinstance(row, Trade):
             if isinstance(row, Payment) and any(self._coins_moved(body, account)):
                 return  # another asset than the balance is of
-            parties = (row.payer, row.payee) if isinstance(row, Payment) else (row.giver,)
-            if any(getattr(body, party, None) == account for party in parties):
+            parties = (row.payer, row.payee) if isinstance(row, Payment) else (row.giver, getattr(row, "taker", ""))
+            if any(getattr(body, party, None) == account for party in parties if party):
                 yield _Moved(None, 0)
             return
         instrument, lots = getattr(body, "instrument"), getattr(body, row.size)  # noqa: B009 - a trade has them

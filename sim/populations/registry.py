@@ -9,13 +9,14 @@ from pathlib import Path
 
 from ..units import INT64_MAX
 from .base import Population
+from .borrowers import BorrowersPopulation, BorrowersSettings
 from .csv_file import CsvPopulation, CsvPopulationSettings
 from .groups import GroupsPopulation, GroupsSettings
 from .seeded import SeededPopulation, SeededSettings
 
 __all__ = ["PopulationSettings", "open_population"]
 
-PopulationSettings = SeededSettings | GroupsSettings | CsvPopulationSettings
+PopulationSettings = SeededSettings | GroupsSettings | CsvPopulationSettings | BorrowersSettings
 
 
 def open_population(
@@ -33,4 +34,6 @@ def open_population(
         return SeededPopulation(settings, where=where)
     if isinstance(settings, GroupsSettings):
         return GroupsPopulation(settings, where=where)
+    if isinstance(settings, BorrowersSettings):
+        return BorrowersPopulation(settings, where=where)
     return CsvPopulation(settings, folder=folder, where=where, rows_most=rows_most)

@@ -1,0 +1,161 @@
+"""What the ledger keeps of a chain: the last block, prices on their way to it, debts' indices, auctions, bad debt."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from ..bodies.chain import CollateralSeized, OracleReported
+from ..bodies.lots import CollateralAuctioned
+from ..errors import LedgerError
+
+if TYPE_CHECKING:
+    from ..bodies.chain import BadDebtCovered, BlockMined, DebtIndexed
+    from ..bodies.lots import AuctionRestarted, BidPlaced, CollateralAbsorbed, LotSold
+    from ..envelope import Event
+    from .state import LedgerState
+
+__all__ = ["INDEX_ONE", "ChainState", "CollateralAuction", "SentReport", "grown_atoms"]
+
+INDEX_ONE = 10**15
+"""The index of a debt that has not grown."""
+
+
+class SentReport(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A price that an oracle has sent, in which event and when."""
+
+    body: OracleReported
+    seq: int
+    at_ns: int
+
+
+class CollateralAuction(msgspec.Struct, array_like=True, gc=False):
+    """An open auction: what is offered still, for how much, the first price, since when, and the best bid, if any."""
+
+    body: CollateralAuctioned
+    left_atoms: int
+    owed_atoms: int
+    top_ticks: int
+    at_ns: int
+    bidder: int | None = None
+    bid_atoms: int = 0
+    bid_lot_atoms: int = 0
+    bid_at_ns: int = 0
+
+
+class ChainState(msgspec.Struct, gc=False):
+    """The chain as it is; nothing of it where a run has none.
+
+    `marks` are those of the markets by which assets are converted, as they stood with the last block. `reports` are
+    prices that oracles have sent last, by asset. `indices` are what a debt of 1 of an asset has grown to, in 10^-15;
+    `loans` the index up to which each account's debts are settled, of which those that are not there began at
+    `INDEX_ONE`. `seizures` are the liquidations of the last block, and `bad_debt` is all that became one, by asset.
+    """
+
+    number: int = 0
+    base_fee_wei: int = 0
+    demand_ppm: int = 0
+    mined_seq: int | None = None
+    mined_at_ns: int = 0
+    marks: dict[int, int] = {}
+    reports: dict[int, SentReport] = {}
+    indices: dict[int, int] = {}
+    loans: dict[int, dict[int, int]] = {}
+    seizures: list[CollateralSeized] = []
+    auctions: dict[int, CollateralAuction] = {}
+    auctions_started: int = 0
+    bad_debt: dict[int, int] = {}
+
+    def mine(self, body: BlockMined, event: Event, ledger: LedgerState) -> None:
+        """The next block, and where the marks of what is converted stand. Raises LedgerError for another one."""
+        if self.number and body.number != self.number + 1:
+            message = f"block {body.number} is mined where {self.number + 1} is next"
+            raise LedgerError(message)
+        self.number, self.base_fee_wei, self.demand_ppm = body.number, body.base_fee_wei, body.demand_ppm
+        self.mined_seq, self.mined_at_ns, self.seizures = event.seq, event.at_ns, []
+        followed = {conversion.instrument for conversion in ledger.conversions.values()}
+        self.marks = {number: ledger.markets[number].mark_ticks for number in sorted(followed)}
+
+    def report(self, body: OracleReported, event: Event) -> None:
+        """A price is on its way to the chain, in place of one that was before."""
+        self.reports[body.asset] = SentReport(body, event.seq, event.at_ns)
+
+    def grow(self, body: DebtIndexed) -> None:
+        """Debts of an asset have grown. Raises LedgerError where they would shrink."""
+        if body.index < self.index(body.asset):
+            message = f"the index of debts in asset {body.asset} falls from {self.index(body.asset)} to {body.index}"
+            raise LedgerError(message)
+        self.indices[body.asset] = body.index
+
+    def index(self, asset: int) -> int:
+        """What a debt of 1 of an asset has grown to since the beginning, in 10^-15."""
+        return self.indices.get(asset, INDEX_ONE)
+
+    def settled(self, account: int, asset: int) -> int:
+        """The index up to which an account's debt is settled."""
+        own = self.loans.get(account)
+        return INDEX_ONE if own is None else own.get(asset, INDEX_ONE)
+
+    def settle(self, account: int, asset: int, index: int) -> None:
+        """An account's debt is settled up to an index."""
+        self.loans.setdefault(account, {})[asset] = index
+
+    def cover(self, body: BadDebtCovered, ledger: LedgerState) -> None:
+        """Whoever owes nothing any more has no loan; a backstop that paid more than it had owes it."""
+        if ledger.accounts[body.account].amount_of(body.asset) >= 0:
+            self.loans.get(body.account, {}).pop(body.asset, None)
+            if not self.loans.get(body.account, True):
+                del self.loans[body.account]
+        self._note_owing(body.counterparty, body.asset, ledger)
+
+    def absorb(self, body: CollateralAbsorbed, ledger: LedgerState) -> None:
+        """Reserves that credited more than they had owe it to the suppliers."""
+        self._note_owing(body.counterparty, body.debt_asset, ledger)
+
+    def _note_owing(self, account: int, asset: int, ledger: LedgerState) -> None:
+        if ledger.accounts[account].amount_of(asset) < 0:
+            self.settle(account, asset, self.index(asset))
+
+    def open_auction(self, body: CollateralAuctioned, at_ns: int, ledger: LedgerState) -> None:
+        """An auction of the next number. Raises LedgerError for another one."""
+        self.auctions_started += 1
+        if body.auction != self.auctions_started:
+            message = f"auction {body.auction} is declared where {self.auctions_started} is next"
+            raise LedgerError(message)
+        self.auctions[body.auction] = CollateralAuction(body, body.amount_atoms, body.owed_atoms, body.top_ticks, at_ns)
+        self._note_owing(body.counterparty, body.debt_asset, ledger)
+
+    def auction(self, number: int) -> CollateralAuction:
+        """An open auction. Raises LedgerError where there is none of the number."""
+        try:
+            return self.auctions[number]
+        except KeyError:
+            message = f"auction {number} is not open"
+            raise LedgerError(message) from None
+
+    def sell(self, body: LotSold) -> None:
+        """A part of what is offered was bought."""
+        auction = self.auction(body.auction)
+        auction.left_atoms, auction.owed_atoms = body.left_atoms, body.owed_atoms
+
+    def restart(self, body: AuctionRestarted, at_ns: int) -> None:
+        """An auction begins anew."""
+        auction = self.auction(body.auction)
+        auction.top_ticks, auction.at_ns = body.top_ticks, at_ns
+
+    def bid(self, body: BidPlaced, at_ns: int) -> None:
+        """A better bid stands."""
+        auction = self.auction(body.auction)
+        auction.bidder, auction.bid_atoms, auction.bid_at_ns = body.counterparty, body.amount_atoms, at_ns
+        auction.bid_lot_atoms = body.lot_atoms
+
+    def close_auction(self, number: int) -> None:
+        """An auction is over."""
+        self.auction(number)
+        del self.auctions[number]
+
+
+def grown_atoms(atoms: int, index: int, settled: int) -> int:
+    """What a debt of so many atoms (above zero) has grown to at an index, rounded up: never less than is owed."""
+    return -(-atoms * index // settled)

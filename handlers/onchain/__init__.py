@@ -1,0 +1,1 @@
+"""Venues on chain: blocks, oracles that lag, what lending protocols do with an unsafe account, keepers."""

@@ -1,0 +1,1 @@
+"""The lending protocols: what each offers to keepers, and what follows when one of them acts."""
