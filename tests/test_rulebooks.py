@@ -37,6 +37,7 @@ POLICIES = {
 
 LIVING = {"impact", "makers", "crowd", "strategist", "orders", "index"}
 LIVING |= {"arbitrage", "hedgers", "ties", "bridge", "faults"}
+LIVING |= {"oracle", "collateral"}  # a run of several assets fills them
 """Slots of the market itself: who trades there, and what trades do to the price."""
 
 
