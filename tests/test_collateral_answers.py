@@ -180,7 +180,7 @@ def test_a_listing_of_who_lost_most_is_by_worth(tmp_path: Path) -> None:
     assert {ledger.accounts[one.account].asset for one in listed[:20]} == {USDT, bitcoin(ran(TWO_ASSETS)[0])}
     gained = [(ledger.accounts[one.account].asset, one.gained.number) for one in listed if one.gained is not None]
     assert [in_first(ledger, *one) for one in gained] == sorted(in_first(ledger, *one) for one in gained)
-    result = call("why", path, "--everyone", tmp_path / "pages", "--jobs", "1")
+    result = call("why", path, "--everyone", "-o", tmp_path / "pages", "--jobs", "1")
     assert result.exit_code == 0, result.stderr
     assert len(list((tmp_path / "pages").iterdir())) == 1 + outcome(ran(TWO_ASSETS)[0])["deleveraged_accounts"]
 
