@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from deleverage.events.bodies.margin import CollateralAdded, PositionReduced
 from deleverage.events.bodies.waterfall import InsuranceFundCredited, PositionDeleveraged
 from deleverage.handlers.conversion import in_asset, in_first
 from deleverage.handlers.valuation import margin_of
+from deleverage.replay.lab.meter import measured
+from deleverage.replay.why.accounts import forced_in
 from deleverage.sim.outcome import outcome
 
 from .support.collateral_runs import BTC, DEPEG, TWO_ASSETS, USDE, USDT, ran, worths
@@ -151,3 +154,41 @@ def test_an_amount_of_one_asset_in_another_and_back() -> None:
     assert worth == ledger.markets[2].mark_ticks * 500_000
     assert in_asset(ledger, BTC, worth) == 10**8
     assert in_asset(ledger, BTC, worth - 1) == 10**8 - 1
+
+
+@pytest.mark.parametrize("scenario", [DEPEG, TWO_ASSETS])
+def test_the_lab_measures_in_the_first_asset(scenario: str) -> None:
+    """What was closed as the summary has it, and what the funds used by what each is worth at the end."""
+    result, path = ran(scenario)
+    found, document = measured(open_run(path).events()), outcome(result)
+    assert found.asset == "USDT"
+    assert found.value_deleveraged_atoms == document["sums_atoms"]["PositionDeleveraged"]
+    ledger, used_atoms = result.ledger, 0
+    for asset, fund in zip((USDT, bitcoin(result)), document["fund"]["funds"], strict=True):
+        fees = document["sums_by_asset_atoms"]["USDT" if asset == USDT else "BTC"]["InsuranceFundCredited"]
+        used_atoms += in_first(ledger, asset, fund["start_atoms"] + fees - fund["end_atoms"])
+    assert found.fund_used_atoms == used_atoms
+    assert found.owed_atoms == document["unpaid"]["owed_at_the_end_atoms"]
+
+
+def test_a_listing_of_who_lost_most_is_by_worth(tmp_path: Path) -> None:
+    """And pages for everyone who was deleveraged, settled in whichever asset."""
+    _, path = ran(TWO_ASSETS)
+    run = open_run(path)
+    ledger = run.at()
+    listed = forced_in(run, order="loss").accounts
+    assert {ledger.accounts[one.account].asset for one in listed[:20]} == {USDT, bitcoin(ran(TWO_ASSETS)[0])}
+    gained = [(ledger.accounts[one.account].asset, one.gained.number) for one in listed if one.gained is not None]
+    assert [in_first(ledger, *one) for one in gained] == sorted(in_first(ledger, *one) for one in gained)
+    result = call("why", path, "--everyone", "-o", tmp_path / "pages", "--jobs", "1")
+    assert result.exit_code == 0, result.stderr
+    assert len(list((tmp_path / "pages").iterdir())) == 1 + outcome(ran(TWO_ASSETS)[0])["deleveraged_accounts"]
+
+
+def test_history_shows_coins_and_what_counts() -> None:
+    """Each change of them under their name, from nothing on and down to nothing."""
+    told = call("history", ran(DEPEG)[1], "--account", "trader-4").stdout
+    assert "with marks, funding and prices of collateral, which name nobody." in told
+    assert "\nUSDE         none -> 152.135272\n" in told
+    assert re.search(r"\nUSDE         [\d.]+ -> none\n", told)
+    assert re.search(r"\nthat counts  [\d.]+ -> [\d.]+\n", told)

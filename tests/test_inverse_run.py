@@ -137,7 +137,7 @@ def test_the_multiplier_is_what_a_lot_comes_to_at_a_tick(tick: str, lot: str, de
     ("override", "says"),
     [
         ("instruments[0].tick_size=0.3", "a lot of 10 at a tick of 0.3 is not a whole number of atoms of 1e-8"),
-        ("instruments[0].kind=option", "kind 'option' has no payoff; use linear or inverse"),
+        ("instruments[0].kind=option", "kind 'option' has no payoff; use linear, inverse or spot"),
     ],
 )
 def test_what_cannot_be_listed_is_refused(override: str, says: str) -> None:
