@@ -16,6 +16,7 @@ from .bodies.inputs import InputsBody
 from .bodies.liquidation import LiquidationBody
 from .bodies.listing import ListingBody
 from .bodies.margin import MarginBody
+from .bodies.options import OptionsBody
 from .bodies.run import RunBody
 from .bodies.trading import TradingBody
 from .bodies.venue import VenueBody
@@ -52,6 +53,7 @@ Body = (
     | FaultsBody
     | AuctionsBody
     | CollateralBody
+    | OptionsBody
 )
 
 BODY_TYPES: tuple[type[Body], ...] = get_args(Body)

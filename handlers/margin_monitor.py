@@ -5,7 +5,9 @@
 2. Who may meet one is told by `RangeIndex`; each of them is tested exactly and, if nothing is to be done, armed again.
 3. What is armed follows from the status: healthy, the warning; called, liquidation and recovery; in liquidation,
    nothing.
-4. What touches an account follows from the table of postings: whoever such an event names may have crossed a threshold.
+4. What a book with options is worth and requires is not monotone in the price: nothing is armed for it, and it is
+   tested at each mark of what its options are on, and of the options.
+5. What touches an account follows from the table of postings: whoever such an event names may have crossed a threshold.
 """
 
 from __future__ import annotations
@@ -20,18 +22,22 @@ from ..events.bodies.inputs import BalanceStated, PositionStated
 from ..events.bodies.liquidation import LiquidationEnded, LiquidationStarted
 from ..events.bodies.listing import InstrumentListed
 from ..events.bodies.margin import FundingAccrued, MarginCalled, MarginCallMet, MarkPriced
+from ..events.bodies.options import VolatilityMarked
 from ..events.envelope import Event
 from ..events.ledger import Account, LedgerState
 from ..events.ledger.postings import POSTINGS
 from ..events.vocabulary import Body, accounts_named
 from .faults import failure_at
+from .options.book import PORTFOLIO, holds_options
+from .options.holders import OptionHolders
+from .options.portfolio import ScanParameters
 from .order import order_in_force, place_in
 from .protocol import Handler, Linked, Product
 from .ranges import RangeIndex
 from .safe_ranges import Pace, SafeRanges, tightest
 from .valuation import BPS, Margin, margin_of, slack
 
-__all__ = ["MarginMonitor", "MarginParameters", "everyone_under"]
+__all__ = ["MarginMonitor", "MarginParameters", "PortfolioMonitor", "PortfolioParameters", "everyone_under"]
 
 _TOUCHING: tuple[type[Body], ...] = (*POSTINGS, LiquidationEnded)
 _OPENING = (BalanceStated, CoinStated, PositionStated)
@@ -62,6 +68,7 @@ class MarginMonitor(Handler):
         FundingAccrued,
         ConversionPriced,
         CollateralRated,
+        VolatilityMarked,
         *(kind for kind in _TOUCHING if kind not in _OPENING),
     )
     observes: ClassVar[tuple[type[Body], ...]] = (
@@ -70,6 +77,7 @@ class MarginMonitor(Handler):
         FundingAccrued,
         ConversionPriced,
         CollateralRated,
+        VolatilityMarked,
         MarginCalled,
         MarginCallMet,
         *_TOUCHING,
@@ -83,6 +91,7 @@ class MarginMonitor(Handler):
         self._warning, self._maintenance = SafeRanges(self.warning_bps, pace), SafeRanges(BPS, pace)
         self._recovery = SafeRanges(self.recovery_bps, pace)
         self.due: set[int] = set()
+        self._holders = OptionHolders()
         self._new_index()
         self.looks = 0
 
@@ -98,6 +107,8 @@ class MarginMonitor(Handler):
             instrument, mark_ticks = body.instrument, body.mark_ticks
             if mark_ticks < self._floor_ticks[instrument] or mark_ticks > self._ceiling_ticks[instrument]:
                 self.due.update(self.index.crossed_by_mark(instrument, mark_ticks))
+            if ledger.options:
+                self._books_due(instrument, ledger)
         elif type(body) is InstrumentListed:
             self.index.grow(len(ledger.markets), len(ledger.assets))
         elif type(body) is FundingAccrued:
@@ -106,13 +117,27 @@ class MarginMonitor(Handler):
         elif type(body) is ConversionPriced:
             self.due.update(self.index.crossed_by_conversion(body.asset, body.price_ticks))
         elif type(body) is CollateralRated:
-            self.due.update(self._holders(body.asset, ledger))
+            self.due.update(self._collateral_holders(body.asset, ledger))
         else:
-            accounts = ledger.accounts
-            for number in accounts_named(body):
-                account = accounts[number]
-                if account.kind == "user" and account.liquidation_id is None and self.is_here(ledger, number):
-                    self.due.add(number)
+            self._observe_others(body, ledger)
+
+    def _observe_others(self, body: Body, ledger: LedgerState) -> None:
+        """What moves all options of an underlying, or some accounts."""
+        if type(body) is VolatilityMarked:
+            self._books_due(body.instrument, ledger)
+            return
+        if ledger.options:
+            self._holders.note(body, ledger)
+        accounts = ledger.accounts
+        for number in accounts_named(body):
+            account = accounts[number]
+            if account.kind == "user" and account.liquidation_id is None and self.is_here(ledger, number):
+                self.due.add(number)
+
+    def _books_due(self, instrument: int, ledger: LedgerState) -> None:
+        """Whoever holds an option on an instrument, or on what an option is on, may have crossed anything."""
+        option = ledger.options.get(instrument)
+        self.due.update(self._holders.of(instrument if option is None else option.underlying))
 
     def gate(self, kind: type[Body]) -> Collection[object]:
         """Who is due: nothing is said of anybody else."""
@@ -122,6 +147,7 @@ class MarginMonitor(Handler):
         """Everyone is tested: whoever is safe is armed, and whoever meets a test stays due until the next delivery."""
         self._new_index()
         self.index.grow(len(ledger.markets), len(ledger.assets))
+        self._holders.rebuild(ledger)
         self.due.clear()
         self.due.update(a.account for a in ledger.accounts if a.kind == "user" and self.is_here(ledger, a.account))
         self.due.update(account.account for account, _, _ in self._tested(ledger))
@@ -143,6 +169,8 @@ class MarginMonitor(Handler):
         unmarked = {number for number, market in enumerate(ledger.markets) if not market.mark_ticks}
         for number in due:
             account = ledger.accounts[number]
+            if account.kind != "user":  # a fund or a vault that holds an option
+                continue
             if (unmarked and any(instrument in unmarked for instrument, _ in account.positions)) or (
                 account.coins and any(not ledger.conversions[asset].price_ticks for asset in account.coins)
             ):
@@ -155,7 +183,7 @@ class MarginMonitor(Handler):
         self.index.settle()
         return found
 
-    def _holders(self, asset: int, ledger: LedgerState) -> Iterator[int]:
+    def _collateral_holders(self, asset: int, ledger: LedgerState) -> Iterator[int]:
         """Whoever holds an asset as collateral; O(accounts), as a rule for it is seldom made."""
         for account in ledger.accounts:
             if asset in account.coins and account.liquidation_id is None and self.is_here(ledger, account.account):
@@ -178,12 +206,16 @@ class MarginMonitor(Handler):
             return self._verdict_called(account, margin, ledger)
         if slack(margin, self.warning_bps) < 0:
             return MarginCalled
-        self.index.arm(account.account, self._warning.above(account, ledger, margin))
+        safe = {} if holds_options(account, ledger) else self._warning.above(account, ledger, margin)
+        self.index.arm(account.account, safe)
         return None
 
     def _verdict_called(self, account: Account, margin: Margin, ledger: LedgerState) -> type[Body] | None:
         if slack(margin, self.recovery_bps) >= 0:
             return MarginCallMet
+        if holds_options(account, ledger):
+            self.index.arm(account.account, {})
+            return None
         liquidation = self._maintenance.above(account, ledger, margin)
         recovery = self._recovery.below(account, ledger, margin)
         self.index.arm(account.account, tightest(liquidation, recovery))
@@ -210,6 +242,28 @@ class MarginMonitor(Handler):
             body = MarginCallMet(number, equity_atoms, needed_atoms, self.recovery_bps)
         called = account.called_seq if account.status == "called" else None
         return body if called is None else Linked(body, (called,))
+
+
+class PortfolioParameters(ScanParameters, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The grid of `options/portfolio.py`, and the levels of `MarginParameters`."""
+
+    warning_bps: int = 12_500
+    recovery_bps: int = 15_000
+
+    def __post_init__(self) -> None:
+        """Refuse what either would."""
+        super().__post_init__()
+        MarginParameters(self.warning_bps, self.recovery_bps)
+
+
+class PortfolioMonitor(MarginMonitor):
+    """The same monitor, where whoever holds an option is margined by what a grid of shocks would take from the book."""
+
+    policy: ClassVar[str] = PORTFOLIO
+    version: ClassVar[str] = "1"
+    formula: ClassVar[str] = "greatest loss over prices x volatilities, netted per underlying"
+    source: ClassVar[str] = "Deribit, article 25944756247837; OKX, portfolio margin mode; CME SPAN"
+    Parameters: ClassVar[type[msgspec.Struct]] = PortfolioParameters
 
 
 def everyone_under(ledger: LedgerState, level_bps: int) -> Iterator[int]:

@@ -33,7 +33,7 @@ from .living.index import ConstituentIndex
 from .living.makers import Makers
 from .living.orders import OwnOrders
 from .loss_socialization import LossSocialization
-from .margin_monitor import MarginMonitor
+from .margin_monitor import MarginMonitor, PortfolioMonitor
 from .mark_pricing import (
     BookMarkPricing,
     ConstituentMarkPricing,
@@ -42,6 +42,7 @@ from .mark_pricing import (
     SmoothedMarkPricing,
 )
 from .market import BandedMarket, DepthMarket, Liquidators
+from .options.keeper import OptionsKeeper
 from .plugins.at_hand import Plugins
 from .plugins.files import file_named, without_folders
 from .plugins.taking_in import taken_in
@@ -113,8 +114,9 @@ SLOTS: Mapping[str, Mapping[str, Choice | None]] = {
     ),
     "oracle": {NONE: None, **_handlers(OwnMarketOracle, RedemptionOracle)},
     "collateral": {NONE: None, **_handlers(CollateralKeeper)},
+    "option_rules": {NONE: None, **_handlers(OptionsKeeper)},
     "breaker": {"window": _handler(CircuitBreaker), NONE: None},
-    "margin": {"tiered": _handler(MarginMonitor), NONE: None},
+    "margin": {"tiered": _handler(MarginMonitor), NONE: None, **_handlers(PortfolioMonitor)},
     "traders": {"mixed": _handler(TraderResponse), NONE: None},
     "ties": {NONE: None, **_handlers(Ties)},
     "bridge": {NONE: None, **_handlers(Bridge)},

@@ -32,6 +32,9 @@ def opening_bodies(scenario: ResolvedScenario) -> Iterator[Body]:
     yield from scenario.assets
     yield from scenario.instruments
     yield from scenario.conversions
+    yield from scenario.chains.options
+    yield from scenario.chains.surfaces
+    yield from scenario.chains.depth
     numbers = dict[str, int]()
     for asset in scenario.assets:
         for kind in _VENUE_ACCOUNTS:

@@ -123,16 +123,27 @@ PINNED = {
     "CoinWithdrawn": "95cc9b0501ce0001e848940111cd03e8cd03e9",
     "CollateralSold": "9bcc9c03050102ce000249f0ce00017ae8fecdfcbc07b3746865206163636f756e74206f776564206974",
     "InterestCharged": "95cc9d050ccdbb80ce0003d090",
+    "OptionListed": "98cca00702ce0001d4c0a463616c6ca4636173680a01",
+    "SurfaceSet": (
+        "93cca1029295a732374445433234cd2328ce0001c90895ce000f4240ce01312d00d2ee1e5d0000ce05f5e1009095a732384d4152"
+        "3235ce000182b8ce0001c908909292ce0001adb0ce23c3460092ce0001d4c0ce20c85580"
+    ),
+    "VolatilityMarked": "95cca202ce0001adb0ce001312d0cdc350",
+    "DeliveryStarted": "94cca302cd2328ce0001ccf0",
+    "DeliveryPriced": "95cca402cd2328cf000001a3185c5000cf0000001b8841b6c8",
+    "OptionExpired": "93cca50700",
+    "OptionSettled": "98cca60507000c23cd01a403",
 }
 ENVELOPE = "97cd012cce3b9aca0001cd012b9204080b"
 
 TAG_GROUPS = {"run": (1, 9), "listing": (10, 19), "inputs": (20, 39), "margin": (40, 59), "liquidation": (60, 79)}
 TAG_GROUPS |= {"waterfall": (80, 99), "venue": (100, 119), "trading": (120, 133), "venues": (134, 139)}
-TAG_GROUPS |= {"faults": (140, 142), "auctions": (143, 149), "collateral": (150, 159)}
+TAG_GROUPS |= {"faults": (140, 142), "auctions": (143, 149), "collateral": (150, 159), "options": (160, 174)}
 
-PUBLIC = """AssetListed BookPriced CollateralRated ConversionPriced ConversionSet DepthFormed DepthQuoted FaultEnded
-FundingAccrued FundingRateSet FundingRated HandlerStateNoted IndexPriced InstrumentListed MarkPriced PriceTicked
-ProfitCapExceeded RunEnded RunForked RunStarted SourceOpened TradingHalted TradingResumed"""
+PUBLIC = """AssetListed BookPriced CollateralRated ConversionPriced ConversionSet DeliveryPriced DeliveryStarted
+DepthFormed DepthQuoted FaultEnded FundingAccrued FundingRateSet FundingRated HandlerStateNoted
+IndexPriced InstrumentListed MarkPriced OptionExpired OptionListed PriceTicked ProfitCapExceeded RunEnded
+RunForked RunStarted SourceOpened SurfaceSet TradingHalted TradingResumed VolatilityMarked"""
 
 _BY_NAME = pytest.mark.parametrize("body", EXAMPLES, ids=lambda body: type(body).__name__)
 

@@ -24,6 +24,7 @@ from .conversion import Conversion
 from .faults import StandingFault
 from .liquidation import Liquidation, OwnOrder
 from .market import Market
+from .options import Delivery, Option, Volatility
 
 __all__ = ["STOPPED_NS", "FundStanding", "LedgerState", "PendingTimer", "RoundBase", "VenueAccounts"]
 
@@ -74,7 +75,8 @@ class LedgerState:
     not done, `acted` when a trader placed its last one; `transfers` is the money on its way between venues, by the
     event in which it left. `faults` are those of the venue that are on, by their number; `auctions` those that are
     open, by account; `vaults` each depositor's claim on a fund that is a vault; `conversions` how assets are converted
-    into those that accounts settle in.
+    into those that accounts settle in. `options` are those that were listed, by their instrument, `volatilities` what
+    they are priced with, by their underlying, and `deliveries` the averages that run, by underlying and expiry.
     """
 
     seq: int = 0
@@ -106,6 +108,9 @@ class LedgerState:
     auctions: dict[int, OpenAuction] = field(default_factory=dict)
     vaults: dict[int, dict[int, int]] = field(default_factory=dict)
     conversions: dict[int, Conversion] = field(default_factory=dict)
+    options: dict[int, Option] = field(default_factory=dict)
+    volatilities: dict[int, Volatility] = field(default_factory=dict)
+    deliveries: dict[tuple[int, int], Delivery] = field(default_factory=dict)
 
     @property
     def imported(self) -> bool:
