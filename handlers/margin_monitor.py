@@ -28,16 +28,15 @@ from ..events.ledger import Account, LedgerState
 from ..events.ledger.postings import POSTINGS
 from ..events.vocabulary import Body, accounts_named
 from .faults import failure_at
-from .options.book import PORTFOLIO, holds_options
+from .options.book import holds_options
 from .options.holders import OptionHolders
-from .options.portfolio import ScanParameters
 from .order import order_in_force, place_in
 from .protocol import Handler, Linked, Product
 from .ranges import RangeIndex
 from .safe_ranges import Pace, SafeRanges, tightest
 from .valuation import BPS, Margin, margin_of, slack
 
-__all__ = ["MarginMonitor", "MarginParameters", "PortfolioMonitor", "PortfolioParameters", "everyone_under"]
+__all__ = ["MarginMonitor", "MarginParameters", "everyone_under"]
 
 _TOUCHING: tuple[type[Body], ...] = (*POSTINGS, LiquidationEnded)
 _OPENING = (BalanceStated, CoinStated, PositionStated)
@@ -176,12 +175,18 @@ class MarginMonitor(Handler):
             ):
                 self.due.add(number)
                 continue
+            if self._is_surely_safe(account, ledger):
+                continue
             margin = self._margin_if_free(account, ledger)
             verdict = None if margin is None else self._verdict(account, margin, ledger)
             if margin is not None and verdict is not None:
                 found.append((account, margin, verdict))
         self.index.settle()
         return found
+
+    def _is_surely_safe(self, account: Account, ledger: LedgerState) -> bool:
+        """Whether a bound says that an account meets no test, and for which nothing is to be armed."""
+        return False
 
     def _collateral_holders(self, asset: int, ledger: LedgerState) -> Iterator[int]:
         """Whoever holds an asset as collateral; O(accounts), as a rule for it is seldom made."""
@@ -242,28 +247,6 @@ class MarginMonitor(Handler):
             body = MarginCallMet(number, equity_atoms, needed_atoms, self.recovery_bps)
         called = account.called_seq if account.status == "called" else None
         return body if called is None else Linked(body, (called,))
-
-
-class PortfolioParameters(ScanParameters, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The grid of `options/portfolio.py`, and the levels of `MarginParameters`."""
-
-    warning_bps: int = 12_500
-    recovery_bps: int = 15_000
-
-    def __post_init__(self) -> None:
-        """Refuse what either would."""
-        super().__post_init__()
-        MarginParameters(self.warning_bps, self.recovery_bps)
-
-
-class PortfolioMonitor(MarginMonitor):
-    """The same monitor, where whoever holds an option is margined by what a grid of shocks would take from the book."""
-
-    policy: ClassVar[str] = PORTFOLIO
-    version: ClassVar[str] = "1"
-    formula: ClassVar[str] = "greatest loss over prices x volatilities, netted per underlying"
-    source: ClassVar[str] = "Deribit, article 25944756247837; OKX, portfolio margin mode; CME SPAN"
-    Parameters: ClassVar[type[msgspec.Struct]] = PortfolioParameters
 
 
 def everyone_under(ledger: LedgerState, level_bps: int) -> Iterator[int]:

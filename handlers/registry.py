@@ -33,7 +33,7 @@ from .living.index import ConstituentIndex
 from .living.makers import Makers
 from .living.orders import OwnOrders
 from .loss_socialization import LossSocialization
-from .margin_monitor import MarginMonitor, PortfolioMonitor
+from .margin_monitor import MarginMonitor
 from .mark_pricing import (
     BookMarkPricing,
     ConstituentMarkPricing,
@@ -56,6 +56,7 @@ from .policies.fund.symbol_drawdown import SymbolDrawdown
 from .policies.liquidation.choices import LIQUIDATION_CHOICES
 from .policies.socialization.day_profits import DayProfits
 from .policies.socialization.open_interest import OpenInterest
+from .portfolio_monitor import PortfolioMonitor
 from .premium_funding import PremiumFunding
 from .profit_cap import ProfitCap
 from .protocol import Handler

@@ -28,6 +28,7 @@ __all__ = [
     "Margin",
     "bankruptcy_price",
     "bankruptcy_values",
+    "collateral_atoms",
     "equity_shares",
     "largest_position",
     "lots_worth",
@@ -111,6 +112,12 @@ def margin_of(account: Account, ledger: LedgerState, markets: Mapping[int, Marke
     if ledger.options and holds_options(account, ledger):
         margin = margin._replace(requirement_microatoms=_of_book(account, ledger, marked))
     return _with_coins(margin, account, ledger) if account.coins else margin
+
+
+def collateral_atoms(account: Account, ledger: LedgerState) -> int:
+    """The equity that counts, without what it is held against; O(its positions and coins)."""
+    margin = _margin_alone(account, ledger.markets)
+    return (_with_coins(margin, account, ledger) if account.coins else margin).collateral_atoms
 
 
 def _of_book(account: Account, ledger: LedgerState, markets: _Markets) -> int:

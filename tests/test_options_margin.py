@@ -22,7 +22,9 @@ from deleverage.events.vocabulary import Body
 from deleverage.handlers.margin_monitor import MarginMonitor, MarginParameters, everyone_under
 from deleverage.handlers.options.book import initial_microatoms, scan_rules, scans_of
 from deleverage.handlers.options.parameters import VENUES, OptionsParameters
-from deleverage.handlers.options.portfolio import ScanCell, ScanParameters, cells_of, lost_in_cells, unit_risk
+from deleverage.handlers.options.portfolio import UnitBound, lost_in_cells, unit_risk
+from deleverage.handlers.options.scan_grid import ScanCell, ScanParameters, cells_of
+from deleverage.handlers.portfolio_monitor import PortfolioMonitor, PortfolioParameters
 from deleverage.handlers.protocol import Product
 from deleverage.handlers.valuation import BPS, margin_of, requirements, slack
 
@@ -269,7 +271,9 @@ class Watched:
     """A monitor that hears a book's events as the bus would tell it, beside a sweep over all accounts."""
 
     def __init__(self, book: ChainBook) -> None:
-        self.book, self.monitor = book, MarginMonitor(MarginParameters())
+        scanned = any(one.policy == "portfolio" for one in book.ledger.producers)
+        self.book = book
+        self.monitor = PortfolioMonitor(PortfolioParameters()) if scanned else MarginMonitor(MarginParameters())
         for event in book.events:
             self._observe(event)
 
@@ -333,6 +337,33 @@ def test_the_monitor_says_of_every_book_what_a_sweep_does(
         said = list(watched.monitor.handle(marks[0], book.ledger, 0))
         assert sorted((one.account, type(one).__name__) for one in bodies(said)) == expected  # type: ignore[union-attr]
         watched._take(said)
+
+
+@given(BOOKS, STEPS, st.sampled_from(["deribit", "okx", "span"]))
+@settings(max_examples=60, deadline=None)
+def test_no_unit_requires_more_than_its_bound(
+    books: list[tuple[int, dict[int, int]]], steps: list[tuple[str, int]], model: str
+) -> None:
+    """Whatever price, volatility and time do; where nothing has happened it is the requirement, but for rounding."""
+    book = ChainBook(FOUR, producers=producers_of("portfolio", {"model": model, "dampener_atoms": 500}))  # type: ignore[arg-type]
+    book.mark(100_000)
+    accounts = [book.ledger.accounts[book.trader(balance, held)] for balance, held in books]
+    rules = scan_rules(book.ledger)
+    assert rules is not None
+    bound, markets = UnitBound(PERP, book.ledger, rules), book.ledger.markets
+    for what, amount in [("slight", 100_000), *steps]:
+        if what == "later":
+            book.now_ns += amount * DAY_NS // 4
+        if what == "volatility":
+            book.put(VolatilityMarked(PERP, markets[PERP].mark_ticks, amount, 0))
+        book.mark(amount if what in ("mark", "slight") else markets[PERP].mark_ticks)
+        for account in accounts:
+            most = bound.most_microatoms(account.account, account.positions, book.ledger)
+            required = unit_risk(account.positions, PERP, book.ledger, markets, rules).microatoms
+            assert most is not None
+            assert required <= most
+            if book.ledger.at_ns == 0 and markets[PERP].mark_ticks == 100_000 and what == "slight":
+                assert most <= required + 10 * len(account.positions) * MICRO
 
 
 def test_the_table_of_a_chain_at_hand_is_what_would_be_worked_out_anew() -> None:

@@ -17,8 +17,9 @@ from ...events.bodies.run import Producer
 from ...events.ledger import Account, LedgerState, Position, PositionKey
 from ...events.ledger.options import Option
 from .parameters import OptionsParameters, rules_of
-from .portfolio import ScanParameters, UnitRisk, unit_risk
+from .portfolio import UnitRisk, unit_risk
 from .pricing import Markets
+from .scan_grid import ScanParameters
 
 __all__ = ["PORTFOLIO", "book_of", "holds_options", "initial_microatoms", "scan_rules", "scans_of", "taken_later"]
 
