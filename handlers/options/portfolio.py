@@ -134,6 +134,8 @@ class UnitBound:
         self._underlying, self._rules = underlying, rules
         self._table = self._now = table_of(ledger, ledger.markets, underlying, rules)
         self._more = self._grown(self._table)
+        reach = max(abs(cell.price_bps) * cell.weight_ppm for cell in cells_of(rules)) // _BPS + 1
+        self._future_ppm = reach + rules.least_move_ppm
         self._known: dict[int, tuple[dict[PositionKey, int], int]] = {}
 
     def most_microatoms(self, account: int, held: Held, ledger: LedgerState) -> int | None:
@@ -145,9 +147,8 @@ class UnitBound:
         if market.listing.kind == "inverse" or table.places != self._table.places:
             return None
         required = self._required_then(account, held, market)
-        reach = max(abs(cell.price_bps) * cell.weight_ppm for cell in cells_of(self._rules)) // _BPS + 1
         future = market.listing.multiplier_atoms * abs(table.spot_ticks - self._table.spot_ticks)
-        future *= reach + self._rules.least_move_ppm
+        future *= self._future_ppm
         more = len(held) * _MICRO
         for (instrument, _), one in held.items():
             place = table.places.get(instrument)

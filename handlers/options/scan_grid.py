@@ -127,6 +127,7 @@ def _by_days(figures: tuple[int, int, int], left_ns: int) -> int:
     return figures[place] + (figures[place + 1] - figures[place]) * rest_ns // _THIRTY
 
 
+@lru_cache(maxsize=64)
 def _term(rules: ScanParameters, left_ns: int) -> int:
     """(30 / d)^p x 10^18."""
     power_ppm = rules.short_power_ppm if left_ns < _THIRTY else rules.long_power_ppm
