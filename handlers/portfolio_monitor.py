@@ -6,7 +6,8 @@ is made anew once it could not say so of more than half that it was asked about:
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -24,6 +25,9 @@ _ASKED_LEAST = 16
 
 class PortfolioParameters(ScanParameters, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The grid of `options/scan_grid.py`, and the levels of `MarginParameters`."""
+
+    unstated: ClassVar[Mapping[str, Any]] = {"dampener": 100_000}
+    """Deribit's of BTC, in USD, as in the example that the other figures are of."""
 
     warning_bps: int = 12_500
     recovery_bps: int = 15_000

@@ -4,7 +4,7 @@
    above it), a straddle (both at one strike), a call written against the underlying. Expiry, strikes and units are
    drawn evenly; out of the money where there is such a strike.
 2. It was entered at the opening mark. Equity is the standard initial margin of what is short, times a draw between
-   the two of `margin`; what is long is paid for, and what covers a call has its own worth beside that.
+   the two of `margin`; what is long is paid for with as much again in cash, and what covers a call has its own worth.
 3. Draws are keyed by (seed, name of the account, purpose).
 """
 
@@ -129,7 +129,7 @@ def _account(
             held = Position(leg.lots, cost_atoms, 0)
             short_microatoms += initial_microatoms(rules, option, held, markets)
         if option is None or leg.lots > 0:
-            paid_atoms += abs(cost_atoms)
+            paid_atoms += abs(cost_atoms) * (1 if option is None else 2)
     least_ppm, most_ppm = (to_whole_down(Decimal(one), Decimal("0.000001")) for one in settings.margin)
     multiple_ppm = least_ppm + below("margin", most_ppm - least_ppm + 1)
     equity_atoms = -(-short_microatoms * multiple_ppm // _PPM**2) + paid_atoms

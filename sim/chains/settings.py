@@ -80,8 +80,8 @@ class SurfaceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class HoldersSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Accounts that hold options, `name`-1, `name`-2, ..., each one of `books` by weight, up to `units_most` units.
 
-    Equity as the run begins is the standard initial margin of what is short times a draw from `margin`, beside the
-    premium of what is long.
+    Equity as the run begins is the standard initial margin of what is short times a draw from `margin`, beside
+    twice the premium of what is long.
     """
 
     accounts: int
