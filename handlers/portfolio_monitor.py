@@ -38,7 +38,7 @@ class PortfolioParameters(ScanParameters, frozen=True, forbid_unknown_fields=Tru
         MarginParameters(self.warning_bps, self.recovery_bps)
 
 
-class _Asked:
+class _Bounded:
     """A bound, and how many it was asked about and could not say of."""
 
     def __init__(self, bound: UnitBound) -> None:
@@ -56,7 +56,7 @@ class PortfolioMonitor(MarginMonitor):
 
     def __init__(self, parameters: PortfolioParameters) -> None:
         super().__init__(MarginParameters(parameters.warning_bps, parameters.recovery_bps))
-        self._bounds: dict[int, _Asked] = {}
+        self._bounds: dict[int, _Bounded] = {}
 
     def _is_surely_safe(self, account: Account, ledger: LedgerState) -> bool:
         if not ledger.options or account.status != "healthy":
@@ -67,7 +67,7 @@ class PortfolioMonitor(MarginMonitor):
             return False
         asked = self._bounds.get(underlying)
         if asked is None or (asked.asked >= _ASKED_LEAST and 2 * asked.unsaid > asked.asked):
-            asked = self._bounds[underlying] = _Asked(UnitBound(underlying, ledger, rules))
+            asked = self._bounds[underlying] = _Bounded(UnitBound(underlying, ledger, rules))
         most = asked.bound.most_microatoms(account.account, account.positions, ledger)
         safe = most is not None and collateral_atoms(account, ledger) * SLACK_SCALE >= self.warning_bps * most
         asked.asked, asked.unsaid = asked.asked + 1, asked.unsaid + (not safe)

@@ -19,6 +19,7 @@ from deleverage.events.bodies.faults import FaultsBody
 from deleverage.events.bodies.inputs import DepthQuoted, PriceTicked
 from deleverage.events.bodies.liquidation import LiquidationFilled, LiquidationOrdered, LiquidationStarted
 from deleverage.events.bodies.margin import MarginCalled, MarkPriced
+from deleverage.events.bodies.options import OptionsBody
 from deleverage.events.bodies.run import RunForked, RunStarted
 from deleverage.events.bodies.waterfall import PositionDeleveraged, ShortfallDeclared
 from deleverage.events.envelope import Event, Origin
@@ -158,10 +159,12 @@ def test_every_kind_has_a_finder_and_every_type_that_is_decided_has_grounds() ->
 def test_an_event_of_every_type_is_asked_for() -> None:
     """The scenarios have nearly every type that is decided; what no builtin rule decides is named here.
 
-    Faults and auctions are asked for in tests/test_faults.py and tests/test_mitigations.py.
+    Faults and auctions are asked for in tests/test_faults.py and tests/test_mitigations.py, options in
+    tests/test_options_run.py.
     """
     asked = {type(event.body) for name in [*SCENARIOS, *VENUES, "squeeze"] for event in asked_in(name)}
     asked |= set(get_args(FaultsBody)) | set(get_args(AuctionsBody)) | set(get_args(CollateralBody))
+    asked |= set(get_args(OptionsBody))
     missing = {body_type.__name__ for body_type in BODY_TYPES if body_type.grounds and body_type not in asked}
     assert missing <= {"FeeCharged"}
 
