@@ -105,7 +105,7 @@ def test_the_format_names_the_public_tags() -> None:
     """The tags of events that name no account stand in docs/format.md, in the rule and in the reader."""
     text = (DOCS / "format.md").read_text(encoding="utf-8")
     (rule,) = re.findall(r"Public are the tags ([\d, and]+)\.", text)
-    (reader,) = re.findall(r"PUBLIC = \{([\d, ]+)\}", text)
+    (reader,) = re.findall(r"PUBLIC = \{([\d,\s]+)\}", text)
     reference = (DOCS / "reference.md").read_text(encoding="utf-8")
     tags = {int(tag) for tag in re.findall(r"^\| (\d+) \| `\w+` \(public\)", reference, re.MULTILINE)}
     assert len(tags) == len(PUBLIC_TYPES)

@@ -20,10 +20,13 @@ from deleverage.events.envelope import Event
 from deleverage.events.ledger import Position
 from deleverage.events.vocabulary import Body
 from deleverage.handlers.margin_monitor import MarginMonitor, MarginParameters, everyone_under
+from deleverage.handlers.options.black76 import OptionPricer
 from deleverage.handlers.options.book import initial_microatoms, scan_rules, scans_of
+from deleverage.handlers.options.greeks import greeks_of
 from deleverage.handlers.options.parameters import VENUES, OptionsParameters
 from deleverage.handlers.options.portfolio import UnitBound, lost_in_cells, unit_risk
 from deleverage.handlers.options.scan_grid import ScanCell, ScanParameters, cells_of
+from deleverage.handlers.options.sensitivities import unit_greeks
 from deleverage.handlers.portfolio_monitor import PortfolioMonitor, PortfolioParameters
 from deleverage.handlers.protocol import Product
 from deleverage.handlers.valuation import BPS, margin_of, requirements, slack
@@ -388,3 +391,42 @@ def test_the_table_of_a_chain_at_hand_is_what_would_be_worked_out_anew() -> None
         seen.append(first[0].microatoms)
     assert len(set(seen)) == len(seen)
     assert list(everyone_under(book.ledger, BPS)) == []
+
+
+def test_the_greeks_of_a_book_are_what_its_worth_does() -> None:
+    """A percent up, a point of volatility and a day, each against the marks themselves, in fine ticks."""
+    scale = 1_000
+    book = ChainBook([(100_000, "call", 30), (95_000, "put", 60)], multiplier_atoms=scale, producers=producers_of())
+    book.mark(100_000)
+    account = book.ledger.accounts[book.trader(10**12, {1: 30, 2: -20, PERP: 5})]
+    (found,) = unit_greeks(account, book.ledger)
+
+    def worth(*, spot: int = 100_000, level_ppm: int = MICRO, days: int = 0) -> int:
+        total = 5 * spot * scale
+        for instrument, lots in ((1, 30), (2, -20)):
+            option = book.ledger.options[instrument]
+            left_ns = option.expiry_ns - days * DAY_NS
+            pricer = OptionPricer(option.strike_ticks, option.right, 600 * level_ppm, left_ns)
+            total += lots * scale * pricer.price_nanoticks(spot) // 10**9
+        return total
+
+    up, down = worth(spot=101_000) - worth(), worth() - worth(spot=99_000)
+    assert abs(found.delta_atoms * 2 - (up + down)) < abs(up + down) // 100
+    assert abs(found.gamma_atoms - (up - down)) < abs(up - down) // 20
+    vega = worth(level_ppm=MICRO * 61 // 60) - worth()
+    assert abs(found.vega_atoms - vega) < abs(vega) // 50
+    theta = worth(days=1) - worth()
+    assert abs(found.theta_atoms - theta) < abs(theta) // 10
+    assert found.underlying == PERP
+
+
+def test_a_covered_call_of_coins_has_the_delta_of_its_coins() -> None:
+    """Net transaction delta of the option, and of the contract that covers it what it is worth in coins."""
+    book = ChainBook([(100_000, "call", 30)], settled_in="coin", multiplier_atoms=10**9, producers=producers_of())
+    book.mark(100_000)
+    account = book.ledger.accounts[book.trader(10**12, {1: -1, PERP: 100_000})]
+    (found,) = unit_greeks(account, book.ledger)
+    option = book.ledger.options[1]
+    pricer = OptionPricer(option.strike_ticks, "call", 600_000_000, option.expiry_ns)
+    adjusted = greeks_of(pricer, 100_000).premium_adjusted_delta_ppt
+    assert abs(found.delta_atoms - (10**7 - adjusted * 10**15 // (10**12 * 100))) <= 2
