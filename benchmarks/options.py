@@ -21,17 +21,22 @@ import numpy as np
 from deleverage.events.errors import ScenarioError
 from deleverage.handlers.options import price_grid
 from deleverage.handlers.options.black76 import DAY_NS, NANO, PICO, PPB, YEAR_NS, OptionPricer, price_nanoticks
+from deleverage.handlers.options.book import scan_rules
 from deleverage.handlers.options.fixed_point import ONE, exp, ln, normal_density, normal_distribution, sqrt
 from deleverage.handlers.options.greeks import greeks_of
 from deleverage.handlers.options.implied import implied_volatility_ppb
+from deleverage.handlers.options.portfolio import UnitBound, unit_risk
 from deleverage.handlers.options.price_grid import BPS, GridOption, PriceGrid
+from deleverage.handlers.options.risk_table import table_of
 from deleverage.handlers.options.smiles import SviSmile
 from deleverage.handlers.options.surface import VolatilitySurface
 from deleverage.handlers.options.tables import UNIT, NormalTable, ln_of, normal_table
+from deleverage.handlers.valuation import margin_of
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from tests.support.black import EXACT, exact_price
+from tests.support.chain import PERP, ChainBook, producers_of
 
 DRAWS, GRIDS, TURNS = 2000, 20, 25
 FORWARD, STRIKE, MONTH = 6_712_345, 7_000_000, 30 * DAY_NS
@@ -119,6 +124,27 @@ def costs() -> None:
     cost("its 1,020 prices at a forward", lambda: grid.prices_microticks(next(forwards)), 50)
 
 
+def margins() -> None:
+    """Print what it costs to margin a portfolio of 20 options and the perpetual anew, by a grid of 35 cells."""
+    chain = [(70_000 + 3_000 * n, ("call", "put")[n // 2 % 2], (30, 90)[n % 2]) for n in range(20)]
+    book = ChainBook(chain, multiplier_atoms=10_000, producers=producers_of("portfolio"))  # type: ignore[arg-type]
+    book.mark(100_000)
+    account = book.ledger.accounts[book.trader(10**12, {n: (-1) ** n * 7 for n in range(21)})]
+    rules, ledger, spots = scan_rules(book.ledger), book.ledger, count(100_001)
+    assert rules is not None
+    markets, held, perpetual = ledger.markets, account.positions, ledger.markets[PERP]
+
+    def moved() -> None:
+        perpetual.mark_ticks = next(spots)
+        table_of(ledger, markets, PERP, rules)
+
+    bound = UnitBound(PERP, ledger, rules)
+    cost("a table of 20 options, once a mark for all", moved, 20)
+    cost("requirement of a portfolio of all 20", lambda: unit_risk(held, PERP, ledger, markets, rules), 200)
+    cost("its margin, equity and all", lambda: margin_of(account, ledger), 200)
+    cost("the bound that saves a scan", lambda: bound.most_microatoms(account.account, held, ledger), 200)
+
+
 def refused() -> None:
     """Print what is said of a surface with arbitrage: example 3.1 of Gatheral & Jacquier (2014), by Axel Vogt."""
     figures = {"a_ppb": -41_000_000, "b_ppb": 133_100_000, "rho_ppb": 306_000_000, "m_ppb": 358_600_000}
@@ -145,5 +171,6 @@ if __name__ == "__main__":
     errors(random.Random(76))
     print("least costs")
     costs()
+    margins()
     print("an SVI with a negative density")
     refused()

@@ -14,6 +14,7 @@ from typing import Any, get_args
 import msgspec
 
 from deleverage.replay.importers.adl_table import rows
+from deleverage.sim.chains.settings import ChainSettings, HoldersSettings, SmileSettings, SurfaceSettings
 from deleverage.sim.populations.csv_file import CsvPopulationSettings
 from deleverage.sim.populations.groups import GroupSettings, GroupsSettings
 from deleverage.sim.populations.seeded import SeededSettings
@@ -47,6 +48,10 @@ SCENARIO: tuple[tuple[str, str, Settings], ...] = (
     ("`[[assets]]`", "assets", AssetSettings),
     ("`[[instruments]]`", "instruments", InstrumentSettings),
     ("`tiers` of an instrument", "tiers", TierSettings),
+    ("`[[options]]`", "options", ChainSettings),
+    ("`[[volatility]]`", "volatility", SurfaceSettings),
+    ("`smiles` of a surface", "smiles", SmileSettings),
+    ("`[[option_holders]]`", "option_holders", HoldersSettings),
 )
 SOURCES: tuple[tuple[str, tuple[tuple[str, Settings], ...]], ...] = (
     ("Prices", (("prices", GeneratorSettings), ("prices.phases", Phase))),

@@ -137,6 +137,11 @@ COMMANDS = {
     "typo": ["deleverage run calm --set population.acounts=50"],
     "benchmarks": ["python benchmarks/run.py | grep bar"],
     "options": ["python benchmarks/options.py"],
+    "options settled": [
+        "deleverage run options -o options.run | sed -n '/^called/,/^taken/p'",
+        "deleverage why options.run 17964 | awk -v RS= 'NR == 2 || NR == 3'",
+    ],
+    "options margin": ["deleverage why options.run 8432 | awk -v RS= 'NR == 2 || NR == 3'"],
     "tutorial record": [
         "deleverage run flash-crash --seed 7 -o crash.run | tail -3",
         """python -c "from deleverage import open_run; print(open_run('crash.run').head)" > head""",

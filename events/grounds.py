@@ -35,6 +35,8 @@ class Ground(Enum):
     TRADE = "the last trade of the instrument"
     QUOTES = "the depth that was quoted"
     OWN_ORDER = "the trader's own order"
+    VOLATILITY = "the surface of volatilities, and what of it was marked last"
+    DELIVERY = "the delivery price, or what the option was worth at it"
     FAULT = "the fault of the venue that was on"
     ORACLE = "the price at which an asset is converted, as an oracle had it"
     BLOCK = "the block that a transaction is included in"

@@ -138,11 +138,11 @@ AnyPayoff = LinearPayoff | InversePayoff
 @cache
 def payoff_for(kind: InstrumentKind, multiplier_atoms: int) -> AnyPayoff:
     """The payoff of a kind of instrument. Raises LedgerError for a kind that has none."""
-    if kind in ("linear", "spot"):
+    if kind in ("linear", "spot", "option"):
         return LinearPayoff(multiplier_atoms)
     if kind == "inverse":
         return InversePayoff(multiplier_atoms)
-    message = f"no payoff for kind {kind!r}; there are linear (which spot is as well) and inverse"
+    message = f"no payoff for kind {kind!r}; there are linear (which spot and option are as well) and inverse"
     raise LedgerError(message)
 
 

@@ -18,6 +18,7 @@ from .bodies.liquidation import LiquidationBody
 from .bodies.listing import ListingBody
 from .bodies.lots import LotsBody
 from .bodies.margin import MarginBody
+from .bodies.options import OptionsBody
 from .bodies.run import RunBody
 from .bodies.trading import TradingBody
 from .bodies.venue import VenueBody
@@ -56,6 +57,7 @@ Body = (
     | CollateralBody
     | ChainBody
     | LotsBody
+    | OptionsBody
 )
 
 BODY_TYPES: tuple[type[Body], ...] = get_args(Body)

@@ -156,7 +156,7 @@ class CircuitBreaker(Handler):
     def _test(self, instrument: int, ledger: LedgerState, now_ns: int) -> Iterable[Product]:
         """The move to the present mark, from either extreme."""
         market, window = ledger.markets[instrument], self._windows[instrument]
-        if market.halted_until_ns is not None:
+        if market.halted_until_ns is not None or market.listing.kind == "option":  # which moves by multiples of itself
             return ()
         for extreme in (window.high_ticks, window.low_ticks):
             if abs(extreme - market.mark_ticks) * BPS >= self.move_bps * extreme:

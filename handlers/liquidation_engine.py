@@ -31,6 +31,7 @@ from ..events.bodies.liquidation import (
     OrdersCancelled,
     PositionTakenOver,
 )
+from ..events.bodies.options import OptionSettled
 from ..events.bodies.venue import TimerFired, TimerSet, TradingResumed
 from ..events.bodies.waterfall import BalanceWrittenOff, DeleveragingEnded, InsuranceFundDebited, LossSocialized
 from ..events.envelope import Event
@@ -87,6 +88,7 @@ class LiquidationEngine(Handler):
         TimerFired,
         TradingResumed,
         FaultEnded,
+        OptionSettled,
         *_WATERFALL,
     )
     Parameters: ClassVar[type[msgspec.Struct]] = NoParameters
@@ -104,12 +106,23 @@ class LiquidationEngine(Handler):
             return self._order_done(body, ledger, now_ns)
         if isinstance(body, TimerFired):
             return self._cooled(body, ledger, now_ns)
-        if isinstance(body, TradingResumed):
-            return self._resumed(ledger, now_ns)
-        if isinstance(body, FaultEnded):
-            return self._resumed(ledger, now_ns) if body.kind in _STOPPING else ()
+        if isinstance(body, TradingResumed | FaultEnded):
+            stopped = isinstance(body, TradingResumed) or body.kind in _STOPPING
+            return self._resumed(ledger, now_ns) if stopped else ()
+        if isinstance(body, OptionSettled):
+            return self._settled(body.account, ledger, now_ns)
         assert isinstance(body, _WATERFALL)
         return self._ended(ledger, body.bankrupt if isinstance(body, LossSocialized) else body.account)
+
+    def _settled(self, number: int, ledger: LedgerState, now_ns: int) -> Iterable[Product]:
+        """An option of the account was settled as it expired: the next step, or the end, if that was the last."""
+        account = ledger.accounts[number]
+        liquidation = ledger.liquidations.get(account.liquidation_id or _NONE)
+        if liquidation is None or account.positions:
+            return ()
+        if account.status == "liquidating":
+            return self._next(ledger, liquidation, now_ns)
+        return self._ended(ledger, number)
 
     def _order_done(
         self, body: LiquidationFilled | OrdersCancelled | AuctionFilled, ledger: LedgerState, now_ns: int
@@ -166,7 +179,7 @@ class LiquidationEngine(Handler):
             return selling or (_flat(liquidation, margin, account.balance_atoms),)
         if slack(margin, self.steps.restored_bps) >= 0:
             return (LiquidationEnded(liquidation.liquidation_id, account.account, "restored", margin.collateral_atoms),)
-        key = largest_position(account, ledger.markets, ledger.is_stopped)
+        key = largest_position(account, ledger, ledger.is_stopped)
         if key is None:  # of all that it holds trading has stopped
             return ()
         situation = Situation(ledger, liquidation, account, margin, key, now_ns)

@@ -9,6 +9,8 @@
    but for who is left with nothing to lose.
 5. Where the requirement of an instrument changes, everyone with a range of that instrument may have: all of them are
    tested, and armed by the lines of the new tiers.
+6. What a book with options is worth and requires is not monotone in the price: nothing is armed for it, and it is
+   tested at each mark of what its options are on, and of the options.
 """
 
 from __future__ import annotations
@@ -24,11 +26,14 @@ from ..events.bodies.inputs import BalanceStated, PositionStated
 from ..events.bodies.liquidation import LiquidationEnded, LiquidationStarted
 from ..events.bodies.listing import InstrumentListed
 from ..events.bodies.margin import FundingAccrued, MarginCalled, MarginCallMet, MarkPriced, RulesChanged
+from ..events.bodies.options import VolatilityMarked
 from ..events.envelope import Event
 from ..events.ledger import Account, LedgerState
 from ..events.ledger.postings import POSTINGS
 from ..events.vocabulary import Body, accounts_named
 from .faults import failure_at
+from .options.book import holds_options
+from .options.holders import OptionHolders
 from .order import order_in_force, place_in
 from .protocol import Handler, Linked, Product
 from .ranges import RangeIndex
@@ -83,6 +88,7 @@ class MarginMonitor(Handler):
         ConversionPriced,
         CollateralRated,
         RulesChanged,
+        VolatilityMarked,
         *(kind for kind in _TOUCHING if kind not in _OPENING),
     )
     observes: ClassVar[tuple[type[Body], ...]] = (
@@ -92,6 +98,7 @@ class MarginMonitor(Handler):
         ConversionPriced,
         CollateralRated,
         RulesChanged,
+        VolatilityMarked,
         MarginCalled,
         MarginCallMet,
         *_TOUCHING,
@@ -108,6 +115,7 @@ class MarginMonitor(Handler):
         self._above = {level_bps: SafeRanges(level_bps, pace) for level_bps in (*calls_bps, BPS)}
         self._recovery = SafeRanges(recovery_bps, pace)
         self.due: set[int] = set()
+        self._holders = OptionHolders()
         self._new_index()
         self.looks = 0
 
@@ -128,6 +136,8 @@ class MarginMonitor(Handler):
             instrument, mark_ticks = body.instrument, body.mark_ticks
             if mark_ticks < self._floor_ticks[instrument] or mark_ticks > self._ceiling_ticks[instrument]:
                 self.due.update(self.index.crossed_by_mark(instrument, mark_ticks))
+            if ledger.options:
+                self._books_due(instrument, ledger)
         elif type(body) is InstrumentListed:
             self.index.grow(len(ledger.markets), len(ledger.assets))
         elif type(body) is FundingAccrued:
@@ -137,7 +147,11 @@ class MarginMonitor(Handler):
             self.due.update(self.index.crossed_by_conversion(body.asset, body.price_ticks))
         elif type(body) in (CollateralRated, RulesChanged):
             self.due.update(self._ruled_anew(body, ledger))
+        elif type(body) is VolatilityMarked:
+            self._books_due(body.instrument, ledger)
         else:
+            if ledger.options:
+                self._holders.note(body, ledger)
             self._touch(body, ledger)
 
     def _touch(self, body: Body, ledger: LedgerState) -> None:
@@ -150,6 +164,11 @@ class MarginMonitor(Handler):
                     self.index.arm(number, {})
                 else:
                     self.due.add(number)
+
+    def _books_due(self, instrument: int, ledger: LedgerState) -> None:
+        """Whoever holds an option on an instrument, or on what an option is on, may have crossed anything."""
+        option = ledger.options.get(instrument)
+        self.due.update(self._holders.of(instrument if option is None else option.underlying))
 
     def _ruled_anew(self, body: Body, ledger: LedgerState) -> Iterator[int]:
         """Who may be under a level by another rule: whoever has a range of the instrument, or holds the asset.
@@ -171,6 +190,7 @@ class MarginMonitor(Handler):
         """Everyone is tested: whoever is safe is armed, and whoever meets a test stays due until the next delivery."""
         self._new_index()
         self.index.grow(len(ledger.markets), len(ledger.assets))
+        self._holders.rebuild(ledger)
         self.due.clear()
         self.due.update(a.account for a in ledger.accounts if a.kind == "user" and self.is_here(ledger, a.account))
         self.due.update(account.account for account, _, _ in self._tested(ledger))
@@ -192,10 +212,14 @@ class MarginMonitor(Handler):
         unmarked = {number for number, market in enumerate(ledger.markets) if not market.mark_ticks}
         for number in due:
             account = ledger.accounts[number]
+            if account.kind != "user":  # a fund or a vault that holds an option
+                continue
             if (unmarked and any(instrument in unmarked for instrument, _ in account.positions)) or (
                 account.coins and any(not ledger.conversions[asset].price_ticks for asset in account.coins)
             ):
                 self.due.add(number)
+                continue
+            if self._is_surely_safe(account, ledger):
                 continue
             margin = self._margin_if_free(account, ledger)
             verdict = None if margin is None else self._verdict(account, margin, ledger)
@@ -203,6 +227,10 @@ class MarginMonitor(Handler):
                 found.append((account, margin, verdict))
         self.index.settle()
         return found
+
+    def _is_surely_safe(self, account: Account, ledger: LedgerState) -> bool:
+        """Whether a bound says that an account meets no test, and for which nothing is to be armed."""
+        return False
 
     def _margin_if_free(self, account: Account, ledger: LedgerState) -> Margin | None:
         """The margin of an account that may be called or liquidated; one in a liquidation is disarmed."""
@@ -222,7 +250,8 @@ class MarginMonitor(Handler):
         first_bps = self.calls_bps[0]
         if slack(margin, first_bps) < 0:
             return MarginCalled
-        self.index.arm(account.account, self._above[first_bps].above(account, ledger, margin))
+        safe = {} if holds_options(account, ledger) else self._above[first_bps].above(account, ledger, margin)
+        self.index.arm(account.account, safe)
         return None
 
     def _verdict_called(self, account: Account, margin: Margin, ledger: LedgerState) -> type[Body] | None:
@@ -231,6 +260,9 @@ class MarginMonitor(Handler):
         next_bps = self._next_bps(account)
         if next_bps != BPS and slack(margin, next_bps) < 0:
             return MarginCalled
+        if holds_options(account, ledger):
+            self.index.arm(account.account, {})
+            return None
         further = self._above[next_bps].above(account, ledger, margin)
         recovery = self._recovery.below(account, ledger, margin)
         self.index.arm(account.account, tightest(further, recovery))

@@ -46,6 +46,7 @@ from .onchain.blocks import Blocks
 from .onchain.keepers import Keepers
 from .onchain.oracles import DeviationOracle, SecurityModule
 from .onchain.protocols.choices import LENDING
+from .options.keeper import OptionsKeeper
 from .plugins.at_hand import Plugins
 from .plugins.files import file_named, without_folders
 from .plugins.taking_in import taken_in
@@ -60,6 +61,7 @@ from .policies.liquidation.choices import LIQUIDATION_CHOICES
 from .policies.margin.choices import MARGIN_CHOICES
 from .policies.socialization.day_profits import DayProfits
 from .policies.socialization.open_interest import OpenInterest
+from .portfolio_monitor import PortfolioMonitor
 from .premium_funding import PremiumFunding
 from .profit_cap import ProfitCap
 from .protocol import Handler
@@ -121,9 +123,10 @@ SLOTS: Mapping[str, Mapping[str, Choice | None]] = {
     "collateral": {NONE: None, **_handlers(CollateralKeeper)},
     "lending": {NONE: None, **_handlers(*LENDING)},
     "keepers": {NONE: None, **_handlers(Keepers)},
+    "option_rules": {NONE: None, **_handlers(OptionsKeeper)},
     "breaker": {"window": _handler(CircuitBreaker), NONE: None},
     "margin_rules": {NONE: None, **MARGIN_CHOICES},
-    "margin": {"tiered": _handler(MarginMonitor), NONE: None, **_handlers(LevelledMonitor)},
+    "margin": {"tiered": _handler(MarginMonitor), NONE: None, **_handlers(LevelledMonitor, PortfolioMonitor)},
     "traders": {"mixed": _handler(TraderResponse), NONE: None, **_handlers(LevelResponse)},
     "ties": {NONE: None, **_handlers(Ties)},
     "bridge": {NONE: None, **_handlers(Bridge)},

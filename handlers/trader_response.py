@@ -135,7 +135,7 @@ class TraderResponse(Handler):
 
     def _sent(self, account: Account, ledger: LedgerState, now_ns: int) -> Iterable[Product]:
         """A reduction, or what of it waits at a slow gateway."""
-        key = largest_position(account, ledger.markets)
+        key = largest_position(account, ledger)
         slow = None if key is None or not ledger.faults else fault_on(ledger, "gateway", key[0], account.account)
         return self._reduce(account, ledger, now_ns) if slow is None else _held_up("reduction", slow, account, now_ns)
 
@@ -151,7 +151,7 @@ class TraderResponse(Handler):
         return (CollateralAdded(account.account, -(-missing // SLACK_SCALE)),) if missing > 0 else ()
 
     def _reduce(self, account: Account, ledger: LedgerState, now_ns: int) -> Iterable[Product]:
-        key = largest_position(account, ledger.markets)
+        key = largest_position(account, ledger)
         if key is None or why_nothing_trades(ledger, key[0]) is not None:
             return ()
         market, held = ledger.markets[key[0]], account.positions[key]

@@ -6,7 +6,8 @@
    is all that an account holds long, or short, of one instrument: legs of one side count as one position, whose
    notional is the sum of theirs, so that nobody evades the tiers by splitting. It is continuous and convex in the
    notional (see `Tier`), so it is the greatest of one line per tier.
-3. A comparison is made on whole numbers: `(equity - haircut) x 10^10` with `bps x requirement`; the requirement in
+3. What holds an option is margined as a book (`options/book.py`); an option's own tiers require nothing.
+4. A comparison is made on whole numbers: `(equity - haircut) x 10^10` with `bps x requirement`; the requirement in
    atoms is for reading.
 """
 
@@ -19,6 +20,7 @@ import msgspec
 from ..events.bodies.listing import Tier
 from ..events.ledger import Account, LedgerState, Market, Position, PositionKey
 from ..events.ledger.account import funding_of
+from .options.book import book_of, holds_options, taken_later
 
 __all__ = [
     "BPS",
@@ -28,6 +30,7 @@ __all__ = [
     "bankruptcy_price",
     "bankruptcy_values",
     "coins_worth_atoms",
+    "collateral_atoms",
     "equity_shares",
     "largest_position",
     "lots_worth",
@@ -107,13 +110,33 @@ def margin_of(account: Account, ledger: LedgerState, markets: Mapping[int, Marke
 
     `markets` stand in for the ledger's, for what would be at other marks.
     """
-    margin = _margin_alone(account, ledger.markets if markets is None else markets)
+    marked = ledger.markets if markets is None else markets
+    margin = _margin_alone(account, marked)
+    if ledger.options and holds_options(account, ledger):
+        requirement = _of_book(account, ledger, marked)
+        margin = Margin(margin.equity_atoms, requirement, margin.values_atoms, margin.haircut_atoms)
     return _with_coins(margin, account, ledger) if account.coins else margin
 
 
 def coins_worth_atoms(account: Account, ledger: LedgerState) -> int:
     """What an account's coins are worth in the asset that it settles in."""
     return sum(ledger.conversions[asset].worth_atoms(atoms) for asset, atoms in account.coins.items())
+
+
+def collateral_atoms(account: Account, ledger: LedgerState) -> int:
+    """The equity that counts, without what it is held against; O(its positions and coins)."""
+    margin = _margin_alone(account, ledger.markets)
+    return (_with_coins(margin, account, ledger) if account.coins else margin).collateral_atoms
+
+
+def _of_book(account: Account, ledger: LedgerState, markets: _Markets) -> int:
+    """What an account with options requires: the book, and what is not margined with it by its tiers."""
+    book = book_of(account, ledger, markets)
+    if all(key in book for key in account.positions):
+        return sum(book.values())
+    covered, by_tiers = {instrument for instrument, _ in book}, sides_atoms(account, markets)
+    others = ((side[0], atoms) for side, atoms in by_tiers.items() if side[0] not in covered)
+    return sum(book.values()) + sum(maintenance_microatoms(markets[one].tiers, atoms) for one, atoms in others)
 
 
 def _with_coins(margin: Margin, account: Account, ledger: LedgerState) -> Margin:
@@ -172,11 +195,20 @@ def side_notional_atoms(account: Account, markets: Sequence[Market], key: Positi
     return sides_atoms(account, markets)[key[0], account.positions[key].size_lots > 0]
 
 
-def requirements(account: Account, markets: Sequence[Market]) -> dict[PositionKey, int]:
+def requirements(account: Account, ledger: LedgerState, markets: _Markets | None = None) -> dict[PositionKey, int]:
     """Each position's part of the requirement, in microatoms; O(its positions).
 
-    What a side requires is shared among its legs by notional, rounded down, the remainder to the last of them.
+    What a side requires is shared among its legs by notional, rounded down, the remainder to the last of them; what a
+    book with options does, as `options/book.py` says. `markets` are as in `margin_of`.
     """
+    marked = ledger.markets if markets is None else markets
+    found = _by_tiers(account, marked)
+    if ledger.options and holds_options(account, ledger):
+        found |= book_of(account, ledger, marked)
+    return found
+
+
+def _by_tiers(account: Account, markets: _Markets) -> dict[PositionKey, int]:
     sides = sides_atoms(account, markets)
     needs = {side: maintenance_microatoms(markets[side[0]].tiers, atoms) for side, atoms in sides.items()}
     left, last, found = dict(needs), _last_legs(account), {}
@@ -196,12 +228,26 @@ def _last_legs(account: Account) -> dict[tuple[int, bool], PositionKey]:
 def requirement_without(account: Account, ledger: LedgerState, key: PositionKey, lots: int) -> int:
     """The account's requirement with so many lots (unsigned) of one of its positions less, in microatoms."""
     markets = ledger.markets
+    if holds_options(account, ledger):
+        return _requirement_of_book_without(account, ledger, key, lots)
     market, held = markets[key[0]], account.positions[key]
     side_atoms, worth_atoms = side_notional_atoms(account, markets, key), notional_atoms(market, held)
     left_lots = held.size_lots - lots if held.size_lots > 0 else held.size_lots + lots
     left_atoms = side_atoms - worth_atoms + abs(market.payoff.value_atoms(left_lots, market.mark_ticks))
     tiers, total = market.tiers, _margin_alone(account, markets).requirement_microatoms
     return total - maintenance_microatoms(tiers, side_atoms) + maintenance_microatoms(tiers, left_atoms)
+
+
+def _requirement_of_book_without(account: Account, ledger: LedgerState, key: PositionKey, lots: int) -> int:
+    held, positions = account.positions[key], dict(account.positions)
+    left_lots = held.size_lots - lots if held.size_lots > 0 else held.size_lots + lots
+    positions[key] = Position(left_lots, 0, 0)
+    if not left_lots:
+        del positions[key]
+    left = Account(
+        account.account, account.kind, account.mode, account.asset, account.owner, account.parent, 0, positions
+    )
+    return sum(requirements(left, ledger).values())
 
 
 def slack(margin: Margin, level_bps: int) -> int:
@@ -233,7 +279,7 @@ def _shares(account: Account, margin: Margin, ledger: LedgerState) -> dict[Posit
     if len(account.positions) == 1:
         return dict.fromkeys(account.positions, margin.equity_atoms)
     left_atoms, shares = margin.equity_atoms, {}
-    needs = requirements(account, ledger.markets)
+    needs = requirements(account, ledger)
     last, total = next(reversed(needs), None), margin.requirement_microatoms
     for key, need in needs.items():
         shares[key] = left_atoms if key == last else (margin.equity_atoms * need // total if total else 0)
@@ -248,14 +294,14 @@ def bankruptcy_price(account: Account, ledger: LedgerState, key: PositionKey) ->
 
 
 def largest_position(
-    account: Account, markets: Sequence[Market], left_out: Callable[[int], bool] = lambda _: False
+    account: Account, ledger: LedgerState, left_out: Callable[[int], bool] = lambda _: False
 ) -> PositionKey | None:
     """The key of the position with the greatest requirement, the lowest key among equals; None without positions.
 
-    Instruments that are `left_out` are passed over.
+    Instruments that are `left_out` are passed over. Of a book with options the venue may take futures first.
     """
     held = [key for key in account.positions if not left_out(key[0])]
     if len(held) < 2:  # noqa: PLR2004 - nothing to compare
         return held[0] if held else None
-    needs = requirements(account, markets)
-    return min(held, key=lambda key: (-needs[key], key))
+    needs, later = requirements(account, ledger), taken_later(account, ledger)
+    return min(held, key=lambda key: (key[0] in later, -needs[key], key))

@@ -33,6 +33,9 @@ def opening_bodies(scenario: ResolvedScenario) -> Iterator[Body]:
     yield from scenario.instruments
     yield from scenario.conversions
     yield from scenario.limits
+    yield from scenario.chains.options
+    yield from scenario.chains.surfaces
+    yield from scenario.chains.depth
     numbers = dict[str, int]()
     for asset in scenario.assets:
         for kind in _VENUE_ACCOUNTS:

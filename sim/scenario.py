@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -27,10 +27,13 @@ from ..events.bodies.run import Prices, Producer
 from ..events.errors import ScenarioError
 from ..events.regular import kind_of, read_regular
 from ..events.venue_names import at_venue, plain
+from ..handlers.options.parameters import SLOT as OPTION_RULES
 from ..handlers.plugins.at_hand import Plugins
 from ..handlers.plugins.folders import Folders
 from ..handlers.registry import OVER_VENUES, SLOTS, Amounts, producer_of, without_folders
 from .actors import check_living, open_actors
+from .chains.listings import Chains
+from .chains.opening import check_options, open_options, option_rules
 from .conversions import conversions_of, numeraires, opening_markets, settled_in
 from .faults import FaultTargets, planned_faults
 from .funds import FUND_KEYS, FundPart, OpeningFund, check_one_floor, open_funds
@@ -42,7 +45,7 @@ from .reading.files import find_data_file
 from .reading.rows import first_fields
 from .rulebooks import alternatives, moved_to_venue, rulebook, slot_table
 from .settings import ScenarioSettings
-from .sources.base import Source
+from .sources.base import InstrumentScale, Source
 from .sources.generator import GeneratorSettings
 from .sources.registry import open_depth, open_prices
 from .sources.tardis import TARDIS_COLUMNS
@@ -82,6 +85,7 @@ class ResolvedScenario(msgspec.Struct):
     conversions: tuple[ConversionSet, ...] = ()
     inputs: int = 0
     limits: tuple[LimitsStated, ...] = ()
+    chains: Chains = Chains()
 
     @property
     def fund_atoms(self) -> int:
@@ -122,6 +126,7 @@ class Scenario:
         self.tree = _with_prices_layout(plain, self.folder)
         self.settings = _convert(self.tree)
         check_venues(self.settings)
+        check_options(self.settings)
         self.producers = self._producers()
         check_living(self.settings, self.producers)
 
@@ -148,14 +153,7 @@ class Scenario:
     def _resolved(self) -> ResolvedScenario:
         settings = self.settings
         base_assets, scales = list_assets(settings), scales_of(settings)
-        start_ns = at_path("$.start", parse_time_ns, settings.start)
-        prices = open_prices(settings.prices, scales, start_ns=start_ns, seed=settings.seed, folder=self.folder)
-        start_ns, opening = prices[0].start_ns, prices[0].opening
-        _check_times(settings, start_ns)
-        depth: tuple[Source, ...] = ()
-        if settings.depth is not None:
-            depth = (open_depth(settings.depth, scales, start_ns=start_ns, opening=opening, folder=self.folder),)
-        sources: tuple[Source, ...] = (*depth, *prices)
+        start_ns, opening, sources = self._sources(scales)
         end_ns = _end_ns(settings, start_ns)
         made = count_inputs(sources, start_ns, INT64_MAX if end_ns is None else end_ns, settings.limits)
         check_timers(self.producers, start_ns, made.last_ns + settings.settle_ns, settings.limits)
@@ -169,6 +167,8 @@ class Scenario:
         conversions = conversions_of(settings, assets, instruments)
         opened = {scale.name: (scale, ticks) for scale, (_, ticks) in zip(scales, opening, strict=True)}
         markets = opening_markets(instruments, opened, assets, conversions)
+        opening_ticks = [ticks for _, ticks in opening]
+        chains, holders = open_options(settings, base, opening_ticks, assets, self.producers, start_ns)
         return ResolvedScenario(
             name=settings.name,
             sha256=self._sha256(),
@@ -180,24 +180,39 @@ class Scenario:
             end_ns=end_ns,
             settle_ns=settings.settle_ns,
             assets=assets,
-            instruments=instruments,
+            instruments=(*instruments, *chains.listings),
             funds=self._funds(assets, instruments, markets),
             producers=self.producers,
             plugins=self.plugins,
             sources=sources,
             opening_markets=markets,
             opening_population=population,
-            actors=tuple(open_actors(settings.actors, assets)),
+            actors=(*open_actors(settings.actors, assets), *holders),
             conversions=conversions,
             inputs=made.inputs,
             limits=tuple(stated_limits(settings.instruments, instruments, assets[0].decimals)),
+            chains=chains,
         )
+
+    def _sources(self, scales: Sequence[InstrumentScale]) -> tuple[int, Sequence[tuple[int, int]], tuple[Source, ...]]:
+        """When the run begins, at which prices, and what depth and prices come from."""
+        settings = self.settings
+        start_ns = at_path("$.start", parse_time_ns, settings.start)
+        prices = open_prices(settings.prices, scales, start_ns=start_ns, seed=settings.seed, folder=self.folder)
+        start_ns, opening = prices[0].start_ns, prices[0].opening
+        _check_times(settings, start_ns)
+        depth: tuple[Source, ...] = ()
+        if settings.depth is not None:
+            depth = (open_depth(settings.depth, scales, start_ns=start_ns, opening=opening, folder=self.folder),)
+        return start_ns, opening, (*depth, *prices)
 
     def _producers(self) -> tuple[Producer, ...]:
         found, amounts = [], amounts_in(self.settings)
         for slot in SLOTS:
             for name, where, table in self._tables(slot):
                 own = {key: value for key, value in table.items() if slot != "insurance_fund" or key not in FUND_KEYS}
+                if slot == OPTION_RULES:
+                    own = option_rules(self.settings, own)
                 if slot in _OF_SEVERAL_ASSETS and len(self.settings.assets) > 1:
                     own = {"policy": _OF_SEVERAL_ASSETS[slot], **own}
                 producer = producer_of(name, own, where, self.plugins, self.folder, amounts)

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import msgspec
 
 from ..events.bodies.listing import InstrumentKind
+from .chains.settings import ChainSettings, HoldersSettings, SurfaceSettings
 from .checks import FEW, check_name, check_range, require
 from .limits import LimitSettings
 from .populations.registry import PopulationSettings
@@ -127,6 +128,9 @@ class ScenarioSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     population: PopulationSettings
     depth: DepthSettings | None = None
     actors: Annotated[tuple[ActorSettings, ...], FEW] = ()
+    options: Annotated[tuple[ChainSettings, ...], FEW] = ()
+    volatility: Annotated[tuple[SurfaceSettings, ...], FEW] = ()
+    option_holders: Annotated[tuple[HoldersSettings, ...], FEW] = ()
     description: str = ""
     venue: str = "generic"
     venues: Annotated[tuple[VenueSettings, ...], FEW] = ()
@@ -151,6 +155,7 @@ class ScenarioSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     collateral: dict[str, Any] = {}
     lending: dict[str, Any] = {}
     keepers: dict[str, Any] = {}
+    option_rules: dict[str, Any] = {}
     breaker: dict[str, Any] = {}
     margin_rules: dict[str, Any] = {}
     margin: dict[str, Any] = {}

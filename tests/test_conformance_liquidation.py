@@ -139,7 +139,7 @@ def situation_of(book: Book, account: int, key: tuple[int, int] | None = None) -
     """What a step policy is asked about."""
     liquidation = book.ledger.liquidations[book.liquidate(account)]
     held = book.account(account)
-    key = key or largest_position(held, book.ledger.markets)
+    key = key or largest_position(held, book.ledger)
     assert key is not None
     return Situation(book.ledger, liquidation, held, margin_of(held, book.ledger), key, 0)
 

@@ -7,6 +7,7 @@ import pytest
 from deleverage.events.bodies import inputs, listing, run
 from deleverage.events.bodies.base import BodyBase
 from deleverage.events.bodies.collateral import CoinDeposited, CoinStated, CoinWithdrawn, ConversionSet
+from deleverage.events.bodies.options import OptionListed, SurfaceSet
 from deleverage.events.envelope import Origin
 from deleverage.events.grounds import Ground
 from deleverage.events.kinds import columns_of, kinds_of
@@ -19,6 +20,8 @@ from .support.examples import EXAMPLES
 UNDECIDED = {inputs.__name__, listing.__name__, run.__name__}
 COINS = {ConversionSet, CoinStated, CoinDeposited, CoinWithdrawn}
 """Inputs, too, beside what is decided of collateral."""
+STATED = {OptionListed, SurfaceSet}
+"""Stated as a run begins, and in the file of what they belong to."""
 BY_TYPE = pytest.mark.parametrize("body_type", BODY_TYPES, ids=lambda body_type: body_type.__name__)
 
 
@@ -27,7 +30,7 @@ def test_what_is_decided_has_grounds_and_what_is_not_has_none(body_type: type[Bo
     """Inputs, listings and the run's own events rest on nothing; all else names what was compared, each kind once."""
     assert all(isinstance(ground, Ground) for ground in body_type.grounds)
     assert len(set(body_type.grounds)) == len(body_type.grounds)
-    assert bool(body_type.grounds) == (body_type.__module__ not in UNDECIDED and body_type not in COINS)
+    assert bool(body_type.grounds) == (body_type.__module__ not in UNDECIDED and body_type not in COINS | STATED)
 
 
 def test_every_event_that_a_handler_decided_is_of_a_type_with_grounds() -> None:

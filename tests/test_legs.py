@@ -63,13 +63,13 @@ def test_a_split_account_is_liquidated_where_the_whole_one_is() -> None:
 def test_the_requirement_is_that_of_the_sides(book: Book) -> None:
     """It agrees with fractions worked out bracket by bracket, and is shared among the positions without a rest."""
     for account in book.ledger.accounts[4:]:
-        margin, needs = margin_of(account, book.ledger), requirements(account, book.ledger.markets)
+        margin, needs = margin_of(account, book.ledger), requirements(account, book.ledger)
         assert margin.equity_atoms == equity(account, book.ledger)
         assert margin.requirement_microatoms == requirement_of(account, book.ledger) * MICRO
         assert sum(needs.values()) == margin.requirement_microatoms
         assert list(needs) == list(account.positions)
         assert all(need >= 0 for need in needs.values())
-        largest = largest_position(account, book.ledger.markets)
+        largest = largest_position(account, book.ledger)
         assert largest is None or needs[largest] == max(needs.values())
 
 

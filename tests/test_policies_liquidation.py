@@ -217,7 +217,7 @@ def test_the_step_down_is_the_least_that_does_it(lots: int, short: bool, price: 
 def situation_of(book: Book, account: int) -> Situation:
     """What a step policy is asked about."""
     liquidation, held = book.ledger.liquidations[book.liquidate(account)], book.account(account)
-    key = largest_position(held, book.ledger.markets)
+    key = largest_position(held, book.ledger)
     assert key is not None
     return Situation(book.ledger, liquidation, held, margin_of(held, book.ledger), key, 0)
 

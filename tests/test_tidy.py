@@ -23,6 +23,8 @@ CLOCK_ALLOWED = {"events/record/manifest.py", "events/record/segments.py"}
 NO_RANDOM = {"random", "secrets", "uuid", "numpy"}
 # Columns of whole numbers; where an estimate in floating point could decide, exact integers do.
 NUMPY_ALLOWED = {
+    "handlers/options/portfolio.py",
+    "handlers/options/risk_table.py",
     *(f"handlers/column{rest}.py" for rest in ("s", "_shares", "_weights", "_ranking")),
     "handlers/options/price_grid.py",
 }

@@ -150,6 +150,16 @@ PINNED = {
         "9bccc204060102cdcc1ace020545e0facdfd8409d92561206b6565706572207475726e73207768617420697420676f742069"
         "6e746f206d6f6e6579"
     ),
+    "OptionListed": "98cca00702ce0001d4c0a463616c6ca4636173680a01",
+    "SurfaceSet": (
+        "93cca1029295a732374445433234cd2328ce0001c90895ce000f4240ce01312d00d2ee1e5d0000ce05f5e1009095a732384d4152"
+        "3235ce000182b8ce0001c908909292ce0001adb0ce23c3460092ce0001d4c0ce20c85580"
+    ),
+    "VolatilityMarked": "95cca202ce0001adb0ce001312d0cdc350",
+    "DeliveryStarted": "94cca302cd2328ce0001ccf0",
+    "DeliveryPriced": "95cca402cd2328cf000001a3185c5000cf0000001b8841b6c8",
+    "OptionExpired": "93cca50700",
+    "OptionSettled": "98cca60507000c23cd01a403",
 }
 ENVELOPE = "97cd012cce3b9aca0001cd012b9204080b"
 
@@ -159,15 +169,16 @@ TAG_GROUPS |= {
     "faults": (140, 142),
     "auctions": (143, 149),
     "collateral": (150, 159),
+    "options": (160, 174),
     "chain": (175, 184),
     "lots": (185, 194),
 }
 
 PUBLIC = """AssetListed AuctionRestarted BlockMined BlockReorganised BookPriced CollateralRated ConversionPriced
-ConversionSet DebtIndexed DepthFormed DepthQuoted FaultEnded FundingAccrued FundingRateSet FundingRated
-HandlerStateNoted IndexPriced InstrumentListed LimitsStated MarkPriced OracleReported PriceTicked
-ProfitCapExceeded RulesAnnounced RulesChanged RunEnded RunForked RunStarted SourceOpened TradingHalted
-TradingResumed"""
+ConversionSet DebtIndexed DeliveryPriced DeliveryStarted DepthFormed DepthQuoted FaultEnded FundingAccrued
+FundingRateSet FundingRated HandlerStateNoted IndexPriced InstrumentListed LimitsStated MarkPriced
+OptionExpired OptionListed OracleReported PriceTicked ProfitCapExceeded RulesAnnounced RulesChanged RunEnded
+RunForked RunStarted SourceOpened SurfaceSet TradingHalted TradingResumed VolatilityMarked"""
 
 _BY_NAME = pytest.mark.parametrize("body", EXAMPLES, ids=lambda body: type(body).__name__)
 

@@ -21,6 +21,7 @@ from deleverage.events.bodies.inputs import DepthQuoted, PriceTicked
 from deleverage.events.bodies.liquidation import LiquidationFilled, LiquidationOrdered, LiquidationStarted
 from deleverage.events.bodies.lots import LotsBody
 from deleverage.events.bodies.margin import MarginCalled, MarkPriced
+from deleverage.events.bodies.options import OptionsBody
 from deleverage.events.bodies.run import RunForked, RunStarted
 from deleverage.events.bodies.waterfall import PositionDeleveraged, ShortfallDeclared
 from deleverage.events.envelope import Event, Origin
@@ -170,11 +171,11 @@ def test_an_event_of_every_type_is_asked_for() -> None:
     """The scenarios have nearly every type that is decided; what no builtin rule decides is named here.
 
     Faults and auctions are asked for in tests/test_faults.py and tests/test_mitigations.py, chains in
-    tests/test_lending_run.py.
+    tests/test_lending_run.py, options in tests/test_options_run.py.
     """
     asked = {type(event.body) for name in [*SCENARIOS, *VENUES, "squeeze"] for event in asked_in(name)}
     asked |= set(get_args(FaultsBody)) | set(get_args(AuctionsBody))
-    asked |= set(get_args(ChainBody)) | set(get_args(LotsBody))
+    asked |= set(get_args(ChainBody)) | set(get_args(LotsBody)) | set(get_args(OptionsBody))
     assert not {body_type.__name__ for body_type in BODY_TYPES if body_type.grounds and body_type not in asked}
 
 

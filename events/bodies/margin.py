@@ -58,7 +58,15 @@ class MarkPriced(BodyBase, frozen=True, tag=40):
     `smoothed_microticks` carries the smoothing from mark to mark, 0 where the policy does not smooth.
     """
 
-    grounds = (Ground.CONSTITUENTS, Ground.BOOK, Ground.INDEX, Ground.DEPTH, Ground.FAULT, Ground.RULE)
+    grounds = (
+        Ground.CONSTITUENTS,
+        Ground.BOOK,
+        Ground.INDEX,
+        Ground.DEPTH,
+        Ground.VOLATILITY,
+        Ground.FAULT,
+        Ground.RULE,
+    )
     sets = True
 
     instrument: InstrumentNumber
@@ -71,6 +79,8 @@ class MarkPriced(BodyBase, frozen=True, tag=40):
         market = ledger.markets[self.instrument]
         market.marked, market.mark_ticks, market.marked_at_ns = self, self.mark_ticks, event.at_ns
         ledger.repriced_seq = event.seq
+        if ledger.deliveries:
+            ledger.average_deliveries(self.instrument, self.index_ticks, event.at_ns)
 
     def says(self, names: Names) -> str:
         mark, index = (names.price(self.instrument, ticks) for ticks in (self.mark_ticks, self.index_ticks))

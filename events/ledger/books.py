@@ -28,6 +28,7 @@ from .conversion import Conversion
 from .faults import StandingFault
 from .liquidation import Liquidation, OpenOrder, OwnOrder
 from .market import market_of
+from .options import Delivery, Option, Volatility
 from .state import STOPPED_NS, FundStanding, LedgerState, PendingTimer, RoundBase, VenueAccounts
 
 if TYPE_CHECKING:
@@ -43,6 +44,15 @@ if TYPE_CHECKING:
     )
     from ..bodies.listing import AccountOpened, AssetListed, InstrumentListed
     from ..bodies.margin import RulesChanged
+    from ..bodies.options import (
+        DeliveryPriced,
+        DeliveryStarted,
+        OptionExpired,
+        OptionListed,
+        OptionSettled,
+        SurfaceSet,
+        VolatilityMarked,
+    )
     from ..bodies.run import Producer
     from ..bodies.trading import OrderPlaced
     from ..bodies.venue import TimerFired, TimerSet
@@ -121,6 +131,86 @@ class Books(LedgerState):
         conversion = self.conversion(body.asset)
         conversion.index_ticks, conversion.price_ticks, conversion.priced_seq = body.index_ticks, body.price_ticks, seq
         self.repriced_seq = seq
+
+    def list_option(self, body: OptionListed) -> None:
+        """An instrument of kind option is on this underlying; once, and of two instruments that are listed."""
+        count = len(self.markets)
+        listed = 0 <= body.instrument < count and 0 <= body.underlying < count
+        listing = self.markets[body.instrument].listing if listed else None
+        steps = min(body.strike_ticks, body.ticks_numerator, body.ticks_denominator)
+        if listing is None or listing.kind != "option" or listing.expiry_ns is None or steps < 1:
+            message = f"instrument {body.instrument} is no option on instrument {body.underlying}"
+            raise LedgerError(message)
+        if body.instrument in self.options or body.underlying == body.instrument:
+            message = f"option {listing.name!r} is listed twice, or on itself"
+            raise LedgerError(message)
+        self.options[body.instrument] = Option.of(body, listing.expiry_ns)
+
+    def draw_surface(self, body: SurfaceSet, at_ns: int, seq: int) -> None:
+        """Options on an instrument are priced with these volatilities from here on."""
+        if not 0 <= body.instrument < len(self.markets) or not body.smiles:
+            message = f"a surface of {len(body.smiles)} smiles for instrument {body.instrument}, which is none"
+            raise LedgerError(message)
+        self.volatilities[body.instrument] = Volatility(body.smiles, at_ns, seq)
+
+    def mark_volatility(self, body: VolatilityMarked, at_ns: int, seq: int) -> None:
+        """So much of the surface holds from here on."""
+        volatility = self.volatilities.get(body.instrument)
+        if volatility is None or body.level_ppm < 1:
+            message = f"volatilities of instrument {body.instrument} cannot be marked at {body.level_ppm} ppm"
+            raise LedgerError(message)
+        volatility.level_ppm, volatility.jump_ppm = body.level_ppm, body.jump_ppm
+        volatility.spot_ticks, volatility.marked_ns, volatility.seq = body.spot_ticks, at_ns, seq
+        self.repriced_seq = seq
+
+    def start_delivery(self, body: DeliveryStarted, at_ns: int) -> None:
+        """An average begins with the index as it is."""
+        self.deliveries[body.instrument, body.expiry_ns] = Delivery(at_ns, at_ns, body.index_ticks)
+
+    def average_deliveries(self, instrument: int, index_ticks: int, at_ns: int) -> None:
+        """An index goes into the averages that run of it."""
+        for (underlying, _), delivery in self.deliveries.items():
+            if underlying == instrument:
+                delivery.tick(index_ticks, at_ns)
+
+    def price_delivery(self, body: DeliveryPriced) -> None:
+        """An average is over; what expires by it is settled by it."""
+        self.deliveries.pop((body.instrument, body.expiry_ns), None)
+        for option in self.options.values():
+            if (option.underlying, option.expiry_ns) == (body.instrument, body.expiry_ns):
+                option.delivery_microticks = body.price_microticks
+
+    def expire_option(self, body: OptionExpired, seq: int) -> None:
+        """An option is worth its payoff from here on, and no more traded."""
+        option = self.options.get(body.instrument)
+        if option is None or option.expired_seq is not None:
+            message = f"instrument {body.instrument} expires, and is no option that has not"
+            raise LedgerError(message)
+        if body.price_ticks != option.payoff_ticks(option.delivery_microticks):
+            message = f"option {body.instrument} expires at {body.price_ticks} ticks, which is not its payoff"
+            raise LedgerError(message)
+        option.expired_seq, option.price_ticks = seq, body.price_ticks
+        self.repriced_seq = seq
+
+    def settle_option(self, body: OptionSettled) -> None:
+        """A position in an expired option was closed at what the option is worth, all of it."""
+        option, market = self.options.get(body.instrument), self.markets[body.instrument]
+        at_payoff = option is not None and option.expired_seq is not None and option.price_ticks == body.price_ticks
+        if not at_payoff or body.value_atoms != market.payoff.value_atoms(body.size_lots, body.price_ticks):
+            message = (
+                f"instrument {body.instrument} of account {body.account} is settled, but not at an option's payoff"
+            )
+            raise LedgerError(message)
+        if (body.instrument, body.leg) in self.accounts[body.account].positions:
+            message = f"account {body.account} is settled in instrument {body.instrument}, and still holds it"
+            raise LedgerError(message)
+        if body.account in self.funds:
+            self.trade_of_fund(body.instrument, body.size_lots, body.value_atoms)
+        if body.liquidation_id is not None:
+            self.sell_inventory(self.liquidation(body.liquidation_id), body.instrument, -body.size_lots)
+        own = self.liquidations.get(self.accounts[body.account].liquidation_id or 0)
+        if own is not None:
+            own.closed_instrument = body.instrument
 
     def _open_own(self, body: AccountOpened) -> None:
         own = self.venue_accounts[body.asset]

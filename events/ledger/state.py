@@ -25,6 +25,7 @@ from .conversion import Conversion
 from .faults import StandingFault
 from .liquidation import Liquidation, OwnOrder
 from .market import Market
+from .options import Delivery, Option, Volatility
 
 __all__ = ["STOPPED_NS", "FundStanding", "LedgerState", "PendingTimer", "RoundBase", "VenueAccounts"]
 
@@ -75,7 +76,9 @@ class LedgerState:
     not done, `acted` when a trader placed its last one; `transfers` is the money on its way between venues, by the
     event in which it left. `faults` are those of the venue that are on, by their number; `auctions` those that are
     open, by account; `vaults` each depositor's claim on a fund that is a vault; `conversions` how assets are converted
-    into those that accounts settle in; `chain` what is kept of a venue on chain.
+    into those that accounts settle in; `chain` what is kept of a venue on chain. `options` are those that were listed,
+    by their instrument, `volatilities` what they are priced with, by their underlying, and `deliveries` the averages
+    that run, by underlying and expiry.
     """
 
     seq: int = 0
@@ -108,6 +111,9 @@ class LedgerState:
     vaults: dict[int, dict[int, int]] = field(default_factory=dict)
     conversions: dict[int, Conversion] = field(default_factory=dict)
     chain: ChainState = field(default_factory=ChainState)
+    options: dict[int, Option] = field(default_factory=dict)
+    volatilities: dict[int, Volatility] = field(default_factory=dict)
+    deliveries: dict[tuple[int, int], Delivery] = field(default_factory=dict)
 
     @property
     def imported(self) -> bool:

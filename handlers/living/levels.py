@@ -13,6 +13,7 @@ from ...events.bodies.listing import InstrumentListed
 from ...events.bodies.margin import FundingAccrued, MarkPriced, RulesChanged
 from ...events.envelope import Event
 from ...events.ledger import Account, LedgerState
+from ..options.book import holds_options
 from ..ranges import RangeIndex
 from ..safe_ranges import Pace, SafeRanges
 from ..valuation import margin_of, slack
@@ -86,6 +87,12 @@ class OwnLevels:
                 self.due.add(number)
                 continue
             self.looks += 1
+            if holds_options(account, ledger):  # of which no range is safe: it is tested each time
+                self._index.arm(number, {})
+                self.due.add(number)
+                if slack(margin_of(account, ledger), self._level_bps[number]) < 0:
+                    yield account
+                continue
             margin, ranges = margin_of(account, ledger), self._ranges_of(self._level_bps[number])
             if slack(margin, self._level_bps[number]) < 0:
                 self._index.arm(number, {})

@@ -107,7 +107,7 @@ def _run(acting: Acting) -> tuple[Product, ...]:
 
 def deleverage(account: Account, ledger: LedgerState, share_bps: int, order_id: int) -> tuple[OrderPlaced, ...]:
     """Gives up a share of the position that needs most margin, rounded up to a lot; halted instruments are left out."""
-    key = largest_position(account, ledger.markets, lambda number: ledger.markets[number].halted_until_ns is not None)
+    key = largest_position(account, ledger, lambda number: ledger.markets[number].halted_until_ns is not None)
     if key is None:
         return ()
     held_lots = account.positions[key].size_lots

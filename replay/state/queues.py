@@ -24,6 +24,7 @@ from ...events.errors import QueryError, ScenarioError
 from ...events.ledger import Account, LedgerState, Market, Position, PositionKey
 from ...events.payoff import PRICE_TICKS_MOST
 from ...handlers.liquidation_price import LiquidationPrices, liquidation_prices
+from ...handlers.options.book import holds_options
 from ...handlers.policies.ranking import RankingPolicy, terms_of
 from ...handlers.ranking import Ineligible, Ranked, candidate_of
 from ...handlers.valuation import BPS, MICRO, Margin, bankruptcy_values, coins_worth_atoms, margin_of
@@ -180,7 +181,10 @@ def prospects_of(ledger: LedgerState, account: Account, margin: Margin | None) -
     """The prospect of each position; none without a `margin`, or for an account that is no trader's."""
     if margin is None or account.kind != "user":
         return {}
-    prices = liquidation_prices(account, ledger.markets, margin)
+    if holds_options(account, ledger):  # no single price ends what a book is worth
+        prices = {instrument: LiquidationPrices(None, None) for instrument, _ in account.positions}
+    else:
+        prices = liquidation_prices(account, ledger.markets, margin)
     return {
         key: Prospect(prices[key[0]], _bankruptcy_ticks(ledger.markets[key[0]], account.positions[key], value_atoms))
         for key, value_atoms in bankruptcy_values(account, ledger).items()

@@ -18,6 +18,8 @@ from ...events.kinds import FOR_GOOD_NS
 from ...events.ledger import Account, LedgerState, Market, PositionKey
 from ...events.ledger.state import STOPPED_NS
 from ...handlers.conversion import counted_in, in_first
+from ...handlers.options.book import holds_options
+from ...handlers.options.sensitivities import unit_greeks
 from ...handlers.valuation import BPS, Margin, notional_atoms, profit_atoms, slack
 from ...sim.console import print_line, print_rows, print_table
 from ...sim.figures import count, exact_money, price, score_text, size
@@ -201,6 +203,21 @@ def _margin(ledger: LedgerState, account: Account, margin: Margin | None) -> Row
         yield "requirement", f"{exact_money(margin.requirement_atoms, asset)}{unit}"
         ratio = f"{ratio_text(ratio_bps(margin))}; liquidation is below 1.00x"
         yield "ratio", ratio if account.positions else "none: it holds no position"
+    yield from _greeks(ledger, account)
+
+
+def _greeks(ledger: LedgerState, account: Account) -> Rows:
+    """What a book with options answers to."""
+    asset = ledger.assets[account.asset]
+    for one in unit_greeks(account, ledger):
+        yield "greeks", f"of {ledger.markets[one.underlying].listing.name} and the options on it"
+        for told, atoms in (
+            ("delta, 1% of the price up", one.delta_atoms),
+            ("gamma, by which that delta grows then", one.gamma_atoms),
+            ("vega, a point of volatility up", one.vega_atoms),
+            ("theta, a day", one.theta_atoms),
+        ):
+            yield "", f"{exact_money(atoms, asset)}: {told}"
 
 
 def _position(ledger: LedgerState, account: Account, key: PositionKey) -> Rows:
@@ -222,6 +239,8 @@ def _prospect(ledger: LedgerState, account: Account, key: PositionKey, margin: M
     alone = all(instrument == key[0] for instrument, _ in account.positions)
     if slack(margin, BPS) < 0:
         yield "", "liquidation now: below its requirement"
+    elif holds_options(account, ledger):
+        yield "", "no single mark liquidates it: it is margined as a book"
     else:
         yield "", f"{_liquidation(market, prospect)}{'' if alone else ', if only this mark moves'}"
     if prospect.bankruptcy_ticks is not None:

@@ -26,6 +26,8 @@ from ...events.kinds import FOR_GOOD_NS
 from ...events.ledger import Account, LedgerState, Market, Position, PositionKey
 from ...events.ledger.laws import LAWS
 from ...events.ledger.state import STOPPED_NS
+from ...handlers.options.book import holds_options
+from ...handlers.options.sensitivities import unit_greeks
 from ...handlers.valuation import notional_atoms, profit_atoms
 from ...sim.quantities import Quantity, price_scale, size_scale
 from ...sim.units import format_time_ns
@@ -170,6 +172,20 @@ def account_view(
         "requirement_atoms": None if margin is None else margin.requirement_atoms,
         "margin_ratio_bps": ratio_bps(margin),
         "positions": positions,
+        **_greeks_view(ledger, account),
+    }
+
+
+def _greeks_view(ledger: LedgerState, account: Account) -> View:
+    """What a book with options answers to, an underlying at a time; nothing of any other account."""
+    if not holds_options(account, ledger) or marked_margin(ledger, account) is None:
+        return {}
+    return {
+        "greeks": [
+            {"instrument": one.underlying, "name": ledger.markets[one.underlying].listing.name}
+            | {name: value for name, value in one._asdict().items() if name != "underlying"}
+            for one in unit_greeks(account, ledger)
+        ]
     }
 
 

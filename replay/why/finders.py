@@ -6,7 +6,7 @@ figure, such as a liquidation without a call before it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 from ...events.bodies.chain import BlockMined, OracleReported
 from ...events.bodies.collateral import CollateralSold, ConversionPriced
@@ -27,6 +27,7 @@ from ...events.bodies.margin import (
     PositionReduced,
     RulesChanged,
 )
+from ...events.bodies.options import DeliveryPriced, OptionExpired, SurfaceSet, VolatilityMarked
 from ...events.bodies.trading import (
     BookPriced,
     DepthFormed,
@@ -87,13 +88,53 @@ def _mark(case: Decision) -> Found:
     """The mark of each instrument that the trader holds, and of the one that is decided about."""
     own = getattr(case.body, "instrument", None)
     instruments = {instrument for instrument, _ in case.held} | ({own} if own is not None else set())
-    for instrument in sorted(instruments):
+    yield from _options(case, instruments)
+    for instrument in sorted(instruments | _underlyings(case, instruments)):
         name, marked = case.names.instrument(instrument), case.look.last(MarkPriced, instrument, case.began)
         yield f"the mark of {name}", marked
         if isinstance(case.body, ConversionPriced):
             yield from redeemed_marks(case)
         if isinstance(case.body, TradingHalted) and marked is not None:
             yield f"the mark of {name} that it was compared with", _reference(case, marked)
+
+
+def _underlyings(case: Decision, instruments: Collection[int]) -> set[int]:
+    """What those of the instruments that are options are on."""
+    options = case.look.ledger.options
+    return {options[instrument].underlying for instrument in instruments if instrument in options}
+
+
+def _options(case: Decision, instruments: Collection[int]) -> Found:
+    """How volatile the underlyings of options were marked, and the surface that this is a share of."""
+    for underlying in sorted(_underlyings(case, instruments)):
+        name = case.names.instrument(underlying)
+        yield f"the volatilities drawn of {name}", case.look.last(SurfaceSet, underlying, case.began)
+        yield f"how volatile {name} was marked", case.look.last(VolatilityMarked, underlying, case.event.seq)
+
+
+def _volatility(case: Decision) -> Found:
+    """Of an option's mark and of a volatility's: the surface, the level, and the mark of the underlying."""
+    instruments = set(case.instruments)
+    if isinstance(case.body, VolatilityMarked):
+        name = case.names.instrument(case.body.instrument)
+        yield f"the volatilities drawn of {name}", case.look.last(SurfaceSet, case.body.instrument, case.began)
+        yield f"how volatile {name} was marked", case.look.last(VolatilityMarked, case.body.instrument, case.began)
+        return
+    yield from _options(case, instruments)
+    for underlying in sorted(_underlyings(case, instruments)):
+        name = case.names.instrument(underlying)
+        yield f"the mark of {name}", case.look.last(MarkPriced, underlying, case.began)
+
+
+def _delivery(case: Decision) -> Found:
+    """The delivery price of an option that expires, and what the option was worth there."""
+    for instrument in case.instruments:
+        name = case.names.instrument(instrument)
+        for underlying in _underlyings(case, (instrument,)):
+            priced = case.look.last(DeliveryPriced, underlying, case.event.seq)
+            yield f"the delivery price of {case.names.instrument(underlying)}", priced
+        if not isinstance(case.body, OptionExpired):
+            yield f"what {name} expired at", case.look.last(OptionExpired, instrument, case.event.seq)
 
 
 def _reference(case: Decision, marked: Event) -> Event | None:
@@ -428,6 +469,8 @@ FINDERS: dict[Ground, Callable[[Decision], Found]] = {
     Ground.HALT: _halt,
     Ground.TIMER: _timer,
     Ground.BOOK: _book,
+    Ground.VOLATILITY: _volatility,
+    Ground.DELIVERY: _delivery,
     Ground.FAULT: fault_found,
     Ground.CONSTITUENTS: _constituents,
     Ground.TRADE: _trade,

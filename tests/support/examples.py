@@ -87,6 +87,16 @@ from deleverage.events.bodies.margin import (
     RulesAnnounced,
     RulesChanged,
 )
+from deleverage.events.bodies.options import (
+    DeliveryPriced,
+    DeliveryStarted,
+    OptionExpired,
+    OptionListed,
+    OptionSettled,
+    SmileDrawn,
+    SurfaceSet,
+    VolatilityMarked,
+)
 from deleverage.events.bodies.run import Producer, RunEnded, RunForked, RunStarted, SourceOpened, SourceTally
 from deleverage.events.bodies.trading import (
     BookPriced,
@@ -526,4 +536,17 @@ EXAMPLES: tuple[Body, ...] = (
         eaten_lots=9,
         reason="a keeper turns what it got into money",
     ),
+    OptionListed(7, 2, 120_000, "call", "cash", 10, 1),
+    SurfaceSet(
+        2,
+        (
+            SmileDrawn("27DEC24", 9_000, 117_000, (1_000_000, 20_000_000, -300_000_000, 0, 100_000_000)),
+            SmileDrawn("28MAR25", 99_000, 117_000, (), ((110_000, 600_000_000), (120_000, 550_000_000))),
+        ),
+    ),
+    VolatilityMarked(2, 110_000, 1_250_000, 50_000),
+    DeliveryStarted(2, 9_000, 118_000),
+    DeliveryPriced(2, 9_000, 1_800_000_000_000, 118_250_125_000),
+    OptionExpired(7, 0),
+    OptionSettled(5, 7, 0, 12, 35, 420, 3),
 )

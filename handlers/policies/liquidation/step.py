@@ -74,7 +74,7 @@ class Situation(msgspec.Struct, frozen=True, gc=False):
     @property
     def requirement_microatoms(self) -> int:
         """The position's part of the maintenance requirement."""
-        return requirements(self.account, self.ledger.markets)[self.key]
+        return requirements(self.account, self.ledger)[self.key]
 
 
 class Step(NamedTuple):
