@@ -121,6 +121,49 @@ MARGIN_RULES = [
     ("stressed_bps", 1, 10_000, {"stressed_ppm": 1}),
     ("stressed_ppm", 1, 999_999, {"stressed_bps": 1}),
 ]
+LENDING = [("reserve_bps", 0, 10_000), ("interest_interval_ns", 1)]
+ON_CHAIN: dict[tuple[str, str], list[tuple[Any, ...]]] = {
+    ("chain", "blocks"): [
+        ("interval_ns", 1),
+        ("kept_ppm", 0, 999_999),
+        ("usual_fee_wei", 7),
+        ("noise_ppm", 0),
+        ("sensitivity_ppm", 0),
+    ],
+    ("oracle", "deviation"): [("deviation_bps", 1), ("heartbeat_ns", 1), ("lag_ns", 0), ("most_fee_wei", 0)],
+    ("oracle", "security-module"): [("hop_ns", 1), ("most_fee_wei", 0)],
+    ("keepers", "paid"): [
+        ("spread_bps", 0, 10_000),
+        ("looks", 1),
+        *((name, 0) for name in ("least_profit_atoms", "most_fee_wei", "tip_wei")),
+    ],
+    ("lending", "aave-v3"): [
+        ("share_bps", 1, 10_000),
+        ("whole_health_ppm", 0, 1_000_000),
+        ("least_value_atoms", 0),
+        ("least_left_atoms", 0),
+        ("gas", 0),
+    ],
+    ("lending", "compound-v3"): [
+        ("store_front_ppm", 0, 1_000_000),
+        ("target_reserves_atoms", 0),
+        ("absorb_gas", 0),
+        ("buy_gas", 0),
+    ],
+    ("lending", "maker"): [
+        ("buf_bps", 10_000),
+        ("cut_ppb", 1, 999_999_999),
+        ("cusp_bps", 1, 9_999),
+        *((name, 10**9) for name in ("step_ns", "tail_ns")),
+        *((name, 0) for name in ("hole_atoms", "dust_atoms", "tip_atoms", "chip_bps", "bark_gas", "take_gas")),
+    ],
+    ("lending", "maker-1"): [
+        ("beg_bps", 0),
+        *((name, 0) for name in ("bite_gas", "bid_gas")),
+        ("margin_bps", 0, 9_999),
+        *((name, 10**9) for name in ("ttl_ns", "tau_ns")),
+    ],
+}
 BOUNDS = [
     *(Bound("margin_rules", policy, *bound) for policy, bounds in MODELS.items() for bound in bounds),
     *(Bound("margin_rules", "volatility", *bound) for bound in MARGIN_RULES),
@@ -177,6 +220,8 @@ BOUNDS = [
     Bound("traders", "mixed", "target_bps", 10_000),
     Bound("traders", "mixed", "fastest_ns", 1, 120_000_000_000),
     Bound("traders", "mixed", "slowest_ns", 5_000_000_000),
+    *(Bound(slot, policy, *bound) for (slot, policy), bounds in ON_CHAIN.items() for bound in bounds),
+    *(Bound("lending", policy, *bound) for policy in SLOTS["lending"] if policy != "none" for bound in LENDING),
     Bound("adl", "capped-pro-rata", "cap_bps", 1, 10_000),
     Bound("adl", "risk-aware-pro-rata", "threshold_bps", 0),
 ]

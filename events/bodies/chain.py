@@ -165,7 +165,7 @@ class CollateralSeized(BodyBase, frozen=True, tag=179):
     profit_atoms: DebtAmount
 
     def alters(self, ledger: Ledger, event: Event) -> None:
-        ledger.chain.seizures.append(self)
+        ledger.chain.seize(self, ledger)
 
     def says(self, names: Names) -> str:
         repaid, taken = names.coins(self.debt_asset, self.repaid_atoms), names.coins(self.asset, self.amount_atoms)

@@ -109,8 +109,14 @@ class ChainState(msgspec.Struct, gc=False):
                 del self.loans[body.account]
         self._note_owing(body.counterparty, body.asset, ledger)
 
+    def seize(self, body: CollateralSeized, ledger: LedgerState) -> None:
+        """A liquidation of this block; what the account owes after it was settled before."""
+        self.seizures.append(body)
+        self._note_owing(body.account, body.debt_asset, ledger)
+
     def absorb(self, body: CollateralAbsorbed, ledger: LedgerState) -> None:
-        """Reserves that credited more than they had owe it to the suppliers."""
+        """Reserves that credited more than they had owe it to the suppliers, as the account does what it owes still."""
+        self._note_owing(body.account, body.debt_asset, ledger)
         self._note_owing(body.counterparty, body.debt_asset, ledger)
 
     def _note_owing(self, account: int, asset: int, ledger: LedgerState) -> None:

@@ -55,8 +55,14 @@ class LendingParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
     def __post_init__(self) -> None:
         """Refuse what nobody could bear, and what would never come round."""
         if not self.backstops or not 0 <= self.reserve_bps <= 10**4 or self.interest_interval_ns < 1:
-            message = "backstops must name somebody, reserve_bps lie between 0 and 10000, interest_interval_ns above 0"
+            message = (
+                "backstops must name somebody, reserve_bps lie from 0 to 10000, and interest_interval_ns be above 0"
+            )
             raise ValueError(message)
+        for name in self.__struct_fields__:
+            if name.endswith("gas") and getattr(self, name) < 0:
+                message = f"{name} must not be negative"
+                raise ValueError(message)
         self.check()
 
     def check(self) -> None:

@@ -48,6 +48,12 @@ class AaveParameters(LendingParameters, frozen=True, forbid_unknown_fields=True,
             if one.bonus_bps < 0 or not 0 <= one.fee_bps <= BPS:
                 message = f"collateral.{name}: bonus_bps must not be negative, and fee_bps lie between 0 and 10000"
                 raise ValueError(message)
+        if not 1 <= self.share_bps <= BPS or not 0 <= self.whole_health_ppm <= 10**6:
+            message = "share_bps must lie between 1 and 10000, and whole_health_ppm between 0 and 1000000"
+            raise ValueError(message)
+        if min(self.least_value_atoms, self.least_left_atoms) < 0:
+            message = "least_value and least_left must not be negative"
+            raise ValueError(message)
 
     def weights(self) -> Weights:
         """The liquidation thresholds."""

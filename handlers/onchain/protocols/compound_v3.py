@@ -51,8 +51,8 @@ class CompoundParameters(LendingParameters, frozen=True, forbid_unknown_fields=T
                 if not 0 < factor <= _PPM:
                     message = f"collateral.{name}: {factor} is a factor over 1 or under 0; give 1 to 1000000"
                     raise ValueError(message)
-        if not 0 <= self.store_front_ppm <= _PPM:
-            message = "store_front_ppm must lie between 0 and 1000000"
+        if not 0 <= self.store_front_ppm <= _PPM or self.target_reserves_atoms < 0:
+            message = "store_front_ppm must lie between 0 and 1000000, and target_reserves not be negative"
             raise ValueError(message)
 
     def weights(self) -> Weights:

@@ -76,8 +76,11 @@ class DutchParameters(LendingParameters, frozen=True, forbid_unknown_fields=True
             if one.mat_bps < BPS or one.penalty_bps < 0:
                 message = f"collateral.{name}: mat_bps must be at least 10000 and penalty_bps not negative"
                 raise ValueError(message)
-        if not 0 < self.cut_ppb < 10**9 or self.step_ns < _SECOND_NS or not 0 < self.cusp_bps < BPS:
-            message = "cut_ppb must lie below 10^9, step_ns be a second at least, and cusp_bps lie from 1 to 9999"
+        if not 0 < self.cut_ppb < 10**9 or min(self.step_ns, self.tail_ns) < _SECOND_NS:
+            message = "cut_ppb must lie between 1 and 999999999, and step_ns and tail_ns be a second at least"
+            raise ValueError(message)
+        if not 0 < self.cusp_bps < BPS:
+            message = "cusp_bps must lie between 1 and 9999"
             raise ValueError(message)
         if min(self.hole_atoms, self.dust_atoms, self.tip_atoms, self.chip_bps) < 0 or self.buf_bps < BPS:
             message = "hole, dust, tip and chip must not be negative, and buf_bps be at least 10000"
