@@ -141,6 +141,12 @@ COMMANDS = {
         "deleverage run options -o options.run | sed -n '/^called/,/^taken/p'",
         "deleverage why options.run 17964 | awk -v RS= 'NR == 2 || NR == 3'",
     ],
+    "options gamma": [
+        "deleverage run gamma | grep -A 1 ^fell",
+        "deleverage run gamma --set dealers.policy=none | grep -A 1 ^fell",
+        "deleverage run gamma -o gamma.run > /dev/null",
+        "deleverage state gamma.run --at +00:15:00 --account dealer-3 | grep -A 3 ^greeks",
+    ],
     "options margin": ["deleverage why options.run 8432 | awk -v RS= 'NR == 2 || NR == 3'"],
     "tutorial record": [
         "deleverage run flash-crash --seed 7 -o crash.run | tail -3",

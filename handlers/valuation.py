@@ -288,9 +288,17 @@ def _shares(account: Account, margin: Margin, ledger: LedgerState) -> dict[Posit
 
 
 def bankruptcy_price(account: Account, ledger: LedgerState, key: PositionKey) -> int:
-    """The worst price in ticks at which the position can be closed on its bankruptcy value or better; at least one."""
-    value_atoms = bankruptcy_values(account, ledger)[key]
-    return max(1, ledger.markets[key[0]].payoff.price_at_least(account.positions[key].size_lots, value_atoms))
+    """The worst price in ticks at which the position can be closed on its bankruptcy value or better; at least one.
+
+    In a book with options a hedge bears no part of the requirement: there all that the account has stands behind each.
+    """
+    market, held = ledger.markets[key[0]], account.positions[key]
+    if holds_options(account, ledger):
+        equity_atoms = margin_of(account, ledger).equity_atoms
+        value_atoms = market.payoff.value_atoms(held.size_lots, market.mark_ticks) - equity_atoms
+    else:
+        value_atoms = bankruptcy_values(account, ledger)[key]
+    return max(1, market.payoff.price_at_least(held.size_lots, value_atoms))
 
 
 def largest_position(

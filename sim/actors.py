@@ -24,9 +24,9 @@ from .venues import slot_path
 
 __all__ = ["check_living", "open_actors"]
 
-_NEEDS_PRICE = ("makers", "crowd", "strategist", "orders", "index", "arbitrage", "hedgers")
-_NEEDS_ORDERS = ("crowd", "strategist", "arbitrage", "hedgers")
-_OF_A_GROUP = ("makers", "strategist", "arbitrage", "hedgers", "keepers")
+_NEEDS_PRICE = ("makers", "crowd", "strategist", "dealers", "orders", "index", "arbitrage", "hedgers")
+_NEEDS_ORDERS = ("crowd", "strategist", "dealers", "arbitrage", "hedgers")
+_OF_A_GROUP = ("makers", "strategist", "dealers", "arbitrage", "hedgers", "keepers")
 _MARKS = {"book": "impact", "constituents": "index"}
 """What makes the price that a mark follows."""
 
@@ -81,7 +81,7 @@ def _check_slots(venue: str, slots: Mapping[str, Producer]) -> None:
 
 def _check_group(settings: ScenarioSettings, producer: Producer | None) -> None:
     group = None if producer is None else producer.parameters.get("group")
-    known = {actor.name for actor in settings.actors}
+    known = {actor.name for actor in settings.actors} | {holders.name for holders in settings.option_holders}
     if producer is None or group is None or group in known or isinstance(settings.population, CsvPopulationSettings):
         return
     listed = ", ".join(sorted(known)) or "none"

@@ -143,6 +143,7 @@ class ScenarioSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     makers: dict[str, Any] = {}
     crowd: dict[str, Any] = {}
     strategist: dict[str, Any] = {}
+    dealers: dict[str, Any] = {}
     orders: dict[str, Any] = {}
     index: dict[str, Any] = {}
     arbitrage: dict[str, Any] = {}

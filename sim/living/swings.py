@@ -75,7 +75,7 @@ class Swings:
             _take(self.prices, body.instrument, event.at_ns, body.price_ticks)
             _take(self.without, body.instrument, event.at_ns, body.outside_ticks)
         elif isinstance(body, MarkPriced):
-            if ledger.markets[body.instrument].book is None:
+            if ledger.markets[body.instrument].book is None and body.instrument not in ledger.options:
                 _take(self.prices, body.instrument, event.at_ns, body.mark_ticks)
         elif not any(producer.slot == "impact" for producer in ledger.producers):
             self._tick(event, body, ledger)
