@@ -164,10 +164,6 @@ ON_CHAIN: dict[tuple[str, str], list[tuple[Any, ...]]] = {
         *((name, 10**9) for name in ("ttl_ns", "tau_ns")),
     ],
 }
-BOUNDS = [
-    *(Bound("margin_rules", policy, *bound) for policy, bounds in MODELS.items() for bound in bounds),
-    *(Bound("margin_rules", "volatility", *bound) for bound in MARGIN_RULES),
-    Bound("margin", "levels", "recovery_bps", 15_000),
 OPTION_RULES = [
     ("window_ns", 1),
     ("leverage_ppm", 0),
@@ -192,6 +188,9 @@ SCAN = [
     *((f"{name}_ppm", 0) for name in ("least_move", "annual_risk")),
 ]
 BOUNDS = [
+    *(Bound("margin_rules", policy, *bound) for policy, bounds in MODELS.items() for bound in bounds),
+    *(Bound("margin_rules", "volatility", *bound) for bound in MARGIN_RULES),
+    Bound("margin", "levels", "recovery_bps", 15_000),
     *(Bound("option_rules", "black-76", *bound) for bound in OPTION_RULES),
     *(Bound("margin", "portfolio", *bound) for bound in SCAN),
     Bound("dealers", "delta-neutral", "least_bps", 0, 10_000),
