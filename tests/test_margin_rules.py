@@ -32,8 +32,8 @@ from deleverage.handlers.policies.margin.holdings import (
 )
 from deleverage.handlers.policies.margin.returns import (
     ExpectedShortfall,
+    RealisedVolatility,
     ShortfallParameters,
-    Volatility,
     VolatilityParameters,
 )
 from deleverage.handlers.protocol import NoParameters, Product
@@ -201,7 +201,7 @@ def test_rules_that_do_not_begin_at_no_notional_are_refused_by_the_ledger() -> N
 @given(st.lists(st.integers(-(10**8), 10**8), min_size=1, max_size=50), st.integers(1, 600))
 def test_volatility_is_so_many_deviations_over_the_horizon(returns: list[int], seconds: int) -> None:
     """Against floating point: three times the root of the mean square, by the root of time, in millionths."""
-    model = Volatility(VolatilityParameters(30_000, seconds * SECOND_NS))
+    model = RealisedVolatility(VolatilityParameters(30_000, seconds * SECOND_NS))
     expected = 3 * sqrt(sum(one * one for one in returns) * seconds / len(returns)) / 1000
     assert abs(model.rate_ppm(measured(*returns)) - expected) <= 1.01
 
@@ -211,7 +211,7 @@ def test_the_shortfall_is_the_mean_of_the_worst() -> None:
     moves = [*range(-4_000_000, 4_000_000, 80_000)][:97]
     model = ExpectedShortfall(ShortfallParameters(horizon_ns=4 * SECOND_NS))
     assert model.rate_ppm(measured(*moves, -9_000_000, 8_000_000, -7_000_000)) == 16_000
-    assert model.rate_ppm(measured()) == Volatility(VolatilityParameters()).rate_ppm(measured()) == 0
+    assert model.rate_ppm(measured()) == RealisedVolatility(VolatilityParameters()).rate_ppm(measured()) == 0
 
 
 @pytest.mark.parametrize(("against", "rate"), [("open-interest", 16_000), ("depth", 26_000)])

@@ -164,6 +164,11 @@ ON_CHAIN: dict[tuple[str, str], list[tuple[Any, ...]]] = {
         *((name, 10**9) for name in ("ttl_ns", "tau_ns")),
     ],
 }
+COLLATERAL = [
+    *((name, 0) for name in ("debt_most_atoms", "free_debt_atoms", "rate_ppb")),
+    *((name, 1) for name in ("interest_interval_ns", "retry_ns")),
+    ("fee_bps", 0, 10_000),
+]
 OPTION_RULES = [
     ("window_ns", 1),
     ("leverage_ppm", 0),
@@ -191,6 +196,8 @@ BOUNDS = [
     *(Bound("margin_rules", policy, *bound) for policy, bounds in MODELS.items() for bound in bounds),
     *(Bound("margin_rules", "volatility", *bound) for bound in MARGIN_RULES),
     Bound("margin", "levels", "recovery_bps", 15_000),
+    Bound("oracle", "redemption", "own_weight_bps", 0, 10_000),
+    *(Bound("collateral", "haircut", *bound) for bound in COLLATERAL),
     *(Bound("option_rules", "black-76", *bound) for bound in OPTION_RULES),
     *(Bound("margin", "portfolio", *bound) for bound in SCAN),
     Bound("dealers", "delta-neutral", "least_bps", 0, 10_000),

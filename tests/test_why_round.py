@@ -25,9 +25,9 @@ from deleverage.handlers.protocol import NoParameters
 from deleverage.replay.run import Run
 from deleverage.replay.why.answer import Answer
 from deleverage.replay.why.explain import explain
-from deleverage.replay.why.losing import mark_before
 from deleverage.replay.why.ranking import Spared
 from deleverage.replay.why.story import _belongs
+from deleverage.replay.why.watching import mark_before
 from deleverage.sim.quantities import SCORES, Quantity
 
 from .support.command_line import call

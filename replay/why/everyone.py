@@ -44,12 +44,12 @@ from .answer import Answer, Befallen
 from .explain import RoundFound, explain_round, fund_standing, lot_events, shortfall_behind, watches_of
 from .fund import fund_behind, fund_of
 from .fund_books import Accruals, FundBooks
-from .losing import Watch, watched
 from .names import RunNames
 from .page.pages import Indexed, Layout, account_page, index_page
 from .parts import Fund
 from .ranking import Standings, standings_of
 from .story import Beginning, called_before
+from .watching import Watch, watched
 
 __all__ = ["PagesMade", "answers_together", "deleveraged_in", "file_name", "write_everyone"]
 

@@ -35,7 +35,7 @@ from .case import RunCase
 from .evidence import asked_of, evidence_for
 from .fund import fund_behind, fund_now, fund_of, fund_past
 from .grounds import grounds_of
-from .losing import Losing, Watch, bankruptcy_of, losing_of, lot_of, watch_since, watched, watches_behind
+from .losing import Losing, bankruptcy_of, losing_of, lot_of
 from .names import RunNames
 from .paragraphs import RoundParts, paragraph_of, round_paragraph, shortfall_paragraph
 from .parts import Fund, Story
@@ -43,6 +43,7 @@ from .price import later_of, priced_of
 from .ranking import Spared, Standings, first_of, first_place, ranking_part, round_events, spared_of, standings_of
 from .story import Beginning, beginning_of, called_before, cap_behind, cap_of, chain_of, story_of
 from .venue.explain import explain_imported, is_taken_in
+from .watching import Watch, watch_since, watched, watches_behind
 
 __all__ = [
     "ROUND",

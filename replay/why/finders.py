@@ -6,9 +6,8 @@ figure, such as a liquidation without a call before it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 
-from ...events.bodies.chain import BlockMined, OracleReported
 from ...events.bodies.collateral import CollateralSold, ConversionPriced
 from ...events.bodies.inputs import DepthQuoted, FundingRateSet, PriceTicked, TradeExecuted
 from ...events.bodies.liquidation import (
@@ -27,7 +26,6 @@ from ...events.bodies.margin import (
     PositionReduced,
     RulesChanged,
 )
-from ...events.bodies.options import DeliveryPriced, OptionExpired, SurfaceSet, VolatilityMarked
 from ...events.bodies.trading import (
     BookPriced,
     DepthFormed,
@@ -56,6 +54,14 @@ from ...handlers.living.between_venues import person_of
 from ...handlers.living.hedgers import HEDGE
 from .conversion_grounds import coins_found, conversion_found, redeemed_marks
 from .fault_grounds import fault_found
+from .listed_grounds import (
+    block_found,
+    delivery_found,
+    oracle_found,
+    surfaces_found,
+    underlyings_of,
+    volatility_found,
+)
 from .lookback import Decision
 
 __all__ = ["FINDERS", "Found"]
@@ -88,53 +94,14 @@ def _mark(case: Decision) -> Found:
     """The mark of each instrument that the trader holds, and of the one that is decided about."""
     own = getattr(case.body, "instrument", None)
     instruments = {instrument for instrument, _ in case.held} | ({own} if own is not None else set())
-    yield from _options(case, instruments)
-    for instrument in sorted(instruments | _underlyings(case, instruments)):
+    yield from surfaces_found(case, instruments)
+    for instrument in sorted(instruments | underlyings_of(case, instruments)):
         name, marked = case.names.instrument(instrument), case.look.last(MarkPriced, instrument, case.began)
         yield f"the mark of {name}", marked
         if isinstance(case.body, ConversionPriced):
             yield from redeemed_marks(case)
         if isinstance(case.body, TradingHalted) and marked is not None:
             yield f"the mark of {name} that it was compared with", _reference(case, marked)
-
-
-def _underlyings(case: Decision, instruments: Collection[int]) -> set[int]:
-    """What those of the instruments that are options are on."""
-    options = case.look.ledger.options
-    return {options[instrument].underlying for instrument in instruments if instrument in options}
-
-
-def _options(case: Decision, instruments: Collection[int]) -> Found:
-    """How volatile the underlyings of options were marked, and the surface that this is a share of."""
-    for underlying in sorted(_underlyings(case, instruments)):
-        name = case.names.instrument(underlying)
-        yield f"the volatilities drawn of {name}", case.look.last(SurfaceSet, underlying, case.began)
-        yield f"how volatile {name} was marked", case.look.last(VolatilityMarked, underlying, case.event.seq)
-
-
-def _volatility(case: Decision) -> Found:
-    """Of an option's mark and of a volatility's: the surface, the level, and the mark of the underlying."""
-    instruments = set(case.instruments)
-    if isinstance(case.body, VolatilityMarked):
-        name = case.names.instrument(case.body.instrument)
-        yield f"the volatilities drawn of {name}", case.look.last(SurfaceSet, case.body.instrument, case.began)
-        yield f"how volatile {name} was marked", case.look.last(VolatilityMarked, case.body.instrument, case.began)
-        return
-    yield from _options(case, instruments)
-    for underlying in sorted(_underlyings(case, instruments)):
-        name = case.names.instrument(underlying)
-        yield f"the mark of {name}", case.look.last(MarkPriced, underlying, case.began)
-
-
-def _delivery(case: Decision) -> Found:
-    """The delivery price of an option that expires, and what the option was worth there."""
-    for instrument in case.instruments:
-        name = case.names.instrument(instrument)
-        for underlying in _underlyings(case, (instrument,)):
-            priced = case.look.last(DeliveryPriced, underlying, case.event.seq)
-            yield f"the delivery price of {case.names.instrument(underlying)}", priced
-        if not isinstance(case.body, OptionExpired):
-            yield f"what {name} expired at", case.look.last(OptionExpired, instrument, case.event.seq)
 
 
 def _reference(case: Decision, marked: Event) -> Event | None:
@@ -430,27 +397,6 @@ def _rule(case: Decision) -> Found:
         yield "the notice of the change", case.look.event(case.body.announced)
 
 
-def _oracle(case: Decision) -> Found:
-    """The price at which the asset of an instrument is converted; of a price that a block took up where it was sent."""
-    sent = isinstance(case.body, ConversionPriced)
-    for instrument in case.instruments:
-        name = case.names.instrument(instrument)
-        if sent:
-            yield (
-                f"the price of {name} that was sent to the chain",
-                case.look.last(OracleReported, instrument, case.began),
-            )
-        else:
-            yield f"the oracle's price of {name}", case.look.last(ConversionPriced, instrument, case.event.seq)
-
-
-def _block(case: Decision) -> Found:
-    """The block that a transaction is included in."""
-    block = case.look.causing(case.event, (BlockMined,))
-    if block is not None:
-        yield f"block {block.body.number:,}", block  # type: ignore[union-attr]
-
-
 FINDERS: dict[Ground, Callable[[Decision], Found]] = {
     Ground.CALL: _call,
     Ground.LIQUIDATION: _liquidation,
@@ -469,14 +415,14 @@ FINDERS: dict[Ground, Callable[[Decision], Found]] = {
     Ground.HALT: _halt,
     Ground.TIMER: _timer,
     Ground.BOOK: _book,
-    Ground.VOLATILITY: _volatility,
-    Ground.DELIVERY: _delivery,
+    Ground.VOLATILITY: volatility_found,
+    Ground.DELIVERY: delivery_found,
     Ground.FAULT: fault_found,
     Ground.CONSTITUENTS: _constituents,
     Ground.TRADE: _trade,
     Ground.QUOTES: _quotes,
     Ground.OWN_ORDER: _own_order,
-    Ground.ORACLE: _oracle,
-    Ground.BLOCK: _block,
+    Ground.ORACLE: oracle_found,
+    Ground.BLOCK: block_found,
     Ground.RULE: _rule,
 }

@@ -30,9 +30,9 @@ from ...sim.quantities import Quantity
 from ...sim.units import format_time_ns
 from ..run import Run
 from .fund_books import FundBooks, accruals_of
-from .losing import mark_before
 from .names import RunNames, percent_of_bps
 from .parts import Fund, FundKind, FundLine, FundNow, FundRound
+from .watching import mark_before
 
 __all__ = ["FundPast", "fund_behind", "fund_now", "fund_of", "fund_past"]
 

@@ -18,12 +18,12 @@ from ...sim.figures import count, score_text
 from ...sim.units import format_time_ns
 from ..rankings import round_body
 from .case import RunCase, joined
-from .losing import mark_before
 from .names import change, held
 from .parts import Bankruptcy, Fund, Lot, RankingPart, Story
 from .price import Priced
 from .ranking import Round
 from .story import Cap
+from .watching import mark_before
 
 __all__ = [
     "RoundParts",

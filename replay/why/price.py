@@ -19,9 +19,9 @@ from ...sim.quantities import Quantity
 from ...sim.units import format_time_ns
 from ..rankings import round_body
 from ..run import Run
-from .losing import mark_before
 from .names import RunNames
 from .parts import Story
+from .watching import mark_before
 
 __all__ = ["Later", "Priced", "later_of", "priced_of"]
 

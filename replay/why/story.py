@@ -33,10 +33,10 @@ from ...sim.figures import count, percent
 from ...sim.quantities import RATES, Quantity
 from ...sim.units import format_time_ns
 from ..run import Run
-from .losing import Watch
 from .names import RunNames
 from .parts import Bankruptcy, EventStep, Link, Lot, Story
 from .venue.taken_in import words_of
+from .watching import Watch
 
 __all__ = [
     "Beginning",

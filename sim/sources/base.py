@@ -28,6 +28,11 @@ from ..units import CONTEXT, INT64_MAX
 __all__ = ["InstrumentScale", "InverseScale", "PriceSource", "Source", "canonical_sha256", "check", "scale_named"]
 
 
+_STATED = object()
+_LATER = {"collateral": (), "collateral_share": Decimal(1)}
+"""Settings of a population that there were not always, with what stands for their absence."""
+
+
 class InstrumentScale(msgspec.Struct, frozen=True):
     """What a source must know of an instrument: number, name, steps, and what it costs at first.
 
@@ -130,11 +135,20 @@ def scale_named(scales: Sequence[InstrumentScale], name: str | None, where: str)
 
 
 def canonical_sha256(layout: str, settings: msgspec.Struct | Mapping[str, Any], **given: object) -> bytes:
-    """SHA-256 over parameters as JSON: keys sorted, no space, decimals as normalised text, so that 0.50 equals 0.5."""
+    """SHA-256 over parameters as JSON: keys sorted, no space, decimals as normalised text, so that 0.50 equals 0.5.
+
+    Settings that came later count only where they are stated: what was named without them keeps its name.
+    """
     parameters = {"layout": layout, "settings": settings, **given}
-    plain = msgspec.to_builtins(parameters, builtin_types=(Decimal,), str_keys=True)
+    plain = _without_later(msgspec.to_builtins(parameters, builtin_types=(Decimal,), str_keys=True))
     text = json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=True, default=_normalised)
     return sha256(text.encode()).digest()
+
+
+def _without_later(plain: Any) -> Any:
+    if isinstance(plain, dict):
+        return {key: _without_later(one) for key, one in plain.items() if _LATER.get(key, _STATED) != one}
+    return [_without_later(one) for one in plain] if isinstance(plain, list | tuple) else plain
 
 
 def _normalised(value: Decimal) -> str:

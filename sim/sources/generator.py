@@ -236,7 +236,7 @@ def _whole(value: Decimal, one: int) -> int:
 
 def _named_by(settings: GeneratorSettings) -> dict[str, Any]:
     """The settings that a source is named by."""
-    usual = {field.name: field.default for field in msgspec.structs.fields(GeneratorSettings)}
+    usual = {field.name: field.default for field in msgspec.structs.fields(GeneratorSettings)} | {"pegs": {}}
     told: dict[str, Any] = msgspec.to_builtins(settings, builtin_types=(Decimal,), str_keys=True)
     return {key: value for key, value in told.items() if key not in _LATER or value != usual[key]}
 

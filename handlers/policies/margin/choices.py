@@ -8,7 +8,7 @@ from typing import Any
 from ...choice import Choice
 from ...margin_rules import MarginRules, RuleSettings
 from .holdings import Concentration, OpenInterestMargin
-from .returns import ExpectedShortfall, Volatility
+from .returns import ExpectedShortfall, RealisedVolatility
 
 __all__ = ["MARGIN_CHOICES"]
 
@@ -23,6 +23,6 @@ def _choice(model: Any) -> Choice:
 
 
 MARGIN_CHOICES: Mapping[str, Choice] = {
-    model.policy: _choice(model) for model in (Volatility, Concentration, OpenInterestMargin, ExpectedShortfall)
+    model.policy: _choice(model) for model in (RealisedVolatility, Concentration, OpenInterestMargin, ExpectedShortfall)
 }
 """Name to model."""

@@ -14,7 +14,7 @@ import msgspec
 from ...margin_rules import MarketMeasured
 from ...valuation import BPS
 
-__all__ = ["ExpectedShortfall", "Volatility"]
+__all__ = ["ExpectedShortfall", "RealisedVolatility"]
 
 _PPB_A_PPM = 1_000
 _SCALE = 10**6
@@ -33,7 +33,7 @@ class VolatilityParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=Tr
             raise ValueError(message)
 
 
-class Volatility:
+class RealisedVolatility:
     """So many standard deviations of the mark's returns over the window, scaled to the horizon."""
 
     policy: ClassVar[str] = "volatility"

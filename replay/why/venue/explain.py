@@ -29,12 +29,12 @@ from ...run import Run
 from ..answer import Answer
 from ..case import RunCase, joined
 from ..evidence import asked_of, evidence_for
-from ..losing import mark_before
 from ..names import RunNames
 from ..parts import Evidence
 from ..price import later_of
 from ..ranking import Round, round_events
 from ..story import chain_of
+from ..watching import mark_before
 from .batch import Batch, BatchFill, batch_of
 from .passed_over import KnownHolders, known_of
 from .published import FormulaTest, Published, published_of

@@ -36,8 +36,8 @@ from ....events.envelope import Event, Origin
 from ....events.vocabulary import Body
 from ....sim.quantities import Quantity
 from ...run import Run
-from ..losing import mark_before
 from ..names import RunNames, words
+from ..watching import mark_before
 
 __all__ = ["Reported", "Rest", "TakenIn", "files_of", "format_of", "rule_of", "statements_of", "taken_in", "words_of"]
 
