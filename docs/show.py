@@ -118,6 +118,17 @@ COMMANDS = {
             f"-o funds | {_LOSSES}"
         ),
     ],
+    "depeg run": [
+        "deleverage run depeg -o night.run | grep -A1 -E '^(USDE|WBETH|BNSOL)-USDT'",
+        "deleverage log night.run --type CollateralSold | wc -l",
+    ],
+    "depeg redeemed": [
+        (
+            'deleverage fork night.run --at +35m --set \'oracle={policy="redemption",redeems='
+            '{USDE=["",1_000_000],WBETH=["ETH-PERP",1_078_000],BNSOL=["SOL-PERP",1_074_000]}}\' -o redeemed.run > /dev/null'
+        ),
+        "deleverage diff night.run redeemed.run | grep -E '^(events|LiquidationStarted|Bankruptcy|PositionDelev|LossSoc)'",
+    ],
     "rules spiral": [
         "deleverage run margin-spiral -o spiral.run | grep -E '^(fell|refused|margin|called|liquidated) '",
         "deleverage run margin-spiral --set margin_rules.policy=none | grep -E '^(fell|called|liquidated) '",

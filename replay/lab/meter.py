@@ -132,6 +132,8 @@ class Meter:
 
     def _rule(self, body: InstrumentListed | RulesChanged) -> None:
         """The rate that an instrument begins with, or is changed to."""
+        if not body.tiers:  # a spot market requires nothing
+            return
         name, rate_ppm = self.ledger.markets[body.instrument].listing.name, body.tiers[0].rate_ppm
         self._rule_changes += isinstance(body, RulesChanged)
         self._peaks_ppm[name] = max(rate_ppm, self._peaks_ppm.get(name, 0))
