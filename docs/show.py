@@ -125,9 +125,13 @@ COMMANDS = {
     "depeg redeemed": [
         (
             'deleverage fork night.run --at +35m --set \'oracle={policy="redemption",redeems='
-            '{USDE=["",1_000_000],WBETH=["ETH-PERP",1_078_000],BNSOL=["SOL-PERP",1_074_000]}}\' -o redeemed.run > /dev/null'
+            '{USDE=["",1_000_000],WBETH=["ETH-PERP",1_078_000],BNSOL=["SOL-PERP",1_074_000]}}\' '
+            "-o redeemed.run > /dev/null"
         ),
-        "deleverage diff night.run redeemed.run | grep -E '^(events|LiquidationStarted|Bankruptcy|PositionDelev|LossSoc)'",
+        (
+            "deleverage diff night.run redeemed.run "
+            "| grep -E '^(events|LiquidationStarted|Bankruptcy|PositionDelev|LossSoc)'"
+        ),
     ],
     "rules spiral": [
         "deleverage run margin-spiral -o spiral.run | grep -E '^(fell|refused|margin|called|liquidated) '",

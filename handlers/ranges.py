@@ -141,7 +141,9 @@ class RangeIndex:
             self._slots[slot] = SortedList([*(key for key in keys if key not in leaving), *sorted(new)])
 
     def _note_nearest(self, slot: int) -> None:
-        """The end that a mark comes to first; those of funding are asked for once in hours."""
+        """The end that a mark comes to first; those of funding are asked for once in hours, those of assets as well."""
+        if slot < 0:
+            return
         keys, (instrument, place) = self._slots[slot], divmod(slot, _SLOTS_AN_INSTRUMENT)
         if place == MARK + FLOOR:
             self.floor_ticks[instrument] = keys[-1] >> _SHIFT if keys else _NEVER_BELOW

@@ -108,7 +108,7 @@ def test_state_shows_conversion_prices_ratios_and_coins() -> None:
     _, path = ran(DEPEG)
     told = call("state", path, "--at", "+4m").stdout
     assert "USDE          0.9469      0.9469  95%, 80% over 10,000.000000\n" in told
-    assert "BTC        105,956.0   105,956.0                      nothing\n" in told
+    assert "BTC        105,962.5   105,962.5                      nothing\n" in told
     assert "49,987.983164 USDE at 0.9469: worth 47,333.621250 USDT, of which" in " ".join(told.split())
     document = json.loads(call("state", path, "--at", "+4m", "--json").stdout)
     ledger = open_run(path).at(seq=document["seq"])

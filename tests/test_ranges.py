@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from deleverage.events.bodies.margin import FundingAccrued, MarkPriced
 from deleverage.events.ledger import Account, Ledger
 from deleverage.events.payoff import PRICE_TICKS_MOST
-from deleverage.handlers.ranges import CEILING, FLOOR, FUNDING, MARK, RangeIndex, slot_of
+from deleverage.handlers.ranges import CEILING, FLOOR, FUNDING, MARK, RangeIndex, conversion_slot, slot_of
 from deleverage.handlers.safe_ranges import SafeRanges, tightest
 from deleverage.handlers.valuation import BPS, margin_of, slack
 
@@ -236,3 +236,16 @@ def test_single_changes_and_changes_in_bulk_agree(accounts: int) -> None:
     index.settle()
     assert set(index.crossed_by_mark(0, accounts)) == {3}
     assert index.floor_ticks[0] == 10**6
+
+
+def test_the_range_of_an_asset_is_no_end_of_a_mark() -> None:
+    """Whatever the price of an asset may do, marks come to their own ends first, as if nobody held coins."""
+    index = RangeIndex()
+    index.grow(1, 3)
+    index.arm(7, {slot_of(0, MARK, FLOOR): 90, slot_of(0, MARK, CEILING): 120})
+    for asset in range(3):
+        index.arm(8 + asset, {conversion_slot(asset, FLOOR): 100, conversion_slot(asset, CEILING): 101})
+    index.settle()
+    assert (index.floor_ticks, index.ceiling_ticks) == ([90], [120])
+    assert list(index.crossed_by_mark(0, 89)) == [7]
+    assert [list(index.crossed_by_conversion(asset, 99)) for asset in range(3)] == [[8], [9], [10]]
