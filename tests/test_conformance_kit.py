@@ -16,10 +16,12 @@ from .test_plugins import written
 
 EACH = [(slot, name) for slot in SLOTS for name, choice in SLOTS[slot].items() if choice is not None]
 SLOW = {"liquidator-fee", "incremental"}
+ELSEWHERE = {"delta-neutral", "paid"}
+"""Who acts only where there are options, or a lending protocol: tests/test_living_dealers.py, test_lending_run.py."""
 ADL = [name for slot, name in EACH if slot == "adl"]
 
 
-@pytest.mark.parametrize(("slot", "policy"), [(s, p) for s, p in EACH if p not in SLOW])
+@pytest.mark.parametrize(("slot", "policy"), [(s, p) for s, p in EACH if p not in SLOW | ELSEWHERE])
 def test_a_builtin_policy_keeps_the_rules(slot: str, policy: str) -> None:
     """Conserves, right side, no more than a position, pure, primed, in any order, ends."""
     trial = Trial(policy, slot, {})
