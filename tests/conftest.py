@@ -11,8 +11,9 @@ from contextlib import suppress
 
 from hypothesis import settings
 
-# No test hangs on how fast the machine is: an example may take as long as it takes.
-settings.register_profile("unhurried", deadline=None)
+# No test hangs on how fast the machine is: an example may take as long as it takes. The examples are others each time,
+# so fifty a pass are many over the passes; what needs more at once says so.
+settings.register_profile("unhurried", deadline=None, max_examples=50)
 settings.load_profile("unhurried")
 
 # Before any test module is imported, some of which copy the environment for the processes that they start.
