@@ -33,7 +33,7 @@ MOVED = (
     rf"The price at which USDE is converted (fell|rose|went) from {F} \(event \d+\) to {F} \(event \d+\), which on the "
     rf"{F} USDE that it held at first (cost|brought) it {F} USDT\. All else, .*?, (cost|brought) it {F} USDT\."
 )
-EQUITIES = rf"Its equity was {F} USDT at event \d+, .*?, and {F} USDT at event \d+, the last mark"
+EQUITIES = rf"It had an equity of {F} USDT at event \d+, .*?, and an equity of {F} USDT at event \d+, the last mark"
 DEBT = rf"was charged {F} USDT of interest, {F}% of {F} USDT\. It owed {F} USDT, of which {F} USDT is free"
 SOLD = rf"{F} USDE of the collateral of \S+ were sold in the market of USDE-USDT at {F}, .* That brought {F} USDT"
 
