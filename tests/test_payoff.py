@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deleverage.events.bodies.listing import InstrumentKind
 from deleverage.events.errors import LedgerError
 from deleverage.events.payoff import PRICE_TICKS_MOST, InversePayoff, LinearPayoff, Payoff, payoff_of
 
@@ -83,8 +82,7 @@ def test_funding_of_an_inverse_lot_is_of_its_notional(rate: int, paid: int) -> N
     assert LinearPayoff(100).funding_nanoatoms(3, rate) == 300 * rate
 
 
-@pytest.mark.parametrize("kind", ["option"])
-def test_other_kinds_have_none(kind: InstrumentKind) -> None:
+def test_other_kinds_have_none() -> None:
     """A kind without a payoff is refused with the instrument's name."""
-    with pytest.raises(LedgerError, match=f"'I0': no payoff for kind '{kind}'"):
-        payoff_of(listed(kind=kind))
+    with pytest.raises(LedgerError, match="'I0': no payoff for kind 'swap'"):
+        payoff_of(listed(kind="swap"))  # type: ignore[arg-type]
