@@ -33,7 +33,7 @@ from deleverage.replay.why.everyone import answers_together
 from deleverage.replay.why.explain import explain
 from deleverage.replay.why.page.pages import answer_document
 from deleverage.replay.workers import Workers
-from deleverage.sim.rulebooks import bundled_venues
+from deleverage.sim.rulebooks import venues_with_positions
 from deleverage.sim.runner import run as run_scenario
 from deleverage.sim.scenario import Scenario
 
@@ -188,7 +188,7 @@ def recorded(folder: Path, jobs: int, only: Sequence[str]) -> Iterator[tuple[str
     names = dict[Path, str]()
     tasks = deque[Making]()
     for scenario, base in SCENARIOS.items():
-        for venue in bundled_venues():
+        for venue in venues_with_positions():
             name = f"{Path(scenario).stem} under {venue}"
             path = folder / f"{Path(scenario).stem}-{venue}.run"
             if not only or any(part in name for part in only):

@@ -20,7 +20,7 @@ from typing import Any
 from ..events.errors import ScenarioError
 from .toml_tree import parse_toml, with_durations
 
-__all__ = ["alternatives", "bundled_venues", "moved_to_venue", "rulebook", "slot_table"]
+__all__ = ["alternatives", "bundled_venues", "moved_to_venue", "rulebook", "slot_table", "venues_with_positions"]
 
 _KEPT = ("balance", "balances", "pools", "latency_ns")
 """Keys of a slot's table that are no policy's figures."""
@@ -34,6 +34,11 @@ _OF_THE_SLOT = ("order", "per")
 def bundled_venues() -> list[str]:
     """The rulebooks that come with the package."""
     return sorted(entry.name.removesuffix(".toml") for entry in _venues().iterdir() if entry.name.endswith(".toml"))
+
+
+def venues_with_positions() -> list[str]:
+    """The bundled rulebooks of venues that hold positions: on chain nobody is deleveraged, and no rule says who."""
+    return [venue for venue in bundled_venues() if "adl" in rulebook(venue)]
 
 
 def _venues() -> Traversable:

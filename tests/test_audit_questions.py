@@ -16,7 +16,7 @@ from deleverage.replay.run import Run, open_run
 from deleverage.replay.why.again.flips import flips_of
 from deleverage.replay.why.explain import explain
 from deleverage.replay.why.page.pages import answer_document
-from deleverage.sim.rulebooks import bundled_venues, rulebook
+from deleverage.sim.rulebooks import rulebook, venues_with_positions
 from deleverage.sim.runner import run as run_scenario
 from deleverage.sim.scenario import Scenario
 
@@ -25,7 +25,7 @@ from .support.crash import SMALL_CRASH
 
 ROOT = Path(__file__).parents[1]
 SHORT = ("prices.duration_ns=36m", "settle_ns=1m", "population.accounts=120", "insurance_fund.balance=1_000")
-VENUES = [venue for venue in bundled_venues() if "adl" in rulebook(venue)]
+VENUES = venues_with_positions()
 """Those with positions: on chain nobody is deleveraged."""
 REDUCTION = 2961
 """A reduction of the small crash."""

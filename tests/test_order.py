@@ -24,7 +24,7 @@ from deleverage.events.record import MemoryRecord
 from deleverage.handlers.margin_monitor import MarginMonitor, MarginParameters
 from deleverage.handlers.order import ORDERS, Order, arrival, place_in
 from deleverage.handlers.valuation import Margin, margin_of
-from deleverage.sim.rulebooks import bundled_venues
+from deleverage.sim.rulebooks import venues_with_positions
 from deleverage.sim.runner import Simulation
 
 from .support.oracles import equity, requirement_of, worth
@@ -117,7 +117,7 @@ def told(events: list[Event]) -> Iterator[tuple[int, int | None, object]]:
         yield event.at_ns, event.cause, body
 
 
-@pytest.mark.parametrize("venue", bundled_venues())
+@pytest.mark.parametrize("venue", venues_with_positions())
 def test_the_order_of_a_file_makes_no_difference(venue: str, tmp_path: Path) -> None:
     """Under every rulebook, whichever way the rows of the same accounts are shuffled, each event is the same."""
     rows, shuffler = people(), Random(venue)

@@ -19,7 +19,7 @@ from deleverage.events.ledger import Ledger
 from deleverage.handlers.mark_pricing import IndexMarkPricing
 from deleverage.handlers.premium_funding import PremiumFunding, PremiumParameters
 from deleverage.handlers.protocol import NoParameters
-from deleverage.sim.rulebooks import alternatives, bundled_venues, rulebook
+from deleverage.sim.rulebooks import alternatives, rulebook, venues_with_positions
 from deleverage.sim.scenario import Scenario
 
 from .support.command_line import call
@@ -146,7 +146,7 @@ def test_a_rate_from_outside_goes_before() -> None:
     assert said == ["FundingRated", "FundingAccrued", "FundingAccrued"]
 
 
-@pytest.mark.parametrize("venue", bundled_venues())
+@pytest.mark.parametrize("venue", venues_with_positions())
 def test_every_venue_has_its_figures(venue: str) -> None:
     """A scenario that names the policy takes its venue's figures; the rulebook as recorded does not change by them."""
     figures = alternatives(venue, "funding")["premium"]

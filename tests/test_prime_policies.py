@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from deleverage.events.envelope import Event
 from deleverage.events.ledger import Ledger
 from deleverage.handlers.registry import SLOTS
-from deleverage.sim.rulebooks import bundled_venues, rulebook
+from deleverage.sim.rulebooks import venues_with_positions
 
 from .support.crash import recorded
 from .support.past import goes_on_the_same
@@ -22,7 +22,7 @@ from .support.priming import differences
 
 LATE = ("liquidation.latency_ns=20ms", "insurance_fund.latency_ns=7ms", "socialization.latency_ns=11ms")
 SHORT = ("prices.duration_ns=36m", "settle_ns=1m", "population.accounts=120")
-VENUES = [venue for venue in bundled_venues() if venue != "generic" and "adl" in rulebook(venue)]
+VENUES = [venue for venue in venues_with_positions() if venue != "generic"]
 RUNS = {venue: (f"venue={venue}", *SHORT) for venue in VENUES} | {
     "deribit": ("venue=deribit", "insurance_fund.balance=1_000", *SHORT),
     "drift": ("venue=drift", "insurance_fund.balance=1_000", *SHORT),

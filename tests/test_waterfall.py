@@ -29,13 +29,13 @@ from deleverage.events.envelope import Event, Origin
 from deleverage.events.ledger import Ledger
 from deleverage.handlers.inventory import capacity_atoms, inventory_atoms
 from deleverage.handlers.registry import SLOTS
-from deleverage.sim.rulebooks import bundled_venues
+from deleverage.sim.rulebooks import venues_with_positions
 
 from .support.insolvent import BROKE, SPIRAL, deciding, told, watched, worlds
 from .support.shortened import SHORT_CRASH
 from .support.venue import FUND, Book, listed
 
-VENUES = bundled_venues()
+VENUES = venues_with_positions()
 FAST = ("dydx", "deribit", "drift")
 """Rulebooks with a step a second or so: their crash is cut short, as each event is looked at."""
 

@@ -17,7 +17,7 @@ from deleverage.replay.run import open_run
 from deleverage.replay.why.everyone import answers_together
 from deleverage.replay.why.page.blocks import Block, Node, Prose, Sums, Tree
 from deleverage.replay.why.page.sections import answer_sections
-from deleverage.sim.rulebooks import bundled_venues
+from deleverage.sim.rulebooks import venues_with_positions
 from deleverage.sim.runner import run as run_scenario
 from deleverage.sim.scenario import Scenario
 
@@ -27,7 +27,7 @@ from .test_audit_questions import QUESTIONS
 SUPPORT = Path(__file__).parent / "support"
 SHORT = ("prices.duration_ns=36m", "settle_ns=1m", "population.accounts=120", "insurance_fund.balance=1_000")
 RECORDS = [(SMALL_CRASH, ()), (str(SUPPORT / "spiral.toml"), ()), (str(SUPPORT / "inverse-crash.toml"), ())]
-RECORDS += [(SMALL_CRASH, (f"venue={venue}", *SHORT)) for venue in bundled_venues() if venue != "generic"]
+RECORDS += [(SMALL_CRASH, (f"venue={venue}", *SHORT)) for venue in venues_with_positions() if venue != "generic"]
 CHOSEN = 40
 """So many reductions of each record, at random, with a seed."""
 

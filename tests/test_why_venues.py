@@ -10,7 +10,7 @@ from deleverage.events.bodies.waterfall import PositionDeleveraged
 from deleverage.replay.run import open_run
 from deleverage.replay.why.explain import explain
 from deleverage.replay.why.page.sections import answer_sections
-from deleverage.sim.rulebooks import bundled_venues
+from deleverage.sim.rulebooks import venues_with_positions
 from deleverage.sim.runner import run
 from deleverage.sim.scenario import Scenario
 
@@ -19,7 +19,7 @@ from .support.crash import SMALL_CRASH
 SHORT = ("prices.duration_ns=36m", "settle_ns=1m", "population.accounts=120", "insurance_fund.balance=1_000")
 
 
-@pytest.mark.parametrize("venue", bundled_venues())
+@pytest.mark.parametrize("venue", venues_with_positions())
 def test_a_reduction_is_explained_whole(venue: str, tmp_path: Path) -> None:
     """Every event that an answer names exists and came before; the figures agree, and the page can be drawn."""
     path = tmp_path / "a.run"
