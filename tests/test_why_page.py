@@ -425,7 +425,7 @@ def test_flips_come_last(run: Run) -> None:
 
 def test_every_type_of_event_has_words() -> None:
     """Each type there is can be told in one line without a raw number's unit, and the table knows no other."""
-    book = Book(*(listed(number) for number in range(3)))
+    book = Book(*(listed(number) for number in range(8)))
     for _ in range(8):
         book.user()
     assert all(kind.says is not BodyBase.says for kind in BODY_TYPES)
