@@ -38,11 +38,11 @@ POLICIES = {
 
 
 LIVING = {"impact", "makers", "crowd", "strategist", "orders", "index"}
-LIVING |= {"arbitrage", "hedgers", "ties", "bridge", "faults", "margin_rules"}
+LIVING |= {"arbitrage", "hedgers", "ties", "bridge", "faults", "margin_rules", "dealers"}
 """Slots of the market itself, who trades there and what trades do to the price, and rules that follow it."""
 
-ASSETS = {"oracle", "collateral", "chain", "lending", "keepers"}
-"""Slots of a run of several assets, and of a lending protocol."""
+ASSETS = {"oracle", "collateral", "chain", "lending", "keepers", "option_rules"}
+"""Slots of a run of several assets, of a lending protocol, and of options."""
 
 
 def test_the_venues_are_there() -> None:
