@@ -127,6 +127,7 @@ def test_no_handler_writes_state(overrides: tuple[str, ...]) -> None:
     asked = asked_of(simulation)
     living = {"impact", "makers", "crowd", "strategist", "orders"}  # see test_living_crowd.py, and test_living_runs.py
     living |= {"index", "arbitrage", "hedgers", "ties", "bridge", "faults", "margin_rules"}
+    living |= {"dealers", "option_rules", "oracle", "collateral", "chain", "lending", "keepers"}  # and of other worlds
     assert set(SLOTS) - set(asked) == {"profit_cap", *living}
 
 
