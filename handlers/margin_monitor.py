@@ -38,7 +38,7 @@ from .order import order_in_force, place_in
 from .protocol import Handler, Linked, Product
 from .ranges import RangeIndex
 from .safe_ranges import Pace, SafeRanges, tightest
-from .valuation import BPS, Margin, margin_of, slack
+from .valuation import BPS, Margin, coins_are_priced, margin_of, slack
 
 __all__ = ["LevelParameters", "LevelledMonitor", "MarginMonitor", "MarginParameters", "everyone_under"]
 
@@ -215,7 +215,7 @@ class MarginMonitor(Handler):
             if account.kind != "user":  # a fund or a vault that holds an option
                 continue
             if (unmarked and any(instrument in unmarked for instrument, _ in account.positions)) or (
-                account.coins and any(not ledger.conversions[asset].price_ticks for asset in account.coins)
+                account.coins and not coins_are_priced(account, ledger)
             ):
                 self.due.add(number)
                 continue
@@ -301,7 +301,8 @@ class MarginMonitor(Handler):
 
 def _is_safe_at_any_mark(account: Account) -> bool:
     """Whether no test says anything of it before it is touched again: it holds nothing, owes nothing, is not called."""
-    return not account.positions and account.balance_atoms >= 0 and account.status == "healthy"
+    owes = account.balance_atoms < 0 or any(atoms < 0 for atoms in account.coins.values())
+    return not account.positions and not owes and account.status == "healthy"
 
 
 class LevelledMonitor(MarginMonitor):

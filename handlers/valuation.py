@@ -29,9 +29,11 @@ __all__ = [
     "Margin",
     "bankruptcy_price",
     "bankruptcy_values",
+    "coins_are_priced",
     "coins_worth_atoms",
     "collateral_atoms",
     "equity_shares",
+    "is_marked",
     "largest_position",
     "lots_worth",
     "maintenance_microatoms",
@@ -116,6 +118,18 @@ def margin_of(account: Account, ledger: LedgerState, markets: Mapping[int, Marke
         requirement = _of_book(account, ledger, marked)
         margin = Margin(margin.equity_atoms, requirement, margin.values_atoms, margin.haircut_atoms)
     return _with_coins(margin, account, ledger) if account.coins else margin
+
+
+def coins_are_priced(account: Account, ledger: LedgerState) -> bool:
+    """Whether every asset that an account holds, or owes, beside its own has a price."""
+    return all(ledger.conversions[asset].price_ticks for asset in account.coins)
+
+
+def is_marked(account: Account, ledger: LedgerState) -> bool:
+    """Whether all that the account holds has a mark or a price, so that its equity can be told."""
+    if 0 in [ledger.markets[instrument].mark_ticks for instrument, _ in account.positions]:
+        return False
+    return not account.coins or coins_are_priced(account, ledger)
 
 
 def coins_worth_atoms(account: Account, ledger: LedgerState) -> int:

@@ -221,3 +221,15 @@ def test_coins_that_leave_are_missed() -> None:
     number = len(watched.book.ledger.accounts) - 1
     watched.put(MarkPriced(PERP, PRICE, 0, PRICE))
     assert watched.put(CoinWithdrawn(number, COIN, 19))[0] == [(number, "LiquidationStarted")]
+
+
+def test_who_owes_coins_and_holds_nothing_is_not_safe() -> None:
+    """A debt in a coin grows with its price: whoever has no position but that is watched like anybody else."""
+    book = CoinBook()
+    book.rate((0, 900_000))
+    number = book.user(20_000)
+    book.mark(PRICE, PRICE)
+    book.price(PRICE)
+    watched = Watched(book)
+    assert watched.put(CoinWithdrawn(number, COIN, 10)) == ([], [])
+    assert watched.put(ConversionPriced(COIN, SPOT, 3 * PRICE, 3 * PRICE))[0] == [(number, "LiquidationStarted")]

@@ -29,9 +29,9 @@ from ...events.ledger import Account, LedgerState
 from ...events.ledger.postings import POSTINGS
 from ...events.vocabulary import Body, accounts_named
 from ..protocol import ALWAYS, Handler, Product
-from ..valuation import BPS
+from ..valuation import BPS, is_marked
 from .characters import Character, Mix, StrategyName, characters_of
-from .levels import OwnLevels, is_marked
+from .levels import OwnLevels
 from .stops import Stops
 from .strategies import SIGNALS, STRATEGIES, Acting, Signal, deleverage, signal_of
 

@@ -22,8 +22,7 @@ from ...events.vocabulary import Body
 from ..faults import why_nothing_trades
 from ..options.sensitivities import unit_greeks
 from ..protocol import Handler, Linked, Product
-from ..valuation import BPS, lots_worth, margin_of
-from .levels import is_marked
+from ..valuation import BPS, is_marked, lots_worth, margin_of
 
 __all__ = ["DELTA_HEDGE", "DealerParameters", "Dealers"]
 

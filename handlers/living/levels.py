@@ -16,9 +16,9 @@ from ...events.ledger import Account, LedgerState
 from ..options.book import holds_options
 from ..ranges import RangeIndex
 from ..safe_ranges import Pace, SafeRanges
-from ..valuation import margin_of, slack
+from ..valuation import is_marked, margin_of, slack
 
-__all__ = ["OwnLevels", "is_marked"]
+__all__ = ["OwnLevels"]
 
 
 class OwnLevels:
@@ -105,10 +105,3 @@ class OwnLevels:
         if found is None:
             found = self._ranges[level_bps] = SafeRanges(level_bps, self._pace)
         return found
-
-
-def is_marked(account: Account, ledger: LedgerState) -> bool:
-    """Whether all that the account holds has a mark, so that its equity can be told."""
-    if account.coins and not all(ledger.conversions[asset].price_ticks for asset in account.coins):
-        return False
-    return 0 not in [ledger.markets[instrument].mark_ticks for instrument, _ in account.positions]

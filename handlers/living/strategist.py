@@ -30,8 +30,7 @@ from ...events.venue_names import plain
 from ...events.vocabulary import Body
 from ..depth import eaten_lots
 from ..protocol import Handler, Product
-from ..valuation import BPS, lots_worth, margin_of
-from .levels import is_marked
+from ..valuation import BPS, is_marked, lots_worth, margin_of
 
 __all__ = ["Depth", "Observation", "Plan", "Strategist", "StrategistSettings", "lots_within"]
 

@@ -11,7 +11,7 @@ from ...events.ledger.chain import grown_atoms
 from ...events.venue_names import at_venue, plain
 from .worth import AssetQuote, Health, collateral_value, debt_value, health_of
 
-__all__ = ["Weights", "collateral_of", "debts_of", "first_of", "health", "is_priced", "quote_of"]
+__all__ = ["Weights", "collateral_of", "debts_of", "first_of", "health", "quote_of"]
 
 
 class Weights(msgspec.Struct, frozen=True):
@@ -31,11 +31,6 @@ def quote_of(account: Account, asset: int, ledger: LedgerState) -> AssetQuote:
         return AssetQuote(1, 1)
     conversion = ledger.conversions[asset]
     return AssetQuote(conversion.price_ticks * conversion.quote_atoms, conversion.asset_atoms)
-
-
-def is_priced(account: Account, ledger: LedgerState) -> bool:
-    """Whether the oracle has a price of all that an account has and owes."""
-    return all(ledger.conversions[asset].price_ticks for asset in account.coins)
 
 
 def collateral_of(account: Account) -> dict[int, int]:

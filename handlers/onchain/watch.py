@@ -21,7 +21,8 @@ from ...events.ledger import Account, LedgerState
 from ...events.ledger.postings import POSTINGS
 from ...events.vocabulary import Body, accounts_named
 from ..ranges import CEILING, FLOOR, RangeIndex, conversion_slot
-from .borrowers import Weights, collateral_of, debts_of, health, is_priced, quote_of
+from ..valuation import coins_are_priced
+from .borrowers import Weights, collateral_of, debts_of, health, quote_of
 from .worth import Health, collateral_value, debt_value
 
 __all__ = ["WATCHED", "HealthWatch"]
@@ -81,7 +82,7 @@ class HealthWatch:
         self._repriced = False
         for number in looked_at:
             account = ledger.accounts[number]
-            if number in left_out or not is_priced(account, ledger):
+            if number in left_out or not coins_are_priced(account, ledger):
                 if number not in left_out:
                     self.due.add(number)
                 continue

@@ -27,7 +27,7 @@ from ...handlers.liquidation_price import LiquidationPrices, liquidation_prices
 from ...handlers.options.book import holds_options
 from ...handlers.policies.ranking import RankingPolicy, terms_of
 from ...handlers.ranking import Ineligible, Ranked, candidate_of
-from ...handlers.valuation import BPS, MICRO, Margin, bankruptcy_values, coins_worth_atoms, margin_of
+from ...handlers.valuation import BPS, MICRO, Margin, bankruptcy_values, coins_worth_atoms, is_marked, margin_of
 from ..rankings import engine_at, ranking_of
 from ..run import Run
 
@@ -37,7 +37,6 @@ __all__ = [
     "QueuePlace",
     "QueueRule",
     "Queues",
-    "is_marked",
     "marked_margin",
     "prospects_of",
     "queues_of",
@@ -92,7 +91,7 @@ class Queues:
     def place_of(self, account: Account, key: PositionKey) -> QueuePlace | None:
         """The place of a position, or None; the first of a queue costs O(accounts log accounts)."""
         policy = self.rule_of(key[0]).policy
-        if policy is None or not is_marked(self._ledger, account):
+        if policy is None or not is_marked(account, self._ledger):
             return None
         ranked = self._queue(policy, *_closed_by(account, key))
         found = ranked.get(account.account)
@@ -110,7 +109,7 @@ class Queues:
         rule = self.rule_of(key[0])
         if rule.policy is None:
             return rule.missing
-        if account.kind == "user" and not is_marked(self._ledger, account):
+        if account.kind == "user" and not is_marked(account, self._ledger):
             return "no mark yet"
         closed = _closed_by(account, key)
         coins_atoms = coins_worth_atoms(account, self._ledger)
@@ -158,16 +157,9 @@ class Prospect(NamedTuple):
     bankruptcy_ticks: int | None
 
 
-def is_marked(ledger: LedgerState, account: Account) -> bool:
-    """Whether every instrument that the account holds has a mark, and every asset a price."""
-    if any(not ledger.conversions[asset].price_ticks for asset in account.coins):
-        return False
-    return all(ledger.markets[instrument].marked is not None for instrument, _ in account.positions)
-
-
 def marked_margin(ledger: LedgerState, account: Account) -> Margin | None:
     """Equity and requirement at the marks; None while an instrument that it holds has none."""
-    return margin_of(account, ledger) if is_marked(ledger, account) else None
+    return margin_of(account, ledger) if is_marked(account, ledger) else None
 
 
 def ratio_bps(margin: Margin | None) -> int | None:

@@ -40,12 +40,11 @@ from ...events.ledger import Ledger
 from ...events.ledger.postings import POSTINGS
 from ...events.vocabulary import FORCED_TYPES, Body, accounts_named
 from ...handlers.conversion import in_first
-from ...handlers.valuation import margin_of
+from ...handlers.valuation import is_marked, margin_of
 from ...sim.figures import count
 from ...sim.quantities import Quantity
 from ...sim.units import format_time_ns
 from ..run import Run
-from ..state.queues import is_marked
 from .answer import Answer, Befallen
 from .explain import explain
 from .names import RunNames
@@ -251,7 +250,7 @@ def _traders(ledger: Ledger, accounts: Iterable[int]) -> list[int]:
 def _equity_atoms(ledger: Ledger, number: int) -> int:
     """The equity at the marks, the balance alone where there is none yet."""
     account = ledger.accounts[number]
-    if not is_marked(ledger, account):
+    if not is_marked(account, ledger):
         return account.balance_atoms
     return margin_of(account, ledger).equity_atoms
 

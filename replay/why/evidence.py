@@ -12,12 +12,11 @@ from ...events.bodies.margin import MarginCalled, MarginCallMet
 from ...events.envelope import Event
 from ...events.ledger import Account, LedgerState, PositionKey
 from ...events.vocabulary import Body
-from ...handlers.valuation import BPS, MICRO, Margin, margin_of, notional_atoms, profit_atoms
+from ...handlers.valuation import BPS, MICRO, Margin, is_marked, margin_of, notional_atoms, profit_atoms
 from ...sim.quantities import RATES, Quantity
 from ...sim.units import format_time_ns
 from ..log.selection import event_fields
 from ..run import Run
-from ..state.queues import is_marked
 from .answer import Asked
 from .coins import coin_holdings
 from .names import RunNames
@@ -57,7 +56,7 @@ def evidence_for(body: Body, ledger: LedgerState, names: RunNames) -> Evidence |
 def _evidence_of(body: Body, number: int, ledger: LedgerState, names: RunNames) -> Evidence | None:
     """The account `number` in this state, and what `body` recorded of it."""
     account = ledger.accounts[number] if number < len(ledger.accounts) else None
-    if account is None or account.kind != "user" or not is_marked(ledger, account):
+    if account is None or account.kind != "user" or not is_marked(account, ledger):
         return None
     margin = margin_of(account, ledger)
     return Evidence(

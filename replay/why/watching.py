@@ -31,9 +31,8 @@ from ...events.envelope import Event
 from ...events.ledger import Ledger, LedgerState, PositionKey
 from ...events.vocabulary import PUBLIC_TYPES, accounts_named
 from ...handlers.depth import walk as walk_depth
-from ...handlers.valuation import BPS, Margin, margin_of, profit_atoms, slack
+from ...handlers.valuation import BPS, Margin, is_marked, margin_of, profit_atoms, slack
 from ..run import Run
-from ..state.queues import is_marked
 from .coins import PriceChange
 from .lookback import last_setting
 from .mark_moves import MarkMoves, StepFound
@@ -248,7 +247,7 @@ class Watch:
             return None
         account = ledger.accounts[self.account]
         if self.key is None:
-            return margin_of(account, ledger) if is_marked(ledger, account) else None
+            return margin_of(account, ledger) if is_marked(account, ledger) else None
         held = account.positions.get(self.key)
         return None if held is None else Margin(profit_atoms(ledger.markets[self.key[0]], held), 0, [])
 
