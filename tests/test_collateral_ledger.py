@@ -16,9 +16,14 @@ from deleverage.events.bodies.collateral import (
     ConversionPriced,
     InterestCharged,
 )
+from deleverage.events.bodies.listing import AssetListed
+from deleverage.events.bodies.run import Producer
+from deleverage.events.bodies.venue import TimerSet
 from deleverage.events.codec import decode_event, encode_event
 from deleverage.events.errors import LedgerError
 from deleverage.events.ledger.conversion import Conversion
+from deleverage.events.ledger.state import LedgerState, PendingTimer
+from deleverage.handlers.collateral.rules import first_interest
 from deleverage.handlers.valuation import margin_of
 
 from .support.collateral import COIN, SPOT, CoinBook
@@ -155,3 +160,15 @@ def test_a_price_is_set_by_its_event() -> None:
     book.put(ConversionPriced(COIN, SPOT, 19, 20))
     kept = book.ledger.conversions[COIN]
     assert (kept.index_ticks, kept.price_ticks, kept.priced_seq) == (19, 20, book.ledger.seq - 1)
+
+
+def test_interest_begins_once_at_each_venue() -> None:
+    """With the first asset that is converted there, whatever another venue has begun with."""
+    ledger = LedgerState(producers=tuple(Producer(f"collateral@{venue}", "haircut", "1", {}) for venue in "ab"))
+    for number, name in enumerate(("USDT@a", "COIN@a", "COIN2@a", "USDT@b", "COIN@b")):
+        ledger.assets.append(AssetListed(number, name, 6))
+    ledger.conversions = {asset: Conversion(asset, quote, 0, 1, 1) for asset, quote in ((1, 0), (2, 0), (4, 3))}
+    begun = {asset: list(first_interest(ledger, asset, "interest", 5)) for asset in ledger.conversions}
+    assert begun == {1: [TimerSet("interest", 5)], 2: [], 4: [TimerSet("interest", 5)]}
+    ledger.timers[9] = PendingTimer(0, TimerSet("interest", 5))
+    assert [list(first_interest(ledger, asset, "interest", 5)) for asset in (1, 4)] == [[], [TimerSet("interest", 5)]]

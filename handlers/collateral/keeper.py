@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import msgspec
 
-from ...events.bodies.collateral import CollateralRated, ConversionSet, InterestCharged
+from ...events.bodies.collateral import ConversionSet, InterestCharged
 from ...events.bodies.margin import FeeCharged, MarkPriced
 from ...events.bodies.run import RunForked
 from ...events.bodies.venue import TimerFired, TimerSet
@@ -17,7 +17,7 @@ from ...events.ledger.postings import POSTINGS
 from ...events.vocabulary import Body, accounts_named
 from ..faults import failure_at
 from ..protocol import Handler, Product
-from .rules import SLOT, CollateralParameters, tiers_of
+from .rules import SLOT, CollateralParameters, first_interest, rated_anew, tiers_of
 from .sale import CollateralSale, sold
 
 __all__ = ["CollateralKeeper"]
@@ -83,15 +83,9 @@ class CollateralKeeper(Handler):
         listed = ledger.assets[asset]
         if listed.venue != self.venue:
             return []
-        products: list[Product] = []
-        tiers = tiers_of(self.rules, listed.name, listed.decimals)
-        conversion = ledger.conversions[asset]
-        if conversion.tiers != tiers:
-            products.append(CollateralRated(asset, conversion.instrument, tiers))
-        pending = any(one.timer.purpose == _INTEREST for one in ledger.timers.values())
-        if self.rules.rate_ppb and not pending and asset == min(ledger.conversions):
-            products.append(TimerSet(_INTEREST, now_ns + self.rules.interest_interval_ns))
-        return products
+        rated = rated_anew(ledger, asset, tiers_of(self.rules, listed.name, listed.decimals))
+        due_ns = now_ns + self.rules.interest_interval_ns
+        return [*rated, *(first_interest(ledger, asset, _INTEREST, due_ns) if self.rules.rate_ppb else ())]
 
     def _repaid(self, ledger: LedgerState, now_ns: int) -> Iterator[Product]:
         for number in sorted(self._over):

@@ -11,15 +11,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Literal
 
 import msgspec
 
-from ...events.bodies.collateral import CollateralTier
+from ...events.bodies.collateral import CollateralRated, CollateralTier
+from ...events.bodies.venue import TimerSet
 from ...events.ledger import Account, LedgerState
 from ...events.venue_names import plain
 
-__all__ = ["SLOT", "CollateralParameters", "coins_in_order", "rules_in_force", "tiers_of"]
+__all__ = [
+    "SLOT",
+    "CollateralParameters",
+    "coins_in_order",
+    "first_interest",
+    "rated_anew",
+    "rules_in_force",
+    "tiers_of",
+]
 
 SLOT = "collateral"
 
@@ -70,6 +80,22 @@ def tiers_of(rules: CollateralParameters, name: str, decimals: int) -> tuple[Col
     """The tiers of an asset in its atoms; without a ratio nothing of it counts."""
     stated = rules.ratios_ppm.get(plain(name), ((0, 0),))
     return tuple(CollateralTier(floor * 10**decimals, ratio_ppm) for floor, ratio_ppm in stated)
+
+
+def rated_anew(ledger: LedgerState, asset: int, tiers: tuple[CollateralTier, ...]) -> Iterator[CollateralRated]:
+    """That so much of an asset counts, where it is news."""
+    conversion = ledger.conversions[asset]
+    if conversion.tiers != tiers:
+        yield CollateralRated(asset, conversion.instrument, tiers)
+
+
+def first_interest(ledger: LedgerState, asset: int, purpose: str, due_ns: int) -> Iterator[TimerSet]:
+    """The first timer of interest at an asset's venue, with the first of the assets that are converted there."""
+    venue = ledger.assets[asset].venue
+    pending = (one for one in ledger.timers.values() if one.timer.purpose == purpose and one.producer is not None)
+    first = min(one for one in ledger.conversions if ledger.assets[one].venue == venue)
+    if asset == first and not any(ledger.producers[one.producer or 0].venue == venue for one in pending):
+        yield TimerSet(purpose, due_ns)
 
 
 def rules_in_force(ledger: LedgerState, venue: str = "") -> CollateralParameters:

@@ -16,14 +16,15 @@ from typing import ClassVar
 import msgspec
 
 from ...events.bodies.chain import BadDebtCovered, BadDebtRealised, CollateralSeized, DebtIndexed, InterestSettled
-from ...events.bodies.collateral import CollateralRated, CollateralTier, ConversionSet
+from ...events.bodies.collateral import CollateralTier, ConversionSet
 from ...events.bodies.lots import CollateralAbsorbed
 from ...events.bodies.run import RunForked
 from ...events.bodies.venue import TimerFired, TimerSet
 from ...events.envelope import Event
 from ...events.ledger import Account, LedgerState
 from ...events.vocabulary import Body
-from ..protocol import Handler, Product
+from ..collateral.rules import first_interest, rated_anew
+from ..protocol import Handler, Linked, Product
 from .borrowers import Weights, collateral_of, debts_of, first_of, quote_of
 from .offers import Offer
 from .rates import ONE, RateCurve, grown_index, utilisation
@@ -118,15 +119,10 @@ class Lending(Handler):
         """How much of an asset counts, where that is news; and the first timer of interest."""
         if ledger.assets[asset].venue != self.venue:
             return []
-        products: list[Product] = []
         ratio_ppm = self.weights.of(asset, ledger) * _PPM // self.weights.scale
-        conversion, tiers = ledger.conversions[asset], (CollateralTier(0, ratio_ppm),)
-        if conversion.tiers != tiers:
-            products.append(CollateralRated(asset, conversion.instrument, tiers))
-        pending = any(one.timer.purpose == _INTEREST for one in ledger.timers.values())
-        if self.rules.rates and not pending and asset == min(ledger.conversions):
-            products.append(TimerSet(_INTEREST, now_ns + self.rules.interest_interval_ns))
-        return products
+        rated = rated_anew(ledger, asset, (CollateralTier(0, ratio_ppm),))
+        due_ns = now_ns + self.rules.interest_interval_ns
+        return [*rated, *(first_interest(ledger, asset, _INTEREST, due_ns) if self.rules.rates else ())]
 
     def _grown(self, ledger: LedgerState, now_ns: int) -> Iterator[Product]:
         """The indices after an interval, O(accounts), and the timer of the next one."""
@@ -175,6 +171,12 @@ class Lending(Handler):
             if paid_atoms:
                 left_atoms, spent[key] = left_atoms - paid_atoms, spent.get(key, 0) + paid_atoms
                 yield BadDebtCovered(account.account, payer.account, asset, paid_atoms, backstop.name)
+
+
+def by_price(body: Body, ledger: LedgerState, asset: int) -> Linked:
+    """An event that rests on the oracle's price of an asset, linked to who set that."""
+    priced_seq = ledger.conversions[asset].priced_seq
+    return Linked(body, () if priced_seq is None else (priced_seq,))
 
 
 def settled(

@@ -11,10 +11,10 @@ import msgspec
 from ....events.bodies.chain import CollateralSeized
 from ....events.ledger import Account, LedgerState
 from ....events.venue_names import plain
-from ...protocol import Linked, Product
+from ...protocol import Product
 from ..aave import CloseFactor, Seizure, close_factor, leaves_dust, seizure
 from ..borrowers import Weights, collateral_of, debts_of, health, quote_of
-from ..lending import Lending, LendingParameters, settled
+from ..lending import Lending, LendingParameters, by_price, settled
 from ..offers import Deal, Offer
 from ..worth import BPS, AssetQuote, collateral_value
 
@@ -118,7 +118,7 @@ class AaveParameters(LendingParameters, frozen=True, forbid_unknown_fields=True,
                 profit_atoms=profit_atoms,
             )
             before = settled(self, account, {account.asset: owed}, ledger, venue)
-            return [*before, Linked(body, () if conversion.priced_seq is None else (conversion.priced_seq,))]
+            return [*before, by_price(body, ledger, asset)]
 
         return deal
 

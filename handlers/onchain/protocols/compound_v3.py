@@ -16,10 +16,10 @@ from ....events.bodies.lots import CollateralAbsorbed, ReserveSold
 from ....events.ledger import Account, LedgerState
 from ....events.venue_names import plain
 from ....events.vocabulary import Body
-from ...protocol import Linked, Product
+from ...protocol import Product
 from ..borrowers import Weights, collateral_of, debts_of, first_of, health, quote_of
 from ..compound import credit_of, is_for_sale, quoted
-from ..lending import Lending, LendingParameters, settled
+from ..lending import Lending, LendingParameters, by_price, settled
 from ..offers import Deal, Offer
 from ..worth import BPS, AssetQuote
 
@@ -110,7 +110,7 @@ class CompoundParameters(LendingParameters, frozen=True, forbid_unknown_fields=T
                     repaid_atoms=paid,
                     discount_bps=store_front * (10**18 - factor) // 10**18 * BPS // 10**18,
                 )
-                return [Linked(body, () if conversion.priced_seq is None else (conversion.priced_seq,))]
+                return [by_price(body, ledger, asset)]
 
             return Deal(paid, asset, bought, recorded)
 
@@ -165,7 +165,7 @@ class CompoundParameters(LendingParameters, frozen=True, forbid_unknown_fields=T
                 health_ppb=found.factor_ppb,
                 penalty_bps=BPS - factor // (_WAD_OF_PPM * _PPM // BPS),
             )
-            products.append(Linked(body, () if conversion.priced_seq is None else (conversion.priced_seq,)))
+            products.append(by_price(body, ledger, asset))
         return products, credited
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import count
 from math import lcm
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, NamedTuple
 
 import msgspec
 
@@ -24,9 +24,9 @@ from ....events.ledger import Account, LedgerState
 from ....events.ledger.chain import CollateralAuction
 from ....events.venue_names import plain
 from ....events.vocabulary import Body
-from ...protocol import Linked, Product
+from ...protocol import Product
 from ..borrowers import Weights, collateral_of, debts_of, first_of, health
-from ..lending import Lending, LendingParameters, settled
+from ..lending import Lending, LendingParameters, by_price, settled
 from ..maker import RAY, Bark, Limits, barked, exponential, linear, needs_redo, stairstep, take
 from ..offers import Deal, Offer
 from ..worth import BPS, WAD
@@ -142,27 +142,14 @@ class DutchParameters(LendingParameters, frozen=True, forbid_unknown_fields=True
     ) -> Offer:
         """A vault is sent to auction, for a reward."""
         asset, reward = lot_asset(account) or 0, self._reward(bark.tab)
-        found, conversion = health(account, self.weights(), ledger), ledger.conversions[asset]
         penalty_bps = self.collateral[plain(ledger.assets[asset].name)].penalty_bps
 
+        lot = Lot(bark.lot, bark.due, bark.tab, self._top_ticks(asset, ledger), penalty_bps)
+
         def recorded(keeper: int, _profit: int) -> list[Product]:
-            body = CollateralAuctioned(
-                auction=next(numbers),
-                account=account.account,
-                counterparty=reserve.account,
-                asset=asset,
-                instrument=conversion.instrument,
-                amount_atoms=bark.lot,
-                debt_asset=account.asset,
-                repaid_atoms=bark.due,
-                owed_atoms=bark.tab,
-                top_ticks=self._top_ticks(asset, ledger),
-                health_ppb=found.factor_ppb,
-                penalty_bps=penalty_bps,
-            )
-            before = settled(self, account, debts_of(account, ledger), ledger, venue)
-            linked = Linked(body, () if conversion.priced_seq is None else (conversion.priced_seq,))
-            return [*before, linked, *_rewarded(keeper, reserve, reward, body.auction)]
+            number = next(numbers)
+            before = auctioned(self, account, asset, lot, ledger, venue, number=number, reserve=reserve)
+            return [*before, *_rewarded(keeper, reserve, reward, number)]
 
         deal = Deal(0, asset, 0, recorded, reward)
         return Offer(("auction", account.account), self.bark_gas, lambda *_: deal, pays=False)
@@ -214,6 +201,44 @@ class DutchParameters(LendingParameters, frozen=True, forbid_unknown_fields=True
             return Deal(paid, body.asset, taken.bought, recorded)
 
         return Offer(("lot", body.auction), self.take_gas, deal)
+
+
+class Lot(NamedTuple):
+    """What of a vault goes to auction: so much of its collateral, of its debt, the debt with the penalty, and that.
+
+    Of a falling price `top_ticks` is the first; 0 where bids rise.
+    """
+
+    amount_atoms: int
+    repaid_atoms: int
+    owed_atoms: int
+    top_ticks: int
+    penalty_bps: int
+
+
+def auctioned(
+    rules: LendingParameters,
+    account: Account,
+    asset: int,
+    lot: Lot,
+    ledger: LedgerState,
+    venue: str,
+    *,
+    number: int,
+    reserve: Account,
+) -> list[Product]:
+    """A lot of a vault is sent to the auction of that number, its interest settled before."""
+    body = CollateralAuctioned(
+        auction=number,
+        account=account.account,
+        counterparty=reserve.account,
+        asset=asset,
+        instrument=ledger.conversions[asset].instrument,
+        debt_asset=account.asset,
+        health_ppb=health(account, rules.weights(), ledger).factor_ppb,
+        **lot._asdict(),
+    )
+    return [*settled(rules, account, debts_of(account, ledger), ledger, venue), by_price(body, ledger, asset)]
 
 
 def closed(auction: CollateralAuction, left_atoms: int, owed_atoms: int, reserve: Account) -> list[Product]:

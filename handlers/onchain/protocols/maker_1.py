@@ -21,17 +21,17 @@ from typing import ClassVar
 import msgspec
 
 from ....events.bodies.chain import BlockMined
-from ....events.bodies.lots import AuctionRestarted, BidPlaced, BidRefunded, CollateralAuctioned, LotSold
+from ....events.bodies.lots import AuctionRestarted, BidPlaced, BidRefunded, LotSold
 from ....events.ledger import Account, LedgerState
 from ....events.ledger.chain import CollateralAuction
 from ....events.venue_names import plain
 from ....events.vocabulary import Body
-from ...protocol import Linked, Product
-from ..borrowers import Weights, debts_of, first_of, health
-from ..lending import LendingParameters, settled
+from ...protocol import Product
+from ..borrowers import Weights, debts_of, first_of
+from ..lending import LendingParameters
 from ..offers import Deal, Offer
 from ..worth import BPS
-from .maker import Maker, closed, lot_asset, ratios
+from .maker import Lot, Maker, auctioned, closed, lot_asset, ratios
 
 __all__ = ["MakerOne", "MakerOneCollateral", "MakerOneParameters"]
 
@@ -97,30 +97,15 @@ class MakerOneParameters(LendingParameters, frozen=True, forbid_unknown_fields=T
     ) -> Offer:
         """A lot of a vault is sent to auction; nobody is paid for that."""
         asset = lot_asset(account) or 0
-        listed, conversion = ledger.assets[asset], ledger.conversions[asset]
+        listed = ledger.assets[asset]
         terms = self.collateral[plain(listed.name)]
         held, owed = account.coins[asset], debts_of(account, ledger)[account.asset]
         lot = min(held, terms.lump_units * 10**listed.decimals)
         due = owed * lot // held
-        factor_ppb = health(account, self.weights(), ledger).factor_ppb
+        parts = Lot(lot, due, due * (BPS + terms.penalty_bps) // BPS, 0, terms.penalty_bps)
 
         def recorded(_keeper: int, _profit: int) -> list[Product]:
-            body = CollateralAuctioned(
-                auction=next(numbers),
-                account=account.account,
-                counterparty=reserve.account,
-                asset=asset,
-                instrument=conversion.instrument,
-                amount_atoms=lot,
-                debt_asset=account.asset,
-                repaid_atoms=due,
-                owed_atoms=due * (BPS + terms.penalty_bps) // BPS,
-                top_ticks=0,
-                health_ppb=factor_ppb,
-                penalty_bps=terms.penalty_bps,
-            )
-            before = settled(self, account, debts_of(account, ledger), ledger, venue)
-            return [*before, Linked(body, () if conversion.priced_seq is None else (conversion.priced_seq,))]
+            return auctioned(self, account, asset, parts, ledger, venue, number=next(numbers), reserve=reserve)
 
         deal = Deal(0, asset, 0, recorded)
         return Offer(("auction", account.account), self.bite_gas, lambda *_: deal, pays=False, opens=True)
