@@ -12,7 +12,6 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
-from itertools import accumulate
 from typing import Annotated
 
 import msgspec
@@ -23,15 +22,15 @@ from ...handlers.draws import draw_below, draw_bits
 from ..checks import FEW, check_range, require
 from ..reading.tally import Tally
 from ..sources.base import canonical_sha256
+from ..toml_tree import at_path
 from ..units import INT64_MAX, to_atoms, to_whole_down
 from .base import OpeningAccount, OpeningAsset, OpeningMarket
-from .seeded import QUANTILE_ONE, ParetoTable
+from .seeded import QUANTILE_ONE, ParetoTable, check_weights, cumulative_weights
 
 __all__ = ["BorrowersPopulation", "BorrowersSettings"]
 
 _PPM = 10**6
 _DEBT_MOST = 10**15
-_WEIGHT_MOST = 10**9
 _STEP = Decimal("0.000001")
 
 
@@ -58,10 +57,7 @@ class BorrowersSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
         for place, (ratio, _) in enumerate(self.loan_to_value):
             check_range(f"loan_to_value[{place}]", ratio, Decimal("0.01"), 1)
         for name in ("collateral", "loan_to_value"):
-            weights = [weight for _, weight in getattr(self, name)]
-            for place, weight in enumerate(weights):
-                check_range(f"{name}[{place}]: the weight", weight, 0, _WEIGHT_MOST)
-            require(any(weight >= _STEP for weight in weights), f"{name} needs at least one weight of 0.000001 or more")
+            check_weights(name, [weight for _, weight in getattr(self, name)])
 
 
 class BorrowersPopulation:
@@ -73,15 +69,17 @@ class BorrowersPopulation:
     def __init__(self, settings: BorrowersSettings, *, where: str = "$.population") -> None:
         self._settings, self._made, self._where = settings, Tally(), where
         self._pareto = ParetoTable(settings.tail)
-        self._coin_weights = _cumulative([weight for _, weight in settings.collateral])
-        self._ratio_weights = _cumulative([weight for _, weight in settings.loan_to_value])
+        self._coin_weights = cumulative_weights([weight for _, weight in settings.collateral])
+        self._ratio_weights = cumulative_weights([weight for _, weight in settings.loan_to_value])
         self.size = settings.accounts
         self.sha256 = canonical_sha256(self.layout, settings)
 
     def accounts(self, markets: Sequence[OpeningMarket], decimals: int, seed: int) -> Iterator[OpeningAccount]:
         """The accounts in order. Raises ScenarioError for collateral without a spot market."""
         coins, settles = self._coins(markets), markets[0].settles_in
-        median, most = (self._atoms(name, decimals) for name in ("median_debt", "max_debt"))
+        settings, where = self._settings, self._where
+        median = at_path(f"{where}.median_debt", to_atoms, settings.median_debt, decimals)
+        most = at_path(f"{where}.max_debt", to_atoms, settings.max_debt, decimals)
         self._made = made = Tally()
         for place in range(self._settings.accounts):
             made.rows += 1
@@ -103,13 +101,6 @@ class BorrowersPopulation:
                 )
                 raise ScenarioError(message)
         return [listed[name] for name, _ in self._settings.collateral]
-
-    def _atoms(self, name: str, decimals: int) -> int:
-        try:
-            return to_atoms(getattr(self._settings, name), decimals)
-        except ScenarioError as error:
-            message = f"{self._where}.{name}: {error}"
-            raise ScenarioError(message) from error
 
     def _account(
         self, seed: int, place: int, debt_atoms: int, coins: Sequence[OpeningAsset], settles: OpeningAsset
@@ -139,7 +130,3 @@ class BorrowersPopulation:
 
     def _chosen(self, cumulative: list[int], seed: int, place: int, purpose: str) -> int:
         return bisect_right(cumulative, draw_below(seed, place, purpose, 0, cumulative[-1]))
-
-
-def _cumulative(weights: Sequence[Decimal]) -> list[int]:
-    return list(accumulate(to_whole_down(weight, _STEP) for weight in weights))

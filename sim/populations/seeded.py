@@ -34,10 +34,19 @@ from ...handlers.draws import draw_below, draw_bits
 from ..checks import FEW, check_range, require
 from ..reading.tally import Tally
 from ..sources.base import canonical_sha256
+from ..toml_tree import at_path
 from ..units import CONTEXT, INT64_MAX, to_atoms, to_whole_down
 from .base import OpeningAccount, OpeningMarket, OpeningPosition
 
-__all__ = ["QUANTILE_ONE", "DrawnSettings", "ParetoTable", "SeededPopulation", "SeededSettings"]
+__all__ = [
+    "QUANTILE_ONE",
+    "DrawnSettings",
+    "ParetoTable",
+    "SeededPopulation",
+    "SeededSettings",
+    "check_weights",
+    "cumulative_weights",
+]
 
 _PPM = 10**6
 _NOTIONAL_MOST = 10**15
@@ -83,16 +92,16 @@ class DrawnSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         check_range("tail", self.tail, Decimal("0.5"), 100)
         for place, (leverage, _) in enumerate(self.leverage):
             check_range(f"leverage[{place}]", leverage, _LEVERAGE_LEAST, _LEVERAGE_MOST)
-        _check_weights("leverage", [weight for _, weight in self.leverage])
-        _check_weights("instruments", self.instruments)
+        check_weights("leverage", [weight for _, weight in self.leverage])
+        check_weights("instruments", self.instruments)
         check_range("leverage_spread", self.leverage_spread, 0, _SPREAD_MOST)
         check_range("long_share", self.long_share, 0, 1)
         check_range("entry_spread", self.entry_spread, 0, _SPREAD_MOST)
         for place, (share, _) in enumerate(self.collateral_shares):
             check_range(f"collateral_share[{place}]", share, 0, _COIN_SHARE_MOST)
-        _check_weights("collateral_share", [weight for _, weight in self.collateral_shares])
+        check_weights("collateral_share", [weight for _, weight in self.collateral_shares])
         if self.collateral:
-            _check_weights("collateral", [weight for _, weight in self.collateral])
+            check_weights("collateral", [weight for _, weight in self.collateral])
 
     @property
     def collateral_shares(self) -> tuple[tuple[Decimal, Decimal], ...]:
@@ -141,14 +150,14 @@ class SeededPopulation:
         self._title, self._first_place, self._where = title, first_place, where
         self._pareto = ParetoTable(settings.tail)
         self._leverages = [_ppm(leverage) for leverage, _ in settings.leverage]
-        self._leverage_weights = _cumulative([weight for _, weight in settings.leverage])
-        self._count_weights = _cumulative(settings.instruments)
+        self._leverage_weights = cumulative_weights([weight for _, weight in settings.leverage])
+        self._count_weights = cumulative_weights(settings.instruments)
         self._spread_ppm, self._entry_ppm = _ppm(settings.leverage_spread), _ppm(settings.entry_spread)
         self._long_ppm = _ppm(settings.long_share)
         self._coin_names = [name for name, _ in settings.collateral]
-        self._coin_weights = _cumulative([weight for _, weight in settings.collateral])
+        self._coin_weights = cumulative_weights([weight for _, weight in settings.collateral])
         self._coin_shares = [_ppm(share) for share, _ in settings.collateral_shares]
-        self._coin_share_weights = _cumulative([weight for _, weight in settings.collateral_shares])
+        self._coin_share_weights = cumulative_weights([weight for _, weight in settings.collateral_shares])
         self.size = settings.accounts
         self.sha256 = canonical_sha256(self.layout, settings)
 
@@ -160,7 +169,9 @@ class SeededPopulation:
             listed = f"weights for holding up to {most_held}, but the scenario lists {len(traded)}"
             message = f"{self._where}.instruments: {listed}; shorten the list"
             raise ScenarioError(message)
-        median, most = (self._atoms(name, decimals) for name in ("median_notional", "max_notional"))
+        settings, where = self._settings, self._where
+        median = at_path(f"{where}.median_notional", to_atoms, settings.median_notional, decimals)
+        most = at_path(f"{where}.max_notional", to_atoms, settings.max_notional, decimals)
         self._made = made = Tally()
         for place in range(self._first_place, self._first_place + self._settings.accounts):
             made.rows += 1
@@ -181,13 +192,6 @@ class SeededPopulation:
                 message = f"{self._where}.collateral[{place}]: {name!r} has no spot market; choose from {known}"
                 raise ScenarioError(message)
         return [listed.get(name) for name in self._coin_names]
-
-    def _atoms(self, name: str, decimals: int) -> int:
-        try:
-            return to_atoms(getattr(self._settings, name), decimals)
-        except ScenarioError as error:
-            message = f"{self._where}.{name}: {error}"
-            raise ScenarioError(message) from error
 
     def _account(
         self,
@@ -252,13 +256,15 @@ class SeededPopulation:
         return OpeningPosition(market.scale.instrument, 0, side * lots, cost_atoms)
 
 
-def _check_weights(name: str, weights: Sequence[Decimal]) -> None:
+def check_weights(name: str, weights: Sequence[Decimal]) -> None:
+    """Refuse weights of which nothing can be drawn."""
     for place, weight in enumerate(weights):
         check_range(f"{name}[{place}]: the weight", weight, 0, _WEIGHT_MOST)
     require(any(_ppm(weight) for weight in weights), f"{name} needs at least one weight of 0.000001 or more")
 
 
-def _cumulative(weights: Sequence[Decimal]) -> list[int]:
+def cumulative_weights(weights: Sequence[Decimal]) -> list[int]:
+    """Running sums in millionths, to draw a place from."""
     return list(accumulate(_ppm(weight) for weight in weights))
 
 
