@@ -14,11 +14,11 @@ from typing import NamedTuple
 from ...events.bodies.collateral import CollateralSold
 from ...events.ledger import Account, LedgerState
 from ...events.ledger.conversion import Conversion
-from ..depth import walk
+from ..depth import DepthFill, walk
 from ..faults import why_nothing_trades
 from .rules import Order, coins_in_order
 
-__all__ = ["CollateralSale", "sold"]
+__all__ = ["CollateralSale", "parts_given", "sold"]
 
 
 class CollateralSale(NamedTuple):
@@ -47,30 +47,55 @@ def sold(sale: CollateralSale, order: Order, ledger: LedgerState, now_ns: int) -
 def _of_asset(
     sale: CollateralSale, conversion: Conversion, owed_atoms: int | None, ledger: LedgerState, now_ns: int
 ) -> Iterator[CollateralSold]:
-    if why_nothing_trades(ledger, conversion.instrument) is not None:
-        return
-    market, account = ledger.markets[conversion.instrument], sale.account
-    lot_atoms = max(1, market.listing.multiplier_atoms * conversion.asset_atoms // conversion.quote_atoms)
-    left_atoms = account.coins[conversion.asset]
-    for fill in walk(market, -left_atoms // lot_atoms, None, now_ns, account.account):
-        unit = fill.price_ticks * conversion.quote_atoms
-        given_atoms = min(left_atoms, fill.lots * lot_atoms)
-        if owed_atoms is not None:
-            given_atoms = min(given_atoms, -(-owed_atoms * conversion.asset_atoms // unit))
-        value_atoms, lots = given_atoms * unit // conversion.asset_atoms, -(-given_atoms // lot_atoms)
+    account = sale.account
+    for part in parts_given(conversion, account.coins[conversion.asset], ledger, now_ns, account.account, owed_atoms):
         yield sale.kind(
             liquidation_id=sale.liquidation_id,
             account=account.account,
             asset=conversion.asset,
             instrument=conversion.instrument,
-            amount_atoms=given_atoms,
-            value_atoms=value_atoms,
-            size_lots=-lots,
-            price_ticks=fill.price_ticks,
-            eaten_lots=fill.eaten_lots - fill.lots + lots,
+            amount_atoms=part.given_atoms,
+            value_atoms=part.value_atoms,
+            size_lots=-part.lots,
+            price_ticks=part.fill.price_ticks,
+            eaten_lots=part.fill.eaten_lots - part.fill.lots + part.lots,
             reason=sale.reason,
         )
-        left_atoms -= given_atoms
-        owed_atoms = None if owed_atoms is None else owed_atoms - value_atoms
-        if not left_atoms or (owed_atoms is not None and owed_atoms <= 0):
+
+
+class Part(NamedTuple):
+    """What one band takes of an amount, what it gives for it, and how many of its lots that eats."""
+
+    fill: DepthFill
+    given_atoms: int
+    value_atoms: int
+    lots: int
+
+
+def parts_given(
+    conversion: Conversion,
+    atoms: int,
+    ledger: LedgerState,
+    now_ns: int,
+    own: int | None = None,
+    owed_atoms: int | None = None,
+) -> Iterator[Part]:
+    """What selling so much of an asset would bring, band by band, until `owed_atoms` (None: all of it) are raised.
+
+    Nothing where trading has stopped; `own` is whose quotes are passed over.
+    """
+    if why_nothing_trades(ledger, conversion.instrument) is not None:
+        return
+    market = ledger.markets[conversion.instrument]
+    lot_atoms = max(1, market.listing.multiplier_atoms * conversion.asset_atoms // conversion.quote_atoms)
+    for fill in walk(market, -atoms // lot_atoms, None, now_ns, own):
+        unit = fill.price_ticks * conversion.quote_atoms
+        given_atoms = min(atoms, fill.lots * lot_atoms)
+        if owed_atoms is not None:
+            given_atoms = min(given_atoms, -(-owed_atoms * conversion.asset_atoms // unit))
+        part = Part(fill, given_atoms, given_atoms * unit // conversion.asset_atoms, -(-given_atoms // lot_atoms))
+        yield part
+        atoms -= given_atoms
+        owed_atoms = None if owed_atoms is None else owed_atoms - part.value_atoms
+        if not atoms or (owed_atoms is not None and owed_atoms <= 0):
             return

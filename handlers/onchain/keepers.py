@@ -27,10 +27,8 @@ from ...events.envelope import Event
 from ...events.ledger import Account, LedgerState
 from ...events.venue_names import plain
 from ...events.vocabulary import Body
-from ..collateral.sale import CollateralSale, sold
-from ..depth import walk
+from ..collateral.sale import CollateralSale, parts_given, sold
 from ..draws import account_key, draw_below
-from ..faults import why_nothing_trades
 from ..protocol import Handler, Product
 from .offers import Deal, Offer
 from .protocols.choices import rules_in_force
@@ -192,14 +190,5 @@ def _proceeds(deal: Deal, ledger: LedgerState, now_ns: int) -> int:
     """What selling what a deal brings gives in the depth as it is."""
     if not deal.got_atoms:
         return 0
-    conversion = ledger.conversions[deal.asset]
-    if why_nothing_trades(ledger, conversion.instrument) is not None:
-        return 0
-    market = ledger.markets[conversion.instrument]
-    lot_atoms = max(1, market.listing.multiplier_atoms * conversion.asset_atoms // conversion.quote_atoms)
-    left_atoms, brings_atoms = deal.got_atoms, 0
-    for fill in walk(market, -left_atoms // lot_atoms, None, now_ns):
-        given_atoms = min(left_atoms, fill.lots * lot_atoms)
-        brings_atoms += given_atoms * fill.price_ticks * conversion.quote_atoms // conversion.asset_atoms
-        left_atoms -= given_atoms
-    return brings_atoms
+    parts = parts_given(ledger.conversions[deal.asset], deal.got_atoms, ledger, now_ns)
+    return sum(part.value_atoms for part in parts)
