@@ -8,13 +8,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 
 import msgspec
 
 from ..events.bodies.collateral import ConversionSet
 from ..events.bodies.listing import AssetListed, InstrumentListed
+from ..events.bodies.run import Producer
 from ..events.errors import ScenarioError
 from ..events.venue_names import at_venue, plain
 from .populations.base import OpeningAsset, OpeningMarket, OpeningRate
@@ -23,7 +24,7 @@ from .sources.base import InstrumentScale
 from .toml_tree import at_path
 from .units import ratio, to_whole
 
-__all__ = ["conversions_of", "numeraires", "opening_markets", "settled_in"]
+__all__ = ["check_redemptions", "conversions_of", "numeraires", "opening_markets", "settled_in"]
 
 
 def numeraires(assets: Sequence[AssetListed]) -> list[AssetListed]:
@@ -102,6 +103,22 @@ def opening_markets(
         return OpeningMarket(own, price_ticks, listed.multiplier_atoms, opening(assets[listed.asset]), traded)
 
     return tuple(market(one) for one in instruments)
+
+
+def check_redemptions(producers: Iterable[Producer], assets: Iterable[str], instruments: Iterable[str]) -> None:
+    """Refuse an oracle that redeems an asset, or for an instrument, that is not of these. Raises ScenarioError.
+
+    Names are those without a venue's; the instruments are those that settle in what a venue counts in.
+    """
+    named = [("asset", sorted(set(assets))), ("instrument", sorted({*instruments, ""}))]
+    for producer in producers:
+        redeems = producer.parameters.get("redeems", {}) if producer.slot == "oracle" else {}
+        for redeemed, (redeemed_for, _) in redeems.items():
+            for name, (what, known) in zip((redeemed, redeemed_for), named, strict=True):
+                if name not in known:
+                    choice = ", ".join(filter(None, known))
+                    message = f"$.oracle.redeems.{redeemed}: {name!r} is no {what} here; choose from {choice}"
+                    raise ScenarioError(message)
 
 
 def settled_in(

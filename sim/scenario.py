@@ -34,7 +34,7 @@ from ..handlers.registry import OVER_VENUES, SLOTS, Amounts, producer_of, withou
 from .actors import check_living, open_actors
 from .chains.listings import Chains
 from .chains.opening import check_options, open_options, option_rules
-from .conversions import conversions_of, numeraires, opening_markets, settled_in
+from .conversions import check_redemptions, conversions_of, numeraires, opening_markets, settled_in
 from .faults import FaultTargets, planned_faults
 from .funds import FUND_KEYS, FundPart, OpeningFund, check_one_floor, open_funds
 from .limits import check_accounts, check_timers, count_inputs
@@ -129,6 +129,9 @@ class Scenario:
         check_options(self.settings)
         self.producers = self._producers()
         check_living(self.settings, self.producers)
+        counted = self.settings.assets[0].name
+        of_it = (one.name for one in self.settings.instruments if one.asset == counted)
+        check_redemptions(self.producers, (one.name for one in self.settings.assets), of_it)
 
     @classmethod
     def load(

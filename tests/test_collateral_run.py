@@ -132,6 +132,8 @@ def test_a_second_run_is_the_first_one() -> None:
         ("collateral.ratios_ppm={ USDE = [[5, 900_000]] }", "tiers begin at 0"),
         ("collateral.debt_most=-1", "is not an amount"),
         ("oracle={policy='redemption',own_weight_bps=10_001}", "own_weight_bps"),
+        ("oracle={policy='redemption',redeems={USDE=['BTC-PRP',1]}}", "'BTC-PRP' is no instrument"),
+        ("oracle={policy='redemption',redeems={GOLD=['',1]}}", "'GOLD' is no asset"),
         ("assets[1].price='BTC-PERP'", "no spot market"),
         ("instruments[3].tiers=[{floor=0,rate=0.1}]", "a spot market has a base"),
         ("instruments[3].base='GOLD'", "base 'GOLD' is not listed"),
@@ -147,6 +149,14 @@ def test_what_cannot_be_is_refused_with_its_path(change: str, said: str) -> None
         next(Scenario.load("depeg", (change,)).resolve().population())
     assert str(told.value).startswith("$.")
     assert "\n" not in str(told.value)
+
+
+def test_a_fork_cannot_redeem_for_what_is_not_there(tmp_path: Path) -> None:
+    """Nor can a fork: nothing is begun that would break off at the first price."""
+    run_scenario(Scenario.load("depeg", (*SMALL, "end='2025-10-10T21:05:00Z'")), tmp_path / "night.run")
+    changed = Changes(settings=("oracle={policy='redemption',redeems={USDE=['BTC-PRP',1]}}",))
+    with pytest.raises(ScenarioError, match="'BTC-PRP' is no instrument"):
+        fork(open_run(tmp_path / "night.run"), 1_000, changed)
 
 
 def test_an_asset_without_a_price_is_refused() -> None:

@@ -29,6 +29,7 @@ from ...events.vocabulary import Body
 from ...handlers.plugins.at_hand import Plugins
 from ...handlers.registry import NONE, OVER_VENUES, SLOTS, producer_of, producer_with, without_folders
 from ...sim.amounts import amounts_of
+from ...sim.conversions import check_redemptions
 from ...sim.faults import FaultTargets, check_oracle, fault_named, planned_fault
 from ...sim.figures import exact_money, size
 from ...sim.limits import refusal
@@ -117,6 +118,9 @@ class Changes(msgspec.Struct, frozen=True):
         _check_halts(known, found, ledger)
         self._check_faults(found, ledger)
         _check_auctions(found, ledger)
+        quotes = {conversion.quote for conversion in ledger.conversions.values()}
+        counted = (plain(one.listing.name) for one in ledger.markets if one.listing.asset in quotes)
+        check_redemptions(found, (plain(asset.name) for asset in ledger.assets), counted)
         return tuple(found)
 
     def _with_faults(self, producer: Producer | None, ledger: LedgerState) -> Producer | None:
