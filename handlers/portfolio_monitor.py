@@ -7,16 +7,18 @@ is made anew once it could not say so of more than half that it was asked about:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 
 from ..events.ledger import Account, LedgerState
 from .margin_monitor import MarginMonitor, MarginParameters
 from .options.book import PORTFOLIO, scan_rules
-from .options.portfolio import UnitBound
 from .options.scan_grid import ScanParameters
 from .valuation import SLACK_SCALE, collateral_atoms
+
+if TYPE_CHECKING:
+    from .options.portfolio import UnitBound
 
 __all__ = ["PortfolioMonitor", "PortfolioParameters"]
 
@@ -67,11 +69,17 @@ class PortfolioMonitor(MarginMonitor):
             return False
         asked = self._bounds.get(underlying)
         if asked is None or (asked.asked >= _ASKED_LEAST and 2 * asked.unsaid > asked.asked):
-            asked = self._bounds[underlying] = _Bounded(UnitBound(underlying, ledger, rules))
+            asked = self._bounds[underlying] = _Bounded(_bound_of(underlying, ledger, rules))
         most = asked.bound.most_microatoms(account.account, account.positions, ledger)
         safe = most is not None and collateral_atoms(account, ledger) * SLACK_SCALE >= self.calls_bps[0] * most
         asked.asked, asked.unsaid = asked.asked + 1, asked.unsaid + (not safe)
         return safe
+
+
+def _bound_of(underlying: int, ledger: LedgerState, rules: ScanParameters) -> UnitBound:
+    from .options.portfolio import UnitBound  # noqa: PLC0415 - numpy is only for whoever scans a book
+
+    return UnitBound(underlying, ledger, rules)
 
 
 def _only_unit(account: Account, ledger: LedgerState) -> int | None:

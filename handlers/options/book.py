@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -17,9 +18,11 @@ from ...events.bodies.run import Producer
 from ...events.ledger import Account, LedgerState, Position, PositionKey
 from ...events.ledger.options import Option
 from .parameters import OptionsParameters, rules_of
-from .portfolio import UnitRisk, unit_risk
 from .pricing import Markets
 from .scan_grid import ScanParameters
+
+if TYPE_CHECKING:
+    from .portfolio import UnitRisk
 
 __all__ = ["PORTFOLIO", "book_of", "holds_options", "initial_microatoms", "scan_rules", "scans_of", "taken_later"]
 
@@ -78,6 +81,8 @@ def scans_of(account: Account, ledger: LedgerState, markets: Markets, grid: Scan
     for key, held in account.positions.items():
         if key[0] in units:
             units[key[0]][key] = held
+    from .portfolio import unit_risk  # noqa: PLC0415 - numpy is only for whoever scans a book
+
     return [unit_risk(units[underlying], underlying, ledger, markets, grid) for underlying in sorted(units)]
 
 
