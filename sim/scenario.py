@@ -40,7 +40,7 @@ from .order_limits import stated_limits
 from .populations.base import OpeningAccount, OpeningMarket, Population
 from .reading.files import find_data_file
 from .reading.rows import first_fields
-from .rulebooks import alternatives, moved_to_venue, rulebook, slot_table
+from .rulebooks import alternatives, for_assets, moved_to_venue, rulebook, slot_table
 from .settings import ScenarioSettings
 from .sources.base import Source
 from .sources.generator import GeneratorSettings
@@ -53,8 +53,6 @@ from .venues import AtVenues, at_all_venues, check_venues, listed_at_venues, ope
 __all__ = ["ResolvedScenario", "Scenario", "bundled_scenarios"]
 
 _FILE_BYTES_MOST = 1 << 24
-_OF_SEVERAL_ASSETS = {"oracle": "own-market", "collateral": "haircut"}
-"""Who fills a slot of a run of several assets, where nobody is named."""
 _YEAR_NS = 366 * 86_400 * 10**9
 
 
@@ -117,9 +115,10 @@ class Scenario:
     def _check(self, tree: Mapping[str, Any]) -> None:
         check_values(tree, "$")
         plain = with_durations(tree, "$")
-        self._rulebook = rulebook(plain.get("venue", "generic"))
+        rules = rulebook(plain.get("venue", "generic"))
         self.tree = _with_prices_layout(plain, self.folder)
         self.settings = _convert(self.tree)
+        self._rulebook = self._of_its_assets(rules)
         check_venues(self.settings)
         self.producers = self._producers()
         check_living(self.settings, self.producers)
@@ -197,8 +196,6 @@ class Scenario:
         for slot in SLOTS:
             for name, where, table in self._tables(slot):
                 own = {key: value for key, value in table.items() if slot != "insurance_fund" or key not in FUND_KEYS}
-                if slot in _OF_SEVERAL_ASSETS and len(self.settings.assets) > 1:
-                    own = {"policy": _OF_SEVERAL_ASSETS[slot], **own}
                 producer = producer_of(name, own, where, self.plugins, self.folder, amounts)
                 if producer is not None:
                     found.append(producer)
@@ -214,8 +211,12 @@ class Scenario:
         for venue in self.settings.venues:
             where = slot_path(self.settings, slot, venue.name)
             others = alternatives(venue.rulebook, slot)
-            defaults = slot_table(rulebook(venue.rulebook).get(slot, {}), stated, others)
+            rules = self._of_its_assets(rulebook(venue.rulebook))
+            defaults = slot_table(rules.get(slot, {}), stated, others)
             yield at_venue(slot, venue.name), where, slot_table(defaults, venue.slots.get(slot, {}), others)
+
+    def _of_its_assets(self, rules: Mapping[str, Any]) -> dict[str, Any]:
+        return for_assets(rules, [one.name for one in self.settings.assets])
 
     def _faults(self, amounts: Amounts) -> dict[str, Any]:
         """The settings of the slot `faults`, which a scenario states as a list of them."""

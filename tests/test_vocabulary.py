@@ -120,7 +120,7 @@ PINNED = {
     "VaultDeposited": "94cc920502cd03e8",
     "VaultShared": "96cc930502e2f6cd03de",
     "ConversionSet": "96cc96010002ce000186a00a",
-    "CollateralRated": "94cc970102929200ce000e7ef092ce000f4240ce000dbba0",
+    "CollateralRated": "97cc970102929200ce000e7ef092ce000f4240ce000dbba0919200ce000c35001ecd2710",
     "ConversionPriced": "95cc980102cdfde8ce00017ed0",
     "CoinStated": "95cc990501ce000f4240940111cd03e8cd03e9",
     "CoinDeposited": "95cc9a0501ce0003d090940111cd03e8cd03e9",

@@ -22,6 +22,7 @@ from ..kinds import (
     LiquidationNumber,
     Price,
     RatePpb,
+    RatePpm,
     Size,
 )
 from .base import BodyBase, Provenance
@@ -80,7 +81,8 @@ class ConversionSet(BodyBase, frozen=True, tag=150):
 class CollateralRated(BodyBase, frozen=True, tag=151):
     """How much of an asset counts as collateral, tier by tier of the amount; nothing of one that was never rated.
 
-    `instrument` is what the asset is converted by.
+    `instrument` is what the asset is converted by. `initial` are the tiers for an order's initial margin, where these
+    differ. With `imf_ppm` the part falls with the size as well, `unit_atoms` being one whole unit (`conversion.py`).
     """
 
     grounds = ()
@@ -89,16 +91,25 @@ class CollateralRated(BodyBase, frozen=True, tag=151):
     asset: AssetNumber
     instrument: InstrumentNumber
     tiers: tuple[CollateralTier, ...]
+    initial: tuple[CollateralTier, ...] = ()
+    imf_ppm: RatePpm = 0
+    unit_atoms: AssetAmount = 0
 
     def alters(self, ledger: Ledger, event: Event) -> None:
         ledger.rate_collateral(self)
 
     def says(self, names: Names) -> str:
-        shares = ", ".join(
-            f"{names.percent_of_ppm(tier.ratio_ppm)} over {names.coins(self.asset, tier.floor_atoms)}"
-            for tier in self.tiers
+        parts = [f"of {names.asset(self.asset)} this counts as collateral: {self._shares(self.tiers, names)}"]
+        if self.initial:
+            parts.append(f"; for initial margin: {self._shares(self.initial, names)}")
+        if self.imf_ppm:
+            parts.append(f"; less of a large amount, by a factor of {names.percent_of_ppm(self.imf_ppm)}")
+        return "".join(parts)
+
+    def _shares(self, tiers: tuple[CollateralTier, ...], names: Names) -> str:
+        return ", ".join(
+            f"{names.percent_of_ppm(tier.ratio_ppm)} over {names.coins(self.asset, tier.floor_atoms)}" for tier in tiers
         )
-        return f"of {names.asset(self.asset)} this counts as collateral: {shares}"
 
 
 class ConversionPriced(BodyBase, frozen=True, tag=152):

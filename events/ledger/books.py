@@ -114,7 +114,12 @@ class Books(LedgerState):
 
     def rate_collateral(self, body: CollateralRated) -> None:
         """So much of an asset counts from here on."""
-        self.conversion(body.asset).tiers = body.tiers
+        if body.imf_ppm and body.unit_atoms < 1:
+            message = f"what counts of asset {body.asset} falls with its size, and no size is that of one unit"
+            raise LedgerError(message)
+        conversion = self.conversion(body.asset)
+        conversion.tiers, conversion.initial = body.tiers, body.initial
+        conversion.imf_ppm, conversion.unit_atoms = body.imf_ppm, body.unit_atoms
 
     def price_conversion(self, body: ConversionPriced, seq: int) -> None:
         """An asset is converted at this price from here on."""

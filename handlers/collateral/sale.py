@@ -1,14 +1,18 @@
 """Selling collateral for what an account owes: into the depth of the asset's own spot market, to the atom.
 
-1. What is owed is brought in asset by asset, in the order of the rules, and no more is sold than it takes.
-2. A band gives its price for as much as it has; what is sold of a lot eats a whole lot. So a sale moves its own market
+1. What is owed is brought in asset by asset, in the order of the rules, and no more is sold than it takes; in
+   proportion each brings its part of it. Where all that there is would not do, all of it is sold.
+2. Of an asset with a haircut on its conversion so much more is sold that what is owed is left after it.
+3. A band gives its price for as much as it has; what is sold of a lot eats a whole lot. So a sale moves its own market
    as any forced order does.
-3. What it brings is rounded down to an atom, what it takes is rounded up: the account bears both.
+4. What it brings is rounded down to an atom, what it takes is rounded up: the account bears both.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import accumulate, pairwise
+from types import MappingProxyType
 from typing import NamedTuple
 
 from ...events.bodies.collateral import CollateralSold
@@ -18,7 +22,10 @@ from ..depth import walk
 from ..faults import why_nothing_trades
 from .rules import Order, coins_in_order
 
-__all__ = ["CollateralSale", "sold"]
+__all__ = ["CollateralSale", "haircut_atoms", "sold"]
+
+_PPM = 10**6
+_NO_HAIRCUTS: Mapping[int, int] = MappingProxyType({})
 
 
 class CollateralSale(NamedTuple):
@@ -30,23 +37,54 @@ class CollateralSale(NamedTuple):
     owed_atoms: int | None = None
 
 
-def sold(sale: CollateralSale, order: Order, ledger: LedgerState, now_ns: int) -> list[CollateralSold]:
-    """What the depth gives as it is now; nothing where nobody buys or trading has stopped."""
+def sold(
+    sale: CollateralSale, order: Order, ledger: LedgerState, now_ns: int, haircuts_ppm: Mapping[int, int] = _NO_HAIRCUTS
+) -> list[CollateralSold]:
+    """What the depth gives as it is now; nothing where nobody buys or trading has stopped.
+
+    `haircuts_ppm` are those on the conversion, by asset. Unless it is a liquidation, what counts for nothing is spared.
+    """
     found: list[CollateralSold] = []
+    assets = coins_in_order(sale.account, ledger, order)
+    if sale.liquidation_id is None:
+        assets = [asset for asset in assets if ledger.conversions[asset].counted_microatoms(sale.account.coins[asset])]
+    parts = _parts(sale, assets, ledger) if order == "in proportion" else None
     left_atoms = sale.owed_atoms
-    for asset in coins_in_order(sale.account, ledger, order):
-        for body in _of_asset(sale, ledger.conversions[asset], left_atoms, ledger, now_ns):
+    for place, asset in enumerate(assets):
+        haircut_ppm = haircuts_ppm.get(asset, 0)
+        due_atoms = left_atoms if parts is None else parts[place]
+        brought_atoms = None if due_atoms is None else -(-due_atoms * _PPM // (_PPM - haircut_ppm))
+        for body in _of_asset(sale, ledger.conversions[asset], brought_atoms, ledger, now_ns):
             found.append(body)
-            left_atoms = None if left_atoms is None else left_atoms - body.value_atoms
+            if left_atoms is not None:
+                left_atoms -= body.value_atoms - haircut_atoms(body, haircut_ppm)
         if left_atoms is not None and left_atoms <= 0:
             break
     return found
 
 
+def haircut_atoms(sale: CollateralSold, haircut_ppm: int) -> int:
+    """What a haircut takes of what a sale brought, rounded down."""
+    return sale.value_atoms * haircut_ppm // _PPM
+
+
+def _parts(sale: CollateralSale, assets: Sequence[int], ledger: LedgerState) -> list[int] | None:
+    """What each asset is to bring, in proportion to its worth; None where all of them go.
+
+    Sums are rounded down, so that the parts come to exactly what is owed.
+    """
+    worths = [ledger.conversions[asset].worth_atoms(sale.account.coins[asset]) for asset in assets]
+    total_atoms, owed_atoms = sum(worths), sale.owed_atoms
+    if owed_atoms is None or owed_atoms >= total_atoms:
+        return None
+    ends = [owed_atoms * so_far // total_atoms for so_far in accumulate(worths)]
+    return [end - begun for begun, end in pairwise((0, *ends))]
+
+
 def _of_asset(
     sale: CollateralSale, conversion: Conversion, owed_atoms: int | None, ledger: LedgerState, now_ns: int
 ) -> Iterator[CollateralSold]:
-    if why_nothing_trades(ledger, conversion.instrument) is not None:
+    if owed_atoms == 0 or why_nothing_trades(ledger, conversion.instrument) is not None:
         return
     market, account = ledger.markets[conversion.instrument], sale.account
     lot_atoms = max(1, market.listing.multiplier_atoms * conversion.asset_atoms // conversion.quote_atoms)
