@@ -23,7 +23,22 @@ from .sources.base import InstrumentScale
 from .toml_tree import at_path
 from .units import ratio, to_whole
 
-__all__ = ["conversions_of", "numeraires", "opening_markets", "settled_in"]
+__all__ = ["check_redemptions", "conversions_of", "numeraires", "opening_markets", "settled_in"]
+
+
+def check_redemptions(settings: ScenarioSettings) -> None:
+    """Refuse a redemption for what is not listed. Raises ScenarioError naming the asset under its slot."""
+    names = [one.name for one in settings.instruments]
+    for slot in ("oracle", "redemptions"):
+        redeems = getattr(settings, slot).get("redeems", {})
+        for asset, stated in redeems.items() if isinstance(redeems, dict) else ():
+            redeemed_for = stated[0] if isinstance(stated, list) and stated else ""
+            if redeemed_for and redeemed_for not in names:
+                message = (
+                    f"$.{slot}.redeems.{asset}: there is no instrument {redeemed_for!r}; the scenario lists "
+                    f'{", ".join(names)}, and "" is the asset that accounts settle in'
+                )
+                raise ScenarioError(message)
 
 
 def numeraires(assets: Sequence[AssetListed]) -> list[AssetListed]:

@@ -31,7 +31,7 @@ from ..handlers.plugins.at_hand import Plugins
 from ..handlers.plugins.folders import Folders
 from ..handlers.registry import OVER_VENUES, SLOTS, Amounts, producer_of, without_folders
 from .actors import check_living, open_actors
-from .conversions import conversions_of, numeraires, opening_markets, settled_in
+from .conversions import check_redemptions, conversions_of, numeraires, opening_markets, settled_in
 from .faults import FaultTargets, planned_faults
 from .funds import FUND_KEYS, FundPart, OpeningFund, open_funds
 from .limits import check_accounts, check_timers, count_inputs
@@ -120,6 +120,7 @@ class Scenario:
         self.settings = _convert(self.tree)
         self._rulebook = self._of_its_assets(rules)
         check_venues(self.settings)
+        check_redemptions(self.settings)
         self.producers = self._producers()
         check_living(self.settings, self.producers)
 

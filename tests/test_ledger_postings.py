@@ -61,7 +61,7 @@ MOVED = {
     "VaultDeposited": {ALICE: (-70, 0), FUND: (70, 0)},
     "InterestCharged": {ALICE: (-70, 0), FEES: (70, 0)},
 }
-OF_COINS = {"CoinStated", "CoinDeposited", "CoinWithdrawn", "CollateralSold"}
+OF_COINS = {"CoinStated", "CoinDeposited", "CoinWithdrawn", "CollateralSold", "RedemptionRequested", "RedemptionPaid"}
 """Types that move another asset than an account settles in: tests/test_collateral_ledger.py."""
 
 

@@ -37,7 +37,7 @@ POLICIES = {
 
 
 LIVING = {"impact", "makers", "crowd", "strategist", "orders", "index"}
-LIVING |= {"arbitrage", "hedgers", "ties", "bridge", "faults", "margin_rules"}
+LIVING |= {"arbitrage", "hedgers", "ties", "bridge", "faults", "margin_rules", "redemptions"}
 """Slots of the market itself, who trades there and what trades do to the price, and rules that follow it."""
 
 

@@ -127,6 +127,8 @@ PINNED = {
     "CoinWithdrawn": "95cc9b0501ce0001e848940111cd03e8cd03e9",
     "CollateralSold": "9bcc9c03050102ce000249f0ce00017ae8fecdfcbc07b3746865206163636f756e74206f776564206974",
     "InterestCharged": "95cc9d050ccdbb80ce0003d090",
+    "RedemptionRequested": "98cc9e050102ce000249f0ce000180c4cd7530cd1b58",
+    "RedemptionPaid": "96cc9f0502ce00023e38ce00017ed0cd0136",
 }
 ENVELOPE = "97cd012cce3b9aca0001cd012b9204080b"
 
@@ -183,7 +185,7 @@ def test_tags_are_unique_and_in_their_group() -> None:
 
 def test_names_are_facts_in_the_past_tense() -> None:
     """Every type says what happened."""
-    past = re.compile(r"[A-Za-z]+(ed|drawn|Over|Set|Met|Off|Sold)")
+    past = re.compile(r"[A-Za-z]+(ed|drawn|Over|Set|Met|Off|Sold|Paid)")
     assert [name for name in TYPES_BY_NAME if not past.fullmatch(name)] == []
 
 

@@ -32,7 +32,13 @@ from .state import STOPPED_NS, FundStanding, LedgerState, PendingTimer, RoundBas
 
 if TYPE_CHECKING:
     from ..bodies.auctions import AuctionFilled, AuctionOpened, VaultDeposited
-    from ..bodies.collateral import CollateralRated, ConversionPriced, ConversionSet
+    from ..bodies.collateral import (
+        CollateralRated,
+        ConversionPriced,
+        ConversionSet,
+        RedemptionPaid,
+        RedemptionRequested,
+    )
     from ..bodies.faults import ActDelayed, FaultStarted
     from ..bodies.liquidation import (
         BankruptcyDeclared,
@@ -216,6 +222,20 @@ class Books(LedgerState):
         sent = self.transfers.pop(body.transfer, None)
         if sent is None or (sent.to_account, sent.amount_atoms) != (body.account, body.amount_atoms):
             message = f"transfer {body.transfer} arrives at account {body.account} and was not sent there as it arrives"
+            raise LedgerError(message)
+
+    def request_redemption(self, body: RedemptionRequested, event: Event) -> None:
+        """Coins are on their way to be paid; the account is left with none that it does not have."""
+        if body.amount_atoms <= 0 or self.accounts[body.account].amount_of(body.asset) < 0:
+            message = f"redemption {event.seq} is of more of asset {body.asset} than account {body.account} has"
+            raise LedgerError(message)
+        self.redemptions[event.seq] = body
+
+    def pay_redemption(self, body: RedemptionPaid) -> None:
+        """What was on its way is paid, once, to whom it was of."""
+        asked = self.redemptions.pop(body.redemption, None)
+        if asked is None or asked.account != body.account:
+            message = f"redemption {body.redemption} is paid to account {body.account}, which has none of that number"
             raise LedgerError(message)
 
     def change_rules(self, body: RulesChanged, event: Event) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from ..bodies.collateral import RedemptionRequested
 from ..bodies.listing import AssetListed
 from ..bodies.run import Producer, RunStarted
 from ..bodies.venue import TimerSet
@@ -74,7 +75,8 @@ class LedgerState:
     not done, `acted` when a trader placed its last one; `transfers` is the money on its way between venues, by the
     event in which it left. `faults` are those of the venue that are on, by their number; `auctions` those that are
     open, by account; `vaults` each depositor's claim on a fund that is a vault; `conversions` how assets are converted
-    into those that accounts settle in.
+    into those that accounts settle in; `redemptions` the coins that are on their way to be paid, by the event in which
+    they left.
     """
 
     seq: int = 0
@@ -106,6 +108,7 @@ class LedgerState:
     auctions: dict[int, OpenAuction] = field(default_factory=dict)
     vaults: dict[int, dict[int, int]] = field(default_factory=dict)
     conversions: dict[int, Conversion] = field(default_factory=dict)
+    redemptions: dict[int, RedemptionRequested] = field(default_factory=dict)
 
     @property
     def imported(self) -> bool:

@@ -20,6 +20,8 @@ from deleverage.events.bodies.collateral import (
     ConversionPriced,
     ConversionSet,
     InterestCharged,
+    RedemptionPaid,
+    RedemptionRequested,
 )
 from deleverage.events.bodies.faults import ActDelayed, FaultEnded, FaultStarted
 from deleverage.events.bodies.inputs import (
@@ -418,4 +420,6 @@ EXAMPLES: tuple[Body, ...] = (
         reason="the account owed it",
     ),
     InterestCharged(5, 12, 48_000, 250_000),
+    RedemptionRequested(5, 1, 2, 150_000, 98_500, 30_000, 7_000),
+    RedemptionPaid(5, 2, 147_000, 98_000, 310),
 )
