@@ -9,6 +9,7 @@ from typing import ClassVar
 import msgspec
 
 from ...events.bodies.collateral import CollateralRated, CollateralSold, ConversionSet, InterestCharged
+from ...events.bodies.listing import AssetListed
 from ...events.bodies.margin import FeeCharged, MarkPriced
 from ...events.bodies.run import RunForked
 from ...events.bodies.venue import TimerFired, TimerSet
@@ -88,13 +89,17 @@ class CollateralKeeper(Handler):
             return []
         products: list[Product] = []
         conversion = ledger.conversions[asset]
-        rating = rated(self.rules, listed, conversion)
+        rating = self.rating(listed, conversion)
         if rating != _as_it_is(conversion):
             products.append(rating)
         pending = any(one.timer.purpose == _INTEREST for one in ledger.timers.values())
         if self.rules.rate_ppb and not pending and asset == min(ledger.conversions):
             products.append(TimerSet(_INTEREST, now_ns + self.rules.interest_interval_ns))
         return products
+
+    def rating(self, listed: AssetListed, conversion: Conversion) -> CollateralRated:
+        """How much of an asset counts, worked out anew when it is listed and after a fork."""
+        return rated(self.rules, listed, conversion)
 
     def _repaid(self, ledger: LedgerState, now_ns: int) -> Iterator[Product]:
         for number in sorted(self._over):
@@ -113,12 +118,13 @@ class CollateralKeeper(Handler):
         """What is sold for a debt, and what the account pays for that."""
         left_atoms = self.rules.debt_most_atoms * self.rules.left_bps // _BPS
         sale = CollateralSale(account, _REPAID, None, -account.balance_atoms - left_atoms)
-        haircuts = {asset: self._haircut_ppm(asset, ledger) for asset in account.coins}
+        haircuts = {asset: self.haircut_ppm(asset, ledger) for asset in account.coins}
         sales = sold(sale, self.rules.order, ledger, now_ns, haircuts)
         fee_atoms = sum(one.value_atoms for one in sales) * self.rules.fee_bps // _BPS
         return sales, fee_atoms + sum(haircut_atoms(one, haircuts[one.asset]) for one in sales)
 
-    def _haircut_ppm(self, asset: int, ledger: LedgerState) -> int:
+    def haircut_ppm(self, asset: int, ledger: LedgerState) -> int:
+        """What a conversion of an asset costs, in millionths of what it brings: under a million."""
         return self.rules.conversion_haircuts_ppm.get(plain(ledger.assets[asset].name), 0)
 
     def _interest(self, ledger: LedgerState, now_ns: int) -> Iterator[Product]:

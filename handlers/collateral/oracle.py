@@ -50,11 +50,12 @@ class OwnMarketOracle(Handler):
         index_ticks = ledger.markets[conversion.instrument].mark_ticks
         if not index_ticks:
             return
-        price_ticks = max(1, self._price_ticks(conversion, index_ticks, ledger))
+        price_ticks = max(1, self.price_ticks(conversion, index_ticks, ledger))
         if (index_ticks, price_ticks) != (conversion.index_ticks, conversion.price_ticks):
             yield ConversionPriced(conversion.asset, conversion.instrument, index_ticks, price_ticks)
 
-    def _price_ticks(self, conversion: Conversion, index_ticks: int, ledger: LedgerState) -> int:
+    def price_ticks(self, conversion: Conversion, index_ticks: int, ledger: LedgerState) -> int:
+        """The price of an asset, in ticks, where its own market stands at `index_ticks`; at least one is priced."""
         return index_ticks
 
 
@@ -96,7 +97,8 @@ class RedemptionOracle(OwnMarketOracle):
             if instrument == one.instrument or redeemed_for == name:
                 yield one
 
-    def _price_ticks(self, conversion: Conversion, index_ticks: int, ledger: LedgerState) -> int:
+    def price_ticks(self, conversion: Conversion, index_ticks: int, ledger: LedgerState) -> int:
+        """The weighted mean; the own market's while there is nothing to redeem it for."""
         redeems = self.rules.redeems.get(plain(ledger.assets[conversion.asset].name))
         if redeems is None:
             return index_ticks
