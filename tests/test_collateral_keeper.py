@@ -189,7 +189,7 @@ def test_interest_is_on_what_is_not_free() -> None:
         ({"initial_ratios_ppm": {"A": ((5, 1),)}}, r"initial_ratios_ppm\.A: tiers begin at 0"),
         ({"imf_ppm": {"A": -1}}, r"imf_ppm\.A: -1 would let more count"),
         ({"conversion_haircuts_ppm": {"A": 1_000_000}}, r"conversion_haircuts_ppm\.A: 1000000 would leave nothing"),
-        ({"left_bps": 10_001}, "left_bps: 10001 is no part"),
+        ({"left_bps": 10_001}, "left_bps must lie between 0 and 10000"),
     ],
 )
 def test_what_is_no_rule_is_refused(stated: dict[str, object], told: str) -> None:

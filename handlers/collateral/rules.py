@@ -81,7 +81,7 @@ def _check_rates(rules: CollateralParameters) -> None:
             message = f"conversion_haircuts_ppm.{asset}: {haircut_ppm} would leave nothing; give 0 to 999999"
             raise ValueError(message)
     if not 0 <= rules.left_bps <= _BPS:
-        message = f"left_bps: {rules.left_bps} is no part of what may be owed; give 0 to 10000"
+        message = "left_bps must lie between 0 and 10000, as a part of what may be owed"
         raise ValueError(message)
 
 
