@@ -151,7 +151,8 @@ def test_the_part_that_counts_falls_with_the_size(atoms: int, decimals: int, imf
     assert falling >= falling_bps(atoms + unit_atoms, unit_atoms, imf_ppm)
     root = Fraction(isqrt(atoms * 10**18 // unit_atoms), 10**9)
     assert abs(falling - Fraction(11_000) / (1 + root * Fraction(imf_ppm, 10**6))) <= 2
-    conversion = Conversion(1, 0, 0, 1, 1, (CollateralTier(0, 800_000),), 1, 1, None, (), imf_ppm, unit_atoms)
+    tiers = (CollateralTier(0, 800_000),)
+    conversion = Conversion(1, 0, 0, 1, 1, tiers, imf_ppm=imf_ppm, unit_atoms=unit_atoms)
     assert conversion.counted_microatoms(atoms) == atoms * min(800_000, falling * 100)
 
 
