@@ -2,7 +2,8 @@
 
 1. A case is claimed by a test whose name holds its id: `case_40`, `venues_40` or `venues-40` for id 40 of venues.json,
    `dydx: NAME` or `dydx` and a short name (`SHORT`) for a case of dydx.json, and by the protocol and the case's letter
-   and number, `aave-A1`, for one of a protocol on chain. It passes when every test that claims it does.
+   and number, `aave-A1`, for one of a protocol on chain. A case of collateral, of which the tests' own texts are the
+   only list, is `collateral VENUE: NAME`. It passes when every test that claims it does.
 2. A case is decided where a test that claims it is marked `decided`: a handler or a policy of the product gives the
    figure, from the state of a ledger. The others are formulas: a function gives the figure from what is put in.
 3. Nothing but the tests is read, so the table is drawn where the two files are absent.
@@ -29,6 +30,7 @@ VENUES = (
     ("Binance", (35, 36, 37, 38, 39)),
     ("BitMEX", (40,)),
     ("Bybit", (41, 42)),
+    ("OKX", ()),
     ("dYdX v4", tuple(range(1, 21))),
     ("Drift", tuple(range(21, 33))),
     ("GMX", (33, 34)),
@@ -76,7 +78,26 @@ ON_CHAIN = (
 
 _LETTERED = re.compile(r"(?:\b|_case_)(aave|compound|maker|gmx)[-_]([ACMGacmg]\d+)")
 _ID = re.compile(r"(?:\bvenues-|_case_|_venues_)(\d+)(?!\d)")
+_COLLATERAL = re.compile(r"\bcollateral ([a-z]+): (.+?)\]?$")
 _NAME = re.compile(r"\bdydx:? (.+?)\]?$")
+
+
+class OfCollateral(NamedTuple):
+    """A case of collateral: whose it is, and its name."""
+
+    venue: str
+    name: str
+
+
+class OnChain(NamedTuple):
+    """A case of a protocol on chain: whose it is, and its letter and number."""
+
+    protocol: str
+    case: str
+
+
+Case = int | str | OfCollateral | OnChain
+"""A case by its id, or by its name."""
 
 
 class Claim(NamedTuple):
@@ -86,8 +107,7 @@ class Claim(NamedTuple):
     decided: bool
 
 
-Claims = dict[int | str, Claim]
-"""The cases, by id or by name."""
+Claims = dict[Case, Claim]
 
 
 class _Listener:
@@ -116,7 +136,7 @@ def claimed(*, run: bool = True) -> Claims:
     quietly = ["-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-o", "addopts=--import-mode=importlib"]
     with contextlib.redirect_stdout(io.StringIO()):
         pytest.main([*quietly, *([] if run else ["--collect-only"]), *files], plugins=[listener])
-    claims: defaultdict[int | str, Claim] = defaultdict(lambda: Claim(passed=True, decided=False))
+    claims: defaultdict[Case, Claim] = defaultdict(lambda: Claim(passed=True, decided=False))
     for name, passed in listener.passed.items():
         for case in _cases_of(name):
             before = claims[case]
@@ -124,11 +144,12 @@ def claimed(*, run: bool = True) -> Claims:
     return dict(claims)
 
 
-def _cases_of(name: str) -> Iterator[int | str]:
+def _cases_of(name: str) -> Iterator[Case]:
     """The cases that a test's name claims."""
     yield from (int(number) for number in _ID.findall(name))
     yield from (SHORT.get(case, case) for case in _NAME.findall(name))
-    yield from (f"{protocol}-{case.upper()}" for protocol, case in _LETTERED.findall(name))
+    yield from (OnChain(protocol, case.upper()) for protocol, case in _LETTERED.findall(name))
+    yield from (OfCollateral(*case) for case in _COLLATERAL.findall(name))
 
 
 def page(claims: Claims) -> Iterator[str]:
@@ -136,7 +157,8 @@ def page(claims: Claims) -> Iterator[str]:
     yield "# Conformance"
     yield ""
     yield "The venues' own worked examples, each a test with its figures and its source, to the digits that are printed"
-    yield "(dYdX: whole quantums, exactly). Drawn by `python docs/conformance.py`, which runs them; a test compares."
+    yield "(dYdX: whole quantums, exactly; Binance's rates of collateral: to 2e-8, as it holds more than it prints)."
+    yield "Drawn by `python docs/conformance.py`, which runs them; a test compares."
     yield ""
     yield "Counted are the cases that the product decides: a handler or a policy gives the figure, from the state of a"
     yield "ledger, as in a run. Of the others only a formula is held against the figure, in a test."
@@ -145,10 +167,10 @@ def page(claims: Claims) -> Iterator[str]:
     yield "|---|---|---|---|---|"
     counted, passed = 0, 0
     for venue, ids in VENUES:
-        cases: list[int | str] = [case for case in ids if case in claims]
-        named = [case for case in claims if isinstance(case, str) and not _LETTERED.fullmatch(case)]
-        cases += named if venue.startswith("dYdX") else []
-        cases += _lettered(venue, claims)
+        cases: list[Case] = [case for case in ids if case in claims]
+        cases += [case for case in claims if isinstance(case, str)] if venue.startswith("dYdX") else []
+        cases += [case for case in claims if isinstance(case, OfCollateral) and case.venue == venue.lower()]
+        cases += _on_chain(venue, claims)
         decided = [case for case in cases if claims[case].decided]
         formulas = [case for case in cases if not claims[case].decided]
         good = sum(claims[case].passed for case in decided)
@@ -156,30 +178,33 @@ def page(claims: Claims) -> Iterator[str]:
         if cases:
             yield f"| {venue} | {len(decided)} | {good} | {_told(decided)} | {_told(formulas)} |"
     yield f"| all | {counted} | {passed} | | |"
-    failed = [str(case) for case, claim in claims.items() if not claim.passed]
+    failed = [
+        ": ".join(case) if isinstance(case, tuple) else str(case) for case, claim in claims.items() if not claim.passed
+    ]
     if failed:
         yield ""
         yield f"Failed: {', '.join(failed)}."
     yield ""
-    yield "No worked example with figures is held of Deribit, Hyperliquid and OKX; their rules are tested by figures"
-    yield "that are worked out by hand from the sources."
+    yield "No worked example with figures is held of Deribit and Hyperliquid, and of OKX only on collateral; their"
+    yield "rules are tested by figures that are worked out by hand from the sources."
 
 
-def _lettered(venue: str, claims: Claims) -> list[int | str]:
+def _on_chain(venue: str, claims: Claims) -> list[OnChain]:
     """The lettered cases of a venue, in the order of their numbers."""
     protocol = dict(ON_CHAIN).get(venue)
-    found = [case for case in claims if isinstance(case, str) and case.startswith(f"{protocol}-")]
-    return sorted(found, key=lambda case: int(case.rpartition("-")[2][1:]))
+    found = [case for case in claims if isinstance(case, OnChain) and case.protocol == protocol]
+    return sorted(found, key=lambda case: int(case.case[1:]))
 
 
-def _told(cases: list[int | str]) -> str:
-    """Cases of venues.json by number, and how many of dydx.json there are, by name in the tests."""
+def _told(cases: list[Case]) -> str:
+    """Cases of venues.json and of protocols on chain by number; how many others are told by name in the tests."""
     numbers = ", ".join(str(case) for case in cases if isinstance(case, int))
-    lettered = [str(case).rpartition("-")[2] for case in cases if _LETTERED.fullmatch(str(case))]
-    named = sum(isinstance(case, str) for case in cases) - len(lettered)
     parts = [f"venues.json {numbers}"] if numbers else []
+    counted = [(sum(isinstance(case, str) for case in cases), "of dydx.json")]
+    counted += [(sum(isinstance(case, OfCollateral) for case in cases), "on collateral")]
+    lettered = [case.case for case in cases if isinstance(case, OnChain)]
     parts += [", ".join(lettered)] if lettered else []
-    return "; ".join([*parts, *([f"{named} of dydx.json by name"] if named else [])])
+    return "; ".join([*parts, *(f"{count} {which} by name" for count, which in counted if count)])
 
 
 if __name__ == "__main__":

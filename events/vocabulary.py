@@ -19,6 +19,7 @@ from .bodies.listing import ListingBody
 from .bodies.lots import LotsBody
 from .bodies.margin import MarginBody
 from .bodies.options import OptionsBody
+from .bodies.redemption import RedemptionBody
 from .bodies.run import RunBody
 from .bodies.trading import TradingBody
 from .bodies.venue import VenueBody
@@ -55,6 +56,7 @@ Body = (
     | FaultsBody
     | AuctionsBody
     | CollateralBody
+    | RedemptionBody
     | ChainBody
     | LotsBody
     | OptionsBody

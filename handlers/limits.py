@@ -23,7 +23,7 @@ from ..events.bodies.trading import OrderLimit, OrderRefused
 from ..events.ledger import Account, LedgerState, Market, PositionKey
 from ..events.ledger.account import Position, funding_of, trade
 from ..events.ledger.liquidation import OwnOrder
-from .valuation import BPS, MICRO, maintenance_microatoms, margin_of, notional_atoms, sides_atoms
+from .valuation import BPS, MICRO, initial_collateral_atoms, maintenance_microatoms, notional_atoms, sides_atoms
 
 __all__ = ["SideTotals", "initial_microatoms", "only_reduces", "refused", "room_lots"]
 
@@ -141,7 +141,7 @@ def _margin_breaches(after: Account, market: Market, ledger: LedgerState) -> Ite
     limits, markets = market.limits, ledger.markets
     if limits is None or not all(markets[instrument].mark_ticks for instrument, _ in after.positions):
         return
-    equity_atoms = margin_of(after, ledger).collateral_atoms
+    equity_atoms = initial_collateral_atoms(after, ledger)
     if market.initial:
         needed = initial_microatoms(after, markets)
         if equity_atoms * MICRO < needed:

@@ -21,7 +21,7 @@ from typing import ClassVar
 
 import msgspec
 
-from ..events.bodies.collateral import CoinStated, CollateralRated, ConversionPriced
+from ..events.bodies.collateral import CoinStated, CollateralDiscounted, CollateralRated, ConversionPriced
 from ..events.bodies.inputs import BalanceStated, PositionStated
 from ..events.bodies.liquidation import LiquidationEnded, LiquidationStarted
 from ..events.bodies.listing import InstrumentListed
@@ -87,6 +87,7 @@ class MarginMonitor(Handler):
         FundingAccrued,
         ConversionPriced,
         CollateralRated,
+        CollateralDiscounted,
         RulesChanged,
         VolatilityMarked,
         *(kind for kind in _TOUCHING if kind not in _OPENING),
@@ -97,6 +98,7 @@ class MarginMonitor(Handler):
         FundingAccrued,
         ConversionPriced,
         CollateralRated,
+        CollateralDiscounted,
         RulesChanged,
         VolatilityMarked,
         MarginCalled,
@@ -145,7 +147,7 @@ class MarginMonitor(Handler):
             self.due.update(self.index.crossed_by_funding(body.instrument, total))
         elif type(body) is ConversionPriced:
             self.due.update(self.index.crossed_by_conversion(body.asset, body.price_ticks))
-        elif type(body) in (CollateralRated, RulesChanged):
+        elif type(body) in (CollateralRated, CollateralDiscounted, RulesChanged):
             self.due.update(self._ruled_anew(body, ledger))
         elif type(body) is VolatilityMarked:
             self._books_due(body.instrument, ledger)
@@ -178,7 +180,7 @@ class MarginMonitor(Handler):
         if isinstance(body, RulesChanged):
             self._forget_lines()
             yield from self.index.exposed_to(body.instrument)
-        if isinstance(body, CollateralRated):
+        if isinstance(body, CollateralRated | CollateralDiscounted):
             holders = (one for one in ledger.accounts if body.asset in one.coins and one.liquidation_id is None)
             yield from (one.account for one in holders if self.is_here(ledger, one.account))
 

@@ -21,6 +21,7 @@ from .choice import Choice
 from .circuit_breaker import CircuitBreaker
 from .collateral.keeper import CollateralKeeper
 from .collateral.oracle import OwnMarketOracle, RedemptionOracle
+from .collateral.redemptions import Redemptions
 from .fault_schedule import FaultSchedule
 from .funding import Funding
 from .insurance_fund import InsuranceFund
@@ -130,6 +131,7 @@ SLOTS: Mapping[str, Mapping[str, Choice | None]] = {
     "margin_rules": {NONE: None, **MARGIN_CHOICES},
     "margin": {"tiered": _handler(MarginMonitor), NONE: None, **_handlers(LevelledMonitor, PortfolioMonitor)},
     "traders": {"mixed": _handler(TraderResponse), NONE: None, **_handlers(LevelResponse)},
+    "redemptions": {NONE: None, **_handlers(Redemptions)},
     "ties": {NONE: None, **_handlers(Ties)},
     "bridge": {NONE: None, **_handlers(Bridge)},
     "insurance_fund": _handlers(

@@ -33,6 +33,7 @@ __all__ = [
     "coins_worth_atoms",
     "collateral_atoms",
     "equity_shares",
+    "initial_collateral_atoms",
     "is_marked",
     "largest_position",
     "lots_worth",
@@ -165,6 +166,16 @@ def _with_coins(margin: Margin, account: Account, ledger: LedgerState) -> Margin
         margin.values_atoms,
         worth_atoms - counted_atoms,
     )
+
+
+def initial_collateral_atoms(account: Account, ledger: LedgerState) -> int:
+    """The equity that counts for the initial margin of an order; O(its positions and coins)."""
+    collateral_atoms = margin_of(account, ledger).collateral_atoms
+    for asset, atoms in account.coins.items():
+        conversion = ledger.conversions[asset]
+        if conversion.initial:
+            collateral_atoms += conversion.counted_initially_atoms(atoms) - conversion.counted_atoms(atoms)
+    return collateral_atoms
 
 
 def _margin_alone(account: Account, markets: _Markets) -> Margin:

@@ -26,6 +26,9 @@ from .units import ratio, to_whole
 
 __all__ = ["check_redemptions", "conversions_of", "numeraires", "opening_markets", "settled_in"]
 
+_REDEEMING = ("oracle", "redemptions")
+"""Slots whose policies may say what an asset is redeemed for."""
+
 
 def numeraires(assets: Sequence[AssetListed]) -> list[AssetListed]:
     """What each venue counts in: the first asset that it lists."""
@@ -106,18 +109,20 @@ def opening_markets(
 
 
 def check_redemptions(producers: Iterable[Producer], assets: Iterable[str], instruments: Iterable[str]) -> None:
-    """Refuse an oracle that redeems an asset, or for an instrument, that is not of these. Raises ScenarioError.
+    """Refuse an oracle or traders that redeem an asset, or for an instrument, that is not of these.
+
+    Raises ScenarioError.
 
     Names are those without a venue's; the instruments are those that settle in what a venue counts in.
     """
     named = [("asset", sorted(set(assets))), ("instrument", sorted({*instruments, ""}))]
     for producer in producers:
-        redeems = producer.parameters.get("redeems", {}) if producer.slot == "oracle" else {}
+        redeems = producer.parameters.get("redeems", {}) if producer.slot in _REDEEMING else {}
         for redeemed, (redeemed_for, _) in redeems.items():
             for name, (what, known) in zip((redeemed, redeemed_for), named, strict=True):
                 if name not in known:
                     choice = ", ".join(filter(None, known))
-                    message = f"$.oracle.redeems.{redeemed}: {name!r} is no {what} here; choose from {choice}"
+                    message = f"$.{producer.slot}.redeems.{redeemed}: {name!r} is no {what} here; choose from {choice}"
                     raise ScenarioError(message)
 
 

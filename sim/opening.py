@@ -12,7 +12,9 @@ from ..events.bodies.collateral import CoinStated
 from ..events.bodies.inputs import BalanceStated, PositionStated
 from ..events.bodies.listing import AccountKind, AccountOpened, FundAssigned
 from ..events.errors import ScenarioError
+from ..events.venue_names import at_venue, plain
 from ..events.vocabulary import Body
+from ..handlers.collateral.rules import SLOT as COLLATERAL
 from ..handlers.order import arrival
 from .funds import OpeningFund
 from .populations.base import OpeningAccount
@@ -80,6 +82,7 @@ def _traders(scenario: ResolvedScenario, numbers: dict[str, int]) -> Iterator[Bo
         number = numbers[opening.name] = len(numbers)
         venue = scenario.assets[opening.asset].venue or scenario.venue
         yield AccountOpened(number, opening.name, venue, "user", opening.mode, opening.asset, owner)
+        _check_coins(scenario, opening)
         if opening.balance_atoms:
             yield BalanceStated(number, opening.balance_atoms, _row(source, opening.row, at_ns))
         for asset, atoms in opening.coins:
@@ -87,6 +90,19 @@ def _traders(scenario: ResolvedScenario, numbers: dict[str, int]) -> Iterator[Bo
         for held in opening.positions:
             row = _row(source, held.row, at_ns)
             yield PositionStated(number, held.instrument, held.leg, held.size_lots, held.cost_atoms, row)
+
+
+def _check_coins(scenario: ResolvedScenario, opening: OpeningAccount) -> None:
+    """Refuse collateral in other assets where nobody keeps rules of it: neither a venue nor a protocol on chain."""
+    settles_in = scenario.assets[opening.asset]
+    slot, *others = (at_venue(one, settles_in.venue) for one in (COLLATERAL, "lending"))
+    if opening.coins and not any(producer.handler in (slot, *others) for producer in scenario.producers):
+        asset, settles = (plain(scenario.assets[one].name) for one in (opening.coins[0][0], opening.asset))
+        message = (
+            f"$.population: account {opening.name!r} holds {asset}, and the venue takes no collateral but {settles} "
+            f'({slot}.policy is "none"); let it hold {settles}, or name a policy of collateral'
+        )
+        raise ScenarioError(message)
 
 
 def _by_arrival(scenario: ResolvedScenario) -> Iterator[OpeningAccount]:

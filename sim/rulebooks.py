@@ -8,11 +8,14 @@
 4. A rulebook's `alternatives.SLOT.POLICY` are the venue's figures for a policy that it does not choose itself; a table
    that names that policy takes them. They are no part of the rulebook as it is recorded: what a run took is recorded
    as the policy's parameters.
+5. What a rulebook says of collateral (`OF_SEVERAL_ASSETS`) is for runs of several assets, and of its figures for single
+   assets those count that the scenario lists. A table of figures by name is one by one the scenario's over the
+   rulebook's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from importlib import resources
 from importlib.resources.abc import Traversable
 from typing import Any
@@ -20,10 +23,22 @@ from typing import Any
 from ..events.errors import ScenarioError
 from .toml_tree import parse_toml, with_durations
 
-__all__ = ["alternatives", "bundled_venues", "moved_to_venue", "rulebook", "slot_table", "venues_with_positions"]
+__all__ = [
+    "OF_SEVERAL_ASSETS",
+    "alternatives",
+    "bundled_venues",
+    "for_assets",
+    "moved_to_venue",
+    "rulebook",
+    "slot_table",
+    "venues_with_positions",
+]
 
 _KEPT = ("balance", "balances", "pools", "latency_ns")
 """Keys of a slot's table that are no policy's figures."""
+
+OF_SEVERAL_ASSETS = ("oracle", "collateral")
+"""Slots that a rulebook fills only where a run has several assets."""
 
 _ALTERNATIVES = "alternatives"
 
@@ -48,6 +63,21 @@ def _venues() -> Traversable:
 def rulebook(venue: object, where: str = "$.venue") -> dict[str, Any]:
     """A venue's rulebook. Raises ScenarioError with the path `where` if there is none of that name."""
     return {slot: table for slot, table in _whole(venue, where).items() if slot != _ALTERNATIVES}
+
+
+def for_assets(tree: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
+    """A rulebook as it holds for a run of these assets."""
+    if len(names) == 1:
+        return {slot: table for slot, table in tree.items() if slot not in OF_SEVERAL_ASSETS}
+    of_assets = {slot: _listed(table, names) for slot, table in tree.items() if slot in OF_SEVERAL_ASSETS}
+    return {**tree, **of_assets}
+
+
+def _listed(table: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
+    return {
+        key: {name: value[name] for name in value if name in names} if isinstance(value, dict) else value
+        for key, value in table.items()
+    }
 
 
 def alternatives(venue: object, slot: str) -> dict[str, Any]:
@@ -76,7 +106,11 @@ def slot_table(
     if "policy" in own and own["policy"] != defaults.get("policy"):
         figures = (others or {}).get(own["policy"], {}) if isinstance(own["policy"], str) else {}
         return {**{key: defaults[key] for key in _OF_THE_SLOT if key in defaults}, **figures, **own}
-    return {**defaults, **own}
+    return {**defaults, **own, **{key: {**defaults[key], **own[key]} for key in own if _by_name(key, defaults, own)}}
+
+
+def _by_name(key: str, defaults: Mapping[str, Any], own: Mapping[str, Any]) -> bool:
+    return isinstance(own[key], dict) and isinstance(defaults.get(key), dict)
 
 
 def moved_to_venue(tree: Mapping[str, Any], overrides: Iterable[str]) -> dict[str, Any]:

@@ -43,7 +43,7 @@ from .order_limits import stated_limits
 from .populations.base import OpeningAccount, OpeningMarket, Population
 from .reading.files import find_data_file
 from .reading.rows import first_fields
-from .rulebooks import alternatives, moved_to_venue, rulebook, slot_table
+from .rulebooks import alternatives, for_assets, moved_to_venue, rulebook, slot_table
 from .settings import ScenarioSettings
 from .sources.base import InstrumentScale, Source
 from .sources.generator import GeneratorSettings
@@ -56,8 +56,6 @@ from .venues import AtVenues, at_all_venues, check_venues, listed_at_venues, ope
 __all__ = ["ResolvedScenario", "Scenario", "bundled_scenarios"]
 
 _FILE_BYTES_MOST = 1 << 24
-_OF_SEVERAL_ASSETS = {"oracle": "own-market", "collateral": "haircut"}
-"""Who fills a slot of a run of several assets, where nobody is named."""
 _YEAR_NS = 366 * 86_400 * 10**9
 
 
@@ -122,9 +120,10 @@ class Scenario:
     def _check(self, tree: Mapping[str, Any]) -> None:
         check_values(tree, "$")
         plain = with_durations(tree, "$")
-        self._rulebook = rulebook(plain.get("venue", "generic"))
+        rules = rulebook(plain.get("venue", "generic"))
         self.tree = _with_prices_layout(plain, self.folder)
         self.settings = _convert(self.tree)
+        self._rulebook = self._of_its_assets(rules)
         check_venues(self.settings)
         check_options(self.settings)
         self.producers = self._producers()
@@ -216,8 +215,6 @@ class Scenario:
                 own = {key: value for key, value in table.items() if slot != "insurance_fund" or key not in FUND_KEYS}
                 if slot == OPTION_RULES:
                     own = option_rules(self.settings, own)
-                if slot in _OF_SEVERAL_ASSETS and len(self.settings.assets) > 1:
-                    own = {"policy": _OF_SEVERAL_ASSETS[slot], **own}
                 producer = producer_of(name, own, where, self.plugins, self.folder, amounts)
                 if producer is not None:
                     found.append(producer)
@@ -233,8 +230,12 @@ class Scenario:
         for venue in self.settings.venues:
             where = slot_path(self.settings, slot, venue.name)
             others = alternatives(venue.rulebook, slot)
-            defaults = slot_table(rulebook(venue.rulebook).get(slot, {}), stated, others)
+            rules = self._of_its_assets(rulebook(venue.rulebook))
+            defaults = slot_table(rules.get(slot, {}), stated, others)
             yield at_venue(slot, venue.name), where, slot_table(defaults, venue.slots.get(slot, {}), others)
+
+    def _of_its_assets(self, rules: Mapping[str, Any]) -> dict[str, Any]:
+        return for_assets(rules, [one.name for one in self.settings.assets])
 
     def _faults(self, amounts: Amounts) -> dict[str, Any]:
         """The settings of the slot `faults`, which a scenario states as a list of them."""

@@ -161,6 +161,7 @@ class ScenarioSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     margin_rules: dict[str, Any] = {}
     margin: dict[str, Any] = {}
     traders: dict[str, Any] = {}
+    redemptions: dict[str, Any] = {}
     insurance_fund: dict[str, Any] = {}
     liquidation: dict[str, Any] = {}
     market: dict[str, Any] = {}

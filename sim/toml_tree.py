@@ -193,7 +193,7 @@ def _value(key: str, text: str) -> Any:
 
 
 def with_durations(node: Any, where: str) -> Any:
-    """The tree with every text under a key in `_ns` read as a duration, and every time as text."""
+    """The tree with every text under a key in `_ns`, or in a table under one, read as a duration; times as text."""
     if isinstance(node, Mapping):
         return {key: _duration(key, value, f"{where}.{key}") for key, value in node.items()}
     if isinstance(node, list):
@@ -211,4 +211,6 @@ def _duration(key: str, value: Any, where: str) -> Any:
     if isinstance(value, int) and abs(value) > _DURATION_MOST_NS:
         message = f"{where}: {value} ns are more than a hundred years; use a shorter time"
         raise ScenarioError(message)
+    if isinstance(value, Mapping):
+        return {name: _duration("_ns", one, f"{where}.{name}") for name, one in value.items()}
     return with_durations(value, where)

@@ -17,6 +17,7 @@ from deleverage.events.bodies.collateral import (
     InterestCharged,
 )
 from deleverage.events.bodies.listing import AssetListed
+from deleverage.events.bodies.redemption import RedemptionPaid, RedemptionRequested
 from deleverage.events.bodies.run import Producer
 from deleverage.events.bodies.venue import TimerSet
 from deleverage.events.codec import decode_event, encode_event
@@ -69,6 +70,7 @@ def test_every_event_of_coins_moves_exactly_its_two_parties() -> None:
         (CoinWithdrawn(user, COIN, 10), -10, 0),
         (sale, -50, 950),
         (InterestCharged(user, 7, 70, 10**8), 0, -7),
+        (RedemptionRequested(user, COIN, SPOT, 20, 20, 0, 5), -20, 0),
     ):
         book.put(body)
         book.ledger.check()
@@ -79,6 +81,30 @@ def test_every_event_of_coins_moves_exactly_its_two_parties() -> None:
     assert book.account(LIQUIDITY).balance_atoms == -950
     assert book.ledger.accounts[book.coin_liquidity].balance_atoms == 50
     assert book.account(OUTSIDE).balance_atoms == -1_000
+
+
+def test_a_redemption_is_kept_until_it_is_paid_and_paid_once() -> None:
+    """The coins are gone when it is requested; the money comes when it is paid, to whoever requested it."""
+    book, user = a_book()
+    seq = book.put(RedemptionRequested(user, COIN, SPOT, 100, 20, 0, 5)).seq
+    assert (book.account(user).coins, list(book.ledger.redemptions)) == ({COIN: 400}, [seq])
+    other = book.user(0)
+    with pytest.raises(LedgerError, match=f"redemption {seq} is paid to account {other}"):
+        book.put(RedemptionPaid(other, SPOT, 2_100, 21, seq))
+
+
+def test_a_redemption_is_paid_once_and_of_what_there_is() -> None:
+    """A second payment, and a request for more than the account has, are the record's fault."""
+    book, user = a_book()
+    seq = book.put(RedemptionRequested(user, COIN, SPOT, 100, 20, 0, 5)).seq
+    book.put(RedemptionPaid(user, SPOT, 2_100, 21, seq))
+    book.ledger.check()
+    assert (book.account(user).balance_atoms, book.ledger.redemptions) == (3_100, {})
+    assert book.account(OUTSIDE).balance_atoms == -3_100
+    with pytest.raises(LedgerError, match="which has none of that number"):
+        book.put(RedemptionPaid(user, SPOT, 1, 21, seq))
+    with pytest.raises(LedgerError, match="is of more of asset 1 than"):
+        book.put(RedemptionRequested(user, COIN, SPOT, 401, 20, 0, 5))
 
 
 def test_what_is_all_gone_is_not_kept() -> None:

@@ -64,7 +64,8 @@ MOVED = {
     "VaultDeposited": {ALICE: (-70, 0), FUND: (70, 0)},
     "InterestCharged": {ALICE: (-70, 0), FEES: (70, 0)},
 }
-ELSEWHERE_MOVED = {"CoinStated", "CoinDeposited", "CoinWithdrawn", "CollateralSold"}
+ELSEWHERE_MOVED = {"CoinStated", "CoinDeposited", "CoinWithdrawn", "CollateralSold", "RedemptionRequested"}
+ELSEWHERE_MOVED |= {"RedemptionPaid"}
 ELSEWHERE_MOVED |= {"OptionSettled"}  # an expired option at its payoff: test_options_ledger.py
 ELSEWHERE_MOVED |= {kind.__name__ for kind in (*get_args(ChainBody), *get_args(LotsBody)) if kind in POSTINGS}
 """Types that move another asset than an account settles in: test_collateral_ledger.py and test_chain_ledger.py."""

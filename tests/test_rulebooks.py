@@ -12,7 +12,16 @@ from deleverage.events.bodies.margin import MarkPriced
 from deleverage.events.errors import ScenarioError
 from deleverage.events.vocabulary import Body
 from deleverage.handlers.registry import SLOTS
-from deleverage.sim.rulebooks import bundled_venues, moved_to_venue, rulebook, slot_table
+from deleverage.sim.opening import opening_bodies
+from deleverage.sim.rulebooks import (
+    OF_SEVERAL_ASSETS,
+    bundled_venues,
+    for_assets,
+    moved_to_venue,
+    rulebook,
+    slot_table,
+    venues_with_positions,
+)
 from deleverage.sim.scenario import Scenario
 
 from .support.crash import recorded
@@ -38,7 +47,7 @@ POLICIES = {
 
 
 LIVING = {"impact", "makers", "crowd", "strategist", "orders", "index"}
-LIVING |= {"arbitrage", "hedgers", "ties", "bridge", "faults", "margin_rules", "dealers"}
+LIVING |= {"arbitrage", "hedgers", "ties", "bridge", "faults", "margin_rules", "dealers", "redemptions"}
 """Slots of the market itself, who trades there and what trades do to the price, and rules that follow it."""
 
 ASSETS = {"oracle", "collateral", "chain", "lending", "keepers", "option_rules"}
@@ -90,7 +99,7 @@ def test_every_figure_has_its_source_beside_it(venue: str) -> None:
     slot = ""
     for line in text.splitlines():
         slot = line.strip("[]") if line.startswith("[") else slot
-        if slot in (*SOURCED, FUNDING) and "=" in line and not line.startswith("#"):
+        if slot in (*SOURCED, *OF_SEVERAL_ASSETS, FUNDING) and "=" in line and not line.startswith("#"):
             assert "#" in line, line
 
 
@@ -203,3 +212,32 @@ def test_a_run_has_the_same_decisions_whatever_the_decimals_of_its_asset() -> No
 def _without_money(body: Body) -> tuple[str, tuple[object, ...]]:
     names = ("account", "instrument", "size_lots", "price_ticks", "left_lots", "mark_ticks")
     return type(body).__name__, tuple(getattr(body, name, None) for name in names)
+
+
+@pytest.mark.parametrize("venue", venues_with_positions())
+def test_collateral_is_of_runs_of_several_assets(venue: str) -> None:
+    """A run of one asset has nothing of it, nor has its rulebook's hash; each rulebook says something."""
+    assert not {producer.slot for producer in Scenario.load("calm", [f"venue={venue}"]).producers} & {
+        *OF_SEVERAL_ASSETS
+    }
+    assert not for_assets(rulebook(venue), ["USDT"]).keys() & {*OF_SEVERAL_ASSETS}
+    assert {*OF_SEVERAL_ASSETS} <= rulebook(venue).keys()
+
+
+def test_figures_of_an_asset_hold_where_it_is_listed() -> None:
+    """Of a rulebook's ratios those of the scenario's assets, and the scenario's own over them, one by one."""
+    (keeper,) = [one for one in Scenario.load("depeg").producers if one.slot == "collateral"]
+    assert keeper.parameters["ratios_ppm"].keys() == {"USDT", "USDE", "WBETH", "BNSOL", "BTC"}
+    assert keeper.parameters["ratios_ppm"]["BTC"] == ((0, 950_000), (5, 900_000))
+    assert keeper.parameters["conversion_haircuts_ppm"] == {"BTC": 25_000, "USDT": 100}
+    assert keeper.parameters["order"] == "in proportion"
+
+
+@pytest.mark.parametrize("venue", ["bitmex", "dydx", "gmx", "hyperliquid"])
+def test_a_venue_that_takes_no_collateral_refuses_it(venue: str) -> None:
+    """In one line that says whose, and what to do; with a policy named it is taken."""
+    scenario = Scenario.load("depeg", [f"venue={venue}", "population.accounts=20"])
+    with pytest.raises(ScenarioError, match=r"^\$\.population: account 'trader-\d+' holds \w+, and the venue takes no"):
+        list(opening_bodies(scenario.resolve()))
+    named = Scenario.load("depeg", [f"venue={venue}", "population.accounts=20", "collateral.policy=haircut"])
+    assert list(opening_bodies(named.resolve()))

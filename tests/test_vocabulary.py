@@ -121,12 +121,16 @@ PINNED = {
     "VaultShared": "96cc930502e2f6cd03de",
     "ConversionSet": "96cc96010002ce000186a00a",
     "CollateralRated": "94cc970102929200ce000e7ef092ce000f4240ce000dbba0",
+    "InitialCollateralRated": "94cc9e0102919200ce000c3500",
+    "CollateralDiscounted": "95cc9f01021ecd2710",
     "ConversionPriced": "95cc980102cdfde8ce00017ed0",
     "CoinStated": "95cc990501ce000f4240940111cd03e8cd03e9",
     "CoinDeposited": "95cc9a0501ce0003d090940111cd03e8cd03e9",
     "CoinWithdrawn": "95cc9b0501ce0001e848940111cd03e8cd03e9",
     "CollateralSold": "9bcc9c03050102ce000249f0ce00017ae8fecdfcbc07b3746865206163636f756e74206f776564206974",
     "InterestCharged": "95cc9d050ccdbb80ce0003d090",
+    "RedemptionRequested": "98ccc3050102ce000249f0ce000180c4cd7530cd1b58",
+    "RedemptionPaid": "96ccc40502ce00023e38ce00017ed0cd0136",
     "BlockMined": "94ccafcd019ccf000000161e70f600ce001ab3f0",
     "OracleReported": "95ccb00102cdfde8b4697420686164206d6f76656420627920302e3525",
     "DebtIndexed": "95ccb100cf00038d817007f800ce02aea540ce000c65d4",
@@ -172,13 +176,15 @@ TAG_GROUPS |= {
     "options": (160, 174),
     "chain": (175, 184),
     "lots": (185, 194),
+    "redemption": (195, 199),
 }
 
-PUBLIC = """AssetListed AuctionRestarted BlockMined BlockReorganised BookPriced CollateralRated ConversionPriced
-ConversionSet DebtIndexed DeliveryPriced DeliveryStarted DepthFormed DepthQuoted FaultEnded FundingAccrued
-FundingRateSet FundingRated HandlerStateNoted IndexPriced InstrumentListed LimitsStated MarkPriced
-OptionExpired OptionListed OracleReported PriceTicked ProfitCapExceeded RulesAnnounced RulesChanged RunEnded
-RunForked RunStarted SourceOpened SurfaceSet TradingHalted TradingResumed VolatilityMarked"""
+PUBLIC = """AssetListed AuctionRestarted BlockMined BlockReorganised BookPriced CollateralDiscounted CollateralRated
+ConversionPriced ConversionSet DebtIndexed DeliveryPriced DeliveryStarted DepthFormed DepthQuoted FaultEnded
+FundingAccrued FundingRateSet FundingRated HandlerStateNoted IndexPriced InitialCollateralRated
+InstrumentListed LimitsStated MarkPriced OptionExpired OptionListed OracleReported PriceTicked
+ProfitCapExceeded RulesAnnounced RulesChanged RunEnded RunForked RunStarted SourceOpened SurfaceSet
+TradingHalted TradingResumed VolatilityMarked"""
 
 _BY_NAME = pytest.mark.parametrize("body", EXAMPLES, ids=lambda body: type(body).__name__)
 
@@ -224,7 +230,7 @@ def test_tags_are_unique_and_in_their_group() -> None:
 
 def test_names_are_facts_in_the_past_tense() -> None:
     """Every type says what happened."""
-    past = re.compile(r"[A-Za-z]+(ed|drawn|Over|Set|Met|Off|Sold)")
+    past = re.compile(r"[A-Za-z]+(ed|drawn|Over|Set|Met|Off|Sold|Paid)")
     assert [name for name in TYPES_BY_NAME if not past.fullmatch(name)] == []
 
 

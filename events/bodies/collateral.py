@@ -22,6 +22,7 @@ from ..kinds import (
     Price,
     QuoteAmount,
     RatePpb,
+    RatePpm,
     Size,
 )
 from .base import BodyBase, Provenance
@@ -37,11 +38,13 @@ __all__ = [
     "CoinStated",
     "CoinWithdrawn",
     "CollateralBody",
+    "CollateralDiscounted",
     "CollateralRated",
     "CollateralSold",
     "CollateralTier",
     "ConversionPriced",
     "ConversionSet",
+    "InitialCollateralRated",
     "InterestCharged",
 ]
 
@@ -91,14 +94,57 @@ class CollateralRated(BodyBase, frozen=True, tag=151):
     tiers: tuple[CollateralTier, ...]
 
     def alters(self, ledger: Ledger, event: Event) -> None:
-        ledger.rate_collateral(self)
+        ledger.conversion(self.asset).tiers = self.tiers
 
     def says(self, names: Names) -> str:
-        shares = ", ".join(
-            f"{names.percent_of_ppm(tier.ratio_ppm)} over {names.coins(self.asset, tier.floor_atoms)}"
-            for tier in self.tiers
-        )
-        return f"of {names.asset(self.asset)} this counts as collateral: {shares}"
+        return f"of {names.asset(self.asset)} this counts as collateral: {_shares(self, names)}"
+
+
+class InitialCollateralRated(BodyBase, frozen=True, tag=158):
+    """How much of an asset counts for the initial margin of an order; without tiers as much as otherwise."""
+
+    grounds = (Ground.RULE,)
+    sets = True
+
+    asset: AssetNumber
+    instrument: InstrumentNumber
+    tiers: tuple[CollateralTier, ...]
+
+    def alters(self, ledger: Ledger, event: Event) -> None:
+        ledger.conversion(self.asset).initial = self.tiers
+
+    def says(self, names: Names) -> str:
+        told = _shares(self, names) if self.tiers else "as much as otherwise"
+        return f"of {names.asset(self.asset)} this counts for the initial margin of an order: {told}"
+
+
+class CollateralDiscounted(BodyBase, frozen=True, tag=159):
+    """What counts of an asset falls with its size, by a factor of `imf_ppm`; 0 of them and it does so no more.
+
+    `unit_atoms` is one whole unit, in which sizes are counted (`events/ledger/conversion.py` has the formula).
+    """
+
+    grounds = (Ground.RULE,)
+    sets = True
+
+    asset: AssetNumber
+    instrument: InstrumentNumber
+    imf_ppm: RatePpm
+    unit_atoms: AssetAmount
+
+    def alters(self, ledger: Ledger, event: Event) -> None:
+        ledger.conversion(self.asset).discount(self.imf_ppm, self.unit_atoms)
+
+    def says(self, names: Names) -> str:
+        asset, factor = names.asset(self.asset), names.percent_of_ppm(self.imf_ppm)
+        return f"of a large amount of {asset} less counts, by a factor of {factor} on the root of its units"
+
+
+def _shares(rating: CollateralRated | InitialCollateralRated, names: Names) -> str:
+    return ", ".join(
+        f"{names.percent_of_ppm(tier.ratio_ppm)} over {names.coins(rating.asset, tier.floor_atoms)}"
+        for tier in rating.tiers
+    )
 
 
 class ConversionPriced(BodyBase, frozen=True, tag=152):
@@ -259,6 +305,8 @@ class InterestCharged(BodyBase, frozen=True, tag=157):
 CollateralBody = (
     ConversionSet
     | CollateralRated
+    | InitialCollateralRated
+    | CollateralDiscounted
     | ConversionPriced
     | CoinStated
     | CoinDeposited

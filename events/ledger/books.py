@@ -33,7 +33,7 @@ from .state import STOPPED_NS, FundStanding, LedgerState, PendingTimer, RoundBas
 
 if TYPE_CHECKING:
     from ..bodies.auctions import AuctionFilled, AuctionOpened, VaultDeposited
-    from ..bodies.collateral import CollateralRated, ConversionPriced, ConversionSet
+    from ..bodies.collateral import ConversionPriced, ConversionSet
     from ..bodies.faults import ActDelayed, FaultStarted
     from ..bodies.liquidation import (
         BankruptcyDeclared,
@@ -53,6 +53,7 @@ if TYPE_CHECKING:
         SurfaceSet,
         VolatilityMarked,
     )
+    from ..bodies.redemption import RedemptionPaid, RedemptionRequested
     from ..bodies.run import Producer
     from ..bodies.trading import OrderPlaced
     from ..bodies.venue import TimerFired, TimerSet
@@ -121,10 +122,6 @@ class Books(LedgerState):
         except KeyError:
             message = f"asset {asset} is not converted into any other"
             raise LedgerError(message) from None
-
-    def rate_collateral(self, body: CollateralRated) -> None:
-        """So much of an asset counts from here on."""
-        self.conversion(body.asset).tiers = body.tiers
 
     def price_conversion(self, body: ConversionPriced, seq: int) -> None:
         """An asset is converted at this price from here on."""
@@ -301,6 +298,20 @@ class Books(LedgerState):
         sent = self.transfers.pop(body.transfer, None)
         if sent is None or (sent.to_account, sent.amount_atoms) != (body.account, body.amount_atoms):
             message = f"transfer {body.transfer} arrives at account {body.account} and was not sent there as it arrives"
+            raise LedgerError(message)
+
+    def request_redemption(self, body: RedemptionRequested, event: Event) -> None:
+        """Coins are on their way to be paid; the account is left with none that it does not have."""
+        if body.amount_atoms <= 0 or self.accounts[body.account].amount_of(body.asset) < 0:
+            message = f"redemption {event.seq} is of more of asset {body.asset} than account {body.account} has"
+            raise LedgerError(message)
+        self.redemptions[event.seq] = body
+
+    def pay_redemption(self, body: RedemptionPaid) -> None:
+        """What was on its way is paid, once, to whom it was of."""
+        asked = self.redemptions.pop(body.redemption, None)
+        if asked is None or asked.account != body.account:
+            message = f"redemption {body.redemption} is paid to account {body.account}, which has none of that number"
             raise LedgerError(message)
 
     def change_rules(self, body: RulesChanged, event: Event) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from ..bodies.listing import AssetListed
+from ..bodies.redemption import RedemptionRequested
 from ..bodies.run import Producer, RunStarted
 from ..bodies.venue import TimerSet
 from ..bodies.venues import TransferStarted
@@ -76,9 +77,10 @@ class LedgerState:
     not done, `acted` when a trader placed its last one; `transfers` is the money on its way between venues, by the
     event in which it left. `faults` are those of the venue that are on, by their number; `auctions` those that are
     open, by account; `vaults` each depositor's claim on a fund that is a vault; `conversions` how assets are converted
-    into those that accounts settle in; `chain` what is kept of a venue on chain. `options` are those that were listed,
-    by their instrument, `volatilities` what they are priced with, by their underlying, and `deliveries` the averages
-    that run, by underlying and expiry.
+    into those that accounts settle in; `redemptions` the coins that are on their way to be paid, by the event in which
+    they left; `chain` what is kept of a venue on chain. `options` are those that were listed, by their instrument,
+    `volatilities` what they are priced with, by their underlying, and `deliveries` the averages that run, by underlying
+    and expiry.
     """
 
     seq: int = 0
@@ -110,6 +112,7 @@ class LedgerState:
     auctions: dict[int, OpenAuction] = field(default_factory=dict)
     vaults: dict[int, dict[int, int]] = field(default_factory=dict)
     conversions: dict[int, Conversion] = field(default_factory=dict)
+    redemptions: dict[int, RedemptionRequested] = field(default_factory=dict)
     chain: ChainState = field(default_factory=ChainState)
     options: dict[int, Option] = field(default_factory=dict)
     volatilities: dict[int, Volatility] = field(default_factory=dict)

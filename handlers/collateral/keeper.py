@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from typing import ClassVar
 
 import msgspec
 
-from ...events.bodies.collateral import ConversionSet, InterestCharged
+from ...events.bodies.collateral import CollateralSold, ConversionSet, InterestCharged
+from ...events.bodies.listing import AssetListed
 from ...events.bodies.margin import FeeCharged, MarkPriced
 from ...events.bodies.run import RunForked
 from ...events.bodies.venue import TimerFired, TimerSet
 from ...events.envelope import Event
 from ...events.ledger import Account, LedgerState
+from ...events.ledger.conversion import Conversion
 from ...events.ledger.postings import POSTINGS
+from ...events.venue_names import plain
 from ...events.vocabulary import Body, accounts_named
 from ..faults import failure_at
 from ..protocol import Handler, Product
-from .rules import SLOT, CollateralParameters, first_interest, rated_anew, tiers_of
-from .sale import CollateralSale, sold
+from .rules import SLOT, CollateralParameters, Rating, first_interest, rated
+from .sale import CollateralSale, haircut_atoms, sold
 
 __all__ = ["CollateralKeeper"]
 
@@ -83,23 +87,39 @@ class CollateralKeeper(Handler):
         listed = ledger.assets[asset]
         if listed.venue != self.venue:
             return []
-        rated = rated_anew(ledger, asset, tiers_of(self.rules, listed.name, listed.decimals))
         due_ns = now_ns + self.rules.interest_interval_ns
-        return [*rated, *(first_interest(ledger, asset, _INTEREST, due_ns) if self.rules.rate_ppb else ())]
+        interest = first_interest(ledger, asset, _INTEREST, due_ns) if self.rules.rate_ppb else ()
+        return [*self.rated(listed, ledger.conversions[asset]), *interest]
+
+    def rated(self, listed: AssetListed, conversion: Conversion) -> Iterable[Rating]:
+        """How much of an asset counts, where that is news: asked when it is listed, and after a fork."""
+        return rated(self.rules, listed, conversion)
 
     def _repaid(self, ledger: LedgerState, now_ns: int) -> Iterator[Product]:
         for number in sorted(self._over):
             account = ledger.accounts[number]
             if account.liquidation_id is not None:
                 continue
-            sale = CollateralSale(account, _REPAID, None, -account.balance_atoms)
-            sales = sold(sale, self.rules.order, ledger, now_ns)
+            sales, fee_atoms = self._sales(account, ledger, now_ns)
+            if not sales or _leaves_only_debt(account, sales, fee_atoms):
+                continue
             yield from sales
-            fee_atoms = sum(one.value_atoms for one in sales) * self.rules.fee_bps // _BPS
             if fee_atoms:
                 yield FeeCharged(number, fee_atoms, "conversion of collateral")
-            if sales:
-                return  # the depth that the next one meets is what this sale leaves of it
+            return  # the depth that the next one meets is what this sale leaves of it
+
+    def _sales(self, account: Account, ledger: LedgerState, now_ns: int) -> tuple[list[CollateralSold], int]:
+        """What is sold for a debt, and what the account pays for that."""
+        left_atoms = self.rules.debt_most_atoms * self.rules.left_bps // _BPS
+        sale = CollateralSale(account, _REPAID, None, -account.balance_atoms - left_atoms)
+        haircuts = {asset: self.haircut_ppm(asset, ledger) for asset in account.coins}
+        sales = sold(sale, self.rules.order, ledger, now_ns, haircuts)
+        fee_atoms = sum(one.value_atoms for one in sales) * self.rules.fee_bps // _BPS
+        return sales, fee_atoms + sum(haircut_atoms(one, haircuts[one.asset]) for one in sales)
+
+    def haircut_ppm(self, asset: int, ledger: LedgerState) -> int:
+        """What a conversion of an asset costs, in millionths of what it brings: under a million."""
+        return self.rules.conversion_haircuts_ppm.get(plain(ledger.assets[asset].name), 0)
 
     def _interest(self, ledger: LedgerState, now_ns: int) -> Iterator[Product]:
         for number in sorted(self._debtors):
@@ -108,3 +128,12 @@ class CollateralKeeper(Handler):
             if charged_atoms > 0:
                 yield InterestCharged(number, charged_atoms, debt_atoms, self.rules.rate_ppb)
         yield TimerSet(_INTEREST, now_ns + self.rules.interest_interval_ns)
+
+
+def _leaves_only_debt(account: Account, sales: Iterable[CollateralSold], fee_atoms: int) -> bool:
+    """Whether an account would have nothing but a debt then; such a one is for a liquidation to sell."""
+    gone = Counter[int]()
+    for one in sales:
+        gone[one.asset] += one.amount_atoms
+    owes = account.balance_atoms + sum(one.value_atoms for one in sales) < fee_atoms
+    return owes and not account.positions and gone == account.coins

@@ -7,7 +7,6 @@ and holds on to a price at which nobody buys. On 10 October 2025 that was the di
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from fractions import Fraction
 from typing import ClassVar
 
 import msgspec
@@ -21,10 +20,11 @@ from ...events.ledger.conversion import Conversion
 from ...events.venue_names import plain
 from ...events.vocabulary import Body
 from ..protocol import Handler, Product
+from .redeemed import redeemed_ticks
 
 __all__ = ["OwnMarketOracle", "RedemptionOracle", "RedemptionParameters"]
 
-_PPM, _BPS = 10**6, 10**4
+_BPS = 10**4
 
 
 class OwnMarketOracle(Handler):
@@ -50,11 +50,12 @@ class OwnMarketOracle(Handler):
         index_ticks = ledger.markets[conversion.instrument].mark_ticks
         if not index_ticks:
             return
-        price_ticks = max(1, self._price_ticks(conversion, index_ticks, ledger))
+        price_ticks = max(1, self.price_ticks(conversion, index_ticks, ledger))
         if (index_ticks, price_ticks) != (conversion.index_ticks, conversion.price_ticks):
             yield ConversionPriced(conversion.asset, conversion.instrument, index_ticks, price_ticks)
 
-    def _price_ticks(self, conversion: Conversion, index_ticks: int, ledger: LedgerState) -> int:
+    def price_ticks(self, conversion: Conversion, index_ticks: int, ledger: LedgerState) -> int:
+        """The price of an asset, in ticks, where its own market stands at `index_ticks`; at least one is priced."""
         return index_ticks
 
 
@@ -96,27 +97,13 @@ class RedemptionOracle(OwnMarketOracle):
             if instrument == one.instrument or redeemed_for == name:
                 yield one
 
-    def _price_ticks(self, conversion: Conversion, index_ticks: int, ledger: LedgerState) -> int:
+    def price_ticks(self, conversion: Conversion, index_ticks: int, ledger: LedgerState) -> int:
+        """The weighted mean; the own market's while there is nothing to redeem it for."""
         redeems = self.rules.redeems.get(plain(ledger.assets[conversion.asset].name))
         if redeems is None:
             return index_ticks
-        redeemed_ticks = self._redeemed_ticks(conversion, *redeems, ledger)
-        if redeemed_ticks is None:
+        brings_ticks = redeemed_ticks(conversion, *redeems, ledger)
+        if brings_ticks is None:
             return index_ticks
         own_bps = self.rules.own_weight_bps
-        return (index_ticks * own_bps + redeemed_ticks * (_BPS - own_bps)) // _BPS
-
-    def _redeemed_ticks(
-        self, conversion: Conversion, redeemed_for: str, rate_ppm: int, ledger: LedgerState
-    ) -> int | None:
-        """What redemption brings, as a price of the asset's own market; None while what it brings has no mark."""
-        unit_atoms = 10 ** ledger.assets[conversion.asset].decimals
-        if redeemed_for:
-            market = next(m for m in ledger.listed_everywhere(redeemed_for) if m.listing.asset == conversion.quote)
-            if not market.mark_ticks:
-                return None
-            lot, lot_atoms = Fraction(market.listing.lot_size), market.mark_ticks * market.listing.multiplier_atoms
-            brings = Fraction(lot_atoms * lot.denominator, lot.numerator)
-        else:
-            brings = Fraction(10 ** ledger.assets[conversion.quote].decimals)
-        return int(brings * rate_ppm * conversion.asset_atoms // (_PPM * unit_atoms * conversion.quote_atoms))
+        return (index_ticks * own_bps + brings_ticks * (_BPS - own_bps)) // _BPS

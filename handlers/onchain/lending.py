@@ -120,9 +120,9 @@ class Lending(Handler):
         if ledger.assets[asset].venue != self.venue:
             return []
         ratio_ppm = self.weights.of(asset, ledger) * _PPM // self.weights.scale
-        rated = rated_anew(ledger, asset, (CollateralTier(0, ratio_ppm),))
+        ratings = rated_anew(ledger.conversions[asset], (CollateralTier(0, ratio_ppm),))
         due_ns = now_ns + self.rules.interest_interval_ns
-        return [*rated, *(first_interest(ledger, asset, _INTEREST, due_ns) if self.rules.rates else ())]
+        return [*ratings, *(first_interest(ledger, asset, _INTEREST, due_ns) if self.rules.rates else ())]
 
     def _grown(self, ledger: LedgerState, now_ns: int) -> Iterator[Product]:
         """The indices after an interval, O(accounts), and the timer of the next one."""

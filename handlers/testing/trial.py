@@ -31,6 +31,8 @@ __all__ = ["Trial"]
 
 _END_NS = 3_600 * SECOND_NS
 
+_COIN_DEBT_MOST = 1_000
+
 _LIVING: Mapping[str, Mapping[str, Any]] = {
     "impact": {"policy": "power-law", "depth_atoms": 300_000},
     "makers": {"policy": "banded"},
@@ -42,6 +44,12 @@ _LIVING: Mapping[str, Mapping[str, Any]] = {
 _ACTORS = ("maker-1", "maker-2", "strategist-1")
 _LIVING_SLOTS = ("impact", "makers", "crowd", "strategist", "orders", "index", "arbitrage")
 _LIVING_MARKS = ("book", "median", "constituents")
+_WITH_A_COIN: Mapping[str, Mapping[str, Any]] = {
+    "oracle": {"policy": "own-market"},
+    "collateral": {"policy": "haircut", "ratios_ppm": {"COIN": [[0, 900_000]]}, "debt_most_atoms": _COIN_DEBT_MOST},
+}
+"""What there is where traders have another asset as collateral, for slots that have nothing to do without one."""
+_COIN_SLOTS = (*_WITH_A_COIN, "redemptions")
 
 
 class Trial:
@@ -52,7 +60,8 @@ class Trial:
         plugins = self._plugins = Plugins()
         lives = slot in _LIVING_SLOTS or (slot == "mark" and policy in _LIVING_MARKS)
         living = _LIVING if lives else {}
-        chosen = {**living, slot: {"policy": policy, **parameters}}
+        coin = slot in _COIN_SLOTS
+        chosen = {**living, **(_WITH_A_COIN if coin else {}), slot: {"policy": policy, **parameters}}
         made = [producer_of(one, chosen.get(one, {}), f"$.{one}", plugins) for one in SLOTS]
         producers = tuple(producer for producer in made if producer is not None)
         if slot not in {producer.handler for producer in producers}:
@@ -63,14 +72,15 @@ class Trial:
         self._handlers = [build(producer, plugins) for producer in producers]
         self._tried: Handler = self._handlers[producers.index(self._producer)]
         actors = _ACTORS if lives else ()
-        self._opening, self._watched = opening(producers, actors), watched
+        self._opening, self._watched = opening(producers, actors, coin=coin), watched
+        self._ticks = ticks(coin=coin)
         self.stage = Stage(self._handlers, self._ask, self._check)
 
     def run(self) -> str:
         """The whole crash. Raises AssertionError for what is not kept; gives the digest of all events."""
         if self._watched and isinstance(self._tried, AdlEngine):
             check_formula(self._tried.ranking_policy)
-        self.stage.play(chain(zip(repeat(0), self._opening, strict=False), ticks()), _END_NS)
+        self.stage.play(chain(zip(repeat(0), self._opening, strict=False), self._ticks), _END_NS)
         encoded = msgspec.msgpack.encode(self.stage.events)
         return hashlib.sha256(encoded).hexdigest()
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ...events.bodies.collateral import CollateralRated, ConversionPriced
+from ...events.bodies.collateral import CollateralDiscounted, CollateralRated, ConversionPriced
 from ...events.bodies.margin import MarkPriced
 from ...events.envelope import Event
 from ...events.venue_names import plain
@@ -27,9 +27,13 @@ def conversion_found(case: Decision) -> Found:
         instrument, name = case.look.ledger.conversions[asset].instrument, case.names.asset(asset)
         yield f"the price at which {name} is converted", _of(case, ConversionPriced, asset, instrument)
         yield f"how much of {name} counts", _of(case, CollateralRated, asset, instrument)
+        yield f"how that falls with the size of {name}", _of(case, CollateralDiscounted, asset, instrument)
 
 
-def _of(case: Decision, kind: type[ConversionPriced | CollateralRated], asset: int, instrument: int) -> Event | None:
+_OfAsset = ConversionPriced | CollateralRated | CollateralDiscounted
+
+
+def _of(case: Decision, kind: type[_OfAsset], asset: int, instrument: int) -> Event | None:
     """The last event of that type before the decision that is of the asset."""
     event = case.look.last(kind, instrument, case.began)
     while event is not None and event.body.asset != asset:  # type: ignore[union-attr]

@@ -26,11 +26,13 @@ from deleverage.events.bodies.collateral import (
     CoinDeposited,
     CoinStated,
     CoinWithdrawn,
+    CollateralDiscounted,
     CollateralRated,
     CollateralSold,
     CollateralTier,
     ConversionPriced,
     ConversionSet,
+    InitialCollateralRated,
     InterestCharged,
 )
 from deleverage.events.bodies.faults import ActDelayed, FaultEnded, FaultStarted
@@ -97,6 +99,7 @@ from deleverage.events.bodies.options import (
     SurfaceSet,
     VolatilityMarked,
 )
+from deleverage.events.bodies.redemption import RedemptionPaid, RedemptionRequested
 from deleverage.events.bodies.run import Producer, RunEnded, RunForked, RunStarted, SourceOpened, SourceTally
 from deleverage.events.bodies.trading import (
     BookPriced,
@@ -427,7 +430,13 @@ EXAMPLES: tuple[Body, ...] = (
     VaultDeposited(5, 2, 1_000),
     VaultShared(5, 2, -30, -10, 990),
     ConversionSet(asset=1, quote=0, instrument=2, asset_atoms=100_000, quote_atoms=10),
-    CollateralRated(1, 2, (CollateralTier(0, 950_000), CollateralTier(1_000_000, 900_000))),
+    CollateralRated(
+        1,
+        2,
+        (CollateralTier(0, 950_000), CollateralTier(1_000_000, 900_000)),
+    ),
+    InitialCollateralRated(1, 2, (CollateralTier(0, 800_000),)),
+    CollateralDiscounted(1, 2, 30, 10_000),
     ConversionPriced(1, 2, 65_000, 98_000),
     CoinStated(5, 1, 1_000_000, _FROM),
     CoinDeposited(5, 1, 250_000, _FROM),
@@ -445,6 +454,8 @@ EXAMPLES: tuple[Body, ...] = (
         reason="the account owed it",
     ),
     InterestCharged(5, 12, 48_000, 250_000),
+    RedemptionRequested(5, 1, 2, 150_000, 98_500, 30_000, 7_000),
+    RedemptionPaid(5, 2, 147_000, 98_000, 310),
     BlockMined(412, 95_000_000_000, 1_750_000),
     OracleReported(1, 2, 65_000, "it had moved by 0.5%"),
     DebtIndexed(0, 1_000_012_000_000_000, 45_000_000, 812_500),

@@ -144,7 +144,7 @@ class DutchParameters(LendingParameters, frozen=True, forbid_unknown_fields=True
         asset, reward = lot_asset(account) or 0, self._reward(bark.tab)
         penalty_bps = self.collateral[plain(ledger.assets[asset].name)].penalty_bps
 
-        lot = Lot(bark.lot, bark.due, bark.tab, self._top_ticks(asset, ledger), penalty_bps)
+        lot = AuctionLot(bark.lot, bark.due, bark.tab, self._top_ticks(asset, ledger), penalty_bps)
 
         def recorded(keeper: int, _profit: int) -> list[Product]:
             number = next(numbers)
@@ -203,7 +203,7 @@ class DutchParameters(LendingParameters, frozen=True, forbid_unknown_fields=True
         return Offer(("lot", body.auction), self.take_gas, deal)
 
 
-class Lot(NamedTuple):
+class AuctionLot(NamedTuple):
     """What of a vault goes to auction: so much of its collateral, of its debt, the debt with the penalty, and that.
 
     Of a falling price `top_ticks` is the first; 0 where bids rise.
@@ -220,7 +220,7 @@ def auctioned(
     rules: LendingParameters,
     account: Account,
     asset: int,
-    lot: Lot,
+    lot: AuctionLot,
     ledger: LedgerState,
     venue: str,
     *,

@@ -31,7 +31,7 @@ from ..borrowers import Weights, debts_of, first_of
 from ..lending import LendingParameters
 from ..offers import Deal, Offer
 from ..worth import BPS
-from .maker import Lot, Maker, auctioned, closed, lot_asset, ratios
+from .maker import AuctionLot, Maker, auctioned, closed, lot_asset, ratios
 
 __all__ = ["MakerOne", "MakerOneCollateral", "MakerOneParameters"]
 
@@ -102,7 +102,7 @@ class MakerOneParameters(LendingParameters, frozen=True, forbid_unknown_fields=T
         held, owed = account.coins[asset], debts_of(account, ledger)[account.asset]
         lot = min(held, terms.lump_units * 10**listed.decimals)
         due = owed * lot // held
-        parts = Lot(lot, due, due * (BPS + terms.penalty_bps) // BPS, 0, terms.penalty_bps)
+        parts = AuctionLot(lot, due, due * (BPS + terms.penalty_bps) // BPS, 0, terms.penalty_bps)
 
         def recorded(_keeper: int, _profit: int) -> list[Product]:
             return auctioned(self, account, asset, parts, ledger, venue, number=next(numbers), reserve=reserve)
