@@ -162,6 +162,11 @@ COMMANDS = {
         "deleverage run gamma -o gamma.run > /dev/null",
         "deleverage state gamma.run --at +00:15:00 --account dealer-3 | grep -A 3 ^greeks",
     ],
+    "options vega": [
+        "deleverage run gamma --set dealers.policy=vega-limited --set dealers.vega_limit=50 -o vega.run "
+        "| grep -E '^fell|vega hedge:'",
+        "deleverage state vega.run --at +00:15:00 --account dealer-3 | grep -A 3 ^greeks",
+    ],
     "options margin": ["deleverage why options.run 8432 | awk -v RS= 'NR == 2 || NR == 3'"],
     "tutorial record": [
         "deleverage run flash-crash --seed 7 -o crash.run | tail -3",
