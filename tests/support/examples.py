@@ -90,6 +90,7 @@ from deleverage.events.bodies.margin import (
 from deleverage.events.bodies.options import (
     DeliveryPriced,
     DeliveryStarted,
+    HedgeOrdered,
     OptionExpired,
     OptionListed,
     OptionSettled,
@@ -549,4 +550,5 @@ EXAMPLES: tuple[Body, ...] = (
     DeliveryPriced(2, 9_000, 1_800_000_000_000, 118_250_125_000),
     OptionExpired(7, 0),
     OptionSettled(5, 7, 0, 12, 35, 420, 3),
+    HedgeOrdered(3, 9, 5, 1, 0, -8, 413_952, 1, False, 1_000, 640),
 )
