@@ -26,7 +26,7 @@ import msgspec
 from ...events.bodies.run import Producer
 from ...events.ledger import LedgerState
 
-__all__ = ["SLOT", "VENUES", "OptionsParameters", "rules_of"]
+__all__ = ["SLOT", "VENUES", "OptionsParameters", "is_exempt", "rules_of"]
 
 SLOT = "option_rules"
 
@@ -38,7 +38,8 @@ class OptionsParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
 
     `liquidates` says which position of a book with options is ordered next: the one that requires most, or futures
     before options; of those that require nothing none is, which long options are. `hedges` says when a liquidation
-    makes up for the delta of a book on its underlying (`hedging.py`); unset it never does.
+    makes up for the delta of a book on its underlying (`hedging.py`); unset it never does. `deleverages` is false where
+    nobody is deleveraged of an option.
     """
 
     window_ns: int = 1_800 * 10**9
@@ -56,6 +57,7 @@ class OptionsParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     least_ppm: int = 100_000
     liquidates: Literal["most margin", "futures first"] = "most margin"
     hedges: Literal["delta first", "delta last"] | msgspec.UnsetType = msgspec.UNSET
+    deleverages: bool | msgspec.UnsetType = msgspec.UNSET
 
     def __post_init__(self) -> None:
         """Refuse what is no rate, no level or no window."""
@@ -77,17 +79,28 @@ class OptionsParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
 
 
 VENUES: Mapping[str, Mapping[str, Any]] = {
-    "bybit": {"rate_ppm": 30_000, "fee_ppm": 2_000, "liquidates": "futures first"},
-    "deribit": {"hedges": "delta last"},
+    "bybit": {"rate_ppm": 30_000, "fee_ppm": 2_000, "liquidates": "futures first", "deleverages": False},
+    "deribit": {"hedges": "delta last", "deleverages": False},
     "okx": {"rate_ppm": 30_000, "hedges": "delta first"},
 }
-"""What the rulebooks of venues say otherwise, by the table above; of hedges by `hedging.py`."""
+"""What the rulebooks of venues say otherwise, by the table above; of hedges by `hedging.py`.
+
+Deribit says that options are never eligible for auto-deleveraging (docs.deribit.com/articles/lsp-api-guide, 2026).
+Bybit does not list them among what is (v5 API page adl-alert), which is no denial; OKX lists them.
+"""
 
 
 def rules_of(ledger: LedgerState, venue: str = "") -> OptionsParameters:
     """The rules in force; the defaults where nobody keeps options any more."""
     producer = ledger.producer(SLOT, venue)
     return OptionsParameters() if producer is None else _rules(producer)
+
+
+def is_exempt(ledger: LedgerState, instrument: int) -> bool:
+    """Whether an instrument is an option of which the venue's rules deleverage nobody."""
+    if not ledger.options or instrument not in ledger.options:
+        return False
+    return rules_of(ledger, ledger.venue_of_instrument(instrument)).deleverages is False
 
 
 @lru_cache(maxsize=8)
