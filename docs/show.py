@@ -25,6 +25,7 @@ _SMALL_SPIRAL = (
     '--set insurance_fund.balance=300_000 --set \'actors=[{name="maker",balance=150_000,accounts=4},'
     '{name="backstop",balance=50_000,accounts=4},{name="depositor",balance=50_000,accounts=4}]\''
 )
+_VEGA = "deleverage run gamma --set dealers.policy=vega-limited --set dealers.vega_limit=50"
 _LOSSES = "awk -v RS= -v ORS='\\n\\n' '/^(insurance fund used|accounts deleveraged|bankrupt accounts)/'"
 
 COMMANDS = {
@@ -161,6 +162,14 @@ COMMANDS = {
         "deleverage run gamma --set dealers.policy=none | grep -A 1 ^fell",
         "deleverage run gamma -o gamma.run > /dev/null",
         "deleverage state gamma.run --at +00:15:00 --account dealer-3 | grep -A 3 ^greeks",
+    ],
+    "options vega": [
+        f"{_VEGA} -o vega.run | grep -E '^fell|vega hedge:'",
+        "deleverage state vega.run --at +00:15:00 --account dealer-3 | grep -A 3 ^greeks",
+    ],
+    "options hedged": [
+        "deleverage run options --set 'option_rules.hedges=delta first' -o hedged.run | sed -n '/^called/,/^taken/p'",
+        "deleverage why hedged.run 7798 | awk -v RS= 'NR == 2 || NR == 3'",
     ],
     "options margin": ["deleverage why options.run 8432 | awk -v RS= 'NR == 2 || NR == 3'"],
     "tutorial record": [

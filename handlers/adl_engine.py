@@ -10,7 +10,7 @@
    a value that its cash does not bear; in a drawdown it is closed at what the fund's rule allows.
 3. A reduction is worth its share of the round's value (`reductions.py`).
 4. Nobody loses more than their equity: a candidate gives up only as many lots as that leaves.
-5. Ties are broken by account. Outside liquidity is never a candidate.
+5. Ties are broken by account. Outside liquidity is never a candidate; of an option whose venue exempts it nobody is.
 6. A policy that says no more than scores is a queue: the first place gives all it can, then the next. What a policy
    shares out itself is checked: whole lots, each place once and in order, nobody more than it can give.
 7. Scores that reductions rest on are held against the formula that the policy declares, if it declares one.
@@ -43,6 +43,7 @@ from ..events.vocabulary import Body, accounts_named
 from .closing_task import ClosingTask, borne, capped_task, inventory_task, price_ticks_of, priced, shortfall_remained
 from .holders import Holders
 from .inventory import Inventory
+from .options.parameters import is_exempt
 from .policies.ranking import Allocation, Ranked, RankingPolicy, Worth, terms_of, worth_of
 from .policies.score_formula import formula_of
 from .pool import Pool
@@ -217,7 +218,7 @@ class AdlEngine(Handler):
 
     def _rank(self, ledger: LedgerState, side: _Side) -> Ranking | ColumnRanking:
         """Everyone who may hold the other side, scored: in columns where they are many, which gives the same."""
-        if self._holders.count(ledger, side[0], -side[1]) >= _MANY:
+        if self._holders.count(ledger, side[0], -side[1]) >= _MANY and not is_exempt(ledger, side[0]):
             ranking = self._columns(ledger).rank(ledger, *side, self.ranking_policy)
             if ranking is not None:
                 return ranking

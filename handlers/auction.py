@@ -25,6 +25,7 @@ import msgspec
 
 from ..events.bodies.auctions import AuctionEnded, AuctionFilled, AuctionOpened
 from ..events.bodies.liquidation import LiquidationOrdered, OrdersCancelled
+from ..events.bodies.options import HedgeOrdered
 from ..events.bodies.venue import TimerFired, TimerSet
 from ..events.envelope import Event
 from ..events.ledger import LedgerState, Market
@@ -76,11 +77,11 @@ class _Bid(NamedTuple):
 
 
 class AuctionMarket(DepthMarket):
-    """An auction first, then the depth; a fund's own orders go to the depth at once."""
+    """An auction first, then the depth; a fund's own orders, and hedges, go to the depth at once."""
 
     policy: ClassVar[str] = "auction"
     version: ClassVar[str] = "1"
-    subscribes: ClassVar[tuple[type[Body], ...]] = (LiquidationOrdered, TimerFired)
+    subscribes: ClassVar[tuple[type[Body], ...]] = (LiquidationOrdered, HedgeOrdered, TimerFired)
     Parameters: ClassVar[type[msgspec.Struct]] = AuctionParameters
 
     def __init__(self, parameters: AuctionParameters) -> None:
@@ -96,7 +97,7 @@ class AuctionMarket(DepthMarket):
             return list(self._step(auction, ledger, now_ns))
         assert isinstance(body, LiquidationOrdered)
         stopped = why_nothing_trades(ledger, body.instrument) is not None
-        own = ledger.accounts[body.account].kind == "insurance"
+        own = ledger.accounts[body.account].kind == "insurance" or isinstance(body, HedgeOrdered)
         if stopped or own or not held_lots(body, ledger) or not any(self.accounts_of(self.rule.group, ledger)):
             return super().handle(event, ledger, now_ns)
         return self._opened(body, now_ns)

@@ -5,7 +5,8 @@
    `restored_bps` of the requirement; over to the waterfall with a negative balance and no positions, or when the policy
    hands the account over.
 3. Otherwise the policy says how long to pause and what to order next, on the position that needs most margin. With the
-   limit at the bankruptcy price no order trades beyond it, so the market never costs more than the account has.
+   limit at the bankruptcy price no order trades beyond it, so the market never costs more than the account has. Where
+   the venue hedges a book with options, an order on its underlying may come before (`options/hedging.py`).
 4. In a halt it waits, and goes on when trading resumes; so it does while the matching engine is down or the venue
    has failed. Where a fault
    makes it slow, orders leave one after the other, each at a timer. Once trading has stopped for good nothing more is
@@ -31,7 +32,7 @@ from ..events.bodies.liquidation import (
     OrdersCancelled,
     PositionTakenOver,
 )
-from ..events.bodies.options import OptionSettled
+from ..events.bodies.options import HedgeOrdered, OptionSettled
 from ..events.bodies.venue import TimerFired, TimerSet, TradingResumed
 from ..events.bodies.waterfall import BalanceWrittenOff, DeleveragingEnded, InsuranceFundDebited, LossSocialized
 from ..events.envelope import Event
@@ -43,9 +44,10 @@ from .collateral.rules import rules_in_force
 from .collateral.sale import CollateralSale, sold
 from .faults import due_ns, fault_on, why_nothing_trades
 from .market import NO_DEPTH
+from .options.hedging import Hedge, hedge_next, position_next
 from .policies.liquidation.step import Situation, StepPolicy
 from .protocol import Handler, NoParameters, Product
-from .valuation import Margin, largest_position, margin_of, slack
+from .valuation import Margin, margin_of, slack
 
 __all__ = ["LiquidationEngine"]
 
@@ -133,7 +135,7 @@ class LiquidationEngine(Handler):
             return ()
         if isinstance(body, LiquidationFilled | AuctionFilled) and body.left_lots:
             return ()
-        reason = body.reason if isinstance(body, OrdersCancelled) else None
+        reason = body.reason if isinstance(body, OrdersCancelled) and not liquidation.order.hedges else None
         turn = _Turn(unfilled=reason == NO_DEPTH, banded=reason == OUT_OF_BAND)
         return self._next(ledger, liquidation, now_ns, turn)
 
@@ -179,7 +181,7 @@ class LiquidationEngine(Handler):
             return selling or (_flat(liquidation, margin, account.balance_atoms),)
         if slack(margin, self.steps.restored_bps) >= 0:
             return (LiquidationEnded(liquidation.liquidation_id, account.account, "restored", margin.collateral_atoms),)
-        key = largest_position(account, ledger, ledger.is_stopped)
+        key = position_next(account, ledger, now_ns)
         if key is None:  # of all that it holds trading has stopped
             return ()
         situation = Situation(ledger, liquidation, account, margin, key, now_ns)
@@ -222,12 +224,17 @@ class LiquidationEngine(Handler):
         return self.steps.first_pause_ns(situation) if first else self.steps.pause_ns(situation)
 
     def _order(self, situation: Situation, orders: int) -> Iterable[Product]:
-        step, liquidation = self.steps.step(situation), situation.liquidation
+        """A hedge of the book, or what the policy takes next."""
+        liquidation, key = situation.liquidation, situation.key
+        hedge = hedge_next(situation.account, liquidation, key, situation.ledger, situation.now_ns)
+        if hedge is not None:
+            return (_hedging(liquidation, hedge, orders + 1),)
+        step = self.steps.step(situation)
         ordered = LiquidationOrdered(
             liquidation.liquidation_id,
             orders + 1,
             liquidation.account,
-            *situation.key,
+            *key,
             -step.lots if situation.held.size_lots > 0 else step.lots,
             step.limit_ticks,
             liquidation.steps + 1,
@@ -242,6 +249,22 @@ class LiquidationEngine(Handler):
         if not done or account.status == "liquidating" or account.liquidation_id is None:
             return ()
         return (LiquidationEnded(account.liquidation_id, number, "bankrupt", account.balance_atoms),)
+
+
+def _hedging(liquidation: Liquidation, hedge: Hedge, number: int) -> Product:
+    return HedgeOrdered(
+        liquidation_id=liquidation.liquidation_id,
+        order_id=number,
+        account=liquidation.account,
+        instrument=hedge.instrument,
+        leg=0,
+        size_lots=hedge.size_lots,
+        limit_ticks=hedge.limit_ticks,
+        step=liquidation.steps,
+        whole=False,
+        requirement_atoms=hedge.requirement_atoms,
+        would_atoms=hedge.would_atoms,
+    )
 
 
 def _queued(situation: Situation, slow: StandingFault, ahead: int) -> Iterable[Product]:

@@ -12,6 +12,7 @@ import msgspec
 from msgspec.structs import asdict, replace
 
 from ..events.bodies.liquidation import LiquidationFilled, LiquidationOrdered, OrdersCancelled
+from ..events.bodies.options import HedgeOrdered
 from ..events.envelope import Event
 from ..events.ledger import LedgerState
 from ..events.ledger.liquidation import OwnOrder
@@ -47,14 +48,14 @@ NO_CASH = "the fund's cash does not bear the loss"
 class DepthMarket(Handler):
     """Immediate or cancel against quoted depth, band by band; `depth.py` has the rules. In a halt nothing fills.
 
-    An order only ever reduces: with a latency its position may have shrunk since, and then it trades what is left of
-    it. A fund's own order trades only as far as its cash bears what that loses.
+    An order only ever reduces, but for a hedge: with a latency its position may have shrunk since, and then it trades
+    what is left of it. A fund's own order trades only as far as its cash bears what that loses.
     """
 
     name: ClassVar[str] = "market"
     policy: ClassVar[str] = "depth"
     version: ClassVar[str] = "2"
-    subscribes: ClassVar[tuple[type[Body], ...]] = (LiquidationOrdered,)
+    subscribes: ClassVar[tuple[type[Body], ...]] = (LiquidationOrdered, HedgeOrdered)
 
     def handle(self, event: Event, ledger: LedgerState, now_ns: int) -> Iterable[Product]:
         """The fills of one order, and the cancellation of what found nobody."""
@@ -145,7 +146,9 @@ def _borne(order: LiquidationOrdered, fills: Iterable[DepthFill], ledger: Ledger
 
 
 def held_lots(order: LiquidationOrdered | OwnOrder, ledger: LedgerState) -> int:
-    """How many lots there are that such an order reduces."""
+    """How many lots there are that such an order reduces; of one that hedges, which reduces nothing, all of its own."""
+    if isinstance(order, HedgeOrdered):
+        return abs(order.size_lots)
     held = ledger.position(order.account, (order.instrument, order.leg))
     return 0 if held is None or (held.size_lots > 0) == (order.size_lots > 0) else abs(held.size_lots)
 

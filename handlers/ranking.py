@@ -2,7 +2,7 @@
 
 1. Candidates hold the other side of the position, at a profit, in an account of positive equity that is not itself in
    liquidation, unless the policy's terms ask for less; anyone else is `Ineligible`, with the first failing condition as
-   the reason. They rank by descending score, ties by account.
+   the reason. Of an option whose venue exempts it nobody is one. They rank by descending score, ties by account.
 2. A row is (pseudonym, score, profit, notional, cost, equity, size), 32 bytes and six big-endian 64-bit numbers,
    saturating. The digest is SHA-256 over the rows in ranking order.
 3. A further round at the same mark and instant digests only the rows of accounts touched since the round before, those
@@ -21,6 +21,7 @@ from typing import NamedTuple
 from sortedcontainers import SortedList
 
 from ..events.ledger import Account, LedgerState, Market
+from .options.parameters import is_exempt
 from .policies.ranking import PROFITABLE, Candidate, Ranked, RankingPolicy, Terms, scores_of, terms_of
 from .pseudonyms import Pseudonyms
 from .valuation import coins_worth_atoms, profit_atoms
@@ -33,6 +34,7 @@ __all__ = [
     "candidate_of",
     "digest_of",
     "digest_rows",
+    "judged",
     "may_stand",
     "pack_rows",
     "pack_touched",
@@ -68,6 +70,7 @@ class Row(NamedTuple):
 class Ineligible(StrEnum):
     """Why an account is no candidate, in the order in which it is asked."""
 
+    EXEMPT = "exempt"
     NO_TRADER = "no_trader"
     IN_LIQUIDATION = "in_liquidation"
     NOT_OPPOSITE = "not_opposite"
@@ -106,6 +109,15 @@ def candidate_of(
     market = markets[instrument]
     notional = abs(market.payoff.value_atoms(opposite.size_lots, market.mark_ticks))
     return Candidate(account.account, profit, notional, opposite.cost_atoms, equity, opposite.size_lots), leg
+
+
+def judged(
+    account: Account, instrument: int, side: int, ledger: LedgerState, terms: Terms = PROFITABLE
+) -> tuple[Candidate, int] | Ineligible:
+    """`candidate_of` with what coins are worth; of an instrument that is exempt nobody is a candidate."""
+    if is_exempt(ledger, instrument):
+        return Ineligible.EXEMPT
+    return candidate_of(account, instrument, side, ledger.markets, terms, coins_worth_atoms(account, ledger))
 
 
 def may_stand(account: Account, *, liquidating: bool) -> bool:
@@ -199,12 +211,9 @@ class Ranking:
         self._add((ledger.accounts[account] for account in sorted(self.touched)), ledger)
 
     def _add(self, accounts: Iterable[Account], ledger: LedgerState) -> None:
-        terms, markets = terms_of(self._policy), ledger.markets
-        closed = self._instrument, self._side
-        judged = (
-            candidate_of(account, *closed, markets, terms, coins_worth_atoms(account, ledger)) for account in accounts
-        )
-        found = [one for one in judged if isinstance(one, tuple)]
+        terms, closed = terms_of(self._policy), (self._instrument, self._side)
+        each = (judged(account, *closed, ledger, terms) for account in accounts)
+        found = [one for one in each if isinstance(one, tuple)]
         keys = [(self._instrument, leg) for _, leg in found]
         scores = scores_of(self._policy, [candidate for candidate, _ in found], keys, ledger)
         for (candidate, leg), score in zip(found, scores, strict=True):

@@ -28,7 +28,7 @@ from .insurance_fund import InsuranceFund
 from .living.between_venues import Arbitrage, Bridge, Ties
 from .living.cascade_strategies import STRATEGIST_CHOICES
 from .living.crowd import Crowd
-from .living.dealers import Dealers
+from .living.dealers import Dealers, VegaLimitedDealers
 from .living.hedgers import Hedgers
 from .living.impact import PowerLawImpact, SquareRootImpact
 from .living.index import ConstituentIndex
@@ -113,7 +113,7 @@ SLOTS: Mapping[str, Mapping[str, Choice | None]] = {
     "makers": {NONE: None, **_handlers(Makers)},
     "crowd": {NONE: None, **_handlers(Crowd)},
     "strategist": {NONE: None, **STRATEGIST_CHOICES},
-    "dealers": {NONE: None, **_handlers(Dealers)},
+    "dealers": {NONE: None, **_handlers(Dealers, VegaLimitedDealers)},
     "orders": {NONE: None, **_handlers(OwnOrders)},
     "index": {NONE: None, **_handlers(ConstituentIndex)},
     "arbitrage": {NONE: None, **_handlers(Arbitrage)},

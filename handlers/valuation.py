@@ -41,6 +41,7 @@ __all__ = [
     "margin_of",
     "notional_atoms",
     "profit_atoms",
+    "requirement_with",
     "requirement_without",
     "requirements",
     "side_notional_atoms",
@@ -254,7 +255,8 @@ def requirement_without(account: Account, ledger: LedgerState, key: PositionKey,
     """The account's requirement with so many lots (unsigned) of one of its positions less, in microatoms."""
     markets = ledger.markets
     if holds_options(account, ledger):
-        return _requirement_of_book_without(account, ledger, key, lots)
+        held_lots = account.positions[key].size_lots
+        return requirement_with(account, ledger, key, held_lots - lots if held_lots > 0 else held_lots + lots)
     market, held = markets[key[0]], account.positions[key]
     side_atoms, worth_atoms = side_notional_atoms(account, markets, key), notional_atoms(market, held)
     left_lots = held.size_lots - lots if held.size_lots > 0 else held.size_lots + lots
@@ -263,16 +265,16 @@ def requirement_without(account: Account, ledger: LedgerState, key: PositionKey,
     return total - maintenance_microatoms(tiers, side_atoms) + maintenance_microatoms(tiers, left_atoms)
 
 
-def _requirement_of_book_without(account: Account, ledger: LedgerState, key: PositionKey, lots: int) -> int:
-    held, positions = account.positions[key], dict(account.positions)
-    left_lots = held.size_lots - lots if held.size_lots > 0 else held.size_lots + lots
-    positions[key] = Position(left_lots, 0, 0)
-    if not left_lots:
+def requirement_with(account: Account, ledger: LedgerState, key: PositionKey, size_lots: int) -> int:
+    """What an account would require with a position of so many lots (signed, 0 for none) of a key, in microatoms."""
+    positions = dict(account.positions)
+    positions[key] = Position(size_lots, 0, 0)
+    if not size_lots:
         del positions[key]
-    left = Account(
+    other = Account(
         account.account, account.kind, account.mode, account.asset, account.owner, account.parent, 0, positions
     )
-    return sum(requirements(left, ledger).values())
+    return sum(requirements(other, ledger).values())
 
 
 def slack(margin: Margin, level_bps: int) -> int:

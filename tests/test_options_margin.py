@@ -236,6 +236,37 @@ def test_okx_moves_price_and_volatility_and_takes_half_of_the_extreme() -> None:
     assert risk.microatoms == 7 * 12_000 * MICRO
 
 
+def test_okx_takes_what_a_day_costs_as_one_more_cell() -> None:
+    """MR2: the whole unit a day on, price and volatility as they are, long and short of a straddle."""
+    grid = {"model": "okx", "price_range_bps": 1_200, "maintenance_ppm": MICRO, "decay_ns": DAY_NS}
+    book = ChainBook([(100_000, "call", 30), (100_000, "put", 30)], producers=producers_of("portfolio", grid))
+    book.mark(100_000)
+    rules = ScanParameters(**grid)  # type: ignore[arg-type]
+    today, tomorrow = (
+        OptionPricer(100_000, "call", 600_000_000, days * DAY_NS).price_nanoticks(100_000) for days in (30, 29)
+    )
+    assert cells_of(rules)[-1] == ScanCell(0, 5)
+    for lots in (7, -7):
+        held = {(1, 0): Position(lots, 0, 0), (2, 0): Position(lots, 0, 0)}
+        losses = lost_in_cells(held, PERP, book.ledger, book.ledger.markets, rules)
+        assert abs(losses[-1] - 2 * lots * (today - tomorrow) // 1_000) <= 2 * abs(lots) * 2
+        without = msgspec.structs.replace(rules, decay_ns=msgspec.UNSET)
+        assert lost_in_cells(held, PERP, book.ledger, book.ledger.markets, without) == losses[:-1]
+
+
+def test_time_is_the_worst_for_whoever_is_long_of_what_expires_tomorrow() -> None:
+    """Long of what expires tomorrow: all of the premium is gone in a day, where no move of the grid takes so much."""
+    grid = {"model": "okx", "price_range_bps": 30, "maintenance_ppm": MICRO, "decay_ns": DAY_NS}
+    book = ChainBook([(100_000, "call", 1), (100_000, "put", 1)], producers=producers_of("portfolio", grid))
+    book.mark(100_000)
+    held = {(1, 0): Position(1, 0, 0), (2, 0): Position(1, 0, 0)}
+    rules = ScanParameters(**grid)  # type: ignore[arg-type]
+    risk = unit_risk(held, PERP, book.ledger, book.ledger.markets, rules)
+    assert risk.cell == ScanCell(0, 5)
+    premium = 2 * OptionPricer(100_000, "call", 600_000_000, DAY_NS).price_nanoticks(100_000)
+    assert abs(risk.microatoms - premium // 1_000) <= 4
+
+
 def test_a_hedged_book_requires_less_than_its_parts() -> None:
     """A long future against a short call, and options of several expiries: netted in each cell."""
     options = [(100_000, "call", 30), (110_000, "call", 60)]
@@ -342,13 +373,14 @@ def test_the_monitor_says_of_every_book_what_a_sweep_does(
         watched._take(said)
 
 
-@given(BOOKS, STEPS, st.sampled_from(["deribit", "okx", "span"]))
+@given(BOOKS, STEPS, st.sampled_from(["deribit", "okx", "okx by days", "span"]))
 @settings(max_examples=60, deadline=None)
 def test_no_unit_requires_more_than_its_bound(
     books: list[tuple[int, dict[int, int]]], steps: list[tuple[str, int]], model: str
 ) -> None:
     """Whatever price, volatility and time do; where nothing has happened it is the requirement, but for rounding."""
-    book = ChainBook(FOUR, producers=producers_of("portfolio", {"model": model, "dampener_atoms": 500}))  # type: ignore[arg-type]
+    grid = {"model": model.split(maxsplit=1)[0], "dampener_atoms": 500} | ({"decay_ns": DAY_NS} if " " in model else {})
+    book = ChainBook(FOUR, producers=producers_of("portfolio", grid))  # type: ignore[arg-type]
     book.mark(100_000)
     accounts = [book.ledger.accounts[book.trader(balance, held)] for balance, held in books]
     rules = scan_rules(book.ledger)

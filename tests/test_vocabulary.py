@@ -164,6 +164,7 @@ PINNED = {
     "DeliveryPriced": "95cca402cd2328cf000001a3185c5000cf0000001b8841b6c8",
     "OptionExpired": "93cca50700",
     "OptionSettled": "98cca60507000c23cd01a403",
+    "HedgeOrdered": "9ccca70309050100f8ce0006510001c2cd03e8cd0280",
 }
 ENVELOPE = "97cd012cce3b9aca0001cd012b9204080b"
 

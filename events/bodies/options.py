@@ -2,7 +2,7 @@
 
 An option is an instrument of kind `option`, worth lots times its mark like any other; beside its listing stands what it
 is an option on. Expiry is one price of the underlying, an average over a window; each option is then worth its payoff
-there, and each position is closed at that, one event each.
+there, and each position is closed at that, one event each. A liquidation may hedge a book of them on the underlying.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import msgspec
 
 from ..grounds import Ground
 from ..kinds import (
+    AccountAmount,
     AccountNumber,
     Count,
     InstrumentAmount,
@@ -28,6 +29,7 @@ from ..kinds import (
 )
 from .base import BodyBase
 from .declaring import Trade
+from .liquidation import LiquidationOrdered
 
 if TYPE_CHECKING:
     from ..envelope import Event
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 __all__ = [
     "DeliveryPriced",
     "DeliveryStarted",
+    "HedgeOrdered",
     "OptionExpired",
     "OptionListed",
     "OptionRight",
@@ -231,6 +234,46 @@ class OptionSettled(BodyBase, frozen=True, tag=166):
         return case.joined(first, f"{second}.", case.followed())
 
 
+class HedgeOrdered(LiquidationOrdered, frozen=True, tag=167):
+    """A forced order on an underlying that makes up for the delta of the options on it: it may open a position.
+
+    Both requirements as compared: as it was, and with the whole hedge. `step` is that of the last order before.
+    """
+
+    requirement_atoms: AccountAmount
+    would_atoms: AccountAmount
+
+    def alters(self, ledger: Ledger, event: Event) -> None:
+        ledger.order(self, hedges=True)
+
+    def says(self, names: Names) -> str:
+        side, what = "buy" if self.size_lots > 0 else "sell", names.size(self.instrument, self.size_lots)
+        return f"order {self.order_id} for {names.account(self.account)} to {side} {what}, which hedges its options"
+
+    def tells(self, case: Case) -> str:
+        names, who = case.names, case.names.account(self.account)
+        side, what = "buy" if self.size_lots > 0 else "sell", names.size(self.instrument, self.size_lots)
+        when = f"after {names.count(self.step, 'order')} on what it held" if self.step else "before any other order"
+        first = (
+            f"In liquidation {self.liquidation_id} of {who}, {when}, order {self.order_id} to {side} {what} hedged its "
+            "options: it made up for their delta."
+        )
+        now, then = (names.money(self.account, atoms) for atoms in (self.requirement_atoms, self.would_atoms))
+        lower = f"It required {now}, and would require {then} with all of it; a hedge that lowers nothing is not sent."
+        accepted = "It accepted any price."
+        if self.limit_ticks is not None:
+            price = names.price(self.instrument, self.limit_ticks)
+            accepted = f"It accepted {price} or better: beyond it the hedge would cost all of the equity."
+        return case.joined(first, lower, accepted, case.followed())
+
+
 OptionsBody = (
-    OptionListed | SurfaceSet | VolatilityMarked | DeliveryStarted | DeliveryPriced | OptionExpired | OptionSettled
+    OptionListed
+    | SurfaceSet
+    | VolatilityMarked
+    | DeliveryStarted
+    | DeliveryPriced
+    | OptionExpired
+    | OptionSettled
+    | HedgeOrdered
 )

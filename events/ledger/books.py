@@ -260,12 +260,12 @@ class Books(LedgerState):
             raise LedgerError(message)
         return account
 
-    def order(self, body: LiquidationOrdered) -> None:
+    def order(self, body: LiquidationOrdered, *, hedges: bool = False) -> None:
         """A forced order of the next number; one of the account itself is a step of its liquidation."""
         liquidation = self.liquidation(body.liquidation_id)
         self.orders += 1
         _next_number("order", body.order_id, self.orders)
-        order = OpenOrder(body.order_id, body.instrument, body.leg, abs(body.size_lots), body.whole)
+        order = OpenOrder(body.order_id, body.instrument, body.leg, abs(body.size_lots), body.whole, hedges=hedges)
         if body.account == liquidation.account:
             liquidation.steps = body.step
         liquidation.order = order

@@ -8,7 +8,10 @@ __all__ = ["Liquidation", "OpenOrder", "OwnOrder"]
 
 
 class OpenOrder(msgspec.Struct, array_like=True, gc=False):
-    """A forced order that is still working, or the last one that was (`left_lots` 0 or cancelled)."""
+    """A forced order that is still working, or the last one that was (`left_lots` 0 or cancelled).
+
+    One that `hedges` opens something for the account instead of closing what it holds.
+    """
 
     order_id: int
     instrument: int
@@ -16,6 +19,7 @@ class OpenOrder(msgspec.Struct, array_like=True, gc=False):
     left_lots: int
     whole: bool
     open: bool = True
+    hedges: bool = False
 
 
 class OwnOrder(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -26,7 +26,7 @@ import msgspec
 from ...events.bodies.run import Producer
 from ...events.ledger import LedgerState
 
-__all__ = ["SLOT", "VENUES", "OptionsParameters", "rules_of"]
+__all__ = ["SLOT", "VENUES", "OptionsParameters", "is_exempt", "rules_of"]
 
 SLOT = "option_rules"
 
@@ -37,7 +37,9 @@ class OptionsParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     """Volatility as in `process.py`, the settlement window, the figures of the standard margin, and who goes first.
 
     `liquidates` says which position of a book with options is ordered next: the one that requires most, or futures
-    before options; of those that require nothing none is, which long options are.
+    before options; of those that require nothing none is, which long options are. `hedges` says when a liquidation
+    makes up for the delta of a book on its underlying (`hedging.py`); unset it never does. `deleverages` is false where
+    nobody is deleveraged of an option.
     """
 
     window_ns: int = 1_800 * 10**9
@@ -54,6 +56,8 @@ class OptionsParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     initial_ppm: int = 150_000
     least_ppm: int = 100_000
     liquidates: Literal["most margin", "futures first"] = "most margin"
+    hedges: Literal["delta first", "delta last"] | msgspec.UnsetType = msgspec.UNSET
+    deleverages: bool | msgspec.UnsetType = msgspec.UNSET
 
     def __post_init__(self) -> None:
         """Refuse what is no rate, no level or no window."""
@@ -66,22 +70,37 @@ class OptionsParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
                 "level_least_ppm must lie above 0 and up to 1000000, level_most_ppm at it or over it, no move below 0"
             )
             raise ValueError(message)
+        if self.hedges is not msgspec.UNSET and self.liquidates == "futures first":
+            message = 'hedges needs liquidates = "most margin": a venue that takes futures first would close its hedge'
+            raise ValueError(message)
         if self.window_ns < 1 or self.jump_half_life_ns < 0 or self.step_ppm < 1 or self.jump_move_bps < 0:
             message = "window_ns and step_ppm must be at least 1, and no other figure below 0"
             raise ValueError(message)
 
 
 VENUES: Mapping[str, Mapping[str, Any]] = {
-    "bybit": {"rate_ppm": 30_000, "fee_ppm": 2_000, "liquidates": "futures first"},
-    "okx": {"rate_ppm": 30_000},
+    "bybit": {"rate_ppm": 30_000, "fee_ppm": 2_000, "liquidates": "futures first", "deleverages": False},
+    "deribit": {"hedges": "delta last", "deleverages": False},
+    "okx": {"rate_ppm": 30_000, "hedges": "delta first"},
 }
-"""What the rulebooks of venues say otherwise, by the table above."""
+"""What the rulebooks of venues say otherwise, by the table above; of hedges by `hedging.py`.
+
+Deribit says that options are never eligible for auto-deleveraging (docs.deribit.com/articles/lsp-api-guide, 2026).
+Bybit does not list them among what is (v5 API page adl-alert), which is no denial; OKX lists them.
+"""
 
 
 def rules_of(ledger: LedgerState, venue: str = "") -> OptionsParameters:
     """The rules in force; the defaults where nobody keeps options any more."""
     producer = ledger.producer(SLOT, venue)
     return OptionsParameters() if producer is None else _rules(producer)
+
+
+def is_exempt(ledger: LedgerState, instrument: int) -> bool:
+    """Whether an instrument is an option of which the venue's rules deleverage nobody."""
+    if not ledger.options or instrument not in ledger.options:
+        return False
+    return rules_of(ledger, ledger.venue_of_instrument(instrument)).deleverages is False
 
 
 @lru_cache(maxsize=8)

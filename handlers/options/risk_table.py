@@ -18,7 +18,7 @@ from ...events.ledger import LedgerState
 from ...events.ledger.options import Option, Volatility
 from .price_grid import GridOption, PriceGrid
 from .pricing import Markets, forward_ticks, priced_ns, pricer_of, volatility_ppb
-from .scan_grid import ScanParameters, cells_of, move_ppm, volatilities_of
+from .scan_grid import ScanParameters, cells_of, move_ppm, shocked
 
 __all__ = ["RiskTable", "table_of"]
 
@@ -122,11 +122,10 @@ def _losses(
     moves = sorted({0, *(cell.price_bps for cell in cells)})
     columns, ways = [moves.index(cell.price_bps) for cell in cells], [cell.row for cell in cells]
     left_ns = max(0, options[0].expiry_ns - priced_ns(ledger, options[0].underlying))
-    moved = [volatilities_of(rules, volatility_ppb(ledger, one, forward), left_ns) for one in options]
     priced = [
-        GridOption(one.right, one.strike_ticks, volatility, left_ns)
-        for one, volatilities in zip(options, moved, strict=True)
-        for volatility in volatilities
+        GridOption(one.right, one.strike_ticks, *row)
+        for one in options
+        for row in shocked(rules, volatility_ppb(ledger, one, forward), left_ns)
     ]
     prices = PriceGrid(priced, moves, (0,)).prices_microticks(forward).reshape(len(options), -1, len(moves))
     if options[0].settled_in == "coin":

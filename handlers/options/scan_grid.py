@@ -15,7 +15,9 @@ A cell moves the price by x and volatilities in one of some ways.
 2. `okx`: prices at 0 and a third, two thirds and all of the range, volatility as it is, and up and down by points (30
    at once, 25 in 30 days, 20 from 60 on) and by its own share (50%, 35%, 25%): MR1. Then twice the range, volatility as
    it is, at a weight of a half: MR6. Source: help page "Portfolio margin mode" and the notice of 2 January 2025 (4, 8,
-   12 and 24% for BTC and ETH); points and half are from code that follows it. MR2 to MR5 and MR7 are not in here.
+   12 and 24% for BTC and ETH); points and half are from code that follows it. With `decay_ns` there is one more
+   cell: price and volatility as they are, and so much time gone, 24 hours in OKX's MR2 (third parties' copies of its
+   page; that a book that gains by time loses nothing is a reading of ours). MR3 to MR5 and MR7 are not in here.
 3. `span`: the 16 scenarios of SPAN: price at 0 and thirds of the range, each with volatility up and down, then twice
    the range, volatility as it is, at a weight of 35% (CME, SPAN risk array; McMillan, "Options as a Strategic
    Investment", chapter 34).
@@ -32,13 +34,15 @@ import msgspec
 from .black76 import DAY_NS, PPB, YEAR_NS
 from .fixed_point import ONE, divided, exp, ln
 
-__all__ = ["ScanCell", "ScanParameters", "cells_of", "move_ppm", "volatilities_of"]
+__all__ = ["ScanCell", "ScanParameters", "cells_of", "move_ppm", "shocked"]
 
 _PPM = 10**6
 _BPS = 10**4
 _THIRTY = 30 * DAY_NS
 _THIRDS = 3
 _BUCKETS = 4
+_DECAYED = 5
+"""The row of OKX's in which time has gone by, behind the five of volatility."""
 
 Model = Literal["deribit", "okx", "span"]
 
@@ -59,9 +63,13 @@ class ScanParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     least_move_ppm: int = 10_000
     annual_risk_ppm: int = 75_000
     maintenance_ppm: int = 800_000
+    decay_ns: int | msgspec.UnsetType = msgspec.UNSET
 
     def __post_init__(self) -> None:
         """Refuse a grid of nothing, and moves that leave nothing."""
+        if self.decay_ns is not msgspec.UNSET and (self.model != "okx" or self.decay_ns < 1):
+            message = "decay_ns is of model okx alone, and at least 1"
+            raise ValueError(message)
         if not 0 < self.price_range_bps < _BPS // 2 or min(self.extended_bps, default=0) <= -_BPS:
             message = "price_range_bps must lie above 0 and below 5000, and no move of extended_bps take all"
             raise ValueError(message)
@@ -103,9 +111,17 @@ def _cells(rules: ScanParameters) -> Iterator[ScanCell]:
     yield from (ScanCell(bps, row) for bps in thirds for row in rows)
     weight_ppm = 350_000 if rules.model == "span" else 500_000
     yield from (ScanCell(bps, 0, weight_ppm) for bps in (2 * reach, -2 * reach))
+    if rules.decay_ns is not msgspec.UNSET:
+        yield ScanCell(0, _DECAYED)
 
 
-def volatilities_of(rules: ScanParameters, volatility: int, left_ns: int) -> tuple[int, ...]:
+def shocked(rules: ScanParameters, volatility: int, left_ns: int) -> list[tuple[int, int]]:
+    """Volatility and time to expiry in each of the rows that cells name."""
+    rows = [(one, left_ns) for one in _volatilities(rules, volatility, left_ns)]
+    return rows if rules.decay_ns is msgspec.UNSET else [*rows, (volatility, max(0, left_ns - rules.decay_ns))]
+
+
+def _volatilities(rules: ScanParameters, volatility: int, left_ns: int) -> tuple[int, ...]:
     """Volatility as it is, then as it is moved, in the rows that cells name; in ppb."""
     if rules.model == "okx":
         points, share_ppm = _by_days((30, 25, 20), left_ns), _by_days((500_000, 350_000, 250_000), left_ns)

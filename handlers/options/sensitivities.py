@@ -17,7 +17,7 @@ from .black76 import NANO, PICO
 from .greeks import greeks_of
 from .pricing import forward_ticks, pricer_of
 
-__all__ = ["UnitGreeks", "unit_greeks"]
+__all__ = ["UnitGreeks", "unit_greeks", "vega_atoms"]
 
 _PERCENT = 100
 _MEGA = 10**6
@@ -47,6 +47,11 @@ def unit_greeks(account: Account, ledger: LedgerState) -> list[UnitGreeks]:
         UnitGreeks(underlying, *(sum(one) for one in zip(*parts[underlying], strict=True)))
         for underlying in sorted(parts)
     ]
+
+
+def vega_atoms(option: Option, lots: int, ledger: LedgerState) -> int:
+    """What so many lots of an option gain by a point of volatility."""
+    return _of_option(option, Position(lots, 0, 0), ledger)[2]
 
 
 def _of_option(option: Option, held: Position, ledger: LedgerState) -> tuple[int, int, int, int]:

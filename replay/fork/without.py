@@ -16,6 +16,7 @@ from typing import Any, cast
 import msgspec
 
 from ...events.bodies.liquidation import LiquidationOrdered, LiquidationStarted
+from ...events.bodies.options import HedgeOrdered
 from ...events.bodies.run import Producer
 from ...events.envelope import Event, Origin
 from ...events.ledger import LedgerState
@@ -28,7 +29,11 @@ from .fork import Fork, Progress
 
 __all__ = ["Without"]
 
-_NUMBERED: dict[type[Body], str] = {LiquidationStarted: "liquidation_id", LiquidationOrdered: "order_id"}
+_NUMBERED: dict[type[Body], str] = {
+    LiquidationStarted: "liquidation_id",
+    LiquidationOrdered: "order_id",
+    HedgeOrdered: "order_id",
+}
 """The field by which the ledger counts events of a type without gaps."""
 
 

@@ -205,7 +205,7 @@ def _fields_of(settings: msgspec.Struct) -> Iterator[Parameter]:
     info = msgspec.inspect.type_info(type(settings))
     assert isinstance(info, msgspec.inspect.StructType)
     for field in info.fields:
-        yield Parameter(field.encode_name, _type_told(field.type), defaults[field.encode_name])
+        yield Parameter(field.encode_name, _type_told(field.type), defaults.get(field.encode_name))  # None if unset
 
 
 def _type_told(kind: msgspec.inspect.Type) -> str:

@@ -26,8 +26,8 @@ from ...events.payoff import PRICE_TICKS_MOST
 from ...handlers.liquidation_price import LiquidationPrices, liquidation_prices
 from ...handlers.options.book import holds_options
 from ...handlers.policies.ranking import RankingPolicy, terms_of
-from ...handlers.ranking import Ineligible, Ranked, candidate_of
-from ...handlers.valuation import BPS, MICRO, Margin, bankruptcy_values, coins_worth_atoms, is_marked, margin_of
+from ...handlers.ranking import Ineligible, Ranked, judged
+from ...handlers.valuation import BPS, MICRO, Margin, bankruptcy_values, is_marked, margin_of
 from ..rankings import engine_at, ranking_of
 from ..run import Run
 
@@ -46,6 +46,7 @@ __all__ = [
 
 # A position asked about is there and opposite to what it would close, so `NOT_OPPOSITE` does not come up.
 _REASONS = {
+    Ineligible.EXEMPT: "the venue deleverages nobody of an option",
     Ineligible.NO_TRADER: "only a trader is deleveraged",
     Ineligible.IN_LIQUIDATION: "in liquidation itself",
     Ineligible.NO_PROFIT: "no profit",
@@ -111,9 +112,7 @@ class Queues:
             return rule.missing
         if account.kind == "user" and not is_marked(account, self._ledger):
             return "no mark yet"
-        closed = _closed_by(account, key)
-        coins_atoms = coins_worth_atoms(account, self._ledger)
-        found = candidate_of(account, *closed, self._ledger.markets, terms_of(rule.policy), coins_atoms)
+        found = judged(account, *_closed_by(account, key), self._ledger, terms_of(rule.policy))
         return _REASONS[found] if isinstance(found, Ineligible) else "another leg stands there for it"
 
     def _queue(self, policy: RankingPolicy, instrument: int, side: int) -> dict[int, Ranked]:

@@ -22,6 +22,7 @@ from ...events.bodies.liquidation import (
     OrdersCancelled,
 )
 from ...events.bodies.margin import MarkPriced
+from ...events.bodies.options import HedgeOrdered
 from ...events.bodies.trading import OrderCancelled
 from ...events.bodies.venues import TransferArrived
 from ...events.envelope import Event
@@ -145,6 +146,7 @@ _FINDERS: dict[type[object], Callable[[Decision], Found]] = {
     OrderCancelled: _of_the_engine,
     OrdersCancelled: _of_the_engine,
     LiquidationOrdered: _of_the_liquidation,
+    HedgeOrdered: _of_the_liquidation,
     BankruptcyDeclared: _of_the_liquidation,
     LiquidationStarted: _of_the_answer,
     TransferArrived: _of_the_transfer,

@@ -21,6 +21,7 @@ import msgspec
 
 from ...events.bodies.liquidation import LiquidationFilled, LiquidationOrdered
 from ...events.bodies.margin import MarkPriced, PositionReduced
+from ...events.bodies.options import HedgeOrdered
 from ...events.bodies.trading import BookPriced, DepthFormed, OrderFilled, OrderPlaced, QuotesPlaced
 from ...events.bodies.venues import IndexPriced
 from ...events.envelope import Event
@@ -158,7 +159,9 @@ class StepFound(NamedTuple):
 class _Sources:
     """Who is behind the moves of books."""
 
-    KINDS = frozenset((LiquidationFilled, PositionReduced, OrderFilled, LiquidationOrdered, OrderPlaced, QuotesPlaced))
+    KINDS = frozenset(
+        (LiquidationFilled, PositionReduced, OrderFilled, LiquidationOrdered, HedgeOrdered, OrderPlaced, QuotesPlaced)
+    )
 
     def __init__(self, run: Run, first_seq: int) -> None:
         self._run, self._first_seq = run, first_seq
@@ -176,7 +179,7 @@ class _Sources:
             self._quoting[body.instrument][body.account] = body.account in ledger.markets[body.instrument].withdrawn
         elif kind is DepthFormed:
             self._quoted[event.seq] = self._quoting.pop(body.instrument, {})
-        elif kind is LiquidationOrdered or kind is OrderPlaced:
+        elif kind in (LiquidationOrdered, HedgeOrdered, OrderPlaced):
             self._order(event)
         elif kind in (LiquidationFilled, PositionReduced, OrderFilled):
             self._trades[event.seq] = event, ledger.accounts[body.account].kind == "insurance"

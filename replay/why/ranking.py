@@ -20,7 +20,7 @@ from ...events.envelope import Event
 from ...events.ledger import Account
 from ...handlers.policies.ranking import ANYBODY, Candidate, RankingPolicy, allocates, allocates_in, terms_of
 from ...handlers.policies.score_formula import ScoreFormula, formula_of
-from ...handlers.ranking import Ineligible, Ranked, candidate_of
+from ...handlers.ranking import Ineligible, Ranked, candidate_of, judged
 from ...handlers.valuation import coins_worth_atoms, margin_of, profit_atoms
 from ...sim.figures import count, score_text
 from ...sim.quantities import SCORES, Quantity
@@ -228,9 +228,9 @@ def _taken(made: UnrankedRound, told: Round) -> list[Ranked]:
         assert isinstance(body, PositionDeleveraged)
         account = made.ledger.accounts[body.account]
         coins_atoms = coins_worth_atoms(account, made.ledger)
-        judged = candidate_of(account, started.instrument, side, made.ledger.markets, ANYBODY, coins_atoms)
-        if isinstance(judged, tuple):
-            found.append(Ranked(body.rank, body.score, *judged))
+        stood = candidate_of(account, started.instrument, side, made.ledger.markets, ANYBODY, coins_atoms)
+        if isinstance(stood, tuple):
+            found.append(Ranked(body.rank, body.score, *stood))
     return found
 
 
@@ -311,8 +311,7 @@ def spared_of(number: int, made: RoundRanking | UnrankedRound, told: Round, name
         text = f"{asked.who} is whose position was closed in this round; nobody closes against themselves."
         return Spared(number, asked.who, "bankrupt_itself", None, None, text)
     terms = ANYBODY if isinstance(made, UnrankedRound) else terms_of(made.policy)
-    closed, coins_atoms = (asked.body.instrument, asked.side), coins_worth_atoms(asked.account, asked.ledger)
-    found = candidate_of(asked.account, *closed, asked.ledger.markets, terms, coins_atoms)
+    found = judged(asked.account, asked.body.instrument, asked.side, asked.ledger, terms)
     if isinstance(found, Ineligible):
         return Spared(number, asked.who, found.value, None, None, _ineligible(asked, found))
     if isinstance(made, UnrankedRound):
@@ -381,6 +380,9 @@ def _too_poor(asked: _SparedQuestion, candidate: Candidate) -> str:
 def _ineligible(asked: _SparedQuestion, reason: Ineligible) -> str:
     """Why it was no candidate, with the figures that say so."""
     who, account = asked.who, asked.account
+    if reason is Ineligible.EXEMPT:
+        instrument = asked.names.instrument(asked.body.instrument)
+        return f"{who} was no candidate: nobody is deleveraged of {instrument}, as the venue exempts options."
     if reason is Ineligible.NO_TRADER:
         return f"{who} was no candidate: it is the venue's own account ({account.kind}), and only traders are."
     if reason is Ineligible.IN_LIQUIDATION:

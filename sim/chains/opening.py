@@ -26,7 +26,10 @@ _POLICY = "black-76"
 def check_options(settings: ScenarioSettings) -> None:
     """Refuse options where there are several venues. Raises ScenarioError."""
     if settings.options and settings.venues:
-        message = "$.options: options are listed where a run has one venue, and this has several; list one"
+        message = (
+            "$.options: options are listed where a run has one venue, and this has several; leave [[venues]] out, or "
+            "run each venue that lists options by itself"
+        )
         raise ScenarioError(message)
 
 

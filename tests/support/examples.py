@@ -92,6 +92,7 @@ from deleverage.events.bodies.margin import (
 from deleverage.events.bodies.options import (
     DeliveryPriced,
     DeliveryStarted,
+    HedgeOrdered,
     OptionExpired,
     OptionListed,
     OptionSettled,
@@ -560,4 +561,17 @@ EXAMPLES: tuple[Body, ...] = (
     DeliveryPriced(2, 9_000, 1_800_000_000_000, 118_250_125_000),
     OptionExpired(7, 0),
     OptionSettled(5, 7, 0, 12, 35, 420, 3),
+    HedgeOrdered(
+        liquidation_id=3,
+        order_id=9,
+        account=5,
+        instrument=1,
+        leg=0,
+        size_lots=-8,
+        limit_ticks=413_952,
+        step=1,
+        whole=False,
+        requirement_atoms=1_000,
+        would_atoms=640,
+    ),
 )
