@@ -150,6 +150,14 @@ PINNED = {
         "9bccc204060102cdcc1ace020545e0facdfd8409d92561206b6565706572207475726e73207768617420697420676f742069"
         "6e746f206d6f6e6579"
     ),
+    "CollateralLooped": "97ccc3050201cd9c4000ce018cba80",
+    "LoopUnwound": "98ccc4050201cd9c4000ce018cba8001",
+    "DebtRepaid": "97ccc50500ce0013d620ce0013d621ce3cdb3940cd2904",
+    "CollateralSupplied": "97ccc60501cd07d0ce0013af10ce3cbcb4c0cd2904",
+    "BorrowerSold": (
+        "9bccc704050102cd9c40ce018b33e0fccdfd2006d92e697473206865616c746820666163746f722077617320312e3032313030302c20"
+        "756e64657220312e303530303030"
+    ),
     "OptionListed": "98cca00702ce0001d4c0a463616c6ca4636173680a01",
     "SurfaceSet": (
         "93cca1029295a732374445433234cd2328ce0001c90895ce000f4240ce01312d00d2ee1e5d0000ce05f5e1009095a732384d4152"
@@ -172,6 +180,7 @@ TAG_GROUPS |= {
     "options": (160, 174),
     "chain": (175, 184),
     "lots": (185, 194),
+    "loans": (195, 199),
 }
 
 PUBLIC = """AssetListed AuctionRestarted BlockMined BlockReorganised BookPriced CollateralRated ConversionPriced
@@ -224,7 +233,7 @@ def test_tags_are_unique_and_in_their_group() -> None:
 
 def test_names_are_facts_in_the_past_tense() -> None:
     """Every type says what happened."""
-    past = re.compile(r"[A-Za-z]+(ed|drawn|Over|Set|Met|Off|Sold)")
+    past = re.compile(r"[A-Za-z]+(ed|drawn|Over|Set|Met|Off|Sold|Repaid|Unwound)")
     assert [name for name in TYPES_BY_NAME if not past.fullmatch(name)] == []
 
 

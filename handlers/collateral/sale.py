@@ -18,7 +18,7 @@ from ..depth import DepthFill, walk
 from ..faults import why_nothing_trades
 from .rules import Order, coins_in_order
 
-__all__ = ["CollateralSale", "parts_given", "sold"]
+__all__ = ["CollateralSale", "parts_given", "sold", "sold_of"]
 
 
 class CollateralSale(NamedTuple):
@@ -36,7 +36,8 @@ def sold(sale: CollateralSale, order: Order, ledger: LedgerState, now_ns: int) -
     found: list[CollateralSold] = []
     left_atoms = sale.owed_atoms
     for asset in coins_in_order(sale.account, ledger, order):
-        for body in _of_asset(sale, ledger.conversions[asset], left_atoms, ledger, now_ns):
+        held_atoms = sale.account.coins[asset]
+        for body in _of_asset(sale, ledger.conversions[asset], held_atoms, left_atoms, ledger, now_ns):
             found.append(body)
             left_atoms = None if left_atoms is None else left_atoms - body.value_atoms
         if left_atoms is not None and left_atoms <= 0:
@@ -44,11 +45,23 @@ def sold(sale: CollateralSale, order: Order, ledger: LedgerState, now_ns: int) -
     return found
 
 
+def sold_of(
+    sale: CollateralSale, conversion: Conversion, most_atoms: int, ledger: LedgerState, now_ns: int
+) -> list[CollateralSold]:
+    """What the depth gives for so much of one asset at most, for no more than is owed."""
+    return list(_of_asset(sale, conversion, most_atoms, sale.owed_atoms, ledger, now_ns))
+
+
 def _of_asset(
-    sale: CollateralSale, conversion: Conversion, owed_atoms: int | None, ledger: LedgerState, now_ns: int
+    sale: CollateralSale,
+    conversion: Conversion,
+    most_atoms: int,
+    owed_atoms: int | None,
+    ledger: LedgerState,
+    now_ns: int,
 ) -> Iterator[CollateralSold]:
     account = sale.account
-    for part in parts_given(conversion, account.coins[conversion.asset], ledger, now_ns, account.account, owed_atoms):
+    for part in parts_given(conversion, most_atoms, ledger, now_ns, account.account, owed_atoms):
         yield sale.kind(
             liquidation_id=sale.liquidation_id,
             account=account.account,
