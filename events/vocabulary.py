@@ -16,6 +16,7 @@ from .bodies.faults import FaultsBody
 from .bodies.inputs import InputsBody
 from .bodies.liquidation import LiquidationBody
 from .bodies.listing import ListingBody
+from .bodies.loans import LoansBody
 from .bodies.lots import LotsBody
 from .bodies.margin import MarginBody
 from .bodies.options import OptionsBody
@@ -59,6 +60,7 @@ Body = (
     | RedemptionBody
     | ChainBody
     | LotsBody
+    | LoansBody
     | OptionsBody
 )
 

@@ -10,6 +10,7 @@ import msgspec
 from ..events.bodies.collateral import CollateralSold
 from ..events.bodies.inputs import PriceTicked
 from ..events.bodies.liquidation import LiquidationFilled
+from ..events.bodies.loans import BorrowerSold
 from ..events.bodies.lots import CoinsSold
 from ..events.bodies.margin import MarkPriced, PositionReduced
 from ..events.bodies.trading import BookPriced
@@ -76,6 +77,7 @@ class SmoothedMarkPricing(Handler):
         PositionReduced,
         CollateralSold,
         CoinsSold,
+        BorrowerSold,
     )
     Parameters: ClassVar[type[msgspec.Struct]] = SmoothedParameters
 

@@ -44,6 +44,7 @@ from .mark_pricing import (
     SmoothedMarkPricing,
 )
 from .market import BandedMarket, DepthMarket, Liquidators
+from .onchain.answers import BorrowersAnswer
 from .onchain.blocks import Blocks
 from .onchain.keepers import Keepers
 from .onchain.oracles import DeviationOracle, SecurityModule
@@ -125,6 +126,7 @@ SLOTS: Mapping[str, Mapping[str, Choice | None]] = {
     "oracle": {NONE: None, **_handlers(OwnMarketOracle, RedemptionOracle, DeviationOracle, SecurityModule)},
     "collateral": {NONE: None, **_handlers(CollateralKeeper)},
     "lending": {NONE: None, **_handlers(*LENDING)},
+    "borrowers": {NONE: None, **_handlers(BorrowersAnswer)},
     "keepers": {NONE: None, **_handlers(Keepers)},
     "option_rules": {NONE: None, **_handlers(OptionsKeeper)},
     "breaker": {"window": _handler(CircuitBreaker), NONE: None},

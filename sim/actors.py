@@ -27,6 +27,7 @@ __all__ = ["check_living", "open_actors"]
 _NEEDS_PRICE = ("makers", "crowd", "strategist", "dealers", "orders", "index", "arbitrage", "hedgers")
 _NEEDS_ORDERS = ("crowd", "strategist", "dealers", "arbitrage", "hedgers")
 _OF_A_GROUP = ("makers", "strategist", "dealers", "arbitrage", "hedgers", "keepers")
+_NEEDS_BLOCKS = ("borrowers", "keepers")
 _MARKS = {"book": "impact", "constituents": "index"}
 """What makes the price that a mark follows."""
 
@@ -94,9 +95,10 @@ def _check_group(settings: ScenarioSettings, producer: Producer | None) -> None:
 
 def _check_chain(settings: ScenarioSettings, slots: Mapping[str, Producer]) -> None:
     """Who acts with blocks needs a chain, a lending protocol the accounts of those who lend and bear losses."""
-    if "keepers" in slots and "chain" not in slots:
-        message = "$.keepers.policy: it acts with each block, and there are none; set chain.policy as well"
-        raise ScenarioError(message)
+    for slot in _NEEDS_BLOCKS:
+        if slot in slots and "chain" not in slots:
+            message = f"$.{slot}.policy: it acts with each block, and there are none; set chain.policy as well"
+            raise ScenarioError(message)
     lending, known = slots.get("lending"), {actor.name for actor in settings.actors}
     if lending is None or isinstance(settings.population, CsvPopulationSettings):
         return

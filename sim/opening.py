@@ -11,6 +11,7 @@ from ..events.bodies.base import Provenance
 from ..events.bodies.collateral import CoinStated
 from ..events.bodies.inputs import BalanceStated, PositionStated
 from ..events.bodies.listing import AccountKind, AccountOpened, FundAssigned
+from ..events.bodies.loans import CollateralLooped
 from ..events.errors import ScenarioError
 from ..events.venue_names import at_venue, plain
 from ..events.vocabulary import Body
@@ -87,6 +88,8 @@ def _traders(scenario: ResolvedScenario, numbers: dict[str, int]) -> Iterator[Bo
             yield BalanceStated(number, opening.balance_atoms, _row(source, opening.row, at_ns))
         for asset, atoms in opening.coins:
             yield CoinStated(number, asset, atoms, _row(source, opening.row, at_ns))
+        for place, layer in enumerate(opening.layers, 1):
+            yield CollateralLooped(number, place, *layer)
         for held in opening.positions:
             row = _row(source, held.row, at_ns)
             yield PositionStated(number, held.instrument, held.leg, held.size_lots, held.cost_atoms, row)

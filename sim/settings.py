@@ -155,6 +155,7 @@ class ScenarioSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     oracle: dict[str, Any] = {}
     collateral: dict[str, Any] = {}
     lending: dict[str, Any] = {}
+    borrowers: dict[str, Any] = {}
     keepers: dict[str, Any] = {}
     option_rules: dict[str, Any] = {}
     breaker: dict[str, Any] = {}

@@ -8,6 +8,7 @@ import pytest
 
 from deleverage.events.bodies.chain import BadDebtCovered, BlockMined, ChainBody, DebtIndexed, InterestSettled
 from deleverage.events.bodies.inputs import BalanceStated
+from deleverage.events.bodies.loans import LoansBody
 from deleverage.events.bodies.lots import AuctionClosed, CollateralAuctioned, LotsBody
 from deleverage.events.errors import LedgerError
 from deleverage.events.ledger.chain import INDEX_ONE, grown_atoms
@@ -17,6 +18,7 @@ from .support.chain import BORROWER, COIN_FEES, KEEPER, RESERVE, example_of, hol
 from .support.venue import FEES, LIQUIDITY, OUTSIDE
 
 COINS = LIQUIDITY_OF_COIN = 5
+OUTSIDE_OF_COIN = 4
 """Amounts of the examples: 70 atoms of the coin, 4 of them for the protocol, for 30 of the asset that is owed."""
 
 SWAPPED = {(BORROWER, 1): -70, (KEEPER, 1): 66, (COIN_FEES, 1): 4, (BORROWER, 0): 30, (KEEPER, 0): -30}
@@ -38,11 +40,15 @@ MOVED = {
     "KeeperRewarded": RECEIVED,
     "GasCharged": {(BORROWER, 0): -70, (OUTSIDE, 0): 70},
     "CoinsSold": {(BORROWER, 1): -70, (LIQUIDITY_OF_COIN, 1): 70, (BORROWER, 0): 90, (LIQUIDITY, 0): -90},
+    "BorrowerSold": {(BORROWER, 1): -70, (LIQUIDITY_OF_COIN, 1): 70, (BORROWER, 0): 90, (LIQUIDITY, 0): -90},
+    "DebtRepaid": {(BORROWER, 0): 70, (OUTSIDE, 0): -70},
+    "CollateralSupplied": {(BORROWER, 1): 70, (OUTSIDE_OF_COIN, 1): -70},
 }
 
 
 @pytest.mark.parametrize(
-    "name", [kind.__name__ for kind in (*get_args(ChainBody), *get_args(LotsBody)) if kind in POSTINGS]
+    "name",
+    [kind.__name__ for kind in (*get_args(ChainBody), *get_args(LotsBody), *get_args(LoansBody)) if kind in POSTINGS],
 )
 def test_each_event_moves_what_it_says(name: str) -> None:
     """An event moves what it says between its two parties, and no asset comes into being or is lost."""

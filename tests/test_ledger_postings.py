@@ -13,6 +13,7 @@ from deleverage.events.bodies.chain import ChainBody
 from deleverage.events.bodies.inputs import BalanceStated, PositionStated
 from deleverage.events.bodies.liquidation import LiquidationOrdered, PositionTakenOver
 from deleverage.events.bodies.listing import AccountOpened, AssetListed
+from deleverage.events.bodies.loans import LoansBody
 from deleverage.events.bodies.lots import LotsBody
 from deleverage.events.bodies.venues import TransferArrived, TransferStarted
 from deleverage.events.bodies.waterfall import PositionDeleveraged
@@ -67,7 +68,9 @@ MOVED = {
 ELSEWHERE_MOVED = {"CoinStated", "CoinDeposited", "CoinWithdrawn", "CollateralSold", "RedemptionRequested"}
 ELSEWHERE_MOVED |= {"RedemptionPaid"}
 ELSEWHERE_MOVED |= {"OptionSettled"}  # an expired option at its payoff: test_options_ledger.py
-ELSEWHERE_MOVED |= {kind.__name__ for kind in (*get_args(ChainBody), *get_args(LotsBody)) if kind in POSTINGS}
+ELSEWHERE_MOVED |= {
+    kind.__name__ for kind in (*get_args(ChainBody), *get_args(LotsBody), *get_args(LoansBody)) if kind in POSTINGS
+}
 """Types that move another asset than an account settles in: test_collateral_ledger.py and test_chain_ledger.py."""
 
 
@@ -136,7 +139,7 @@ def test_each_row_moves_what_it_says(name: str) -> None:
 
 def test_every_type_that_names_an_amount_has_a_row() -> None:
     """No event can carry a value or an amount past the table, but for those that only tell of one."""
-    telling = {"InputRefused", "DeleveragingStarted", "BadDebtRealised"}
+    telling = {"InputRefused", "DeleveragingStarted", "BadDebtRealised", "CollateralLooped", "LoopUnwound"}
     amounts = {"amount_atoms", "value_atoms", "balance_atoms", "cost_atoms"}
     named = {t.__name__ for t in BODY_TYPES if amounts & set(t.__struct_fields__)}
     assert {kind.__name__ for kind in POSTINGS} == named - telling == set(MOVED) | ELSEWHERE_MOVED

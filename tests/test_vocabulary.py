@@ -129,8 +129,8 @@ PINNED = {
     "CoinWithdrawn": "95cc9b0501ce0001e848940111cd03e8cd03e9",
     "CollateralSold": "9bcc9c03050102ce000249f0ce00017ae8fecdfcbc07b3746865206163636f756e74206f776564206974",
     "InterestCharged": "95cc9d050ccdbb80ce0003d090",
-    "RedemptionRequested": "98ccc3050102ce000249f0ce000180c4cd7530cd1b58",
-    "RedemptionPaid": "96ccc40502ce00023e38ce00017ed0cd0136",
+    "RedemptionRequested": "98ccc8050102ce000249f0ce000180c4cd7530cd1b58",
+    "RedemptionPaid": "96ccc90502ce00023e38ce00017ed0cd0136",
     "BlockMined": "94ccafcd019ccf000000161e70f600ce001ab3f0",
     "OracleReported": "95ccb00102cdfde8b4697420686164206d6f76656420627920302e3525",
     "DebtIndexed": "95ccb100cf00038d817007f800ce02aea540ce000c65d4",
@@ -153,6 +153,14 @@ PINNED = {
     "CoinsSold": (
         "9bccc204060102cdcc1ace020545e0facdfd8409d92561206b6565706572207475726e73207768617420697420676f742069"
         "6e746f206d6f6e6579"
+    ),
+    "CollateralLooped": "97ccc3050201cd9c4000ce018cba80",
+    "LoopUnwound": "98ccc4050201cd9c4000ce018cba8001",
+    "DebtRepaid": "97ccc50500ce0013d620ce0013d621ce3cdb3940cd2904",
+    "CollateralSupplied": "97ccc60501cd07d0ce0013af10ce3cbcb4c0cd2904",
+    "BorrowerSold": (
+        "9bccc704050102cd9c40ce018b33e0fccdfd2006d92e697473206865616c746820666163746f722077617320312e3032313030302c20"
+        "756e64657220312e303530303030"
     ),
     "OptionListed": "98cca00702ce0001d4c0a463616c6ca4636173680a01",
     "SurfaceSet": (
@@ -177,7 +185,8 @@ TAG_GROUPS |= {
     "options": (160, 174),
     "chain": (175, 184),
     "lots": (185, 194),
-    "redemption": (195, 199),
+    "loans": (195, 199),
+    "redemption": (200, 204),
 }
 
 PUBLIC = """AssetListed AuctionRestarted BlockMined BlockReorganised BookPriced CollateralDiscounted CollateralRated
@@ -231,7 +240,7 @@ def test_tags_are_unique_and_in_their_group() -> None:
 
 def test_names_are_facts_in_the_past_tense() -> None:
     """Every type says what happened."""
-    past = re.compile(r"[A-Za-z]+(ed|drawn|Over|Set|Met|Off|Sold|Paid)")
+    past = re.compile(r"[A-Za-z]+(ed|drawn|Over|Set|Met|Off|Sold|Paid|Repaid|Unwound)")
     assert [name for name in TYPES_BY_NAME if not past.fullmatch(name)] == []
 
 

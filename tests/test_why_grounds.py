@@ -19,6 +19,7 @@ from deleverage.events.bodies.collateral import CollateralRated
 from deleverage.events.bodies.faults import FaultsBody
 from deleverage.events.bodies.inputs import DepthQuoted, PriceTicked
 from deleverage.events.bodies.liquidation import LiquidationFilled, LiquidationOrdered, LiquidationStarted
+from deleverage.events.bodies.loans import LoansBody
 from deleverage.events.bodies.lots import LotsBody
 from deleverage.events.bodies.margin import MarginCalled, MarkPriced
 from deleverage.events.bodies.options import OptionsBody
@@ -175,7 +176,7 @@ def test_an_event_of_every_type_is_asked_for() -> None:
     """
     asked = {type(event.body) for name in [*SCENARIOS, *VENUES, "squeeze"] for event in asked_in(name)}
     asked |= set(get_args(FaultsBody)) | set(get_args(AuctionsBody))
-    asked |= set(get_args(ChainBody)) | set(get_args(LotsBody)) | set(get_args(OptionsBody))
+    asked |= set(get_args(ChainBody)) | set(get_args(LotsBody)) | set(get_args(LoansBody)) | set(get_args(OptionsBody))
     assert not {body_type.__name__ for body_type in BODY_TYPES if body_type.grounds and body_type not in asked}
 
 

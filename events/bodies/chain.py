@@ -47,6 +47,7 @@ __all__ = [
     "block_told",
     "factor_told",
     "gwei",
+    "loop_told",
     "oracle_told",
 ]
 
@@ -189,7 +190,8 @@ class CollateralSeized(BodyBase, frozen=True, tag=179):
             f"protocol."
         )
         profit = names.coins(self.debt_asset, self.profit_atoms)
-        return case.joined(health, price, terms, f"{keeper} reckoned with {profit} after gas and slippage.")
+        reckoned = f"{keeper} reckoned with {profit} after gas and slippage."
+        return case.joined(health, price, terms, reckoned, loop_told(case, self.account))
 
 
 class GasCharged(BodyBase, frozen=True, tag=180):
@@ -273,6 +275,9 @@ class SeizureReversed(BodyBase, frozen=True, tag=184):
     debt_asset: AssetNumber
     repaid_atoms: DebtAmount
 
+    def alters(self, ledger: Ledger, event: Event) -> None:
+        ledger.chain.reverse(self, ledger)
+
     def says(self, names: Names) -> str:
         keeper, borrower = names.account(self.counterparty), names.account(self.account)
         back = names.coins(self.asset, self.amount_atoms)
@@ -303,6 +308,19 @@ def oracle_told(case: Case, asset: int) -> str:
             age = f"{case.names.duration(age_ns)} old" if age_ns else "taken up in the same block"
             return f"The oracle's price of {case.names.asset(asset)} was {price} (event {seq}), {age}."
     return ""
+
+
+def loop_told(case: Case, account: int) -> str:
+    """The chain that an account's collateral stands in, where it has one."""
+    loop = case.ledger.chain.loops.get(account)
+    if loop is None or not loop.standing:
+        return ""
+    bought = case.names.coins(loop.asset, sum(layer.amount_atoms for layer in loop.layers[: loop.standing]))
+    layers = case.names.count(loop.standing, "layer")
+    return (
+        f"Of what {case.names.account(account)} had supplied, {bought} had been bought with borrowed money and "
+        f"supplied again, in a chain of {layers}; the last one is undone first."
+    )
 
 
 ChainBody = (

@@ -1,4 +1,4 @@
-"""Coins that are redeemed instead of sold: on their way to be paid, at a later price. Tags 195 to 199.
+"""Coins that are redeemed instead of sold: on their way to be paid, at a later price. Tags 200 to 204.
 
 Between the two events it has neither the coins nor the money.
 """
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["RedemptionBody", "RedemptionPaid", "RedemptionRequested"]
 
 
-class RedemptionRequested(BodyBase, frozen=True, tag=195):
+class RedemptionRequested(BodyBase, frozen=True, tag=200):
     """A trader asked for its coins to be redeemed; they are gone, and what they bring is paid at `due_ns`.
 
     `price_ticks` is what redemption brings now, as a price of `instrument`, which the asset is converted by: what is
@@ -58,7 +58,7 @@ class RedemptionRequested(BodyBase, frozen=True, tag=195):
         return case.joined(f"{self.says(names)}.", why, beside, case.followed())
 
 
-class RedemptionPaid(BodyBase, frozen=True, tag=196):
+class RedemptionPaid(BodyBase, frozen=True, tag=201):
     """A redemption was paid, at the price of now; `redemption` is the event in which it was requested."""
 
     grounds = (Ground.TIMER, Ground.MARK, Ground.RULE)

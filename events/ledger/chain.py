@@ -11,12 +11,13 @@ from ..bodies.lots import CollateralAuctioned
 from ..errors import LedgerError
 
 if TYPE_CHECKING:
-    from ..bodies.chain import BadDebtCovered, BlockMined, DebtIndexed
+    from ..bodies.chain import BadDebtCovered, BlockMined, DebtIndexed, SeizureReversed
+    from ..bodies.loans import CollateralLooped, LoopUnwound
     from ..bodies.lots import AuctionRestarted, BidPlaced, CollateralAbsorbed, LotSold
     from ..envelope import Event
     from .state import LedgerState
 
-__all__ = ["INDEX_ONE", "ChainState", "CollateralAuction", "SentReport", "grown_atoms"]
+__all__ = ["INDEX_ONE", "ChainState", "CollateralAuction", "Loop", "LoopLayer", "SentReport", "grown_atoms"]
 
 INDEX_ONE = 10**15
 """The index of a debt that has not grown."""
@@ -44,6 +45,31 @@ class CollateralAuction(msgspec.Struct, array_like=True, gc=False):
     bid_at_ns: int = 0
 
 
+class LoopLayer(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What was bought with a loan and supplied again, and the loan."""
+
+    amount_atoms: int
+    borrowed_atoms: int
+
+
+class Loop(msgspec.Struct, array_like=True, gc=False):
+    """The chain of an account in one collateral: its layers as they began, and how many of them stand."""
+
+    asset: int
+    debt_asset: int
+    layers: list[LoopLayer]
+    standing: int
+
+    def reached(self, owed_atoms: int, held_atoms: int) -> int:
+        """How many layers so much debt reaches, the first ones first; none where nothing of the collateral is left."""
+        below_atoms = 0
+        for place, layer in enumerate(self.layers if held_atoms > 0 else ()):
+            if owed_atoms <= below_atoms:
+                return place
+            below_atoms += layer.borrowed_atoms
+        return len(self.layers) if held_atoms > 0 else 0
+
+
 class ChainState(msgspec.Struct, gc=False):
     """The chain as it is; nothing of it where a run has none.
 
@@ -51,6 +77,8 @@ class ChainState(msgspec.Struct, gc=False):
     prices that oracles have sent last, by asset. `indices` are what a debt of 1 of an asset has grown to, in 10^-15;
     `loans` the index up to which each account's debts are settled, of which those that are not there began at
     `INDEX_ONE`. `seizures` are the liquidations of the last block, and `bad_debt` is all that became one, by asset.
+    `loops` are the chains of accounts that supplied again what they had bought with a loan, and `spent` is what
+    borrowers put in themselves since the run began, in what each settles in.
     """
 
     number: int = 0
@@ -66,6 +94,8 @@ class ChainState(msgspec.Struct, gc=False):
     auctions: dict[int, CollateralAuction] = {}
     auctions_started: int = 0
     bad_debt: dict[int, int] = {}
+    loops: dict[int, Loop] = {}
+    spent: dict[int, int] = {}
 
     def mine(self, body: BlockMined, event: Event, ledger: LedgerState) -> None:
         """The next block, and where the marks of what is converted stand. Raises LedgerError for another one."""
@@ -113,6 +143,34 @@ class ChainState(msgspec.Struct, gc=False):
         """A liquidation of this block; what the account owes after it was settled before."""
         self.seizures.append(body)
         self._note_owing(body.account, body.debt_asset, ledger)
+
+    def reverse(self, body: SeizureReversed, ledger: LedgerState) -> None:
+        """The layers of a chain that what is owed again reaches stand again."""
+        loop = self.loops.get(body.account)
+        if loop is not None:
+            account = ledger.accounts[body.account]
+            loop.standing = loop.reached(-account.amount_of(loop.debt_asset), account.amount_of(loop.asset))
+
+    def loop(self, body: CollateralLooped) -> None:
+        """The next layer of an account's chain. Raises LedgerError for another one, or in another asset."""
+        loop = self.loops.setdefault(body.account, Loop(body.asset, body.debt_asset, [], 0))
+        if (loop.asset, loop.debt_asset, len(loop.layers) + 1) != (body.asset, body.debt_asset, body.layer):
+            message = f"layer {body.layer} of the chain of account {body.account} does not follow on what there is"
+            raise LedgerError(message)
+        loop.layers.append(LoopLayer(body.amount_atoms, body.borrowed_atoms))
+        loop.standing = len(loop.layers)
+
+    def unwind(self, body: LoopUnwound) -> None:
+        """The last layer that stood is gone. Raises LedgerError for another one."""
+        loop = self.loops.get(body.account)
+        if loop is None or loop.standing != body.layer or body.left != body.layer - 1:
+            message = f"layer {body.layer} of the chain of account {body.account} is undone, and is not its last one"
+            raise LedgerError(message)
+        loop.standing = body.left
+
+    def spend(self, account: int, worth_atoms: int) -> None:
+        """A borrower put in so much more of its own."""
+        self.spent[account] = self.spent.get(account, 0) + worth_atoms
 
     def absorb(self, body: CollateralAbsorbed, ledger: LedgerState) -> None:
         """Reserves that credited more than they had owe it to the suppliers, as the account does what it owes still."""

@@ -22,7 +22,7 @@ from ..depth import DepthFill, walk
 from ..faults import why_nothing_trades
 from .rules import Order, coins_in_order
 
-__all__ = ["CollateralSale", "haircut_atoms", "parts_given", "sold"]
+__all__ = ["CollateralSale", "haircut_atoms", "parts_given", "sold", "sold_of"]
 
 _PPM = 10**6
 _NO_HAIRCUTS: Mapping[int, int] = MappingProxyType({})
@@ -52,10 +52,10 @@ def sold(
     parts = _parts(sale, assets, ledger) if order == "in proportion" else None
     left_atoms = sale.owed_atoms
     for place, asset in enumerate(assets):
-        haircut_ppm = haircuts_ppm.get(asset, 0)
+        haircut_ppm, held_atoms = haircuts_ppm.get(asset, 0), sale.account.coins[asset]
         due_atoms = left_atoms if parts is None else parts[place]
         brought_atoms = None if due_atoms is None else -(-due_atoms * _PPM // (_PPM - haircut_ppm))
-        for body in _of_asset(sale, ledger.conversions[asset], brought_atoms, ledger, now_ns):
+        for body in _of_asset(sale, ledger.conversions[asset], held_atoms, brought_atoms, ledger, now_ns):
             found.append(body)
             if left_atoms is not None:
                 left_atoms -= body.value_atoms - haircut_atoms(body, haircut_ppm)
@@ -82,13 +82,25 @@ def _parts(sale: CollateralSale, assets: Sequence[int], ledger: LedgerState) -> 
     return [end - begun for begun, end in pairwise((0, *ends))]
 
 
+def sold_of(
+    sale: CollateralSale, conversion: Conversion, most_atoms: int, ledger: LedgerState, now_ns: int
+) -> list[CollateralSold]:
+    """What the depth gives for so much of one asset at most, for no more than is owed."""
+    return list(_of_asset(sale, conversion, most_atoms, sale.owed_atoms, ledger, now_ns))
+
+
 def _of_asset(
-    sale: CollateralSale, conversion: Conversion, owed_atoms: int | None, ledger: LedgerState, now_ns: int
+    sale: CollateralSale,
+    conversion: Conversion,
+    most_atoms: int,
+    owed_atoms: int | None,
+    ledger: LedgerState,
+    now_ns: int,
 ) -> Iterator[CollateralSold]:
     if owed_atoms == 0:
         return
     account = sale.account
-    for part in parts_given(conversion, account.coins[conversion.asset], ledger, now_ns, account.account, owed_atoms):
+    for part in parts_given(conversion, most_atoms, ledger, now_ns, account.account, owed_atoms):
         yield sale.kind(
             liquidation_id=sale.liquidation_id,
             account=account.account,

@@ -6,6 +6,7 @@
    owes its debt times the index over the index up to which it was settled.
 3. What is owed without any collateral left is bad. The `backstops` bear it in their order, each what it has, the last
    of them all that is left, even if that is more than it has.
+4. Whatever makes less of a debt undoes layers of the account's chain (`loops.py`), if it has one.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ import msgspec
 
 from ...events.bodies.chain import BadDebtCovered, BadDebtRealised, CollateralSeized, DebtIndexed, InterestSettled
 from ...events.bodies.collateral import CollateralTier, ConversionSet
-from ...events.bodies.lots import CollateralAbsorbed
+from ...events.bodies.loans import BorrowerSold, DebtRepaid
+from ...events.bodies.lots import CollateralAbsorbed, CollateralAuctioned
 from ...events.bodies.run import RunForked
 from ...events.bodies.venue import TimerFired, TimerSet
 from ...events.envelope import Event
@@ -26,6 +28,7 @@ from ...events.vocabulary import Body
 from ..collateral.rules import first_interest, rated_anew
 from ..protocol import Handler, Linked, Product
 from .borrowers import Weights, collateral_of, debts_of, first_of, quote_of
+from .loops import unwound
 from .offers import Offer
 from .rates import ONE, RateCurve, grown_index, utilisation
 from .worth import collateral_value
@@ -92,7 +95,14 @@ class Lending(Handler):
     """The base of all protocols; `subscribes` of a policy adds what it hears besides."""
 
     name: ClassVar[str] = "lending"
-    subscribes: ClassVar[tuple[type[Body], ...]] = (ConversionSet, RunForked, TimerFired, CollateralSeized)
+    subscribes: ClassVar[tuple[type[Body], ...]] = (
+        ConversionSet,
+        RunForked,
+        TimerFired,
+        CollateralSeized,
+        DebtRepaid,
+        BorrowerSold,
+    )
     Parameters: ClassVar[type[msgspec.Struct]] = LendingParameters
 
     def __init__(self, parameters: LendingParameters) -> None:
@@ -108,12 +118,16 @@ class Lending(Handler):
             return [p for asset in sorted(ledger.conversions) for p in self._rated(asset, ledger, now_ns)]
         if isinstance(body, TimerFired):
             return list(self._grown(ledger, now_ns)) if body.purpose == _INTEREST else ()
+        if isinstance(body, DebtRepaid | BorrowerSold | CollateralAuctioned):
+            return list(unwound(ledger.accounts[body.account], ledger))
         return list(self._acted(body, ledger, now_ns))
 
     def _acted(self, body: Body, ledger: LedgerState, now_ns: int) -> Iterator[Product]:
         """What follows where somebody acted on the protocol."""
         assert isinstance(body, CollateralSeized | CollateralAbsorbed)
-        yield from self.realised(ledger.accounts[body.account], ledger)
+        account = ledger.accounts[body.account]
+        yield from unwound(account, ledger)
+        yield from self.realised(account, ledger)
 
     def _rated(self, asset: int, ledger: LedgerState, now_ns: int) -> list[Product]:
         """How much of an asset counts, where that is news; and the first timer of interest."""

@@ -27,6 +27,7 @@ from ...events.bodies.collateral import (
 )
 from ...events.bodies.inputs import BalanceStated, Deposited, Transferred, Withdrawn
 from ...events.bodies.liquidation import BankruptcyDeclared, LiquidationStarted
+from ...events.bodies.loans import CollateralSupplied, DebtRepaid
 from ...events.bodies.margin import CollateralAdded, MarginCalled
 from ...events.bodies.waterfall import (
     BalanceWrittenOff,
@@ -147,12 +148,20 @@ def _coin_stated(tally: ForcedTally, body: CoinStated, ledger: LedgerState) -> N
     _coin(tally, body, ledger, body.balance_atoms - ledger.accounts[body.account].coins.get(body.asset, 0))
 
 
-def _coin_deposited(tally: ForcedTally, body: CoinDeposited, ledger: LedgerState) -> None:
+def _coin_deposited(tally: ForcedTally, body: CoinDeposited | CollateralSupplied, ledger: LedgerState) -> None:
     _coin(tally, body, ledger, body.amount_atoms)
 
 
 def _coin_withdrawn(tally: ForcedTally, body: CoinWithdrawn, ledger: LedgerState) -> None:
     _coin(tally, body, ledger, -body.amount_atoms)
+
+
+def _repaid(tally: ForcedTally, body: DebtRepaid, ledger: LedgerState) -> None:
+    """A debt in what the account settles in is its balance, one in another asset a coin."""
+    if body.asset == ledger.accounts[body.account].asset:
+        _paid(tally, body, ledger)
+    else:
+        _coin(tally, body, ledger, body.amount_atoms)
 
 
 def _sold(tally: ForcedTally, body: CollateralSold, ledger: LedgerState) -> None:
@@ -218,6 +227,8 @@ _COUNTED: dict[type[Body], Callable[[ForcedTally, Any, LedgerState], None]] = {
     CoinStated: _coin_stated,
     CoinDeposited: _coin_deposited,
     CoinWithdrawn: _coin_withdrawn,
+    CollateralSupplied: _coin_deposited,
+    DebtRepaid: _repaid,
     ConversionPriced: _priced,
     CollateralSold: _sold,
     InterestCharged: _charged,

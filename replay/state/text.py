@@ -25,6 +25,7 @@ from ...sim.console import print_line, print_rows, print_table
 from ...sim.figures import count, exact_money, price, score_text, size
 from ...sim.units import divide_half_even, format_time_ns
 from .coins import coin_lines, conversion_rows
+from .lending import borrower_rows, exposure_rows, has_lending, loan_rows
 from .queues import TRADERS, Prospect, Queues, marked_margin, prospects_of, ratio_bps, venues_of
 from .view import law_checks
 
@@ -53,6 +54,17 @@ def print_state(console: Console, ledger: LedgerState, queues: Queues | None = N
     print_rows(console, coin_lines(ledger))
     print_rows(console, _census(ledger))
     _print_largest(console, ledger)
+    if has_lending(ledger):
+        _print_lending(console, ledger)
+
+
+def _print_lending(console: Console, ledger: LedgerState) -> None:
+    """What is claimed of each asset, and who is least safe."""
+    print_line(console)
+    header = ("claimed", "collateral", "supplied", "owed", "multiple", "bought with loans")
+    print_table(console, header, exposure_rows(ledger))
+    print_line(console)
+    print_table(console, ("least safe", "owes", "health", "chain"), borrower_rows(ledger))
 
 
 def print_title(console: Console, ledger: LedgerState) -> None:
@@ -199,7 +211,9 @@ def _margin(ledger: LedgerState, account: Account, margin: Margin | None) -> Row
     yield "equity", f"{exact_money(margin.equity_atoms, asset)}{unit}"
     if margin.haircut_atoms:
         yield "", f"{exact_money(margin.collateral_atoms, asset)}{unit} of it counts as collateral"
-    if account.kind in TRADERS:
+    loans = list(loan_rows(ledger, account))
+    yield from loans
+    if account.kind in TRADERS and not loans:
         yield "requirement", f"{exact_money(margin.requirement_atoms, asset)}{unit}"
         ratio = f"{ratio_text(ratio_bps(margin))}; liquidation is below 1.00x"
         yield "ratio", ratio if account.positions else "none: it holds no position"

@@ -14,6 +14,7 @@
    `rank` counted from 1, `of` how many, `score` = floor(score x 10^9); null for who is no candidate. Where the policy
    is not at hand these three are null, and `unknown` says why. `adl_queues` has each instrument's, with the policy of
    the venue that lists it and how many stand on each side.
+7. Where a lending protocol is in force there are `exposures` and, of who owes, `lending`: see `lending.py`.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from ...handlers.valuation import notional_atoms, profit_atoms
 from ...sim.quantities import Quantity, price_scale, size_scale
 from ...sim.units import format_time_ns
 from .coins import coins_view, conversions_view
+from .lending import exposures_view, lending_view
 from .queues import Prospect, Queues, marked_margin, prospects_of, ratio_bps
 
 __all__ = ["View", "account_view", "fund_view", "law_checks", "state_view"]
@@ -55,6 +57,7 @@ def state_view(ledger: LedgerState, queues: Queues, account: int | None = None) 
         "ended": ledger.ended,
         "assets": [{"asset": asset.name, "decimals": asset.decimals} for asset in ledger.assets],
         "conversions": conversions_view(ledger),
+        **exposures_view(ledger),
         "markets": [_market_view(market) for market in ledger.markets],
         "adl_queues": [_lengths_view(ledger, queues, number) for number in range(len(ledger.markets))],
         "insurance_fund": fund_view(ledger),
@@ -172,6 +175,7 @@ def account_view(
         "requirement_atoms": None if margin is None else margin.requirement_atoms,
         "margin_ratio_bps": ratio_bps(margin),
         "positions": positions,
+        **lending_view(ledger, account),
         **_greeks_view(ledger, account),
     }
 

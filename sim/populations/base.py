@@ -12,7 +12,15 @@ from ...events.bodies.run import SourceTally
 from ...events.payoff import Payoff, payoff_for
 from ..sources.base import InstrumentScale
 
-__all__ = ["OpeningAccount", "OpeningAsset", "OpeningMarket", "OpeningPosition", "OpeningRate", "Population"]
+__all__ = [
+    "OpeningAccount",
+    "OpeningAsset",
+    "OpeningLayer",
+    "OpeningMarket",
+    "OpeningPosition",
+    "OpeningRate",
+    "Population",
+]
 
 
 class OpeningRate(NamedTuple):
@@ -68,10 +76,20 @@ class OpeningPosition(msgspec.Struct, frozen=True, gc=False):
     row: int = 0
 
 
+class OpeningLayer(NamedTuple):
+    """A layer of a chain: so much of an asset was bought with a loan of another and supplied again, in atoms."""
+
+    asset: int
+    amount_atoms: int
+    debt_asset: int
+    borrowed_atoms: int
+
+
 class OpeningAccount(msgspec.Struct, frozen=True, gc=False):
     """A margin account. `owner` names the cross account above an isolated one, which comes before it.
 
     `asset` is what it settles in: of several venues each lists its own. `coins` are what it has of others, in atoms.
+    `layers` are those of a chain of collateral that was bought with a loan, the first one first.
     """
 
     name: str
@@ -82,6 +100,7 @@ class OpeningAccount(msgspec.Struct, frozen=True, gc=False):
     row: int = 0
     asset: int = 0
     coins: tuple[tuple[int, int], ...] = ()
+    layers: tuple[OpeningLayer, ...] = ()
 
 
 class Population(Protocol):

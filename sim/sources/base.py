@@ -29,7 +29,7 @@ __all__ = ["InstrumentScale", "InverseScale", "PriceSource", "Source", "canonica
 
 
 _STATED = object()
-_LATER = {"collateral": (), "collateral_share": Decimal(1)}
+_LATER = {"collateral": (), "collateral_share": Decimal(1), "looped_share": Decimal(0), "loops": 5}
 """Settings of a population that there were not always, with what stands for their absence."""
 
 

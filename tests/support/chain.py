@@ -30,7 +30,7 @@ _FIELDS = {
     "value_atoms": 90,
     "liquidation_id": None,
 }
-_OF_MONEY = ("InterestSettled", "BadDebtCovered", "BidPlaced", "BidRefunded", "KeeperRewarded")
+_OF_MONEY = ("DebtRepaid", "InterestSettled", "BadDebtCovered", "BidPlaced", "BidRefunded", "KeeperRewarded")
 
 
 def lending_book() -> CoinBook:

@@ -66,6 +66,13 @@ from deleverage.events.bodies.listing import (
     LimitsStated,
     Tier,
 )
+from deleverage.events.bodies.loans import (
+    BorrowerSold,
+    CollateralLooped,
+    CollateralSupplied,
+    DebtRepaid,
+    LoopUnwound,
+)
 from deleverage.events.bodies.lots import (
     AuctionClosed,
     AuctionRestarted,
@@ -547,6 +554,22 @@ EXAMPLES: tuple[Body, ...] = (
         price_ticks=64_900,
         eaten_lots=9,
         reason="a keeper turns what it got into money",
+    ),
+    CollateralLooped(5, 2, 1, 40_000, 0, 26_000_000),
+    LoopUnwound(5, 2, 1, 40_000, 0, 26_000_000, 1),
+    DebtRepaid(5, 0, 1_300_000, 1_300_001, 1_021_000_000, 10_500),
+    CollateralSupplied(5, 1, 2_000, 1_290_000, 1_019_000_000, 10_500),
+    BorrowerSold(
+        liquidation_id=4,
+        account=5,
+        asset=1,
+        instrument=2,
+        amount_atoms=40_000,
+        value_atoms=25_900_000,
+        size_lots=-4,
+        price_ticks=64_800,
+        eaten_lots=6,
+        reason="its health factor was 1.021000, under 1.050000",
     ),
     OptionListed(7, 2, 120_000, "call", "cash", 10, 1),
     SurfaceSet(

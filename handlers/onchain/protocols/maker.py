@@ -298,6 +298,7 @@ class Maker(Lending):
     subscribes: ClassVar[tuple[type[Body], ...]] = (
         *(kind for kind in Lending.subscribes if kind is not CollateralSeized),
         AuctionClosed,
+        CollateralAuctioned,
     )
     Parameters: ClassVar[type[msgspec.Struct]] = DutchParameters
 
