@@ -267,6 +267,10 @@ BOUNDS = [
     Bound("collateral", "haircut", "retry_ns", 1),
     Bound("redemptions", "delayed", "share_bps", 0, 10_000),
     Bound("redemptions", "delayed", "target_bps", 10_000),
+    Bound("borrowers", "answering", "level_bps", 10_000, 11_499),
+    *(Bound("borrowers", "answering", f"{part}_bps", 0, 10_000) for part in ("repay", "add", "sell", "purse")),
+    Bound("borrowers", "answering", "least_bps", 1, 10_000),
+    Bound("borrowers", "answering", "target_bps", 10_501),
     Bound("adl", "capped-pro-rata", "cap_bps", 1, 10_000),
     Bound("adl", "risk-aware-pro-rata", "threshold_bps", 0),
 ]
