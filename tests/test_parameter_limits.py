@@ -137,6 +137,12 @@ ON_CHAIN: dict[tuple[str, str], list[tuple[Any, ...]]] = {
         ("looks", 1),
         *((name, 0) for name in ("least_profit_atoms", "most_fee_wei", "tip_wei")),
     ],
+    ("borrowers", "answering"): [
+        ("level_bps", 10_000, 11_499),
+        ("target_bps", 10_501),
+        *((name, 0, 10_000) for name in ("repay_bps", "add_bps", "sell_bps", "purse_bps")),
+        ("least_bps", 1, 10_000),
+    ],
     ("lending", "aave-v3"): [
         ("share_bps", 1, 10_000),
         ("whole_health_ppm", 0, 1_000_000),

@@ -182,10 +182,10 @@ def test_the_insurance_fee_is_what_room_the_margin_leaves() -> None:
 
 
 def test_without_room_there_is_no_insurance_fee() -> None:
-    """The shortage takes up all the margin that the transfer frees: nothing is left for the fund."""
+    """The shortage takes up all the margin that the whole position would free: nothing is left for the fund."""
     book = Book(fund_atoms=10**6)
     book.mark(1000)
-    account = book.user(900, (0, 10, 1000))
+    account = book.user(100, (0, 10, 1000))
     fund = InsuranceFee(InsuranceFeeParameters(restored_bps=10_000))
     assert bodies(fund.handle(forced_fill(book, account, -1, 990), book.ledger, 0)) == []
 

@@ -50,7 +50,7 @@ LIVING = {"impact", "makers", "crowd", "strategist", "orders", "index"}
 LIVING |= {"arbitrage", "hedgers", "ties", "bridge", "faults", "margin_rules", "dealers", "redemptions"}
 """Slots of the market itself, who trades there and what trades do to the price, and rules that follow it."""
 
-ASSETS = {"oracle", "collateral", "chain", "lending", "keepers", "option_rules"}
+ASSETS = {"oracle", "collateral", "chain", "lending", "borrowers", "keepers", "option_rules"}
 """Slots of a run of several assets, of a lending protocol, and of options."""
 
 

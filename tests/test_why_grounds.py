@@ -70,8 +70,14 @@ SCENARIOS: dict[str, tuple[str, ...]] = {
 VENUES: dict[str, tuple[str, ...]] = {
     "rules": ("margin-spiral", *SMALL_RULES, *NOTICE),
     "venues": (str(Path(__file__).with_name("support") / "living.toml"),),
+    "redeeming": (
+        DEPEG,
+        'redemptions={policy="delayed", redeems={USDE=["", 1_000_000]}, delays_ns={USDE="30s"}}',
+        "collateral.initial_ratios_ppm.USDE=[[0, 500_000]]",
+        "collateral.imf_ppm.USDE=10",
+    ),
 }
-"""Rules that change, and two venues: asked only whether there is an event of every type."""
+"""Rules that change, two venues, and coins that are redeemed: asked only whether there is an event of every type."""
 BY_SCENARIO = pytest.mark.parametrize("name", [*SCENARIOS, "squeeze"])
 OF_TYPE = 6
 """So many events of each type are asked for in each scenario."""

@@ -50,10 +50,10 @@ class InsuranceFeeParameters(FundParameters, frozen=True, forbid_unknown_fields=
 
 
 class InsuranceFee(InsuranceFund):
-    """fee = base x P x clamp(0.95 x (MR - liq_fee - shortage / (base x P)), 0, fee_ppm_max), within the equity.
+    """fee = transferred x P x clamp(0.95 x (MR - liq_fee - shortage / (base x P)), 0, fee_ppm_max), within the equity.
 
-    1. Everything as it was before the transfer: P the oracle price, MR the position's requirement over its notional
-       times `restored_bps`, liq_fee what the transfer was priced under P. Rounded down.
+    1. Everything as it was before the transfer: P the oracle price, base the whole position, MR its requirement over
+       its notional times `restored_bps`, liq_fee what the transfer was priced under P. Rounded down.
     2. payment = min(debt, what the fund has over its floor, `market_payment_max` - what it has paid for this market).
        The market is the one that the account's liquidation traded last. What was paid is in the ledger
        (`ledger.notes`).
@@ -64,8 +64,8 @@ class InsuranceFee(InsuranceFund):
     """
 
     policy: ClassVar[str] = "insurance-fee"
-    version: ClassVar[str] = "3"
-    formula: ClassVar[str] = "clamp(0.95 x (MR - liq_fee - shortage / (base x P)), 0, fee_ppm_max) of base x P"
+    version: ClassVar[str] = "4"
+    formula: ClassVar[str] = "clamp(0.95 x (MR - liq_fee - shortage / (base x P)), 0, fee_ppm_max) of transferred x P"
     source: ClassVar[str] = "drift-labs/protocol-v2 programs/drift/src/math/liquidation.rs"
     Parameters: ClassVar[type[msgspec.Struct]] = InsuranceFeeParameters
 
@@ -140,7 +140,7 @@ class InsuranceFee(InsuranceFund):
         shortage = (after.requirement_microatoms - now + before) * scale - equity
         priced_under = Fraction(abs(fill.value_atoms - worth), abs(worth))
         ratio = Fraction(before * scale, values[1])
-        fee = insurance_fee(shortage, Fraction(abs(worth)), ratio, priced_under, Fraction(self.fee_ppm_max, MICRO))
+        fee = insurance_fee(shortage, Fraction(values[1]), ratio, priced_under, Fraction(self.fee_ppm_max, MICRO))
         owed = fee * abs(worth)
         return owed.numerator // owed.denominator
 
