@@ -16,7 +16,7 @@ from .test_plugins import written
 
 EACH = [(slot, name) for slot in SLOTS for name, choice in SLOTS[slot].items() if choice is not None]
 SLOW = {"liquidator-fee", "incremental"}
-ELSEWHERE = {"delta-neutral", "vega-limited", "paid"}
+ELSEWHERE = {"delta-neutral", "vega-limited", "paid", "answering"}
 """Who acts only where there are options, or a lending protocol: tests/test_living_dealers.py, test_lending_run.py."""
 ADL = [name for slot, name in EACH if slot == "adl"]
 

@@ -127,7 +127,7 @@ def test_no_handler_writes_state(overrides: tuple[str, ...]) -> None:
     asked = asked_of(simulation)
     living = {"impact", "makers", "crowd", "strategist", "orders"}  # see test_living_crowd.py, and test_living_runs.py
     living |= {"index", "arbitrage", "hedgers", "ties", "bridge", "faults", "margin_rules"}
-    living |= {"dealers", "option_rules", "oracle", "collateral"}  # and of other worlds
+    living |= {"dealers", "option_rules", "oracle", "collateral", "redemptions"}  # and of other worlds
     living |= {"chain", "lending", "borrowers", "keepers"}
     assert set(SLOTS) - set(asked) == {"profit_cap", *living}
 
