@@ -36,7 +36,7 @@ from deleverage.handlers.valuation import margin_of
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from tests.support.black import EXACT, exact_price
-from tests.support.chain import PERP, ChainBook, producers_of
+from tests.support.option_chain import PERP, ChainBook, producers_of
 
 DRAWS, GRIDS, TURNS = 2000, 20, 25
 FORWARD, STRIKE, MONTH = 6_712_345, 7_000_000, 30 * DAY_NS
