@@ -14,7 +14,16 @@ from typing import BinaryIO
 
 from .errors import QueryError
 
-__all__ = ["IrregularFileError", "kind_of", "make_folder", "new_file", "open_new", "open_regular", "read_regular"]
+__all__ = [
+    "IrregularFileError",
+    "kind_of",
+    "make_folder",
+    "new_file",
+    "open_new",
+    "open_regular",
+    "read_regular",
+    "write_whole",
+]
 
 _LINK = "symbolic link"
 _KINDS = (
@@ -93,6 +102,14 @@ def new_file(path: Path) -> FileIO:
 def open_new(path: Path) -> BinaryIO:
     """The same with a buffer, so that a write is of all its bytes."""
     return BufferedWriter(new_file(path))
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file through another name, so that a reader finds all of it or what was there before."""
+    beside = path.with_suffix(".part")
+    with open_new(beside) as file:
+        file.write(data)
+    os.replace(beside, path)  # noqa: PTH105 - its being atomic is the point
 
 
 def _kind(mode: int) -> str:

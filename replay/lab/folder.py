@@ -21,7 +21,7 @@ import msgspec
 
 from ...events.errors import QueryError, RecordError
 from ...events.record.manifest import read_manifest
-from ...events.regular import make_folder, open_new, read_regular
+from ...events.regular import make_folder, read_regular, write_whole
 from .definition import Cell, Definition
 from .tasks import Outcome
 
@@ -56,7 +56,7 @@ class Folder:
         make_folder(self._cells, path)
         self._lock = _locked(path)
         self._past.mkdir(exist_ok=True)
-        _write_whole(told, described)
+        write_whole(told, described)
 
     def __enter__(self) -> Self:
         """It is locked since it was opened."""
@@ -95,7 +95,7 @@ class Folder:
 
     def keep(self, cell: Cell, outcome: Outcome) -> None:
         """Write what came of a cell."""
-        _write_whole(self._file(cell), msgspec.json.encode(outcome))
+        write_whole(self._file(cell), msgspec.json.encode(outcome))
 
     def past(self, cell: Cell) -> Path:
         """Where the run of this cell is recorded for others to be forked from."""
@@ -130,11 +130,3 @@ def _locked(path: Path) -> int:
         message = f"another lab is at work in {path}; wait for it, or give another folder with -o"
         raise QueryError(message) from None
     return descriptor
-
-
-def _write_whole(path: Path, text: bytes) -> None:
-    """Through another name, so that a reader finds all of it or what was there before."""
-    beside = path.with_suffix(".part")
-    with open_new(beside) as file:
-        file.write(text)
-    os.replace(beside, path)  # noqa: PTH105 - its being atomic is the point
