@@ -132,7 +132,7 @@ def test_an_interrupt_anywhere_leaves_whole_columns(
     """
     events = [strange(seq, None, 3) if 300 < seq < 400 else mark(seq) for seq in range(801)]
     monkeypatch.setattr(os, "fsync", lambda _: None)
-    for line_number in range(1, 2000):
+    for line_number in range(1 + seq % 2, 2000, 2):
         path = tmp_path / f"{line_number}.run"
         writer = RecordWriter(path, settings=BY_PAGE)
         writer.append_many(events[:seq])

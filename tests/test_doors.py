@@ -332,7 +332,8 @@ def test_why_not_another_without_the_plugin(tmp_path: Path) -> None:
     whole, record = open_run(path, plugins=tmp_path / "rules"), open_run(path)
     reduction = next(event for event in record.events() if isinstance(event.body, PositionDeleveraged))
     reasons = set()
-    for account in range(len(record.before(reduction.seq).accounts)):
+    accounts = range(len(record.before(reduction.seq).accounts))
+    for account in sorted({*accounts[:40], *accounts[40::4], reduction.body.account}):  # type: ignore[union-attr]
         due, found = explain(whole, reduction.seq, against=account), explain(record, reduction.seq, against=account)
         assert due.spared is not None
         assert found.spared is not None

@@ -65,7 +65,7 @@ def below(account: Account, book: Book, level: int) -> dict[int, int]:
     return SafeRanges(level).below(account, book.ledger, margin_of(account, book.ledger))
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(books(traders_most=3), LEVELS, st.integers(-(10**12), 10**12), st.data())
 def test_within_its_ranges_an_account_keeps_its_side(book: Book, level: int, funding: int, data: st.DataObject) -> None:
     """Above a level it stays above, below it stays below, wherever in their ranges marks and funding go together."""

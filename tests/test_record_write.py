@@ -320,10 +320,13 @@ def interrupted(work: Callable[[], None], line_number: int) -> bool:
 
 @pytest.mark.parametrize("seq", [255, 511, 767, 1023, 1100])
 def test_an_interrupt_anywhere_loses_nothing(tmp_path: Path, seq: int) -> None:
-    """Ctrl-C at any line while a page closes, a block is written, a file begun or the record sealed loses nothing."""
+    """Ctrl-C at any line while a page closes, a block is written, a file begun or the record sealed loses nothing.
+
+    Of three lines each of the five tries another one.
+    """
     settings = RecordSettings(pages_per_block=1, segment_bytes=5000, durability="none")
     marks = [Event(seq, seq, Origin.INPUT, None, (), None, MarkPriced(1, seq, 0, seq)) for seq in range(1101)]
-    for line_number in range(1, 1000):
+    for line_number in range(1 + seq % 3, 1000, 3):
         path = tmp_path / f"{line_number}.run"
         writer = RecordWriter(path, settings=settings)
         writer.append_many(marks[:seq])

@@ -38,7 +38,7 @@ def test_from_the_first_event(overrides: tuple[str, ...]) -> None:
 
 
 @of_each_run
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(st.data())
 def test_from_any_event(overrides: tuple[str, ...], data: st.DataObject) -> None:
     """Inside one delivery's products, with deliveries, timers and cooldowns pending: the same bytes follow."""

@@ -67,7 +67,7 @@ def books(ledger: Ledger, venue: str) -> list[tuple[object, ...]]:
     return [*claims, *((one.listing.name, one.mark_ticks, one.cumulative_funding_nanoatoms) for one in markets)]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(VENUES, st.integers(1, 230), st.integers(0, 120))
 def test_nothing_moves_on_its_books(venue: str, from_s: int, for_s: int) -> None:
     """From its failure to its return only timers are put off there, no claim changes; the other venue goes on."""
@@ -81,7 +81,7 @@ def test_nothing_moves_on_its_books(venue: str, from_s: int, for_s: int) -> None
     assert not last.faults or not for_s or from_s + for_s > 240
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=7, deadline=None)
 @given(VENUES, st.integers(20, 180), st.integers(0, 60), st.data())
 def test_it_goes_on_the_same_from_any_event(venue: str, from_s: int, for_s: int, data: st.DataObject) -> None:
     """The failure and what it puts off are in the record: taken up again anywhere, the same bytes follow."""
