@@ -37,7 +37,7 @@ def in_first(ledger: LedgerState, asset: int, atoms: int) -> int:
     conversion = ledger.conversions.get(asset)
     if conversion is None:
         return atoms
-    return atoms * _price_ticks(ledger, conversion) * conversion.quote_atoms // conversion.asset_atoms
+    return conversion.at(_price_ticks(ledger, conversion)).worth_atoms(atoms)
 
 
 def in_asset(ledger: LedgerState, asset: int, atoms: int) -> int:

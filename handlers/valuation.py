@@ -254,12 +254,11 @@ def _last_legs(account: Account) -> dict[tuple[int, bool], PositionKey]:
 def requirement_without(account: Account, ledger: LedgerState, key: PositionKey, lots: int) -> int:
     """The account's requirement with so many lots (unsigned) of one of its positions less, in microatoms."""
     markets = ledger.markets
-    if holds_options(account, ledger):
-        held_lots = account.positions[key].size_lots
-        return requirement_with(account, ledger, key, held_lots - lots if held_lots > 0 else held_lots + lots)
     market, held = markets[key[0]], account.positions[key]
-    side_atoms, worth_atoms = side_notional_atoms(account, markets, key), notional_atoms(market, held)
     left_lots = held.size_lots - lots if held.size_lots > 0 else held.size_lots + lots
+    if holds_options(account, ledger):
+        return requirement_with(account, ledger, key, left_lots)
+    side_atoms, worth_atoms = side_notional_atoms(account, markets, key), notional_atoms(market, held)
     left_atoms = side_atoms - worth_atoms + abs(market.payoff.value_atoms(left_lots, market.mark_ticks))
     tiers, total = market.tiers, _margin_alone(account, markets).requirement_microatoms
     return total - maintenance_microatoms(tiers, side_atoms) + maintenance_microatoms(tiers, left_atoms)

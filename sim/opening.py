@@ -83,7 +83,8 @@ def _traders(scenario: ResolvedScenario, numbers: dict[str, int]) -> Iterator[Bo
         number = numbers[opening.name] = len(numbers)
         venue = scenario.assets[opening.asset].venue or scenario.venue
         yield AccountOpened(number, opening.name, venue, "user", opening.mode, opening.asset, owner)
-        _check_coins(scenario, opening)
+        if opening.coins:
+            _check_coins(scenario, opening)
         if opening.balance_atoms:
             yield BalanceStated(number, opening.balance_atoms, _row(source, opening.row, at_ns))
         for asset, atoms in opening.coins:
@@ -99,7 +100,7 @@ def _check_coins(scenario: ResolvedScenario, opening: OpeningAccount) -> None:
     """Refuse collateral in other assets where nobody keeps rules of it: neither a venue nor a protocol on chain."""
     settles_in = scenario.assets[opening.asset]
     slot, *others = (at_venue(one, settles_in.venue) for one in (COLLATERAL, "lending"))
-    if opening.coins and not any(producer.handler in (slot, *others) for producer in scenario.producers):
+    if not any(producer.handler in (slot, *others) for producer in scenario.producers):
         asset, settles = (plain(scenario.assets[one].name) for one in (opening.coins[0][0], opening.asset))
         message = (
             f"$.population: account {opening.name!r} holds {asset}, and the venue takes no collateral but {settles} "

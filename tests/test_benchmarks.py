@@ -11,7 +11,24 @@ from typing import Any
 
 import pytest
 
-RUN = Path(__file__).parents[1] / "benchmarks" / "run.py"
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+RUN = BENCHMARKS / "run.py"
+SCRIPTS = sorted(path.stem for path in BENCHMARKS.glob("*.py"))
+EXTRAS = {"mutants": {"mutmut", "libcst"}, "options": {"mpmath"}, "theirs": {"eventsourcing"}}
+"""What a script needs that is no dependency of the program: where that is absent it is not asked about."""
+
+IMPORT_EACH = """
+import importlib, json, sys
+told = {}
+for name in sys.argv[1:]:
+    try:
+        importlib.import_module(name)
+    except ImportError as failed:
+        told[name] = [str(failed), (failed.name or "").partition(".")[0]]
+print(json.dumps(told))
+"""
+"""A program that says of which scripts the imports fail, how, and in which package."""
+
 EVERY_LINE = {
     "pipeline.recorded": ">= 0.4",
     "pipeline.head_only": None,
@@ -113,6 +130,25 @@ def test_a_bar_is_met_or_missed_as_the_figure_says(document: dict[str, Any]) -> 
             assert line["met"] is None
         else:
             assert line["met"] == (value >= bar["limit"] if bar["least"] else value <= bar["limit"])
+
+
+@pytest.fixture(scope="module")
+def failed_imports() -> dict[str, tuple[str, str]]:
+    """What fails as each script is imported, by its name, and the package that it fails in."""
+    done = subprocess.run(
+        [sys.executable, "-c", IMPORT_EACH, *SCRIPTS], cwd=BENCHMARKS, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return {name: (said, package) for name, (said, package) in json.loads(done.stdout).items()}
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_all_that_a_script_imports_is_there(name: str, failed_imports: dict[str, tuple[str, str]]) -> None:
+    """Nothing of the program or of the tests' support that it names has moved."""
+    said, package = failed_imports.get(name, ("", ""))
+    if package in EXTRAS.get(name, ()):
+        pytest.skip(said)
+    assert not said
 
 
 def test_one_measurement_as_text() -> None:

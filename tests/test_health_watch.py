@@ -11,7 +11,7 @@ from deleverage.events.bodies.inputs import Deposited
 from deleverage.events.ledger.chain import INDEX_ONE
 from deleverage.events.vocabulary import Body
 from deleverage.handlers.onchain.borrowers import Weights
-from deleverage.handlers.onchain.watch import WATCHED, HealthWatch
+from deleverage.handlers.onchain.watch import HealthWatch, Watcher
 
 from .support.chain import LendingBook
 
@@ -29,7 +29,7 @@ class Watched:
     def hear(self) -> None:
         """What has happened since."""
         for event in self.book.events[self.seen :]:
-            if type(event.body) in WATCHED:
+            if type(event.body) in Watcher.observes:
                 self.watch.observe(event, self.book.ledger)
         self.seen = len(self.book.events)
 

@@ -21,7 +21,6 @@ from deleverage.events.bodies.chain import (
 from deleverage.events.bodies.collateral import ConversionPriced
 from deleverage.events.bodies.lots import AuctionClosed, CoinsSold, CollateralAuctioned, LotSold, ReserveSold
 from deleverage.events.envelope import Event
-from deleverage.events.errors import ScenarioError
 from deleverage.events.ledger import Ledger
 from deleverage.events.record import MemoryRecord
 from deleverage.handlers.onchain.blocks import next_fee_wei
@@ -33,6 +32,8 @@ from deleverage.replay.why.grounds import grounds_of
 from deleverage.replay.why.names import RunNames
 from deleverage.sim.runner import Simulation, run
 from deleverage.sim.scenario import Scenario
+
+from .support.chain import refused_in_one_line
 
 SMALL = ("population.accounts=300", "population.max_debt=300_000", "end=2025-10-10T21:15:00Z")
 
@@ -215,7 +216,4 @@ def test_the_lending_scenario_explains_and_verifies(tmp_path: Any) -> None:
 )
 def test_what_cannot_be_is_refused_in_one_line(change: str, said: str) -> None:
     """A threshold over 1, an asset without a price, actors who are not there: named with the path."""
-    with pytest.raises(ScenarioError) as refused:
-        list(Scenario.load("lending", [change]).resolve().population())
-    assert said in str(refused.value)
-    assert "\n" not in str(refused.value)
+    refused_in_one_line(said, change)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from deleverage import Scenario, run
+from deleverage import Run, Scenario, open_run, run
 from deleverage.events.bodies.margin import MarkPriced
 from deleverage.events.bodies.options import VolatilityMarked
 from deleverage.events.bodies.trading import BookPriced, OrderFilled, OrderPlaced
@@ -16,6 +17,7 @@ from deleverage.events.ledger import LedgerState
 from deleverage.handlers.living.dealers import DELTA_HEDGE, VEGA_HEDGE
 from deleverage.handlers.options.sensitivities import unit_greeks
 from deleverage.replay.verify.verification import verify
+from deleverage.replay.why.explain import explain
 
 from .support.crash import checked
 from .support.past import goes_on_the_same
@@ -118,6 +120,19 @@ def test_a_vega_limit_goes_on_the_same_and_is_verified(tmp_path: Path) -> None:
     path = tmp_path / "vega.run"
     run(Scenario.load("gamma", (*SHORT, *VEGA)), path)
     assert verify(path).sound
+    _why_states_the_vega(open_run(path))
+
+
+def _why_states_the_vega(past: Run) -> None:
+    """The vega that was over the limit, as the state before the order has it; of a hedge of the delta there is none."""
+    orders = [one for one in past.events() if isinstance(one.body, OrderPlaced)]
+    hedge = next(one for one in orders if one.body.purpose == VEGA_HEDGE)  # type: ignore[union-attr]
+    (found,) = unit_greeks(past.before(hedge.seq).accounts[hedge.body.account], past.before(hedge.seq))  # type: ignore[union-attr]
+    assert abs(found.vega_atoms) > 50 * 10**6
+    said = f"changed its book by {Decimal(found.vega_atoms) / 10**6:,.6f} USDT, and its limit is 50.000000 USDT"
+    assert said in explain(past, hedge.seq).paragraph
+    other = next(one for one in orders if one.body.purpose == DELTA_HEDGE)  # type: ignore[union-attr]
+    assert "point of volatility" not in explain(past, other.seq).paragraph
 
 
 def test_it_goes_on_the_same_and_is_verified(tmp_path: Path) -> None:

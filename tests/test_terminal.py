@@ -235,8 +235,8 @@ def test_a_lab_is_clean_and_its_charts_are_drawn(tmp_path: Path) -> None:
     """A name with a formula's `$`, an escape sequence or a comma is drawn, tabled and printed as what it is."""
     pytest.importorskip("matplotlib")
     scenario = (Path(__file__).parents[1] / "sim" / "scenarios" / "calm.toml").read_text(encoding="utf-8")
-    path = tmp_path / "odd$\\frac{.toml"
-    path.write_text(scenario.replace('"BTC-PERP"', '"=$\\\\frac{\\u001b[31m"'), encoding="utf-8")
+    path = tmp_path / "odd$\\frac{\x1b[31m.toml"
+    path.write_text(scenario.replace('"BTC-PERP"', '"=$\\\\frac{,"'), encoding="utf-8")
     few = ["--set", "population.accounts=5", "--set", "prices.duration_ns=1m", "--seeds", "1", "--jobs", "1"]
     result = call("lab", path, *few, "--vary", "adl.policy=profit-share,profit-leverage", "-o", tmp_path / "lab")
     assert (result.exit_code, result.stderr) == (0, "")

@@ -164,19 +164,22 @@ class LiquidationOrdered(BodyBase, frozen=True, tag=62):
         ledger.order(self)
 
     def says(self, names: Names) -> str:
-        side = "buy" if self.size_lots > 0 else "sell"
         limit = "at any price" if self.limit_ticks is None else f"at {names.price(self.instrument, self.limit_ticks)}"
         bound = "" if self.limit_ticks is None else " or better"
-        what = names.size(self.instrument, self.size_lots)
         share = "the whole position" if self.whole else "a part"
-        return f"order {self.order_id} for {names.account(self.account)} to {side} {what} {limit}{bound}, {share}"
+        told = f"order {self.order_id} for {names.account(self.account)} to {self.traded(names)}"
+        return f"{told} {limit}{bound}, {share}"
+
+    def traded(self, names: Names, buys: str = "buy") -> str:
+        """What it is to trade, in words: "sell 2 BTC"."""
+        side = buys if self.size_lots > 0 else "sell"
+        return f"{side} {names.size(self.instrument, self.size_lots)}"
 
     def tells(self, case: Case) -> str:
         names, account = case.names, case.ledger.accounts[self.account]
         if account.kind == "insurance":
             return case.joined(self._sale(case), case.followed())
         held = account.positions.get((self.instrument, self.leg))
-        side, what = "buy" if self.size_lots > 0 else "sell", names.size(self.instrument, self.size_lots)
         of = "" if held is None else f" of its {names.held(self.instrument, held.size_lots)}"
         share_bps = case.rule("first_share_bps")
         rule = "the whole position" if self.whole else "a part of the position that needs most margin"
@@ -184,20 +187,20 @@ class LiquidationOrdered(BodyBase, frozen=True, tag=62):
             rule = f"{names.percent_of_bps(share_bps)} of the position that needs most margin, as the first order does"
         first = (
             f"Step {self.step} of liquidation {self.liquidation_id} of {names.account(self.account)}: order "
-            f"{self.order_id} to {side} {what}{of}, {rule}."
+            f"{self.order_id} to {self.traded(names)}{of}, {rule}."
         )
         return case.joined(first, self._limit(case), case.followed())
 
     def _sale(self, case: Case) -> str:
         """An order of the fund, which sells what it took over."""
         names, parts, interval_ns = case.names, case.rule("sale_parts"), case.rule("sale_interval_ns")
-        side, rule = "buy back" if self.size_lots > 0 else "sell", ""
+        traded, rule = self.traded(names, "buy back"), ""
         if parts is not None and interval_ns is not None:
             every = names.duration(interval_ns)
             rule = f" Every {every} it closes one part in {parts} of what it holds, the oldest lots first."
         return (
-            f"The {names.fund(self.account)} ordered to {side} {names.size(self.instrument, self.size_lots)} of the "
-            f"inventory that it had taken over in liquidation {self.liquidation_id}, at any price.{rule}"
+            f"The {names.fund(self.account)} ordered to {traded} of the inventory that it had taken over in "
+            f"liquidation {self.liquidation_id}, at any price.{rule}"
         )
 
     def _limit(self, case: Case) -> str:

@@ -78,56 +78,49 @@ class LoopUnwound(BodyBase, frozen=True, tag=196):
         return case.joined(first, case.followed())
 
 
-class DebtRepaid(BodyBase, frozen=True, tag=197):
+class _Answer(BodyBase, frozen=True):
+    """What a borrower did with money or coins that it had beside, as its health factor had come under `level_bps`."""
+
+    grounds = (Ground.CONVERSION, Ground.BLOCK, Ground.BALANCE, Ground.RULE)
+    posting = Payment(OUTSIDE, "account", asset="asset")
+
+    account: AccountNumber
+    asset: AssetNumber
+    amount_atoms: AssetAmount
+    worth_atoms: AccountAmount
+    health_ppb: RatePpb
+    level_bps: RateBps
+
+    def alters(self, ledger: Ledger, event: Event) -> None:
+        ledger.chain.spend(self.account, self.worth_atoms)
+
+    def tells(self, case: Case) -> str:
+        level = factor_told(self.level_bps * 10**5)
+        first = (
+            f"{self.says(case.names)}. Its health factor had been {factor_told(self.health_ppb)}, under the "
+            f"{level} at which it acts itself, before keepers may."
+        )
+        return case.joined(first, block_told(case))
+
+
+class DebtRepaid(_Answer, frozen=True, tag=197):
     """A borrower repaid a part of its debt with money of its own, as its health factor had come under `level_bps`.
 
     `worth_atoms` is what that was worth at the oracle's price, rounded up.
     """
 
-    grounds = (Ground.CONVERSION, Ground.BLOCK, Ground.BALANCE, Ground.RULE)
-    posting = Payment(OUTSIDE, "account", asset="asset")
-
-    account: AccountNumber
-    asset: AssetNumber
-    amount_atoms: AssetAmount
-    worth_atoms: AccountAmount
-    health_ppb: RatePpb
-    level_bps: RateBps
-
-    def alters(self, ledger: Ledger, event: Event) -> None:
-        ledger.chain.spend(self.account, self.worth_atoms)
-
     def says(self, names: Names) -> str:
         return f"{names.account(self.account)} repaid {names.coins(self.asset, self.amount_atoms)} of its debt"
 
-    def tells(self, case: Case) -> str:
-        return _answer_told(self, case)
 
-
-class CollateralSupplied(BodyBase, frozen=True, tag=198):
+class CollateralSupplied(_Answer, frozen=True, tag=198):
     """A borrower supplied more of a collateral, as its health factor had come under `level_bps`.
 
     `worth_atoms` is what that was worth at the oracle's price, rounded up.
     """
 
-    grounds = (Ground.CONVERSION, Ground.BLOCK, Ground.BALANCE, Ground.RULE)
-    posting = Payment(OUTSIDE, "account", asset="asset")
-
-    account: AccountNumber
-    asset: AssetNumber
-    amount_atoms: AssetAmount
-    worth_atoms: AccountAmount
-    health_ppb: RatePpb
-    level_bps: RateBps
-
-    def alters(self, ledger: Ledger, event: Event) -> None:
-        ledger.chain.spend(self.account, self.worth_atoms)
-
     def says(self, names: Names) -> str:
         return f"{names.account(self.account)} supplied {names.coins(self.asset, self.amount_atoms)} more as collateral"
-
-    def tells(self, case: Case) -> str:
-        return _answer_told(self, case)
 
 
 class BorrowerSold(CollateralSold, frozen=True, tag=199):
@@ -143,16 +136,6 @@ class BorrowerSold(CollateralSold, frozen=True, tag=199):
 
     def tells(self, case: Case) -> str:
         return case.joined(f"{self.says(case.names)}: {self.reason}.", block_told(case) or case.followed())
-
-
-def _answer_told(body: DebtRepaid | CollateralSupplied, case: Case) -> str:
-    """Who acted, under which level, in which block."""
-    level = factor_told(body.level_bps * 10**5)
-    first = (
-        f"{body.says(case.names)}. Its health factor had been {factor_told(body.health_ppb)}, under the "
-        f"{level} at which it acts itself, before keepers may."
-    )
-    return case.joined(first, block_told(case))
 
 
 LoansBody = CollateralLooped | LoopUnwound | DebtRepaid | CollateralSupplied | BorrowerSold

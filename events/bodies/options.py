@@ -247,16 +247,15 @@ class HedgeOrdered(LiquidationOrdered, frozen=True, tag=167):
         ledger.order(self, hedges=True)
 
     def says(self, names: Names) -> str:
-        side, what = "buy" if self.size_lots > 0 else "sell", names.size(self.instrument, self.size_lots)
-        return f"order {self.order_id} for {names.account(self.account)} to {side} {what}, which hedges its options"
+        told = f"order {self.order_id} for {names.account(self.account)} to {self.traded(names)}"
+        return f"{told}, which hedges its options"
 
     def tells(self, case: Case) -> str:
         names, who = case.names, case.names.account(self.account)
-        side, what = "buy" if self.size_lots > 0 else "sell", names.size(self.instrument, self.size_lots)
         when = f"after {names.count(self.step, 'order')} on what it held" if self.step else "before any other order"
         first = (
-            f"In liquidation {self.liquidation_id} of {who}, {when}, order {self.order_id} to {side} {what} hedged its "
-            "options: it made up for their delta."
+            f"In liquidation {self.liquidation_id} of {who}, {when}, order {self.order_id} to {self.traded(names)} "
+            "hedged its options: it made up for their delta."
         )
         now, then = (names.money(self.account, atoms) for atoms in (self.requirement_atoms, self.would_atoms))
         lower = f"It required {now}, and would require {then} with all of it; a hedge that lowers nothing is not sent."

@@ -57,6 +57,10 @@ class Conversion(msgspec.Struct, array_like=True, gc=False):
             raise LedgerError(message)
         self.imf_ppm, self.unit_atoms = imf_ppm, unit_atoms
 
+    def at(self, price_ticks: int) -> Conversion:
+        """The same conversion at another price, which nobody set."""
+        return msgspec.structs.replace(self, price_ticks=price_ticks)
+
     def worth_atoms(self, atoms: int) -> int:
         """What so much is worth in the quote, rounded down: a debt is never told smaller than it is."""
         return atoms * self.price_ticks * self.quote_atoms // self.asset_atoms

@@ -109,9 +109,11 @@ class CollateralKeeper(Handler):
             return  # the depth that the next one meets is what this sale leaves of it
 
     def _sales(self, account: Account, ledger: LedgerState, now_ns: int) -> tuple[list[CollateralSold], int]:
-        """What is sold for a debt, and what the account pays for that."""
+        """What is sold for a debt, of what counts for anything, and what the account pays for that."""
         left_atoms = self.rules.debt_most_atoms * self.rules.left_bps // _BPS
-        sale = CollateralSale(account, _REPAID, None, -account.balance_atoms - left_atoms)
+        coins, conversions = account.coins, ledger.conversions
+        worthless = [one for one, atoms in coins.items() if not conversions[one].counted_microatoms(atoms)]
+        sale = CollateralSale(account, _REPAID, None, -account.balance_atoms - left_atoms, spared=worthless)
         haircuts = {asset: self.haircut_ppm(asset, ledger) for asset in account.coins}
         sales = sold(sale, self.rules.order, ledger, now_ns, haircuts)
         fee_atoms = sum(one.value_atoms for one in sales) * self.rules.fee_bps // _BPS

@@ -61,19 +61,15 @@ class RedemptionsParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=T
 
 
 class _Redeemable(NamedTuple):
-    """A coin that an account holds, and what its redemption brings now."""
+    """How a coin that an account holds is converted in its market, how in a redemption now, and how long that takes."""
 
     conversion: Conversion
-    price_ticks: int
+    redeemed: Conversion
     delay_ns: int
-
-    def worth_atoms(self, atoms: int) -> int:
-        """What so much brings, rounded down."""
-        return atoms * self.price_ticks * self.conversion.quote_atoms // self.conversion.asset_atoms
 
     def for_atoms(self, money_atoms: int) -> int:
         """How much brings so much money, rounded up."""
-        return -(-money_atoms * self.conversion.asset_atoms // (self.price_ticks * self.conversion.quote_atoms))
+        return -(-money_atoms * self.redeemed.asset_atoms // (self.redeemed.price_ticks * self.redeemed.quote_atoms))
 
 
 class Redemptions(Handler):
@@ -126,13 +122,15 @@ class Redemptions(Handler):
             return ()
         if isinstance(body, MarginCalled):
             account = ledger.accounts[body.account]
-            return list(self._requested(account, ledger, now_ns)) if self._redeems(account, ledger) else ()
-        return [p for number in sorted(self._owing) for p in self._requested(ledger.accounts[number], ledger, now_ns)]
+            asking = [account] if self._redeems(account, ledger) else []
+        else:
+            asking = [ledger.accounts[number] for number in sorted(self._owing)]
+        waiting = {asked.account for asked in ledger.redemptions.values()}
+        free = (one for one in asking if one.liquidation_id is None and one.account not in waiting)
+        return [product for account in free for product in self._requested(account, ledger, now_ns)]
 
     def _requested(self, account: Account, ledger: LedgerState, now_ns: int) -> Iterator[Product]:
         """Coin by coin as they were listed, until what it is short of is on its way."""
-        if account.liquidation_id is not None or _is_on_its_way(account, ledger):
-            return
         margin = margin_of(account, ledger)
         owed_atoms = max(0, -account.balance_atoms)
         short_atoms = owed_atoms or -(slack(margin, self.rules.target_bps) // SLACK_SCALE)
@@ -143,13 +141,14 @@ class Redemptions(Handler):
             asset = one.conversion.asset
             held_atoms = account.coins[asset]
             atoms = min(held_atoms, one.for_atoms(short_atoms), _spared(one.conversion, spare_atoms))
-            if atoms <= 0 or not one.worth_atoms(atoms):
+            brought_atoms = one.redeemed.worth_atoms(atoms)
+            if brought_atoms <= 0:
                 continue
             due_ns = now_ns + one.delay_ns
             number, instrument = account.account, one.conversion.instrument
-            yield RedemptionRequested(number, asset, instrument, atoms, one.price_ticks, owed_atoms, due_ns)
+            yield RedemptionRequested(number, asset, instrument, atoms, one.redeemed.price_ticks, owed_atoms, due_ns)
             yield TimerSet(_PURPOSE, due_ns, number)
-            short_atoms -= one.worth_atoms(atoms)
+            short_atoms -= brought_atoms
             spare_atoms -= one.conversion.worth_atoms(atoms) + 1
 
     def _redeemable(self, account: Account, ledger: LedgerState) -> Iterator[_Redeemable]:
@@ -157,9 +156,10 @@ class Redemptions(Handler):
             name = plain(ledger.assets[asset].name)
             if name not in self.rules.redeems or account.coins[asset] <= 0:
                 continue
-            price_ticks = redeemed_ticks(ledger.conversions[asset], *self.rules.redeems[name], ledger)
+            conversion = ledger.conversions[asset]
+            price_ticks = redeemed_ticks(conversion, *self.rules.redeems[name], ledger)
             if price_ticks:
-                yield _Redeemable(ledger.conversions[asset], price_ticks, self.rules.delays_ns[name])
+                yield _Redeemable(conversion, conversion.at(price_ticks), self.rules.delays_ns[name])
 
     def _paid(self, timer: TimerFired, ledger: LedgerState, now_ns: int) -> Iterator[Product]:
         for seq, asked in ledger.redemptions.items():
@@ -169,12 +169,8 @@ class Redemptions(Handler):
             conversion = ledger.conversions[asked.asset]
             now_ticks = redeemed_ticks(conversion, *redeems, ledger) if redeems else None
             price_ticks = now_ticks or asked.price_ticks
-            atoms = asked.amount_atoms * price_ticks * conversion.quote_atoms // conversion.asset_atoms
+            atoms = conversion.at(price_ticks).worth_atoms(asked.amount_atoms)
             yield RedemptionPaid(asked.account, asked.instrument, atoms, price_ticks, seq)
-
-
-def _is_on_its_way(account: Account, ledger: LedgerState) -> bool:
-    return any(asked.account == account.account for asked in ledger.redemptions.values())
 
 
 def _spared(conversion: Conversion, spare_atoms: int) -> int:

@@ -10,7 +10,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import accumulate, pairwise
 from types import MappingProxyType
 from typing import NamedTuple
@@ -29,13 +29,17 @@ _NO_HAIRCUTS: Mapping[int, int] = MappingProxyType({})
 
 
 class CollateralSale(NamedTuple):
-    """Whose collateral is sold, why and in which liquidation, for so much or (None) all of it; as which event."""
+    """Whose collateral is sold, why and in which liquidation, for so much or (None) all of it; as which event.
+
+    `spared` are assets of which nothing goes.
+    """
 
     account: Account
     reason: str
     liquidation_id: int | None = None
     owed_atoms: int | None = None
     kind: type[CollateralSold] = CollateralSold
+    spared: Collection[int] = ()
 
 
 def sold(
@@ -43,12 +47,10 @@ def sold(
 ) -> list[CollateralSold]:
     """What the depth gives as it is now; nothing where nobody buys or trading has stopped.
 
-    `haircuts_ppm` are those on the conversion, by asset. Unless it is a liquidation, what counts for nothing is spared.
+    `haircuts_ppm` are those on the conversion, by asset.
     """
     found: list[CollateralSold] = []
-    assets = coins_in_order(sale.account, ledger, order)
-    if sale.liquidation_id is None:
-        assets = [asset for asset in assets if ledger.conversions[asset].counted_microatoms(sale.account.coins[asset])]
+    assets = [asset for asset in coins_in_order(sale.account, ledger, order) if asset not in sale.spared]
     parts = _parts(sale, assets, ledger) if order == "in proportion" else None
     left_atoms = sale.owed_atoms
     for place, asset in enumerate(assets):

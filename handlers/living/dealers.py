@@ -34,7 +34,7 @@ from ...events.vocabulary import Body
 from ..conversion import in_first
 from ..faults import why_nothing_trades
 from ..options.pricing import forward_ticks
-from ..options.sensitivities import UnitGreeks, unit_greeks, vega_atoms
+from ..options.sensitivities import UnitGreeks, greeks_on, vega_atoms
 from ..protocol import Handler, Linked, Product
 from ..valuation import BPS, is_marked, lots_worth, margin_of
 
@@ -100,7 +100,7 @@ class Dealers(Handler):
         orders = list[OrderPlaced]()
         for account in self.accounts_of(self.rule.group, ledger):
             if account.status in ("healthy", "called") and is_marked(account, ledger):
-                found = next((one for one in unit_greeks(account, ledger) if one.underlying == body.instrument), None)
+                found = greeks_on(account, body.instrument, ledger)
                 orders += self._hedges(account, found, body, ledger, len(orders))
         return [Linked(order, (event.seq,)) for order in orders]
 

@@ -19,6 +19,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import ClassVar, Literal, NamedTuple
 
 import msgspec
@@ -31,11 +32,11 @@ from ...events.venue_names import plain
 from ...events.vocabulary import Body
 from ..collateral.sale import CollateralSale, sold_of
 from ..draws import account_key, draw_below
-from ..protocol import Handler, Product
+from ..protocol import Product
 from .borrowers import Weights, collateral_of, debts_of, health, quote_of
 from .lending import LendingParameters, settled
 from .protocols.choices import rules_in_force
-from .watch import WATCHED, HealthWatch
+from .watch import Watcher
 from .worth import BPS, Health, ceil_div, collateral_value, debt_value
 
 __all__ = ["AnswerParameters", "BorrowersAnswer"]
@@ -78,26 +79,17 @@ class _Standing(NamedTuple):
     debt: int
 
 
-class BorrowersAnswer(Handler):
+class BorrowersAnswer(Watcher):
     """Acts for borrowers, with each block, before any keeper."""
 
     name: ClassVar[str] = "borrowers"
     policy: ClassVar[str] = "answering"
     subscribes: ClassVar[tuple[type[Body], ...]] = (BlockMined, BorrowerSold)
-    observes: ClassVar[tuple[type[Body], ...]] = WATCHED
     Parameters: ClassVar[type[msgspec.Struct]] = AnswerParameters
 
     def __init__(self, parameters: AnswerParameters) -> None:
+        super().__init__(parameters)
         self.rules = parameters
-        self.watch = HealthWatch()
-
-    def observe(self, event: Event, ledger: LedgerState) -> None:
-        """Who may have come under the level."""
-        self.watch.observe(event, ledger)
-
-    def prime(self, ledger: LedgerState, past: Iterable[Event]) -> None:
-        """All of it follows from the ledger."""
-        self.watch.prime(ledger)
 
     def handle(self, event: Event, ledger: LedgerState, now_ns: int) -> Iterable[Product]:
         """With a block whoever is under the level; with each step of a sale the next one, or who sells after it."""
@@ -105,13 +97,14 @@ class BorrowersAnswer(Handler):
         if protocol is None:
             return ()
         spared = [*protocol.own_accounts(ledger, self.venue), *self._keepers(ledger)]
-        under = self.watch.refreshed(self._levelled(protocol.weights()), ledger, spared)
-        acting = [(account, self.way_of(account, ledger)) for account in map(ledger.accounts.__getitem__, under)]
-        sellers = [account for account, way in acting if way == "sells"]
+        levelled = self._levelled(protocol.weights())
+        under = [ledger.accounts[number] for number in self.watch.refreshed(levelled, ledger, spared)]
         if isinstance(body, BorrowerSold):
-            behind = (account for account in sellers if account.account > body.account)
-            return self._next_step((ledger.accounts[body.account], *behind), protocol, ledger, now_ns)
+            behind = (one for one in under if one.account > body.account and self.way_of(one, ledger) == "sells")
+            return self._next_step(chain((ledger.accounts[body.account],), behind), protocol, ledger, now_ns)
+        acting = [(account, self.way_of(account, ledger)) for account in under]
         paid = [one for account, way in acting for one in self._paid(account, way, protocol, ledger)]
+        sellers = (account for account, way in acting if way == "sells")
         return [*paid, *self._next_step(sellers, protocol, ledger, now_ns)]
 
     def _keepers(self, ledger: LedgerState) -> list[int]:

@@ -29,10 +29,10 @@ from ...events.venue_names import plain
 from ...events.vocabulary import Body
 from ..collateral.sale import CollateralSale, parts_given, sold
 from ..draws import account_key, draw_below
-from ..protocol import Handler, Product
+from ..protocol import Product
 from .offers import Deal, Offer
 from .protocols.choices import rules_in_force
-from .watch import WATCHED, HealthWatch
+from .watch import Watcher
 
 __all__ = ["KeeperParameters", "Keepers"]
 
@@ -82,26 +82,17 @@ class _Chance(NamedTuple):
     profit_atoms: int
 
 
-class Keepers(Handler):
+class Keepers(Watcher):
     """Acts with each block on what the venue's lending protocol offers."""
 
     name: ClassVar[str] = "keepers"
     policy: ClassVar[str] = "paid"
     subscribes: ClassVar[tuple[type[Body], ...]] = (BlockMined, *_Got)
-    observes: ClassVar[tuple[type[Body], ...]] = WATCHED
     Parameters: ClassVar[type[msgspec.Struct]] = KeeperParameters
 
     def __init__(self, parameters: KeeperParameters) -> None:
+        super().__init__(parameters)
         self.rules = parameters
-        self.watch = HealthWatch()
-
-    def observe(self, event: Event, ledger: LedgerState) -> None:
-        """Who may have become unsafe."""
-        self.watch.observe(event, ledger)
-
-    def prime(self, ledger: LedgerState, past: Iterable[Event]) -> None:
-        """All of it follows from the ledger."""
-        self.watch.prime(ledger)
 
     def handle(self, event: Event, ledger: LedgerState, now_ns: int) -> Iterable[Product]:
         """With a block whatever pays; with what was got the sale of it."""

@@ -13,6 +13,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import ClassVar
+
+import msgspec
 
 from ...events.bodies.chain import DebtIndexed
 from ...events.bodies.collateral import CollateralRated, ConversionPriced
@@ -20,15 +23,13 @@ from ...events.envelope import Event
 from ...events.ledger import Account, LedgerState
 from ...events.ledger.postings import POSTINGS
 from ...events.vocabulary import Body, accounts_named
+from ..protocol import Handler
 from ..ranges import CEILING, FLOOR, RangeIndex, conversion_slot
 from ..valuation import coins_are_priced
 from .borrowers import Weights, collateral_of, debts_of, health, quote_of
 from .worth import Health, collateral_value, debt_value
 
-__all__ = ["WATCHED", "HealthWatch"]
-
-WATCHED: tuple[type[Body], ...] = (ConversionPriced, CollateralRated, DebtIndexed, *POSTINGS)
-"""What may make an account unsafe, or safe again."""
+__all__ = ["HealthWatch", "Watcher"]
 
 _INDEX_SHARE = 64
 
@@ -96,6 +97,24 @@ class HealthWatch:
                 self._index.arm(number, _safe_ranges(account, found, weights, ledger))
         self._index.settle()
         return sorted(self.unsafe)
+
+
+class Watcher(Handler):
+    """A handler that acts on who is unsafe: `watch` knows, by what it observes or from the ledger alone."""
+
+    observes: ClassVar[tuple[type[Body], ...]] = (ConversionPriced, CollateralRated, DebtIndexed, *POSTINGS)
+
+    def __init__(self, parameters: msgspec.Struct) -> None:
+        super().__init__(parameters)
+        self.watch = HealthWatch()
+
+    def observe(self, event: Event, ledger: LedgerState) -> None:
+        """Who may have become unsafe, or safe again."""
+        self.watch.observe(event, ledger)
+
+    def prime(self, ledger: LedgerState, past: Iterable[Event]) -> None:
+        """All of it follows from the ledger."""
+        self.watch.prime(ledger)
 
 
 def _safe_ranges(account: Account, found: Health, weights: Weights, ledger: LedgerState) -> dict[int, int]:

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ...events.ledger import Account, LedgerState, Liquidation, PositionKey
+from ...events.ledger import Account, LedgerState, Liquidation, Market, PositionKey
 from ..depth import walk
 from ..faults import why_nothing_trades
 from ..valuation import largest_position, lots_worth, margin_of, requirement_with, requirements
@@ -44,7 +44,7 @@ def position_next(account: Account, ledger: LedgerState, now_ns: int) -> Positio
     """What a liquidation orders next: the largest position, of those that somebody quotes where a hedge comes last."""
     if holds_options(account, ledger) and _rules(account, ledger).hedges == "delta last":
         needed = [key for key, needs in requirements(account, ledger).items() if needs]
-        quoted = {key[0] for key in needed if _is_quoted(account, key, ledger, now_ns)}
+        quoted = {key[0] for key in needed if _closes(account, key, ledger, now_ns)}
         found = largest_position(account, ledger, lambda one: one not in quoted or ledger.is_stopped(one))
         if found is not None:
             return found
@@ -58,7 +58,7 @@ def hedge_next(
     if not holds_options(account, ledger) or (liquidation.order is not None and liquidation.order.hedges):
         return None
     when = _rules(account, ledger).hedges
-    if when == "delta first" or (when == "delta last" and not _is_quoted(account, key, ledger, now_ns)):
+    if when == "delta first" or (when == "delta last" and not _closes(account, key, ledger, now_ns)):
         return _hedge(account, ledger, now_ns)
     return None
 
@@ -67,10 +67,15 @@ def _rules(account: Account, ledger: LedgerState) -> OptionsParameters:
     return rules_of(ledger, ledger.venue_of(account.account))
 
 
-def _is_quoted(account: Account, key: PositionKey, ledger: LedgerState, now_ns: int) -> bool:
+def _closes(account: Account, key: PositionKey, ledger: LedgerState, now_ns: int) -> bool:
     """Whether anybody would take a lot of a position."""
     closing = -1 if account.positions[key].size_lots > 0 else 1
-    return any(True for _ in walk(ledger.markets[key[0]], closing, None, now_ns, account.account))
+    return _is_quoted(account, ledger.markets[key[0]], closing, now_ns)
+
+
+def _is_quoted(account: Account, market: Market, lots: int, now_ns: int) -> bool:
+    """Whether anybody else quotes what so many lots (below zero: sold) could trade with."""
+    return any(True for _ in walk(market, lots, None, now_ns, account.account))
 
 
 def _hedge(account: Account, ledger: LedgerState, now_ns: int) -> Hedge | None:
@@ -82,8 +87,8 @@ def _hedge(account: Account, ledger: LedgerState, now_ns: int) -> Hedge | None:
         market, held = ledger.markets[unit.underlying], account.positions.get((unit.underlying, 0))
         lots = lots_worth(market, market.mark_ticks, abs(unit.delta_atoms) * _PERCENT)
         size_lots = -lots if unit.delta_atoms > 0 else lots
-        quoted = any(True for _ in walk(market, size_lots, None, now_ns, account.account))
-        if not quoted or why_nothing_trades(ledger, unit.underlying) is not None:
+        stopped = why_nothing_trades(ledger, unit.underlying) is not None
+        if stopped or not _is_quoted(account, market, size_lots, now_ns):
             continue
         then_lots = size_lots + (0 if held is None else held.size_lots)
         would_microatoms = requirement_with(account, ledger, (unit.underlying, 0), then_lots)

@@ -17,7 +17,7 @@ from .black76 import NANO, PICO
 from .greeks import greeks_of
 from .pricing import forward_ticks, pricer_of
 
-__all__ = ["UnitGreeks", "unit_greeks", "vega_atoms"]
+__all__ = ["UnitGreeks", "greeks_on", "unit_greeks", "vega_atoms"]
 
 _PERCENT = 100
 _MEGA = 10**6
@@ -47,6 +47,11 @@ def unit_greeks(account: Account, ledger: LedgerState) -> list[UnitGreeks]:
         UnitGreeks(underlying, *(sum(one) for one in zip(*parts[underlying], strict=True)))
         for underlying in sorted(parts)
     ]
+
+
+def greeks_on(account: Account, underlying: int, ledger: LedgerState) -> UnitGreeks | None:
+    """Those on one underlying; None of who holds no option on it."""
+    return next((one for one in unit_greeks(account, ledger) if one.underlying == underlying), None)
 
 
 def vega_atoms(option: Option, lots: int, ledger: LedgerState) -> int:

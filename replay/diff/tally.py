@@ -130,7 +130,7 @@ def _coin(tally: ForcedTally, body: Any, ledger: LedgerState, amount_atoms: int)
 
 def own_market_atoms(conversion: Conversion, atoms: int) -> int:
     """What so much of an asset is worth in its own market, rounded down as it is where it is converted."""
-    return msgspec.structs.replace(conversion, price_ticks=conversion.index_ticks).worth_atoms(atoms)
+    return conversion.at(conversion.index_ticks).worth_atoms(atoms)
 
 
 def _priced(tally: ForcedTally, body: ConversionPriced, ledger: LedgerState) -> None:

@@ -11,10 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from heapq import nsmallest
-from typing import Any
+from typing import Any, NamedTuple
 
 from ...events.bodies.chain import factor_told
 from ...events.ledger import Account, LedgerState
+from ...events.ledger.chain import Loop
 from ...handlers.onchain.borrowers import debts_of, health
 from ...handlers.onchain.exposure import Exposure, bought_atoms, exposures
 from ...handlers.onchain.lending import LendingParameters
@@ -64,19 +65,35 @@ def _exposures(ledger: LedgerState) -> Iterator[Exposure]:
             yield from exposures(protocol, ledger, venue)
 
 
-def lending_view(ledger: LedgerState, account: Account) -> dict[str, Any]:
-    """How an account stands with the lending protocol; nothing where it has neither debt nor chain there."""
+class _Loan(NamedTuple):
+    """What an account owes, by asset, the chain that it has, and its health factor where it owes at known prices."""
+
+    debts: dict[int, int]
+    loop: Loop | None
+    factor_ppb: int | None
+
+
+def _loan_of(account: Account, ledger: LedgerState) -> _Loan | None:
+    """None where an account has neither debt nor chain with a protocol."""
     protocol, loop = _protocol_of(account, ledger), ledger.chain.loops.get(account.account)
     debts = debts_of(account, ledger)
     if protocol is None or not (debts or loop):
-        return {}
+        return None
     found = _health(account, protocol, ledger)
+    return _Loan(debts, loop, found.factor_ppb if found is not None and found.debt else None)
+
+
+def lending_view(ledger: LedgerState, account: Account) -> dict[str, Any]:
+    """How an account stands with the lending protocol; nothing where it has neither debt nor chain there."""
+    loan = _loan_of(account, ledger)
+    if loan is None:
+        return {}
     view: dict[str, Any] = {
-        "health_factor_ppb": found.factor_ppb if found is not None and found.debt else None,
-        "debts": [{"asset": ledger.assets[asset].name, "atoms": atoms} for asset, atoms in debts.items()],
+        "health_factor_ppb": loan.factor_ppb,
+        "debts": [{"asset": ledger.assets[asset].name, "atoms": atoms} for asset, atoms in loan.debts.items()],
         "loop": None,
     }
-    if loop is not None:
+    if (loop := loan.loop) is not None:
         view["loop"] = {
             "asset": ledger.assets[loop.asset].name,
             "debt_asset": ledger.assets[loop.debt_asset].name,
@@ -138,23 +155,20 @@ def borrower_rows(ledger: LedgerState) -> Iterator[tuple[str, ...]]:
 
 def loan_rows(ledger: LedgerState, account: Account) -> Rows:
     """What an account owes, how safe it is and its chain; nothing where it owes nothing to a protocol."""
-    protocol, loop = _protocol_of(account, ledger), ledger.chain.loops.get(account.account)
-    debts = debts_of(account, ledger)
-    if protocol is None or not (debts or loop):
+    loan = _loan_of(account, ledger)
+    if loan is None:
         return
     first = "owes"
-    for asset, atoms in debts.items():
+    for asset, atoms in loan.debts.items():
         yield first, f"{exact_money(atoms, ledger.assets[asset])} {ledger.assets[asset].name} with interest"
         first = ""
-    found = _health(account, protocol, ledger)
-    if found is not None and found.debt:
-        yield "health", f"{factor_told(found.factor_ppb)}; anybody may liquidate it below 1"
-    if loop is not None:
-        yield from _loop(ledger, account)
+    if loan.factor_ppb is not None:
+        yield "health", f"{factor_told(loan.factor_ppb)}; anybody may liquidate it below 1"
+    if loan.loop is not None:
+        yield from _loop(ledger, account, loan.loop)
 
 
-def _loop(ledger: LedgerState, account: Account) -> Rows:
-    loop = ledger.chain.loops[account.account]
+def _loop(ledger: LedgerState, account: Account, loop: Loop) -> Rows:
     bought = exact_money(bought_atoms(account, ledger), ledger.assets[loop.asset])
     told = f"{loop.standing} of {count(len(loop.layers), 'layer')} stand"
     name = ledger.assets[loop.asset].name

@@ -13,8 +13,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-import msgspec
-
 from ...events.bodies.collateral import ConversionPriced
 from ...events.bodies.liquidation import (
     LiquidationFilled,
@@ -228,7 +226,7 @@ class Watch:
             return
         conversion = ledger.conversions[body.asset]
         now_atoms = conversion.worth_atoms(held_atoms)
-        was_atoms = msgspec.structs.replace(conversion, price_ticks=before[1]).worth_atoms(held_atoms)
+        was_atoms = conversion.at(before[1]).worth_atoms(held_atoms)
         gained_atoms = now_atoms - was_atoms
         one = PriceChange(event, body.asset, body.instrument, *before, body.price_ticks, held_atoms, gained_atoms)
         self.changes.append(one)

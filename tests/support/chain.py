@@ -4,17 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import pytest
+
 from deleverage.events.bodies.collateral import CoinStated, ConversionPriced, ConversionSet
 from deleverage.events.bodies.inputs import BalanceStated
 from deleverage.events.bodies.listing import AccountOpened, AssetListed
 from deleverage.events.bodies.run import Producer
+from deleverage.events.errors import ScenarioError
 from deleverage.events.vocabulary import TYPES_BY_NAME, Body
+from deleverage.sim.scenario import Scenario
 
 from .collateral import COIN, CoinBook
 from .examples import EXAMPLES
 from .venue import Book, listed
 
-__all__ = ["BORROWER", "COIN_FEES", "KEEPER", "RESERVE", "LendingBook", "example_of", "holdings", "lending_book"]
+__all__ = [
+    "BORROWER",
+    "COIN_FEES",
+    "KEEPER",
+    "RESERVE",
+    "LendingBook",
+    "example_of",
+    "holdings",
+    "lending_book",
+    "refused_in_one_line",
+]
 
 COIN_FEES, BORROWER, KEEPER, RESERVE = 6, 7, 8, 9
 
@@ -60,6 +74,14 @@ def example_of(name: str, **fields: int) -> Body:
     other = next(one for one in EXAMPLES if type(one) is kind)
     wanted = {**_FIELDS, **({"asset": 0} if name in _OF_MONEY else {}), **fields}
     return kind(**{field: wanted.get(field, getattr(other, field)) for field in kind.__struct_fields__})
+
+
+def refused_in_one_line(said: str, *changes: str) -> None:
+    """The scenario `lending` with these changes is refused, its accounts included, and what is said is in one line."""
+    with pytest.raises(ScenarioError) as refused:
+        list(Scenario.load("lending", list(changes)).resolve().population())
+    assert said in str(refused.value)
+    assert "\n" not in str(refused.value)
 
 
 class LendingBook(Book):
