@@ -7,21 +7,28 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BufferedWriter, FileIO
 from pathlib import Path
+from shutil import rmtree
 from typing import BinaryIO
 
-from .errors import QueryError
+from .errors import QueryError, RecordExistsError
 
 __all__ = [
     "IrregularFileError",
     "kind_of",
     "make_folder",
+    "must_be_free",
     "new_file",
     "open_new",
     "open_regular",
+    "plain_name",
     "read_regular",
+    "whole_folder",
     "write_whole",
 ]
 
@@ -34,6 +41,9 @@ _KINDS = (
     (stat.S_ISSOCK, "socket"),
 )
 _OTHER = "device"
+
+_NAME_MOST = 60
+_UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
 
 
 class IrregularFileError(OSError):
@@ -110,6 +120,43 @@ def write_whole(path: Path, data: bytes) -> None:
     with open_new(beside) as file:
         file.write(data)
     os.replace(beside, path)  # noqa: PTH105 - its being atomic is the point
+
+
+def plain_name(number: int, name: str) -> str:
+    """What a file about somebody is called: the number, and what is plain of the name, which so leads nowhere else."""
+    plain = _UNSAFE.sub("_", name)[:_NAME_MOST].strip("_")
+    return f"{number}-{plain}" if plain else str(number)
+
+
+def must_be_free(path: Path) -> None:
+    """Raise RecordExistsError if there is something of that name but an empty folder."""
+    if os.path.lexists(path) and not (path.is_dir() and not path.is_symlink() and not any(path.iterdir())):
+        message = f"{path}: it is there and not an empty folder, and nothing is written over; give another folder"
+        raise RecordExistsError(message)
+
+
+@contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """A new folder beside `path`, which gets that name at the end, or is taken away with all that is in it.
+
+    Raises RecordExistsError where the name is taken, QueryError where nothing can be written there.
+    """
+    beside = path.absolute().with_name(f".{path.absolute().name}.{os.getpid()}.part")
+    try:
+        beside.mkdir()
+    except OSError as error:
+        message = f"{path}: it cannot be written there ({error.strerror}); give another folder"
+        raise QueryError(message) from error
+    try:
+        yield beside
+        must_be_free(path)
+        try:
+            beside.rename(path.absolute())
+        except OSError as error:
+            message = f"{path}: what is finished cannot take that name ({error.strerror}); give another folder"
+            raise QueryError(message) from error
+    finally:
+        rmtree(beside, ignore_errors=True)
 
 
 def _kind(mode: int) -> str:

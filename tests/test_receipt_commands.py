@@ -136,8 +136,8 @@ def test_the_checked_as_json(files: dict[int, Path], head: str) -> None:
     """Everything that the words say is there as data, under stable names."""
     view = json.loads(call("check", files[LATER], "--head", head, "--json").stdout)
     assert list(view) == [
-        *("receipt", "head", "holds", "fault", "event", "account", "name", "events_shown", "key", "ranking", "chain"),
-        *("proved", "not_proved", "shown"),
+        *("receipt", "head", "holds", "fault", "event", "account", "name", "events_shown", "key", "source"),
+        *("ranking", "chain", "proved", "not_proved", "shown"),
     ]
     body, ranking = EVENTS[LATER].body, view["ranking"]
     assert isinstance(body, PositionDeleveraged)

@@ -3,7 +3,8 @@
 1. Every event lies under the head that the checker gives, which is not taken from the file.
 2. From the event down, each event's cause is in the file, comes before it and is not later than it, to one that has
    none: an input from outside, or what was taken in from a venue's files.
-3. For a reduction, the ranking (`standing.py`).
+3. For a reduction that a handler decided, the ranking (`standing.py`). A reduction that was taken in from a venue's
+   files has none, and shows the file and the row that it was read from.
 4. The run key, where it is given or follows from the seed, is the one that `RunStarted` commits to.
 
 What does not hold is raised as RecordDamagedError, in one line.
@@ -14,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
-from ...events.bodies.run import RunStarted
+from ...events.bodies.run import RunStarted, SourceOpened
 from ...events.bodies.waterfall import PositionDeleveraged
 from ...events.envelope import Event, Origin
 from ...events.errors import RecordDamagedError
@@ -44,6 +45,16 @@ class Checked(NamedTuple):
         """The event that the receipt is for."""
         return self.chain[-1]
 
+    @property
+    def source(self) -> tuple[SourceOpened, int] | None:
+        """The file and the row that an imported event was read from; None for any other."""
+        provenance = getattr(self.event.body, "provenance", None)
+        if provenance is None or self.event.origin is not Origin.IMPORTED:
+            return None
+        opened = (event.body for event in self.events.values())
+        files = [one for one in opened if isinstance(one, SourceOpened) and one.source == provenance.source]
+        return (files[0], provenance.row) if files else None
+
 
 def check_receipt(data: bytes, head: bytes, key: bytes | None = None) -> Checked:
     """What the file proves under this head; `key` is the run key, for whoever has it.
@@ -58,7 +69,7 @@ def check_receipt(data: bytes, head: bytes, key: bytes | None = None) -> Checked
     source, known_key = _key(events, key)
     body, account = chain[-1].body, receipt.account
     ensure(account_of(body) == account, f"it says that event {receipt.event} is about account {account}, and it is not")
-    if isinstance(body, PositionDeleveraged):
+    if isinstance(body, PositionDeleveraged) and chain[-1].origin is Origin.DECIDED:
         standing = standing_of(chain[-1], body, receipt.rounds, events, known_key)
         return Checked(receipt, events, chain, standing, source)
     ensure(not receipt.rounds, f"it has a ranking, and event {receipt.event} ({type(body).__name__}) follows from none")

@@ -7,16 +7,19 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
 
 from ...events.errors import QueryError, RecordDamagedError, RecordNotFoundError
 from ...sim.console import new_console
+from ...sim.figures import count
 from ...sim.options import plugins_option
-from ...sim.terminal import print_document, tell
-from ..command_line import as_json_option, digits_of, head_option, leave, record_argument
-from ..run import open_run
+from ...sim.progress import bar
+from ...sim.terminal import print_document, print_text, tell
+from ..command_line import JOBS_MOST, as_json_option, digits_of, head_option, leave, record_argument
+from ..run import Run, open_run
 from .check import check_receipt
 from .file import check_new, encode_receipt, read_bytes, write_new
 from .receipt import receipt_of
@@ -36,8 +39,10 @@ def _bytes_of(context: click.Context, option: click.Parameter, text: str | None)
 
 @click.command("receipt")
 @record_argument
-@click.argument("seq", metavar="SEQ", type=click.IntRange(min=0))
-@click.option("-o", "--output", "path", required=True, metavar="FILE", type=_PATH, help="The file to write, a new one.")
+@click.argument("seq", metavar="[SEQ]", required=False, type=click.IntRange(min=0))
+@click.option("--everyone", is_flag=True, help="One for each position that was auto-deleveraged, into a folder.")
+@click.option("-o", "--output", "path", required=True, metavar="FILE|DIR", type=_PATH, help="What to write, new.")
+@click.option("--jobs", type=click.IntRange(1, JOBS_MOST), metavar="N", help="Processes for --everyone.")
 @head_option
 @plugins_option
 @as_json_option
@@ -46,8 +51,10 @@ def receipt_command(
     context: click.Context,
     *,
     record: Path,
-    seq: int,
+    seq: int | None,
+    everyone: bool,
     path: Path,
+    jobs: int | None,
     head: str | None,
     plugins: tuple[Path, ...],
     as_json: bool,
@@ -56,9 +63,24 @@ def receipt_command(
 
     It has the chain of events down to SEQ with their proofs under the head of RUN and, for a position that was
     auto-deleveraged, the ranking with other accounts under pseudonyms. If a plug-in ranked them, it must be at hand.
+    What was taken in from a venue's files has the file's hash and the row in place of a ranking.
+
+    With --everyone there is one for each such position, named by the account and the event, in the folder DIR. Of a
+    ranking of thousands each is some hundred kilobytes.
     """
-    check_new(path)
+    if everyone == (seq is not None) or (jobs is not None and not everyone):
+        message = "give the number of one event, or --everyone (with --jobs, if you like); not both and not neither"
+        raise QueryError(message)
     run = open_run(record, head, plugins)
+    if seq is None:
+        _write_everyone(run, path, jobs or len(os.sched_getaffinity(0)), as_json=as_json)
+    else:
+        _write_one(run, seq, path, as_json=as_json)
+    leave(context, run)
+
+
+def _write_one(run: Run, seq: int, path: Path, *, as_json: bool) -> None:
+    check_new(path)
     receipt = receipt_of(run, seq)
     data = encode_receipt(receipt)
     write_new(path, data)
@@ -67,7 +89,19 @@ def receipt_command(
         print_document(written)
     else:
         print_written(new_console(), written)
-    leave(context, run)
+
+
+def _write_everyone(run: Run, path: Path, jobs: int, *, as_json: bool) -> None:
+    from .everyone import write_receipts  # noqa: PLC0415 - processes are only for whoever asks this
+
+    with bar(None, "finding who was deleveraged", shown=not as_json) as advance:
+        made = write_receipts(
+            run, path, jobs=jobs, watch=lambda done, total: advance(done, f"{done:,} of {count(total, 'receipt')}")
+        )
+    if as_json:
+        print_document({"receipts": str(path), "number": made.receipts, "bytes": made.size_bytes, "head": run.head})
+    else:
+        print_text(f"{path}: {count(made.receipts, 'receipt')}, {count(made.size_bytes, 'byte')} in all")
 
 
 @click.command("check")

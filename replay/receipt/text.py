@@ -12,6 +12,7 @@ from typing import Any
 from rich.console import Console
 
 from ...events.bodies.listing import AssetListed, InstrumentListed
+from ...events.bodies.waterfall import PositionDeleveraged
 from ...handlers.ranking import Row
 from ...sim.console import print_line, print_rows
 from ...sim.figures import count, exact_money, price, score_text, size
@@ -71,24 +72,25 @@ def _what(checked: Checked, directory: Directory) -> Rows:
     yield "event", f"{event.seq}, {type(event.body).__name__}, at {format_time_ns(event.at_ns)}"
     if account is not None:
         yield "account", f"{directory.account_name(account)}, number {account}"
-    if checked.standing is not None:
-        yield from _reduction(checked.standing, directory)
+    body = event.body if checked.standing is None else checked.standing.reduction
+    if isinstance(body, PositionDeleveraged):
+        yield from _reduction(body, checked.standing, directory)
+    if checked.source is not None:
+        yield "reported", f"in {checked.source[0].name}, row {checked.source[1]:,}"
 
 
-def _reduction(standing: Standing, directory: Directory) -> Rows:
-    body = standing.reduction
+def _reduction(body: PositionDeleveraged, standing: Standing | None, directory: Directory) -> Rows:
     listing = directory.instruments.get(body.instrument)
     asset = None if listing is None else directory.assets.get(listing.asset)
-    yield (
-        "ranked",
-        f"{body.rank:,} of {standing.rounds[-1].body.candidates:,}, with a score of {score_text(body.score)}",
-    )
+    if standing is not None:
+        candidates = standing.rounds[-1].body.candidates
+        yield "ranked", f"{body.rank:,} of {candidates:,}, with a score of {score_text(body.score)}"
     if listing is None or asset is None:
         return
     lots, verb = f"{size(abs(body.size_lots), listing)} {listing.name}", "bought" if body.size_lots > 0 else "sold"
     value = f"{exact_money(abs(body.value_atoms), asset)} {asset.name}"
     yield "closed", f"{lots}, {verb} at {price(body.price_ticks, listing)} for {value}"
-    if standing.row is not None:
+    if standing is not None and standing.row is not None:
         yield from _score(standing.row, standing, listing, asset)
 
 

@@ -4,8 +4,9 @@ receipt: `receipt` (the file), `bytes`, `head`, `event`, `account` (number or nu
 `rounds` (whose rows it has; 0 without a ranking), `check` (the command).
 
 check: `receipt`, `head`, `holds`, `fault` (what does not hold, or null). If it holds, also `event` and `chain` (events
-as `log --json` has them), `account`, `name`, `events_shown`, `key` (`given`, `seed` or `secret`), `ranking` (null
-without one), and `proved`, `not_proved`, `shown` (name and text of each sentence). `ranking` has `policy`, `version`,
+as `log --json` has them), `account`, `name`, `events_shown`, `key` (`given`, `seed` or `secret`), `source` (the file's
+`name` and `sha256`, and the `row` that an imported event was read from, else null), `ranking` (null without one), and
+ `proved`, `not_proved`, `shown` (name and text of each sentence). `ranking` has `policy`, `version`,
 `formula` and `scores_checked` (null and false where no score could be worked out again), `rounds`, `candidates`,
 `rank`, `score`, `first_rank` and `last_rank` (what the scores allow), `identified` and `row` (pseudonym and figures in
 atoms and lots, or null).
@@ -55,6 +56,7 @@ def checked_view(path: Path, checked: Checked) -> dict[str, Any]:
         "name": None if account is None else directory_of(checked).account_name(account),
         "events_shown": len(checked.events),
         "key": checked.key,
+        "source": _source(checked),
         "ranking": None if checked.standing is None else _ranking(checked.standing),
         "chain": [event_fields(event) for event in checked.chain],
         "proved": _sentences(proved(checked)),
@@ -66,6 +68,13 @@ def checked_view(path: Path, checked: Checked) -> dict[str, Any]:
 def refused_view(path: Path, head: bytes, fault: str) -> dict[str, Any]:
     """A receipt that does not hold."""
     return {"receipt": str(path), "head": head.hex(), "holds": False, "fault": fault}
+
+
+def _source(checked: Checked) -> dict[str, Any] | None:
+    if checked.source is None:
+        return None
+    file, row = checked.source
+    return {"name": file.name, "sha256": file.sha256.hex(), "row": row}
 
 
 def _ranking(standing: Standing) -> dict[str, Any]:

@@ -24,6 +24,9 @@ def proved(checked: Checked) -> Sentences:
     events = count(len(checked.events), "event")
     yield "events", f"What this file shows, {events}, is part of the record with this head, byte for byte."
     yield "chain", _chain(checked)
+    if checked.source is not None:
+        file, row = checked.source
+        yield "source", f"It was read from row {row:,} of {file.name}, a file with the SHA-256 {file.sha256.hex()}."
     standing = checked.standing
     if standing is None:
         return
@@ -89,6 +92,8 @@ def not_proved(checked: Checked) -> Sentences:
         "That the venue has published this head, and when. Take the head from the venue, never from this file.",
     )
     yield "inputs", "That prices and other facts from outside were true. The record holds what was taken in."
+    if checked.source is not None:
+        yield "reported", _REPORTED
     if checked.standing is not None:
         yield "figures", _FIGURES
     yield "rules", "That the events follow from each other by the venue's rules. That takes the whole record, too."
@@ -99,6 +104,10 @@ def not_proved(checked: Checked) -> Sentences:
 _FIGURES = (
     "That the figures in the rows were the accounts' own, and that nobody was left out. The digest binds the venue to "
     "these rows; whether they were right takes the whole record (`deleverage verify`)."
+)
+_REPORTED = (
+    "That the file is the venue's and says what happened, or why this account and no other was taken: nobody decided "
+    "anything in a record that was taken in, so it has no ranking (`deleverage why` tries the published rules on it)."
 )
 _REST = "That nothing else happened. The file shows what led here, and not what else is in the record"
 
