@@ -16,7 +16,6 @@ from ...events.errors import QueryError, RecordDamagedError, RecordNotFoundError
 from ...sim.console import new_console
 from ...sim.figures import count
 from ...sim.options import plugins_option
-from ...sim.progress import bar
 from ...sim.terminal import print_document, print_text, tell
 from ..command_line import JOBS_MOST, as_json_option, digits_of, head_option, leave, record_argument
 from ..run import Run, open_run
@@ -92,7 +91,8 @@ def _write_one(run: Run, seq: int, path: Path, *, as_json: bool) -> None:
 
 
 def _write_everyone(run: Run, path: Path, jobs: int, *, as_json: bool) -> None:
-    from .everyone import write_receipts  # noqa: PLC0415 - processes are only for whoever asks this
+    from ...sim.progress import bar  # noqa: PLC0415
+    from .everyone import write_receipts  # noqa: PLC0415 - a simulation is loaded only for whoever asks this
 
     with bar(None, "finding who was deleveraged", shown=not as_json) as advance:
         made = write_receipts(
