@@ -10,29 +10,25 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
-from ...events.bodies.inputs import BalanceStated, PositionStated
-from ...events.bodies.margin import MarkPriced
-from ...events.bodies.waterfall import DeleveragingStarted
-from ...events.envelope import Origin
 from ...handlers.adl_engine import AdlEngine
 from ...handlers.policies.adl.choices import ADL_POLICIES
 from ...handlers.policies.ranking import RankingPolicy
 from ...sim.quantities import SCORES, Quantity, encoded
+from ..inferences import Inference, inferences_before
 from ..rankings import holders_against
 from ..reconstructed import check_imported, rulebook_of
 from ..run import Run
 from ..why.names import RunNames
-from ..why.venue.taken_in import files_of, format_of, rule_of
+from ..why.venue.taken_in import files_of
 from .contenders import Contender, planned
 from .fills import DeleveragedFill, ReportedBatch, batches_of
 from .judging import Departed, Judged, Kind, Untested, judge
 
-__all__ = ["Departure", "Inference", "RuleVerdict", "RulebookVerdict", "verdict_document", "verdict_of"]
+__all__ = ["Departure", "RuleVerdict", "RulebookVerdict", "verdict_document", "verdict_of"]
 
 
 class Departure(msgspec.Struct, frozen=True):
@@ -79,14 +75,6 @@ class RuleVerdict(msgspec.Struct, frozen=True):
     batches: int
     tested_batches: int
     departure: Departure | None
-
-
-class Inference(msgspec.Struct, frozen=True):
-    """So many things that no file states, and the rule by which they were concluded."""
-
-    what: str
-    times: int
-    rule: str
 
 
 class RulebookVerdict(msgspec.Struct, frozen=True):
@@ -142,7 +130,7 @@ def verdict_of(run: Run, rulebook: str | None = None) -> RulebookVerdict:
         unknown_entries=len(
             {a for place, a in held if not batches[place].known.has_entry(a, batches[place].started.instrument)}
         ),
-        inferred=tuple(_inferred(run, batches)),
+        inferred=tuple(inferences_before(run, batches[-1].fills[-1].seq)),
     )
 
 
@@ -248,15 +236,3 @@ def _due_of(batch: ReportedBatch, one: Judged, fill: DeleveragedFill, policy: Ra
         return 0, min(batch.lots, next(most, 0))
     plan = planned(batch, policy, one.contenders)
     return (sum(lots for contender, lots in plan.items() if contender.account == fill.account),)
-
-
-def _inferred(run: Run, batches: Sequence[ReportedBatch]) -> Iterator[Inference]:
-    """What the states before the batches rest on and no file states, by the rule that it was concluded by."""
-    kinds = (BalanceStated, PositionStated, MarkPriced, DeleveragingStarted)
-    found = Counter[tuple[str, str]]()
-    last = batches[-1].fills[-1].seq
-    for event in run.events(0, last):
-        if event.origin is Origin.INFERRED and isinstance(event.body, kinds):
-            found[type(event.body).__name__, rule_of(event, format_of(run))] += 1
-    for (what, rule), times in sorted(found.items()):
-        yield Inference(what, times, rule)

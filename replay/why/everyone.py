@@ -16,13 +16,10 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
-from shutil import rmtree
 from typing import NamedTuple
 
 import msgspec
@@ -31,11 +28,12 @@ from ...events.bodies.liquidation import LiquidationStarted, PositionTakenOver
 from ...events.bodies.margin import FundingAccrued, MarkPriced
 from ...events.bodies.waterfall import DeleveragingStarted, PositionDeleveraged
 from ...events.envelope import Event, Origin
-from ...events.errors import DeleverageError, QueryError, RecordExistsError
+from ...events.errors import DeleverageError, QueryError
 from ...events.ledger import LedgerState
 from ...events.regular import open_new
 from ...sim.signals import stoppable
 from ..indexed import IndexedRun
+from ..new_folder import folder_for, must_be_free
 from ..rankings import RoundRanking, UnrankedRound, ranking_if_at_hand, round_body
 from ..run import Run, open_run
 from ..workers import Workers
@@ -131,13 +129,13 @@ def write_everyone(
     Raises RecordExistsError where there is something in the folder, QueryError where nobody was deleveraged or nothing
     can be written, DeleverageError where a page cannot be made.
     """
-    _must_be_free(path)
+    must_be_free(path)
     reduced = deleveraged_in(run)
     if not reduced:
         message = f"{run.path}: nobody was deleveraged in it, so there is no page to write"
         raise QueryError(message)
     names = RunNames(run.at())
-    with stoppable(), _folder_for(path) as folder:
+    with stoppable(), folder_for(path) as folder:
         stretches = _stretches(reduced, jobs * _STRETCHES)
         given = Path(run.path), run.plugin_folders
         tasks = deque(_Task(*given, stretch, folder, layout, width, whole) for stretch in stretches)
@@ -216,34 +214,6 @@ def _befell(run: IndexedRun, task: _Task, names: RunNames) -> Iterator[Befallen]
 def _write(path: Path, data: bytes) -> None:
     with open_new(path) as file:
         file.write(data)
-
-
-def _must_be_free(path: Path) -> None:
-    """Raise RecordExistsError if there is something of that name but an empty folder."""
-    if os.path.lexists(path) and not (path.is_dir() and not path.is_symlink() and not any(path.iterdir())):
-        message = f"{path}: it is there and not an empty folder, and nothing is written over; give another folder"
-        raise RecordExistsError(message)
-
-
-@contextmanager
-def _folder_for(path: Path) -> Iterator[Path]:
-    """A new folder beside `path`, which gets that name at the end, or is taken away with all that is in it."""
-    beside = path.absolute().with_name(f".{path.absolute().name}.{os.getpid()}.part")
-    try:
-        beside.mkdir()
-    except OSError as error:
-        message = f"{path}: it cannot be written there ({error.strerror}); give another folder"
-        raise QueryError(message) from error
-    try:
-        yield beside
-        _must_be_free(path)
-        try:
-            beside.rename(path.absolute())
-        except OSError as error:
-            message = f"{path}: the finished pages cannot take that name ({error.strerror}); give another folder"
-            raise QueryError(message) from error
-    finally:
-        rmtree(beside, ignore_errors=True)
 
 
 class _AskedFor(NamedTuple):
