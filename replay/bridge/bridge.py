@@ -11,7 +11,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 
@@ -35,9 +35,11 @@ from ..run import Run
 from .accounts import HEADER, Bridged, Concluded, bridged_accounts, offset_ticks
 from .scenario_text import ACCOUNTS, PRICES, SCENARIO, ScenarioParts, scenario_text
 
-__all__ = ["INFERRED", "BridgeResult", "bridge"]
+__all__ = ["INFERRED", "BridgeResult", "bridge", "few"]
 
 INFERRED = "inferred.json"
+
+_NAMED = 4
 
 _ASSUMED = (
     ("fund", "insurance_fund.balance", "0", "no file tells what the fund had"),
@@ -89,6 +91,7 @@ def bridge(
     seq = _point(run) if at is None else run.last_seq(at)
     ledger, at_ns = run.at(seq=seq), run.event(seq).at_ns
     later = list(_later(run, seq))
+    early = tuple(_mark_early(ledger, later))
     closed_at = {key: ticks for one in later for key, ticks in _closed(one, at_ns)}
     bridged = bridged_accounts(ledger, known_before(run, seq + 1), closed_at, leverage)
     listings = _listings(run, ledger, bridged)
@@ -108,7 +111,7 @@ def bridge(
         ticks=len(prices),
         taken_in=tuple(inferences_before(run, seq + 1)),
         concluded=tuple(bridged.concluded),
-        assumed=tuple(Assumed(*one) for one in (*_ASSUMED, *_rates(listings))),
+        assumed=tuple(Assumed(*one) for one in (*_ASSUMED, *_rates(listings), *_early(listings, early))),
     )
     files = {
         SCENARIO: scenario_text(parts),
@@ -124,8 +127,21 @@ def _rates(listings: Iterable[InstrumentListed]) -> Iterator[tuple[str, str, str
     """The maintenance rates that the record does not have."""
     names = [one.name for one in listings if not one.tiers[0].rate_ppm]
     if names:
-        rule = f"no file tells the rate of {', '.join(names)}, and none is below a millionth"
+        rule = f"no file tells the rate of {few(names)}, and none is below a millionth"
         yield "rates", "instruments[].tiers", "0.000001", rule
+
+
+def _early(listings: Iterable[InstrumentListed], early: Iterable[int]) -> Iterator[tuple[str, str, str, str]]:
+    """The marks that are later than the point."""
+    names = [one.name for one in listings if one.instrument in set(early)]
+    if names:
+        yield "marks", "prices.file", "the first", f"the record has no mark before that point of {few(names)}"
+
+
+def few(names: Sequence[str]) -> str:
+    """The first of some names, and how many more there are."""
+    more = f" and {len(names) - _NAMED} more" if names[_NAMED:] else ""
+    return f"{', '.join(names[:_NAMED])}{more}"
 
 
 def _write(folder: Path, files: Mapping[str, str]) -> None:
@@ -154,6 +170,16 @@ def _later(run: Run, seq: int) -> Iterator[Event]:
     for event in run.events(seq + 1):
         if isinstance(event.body, MarkPriced | DeleveragingStarted):
             yield event
+
+
+def _mark_early(ledger: Ledger, later: Iterable[Event]) -> Iterator[int]:
+    """Give each instrument that has no mark yet the first that the record has of it, and say which these are."""
+    unmarked = {number: market for number, market in enumerate(ledger.markets) if not market.mark_ticks}
+    for event in later:
+        body = event.body
+        if isinstance(body, MarkPriced) and body.instrument in unmarked:
+            unmarked.pop(body.instrument).mark_ticks = body.mark_ticks
+            yield body.instrument
 
 
 def _closed(event: Event, at_ns: int) -> Iterator[tuple[tuple[int, int], int]]:
@@ -191,7 +217,7 @@ def _fault(ledger: Ledger, listing: InstrumentListed) -> str:
     if listing.kind not in ("linear", "inverse"):
         return f"it is of kind {listing.kind}"
     if not ledger.markets[listing.instrument].mark_ticks:
-        return "the record has no mark of it before that point"
+        return "the record has no mark of it"
     unit = Decimal(10) ** ledger.assets[listing.asset].decimals
     steps = Decimal(listing.tick_size) * Decimal(listing.lot_size)
     if listing.kind == "inverse":

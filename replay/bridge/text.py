@@ -9,11 +9,9 @@ from rich.console import Console
 
 from ...sim.console import print_line, print_rows
 from ...sim.figures import count
-from .bridge import INFERRED, BridgeResult
+from .bridge import INFERRED, BridgeResult, few
 
 __all__ = ["print_bridge"]
-
-_NAMED = 4
 
 
 def print_bridge(console: Console, found: BridgeResult) -> None:
@@ -25,9 +23,8 @@ def print_bridge(console: Console, found: BridgeResult) -> None:
 
 
 def _rows(found: BridgeResult) -> Iterator[tuple[str, str]]:
-    named = ", ".join(found.instruments[:_NAMED])
-    more = f" and {len(found.instruments) - _NAMED} more" if found.instruments[_NAMED:] else ""
-    yield "accounts", f"{count(found.accounts, 'account')}, {count(found.positions, 'position')} in {named}{more}"
+    positions = f"{count(found.positions, 'position')} in {few(found.instruments)}"
+    yield "accounts", f"{count(found.accounts, 'account')}, {positions}"
     yield "prices", f"{count(found.ticks, 'mark')} of the record, held"
     yield from (("inferred", f"{one.times:,} x {one.what}: {one.rule}") for one in found.taken_in)
     concluded = Counter((one.what, one.rule) for one in found.concluded)
