@@ -20,7 +20,7 @@ from deleverage.replay.verdict.judging import _Queue
 from deleverage.replay.verdict.verdict import RulebookVerdict, verdict_of
 from tests.support.adl_batch import BATCH
 from tests.support.adl_table import imported, row
-from tests.support.command_line import call
+from tests.support.command_line import call, small_record
 from tests.support.exported import Exported, exported, incident
 from tests.support.real_data import real_file
 
@@ -122,6 +122,9 @@ def test_the_cost_is_what_the_rule_would_not_have_taken(tmp_path: Path) -> None:
     assert departure is not None
     assert (departure.account, departure.due, str(departure.due_size)) == ("0xb", "0xa", "10 AVAX")
     assert [one.value for one in departure.cost] == ["12.000000", "12.000000"]
+    (share,) = verdict_of(run, "hyperliquid", "0xa").asked
+    assert [one.value for one in (share.took, *share.rule_takes)] == ["4", "10", "10"]
+    assert [one.value for one in share.cost] == ["-12.000000", "-12.000000"]
 
 
 bounds = st.tuples(st.integers(0, 3), st.integers(0, 3)).map(lambda pair: (min(pair), max(pair)))
@@ -142,15 +145,21 @@ def test_room_is_what_scores_within_their_bounds_allow(scores: list[tuple[int, i
 
 
 def test_refusals_are_one_line_with_what_to_do(tmp_path: Path) -> None:
-    """A rulebook that is not here, a record that was decided here, one in which nobody was deleveraged."""
+    """A rulebook that is not here, an account that was never there, one that nothing was taken of, our own run."""
     record = imported(tmp_path, row(0, "0xa")).run
     unknown = call("verdict", record, "--rulebook", "nasdaq")
     assert unknown.exit_code == 2
     assert unknown.stderr.startswith("deleverage: there is no rulebook 'nasdaq'; choose one with --rulebook: binance, ")
     assert unknown.stderr.count("\n") == 1
-    absent = call("why", record, "--account", "0xz")
-    assert absent.exit_code == 2
-    assert absent.stderr.count("\n") == 1
+    asked = (
+        (record, "0xz", "there is no account '0xz'; the record has 6"),
+        (record, "0xdead", "nothing was taken of 0xdead"),
+        (small_record(tmp_path), "trader-1", "was decided here"),
+    )
+    for run, account, told in asked:
+        refused = call("verdict", run, "--account", account)
+        assert (refused.exit_code, refused.stdout, refused.stderr.count("\n")) == (2, "", 1)
+        assert told in refused.stderr
 
 
 def test_a_file_that_is_not_in_order_is_refused(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ __all__ = ["verdict_command"]
 @click.command("verdict")
 @record_argument
 @click.option("--rulebook", metavar="NAME", help="Judge by this rulebook.  [default: that of the venue]")
+@click.option("--account", metavar="NAME", help="Say also what the rule takes of this one.")
 @click.option(
     "--format",
     "layout",
@@ -38,6 +39,7 @@ def verdict_command(
     *,
     record: Path,
     rulebook: str | None,
+    account: str | None,
     layout: str,
     output: Path | None,
     head: str | None,
@@ -52,7 +54,7 @@ def verdict_command(
     if output is not None:
         check_new(output)
     run = opened(record, head)
-    found = verdict_of(run, rulebook)
+    found = verdict_of(run, rulebook, account)
     document = verdict_document(found)
     if output is not None:
         write_new(output, document + b"\n")

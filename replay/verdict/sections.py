@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 
 from ...sim.figures import count
 from ...sim.quantities import Quantity
+from ...sim.units import format_time_ns
 from ..why.page.blocks import Block, Node, Prose, Section, Table, Tree
-from .verdict import Departure, RulebookVerdict, RuleVerdict
+from .verdict import AccountShare, Departure, RulebookVerdict, RuleVerdict
 
 __all__ = ["departure_text", "title_of", "verdict_sections"]
 
@@ -22,6 +23,9 @@ def title_of(found: RulebookVerdict) -> str:
 def verdict_sections(found: RulebookVerdict) -> Iterator[Section]:
     """The verdict, how far every rule goes, what is inferred, what it cannot say."""
     yield Section("", (Prose(_verdict(found)), Prose(_others(found))))
+    if found.asked:
+        title = f"What the rule takes of {found.asked[0].account}"
+        yield Section(title, tuple(Prose(_share(one)) for one in found.asked))
     yield Section("How far each published rule goes", tuple(_rules(found)))
     inferred = tuple(Node(f"{one.times:,} x {one.what}: {one.rule}") for one in found.inferred)
     yield Section("What is inferred", (Tree("no file states it, and the answer rests on it", inferred),))
@@ -58,7 +62,7 @@ def departure_text(departure: Departure) -> str:
     if departure.file is not None:
         at = f"line {departure.line} of {departure.file}, {at}"
     took = f"it took {departure.took} from {departure.account}{_scored(departure.score)}"
-    return f"{took}, where the rule {_due(departure)} ({at}). {_cost(departure)}"
+    return f"{took}, where the rule {_due(departure)} ({at}). {_cost_text(departure.account, *departure.cost)}"
 
 
 def _due(departure: Departure) -> str:
@@ -80,14 +84,22 @@ def _scored(score: Sequence[Quantity]) -> str:
     return f" (score {score[0].text} to {score[-1].text})"
 
 
-def _cost(departure: Departure) -> str:
-    least, most = departure.cost
+def _cost_text(account: str, least: Quantity, most: Quantity) -> str:
     if least == most:
         if not least.number:
-            return f"That cost {departure.account} nothing against the mark."
+            return f"That cost {account} nothing against the mark."
         verb = "gained" if least.number < 0 else "cost"
-        return f"That {verb} {departure.account} {abs(least)} against the mark."
-    return f"That cost {departure.account} between {least.text} and {most} against the mark."
+        return f"That {verb} {account} {abs(least)} against the mark."
+    return f"That cost {account} between {least.text} and {most} against the mark."
+
+
+def _share(one: AccountShare) -> str:
+    """What was taken of an account, and what the rule takes."""
+    least, most = one.rule_takes
+    takes = str(most) if least == most else f"between {least.text} and {most}"
+    events = ", ".join(map(str, one.seqs))
+    told = f"{format_time_ns(one.at_ns)}: {one.took} were taken (event {events}), and the rule takes {takes}."
+    return f"{told} {_cost_text(one.account, *one.cost)}"
 
 
 def _others(found: RulebookVerdict) -> str:
@@ -127,6 +139,9 @@ def _rules(found: RulebookVerdict) -> Iterator[Block]:
 
 
 def _limits(found: RulebookVerdict) -> Iterator[str]:
+    if found.audit_broken:
+        checks = f"{found.audit_broken:,} of {count(found.audit_checked, 'check')}"
+        yield f"{checks} of `deleverage audit` are broken: the accounts may not be those of that moment."
     if found.others_known:
         yield f"{count(found.others_known, 'other account')} held the other side and were not taken."
     else:

@@ -10,14 +10,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from ...events.errors import QueryError
 from ...handlers.adl_engine import AdlEngine
 from ...handlers.policies.adl.choices import ADL_POLICIES
 from ...handlers.policies.ranking import RankingPolicy
 from ...sim.quantities import SCORES, Quantity, encoded
+from ..importers.audit.audit import audit_of
 from ..inferences import Inference, inferences_before
 from ..rankings import holders_against
 from ..reconstructed import check_imported, rulebook_of
@@ -28,7 +30,7 @@ from .contenders import Contender, planned
 from .fills import DeleveragedFill, ReportedBatch, batches_of
 from .judging import Departed, Judged, Kind, Untested, judge
 
-__all__ = ["Departure", "RuleVerdict", "RulebookVerdict", "verdict_document", "verdict_of"]
+__all__ = ["AccountShare", "Departure", "RuleVerdict", "RulebookVerdict", "verdict_document", "verdict_of"]
 
 
 class Departure(msgspec.Struct, frozen=True):
@@ -57,6 +59,20 @@ class Departure(msgspec.Struct, frozen=True):
     cost: tuple[Quantity, Quantity]
 
 
+class AccountShare(msgspec.Struct, frozen=True):
+    """What was taken of an account in one batch, and what the rule takes of it there, at the least and at the most.
+
+    `cost` is what the difference cost it against the mark, in the same two cases, below zero where it gained.
+    """
+
+    account: str
+    seqs: tuple[int, ...]
+    at_ns: int
+    took: Quantity
+    rule_takes: tuple[Quantity, Quantity]
+    cost: tuple[Quantity, Quantity]
+
+
 class RuleVerdict(msgspec.Struct, frozen=True):
     """How far one rule goes: `followed` fills before the first departure, in the order of the record.
 
@@ -81,7 +97,8 @@ class RulebookVerdict(msgspec.Struct, frozen=True):
     """The whole of it; `rule` is the rulebook's, `others` the other published rankings, those that go furthest first.
 
     `unknown_balances` and `unknown_entries` count accounts that could have been taken; `others_known` whoever held the
-    other side and was not taken.
+    other side and was not taken; `audit_broken` of `audit_checked` checks of `deleverage audit` fail. `asked` is what
+    was taken of an account that was asked about.
     """
 
     run: str
@@ -96,16 +113,20 @@ class RulebookVerdict(msgspec.Struct, frozen=True):
     others_known: int
     unknown_balances: int
     unknown_entries: int
+    audit_checked: int
+    audit_broken: int
     inferred: tuple[Inference, ...]
+    asked: tuple[AccountShare, ...] = ()
 
 
-def verdict_of(run: Run, rulebook: str | None = None) -> RulebookVerdict:
-    """The verdict by a rulebook, or that of the record's venue. Raises QueryError.
+def verdict_of(run: Run, rulebook: str | None = None, account: str | None = None) -> RulebookVerdict:
+    """The verdict by a rulebook, or that of the record's venue; with what was taken of one account. Raises QueryError.
 
     O(batches x rules x holders log holders).
     """
     check_imported(run, "deleverage verdict")
     name, _, producer = rulebook_of(run, rulebook)
+    asked = None if account is None else run.directory.find_account(account)
     engine = run.build(producer)
     assert isinstance(engine, AdlEngine)
     batches = batches_of(run)
@@ -114,7 +135,7 @@ def verdict_of(run: Run, rulebook: str | None = None) -> RulebookVerdict:
     defaults = (kind(kind.Parameters()) for kind in ADL_POLICIES if kind.policy != own.policy)
     others = sorted(map(court.rule, defaults), key=lambda one: (one.not_tested is not None, -one.followed))
     taken = {(place, fill.account) for place, batch in enumerate(batches) for fill in batch.fills}
-    held = court.holders()
+    held, audit = court.holders(), audit_of(run)
     return RulebookVerdict(
         run=str(run.path),
         head=run.sealed_head,
@@ -130,6 +151,9 @@ def verdict_of(run: Run, rulebook: str | None = None) -> RulebookVerdict:
         unknown_entries=len(
             {a for place, a in held if not batches[place].known.has_entry(a, batches[place].started.instrument)}
         ),
+        audit_checked=sum(law.checked for law in audit.laws),
+        audit_broken=sum(law.broken for law in audit.laws),
+        asked=() if asked is None else tuple(court.shares(engine.ranking_policy, asked)),
         inferred=tuple(inferences_before(run, batches[-1].fills[-1].seq)),
     )
 
@@ -180,6 +204,20 @@ class _Court:
             departure=departure,
         )
 
+    def shares(self, policy: RankingPolicy, account: int) -> Iterator[AccountShare]:
+        """What was taken of an account in each batch, and what the rule takes. Raises QueryError where nothing was."""
+        found = False
+        for batch in self._batches:
+            fills = [fill for fill in batch.fills if fill.account == account]
+            one = judge(batch, policy) if fills else None
+            if isinstance(one, Judged):
+                found = True
+                yield _share(batch, one, fills, policy)
+        if not found:
+            name = self._batches[0].ledger.account_names[account]
+            message = f"nothing was taken of {name}, or nothing can be said of it; ask about one that was deleveraged"
+            raise QueryError(message)
+
     def _departure(self, batch: ReportedBatch, one: Judged, departed: Departed, policy: RankingPolicy) -> Departure:
         names, fill, instrument = RunNames(batch.ledger), departed.fill, batch.started.instrument
         due = departed.due
@@ -203,6 +241,22 @@ class _Court:
             due_price=names.price_of(instrument, batch.price_ticks),
             cost=(names.value_of(instrument, least), names.value_of(instrument, most)),
         )
+
+
+def _share(batch: ReportedBatch, one: Judged, fills: Sequence[DeleveragedFill], policy: RankingPolicy) -> AccountShare:
+    names, instrument = RunNames(batch.ledger), batch.started.instrument
+    lots = sum(fill.lots for fill in fills)
+    taken = sum(_above_mark(batch, fill.lots, fill.price_ticks) for fill in fills)
+    due = _due_of(batch, one, fills[0], policy)
+    costs = [taken - _above_mark(batch, each, batch.price_ticks) for each in due]
+    return AccountShare(
+        account=names.account(fills[0].account),
+        seqs=tuple(fill.seq for fill in fills),
+        at_ns=batch.at_ns,
+        took=names.size_of(instrument, lots),
+        rule_takes=(names.size_of(instrument, due[0]), names.size_of(instrument, due[-1])),
+        cost=(names.value_of(instrument, min(costs)), names.value_of(instrument, max(costs))),
+    )
 
 
 def _scores(contender: Contender | None) -> tuple[Quantity, ...]:
