@@ -5,17 +5,24 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from functools import cache
 from itertools import product
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from deleverage.events.errors import QueryError
+from deleverage.handlers.policies.adl.choices import ADL_POLICIES
+from deleverage.handlers.policies.adl.dydx import DydX
 from deleverage.handlers.policies.ranking import Candidate
+from deleverage.replay.reconstructed import KnownFigures, balance_least_atoms
 from deleverage.replay.run import open_run
-from deleverage.replay.verdict.contenders import Contender
+from deleverage.replay.verdict.contenders import Contender, contenders_of
+from deleverage.replay.verdict.fills import ReportedBatch, batches_of
 from deleverage.replay.verdict.judging import _Queue
 from deleverage.replay.verdict.verdict import RulebookVerdict, verdict_of
 from tests.support.adl_batch import BATCH
@@ -142,6 +149,36 @@ def test_room_is_what_scores_within_their_bounds_allow(scores: list[tuple[int, i
         assert (queue.take(account) is not None) == bool(every)
         if not every:
             return
+
+
+@cache
+def batch() -> ReportedBatch:
+    """The largest round of the small crash, imported back."""
+    with TemporaryDirectory() as folder:
+        (found,) = batches_of(incident(Path(folder), max(exported("generic"), key=lambda one: len(one.facts))))
+    return found
+
+
+@pytest.mark.parametrize("kind", [kind for kind in ADL_POLICIES if kind is not DydX], ids=lambda kind: kind.policy)
+@settings(max_examples=10, deadline=None)
+@given(data=st.data())
+def test_a_score_lies_within_the_bounds_of_an_unknown_balance(kind: type[Any], data: st.DataObject) -> None:
+    """Whatever an account has from the least balance on, its score and its lots are within what is said of it."""
+    policy, fill = kind(kind.Parameters()), data.draw(st.sampled_from(batch().fills))
+    account = batch().ledger.accounts[fill.account]
+    least = balance_least_atoms(account, batch().ledger)
+    known = KnownFigures(batch().known.balances - {fill.account}, frozenset())
+    within = next(one for one in contenders_of(batch()._replace(known=known), policy) if one.account == fill.account)
+    had, account.balance_atoms = account.balance_atoms, least + data.draw(st.integers(0, 10**15))
+    try:
+        exact = next((one for one in contenders_of(batch(), policy) if one.account == fill.account), None)
+    finally:
+        account.balance_atoms = had
+    if exact is not None:
+        assert exact.is_exact or exact.lots_least == 0
+        assert within.score_least <= exact.score_least
+        assert exact.score_most <= within.score_most
+        assert within.lots_least <= exact.lots_least <= exact.lots_most <= within.lots_most
 
 
 def test_refusals_are_one_line_with_what_to_do(tmp_path: Path) -> None:
