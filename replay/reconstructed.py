@@ -56,19 +56,23 @@ class Statements:
     def __init__(self, run: Run) -> None:
         self._run = run
         self._balances, self._guessed = set[int](), set[tuple[int, int]]()
+        self._known: KnownFigures | None = None
 
     def note(self, event: Event) -> None:
         """Take in an event; all are to be given, in order."""
         told = event.body
         if isinstance(told, BalanceStated):
             self._balances.add(told.account)
+            self._known = None
         elif isinstance(told, PositionStated):
-            key = told.account, told.instrument
+            key, self._known = (told.account, told.instrument), None
             (self._guessed.add if is_guess(self._run, event, told) else self._guessed.discard)(key)
 
     def known(self) -> KnownFigures:
         """What is known by now."""
-        return KnownFigures(frozenset(self._balances), frozenset(self._guessed))
+        if self._known is None:
+            self._known = KnownFigures(frozenset(self._balances), frozenset(self._guessed))
+        return self._known
 
 
 def known_before(run: Run, seq: int) -> KnownFigures:

@@ -24,7 +24,8 @@ from deleverage.replay.run import open_run
 from deleverage.replay.verdict.contenders import Contender, contenders_of
 from deleverage.replay.verdict.fills import ReportedBatch, batches_of
 from deleverage.replay.verdict.judging import _Queue
-from deleverage.replay.verdict.verdict import RulebookVerdict, verdict_of
+from deleverage.replay.verdict.parts import RulebookVerdict
+from deleverage.replay.verdict.verdict import verdict_of
 from tests.support.adl_batch import BATCH
 from tests.support.adl_table import imported, row
 from tests.support.command_line import call, small_record

@@ -12,8 +12,9 @@ from ..command_line import as_json_option, head_option, leave, opened, record_ar
 from ..receipt.file import check_new, write_new
 from ..why.page.pages import closing_of, markdown_of
 from ..why.page.text import print_sections
+from .parts import verdict_document
 from .sections import title_of, verdict_sections
-from .verdict import verdict_document, verdict_of
+from .verdict import verdict_of
 
 __all__ = ["verdict_command"]
 

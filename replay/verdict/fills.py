@@ -11,7 +11,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import msgspec
@@ -80,22 +80,25 @@ class _Gathered(msgspec.Struct):
     reductions: list[Event]
 
 
-def batches_of(run: Run) -> tuple[ReportedBatch, ...]:
-    """Every batch, in order of time; reads the record once, and makes a state a batch. Raises QueryError."""
+def batches_of(run: Run) -> Iterator[ReportedBatch]:
+    """Every batch, in order of time; reads the record twice. A batch has its state until the next one is asked for.
+
+    Raises QueryError where there is none, or not in the venue's order.
+    """
     gathered = _gathered(run)
     if not gathered:
         message = f"{run.path}: nobody was deleveraged in it, so there is no order to hold against a rule"
         raise QueryError(message)
     ordered = [_in_file_order(one.reductions) for one in gathered]
     _check_order(run, ordered)
-    batches, number = list[ReportedBatch](), 1
-    for one, reductions in zip(gathered, ordered, strict=True):
+    number, states = 1, run.states(one.started.seq for one in gathered)
+    for one, reductions, state in zip(gathered, ordered, states, strict=True):
         fills = tuple(_fill(number + place, event) for place, event in enumerate(reductions))
         number += len(fills)
         body = one.started.body
         assert isinstance(body, DeleveragingStarted)
-        batches.append(ReportedBatch(body, one.started.seq, one.started.at_ns, fills, _state(run, one), one.known))
-    return tuple(batches)
+        ledger = state if len(one.rounds) == 1 else _state(run, one)
+        yield ReportedBatch(body, one.started.seq, one.started.at_ns, fills, ledger, one.known)
 
 
 def _gathered(run: Run) -> list[_Gathered]:

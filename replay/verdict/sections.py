@@ -8,7 +8,7 @@ from ...sim.figures import count
 from ...sim.quantities import Quantity
 from ...sim.units import format_time_ns
 from ..why.page.blocks import Block, Node, Prose, Section, Table, Tree
-from .verdict import AccountShare, Departure, RulebookVerdict, RuleVerdict
+from .parts import AccountShare, Departure, RulebookVerdict, RuleVerdict
 
 __all__ = ["departure_text", "title_of", "verdict_sections"]
 
