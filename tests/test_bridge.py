@@ -141,6 +141,23 @@ def test_unknown_balances_leave_room_and_are_no_departure(tmp_path: Path) -> Non
     assert found.rule.room + found.rule.ties >= 1
 
 
+def test_an_instrument_that_is_marked_later_begins_there(tmp_path: Path) -> None:
+    """What trades only after the point has its first price from the beginning, which is told; later ones follow."""
+    later = {"startPosition": "5.0"}
+    blocks = (
+        block(1, *_forced_sides()),
+        block(2, *trade("ETH", "1.0", "4000.0", later), second=2),
+        block(3, *trade("ETH", "1.0", "4100.0", {"startPosition": "6.0"}, {"startPosition": "-1.0"}), second=3),
+    )
+    found = bridge(open_run(node_fills.imported(tmp_path, *blocks).run), tmp_path / "in")
+    assert found.instruments == ("SOL", "ETH")
+    assert [one.rule for one in found.assumed if one.key == "prices.file"] == [
+        "the record has no mark before that point of ETH"
+    ]
+    rows = [line.split(",") for line in (tmp_path / "in" / "prices.csv").read_text().splitlines()]
+    assert [float(price) for _, name, price in rows[1:] if name == "ETH"] == [4000, 4000, 4100]
+
+
 def test_a_debt_is_put_into_the_cost(tmp_path: Path) -> None:
     """An account that has less than nothing begins with 0, and its equity is the same."""
     source = open_run(imported(tmp_path, row(0, "0xa", account_value_cash="-20.0"), *TABLE[1:2]).run)

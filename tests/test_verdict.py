@@ -200,12 +200,27 @@ def test_refusals_are_one_line_with_what_to_do(tmp_path: Path) -> None:
         assert told in refused.stderr
 
 
+def test_fills_are_counted_over_all_batches(tmp_path: Path) -> None:
+    """The first batch follows; in the second the first fill departs, which is the third of all."""
+    later = {"time_ms": "1760130964999"}
+    rows = (
+        row(0, "0xb", account_value_cash="20.0"),
+        row(1, "0xa"),
+        row(2, "0xd", account_value_cash="900.0", **later),
+        row(3, "0xc", **later),
+    )
+    found = verdict_of(open_run(imported(tmp_path, *rows).run))
+    assert (found.fills, found.batches, found.rule.batches, found.rule.tested_batches) == (4, 2, 1, 2)
+    assert found.rule.followed == 2
+    assert found.rule.departure is not None
+    assert (found.rule.departure.fill, found.rule.departure.line, found.rule.departure.due) == (3, 4, "0xc")
+
+
 def test_a_file_that_is_not_in_order_is_refused(tmp_path: Path) -> None:
     """What was sorted by something else does not have the venue's order."""
     rows = (row(0, "0xa", time_ms="1760130964832"), row(1, "0xb"))
-    header = "seq,time_ms"
     with pytest.raises(QueryError, match="not in order of time"):
-        verdict_of(open_run(imported(tmp_path, *(one.replace(header, "") for one in rows)).run))
+        verdict_of(open_run(imported(tmp_path, *rows).run))
 
 
 def test_the_command_prints_text_markdown_and_json(tmp_path: Path) -> None:
