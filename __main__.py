@@ -40,6 +40,8 @@ COMMANDS = {
     "audit": Entry(
         ".replay.importers.audit.commands:audit_command", "Hold a venue's reported fills against each other."
     ),
+    "bridge": Entry(".replay.bridge.commands:bridge_command", "Write an imported incident as a scenario."),
+    "verdict": Entry(".replay.verdict.commands:verdict_command", "Say how far a venue followed a published rule."),
     "recover": Entry(
         ".replay.verify.commands:recover_command", "Cut a torn record to its last good block and seal it."
     ),

@@ -30,6 +30,7 @@ from deleverage.sim.sources.klines import KLINES_COLUMNS, KlinesSettings
 from deleverage.sim.sources.phases import Phase
 from deleverage.sim.sources.profile import DepthStep, ProfileSettings
 from deleverage.sim.sources.tardis import TardisSettings
+from deleverage.sim.sources.ticks import TicksSettings
 
 Settings = type[msgspec.Struct]
 
@@ -57,6 +58,7 @@ SOURCES: tuple[tuple[str, tuple[tuple[str, Settings], ...]], ...] = (
     ("Prices", (("prices", GeneratorSettings), ("prices.phases", Phase))),
     ("Prices", (("prices", TardisSettings),)),
     ("Prices", (("prices", KlinesSettings),)),
+    ("Prices", (("prices", TicksSettings),)),
     ("Depth", (("depth", ProfileSettings), ("depth.steps", DepthStep))),
     ("Depth", (("depth", BookDepthSettings),)),
     ("Population", (("population", SeededSettings),)),

@@ -225,6 +225,17 @@ COMMANDS = {
     ],
     "incidents order": ["deleverage why avax.run 315"],
     "incidents under": ["deleverage why avax.run 315 --under hyperliquid | grep -A 9 'whole ranking'"],
+    "incidents verdict": ["deleverage verdict avax.run"],
+    "incidents account": ["deleverage verdict avax.run --account 0x4a96036f | awk -v RS= '/^What the rule/'"],
+    "incidents bridge": [
+        "deleverage bridge avax.run -o avax",
+        "head -3 avax/accounts.csv avax/prices.csv",
+        "deleverage run avax/scenario.toml -o bridged.run | sed -n '/^liquidated/,/^socialised/p'",
+    ],
+    "incidents fork": [
+        "deleverage fork bridged.run --at 211 --set adl.closes_at=bankruptcy -o other.run | head -2",
+        "deleverage diff bridged.run other.run | grep -A 9 '^totals'",
+    ],
     "incidents sample": [
         (
             "deleverage import adl-table hyperliquid-adl-fills-sample-2025-10-10.csv.gz -o sample.run > /dev/null; "

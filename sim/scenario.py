@@ -49,6 +49,7 @@ from .sources.base import InstrumentScale, Source
 from .sources.generator import GeneratorSettings
 from .sources.registry import open_depth, open_prices
 from .sources.tardis import TARDIS_COLUMNS
+from .sources.ticks import TICKS_COLUMNS
 from .toml_tree import apply_override, at_path, check_values, in_file, parse_toml, with_durations
 from .units import INT64_MAX, format_time_ns, parse_time_ns
 from .venues import AtVenues, at_all_venues, check_venues, listed_at_venues, open_populations, slot_path
@@ -336,7 +337,7 @@ def _with_prices_layout(tree: dict[str, Any], folder: Path | None) -> dict[str, 
         return tree
     path = find_data_file(str(prices["file"]), "$.prices.file", folder)
     header = tuple(first_fields(path))
-    source = "tardis" if header[:3] == TARDIS_COLUMNS[:3] else "klines"
+    source = "tardis" if header[:3] == TARDIS_COLUMNS[:3] else "ticks" if header == TICKS_COLUMNS else "klines"
     keys = ("file", "instrument", "late_rows", "since", "follow", *(("betas",) if "follow" in prices else ()))
     kept = {key: prices[key] for key in keys if key in prices}
     return {**tree, "prices": {"source": source, **kept}}

@@ -17,10 +17,11 @@ from .generator import GeneratorSettings, GeneratorSource
 from .klines import KlinesSettings, open_klines
 from .profile import ProfileSettings, ProfileSource
 from .tardis import TardisSettings, TardisSource
+from .ticks import TicksSettings, TicksSource
 
 __all__ = ["DepthSettings", "PriceSettings", "open_depth", "open_prices"]
 
-PriceSettings = GeneratorSettings | TardisSettings | KlinesSettings
+PriceSettings = GeneratorSettings | TardisSettings | KlinesSettings | TicksSettings
 DepthSettings = ProfileSettings | BookDepthSettings
 
 
@@ -40,10 +41,12 @@ def open_prices(
     """
     if isinstance(settings, GeneratorSettings):
         return (GeneratorSource(settings, scales, start_ns=start_ns, seed=seed, where=where),)
-    for name in settings.betas:
-        scale_named(scales, name, f"{where}.betas")
     sources: tuple[PriceSource, ...]
-    if isinstance(settings, TardisSettings):
+    for name in () if isinstance(settings, TicksSettings) else settings.betas:
+        scale_named(scales, name, f"{where}.betas")
+    if isinstance(settings, TicksSettings):
+        sources = (TicksSource(settings, scales, folder=folder, where=where),)
+    elif isinstance(settings, TardisSettings):
         sources = (TardisSource(settings, scales, folder=folder, where=where),)
     else:
         sources = open_klines(settings, scales, folder=folder, where=where)

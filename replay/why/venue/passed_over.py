@@ -25,6 +25,7 @@ from ....handlers.ranking import candidate_of
 from ....sim.figures import count
 from ....sim.quantities import Quantity
 from ...rankings import holders_against, round_body
+from ...reconstructed import is_guess
 from ...run import Run
 from ..names import RunNames, held
 from .taken_in import files_of, format_of
@@ -96,8 +97,7 @@ def known_of(run: Run, started: Event, ledger: LedgerState) -> KnownHolders:
             balances.add(told.account)
         elif isinstance(told, PositionStated) and told.instrument == body.instrument:
             stated.add(told.account)
-            guess = _is_guess(event, told, later=event.seq >= opening and read_as == "hyperliquid")
-            (guessed.add if guess else guessed.discard)(told.account)
+            (guessed.add if is_guess(run, event, told) else guessed.discard)(told.account)
     holders = {account.account for account in ledger.accounts if _holds(account.positions, body.instrument)}
     entries = holders - guessed if near == opening else (holders & stated) - guessed
     told_of = tuple(event for account, event in statements if account in holders)
@@ -111,11 +111,6 @@ def _file(run: Run, statements: Iterable[Event]) -> str | None:
         if event.origin is Origin.IMPORTED and place is not None and place.source in files:
             return files[place.source].name
     return None
-
-
-def _is_guess(event: Event, told: PositionStated, *, later: bool) -> bool:
-    """Whether the cost of a position is only what stands for it; `later` are positions that do not follow."""
-    return told.provenance is None or (later and event.origin is Origin.INFERRED)
 
 
 def _holds(positions: Mapping[tuple[int, int], object], instrument: int) -> bool:

@@ -1,0 +1,1 @@
+"""Whether a venue followed a published rule: each deleveraging that an import reports, held against it."""

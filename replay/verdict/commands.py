@@ -1,0 +1,68 @@
+"""`deleverage verdict`: whether a venue followed a published rule, fill by fill."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ...sim.console import new_console
+from ...sim.terminal import print_json, print_text
+from ..command_line import as_json_option, head_option, leave, opened, record_argument
+from ..receipt.file import check_new, write_new
+from ..why.page.pages import closing_of, markdown_of
+from ..why.page.text import print_sections
+from .parts import verdict_document
+from .sections import title_of, verdict_sections
+from .verdict import verdict_of
+
+__all__ = ["verdict_command"]
+
+
+@click.command("verdict")
+@record_argument
+@click.option("--rulebook", metavar="NAME", help="Judge by this rulebook.  [default: that of the venue]")
+@click.option("--account", metavar="NAME", help="Say also what the rule takes of this one.")
+@click.option(
+    "--format",
+    "layout",
+    type=click.Choice(("text", "md")),
+    default="text",
+    show_default=True,
+    help="For a terminal, or a file to send.",
+)
+@click.option("-o", "--output", metavar="FILE", type=click.Path(path_type=Path), help="Write the JSON there, too.")
+@head_option
+@as_json_option
+@click.pass_context
+def verdict_command(
+    context: click.Context,
+    *,
+    record: Path,
+    rulebook: str | None,
+    account: str | None,
+    layout: str,
+    output: Path | None,
+    head: str | None,
+    as_json: bool,
+) -> None:
+    """Hold the deleveraging that a venue reported in RUN, an import, against its published rule.
+
+    Each fill is held against what the rule takes next from the accounts as they are reconstructed: from whom, how much,
+    at which price. The answer names the first that departs, with what it cost; where an unknown balance or equal scores
+    leave the rule a choice, it says so. Every other published ranking is held against the same fills.
+    """
+    if output is not None:
+        check_new(output)
+    run = opened(record, head)
+    found = verdict_of(run, rulebook, account)
+    document = verdict_document(found)
+    if output is not None:
+        write_new(output, document + b"\n")
+    if as_json:
+        print_json([document])
+    elif layout == "md":
+        print_text(markdown_of(title_of(found), verdict_sections(found), closing_of(run, "deleverage verdict")))
+    else:
+        print_sections(new_console(), title_of(found), verdict_sections(found))
+    leave(context, run)
