@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from deleverage import Scenario, open_run, run
+from deleverage import Scenario, open_run, run, verify
 from deleverage.events.bodies.invariants import InvariantBroken
 from deleverage.events.bodies.liquidation import LiquidationFilled
 from deleverage.events.bodies.listing import Tier
@@ -35,6 +35,7 @@ from deleverage.replay.fork.fork import fork
 from deleverage.sim.amounts import amounts_of
 from deleverage.sim.rulebooks import bundled_venues, rulebook
 
+from .support.adl_table import TABLE, imported, row
 from .support.command_line import call
 from .support.crash import SMALL_CRASH, recorded
 
@@ -274,6 +275,24 @@ def test_a_fork_that_declares_none_says_nothing_more_of_them(tmp_path: Path) -> 
     assert shown.exit_code == 4
     assert "BROKEN: no bad debt, 12 times" in " ".join(shown.stdout.split())
     assert "executed again, are the same" in " ".join(shown.stdout.split())
+
+
+def test_an_imported_batch_at_two_prices_is_found(tmp_path: Path) -> None:
+    """A round of one instant at 22, then one at 21: nobody decided it, and `verify` says so; at one price it holds."""
+    other = row(4, "0xe", adl_price="21.0", closed_pnl="90.0", liquidated_user="0xbeef")
+    path = imported(tmp_path, *TABLE, other).run
+    told = call("verify", path, "--invariants", "hyperliquid")
+    assert told.exit_code == 4
+    shown = " ".join(told.stdout.split())
+    assert "BROKEN: one ADL price an instant, 1 time, held 4 times" in shown
+    assert "unknown: queue order" in shown
+    found = verify(Path(path), invariants="hyperliquid")
+    assert found.sound
+    (broken,) = found.broken
+    body = open_run(path).event(broken.first_seq or 0).body
+    assert isinstance(body, PositionDeleveraged)
+    same = imported(tmp_path, *TABLE, name="b.run").run
+    assert call("verify", same, "--invariants", "hyperliquid").exit_code == 0
 
 
 def test_a_rulebook_is_named_that_declares_some(tmp_path: Path) -> None:
