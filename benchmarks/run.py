@@ -17,6 +17,7 @@ import flash_crash
 import flips
 import imported
 import importing
+import invariants
 import lab
 import looking_back
 import looks
@@ -53,6 +54,7 @@ _MEASUREMENTS: dict[str, Measurement] = {
     "importing": importing.measure,
     "imported": imported.measure,
     "lab": lab.measure,
+    "invariants": invariants.measure,
 }
 
 

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from html import escape
 from importlib import resources
 
+from deleverage.handlers.invariants.declared import INVARIANTS, claims_in
 from deleverage.handlers.registry import SLOTS
 from deleverage.replay.policies.listing import Listed, listed
-from deleverage.sim.rulebooks import bundled_venues
+from deleverage.sim.rulebooks import bundled_venues, rulebook
 
 BEGINNING = """\
 A rulebook is a venue's choice of a policy for each slot, with its parameters: `venue = "binance"` in a scenario, or
@@ -78,6 +79,16 @@ def rulebooks() -> Iterator[str]:
             yield f"| `{key}` | {code(value)} | {cell(why)} |"
 
 
+def claims() -> Iterator[str]:
+    """What can be claimed, how it is compared, and which venue claims it, with its source."""
+    declared = {venue: claims_in(rulebook(venue).get("invariants", {})) for venue in bundled_venues()}
+    yield "| invariant | what is compared | claimed by |"
+    yield "|---|---|---|"
+    for one in INVARIANTS:
+        claimed = [f"{venue}: {table[one.name]}" for venue, table in declared.items() if one.name in table]
+        yield f"| {one.name} | {code(one.rule)} | {cell('; '.join(claimed)) or 'nobody'} |"
+
+
 def page() -> Iterator[str]:
     """The whole page."""
     yield "# Rulebooks and policies"
@@ -86,6 +97,12 @@ def page() -> Iterator[str]:
     yield ""
     yield "## Policies"
     yield from policies()
+    yield ""
+    yield "## Invariants"
+    yield ""
+    yield "What venues claim always holds ([Invariants](concepts/invariants.md)). Who is not named does not claim it."
+    yield ""
+    yield from claims()
     yield ""
     yield "## Rulebooks"
     yield from rulebooks()

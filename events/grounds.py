@@ -40,4 +40,5 @@ class Ground(Enum):
     FAULT = "the fault of the venue that was on"
     ORACLE = "the price at which an asset is converted, as an oracle had it"
     BLOCK = "the block that a transaction is included in"
+    EVIDENCE = "the events that show that something does not hold"
     RULE = "the rule in force"

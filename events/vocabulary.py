@@ -14,6 +14,7 @@ from .bodies.chain import ChainBody
 from .bodies.collateral import CollateralBody
 from .bodies.faults import FaultsBody
 from .bodies.inputs import InputsBody
+from .bodies.invariants import InvariantsBody
 from .bodies.liquidation import LiquidationBody
 from .bodies.listing import ListingBody
 from .bodies.loans import LoansBody
@@ -62,6 +63,7 @@ Body = (
     | LotsBody
     | LoansBody
     | OptionsBody
+    | InvariantsBody
 )
 
 BODY_TYPES: tuple[type[Body], ...] = get_args(Body)

@@ -25,6 +25,7 @@ from .collateral.redemptions import Redemptions
 from .fault_schedule import FaultSchedule
 from .funding import Funding
 from .insurance_fund import InsuranceFund
+from .invariants.declared import DeclaredInvariants
 from .living.between_venues import Arbitrage, Bridge, Ties
 from .living.cascade_strategies import STRATEGIST_CHOICES
 from .living.crowd import Crowd
@@ -72,6 +73,7 @@ from .socialized_loss import SocializedLoss
 from .trader_response import LevelResponse, TraderResponse
 
 __all__ = [
+    "AT_ONCE",
     "NONE",
     "OVER_VENUES",
     "SLOTS",
@@ -109,6 +111,7 @@ def _handlers(*kinds: type[Handler]) -> dict[str, Choice]:
 
 
 SLOTS: Mapping[str, Mapping[str, Choice | None]] = {
+    "invariants": {NONE: None, **_handlers(DeclaredInvariants)},
     "faults": {NONE: None, **_handlers(FaultSchedule)},
     "impact": {NONE: None, **_handlers(PowerLawImpact, SquareRootImpact)},
     "makers": {NONE: None, **_handlers(Makers)},
@@ -147,6 +150,9 @@ SLOTS: Mapping[str, Mapping[str, Choice | None]] = {
     "funding": {"interval": _handler(Funding), NONE: None, **_handlers(PremiumFunding)},
 }
 """Slot to policies, the first being the default; the order of the slots is the order of delivery."""
+
+AT_ONCE = ("invariants",)
+"""Slots that hear of events as they happen, without latency: what they look at is kept for the instant."""
 
 OVER_VENUES = ("arbitrage", "hedgers", "ties", "bridge", "faults")
 """Slots that are filled once for all venues of a run; each of the others is each venue's own."""
@@ -198,6 +204,9 @@ def _producer(
     latency_ns = given.pop("latency_ns", 0)
     if type(latency_ns) is not int or latency_ns < 0:
         message = f"{where}.latency_ns: {latency_ns!r} is not a whole number of nanoseconds from 0 on"
+        raise ScenarioError(message)
+    if latency_ns and plain(slot) in AT_ONCE:
+        message = f"{where}.latency_ns: {plain(slot)} hears of events as they happen; leave the latency out"
         raise ScenarioError(message)
     if choice is None:
         return None

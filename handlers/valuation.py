@@ -93,10 +93,11 @@ def notional_atoms(market: Market, held: Position) -> int:
     return abs(market.payoff.value_atoms(held.size_lots, market.mark_ticks))
 
 
-def profit_atoms(market: Market, held: Position) -> int:
-    """Unrealised profit at the mark, funding included."""
+def profit_atoms(market: Market, held: Position, mark_ticks: int | None = None) -> int:
+    """Unrealised profit at the mark, or at another one, funding included."""
     lots, cumulative = held.size_lots, market.cumulative_funding_nanoatoms
-    profit = market.payoff.value_atoms(lots, market.mark_ticks) - held.cost_atoms + held.funding_atoms
+    ticks = market.mark_ticks if mark_ticks is None else mark_ticks
+    profit = market.payoff.value_atoms(lots, ticks) - held.cost_atoms + held.funding_atoms
     return profit - funding_of(lots, cumulative) if cumulative else profit
 
 

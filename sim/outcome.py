@@ -25,7 +25,7 @@ Document = dict[str, Any]
 
 
 def outcome(result: RunResult) -> Document:
-    """The whole of it; `living` only of a market that makes its own price."""
+    """The whole of it; `living` only of a market that makes its own price, `invariants` only of a run that has some."""
     scenario, summary = result.scenario, result.summary
     traded_atoms = summary.own_orders.traded_atoms
     document: Document = {
@@ -56,6 +56,8 @@ def outcome(result: RunResult) -> Document:
         "unpaid": unpaid(result),
         "sources": [_source(name, layout, sha256, tally) for name, layout, sha256, tally in source_tallies(result)],
     }
+    if any(producer.slot == "invariants" for producer in scenario.producers):
+        document["invariants"] = summary.invariants.document(scenario.producers)
     if summary.living is not None:
         document["living"] = living_document(result, summary.living)
     if summary.by_type["BlockMined"]:

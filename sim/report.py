@@ -178,7 +178,7 @@ def _fund(result: RunResult) -> Rows:
 
 
 def _last_resorts(result: RunResult) -> Rows:
-    """Auto-deleveraging, socialised loss, halts."""
+    """Auto-deleveraging, socialised loss, halts, and what of the venue's claims did not hold."""
     seen, sums = result.summary.by_type, result.summary.sums
     if seen["DeleveragingStarted"]:
         accounts = count(len(result.summary.deleveraged), "account")
@@ -194,6 +194,7 @@ def _last_resorts(result: RunResult) -> Rows:
     yield "halted", count(seen["TradingHalted"], "time") if seen["TradingHalted"] else "never"
     if seen["FaultStarted"]:
         yield "faults", f"{count(seen['FaultStarted'], 'fault')}, {count(seen['ActDelayed'], 'act')} held up"
+    yield from result.summary.invariants.rows(result.scenario.producers)
 
 
 def _unpaid(result: RunResult) -> Rows:

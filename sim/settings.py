@@ -138,6 +138,7 @@ class ScenarioSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     start: str = "2025-10-10T00:00:00Z"
     end: str | None = None
     settle_ns: int = 0
+    invariants: dict[str, Any] = {}
     faults: Annotated[tuple[dict[str, Any], ...], FEW] | dict[str, Any] = ()
     impact: dict[str, Any] = {}
     makers: dict[str, Any] = {}

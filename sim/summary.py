@@ -28,6 +28,7 @@ from ..handlers.inventory import Inventory
 from ..handlers.valuation import margin_of
 from .bus import Bus
 from .chain_told import ChainFigures
+from .invariants_told import InvariantFigures
 from .living.market import LivingMarket
 from .living.own_orders import OwnOrderFigures
 
@@ -67,7 +68,7 @@ class Summary:
     `rates` are the first tier's rates that the rules changed to, by instrument. `sums` are amounts in the first asset,
     `sums_of` the same of each asset in its own. `own_orders` is what traders' own orders came to; `living` is what a
     market came to that makes its own price, None of any other; `chain` what a
-    venue on chain came to.
+    venue on chain came to, `invariants` what became of those that are declared.
     """
 
     def __init__(self) -> None:
@@ -78,6 +79,7 @@ class Summary:
         self.sums_of: dict[int, Counter[str]] = {}
         self.own_orders = OwnOrderFigures()
         self.chain = ChainFigures()
+        self.invariants = InvariantFigures()
         self.deleveraged: set[int] = set()
         self.rates: dict[int, list[int]] = {}
         self.stopped_at_ns: int | None = None
@@ -114,6 +116,7 @@ class Summary:
         bus.tap(self._inventory.observe, Inventory.KINDS)
         bus.tap(self._mark, (MarkPriced,))
         bus.tap(self.chain.take, ChainFigures.KINDS)
+        bus.tap(self.invariants.take, InvariantFigures.KINDS)
         bus.tap(self._forced, (LiquidationFilled, PositionTakenOver, PositionDeleveraged))
         paid = (InsuranceFundCredited, InsuranceFundDebited, LossSocialized, BalanceWrittenOff, InterestCharged)
         bus.tap(self._paid, paid)

@@ -173,6 +173,10 @@ PINNED = {
     "OptionExpired": "93cca50700",
     "OptionSettled": "98cca60507000c23cd01a403",
     "HedgeOrdered": "9ccca70309050100f8ce0006510001c2cd03e8cd0280",
+    "InvariantBroken": (
+        "9acccdb86f6e652041444c20707269636520616e20696e7374616e74d927617420746865207072696365206265666f72652074686973"
+        "206f6e65202874686520646f637329a57072696365a765786163746c79cd019dcd019e010503"
+    ),
 }
 ENVELOPE = "97cd012cce3b9aca0001cd012b9204080b"
 
@@ -187,6 +191,7 @@ TAG_GROUPS |= {
     "lots": (185, 194),
     "loans": (195, 199),
     "redemption": (200, 204),
+    "invariants": (205, 209),
 }
 
 PUBLIC = """AssetListed AuctionRestarted BlockMined BlockReorganised BookPriced CollateralDiscounted CollateralRated
@@ -240,7 +245,7 @@ def test_tags_are_unique_and_in_their_group() -> None:
 
 def test_names_are_facts_in_the_past_tense() -> None:
     """Every type says what happened."""
-    past = re.compile(r"[A-Za-z]+(ed|drawn|Over|Set|Met|Off|Sold|Paid|Repaid|Unwound)")
+    past = re.compile(r"[A-Za-z]+(ed|drawn|Broken|Over|Set|Met|Off|Sold|Paid|Repaid|Unwound)")
     assert [name for name in TYPES_BY_NAME if not past.fullmatch(name)] == []
 
 

@@ -43,6 +43,9 @@ class BodyBase(msgspec.Struct, frozen=True, array_like=True, gc=False):
     def alters(self, ledger: Ledger, event: Event) -> None:
         """What the ledger keeps of it beyond its posting; a type that does not say so changes nothing."""
 
+    def remembers(self, ledger: Ledger, event: Event) -> None:
+        """What the ledger keeps of how things stood before it: called ahead of the posting."""
+
     def says(self, names: Names) -> str:
         """Half a sentence, with names and figures in real units, to stand after the event's number and time."""
         raise NotImplementedError

@@ -222,6 +222,9 @@ class PositionDeleveraged(BodyBase, frozen=True, tag=84):
     score: Score
     provenance: Provenance | None = None
 
+    def remembers(self, ledger: Ledger, event: Event) -> None:
+        ledger.note_held(self, event)
+
     def alters(self, ledger: Ledger, event: Event) -> None:
         against = ledger.accounts[self.against]
         if against.kind == "insurance":

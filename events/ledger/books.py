@@ -21,15 +21,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from ..errors import LedgerError
-from .account import Account, funding_of
+from .account import Account, Position, funding_of
 from .auctions import OpenAuction
 from .conversion import Conversion
 from .faults import StandingFault
 from .liquidation import Liquidation, OpenOrder, OwnOrder
 from .market import market_of
 from .options import Delivery, Option, Volatility
-from .state import STOPPED_NS, FundStanding, LedgerState, PendingTimer, RoundBase, VenueAccounts
+from .state import STOPPED_NS, FundStanding, HeldBefore, LedgerState, PendingTimer, RoundBase, VenueAccounts
 
 if TYPE_CHECKING:
     from ..bodies.auctions import AuctionFilled, AuctionOpened, VaultDeposited
@@ -58,7 +60,7 @@ if TYPE_CHECKING:
     from ..bodies.trading import OrderPlaced
     from ..bodies.venue import TimerFired, TimerSet
     from ..bodies.venues import TransferArrived, TransferStarted
-    from ..bodies.waterfall import DeleveragingStarted
+    from ..bodies.waterfall import DeleveragingStarted, PositionDeleveraged
     from ..envelope import Event
 
 __all__ = ["Books"]
@@ -379,8 +381,15 @@ class Books(LedgerState):
         self.rounds += 1
         _next_number("round", body.round, self.rounds)
         self.open_round = body
+        self.held_before = {}
         side = 1 if body.size_lots > 0 else -1
         self.round_bases[body.instrument, side] = RoundBase(body.round, event.seq, event.at_ns, self.repriced_seq)
+
+    def note_held(self, body: PositionDeleveraged, event: Event) -> None:
+        """What an account holds that is about to be deleveraged; nothing where it has no such position."""
+        held = self.accounts[body.account].positions.get((body.instrument, body.leg))
+        position = Position(0, 0, 0) if held is None else msgspec.structs.replace(held)
+        self.held_before[event.seq] = HeldBefore(position, self.markets[body.instrument].mark_ticks)
 
     def set_timer(self, body: TimerSet, event: Event) -> None:
         """A timer is pending from now on; it must be due later than now."""

@@ -1,11 +1,14 @@
 """What each event changes: its posting first, then whatever else the ledger keeps of it, as its type declares them.
 
+What is kept of how things stood before the event is kept ahead of both.
+
 `FOLD` is the table of all types, one function each. A type that declares neither changes nothing but the position in
 the record: it has None.
 """
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 from ..bodies.base import BodyBase
@@ -28,10 +31,12 @@ def _both(first: Effect, second: Effect) -> Effect:
 
 
 def _all_of(kind: type[Body]) -> Effect | None:
-    alters = None if kind.alters is BodyBase.alters else kind.alters
-    if kind.posting is None:
-        return alters
-    return _both(booked(kind.posting), alters) if alters else booked(kind.posting)
+    effects: list[Effect] = [kind.remembers] if kind.remembers is not BodyBase.remembers else []
+    if kind.posting is not None:
+        effects.append(booked(kind.posting))
+    if kind.alters is not BodyBase.alters:
+        effects.append(kind.alters)
+    return reduce(_both, effects) if effects else None
 
 
 FOLD: dict[type[Body], Effect | None] = {kind: _all_of(kind) for kind in BODY_TYPES}

@@ -28,7 +28,7 @@ from .liquidation import Liquidation, OwnOrder
 from .market import Market
 from .options import Delivery, Option, Volatility
 
-__all__ = ["STOPPED_NS", "FundStanding", "LedgerState", "PendingTimer", "RoundBase", "VenueAccounts"]
+__all__ = ["STOPPED_NS", "FundStanding", "HeldBefore", "LedgerState", "PendingTimer", "RoundBase", "VenueAccounts"]
 
 STOPPED_NS = FOR_GOOD_NS
 """Until when a market is halted that is halted for good."""
@@ -60,6 +60,13 @@ class RoundBase(msgspec.Struct, frozen=True, array_like=True, gc=False):
     repriced_seq: int
 
 
+class HeldBefore(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What an account held that was deleveraged, before it was, and the mark of that moment."""
+
+    position: Position
+    mark_ticks: int
+
+
 class PendingTimer(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A timer that has not fired, and who set it: an index into the producers that decide now."""
 
@@ -80,7 +87,7 @@ class LedgerState:
     into those that accounts settle in; `redemptions` the coins that are on their way to be paid, by the event in which
     they left; `chain` what is kept of a venue on chain. `options` are those that were listed, by their instrument,
     `volatilities` what they are priced with, by their underlying, and `deliveries` the averages that run, by underlying
-    and expiry.
+    and expiry. `held_before` is what those held who were deleveraged in the last round, before they were, by the event.
     """
 
     seq: int = 0
@@ -117,6 +124,7 @@ class LedgerState:
     options: dict[int, Option] = field(default_factory=dict)
     volatilities: dict[int, Volatility] = field(default_factory=dict)
     deliveries: dict[tuple[int, int], Delivery] = field(default_factory=dict)
+    held_before: dict[int, HeldBefore] = field(default_factory=dict)
 
     @property
     def imported(self) -> bool:

@@ -20,6 +20,7 @@ from ...events.envelope import Event
 from ...events.errors import ScenarioError
 from ...events.ledger import LedgerState
 from ..adl_engine import AdlEngine
+from ..invariants.declared import INVARIANTS
 from ..plugins.at_hand import Plugins
 from ..protocol import Handler, Linked, Product
 from ..registry import SLOTS, build, producer_of
@@ -49,6 +50,14 @@ _WITH_A_COIN: Mapping[str, Mapping[str, Any]] = {
     "collateral": {"policy": "haircut", "ratios_ppm": {"COIN": [[0, 900_000]]}, "debt_most_atoms": _COIN_DEBT_MOST},
 }
 """What there is where traders have another asset as collateral, for slots that have nothing to do without one."""
+_CLAIMED: Mapping[tuple[str, str], Mapping[str, Any]] = {
+    ("invariants", "declared"): {
+        **{kind.key(): "it is tried" for kind in INVARIANTS},
+        "block_notional_max_atoms": 1_000,
+        "notice_ns": SECOND_NS,
+    },
+}
+"""What a policy that does nothing by itself is tried with."""
 _COIN_SLOTS = (*_WITH_A_COIN, "redemptions")
 
 
@@ -60,8 +69,8 @@ class Trial:
         plugins = self._plugins = Plugins()
         lives = slot in _LIVING_SLOTS or (slot == "mark" and policy in _LIVING_MARKS)
         living = _LIVING if lives else {}
-        coin = slot in _COIN_SLOTS
-        chosen = {**living, **(_WITH_A_COIN if coin else {}), slot: {"policy": policy, **parameters}}
+        coin, stated = slot in _COIN_SLOTS, _CLAIMED.get((slot, policy), {})
+        chosen = {**living, **(_WITH_A_COIN if coin else {}), slot: {"policy": policy, **stated, **parameters}}
         made = [producer_of(one, chosen.get(one, {}), f"$.{one}", plugins) for one in SLOTS]
         producers = tuple(producer for producer in made if producer is not None)
         if slot not in {producer.handler for producer in producers}:

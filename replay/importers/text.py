@@ -49,6 +49,8 @@ def _rows(result: ImportResult) -> Iterator[tuple[str, str]]:
     yield "recorded", ", ".join(told) or "nothing of a market"
     yield "of", f"{count(result.accounts, 'account')}, {count(result.instruments, 'instrument')}"
     yield "noted", ", ".join(f"{reason}: {times:,}" for reason, times in result.noted) or "nothing"
+    if counts.get("PositionDeleveraged"):
+        yield "claims", f"deleverage verify {result.run} --invariants VENUE says what the reported fills break"
     rate = result.events / max(result.seconds, 1e-9)
     yield "took", f"{result.seconds:.1f} s, {rate:,.0f} events/s"
     yield "head", result.head

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from .comparison import Divergence
+from .invariants import OneInvariant
 
 __all__ = ["Check", "Verification", "checked"]
 
@@ -23,7 +24,8 @@ class Verification(msgspec.Struct, frozen=True):
     `sound` is None where nothing is wrong as far as could be seen, and not every decision could be executed again.
     `head` is None where not every event could be read; `warning` is there for a torn record, `refused` where handlers
     were not executed because they are not at hand, or not what the record was made with. `beside` tells what was found
-    damaged beside the record, ignored and made again.
+    damaged beside the record, ignored and made again. `invariants` are what the rulebook claims, and how that held: a
+    record in which one is broken is sound all the same.
     """
 
     run: str
@@ -38,6 +40,12 @@ class Verification(msgspec.Struct, frozen=True):
     refused: str | None = None
     divergence: Divergence | None = None
     beside: tuple[str, ...] = ()
+    invariants: tuple[OneInvariant, ...] = ()
+
+    @property
+    def broken(self) -> tuple[OneInvariant, ...]:
+        """The invariants that did not hold."""
+        return tuple(one for one in self.invariants if one.broken)
 
     @property
     def fault(self) -> Check | None:

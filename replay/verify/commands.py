@@ -16,12 +16,13 @@ from ...sim.terminal import print_document, print_text, printable, tell
 from ..command_line import JOBS_MOST, TORN, as_json_option, head_option, record_argument
 from .checks import Verification
 from .divergence_text import divergence_view, print_divergence
+from .invariants_text import broken_told, invariant_rows
 from .parts import judged_run
 from .verification import verify
 
 __all__ = ["recover_command", "verify_command"]
 
-_UNSOUND, _IN_PART = 1, 2
+_UNSOUND, _IN_PART, _BROKEN = 1, 2, 4
 
 
 @click.command("verify")
@@ -29,6 +30,7 @@ _UNSOUND, _IN_PART = 1, 2
 @click.option("--every", type=click.IntRange(min=1), metavar="N", help="Check the laws after every N events.")
 @click.option("--jobs", type=click.IntRange(1, JOBS_MOST), default=1, metavar="N", help="Execute parts in N processes.")
 @click.option("--force", is_flag=True, help="Execute the handlers though other versions made the record.")
+@click.option("--invariants", metavar="VENUE", help="Hold what this venue's rulebook claims against it.")
 @head_option
 @plugins_option
 @as_json_option
@@ -40,6 +42,7 @@ def verify_command(
     every: int | None,
     jobs: int,
     force: bool,
+    invariants: str | None,
     head: str | None,
     plugins: tuple[Path, ...],
     as_json: bool,
@@ -49,13 +52,18 @@ def verify_command(
     The handlers are executed again from the recorded inputs, and every event that comes of it is compared, byte for
     byte. The exit code is 1 where something is not sound, 2 where not every decision could be executed again, because a
     plug-in is not at hand or something else is installed than what made the record.
+
+    What the rulebook claims, as the run declared it or as --invariants names one, is held against every event that
+    could break it. Where one is broken in a record that is sound, the exit code is 4.
     """
     with bar(100, "verifying", shown=not as_json) as advance:
 
         def watch(done: int, total: int) -> None:
             advance(100 * done // max(total, 1), f"{done:,} of {total:,}")
 
-        found = verify(record, every, jobs=jobs, force=force, head=head, plugins=plugins, watch=watch)
+        found = verify(
+            record, every, jobs=jobs, force=force, head=head, plugins=plugins, invariants=invariants, watch=watch
+        )
     if as_json:
         print_document(_document(record, found))
     else:
@@ -72,6 +80,9 @@ def verify_command(
     if found.torn:
         tell(f"{found.warning}")
         context.exit(TORN)
+    if found.broken:
+        tell(f"{record}: {broken_told(found)}")
+        context.exit(_BROKEN)
 
 
 def _document(record: Path, found: Verification) -> dict[str, Any]:
@@ -88,6 +99,7 @@ def _print(record: Path, found: Verification) -> None:
     status = "torn" if found.torn else found.status
     print_line(console, f"{found.run}: {verdict}, {found.events:,} events, {status}", style="bold")
     print_rows(console, ((check.check, f"{words[check.ok]}: {check.text}") for check in found.checks))
+    print_rows(console, invariant_rows(found))
     if found.divergence is not None:
         print_divergence(console, judged_run(record), found.divergence)
 

@@ -7,6 +7,7 @@
     fold       every event follows from the state before it
     laws       money and sizes sum to zero and the other laws hold, at the end of each block and of the record
     beside     the states and columns kept beside the record say what its events do
+    invariants what the rulebook claims held, as the run found or as it is held now (`invariants.py`)
     decisions  the handlers, executed again from the recorded inputs, decide every event as recorded, byte for byte
 
 1. What comes after a break in the blocks is not judged; a broken fold does not stop the rest.
@@ -25,6 +26,7 @@ from ...handlers.plugins.folders import Folders
 from ..run import Run
 from .checks import Check, Verification
 from .decisions import Decided, executed_again, not_to_be_executed
+from .invariants import invariants_of
 from .parts import judged_run
 from .walk import Walk
 
@@ -42,12 +44,14 @@ def verify(
     force: bool = False,
     head: str | None = None,
     plugins: Folders = (),
+    invariants: str | None = None,
     watch: Watch = lambda _done, _all: None,
 ) -> Verification:
     """Check a record; the laws after every block, or after `every` so many events; the decisions in `jobs` processes.
 
     `head` is the one that it must have, in hex, if that is known. What is found true of the record is noted, so that
-    other questions need not hold it against the head again (events/record/known.py).
+    other questions need not hold it against the head again (events/record/known.py). `invariants` names a rulebook
+    whose claims are held against it; without one those that the run declared are told.
 
     Plug-ins that the record names are taken from the folders `plugins`, or from what is installed. Damage, divergence
     and policies that are not at hand are answers and not errors. Raises RecordNotFoundError if there is no record.
@@ -59,6 +63,8 @@ def verify(
         return Verification(str(path), "unknown", torn=False, events=0, head=None, sound=False, checks=(damaged,))
     digests = _beside(run)
     walk = Walk(run, every, digests, head, lambda done: watch(done, 2 * run.count))
+    held = invariants_of(run.producers_at(0), invariants)
+    walk.hold(held)
     checks = walk.checks()
     walk.note_what_is_true()
     decided = not_to_be_executed(run, walk, force=force)
@@ -78,6 +84,7 @@ def verify(
         refused=decided.refused,
         divergence=decided.divergence,
         beside=tuple(run.reports),
+        invariants=tuple(held.found.values()),
     )
 
 

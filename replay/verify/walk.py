@@ -13,6 +13,7 @@ from ...events.record.columns import ColumnsCheck
 from ...events.record.held import forks_told, manifest_faults
 from ..run import Run
 from .checks import Check, checked
+from .invariants import Invariants
 
 __all__ = ["Walk"]
 
@@ -39,6 +40,7 @@ class Walk:
         self._disorder: str | None = None
         self._unfoldable: str | None = None
         self._unlawful: str | None = None
+        self._invariants: Invariants | None = None
         self._misstated: str | None = None
 
     @property
@@ -59,6 +61,10 @@ class Walk:
     def gives_its_head(self) -> bool:
         """Whether all of it leads to the head that it was sealed with; what was never sealed has no other."""
         return not self.damage and (self._run.torn or self.tree.root().hex() == self._run.manifest.head)
+
+    def hold(self, invariants: Invariants) -> None:
+        """Have each event that follows from those before it told to them."""
+        self._invariants = invariants
 
     def checks(self) -> list[Check]:
         """Read everything and say what was found."""
@@ -122,6 +128,8 @@ class Walk:
         except Exception as error:  # noqa: BLE001 - of an event that no venue wrote the fold may make anything
             self._unfoldable = f"event {event.seq}: {type(event.body).__name__} cannot follow ({error!r})"
             return
+        if self._invariants is not None:
+            self._invariants.take(event, self._ledger)
         if self.count % self._every == 0 if self._every else self.count in self._block_ends:
             self._check_laws()
 

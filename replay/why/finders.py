@@ -397,6 +397,11 @@ def _rule(case: Decision) -> Found:
         yield "the notice of the change", case.look.event(case.body.announced)
 
 
+def _evidence(case: Decision) -> Found:
+    seqs = [case.event.cause, *case.event.links]
+    yield from (("what shows it", case.look.event(seq)) for seq in seqs if seq is not None)
+
+
 FINDERS: dict[Ground, Callable[[Decision], Found]] = {
     Ground.CALL: _call,
     Ground.LIQUIDATION: _liquidation,
@@ -424,5 +429,6 @@ FINDERS: dict[Ground, Callable[[Decision], Found]] = {
     Ground.OWN_ORDER: _own_order,
     Ground.ORACLE: oracle_found,
     Ground.BLOCK: block_found,
+    Ground.EVIDENCE: _evidence,
     Ground.RULE: _rule,
 }

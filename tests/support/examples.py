@@ -49,6 +49,7 @@ from deleverage.events.bodies.inputs import (
     Transferred,
     Withdrawn,
 )
+from deleverage.events.bodies.invariants import InvariantBroken
 from deleverage.events.bodies.liquidation import (
     BankruptcyDeclared,
     LiquidationEnded,
@@ -596,5 +597,16 @@ EXAMPLES: tuple[Body, ...] = (
         whole=False,
         requirement_atoms=1_000,
         would_atoms=640,
+    ),
+    InvariantBroken(
+        invariant="one ADL price an instant",
+        claim="at the price before this one (the docs)",
+        measure="price",
+        bound="exactly",
+        expected=413,
+        found=414,
+        instrument=1,
+        account=5,
+        round=3,
     ),
 )
