@@ -22,6 +22,7 @@ from .bodies.margin import MarginBody
 from .bodies.options import OptionsBody
 from .bodies.redemption import RedemptionBody
 from .bodies.run import RunBody
+from .bodies.sharing import SharingBody
 from .bodies.trading import TradingBody
 from .bodies.venue import VenueBody
 from .bodies.venues import VenuesBody
@@ -62,6 +63,7 @@ Body = (
     | LotsBody
     | LoansBody
     | OptionsBody
+    | SharingBody
 )
 
 BODY_TYPES: tuple[type[Body], ...] = get_args(Body)

@@ -173,6 +173,10 @@ PINNED = {
     "OptionExpired": "93cca50700",
     "OptionSettled": "98cca60507000c23cd01a403",
     "HedgeOrdered": "9ccca70309050100f8ce0006510001c2cd03e8cd0280",
+    "BatchSettled": "96ccd204030502d0c4",
+    "BailInCharged": "96ccd3030506cd038428",
+    "AdlPremiumPaid": "95ccd4050207cd03e8",
+    "AdlCompensated": "96ccd50406023214",
 }
 ENVELOPE = "97cd012cce3b9aca0001cd012b9204080b"
 
@@ -187,6 +191,7 @@ TAG_GROUPS |= {
     "lots": (185, 194),
     "loans": (195, 199),
     "redemption": (200, 204),
+    "sharing": (210, 219),
 }
 
 PUBLIC = """AssetListed AuctionRestarted BlockMined BlockReorganised BookPriced CollateralDiscounted CollateralRated
