@@ -120,7 +120,9 @@ class BatchEngine(AdlEngine):
         if done is not None:
             group = (done.instrument, done.side)
             last = (done.last_lacks, done.last_account)
-            rest = [task for task in groups.get(group, ()) if done.place(task) > last]
+            # What the last round left of its position is loss socialisation's, which hears of it after this.
+            others = (task for task in groups.get(group, ()) if task.account != done.last_account)
+            rest = [task for task in others if done.place(task) > last]
             if rest:
                 return self._settled(min(rest, key=done.place), done, ledger, now_ns)
             groups = {key: tasks for key, tasks in groups.items() if key > group}
