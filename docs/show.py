@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -24,6 +25,15 @@ _SMALL_SPIRAL = (
     "deleverage lab spiral --seeds 5 --set population.accounts=3000 --set impact.depth=600_000 "
     '--set insurance_fund.balance=300_000 --set \'actors=[{name="maker",balance=150_000,accounts=4},'
     '{name="backstop",balance=50_000,accounts=4},{name="depositor",balance=50_000,accounts=4}]\''
+)
+_FRONTIER = (
+    "deleverage lab spiral outage --seeds 2 --jobs 2 --set population.accounts=600 --set impact.depth=40_000 "
+    "--set insurance_fund.balance=500 --set prices.duration_ns=8m "
+)
+_FRONTIER_MAKERS = "--set 'actors=[{name=\"maker\",balance=10_000,accounts=4}]' "
+_FRONTIER_PROVIDERS = (
+    '--set \'actors=[{name="maker",balance=10_000,accounts=4},{name="junior",balance=2_000,accounts=2},'
+    '{name="senior",balance=2_000}]\' '
 )
 _VEGA = "deleverage run gamma --set dealers.policy=vega-limited --set dealers.vega_limit=50"
 _LOOPED = "lending --set population.accounts=600 --set population.looped_share=0.25"
@@ -136,6 +146,19 @@ COMMANDS = {
             '{policy="depositor-vault",balance=100_000}\' '
             f"-o funds | {_LOSSES}"
         ),
+    ],
+    "frontier lab": [
+        (
+            f"{_FRONTIER}{_FRONTIER_MAKERS}"
+            "--vary adl.policy=profit-leverage,wealth-pro-rata,uniform-price,side-index,online-learning,delayed,"
+            "insured -o ranked > /dev/null"
+        ),
+        (
+            f"{_FRONTIER}{_FRONTIER_MAKERS}--set adl.policy=socialized-loss "
+            "--vary socialization.policy=profit-pro-rata,haircut -o socialised > /dev/null"
+        ),
+        f"{_FRONTIER}{_FRONTIER_PROVIDERS}--vary insurance_fund.policy=floor,tranched-vault -o funded > /dev/null",
+        "python frontier.py ranked socialised funded",
     ],
     "depeg run": [
         "deleverage run depeg -o night.run | grep -A1 -E '^(USDE|WBETH|BNSOL)-USDT'",
@@ -288,6 +311,8 @@ def shown(name: str, folder: Path) -> str:
         where.mkdir(exist_ok=True)
         if name.startswith("incidents") and not (where / "data").exists():
             (where / "data").symlink_to(environment["DELEVERAGE_DATA"])
+        if name.startswith("frontier"):
+            shutil.copy(ROOT / "docs" / "frontier.py", where)
         if name.startswith("plugins"):
             (where / "leverage_first.py").write_text(the_plugin(), encoding="utf-8")
         done = subprocess.run(

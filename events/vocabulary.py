@@ -23,6 +23,7 @@ from .bodies.margin import MarginBody
 from .bodies.options import OptionsBody
 from .bodies.redemption import RedemptionBody
 from .bodies.run import RunBody
+from .bodies.sharing import SharingBody
 from .bodies.trading import TradingBody
 from .bodies.venue import VenueBody
 from .bodies.venues import VenuesBody
@@ -64,6 +65,7 @@ Body = (
     | LoansBody
     | OptionsBody
     | InvariantsBody
+    | SharingBody
 )
 
 BODY_TYPES: tuple[type[Body], ...] = get_args(Body)

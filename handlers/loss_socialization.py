@@ -126,7 +126,7 @@ class LossSocialization(Handler):
 
     def shared(self, debtor: Account, liquidation_id: int, loss_atoms: int, ledger: LedgerState) -> list[Paid]:
         """Who carries how much of a loss, at most all of it; O(accounts)."""
-        winners, left_atoms, paid = self._winners(debtor.asset, ledger), loss_atoms, list[Paid]()
+        winners, left_atoms, paid = self.winners(debtor.asset, ledger), loss_atoms, list[Paid]()
         for first in range(0, len(winners), self.payers_max):
             asked = winners[first : first + self.payers_max]
             most = [atoms for atoms, _ in asked]
@@ -143,12 +143,12 @@ class LossSocialization(Handler):
 
     def measured(self, number: int, debtor: Account, ledger: LedgerState) -> Measured:
         """What a payer's part goes by, in the state that the loss was shared in."""
-        winners = self._winners(debtor.asset, ledger)
+        winners = self.winners(debtor.asset, ledger)
         place = next(place for place, (_, minus) in enumerate(winners) if minus == -number)
         asked = winners[place // self.payers_max * self.payers_max :][: self.payers_max]
         return Measured(winners[place][0], sum(atoms for atoms, _ in asked), len(asked))
 
-    def _winners(self, asset: int, ledger: LedgerState) -> list[tuple[int, int]]:
+    def winners(self, asset: int, ledger: LedgerState) -> list[tuple[int, int]]:
         """(what it can give, minus its account) of all winners, largest first, ties by account."""
         users = (a for a in ledger.accounts if a.kind == "user" and a.asset == asset)
         found = ((self.capacity_atoms(account, ledger), -account.account) for account in users)

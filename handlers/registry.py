@@ -61,9 +61,11 @@ from .policies.fund.drawdown import Drawdown
 from .policies.fund.fee_capped import FeeCapped
 from .policies.fund.insurance_fee import InsuranceFee
 from .policies.fund.symbol_drawdown import SymbolDrawdown
+from .policies.fund.tranched_vault import TranchedVault
 from .policies.liquidation.choices import LIQUIDATION_CHOICES
 from .policies.margin.choices import MARGIN_CHOICES
 from .policies.socialization.day_profits import DayProfits
+from .policies.socialization.haircut import Haircut
 from .policies.socialization.open_interest import OpenInterest
 from .portfolio_monitor import PortfolioMonitor
 from .premium_funding import PremiumFunding
@@ -140,13 +142,13 @@ SLOTS: Mapping[str, Mapping[str, Choice | None]] = {
     "ties": {NONE: None, **_handlers(Ties)},
     "bridge": {NONE: None, **_handlers(Bridge)},
     "insurance_fund": _handlers(
-        InsuranceFund, Drawdown, SymbolDrawdown, FeeCapped, InsuranceFee, BackstopVault, DepositorVault
+        InsuranceFund, Drawdown, SymbolDrawdown, FeeCapped, InsuranceFee, BackstopVault, DepositorVault, TranchedVault
     ),
     "liquidation": LIQUIDATION_CHOICES,
     "market": _handlers(DepthMarket, Liquidators, BandedMarket, AuctionMarket),
     "profit_cap": {NONE: None, **_handlers(ProfitCap)},
     "adl": {**ADL_CHOICES, **_handlers(SocializedLoss)},
-    "socialization": _handlers(LossSocialization, DayProfits, OpenInterest),
+    "socialization": _handlers(LossSocialization, DayProfits, OpenInterest, Haircut),
     "funding": {"interval": _handler(Funding), NONE: None, **_handlers(PremiumFunding)},
 }
 """Slot to policies, the first being the default; the order of the slots is the order of delivery."""

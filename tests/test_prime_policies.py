@@ -33,6 +33,9 @@ RUNS = {venue: (f"venue={venue}", *SHORT) for venue in VENUES} | {
     "dydx, late": ("venue=dydx", "liquidation.spread_to_maintenance_ppm=1_500_000", *LATE, *SHORT),
     "socialized, a day's end": ("adl.policy=socialized-loss", "socialization.policy=day-profits",
         "socialization.day_starts_ns=21h", *SHORT),
+    "batches, tranches, a haircut, late": ("adl.policy=uniform-price", "adl.latency_ns=3ms",
+        "socialization.policy=haircut", "insurance_fund.policy=tranched-vault", "insurance_fund.balance=1_000",
+        'actors=[{name="junior",balance=3_000,accounts=2},{name="senior",balance=3_000,accounts=1}]', *LATE, *SHORT),
 }  # fmt: skip
 
 of_each_run = pytest.mark.parametrize("overrides", RUNS.values(), ids=RUNS)
@@ -51,6 +54,7 @@ NEEDED = {
     "gmx": "BankruptcyDeclared ProfitCapExceeded",
     "drawdown, late": "PositionDeleveraged",
     "socialized, a day's end": "LossSocialized",
+    "batches, tranches, a haircut, late": "BatchSettled VaultDeposited VaultShared",
 }
 
 

@@ -177,6 +177,10 @@ PINNED = {
         "9acccdb86f6e652041444c20707269636520616e20696e7374616e74d927617420746865207072696365206265666f72652074686973"
         "206f6e65202874686520646f637329a57072696365a765786163746c79cd019dcd019e010503"
     ),
+    "BatchSettled": "96ccd204030502d0c4",
+    "BailInCharged": "96ccd3030506cd038428",
+    "AdlPremiumPaid": "95ccd4050207cd03e8",
+    "AdlCompensated": "96ccd50406023214",
 }
 ENVELOPE = "97cd012cce3b9aca0001cd012b9204080b"
 
@@ -192,6 +196,7 @@ TAG_GROUPS |= {
     "loans": (195, 199),
     "redemption": (200, 204),
     "invariants": (205, 209),
+    "sharing": (210, 219),
 }
 
 PUBLIC = """AssetListed AuctionRestarted BlockMined BlockReorganised BookPriced CollateralDiscounted CollateralRated

@@ -24,6 +24,7 @@ from deleverage.events.bodies.lots import LotsBody
 from deleverage.events.bodies.margin import MarginCalled, MarkPriced
 from deleverage.events.bodies.options import OptionsBody
 from deleverage.events.bodies.run import RunForked, RunStarted
+from deleverage.events.bodies.sharing import SharingBody
 from deleverage.events.bodies.waterfall import PositionDeleveraged, ShortfallDeclared
 from deleverage.events.envelope import Event, Origin
 from deleverage.events.grounds import Ground as Kind
@@ -178,11 +179,13 @@ def test_an_event_of_every_type_is_asked_for() -> None:
     """The scenarios have nearly every type that is decided; what no builtin rule decides is named here.
 
     Faults and auctions are asked for in tests/test_faults.py and tests/test_mitigations.py, chains in
-    tests/test_lending_run.py, options in tests/test_options_run.py.
+    tests/test_lending_run.py, options in tests/test_options_run.py, losses that are shared otherwise in
+    tests/test_frontier_policies.py.
     """
     asked = {type(event.body) for name in [*SCENARIOS, *VENUES, "squeeze"] for event in asked_in(name)}
     asked |= set(get_args(FaultsBody)) | set(get_args(AuctionsBody))
     asked |= set(get_args(ChainBody)) | set(get_args(LotsBody)) | set(get_args(LoansBody)) | set(get_args(OptionsBody))
+    asked |= set(get_args(SharingBody))
     assert not {body_type.__name__ for body_type in BODY_TYPES if body_type.grounds and body_type not in asked}
 
 

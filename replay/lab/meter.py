@@ -18,6 +18,7 @@ import msgspec
 
 from ...events.bodies.listing import InstrumentListed
 from ...events.bodies.margin import RulesChanged
+from ...events.bodies.sharing import AdlCompensated, AdlPremiumPaid, BailInCharged
 from ...events.bodies.waterfall import (
     BalanceWrittenOff,
     FundDeficitDeclared,
@@ -86,6 +87,12 @@ class Figures(msgspec.Struct, frozen=True):
     orders_refused: int = 0
     rule_changes: int = 0
     rates_peak_ppm: dict[str, int] = {}
+    regret_atoms: Ratio = (0, 1)
+    regret_bound_atoms: int = 0
+    bailed_in_atoms: int = 0
+    premiums_atoms: int = 0
+    compensated_atoms: int = 0
+    impacts: dict[str, Ratio | None] = {}
 
 
 class WorthSums:
@@ -98,7 +105,7 @@ class WorthSums:
         """Count an event that `ledger` is about to fold, if it is of those and of what the first asset counts."""
         if isinstance(body, PositionDeleveraged):
             asset, atoms = ledger.markets[body.instrument].listing.asset, abs(body.value_atoms)
-        elif isinstance(body, LossSocialized | BalanceWrittenOff):
+        elif isinstance(body, LossSocialized | BalanceWrittenOff | BailInCharged | AdlPremiumPaid | AdlCompensated):
             asset, atoms = ledger.accounts[body.account].asset, body.amount_atoms
         elif isinstance(body, FundDeficitDeclared):
             asset, atoms = ledger.accounts[body.fund].asset, body.deficit_atoms
@@ -171,6 +178,11 @@ class Meter:
             cascade_depth_fills=self._cascade.depth_fills,
             time_to_solvency_ns=self._solvency.time_ns,
             solvent=self._solvency.settled,
+            regret_atoms=waves.regret.atoms.as_integer_ratio(),
+            regret_bound_atoms=waves.regret.bound_atoms,
+            bailed_in_atoms=sums.of[BailInCharged],
+            premiums_atoms=sums.of[AdlPremiumPaid],
+            compensated_atoms=sums.of[AdlCompensated],
             **self._living(),
         )
 
@@ -183,6 +195,7 @@ class Meter:
         return {
             "living": any(one.book is not None for one in self.ledger.markets),
             "amplifications": {name: market.swings.amplification(number) for number, name in enumerate(names)},
+            "impacts": {name: market.swings.impact(number) for number, name in enumerate(names)},
             "recoveries_ns": {
                 name: prices[number].recovery_ns for number, name in enumerate(names) if number in prices
             },

@@ -50,6 +50,9 @@ def metrics_of(figures: Figures) -> tuple[Metric, ...]:
         money("equity_taken", "equity taken from winners", equity, lambda one: one.equity_taken_atoms),
         money("equity_needed", "equity needed", equity, lambda one: one.equity_needed_atoms),
         money("equity_overshoot", "overshoot over what was needed", equity, _overshoot_atoms),
+        money("taken_from_winners", "taken from winners, in every way", equity, _from_winners),
+        _regret("regret", equity, decimals),
+        money("regret_scale", "scale of regret, by the deficits", equity, lambda one: one.regret_bound_atoms),
         _ratio("equity_share_taken_max", "largest share taken from anyone", "of their equity", _share_taken_max),
         _ratio("equity_taken_gini", "Gini coefficient of the taking", "0 even, 1 all from one", lambda one: one.gini),
         _ratio("ptsr", "PTSR, largest survivor over the deficit", "equity over equity", lambda one: one.ptsr),
@@ -63,9 +66,34 @@ def metrics_of(figures: Figures) -> tuple[Metric, ...]:
         _count("cascade_depth_fills", "depth of the cascade", "forced fills", lambda one: one.cascade_depth_fills),
         _seconds("time_to_solvency_s", "time to solvency", lambda one: one.time_to_solvency_ns),
         *_cascade(figures),
+        *(_sharing(money, equity) if _shared(figures) else ()),
         *(_living(figures, money, value) if figures.living else ()),
         *(_rules(figures) if figures.rule_changes or figures.orders_refused else ()),
     )
+
+
+def _from_winners(one: Figures) -> int:
+    """By reductions, as socialised loss and by bail-in, less what the insured got back."""
+    taken_atoms = one.equity_taken_atoms + one.socialised_loss_atoms + one.bailed_in_atoms
+    return taken_atoms - one.compensated_atoms
+
+
+def _regret(name: str, unit: str, decimals: int) -> Metric:
+    title = "regret against the best fixed rule"
+    return Metric(
+        name, title, unit, decimals, min(decimals, _CENTS), lambda one: Fraction(*one.regret_atoms) / 10**decimals
+    )
+
+
+def _shared(one: Figures) -> bool:
+    return bool(one.bailed_in_atoms or one.premiums_atoms or one.compensated_atoms)
+
+
+def _sharing(money: Callable[..., Metric], equity: str) -> Iterator[Metric]:
+    """What was paid where a rule has a bail-in or an insurance."""
+    yield money("loss_bailed_in", "loss bailed in", equity, lambda one: one.bailed_in_atoms)
+    yield money("premiums_paid", "premiums against being deleveraged", equity, lambda one: one.premiums_atoms)
+    yield money("compensated", "compensated for being deleveraged", equity, lambda one: one.compensated_atoms)
 
 
 def _cascade(figures: Figures) -> Iterator[Metric]:
@@ -73,6 +101,8 @@ def _cascade(figures: Figures) -> Iterator[Metric]:
     for name in figures.lot_sizes:
         title = f"amplification of the fall, {name}"
         yield _ratio(f"amplification:{name}", title, "times that without feedback", _named("amplifications", name))
+    for name in figures.lot_sizes:
+        yield _ratio(f"price_impact:{name}", f"fall made by trading, {name}", "of the price", _named("impacts", name))
     for name in figures.lot_sizes:
         title = f"time until half of the fall was made good, {name}"
         yield _seconds(f"recovery_s:{name}", title, _named("recoveries_ns", name))

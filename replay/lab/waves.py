@@ -29,6 +29,7 @@ from ...events.envelope import Event
 from ...events.ledger import Account, LedgerState
 from ...handlers.conversion import coins_of, in_first
 from ...handlers.valuation import margin_of, profit_atoms
+from .regret import Regret
 
 __all__ = ["WAVE_GAP_NS", "Waves", "gini"]
 
@@ -77,6 +78,7 @@ class Waves:
 
     def __init__(self) -> None:
         self.taken: Counter[int] = Counter()
+        self.regret = Regret()
         self.needed_atoms = 0
         self.share_max = Fraction(0)
         self.ptsr: Fraction | None = None
@@ -107,6 +109,7 @@ class Waves:
         shares = (Fraction(atoms, wave.before[one]) for one, atoms in taken.items() if wave.before[one] > 0)
         self.share_max = max(self.share_max, *shares, Fraction(0))
         deficits = [atoms for atoms in wave.deficits.values() if atoms > 0]
+        self.regret.take(taken, wave.winners, wave.needed_atoms, deficits)
         if deficits:
             survivor_atoms = wave.survivor_atoms(taken)
             self.ptsr = _least(self.ptsr, Fraction(survivor_atoms, sum(deficits)))

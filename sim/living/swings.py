@@ -87,6 +87,14 @@ class Swings:
             return None
         return price.fallen_ticks * without.first_ticks, without.fallen_ticks * price.first_ticks
 
+    def impact(self, instrument: int) -> tuple[int, int] | None:
+        """Fall less fall without feedback, each as a share of its first price; None where the latter is not known."""
+        price, without = self.prices.get(instrument), self.without.get(instrument)
+        if price is None or without is None:
+            return None
+        denominator = price.first_ticks * without.first_ticks
+        return price.fallen_ticks * without.first_ticks - without.fallen_ticks * price.first_ticks, denominator
+
     def _tick(self, event: Event, body: PriceTicked, ledger: LedgerState) -> None:
         """What the mark would be if no forced order had moved it; not known of a policy from outside."""
         for instrument, ticks in body.prices:

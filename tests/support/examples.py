@@ -110,6 +110,7 @@ from deleverage.events.bodies.options import (
 )
 from deleverage.events.bodies.redemption import RedemptionPaid, RedemptionRequested
 from deleverage.events.bodies.run import Producer, RunEnded, RunForked, RunStarted, SourceOpened, SourceTally
+from deleverage.events.bodies.sharing import AdlCompensated, AdlPremiumPaid, BailInCharged, BatchSettled
 from deleverage.events.bodies.trading import (
     BookPriced,
     CampaignEnded,
@@ -609,4 +610,8 @@ EXAMPLES: tuple[Body, ...] = (
         account=5,
         round=3,
     ),
+    BatchSettled(4, 3, 5, 2, -60),
+    BailInCharged(3, 5, 6, 900, 40),
+    AdlPremiumPaid(5, 2, 7, 1_000),
+    AdlCompensated(4, 6, 2, 50, 20),
 )

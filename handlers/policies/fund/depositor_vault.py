@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from typing import ClassVar
 
 import msgspec
@@ -18,18 +19,17 @@ from ...protocol import Product
 from ...valuation import BPS
 from ..allocation import largest_remainder
 
-__all__ = ["DepositorVault", "DepositorVaultParameters"]
+__all__ = ["DepositorVault", "DepositorVaultParameters", "VaultParameters"]
 
 _SHARING = "sharing of the vault's result"
 
 
-class DepositorVaultParameters(FundParameters, frozen=True, forbid_unknown_fields=True):
-    """As the plain fund, with depositors `group`-1, `group`-2, ... who put `deposit_bps` of their balance in.
+class VaultParameters(FundParameters, frozen=True, forbid_unknown_fields=True):
+    """As the plain fund, with depositors who put `deposit_bps` of their balance in.
 
     Every `share_interval_ns` the result is shared.
     """
 
-    group: str = "depositor"
     deposit_bps: int = 10_000
     share_interval_ns: int = 60_000_000_000
 
@@ -39,6 +39,12 @@ class DepositorVaultParameters(FundParameters, frozen=True, forbid_unknown_field
         if not 0 < self.deposit_bps <= BPS or self.share_interval_ns < 1:
             message = "deposit_bps must lie above 0, up to 10000, and share_interval_ns be at least 1"
             raise ValueError(message)
+
+
+class DepositorVaultParameters(VaultParameters, frozen=True, forbid_unknown_fields=True):
+    """The depositors are `group`-1, `group`-2, ...; the rest as every vault has it."""
+
+    group: str = "depositor"
 
 
 class DepositorVault(InsuranceFund):
@@ -59,7 +65,13 @@ class DepositorVault(InsuranceFund):
     source: ClassVar[str] = "Hyperliquid docs, hypercore/vaults (HLP)"
     subscribes: ClassVar[tuple[type[Body], ...]] = (*InsuranceFund.subscribes, PriceTicked)
     Parameters: ClassVar[type[msgspec.Struct]] = DepositorVaultParameters
-    rules: DepositorVaultParameters
+    rules: VaultParameters
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The groups of accounts that the depositors are."""
+        assert isinstance(self.rules, DepositorVaultParameters)
+        return (self.rules.group,)
 
     def handle(self, event: Event, ledger: LedgerState, now_ns: int) -> Iterable[Product]:
         """Deposits at the first price, parts of the result at each interval, and all that the fund does."""
@@ -74,7 +86,7 @@ class DepositorVault(InsuranceFund):
     def _deposits(self, ledger: LedgerState, now_ns: int) -> Iterator[Product]:
         """Each depositor pays into the first fund of its own asset."""
         funds = dict[int, None]()
-        for account in self.accounts_of(self.rules.group, ledger):
+        for account in chain.from_iterable(self.accounts_of(group, ledger) for group in self.groups):
             fund = ledger.fund(account.asset)
             funds[fund] = None
             amount_atoms = account.balance_atoms * self.rules.deposit_bps // BPS
@@ -90,11 +102,17 @@ class DepositorVault(InsuranceFund):
         """Each depositor's part, in the order of the accounts; nothing where there is no result, or nobody to bear."""
         claims = dict(sorted(ledger.vaults.get(fund, {}).items()))
         worth_atoms = self.capacity_atoms(ledger, fund) + self.rules.floor_atoms
-        gained_atoms, total_atoms = worth_atoms - sum(claims.values()), sum(claims.values())
-        if gained_atoms and total_atoms > 0:
-            sign, weights = (1 if gained_atoms > 0 else -1), list(claims.values())
-            parts = largest_remainder(abs(gained_atoms), weights, total_atoms)
-            for (account, claim_atoms), part_atoms in zip(claims.items(), parts, strict=True):
-                part = sign * part_atoms
-                yield VaultShared(account, fund, gained_atoms, part, claim_atoms + part)
+        gained_atoms = worth_atoms - sum(claims.values())
+        if gained_atoms:
+            for account, part_atoms in self.parts(gained_atoms, claims, fund, ledger).items():
+                yield VaultShared(account, fund, gained_atoms, part_atoms, claims[account] + part_atoms)
         yield self._next_sharing(fund, now_ns)
+
+    def parts(self, gained_atoms: int, claims: Mapping[int, int], fund: int, ledger: LedgerState) -> dict[int, int]:
+        """Each claim's part of a result, which they sum to; none where there is nobody to share it."""
+        total_atoms = sum(claims.values())
+        if total_atoms <= 0:
+            return {}
+        sign = 1 if gained_atoms > 0 else -1
+        parts = largest_remainder(abs(gained_atoms), list(claims.values()), total_atoms)
+        return {account: sign * part for account, part in zip(claims, parts, strict=True)}
