@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -15,7 +16,7 @@ from ..directory import nearest
 from ..run import Run
 from .covariance import estimated, given_covariance
 from .defaults import Volume, traded
-from .directions import directions_of
+from .directions import Direction, directions_of
 from .opened import Opened, opened_at
 from .stress import StressAsked, courses_of
 from .trial import Start, Target
@@ -67,6 +68,7 @@ def question_of(options: Options) -> tuple[Run, StressAsked]:
     )
     ledger, fault = opened.run.at(seq=opened.after_seq), options.fault
     directions = directions_of(ledger, options.most, None if fault is None else steps + held)
+    _check_state(opened, ledger, directions)
     if options.covariance is not None:
         covariance = given_covariance(options.covariance, directions)
     else:
@@ -83,6 +85,19 @@ def question_of(options: Options) -> tuple[Run, StressAsked]:
         volumes=tuple(sorted(_volumes(opened, ledger, options.volumes).items())),
         courses=courses_of(ledger, start),
     )
+
+
+def _check_state(opened: Opened, ledger: LedgerState, directions: Sequence[Direction]) -> None:
+    """Refuse a state from which nothing goes on, or that nothing can be done to."""
+    if opened.run.imported:
+        message = f"{opened.run.path} was imported: nobody decided in it, so that no shock would be answered"
+        raise QueryError(message)
+    if ledger.ended:
+        message = f"{opened.run.path} has ended by event {opened.after_seq}; name an earlier point"
+        raise QueryError(message)
+    if not any(one.is_price for one in directions):
+        message = f"no instrument has a price from outside at event {opened.after_seq} yet; name a later point"
+        raise QueryError(message)
 
 
 def _steps(option: str, text: str, most: int) -> int:

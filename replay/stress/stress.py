@@ -16,7 +16,6 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from ...events.errors import QueryError
 from ...events.ledger import Ledger
 from ..forked import can_fork
 from ..run import Run
@@ -260,7 +259,4 @@ def _critical_account(ledger: Ledger, reading: Reading) -> tuple[int, int] | Non
 
 def courses_of(ledger: Ledger, start: Start) -> tuple[Course, ...]:
     """The library, for a state."""
-    if not start.directions:
-        message = "no instrument has a price from outside there, so that nothing can be shocked; name a later point"
-        raise QueryError(message)
     return tuple(course_of(shape, ledger, start.directions, _COURSE_STEP_NS) for shape in shapes())
