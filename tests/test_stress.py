@@ -285,7 +285,7 @@ def test_a_past_crash_is_joined_by_straight_lines() -> None:
 def asked_again(jobs: int, *, plain: bool = False, stop_after: int = 0) -> tuple[Stress, bytes]:
     """The question, anew: what is found and the file; stopped and gone on with, where that is said."""
     asked = question()
-    path = study_path(small(), "stress", asked)
+    path = study_path(small(), "stress", asked.executed)
     path.unlink(missing_ok=True)
 
     def progress(done: int, _doing: str) -> None:

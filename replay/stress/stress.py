@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import msgspec
+from msgspec.structs import replace
 
 from ...events.ledger import Ledger
 from ..forked import can_fork
@@ -36,7 +37,7 @@ _COURSE_STEP_NS = 10 * 10**9
 
 
 class StressAsked(msgspec.Struct, frozen=True):
-    """The question; it is the key of the study."""
+    """The question; `executed` of it is the key of the study."""
 
     start: Start
     covariance: Covariance
@@ -46,6 +47,11 @@ class StressAsked(msgspec.Struct, frozen=True):
     largest: int
     volumes: tuple[tuple[int, Volume], ...]
     courses: tuple[Course, ...]
+
+    @property
+    def executed(self) -> StressAsked:
+        """Without what is reckoned from the state alone, for which nothing need be executed again."""
+        return replace(self, cover=0, largest=0, volumes=())
 
 
 class Sized(msgspec.Struct, frozen=True):
@@ -155,7 +161,7 @@ def stress(
     `told` makes of it what is kept as the answer. `plain` prepares the state anew for each execution, in this process:
     the oracle. Raises QueryError for what cannot be taken up.
     """
-    with Study(run, "stress", asked, Reading) as study:
+    with Study(run, "stress", asked.executed, Reading) as study:
         trials = _Trials(run, study, asked.start, jobs=jobs, plain=plain, progress=progress)
         found = _asked(run, asked, trials)
         study.conclude(None if told is None else told(run, found))
@@ -258,5 +264,6 @@ def _critical_account(ledger: Ledger, reading: Reading) -> tuple[int, int] | Non
 
 
 def courses_of(ledger: Ledger, start: Start) -> tuple[Course, ...]:
-    """The library, for a state."""
-    return tuple(course_of(shape, ledger, start.directions, _COURSE_STEP_NS) for shape in shapes())
+    """The library, for a state; nothing where none of it moves anything there."""
+    courses = (course_of(shape, ledger, start.directions, _COURSE_STEP_NS) for shape in shapes())
+    return tuple(course for course in courses if course.paths)
