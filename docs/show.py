@@ -107,7 +107,10 @@ COMMANDS = {
     "stress reverse": [f"{_STRESS} | sed -n '/^reverse/,/^$/p'"],
     "stress credit": [f"{_STRESS} | sed -n '/^credit/,/^$/p'"],
     "stress concentration": [f"{_STRESS} --largest 5 | sed -n '/^concentration/,/^$/p'"],
-    "stress recovery": [f"{_STRESS} | sed -n '/^recovery/,/^depth/p'", "ls -d opened.run*"],
+    "stress recovery": [
+        f"{_STRESS} | sed -n '/^recovery/,/^depth/p'",
+        "ls -d opened.run* | sed s/stress-.*/stress-KEY.jsonl/",
+    ],
     "mitigations marks": [
         (
             f"{_SMALL_SPIRAL} "
