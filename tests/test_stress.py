@@ -21,6 +21,7 @@ from deleverage.events.bodies.inputs import DepthQuoted, PriceTicked
 from deleverage.events.errors import QueryError
 from deleverage.handlers.depth import walk
 from deleverage.handlers.valuation import margin_of
+from deleverage.replay.stress.chart import check_chart, draw_stress
 from deleverage.replay.stress.covariance import DISTANCE, Covariance, estimated, given_covariance
 from deleverage.replay.stress.defaults import concentrations, covers, shocked
 from deleverage.replay.stress.directions import BPS, Direction, Shock, directions_of, moved_ticks, shock_inputs
@@ -493,3 +494,31 @@ def test_a_scenario_is_opened_and_taken_up_again(tmp_path: Path) -> None:
     with pytest.raises(QueryError, match="give -o with another place"):
         question_of(replace(options, seed=9))
     assert directions_of(run.at(seq=asked.start.after_seq), 9_500) == asked.start.directions
+
+
+def test_the_chart_is_the_same_bytes_each_time(tmp_path: Path) -> None:
+    """Where matplotlib is installed; where there is no such folder nothing is executed."""
+    pytest.importorskip("matplotlib")
+    found = answer()[0]
+    drawn = []
+    for name in ("a.svg", "b.svg"):
+        draw_stress(tmp_path / name, small(), found)
+        drawn.append((tmp_path / name).read_bytes())
+    assert drawn[0] == drawn[1]
+    assert drawn[0].startswith(b"<?xml")
+    with pytest.raises(QueryError, match="there is no folder"):
+        check_chart(tmp_path / "none" / "a.svg")
+
+
+def test_who_is_critical_is_executed_again_without() -> None:
+    """The account lacked most of those that could be closed; the instrument is one of those that move."""
+    found = answer()[0].found
+    assert found is not None
+    assert found.account is not None
+    assert found.account.lacked_atoms == found.outcome.reading.bankrupt[0][1]
+    assert found.account.reading.bankrupts < found.outcome.reading.bankrupts
+    assert found.smallest.bracket.meets is not None
+    moved = [one for one, bps in zip(question().start.directions, found.smallest.bracket.meets, strict=True) if bps]
+    assert [one.name for one in found.directions] == ([one.name for one in moved] if len(moved) > 1 else [])
+    if found.instrument is not None:
+        assert found.instrument.reading.fund_least_atoms >= found.outcome.reading.fund_least_atoms

@@ -3,8 +3,9 @@
 1. The state without any shock is tried first; where that meets the target already nothing is searched.
 2. Then the rays go side by side, then the mixtures (`search.py`). What is found is executed in full, to the horizon.
 3. The critical account is the one that lacked most when it was declared bankrupt under the shock found; it is executed
-   again without that account's positions, which are closed at the mark before the shock. The critical direction is the
-   one without whose part the fund keeps most; that is executed too.
+   again without that account's positions, which are closed at the mark before the shock; one whose positions cannot be
+   is passed over. Every part of the shock is left out in turn; the critical instrument is that without whose move the
+   funds keep most.
 4. Every shape of the library (`history.py`) is executed in full from the same state.
 5. Each execution is a task of one study, numbered as they are asked for. What is asked next follows from what came of
    those before, so the numbers are the same however often it is stopped and gone on with.
@@ -17,7 +18,9 @@ from collections.abc import Callable, Sequence
 import msgspec
 from msgspec.structs import replace
 
+from ...events.errors import QueryError
 from ...events.ledger import Ledger
+from ..fork.changes import Changes
 from ..forked import can_fork
 from ..run import Run
 from ..studies import Study, executed_from
@@ -26,7 +29,7 @@ from .defaults import Cover, LargePosition, Volume, concentrations, covers
 from .directions import Shock, priced
 from .history import Course, course_of, lowest_bps, shapes
 from .search import COARSE, RayBracket, finely, mixtures, rays_of, searched, side_by_side
-from .trial import Execution, Prepared, Reading, Start, perform
+from .trial import Execution, Prepared, Reading, Start, closing, perform
 
 __all__ = ["Critical", "ShockOutcome", "Sized", "SmallestShock", "Stress", "StressAsked", "stress"]
 
@@ -34,6 +37,7 @@ Progress = Callable[[int, str], None]
 """Called with (executions done, what is being done)."""
 
 _COURSE_STEP_NS = 10 * 10**9
+_PRICES = ("price:", "collateral:")
 
 
 class StressAsked(msgspec.Struct, frozen=True):
@@ -87,9 +91,10 @@ class SmallestShock(msgspec.Struct, frozen=True):
     directions: tuple[Critical, ...]
 
     @property
-    def direction(self) -> Critical | None:
-        """Without which the fund keeps most; None where the shock has one direction, which is then critical."""
-        return max(self.directions, key=lambda one: one.reading.fund_least_atoms, default=None)
+    def instrument(self) -> Critical | None:
+        """Without whose move the funds keep most; None where fewer than two things are shocked, one of them a price."""
+        moved = (one for one in self.directions if one.name.startswith(_PRICES))
+        return max(moved, key=lambda one: one.reading.fund_least_atoms, default=None)
 
 
 class Stress(msgspec.Struct, frozen=True):
@@ -258,9 +263,17 @@ def _critical_account(ledger: Ledger, reading: Reading) -> tuple[int, int] | Non
     """Who lacked most of those that held anything before; a trader, since the venue's own accounts stay."""
     for account, lacked_atoms in reading.bankrupt:
         one = ledger.accounts[account]
-        if one.kind == "user" and one.positions and one.liquidation_id is None:
+        if one.kind == "user" and one.positions and _can_be_closed(ledger, account):
             return account, lacked_atoms
     return None
+
+
+def _can_be_closed(ledger: Ledger, account: int) -> bool:
+    """Whether all its positions can be traded away before a shock: no halt, no liquidation."""
+    try:
+        return bool(Changes(trades=closing(ledger, account)).inputs(ledger))
+    except QueryError:
+        return False
 
 
 def courses_of(ledger: Ledger, start: Start) -> tuple[Course, ...]:

@@ -185,8 +185,9 @@ class _Teller:
         yield "which is", f"the smallest among {rays} and {mixtures} that were followed; a smaller one may lie between"
         if found.account is not None:
             yield "account", self._critical_account(found.account)
-        if found.direction is not None:
-            yield "part", f"{found.direction.name}: without it {self._without(found.direction.reading)}"
+        if found.instrument is not None:
+            name = found.instrument.name.partition(":")[2]
+            yield "instrument", f"{name}: without its move {self._without(found.instrument.reading)}"
 
     def _critical_account(self, critical: Critical) -> str:
         lacked = self._money(critical.lacked_atoms or 0)

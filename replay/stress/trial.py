@@ -39,7 +39,7 @@ from ..run import Run
 from .directions import BPS, Direction, Shock, shock_inputs
 from .history import Course, course_inputs
 
-__all__ = ["TARGETS", "Execution", "Prepared", "Reading", "Start", "Target", "perform"]
+__all__ = ["TARGETS", "Execution", "Prepared", "Reading", "Start", "Target", "closing", "perform"]
 
 Target = Literal["fund-empty", "adl", "socialised"]
 TARGETS: dict[Target, str] = {
@@ -133,7 +133,7 @@ class Prepared:
         """What comes of a shock; of this state nothing can be executed after."""
         ledger, start = self.made.ledger, self.start
         if trial.without is not None:
-            self.made.change(Changes(trades=_closing(ledger, trial.without)))
+            self.made.change(Changes(trades=closing(ledger, trial.without)))
         probe = _Probe(ledger, start.target)
         probe.listen(self.resumption)
         course, step_ns, steps = trial.course, start.step_ns, start.steps
@@ -162,7 +162,7 @@ def _seconds(start: Start, trial: Execution) -> int:
     return sum(amount for one, amount in pairs if one.kind == "fault")
 
 
-def _closing(ledger: LedgerState, account: int) -> tuple[OutsideTrade, ...]:
+def closing(ledger: LedgerState, account: int) -> tuple[OutsideTrade, ...]:
     """What closes all that an account holds, at the mark."""
     held = ledger.accounts[account].positions
     return tuple(OutsideTrade(account, key, -held[key].size_lots) for key in sorted(held))
