@@ -41,6 +41,10 @@ _ANSWERING = (
     "--set borrowers.policy=answering --set borrowers.repay_bps=2_000 --set borrowers.add_bps=2_000 "
     "--set borrowers.sell_bps=3_000"
 )
+_STRESS = (
+    "deleverage stress flash-crash --set population.accounts=2000 --set insurance_fund.balance=150_000 "
+    "--hold 5m -o opened.run 2> /dev/null"
+)
 _LOSSES = "awk -v RS= -v ORS='\\n\\n' '/^(insurance fund used|accounts deleveraged|bankrupt accounts)/'"
 
 COMMANDS = {
@@ -110,6 +114,13 @@ COMMANDS = {
         "deleverage log zero.run --type LotSold | grep 'auction=313 '",
     ],
     "venues split": ["deleverage split both.run --instrument COIN-PERP@beta"],
+    "stress reverse": [f"{_STRESS} | sed -n '/^reverse/,/^$/p'"],
+    "stress credit": [f"{_STRESS} | sed -n '/^credit/,/^$/p'"],
+    "stress concentration": [f"{_STRESS} --largest 5 | sed -n '/^concentration/,/^$/p'"],
+    "stress recovery": [
+        f"{_STRESS} | sed -n '/^recovery/,/^depth/p'",
+        "ls -d opened.run* | sed s/stress-.*/stress-KEY.jsonl/",
+    ],
     "mitigations marks": [
         (
             f"{_SMALL_SPIRAL} "

@@ -323,17 +323,17 @@ def test_the_command_says_what_came_in_and_what_did_not(tmp_path: Path) -> None:
     assert (refused.exit_code, "fills.jsonl:2" in refused.output) == (2, True)
 
 
-@pytest.mark.parametrize("command", ["verify", "state", "log", "why", "history", "diff", "fork", "split"])
+@pytest.mark.parametrize("command", ["verify", "state", "log", "why", "history", "diff", "fork", "split", "stress"])
 def test_the_commands_work_on_an_import(tmp_path: Path, command: str) -> None:
     """Each opens an imported run; verify says that there is nothing to execute again, forks that they cannot be."""
     path = imported(tmp_path, GOOD, LAST).run
     more = {"why": ["12"], "history": ["--account", ANN], "diff": [path], "fork": ["--at", "12", "-o", tmp_path / "f"]}
-    told = call(command, path, *more.get(command, []))
-    assert told.exit_code == (2 if command in ("fork", "split") else 0), told.output
+    told = call(command, f"{path}@12" if command == "stress" else path, *more.get(command, []))
+    assert told.exit_code == (2 if command in ("fork", "split", "stress") else 0), told.output
     text = " ".join(told.output.split())
     if command == "verify":
         assert "nothing to execute again: it was imported" in text
-    if command in ("fork", "split"):
+    if command in ("fork", "split", "stress"):
         assert "was imported" in text
 
 
