@@ -20,6 +20,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
+from glob import escape
 from hashlib import sha256
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -35,7 +36,7 @@ from .forked import Forked, can_fork
 from .run import Run
 from .workers import Workers
 
-__all__ = ["Study", "executed", "executed_from", "study_path"]
+__all__ = ["Study", "answers_beside", "executed", "executed_from", "study_path"]
 
 _BYTES_MOST = 1 << 30
 _KEY_DIGITS = 10
@@ -144,6 +145,22 @@ def _lock(file: BinaryIO, path: Path) -> None:
     except OSError:
         message = f"another process is at the same question ({path}); wait for it"
         raise QueryError(message) from None
+
+
+def answers_beside(run: Run) -> dict[str, list[dict[str, Any]]]:
+    """What was asked of a record and is answered beside it, by kind: each `asked` with its `answer`, by file name.
+
+    Left out are questions that are not done, of another head, and by other code than decides here.
+    """
+    record = run.path.resolve()
+    found: dict[str, list[dict[str, Any]]] = {}
+    for path in sorted(record.parent.glob(f"{escape(record.name)}.*-*.jsonl")):
+        with suppress(OSError, msgspec.DecodeError, IndexError, KeyError, TypeError, AttributeError):
+            lines = read_regular(path, _BYTES_MOST).splitlines()
+            first, last = msgspec.json.decode(lines[0]), msgspec.json.decode(lines[-1])
+            if (first["head"], first["program"]) == (run.head, code_sha256()):
+                found.setdefault(first["study"], []).append({"asked": first["asked"], "answer": last["answer"]})
+    return found
 
 
 class _Failure(msgspec.Struct, frozen=True):
