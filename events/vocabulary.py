@@ -20,6 +20,7 @@ from .bodies.loans import LoansBody
 from .bodies.lots import LotsBody
 from .bodies.margin import MarginBody
 from .bodies.options import OptionsBody
+from .bodies.ordering import OrderingBody
 from .bodies.redemption import RedemptionBody
 from .bodies.run import RunBody
 from .bodies.trading import TradingBody
@@ -62,6 +63,7 @@ Body = (
     | LotsBody
     | LoansBody
     | OptionsBody
+    | OrderingBody
 )
 
 BODY_TYPES: tuple[type[Body], ...] = get_args(Body)

@@ -51,7 +51,7 @@ from .profit_cap import to_realise_atoms, winners_down
 from .protocol import Handler, NoParameters, Product
 from .pseudonyms import Pseudonyms, run_key
 from .ranking import Ranking
-from .reductions import reductions_of, shares_of
+from .reductions import in_order, reductions_of, shares_of
 from .valuation import bankruptcy_values
 
 __all__ = ["AdlEngine", "ClosingSettings"]
@@ -178,7 +178,7 @@ class AdlEngine(Handler):
             return []
         side = (cap.instrument, -1 if cap.open_lots > 0 else 1)
         ranking, base_round = self._ranked(side, ledger, now_ns)
-        shared = winners_down(ranking, needed_atoms)
+        shared = winners_down(in_order(ranking, ledger), needed_atoms)
         if not shared:
             return []
         digest = self._digested(side, ranking, base_round, ledger, now_ns)
@@ -262,7 +262,7 @@ class AdlEngine(Handler):
             ranking_digest=digest,
             base_round=base_round,
         )
-        shares = shares_of(task, ranking, self.ranking_policy, ledger, shared)
+        shares = shares_of(task, in_order(ranking, ledger), self.ranking_policy, ledger, shared)
         self._hold(shares, task, ledger)
         reductions = reductions_of(task, number, price, shares, ledger)
         closed = sum(abs(reduction.size_lots) for reduction in reductions)

@@ -6,7 +6,9 @@ down; against a lot of the fund's it is rounded up, so that no part of a round c
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from operator import attrgetter
 
 from ..events.bodies.waterfall import PositionDeleveraged
 from ..events.errors import HandlerError
@@ -15,7 +17,20 @@ from .closing_task import ClosingTask
 from .policies.allocation import greedy
 from .policies.ranking import Allocation, Closing, Ranked, RankingPolicy, allocates, allocates_in
 
-__all__ = ["reductions_of", "shared_out", "shares_of"]
+__all__ = ["in_order", "reductions_of", "shared_out", "shares_of"]
+
+
+def in_order(places: Iterable[Ranked], ledger: LedgerState) -> Iterable[Ranked]:
+    """The places as they are, or in a fork with an order those of one score in that order, ranked by it."""
+    return _ties_arranged(places, ledger) if ledger.ordering else places
+
+
+def _ties_arranged(places: Iterable[Ranked], ledger: LedgerState) -> Iterator[Ranked]:
+    rank = 0
+    for number, (_, tied) in enumerate(groupby(places, key=attrgetter("score"))):
+        for one in ledger.ordering.arranged(ledger.seq, list(tied), lambda _one: 0, number):
+            rank += 1
+            yield one._replace(rank=rank)
 
 
 def shares_of(

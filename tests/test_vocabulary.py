@@ -173,6 +173,7 @@ PINNED = {
     "OptionExpired": "93cca50700",
     "OptionSettled": "98cca60507000c23cd01a403",
     "HedgeOrdered": "9ccca70309050100f8ce0006510001c2cd03e8cd0280",
+    "OrderingSet": "92ccdcaa333a312c31372e323a35",
 }
 ENVELOPE = "97cd012cce3b9aca0001cd012b9204080b"
 
@@ -187,12 +188,13 @@ TAG_GROUPS |= {
     "lots": (185, 194),
     "loans": (195, 199),
     "redemption": (200, 204),
+    "ordering": (220, 224),
 }
 
 PUBLIC = """AssetListed AuctionRestarted BlockMined BlockReorganised BookPriced CollateralDiscounted CollateralRated
 ConversionPriced ConversionSet DebtIndexed DeliveryPriced DeliveryStarted DepthFormed DepthQuoted FaultEnded
 FundingAccrued FundingRateSet FundingRated HandlerStateNoted IndexPriced InitialCollateralRated
-InstrumentListed LimitsStated MarkPriced OptionExpired OptionListed OracleReported PriceTicked
+InstrumentListed LimitsStated MarkPriced OptionExpired OptionListed OracleReported OrderingSet PriceTicked
 ProfitCapExceeded RulesAnnounced RulesChanged RunEnded RunForked RunStarted SourceOpened SurfaceSet
 TradingHalted TradingResumed VolatilityMarked"""
 

@@ -27,6 +27,7 @@ from .faults import StandingFault
 from .liquidation import Liquidation, OwnOrder
 from .market import Market
 from .options import Delivery, Option, Volatility
+from .ordering import Ordering
 
 __all__ = ["STOPPED_NS", "FundStanding", "LedgerState", "PendingTimer", "RoundBase", "VenueAccounts"]
 
@@ -80,7 +81,7 @@ class LedgerState:
     into those that accounts settle in; `redemptions` the coins that are on their way to be paid, by the event in which
     they left; `chain` what is kept of a venue on chain. `options` are those that were listed, by their instrument,
     `volatilities` what they are priced with, by their underlying, and `deliveries` the averages that run, by underlying
-    and expiry.
+    and expiry. `ordering` is the order that a fork chose for what may come in any.
     """
 
     seq: int = 0
@@ -117,6 +118,7 @@ class LedgerState:
     options: dict[int, Option] = field(default_factory=dict)
     volatilities: dict[int, Volatility] = field(default_factory=dict)
     deliveries: dict[tuple[int, int], Delivery] = field(default_factory=dict)
+    ordering: Ordering = field(default_factory=Ordering)
 
     @property
     def imported(self) -> bool:

@@ -107,6 +107,7 @@ from deleverage.events.bodies.options import (
     SurfaceSet,
     VolatilityMarked,
 )
+from deleverage.events.bodies.ordering import OrderingSet
 from deleverage.events.bodies.redemption import RedemptionPaid, RedemptionRequested
 from deleverage.events.bodies.run import Producer, RunEnded, RunForked, RunStarted, SourceOpened, SourceTally
 from deleverage.events.bodies.trading import (
@@ -597,4 +598,5 @@ EXAMPLES: tuple[Body, ...] = (
         requirement_atoms=1_000,
         would_atoms=640,
     ),
+    OrderingSet("3:1,17.2:5"),
 )
