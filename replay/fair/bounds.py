@@ -7,14 +7,17 @@ are rounded outwards to a ten-thousandth.
 
 from __future__ import annotations
 
+from fractions import Fraction
 from functools import lru_cache
 
-__all__ = ["CONFIDENCE", "SHARE_PARTS", "interval"]
+__all__ = ["CONFIDENCE", "SHARE_PARTS", "interval", "share_text"]
 
 CONFIDENCE = "95%, Clopper-Pearson"
 
 SHARE_PARTS = 10_000
 """An end of an interval is a whole number of so many parts of one."""
+
+_SHOWN_PARTS = 1_000
 
 _TAIL_PARTS = 40
 """A tail holds one in so many samples: 2.5%."""
@@ -45,3 +48,11 @@ def _is_rare(counted: int, samples: int, share: int) -> bool:
     whole: int = SHARE_PARTS**samples
     rare: bool = (whole - tail) * _TAIL_PARTS <= whole
     return rare
+
+
+def share_text(share: Fraction) -> str:
+    """A share in percent, rounded to a tenth; what is not all or nothing is never shown as that."""
+    tenths = round(share * _SHOWN_PARTS)
+    if 0 < share < 1:
+        tenths = min(max(tenths, 1), _SHOWN_PARTS - 1)
+    return f"{tenths // 10}.{tenths % 10}%"

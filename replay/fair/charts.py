@@ -14,9 +14,8 @@ from typing import Any
 from ...sim.terminal import printable
 from ...sim.units import format_time_ns
 from ..run import Run
-from .bounds import CONFIDENCE
+from .bounds import CONFIDENCE, share_text
 from .reckoning import AccountSpread, Fairness, InstantFairness
-from .sections import percent_text
 
 __all__ = ["draw_chart"]
 
@@ -47,7 +46,7 @@ def _draw(run: Run, axes: Any, one: InstantFairness) -> None:
     shown = one.accounts[:_ACCOUNTS]
     for place, account in enumerate(shown):
         _draw_account(run, axes, place, account)
-    axes.set_yticks(range(len(shown)), [f"{printable(each.name)} {percent_text(each.share)}" for each in shown])
+    axes.set_yticks(range(len(shown)), [f"{printable(each.name)} {share_text(each.share)}" for each in shown])
     axes.set_ylim(len(shown) - 0.5, -0.5)
     orders = "all" if one.exact else "sampled:"
     axes.set_title(f"{format_time_ns(one.instant.at_ns)}, {orders} {one.orders:,} orders", loc="left", fontsize="small")

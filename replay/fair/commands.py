@@ -120,7 +120,7 @@ def _show(run: Run, found: Fairness, account: int | None, layout: str, *, as_jso
         return
     sections, title = list(fairness_sections(run, found, account)), fairness_title(run)
     if layout == "md":
-        print_text(markdown_of(title, sections, closing_of(run)))
+        print_text(markdown_of(title, sections, closing_of(run, "fair")))
         return
     from ...sim.console import new_console, print_line  # noqa: PLC0415 - rich is only for what a person reads
     from ..why.page.text import print_sections  # noqa: PLC0415

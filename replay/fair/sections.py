@@ -13,15 +13,14 @@ from ...sim.terminal import shell_word
 from ...sim.units import format_time_ns
 from ..run import Run
 from ..why.page.blocks import Block, Commands, Prose, Section, Table
-from .bounds import CONFIDENCE
+from .bounds import CONFIDENCE, share_text
 from .reckoning import AccountSpread, Fairness, InstantFairness, Pair, TotalSpread
 
-__all__ = ["fairness_sections", "fairness_title", "percent_text"]
+__all__ = ["fairness_sections", "fairness_title"]
 
 _ACCOUNTS_SHOWN = 12
 """`--json` names all."""
 
-_ROUNDED_PARTS = 1_000
 _SIZES_SHOWN = 6
 
 
@@ -98,18 +97,10 @@ def _account(run: Run, one: AccountSpread) -> tuple[str, ...]:
     amounts = (one.recorded_atoms, one.least_atoms, round(one.mean_atoms), one.most_atoms)
     return (
         one.name,
-        percent_text(one.share),
-        *(percent_text(Fraction(end, 10_000)) for end in bounds),
+        share_text(one.share),
+        *(share_text(Fraction(end, 10_000)) for end in bounds),
         *(rounded_money(atoms, asset) for atoms in amounts),
     )
-
-
-def percent_text(share: Fraction) -> str:
-    """A share in percent, rounded to a tenth; what is not all or nothing is never shown as that."""
-    tenths = round(share * _ROUNDED_PARTS)
-    if 0 < share < 1:
-        tenths = min(max(tenths, 1), _ROUNDED_PARTS - 1)
-    return f"{tenths // 10}.{tenths % 10}%"
 
 
 def _total(run: Run, one: TotalSpread) -> tuple[str, ...]:
