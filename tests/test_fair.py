@@ -20,8 +20,8 @@ from deleverage.events.errors import QueryError
 from deleverage.events.ledger.ordering import RECORDED, Ordering, ordering_of, permuted
 from deleverage.events.record import HeadOnly
 from deleverage.replay.fair.bounds import SHARE_PARTS, interval, share_text
-from deleverage.replay.fair.fair import Asked, asked_instants, fair
-from deleverage.replay.fair.outcomes import Standing, executed_in
+from deleverage.replay.fair.fair import FairQuestion, asked_instants, fair
+from deleverage.replay.fair.outcomes import InstantStanding, executed_in
 from deleverage.replay.fair.reckoning import Fairness, reckoned
 from deleverage.replay.fork.changes import Changes
 from deleverage.replay.fork.fork import Fork, fork
@@ -64,7 +64,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Run:
     return open_run(small_record(tmp_path_factory.mktemp("fair")))
 
 
-def found_in(run: Run, asked: Asked, jobs: int = 1, *, plain: bool = False) -> Fairness:
+def found_in(run: Run, asked: FairQuestion, jobs: int = 1, *, plain: bool = False) -> Fairness:
     """The answer, without a file that stays."""
     found = reckoned(run, fair(run, asked, jobs, plain=plain))
     study_path(run, "fair", asked).unlink()
@@ -126,8 +126,8 @@ def test_a_share_is_never_shown_as_all_or_nothing_that_is_not() -> None:
 
 def test_the_engines_own_order_is_the_record_byte_for_byte(small: Run) -> None:
     """An instant taken up again and asked for every choice gives the parent's events; so does a fork of no order."""
-    for instant in asked_instants(small, Asked(instants=3))[0]:
-        standing, made = Standing(small, instant), []
+    for instant in asked_instants(small, FairQuestion(instants=3))[0]:
+        standing, made = InstantStanding(small, instant), []
         standing.resumption.bus.tap(lambda event, _ledger, made=made: made.append(event))
         executed_in(standing, RECORDED)
         stop = small.first_at(instant.at_ns + 1)
@@ -152,12 +152,12 @@ def test_an_order_is_executed_again_by_whoever_forks(
 ) -> None:
     """A fork with the order has what `fair` says of it, verifies, and goes on the same from amid the instant."""
     run: Run = request.getfixturevalue(world)
-    instant = asked_instants(run, Asked(instants=2))[0][0]
-    recorded = executed_in(Standing(run, instant), RECORDED)
+    instant = asked_instants(run, FairQuestion(instants=2))[0][0]
+    recorded = executed_in(InstantStanding(run, instant), RECORDED)
     last = recorded.met[-1]
     orders = (f"{last.after}{f'.{last.place}' if last.place else ''}:1", "night-7", "night-8")
     for number, order in enumerate(orders[: 3 if run.count < 1_000 else 2]):
-        expected = executed_in(Standing(run, instant), order)
+        expected = executed_in(InstantStanding(run, instant), order)
         path = tmp_path / f"{number}.run"
         fork(run, instant.after_seq, Changes(order=order), path)
         child = open_run(path)
@@ -174,19 +174,19 @@ def test_an_order_is_executed_again_by_whoever_forks(
 
 def test_all_orders_of_a_small_instant_are_the_permutations_of_its_bankrupts(queue: Run) -> None:
     """24 orders, each executed once; what a queue takes of whom hangs on who is first, the total does not."""
-    (one,) = found_in(queue, Asked()).instants
+    (one,) = found_in(queue, FairQuestion()).instants
     assert (one.exact, one.orders, [met.sizes for met in one.choices]) == (True, 24, [(4,)])
     assert one.hangs_on_order
     assert {total.of for total in one.totals if total.invariant} >= {"bankrupt", "liquidated", "reduced lots", "rounds"}
-    executed = fair(queue, Asked())
-    study_path(queue, "fair", Asked()).unlink()
+    executed = fair(queue, FairQuestion())
+    study_path(queue, "fair", FairQuestion()).unlink()
     assert len({outcome.order for outcome in executed.instants[0].outcomes}) == 24
     assert executed.instants[0].recorded.order == RECORDED
 
 
 def test_the_smallest_pair_differs_by_one_swap(queue: Run, tmp_path: Path) -> None:
     """Both are executed as forks: the accounts stand in orders that one swap of neighbours makes of each other."""
-    (one,) = found_in(queue, Asked(round=1, all_orders=True)).instants
+    (one,) = found_in(queue, FairQuestion(round=1, all_orders=True)).instants
     assert one.pair is not None
     begun = []
     for number, order in enumerate((one.pair.first, one.pair.second)):
@@ -214,7 +214,7 @@ def test_an_order_free_policy_has_no_spread(
     """
     whole = [(sum(SHORTS) // 20 * lots, equity) for lots, equity in longs]
     run = crash(tmp_path_factory.mktemp("free") / "free.run", whole, SHORTS, "contract-pro-rata", "mark")
-    (one,) = found_in(run, Asked()).instants
+    (one,) = found_in(run, FairQuestion()).instants
     assert one.exact
     assert one.orders == factorial(len(longs))
     assert not one.hangs_on_order
@@ -224,8 +224,8 @@ def test_an_order_free_policy_has_no_spread(
 
 def test_what_is_sampled_lies_within_its_interval_of_all(queue: Run) -> None:
     """The exact shares of 24 orders against 20 that are drawn."""
-    (every,) = found_in(queue, Asked()).instants
-    (some,) = found_in(queue, Asked(orders=20)).instants
+    (every,) = found_in(queue, FairQuestion()).instants
+    (some,) = found_in(queue, FairQuestion(orders=20)).instants
     assert (some.exact, some.orders, every.exact) == (False, 20, True)
     exact = {one.account: one.share for one in every.accounts}
     for one in some.accounts:
@@ -237,7 +237,7 @@ def test_what_is_sampled_lies_within_its_interval_of_all(queue: Run) -> None:
 
 def test_processes_leave_the_same_file_and_an_interrupted_one_goes_on(queue: Run, small: Run) -> None:
     """One process, two, the plain way, and one that was stopped after two orders: the same bytes."""
-    asked = Asked(orders=8, instants=2)
+    asked = FairQuestion(orders=8, instants=2)
 
     def answer(run: Run, stop: int = 0, **ways: object) -> bytes:
         def progress(done: int, _most: int) -> None:

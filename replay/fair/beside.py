@@ -81,7 +81,7 @@ def _sentence(run: Run, instant: dict[str, Any], account: dict[str, Any]) -> str
     among, bounds = f"all {orders}" if instant["exact"] else orders, ""
     if account["interval"] is not None:
         low, high = (share_text(Fraction(str(account["interval"][end]))) for end in ("low", "high"))
-        bounds = f" ({low} to {high} of all there are, {CONFIDENCE})"
+        bounds = f" (of all there are between {low} and {high}: {CONFIDENCE})"
     by = f"by {most}" if least == most else f"by between {least} and {most}"
     took = f"{account['name']} was deleveraged in {share_text(share)} of {among}{bounds}"
     return f"{took}, {by} {asset.name} at the mark in all."

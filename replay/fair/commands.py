@@ -17,7 +17,7 @@ from ..lab.charts import can_draw
 from ..run import Run
 from ..studies import study_path
 from ..why.page.pages import closing_of, markdown_of
-from .fair import KIND, Asked, Executed, fair
+from .fair import KIND, Executed, FairQuestion, fair
 from .reckoning import Fairness, reckoned
 from .sections import fairness_sections, fairness_title
 from .view import fairness_view
@@ -77,16 +77,32 @@ def fair_command(
     What is found is kept in a file beside RUN, never in it: the same question goes on where it was interrupted, and
     `why` then says of a reduction in how many orders it was made.
     """
+    _check_asked(number, account, every=every)
+    _check_chart(chart)
+    run = opened(record, head, plugins, forked=True)
+    whose = None if account is None else run.directory.find_account(account)
+    asked = FairQuestion(number, whose, orders, instants, every)
+    found = _executed(context, run, asked, jobs or os.cpu_count() or 1, shown=not as_json)
+    _show(run, found, whose, layout, as_json=as_json, file=study_path(run, KIND, asked).name)
+    if chart is not None:
+        from .charts import draw_chart  # noqa: PLC0415 - matplotlib is only for who asks for a chart
+
+        draw_chart(run, found, chart)
+    tell_differences(run)
+    leave(context, run)
+
+
+def _check_asked(number: int | None, account: str | None, *, every: bool) -> None:
     if number is not None and account is not None:
         message = "give --round or --account, not both"
         raise click.UsageError(message)
     if every and number is None:
         message = "--all is of one instant; name it by one of its rounds (--round N)"
         raise click.UsageError(message)
-    _check_chart(chart)
-    run = opened(record, head, plugins, forked=True)
-    whose = None if account is None else run.directory.find_account(account)
-    asked = Asked(number, whose, orders, instants, every)
+
+
+def _executed(context: click.Context, run: Run, asked: FairQuestion, jobs: int, *, shown: bool) -> Fairness:
+    """The answer, with a bar while it is worked out; an interrupted question ends the command."""
     found, done = list[Fairness](), 0
 
     def conclude(executed: Executed) -> object:
@@ -94,24 +110,18 @@ def fair_command(
         return fairness_view(run, found[0])
 
     try:
-        with bar(None, "looking for the instants", shown=not as_json, threaded=False) as advance:
+        with bar(None, "looking for the instants", shown=shown, threaded=False) as advance:
 
             def progress(so_far: int, most: int) -> None:
                 nonlocal done
                 done = so_far
                 advance(so_far, f"{so_far:,} of at most {count(most, 'order')}")
 
-            fair(run, asked, jobs or os.cpu_count() or 1, progress=progress, conclude=conclude)
+            fair(run, asked, jobs, progress=progress, conclude=conclude)
     except KeyboardInterrupt:
         tell(f"stopped after {count(done, 'order')}, which are kept; ask the same again to go on")
         context.exit(_INTERRUPTED)
-    _show(run, found[0], whose, layout, as_json=as_json, file=str(study_path(run, KIND, asked)))
-    if chart is not None:
-        from .charts import draw_chart  # noqa: PLC0415 - matplotlib is only for who asks for a chart
-
-        draw_chart(run, found[0], chart)
-    tell_differences(run)
-    leave(context, run)
+    return found[0]
 
 
 def _show(run: Run, found: Fairness, account: int | None, layout: str, *, as_json: bool, file: str) -> None:
@@ -128,7 +138,7 @@ def _show(run: Run, found: Fairness, account: int | None, layout: str, *, as_jso
     console = new_console()
     print_sections(console, title, sections)
     print_line(console)
-    print_line(console, f"kept in {file}")
+    print_line(console, f"kept beside it in {run.path.with_name(file)}")
 
 
 def _check_chart(chart: Path | None) -> None:

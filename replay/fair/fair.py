@@ -25,9 +25,9 @@ from ..forked import can_fork
 from ..run import Run
 from ..studies import Study, executed_from
 from .instants import Instant, instants_of, instants_that_concern, largest
-from .outcomes import OrderOutcome, Standing, executed_in
+from .outcomes import InstantStanding, OrderOutcome, executed_in
 
-__all__ = ["KIND", "Asked", "Executed", "InstantOrders", "Progress", "asked_instants", "fair", "orders_of"]
+__all__ = ["KIND", "Executed", "FairQuestion", "InstantOrders", "Progress", "asked_instants", "fair", "orders_of"]
 
 KIND = "fair"
 
@@ -38,7 +38,7 @@ Progress = Callable[[int, int], None]
 """Called with (orders executed, the most there can be)."""
 
 
-class Asked(msgspec.Struct, frozen=True):
+class FairQuestion(msgspec.Struct, frozen=True):
     """The question: about one round, one account, or so many instants; how many orders of each; all or else nothing."""
 
     round: int | None = None
@@ -79,7 +79,7 @@ def orders_of(outcome: OrderOutcome) -> int:
     return prod(factorial(size) for met in outcome.met for size in met.sizes)
 
 
-def asked_instants(run: Run, asked: Asked) -> tuple[list[Instant], int]:
+def asked_instants(run: Run, asked: FairQuestion) -> tuple[list[Instant], int]:
     """The instants that a question is about, and how many had reductions. Raises QueryError where it is about none."""
     found = instants_of(run)
     if asked.round is not None:
@@ -96,7 +96,7 @@ def asked_instants(run: Run, asked: Asked) -> tuple[list[Instant], int]:
 
 def fair(
     run: Run,
-    asked: Asked,
+    asked: FairQuestion,
     jobs: int = 1,
     *,
     progress: Progress = lambda _done, _most: None,
@@ -124,20 +124,19 @@ def fair(
 class _Ways(NamedTuple):
     """What was asked, where it is kept, in how many processes; `plain` is one after the other, each prepared anew."""
 
-    asked: Asked
+    asked: FairQuestion
     study: Study[OrderOutcome]
     jobs: int
     plain: bool
 
 
 class _Work:
-    """The orders of one instant, executed as far as they are not there."""
+    """The orders of one instant, executed as far as they are not there; its tasks are numbered from `first` on."""
 
     def __init__(self, run: Run, instant: Instant, first: int, ways: _Ways) -> None:
-        """`first` is the number of its first task."""
         self._run, self._instant, self._first = run, instant, first
         self._asked, self._study, self._jobs, self._plain = ways
-        anew = partial(Standing, run, instant)
+        anew = partial(InstantStanding, run, instant)
         self._prepare = anew if self._plain else lru_cache(1)(anew)
 
     def orders(self, told: Callable[[], None]) -> InstantOrders:

@@ -27,7 +27,7 @@ from ..fork.fork import Fork, NoSink
 from ..run import Run
 from .instants import Instant
 
-__all__ = ["Met", "OrderOutcome", "Reduced", "Standing", "Total", "TotalOf", "executed_in"]
+__all__ = ["InstantStanding", "Met", "OrderOutcome", "ReducedAmount", "Total", "TotalOf", "executed_in"]
 
 TotalOf = Literal[
     "rounds", "liquidated", "bankrupt", "reduced lots", "reduced", "forced fills", "taken over", "socialised", "fund"
@@ -54,7 +54,7 @@ class Met(msgspec.Struct, frozen=True, array_like=True):
     sizes: tuple[int, ...]
 
 
-class Reduced(msgspec.Struct, frozen=True, array_like=True):
+class ReducedAmount(msgspec.Struct, frozen=True, array_like=True):
     """What of an account was reduced in an instrument: lots without a sign, and their value at the mark."""
 
     account: int
@@ -76,7 +76,7 @@ class OrderOutcome(msgspec.Struct, frozen=True, array_like=True):
 
     order: str
     met: tuple[Met, ...]
-    reduced: tuple[Reduced, ...]
+    reduced: tuple[ReducedAmount, ...]
     liquidated: tuple[int, ...]
     totals: tuple[Total, ...]
 
@@ -97,7 +97,7 @@ class _Watched(Ordering, frozen=True, array_like=True):
         return number
 
 
-class Standing:
+class InstantStanding:
     """A run just before an instant, with its handlers primed there; one order can be executed from it."""
 
     def __init__(self, run: Run, instant: Instant) -> None:
@@ -108,7 +108,7 @@ class Standing:
         self.resumption.prepare()
 
 
-def executed_in(standing: Standing, order: str) -> OrderOutcome:
+def executed_in(standing: InstantStanding, order: str) -> OrderOutcome:
     """What comes of the instant in an order; the standing is used up."""
     ledger, counted = standing.fork.ledger, _Counted()
     wanted = ordering_of(order, ledger.seq)
@@ -155,7 +155,7 @@ class _Counted:
 
     def outcome(self, order: str, met: tuple[Met, ...], ledger: Ledger) -> OrderOutcome:
         """All of it, in the order of the numbers."""
-        reduced = tuple(Reduced(*key, lots, self._atoms[key]) for key, lots in sorted(self._lots.items()))
+        reduced = tuple(ReducedAmount(*key, lots, self._atoms[key]) for key, lots in sorted(self._lots.items()))
         for fund in ledger.funds:
             self._totals["fund", fund] = ledger.accounts[fund].balance_atoms
         named = sorted(self._totals.items(), key=lambda one: (one[0][0], one[0][1] or 0))
