@@ -29,6 +29,7 @@ from deleverage.replay.studies import study_path
 from deleverage.replay.verify.verification import verify
 
 from .support.command_line import call, small_record
+from .support.crash import SMALL_CRASH
 from .support.stage import ticks
 from .support.told import producers, staged
 from .support.venue import Book, listed
@@ -312,3 +313,18 @@ def test_a_chart_is_the_same_bytes_each_time(queue: Run, tmp_path: Path) -> None
         assert call("fair", queue.path, "--chart", chart).exit_code == 0
     assert first.read_bytes() == second.read_bytes()
     assert b"<svg" in first.read_bytes()
+
+
+def test_a_venue_whose_policy_is_not_here_is_told_in_one_line(tmp_path: Path) -> None:
+    """As a fork of it is: what is missing, and what to do."""
+    plugin = tmp_path / "mine.py"
+    text = (Path(__file__).parents[1] / "docs" / "plugins.md").read_text(encoding="utf-8")
+    plugin.write_text(text.partition("```python\n")[2].partition("```")[0], encoding="utf-8")
+    path, few = tmp_path / "mine.run", ("--set", "population.accounts=120")
+    made = call("run", SMALL_CRASH, *few, "--set", f"adl.policy={plugin}:LeverageFirst", "-o", path)
+    assert made.exit_code == 0, made.stderr
+    plugin.unlink()
+    result = call("fair", path, "--orders", "2", "--instants", "1")
+    assert result.exit_code == 2
+    assert "--plugins" in result.stderr
+    assert len(result.stderr.splitlines()) == 1

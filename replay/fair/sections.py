@@ -5,7 +5,7 @@ The same sections are drawn on a terminal and as Markdown (`replay/why/page`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
 from ...sim.figures import count, exact_money, rounded_money, size
@@ -50,21 +50,31 @@ def _blocks(run: Run, one: InstantFairness, account: int | None) -> Iterator[Blo
     if not one.hangs_on_order:
         among = "of all orders" if one.exact else "of these orders"
         yield Prose(f"Nothing hangs on it: every account and every total is the same in each {among}.")
+    taken = list[AccountSpread]()
     if account is None:
-        shown = one.accounts[:_ACCOUNTS_SHOWN]
+        taken = [each for each in one.accounts if each.most_atoms]
+        shown = tuple(taken[:_ACCOUNTS_SHOWN])
     else:
         shown = tuple(each for each in one.accounts if each.account == account)
         if not shown:
             yield Prose(f"{run.directory.account_name(account)} was taken in none of them.")
     if shown:
         yield _accounts(run, one, shown)
-    if account is None and len(one.accounts) > len(shown):
-        left = one.accounts[len(shown) :]
-        moved = sum(each.spread_atoms > 0 for each in left)
-        yield Prose(f"And {count(len(left), 'account')} more, {moved:,} of them with a spread; --json names all.")
+    if account is None:
+        yield from _left_out(one, taken[len(shown) :])
     yield Table(("the venue", "recorded", "least", "most"), tuple(_total(run, total) for total in one.totals))
     if one.pair is not None:
         yield from _pair(run, one, one.pair)
+
+
+def _left_out(one: InstantFairness, left: Sequence[AccountSpread]) -> Iterator[Block]:
+    """How many accounts more are deleveraged, and how many are liquidated in some of the orders only."""
+    if left:
+        moved = sum(each.spread_atoms > 0 for each in left)
+        yield Prose(f"And {count(len(left), 'account')} more, {moved:,} of them with a spread; --json names all.")
+    sometimes = sum(0 < each.liquidated_times < one.orders for each in one.accounts)
+    if sometimes:
+        yield Prose(f"{count(sometimes, 'account')} began to be liquidated in some of the orders and not in others.")
 
 
 def _counted(one: InstantFairness) -> str:
