@@ -178,7 +178,7 @@ class AdlEngine(Handler):
             return []
         side = (cap.instrument, -1 if cap.open_lots > 0 else 1)
         ranking, base_round = self._ranked(side, ledger, now_ns)
-        shared = winners_down(in_order(ranking, ledger), needed_atoms)
+        shared = in_order(ranking, ledger, lambda places: winners_down(places, needed_atoms))
         if not shared:
             return []
         digest = self._digested(side, ranking, base_round, ledger, now_ns)
@@ -262,7 +262,7 @@ class AdlEngine(Handler):
             ranking_digest=digest,
             base_round=base_round,
         )
-        shares = shares_of(task, in_order(ranking, ledger), self.ranking_policy, ledger, shared)
+        shares = shares_of(task, ranking, self.ranking_policy, ledger, shared)
         self._hold(shares, task, ledger)
         reductions = reductions_of(task, number, price, shares, ledger)
         closed = sum(abs(reduction.size_lots) for reduction in reductions)

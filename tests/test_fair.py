@@ -328,3 +328,27 @@ def test_a_venue_whose_policy_is_not_here_is_told_in_one_line(tmp_path: Path) ->
     assert result.exit_code == 2
     assert "--plugins" in result.stderr
     assert len(result.stderr.splitlines()) == 1
+
+
+def test_equals_in_a_ranking_are_a_choice(tmp_path: Path) -> None:
+    """Three shorts of one score are six orders of a round: each is the first in a third of them."""
+    path = tmp_path / "ties.run"
+    book = Book(listed(multiplier_atoms=USDT))
+    book.user(1_000 * USDT, (0, 5, 1000))
+    for _ in range(3):
+        book.user(20_000 * USDT, (0, -20, 1000))
+    slots = {"mark": {"policy": "index"}, "margin": {}, "insurance_fund": {}, "liquidation": {}, "market": {}}
+    run = staged(path, book, producers(**slots, adl={}, socialization={}), *ticks((0, 1000), (SECOND, 500)))
+    (one,) = found_in(run, FairQuestion()).instants
+    assert (one.exact, one.orders) == (True, 6)
+    assert [account.share for account in one.accounts if account.most_atoms] == [Fraction(1, 3)] * 3
+    recorded, *others = fair(run, FairQuestion()).instants[0].outcomes
+    order = next(other for other in others if other.reduced[0].account == recorded.reduced[0].account + 2)
+    fork(run, one.instant.after_seq, Changes(order=order.order), tmp_path / "child.run")
+    child = open_run(tmp_path / "child.run")
+    assert reductions(child, one.instant.at_ns) == {(r.account, r.instrument): r.lots for r in order.reduced}
+    assert verify(child.path).fault is None
+    seq = next(event.seq for event in child.events() if isinstance(event.body, PositionDeleveraged))
+    told = " ".join(call("why", child.path, seq).stdout.split())
+    assert "user7 stood at rank 3 of 3" in told
+    assert "proved: The ranking was made again" in told
