@@ -90,6 +90,12 @@ COMMANDS = {
     ],
     "spiral run": ["deleverage run spiral -o spiral.run | sed -n '/^fell/,/^called/p'"],
     "spiral split": ["deleverage split spiral.run"],
+    "fair round": [
+        "deleverage run flash-crash -o crash.run > /dev/null",
+        "deleverage fair crash.run --round 82",
+    ],
+    "fair why": ["deleverage why crash.run 199060 | awk -v RS= 'NR == 2' | tail -3"],
+    "fair proof": ["deleverage fair crash.run --round 401 --all"],
     "venues run": [
         "deleverage run two-venues -o both.run | grep '^liquidated'",
     ],

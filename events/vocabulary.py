@@ -21,6 +21,7 @@ from .bodies.loans import LoansBody
 from .bodies.lots import LotsBody
 from .bodies.margin import MarginBody
 from .bodies.options import OptionsBody
+from .bodies.ordering import OrderingBody
 from .bodies.redemption import RedemptionBody
 from .bodies.run import RunBody
 from .bodies.sharing import SharingBody
@@ -66,6 +67,7 @@ Body = (
     | OptionsBody
     | InvariantsBody
     | SharingBody
+    | OrderingBody
 )
 
 BODY_TYPES: tuple[type[Body], ...] = get_args(Body)

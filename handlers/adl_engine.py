@@ -51,7 +51,7 @@ from .profit_cap import to_realise_atoms, winners_down
 from .protocol import Handler, NoParameters, Product
 from .pseudonyms import Pseudonyms, run_key
 from .ranking import Ranking
-from .reductions import reductions_of, shares_of
+from .reductions import in_order, reductions_of, shares_of
 from .valuation import bankruptcy_values
 
 __all__ = ["AdlEngine", "ClosingSettings"]
@@ -178,7 +178,7 @@ class AdlEngine(Handler):
             return []
         side = (cap.instrument, -1 if cap.open_lots > 0 else 1)
         ranking, base_round = self._ranked(side, ledger, now_ns)
-        shared = winners_down(ranking, needed_atoms)
+        shared = in_order(ranking, ledger, lambda places: winners_down(places, needed_atoms))
         if not shared:
             return []
         digest = self._digested(side, ranking, base_round, ledger, now_ns)

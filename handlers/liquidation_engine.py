@@ -150,12 +150,20 @@ class LiquidationEngine(Handler):
     def _resumed(self, ledger: LedgerState, now_ns: int) -> Iterable[Product]:
         """All liquidations that a halt left without an order or a pause, in the order they started."""
         products: list[Product] = []
-        for liquidation in ledger.liquidations.values():
-            if not self.is_here(ledger, liquidation.account):
-                continue
+        for liquidation in self._waiting(ledger, now_ns):
             ordered, queued = (sum(isinstance(p, kind) for p in products) for kind in (LiquidationOrdered, ActDelayed))
             products += self._next(ledger, liquidation, now_ns, _Turn(cooled=True, ordered=ordered, queued=queued))
         return products
+
+    def _waiting(self, ledger: LedgerState, now_ns: int) -> list[Liquidation]:
+        """The liquidations here in the order they started; in a fork with an order, those who would act in that one."""
+        waiting = [one for one in ledger.liquidations.values() if self.is_here(ledger, one.account)]
+        if not ledger.ordering:
+            return waiting
+        acting = _Turn(cooled=True)
+        return ledger.ordering.arranged(
+            ledger.seq, waiting, lambda one: 0 if self._next(ledger, one, now_ns, acting) else None
+        )
 
     def _next(
         self,

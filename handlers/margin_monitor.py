@@ -34,7 +34,7 @@ from ..events.vocabulary import Body, accounts_named
 from .faults import failure_at
 from .options.book import holds_options
 from .options.holders import OptionHolders
-from .order import order_in_force, place_in
+from .order import Order, order_in_force, place_in
 from .protocol import Handler, Linked, Product
 from .ranges import RangeIndex
 from .safe_ranges import Pace, SafeRanges, tightest
@@ -282,6 +282,8 @@ class MarginMonitor(Handler):
         if len(found) > 1:
             order = order_in_force(ledger, self.venue)
             found.sort(key=lambda one: place_in(order, one[0], one[1]))
+            if ledger.ordering:
+                found = ledger.ordering.arranged(ledger.seq, found, lambda one: _tied(order, *one))
         products: list[Product] = []
         next_id = ledger.liquidations_started + 1
         for account, margin, verdict in found:
@@ -299,6 +301,11 @@ class MarginMonitor(Handler):
             body = MarginCallMet(number, equity_atoms, needed_atoms, self.recovery_bps)
         called = account.called_seq if account.status == "called" else None
         return body if called is None else Linked(body, (called,))
+
+
+def _tied(order: Order, account: Account, margin: Margin, verdict: type[Body]) -> int | None:
+    """Who may go before whom: those to be liquidated whom the rulebook puts on one place. Calls trade nothing."""
+    return place_in(order, account, margin)[0] if verdict is LiquidationStarted else None
 
 
 def _is_safe_at_any_mark(account: Account) -> bool:

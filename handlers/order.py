@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal, get_args
 
 import msgspec
@@ -17,7 +17,7 @@ from ..events.ledger import Account, LedgerState
 from .draws import account_key, draw_bits
 from .valuation import Margin
 
-__all__ = ["ORDERS", "Order", "OrderSettings", "arrival", "order_in_force", "place_in"]
+__all__ = ["ORDERS", "Order", "OrderSettings", "arrival", "by_account", "order_in_force", "place_in"]
 
 Order = Literal["lowest-margin-ratio", "highest-leverage", "largest", "arrival"]
 """lowest-margin-ratio: by equity / requirement, the furthest under water first. highest-leverage: by notional /
@@ -60,6 +60,12 @@ def order_in_force(ledger: LedgerState, venue: str = "") -> Order:
 def place_in(order: Order, account: Account, margin: Margin) -> tuple[int, int]:
     """A key to sort by, the first to go first; exact. `margin` is the account's at the marks as they are."""
     return _first_key(order, margin.equity_atoms, margin.requirement_microatoms, margin.values_atoms), account.account
+
+
+def by_account(accounts: Iterable[int], ledger: LedgerState) -> list[int]:
+    """Accounts in the order of arrival, or in that of a fork: for whom no rule says who goes first."""
+    found = sorted(accounts)
+    return ledger.ordering.arranged(ledger.seq, found, lambda _one: 0) if ledger.ordering else found
 
 
 def _first_key(order: Order, equity_atoms: int, requirement: int, values_atoms: Sequence[int]) -> int:

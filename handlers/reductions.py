@@ -6,7 +6,9 @@ down; against a lot of the fund's it is rounded up, so that no part of a round c
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from itertools import groupby
+from operator import attrgetter
 
 from ..events.bodies.waterfall import PositionDeleveraged
 from ..events.errors import HandlerError
@@ -15,7 +17,30 @@ from .closing_task import ClosingTask
 from .policies.allocation import greedy
 from .policies.ranking import Allocation, Closing, Ranked, RankingPolicy, allocates, allocates_in
 
-__all__ = ["reductions_of", "shared_out", "shares_of"]
+__all__ = ["in_order", "reductions_of", "shared_out", "shares_of"]
+
+
+def in_order(
+    places: Iterable[Ranked], ledger: LedgerState, share_out: Callable[[Iterable[Ranked]], Allocation]
+) -> list[tuple[Ranked, int]]:
+    """What is shared out among the places; in a fork with an order, with those of one score in that order.
+
+    Whoever shares out then sees them ranked by it; who gives is recorded with the rank that it has in the ranking.
+    """
+    if not ledger.ordering:
+        return list(share_out(places))
+    ranks: dict[int, int] = {}
+    shared = list(share_out(_ties_arranged(places, ledger, ranks)))
+    return [(place._replace(rank=ranks[place.rank]), lots) for place, lots in shared]
+
+
+def _ties_arranged(places: Iterable[Ranked], ledger: LedgerState, ranks: dict[int, int]) -> Iterator[Ranked]:
+    """The places, ranked by the order in force; `ranks` is told the rank that each of them had."""
+    for number, (_, tied) in enumerate(groupby(places, key=attrgetter("score"))):
+        for one in ledger.ordering.arranged(ledger.seq, list(tied), lambda _one: 0, number):
+            rank = len(ranks) + 1
+            ranks[rank] = one.rank
+            yield one._replace(rank=rank)
 
 
 def shares_of(
@@ -32,9 +57,9 @@ def shares_of(
     market = ledger.markets[task.key[0]]
     loss_atoms = task.value_atoms - market.payoff.value_atoms(task.size_lots, market.mark_ticks)
     closing = Closing(abs(task.size_lots), loss_atoms)
-    if shared is None:
-        shared = shared_out(policy, closing, ranking, task.key[0], ledger)
-    return list(shared)
+    if shared is not None:
+        return list(shared)
+    return in_order(ranking, ledger, lambda places: shared_out(policy, closing, places, task.key[0], ledger))
 
 
 def shared_out(

@@ -10,6 +10,7 @@ An error in a handler stops the run: `HandlerError` names the event, the handler
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any, Protocol
 
@@ -20,7 +21,7 @@ from ..events.ledger import Ledger
 from ..events.vocabulary import BODY_TYPES, Body
 from ..handlers.protocol import ALWAYS, Handler, Linked
 from .clock import Clock, Item, ItemClass
-from .pending import Pending, Undelivered
+from .pending import Pending, Undelivered, due_timers
 
 __all__ = ["Bus", "Sink", "Subscription", "Tap"]
 
@@ -82,6 +83,7 @@ class Bus:
         self._routes: dict[type[Body], _Route] = {kind: _Route() for kind in BODY_TYPES}
         self._routes[TimerSet].observers.append(self._on_timer_set)
         self._take = self._taker(record.append)
+        self._firing = deque[int]()
 
     def _taker(self, append: Callable[[Event], None]) -> Callable[[Event, Queue], None]:
         """What folds, appends, observes and queues one event; what the ledger refuses never reaches the record."""
@@ -191,6 +193,10 @@ class Bus:
         self.clock.schedule(timer.due_ns, ItemClass.TIMER, item)
 
     def _fire(self, seq: int, producer: int | None, timer: TimerSet) -> None:
+        if self.ledger.ordering:
+            self._firing = self._firing or deque(due_timers(self.ledger, timer.due_ns))
+            seq = self._firing.popleft()
+            producer, timer = self.ledger.timers[seq].producer, self.ledger.timers[seq].timer
         fired = TimerFired(seq, timer.purpose, timer.account, timer.instrument, timer.liquidation_id)
         self._run(Event(self.ledger.seq, timer.due_ns, _DECIDED, seq, (), producer, fired), [])
 

@@ -19,11 +19,11 @@ from ..events.bodies.run import Producer, RunEnded, RunForked
 from ..events.bodies.venue import TimerFired
 from ..events.envelope import Event, Origin
 from ..events.errors import RecordDivergedError
-from ..events.ledger import Ledger
+from ..events.ledger import Ledger, LedgerState
 from ..events.vocabulary import Body
 from ..handlers.protocol import Handler
 
-__all__ = ["Past", "Pending", "Undelivered", "handed_over", "maker_of", "pending_after"]
+__all__ = ["Past", "Pending", "Undelivered", "due_timers", "handed_over", "maker_of", "pending_after"]
 
 
 class Past(Protocol):
@@ -186,9 +186,10 @@ class _Walk:
         self.items = sorted((one for one in delayed if one.due_ns == now_ns), key=_place)
         self.delayed = [one for one in delayed if one.due_ns > now_ns]
         self._past, self._ledger, self._events = past, ledger, past.events(ledger.seq)
+        self._now_ns = now_ns
         self._next = next(self._events, None)
         self._listeners = _Listeners(past, producers)
-        self._timers = sorted(seq for seq, p in ledger.timers.items() if p.timer.due_ns == now_ns)
+        self._timers: list[int] | None = None
 
     def to(self, seq: int) -> None:
         """Up to the first boundary at or after `seq`."""
@@ -204,8 +205,8 @@ class _Walk:
         timer = event.body.timer if isinstance(event.body, TimerFired) else None
         if event.origin is Origin.INPUT and not isinstance(event.body, RunEnded):
             self._take()
-        elif self._timers:
-            if timer != self._timers.pop(0):
+        elif timers := self._timers_left():
+            if timer != timers.pop(0):
                 raise self._disorder(event)
             self._take()
         elif self.items:
@@ -215,6 +216,12 @@ class _Walk:
         else:
             raise self._disorder(event)
 
+    def _timers_left(self) -> list[int]:
+        """The timers of this instant that are still to fire, in their order, which is settled as the first one does."""
+        if self._timers is None:
+            self._timers = due_timers(self._ledger, self._now_ns)
+        return self._timers
+
     def _deliver(self, delivery: Undelivered) -> None:
         """Take in what the record says this delivery produced, if anything."""
         made_by = delivery.event.seq, delivery.producer
@@ -223,6 +230,7 @@ class _Walk:
 
     def _fork(self, body: RunForked) -> None:
         """Other producers take over, and the inputs of the fork queue behind what is undelivered."""
+        self._timers = None
         if body.producers:
             self.queue = deque(handed_over(self._past, self.queue, self.producers, body.producers))
             self.items = handed_over(self._past, self.items, self.producers, body.producers)
@@ -253,6 +261,15 @@ class _Walk:
 
 def _place(undelivered: Undelivered) -> tuple[int, int]:
     return undelivered.event.seq, undelivered.producer
+
+
+def due_timers(ledger: LedgerState, due_ns: int) -> list[int]:
+    """The timers that are due at a time, as they were set; in a fork with an order, those of accounts in that one."""
+    due = sorted(seq for seq, pending in ledger.timers.items() if pending.timer.due_ns == due_ns)
+    if not ledger.ordering:
+        return due
+    accounts = {seq: ledger.timers[seq].timer.account for seq in due}
+    return ledger.ordering.arranged(ledger.seq, due, lambda seq: None if accounts[seq] is None else 0)
 
 
 def maker_of(event: Event) -> tuple[int, int] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from deleverage.events.bodies import inputs, listing, run
+from deleverage.events.bodies import inputs, listing, ordering, run
 from deleverage.events.bodies.base import BodyBase
 from deleverage.events.bodies.collateral import CoinDeposited, CoinStated, CoinWithdrawn, ConversionSet
 from deleverage.events.bodies.loans import CollateralLooped
@@ -18,7 +18,7 @@ from deleverage.events.vocabulary import BODY_TYPES, Body
 from .support.crash import recorded
 from .support.examples import EXAMPLES
 
-UNDECIDED = {inputs.__name__, listing.__name__, run.__name__}
+UNDECIDED = {inputs.__name__, listing.__name__, ordering.__name__, run.__name__}
 COINS = {ConversionSet, CoinStated, CoinDeposited, CoinWithdrawn}
 """Inputs, too, beside what is decided of collateral."""
 STATED = {CollateralLooped, OptionListed, SurfaceSet}

@@ -181,6 +181,7 @@ PINNED = {
     "BailInCharged": "96ccd3030506cd038428",
     "AdlPremiumPaid": "95ccd4050207cd03e8",
     "AdlCompensated": "96ccd50406023214",
+    "OrderingSet": "92ccdcaa333a312c31372e323a35",
 }
 ENVELOPE = "97cd012cce3b9aca0001cd012b9204080b"
 
@@ -197,12 +198,13 @@ TAG_GROUPS |= {
     "redemption": (200, 204),
     "invariants": (205, 209),
     "sharing": (210, 219),
+    "ordering": (220, 224),
 }
 
 PUBLIC = """AssetListed AuctionRestarted BlockMined BlockReorganised BookPriced CollateralDiscounted CollateralRated
 ConversionPriced ConversionSet DebtIndexed DeliveryPriced DeliveryStarted DepthFormed DepthQuoted FaultEnded
 FundingAccrued FundingRateSet FundingRated HandlerStateNoted IndexPriced InitialCollateralRated
-InstrumentListed LimitsStated MarkPriced OptionExpired OptionListed OracleReported PriceTicked
+InstrumentListed LimitsStated MarkPriced OptionExpired OptionListed OracleReported OrderingSet PriceTicked
 ProfitCapExceeded RulesAnnounced RulesChanged RunEnded RunForked RunStarted SourceOpened SurfaceSet
 TradingHalted TradingResumed VolatilityMarked"""
 

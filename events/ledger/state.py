@@ -27,6 +27,7 @@ from .faults import StandingFault
 from .liquidation import Liquidation, OwnOrder
 from .market import Market
 from .options import Delivery, Option, Volatility
+from .ordering import Ordering
 
 __all__ = ["STOPPED_NS", "FundStanding", "HeldBefore", "LedgerState", "PendingTimer", "RoundBase", "VenueAccounts"]
 
@@ -88,6 +89,7 @@ class LedgerState:
     they left; `chain` what is kept of a venue on chain. `options` are those that were listed, by their instrument,
     `volatilities` what they are priced with, by their underlying, and `deliveries` the averages that run, by underlying
     and expiry. `held_before` is what those held who were deleveraged in the last round, before they were, by the event.
+    `ordering` is the order that a fork chose for what may come in any.
     """
 
     seq: int = 0
@@ -125,6 +127,7 @@ class LedgerState:
     volatilities: dict[int, Volatility] = field(default_factory=dict)
     deliveries: dict[tuple[int, int], Delivery] = field(default_factory=dict)
     held_before: dict[int, HeldBefore] = field(default_factory=dict)
+    ordering: Ordering = field(default_factory=Ordering)
 
     @property
     def imported(self) -> bool:

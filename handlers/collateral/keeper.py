@@ -20,6 +20,7 @@ from ...events.ledger.postings import POSTINGS
 from ...events.venue_names import plain
 from ...events.vocabulary import Body, accounts_named
 from ..faults import failure_at
+from ..order import by_account
 from ..protocol import Handler, Product
 from .rules import SLOT, CollateralParameters, Rating, first_interest, rated
 from .sale import CollateralSale, haircut_atoms, sold
@@ -96,7 +97,7 @@ class CollateralKeeper(Handler):
         return rated(self.rules, listed, conversion)
 
     def _repaid(self, ledger: LedgerState, now_ns: int) -> Iterator[Product]:
-        for number in sorted(self._over):
+        for number in by_account(self._over, ledger):
             account = ledger.accounts[number]
             if account.liquidation_id is not None:
                 continue

@@ -28,6 +28,7 @@ from ...events.envelope import Event
 from ...events.ledger import Account, LedgerState
 from ...events.ledger.postings import POSTINGS
 from ...events.vocabulary import Body, accounts_named
+from ..order import by_account
 from ..protocol import ALWAYS, Handler, Product
 from ..valuation import BPS, is_marked
 from .characters import Character, Mix, StrategyName, characters_of
@@ -224,7 +225,7 @@ class Crowd(Handler):
             if ready:
                 for place in ready.irange(maximum=(signal_of(market, signal), _NOBODY)):
                     due.setdefault(place[1], ready[place])
-        for number in sorted(due):
+        for number in by_account(due, ledger):
             account, character = ledger.accounts[number], due[number]
             broke = not account.positions and account.balance_atoms <= 0  # it could order nothing: not worked out
             if broke or account.status != "healthy" or not is_marked(account, ledger):

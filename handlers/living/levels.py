@@ -14,6 +14,7 @@ from ...events.bodies.margin import FundingAccrued, MarkPriced, RulesChanged
 from ...events.envelope import Event
 from ...events.ledger import Account, LedgerState
 from ..options.book import holds_options
+from ..order import by_account
 from ..ranges import RangeIndex
 from ..safe_ranges import Pace, SafeRanges
 from ..valuation import is_marked, margin_of, slack
@@ -71,7 +72,7 @@ class OwnLevels:
         Whoever holds an instrument without a mark stays due.
         """
         self._pace.note(ledger.markets)
-        due = sorted(self.due)
+        due = by_account(self.due, ledger)
         self.due.clear()
         found = list(self._tested(due, ledger))
         self._index.settle()

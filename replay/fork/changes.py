@@ -9,7 +9,9 @@
    outside liquidity at the mark, is recorded as an input. The venue's own accounts do not trade, nor does one in a
    liquidation.
 4. A fault of the venue can be put in, as in a scenario; its times count from the fork.
-5. An input can be taken away, unless it declares something or ends the run.
+5. What may come in any order within an instant can come in another one (`events/ledger/ordering.py`): by a key, or
+   choice by choice.
+6. An input can be taken away, unless it declares something or ends the run.
 """
 
 from __future__ import annotations
@@ -21,9 +23,11 @@ import msgspec
 
 from ...events.bodies.collateral import CoinDeposited, CoinWithdrawn
 from ...events.bodies.inputs import Deposited, TradeExecuted, Withdrawn
+from ...events.bodies.ordering import OrderingSet
 from ...events.bodies.run import Producer
 from ...events.errors import QueryError, ScenarioError
 from ...events.ledger import LedgerState, PositionKey
+from ...events.ledger.ordering import RECORDED, ordering_of
 from ...events.venue_names import at_venue, plain
 from ...events.vocabulary import Body
 from ...handlers.plugins.at_hand import Plugins
@@ -72,10 +76,12 @@ class Changes(msgspec.Struct, frozen=True):
     trades: tuple[OutsideTrade, ...] = ()
     removed: tuple[int, ...] = ()
     faults: tuple[str, ...] = ()
+    order: str = RECORDED
 
     def __bool__(self) -> bool:
         """Whether anything is changed."""
-        return bool(self.settings or self.deposits or self.trades or self.removed or self.faults)
+        told = self.settings or self.deposits or self.trades or self.removed or self.faults
+        return bool(told) or self.order != RECORDED
 
     def described(self, ledger: LedgerState) -> tuple[tuple[str, str], ...]:
         """(key, new value) of each change, as `RunForked` has them."""
@@ -91,6 +97,7 @@ class Changes(msgspec.Struct, frozen=True):
             side = "bought" if one.size_lots > 0 else "sold"
             told.append((f"{ledger.name(one.account)}.{listing.name}", f"{side} {size(abs(one.size_lots), listing)}"))
         told += [("fault", text) for text in self.faults]
+        told += [("order", self.order)] if self.order != RECORDED else []
         return (*told, *((f"input {seq}", "removed") for seq in self.removed))
 
     def producers(
@@ -187,7 +194,10 @@ class Changes(msgspec.Struct, frozen=True):
         """What is put in at the fork, in the state there. Raises ScenarioError or QueryError for what cannot be."""
         bodies = [_money(paid, ledger) for paid in self._fund_deposits(ledger) if paid.amount_atoms]
         bodies += [_money(one, ledger) for one in self.deposits if one.amount_atoms]
-        return bodies + [_trade(one, ledger) for one in self.trades]
+        bodies += [_trade(one, ledger) for one in self.trades]
+        if self.order != RECORDED:
+            bodies.append(OrderingSet(ordering_of(self.order, ledger.seq).text))
+        return bodies
 
     def _fund_deposits(self, ledger: LedgerState) -> list[Deposit]:
         """How much more a fund has after each setting of its balance."""

@@ -9,6 +9,7 @@ import click
 
 from ...events.errors import QueryError
 from ...events.ledger import LedgerState
+from ...events.ledger.ordering import RECORDED
 from ...sim.console import new_console, print_line, print_rows
 from ...sim.options import plugins_option
 from ...sim.progress import bar
@@ -40,6 +41,13 @@ _TIME_OF_DAY = slice(11, 19)
     "--fault", "faults", multiple=True, metavar="FAULT", help="A fault from there on, such as 'outage for=5m'."
 )
 @click.option("--remove", "removed", multiple=True, type=int, metavar="SEQ", help="Take this input away.")
+@click.option(
+    "--order",
+    default=RECORDED,
+    show_default=True,
+    metavar="ORDER",
+    help="What may come in any order comes in this: a KEY, or choices as `fair` prints them.",
+)
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="RUN", help="Write the child's record there.")
 @head_option
 @plugins_option
@@ -55,6 +63,7 @@ def fork_command(
     trades: tuple[str, ...],
     faults: tuple[str, ...],
     removed: tuple[int, ...],
+    order: str,
     output: Path | None,
     head: str | None,
     plugins: tuple[Path, ...],
@@ -63,8 +72,8 @@ def fork_command(
     """Take RUN up again after POINT with something changed, and record what then happens.
 
     The past up to there is shared with RUN, not copied. Each option may be repeated. Without any of --set, --deposit,
-    --trade, --fault and --remove the future is the same, byte for byte. `deleverage diff` tells what became of the
-    rest.
+    --trade, --fault, --remove and --order the future is the same, byte for byte. `deleverage diff` tells what became of
+    the rest.
 
     The handlers of RUN are executed: its plug-ins must be at hand (--plugins), with the content that is recorded. A
     policy in --set is named by you, and looked for in the working directory and in --plugins.
@@ -76,7 +85,7 @@ def fork_command(
     """
     run = open_run(record, head, plugins)
     after_seq = run.last_seq(point)
-    changes = Changes(settings, _deposits(run, deposits), _trades(run, trades, after_seq), removed, faults)
+    changes = Changes(settings, _deposits(run, deposits), _trades(run, trades, after_seq), removed, faults, order)
     with bar(run.count, "taking the run up again", shown=not as_json) as advance:
 
         def progress(seq: int, at_ns: int) -> None:

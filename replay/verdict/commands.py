@@ -62,7 +62,7 @@ def verdict_command(
     if as_json:
         print_json([document])
     elif layout == "md":
-        print_text(markdown_of(title_of(found), verdict_sections(found), closing_of(run, "deleverage verdict")))
+        print_text(markdown_of(title_of(found), verdict_sections(found), closing_of(run, "verdict")))
     else:
         print_sections(new_console(), title_of(found), verdict_sections(found))
     leave(context, run)

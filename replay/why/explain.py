@@ -28,6 +28,7 @@ from ...events.bodies.waterfall import (
 from ...events.envelope import Event, Origin
 from ...events.errors import QueryError
 from ...events.ledger import LedgerState
+from ..fair.beside import order_sentence
 from ..rankings import RoundRanking, UnrankedRound, ranking_if_at_hand, round_body, round_of, rounds_back
 from ..run import Run
 from .answer import Answer, claims_of
@@ -192,9 +193,10 @@ def explain_round(
         _must_be_open(against, ledger, started)
         spared = spared_of(against, found.made, told, names)
     paragraph = round_paragraph(case, RoundParts(told, ranking, story, fund, cap, price))
+    in_orders = order_sentence(run, event)
     answer = Answer(
         event=asked_of(run, event, names, evidence),
-        paragraph=paragraph,
+        paragraph=f"{paragraph} {in_orders}" if in_orders else paragraph,
         chain=chain_of(run, causes, names),
         grounds=grounds_of(run, event, ledger, names),
         losing=_losing(found, story, names, whole=whole),

@@ -108,6 +108,7 @@ from deleverage.events.bodies.options import (
     SurfaceSet,
     VolatilityMarked,
 )
+from deleverage.events.bodies.ordering import OrderingSet
 from deleverage.events.bodies.redemption import RedemptionPaid, RedemptionRequested
 from deleverage.events.bodies.run import Producer, RunEnded, RunForked, RunStarted, SourceOpened, SourceTally
 from deleverage.events.bodies.sharing import AdlCompensated, AdlPremiumPaid, BailInCharged, BatchSettled
@@ -614,4 +615,5 @@ EXAMPLES: tuple[Body, ...] = (
     BailInCharged(3, 5, 6, 900, 40),
     AdlPremiumPaid(5, 2, 7, 1_000),
     AdlCompensated(4, 6, 2, 50, 20),
+    OrderingSet("3:1,17.2:5"),
 )

@@ -84,11 +84,11 @@ def _text(title: str, sections: Iterable[Section], width: int) -> str:
     return buffer.getvalue()
 
 
-def closing_of(run: Run, command: str = "deleverage why") -> str:
-    """What stands at the end of a page that is sent; `command` is what worked it out."""
+def closing_of(run: Run, command: str = "why") -> str:
+    """What stands at the end of a page that is sent, by the command that made it."""
     head = f"whose head is `{run.sealed_head}`" if run.sealed_head else "which was never sealed"
     return (
-        f"Worked out by `{command}` from nothing but the record, {head}. `deleverage verify` checks that "
+        f"Worked out by `deleverage {command}` from nothing but the record, {head}. `deleverage verify` checks that "
         "record; whoever holds it can repeat every figure above."
     )
 
