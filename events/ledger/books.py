@@ -31,7 +31,6 @@ from .faults import StandingFault
 from .liquidation import Liquidation, OpenOrder, OwnOrder
 from .market import market_of
 from .options import Delivery, Option, Volatility
-from .ordering import ordering_of
 from .state import STOPPED_NS, FundStanding, HeldBefore, LedgerState, PendingTimer, RoundBase, VenueAccounts
 
 if TYPE_CHECKING:
@@ -236,10 +235,6 @@ class Books(LedgerState):
         self.producers = producers
         self.round_bases = {}
         self.rule_funds(*self.funds)
-
-    def choose_order(self, text: str, since_seq: int) -> None:
-        """From an event on what may come in any order comes in this one."""
-        self.ordering = ordering_of(text, since_seq)
 
     def start_liquidation(self, body: LiquidationStarted, seq: int) -> None:
         """A liquidation of the next number, of an account that is free for it."""

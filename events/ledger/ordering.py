@@ -64,6 +64,11 @@ class Ordering(msgspec.Struct, frozen=True, array_like=True, gc=False):
         """As it is written."""
         return self.key or ",".join(one.text for one in self.choices) or RECORDED
 
+    @staticmethod
+    def instead(text: str, since_seq: int) -> Ordering:
+        """What is in force from an event on, as it is written."""
+        return ordering_of(text, since_seq)
+
     def arranged(
         self, seq: int, items: Sequence[Item], group_of: Callable[[Item], Hashable | None], place: int = 0
     ) -> list[Item]:
