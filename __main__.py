@@ -36,6 +36,7 @@ COMMANDS = {
     "stress": Entry(
         ".replay.stress.commands:stress_command", "Look for the smallest shock that breaks a venue, and what it costs."
     ),
+    "report": Entry(".replay.report.commands:report_command", "Report an incident to whoever supervises the venue."),
     "fair": Entry(".replay.fair.commands:fair_command", "Say what of an instant hangs on the order within it."),
     "lab": Entry(".replay.lab.commands:lab_command", "Run many scenarios under many rules, and compare."),
     "diff": Entry(".replay.diff.commands:diff_command", "Hold two runs against each other: who gained, who lost."),

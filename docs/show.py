@@ -60,6 +60,7 @@ COMMANDS = {
     "session why": ["deleverage why crash.run 199060"],
     "session answer": ["deleverage why crash.run 199060 | awk -v RS= 'NR == 2'"],
     "session record": ["deleverage log crash.run --from 199055 --to 199061"],
+    "session report": ["deleverage report crash.run --regulator | sed '/^Who was liquidated/,$d' | head -48"],
     "session files": ["ls crash.run"],
     "session opening": ["deleverage log crash.run --account trader-14274 | head -3"],
     "session ledger": ["deleverage history crash.run --account trader-14274 --from 199059 --to 199060"],

@@ -159,7 +159,8 @@ def answers_beside(run: Run) -> dict[str, list[dict[str, Any]]]:
             lines = read_regular(path, _BYTES_MOST).splitlines()
             first, last = msgspec.json.decode(lines[0]), msgspec.json.decode(lines[-1])
             if (first["head"], first["program"]) == (run.head, code_sha256()):
-                found.setdefault(first["study"], []).append({"asked": first["asked"], "answer": last["answer"]})
+                told = {"asked": first["asked"], "answer": last["answer"]}
+                found.setdefault(first["study"], []).append(told)
     return found
 
 

@@ -25,7 +25,7 @@ from ..regular import read_regular
 
 __all__ = ["Parts", "Snapshot", "name_of", "parts_of", "read_snapshot", "restore"]
 
-_MAGIC, _FORMAT = b"DLVT", 7
+_MAGIC, _FORMAT = b"DLVT", 8
 _HEADER = Struct("<4sH2xQQ32s32s")
 _HASH_BYTES = 32
 _LEVEL = 1

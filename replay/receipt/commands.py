@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 
 from ...events.errors import QueryError, RecordDamagedError, RecordNotFoundError
-from ...sim.console import new_console
+from ...sim.console import new_console, print_line, print_rows
 from ...sim.figures import count
 from ...sim.options import plugins_option
 from ...sim.terminal import print_document, print_text, tell
@@ -28,6 +28,23 @@ from .view import checked_view, refused_view, written_view
 __all__ = ["check_command", "receipt_command"]
 
 _PATH = click.Path(path_type=Path)
+
+
+def _check_report(path: Path, data: bytes, head: bytes, signer: Path, *, as_json: bool) -> None:
+    from ..report.signing import check_signed  # noqa: PLC0415 - only for a signed report
+
+    found = check_signed(data, head, signer)
+    if as_json:
+        print_document({"report": str(path), "head": head.hex(), "holds": True, "public_key": found.public_key})
+        return
+    report = found.report
+    print_line(new_console(), f"{path}: the signature holds", style="bold")
+    rows = [
+        ("head", head.hex()),
+        ("signed by", found.public_key),
+        ("about", f"{report['scenario']}, {report['events']:,} events"),
+    ]
+    print_rows(new_console(), rows)
 
 
 def _bytes_of(context: click.Context, option: click.Parameter, text: str | None) -> bytes | None:
@@ -108,16 +125,23 @@ def _write_everyone(run: Run, path: Path, jobs: int, *, as_json: bool) -> None:
 @click.argument("path", metavar="FILE", type=_PATH)
 @click.option("--head", required=True, metavar="HEX", callback=_bytes_of, help="The head that the venue has published.")
 @click.option("--key", metavar="HEX", callback=_bytes_of, help="The run key, to check this account's pseudonym.")
+@click.option("--signer", metavar="KEY", type=_PATH, help="Whose signature of a report: the public key (PEM).")
 @as_json_option
 @click.pass_context
-def check_command(context: click.Context, *, path: Path, head: bytes, key: bytes | None, as_json: bool) -> None:
-    """Check the receipt in FILE, without the record, under a published head.
+def check_command(
+    context: click.Context, *, path: Path, head: bytes, key: bytes | None, signer: Path | None, as_json: bool
+) -> None:
+    """Check the receipt in FILE, without the record, under a published head; or a signed report, with --signer.
 
     A receipt proves nothing without the head, and the head in FILE is only what FILE says: take it from the venue. No
-    plug-in is ever executed for it.
+    plug-in is ever executed for it. Of a report the signature is checked, which says who stands behind it; what it
+    says is checked against the record (`deleverage verify`, `deleverage report`).
     """
     data = read_bytes(path)
     try:
+        if signer is not None:
+            _check_report(path, data, head, signer, as_json=as_json)
+            return
         checked = check_receipt(data, head, key)
     except RecordDamagedError as error:
         if as_json:

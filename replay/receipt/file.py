@@ -177,7 +177,7 @@ def _digest(covered: bytes) -> str:
 def check_new(path: Path) -> None:
     """Raise RecordExistsError if there is something of that name."""
     if os.path.lexists(path):
-        message = f"{path}: it is already there and a receipt is never written over; give another file"
+        message = f"{path}: it is already there and nothing is written over; give another file"
         raise RecordExistsError(message)
 
 

@@ -38,7 +38,7 @@ from ..studies import answers_beside
 from ..verify.invariants import OneInvariant, invariants_of
 from ..why.names import RunNames
 
-__all__ = ["Deciding", "Deleveraged", "Happening", "Liquidated", "RegulatorReport", "regulator_report"]
+__all__ = ["Deciding", "Happening", "LiquidationReported", "ReductionReported", "RegulatorReport", "regulator_report"]
 
 _FORMAT, _VERSION = "deleverage report", 1
 
@@ -67,7 +67,7 @@ class Happening(msgspec.Struct, frozen=True):
     text: str
 
 
-class Liquidated(msgspec.Struct, frozen=True):
+class LiquidationReported(msgspec.Struct, frozen=True):
     """A liquidation: `end_seq` and what came of it are None where the record ends before it."""
 
     liquidation: int
@@ -79,7 +79,7 @@ class Liquidated(msgspec.Struct, frozen=True):
     outcome: str | None = None
 
 
-class Deleveraged(msgspec.Struct, frozen=True):
+class ReductionReported(msgspec.Struct, frozen=True):
     """A reduction: what was traded, signed like a trade, and `against_mark` what its price was better than the mark.
 
     `loser` is whose loss it was made for. `mark` and `against_mark` are None before a mark and of what was taken in,
@@ -125,8 +125,8 @@ class RegulatorReport(msgspec.Struct, frozen=True, kw_only=True):
     rules: tuple[Happening, ...]
     stops: tuple[Happening, ...]
     losses: tuple[Happening, ...]
-    liquidations: tuple[Liquidated, ...]
-    deleveraged: tuple[Deleveraged, ...]
+    liquidations: tuple[LiquidationReported, ...]
+    deleveraged: tuple[ReductionReported, ...]
     totals: dict[str, Totals]
     decimals: dict[str, int]
     invariants: tuple[OneInvariant, ...]
@@ -136,7 +136,7 @@ class RegulatorReport(msgspec.Struct, frozen=True, kw_only=True):
 def regulator_report(run: Run) -> RegulatorReport:
     """The report of a record that is sealed: one pass over it. Raises QueryError for a torn one."""
     run.check_sealed()
-    reading, started, manifest = _Reading(run), run.started, run.manifest
+    reading, started, manifest = _RecordReading(run), run.started, run.manifest
     folded = FoldedRun(reading.events())
     assets = folded.ledger.assets
     return RegulatorReport(
@@ -176,7 +176,7 @@ def _deciding(run: Run) -> Iterator[Deciding]:
         before = producers
 
 
-def _held(run: Run, reading: _Reading, folded: FoldedRun) -> Iterator[OneInvariant]:
+def _held(run: Run, reading: _RecordReading, folded: FoldedRun) -> Iterator[OneInvariant]:
     """What the run declared that always holds, and the breaks that it found."""
     found = invariants_of(run.producers_at(run.count), None)
     for event in reading.broken:
@@ -184,7 +184,7 @@ def _held(run: Run, reading: _Reading, folded: FoldedRun) -> Iterator[OneInvaria
     yield from found.found.values()
 
 
-class _Reading:
+class _RecordReading:
     """Reads a record once and notes what the report tells, while the events go on to whoever folds them."""
 
     def __init__(self, run: Run) -> None:
@@ -193,8 +193,8 @@ class _Reading:
         self._marks = dict[int, int]()
         self._rounds = dict[int, DeleveragingStarted]()
         self.rules, self.stops, self.losses = list[Happening](), list[Happening](), list[Happening]()
-        self.liquidations = dict[int, Liquidated]()
-        self.deleveraged = list[Deleveraged]()
+        self.liquidations = dict[int, LiquidationReported]()
+        self.deleveraged = list[ReductionReported]()
         self.broken = list[Event]()
 
     def events(self) -> Iterator[Event]:
@@ -227,7 +227,7 @@ class _Reading:
 
     def _liquidation(self, event: Event, body: LiquidationStarted | BankruptcyDeclared | LiquidationEnded) -> None:
         number, account = body.liquidation_id, self._run.directory.account_name(body.account)
-        known = self.liquidations.get(number) or Liquidated(
+        known = self.liquidations.get(number) or LiquidationReported(
             number, event.seq, format_time_ns(event.at_ns), account, bankrupt=False
         )
         if isinstance(body, BankruptcyDeclared):
@@ -236,7 +236,7 @@ class _Reading:
             known = msgspec.structs.replace(known, end_seq=event.seq, outcome=body.outcome)
         self.liquidations[number] = known
 
-    def _reduction(self, event: Event, body: PositionDeleveraged) -> Deleveraged:
+    def _reduction(self, event: Event, body: PositionDeleveraged) -> ReductionReported:
         run, round_ = self._run, self._rounds[body.round]
         listing = run.directory.instruments[body.instrument]
         asset, payoff = run.directory.assets[listing.asset], self._end.markets[body.instrument].payoff
@@ -244,7 +244,7 @@ class _Reading:
         better: str | None = None
         if mark_ticks is not None and decided:
             better = exact_money(payoff.value_atoms(body.size_lots, mark_ticks) - body.value_atoms, asset)
-        return Deleveraged(
+        return ReductionReported(
             seq=event.seq,
             at=format_time_ns(event.at_ns),
             round=body.round,
