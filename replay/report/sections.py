@@ -72,26 +72,26 @@ def _rules(report: RegulatorReport, most: int | None) -> Iterator[Block]:
 def _totals(report: RegulatorReport) -> Iterator[Block]:
     for asset, totals in report.totals.items():
         if totals.liquidations or totals.reductions or totals.margin_calls:
-            yield Table((asset, "of what"), tuple(_sums(totals, amount_scale_of(asset, report.decimals[asset]))))
+            yield Table(("what", asset), tuple(_sums(totals, amount_scale_of(asset, report.decimals[asset]))))
 
 
 def _sums(totals: Totals, scale: Scale) -> Iterator[tuple[str, str]]:
     def amount(atoms: int | None) -> str:
         return "unknown" if atoms is None else Quantity(atoms, scale).text
 
-    yield f"{totals.margin_calls:,}", f"margin calls, to {count(totals.accounts_called, 'account')}"
-    yield f"{totals.liquidations:,}", f"liquidations, of {count(totals.accounts_liquidated, 'account')}"
-    yield f"{totals.accounts_bankrupt:,}", "accounts declared bankrupt"
-    yield f"{totals.reductions:,}", f"reductions, of {count(totals.accounts_deleveraged, 'account')}"
-    yield amount(totals.deleveraged_value_atoms), "of positions closed by them"
+    yield f"margin calls, to {count(totals.accounts_called, 'account')}", f"{totals.margin_calls:,}"
+    yield f"liquidations, of {count(totals.accounts_liquidated, 'account')}", f"{totals.liquidations:,}"
+    yield "accounts declared bankrupt", f"{totals.accounts_bankrupt:,}"
+    yield f"reductions, of {count(totals.accounts_deleveraged, 'account')}", f"{totals.reductions:,}"
+    yield "of positions closed by them", amount(totals.deleveraged_value_atoms)
     yield (
         amount(totals.equity_taken_atoms),
         "that their prices gave to (-: took from) whoever was reduced, by the marks",
     )
-    yield amount(totals.fund_used_atoms), "used of the insurance fund"
-    yield amount(totals.socialised_loss_atoms), "of losses socialised"
-    yield amount(totals.written_off_atoms), "written off"
-    yield amount(totals.owed_atoms), "still owed at the end"
+    yield "used of the insurance fund", amount(totals.fund_used_atoms)
+    yield "of losses socialised", amount(totals.socialised_loss_atoms)
+    yield "written off", amount(totals.written_off_atoms)
+    yield "still owed at the end", amount(totals.owed_atoms)
 
 
 def _deleveraged(report: RegulatorReport, most: int | None) -> Iterator[Block]:
