@@ -33,6 +33,7 @@ COMMANDS = {
     ),
     "fork": Entry(".replay.fork.commands:fork_command", "Take a run up again with something changed."),
     "split": Entry(".replay.split.commands:split_command", "Say what a fall is put down to, part by part."),
+    "fate": Entry(".replay.fate.commands:fate_command", "Say how likely it was, at any instant, that it came to this."),
     "lab": Entry(".replay.lab.commands:lab_command", "Run many scenarios under many rules, and compare."),
     "diff": Entry(".replay.diff.commands:diff_command", "Hold two runs against each other: who gained, who lost."),
     "policies": Entry(".replay.policies.commands:policies_command", "List the policies, builtin and plugged in."),

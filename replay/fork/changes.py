@@ -10,6 +10,8 @@
    liquidation.
 4. A fault of the venue can be put in, as in a scenario; its times count from the fork.
 5. An input can be taken away, unless it declares something or ends the run.
+6. What is not yet seen can be drawn anew: traders' answers by another seed, which is noted in the ledger as an input,
+   and prices, which whoever drives the fork gives in place of what is left of the record's (`Fork.follow_instead`).
 """
 
 from __future__ import annotations
@@ -22,8 +24,10 @@ import msgspec
 from ...events.bodies.collateral import CoinDeposited, CoinWithdrawn
 from ...events.bodies.inputs import Deposited, TradeExecuted, Withdrawn
 from ...events.bodies.run import Producer
+from ...events.bodies.venue import HandlerStateNoted
 from ...events.errors import QueryError, ScenarioError
 from ...events.ledger import LedgerState, PositionKey
+from ...events.ledger.state import ANSWERS
 from ...events.venue_names import at_venue, plain
 from ...events.vocabulary import Body
 from ...handlers.plugins.at_hand import Plugins
@@ -72,10 +76,13 @@ class Changes(msgspec.Struct, frozen=True):
     trades: tuple[OutsideTrade, ...] = ()
     removed: tuple[int, ...] = ()
     faults: tuple[str, ...] = ()
+    prices: str = ""
+    answers_seed: int | None = None
 
     def __bool__(self) -> bool:
         """Whether anything is changed."""
-        return bool(self.settings or self.deposits or self.trades or self.removed or self.faults)
+        told = self.settings or self.deposits or self.trades or self.removed or self.faults or self.prices
+        return bool(told) or self.answers_seed is not None
 
     def described(self, ledger: LedgerState) -> tuple[tuple[str, str], ...]:
         """(key, new value) of each change, as `RunForked` has them."""
@@ -91,6 +98,8 @@ class Changes(msgspec.Struct, frozen=True):
             side = "bought" if one.size_lots > 0 else "sold"
             told.append((f"{ledger.name(one.account)}.{listing.name}", f"{side} {size(abs(one.size_lots), listing)}"))
         told += [("fault", text) for text in self.faults]
+        told += [("prices", self.prices)] if self.prices else []
+        told += [] if self.answers_seed is None else [("answers", f"drawn by {self.answers_seed}")]
         return (*told, *((f"input {seq}", "removed") for seq in self.removed))
 
     def producers(
@@ -187,7 +196,8 @@ class Changes(msgspec.Struct, frozen=True):
         """What is put in at the fork, in the state there. Raises ScenarioError or QueryError for what cannot be."""
         bodies = [_money(paid, ledger) for paid in self._fund_deposits(ledger) if paid.amount_atoms]
         bodies += [_money(one, ledger) for one in self.deposits if one.amount_atoms]
-        return bodies + [_trade(one, ledger) for one in self.trades]
+        bodies += [_trade(one, ledger) for one in self.trades]
+        return bodies if self.answers_seed is None else [*bodies, HandlerStateNoted(*ANSWERS, (self.answers_seed,))]
 
     def _fund_deposits(self, ledger: LedgerState) -> list[Deposit]:
         """How much more a fund has after each setting of its balance."""
