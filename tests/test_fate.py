@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import statistics
 from decimal import Decimal
+from fractions import Fraction
 from functools import cache
 from itertools import pairwise, takewhile
 from math import log, sqrt
@@ -18,6 +19,7 @@ from deleverage.events.bodies.liquidation import LiquidationStarted
 from deleverage.events.bodies.waterfall import PositionDeleveraged, ShortfallDeclared
 from deleverage.events.errors import QueryError
 from deleverage.replay.fate import processes
+from deleverage.replay.fate.calibration import Calibration, Forecast, calibrate
 from deleverage.replay.fate.draws import Draw, DrawOutcome, Standing
 from deleverage.replay.fate.fate import Fate, fate
 from deleverage.replay.fate.processes import PROCESSES, Processes
@@ -269,3 +271,37 @@ def test_before_two_prices_nothing_can_be_estimated(past: Run) -> None:
     with pytest.raises(QueryError, match="ask for later instants"):
         fate(past, asked(past, first="+0s", last="+0s", instants=1))
     assert processes.PROCESSES == PROCESSES
+
+
+def test_forecasts_are_better_than_the_base_rate_and_as_likely_as_they_say() -> None:
+    """Over held-out seeds: a lower Brier score than the base rate's, and a mean within its error of what came."""
+    found = calibrate(
+        SMALL_CRASH,
+        ("population.accounts=100", 'end="2025-10-10T20:58:00Z"'),
+        range(101, 107),
+        at="+10m",
+        horizon_ns=7 * MINUTE_NS,
+        draws=8,
+        jobs=2,
+    )
+    assert len(found.forecasts) > 400
+    assert 0.1 < sum(one.happened for one in found.forecasts) / len(found.forecasts) < 0.9, (
+        "it is no foregone conclusion"
+    )
+    assert found.brier < found.base_rate_brier / 4
+    assert abs(found.bias) <= found.bias_error
+    rows = found.reliability
+    assert [row.mean for row in rows] == sorted(row.mean for row in rows)
+    assert sum(row.forecasts for row in rows) == len(found.forecasts)
+
+
+def test_the_scores_are_those_of_the_definition() -> None:
+    """Worked out by hand: two seeds, four draws; certain forecasts that come true have no score and no noise."""
+    found = Calibration(4, ((Forecast(4, True), Forecast(0, False)), (Forecast(2, True), Forecast(4, True))))
+    assert found.brier == Fraction(1, 16)
+    assert found.noise == Fraction(4, 16 * 3) / 4
+    assert found.bias == Fraction(-1, 8)
+    assert found.base_rate_brier == (0 + 1 + Fraction(1, 4) + Fraction(1, 4)) / 4
+    assert [(row.forecasts, row.happened) for row in found.reliability] == [(1, 0), (1, 1), (2, 1)]
+    perfect = Calibration(4, ((Forecast(4, True), Forecast(0, False)), (Forecast(4, True),)))
+    assert (perfect.brier, perfect.noise, perfect.bias, perfect.bias_error) == (0, 0, 0, 0)

@@ -21,7 +21,7 @@ from ..why.again.trials import driven_until
 from .processes import Processes
 from .question import FateQuestion, Instant, seeds_of
 
-__all__ = ["Draw", "DrawOutcome", "Standing"]
+__all__ = ["Draw", "DrawOutcome", "Liquidated", "Standing"]
 
 _TRADING = frozenset(("crowd", "strategist", "dealers", "orders", "makers", "arbitrage", "hedgers", "borrowers"))
 """Slots of those who may open a position anew."""
@@ -38,6 +38,12 @@ class DrawOutcome(msgspec.Struct, frozen=True, array_like=True):
     """How long after the instant each thing watched for came first, in nanoseconds; None where it did not."""
 
     after_ns: tuple[int | None, ...]
+
+
+class Liquidated(msgspec.Struct, frozen=True, array_like=True):
+    """Whose liquidation began within the horizon, in the order of their numbers."""
+
+    accounts: tuple[int, ...]
 
 
 class Standing:
@@ -58,13 +64,30 @@ class Standing:
 
     def perform(self, draw: Draw) -> DrawOutcome:
         """Draw, and go on from there."""
-        fork, instant = self._fork, self._instant
-        fork.change(self.changes(draw))
-        fork.follow_instead(self._process.inputs(seeds_of(self._run, instant, draw.number)[0]))
-        watch = _Watch(self._question, instant, fork)
+        fork = self._drawn(draw)
+        watch = _Watch(self._question, self._instant, fork)
         if not watch.decided:
-            driven_until(fork, self._resumption, watch.kinds, watch.take, instant.until_ns)
+            driven_until(fork, self._resumption, watch.kinds, watch.take, self._instant.until_ns)
         return DrawOutcome(tuple(watch.after_ns))
+
+    def liquidated(self, draw: Draw) -> Liquidated:
+        """Draw, and go on to the horizon: who is liquidated of all accounts."""
+        found = set[int]()
+
+        def take(event: Event) -> bool:
+            assert isinstance(event.body, LiquidationStarted)
+            found.add(event.body.account)
+            return False
+
+        driven_until(self._drawn(draw), self._resumption, (LiquidationStarted,), take, self._instant.until_ns)
+        return Liquidated(tuple(sorted(found)))
+
+    def _drawn(self, draw: Draw) -> Fork:
+        """The fork, with all that a draw changes."""
+        self._fork.change(self.changes(draw))
+        seed, _ = seeds_of(self._run, self._instant, draw.number)
+        self._fork.follow_instead(self._process.inputs(seed))
+        return self._fork
 
 
 class _Watch:

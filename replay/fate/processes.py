@@ -63,13 +63,15 @@ class Process(Protocol):
 class Processes:
     """The named process of a question, at any instant of a record. Reads the record's prices once."""
 
-    def __init__(self, run: Run, question: FateQuestion, scenario: str | None = None) -> None:
+    def __init__(self, run: Run, question: FateQuestion, scenario: str | Scenario | None = None) -> None:
         """Raises QueryError for a name that is none, or where the record's scenario is not at hand or draws nothing."""
         if question.process not in PROCESSES:
             message = f"there is no process {question.process!r}; choose from {', '.join(PROCESSES)}"
             raise QueryError(message)
         self._run, self._question = run, question
-        self._scenario = _own_scenario(run, scenario) if question.process == "scenario" else None
+        self._scenario = scenario if isinstance(scenario, Scenario) else None
+        if question.process == "scenario" and not isinstance(scenario, Scenario):
+            self._scenario = _own_scenario(run, scenario)
 
     def at(self, instant: Instant) -> Process:
         """The process there. Raises QueryError where too few prices came before."""
