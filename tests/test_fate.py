@@ -20,6 +20,7 @@ from deleverage.events.bodies.waterfall import PositionDeleveraged, ShortfallDec
 from deleverage.events.errors import QueryError
 from deleverage.replay.fate import processes
 from deleverage.replay.fate.calibration import Calibration, Forecast, calibrate
+from deleverage.replay.fate.charts import draw_fate
 from deleverage.replay.fate.draws import Draw, DrawOutcome, Standing
 from deleverage.replay.fate.fate import Fate, fate
 from deleverage.replay.fate.processes import PROCESSES, Processes
@@ -264,6 +265,21 @@ def test_what_cannot_be_asked_is_said_in_one_line(past: Run, words: list[str], t
     (line,) = [line for line in found.stderr.splitlines() if "interrupted" not in line]
     assert told in line
     assert set(past.path.parent.iterdir()) == before
+
+
+def test_the_chart_is_the_same_each_time(past: Run, tmp_path: Path) -> None:
+    """Drawn twice it has the same bytes, and holds both lines."""
+    pytest.importorskip("matplotlib")
+    found = fate(past, asked(past), 1)
+    for name in ("one.svg", "other.svg"):
+        draw_fate(past, found, tmp_path / name)
+    assert (tmp_path / "one.svg").read_bytes() == (tmp_path / "other.svg").read_bytes()
+
+
+def test_an_account_that_is_not_open_yet_has_no_fate(past: Run) -> None:
+    """A number beyond the accounts of the instant is refused, in words."""
+    with pytest.raises(QueryError, match="not open yet at"):
+        fate(past, asked(past, account=10_000, first="+10m", last="+10m", instants=1))
 
 
 def test_before_two_prices_nothing_can_be_estimated(past: Run) -> None:

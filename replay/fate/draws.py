@@ -13,7 +13,9 @@ import msgspec
 from ...events.bodies.liquidation import LiquidationEnded, LiquidationStarted
 from ...events.bodies.waterfall import PositionDeleveraged, ShortfallDeclared
 from ...events.envelope import Event
+from ...events.errors import QueryError
 from ...events.vocabulary import Body
+from ...sim.units import format_time_ns
 from ..fork.changes import Changes
 from ..fork.fork import Fork, NoSink
 from ..run import Run
@@ -54,6 +56,10 @@ class Standing:
         self._run, self._question, self._instant = run, question, instant
         self._process, self._told = processes.at(instant), processes.told
         self._fork = Fork(run, instant.seq)
+        if question.account is not None and question.account >= len(self._fork.ledger.accounts):
+            name, at = run.directory.account_name(question.account), format_time_ns(instant.at_ns)
+            message = f"{name} is not open yet at {at}; give --from a later point"
+            raise QueryError(message)
         self._resumption = self._fork.resumption(NoSink())
         self._resumption.prepare()
 
