@@ -38,6 +38,7 @@ COMMANDS = {
     ),
     "report": Entry(".replay.report.commands:report_command", "Report an incident to whoever supervises the venue."),
     "fair": Entry(".replay.fair.commands:fair_command", "Say what of an instant hangs on the order within it."),
+    "fate": Entry(".replay.fate.commands:fate_command", "Say how likely it was, at any instant, that it came to this."),
     "lab": Entry(".replay.lab.commands:lab_command", "Run many scenarios under many rules, and compare."),
     "diff": Entry(".replay.diff.commands:diff_command", "Hold two runs against each other: who gained, who lost."),
     "policies": Entry(".replay.policies.commands:policies_command", "List the policies, builtin and plugged in."),

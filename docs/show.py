@@ -74,6 +74,12 @@ COMMANDS = {
     "session ranking": ["deleverage why crash.run 199060 | awk -v RS= '/^The ranking/'"],
     "session grounds": ["deleverage why crash.run 199060 | awk -v RS= '/^What its figures/'"],
     "session verdicts": ["deleverage why crash.run 199060 --prove | awk -v RS= '/^What its figures/'"],
+    "session fate": [
+        (
+            "deleverage fate crash.run --account trader-14274 --instants 8 --draws 20 --horizon 1m --process walk "
+            "--memory 5m | sed '/^kept/d'"
+        )
+    ],
     "session page": ["deleverage why crash.run 199060 --format md | head -12"],
     "session otherwise": [
         "deleverage fork crash.run --at +00:41:50 --set adl.policy=profit-share -o other.run",

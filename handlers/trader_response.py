@@ -201,7 +201,7 @@ def _ordered(account: Account, ledger: LedgerState, key: PositionKey, lots: int,
 
 
 def _draw(ledger: LedgerState, account: Account, purpose: str, bound: int) -> int:
-    seed = ledger.seed
+    seed = ledger.answers_seed
     return draw_below(seed, account_key(ledger.name(account.account)), purpose, account.calls, bound)
 
 

@@ -11,15 +11,16 @@ UNICODE_BARS = "▁▂▃▄▅▆▇█"
 ASCII_BARS = "_.-~=+*#"
 
 
-def sparkline(values: Sequence[int], width: int, bars: str = UNICODE_BARS) -> str:
-    """At most `width` bars from the lowest value to the highest; each stands for the mean of its share of the path.
+def sparkline(values: Sequence[int], width: int, bars: str = UNICODE_BARS, span: tuple[int, int] | None = None) -> str:
+    """At most `width` bars from the lowest value to the highest, or over a span that holds all of them.
 
-    A path that never moves is drawn in the middle. Empty without values.
+    Each stands for the mean of its share of the path. One that never moves is drawn in the middle, where no span is
+    given. Empty without values.
     """
     points = _means(values, width)
     if not points:
         return ""
-    low, high = min(points), max(points)
+    low, high = (min(points), max(points)) if span is None else span
     if low == high:
         return bars[len(bars) // 2] * len(points)
     return "".join(bars[(point - low) * (len(bars) - 1) // (high - low)] for point in points)

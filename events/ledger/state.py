@@ -29,10 +29,22 @@ from .market import Market
 from .options import Delivery, Option, Volatility
 from .ordering import Ordering
 
-__all__ = ["STOPPED_NS", "FundStanding", "HeldBefore", "LedgerState", "PendingTimer", "RoundBase", "VenueAccounts"]
+__all__ = [
+    "ANSWERS",
+    "STOPPED_NS",
+    "FundStanding",
+    "HeldBefore",
+    "LedgerState",
+    "PendingTimer",
+    "RoundBase",
+    "VenueAccounts",
+]
 
 STOPPED_NS = FOR_GOOD_NS
 """Until when a market is halted that is halted for good."""
+
+ANSWERS = ("traders", "answers")
+"""The note of the seed by which traders draw their answers, where a fork put another in the place of the run's."""
 
 
 class VenueAccounts(msgspec.Struct, gc=False):
@@ -138,6 +150,12 @@ class LedgerState:
     def seed(self) -> int:
         """The run's seed, by which draws are keyed; 0 before it began."""
         return 0 if self.run is None else self.run.seed
+
+    @property
+    def answers_seed(self) -> int:
+        """By what traders draw whether, when and how they answer: the run's seed, or what a fork put in its place."""
+        noted = self.notes.get(ANSWERS)
+        return self.seed if noted is None else noted[0]
 
     def listed_everywhere(self, name: str) -> list[Market]:
         """The markets of an instrument of that name, without a venue's, at all venues; O(instruments)."""

@@ -264,7 +264,7 @@ class Ties(Handler):
         body = event.body
         assert isinstance(body, MarginCalled)
         called, name = ledger.accounts[body.account], plain(ledger.name(body.account))
-        drawn_bps = draw_below(ledger.seed, account_key(name), "answers from elsewhere", called.calls, BPS)
+        drawn_bps = draw_below(ledger.answers_seed, account_key(name), "answers from elsewhere", called.calls, BPS)
         if drawn_bps >= self.rule.answers_bps:
             return ()
         missing_atoms = -(slack(margin_of(called, ledger), self.rule.target_bps) // SLACK_SCALE)

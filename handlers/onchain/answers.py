@@ -223,4 +223,4 @@ def _standing(account: Account, weights: Weights, ledger: LedgerState) -> _Stand
 
 
 def _draw(account: Account, purpose: str, bound: int, ledger: LedgerState) -> int:
-    return draw_below(ledger.seed, account_key(plain(ledger.name(account.account))), purpose, 0, bound)
+    return draw_below(ledger.answers_seed, account_key(plain(ledger.name(account.account))), purpose, 0, bound)

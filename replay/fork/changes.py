@@ -12,6 +12,8 @@
 5. What may come in any order within an instant can come in another one (`events/ledger/ordering.py`): by a key, or
    choice by choice.
 6. An input can be taken away, unless it declares something or ends the run.
+7. What is not yet seen can be drawn anew: traders' answers by another seed, which is noted in the ledger as an input,
+   and prices, which whoever drives the fork gives in place of what is left of the record's (`Fork.follow_instead`).
 """
 
 from __future__ import annotations
@@ -25,9 +27,11 @@ from ...events.bodies.collateral import CoinDeposited, CoinWithdrawn
 from ...events.bodies.inputs import Deposited, TradeExecuted, Withdrawn
 from ...events.bodies.ordering import OrderingSet
 from ...events.bodies.run import Producer
+from ...events.bodies.venue import HandlerStateNoted
 from ...events.errors import QueryError, ScenarioError
 from ...events.ledger import LedgerState, PositionKey
 from ...events.ledger.ordering import RECORDED, ordering_of
+from ...events.ledger.state import ANSWERS
 from ...events.venue_names import at_venue, plain
 from ...events.vocabulary import Body
 from ...handlers.plugins.at_hand import Plugins
@@ -77,11 +81,13 @@ class Changes(msgspec.Struct, frozen=True):
     removed: tuple[int, ...] = ()
     faults: tuple[str, ...] = ()
     order: str = RECORDED
+    prices: str = ""
+    answers_seed: int | None = None
 
     def __bool__(self) -> bool:
         """Whether anything is changed."""
-        told = self.settings or self.deposits or self.trades or self.removed or self.faults
-        return bool(told) or self.order != RECORDED
+        told = self.settings or self.deposits or self.trades or self.removed or self.faults or self.prices
+        return bool(told) or self.order != RECORDED or self.answers_seed is not None
 
     def described(self, ledger: LedgerState) -> tuple[tuple[str, str], ...]:
         """(key, new value) of each change, as `RunForked` has them."""
@@ -98,6 +104,8 @@ class Changes(msgspec.Struct, frozen=True):
             told.append((f"{ledger.name(one.account)}.{listing.name}", f"{side} {size(abs(one.size_lots), listing)}"))
         told += [("fault", text) for text in self.faults]
         told += [("order", self.order)] if self.order != RECORDED else []
+        told += [("prices", self.prices)] if self.prices else []
+        told += [] if self.answers_seed is None else [("answers", f"drawn by {self.answers_seed}")]
         return (*told, *((f"input {seq}", "removed") for seq in self.removed))
 
     def producers(
@@ -197,7 +205,7 @@ class Changes(msgspec.Struct, frozen=True):
         bodies += [_trade(one, ledger) for one in self.trades]
         if self.order != RECORDED:
             bodies.append(OrderingSet(ordering_of(self.order, ledger.seq).text))
-        return bodies
+        return bodies if self.answers_seed is None else [*bodies, HandlerStateNoted(*ANSWERS, (self.answers_seed,))]
 
     def _fund_deposits(self, ledger: LedgerState) -> list[Deposit]:
         """How much more a fund has after each setting of its balance."""

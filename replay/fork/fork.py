@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 
@@ -77,6 +77,7 @@ class Fork:
         self._check_whole()
         self.changes, self._inputs = Changes(), list[Body]()
         self._left: Iterator[Event] = iter(())
+        self._instead: Iterable[Event] | None = None
         self.change(changes)
         for producer in self._pending.producers:
             run.build(producer)
@@ -93,6 +94,13 @@ class Fork:
         self._check_open()
         self._check_removed()
         self._apply(self._pending)
+
+    def follow_instead(self, inputs: Iterable[Event]) -> None:
+        """Let these come from the boundary on, by their times, in place of the inputs that are left of the record.
+
+        That they are others is said by `Changes.prices`.
+        """
+        self._instead = inputs
 
     def _check_place(self) -> None:
         for seq in self.run.forks:
@@ -157,7 +165,7 @@ class Fork:
     def drive(self, resumption: Resumption, *, until_ns: int | None = None, progress: Progress | None = None) -> None:
         """Begin, publish the remaining inputs, and run to the end of the parent, or to the end of an instant."""
         resumption.begin(self._inputs)
-        self._left = self._remaining(progress)
+        self._left = self._remaining(progress) if self._instead is None else iter(self._instead)
         self.drive_on(resumption, until_ns)
 
     def drive_on(self, resumption: Resumption, until_ns: int | None = None) -> None:
@@ -200,14 +208,19 @@ def fork(
     *,
     settings: RecordSettings | None = None,
     progress: Progress | None = None,
+    instead: Iterable[Event] | None = None,
 ) -> ForkResult:
     """Fork a run after an event and record the child at `output`, or only hash it without one.
+
+    With inputs `instead` of those that are left these come, by their times, of which there must be an end.
 
     Raises ScenarioError or QueryError before anything is written, RecordExistsError where `output` is taken, and
     HandlerError or RecordFullError after sealing what there is.
     """
     run.check_sealed()
     made = Fork(run, after_seq, changes)
+    if instead is not None:
+        made.follow_instead(instead)
     path = None if output is None else Path(output)
     sink = _sink(made, path, settings)
     with sealing(sink) as ending:

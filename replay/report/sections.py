@@ -84,10 +84,8 @@ def _sums(totals: Totals, scale: Scale) -> Iterator[tuple[str, str]]:
     yield "accounts declared bankrupt", f"{totals.accounts_bankrupt:,}"
     yield f"reductions, of {count(totals.accounts_deleveraged, 'account')}", f"{totals.reductions:,}"
     yield "of positions closed by them", amount(totals.deleveraged_value_atoms)
-    yield (
-        amount(totals.equity_taken_atoms),
-        "that their prices gave to (-: took from) whoever was reduced, by the marks",
-    )
+    gave = "given by their prices, held against the marks, to whoever was reduced (-: taken)"
+    yield gave, amount(totals.equity_taken_atoms)
     yield "used of the insurance fund", amount(totals.fund_used_atoms)
     yield "of losses socialised", amount(totals.socialised_loss_atoms)
     yield "written off", amount(totals.written_off_atoms)

@@ -39,7 +39,7 @@ from .pegs import Pegs, PegSettings
 from .phases import Phase
 from .stress import Loading
 
-__all__ = ["GeneratorSettings", "GeneratorSource"]
+__all__ = ["GeneratorSettings", "GeneratorSource", "moved_ticks"]
 
 _HOUR_NS, _DAY_NS = 3_600 * 10**9, 86_400 * 10**9
 _LOG_ONE = 10**18
@@ -155,6 +155,10 @@ class GeneratorSource:
             prices = self._prices(self._pegs.logs(pegs, moved) if pegs else moved, after_ns)
             yield self.start_ns + after_ns, PriceTicked(prices)
 
+    def reseed(self, seed: int) -> None:
+        """Draw by another seed from the next step on, also of inputs that are being made."""
+        self._seed = seed
+
     def ahead(self, end_ns: int) -> tuple[int, int]:
         """How many inputs it makes up to `end_ns`, and when the last of them comes; none: 0."""
         length_ns = min(self._settings.duration_ns, end_ns - self.start_ns)
@@ -214,12 +218,17 @@ class GeneratorSource:
         return tuple((instrument, self._ticks(ticks, log_move, after_ns)) for (instrument, ticks), log_move in pairs)
 
     def _ticks(self, ticks: int, log_move: int, after_ns: int) -> int:
-        factor = CONTEXT.exp(CONTEXT.scaleb(Decimal(min(log_move, _LOG_MOST)), -18))
-        moved = int(CONTEXT.to_integral_value(CONTEXT.multiply(ticks, factor)))
+        moved = moved_ticks(ticks, log_move)
         if moved > INT64_MAX:
             message = f"prices pass 2^63 ticks {after_ns} ns after the start; lower volatility, jumps or moves"
             raise ScenarioError(message)
-        return max(1, moved)
+        return moved
+
+
+def moved_ticks(ticks: int, log_move: int) -> int:
+    """A price that its log has moved by so many 10^-18, rounded half to even, at least one tick."""
+    factor = CONTEXT.exp(CONTEXT.scaleb(Decimal(min(log_move, _LOG_MOST)), -18))
+    return max(1, int(CONTEXT.to_integral_value(CONTEXT.multiply(ticks, factor))))
 
 
 def _start_ticks(scale: InstrumentScale) -> int:

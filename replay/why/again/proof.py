@@ -159,7 +159,7 @@ def _stands_at(run: Run, decision: Event, ground_seq: int, began: int, removal: 
         return sum(made) > recorded
 
     resumption = again.resumption(Nowhere())
-    is_made = driven_until(again, resumption, type(decision.body), stands, decision.at_ns)
+    is_made = driven_until(again, resumption, (type(decision.body),), stands, decision.at_ns)
     return again.ledger.at_ns if is_made else None
 
 

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from multiprocessing.connection import Connection, wait
@@ -298,9 +298,9 @@ class Nowhere:
 
 
 def driven_until(
-    fork: Fork, resumption: Resumption, kind: type[Body], enough: Callable[[Event], bool], until_ns: int
+    fork: Fork, resumption: Resumption, kinds: Iterable[type[Body]], enough: Callable[[Event], bool], until_ns: int
 ) -> bool:
-    """Drive a fork to the end of an instant, or until an event of a type is enough: whether one was.
+    """Drive a fork to the end of an instant, or until an event of some types is enough: whether one was.
 
     `enough` hears of them for as long as that fork is driven.
     """
@@ -309,7 +309,7 @@ def driven_until(
         if enough(event):
             raise _EnoughError
 
-    resumption.bus.tap(watch, (kind,))
+    resumption.bus.tap(watch, kinds)
     try:
         fork.drive(resumption, until_ns=until_ns)
     except _EnoughError:
@@ -353,7 +353,7 @@ class PrimedFork:
             taken.append(_lots(event))
             return sum(taken) > allowed_lots
 
-        if driven_until(fork, self._resumption, PositionDeleveraged, is_taken, max(at_ns, until_ns)):
+        if driven_until(fork, self._resumption, (PositionDeleveraged,), is_taken, max(at_ns, until_ns)):
             return TrialOutcome(spared=False)
         return self._spared()
 

@@ -1,0 +1,185 @@
+"""How good such forecasts are: many accounts, at one instant, in runs of a scenario under seeds held out for it.
+
+1. Each seed is run, and the forecast is made at the instant: in what share of the draws is each account liquidated
+   within the horizon, with prices from the scenario under other seeds and traders' answers drawn anew. Then it is held
+   against what happened in that run. Only accounts with a position that are in no liquidation there count.
+2. The *Brier score* is the mean of (forecast - what happened, 1 or 0) squared (Brier 1950, Monthly Weather Review 78).
+   That of the *base rate* forecasts for everybody the share of the other seeds' accounts that were liquidated.
+3. So many draws know a probability only so well: (p (1 - p)) / draws is part of the score and of no forecast. It is
+   estimated without bias and told as `noise`.
+4. Accounts of one run share its prices, so they are no independent cases: errors are those over seeds. The error of a
+   mean difference is two standard errors of the seeds' sums (a cluster-robust error, Liang and Zeger 1986, Biometrika
+   73), by floats.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from fractions import Fraction
+from functools import lru_cache, partial
+from math import sqrt
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+import msgspec
+
+from ...events.bodies.liquidation import LiquidationStarted
+from ...sim.runner import run as run_scenario
+from ...sim.scenario import Scenario
+from ..forked import can_fork
+from ..run import Run, open_run
+from ..studies import executed_from
+from .draws import Draw, Standing
+from .processes import Processes
+from .question import FateQuestion, Instant, instants_of
+
+__all__ = ["Calibration", "Forecast", "ReliabilityRow", "calibrate"]
+
+BINS = 5
+
+
+class Forecast(NamedTuple):
+    """Of one account: in how many draws it was liquidated, and whether it was in the run."""
+
+    came: int
+    happened: bool
+
+
+class ReliabilityRow(msgspec.Struct, frozen=True):
+    """The forecasts of a bin: how many, their mean, the share that happened, the error of the difference."""
+
+    from_share: Fraction
+    to_share: Fraction
+    forecasts: int
+    mean: Fraction
+    happened: Fraction
+    error: float
+
+
+class Calibration(msgspec.Struct, frozen=True):
+    """The forecasts of each seed, over so many draws."""
+
+    draws: int
+    seeds: tuple[tuple[Forecast, ...], ...]
+
+    @property
+    def forecasts(self) -> list[Forecast]:
+        """Those of all seeds."""
+        return [one for seed in self.seeds for one in seed]
+
+    @property
+    def brier(self) -> Fraction:
+        """The Brier score of the forecasts; 0 is perfect."""
+        return _mean((Fraction(one.came, self.draws) - one.happened) ** 2 for one in self.forecasts)
+
+    @property
+    def base_rate_brier(self) -> Fraction:
+        """The same of who forecasts for everybody the share of the other seeds."""
+        scores = []
+        for number, seed in enumerate(self.seeds):
+            others = [one for other, each in enumerate(self.seeds) for one in each if other != number]
+            rate = _mean(Fraction(one.happened) for one in others)
+            scores += [(rate - one.happened) ** 2 for one in seed]
+        return _mean(scores)
+
+    @property
+    def noise(self) -> Fraction:
+        """What of the Brier score comes of the number of draws, estimated without bias."""
+        draws = self.draws
+        return _mean(Fraction(one.came * (draws - one.came), draws**2 * (draws - 1)) for one in self.forecasts)
+
+    @property
+    def bias(self) -> Fraction:
+        """The mean forecast less the share that happened."""
+        return _mean(Fraction(one.came, self.draws) - one.happened for one in self.forecasts)
+
+    @property
+    def bias_error(self) -> float:
+        """Two standard errors of that, over seeds."""
+        return _error([[Fraction(one.came, self.draws) - one.happened for one in seed] for seed in self.seeds])
+
+    @property
+    def reliability(self) -> list[ReliabilityRow]:
+        """The forecasts in bins of one width, those that hold any; the last bin holds its upper end."""
+        rows = []
+        for place in range(BINS):
+            held = [[one for one in seed if self._bin(one) == place] for seed in self.seeds]
+            every = [one for seed in held for one in seed]
+            if every:
+                apart = [[Fraction(one.came, self.draws) - one.happened for one in seed] for seed in held]
+                rows.append(
+                    ReliabilityRow(
+                        Fraction(place, BINS),
+                        Fraction(place + 1, BINS),
+                        len(every),
+                        _mean(Fraction(one.came, self.draws) for one in every),
+                        _mean(Fraction(one.happened) for one in every),
+                        _error(apart),
+                    )
+                )
+        return rows
+
+    def _bin(self, one: Forecast) -> int:
+        return min(one.came * BINS // self.draws, BINS - 1)
+
+
+def _mean(values: Iterable[Fraction]) -> Fraction:
+    found = list(values)
+    return sum(found, Fraction(0)) / len(found) if found else Fraction(0)
+
+
+def _error(apart: Sequence[Sequence[Fraction]]) -> float:
+    """Two standard errors of the mean of all, where those of one seed hang together."""
+    cases = sum(map(len, apart))
+    mean = _mean(one for seed in apart for one in seed)
+    sums = [float(sum(seed, Fraction(0)) - mean * len(seed)) for seed in apart]
+    scale = len(apart) / max(1, len(apart) - 1)
+    return 2 * sqrt(scale * sum(one * one for one in sums)) / cases
+
+
+def calibrate(
+    scenario: str,
+    settings: Sequence[str],
+    seeds: Iterable[int],
+    *,
+    at: str,
+    horizon_ns: int,
+    draws: int,
+    jobs: int = 1,
+    told: Callable[[int], None] = lambda _seed: None,
+) -> Calibration:
+    """Run a scenario under each seed, and forecast at a point of it; the records are thrown away.
+
+    `told` is called with each seed that is done. Costs a run a seed, and the draws. Raises what `run` and `fate` raise.
+    """
+    found = []
+    with TemporaryDirectory() as folder:
+        for seed in seeds:
+            loaded, path = Scenario.load(scenario, settings, seed=seed), Path(folder, f"{seed}.run")
+            run_scenario(loaded, path)
+            found.append(_forecasts(open_run(path), loaded, at, horizon_ns, draws, jobs))
+            told(seed)
+    return Calibration(draws, tuple(found))
+
+
+def _forecasts(run: Run, scenario: Scenario, at: str, horizon_ns: int, draws: int, jobs: int) -> tuple[Forecast, ...]:
+    """Of every account of one run that could be liquidated."""
+    question = FateQuestion(None, 1, draws, horizon_ns, "scenario", first=at, last=at)
+    (instant,) = instants_of(run, question)
+    prepare = partial(Standing, run, question, instant, Processes(run, question, scenario))
+    came = dict[int, int]()
+    tasks = [(number, Draw(number)) for number in range(draws)]
+    prepared = lru_cache(1)(prepare) if can_fork() else prepare
+    for _number, outcome in executed_from(prepared, tasks, Standing.liquidated, jobs):
+        for account in outcome.accounts:
+            came[account] = came.get(account, 0) + 1
+    happened, ledger = _happened(run, instant), run.at(seq=instant.seq)
+    counted = (one for one in ledger.accounts if one.kind == "user" and one.positions and one.liquidation_id is None)
+    return tuple(Forecast(came.get(one.account, 0), one.account in happened) for one in counted)
+
+
+def _happened(run: Run, instant: Instant) -> set[int]:
+    """Who was liquidated in the run within the horizon."""
+    later = run.events(instant.seq + 1, run.first_at(instant.until_ns + 1))
+    return {event.body.account for event in later if isinstance(event.body, LiquidationStarted)}
