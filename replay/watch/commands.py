@@ -129,4 +129,8 @@ def _shown(watcher: RunWatcher, *, once: bool, as_json: bool) -> Iterator[Show]:
         yield as_document if as_json else as_line
     else:
         with Live(console=console, auto_refresh=False, vertical_overflow="crop") as live:
-            yield lambda reading: live.update(panel(reading, watcher.ledger, console.width, bars), refresh=True)
+
+            def in_place(reading: Reading) -> None:
+                live.update(panel(reading, watcher.ledger, console.width, bars, console.height), refresh=True)
+
+            yield in_place

@@ -20,7 +20,7 @@ from ...sim.terminal import printable
 from ...sim.units import divide_half_even, format_time_ns
 from .levels import Level, Sign, signs_of, worst
 from .stress import StressVector
-from .warning import FundFigures, InstrumentFigures
+from .warning import MAP_BPS_MOST, FundFigures, InstrumentFigures
 from .watcher import Reading
 
 __all__ = ["panel", "reading_line"]
@@ -30,6 +30,7 @@ _CLOCK = slice(0, 19)
 _BPS_A_PERCENT = 100
 _BAR_LEAST = 4
 _LABEL = 15
+_SPANS_BPS = (MAP_BPS_MOST, 500, 300, 0)
 
 
 def reading_line(reading: Reading, ledger: LedgerState) -> str:
@@ -43,8 +44,21 @@ def reading_line(reading: Reading, ledger: LedgerState) -> str:
     return printable(f"{format_time_ns(reading.at_ns)[_CLOCK]} {level:<6}  {', '.join(parts)}")
 
 
-def panel(reading: Reading, ledger: LedgerState, width: int, bars: str = UNICODE_BARS) -> Text:
-    """All of it in lines of at most so many columns, down to 60."""
+def panel(
+    reading: Reading, ledger: LedgerState, width: int, bars: str = UNICODE_BARS, height: int | None = None
+) -> Text:
+    """All of it in lines of at most so many columns, down to 60.
+
+    Where a `height` is given the maps go as far from the mark as fits, and no further than `_SPANS_BPS` has it.
+    """
+    for span_bps in _SPANS_BPS:
+        text = _panel(reading, ledger, width, bars[-1], span_bps)
+        if height is None or text.plain.count("\n") <= height:
+            return text
+    return text
+
+
+def _panel(reading: Reading, ledger: LedgerState, width: int, bar: str, span_bps: int) -> Text:
     signs = {(sign.name, sign.of): sign for sign in signs_of(reading)}
     text = Text(no_wrap=True, overflow="ignore")
     level = worst(sign.level for sign in signs.values())
@@ -52,15 +66,17 @@ def panel(reading: Reading, ledger: LedgerState, width: int, bars: str = UNICODE
     text.append(f"{printable(name)}{format_time_ns(reading.at_ns)[_CLOCK]}  ", "bold")
     text.append(f"{level}\n", _STYLES[level])
     for asset, vector in reading.warning.stress.items():
-        _row(text, width, f"stress {ledger.assets[asset].name}", _stress(vector), signs["stress", None])
+        _row(text, width, f"stress {printable(ledger.assets[asset].name)}", _stress(vector), signs["stress", None])
     rise = reading.movement.correlation_rise_ppm
-    _row(text, width, "correlation", _correlation(reading.movement.correlation_ppm, rise), signs["correlation", None])
+    correlation = _correlation(reading.movement.correlation_ppm, rise)
+    _row(text, width, "correlation", correlation, signs["correlation", None])
     for fund in reading.warning.funds:
-        _row(
-            text, width, printable(ledger.name(fund.account)), _fund(fund, reading, ledger), signs["fund", fund.account]
-        )
+        told = _fund(fund, reading, ledger)
+        _row(text, width, printable(ledger.name(fund.account)), told, signs["fund", fund.account])
     for one in reading.warning.instruments:
-        _instrument(text, one, ledger, signs, width, bars[-1])
+        _instrument(text, one, ledger, signs, width)
+        for line in _map_lines(one, ledger, width, bar, span_bps):
+            text.append(f"{line}\n")
     if reading.last_events:
         text.append("\n")
     for event in reading.last_events:
@@ -77,12 +93,7 @@ def _row(text: Text, width: int, label: str, told: str, sign: Sign | None = None
 
 
 def _instrument(
-    text: Text,
-    one: InstrumentFigures,
-    ledger: LedgerState,
-    signs: dict[tuple[str, int | None], Sign],
-    width: int,
-    bar: str,
+    text: Text, one: InstrumentFigures, ledger: LedgerState, signs: dict[tuple[str, int | None], Sign], width: int
 ) -> None:
     market = ledger.markets[one.instrument]
     asset = ledger.assets[market.listing.asset]
@@ -102,14 +113,13 @@ def _instrument(
         times = "" if one.largest_bps is None else f", {_decimals(one.largest_bps, 2, 100)} of depth"
         largest = f"{rounded_money(one.largest_atoms, asset)}{times}"
         _row(text, width, "largest", largest, signs["largest", one.instrument])
-    for line in _map_lines(one, ledger, width, bar):
-        text.append(f"{line}\n")
 
 
-def _map_lines(one: InstrumentFigures, ledger: LedgerState, width: int, bar: str) -> Iterator[str]:
+def _map_lines(one: InstrumentFigures, ledger: LedgerState, width: int, bar: str, span_bps: int) -> Iterator[str]:
     market = ledger.markets[one.instrument]
     asset = ledger.assets[market.listing.asset]
-    shown = [level for level in reversed(one.levels) if level.due_atoms or level.depth_atoms]
+    within = [level for level in reversed(one.levels) if abs(level.far_bps) <= span_bps]
+    shown = [level for level in within if level.due_atoms or level.depth_atoms]
     if not shown:
         return
     most = max(level.due_atoms for level in shown) or 1
