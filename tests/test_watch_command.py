@@ -19,6 +19,7 @@ from deleverage.events.envelope import Event
 from deleverage.events.errors import RecordDamagedError
 from deleverage.events.record import RecordSettings
 from deleverage.events.record.manifest import read_manifest, write_manifest
+from deleverage.replay.watch import feeds
 from deleverage.replay.watch.follow import followed
 from deleverage.replay.watch.text import panel
 from deleverage.replay.watch.watcher import RunWatcher
@@ -134,7 +135,7 @@ def test_a_torn_record_is_shown_as_far_as_it_goes(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("nowhere",), "there is no scenario 'nowhere'"),
+        (("nowhere",), "'nowhere' is neither a record nor a scenario"),
         ((".",), "no record there"),
         (("calm", "--every", "0s"), "an interval of no time"),
         (("calm", "--every", "often"), "is not a duration"),
@@ -150,6 +151,24 @@ def test_bad_input_is_refused_in_one_line(arguments: tuple[str, ...], said: str)
     assert not called.stdout
     assert said in called.stderr
     assert called.stderr.count("\n") == 1
+
+
+def test_a_pace_is_kept_by_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At 60 simulated seconds a second the reading of the tenth second comes a sixth of a second after the start."""
+    now_s = 0.0
+
+    def sleep(seconds: float) -> None:
+        nonlocal now_s
+        now_s += seconds
+
+    monkeypatch.setattr(feeds.time, "sleep", sleep)
+    monkeypatch.setattr(feeds.time, "monotonic", lambda: now_s)
+    shown: list[float] = []
+    feed = feeds.Feed(RunWatcher(10 * 10**9), 60.0, "+45s")
+    for event in events_of("crash"):
+        feed.take(event, lambda _reading: shown.append(now_s))
+    assert feed.done
+    assert shown == pytest.approx([1 / 6, 2 / 6, 3 / 6])
 
 
 def test_settings_are_refused_for_a_record() -> None:

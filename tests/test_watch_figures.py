@@ -15,6 +15,7 @@ from deleverage.events.ledger import Ledger
 from deleverage.handlers.depth import eaten_lots, reach_millibps
 from deleverage.handlers.valuation import BPS, MICRO, margin_of
 from deleverage.replay.watch.census import MOVE_BPS_MOST, Census, Moved, Trader
+from deleverage.replay.watch.levels import LIMITS, signs_of
 from deleverage.replay.watch.moves import LONG_READINGS, SHORT_READINGS, Moves
 from deleverage.replay.watch.stress import MATERIAL_BPS, STEP_BPS, stress_of
 from deleverage.replay.watch.warning import LEVEL_BPS, MAP_BPS_MOST, NEAR_BPS, warning_of
@@ -165,3 +166,27 @@ def test_correlation_and_volatility_are_those_of_floating_point(marks: list[tupl
     norms = [sqrt(sum(a * a for a in one) * sum(b * b for b in other)) for one, other in pairs]
     mean = sum(a / n for a, n in zip(alike, norms, strict=True)) / len(pairs)
     assert found.correlation_ppm == pytest.approx(1e6 * mean, abs=3)
+
+
+def test_a_figure_is_as_loud_as_its_limits_say() -> None:
+    """At a limit it is that loud already; what falls is loud where it is small; what cannot be told is calm."""
+    stress, fund, largest = LIMITS["stress"], LIMITS["fund"], LIMITS["largest"]
+    assert [stress.level(bps) for bps in (801, 800, 301, 300, 0)] == ["calm", "raised", "raised", "high", "high"]
+    assert [largest.level(Fraction(n, 2)) for n in (1, 2, 5, 6)] == ["calm", "raised", "raised", "high"]
+    assert fund.level(Fraction(1, 5)) == "high"
+    assert {one.level(None) for one in LIMITS.values()} == {"calm"}
+
+
+@pytest.mark.parametrize(
+    ("near", "depth", "level"),
+    [(0, 0, "calm"), (1, 0, "high"), (9, 10, "calm"), (10, 10, "raised"), (29, 10, "raised"), (30, 10, "high")],
+)
+def test_what_is_due_is_loud_by_the_depth_that_is_there(near: int, depth: int, level: str) -> None:
+    """From as much as the depth on, from three times as much, and where there is none at all."""
+    watcher = RunWatcher(10**10)
+    watcher.ledger = state_of("living", 30)
+    reading = watcher.reading()
+    one, *others = reading.warning.instruments
+    told = one._replace(near_atoms=near, bids_atoms=depth, asks_atoms=0)
+    changed = reading._replace(warning=reading.warning._replace(instruments=(told, *others)))
+    assert next(sign.level for sign in signs_of(changed) if (sign.name, sign.of) == ("overhang", 0)) == level

@@ -13,6 +13,7 @@ from rich.live import Live
 from ...events.errors import QueryError, ScenarioError
 from ...sim.console import bars_for, new_console, print_line
 from ...sim.options import plugins_option
+from ...sim.scenario import bundled_scenarios
 from ...sim.terminal import print_json, tell
 from ...sim.units import parse_duration_ns
 from ..command_line import TORN, as_json_option
@@ -86,6 +87,10 @@ def watch_command(
     A POINT is an event's number (77241), a time (21:16, 2025-10-10 21:16:04.831) or an offset from the start (+10m).
     """
     is_run = Path(watched).is_dir()
+    if not is_run and not Path(watched).exists() and watched not in bundled_scenarios():
+        scenarios = ", ".join(bundled_scenarios())
+        message = f"{watched!r} is neither a record nor a scenario; give a directory, a TOML file or one of {scenarios}"
+        raise QueryError(message)
     if is_run and (overrides or seed is not None):
         message = f"{watched} is a record, whose settings are what they were; --set and --seed are for a SCENARIO"
         raise QueryError(message)

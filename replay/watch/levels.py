@@ -46,7 +46,7 @@ LIMITS = {
 
 
 class Sign(NamedTuple):
-    """A figure with its level, and whose it is: an instrument, a fund (its account), or nobody's."""
+    """A figure with its level, and whose it is: an asset, an instrument, a fund (its account), or nobody's."""
 
     name: str
     level: Level
@@ -55,7 +55,8 @@ class Sign(NamedTuple):
 
 def signs_of(reading: Reading) -> Iterator[Sign]:
     """Every figure of a reading that has a level."""
-    yield Sign("stress", LIMITS["stress"].level(reading.warning.stress_bps))
+    for asset, vector in reading.warning.stress.items():
+        yield Sign("stress", LIMITS["stress"].level(vector.nearest_bps), asset)
     for one in reading.warning.instruments:
         yield Sign("overhang", _overhang(one), one.instrument)
         yield Sign(

@@ -30,6 +30,7 @@ _CLOCK = slice(0, 19)
 _BPS_A_PERCENT = 100
 _BAR_LEAST = 4
 _LABEL = 15
+_NO_SHARE = "-"
 _SPANS_BPS = (MAP_BPS_MOST, 500, 300, 0)
 
 
@@ -66,7 +67,7 @@ def _panel(reading: Reading, ledger: LedgerState, width: int, bar: str, span_bps
     text.append(f"{printable(name)}{format_time_ns(reading.at_ns)[_CLOCK]}  ", "bold")
     text.append(f"{level}\n", _STYLES[level])
     for asset, vector in reading.warning.stress.items():
-        _row(text, width, f"stress {printable(ledger.assets[asset].name)}", _stress(vector), signs["stress", None])
+        _row(text, width, f"stress {printable(ledger.assets[asset].name)}", _stress(vector), signs["stress", asset])
     rise = reading.movement.correlation_rise_ppm
     correlation = _correlation(reading.movement.correlation_ppm, rise)
     _row(text, width, "correlation", correlation, signs["correlation", None])
@@ -149,13 +150,15 @@ def _fund(fund: FundFigures, reading: Reading, ledger: LedgerState) -> str:
     if fund.left_atoms is None:
         return "cannot be told: it holds what has no mark"
     asset = ledger.assets[fund.asset]
-    return f"{rounded_money(fund.left_atoms, asset)} {asset.name} left, {_share(fund, reading)} of its high"
+    share = _share(fund, reading)
+    of = "" if share == _NO_SHARE else f", {share} of its high"
+    return f"{rounded_money(fund.left_atoms, asset)} {asset.name} left{of}"
 
 
 def _share(fund: FundFigures, reading: Reading) -> str:
     high = reading.fund_highs_atoms.get(fund.account, 0)
     if fund.left_atoms is None or high <= 0:
-        return "-"
+        return _NO_SHARE
     return f"{divide_half_even(fund.left_atoms * 100, high)}%"
 
 
