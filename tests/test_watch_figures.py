@@ -38,13 +38,16 @@ def ends(ledger: Ledger, trader: Trader, move_bps: int) -> bool:
 
 
 @settings(max_examples=12)
-@given(st.sampled_from(WORLDS), POINTS, st.integers(0, MOVE_BPS_MOST))
+@given(st.sampled_from((*WORLDS, "inverse")), POINTS, st.integers(0, MOVE_BPS_MOST))
 def test_a_trader_falls_due_at_the_first_move_that_ends_it(world: str, hundredths: int, move_bps: int) -> None:
     """At the move it ends, one basis point before it does not; and at any other by the side on which that lies."""
     ledger = state_of(world, hundredths)
     for trader in Census().traders(ledger):
         for sign, due_bps in zip((-1, 1), trader.due_bps, strict=True):
-            if due_bps:
+            if due_bps == 0:
+                assert ends(ledger, trader, 0)
+                continue
+            if due_bps is not None:
                 assert ends(ledger, trader, sign * due_bps)
                 assert not ends(ledger, trader, sign * (due_bps - 1))
             assert ends(ledger, trader, sign * move_bps) == (due_bps is not None and move_bps >= due_bps)

@@ -5,8 +5,10 @@
 2. A liquidation price is the first mark of one instrument that liquidates, all other marks as they are
    (`handlers.liquidation_price`).
 3. A *common move* of m basis points takes every mark p to floor(p (10000 + m) / 10000), m negative for a fall, and to a
-   tick at least. The account falls due at the smallest |m| at which equity < requirement at those marks; 0 where it is
-   in liquidation already. Slack is concave along the move, so bisection finds it.
+   tick at least. The account falls due at the smallest |m| at which equity < requirement at those marks; 0 either way
+   where it is in liquidation, or below its requirement, already. Of linear contracts slack is concave along the move,
+   and of one inverse contract it only falls on one side, so that chords and bisection find it. An account whose inverse
+   contracts hedge each other may fall due more than once along a move; of that one place is found.
 4. A linear position alone in its account falls due by rule 2 alone, whatever the mark is: such a price is kept until
    the account, the tiers or the funding change (`_Kept`). All else is worked out again at each census. Both ways give
    the same, which a test holds against each account's margin at every move.

@@ -22,6 +22,7 @@ WORLDS = {
         "prices.phases=[{from_ns='5m', to_ns='12m', move=-0.08}, {from_ns='15m', to_ns='21m', move=-0.3}]",
         "settle_ns=1s",
     ),
+    "inverse": (str(Path(__file__).with_name("inverse-crash.toml")), "population.accounts=60"),
     "living": (
         str(Path(__file__).with_name("small-living.toml")),
         "population.accounts=60",
