@@ -21,6 +21,9 @@ __all__ = ["COMMANDS", "Entry", "main"]
 COMMANDS = {
     "run": Entry(".sim.commands:run_command", "Run a scenario and record it."),
     "scenarios": Entry(".sim.commands:scenarios_command", "List the scenarios that come with the package."),
+    "watch": Entry(
+        ".replay.watch.commands:watch_command", "Follow a record or a scenario for what comes before a cascade."
+    ),
     "import": Entry(".replay.importers.commands:import_command", "Take in a venue's own files as a record."),
     "log": Entry(".replay.log.commands:log_command", "Show the events of a record."),
     "state": Entry(".replay.state.commands:state_command", "Show markets, fund and accounts at any instant."),

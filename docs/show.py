@@ -96,6 +96,8 @@ COMMANDS = {
         ),
     ],
     "spiral run": ["deleverage run spiral -o spiral.run | sed -n '/^fell/,/^called/p'"],
+    "watch lines": ["deleverage watch spiral --speed 0 --until +2m30s"],
+    "watch once": ["deleverage watch spiral --once --until +2m"],
     "spiral split": ["deleverage split spiral.run"],
     "fair round": [
         "deleverage run flash-crash -o crash.run > /dev/null",

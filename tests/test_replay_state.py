@@ -187,7 +187,9 @@ def test_the_document_has_its_stable_names(record: Path) -> None:
     ledger = Ledger.of(EVENTS[:3001])
     assert document == json.loads(json.dumps(state_view(ledger, queues_of(open_run(record), ledger))))
     places = [held["adl_queue"] for account in document["accounts"] for held in account["positions"]]
-    assert any(place == {"rank": 1, "of": place["of"], "score": place["score"]} for place in places if place)
+    assert any(
+        place == {"rank": 1, "of": place["of"], "score": place["score"], "lights": 5} for place in places if place
+    )
 
 
 def test_one_account_in_the_document(record: Path) -> None:

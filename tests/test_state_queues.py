@@ -67,7 +67,7 @@ def test_places_in_the_queue() -> None:
         None,
     ]
     (held,) = account_view(ledger, ledger.accounts[6], queues)["positions"]
-    assert held["adl_queue"] == {"rank": 1, "of": 3, "score": 366_666_666}
+    assert held["adl_queue"] == {"rank": 1, "of": 3, "score": 366_666_666, "lights": 5}
     assert "adl_queue" not in account_view(ledger, ledger.accounts[6])["positions"][0]
 
 
@@ -185,3 +185,9 @@ def test_the_queues_of_several_venues_are_shown_by_name(two_venues: Path) -> Non
 
 def _at(account: dict[str, Any], queue: dict[str, Any]) -> bool:
     return any(position["name"] == queue["name"] for position in account["positions"])
+
+
+def test_lights_are_the_fifths_of_a_queue() -> None:
+    """Of ten places two have each number of lights, from five down; a queue of one has five."""
+    assert [QueuePlace(rank, 10, 0).lights for rank in range(1, 11)] == [5, 5, 4, 4, 3, 3, 2, 2, 1, 1]
+    assert QueuePlace(1, 1, 0).lights == 5

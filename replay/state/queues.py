@@ -57,12 +57,20 @@ TRADERS = ("user", "vault")
 """The kinds of account that have a margin to keep."""
 
 
+_LIGHTS = 5
+
+
 class QueuePlace(NamedTuple):
     """Rank, counted from 1, of how many candidates, by which score: floor(score x 10^9)."""
 
     rank: int
     of: int
     score: int
+
+    @property
+    def lights(self) -> int:
+        """Of five, as venues show it to a trader: 5 in the first fifth of the queue, 1 in the last."""
+        return _LIGHTS - (self.rank - 1) * _LIGHTS // self.of
 
 
 class QueueRule(NamedTuple):

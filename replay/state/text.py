@@ -280,4 +280,4 @@ def _queue(ledger: LedgerState, queues: Queues, account: Account, key: PositionK
         return f"not in the ADL queue: {queues.why_not(account, key)}"
     several = len(venues_of(ledger)) > 1
     of = f" of {ledger.markets[key[0]].listing.name}, by {queues.rule_of(key[0]).name}:" if several else ""
-    return f"ADL queue{of} {place.rank:,} of {place.of:,}, score {score_text(place.score)}"
+    return f"ADL queue{of} {place.rank:,} of {place.of:,}, score {score_text(place.score)}, {place.lights} of 5 lights"

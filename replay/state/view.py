@@ -234,7 +234,7 @@ def _queue_view(queues: Queues, account: Account, key: PositionKey) -> View | No
     if unknown:
         return {"rank": None, "of": None, "score": None, "unknown": unknown}
     place = queues.place_of(account, key)
-    return None if place is None else place._asdict()
+    return None if place is None else place._asdict() | {"lights": place.lights}
 
 
 def _lengths_view(ledger: LedgerState, queues: Queues, instrument: int) -> View:

@@ -1,0 +1,141 @@
+"""`deleverage watch`: the early warning of a record that is being written, or of a scenario at speed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+from rich.live import Live
+
+from ...events.errors import QueryError, ScenarioError
+from ...sim.console import bars_for, new_console, print_line
+from ...sim.options import plugins_option
+from ...sim.scenario import bundled_scenarios
+from ...sim.terminal import print_json, tell
+from ...sim.units import parse_duration_ns
+from ..command_line import TORN, as_json_option
+from .feeds import Feed, record_feed, scenario_feed
+from .text import panel, reading_line
+from .view import reading_view
+from .watcher import Reading, RunWatcher
+
+__all__ = ["watch_command"]
+
+Show = Callable[[Reading], None]
+
+
+def _duration_ns(_context: click.Context, _option: click.Parameter, text: str) -> int:
+    try:
+        found = parse_duration_ns(text)
+    except ScenarioError as error:
+        raise click.BadParameter(str(error)) from None
+    if not found:
+        message = "an interval of no time has no end; give one such as 10s"
+        raise click.BadParameter(message)
+    return found
+
+
+@click.command("watch")
+@click.argument("watched", metavar="RUN|SCENARIO")
+@click.option(
+    "--every",
+    "every_ns",
+    callback=_duration_ns,
+    default="10s",
+    show_default=True,
+    metavar="TIME",
+    help="A reading each so much simulated time.",
+)
+@click.option(
+    "--speed",
+    type=click.FloatRange(min=0),
+    metavar="N",
+    help="So many simulated seconds a second; 0 for as fast as it goes.  [default: 60 for a SCENARIO, 0 for a RUN]",
+)
+@click.option("--once", is_flag=True, help="Only the last reading; a RUN is taken as far as it goes now.")
+@click.option("--until", metavar="POINT", help="Stop after this event or time.")
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a value of a SCENARIO.")
+@click.option("--seed", type=int, help="Override the SCENARIO's seed.")
+@plugins_option
+@as_json_option
+@click.pass_context
+def watch_command(
+    context: click.Context,
+    *,
+    watched: str,
+    every_ns: int,
+    speed: float | None,
+    once: bool,
+    until: str | None,
+    overrides: tuple[str, ...],
+    seed: int | None,
+    plugins: tuple[Path, ...],
+    as_json: bool,
+) -> None:
+    """Watch RUN while it is written, or SCENARIO while it is run, for what comes before a cascade.
+
+    Each reading has prices, marks, depth and open interest; what is near liquidation, and where, with the depth beside
+    it; concentration; the smallest move that would start a cascade which feeds itself; how far the fund is from empty;
+    how alike prices move. A figure is calm, raised or high. In a terminal they stand in place; in a pipe each is a
+    line, or with --json a document in a line.
+
+    A RUN that is not sealed is followed until it is. Ctrl-C leaves.
+
+    A POINT is an event's number (77241), a time (21:16, 2025-10-10 21:16:04.831) or an offset from the start (+10m).
+    """
+    is_run = Path(watched).is_dir()
+    if not is_run and not Path(watched).exists() and watched not in bundled_scenarios():
+        scenarios = ", ".join(bundled_scenarios())
+        message = f"{watched!r} is neither a record nor a scenario; give a directory, a TOML file or one of {scenarios}"
+        raise QueryError(message)
+    if is_run and (overrides or seed is not None):
+        message = f"{watched} is a record, whose settings are what they were; --set and --seed are for a SCENARIO"
+        raise QueryError(message)
+    pace = 0.0 if once else (0.0 if is_run else 60.0) if speed is None else speed
+    watcher = RunWatcher(every_ns)
+    feed = Feed(watcher, pace, until)
+    torn = None
+    with _shown(watcher, once=once, as_json=as_json) as show:
+        if is_run:
+            torn = record_feed(Path(watched), feed, show, now_only=once)
+        else:
+            scenario_feed(watched, overrides, seed, plugins, feed, show)
+    if torn:
+        tell(torn)
+        context.exit(TORN)
+
+
+@contextmanager
+def _shown(watcher: RunWatcher, *, once: bool, as_json: bool) -> Iterator[Show]:
+    """How readings are shown; of `once` only the last one, at the end."""
+    console = new_console()
+    bars = bars_for(console)
+
+    def as_panel(reading: Reading) -> None:
+        console.print(panel(reading, watcher.ledger, console.width, bars), end="")
+
+    def as_document(reading: Reading) -> None:
+        print_json([json.dumps(reading_view(reading, watcher.ledger)).encode()])
+        console.file.flush()
+
+    def as_line(reading: Reading) -> None:
+        print_line(console, reading_line(reading, watcher.ledger))
+        console.file.flush()
+
+    if once:
+        last: list[Reading] = []
+        yield lambda reading: last.__setitem__(slice(None), [reading])
+        for reading in last:
+            (as_document if as_json else as_panel)(reading)
+    elif as_json or not console.is_terminal:
+        yield as_document if as_json else as_line
+    else:
+        with Live(console=console, auto_refresh=False, vertical_overflow="crop") as live:
+
+            def in_place(reading: Reading) -> None:
+                live.update(panel(reading, watcher.ledger, console.width, bars, console.height), refresh=True)
+
+            yield in_place
