@@ -30,7 +30,7 @@ from deleverage.events.envelope import Event
 from deleverage.events.ledger import Ledger
 from deleverage.replay.watch.census import MOVE_BPS_MOST
 from deleverage.replay.watch.warning import InstrumentFigures
-from deleverage.replay.watch.watcher import Reading, RunWatcher
+from deleverage.replay.watch.watcher import RunWatcher, WarningReading
 from deleverage.sim.runner import Simulation, run
 from deleverage.sim.scenario import Scenario
 
@@ -82,15 +82,15 @@ class Figure(NamedTuple):
     """A figure of a reading, more being louder, and how a threshold of it is written."""
 
     title: str
-    score: Callable[[Reading], Fraction]
+    score: Callable[[WarningReading], Fraction]
     threshold: Callable[[Fraction], str]
 
 
-def _only(reading: Reading) -> InstrumentFigures:
+def _only(reading: WarningReading) -> InstrumentFigures:
     return reading.warning.instruments[0]
 
 
-def _stress(reading: Reading) -> Fraction:
+def _stress(reading: WarningReading) -> Fraction:
     falls_bps = reading.warning.stress[0].falls_bps
     return Fraction(-(MOVE_BPS_MOST + 1 if falls_bps is None else falls_bps))
 
@@ -99,7 +99,7 @@ def _plain(score: Fraction) -> str:
     return f"{float(score):.3g}"
 
 
-def _overhang(reading: Reading) -> Fraction:
+def _overhang(reading: WarningReading) -> Fraction:
     """What a fall of a tenth makes due, over the bids that are there."""
     one = _only(reading)
     due = sum(level.due_atoms for level in one.levels if level.far_bps < 0)

@@ -21,7 +21,7 @@ from deleverage.events.errors import QueryError
 from deleverage.replay.fate import processes
 from deleverage.replay.fate.calibration import Calibration, Forecast, calibrate
 from deleverage.replay.fate.charts import draw_fate
-from deleverage.replay.fate.draws import Draw, DrawOutcome, Standing
+from deleverage.replay.fate.draws import Draw, DrawOutcome, StoodThen
 from deleverage.replay.fate.fate import Fate, fate
 from deleverage.replay.fate.processes import PROCESSES, Processes
 from deleverage.replay.fate.question import FateQuestion, instants_of, seeds_of
@@ -155,7 +155,7 @@ def test_a_draw_is_a_fork_that_verifies(past: Run, tmp_path: Path) -> None:
     (instant,) = instants_of(past, question)
     answers = []
     for number in range(2):
-        standing = Standing(past, question, instant, Processes(past, question))
+        standing = StoodThen(past, question, instant, Processes(past, question))
         seed, answers_seed = seeds_of(past, instant, number)
         drawn = Processes(past, question).at(instant).inputs(seed)
         inputs = takewhile(lambda event: event.at_ns <= past.end_ns, drawn)

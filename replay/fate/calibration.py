@@ -30,9 +30,9 @@ from ...sim.scenario import Scenario
 from ..forked import can_fork
 from ..run import Run, open_run
 from ..studies import executed_from
-from .draws import Draw, Standing
+from .draws import Draw, StoodThen
 from .processes import Processes
-from .question import FateQuestion, Instant, instants_of
+from .question import FateInstant, FateQuestion, instants_of
 
 __all__ = ["Calibration", "Forecast", "ReliabilityRow", "calibrate"]
 
@@ -167,11 +167,11 @@ def _forecasts(run: Run, scenario: Scenario, at: str, horizon_ns: int, draws: in
     """Of every account of one run that could be liquidated."""
     question = FateQuestion(None, 1, draws, horizon_ns, "scenario", first=at, last=at)
     (instant,) = instants_of(run, question)
-    prepare = partial(Standing, run, question, instant, Processes(run, question, scenario))
+    prepare = partial(StoodThen, run, question, instant, Processes(run, question, scenario))
     came = dict[int, int]()
     tasks = [(number, Draw(number)) for number in range(draws)]
     prepared = lru_cache(1)(prepare) if can_fork() else prepare
-    for _number, outcome in executed_from(prepared, tasks, Standing.liquidated, jobs):
+    for _number, outcome in executed_from(prepared, tasks, StoodThen.liquidated, jobs):
         for account in outcome.accounts:
             came[account] = came.get(account, 0) + 1
     happened, ledger = _happened(run, instant), run.at(seq=instant.seq)
@@ -179,7 +179,7 @@ def _forecasts(run: Run, scenario: Scenario, at: str, horizon_ns: int, draws: in
     return tuple(Forecast(came.get(one.account, 0), one.account in happened) for one in counted)
 
 
-def _happened(run: Run, instant: Instant) -> set[int]:
+def _happened(run: Run, instant: FateInstant) -> set[int]:
     """Who was liquidated in the run within the horizon."""
     later = run.events(instant.seq + 1, run.first_at(instant.until_ns + 1))
     return {event.body.account for event in later if isinstance(event.body, LiquidationStarted)}

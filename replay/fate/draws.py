@@ -21,9 +21,9 @@ from ..fork.fork import Fork, NoSink
 from ..run import Run
 from ..why.again.trials import driven_until
 from .processes import Processes
-from .question import FateQuestion, Instant, seeds_of
+from .question import FateInstant, FateQuestion, seeds_of
 
-__all__ = ["Draw", "DrawOutcome", "Liquidated", "Standing"]
+__all__ = ["Draw", "DrawOutcome", "LiquidatedInDraw", "StoodThen"]
 
 _TRADING = frozenset(("crowd", "strategist", "dealers", "orders", "makers", "arbitrage", "hedgers", "borrowers"))
 """Slots of those who may open a position anew."""
@@ -42,16 +42,16 @@ class DrawOutcome(msgspec.Struct, frozen=True, array_like=True):
     after_ns: tuple[int | None, ...]
 
 
-class Liquidated(msgspec.Struct, frozen=True, array_like=True):
+class LiquidatedInDraw(msgspec.Struct, frozen=True, array_like=True):
     """Whose liquidation began within the horizon, in the order of their numbers."""
 
     accounts: tuple[int, ...]
 
 
-class Standing:
+class StoodThen:
     """A run at an instant, its handlers built and primed, with the process there: one draw can be made from it."""
 
-    def __init__(self, run: Run, question: FateQuestion, instant: Instant, processes: Processes) -> None:
+    def __init__(self, run: Run, question: FateQuestion, instant: FateInstant, processes: Processes) -> None:
         """Costs the state there and a look at every account. Raises QueryError or ScenarioError as `Fork` does."""
         self._run, self._question, self._instant = run, question, instant
         self._process, self._told = processes.at(instant), processes.told
@@ -76,7 +76,7 @@ class Standing:
             driven_until(fork, self._resumption, watch.kinds, watch.take, self._instant.until_ns)
         return DrawOutcome(tuple(watch.after_ns))
 
-    def liquidated(self, draw: Draw) -> Liquidated:
+    def liquidated(self, draw: Draw) -> LiquidatedInDraw:
         """Draw, and go on to the horizon: who is liquidated of all accounts."""
         found = set[int]()
 
@@ -86,7 +86,7 @@ class Standing:
             return False
 
         driven_until(self._drawn(draw), self._resumption, (LiquidationStarted,), take, self._instant.until_ns)
-        return Liquidated(tuple(sorted(found)))
+        return LiquidatedInDraw(tuple(sorted(found)))
 
     def _drawn(self, draw: Draw) -> Fork:
         """The fork, with all that a draw changes."""
@@ -101,7 +101,7 @@ class _Watch:
 
     kinds: tuple[type[Body], ...]
 
-    def __init__(self, question: FateQuestion, instant: Instant, fork: Fork) -> None:
+    def __init__(self, question: FateQuestion, instant: FateInstant, fork: Fork) -> None:
         self._account, self._since_ns, self._ledger = question.account, instant.at_ns, fork.ledger
         self.kinds = (ShortfallDeclared, PositionDeleveraged)
         self.after_ns: list[int | None] = [None, None]

@@ -19,9 +19,9 @@ from ..fork.changes import Changes
 from ..forked import can_fork
 from ..run import Run
 from ..studies import Study, executed_from
-from .draws import Draw, DrawOutcome, Standing
+from .draws import Draw, DrawOutcome, StoodThen
 from .processes import Processes
-from .question import FateQuestion, Instant, instants_of
+from .question import FateInstant, FateQuestion, instants_of
 from .remedies import Remedy, remedies_at
 
 __all__ = ["KIND", "Chance", "Fate", "InstantFate", "Progress", "fate"]
@@ -53,7 +53,7 @@ class Chance(msgspec.Struct, frozen=True):
 class InstantFate(msgspec.Struct, frozen=True):
     """An instant and the chances from there."""
 
-    instant: Instant
+    instant: FateInstant
     chances: tuple[Chance, ...]
 
 
@@ -91,7 +91,7 @@ def fate(
     run.check_sealed()
     instants, processes = instants_of(run, question), Processes(run, question, scenario)
     with Study(run, KIND, question, DrawOutcome) as study:
-        work = _Work(run, question, study, partial(progress, len(instants) * question.draws), jobs, plain)
+        work = _DrawnAgain(run, question, study, partial(progress, len(instants) * question.draws), jobs, plain)
         drawn = list[InstantFate]()
         for number, instant in enumerate(instants):
             standing = work.standing(instant, processes)
@@ -114,7 +114,7 @@ def fate(
     return found
 
 
-class _Work(NamedTuple):
+class _DrawnAgain(NamedTuple):
     """Where draws are kept, and in how many processes they are made; `plain` prepares each anew, in this one."""
 
     run: Run
@@ -124,14 +124,14 @@ class _Work(NamedTuple):
     jobs: int
     plain: bool
 
-    def standing(self, instant: Instant, processes: Processes) -> Callable[[], Standing]:
+    def standing(self, instant: FateInstant, processes: Processes) -> Callable[[], StoodThen]:
         """What prepares the draws of an instant: once, for children that are forked off it."""
-        prepare = partial(Standing, self.run, self.question, instant, processes)
+        prepare = partial(StoodThen, self.run, self.question, instant, processes)
         return prepare if self.plain or not can_fork() else lru_cache(1)(prepare)
 
     def drawn(
         self,
-        standing: Callable[[], Standing],
+        standing: Callable[[], StoodThen],
         number: int,
         changes: Changes = Changes(),  # noqa: B008 - frozen
     ) -> list[DrawOutcome]:
@@ -139,7 +139,7 @@ class _Work(NamedTuple):
         first, draws = number * self.question.draws, self.question.draws
         wanted = range(first, first + draws)
         tasks = [(task, Draw(task - first, changes)) for task in wanted if task not in self.study.done]
-        for task, outcome in executed_from(standing, tasks, Standing.perform, self.jobs, plain=self.plain):
+        for task, outcome in executed_from(standing, tasks, StoodThen.perform, self.jobs, plain=self.plain):
             self.study.keep(task, outcome)
             self.progress(len(self.study.done))
         return [self.study.done[task] for task in wanted]

@@ -40,7 +40,7 @@ from ...sim.sources.generator import GeneratorSource, moved_ticks
 from ...sim.sources.profile import ProfileSource
 from ...sim.units import CONTEXT, INT64_MAX, format_time_ns
 from ..run import Run
-from .question import FateQuestion, Instant
+from .question import FateInstant, FateQuestion
 
 __all__ = ["PROCESSES", "Processes", "process_named"]
 
@@ -73,14 +73,14 @@ class Processes:
         if question.process == "scenario" and not isinstance(scenario, Scenario):
             self._scenario = _own_scenario(run, scenario)
 
-    def at(self, instant: Instant) -> Process:
+    def at(self, instant: FateInstant) -> Process:
         """The process there. Raises QueryError where too few prices came before."""
         if self._scenario is not None:
             return _Generated(self._scenario.resolve(), instant)
         if self._question.process == "recorded":
-            return _Recorded(self._run, instant)
+            return _RecordedPrices(self._run, instant)
         resampled = self._question.process == "resampled"
-        return _Walk(self._past(instant), instant, self._question.volatility, resampled=resampled)
+        return _WalkedPrices(self._past(instant), instant, self._question.volatility, resampled=resampled)
 
     @property
     def told(self) -> str:
@@ -94,7 +94,7 @@ class Processes:
     def _ticks(self) -> list[Event]:
         return [event for event in self._run.events() if type(event.body) is PriceTicked]
 
-    def _past(self, instant: Instant) -> list[Event]:
+    def _past(self, instant: FateInstant) -> list[Event]:
         """The inputs of prices in the memory before an instant, itself included; never one after it."""
         stop = bisect_right(self._ticks, instant.seq, key=lambda event: event.seq)
         since_ns = instant.at_ns - self._question.memory_ns
@@ -142,7 +142,7 @@ def _inner(source: Source) -> Source:
 class _Generated:
     """The scenario's own sources, made up to the instant as they were and then with another seed."""
 
-    def __init__(self, resolved: ResolvedScenario, instant: Instant) -> None:
+    def __init__(self, resolved: ResolvedScenario, instant: FateInstant) -> None:
         self._generators = [one for one in map(_inner, resolved.sources) if isinstance(one, GeneratorSource)]
         self._end_ns = INT64_MAX if resolved.end_ns is None else resolved.end_ns
         self._streams = [_later(source, number, instant) for number, source in enumerate(resolved.sources)]
@@ -157,7 +157,7 @@ class _Generated:
             yield _input(at_ns, body)
 
 
-def _later(source: Source, number: int, instant: Instant) -> Iterator[tuple[int, Body]]:
+def _later(source: Source, number: int, instant: FateInstant) -> Iterator[tuple[int, Body]]:
     """What a source gives after an instant, made up to there and no further."""
     inner, stream = _inner(source), source.inputs(number)
     if isinstance(inner, GeneratorSource | ProfileSource):
@@ -167,10 +167,10 @@ def _later(source: Source, number: int, instant: Instant) -> Iterator[tuple[int,
     return (entry for entry in stream if entry[0] > instant.at_ns)
 
 
-class _Recorded:
+class _RecordedPrices:
     """The record's own inputs, as far as draws go."""
 
-    def __init__(self, run: Run, instant: Instant) -> None:
+    def __init__(self, run: Run, instant: FateInstant) -> None:
         stop = run.first_at(instant.until_ns + 1)
         self._inputs = [event for event in run.events(instant.seq + 1, stop) if event.origin is Origin.INPUT]
 
@@ -179,10 +179,12 @@ class _Recorded:
         return self._inputs
 
 
-class _Walk:
+class _WalkedPrices:
     """A geometric walk by the covariance of past returns, or by these returns themselves, drawn evenly."""
 
-    def __init__(self, past: Sequence[Event], instant: Instant, volatility: Decimal | None, *, resampled: bool) -> None:
+    def __init__(
+        self, past: Sequence[Event], instant: FateInstant, volatility: Decimal | None, *, resampled: bool
+    ) -> None:
         times = [event.at_ns for event in past]
         steps = [later - earlier for earlier, later in pairwise(times) if later > earlier]
         if not steps:

@@ -21,7 +21,7 @@ from ...events.errors import QueryError
 from ...sim.units import format_time_ns
 from ..run import Run
 
-__all__ = ["FateQuestion", "Instant", "instants_of", "seeds_of"]
+__all__ = ["FateInstant", "FateQuestion", "instants_of", "seeds_of"]
 
 
 class FateQuestion(msgspec.Struct, frozen=True):
@@ -51,7 +51,7 @@ class FateQuestion(msgspec.Struct, frozen=True):
         return ("empty", "deleveraged") if self.account is None else ("liquidated", "deleveraged")
 
 
-class Instant(msgspec.Struct, frozen=True):
+class FateInstant(msgspec.Struct, frozen=True):
     """The last event of an instant, its time, and up to when draws go from there."""
 
     seq: int
@@ -59,7 +59,7 @@ class Instant(msgspec.Struct, frozen=True):
     until_ns: int
 
 
-def instants_of(run: Run, question: FateQuestion) -> list[Instant]:
+def instants_of(run: Run, question: FateQuestion) -> list[FateInstant]:
     """The instants asked about, the first first; those that are the same event count once.
 
     Raises QueryError where there is none between the two points.
@@ -81,10 +81,10 @@ def instants_of(run: Run, question: FateQuestion) -> list[Instant]:
     return [_instant(run, seq, question) for seq in seqs]
 
 
-def _instant(run: Run, seq: int, question: FateQuestion) -> Instant:
+def _instant(run: Run, seq: int, question: FateQuestion) -> FateInstant:
     at_ns = run.event(seq).at_ns
     until_ns = at_ns + question.horizon_ns if question.horizon_ns else run.end_ns
-    return Instant(seq, at_ns, until_ns)
+    return FateInstant(seq, at_ns, until_ns)
 
 
 def _point_ns(run: Run, text: str) -> int:
@@ -120,7 +120,7 @@ def _befallen(run: Run, account: int | None) -> Iterator[int]:
     yield from sorted(times)[:1]
 
 
-def seeds_of(run: Run, instant: Instant, draw: int) -> tuple[int, int]:
+def seeds_of(run: Run, instant: FateInstant, draw: int) -> tuple[int, int]:
     """The seeds of a draw: of its prices, and of traders' answers."""
     told = b"fate" + pack("<qqqq", run.started.seed, instant.seq, instant.at_ns, draw)
     hashed = blake2b(told, digest_size=16).digest()

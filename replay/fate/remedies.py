@@ -21,7 +21,7 @@ from ..fork.changes import Changes, Deposit, OutsideTrade
 from ..run import Run
 from ..why.again.grid import GUESS, PARTS, amounts_from, nearest, parts_of
 from ..why.again.trials import ForkTrial, TrialOutcome
-from .question import FateQuestion, Instant
+from .question import FateInstant, FateQuestion
 
 __all__ = ["Remedy", "Tried", "remedies_at"]
 
@@ -61,14 +61,14 @@ class _Varied(NamedTuple):
     of: Quantity | None = None
 
 
-def remedies_at(run: Run, question: FateQuestion, instant: Instant, tried: Tried) -> Iterator[Remedy]:
+def remedies_at(run: Run, question: FateQuestion, instant: FateInstant, tried: Tried) -> Iterator[Remedy]:
     """What is found, one after the other; some ten trials each, every one of them as many draws as an instant has."""
     ledger = run.at(seq=instant.seq)
     for number, varied in enumerate(_varied(ledger, question.account)):
         yield _searched(varied, number * _GRID_MOST, instant, question, tried)
 
 
-def _searched(varied: _Varied, first: int, instant: Instant, question: FateQuestion, tried: Tried) -> Remedy:
+def _searched(varied: _Varied, first: int, instant: FateInstant, question: FateQuestion, tried: Tried) -> Remedy:
     came: dict[int, int] = {}
 
     def trial(amount: int) -> ForkTrial:

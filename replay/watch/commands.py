@@ -20,11 +20,11 @@ from ..command_line import TORN, as_json_option
 from .feeds import Feed, record_feed, scenario_feed
 from .text import panel, reading_line
 from .view import reading_view
-from .watcher import Reading, RunWatcher
+from .watcher import RunWatcher, WarningReading
 
 __all__ = ["watch_command"]
 
-Show = Callable[[Reading], None]
+Show = Callable[[WarningReading], None]
 
 
 def _duration_ns(_context: click.Context, _option: click.Parameter, text: str) -> int:
@@ -114,19 +114,19 @@ def _shown(watcher: RunWatcher, *, once: bool, as_json: bool) -> Iterator[Show]:
     console = new_console()
     bars = bars_for(console)
 
-    def as_panel(reading: Reading) -> None:
+    def as_panel(reading: WarningReading) -> None:
         console.print(panel(reading, watcher.ledger, console.width, bars), end="")
 
-    def as_document(reading: Reading) -> None:
+    def as_document(reading: WarningReading) -> None:
         print_json([json.dumps(reading_view(reading, watcher.ledger)).encode()])
         console.file.flush()
 
-    def as_line(reading: Reading) -> None:
+    def as_line(reading: WarningReading) -> None:
         print_line(console, reading_line(reading, watcher.ledger))
         console.file.flush()
 
     if once:
-        last: list[Reading] = []
+        last: list[WarningReading] = []
         yield lambda reading: last.__setitem__(slice(None), [reading])
         for reading in last:
             (as_document if as_json else as_panel)(reading)
@@ -135,7 +135,7 @@ def _shown(watcher: RunWatcher, *, once: bool, as_json: bool) -> Iterator[Show]:
     else:
         with Live(console=console, auto_refresh=False, vertical_overflow="crop") as live:
 
-            def in_place(reading: Reading) -> None:
+            def in_place(reading: WarningReading) -> None:
                 live.update(panel(reading, watcher.ledger, console.width, bars, console.height), refresh=True)
 
             yield in_place

@@ -13,12 +13,12 @@ from ...sim.scenario import Scenario
 from ..points import Point, parse_point
 from ..run import open_run
 from .follow import followed
-from .watcher import Reading, RunWatcher
+from .watcher import RunWatcher
 
 __all__ = ["Feed", "record_feed", "scenario_feed"]
 
 _NS = 10**9
-Show = Callable[[Reading], None]
+Show = Callable[[WarningReading], None]
 
 
 class Feed:

@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import Literal, NamedTuple
 
 from .warning import InstrumentFigures
-from .watcher import Reading
+from .watcher import WarningReading
 
 __all__ = ["LEVELS", "LIMITS", "Level", "Sign", "signs_of", "worst"]
 
@@ -53,7 +53,7 @@ class Sign(NamedTuple):
     of: int | None = None
 
 
-def signs_of(reading: Reading) -> Iterator[Sign]:
+def signs_of(reading: WarningReading) -> Iterator[Sign]:
     """Every figure of a reading that has a level."""
     for asset, vector in reading.warning.stress.items():
         yield Sign("stress", LIMITS["stress"].level(vector.nearest_bps), asset)

@@ -21,7 +21,7 @@ from ...sim.units import divide_half_even, format_time_ns
 from .levels import Level, Sign, signs_of, worst
 from .stress import StressVector
 from .warning import MAP_BPS_MOST, FundFigures, InstrumentFigures
-from .watcher import Reading
+from .watcher import WarningReading
 
 __all__ = ["panel", "reading_line"]
 
@@ -34,7 +34,7 @@ _NO_SHARE = "-"
 _SPANS_BPS = (MAP_BPS_MOST, 500, 300, 0)
 
 
-def reading_line(reading: Reading, ledger: LedgerState) -> str:
+def reading_line(reading: WarningReading, ledger: LedgerState) -> str:
     """One line: when, how loud, the figures that have a level, the marks."""
     warning = reading.warning
     nearest = [one.against_depth for one in warning.instruments if one.against_depth is not None]
@@ -46,7 +46,7 @@ def reading_line(reading: Reading, ledger: LedgerState) -> str:
 
 
 def panel(
-    reading: Reading, ledger: LedgerState, width: int, bars: str = UNICODE_BARS, height: int | None = None
+    reading: WarningReading, ledger: LedgerState, width: int, bars: str = UNICODE_BARS, height: int | None = None
 ) -> Text:
     """All of it in lines of at most so many columns, down to 60.
 
@@ -59,7 +59,7 @@ def panel(
     return text
 
 
-def _panel(reading: Reading, ledger: LedgerState, width: int, bar: str, span_bps: int) -> Text:
+def _panel(reading: WarningReading, ledger: LedgerState, width: int, bar: str, span_bps: int) -> Text:
     signs = {(sign.name, sign.of): sign for sign in signs_of(reading)}
     text = Text(no_wrap=True, overflow="ignore")
     level = worst(sign.level for sign in signs.values())
@@ -146,7 +146,7 @@ def _correlation(ppm: int | None, rise_ppm: int | None) -> str:
     return f"{_decimals(ppm, 2, 10_000)}, {rise} over the long window"
 
 
-def _fund(fund: FundFigures, reading: Reading, ledger: LedgerState) -> str:
+def _fund(fund: FundFigures, reading: WarningReading, ledger: LedgerState) -> str:
     if fund.left_atoms is None:
         return "cannot be told: it holds what has no mark"
     asset = ledger.assets[fund.asset]
@@ -155,7 +155,7 @@ def _fund(fund: FundFigures, reading: Reading, ledger: LedgerState) -> str:
     return f"{rounded_money(fund.left_atoms, asset)} {asset.name} left{of}"
 
 
-def _share(fund: FundFigures, reading: Reading) -> str:
+def _share(fund: FundFigures, reading: WarningReading) -> str:
     high = reading.fund_highs_atoms.get(fund.account, 0)
     if fund.left_atoms is None or high <= 0:
         return _NO_SHARE

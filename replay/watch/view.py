@@ -10,14 +10,14 @@ from ...sim.figures import price
 from ...sim.units import format_time_ns
 from .levels import signs_of, worst
 from .warning import InstrumentFigures, MapLevel
-from .watcher import Reading
+from .watcher import WarningReading
 
 __all__ = ["reading_view"]
 
 Document = dict[str, Any]
 
 
-def reading_view(reading: Reading, ledger: LedgerState) -> Document:
+def reading_view(reading: WarningReading, ledger: LedgerState) -> Document:
     """All of it, exact: times in nanoseconds and as ISO 8601, amounts in atoms, rates in what their names say.
 
     `near_*` is what falls due within 2% of the mark; `due_atoms` and `depth_atoms` of the map are per level.
@@ -52,7 +52,7 @@ def reading_view(reading: Reading, ledger: LedgerState) -> Document:
     }
 
 
-def _instrument(one: InstrumentFigures, reading: Reading, ledger: LedgerState) -> Document:
+def _instrument(one: InstrumentFigures, reading: WarningReading, ledger: LedgerState) -> Document:
     market = ledger.markets[one.instrument]
     return {
         "instrument": one.instrument,

@@ -21,12 +21,12 @@ from .moves import Movement, Moves
 from .notable import NOTABLE
 from .warning import WarningFigures, warning_of
 
-__all__ = ["Reading", "RunWatcher"]
+__all__ = ["RunWatcher", "WarningReading"]
 
 _LAST_EVENTS = 5
 
 
-class Reading(NamedTuple):
+class WarningReading(NamedTuple):
     """The figures at a time, how marks have moved, the most that each fund had, and the last events that matter."""
 
     at_ns: int
@@ -46,7 +46,7 @@ class RunWatcher:
         self._highs: dict[int, int] = {}
         self._last: deque[Event] = deque(maxlen=_LAST_EVENTS)
 
-    def take(self, event: Event) -> Reading | None:
+    def take(self, event: Event) -> WarningReading | None:
         """The reading that is due before this event, if one is; then the event is folded. O(1) otherwise."""
         if not self.ledger.seq:
             self._due_ns = event.at_ns + self._every_ns
@@ -59,7 +59,7 @@ class RunWatcher:
             self._last.append(event)
         return reading
 
-    def reading(self, at_ns: int | None = None) -> Reading:
+    def reading(self, at_ns: int | None = None) -> WarningReading:
         """The figures of the state as it is; they count as those of a time, that of the last event by default."""
         ledger = self.ledger
         warning = warning_of(ledger, self._census)
@@ -68,9 +68,9 @@ class RunWatcher:
             if fund.left_atoms is not None:
                 self._highs[fund.account] = max(fund.left_atoms, self._highs.get(fund.account, 0))
         movement, last = self._moves.movement(), tuple(self._last)
-        return Reading(ledger.at_ns if at_ns is None else at_ns, warning, movement, dict(self._highs), last)
+        return WarningReading(ledger.at_ns if at_ns is None else at_ns, warning, movement, dict(self._highs), last)
 
-    def readings(self, events: Iterator[Event]) -> Iterator[Reading]:
+    def readings(self, events: Iterator[Event]) -> Iterator[WarningReading]:
         """The readings that come due while these events are taken."""
         for event in events:
             reading = self.take(event)
