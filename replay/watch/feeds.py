@@ -13,7 +13,7 @@ from ...sim.scenario import Scenario
 from ..points import Point, parse_point
 from ..run import open_run
 from .follow import followed
-from .watcher import RunWatcher
+from .watcher import RunWatcher, WarningReading
 
 __all__ = ["Feed", "record_feed", "scenario_feed"]
 
