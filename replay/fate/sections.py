@@ -23,6 +23,7 @@ __all__ = ["came_told", "drawn_told", "fate_sections", "fate_title"]
 _BARS_WIDTH = 60
 _MILLE = 1_000
 
+_UNTRADED = "No part of the position could be closed there: its market was halted, or the account in a liquidation."
 _CAME = {
     "liquidated": "a liquidation began",
     "deleveraged": "something was deleveraged",
@@ -113,6 +114,8 @@ def _point(run: Run, found: Fate) -> Iterator[Block]:
         yield Prose(f"At the next one, {_told(beyond)}, it is {_in(beyond.chances[found.asked])}.")
     for remedy in found.remedies:
         yield from _remedy(run, found, beyond, remedy)
+    if found.remedies and found.question.account is not None and found.remedies[-1].varied != "size":
+        yield Prose(_UNTRADED)
 
 
 def _told(one: InstantFate) -> str:
