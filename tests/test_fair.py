@@ -19,7 +19,7 @@ from deleverage.events.bodies.waterfall import PositionDeleveraged
 from deleverage.events.errors import QueryError
 from deleverage.events.ledger.ordering import RECORDED, Ordering, ordering_of, permuted
 from deleverage.events.record import HeadOnly
-from deleverage.replay.fair.bounds import SHARE_PARTS, interval, share_text
+from deleverage.replay.bounds import SHARE_PARTS, interval, share_text
 from deleverage.replay.fair.fair import FairQuestion, asked_instants, fair
 from deleverage.replay.fair.outcomes import InstantStanding, executed_in
 from deleverage.replay.fair.reckoning import Fairness, reckoned

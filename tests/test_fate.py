@@ -72,7 +72,15 @@ def test_with_nothing_drawn_it_is_what_the_record_says(past: Run, kind: type) ->
     """With its own prices and answers a draw is the record: none or all, whichever came within the horizon."""
     account = None if kind is ShortfallDeclared else first_of(past, kind)
     question = asked(
-        past, account=account, process="recorded", answers=False, draws=2, instants=5, first="+1m", last="+17m"
+        past,
+        account=account,
+        process="recorded",
+        answers=False,
+        order=False,
+        draws=2,
+        instants=5,
+        first="+1m",
+        last="+17m",
     )
     found = fate(past, question, 2)
     kinds = (ShortfallDeclared if account is None else LiquidationStarted, PositionDeleveraged)

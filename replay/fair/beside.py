@@ -20,8 +20,8 @@ from ...events.bodies.waterfall import PositionDeleveraged
 from ...events.envelope import Event
 from ...events.regular import read_regular
 from ...sim.figures import rounded_money
+from ..bounds import CONFIDENCE, share_text
 from ..run import Run
-from .bounds import CONFIDENCE, share_text
 from .fair import KIND
 
 __all__ = ["order_sentence"]

@@ -13,8 +13,8 @@ from typing import Any
 
 from ...sim.terminal import printable
 from ...sim.units import format_time_ns
+from ..bounds import CONFIDENCE, share_text
 from ..run import Run
-from .bounds import CONFIDENCE, share_text
 from .reckoning import AccountSpread, Fairness, InstantFairness
 
 __all__ = ["draw_chart"]

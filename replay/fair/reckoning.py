@@ -18,8 +18,8 @@ from math import factorial
 import msgspec
 
 from ...events.ledger.ordering import RECORDED, ChosenOrder, Ordering, ordering_of, permuted
+from ..bounds import interval
 from ..run import Run
-from .bounds import interval
 from .fair import Executed, InstantOrders, orders_of
 from .instants import Instant
 from .outcomes import Met, OrderOutcome, TotalOf

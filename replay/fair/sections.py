@@ -11,9 +11,9 @@ from fractions import Fraction
 from ...sim.figures import count, exact_money, rounded_money, size
 from ...sim.terminal import shell_word
 from ...sim.units import format_time_ns
+from ..bounds import CONFIDENCE, share_text
 from ..run import Run
 from ..why.page.blocks import Block, Commands, Prose, Section, Table
-from .bounds import CONFIDENCE, share_text
 from .reckoning import AccountSpread, Fairness, InstantFairness, Pair, TotalSpread
 
 __all__ = ["fairness_sections", "fairness_title"]

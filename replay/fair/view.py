@@ -9,8 +9,8 @@ from fractions import Fraction
 from typing import Any
 
 from ...sim.units import format_time_ns
+from ..bounds import CONFIDENCE, SHARE_PARTS
 from ..run import Run
-from .bounds import CONFIDENCE, SHARE_PARTS
 from .reckoning import AccountSpread, Fairness, InstantFairness, TotalSpread
 
 __all__ = ["fairness_view"]

@@ -51,6 +51,7 @@ class _Options(msgspec.Struct, frozen=True):
     volatility: str | None
     memory: str
     keep_answers: bool
+    keep_order: bool
     of: str | None
     no_remedies: bool
     jobs: int | None
@@ -75,6 +76,7 @@ class _Options(msgspec.Struct, frozen=True):
 @click.option("--volatility", metavar="NUMBER", help="Of a walk, per square root of a day, such as 0.05.")
 @click.option("--memory", default="30m", show_default=True, metavar="TIME", help="A walk is estimated from so much.")
 @click.option("--keep-answers", is_flag=True, help="Traders answer as they did.")
+@click.option("--keep-order", is_flag=True, help="What may come in any order comes as the engine does it.")
 @click.option("--of", metavar="FATE", help="Point of no return of: liquidated, deleveraged, empty (of a fund).")
 @click.option("--no-remedies", is_flag=True, help="Do not look for what could have been done.")
 @click.option("--jobs", type=click.IntRange(1, JOBS_MOST), help="Processes at once.  [default: one a core]")
@@ -90,8 +92,8 @@ def fate_command(context: click.Context, /, **given: Any) -> None:
     """Say how likely it was, at instants back in time, that an account of RUN is liquidated or deleveraged.
 
     From each instant the run is taken up again from the kept state, as often as --draws says, with what was not yet
-    seen drawn anew: prices from a named process, and traders' answers. With --fund it is how likely the insurance fund
-    falls short, and anybody is deleveraged.
+    seen drawn anew: prices from a named process, traders' answers, and the order within an instant. With --fund it
+    is how likely the insurance fund falls short, and anybody is deleveraged.
 
     The point of no return is the last instant at which it came in fewer than half of the draws. Beyond it, the least
     more collateral and the least closing at the mark are looked for that would have brought it under half again.
@@ -125,6 +127,7 @@ def _question(run: Run, options: _Options) -> FateQuestion:
         volatility=None if options.volatility is None else _decimal(options.volatility),
         memory_ns=parse_duration_ns(options.memory),
         answers=not options.keep_answers,
+        order=not options.keep_order,
         first=options.first,
         last=options.last,
         of=options.of,

@@ -14,6 +14,7 @@ from ...events.bodies.liquidation import LiquidationEnded, LiquidationStarted
 from ...events.bodies.waterfall import PositionDeleveraged, ShortfallDeclared
 from ...events.envelope import Event
 from ...events.errors import QueryError
+from ...events.ledger.ordering import RECORDED
 from ...events.vocabulary import Body
 from ...sim.units import format_time_ns
 from ..fork.changes import Changes
@@ -65,8 +66,9 @@ class StoodThen:
 
     def changes(self, draw: Draw) -> Changes:
         """All that a draw changes: what `deleverage fork` would record of it."""
-        answers = seeds_of(self._run, self._instant, draw.number)[1] if self._question.answers else None
-        return msgspec.structs.replace(draw.changes, prices=self._told, answers_seed=answers)
+        _, seed = seeds_of(self._run, self._instant, draw.number)
+        answers, order = seed if self._question.answers else None, f"fate-{seed}" if self._question.order else RECORDED
+        return msgspec.structs.replace(draw.changes, prices=self._told, answers_seed=answers, order=order)
 
     def perform(self, draw: Draw) -> DrawOutcome:
         """Draw, and go on from there."""

@@ -5,7 +5,7 @@
 | `scenario` | the generator of the scenario that the record names, script and depth included, with another seed |
 | `walk` | a geometric walk without drift: volatilities and correlations are those of the record's last prices |
 | `resampled` | the same steps, each the return of a past step drawn evenly: as fat in the tails as the past was |
-| `recorded` | nothing: the record's own inputs come as they came, and only answers are drawn |
+| `recorded` | nothing: the record's own inputs come as they came, and only answers and order are drawn |
 
 1. A walk's step is as long as the median of those before it. Its covariance is the sum of products of log returns over
    the memory, by the time that they took; it is drawn by its Cholesky factor, in whole numbers (logs of 10^-18), each

@@ -28,7 +28,8 @@ class FateQuestion(msgspec.Struct, frozen=True):
     """The fate of `account`, of the fund where it is None; `horizon_ns` of 0 is up to the record's end.
 
     `process` is a name of `processes.PROCESSES`, `volatility` per square root of a day in place of the one that is
-    estimated from the `memory_ns` before an instant. Without `answers` those of traders stay as they were.
+    estimated from the `memory_ns` before an instant. Without `answers` those of traders stay as they were, and
+    without `order` what may come in any order within an instant comes as the engine does it.
     `of` is what the point of no return is of, where that is said.
     """
 
@@ -40,6 +41,7 @@ class FateQuestion(msgspec.Struct, frozen=True):
     volatility: Decimal | None = None
     memory_ns: int = 1_800_000_000_000
     answers: bool = True
+    order: bool = True
     first: str | None = None
     last: str | None = None
     of: str | None = None

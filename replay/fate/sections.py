@@ -53,9 +53,10 @@ def drawn_told(found: Fate) -> str:
     if question.volatility is not None:
         prices += f" at a volatility of {question.volatility} per square root of a day"
     answers = "traders' answers drawn anew" if question.answers else "traders' answers as they were"
+    order = "drawn anew, too" if question.order else "as the engine does it"
     return (
         f"{count(len(found.instants), 'instant')}, {count(question.draws, 'draw')} each, {ahead}: {prices}, {answers}; "
-        f"what comes first within an instant is as the engine does it. Intervals at {CONFIDENCE}."
+        f"what comes first within an instant, where no rule says, is {order}. Intervals at {CONFIDENCE}."
     )
 
 

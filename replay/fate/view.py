@@ -30,7 +30,7 @@ def fate_view(run: Run, found: Fate) -> Document:
         "process": question.process,
         "volatility": None if question.volatility is None else str(question.volatility),
         "answers": "drawn" if question.answers else "recorded",
-        "order": "recorded",
+        "order": "drawn" if question.order else "recorded",
         "horizon_ns": question.horizon_ns or None,
         "draws": question.draws,
         "confidence": CONFIDENCE,
