@@ -34,6 +34,9 @@ COMMANDS = {
     "fork": Entry(".replay.fork.commands:fork_command", "Take a run up again with something changed."),
     "split": Entry(".replay.split.commands:split_command", "Say what a fall is put down to, part by part."),
     "lab": Entry(".replay.lab.commands:lab_command", "Run many scenarios under many rules, and compare."),
+    "calibrate": Entry(
+        ".replay.calibrate.commands:calibrate_command", "Seek the settings of a venue's rules that serve an aim best."
+    ),
     "diff": Entry(".replay.diff.commands:diff_command", "Hold two runs against each other: who gained, who lost."),
     "policies": Entry(".replay.policies.commands:policies_command", "List the policies, builtin and plugged in."),
     "new-policy": Entry(".replay.policies.commands:new_policy_command", "Begin a policy of your own, with its test."),
