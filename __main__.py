@@ -43,6 +43,9 @@ COMMANDS = {
     "fair": Entry(".replay.fair.commands:fair_command", "Say what of an instant hangs on the order within it."),
     "fate": Entry(".replay.fate.commands:fate_command", "Say how likely it was, at any instant, that it came to this."),
     "lab": Entry(".replay.lab.commands:lab_command", "Run many scenarios under many rules, and compare."),
+    "calibrate": Entry(
+        ".replay.calibrate.commands:calibrate_command", "Seek the settings of a venue's rules that serve an aim best."
+    ),
     "diff": Entry(".replay.diff.commands:diff_command", "Hold two runs against each other: who gained, who lost."),
     "policies": Entry(".replay.policies.commands:policies_command", "List the policies, builtin and plugged in."),
     "new-policy": Entry(".replay.policies.commands:new_policy_command", "Begin a policy of your own, with its test."),

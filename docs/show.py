@@ -17,6 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 PLUGINS = ROOT / "docs" / "plugins.md"
+CALIBRATE = ROOT / "docs" / "how-to" / "calibrate.md"
 PAGES = (README, *sorted((ROOT / "docs").rglob("*.md")))
 DATA = ROOT.parent / "shared" / "data"
 COLUMNS = "96"
@@ -93,6 +94,14 @@ COMMANDS = {
             "--vary adl.policy=profit-leverage,hyperliquid,queue,contract-pro-rata,min-max-integer "
             "--seeds 10 --jobs 2 -o lab | "
             "grep -A 6 -e flash-crash: -e 'accounts deleveraged' -e 'equity taken from' -e 'largest share'"
+        ),
+    ],
+    "calibrate": [
+        (
+            "deleverage calibrate flash-crash --set population.accounts=400 --set prices.interval_ns=5s "
+            "--set depth.multiples.BTC-PERP=0.01 --set depth.multiples.ETH-PERP=0.006 "
+            "--set depth.multiples.AVAX-PERP=0.001 --set insurance_fund.balance=10_000 "
+            "--target fund.toml --jobs 2 -o funds"
         ),
     ],
     "spiral run": ["deleverage run spiral -o spiral.run | sed -n '/^fell/,/^called/p'"],
@@ -340,7 +349,9 @@ def shown(name: str, folder: Path) -> str:
         if name.startswith("frontier"):
             shutil.copy(ROOT / "docs" / "frontier.py", where)
         if name.startswith("plugins"):
-            (where / "leverage_first.py").write_text(the_plugin(), encoding="utf-8")
+            (where / "leverage_first.py").write_text(code_of(PLUGINS, "python"), encoding="utf-8")
+        if name == "calibrate":
+            (where / "fund.toml").write_text(code_of(CALIBRATE, "toml"), encoding="utf-8")
         done = subprocess.run(
             command, shell=True, cwd=where, env=environment, text=True, check=False, stdout=-1, stderr=subprocess.STDOUT
         )
@@ -352,10 +363,10 @@ def shown(name: str, folder: Path) -> str:
     return "```console\n" + "\n".join(line.rstrip() for line in lines) + "\n```"
 
 
-def the_plugin() -> str:
-    """The policy that stands in the page on plug-ins."""
-    found = re.search(r"```python\n(.*?)```", PLUGINS.read_text(encoding="utf-8"), re.DOTALL)
-    assert found is not None, f"{PLUGINS} has no Python in it"
+def code_of(page: Path, language: str) -> str:
+    """The first block in that language of a page: the policy in that on plug-ins, the target in that on calibration."""
+    found = re.search(rf"```{language}\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    assert found is not None, f"{page} has no {language} in it"
     return found[1]
 
 

@@ -30,6 +30,7 @@ __all__ = [
     "check_values",
     "in_file",
     "parse_toml",
+    "value_at",
     "with_durations",
 ]
 
@@ -169,6 +170,17 @@ def _steps(key: str) -> Iterator[str | int]:
             raise ScenarioError(message)
         yield match[1]
         yield from (int(index) for index in re.findall(r"\d+", match[2]))
+
+
+def value_at(tree: Mapping[str, Any], key: str) -> Any:
+    """What a tree states under such a key; None where it states nothing there. Raises ScenarioError for no key."""
+    node: Any = tree
+    for step in _steps(key):
+        try:
+            node = node[step]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return node
 
 
 def _item(node: Any, step: str | int, key: str) -> Any:

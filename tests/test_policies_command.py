@@ -43,6 +43,14 @@ def test_every_builtin_policy_is_listed_with_what_it_does() -> None:
     assert all(not one["formula"] or not one["rule"] for one in found)
 
 
+def test_every_builtin_policy_is_listed_as_text() -> None:
+    """Whatever kind of default its parameters have."""
+    done = call("policies")
+    assert (done.exit_code, done.stderr) == (0, "")
+    printed = done.stdout.split()
+    assert not {name for slot in SLOTS for name in SLOTS[slot]} - set(printed)
+
+
 def test_parameters_are_listed_with_type_and_default() -> None:
     """As a scenario would write them."""
     (found,) = told("partial-then-whole")

@@ -1,5 +1,7 @@
 """A lab's folder: `lab.json` (the definition), `cells/N.json` (one outcome each), `past/` (records forked from).
 
+A calibration keeps its cells in one, too, under `calibration.json`.
+
 1. A cell's file is written whole or not at all, so whatever is there can be trusted after a kill.
 2. A folder belongs to one definition. Another one is refused rather than mixed in or written over: figures made under
    different rules do not belong into one table, and what took hours is not deleted unasked.
@@ -15,46 +17,49 @@ import os
 from pathlib import Path
 from shutil import rmtree
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 import msgspec
 
 from ...events.errors import QueryError, RecordError
 from ...events.record.manifest import read_manifest
 from ...events.regular import make_folder, read_regular, write_whole
-from .definition import Cell, Definition
+from .definition import Cell
 from .tasks import Outcome
 
-__all__ = ["Folder"]
+__all__ = ["Defined", "Folder"]
 
 _LAYOUT = 1
 _BYTES_MOST = 1 << 28
 
 
-class _Described(msgspec.Struct, frozen=True):
-    """What `lab.json` holds."""
+class Defined(Protocol):
+    """What a folder belongs to: encodable, with a digest over what its cells are made of."""
 
-    layout: int
-    digest: str
-    definition: Definition
+    @property
+    def digest(self) -> str:
+        """SHA-256, in hex."""
+        ...
 
 
 class Folder:
-    """Where a lab keeps what it has done."""
+    """Where a lab keeps what it has done; `kind` is what the folder is called, and the file that describes it."""
 
-    def __init__(self, path: Path, definition: Definition) -> None:
+    def __init__(self, path: Path, definition: Defined, kind: str = "lab") -> None:
         """Open a folder for this definition, or make it. Raises QueryError where it is taken by something else."""
-        self.path = path
+        self.path, self._kind = path, kind
         self._cells, self._past = path / "cells", path / "past"
-        described = msgspec.json.format(msgspec.json.encode(_Described(_LAYOUT, definition.digest, definition)))
-        told = path / "lab.json"
+        described = msgspec.json.format(
+            msgspec.json.encode({"layout": _LAYOUT, "digest": definition.digest, "definition": definition})
+        )
+        told = path / f"{kind}.json"
         if told.exists():
             self._check(self._described(told), described)
         elif path.exists() and (not path.is_dir() or any(path.iterdir())):
-            message = f"{path} is there and is no lab; give another folder with -o"
+            message = f"{path} is there and is no {kind}; give another folder with -o"
             raise QueryError(message)
         make_folder(self._cells, path)
-        self._lock = _locked(path)
+        self._lock = _locked(path, kind)
         self._past.mkdir(exist_ok=True)
         write_whole(told, described)
 
@@ -71,7 +76,7 @@ class Folder:
         os.close(self._lock)
 
     def _described(self, told: Path) -> bytes:
-        """What `lab.json` holds. Raises QueryError where it cannot be read."""
+        """What is described there. Raises QueryError where it cannot be read."""
         try:
             return read_regular(told, _BYTES_MOST)
         except OSError as error:
@@ -81,8 +86,8 @@ class Folder:
     def _check(self, held: bytes, described: bytes) -> None:
         if held != described:
             message = (
-                f"{self.path} holds another lab (its scenarios, settings, seeds or this program differ from what is "
-                "asked; lab.json there tells them); give a new folder with -o"
+                f"{self.path} holds another {self._kind} (its scenarios, settings, seeds or this program differ from "
+                f"what is asked; {self._kind}.json there tells them); give a new folder with -o"
             )
             raise QueryError(message)
 
@@ -120,13 +125,13 @@ class Folder:
         return self._cells / f"{cell.number:05d}.json"
 
 
-def _locked(path: Path) -> int:
+def _locked(path: Path, kind: str) -> int:
     """A descriptor that holds the folder's lock."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         os.close(descriptor)
-        message = f"another lab is at work in {path}; wait for it, or give another folder with -o"
+        message = f"another {kind} is at work in {path}; wait for it, or give another folder with -o"
         raise QueryError(message) from None
     return descriptor

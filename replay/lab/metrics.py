@@ -34,8 +34,11 @@ class Metric(NamedTuple):
     value: Value
 
 
-def metrics_of(figures: Figures) -> tuple[Metric, ...]:
-    """The metrics for cells of this asset and these instruments, in the order in which they are told."""
+def metrics_of(figures: Figures, *, every: bool = False) -> tuple[Metric, ...]:
+    """The metrics for cells of this asset and these instruments, in the order in which they are told.
+
+    Those of what is told only where it happens are left out where it did not, unless `every` asks for them.
+    """
     asset, decimals = figures.asset, figures.decimals
     equity, value = f"{asset} of equity", f"{asset}, value of contracts"
 
@@ -66,9 +69,9 @@ def metrics_of(figures: Figures) -> tuple[Metric, ...]:
         _count("cascade_depth_fills", "depth of the cascade", "forced fills", lambda one: one.cascade_depth_fills),
         _seconds("time_to_solvency_s", "time to solvency", lambda one: one.time_to_solvency_ns),
         *_cascade(figures),
-        *(_sharing(money, equity) if _shared(figures) else ()),
-        *(_living(figures, money, value) if figures.living else ()),
-        *(_rules(figures) if figures.rule_changes or figures.orders_refused else ()),
+        *(_sharing(money, equity) if every or _shared(figures) else ()),
+        *(_living(figures, money, value) if every or figures.living else ()),
+        *(_rules(figures) if every or figures.rule_changes or figures.orders_refused else ()),
     )
 
 

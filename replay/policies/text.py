@@ -52,6 +52,7 @@ def _version(version: str) -> str:
 
 def _default(parameter: Parameter) -> str:
     """As it would be written; times with their units, "none" where it is left out."""
-    if parameter.default is None:
+    default = parameter.default
+    if default is None:
         return "none"
-    return duration(parameter.default) if parameter.name.endswith("_ns") else str(parameter.default)
+    return duration(default) if parameter.name.endswith("_ns") and isinstance(default, int) else str(default)
