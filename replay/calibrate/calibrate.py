@@ -95,10 +95,10 @@ def calibrate(
     metrics after the first run.
     """
     check_keys(question)
-    return _Work(question, progress or _nobody).done(sampler, jobs)
+    return _TrialWork(question, progress or _nobody).done(sampler, jobs)
 
 
-class _Work:
+class _TrialWork:
     """A calibration in the making."""
 
     def __init__(self, question: CalibrationQuestion, progress: Progress) -> None:
