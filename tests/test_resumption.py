@@ -26,6 +26,8 @@ LATE_BY |= {
 ALL_LATE = tuple(f"{slot}.latency_ns={latency}" for slot, latency in LATE_BY.items())
 COOLING = ("liquidation.cooldown_ns=3s", "insurance_fund.capital_bps=3000", "adl.policy=profit-share")
 RUNS = {"prompt": (), "late": LATE, "all late": ALL_LATE, "cooling": COOLING}
+SLOW = sorted(SLOTS.keys() - {"invariants"})
+"""Who may be slow: what is claimed is held at the event itself."""
 LATENCIES = st.sampled_from(["1ms", "7ms", "20ms", "50ms", "1s", "11s", "40s"])
 
 of_each_run = pytest.mark.parametrize("overrides", RUNS.values(), ids=RUNS)
@@ -47,7 +49,7 @@ def test_from_any_event(overrides: tuple[str, ...], data: st.DataObject) -> None
 
 
 @settings(max_examples=12, deadline=None)
-@given(st.dictionaries(st.sampled_from(sorted(SLOTS)), LATENCIES), st.integers(1, 10**6), st.data())
+@given(st.dictionaries(st.sampled_from(SLOW), LATENCIES), st.integers(1, 10**6), st.data())
 def test_from_any_event_under_any_latencies(latencies: dict[str, str], seed: int, data: st.DataObject) -> None:
     """Whoever is slow, and whatever overtakes it."""
     record = MemoryRecord()

@@ -152,7 +152,7 @@ FUND_SETTINGS = st.fixed_dictionaries(
     }
 )
 LATENCIES = st.dictionaries(
-    st.sampled_from([slot for slot in SLOTS if slot != "mark"]),
+    st.sampled_from([slot for slot in SLOTS if slot not in ("mark", "invariants")]),
     st.sampled_from([1, 10**6, 10**9, 3 * 10**9]),
     max_size=3,
 )

@@ -57,14 +57,14 @@ def switches_of(producers: Iterable[Producer], venue: str = "") -> tuple[Switch,
     liquidations, *others = SWITCHES
     liquidating = _filled_at(liquidations, known)
     elsewhere = tuple(one for one in liquidating if one != venue)
-    everywhere = list(dict.fromkeys(producer.venue for producer in known if producer.venue))
+    everywhere = {producer.venue for producer in known if producer.venue}
     found = [
         _at(liquidations, [venue] if venue in liquidating else [], f"liquidations at {venue}"),
         _at(liquidations, elsewhere, f"contagion from {', '.join(elsewhere)}", elsewhere),
     ]
     for switch in others:
         filled_at = _filled_at(switch, known)
-        found.append(switch if filled_at == everywhere else _at(switch, filled_at, switch.name))
+        found.append(switch if set(filled_at) == everywhere else _at(switch, filled_at, switch.name))
     return tuple(switch for switch in found if switch.settings)
 
 

@@ -21,6 +21,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from ...events.bodies.run import Producer
 from ...events.errors import RecordDamagedError
 from ...handlers.plugins.folders import Folders
 from ..run import Run
@@ -63,7 +64,7 @@ def verify(
         return Verification(str(path), "unknown", torn=False, events=0, head=None, sound=False, checks=(damaged,))
     digests = _beside(run)
     walk = Walk(run, every, digests, head, lambda done: watch(done, 2 * run.count))
-    held = invariants_of(run.producers_at(0), invariants)
+    held = invariants_of(_declared(run), invariants)
     walk.hold(held)
     checks = walk.checks()
     walk.note_what_is_true()
@@ -86,6 +87,14 @@ def verify(
         beside=tuple(run.reports),
         invariants=tuple(held.found.values()),
     )
+
+
+def _declared(run: Run) -> tuple[Producer, ...]:
+    """Who decides from the start on; nobody where that cannot be read, which the checks say."""
+    try:
+        return run.started.producers if run.count else ()
+    except RecordDamagedError:
+        return ()
 
 
 def _sound(checks: Sequence[Check], decided: Decided) -> bool | None:
