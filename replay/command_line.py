@@ -22,6 +22,8 @@ __all__ = [
     "as_json_option",
     "digits_of",
     "head_option",
+    "jobs_option",
+    "layout_option",
     "leave",
     "opened",
     "record_argument",
@@ -32,6 +34,13 @@ _DIGITS = re.compile(r"[0-9a-fA-F]{64}", re.ASCII)
 
 JOBS_MOST = 1_024
 """No command starts more processes."""
+
+jobs_option = click.option(
+    "--jobs", type=click.IntRange(1, JOBS_MOST), help="Processes at once.  [default: one a core]"
+)
+layout_option = click.option(
+    "--format", "layout", type=click.Choice(("text", "md")), default="text", show_default=True, help="Or Markdown."
+)
 
 TORN = 3
 """The exit code of whoever served a torn record as far as it goes."""

@@ -17,7 +17,7 @@ from deleverage import Run, open_run
 from deleverage.events.bodies.liquidation import LiquidationStarted
 from deleverage.events.bodies.waterfall import PositionDeleveraged
 from deleverage.events.errors import QueryError
-from deleverage.events.ledger.ordering import RECORDED, Ordering, ordering_of, permuted
+from deleverage.events.ledger.ordering import RECORDED, Ordering, permuted
 from deleverage.events.record import HeadOnly
 from deleverage.replay.bounds import SHARE_PARTS, interval, share_text
 from deleverage.replay.fair.fair import FairQuestion, asked_instants, fair
@@ -80,7 +80,7 @@ def test_orders_of_groups_are_numbered_without_gaps(sizes: list[int], data: st.D
     assert len(seen) == orders
     assert permuted(0, sizes) == [list(range(size)) for size in sizes]
     text = data.draw(st.sampled_from([RECORDED, "night-7", "3:1", "3:1,17.2:5"]))
-    assert ordering_of(text, 5).text == text
+    assert Ordering.of(text, 5).text == text
 
 
 def test_a_key_draws_every_order_as_often_and_leaves_alone_what_is_in_no_group() -> None:
@@ -98,7 +98,7 @@ def test_a_key_draws_every_order_as_often_and_leaves_alone_what_is_in_no_group()
 def test_what_is_no_order_is_refused(text: str) -> None:
     """In one line that says how to write one."""
     with pytest.raises(QueryError, match="is no order; write recorded, a key"):
-        ordering_of(text, 0)
+        Ordering.of(text, 0)
 
 
 @given(st.integers(1, 60), st.data())

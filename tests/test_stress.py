@@ -21,7 +21,8 @@ from deleverage.events.bodies.inputs import DepthQuoted, PriceTicked
 from deleverage.events.errors import QueryError
 from deleverage.handlers.depth import walk
 from deleverage.handlers.valuation import margin_of
-from deleverage.replay.stress.chart import check_chart, draw_stress
+from deleverage.replay.charts import check_chart
+from deleverage.replay.stress.chart import draw_stress
 from deleverage.replay.stress.covariance import DISTANCE, Covariance, estimated, given_covariance
 from deleverage.replay.stress.defaults import concentrations, covers, shocked
 from deleverage.replay.stress.directions import BPS, Direction, Shock, directions_of, moved_ticks, shock_inputs

@@ -26,7 +26,7 @@ class OrderingSet(BodyBase, frozen=True, tag=220):
     order: str
 
     def alters(self, ledger: Ledger, event: Event) -> None:
-        ledger.ordering = ledger.ordering.instead(self.order, event.seq + 1)
+        ledger.ordering = ledger.ordering.of(self.order, event.seq + 1)
 
     def says(self, names: Names) -> str:
         return f"what may come in any order comes in the order {self.order} from here on"

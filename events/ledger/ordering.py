@@ -24,7 +24,7 @@ import msgspec
 
 from ..errors import QueryError
 
-__all__ = ["RECORDED", "ChosenOrder", "Ordering", "ordering_of", "permuted"]
+__all__ = ["RECORDED", "ChosenOrder", "Ordering", "permuted"]
 
 RECORDED = "recorded"
 """How the engine's own order is written."""
@@ -65,9 +65,21 @@ class Ordering(msgspec.Struct, frozen=True, array_like=True, gc=False):
         return self.key or ",".join(one.text for one in self.choices) or RECORDED
 
     @staticmethod
-    def instead(text: str, since_seq: int) -> Ordering:
-        """What is in force from an event on, as it is written."""
-        return ordering_of(text, since_seq)
+    def of(text: str, since_seq: int) -> Ordering:
+        """What a text says, from an event on. Raises QueryError for one that is neither a key nor choices."""
+        if text == RECORDED:
+            return Ordering("", (), since_seq)
+        parts = [_CHOICE.fullmatch(part) for part in text.split(",")]
+        choices = [ChosenOrder(int(one[1]), int(one[2] or 0), one[3]) for one in parts if one is not None]
+        if len(choices) == len(parts):
+            return Ordering("", tuple(choices), since_seq)
+        if _KEY.fullmatch(text) is None:
+            message = (
+                f"{text[:80]!r} is no order; write {RECORDED}, a key of letters and digits (night-7), or choices "
+                "(3:1,17.2:5) as `deleverage fair` prints them"
+            )
+            raise QueryError(message)
+        return Ordering(text, (), since_seq)
 
     def arranged(
         self, seq: int, items: Sequence[Item], group_of: Callable[[Item], Hashable | None], place: int = 0
@@ -106,23 +118,6 @@ def permuted(number: int, sizes: Sequence[int]) -> list[list[int]]:
             order.append(left.pop(digit))
         found.append(order)
     return found
-
-
-def ordering_of(text: str, since_seq: int) -> Ordering:
-    """What a text says, from an event on. Raises QueryError for one that is neither a key nor choices."""
-    if text == RECORDED:
-        return Ordering("", (), since_seq)
-    parts = [_CHOICE.fullmatch(part) for part in text.split(",")]
-    choices = [ChosenOrder(int(one[1]), int(one[2] or 0), one[3]) for one in parts if one is not None]
-    if len(choices) == len(parts):
-        return Ordering("", tuple(choices), since_seq)
-    if _KEY.fullmatch(text) is None:
-        message = (
-            f"{text[:80]!r} is no order; write {RECORDED}, a key of letters and digits (night-7), or choices "
-            "(3:1,17.2:5) as `deleverage fair` prints them"
-        )
-        raise QueryError(message)
-    return Ordering(text, (), since_seq)
 
 
 def _drawn(text: str, bound: int) -> int:

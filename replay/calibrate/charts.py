@@ -1,63 +1,40 @@
-"""A calibration as a chart, as SVG: a trial a dot, the front joined, the rules as given a cross. matplotlib draws it.
+"""A calibration as a chart, as SVG: a trial a dot, the front joined, the rules as given a cross (`replay/charts.py`).
 
 The first two objectives are the axes; where there is one only, it is drawn over the trials. A ring is a member of the
-front on the seeds held out, joined to where it stood on those of the trials. The same result gives the same bytes.
+front on the seeds held out, joined to where it stood on those of the trials.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib import import_module
-from io import BytesIO
 from pathlib import Path
 from textwrap import fill
 from typing import Any
 
-from ...events.errors import QueryError
-from ...events.regular import write_whole
 from ...sim.terminal import printable
-from ..lab.charts import can_draw
+from ..charts import figure_for
 from .calibrate import CalibrationResult, Tried
 from .search import RulesJudged, meets
 from .sections import calibration_title
 
-__all__ = ["check_chart", "draw_chart"]
+__all__ = ["draw_chart"]
 
 _SIZE_INCHES = (8.0, 5.5)
 _CAPTION_WIDTH = 100
 _MISSED, _MET, _FRONT, _GIVEN = "#d9d9d9", "#6f8fab", "#2f5d8a", "#c0392b"
 
 
-def check_chart(path: Path) -> None:
-    """Refuse a chart that cannot be drawn before anything is run. Raises QueryError."""
-    if not can_draw():
-        message = f"--chart {path}: matplotlib is not installed; pip install 'deleverage[lab]'"
-        raise QueryError(message)
-    if not path.parent.is_dir():
-        message = f"--chart {path}: there is no folder {path.parent}; name one that is there"
-        raise QueryError(message)
-
-
 def draw_chart(found: CalibrationResult, path: Path) -> None:
     """Draw it. Raises QueryError where it cannot be written. Some 0.3 s."""
-    with import_module("matplotlib").rc_context({"svg.hashsalt": "deleverage", "text.parse_math": False}):
-        figure_module: Any = import_module("matplotlib.figure")
-        figure = figure_module.Figure(figsize=_SIZE_INCHES, layout="constrained")
-        axes = figure.add_subplot()
-        _draw(axes, found)
+    with figure_for(path, _SIZE_INCHES) as figure:
+        _draw(figure.add_subplot(), found)
         figure.suptitle(printable(calibration_title(found)), x=0.01, ha="left", fontsize="large", weight="bold")
         caption = (
             "grey: misses a constraint; blue: meets the target; joined: the front; ring: the same rules on the seeds "
             "held out; cross: the rules as given"
         )
         figure.supxlabel(fill(caption, _CAPTION_WIDTH), x=0.01, ha="left", fontsize="small")
-        drawn = BytesIO()
-        figure.savefig(drawn, format="svg", metadata={"Date": None})
-    try:
-        write_whole(path, drawn.getvalue())
-    except OSError as error:
-        message = f"--chart {path}: it cannot be written ({error.strerror}); name another place"
-        raise QueryError(message) from error
 
 
 def _draw(axes: Any, found: CalibrationResult) -> None:

@@ -14,11 +14,12 @@ from ...sim.figures import count
 from ...sim.options import plugins_option
 from ...sim.progress import bar
 from ...sim.terminal import print_document, print_text, printable_json, tell
-from ..command_line import JOBS_MOST, as_json_option
+from ..charts import chart_option, check_chart
+from ..command_line import as_json_option, jobs_option, layout_option
 from ..why.page.pages import markdown_of
 from ..why.page.text import print_sections
 from .calibrate import CalibrationQuestion, CalibrationResult, ScenarioAsGiven, calibrate
-from .charts import check_chart, draw_chart
+from .charts import draw_chart
 from .sampler import check_installed
 from .sections import calibration_sections, calibration_title, unmet_text
 from .target import read_target
@@ -41,14 +42,12 @@ _CLOSING = (
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="For every run; may be repeated.")
 @click.option("--trials", type=click.IntRange(1, 100_000), help="So many trials.  [default: the target's, or 200]")
 @plugins_option
-@click.option("--jobs", type=click.IntRange(1, JOBS_MOST), help="Processes at once.  [default: one a core]")
+@jobs_option
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), metavar="DIR", required=True, help="Where runs are kept."
 )
-@click.option("--chart", type=click.Path(path_type=Path), metavar="FILE", help="Draw trials and front as SVG.")
-@click.option(
-    "--format", "layout", type=click.Choice(("text", "md")), default="text", show_default=True, help="Or Markdown."
-)
+@chart_option
+@layout_option
 @click.option("--bar/--no-bar", "shown", default=True, help="A progress bar on a terminal's stderr.")
 @as_json_option
 @click.pass_context

@@ -1,7 +1,7 @@
 """Fairness as a chart, as SVG: who hangs on order most, from the least to the most that was reduced of each.
 
 An instant a panel, an account a bar; a mark is the mean, a cross what is recorded. The same answer gives the same bytes
-(`replay/lab/charts.py` says how). Amounts are drawn in units of the asset.
+(`replay/charts.py`). Amounts are drawn in units of the asset.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 from ...sim.terminal import printable
 from ...sim.units import format_time_ns
 from ..bounds import CONFIDENCE, share_text
+from ..charts import figure_for
 from ..run import Run
 from .reckoning import AccountSpread, Fairness, InstantFairness
 
@@ -30,16 +31,13 @@ def draw_chart(run: Run, found: Fairness, path: Path) -> None:
     shown = [one for one in found.instants if one.accounts][:_INSTANTS]
     rows = [max(1, len(one.accounts[:_ACCOUNTS])) for one in shown]
     height = sum(_FRAME_INCHES + _ROW_INCHES * each for each in rows) + 0.6
-    with import_module("matplotlib").rc_context({"svg.hashsalt": "deleverage", "text.parse_math": False}):
-        figure_module: Any = import_module("matplotlib.figure")
-        figure = figure_module.Figure(figsize=(_WIDTH_INCHES, height), layout="constrained")
+    with figure_for(path, (_WIDTH_INCHES, height)) as figure:
         panels = figure.subplots(len(shown), 1, squeeze=False, gridspec_kw={"height_ratios": rows})
         for (axes,), one in zip(panels, shown, strict=True):
             _draw(run, axes, one)
         caption = f"reduced at the mark, from the least to the most over the orders; | mean, x recorded; {CONFIDENCE}"
         figure.supxlabel(fill(caption, _CAPTION_WIDTH), x=0.01, ha="left", fontsize="small")
         figure.suptitle(f"Order within an instant of {printable(run.started.scenario)}", x=0.01, ha="left")
-        figure.savefig(path, metadata={"Date": None})
 
 
 def _draw(run: Run, axes: Any, one: InstantFairness) -> None:

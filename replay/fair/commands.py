@@ -7,13 +7,21 @@ from pathlib import Path
 
 import click
 
-from ...events.errors import QueryError
 from ...sim.figures import count
 from ...sim.options import plugins_option
 from ...sim.progress import bar
 from ...sim.terminal import print_document, print_text, tell
-from ..command_line import JOBS_MOST, as_json_option, head_option, leave, opened, record_argument, tell_differences
-from ..lab.charts import can_draw
+from ..charts import chart_option, check_chart
+from ..command_line import (
+    as_json_option,
+    head_option,
+    jobs_option,
+    layout_option,
+    leave,
+    opened,
+    record_argument,
+    tell_differences,
+)
 from ..run import Run
 from ..studies import study_path
 from ..why.page.pages import closing_of, markdown_of
@@ -43,11 +51,9 @@ _ORDERS_MOST, _INSTANTS_MOST = 1_000_000, 10_000
     help="So many instants, those in which most was reduced.",
 )
 @click.option("--all", "every", is_flag=True, help="All orders of the instant of --round, as a proof, or none.")
-@click.option("--jobs", type=click.IntRange(1, JOBS_MOST), help="Processes at once.  [default: one a core]")
-@click.option("--chart", type=click.Path(path_type=Path), metavar="FILE", help="Draw it as SVG (needs matplotlib).")
-@click.option(
-    "--format", "layout", type=click.Choice(("text", "md")), default="text", show_default=True, help="Or Markdown."
-)
+@jobs_option
+@chart_option
+@layout_option
 @head_option
 @plugins_option
 @as_json_option
@@ -78,7 +84,7 @@ def fair_command(
     `why` then says of a reduction in how many orders it was made.
     """
     _check_asked(number, account, every=every)
-    _check_chart(chart)
+    check_chart(chart)
     run = opened(record, head, plugins, forked=True)
     whose = None if account is None else run.directory.find_account(account)
     asked = FairQuestion(number, whose, orders, instants, every)
@@ -139,15 +145,3 @@ def _show(run: Run, found: Fairness, account: int | None, layout: str, *, as_jso
     print_sections(console, title, sections)
     print_line(console)
     print_line(console, f"kept beside it in {run.path.with_name(file)}")
-
-
-def _check_chart(chart: Path | None) -> None:
-    """Refuse before anything is executed what could not be drawn then. Raises QueryError."""
-    if chart is None:
-        return
-    if not can_draw():
-        message = "--chart needs matplotlib; `pip install 'deleverage[lab]'` has it"
-        raise QueryError(message)
-    if not chart.parent.is_dir():
-        message = f"--chart {chart}: there is no folder {chart.parent}; name one that is there"
-        raise QueryError(message)

@@ -19,7 +19,7 @@ from typing import NamedTuple
 import msgspec
 
 from ...events.errors import QueryError
-from ...events.ledger.ordering import RECORDED, ChosenOrder, Ordering, ordering_of
+from ...events.ledger.ordering import RECORDED, ChosenOrder, Ordering
 from ...sim.figures import count
 from ..forked import can_fork
 from ..run import Run
@@ -182,13 +182,13 @@ class _Work:
 
 
 def _further_count(outcome: OrderOutcome) -> int:
-    chosen = len(ordering_of(outcome.order, 0).choices)
+    chosen = len(Ordering.of(outcome.order, 0).choices)
     return sum(prod(map(factorial, met.sizes)) - 1 for met in outcome.met[_place_after(outcome, chosen) :])
 
 
 def _further(outcome: OrderOutcome) -> Iterator[str]:
     """The orders that go on from this one with one more choice that is not the engine's own."""
-    choices = ordering_of(outcome.order, 0).choices
+    choices = Ordering.of(outcome.order, 0).choices
     for met in outcome.met[_place_after(outcome, len(choices)) :]:
         for number in range(1, prod(map(factorial, met.sizes))):
             yield Ordering("", (*choices, ChosenOrder(met.after, met.place, str(number)))).text

@@ -22,7 +22,7 @@ from ...events.bodies.liquidation import (
 from ...events.bodies.waterfall import DeleveragingStarted, LossSocialized, PositionDeleveraged
 from ...events.envelope import Event
 from ...events.ledger import Ledger, LedgerState
-from ...events.ledger.ordering import Ordering, ordering_of
+from ...events.ledger.ordering import Ordering
 from ..fork.fork import Fork, NoSink
 from ..run import Run
 from .instants import Instant
@@ -111,7 +111,7 @@ class InstantStanding:
 def executed_in(standing: InstantStanding, order: str) -> OrderOutcome:
     """What comes of the instant in an order; the standing is used up."""
     ledger, counted = standing.fork.ledger, _Counted()
-    wanted = ordering_of(order, ledger.seq)
+    wanted = Ordering.of(order, ledger.seq)
     ledger.ordering = watched = _Watched(wanted.key, wanted.choices, wanted.since_seq)
     standing.resumption.bus.tap(counted.tap, _TAPPED)
     standing.fork.drive(standing.resumption, until_ns=standing.at_ns)

@@ -17,7 +17,7 @@ from math import factorial
 
 import msgspec
 
-from ...events.ledger.ordering import RECORDED, ChosenOrder, Ordering, ordering_of, permuted
+from ...events.ledger.ordering import RECORDED, ChosenOrder, Ordering, permuted
 from ..bounds import interval
 from ..run import Run
 from .fair import Executed, InstantOrders, orders_of
@@ -185,7 +185,7 @@ def _pair(run: Run, outcomes: Sequence[OrderOutcome]) -> Pair | None:
     """The smallest pair that differs, None where all orders come to the same."""
     by_order = {outcome.order: outcome for outcome in outcomes}
     for outcome in outcomes:  # those with the fewest choices first
-        choices = ordering_of(outcome.order, 0).choices
+        choices = Ordering.of(outcome.order, 0).choices
         for met in outcome.met[len(outcome.met) - _own_last(outcome) :]:
             for first, second in _swapped(met):
                 one, other = (by_order[_with(choices, met, number)] for number in (first, second))

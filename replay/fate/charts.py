@@ -1,6 +1,6 @@
 """A fate as a chart, as SVG: the probabilities over time with their intervals, and the point of no return.
 
-The same answer gives the same bytes (`replay/lab/charts.py` says how).
+The same answer gives the same bytes (`replay/charts.py`).
 """
 
 from __future__ import annotations
@@ -11,15 +11,14 @@ from pathlib import Path
 from textwrap import fill
 from typing import Any
 
-from ...events.errors import QueryError
 from ...sim.terminal import printable
 from ..bounds import SHARE_PARTS
-from ..lab.charts import can_draw
+from ..charts import figure_for
 from ..run import Run
 from .fate import Fate
 from .sections import drawn_told, fate_title
 
-__all__ = ["check_chart", "draw_fate"]
+__all__ = ["draw_fate"]
 
 _WIDTH_INCHES, _HEIGHT_INCHES = 8.0, 4.4
 _CAPTION_WIDTH = 100
@@ -27,23 +26,9 @@ _COLOURS = ("#2f5d8a", "#c0392b")
 _NS = 10**9
 
 
-def check_chart(chart: Path | None) -> None:
-    """Refuse before anything is drawn from a process what could not be drawn on paper then. Raises QueryError."""
-    if chart is None:
-        return
-    if not can_draw():
-        message = "--chart needs matplotlib; `pip install 'deleverage[lab]'` has it"
-        raise QueryError(message)
-    if not chart.parent.is_dir():
-        message = f"--chart {chart}: there is no folder {chart.parent}; name one that is there"
-        raise QueryError(message)
-
-
 def draw_fate(run: Run, found: Fate, path: Path) -> None:
     """Draw it; some 0.2 s."""
-    with import_module("matplotlib").rc_context({"svg.hashsalt": "deleverage", "text.parse_math": False}):
-        figure_module: Any = import_module("matplotlib.figure")
-        figure = figure_module.Figure(figsize=(_WIDTH_INCHES, _HEIGHT_INCHES), layout="constrained")
+    with figure_for(path, (_WIDTH_INCHES, _HEIGHT_INCHES)) as figure:
         axes = figure.add_subplot()
         for place, colour in zip(range(len(found.question.watched)), _COLOURS, strict=True):
             _draw(axes, found, place, colour)
@@ -56,7 +41,6 @@ def draw_fate(run: Run, found: Fate, path: Path) -> None:
         axes.spines[["top", "right"]].set_visible(False)
         axes.set_title(printable(fate_title(run, found)), loc="left", fontsize="medium")
         figure.supxlabel(fill(printable(drawn_told(found)), _CAPTION_WIDTH), x=0.01, ha="left", fontsize="small")
-        figure.savefig(path, metadata={"Date": None})
 
 
 def _draw(axes: Any, found: Fate, place: int, colour: str) -> None:

@@ -16,11 +16,21 @@ from ...sim.options import plugins_option
 from ...sim.progress import bar
 from ...sim.terminal import print_document, print_text, tell
 from ...sim.units import parse_duration_ns
-from ..command_line import JOBS_MOST, as_json_option, head_option, leave, opened, record_argument, tell_differences
+from ..charts import chart_option, check_chart
+from ..command_line import (
+    as_json_option,
+    head_option,
+    jobs_option,
+    layout_option,
+    leave,
+    opened,
+    record_argument,
+    tell_differences,
+)
 from ..run import Run
 from ..studies import study_path
 from ..why.page.pages import closing_of, markdown_of
-from .charts import check_chart, draw_fate
+from .charts import draw_fate
 from .fate import KIND, Fate, fate
 from .processes import PROCESSES, process_named
 from .question import FateQuestion
@@ -79,11 +89,9 @@ class _Options(msgspec.Struct, frozen=True):
 @click.option("--keep-order", is_flag=True, help="What may come in any order comes as the engine does it.")
 @click.option("--of", metavar="FATE", help="Point of no return of: liquidated, deleveraged, empty (of a fund).")
 @click.option("--no-remedies", is_flag=True, help="Do not look for what could have been done.")
-@click.option("--jobs", type=click.IntRange(1, JOBS_MOST), help="Processes at once.  [default: one a core]")
-@click.option("--chart", type=click.Path(path_type=Path), metavar="FILE", help="Draw it as SVG (needs matplotlib).")
-@click.option(
-    "--format", "layout", type=click.Choice(("text", "md")), default="text", show_default=True, help="Or Markdown."
-)
+@jobs_option
+@chart_option
+@layout_option
 @head_option
 @plugins_option
 @as_json_option

@@ -30,7 +30,7 @@ from ...events.bodies.run import Producer
 from ...events.bodies.venue import HandlerStateNoted
 from ...events.errors import QueryError, ScenarioError
 from ...events.ledger import LedgerState, PositionKey
-from ...events.ledger.ordering import RECORDED, ordering_of
+from ...events.ledger.ordering import RECORDED, Ordering
 from ...events.ledger.state import ANSWERS
 from ...events.venue_names import at_venue, plain
 from ...events.vocabulary import Body
@@ -204,7 +204,7 @@ class Changes(msgspec.Struct, frozen=True):
         bodies += [_money(one, ledger) for one in self.deposits if one.amount_atoms]
         bodies += [_trade(one, ledger) for one in self.trades]
         if self.order != RECORDED:
-            bodies.append(OrderingSet(ordering_of(self.order, ledger.seq).text))
+            bodies.append(OrderingSet(Ordering.of(self.order, ledger.seq).text))
         return bodies if self.answers_seed is None else [*bodies, HandlerStateNoted(*ANSWERS, (self.answers_seed,))]
 
     def _fund_deposits(self, ledger: LedgerState) -> list[Deposit]:

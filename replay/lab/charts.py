@@ -1,31 +1,25 @@
-"""A chart a metric, as SVG: every seed a dot, the median a mark, its interval a bar. matplotlib draws it.
+"""A chart a metric, as SVG: every seed a dot, the median a mark, its interval a bar (`replay/charts.py`).
 
-The caption says the unit, whether prices were held, and how the interval was made. Letters are drawn as shapes, so that
-a chart looks the same wherever it is opened; a `$` in a name begins no formula. The same results give the same bytes.
+The caption says the unit, whether prices were held, and how the interval was made.
 """
 
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from textwrap import fill
 from typing import Any
 
 from ...sim.terminal import printable
+from ..charts import drawn_alike
 from .lab import LabResult
 from .scores import Board, Score, Scored, boards_of, method, prices_told
 
-__all__ = ["can_draw", "draw_charts"]
+__all__ = ["draw_charts"]
 
 _WIDTH_INCHES, _ROW_INCHES, _FRAME_INCHES = 8.0, 0.42, 2.1
 _CAPTION_WIDTH, _NAME_WIDTH = 100, 34
 _BAR, _DOT, _MEDIAN = "#c3d3e2", "#6f8fab", "#c0392b"
-
-
-def can_draw() -> bool:
-    """Whether matplotlib is installed."""
-    return find_spec("matplotlib") is not None
 
 
 def draw_charts(result: LabResult) -> Path:
@@ -33,8 +27,7 @@ def draw_charts(result: LabResult) -> Path:
     folder = result.path / "charts"
     folder.mkdir(exist_ok=True)
     several = len(result.definition.scenarios) > 1
-    matplotlib = import_module("matplotlib")
-    with matplotlib.rc_context({"svg.hashsalt": "deleverage", "text.parse_math": False}):
+    with drawn_alike():
         for board in boards_of(result):
             for score in board.scores:
                 prefix = f"{Path(board.scenario).stem}." if several else ""

@@ -12,8 +12,9 @@ from ...sim.figures import count
 from ...sim.options import plugins_option
 from ...sim.progress import bar
 from ...sim.terminal import tell
-from ..command_line import JOBS_MOST
-from .charts import can_draw, draw_charts
+from ..charts import can_draw
+from ..command_line import jobs_option
+from .charts import draw_charts
 from .definition import Definition, told, varied
 from .lab import LabResult, run_lab
 from .scores import print_scoreboard
@@ -31,7 +32,7 @@ _FAILURES_SHOWN = 5
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="For every cell; may be repeated.")
 @click.option("--seeds", type=click.IntRange(1), default=20, show_default=True, help="Seeds 1 to N, each variant each.")
 @plugins_option
-@click.option("--jobs", type=click.IntRange(1, JOBS_MOST), help="Processes at once.  [default: one a core]")
+@jobs_option
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="DIR", required=True, help="The lab's folder.")
 @click.option("--bar/--no-bar", "shown", default=True, help="A progress bar on a terminal's stderr.")
 @click.pass_context

@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,7 +20,7 @@ from ...events.regular import must_be_free, open_new, plain_name, whole_folder
 from ..run import Run, open_run
 from ..studies import executed
 from .file import RoundRows, encode_receipt
-from .receipt import Receipts, is_ranked
+from .receipt import Receipts, is_ranked, must_have_head
 from .standing import rows_behind
 
 __all__ = ["ReceiptsMade", "write_receipts"]
@@ -58,13 +58,12 @@ def write_receipts(
     can be written, and what `receipt_of` raises.
     """
     must_be_free(path)
-    receipts = Receipts(run)  # which refuses a torn record before anything is made
-    rankings = list(_by_ranking(run))
+    must_have_head(run)
+    rankings = _by_ranking(run)
     total = sum(len(one) for one in rankings)
     if not total:
         message = f"{run.path}: nobody was deleveraged in it, so there is no receipt to write"
         raise QueryError(message)
-    del receipts
     done = size_bytes = 0
     with whole_folder(path) as folder:
         given = Path(run.path), run.plugin_folders, folder
@@ -75,7 +74,7 @@ def write_receipts(
     return ReceiptsMade(done, size_bytes)
 
 
-def _by_ranking(run: Run) -> Iterator[list[tuple[int, int]]]:
+def _by_ranking(run: Run) -> list[list[tuple[int, int]]]:
     """The reductions of the rounds that continue one ranking together, with the event that began each one's round."""
     rankings = dict[int, list[tuple[int, int]]]()
     began, started = dict[int, int](), dict[int, int]()
@@ -86,7 +85,7 @@ def _by_ranking(run: Run) -> Iterator[list[tuple[int, int]]]:
             started[body.round] = event.seq
         elif isinstance(body, PositionDeleveraged):
             rankings.setdefault(began[body.round], []).append((event.seq, started[body.round]))
-    yield from rankings.values()
+    return list(rankings.values())
 
 
 def _write(task: _OneRanking) -> _ReceiptsOfRanking:

@@ -25,7 +25,7 @@ from ..run import Run
 from .file import Receipt, RoundRows, account_of
 from .standing import rows_behind
 
-__all__ = ["Receipts", "is_ranked", "receipt_of"]
+__all__ = ["Receipts", "is_ranked", "must_have_head", "receipt_of"]
 
 _Declared = tuple[type[Body], int]
 
@@ -45,11 +45,7 @@ class Receipts:
 
     def __init__(self, run: Run) -> None:
         """Raises QueryError if the record is torn."""
-        if run.torn:
-            message = (
-                f"{run.path}: torn, it has no head to prove anything under; `deleverage recover {run.path}` seals it"
-            )
-            raise QueryError(message)
+        must_have_head(run)
         self._run, self._left = run, run.events()
         self._assets = dict[int, int]()
         self._declared = dict[_Declared, tuple[int, ...]]()
@@ -92,6 +88,13 @@ class Receipts:
                 self._declared[type(body), number] = (event.seq, self._assets.get(body.asset, event.seq))
                 return True
         return False
+
+
+def must_have_head(run: Run) -> None:
+    """Raise QueryError for a torn record, under which nothing can be proved."""
+    if run.torn:
+        message = f"{run.path}: torn, it has no head to prove anything under; `deleverage recover {run.path}` seals it"
+        raise QueryError(message)
 
 
 def is_ranked(event: Event) -> bool:

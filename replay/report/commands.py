@@ -11,7 +11,7 @@ import msgspec
 from ...events.errors import QueryError
 from ...sim.console import new_console
 from ...sim.terminal import print_document, print_text, printable_json
-from ..command_line import as_json_option, head_option, leave, opened, record_argument
+from ..command_line import as_json_option, head_option, layout_option, leave, opened, record_argument
 from ..receipt.file import check_new, write_new
 from ..why.page.pages import closing_of, markdown_of
 from ..why.page.text import print_sections
@@ -28,14 +28,7 @@ _PATH = click.Path(path_type=Path)
 @record_argument
 @click.option("--regulator", is_flag=True, help="For a supervisor: who, when, how much, by which rules.")
 @click.option("--all", "whole", is_flag=True, help="All rows of all tables.")
-@click.option(
-    "--format",
-    "layout",
-    type=click.Choice(("text", "md")),
-    default="text",
-    show_default=True,
-    help="For a terminal, or a file to send.",
-)
+@layout_option
 @click.option("--sign", "key", metavar="KEY", type=_PATH, help="Sign it with this Ed25519 key (PEM); always JSON.")
 @click.option("-o", "--output", metavar="FILE", type=_PATH, help="Write the JSON there, a new file.")
 @head_option

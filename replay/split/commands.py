@@ -13,7 +13,7 @@ from ...sim.figures import count
 from ...sim.options import plugins_option
 from ...sim.progress import bar
 from ...sim.terminal import print_document, tell
-from ..command_line import JOBS_MOST, as_json_option, head_option, leave, opened, record_argument, tell_differences
+from ..command_line import as_json_option, head_option, jobs_option, leave, opened, record_argument, tell_differences
 from ..points import parse_point
 from ..run import Run
 from .split import At, forks_needed, split
@@ -33,7 +33,7 @@ _INTERRUPTED = 130
 @click.option(
     "--switch", "texts", multiple=True, metavar="NAME:KEY=VALUE", help="Switch this off instead; may be repeated."
 )
-@click.option("--jobs", type=click.IntRange(1, JOBS_MOST), help="Processes at once.  [default: one a core]")
+@jobs_option
 @head_option
 @plugins_option
 @as_json_option

@@ -1,56 +1,30 @@
-"""A stress as a chart: how far each ray goes before the target is met, and the funds under each shock. matplotlib."""
+"""A stress as a chart: how far each ray goes before the target is met, and the funds under each shock."""
 
 from __future__ import annotations
 
-from importlib import import_module
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from ...events.errors import QueryError
-from ...events.regular import write_whole
 from ...sim.terminal import printable
-from ..lab.charts import can_draw
+from ..charts import figure_for
 from ..run import Run
 from .history import shapes
 from .stress import Stress
 
-__all__ = ["check_chart", "draw_stress"]
+__all__ = ["draw_stress"]
 
 _WIDTH_INCHES, _ROW_INCHES, _FRAME_INCHES, _PATHS_INCHES = 8.0, 0.32, 2.0, 3.2
 _SPARED, _MET, _MIXED = "#c3d3e2", "#c0392b", "#6f8fab"
 
 
-def check_chart(path: Path) -> None:
-    """Refuse a chart that cannot be drawn before anything is executed. Raises QueryError."""
-    if not can_draw():
-        message = f"--chart {path}: matplotlib is not installed; pip install 'deleverage[lab]'"
-        raise QueryError(message)
-    if not path.parent.is_dir():
-        message = f"--chart {path}: there is no folder {path.parent}; name one that is there"
-        raise QueryError(message)
-
-
 def draw_stress(path: Path, run: Run, found: Stress) -> None:
     """Draw it as SVG; the same result gives the same bytes. Raises QueryError where it cannot be written."""
-    matplotlib = import_module("matplotlib")
-    with matplotlib.rc_context({"svg.hashsalt": "deleverage", "text.parse_math": False}):
-        figure_module: Any = import_module("matplotlib.figure")
-        told = [*found.rays, *found.mixtures]
-        rays_inches = _FRAME_INCHES + _ROW_INCHES * len(told)
-        size = (_WIDTH_INCHES, rays_inches + _PATHS_INCHES)
-        figure = figure_module.Figure(figsize=size, layout="constrained")
+    rays_inches = _FRAME_INCHES + _ROW_INCHES * len([*found.rays, *found.mixtures])
+    with figure_for(path, (_WIDTH_INCHES, rays_inches + _PATHS_INCHES)) as figure:
         rays, paths = figure.subplots(2, 1, height_ratios=(rays_inches, _PATHS_INCHES))
         _draw_rays(rays, found)
         _draw_paths(paths, run, found)
         figure.suptitle(f"Until {found.asked.start.target}", x=0.01, ha="left", fontsize="large", weight="bold")
-        drawn = BytesIO()
-        figure.savefig(drawn, format="svg", metadata={"Date": None})
-    try:
-        write_whole(path, drawn.getvalue())
-    except OSError as error:
-        message = f"--chart {path}: it cannot be written ({error.strerror}); name another place"
-        raise QueryError(message) from error
 
 
 def _draw_rays(axes: Any, found: Stress) -> None:

@@ -12,9 +12,10 @@ from ...sim.console import new_console
 from ...sim.options import plugins_option
 from ...sim.progress import bar
 from ...sim.terminal import print_document, print_text, tell
-from ..command_line import JOBS_MOST, as_json_option, head_option, leave, tell_differences
+from ..charts import chart_option, check_chart
+from ..command_line import as_json_option, head_option, jobs_option, layout_option, leave, tell_differences
 from ..run import Run
-from .chart import check_chart, draw_stress
+from .chart import draw_stress
 from .question import Options, question_of
 from .stress import Stress, stress
 from .tables import markdown, print_stress
@@ -52,11 +53,9 @@ _INTERRUPTED = 130
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Of a scenario; may be repeated.")
 @click.option("--seed", type=click.IntRange(0), help="Of a scenario.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="RUN", help="Where a scenario is recorded.")
-@click.option("--jobs", type=click.IntRange(1, JOBS_MOST), help="Processes at once.  [default: one a core]")
-@click.option("--chart", type=click.Path(path_type=Path), metavar="FILE", help="Draw it as SVG.")
-@click.option(
-    "--format", "layout", type=click.Choice(("text", "md")), default="text", show_default=True, help="Or Markdown."
-)
+@jobs_option
+@chart_option
+@layout_option
 @head_option
 @plugins_option
 @as_json_option

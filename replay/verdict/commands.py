@@ -8,7 +8,7 @@ import click
 
 from ...sim.console import new_console
 from ...sim.terminal import print_json, print_text
-from ..command_line import as_json_option, head_option, leave, opened, record_argument
+from ..command_line import as_json_option, head_option, layout_option, leave, opened, record_argument
 from ..receipt.file import check_new, write_new
 from ..why.page.pages import closing_of, markdown_of
 from ..why.page.text import print_sections
@@ -23,14 +23,7 @@ __all__ = ["verdict_command"]
 @record_argument
 @click.option("--rulebook", metavar="NAME", help="Judge by this rulebook.  [default: that of the venue]")
 @click.option("--account", metavar="NAME", help="Say also what the rule takes of this one.")
-@click.option(
-    "--format",
-    "layout",
-    type=click.Choice(("text", "md")),
-    default="text",
-    show_default=True,
-    help="For a terminal, or a file to send.",
-)
+@layout_option
 @click.option("-o", "--output", metavar="FILE", type=click.Path(path_type=Path), help="Write the JSON there, too.")
 @head_option
 @as_json_option

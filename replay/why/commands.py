@@ -17,7 +17,16 @@ from ...events.errors import QueryError
 from ...sim.collecting import seldom_collected
 from ...sim.options import plugins_option
 from ...sim.terminal import print_json, print_text, shell_word
-from ..command_line import JOBS_MOST, as_json_option, head_option, leave, opened, record_argument, tell_differences
+from ..command_line import (
+    JOBS_MOST,
+    as_json_option,
+    head_option,
+    layout_option,
+    leave,
+    opened,
+    record_argument,
+    tell_differences,
+)
 from ..directory import nearest
 from ..forked import Aside, can_fork
 from ..points import is_point, parse_point
@@ -99,14 +108,7 @@ def _everyone_option(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--prove-whole", is_flag=True, help="The same, also of grounds from long before.")
 @click.option("--flips", is_flag=True, help="Search what would have spared it, by executing the run again.")
 @click.option("--flips-whole", is_flag=True, help="The same, and what is found executed to the end of the run.")
-@click.option(
-    "--format",
-    "layout",
-    type=click.Choice(("text", "md")),
-    default="text",
-    show_default=True,
-    help="Or Markdown.",
-)
+@layout_option
 @head_option
 @plugins_option
 @as_json_option
