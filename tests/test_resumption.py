@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deleverage.events.record import MemoryRecord
-from deleverage.handlers.registry import SLOTS
+from deleverage.handlers.registry import AT_ONCE, SLOTS
 
 from .support.crash import recorded, simulation_of
 from .support.past import goes_on_the_same
@@ -26,7 +26,7 @@ LATE_BY |= {
 ALL_LATE = tuple(f"{slot}.latency_ns={latency}" for slot, latency in LATE_BY.items())
 COOLING = ("liquidation.cooldown_ns=3s", "insurance_fund.capital_bps=3000", "adl.policy=profit-share")
 RUNS = {"prompt": (), "late": LATE, "all late": ALL_LATE, "cooling": COOLING}
-SLOW = sorted(SLOTS.keys() - {"invariants"})
+SLOW = sorted(set(SLOTS) - set(AT_ONCE))
 """Who may be slow: what is claimed is held at the event itself."""
 LATENCIES = st.sampled_from(["1ms", "7ms", "20ms", "50ms", "1s", "11s", "40s"])
 

@@ -28,7 +28,7 @@ from deleverage.events.bodies.waterfall import (
 from deleverage.events.envelope import Event, Origin
 from deleverage.events.ledger import Ledger
 from deleverage.handlers.inventory import capacity_atoms, inventory_atoms
-from deleverage.handlers.registry import SLOTS
+from deleverage.handlers.registry import AT_ONCE, SLOTS
 from deleverage.sim.rulebooks import venues_with_positions
 
 from .support.insolvent import BROKE, SPIRAL, deciding, told, watched, worlds
@@ -152,7 +152,7 @@ FUND_SETTINGS = st.fixed_dictionaries(
     }
 )
 LATENCIES = st.dictionaries(
-    st.sampled_from([slot for slot in SLOTS if slot not in ("mark", "invariants")]),
+    st.sampled_from([slot for slot in SLOTS if slot not in ("mark", *AT_ONCE)]),
     st.sampled_from([1, 10**6, 10**9, 3 * 10**9]),
     max_size=3,
 )
