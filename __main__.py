@@ -25,6 +25,7 @@ COMMANDS = {
         ".replay.watch.commands:watch_command", "Follow a record or a scenario for what comes before a cascade."
     ),
     "import": Entry(".replay.importers.commands:import_command", "Take in a venue's own files as a record."),
+    "info": Entry(".replay.info.commands:info_command", "Say what a record is: its end, rules, sources, forks."),
     "log": Entry(".replay.log.commands:log_command", "Show the events of a record."),
     "state": Entry(".replay.state.commands:state_command", "Show markets, fund and accounts at any instant."),
     "history": Entry(".replay.history.commands:history_command", "Show what befell an account, event by event."),
@@ -54,6 +55,7 @@ COMMANDS = {
     ),
     "bridge": Entry(".replay.bridge.commands:bridge_command", "Write an imported incident as a scenario."),
     "verdict": Entry(".replay.verdict.commands:verdict_command", "Say how far a venue followed a published rule."),
+    "pack": Entry(".replay.info.commands:pack_command", "Pack a record and its parents into one file."),
     "recover": Entry(
         ".replay.verify.commands:recover_command", "Cut a torn record to its last good block and seal it."
     ),

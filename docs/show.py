@@ -61,6 +61,11 @@ COMMANDS = {
     "session why": ["deleverage why crash.run 199060"],
     "session answer": ["deleverage why crash.run 199060 | awk -v RS= 'NR == 2'"],
     "session record": ["deleverage log crash.run --from 199055 --to 199061"],
+    "session pack": [
+        "deleverage pack crash.run -o crash.pack",
+        "deleverage info crash.pack | head -8",
+        "deleverage log crash.pack --type PositionDeleveraged --columns seq,at,account,size_lots,price_ticks | head -3",
+    ],
     "session report": ["deleverage report crash.run --regulator | sed '/^Who was liquidated/,$d' | head -48"],
     "session files": ["ls crash.run"],
     "session opening": ["deleverage log crash.run --account trader-14274 | head -3"],

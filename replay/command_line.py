@@ -8,8 +8,9 @@ stderr, and so are that a record broke off, and other code than the record's whe
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import click
 
@@ -25,10 +26,13 @@ __all__ = [
     "jobs_option",
     "layout_option",
     "leave",
+    "matched",
     "opened",
     "record_argument",
     "tell_differences",
 ]
+
+Found = TypeVar("Found")
 
 _DIGITS = re.compile(r"[0-9a-fA-F]{64}", re.ASCII)
 
@@ -73,6 +77,16 @@ def opened(path: Path, head: str | None = None, plugins: Iterable[Path] = (), *,
         end = "it has the run's end" if run.came_to_its_end else "it stops before the run's end"
         tell(f"{path}: {end}; its manifest says: {run.manifest.status}")
     return run
+
+
+def matched(found: Iterable[Found], what: str) -> Iterator[Found]:
+    """What was found, as it comes; where there is none, one line on stderr: there is no `what`."""
+    none = True
+    for one in found:
+        none = False
+        yield one
+    if none:
+        tell(f"there is no {what}")
 
 
 def tell_differences(run: Run) -> None:

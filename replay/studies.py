@@ -36,7 +36,7 @@ from .forked import Forked, can_fork
 from .run import Run
 from .workers import Workers
 
-__all__ = ["Study", "answers_beside", "executed", "executed_from", "study_path"]
+__all__ = ["Study", "answers_beside", "executed", "executed_from", "studies_beside", "study_path"]
 
 _BYTES_MOST = 1 << 30
 _KEY_DIGITS = 10
@@ -147,14 +147,19 @@ def _lock(file: BinaryIO, path: Path) -> None:
         raise QueryError(message) from None
 
 
+def studies_beside(run: Run) -> list[Path]:
+    """The files of what was asked of a record of that name, by anyone, done or not."""
+    record = run.path.resolve()
+    return sorted(record.parent.glob(f"{escape(record.name)}.*-*.jsonl"))
+
+
 def answers_beside(run: Run) -> dict[str, list[dict[str, Any]]]:
     """What was asked of a record and is answered beside it, by kind: each `asked` with its `answer`, by file name.
 
     Left out are questions that are not done, of another head, and by other code than decides here.
     """
-    record = run.path.resolve()
     found: dict[str, list[dict[str, Any]]] = {}
-    for path in sorted(record.parent.glob(f"{escape(record.name)}.*-*.jsonl")):
+    for path in studies_beside(run):
         with suppress(OSError, msgspec.DecodeError, IndexError, KeyError, TypeError, AttributeError):
             lines = read_regular(path, _BYTES_MOST).splitlines()
             first, last = msgspec.json.decode(lines[0]), msgspec.json.decode(lines[-1])

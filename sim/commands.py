@@ -11,12 +11,13 @@ from ..events.record import Durability, RecordSettings
 from .console import new_console, print_line, print_rows
 from .interrupt import Interrupt
 from .limits import ACCOUNT_BYTES
-from .logs import LOG_LEVELS, LogLevel, RunLog, configure_logs
+from .logs import LOG_LEVELS, LogLevel, RunLog, configure_logs, level_of, log_stream
 from .options import plugins_option
 from .outcome import outcome
 from .progress import run_progress
 from .report import print_report
 from .runner import RunResult, Simulation, run
+from .scaled import scaled
 from .scenario import Scenario, bundled_scenarios
 from .terminal import print_document
 from .units import format_time_ns
@@ -39,8 +40,12 @@ __all__ = ["run_command", "scenarios_command"]
     help="When the record is forced to the disk: at each block, each second, or by the system.",
 )
 @click.option("--dry-run", is_flag=True, help="Only check it, and say how much it would take in.")
-@click.option("--log-level", type=click.Choice(LOG_LEVELS), default="warning", show_default=True, help="Log to stderr.")
+@click.option(
+    "--log-level", type=click.Choice(LOG_LEVELS), default="warning", show_default=True, help="Log from here on."
+)
+@click.option("-v", "--verbose", "verbosity", count=True, help="Log milestones; -vv: every event.")
 @click.option("--log-json", is_flag=True, help="Log as JSON Lines.")
+@click.option("--log-file", type=click.Path(path_type=Path), metavar="FILE", help="Add the log to FILE, not to stderr.")
 @click.pass_context
 def run_command(
     context: click.Context,
@@ -54,7 +59,9 @@ def run_command(
     durability: Durability,
     dry_run: bool,
     log_level: LogLevel,
+    verbosity: int,
     log_json: bool,
+    log_file: Path | None,
 ) -> None:
     """Run SCENARIO, a bundled one by name or a TOML file, and print what came of it.
 
@@ -63,17 +70,18 @@ def run_command(
     that would make more inputs or accounts than it may is refused before it begins (--set limits.inputs=N,
     limits.accounts=N).
     """
-    configure_logs(log_level, as_json=log_json)
     loaded = Scenario.load(scenario, overrides, seed=seed, plugins=plugins)
     if dry_run:
         _tell_what_it_makes(loaded, as_json=as_json)
         return
     settings = RecordSettings(durability=durability)
-    shown = not as_json and log_level in ("warning", "error")
-    with Interrupt() as interrupt:
-        result = _driven(loaded, output, settings, interrupt, RunLog(log_level), bar=shown)
+    level = level_of(log_level, verbosity)
+    shown = not as_json and (log_file is not None or level in ("warning", "error"))
+    with log_stream(log_file) as stream, Interrupt() as interrupt:
+        configure_logs(level, as_json=log_json, stream=stream)
+        result = _driven(loaded, output, settings, interrupt, RunLog(level), bar=shown)
     if as_json:
-        print_document(outcome(result))
+        print_document(scaled(outcome(result), result.scenario.assets))
     else:
         print_report(new_console(), result)
     if result.status == "interrupted":

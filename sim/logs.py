@@ -1,4 +1,4 @@
-"""The program's own log, apart from the record: structlog to stderr, configured here and nowhere else.
+"""The program's own log, apart from the record: structlog to stderr or a file, configured here and nowhere else.
 
 1. Warnings only, unless asked for more. Milestones of a run are info; single events are debug, and cost nothing
    otherwise.
@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import MutableMapping
-from typing import Any, Literal
+from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal, TextIO
 
 import structlog
 
@@ -18,13 +20,14 @@ from ..events.bodies.liquidation import LiquidationStarted
 from ..events.bodies.venue import TradingHalted, TradingResumed
 from ..events.bodies.waterfall import DeleveragingStarted, ShortfallDeclared
 from ..events.envelope import Event
+from ..events.errors import QueryError
 from ..events.ledger import Ledger
 from ..events.vocabulary import Body
 from .runner import RunResult, Simulation
 from .terminal import printable
 from .units import format_time_ns
 
-__all__ = ["LOG_LEVELS", "LogLevel", "RunLog", "configure_logs"]
+__all__ = ["LOG_LEVELS", "LogLevel", "RunLog", "configure_logs", "level_of", "log_stream"]
 
 LogLevel = Literal["debug", "info", "warning", "error"]
 LOG_LEVELS: tuple[LogLevel, ...] = ("debug", "info", "warning", "error")
@@ -37,11 +40,33 @@ _FIRST_ONLY: dict[type[Body], str] = {
 _EACH: dict[type[Body], str] = {TradingHalted: "trading halted", TradingResumed: "trading resumed"}
 
 
-def configure_logs(level: LogLevel = "warning", *, as_json: bool = False) -> None:
-    """Send the log to stderr from `level` on, as text or as JSON Lines."""
+def level_of(level: LogLevel, verbosity: int) -> LogLevel:
+    """The level, or that of so many -v if it tells more: info of one, debug of two."""
+    asked = LOG_LEVELS[max(LOG_LEVELS.index("warning") - verbosity, 0)]
+    return min(level, asked, key=LOG_LEVELS.index)
+
+
+@contextmanager
+def log_stream(path: Path | None) -> Iterator[TextIO]:
+    """Where the log goes: a file, to whose end it is added, or stderr. Raises QueryError where it cannot be opened."""
+    if path is None:
+        yield sys.stderr
+        return
+    try:
+        file = path.open("a", encoding="utf-8", buffering=1)
+    except OSError as error:
+        message = f"--log-file {path}: it cannot be written ({error.strerror}); name another place"
+        raise QueryError(message) from error
+    with file:
+        yield file
+
+
+def configure_logs(level: LogLevel = "warning", *, as_json: bool = False, stream: TextIO | None = None) -> None:
+    """Send the log to a stream (stderr) from `level` on, as text or as JSON Lines."""
+    stream = sys.stderr if stream is None else stream
     renderer: Any = structlog.processors.JSONRenderer()
     if not as_json:
-        renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        renderer = structlog.dev.ConsoleRenderer(colors=stream.isatty())
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
@@ -50,7 +75,7 @@ def configure_logs(level: LogLevel = "warning", *, as_json: bool = False) -> Non
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(_number(level)),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(stream),
         cache_logger_on_first_use=False,
     )
 

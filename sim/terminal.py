@@ -11,11 +11,12 @@ from __future__ import annotations
 import json
 import shlex
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import click
 
 __all__ = [
+    "print_columns",
     "print_document",
     "print_json",
     "print_lines",
@@ -63,6 +64,14 @@ def print_lines(lines: Iterable[str]) -> None:
     write = sys.stdout.write
     for line in lines:
         write(printable(line))
+        write("\n")
+
+
+def print_columns(rows: Iterable[Sequence[str]]) -> None:
+    """Rows on stdout with a tab between two cells, each as soon as it is there; a tab in a cell is its escape."""
+    write = sys.stdout.write
+    for row in rows:
+        write("\t".join(map(printable, row)))
         write("\n")
 
 

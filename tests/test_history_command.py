@@ -90,7 +90,8 @@ def test_every_line_is_a_step(record: Path) -> None:
     lines = call("history", record, "--account", str(TAKEN_OVER), "--json").stdout.splitlines()
     steps = [json.loads(line) for line in lines]
     assert [list(step) for step in steps] == [["event", "before", "after"]] * len(steps)
-    assert steps == json.loads(json.dumps([step_fields(step) for step in history(open_run(record), TAKEN_OVER)]))
+    run = open_run(record)
+    assert steps == json.loads(json.dumps([step_fields(step, run.directory) for step in history(run, TAKEN_OVER)]))
     logged = call("log", record, "--account", NAME, "--json").stdout.splitlines()
     assert [step["event"] for step in steps] == [json.loads(line) for line in logged]
     assert steps[0]["before"] is None

@@ -158,7 +158,8 @@ def test_by_hand(tmp_path: Path) -> None:
             maker=True,
         )
     )
-    steps = [step_fields(step) for step in history(written(book, tmp_path / "a.run"), number)]
+    run = written(book, tmp_path / "a.run")
+    steps = [step_fields(step, run.directory) for step in history(run, number)]
     assert [step["event"]["type"] for step in steps] == [
         "AccountOpened",
         "BalanceStated",

@@ -24,12 +24,13 @@ from pathlib import Path
 
 from .fingerprint import reading_sha256
 
-__all__ = ["VARIABLE", "Known", "past_digest"]
+__all__ = ["VARIABLE", "Known", "own_folder", "past_digest"]
 
 VARIABLE = "DELEVERAGE_CACHE"
 
 _MAGIC = b"deleverage knows 1\n"
 _HASH_BYTES = 32
+_ENDING = ".known"
 _RECORDS_MOST = 1024
 """Above so many records the older half of the notes is deleted."""
 
@@ -91,7 +92,7 @@ def _write(head: bytes, digests: Iterable[bytes]) -> None:
 
 def _forget_oldest(directory: Path) -> None:
     """Delete the older half of the notes if there are too many."""
-    names = os.listdir(directory)  # noqa: PTH208 - a name for each, and not a path
+    names = [name for name in os.listdir(directory) if name.endswith(_ENDING)]  # noqa: PTH208 - no path for each
     if len(names) > _RECORDS_MOST:
         for path in sorted((directory / name for name in names), key=_age)[: len(names) // 2]:
             with suppress(OSError):
@@ -106,7 +107,13 @@ def _age(path: Path) -> int:
 
 
 def _path_of(head: bytes) -> Path | None:
-    """Where the notes of a record are; None if there is no directory that only this user can write."""
+    """Where the notes of a record are; None where nothing is kept."""
+    directory = own_folder()
+    return None if directory is None else directory / f"{head.hex()}{_ENDING}"
+
+
+def own_folder() -> Path | None:
+    """The directory for what can be made again; None if there is none that only this user can write."""
     told = os.environ.get(VARIABLE)
     if told == "":
         return None
@@ -117,7 +124,7 @@ def _path_of(head: bytes) -> Path | None:
     except (OSError, RuntimeError):  # a user without a home
         return None
     own = found.st_uid == os.geteuid() and not found.st_mode & 0o022
-    return directory / f"{head.hex()}.known" if own else None
+    return directory if own else None
 
 
 def _user_cache() -> Path:

@@ -37,6 +37,7 @@ from .manifest import Manifest, RunStatus, read_manifest
 from .merkle import Frontier, leaf_hash
 from .numbers import existing_seq
 from .opening import check_sizes, check_totals
+from .packs import is_pack, unpacked
 from .pages import PAGE_EVENTS, Progress, page_root
 from .scan import BlockEntry, Scan, SegmentFile, read_block, scan_blocks, segment_files
 
@@ -63,6 +64,8 @@ class RecordReader:
         self.reports: list[str] = [] if parent is None else parent.reports
         """What was found damaged beside it or beside its parents, ignored and made again: a line each."""
         self.cached_blocks = _CACHED_BLOCKS
+        self.packed_in: Path | None = None
+        """The pack that it was taken from, if it was; `path` is then where the reader keeps it."""
         self._first_seqs = [entry.header.first_seq for entry in scan.entries]
         self._last_at_ns = [entry.header.last_at_ns for entry in scan.entries]
         self._digests: dict[int, bytes] = {}
@@ -70,12 +73,17 @@ class RecordReader:
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> RecordReader:
-        """Open a record: the manifest, and the headers of its blocks. Some 4 us a block; no event is decoded.
+        """Open a record, or the one in a pack. Some 4 us a block; no event is decoded.
 
         One that was never sealed is read whole. Raises RecordNotFoundError if there is none (or, for a fork, no parent
         where it should be) or a later version wrote it, RecordDamagedError if it is not what was written.
         """
-        return cls._open(Path(path), ())
+        path = Path(path)
+        if not is_pack(path):
+            return cls._open(path, ())
+        reader = cls._open(unpacked(path), ())
+        reader.packed_in = path
+        return reader
 
     @classmethod
     def _open(cls, directory: Path, children: tuple[Path, ...]) -> RecordReader:

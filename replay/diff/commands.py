@@ -8,6 +8,7 @@ import click
 
 from ...sim.console import new_console, print_line
 from ...sim.figures import count
+from ...sim.scaled import scaled
 from ...sim.terminal import print_document, tell
 from ..command_line import as_json_option, digits_of, leave, opened
 from .accounts_csv import write_accounts
@@ -56,7 +57,8 @@ def diff_command(
     for warning in difference.warnings:
         tell(f"{warning}")
     if as_json:
-        print_document(difference_view(difference, top))
+        assets = {**a.directory.assets, **b.directory.assets}.values()
+        print_document(scaled(difference_view(difference, top), assets))
     else:
         console = new_console()
         print_difference(console, difference, top)

@@ -10,6 +10,7 @@ import click
 from ...sim.figures import count
 from ...sim.options import plugins_option
 from ...sim.progress import bar
+from ...sim.scaled import scaled
 from ...sim.terminal import print_document, print_text, tell
 from ..charts import chart_option, check_chart
 from ..command_line import (
@@ -132,7 +133,7 @@ def _executed(context: click.Context, run: Run, asked: FairQuestion, jobs: int, 
 
 def _show(run: Run, found: Fairness, account: int | None, layout: str, *, as_json: bool, file: str) -> None:
     if as_json:
-        print_document(fairness_view(run, found))
+        print_document(scaled(fairness_view(run, found), run.directory.assets.values()))
         return
     sections, title = list(fairness_sections(run, found, account)), fairness_title(run)
     if layout == "md":

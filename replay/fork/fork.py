@@ -242,6 +242,11 @@ def _sink(made: Fork, path: Path | None, settings: RecordSettings | None) -> Eve
     run = made.run
     if path is None:
         return HeadOnly()
+    if run.reader.packed_in is not None:
+        message = (
+            f"{run.reader.packed_in}: a fork shares the past of its record; `unzip` the pack and fork what is in it"
+        )
+        raise QueryError(message)
     point = ForkPoint(run.head, made.boundary, way_to(run.path, path))
     forks = (*run.forks, made.boundary) if made.changes else run.forks
     return RecordWriter(

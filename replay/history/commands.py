@@ -47,7 +47,8 @@ def history_command(
     number = run.directory.find_account(account)
     steps = history(run, number, *run.span(first, last), types_named(types))
     if as_json:
-        print_json(json.dumps(step_fields(step), separators=_COMPACT).encode() for step in steps)
+        documents = (step_fields(step, run.directory) for step in steps)
+        print_json(json.dumps(document, separators=_COMPACT).encode() for document in documents)
     else:
         print_history(new_console(), run.directory, number, steps)
     leave(context, run)

@@ -21,7 +21,9 @@ from ...events.errors import QueryError
 from ...events.ledger import LedgerState, PositionKey
 from ...events.ledger.postings import POSTINGS, Trade
 from ...events.vocabulary import Body
-from ..log.selection import event_fields
+from ...sim.scaled import scaled
+from ..directory import Directory
+from ..log.selection import told_fields
 from ..run import Run
 from ..state.queues import TRADERS
 from ..state.view import View, account_view
@@ -59,9 +61,10 @@ def history(
     return (step for step in steps if type(step.event.body) in types) if types else steps
 
 
-def step_fields(step: HistoryStep) -> dict[str, Any]:
+def step_fields(step: HistoryStep, directory: Directory) -> dict[str, Any]:
     """A step as plain data: a line of `history --json`. Its names are stable."""
-    return {"event": event_fields(step.event), "before": step.before, "after": step.after}
+    sides = {"before": step.before, "after": step.after}
+    return {"event": told_fields(step.event, directory), **scaled(sides, directory.assets.values())}
 
 
 def _steps(run: Run, account: int, first_seq: int, stop_seq: int | None) -> Iterator[HistoryStep]:

@@ -1,25 +1,31 @@
 """Choosing events of a record, and an event as plain data: a line of `log --json`. Its names are stable.
 
 1. A line has `seq, at_ns, origin, cause, producer, type, links` and then the fields of the event's body under their own
-   names.
+   names; with a directory `at` is the time as text, and `values` has what the numbers stand for.
 2. Bytes are hex; structs inside a body (tiers, tallies, provenance) are objects with the names of their fields.
 3. Reading is by block and lazy: nothing before `first_seq` is decoded.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
 
 from ...events.envelope import Event
 from ...events.errors import QueryError
-from ...events.vocabulary import TYPES_BY_NAME, Body, accounts_named
-from ..directory import nearest
+from ...events.kinds import kinds_of
+from ...events.vocabulary import BODY_TYPES, TYPES_BY_NAME, Body, accounts_named
+from ...sim.quantities import quantity_of
+from ...sim.units import format_time_ns
+from ..directory import Directory, nearest
 from ..run import Run
 
-__all__ = ["Selection", "event_fields", "select", "types_named"]
+__all__ = ["Selection", "columns_named", "event_fields", "picked", "select", "told_fields", "types_named"]
+
+
+_ENVELOPE = ("seq", "at_ns", "origin", "cause", "producer", "type", "links")
 
 
 class Selection(msgspec.Struct, frozen=True):
@@ -66,6 +72,71 @@ def event_fields(event: Event) -> dict[str, Any]:
     for name in body.__struct_fields__:
         fields[name] = _plain(getattr(body, name))
     return fields
+
+
+def told_fields(event: Event, directory: Directory) -> dict[str, Any]:
+    """The same with the time as text, and what the fields of the body stand for.
+
+    In `values` a name stands for the number of an account, an instrument or an asset, and a plain decimal, as text, for
+    an amount, a price, a size or a rate: in the unit of that asset or instrument, a rate in percent. What is empty, or
+    was never declared, is not in it.
+    """
+    values = {}
+    for field, kind in _KINDS[type(event.body)]:
+        value = getattr(event.body, field)
+        if kind.name in _NAMED:
+            if (name := _NAMED[kind.name](directory, value)) is not None:
+                values[field] = name
+        elif (quantity := quantity_of(event.body, field, directory)) is not None:
+            values[field] = quantity.value
+    return {**event_fields(event), "at": format_time_ns(event.at_ns), "values": values}
+
+
+def columns_named(text: str, types: Iterable[type[Body]] = ()) -> list[str]:
+    """The columns of a text such as "seq,at,account". Raises QueryError for one that no event of these types has."""
+    names = [name.strip() for name in text.split(",")]
+    own = dict.fromkeys(field for body_type in types or BODY_TYPES for field in body_type.__struct_fields__)
+    known = (*_ENVELOPE, "at", *own)
+    for name in names:
+        if name not in known:
+            instead = nearest(name, known) or f"; there are {', '.join(_ENVELOPE)}, at and the fields of the events"
+            message = f"there is no column {name!r}{instead}"
+            raise QueryError(message)
+    return names
+
+
+def picked(told: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    """Of what `told_fields` gives only these: what a number stands for where that is known, else as it is."""
+    values = told["values"]
+    return {name: values[name] if name in values else told.get(name) for name in names}
+
+
+def _account(directory: Directory, number: int) -> str | None:
+    return directory.accounts[number].name if number in directory.accounts else None
+
+
+def _instrument(directory: Directory, number: int) -> str | None:
+    listing = directory.instrument_listed(number)
+    return None if listing is None else listing.name
+
+
+def _asset(directory: Directory, number: int) -> str | None:
+    asset = directory.asset_listed(number)
+    return None if asset is None else asset.name
+
+
+_NAMED = {"account": _account, "instrument": _instrument, "asset": _asset}
+"""What a number stands for, by its kind."""
+
+_KINDS = {
+    body_type: [
+        (field, kind)
+        for field, kind in kinds_of(body_type).items()
+        if kind is not None and (kind.name in (*_NAMED, "amount", "price", "size", "rate"))
+    ]
+    for body_type in BODY_TYPES
+}
+"""The fields of each body that stand for something."""
 
 
 def _plain(value: Any) -> Any:

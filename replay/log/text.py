@@ -7,7 +7,8 @@ A field is shown by its kind, so a new event type needs nothing here. What is em
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from ...events.envelope import Event
@@ -17,8 +18,9 @@ from ...sim.figures import SCORE_DECIMALS, duration, price, size
 from ...sim.quantities import RATES, Quantity, Scales, quantity_of
 from ...sim.units import atoms_to_text, format_time_ns
 from ..directory import Directory
+from .selection import picked, told_fields
 
-__all__ = ["event_line", "figure_text"]
+__all__ = ["column_texts", "event_line", "figure_text"]
 
 _DIGEST_SHOWN = 8
 
@@ -28,6 +30,17 @@ def event_line(event: Event, directory: Directory) -> str:
     figures = " ".join(_figures(event.body, directory))
     cause = "" if event.cause is None else f" <- {event.cause}"
     return f"{event.seq} {format_time_ns(event.at_ns)} {type(event.body).__name__} {figures}{cause}"
+
+
+def column_texts(event: Event, directory: Directory, names: Sequence[str]) -> list[str]:
+    """The fields that are named; empty for what the event does not have."""
+    return list(map(_cell, picked(told_fields(event, directory), names).values()))
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def figure_text(body: Body, field: str, scales: Scales) -> str | None:

@@ -10,6 +10,7 @@ from ...events.errors import QueryError
 from ...events.ledger import Ledger
 from ...sim.console import new_console
 from ...sim.options import plugins_option
+from ...sim.scaled import scaled
 from ...sim.terminal import print_document, tell
 from ..command_line import as_json_option, head_option, leave, opened, record_argument
 from .queues import queues_of, venues_of
@@ -51,7 +52,7 @@ def state_command(
         message = f"account {account!r} is not open yet after event {ledger.seq - 1}; ask for a later point"
         raise QueryError(message)
     if as_json:
-        print_document(state_view(ledger, queues_of(run, ledger), number))
+        print_document(scaled(state_view(ledger, queues_of(run, ledger), number), ledger.assets))
     elif number is None:
         several = len(venues_of(ledger)) > 1  # a queue of each then, by rules of their own
         print_state(new_console(), ledger, queues_of(run, ledger) if several else None)

@@ -11,6 +11,7 @@ import click
 from ...sim.console import new_console
 from ...sim.options import plugins_option
 from ...sim.progress import bar
+from ...sim.scaled import scaled
 from ...sim.terminal import print_document, print_text, tell
 from ..charts import chart_option, check_chart
 from ..command_line import as_json_option, head_option, jobs_option, layout_option, leave, tell_differences
@@ -104,7 +105,7 @@ def _show(run: Run, found: Stress, options: Options) -> None:
     if options.chart is not None:
         draw_stress(options.chart, run, found)
     if options.as_json:
-        print_document(stress_view(run, found))
+        print_document(scaled(stress_view(run, found), run.directory.assets.values()))
     elif options.layout == "md":
         print_text(markdown(run, found))
     else:

@@ -106,6 +106,12 @@ def _print(record: Path, found: Verification) -> None:
 
 @click.command("recover")
 @record_argument
-def recover_command(*, record: Path) -> None:
+@as_json_option
+def recover_command(*, record: Path, as_json: bool) -> None:
     """Cut RUN, if it is torn, to its last good block and seal it; leave a sound record alone."""
-    print_text(printable(str(recover(record))))
+    done = recover(record)
+    if as_json:
+        paths = {"path": str(done.path), "cut_file": None if done.cut_file is None else str(done.cut_file)}
+        print_document({**msgspec.structs.asdict(done), **paths, "head": done.head.hex()})
+    else:
+        print_text(printable(str(done)))

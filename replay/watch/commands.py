@@ -13,6 +13,7 @@ from rich.live import Live
 from ...events.errors import QueryError, ScenarioError
 from ...sim.console import bars_for, new_console, print_line
 from ...sim.options import plugins_option
+from ...sim.scaled import scaled
 from ...sim.scenario import bundled_scenarios
 from ...sim.terminal import print_json, tell
 from ...sim.units import parse_duration_ns
@@ -118,7 +119,7 @@ def _shown(watcher: RunWatcher, *, once: bool, as_json: bool) -> Iterator[Show]:
         console.print(panel(reading, watcher.ledger, console.width, bars), end="")
 
     def as_document(reading: WarningReading) -> None:
-        print_json([json.dumps(reading_view(reading, watcher.ledger)).encode()])
+        print_json([json.dumps(scaled(reading_view(reading, watcher.ledger), watcher.ledger.assets)).encode()])
         console.file.flush()
 
     def as_line(reading: WarningReading) -> None:

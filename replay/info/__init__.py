@@ -1,0 +1,1 @@
+"""`deleverage info`: what a record is, before anything is asked of it."""
