@@ -25,6 +25,7 @@ from ..events.record.files import damaged
 from ..events.record.held import check_head, check_manifest, forks_told
 from ..events.record.manifest import MANIFEST_NAME
 from ..events.record.numbers import cause_before
+from ..events.record.packs import is_pack
 from ..events.vocabulary import BODY_TYPES, Body, accounts_forced
 from ..handlers.plugins.folders import Folders, folders_in
 from ..sim.units import format_time_ns
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from ..handlers.plugins.at_hand import Plugins
     from ..handlers.protocol import Handler
 
-__all__ = ["Ending", "Run", "held_run", "open_run"]
+__all__ = ["Ending", "Run", "held_run", "is_record", "open_run"]
 
 Ending = Literal["complete", "broken off", "torn"]
 
@@ -324,6 +325,11 @@ def open_run(path: str | os.PathLike[str], head: str | None = None, plugins: Fol
     if head is not None:
         check_head(reader, head)
     return held_run(reader, plugins)
+
+
+def is_record(path: Path) -> bool:
+    """Whether a path leads to what may be a record: a directory or a pack."""
+    return path.is_dir() or is_pack(path)
 
 
 def held_run(reader: RecordReader, plugins: Folders = ()) -> Run:

@@ -20,7 +20,7 @@ from ...sim.runner import run as run_scenario
 from ...sim.scenario import Scenario
 from ...sim.units import format_time_ns
 from ..command_line import opened
-from ..run import Run, open_run
+from ..run import Run, is_record, open_run
 
 __all__ = ["Opened", "opened_at", "sampled"]
 
@@ -48,12 +48,12 @@ def opened_at(
 ) -> Opened:
     """What `SCENARIO` or `RUN@POINT` names; prices are sampled every `span_ns`. Raises QueryError or ScenarioError."""
     name, at, point = text.rpartition("@")
-    if at and Path(name).is_dir():
+    if at and is_record(Path(name)):
         if settings or seed is not None or output is not None:
             message = f"--set, --seed and -o are of a scenario; {name} is a record, which is what it is"
             raise QueryError(message)
         return _of_record(name, point, span_ns, head, plugins)
-    if Path(text).is_dir():
+    if is_record(Path(text)):
         message = f"{text} is a record; say from where on: {text}@POINT, such as {text}@+10m"
         raise QueryError(message)
     if at and not text.endswith(_SCENARIO) and not Path(text).exists():

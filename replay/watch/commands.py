@@ -18,7 +18,9 @@ from ...sim.scenario import bundled_scenarios
 from ...sim.terminal import print_json, tell
 from ...sim.units import parse_duration_ns
 from ..command_line import TORN, as_json_option
+from ..run import is_record
 from .feeds import Feed, record_feed, scenario_feed
+from .metrics import served_metrics
 from .text import panel, reading_line
 from .view import reading_view
 from .watcher import RunWatcher, WarningReading
@@ -56,6 +58,13 @@ def _duration_ns(_context: click.Context, _option: click.Parameter, text: str) -
     metavar="N",
     help="So many simulated seconds a second; 0 for as fast as it goes.  [default: 60 for a SCENARIO, 0 for a RUN]",
 )
+@click.option(
+    "--metrics",
+    "port",
+    type=click.IntRange(1, 65_535),
+    metavar="PORT",
+    help="Serve the last reading to Prometheus on this port of loopback.",
+)
 @click.option("--once", is_flag=True, help="Only the last reading; a RUN is taken as far as it goes now.")
 @click.option("--until", metavar="POINT", help="Stop after this event or time.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a value of a SCENARIO.")
@@ -71,6 +80,7 @@ def watch_command(
     speed: float | None,
     once: bool,
     until: str | None,
+    port: int | None,
     overrides: tuple[str, ...],
     seed: int | None,
     plugins: tuple[Path, ...],
@@ -87,7 +97,7 @@ def watch_command(
 
     A POINT is an event's number (77241), a time (21:16, 2025-10-10 21:16:04.831) or an offset from the start (+10m).
     """
-    is_run = Path(watched).is_dir()
+    is_run = is_record(Path(watched))
     if not is_run and not Path(watched).exists() and watched not in bundled_scenarios():
         scenarios = ", ".join(bundled_scenarios())
         message = f"{watched!r} is neither a record nor a scenario; give a directory, a TOML file or one of {scenarios}"
@@ -97,9 +107,9 @@ def watch_command(
         raise QueryError(message)
     pace = 0.0 if once else (0.0 if is_run else 60.0) if speed is None else speed
     watcher = RunWatcher(every_ns)
-    feed = Feed(watcher, pace, until)
     torn = None
-    with _shown(watcher, once=once, as_json=as_json) as show:
+    with served_metrics(watcher, port) as metrics, _shown(watcher, once=once, as_json=as_json) as show:
+        feed = Feed(watcher, pace, until, metrics)
         if is_run:
             torn = record_feed(Path(watched), feed, show, now_only=once)
         else:

@@ -13,6 +13,7 @@ from ...sim.scenario import Scenario
 from ..points import Point, parse_point
 from ..run import open_run
 from .follow import followed
+from .metrics import Metrics
 from .watcher import RunWatcher, WarningReading
 
 __all__ = ["Feed", "record_feed", "scenario_feed"]
@@ -24,9 +25,9 @@ Show = Callable[[WarningReading], None]
 class Feed:
     """Gives a watcher its events up to a point, at a pace, and shows what it reads."""
 
-    def __init__(self, watcher: RunWatcher, speed: float, until: str | None) -> None:
+    def __init__(self, watcher: RunWatcher, speed: float, until: str | None, metrics: Metrics | None = None) -> None:
         """`speed` in simulated seconds a second, 0 for as fast as it goes; `until` is a point as people write it."""
-        self._watcher, self._speed, self._until = watcher, speed, until
+        self._watcher, self._speed, self._until, self._metrics = watcher, speed, until, metrics
         self._stop: Point | None = None
         self._first_ns, self._began_s = 0, 0.0
         self.done = False
@@ -40,14 +41,21 @@ class Feed:
         if self.done:
             return
         reading = self._watcher.take(event)
+        if self._metrics is not None:
+            self._metrics.count(event)
         if reading is not None:
             self._wait(reading.at_ns)
-            show(reading)
+            self._show(reading, show)
 
     def end(self, show: Show) -> None:
         """The reading of the end; none of a record without events."""
         if self._watcher.ledger.seq:
-            show(self._watcher.reading())
+            self._show(self._watcher.reading(), show)
+
+    def _show(self, reading: WarningReading, show: Show) -> None:
+        if self._metrics is not None:
+            self._metrics.read(reading)
+        show(reading)
 
     def _is_past(self, event: Event) -> bool:
         stop = self._stop
