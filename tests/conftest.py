@@ -11,6 +11,10 @@ from contextlib import suppress
 
 from hypothesis import settings
 
+from .support.browser import browser, page
+
+__all__ = ["browser", "page"]
+
 # No test hangs on how fast the machine is: an example may take as long as it takes. The examples are others each time,
 # so fifty a pass are many over the passes; what needs more at once says so.
 settings.register_profile("unhurried", deadline=None, max_examples=50)
