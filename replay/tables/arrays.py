@@ -18,7 +18,6 @@ import numpy as np
 
 from ...events.errors import RecordOverflowError
 from ...events.kinds import FOR_GOOD_NS, Kind, kinds_of
-from ...events.vocabulary import Body
 from ...sim.quantities import RATES, SCORES, SECONDS
 from ...sim.units import CONTEXT, INT64_MAX
 from ..log.selection import plain_value
@@ -41,7 +40,7 @@ class ArrayColumn(NamedTuple):
     make: Make
 
 
-def array_column(body_type: type[Body], column: BodyColumn, declared: Declared) -> ArrayColumn:
+def array_column(body_type: type[msgspec.Struct], column: BodyColumn, declared: Declared) -> ArrayColumn:
     """The column of a type's table."""
     kind = column.kind
     if kind.name in ("amount", "price", "size"):
@@ -155,7 +154,7 @@ CONTEXT_WIDE.prec = 200
 """Of decimals that have more digits than a price ever has."""
 
 
-def _scaled(body_type: type[Body], kind: Kind, steps: Steps, declared: Declared) -> Make:
+def _scaled(body_type: type[msgspec.Struct], kind: Kind, steps: Steps, declared: Declared) -> Make:
     """Of quantities: one factor for all, or each by the asset or instrument that the event names."""
     of = kinds_of(body_type)[kind.of]
     assert of is not None, "the scale is that of something that has a number"
@@ -175,7 +174,7 @@ def _scaled(body_type: type[Body], kind: Kind, steps: Steps, declared: Declared)
     return make
 
 
-def _may_be_none(body_type: type[Body], field: str) -> bool:
+def _may_be_none(body_type: type[msgspec.Struct], field: str) -> bool:
     hints = {one.name: one.type for one in msgspec.structs.fields(body_type)}
     return type(None) in get_args(hints[field])
 

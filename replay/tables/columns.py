@@ -12,8 +12,9 @@ from collections import Counter
 from functools import cache
 from typing import NamedTuple
 
+import msgspec
+
 from ...events.kinds import Kind, columns_of, kinds_of
-from ...events.vocabulary import Body
 
 __all__ = ["ENVELOPE", "BodyColumn", "body_columns"]
 
@@ -33,12 +34,12 @@ class BodyColumn(NamedTuple):
 
 
 @cache
-def body_columns(body_type: type[Body]) -> tuple[BodyColumn, ...]:
-    """The columns of a type's own fields, in their order; no two have one name."""
+def body_columns(body_type: type[msgspec.Struct], beside: tuple[str, ...] = ENVELOPE) -> tuple[BodyColumn, ...]:
+    """The columns of a type's own fields, in their order; no two have one name, nor that of one `beside` them."""
     kinds = kinds_of(body_type)
     plain = {column.name: Kind(column.kind) for column in columns_of(body_type)}
     found = [(field, _whole(kind, kinds) or plain[field]) for field, kind in kinds.items()]
-    taken = Counter([*ENVELOPE, *(_name(field, kind) for field, kind in found)])
+    taken = Counter([*beside, *(_name(field, kind) for field, kind in found)])
     return tuple(BodyColumn(_unlike(field, kind, taken), field, kind) for field, kind in found)
 
 
