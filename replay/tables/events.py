@@ -121,9 +121,7 @@ class _EventTable:
             "grounds": ", ".join(ground.name for ground in self.type.grounds),
             "forces": str(self.type.forces).lower(),
         }
-        return arrow.schema(
-            [*own, *(column.arrow_field for column in self._columns)], told | provenance(self._declared)
-        )
+        return arrow.schema([*own, *self._bodies.fields], told | provenance(self._declared))
 
     def _envelope(
         self,

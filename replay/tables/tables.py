@@ -42,8 +42,8 @@ class RecordTables:
 
     def __init__(self, run: Run) -> None:
         self._run = run
-        self._declared = Declared(run)
-        self._events = EventTables(self._declared)
+        self.declared = Declared(run)
+        self._events = EventTables(self.declared)
 
     def schema(self, table: str) -> Any:
         """The `pyarrow.Schema` of a table: units in the metadata of its columns, the head in its own.
@@ -53,7 +53,7 @@ class RecordTables:
         check_tables([table])
         if table in TYPES_BY_NAME:
             return self._events.schema(TYPES_BY_NAME[table])
-        return self._state_schema(table, StructColumns(STATE_TABLES[table], self._declared))
+        return self._state_schema(table, StructColumns(STATE_TABLES[table], self.declared))
 
     def batches(
         self,
@@ -90,14 +90,14 @@ class RecordTables:
             yield from self._batched(_ROUNDS, round_rows(self._run, counts[-1]), rows)
 
     def _batched(self, table: str, found: Iterator[StateRow], rows: int) -> Iterator[tuple[str, Any]]:
-        columns = StructColumns(STATE_TABLES[table], self._declared)
+        columns = StructColumns(STATE_TABLES[table], self.declared)
         schema = self._state_schema(table, columns)
         while some := list(islice(found, rows)):
             columns.add(some)
             yield table, pyarrow().RecordBatch.from_arrays(columns.take(), schema=schema)
 
     def _state_schema(self, table: str, columns: StructColumns) -> Any:
-        told = {"table": table, "about": about(STATE_TABLES[table])} | provenance(self._declared)
+        told = {"table": table, "about": about(STATE_TABLES[table])} | provenance(self.declared)
         return pyarrow().schema(columns.fields, told)
 
 
