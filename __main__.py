@@ -27,6 +27,8 @@ COMMANDS = {
     "import": Entry(".replay.importers.commands:import_command", "Take in a venue's own files as a record."),
     "info": Entry(".replay.info.commands:info_command", "Say what a record is: its end, rules, sources, forks."),
     "log": Entry(".replay.log.commands:log_command", "Show the events of a record."),
+    "export": Entry(".replay.export.commands:export_command", "Write a record as files for other programs."),
+    "sql": Entry(".replay.sql.commands:sql_command", "Ask a record in SQL."),
     "state": Entry(".replay.state.commands:state_command", "Show markets, fund and accounts at any instant."),
     "history": Entry(".replay.history.commands:history_command", "Show what befell an account, event by event."),
     "why": Entry(".replay.why.commands:why_command", "Say why an event happened, or what befell an account."),

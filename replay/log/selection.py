@@ -22,7 +22,16 @@ from ...sim.units import format_time_ns
 from ..directory import Directory, nearest
 from ..run import Run
 
-__all__ = ["Selection", "columns_named", "event_fields", "picked", "select", "told_fields", "types_named"]
+__all__ = [
+    "Selection",
+    "columns_named",
+    "event_fields",
+    "picked",
+    "plain_value",
+    "select",
+    "told_fields",
+    "types_named",
+]
 
 
 _ENVELOPE = ("seq", "at_ns", "origin", "cause", "producer", "type", "links")
@@ -70,7 +79,7 @@ def event_fields(event: Event) -> dict[str, Any]:
         "links": event.links,
     }
     for name in body.__struct_fields__:
-        fields[name] = _plain(getattr(body, name))
+        fields[name] = plain_value(getattr(body, name))
     return fields
 
 
@@ -139,12 +148,12 @@ _KINDS = {
 """The fields of each body that stand for something."""
 
 
-def _plain(value: Any) -> Any:
-    """A value of a body with bytes as hex and structs as objects."""
+def plain_value(value: Any) -> Any:
+    """A value of a body as plain data, with bytes as hex and structs as objects."""
     if isinstance(value, bytes):
         return value.hex()
     if isinstance(value, tuple):
-        return [_plain(item) for item in value]
+        return [plain_value(item) for item in value]
     if isinstance(value, msgspec.Struct):
-        return {name: _plain(getattr(value, name)) for name in value.__struct_fields__}
+        return {name: plain_value(getattr(value, name)) for name in value.__struct_fields__}
     return value

@@ -1,0 +1,87 @@
+"""A record as a database: a DuckDB connection with a view for each table, over Parquet that is written once.
+
+1. The files are those of `deleverage export`, beside the record and never in it: `RUN.tables-KEY`, KEY of the head, of
+   the program, and of the points at which the states are. A torn record has no head: its files go with the question.
+2. A table of which the record has no row is a view too, with its columns.
+3. `events` has what all events have, with the type, and the account and instrument that the event names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import msgspec
+
+from ...events.errors import QueryError
+from ...events.record.fingerprint import code_sha256
+from ...events.vocabulary import TYPES_BY_NAME
+from ..export.database import quoted, quoted_text
+from ..export.export import export
+from ..run import Run
+from ..tables.arrow import needed
+from ..tables.tables import RecordTables, table_names, tables_of
+
+__all__ = ["database_of"]
+
+_KEY_DIGITS = 10
+_SHARED = ("seq", "time", "origin", "cause", "producer")
+_NAMED = ("account", "instrument")
+
+
+@contextmanager
+def database_of(run: Run, at: Sequence[str] = ()) -> Iterator[Any]:
+    """A connection to a record's tables, the states at these points or at the end.
+
+    The first question of a record costs an export of it. Raises QueryError where DuckDB or pyarrow is not installed.
+    """
+    duckdb = needed("duckdb")
+    with TemporaryDirectory(prefix="deleverage-") as spare:
+        folder = _exported(run, at, Path(spare))
+        connection = duckdb.connect(config={"autoinstall_known_extensions": "false"})
+        try:
+            connection.execute("SET TimeZone = 'UTC'")
+            _make_views(connection, folder, tables_of(run))
+            yield connection
+        finally:
+            connection.close()
+
+
+def _exported(run: Run, at: Sequence[str], spare: Path) -> Path:
+    """The folder of the tables, made where it is not there yet; a spare one where none can be kept."""
+    seqs = sorted({run.last_seq(point) for point in at})
+    key = sha256(msgspec.json.encode([run.sealed_head, code_sha256(), seqs])).hexdigest()[:_KEY_DIGITS]
+    record = run.path.resolve()
+    folder = record.with_name(f"{record.name}.tables-{key}")
+    if folder.is_dir() and run.sealed_head:
+        return folder
+    if run.sealed_head:
+        try:
+            export(run, folder, at=at)
+        except QueryError:  # nothing can be written there
+            if not folder.is_dir():  # nor has somebody else made it meanwhile
+                folder = spare / "tables"
+                export(run, folder, at=at)
+        return folder
+    export(run, spare / "tables", at=at)
+    return spare / "tables"
+
+
+def _make_views(connection: Any, folder: Path, tables: RecordTables) -> None:
+    parts = []
+    for table in table_names():
+        schema, files = tables.schema(table), folder / table / "*" / "rows.parquet"
+        if (folder / table).is_dir():
+            source = f"read_parquet({quoted_text(str(files))}, hive_partitioning = false)"
+            connection.execute(f"CREATE VIEW {quoted(table)} AS SELECT * FROM {source}")  # noqa: S608 - quoted
+        else:
+            connection.register(table, schema.empty_table())
+        if table in TYPES_BY_NAME and (folder / table).is_dir():
+            named = ", ".join(name if name in schema.names else f"NULL::VARCHAR AS {name}" for name in _NAMED)
+            what = f"{', '.join(_SHARED)}, {quoted_text(table)} AS type, {named}"
+            parts.append(f"SELECT {what} FROM {quoted(table)}")  # noqa: S608 - quoted
+    connection.execute(f"CREATE VIEW events AS {' UNION ALL '.join(parts)}")
