@@ -46,6 +46,11 @@ _STRESS = (
     "deleverage stress flash-crash --set population.accounts=2000 --set insurance_fund.balance=150_000 "
     "--hold 5m -o opened.run 2> /dev/null"
 )
+_THIN = (
+    "--set population.accounts=400 --set insurance_fund.balance=10_000 --set depth.multiples.BTC-PERP=0.01 "
+    "--set depth.multiples.ETH-PERP=0.006 --set depth.multiples.AVAX-PERP=0.001 --set prices.interval_ns=5s "
+    "--set end=2025-10-10T21:25:00Z"
+)
 _LOSSES = "awk -v RS= -v ORS='\\n\\n' '/^(insurance fund used|accounts deleveraged|bankrupt accounts)/'"
 
 COMMANDS = {
@@ -85,6 +90,13 @@ COMMANDS = {
             "deleverage fate crash.run --account trader-14274 --instants 8 --draws 20 --horizon 1m --process walk "
             "--memory 5m | sed '/^kept/d'"
         )
+    ],
+    "reliability": [
+        f"deleverage run flash-crash {_THIN} -o thin.run > /dev/null",
+        (
+            f"deleverage fate thin.run {_THIN} --calibrate 16 --from +37m --horizon 5m --draws 20 --process scenario "
+            "| sed '/^kept/d'"
+        ),
     ],
     "session page": ["deleverage why crash.run 199060 --format md | head -12"],
     "session otherwise": [

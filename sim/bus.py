@@ -21,7 +21,7 @@ from ..events.ledger import Ledger
 from ..events.vocabulary import BODY_TYPES, Body
 from ..handlers.protocol import ALWAYS, Handler, Linked
 from .clock import Clock, Item, ItemClass
-from .pending import Pending, Undelivered, due_timers
+from .pending import Pending, Undelivered, in_order
 
 __all__ = ["Bus", "Sink", "Subscription", "Tap"]
 
@@ -194,7 +194,7 @@ class Bus:
 
     def _fire(self, seq: int, producer: int | None, timer: TimerSet) -> None:
         if self.ledger.ordering:
-            self._firing = self._firing or deque(due_timers(self.ledger, timer.due_ns))
+            self._firing = self._firing or deque(in_order(self.ledger, [seq, *self.clock.causes_left()]))
             seq = self._firing.popleft()
             producer, timer = self.ledger.timers[seq].producer, self.ledger.timers[seq].timer
         fired = TimerFired(seq, timer.purpose, timer.account, timer.instrument, timer.liquidation_id)

@@ -108,6 +108,7 @@ class Clock:
         self.env = simpy.Environment(initial_time=start_ns)
         self.now_ns = self.next_due_ns = start_ns
         self._due: dict[tuple[int, ItemClass], list[Item]] = {}
+        self._running: list[Item] = []
 
     def note_next_due(self) -> None:
         """Ask SimPy when something is due next; until it runs again, `schedule` keeps the answer right."""
@@ -126,9 +127,13 @@ class Clock:
 
     def _run_due(self, at_ns: int, item_class: ItemClass) -> None:
         self.now_ns = at_ns
-        items = self._due.pop((at_ns, item_class))
+        items = self._running = self._due.pop((at_ns, item_class))
         while items:
             heappop(items).action()
+
+    def causes_left(self) -> list[int]:
+        """The causes of the items of this instant and class that are still to run, in their order."""
+        return sorted(item.cause for item in self._running)
 
     def run_inputs(self, inputs: Iterable[tuple[int, T]], publish: Callable[[T], None]) -> None:
         """Publish each input at its time and everything else in between; returns after the last input.

@@ -23,7 +23,7 @@ from ..events.ledger import Ledger, LedgerState
 from ..events.vocabulary import Body
 from ..handlers.protocol import Handler
 
-__all__ = ["Past", "Pending", "Undelivered", "due_timers", "handed_over", "maker_of", "pending_after"]
+__all__ = ["Past", "Pending", "Undelivered", "due_timers", "handed_over", "in_order", "maker_of", "pending_after"]
 
 
 class Past(Protocol):
@@ -264,8 +264,12 @@ def _place(undelivered: Undelivered) -> tuple[int, int]:
 
 
 def due_timers(ledger: LedgerState, due_ns: int) -> list[int]:
-    """The timers that are due at a time, as they were set; in a fork with an order, those of accounts in that one."""
-    due = sorted(seq for seq, pending in ledger.timers.items() if pending.timer.due_ns == due_ns)
+    """The timers that are due at a time, in the order in which they fire. Looks at every timer that waits."""
+    return in_order(ledger, sorted(seq for seq, pending in ledger.timers.items() if pending.timer.due_ns == due_ns))
+
+
+def in_order(ledger: LedgerState, due: list[int]) -> list[int]:
+    """Timers of one instant, given as they were set, as they fire: in a fork with an order, those of accounts in it."""
     if not ledger.ordering:
         return due
     accounts = {seq: ledger.timers[seq].timer.account for seq in due}

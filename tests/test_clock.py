@@ -76,6 +76,18 @@ def test_what_an_item_schedules_runs_in_its_turn() -> None:
     assert [(at_ns, cause) for at_ns, _, cause, _ in diary.told] == [(0, 0), (2, 1), (3, 0), (4, 2), (5, 1), (7, 2)]
 
 
+def test_what_is_left_of_an_instant_are_the_causes_still_to_run() -> None:
+    """Each item sees those of its own instant and class behind it, in their order, and none of any other."""
+    diary, left = Diary(), list[tuple[int, list[int]]]()
+    for at_ns, item_class, cause in ((1, ItemClass.TIMER, 5), (1, ItemClass.TIMER, 2), (1, ItemClass.TIMER, 9)):
+        note = Item(cause, 0, lambda cause=cause: left.append((cause, diary.clock.causes_left())))  # type: ignore[misc]
+        diary.clock.schedule(at_ns, item_class, note)
+    diary.plan(1, ItemClass.DELIVERY, 1)
+    diary.plan(2, ItemClass.TIMER, 3)
+    diary.clock.run_until(3)
+    assert left == [(2, [5, 9]), (5, [9]), (9, [])]
+
+
 def test_inputs_that_run_backwards_are_refused() -> None:
     """A source out of order is the scenario's fault, and is named with both times."""
     diary = Diary()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import statistics
+from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
 from functools import cache
@@ -299,15 +300,9 @@ def test_before_two_prices_nothing_can_be_estimated(past: Run) -> None:
 
 def test_forecasts_are_better_than_the_base_rate_and_as_likely_as_they_say() -> None:
     """Over held-out seeds: a lower Brier score than the base rate's, and a mean within its error of what came."""
-    found = calibrate(
-        SMALL_CRASH,
-        ("population.accounts=100", 'end="2025-10-10T20:58:00Z"'),
-        range(101, 107),
-        at="+10m",
-        horizon_ns=7 * MINUTE_NS,
-        draws=8,
-        jobs=2,
-    )
+    world = ("population.accounts=100", 'end="2025-10-10T20:58:00Z"')
+    question = FateQuestion(None, 1, 8, 7 * MINUTE_NS, "scenario", first="+10m", last="+10m")
+    found = calibrate(lambda seed: Scenario.load(SMALL_CRASH, world, seed=seed), question, range(101, 107), jobs=2)
     assert len(found.forecasts) > 400
     assert 0.1 < sum(one.happened for one in found.forecasts) / len(found.forecasts) < 0.9, (
         "it is no foregone conclusion"
@@ -319,6 +314,44 @@ def test_forecasts_are_better_than_the_base_rate_and_as_likely_as_they_say() -> 
     assert sum(row.forecasts for row in rows) == len(found.forecasts)
 
 
+def test_the_command_calibrates_and_goes_on_where_it_stood(past: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is printed stands in the file; a seed that is done is not run again; of the settings none may be missing."""
+    given = [word for one in WORLD for word in ("--set", one)]
+    words = ["fate", past.path, "--calibrate", "2", "--scenario", SMALL_CRASH, "--draws", "2", "--horizon", "2m"]
+    absent = call(*words, "--from", "+16m")
+    assert (absent.exit_code, absent.stderr.count("\n")) == (2, 1)
+    assert "give --scenario FILE and --set as it was" in absent.stderr
+    assert "--from POINT" in call(*words, *given).stderr
+    words += [*given, "--from", "+16m", "--jobs", "1"]
+    plain = call(*words, "--json")
+    assert plain.exit_code == 0, plain.stderr
+    document = json.loads(plain.stdout)
+    assert (document["seeds"], document["at"]) == ([1_002, 1_003], "2025-10-10T20:56:00Z")
+    assert 0 <= document["brier"] <= 1
+    (kept,) = past.path.parent.glob("*.fate-calibration-*.jsonl")
+    lines = kept.read_bytes().splitlines(keepends=True)
+    assert json.loads(lines[-1]) == {"answer": document}
+    kept.write_bytes(b"".join(lines[:2]))
+    ran = list[int]()
+    monkeypatch.setattr("deleverage.replay.fate.calibration.run_scenario", _noting(ran))
+    text = call(*words)
+    assert ran == [1_003]
+    assert kept.read_bytes() == b"".join(lines)
+    assert "Brier score" in text.stdout
+    assert "Reliability" in call(*words, "--format", "md").stdout
+    assert call(*words, "--fund").exit_code == 2
+
+
+def _noting(ran: list[int]) -> Callable[[Scenario, Path], object]:
+    """A run of a scenario that notes its seed."""
+
+    def noted(scenario: Scenario, path: Path) -> object:
+        ran.append(scenario.settings.seed)
+        return run(scenario, path)
+
+    return noted
+
+
 def test_the_scores_are_those_of_the_definition() -> None:
     """Worked out by hand: two seeds, four draws; certain forecasts that come true have no score and no noise."""
     found = Calibration(4, ((Forecast(4, True), Forecast(0, False)), (Forecast(2, True), Forecast(4, True))))
@@ -328,4 +361,5 @@ def test_the_scores_are_those_of_the_definition() -> None:
     assert found.base_rate_brier == (0 + 1 + Fraction(1, 4) + Fraction(1, 4)) / 4
     assert [(row.forecasts, row.happened) for row in found.reliability] == [(1, 0), (1, 1), (2, 1)]
     perfect = Calibration(4, ((Forecast(4, True), Forecast(0, False)), (Forecast(4, True),)))
-    assert (perfect.brier, perfect.noise, perfect.bias, perfect.bias_error) == (0, 0, 0, 0)
+    assert (perfect.brier, perfect.noise, perfect.bias, perfect.bias_error, perfect.brier_error) == (0, 0, 0, 0, 0)
+    assert found.brier_error == pytest.approx(1 / 8)

@@ -122,6 +122,17 @@ def test_a_record_is_verified_where_the_reader_says_that_its_plugin_is(tmp_path:
     assert call("verify", path, "--plugins", ".").exit_code == 0
 
 
+@pytest.mark.parametrize("asked", [("fate", "--fund", "--process", "walk", "--draws", "1"), ("stress",)])
+def test_a_record_whose_plugin_is_not_here_is_not_taken_up_again(tmp_path: Path, asked: tuple[str, ...]) -> None:
+    """Neither for a forecast nor for a stress: one line says what is missing and what to do, and nothing is kept."""
+    path = recorded(tmp_path / "a.run", f"adl.policy={written(tmp_path / 'rules')}:BySize", "population.accounts=40")
+    command, *options = asked
+    absent = call(command, f"{path}@+10m" if command == "stress" else path, *options, "--jobs", "1")
+    assert (absent.exit_code, absent.stderr.count("\n")) == (2, 1), absent.stderr
+    assert "is not at hand; give --plugins DIR, a folder that holds by_size.py" in absent.stderr
+    assert {one.name for one in tmp_path.iterdir()} == {"a.run", "here", "rules"}
+
+
 def test_another_content_is_not_executed_whatever_is_forced(tmp_path: Path) -> None:
     """Neither verify nor a fork takes it; brought back, the recorded file is taken."""
     rule = written(Path.cwd())

@@ -8,13 +8,14 @@
 3. So many draws know a probability only so well: (p (1 - p)) / draws is part of the score and of no forecast. It is
    estimated without bias and told as `noise`.
 4. Accounts of one run share its prices, so they are no independent cases: errors are those over seeds. The error of a
-   mean difference is two standard errors of the seeds' sums (a cluster-robust error, Liang and Zeger 1986, Biometrika
-   73), by floats.
+   mean is two standard errors of the seeds' sums (a cluster-robust error, Liang and Zeger 1986, Biometrika 73), by
+   floats.
+5. A seed is a task of a study beside the record (`replay/studies.py`): one that was done is not done again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
 from functools import lru_cache, partial
 from math import sqrt
@@ -25,18 +26,32 @@ from typing import NamedTuple
 import msgspec
 
 from ...events.bodies.liquidation import LiquidationStarted
+from ...events.errors import QueryError
+from ...handlers.plugins.folders import Folders
 from ...sim.runner import run as run_scenario
 from ...sim.scenario import Scenario
+from ...sim.units import format_time_ns
 from ..forked import can_fork
+from ..points import parse_point
 from ..run import Run, open_run
-from ..studies import executed_from
+from ..studies import Study, executed_from
 from .draws import Draw, StoodThen
 from .processes import Processes
 from .question import FateInstant, FateQuestion, instants_of
 
-__all__ = ["Calibration", "Forecast", "ReliabilityRow", "calibrate"]
+__all__ = ["Calibration", "Forecast", "ForecastsAsked", "ReliabilityRow", "SeedForecasts", "calibrate", "calibrated"]
 
 BINS = 5
+KIND = "fate-calibration"
+
+_HELD_OUT = 1_000
+"""Seeds from that of the record plus so many and one on are used for nothing else."""
+
+Seeded = Callable[[int], Scenario]
+"""The scenario under a seed."""
+
+Concluded = Callable[["Calibration"], object]
+"""Makes of what was found the answer that is kept."""
 
 
 class Forecast(NamedTuple):
@@ -44,6 +59,32 @@ class Forecast(NamedTuple):
 
     came: int
     happened: bool
+
+
+class SeedForecasts(msgspec.Struct, frozen=True, array_like=True):
+    """The forecasts of one seed's run, by account."""
+
+    forecasts: tuple[Forecast, ...]
+
+
+class ForecastsAsked(msgspec.Struct, frozen=True):
+    """What is asked: the draws and their instant, as in a question of the fund's fate, and the seeds held out."""
+
+    question: FateQuestion
+    seeds: tuple[int, ...]
+
+    @staticmethod
+    def of(run: Run, question: FateQuestion, seeds: int) -> ForecastsAsked:
+        """So many seeds, at the time that the question's first point is of in a record. Raises QueryError."""
+        if question.first is None:
+            message = "forecasts are made at one time of every run; say at which (--from POINT, such as +37m)"
+            raise QueryError(message)
+        point = parse_point(question.first, run.start_ns, run.end_ns)
+        at_ns = point.value if point.kind == "at_ns" else run.event(run.last_seq(question.first)).at_ns
+        at = format_time_ns(at_ns)
+        first = run.started.seed + _HELD_OUT + 1
+        asked = msgspec.structs.replace(question, account=None, instants=1, first=at, last=at, remedies=False)
+        return ForecastsAsked(asked, tuple(range(first, first + seeds)))
 
 
 class ReliabilityRow(msgspec.Struct, frozen=True):
@@ -69,9 +110,19 @@ class Calibration(msgspec.Struct, frozen=True):
         return [one for seed in self.seeds for one in seed]
 
     @property
+    def happened(self) -> Fraction:
+        """The share of the forecasts whose account was liquidated."""
+        return _mean(Fraction(one.happened) for one in self.forecasts)
+
+    @property
     def brier(self) -> Fraction:
         """The Brier score of the forecasts; 0 is perfect."""
         return _mean((Fraction(one.came, self.draws) - one.happened) ** 2 for one in self.forecasts)
+
+    @property
+    def brier_error(self) -> float:
+        """Two standard errors of that, over seeds."""
+        return _error([[(Fraction(one.came, self.draws) - one.happened) ** 2 for one in seed] for seed in self.seeds])
 
     @property
     def base_rate_brier(self) -> Fraction:
@@ -138,38 +189,48 @@ def _error(apart: Sequence[Sequence[Fraction]]) -> float:
     return 2 * sqrt(scale * sum(one * one for one in sums)) / cases
 
 
-def calibrate(
-    scenario: str,
-    settings: Sequence[str],
-    seeds: Iterable[int],
-    *,
-    at: str,
-    horizon_ns: int,
-    draws: int,
-    jobs: int = 1,
-    told: Callable[[int], None] = lambda _seed: None,
+def calibrated(
+    run: Run, seeded: Seeded, asked: ForecastsAsked, jobs: int, told: Callable[[int], None], conclude: Concluded
 ) -> Calibration:
-    """Run a scenario under each seed, and forecast at a point of it; the records are thrown away.
+    """What is asked of the scenario that a record was made from, kept beside it; `conclude` makes the answer.
 
-    `told` is called with each seed that is done. Costs a run a seed, and the draws. Raises what `run` and `fate` raise.
+    `told` is called with the number of seeds done. Costs a run a seed, and the draws. Raises what `run` and `fate`
+    raise.
     """
-    found = []
-    with TemporaryDirectory() as folder:
-        for seed in seeds:
-            loaded, path = Scenario.load(scenario, settings, seed=seed), Path(folder, f"{seed}.run")
-            run_scenario(loaded, path)
-            found.append(_forecasts(open_run(path), loaded, at, horizon_ns, draws, jobs))
-            told(seed)
-    return Calibration(draws, tuple(found))
+    run.check_sealed()
+    with Study(run, KIND, asked, SeedForecasts) as study:
+        left = [seed for seed in asked.seeds if seed not in study.done]
+        for seed, forecasts in _seeds_forecast(seeded, asked.question, left, jobs, run.plugin_folders):
+            study.keep(seed, forecasts)
+            told(len(study.done))
+        found = Calibration(asked.question.draws, tuple(study.done[seed].forecasts for seed in asked.seeds))
+        study.conclude(conclude(found))
+    return found
 
 
-def _forecasts(run: Run, scenario: Scenario, at: str, horizon_ns: int, draws: int, jobs: int) -> tuple[Forecast, ...]:
+def calibrate(seeded: Seeded, question: FateQuestion, seeds: Iterable[int], jobs: int = 1) -> Calibration:
+    """Run a scenario under each seed, and forecast at the instant of a question; the records are thrown away."""
+    found = _seeds_forecast(seeded, question, seeds, jobs)
+    return Calibration(question.draws, tuple(one.forecasts for _seed, one in found))
+
+
+def _seeds_forecast(
+    seeded: Seeded, question: FateQuestion, seeds: Iterable[int], jobs: int, plugins: Folders = ()
+) -> Iterator[tuple[int, SeedForecasts]]:
+    for seed in seeds:
+        with TemporaryDirectory() as folder:
+            path, scenario = Path(folder, f"{seed}.run"), seeded(seed)
+            run_scenario(scenario, path)
+            yield seed, SeedForecasts(_forecasts(open_run(path, plugins=plugins), scenario, question, jobs))
+
+
+def _forecasts(run: Run, scenario: Scenario, question: FateQuestion, jobs: int) -> tuple[Forecast, ...]:
     """Of every account of one run that could be liquidated."""
-    question = FateQuestion(None, 1, draws, horizon_ns, "scenario", first=at, last=at)
     (instant,) = instants_of(run, question)
-    prepare = partial(StoodThen, run, question, instant, Processes(run, question, scenario))
+    processes = Processes(run, question, scenario if question.process == "scenario" else None)
+    prepare = partial(StoodThen, run, question, instant, processes)
     came = dict[int, int]()
-    tasks = [(number, Draw(number)) for number in range(draws)]
+    tasks = [(number, Draw(number)) for number in range(question.draws)]
     prepared = lru_cache(1)(prepare) if can_fork() else prepare
     for _number, outcome in executed_from(prepared, tasks, StoodThen.liquidated, jobs):
         for account in outcome.accounts:

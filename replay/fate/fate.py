@@ -14,6 +14,7 @@ from typing import NamedTuple
 import msgspec
 
 from ...events.bodies.waterfall import PositionDeleveraged
+from ...sim.scenario import Scenario
 from ..bounds import interval
 from ..fork.changes import Changes
 from ..forked import can_fork
@@ -79,7 +80,7 @@ def fate(
     question: FateQuestion,
     jobs: int = 1,
     *,
-    scenario: str | None = None,
+    scenario: str | Scenario | None = None,
     progress: Progress = lambda _draws, _done: None,
     conclude: Callable[[Fate], object] | None = None,
     plain: bool = False,

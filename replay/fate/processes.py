@@ -42,7 +42,7 @@ from ...sim.units import CONTEXT, INT64_MAX, format_time_ns
 from ..run import Run
 from .question import FateInstant, FateQuestion
 
-__all__ = ["PROCESSES", "Processes", "process_named"]
+__all__ = ["PROCESSES", "Processes", "own_scenario", "process_named"]
 
 PROCESSES = ("scenario", "walk", "resampled", "recorded")
 
@@ -71,7 +71,7 @@ class Processes:
         self._run, self._question = run, question
         self._scenario = scenario if isinstance(scenario, Scenario) else None
         if question.process == "scenario" and not isinstance(scenario, Scenario):
-            self._scenario = _own_scenario(run, scenario)
+            self._scenario = own_scenario(run, scenario)
 
     def at(self, instant: FateInstant) -> Process:
         """The process there. Raises QueryError where too few prices came before."""
@@ -101,20 +101,20 @@ class Processes:
         return self._ticks[bisect_left(self._ticks, since_ns, key=lambda event: event.at_ns) : stop]
 
 
-def process_named(run: Run, name: str | None, scenario: str | None) -> str:
+def process_named(run: Run, name: str | None, scenario: str | None, settings: Sequence[str] = ()) -> str:
     """The process asked for; where none is, the scenario's if that is at hand, and else a walk."""
     if name is not None:
         return name
     try:
-        _own_scenario(run, scenario)
+        own_scenario(run, scenario, settings)
     except (QueryError, ScenarioError):
-        if scenario is not None:
+        if scenario is not None or settings:
             raise
         return "walk"
     return "scenario"
 
 
-def _own_scenario(run: Run, name: str | None) -> Scenario:
+def own_scenario(run: Run, name: str | None, settings: Sequence[str] = ()) -> Scenario:
     """The scenario of a record, by its content. Raises QueryError for another one, or one without a process."""
     started, other = run.started, "or --process walk"
     if name is None and started.scenario not in bundled_scenarios():
@@ -122,14 +122,14 @@ def _own_scenario(run: Run, name: str | None) -> Scenario:
         raise QueryError(message)
     name = name or started.scenario
     for seed in (None, started.seed):
-        loaded = Scenario.load(name, seed=seed, plugins=run.plugin_folders)
+        loaded = Scenario.load(name, settings, seed=seed, plugins=run.plugin_folders)
         resolved = loaded.resolve()
         if resolved.sha256 == started.scenario_sha256:
             if not any(isinstance(_inner(source), GeneratorSource) for source in resolved.sources):
                 message = f"the prices of {name!r} come from files, and are not drawn; give --process walk"
                 raise QueryError(message)
             return loaded
-    message = f"{run.path} was made from another {name!r} than this; give --scenario FILE as it was, {other}"
+    message = f"{run.path} was made from another {name!r} than this; give --scenario FILE and --set as it was, {other}"
     raise QueryError(message)
 
 
