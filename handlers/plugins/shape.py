@@ -28,6 +28,7 @@ from ..policies.formula import formula_in
 from ..policies.ranking import Worth
 from ..policies.score_formula import unknown_name
 from ..protocol import Handler, NoParameters
+from .complaints import own_line
 from .found import Found, version_with
 from .handler_guard import guarded
 from .ranking_guard import guarded_ranking
@@ -117,7 +118,7 @@ def _made(name: str, kind: type, parameters: msgspec.Struct) -> Any:
     try:
         return kind() if kind.__init__ is object.__init__ else kind(parameters)  # type: ignore[misc]
     except (Exception, SystemExit) as error:
-        message = f"plug-in {name} could not be made of {parameters}: {type(error).__name__}: {error}"
+        message = f"plug-in {name} could not be made of {parameters}: {type(error).__name__}: {error}{own_line(error)}"
         raise ScenarioError(message) from error
 
 
