@@ -43,6 +43,7 @@ from .order_limits import stated_limits
 from .populations.base import OpeningAccount, OpeningMarket, Population
 from .reading.files import find_data_file
 from .reading.rows import first_fields
+from .rooms import own_in, own_producers, with_plugins_named
 from .rulebooks import (
     alternatives,
     each_rulebook,
@@ -56,6 +57,7 @@ from .rulebooks import (
 from .settings import ScenarioSettings
 from .sources.base import InstrumentScale, Source
 from .sources.generator import GeneratorSettings
+from .sources.own import OwnDepth
 from .sources.registry import open_depth, open_prices
 from .sources.tardis import TARDIS_COLUMNS
 from .sources.ticks import TICKS_COLUMNS
@@ -130,12 +132,13 @@ class Scenario:
         check_values(tree, "$")
         plain = with_rulebooks_found(with_durations(tree, "$"), self.folder)
         rules = rulebook(plain.get("venue", "generic"))
-        self.tree = _with_prices_layout(plain, self.folder)
+        self.tree = _with_prices_layout(with_plugins_named(plain, self.plugins, self.folder), self.folder)
         self.settings = _convert(self.tree)
         self._rulebook = self._of_its_assets(rules)
         check_venues(self.settings)
         check_options(self.settings)
         self.producers = self._producers()
+        self._own = own_in(self.producers, self.plugins)
         check_living(self.settings, self.producers)
         counted = self.settings.assets[0].name
         of_it = (one.name for one in self.settings.instruments if one.asset == counted)
@@ -168,7 +171,8 @@ class Scenario:
         end_ns = _end_ns(settings, start_ns)
         made = count_inputs(sources, start_ns, INT64_MAX if end_ns is None else end_ns, settings.limits)
         check_timers(self.producers, start_ns, made.last_ns + settings.settle_ns, settings.limits)
-        population = open_populations(settings, folder=self.folder, rows_most=settings.limits.accounts)
+        most = settings.limits.accounts
+        population = open_populations(settings, folder=self.folder, rows_most=most, own=self._own)
         check_accounts(population.size or 0, settings.limits)
         base = list_instruments(settings, base_assets, scales)
         assets, instruments = listed_at_venues(settings.venues, base_assets, base)
@@ -207,13 +211,23 @@ class Scenario:
 
     def _sources(self, scales: Sequence[InstrumentScale]) -> tuple[int, Sequence[tuple[int, int]], tuple[Source, ...]]:
         """When the run begins, at which prices, and what depth and prices come from."""
-        settings = self.settings
-        start_ns = at_path("$.start", parse_time_ns, settings.start)
-        prices = open_prices(settings.prices, scales, start_ns=start_ns, seed=settings.seed, folder=self.folder)
+        settings, own = self.settings, self._own
+        start_ns, seed, most = at_path("$.start", parse_time_ns, settings.start), settings.seed, settings.limits.inputs
+        prices = open_prices(
+            settings.prices,
+            scales,
+            start_ns=start_ns,
+            seed=seed,
+            folder=self.folder,
+            own=own.get("prices"),
+            most=most,
+        )
         start_ns, opening = prices[0].start_ns, prices[0].opening
         _check_times(settings, start_ns)
         depth: tuple[Source, ...] = ()
-        if settings.depth is not None:
+        if "depth" in own:
+            depth = (OwnDepth(own["depth"], scales, start_ns=start_ns, seed=seed, most=most),)
+        elif settings.depth is not None:
             depth = (open_depth(settings.depth, scales, start_ns=start_ns, opening=opening, folder=self.folder),)
         return start_ns, opening, (*depth, *prices)
 
@@ -227,7 +241,7 @@ class Scenario:
                 producer = producer_of(name, own, where, self.plugins, self.folder, amounts)
                 if producer is not None:
                     found.append(producer)
-        return tuple(found)
+        return (*found, *own_producers(self.settings, self.plugins, self.folder, amounts))
 
     def _tables(self, slot: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
         """What fills a slot is called, where its settings stand, and these: for each venue where there are several."""
@@ -371,6 +385,7 @@ def _table_without_folders(table: Mapping[str, Any]) -> dict[str, Any]:
     named = dict(table)
     if "file" in named:
         named["file"] = Path(named["file"]).name
-    if isinstance(named.get("policy"), str):
-        named["policy"] = without_folders(named["policy"])
+    for key in ("policy", "plugin"):
+        if isinstance(named.get(key), str):
+            named[key] = without_folders(named[key])
     return named

@@ -32,6 +32,7 @@ from .complaints import own_line
 from .found import Found, version_with
 from .handler_guard import guarded
 from .ranking_guard import guarded_ranking
+from .rooms import ROOMS, Provided
 from .seeing_guards import guarded_model, guarded_strategy
 from .step_guard import guarded_steps
 
@@ -74,8 +75,14 @@ POLICIES: Mapping[str, PolicyKind] = {
         lambda _kind: RuleSettings(),
         lambda settings, *policy: MarginRules(guarded_model(*policy), settings or RuleSettings()),
     ),
+    **{
+        room: PolicyKind(
+            methods, lambda _kind: NoParameters(), lambda _none, _name, _version, _kind, made, _own: Provided(made)
+        )
+        for room, methods in ROOMS.items()
+    },
 }
-"""The slots whose policies need not be handlers."""
+"""The slots and rooms whose plug-ins need not be handlers."""
 
 
 def choice_of(slot: str, found: Found, kind: object) -> Choice:
@@ -157,6 +164,8 @@ def _policy(slot: str, kind: type, told: str) -> str:
             return f"{told} lacks {said}"
     if slot == "adl":
         return _ranking(kind, told)
+    if slot in ROOMS:
+        return ""
     return "" if isinstance(getattr(kind, "formula", None), str) else f"{told} lacks formula, a text that says its rule"
 
 
