@@ -53,6 +53,7 @@ from .onchain.protocols.choices import LENDING
 from .options.keeper import OptionsKeeper
 from .plugins.at_hand import Plugins
 from .plugins.files import file_named, without_folders
+from .plugins.rooms import INPUT_ROOMS, ROOMS, Provided
 from .plugins.taking_in import taken_in
 from .policies.adl.choices import ADL_CHOICES
 from .policies.fund.backstop_vault import BackstopVault
@@ -88,6 +89,7 @@ __all__ = [
     "is_builtin",
     "producer_of",
     "producer_with",
+    "provider_of",
     "without_folders",
 ]
 
@@ -179,8 +181,8 @@ def producer_of(
     ScenarioError naming the key under `where`.
     """
     given, base = dict(settings), plain(slot)
-    policy = given.pop("policy", next(iter(SLOTS[base])))
-    choice = choice_named(base, policy, f"{where}.policy", plugins, folder)
+    policy = given.pop("policy") if base in ROOMS else given.pop("policy", next(iter(SLOTS[base])))
+    choice = choice_named(base, policy, f"{where}.{'source' if base in ROOMS else 'policy'}", plugins, folder)
     if recorded and choice is not None and amounts is not None:
         kept = {key: value for key, value in recorded.items() if key != "policy"}
         given = {**_stated(kept, choice.parameters, amounts), **given}
@@ -272,7 +274,7 @@ def choice_named(
 
     Raises ScenarioError where there is no such policy, or a plug-in cannot be taken in.
     """
-    policies = SLOTS[slot]
+    policies = SLOTS.get(slot, {})
     if isinstance(policy, str):
         if policy in policies:
             return policies[policy]
@@ -283,7 +285,8 @@ def choice_named(
         if path is not None:
             message = f"{where}: there is no file {path!r}; give its path from the scenario or the working directory"
             raise ScenarioError(message)
-    message = f"{where}: there is no {slot} policy {policy!r}; choose from {', '.join(policies)}"
+    choose = f"choose from {', '.join(policies)}" if policies else "name FILE.py:CLASS, or what is installed"
+    message = f"{where}: there is no {slot} policy {policy!r}; {choose}"
     raise ScenarioError(message)
 
 
@@ -300,10 +303,23 @@ def builtin_version(producer: Producer) -> str:
 
 
 def build(producer: Producer, plugins: Plugins | None = None) -> Handler:
-    """The handler that a producer declares. Raises ScenarioError where it is neither builtin nor in `plugins`."""
+    """The handler that a producer declares. Raises ScenarioError where it is neither builtin nor in `plugins`.
+
+    Of a room that gives inputs nothing is executed: nobody needs its code who has a record of them.
+    """
+    if producer.slot in INPUT_ROOMS:
+        return Provided()
     choice = _recorded(producer, plugins or Plugins())
     handler = choice.make(*_settings(producer.parameters, choice, f"$.{producer.handler}"))
     return at_venue(handler, producer.venue) if producer.venue else handler
+
+
+def provider_of(producer: Producer, plugins: Plugins) -> Any:
+    """The plug-in's own instance that a room's producer declares. Raises ScenarioError where it is not in `plugins`."""
+    choice = _recorded(producer, plugins)
+    handler = choice.make(*_settings(producer.parameters, choice, f"$.{producer.handler}"))
+    assert isinstance(handler, Provided), "a slot's plug-in is built"
+    return handler.provider
 
 
 def _recorded(producer: Producer, plugins: Plugins) -> Choice:
@@ -312,7 +328,7 @@ def _recorded(producer: Producer, plugins: Plugins) -> Choice:
     choice = SLOTS.get(slot, {}).get(policy)
     if choice is not None:
         return choice
-    if slot not in SLOTS:
+    if slot not in SLOTS and slot not in ROOMS:
         message = f"policy {slot}:{policy} is not installed; install what the record was made with"
         raise ScenarioError(message)
     choice = taken_in(slot, plugins.recorded(slot, policy, version))

@@ -9,6 +9,7 @@ from ..events.bodies.listing import AssetListed, InstrumentListed, Tier
 from ..events.errors import ScenarioError
 from ..handlers.registry import Amounts
 from .amounts import amounts_of
+from .rulebooks import plain_venue
 from .settings import InstrumentSettings, ScenarioSettings, TierSettings
 from .sources.base import InstrumentScale, InverseScale
 from .toml_tree import at_path
@@ -58,7 +59,7 @@ def list_instruments(
 ) -> tuple[InstrumentListed, ...]:
     """The instruments with multipliers and tiers worked out. Raises ScenarioError."""
     return tuple(
-        at_path(f"$.instruments[{scale.instrument}]", _instrument, one, assets, scale, settings.venue)
+        at_path(f"$.instruments[{scale.instrument}]", _instrument, one, assets, scale, plain_venue(settings.venue))
         for scale, one in zip(scales, settings.instruments, strict=True)
     )
 

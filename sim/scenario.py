@@ -25,7 +25,7 @@ from ..events.bodies.collateral import ConversionSet
 from ..events.bodies.listing import AssetListed, InstrumentListed, LimitsStated
 from ..events.bodies.run import Prices, Producer
 from ..events.errors import ScenarioError
-from ..events.regular import kind_of, read_regular
+from ..events.regular import kind_of
 from ..events.venue_names import at_venue, plain
 from ..handlers.options.parameters import SLOT as OPTION_RULES
 from ..handlers.plugins.at_hand import Plugins
@@ -43,20 +43,30 @@ from .order_limits import stated_limits
 from .populations.base import OpeningAccount, OpeningMarket, Population
 from .reading.files import find_data_file
 from .reading.rows import first_fields
-from .rulebooks import alternatives, for_assets, moved_to_venue, rulebook, slot_table
+from .rooms import own_in, own_producers, with_plugins_named
+from .rulebooks import (
+    alternatives,
+    each_rulebook,
+    for_assets,
+    moved_to_venue,
+    plain_venue,
+    rulebook,
+    slot_table,
+    with_rulebooks_found,
+)
 from .settings import ScenarioSettings
 from .sources.base import InstrumentScale, Source
 from .sources.generator import GeneratorSettings
+from .sources.own import OwnDepth
 from .sources.registry import open_depth, open_prices
 from .sources.tardis import TARDIS_COLUMNS
 from .sources.ticks import TICKS_COLUMNS
-from .toml_tree import apply_override, at_path, check_values, in_file, parse_toml, with_durations
+from .toml_tree import apply_override, at_path, check_values, in_file, parse_toml, read_toml, with_durations
 from .units import INT64_MAX, format_time_ns, parse_time_ns
 from .venues import AtVenues, at_all_venues, check_venues, listed_at_venues, open_populations, slot_path
 
 __all__ = ["ResolvedScenario", "Scenario", "bundled_scenarios"]
 
-_FILE_BYTES_MOST = 1 << 24
 _YEAR_NS = 366 * 86_400 * 10**9
 
 
@@ -120,14 +130,15 @@ class Scenario:
 
     def _check(self, tree: Mapping[str, Any]) -> None:
         check_values(tree, "$")
-        plain = with_durations(tree, "$")
+        plain = with_rulebooks_found(with_durations(tree, "$"), self.folder)
         rules = rulebook(plain.get("venue", "generic"))
-        self.tree = _with_prices_layout(plain, self.folder)
+        self.tree = _with_prices_layout(with_plugins_named(plain, self.plugins, self.folder), self.folder)
         self.settings = _convert(self.tree)
         self._rulebook = self._of_its_assets(rules)
         check_venues(self.settings)
         check_options(self.settings)
         self.producers = self._producers()
+        self._own = own_in(self.producers, self.plugins)
         check_living(self.settings, self.producers)
         counted = self.settings.assets[0].name
         of_it = (one.name for one in self.settings.instruments if one.asset == counted)
@@ -138,10 +149,10 @@ class Scenario:
         cls, name: str, overrides: Iterable[str] = (), *, seed: int | None = None, plugins: Folders = ()
     ) -> Scenario:
         """A bundled scenario by name, or a TOML file by path, with `key=value` overrides. Raises ScenarioError."""
-        text, folder = _read(name)
+        written, folder = _read(name)
         changes, file = tuple(overrides), None if folder is None else name
         with in_file(file):
-            tree = moved_to_venue(parse_toml(text, name), changes)
+            tree = moved_to_venue(written, changes, folder)
         for override in changes:
             apply_override(tree, override)
         if seed is not None:
@@ -160,7 +171,8 @@ class Scenario:
         end_ns = _end_ns(settings, start_ns)
         made = count_inputs(sources, start_ns, INT64_MAX if end_ns is None else end_ns, settings.limits)
         check_timers(self.producers, start_ns, made.last_ns + settings.settle_ns, settings.limits)
-        population = open_populations(settings, folder=self.folder, rows_most=settings.limits.accounts)
+        most = settings.limits.accounts
+        population = open_populations(settings, folder=self.folder, rows_most=most, own=self._own)
         check_accounts(population.size or 0, settings.limits)
         base = list_instruments(settings, base_assets, scales)
         assets, instruments = listed_at_venues(settings.venues, base_assets, base)
@@ -175,7 +187,7 @@ class Scenario:
         return ResolvedScenario(
             name=settings.name,
             sha256=self._sha256(),
-            venue=settings.venue,
+            venue=plain_venue(settings.venue),
             rulebook_sha256=hashlib.sha256(_canonical(self._rulebook)).digest(),
             seed=settings.seed,
             prices="held" if any(p.slot == "mark" and p.policy == "index" for p in self.producers) else "endogenous",
@@ -199,13 +211,23 @@ class Scenario:
 
     def _sources(self, scales: Sequence[InstrumentScale]) -> tuple[int, Sequence[tuple[int, int]], tuple[Source, ...]]:
         """When the run begins, at which prices, and what depth and prices come from."""
-        settings = self.settings
-        start_ns = at_path("$.start", parse_time_ns, settings.start)
-        prices = open_prices(settings.prices, scales, start_ns=start_ns, seed=settings.seed, folder=self.folder)
+        settings, own = self.settings, self._own
+        start_ns, seed, most = at_path("$.start", parse_time_ns, settings.start), settings.seed, settings.limits.inputs
+        prices = open_prices(
+            settings.prices,
+            scales,
+            start_ns=start_ns,
+            seed=seed,
+            folder=self.folder,
+            own=own.get("prices"),
+            most=most,
+        )
         start_ns, opening = prices[0].start_ns, prices[0].opening
         _check_times(settings, start_ns)
         depth: tuple[Source, ...] = ()
-        if settings.depth is not None:
+        if "depth" in own:
+            depth = (OwnDepth(own["depth"], scales, start_ns=start_ns, seed=seed, most=most),)
+        elif settings.depth is not None:
             depth = (open_depth(settings.depth, scales, start_ns=start_ns, opening=opening, folder=self.folder),)
         return start_ns, opening, (*depth, *prices)
 
@@ -219,7 +241,7 @@ class Scenario:
                 producer = producer_of(name, own, where, self.plugins, self.folder, amounts)
                 if producer is not None:
                     found.append(producer)
-        return tuple(found)
+        return (*found, *own_producers(self.settings, self.plugins, self.folder, amounts))
 
     def _tables(self, slot: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
         """What fills a slot is called, where its settings stand, and these: for each venue where there are several."""
@@ -312,22 +334,16 @@ def _bundled() -> dict[str, Traversable]:
     return {entry.name.removesuffix(".toml"): entry for entry in entries if entry.name.endswith(".toml")}
 
 
-def _read(name: str) -> tuple[str, Path | None]:
+def _read(name: str) -> tuple[dict[str, Any], Path | None]:
+    """The tree of a bundled scenario, or of a file with the folder that it is in."""
     bundled = _bundled()
     if name in bundled:
-        return bundled[name].read_text(encoding="utf-8"), None
+        return parse_toml(bundled[name].read_text(encoding="utf-8"), name), None
     path = Path(name)
     if kind_of(path) is None:
         message = f"there is no scenario {name!r}: neither a file nor one of {', '.join(bundled)}"
         raise ScenarioError(message)
-    try:
-        return read_regular(path, _FILE_BYTES_MOST, follow=True).decode(), path.parent
-    except UnicodeDecodeError as error:
-        message = f"{path}: cannot be read as UTF-8 text ({error.reason} at byte {error.start}); check the file"
-        raise ScenarioError(message) from None
-    except OSError as error:
-        message = f"{path}: it cannot be read ({error.strerror}); give a TOML file"
-        raise ScenarioError(message) from None
+    return read_toml(path), path.parent
 
 
 def _with_prices_layout(tree: dict[str, Any], folder: Path | None) -> dict[str, Any]:
@@ -361,13 +377,15 @@ def _text(value: object) -> str:
 
 
 def _without_folders(tree: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: _table_without_folders(value) if isinstance(value, dict) else value for key, value in tree.items()}
+    named = {key: _table_without_folders(value) if isinstance(value, dict) else value for key, value in tree.items()}
+    return each_rulebook(named, lambda venue, _where: plain_venue(venue))
 
 
 def _table_without_folders(table: Mapping[str, Any]) -> dict[str, Any]:
     named = dict(table)
     if "file" in named:
         named["file"] = Path(named["file"]).name
-    if isinstance(named.get("policy"), str):
-        named["policy"] = without_folders(named["policy"])
+    for key in ("policy", "plugin"):
+        if isinstance(named.get(key), str):
+            named[key] = without_folders(named[key])
     return named

@@ -5,7 +5,8 @@
    within tables beyond `DEPTH_MOST`.
 2. A key that ends in `_ns` takes nanoseconds or a text with a unit ("30s", "8h"), a hundred years at most. A time
    may be a text or a TOML time.
-3. An override is `key=value`, the key like `instruments[0].tick_size`, the value as in TOML, or else text.
+3. An override is `key=value`, the key like `instruments[0].tick_size`, the value as in TOML, or else text. A value
+   `@file.toml` is all of that file: a whole table.
 """
 
 from __future__ import annotations
@@ -17,9 +18,11 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, TypeVar
 
 from ..events.errors import ScenarioError
+from ..events.regular import read_regular
 from .units import EXPONENT_MAX, INT64_MAX, parse_duration_ns
 
 __all__ = [
@@ -30,11 +33,13 @@ __all__ = [
     "check_values",
     "in_file",
     "parse_toml",
+    "read_toml",
     "value_at",
     "with_durations",
 ]
 
 DEPTH_MOST = 16
+FILE_BYTES_MOST = 1 << 24
 TEXT_MOST = 1 << 14
 TEXT_SHOWN = 60
 _DIGITS_MOST = 2 * EXPONENT_MAX
@@ -79,6 +84,19 @@ def parse_toml(text: str, where: str) -> dict[str, Any]:
         raise ScenarioError(message) from None
     at_path(where, check_values, tree, "$")
     return tree
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """A TOML file as a tree. Raises ScenarioError naming the file and the place."""
+    try:
+        text = read_regular(path, FILE_BYTES_MOST, follow=True).decode()
+    except UnicodeDecodeError as error:
+        message = f"{path}: cannot be read as UTF-8 text ({error.reason} at byte {error.start}); check the file"
+        raise ScenarioError(message) from None
+    except OSError as error:
+        message = f"{path}: it cannot be read ({error.strerror}); give a TOML file"
+        raise ScenarioError(message) from None
+    return parse_toml(text, str(path))
 
 
 def _loads(text: str) -> dict[str, Any]:
@@ -192,7 +210,9 @@ def _item(node: Any, step: str | int, key: str) -> Any:
 
 
 def _value(key: str, text: str) -> Any:
-    """The value as in TOML, or else the text. Raises ScenarioError for one that nothing can be made of."""
+    """The value as in TOML, a file's table, or else the text. Raises ScenarioError where nothing can be made of it."""
+    if text.startswith("@") and text.endswith(".toml"):
+        return at_path(f"--set {key}", read_toml, Path(text[1:]).expanduser())
     try:
         value = _loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:

@@ -25,6 +25,7 @@ from .populations.registry import open_population
 from .rulebooks import rulebook
 from .settings import ScenarioSettings, VenueSettings
 from .sources.base import Source
+from .sources.own import Own
 
 __all__ = [
     "AtVenues",
@@ -157,13 +158,18 @@ def _called_plainly(market: OpeningMarket) -> OpeningMarket:
     return msgspec.structs.replace(market, scale=scale)
 
 
-def open_populations(settings: ScenarioSettings, *, folder: Path | None, rows_most: int) -> Population:
-    """The scenario's population, or that of all its venues. Raises ScenarioError."""
+def open_populations(
+    settings: ScenarioSettings, *, folder: Path | None, rows_most: int, own: Mapping[str, Own]
+) -> Population:
+    """The scenario's population, or that of all its venues; `own` are the plug-ins by room. Raises ScenarioError."""
     if not settings.venues:
-        return open_population(settings.population, folder=folder, rows_most=rows_most)
+        return open_population(settings.population, folder=folder, rows_most=rows_most, own=own.get("population"))
     opened = {
         venue.name: open_population(
-            venue.population or settings.population, folder=folder, where=f"$.venues[{place}].population"
+            venue.population or settings.population,
+            folder=folder,
+            where=f"$.venues[{place}].population",
+            own=own.get(at_venue("population", venue.name)),
         )
         for place, venue in enumerate(settings.venues)
     }

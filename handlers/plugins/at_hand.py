@@ -8,12 +8,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from ...events.errors import ScenarioError
 from .files import file_named, files_in, find_file, is_plain
 from .folders import Folders, folders_in
-from .found import GROUP, Found, digest_in
+from .found import GROUP, Found, classes_told, digest_in
 from .modules import find_entry_point, find_module, installed
 
 __all__ = ["Plugins"]
@@ -37,13 +38,16 @@ class Plugins:
         """What the reader means by a text, which is at hand from now on; None where it means nothing.
 
         A file is looked for from `folder`, from the working directory, and in the folders given. Raises ScenarioError
-        for a file that no record could name, and where two distributions offer one of that name.
+        for a file that no record could name or that is named without a class, and where two distributions offer one
+        of that name.
         """
-        path = file_named(policy)
+        path, folders = file_named(policy), (folder or Path(), Path(), *self.folders)
         if path is not None:
-            found = find_file(policy, path, (folder or Path(), Path(), *self.folders))
+            found = find_file(policy, path, folders)
         else:
             found = find_module(policy) if ":" in policy else find_entry_point(slot, policy)
+        if found is None and ":" not in policy:
+            _refuse_whole(policy, folders)
         if found is not None:
             if path is not None and not is_plain(found.name):
                 message = f"plug-in {found.name!r}: a record cannot name it; use letters, digits, `_` and `-`"
@@ -84,6 +88,17 @@ class Plugins:
             message = f"plug-in {slot}:{policy} was recorded with the content {content}, and {there}; bring that back"
         else:
             message = f"plug-in {slot}:{policy} ({content}) is not at hand; {_how_to_bring(policy)}"
+        raise ScenarioError(message)
+
+
+def _refuse_whole(policy: str, folders: Iterable[Path]) -> None:
+    """Refuse a file or a module that is named without its class. Raises ScenarioError with the classes that it has."""
+    if policy.endswith(".py"):
+        found = find_file(policy, policy, folders)
+    else:
+        found = find_module(f"{policy}:") if all(map(str.isidentifier, policy.split("."))) and "." in policy else None
+    if found is not None:
+        message = f"plug-in {policy}: name a class of it, {policy}:CLASS; {classes_told(found.source)}"
         raise ScenarioError(message)
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
+from traceback import extract_tb, walk_tb
 from typing import TypeVar
 
 from ...events.errors import HandlerError
+from .executing import is_plugin
 
-__all__ = ["called", "complaint", "shown"]
+__all__ = ["called", "complaint", "own_line", "shown"]
 
 T = TypeVar("T")
 
@@ -15,11 +18,19 @@ _SHOWN_MOST = 80
 
 
 def called(plugin: str, what: str, call: Callable[[], T]) -> T:
-    """The call's result. Raises HandlerError naming the plug-in, what was called, and what it raised."""
+    """The call's result. Raises HandlerError naming the plug-in, what was called, what it raised and in which line."""
     try:
         return call()
     except (Exception, SystemExit) as error:
-        raise complaint(plugin, f"{what} raised {type(error).__name__}: {error}") from error
+        raise complaint(plugin, f"{what} raised {type(error).__name__}: {error}{own_line(error)}") from error
+
+
+def own_line(error: BaseException) -> str:
+    """The last line of a plug-in that an error came through, in brackets; empty where it came through none."""
+    frames = [frame for frame, _ in walk_tb(error.__traceback__)]
+    told = zip(frames, extract_tb(error.__traceback__), strict=True)
+    own = [line for frame, line in told if is_plugin(frame.f_globals)]
+    return f" ({Path(own[-1].filename).name}, line {own[-1].lineno}: {own[-1].line})" if own else ""
 
 
 def complaint(plugin: str, text: str) -> HandlerError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from importlib.abc import InspectLoader
 from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
@@ -10,7 +11,7 @@ from types import CodeType, ModuleType
 
 from .found import digest_of
 
-__all__ = ["executed"]
+__all__ = ["executed", "is_plugin"]
 
 _DIGITS = 16
 
@@ -31,6 +32,11 @@ def executed(source: bytes, name: str, path: Path) -> ModuleType:
         del sys.modules[own_name]
         raise
     return module
+
+
+def is_plugin(variables: Mapping[str, object]) -> bool:
+    """Whether these are the global variables of a module that was executed here."""
+    return isinstance(variables.get("__loader__"), _Source)
 
 
 class _Source(InspectLoader):

@@ -57,7 +57,9 @@ def files_in(policy: str, folders: Iterable[Path]) -> Iterator[Found]:
 
 def _found(policy: str, path: Path) -> Found:
     source, name = path.read_bytes(), without_folders(policy)
-    return Found(name, f"file {path}", digest_of(source), partial(_load, path, source, policy.rpartition(":")[2]))
+    return Found(
+        name, f"file {path}", source, digest_of(source), partial(_load, path, source, policy.rpartition(":")[2])
+    )
 
 
 def _load(path: Path, source: bytes, name: str) -> object:

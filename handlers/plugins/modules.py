@@ -127,7 +127,7 @@ def _found(
     package = spec.name if spec.submodule_search_locations is not None else spec.parent or ""
     source = Path(spec.origin).read_bytes()
     load = partial(_load, package, Path(spec.origin), source, attribute, around)
-    return Found(name, origin, digest_of(source), load)
+    return Found(name, origin, source, digest_of(source), load)
 
 
 def _load(

@@ -28,9 +28,11 @@ from ..policies.formula import formula_in
 from ..policies.ranking import Worth
 from ..policies.score_formula import unknown_name
 from ..protocol import Handler, NoParameters
+from .complaints import own_line
 from .found import Found, version_with
 from .handler_guard import guarded
 from .ranking_guard import guarded_ranking
+from .rooms import ROOMS, Provided
 from .seeing_guards import guarded_model, guarded_strategy
 from .step_guard import guarded_steps
 
@@ -73,8 +75,14 @@ POLICIES: Mapping[str, PolicyKind] = {
         lambda _kind: RuleSettings(),
         lambda settings, *policy: MarginRules(guarded_model(*policy), settings or RuleSettings()),
     ),
+    **{
+        room: PolicyKind(
+            methods, lambda _kind: NoParameters(), lambda _none, _name, _version, _kind, made, _own: Provided(made)
+        )
+        for room, methods in ROOMS.items()
+    },
 }
-"""The slots whose policies need not be handlers."""
+"""The slots and rooms whose plug-ins need not be handlers."""
 
 
 def choice_of(slot: str, found: Found, kind: object) -> Choice:
@@ -117,7 +125,7 @@ def _made(name: str, kind: type, parameters: msgspec.Struct) -> Any:
     try:
         return kind() if kind.__init__ is object.__init__ else kind(parameters)  # type: ignore[misc]
     except (Exception, SystemExit) as error:
-        message = f"plug-in {name} could not be made of {parameters}: {type(error).__name__}: {error}"
+        message = f"plug-in {name} could not be made of {parameters}: {type(error).__name__}: {error}{own_line(error)}"
         raise ScenarioError(message) from error
 
 
@@ -156,6 +164,8 @@ def _policy(slot: str, kind: type, told: str) -> str:
             return f"{told} lacks {said}"
     if slot == "adl":
         return _ranking(kind, told)
+    if slot in ROOMS:
+        return ""
     return "" if isinstance(getattr(kind, "formula", None), str) else f"{told} lacks formula, a text that says its rule"
 
 

@@ -35,6 +35,7 @@ from ...events.ledger.state import ANSWERS
 from ...events.venue_names import at_venue, plain
 from ...events.vocabulary import Body
 from ...handlers.plugins.at_hand import Plugins
+from ...handlers.plugins.rooms import INPUT_ROOMS
 from ...handlers.registry import NONE, OVER_VENUES, SLOTS, producer_of, producer_with, without_folders
 from ...sim.amounts import amounts_of
 from ...sim.conversions import check_redemptions
@@ -130,6 +131,7 @@ class Changes(msgspec.Struct, frozen=True):
                 producer = self._with_faults(producer, ledger)
             if producer is not None:
                 found.append(producer)
+        found += [producer for producer in before if producer.slot in INPUT_ROOMS]
         _check_halts(known, found, ledger)
         self._check_faults(found, ledger)
         _check_auctions(found, ledger)

@@ -8,6 +8,7 @@
     laws       money and sizes sum to zero and the other laws hold, at the end of each block and of the record
     beside     the states and columns kept beside the record say what its events do
     invariants what the rulebook claims held, as the run found or as it is held now (`invariants.py`)
+    inputs     those that plug-ins gave, made again by their code, if there are any (`inputs.py`)
     decisions  the handlers, executed again from the recorded inputs, decide every event as recorded, byte for byte
 
 1. What comes after a break in the blocks is not judged; a broken fold does not stop the rest.
@@ -27,6 +28,7 @@ from ...handlers.plugins.folders import Folders
 from ..run import Run
 from .checks import Check, Verification
 from .decisions import Decided, executed_again, not_to_be_executed
+from .inputs import INPUTS, made_again
 from .invariants import invariants_of
 from .parts import judged_run
 from .walk import Walk
@@ -71,7 +73,8 @@ def verify(
     decided = not_to_be_executed(run, walk, force=force)
     if decided is None:
         decided = executed_again(run, digests, jobs, lambda done: watch(run.count + done, 2 * run.count))
-    checks.append(decided.check)
+    again = made_again(run) if walk.follows else None
+    checks += [decided.check] if again is None else [again.check, decided.check]
     return Verification(
         run=str(path),
         status=run.manifest.status,
@@ -82,7 +85,7 @@ def verify(
         checks=tuple(checks),
         warning=run.warning,
         reexecuted=decided.check.ok is not None,
-        refused=decided.refused,
+        refused=decided.refused or (again and again.refused),
         divergence=decided.divergence,
         beside=tuple(run.reports),
         invariants=tuple(held.found.values()),
@@ -100,7 +103,8 @@ def _declared(run: Run) -> tuple[Producer, ...]:
 def _sound(checks: Sequence[Check], decided: Decided) -> bool | None:
     if any(check.ok is False for check in checks):
         return False
-    return None if decided.due and decided.check.ok is None else True
+    unknown = decided.due and decided.check.ok is None
+    return None if unknown or any(check.check == INPUTS and check.ok is None for check in checks) else True
 
 
 def _beside(run: Run) -> dict[int, str]:

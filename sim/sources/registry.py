@@ -9,20 +9,21 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..toml_tree import at_path
-from ..units import parse_time_ns
+from ..units import INT64_MAX, parse_time_ns
 from .base import InstrumentScale, PriceSource, Source, scale_named
 from .bookdepth import BookDepthSettings, BookDepthSource
 from .clipped import clipped
 from .generator import GeneratorSettings, GeneratorSource
 from .klines import KlinesSettings, open_klines
+from .own import Own, OwnPrices, OwnSettings
 from .profile import ProfileSettings, ProfileSource
 from .tardis import TardisSettings, TardisSource
 from .ticks import TicksSettings, TicksSource
 
 __all__ = ["DepthSettings", "PriceSettings", "open_depth", "open_prices"]
 
-PriceSettings = GeneratorSettings | TardisSettings | KlinesSettings | TicksSettings
-DepthSettings = ProfileSettings | BookDepthSettings
+PriceSettings = GeneratorSettings | TardisSettings | KlinesSettings | TicksSettings | OwnSettings
+DepthSettings = ProfileSettings | BookDepthSettings | OwnSettings
 
 
 def open_prices(
@@ -33,12 +34,18 @@ def open_prices(
     seed: int,
     folder: Path | None = None,
     where: str = "$.prices",
+    own: Own | None = None,
+    most: int = INT64_MAX,
 ) -> tuple[PriceSource, ...]:
     """The sources of prices, in order of time; the first says when and at which prices the run starts.
 
     `start_ns` and `seed` matter to the generator only: files bring their own times. `folder` is the scenario's, for
-    relative paths; `where` the path of the settings, for errors. Raises ScenarioError.
+    relative paths; `where` the path of the settings, for errors. `own` is the plug-in, where the settings name one, and
+    `most` how many inputs it may give. Raises ScenarioError.
     """
+    if own is not None:
+        return (OwnPrices(own, scales, start_ns=start_ns, seed=seed, most=most),)
+    assert not isinstance(settings, OwnSettings), "who names a plug-in gives it"
     if isinstance(settings, GeneratorSettings):
         return (GeneratorSource(settings, scales, start_ns=start_ns, seed=seed, where=where),)
     sources: tuple[PriceSource, ...]
@@ -66,6 +73,7 @@ def open_depth(
     where: str = "$.depth",
 ) -> Source:
     """The source of depth. `start_ns` and `opening` are those of the first source of prices. Raises ScenarioError."""
+    assert not isinstance(settings, OwnSettings), "a plug-in's is made without it"
     if isinstance(settings, ProfileSettings):
         return ProfileSource(settings, scales, start_ns=start_ns, opening=opening, where=where)
     return BookDepthSource(settings, scales, start_ns=start_ns, folder=folder, where=where)
