@@ -10,7 +10,7 @@ from math import comb, factorial, prod
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from deleverage import Run, open_run
@@ -220,6 +220,27 @@ def test_an_order_free_policy_has_no_spread(
     assert one.orders == factorial(len(longs))
     assert not one.hangs_on_order
     assert [account.spread_atoms for account in one.accounts] == [0] * len(one.accounts)
+    assert one.pair is None
+
+
+@pytest.mark.parametrize("policy", ["uniform-price", "side-index"])
+@settings(max_examples=5, deadline=None, phases=(Phase.explicit, Phase.generate))
+@given(SIZES)
+def test_a_batch_has_no_spread(
+    policy: str, tmp_path_factory: pytest.TempPathFactory, longs: list[tuple[int, int]]
+) -> None:
+    """Executed from the shortfalls of a batch to its close a second later: each order takes the same of everybody.
+
+    A queue, which closes each at once and at its own price, has a spread in such a world (`queue`). No two who give
+    are of one size: of equals that are ranked by their size the order says who gives an odd lot.
+    """
+    run = crash(tmp_path_factory.mktemp("batch") / "batch.run", longs, (20, 15, 12, 9, 30, 21), policy)
+    (one,) = found_in(run, FairQuestion(orders=24)).instants
+    assert one.instant.at_ns - one.instant.begun_ns == SECOND
+    assert (one.exact, one.orders) == (True, factorial(len(longs)))
+    assert any(account.most_atoms for account in one.accounts)
+    assert not one.hangs_on_order
+    assert one.spread_atoms == 0
     assert one.pair is None
 
 

@@ -10,7 +10,10 @@ from deleverage import open_run
 from deleverage.events.bodies.run import Producer
 from deleverage.events.bodies.waterfall import ShortfallDeclared
 from deleverage.handlers.registry import SLOTS
+from deleverage.replay.fair.fair import FairQuestion, fair
+from deleverage.replay.fair.reckoning import reckoned
 from deleverage.replay.lab.definition import Cell, Variant
+from deleverage.replay.lab.fairness import with_fairness
 from deleverage.replay.lab.past import forked, leaving_seq, run_whole
 
 from .support.crash import SMALL_CRASH
@@ -75,3 +78,15 @@ def test_nothing_otherwise_is_the_same_run(past: Path) -> None:
     run = open_run(past)
     assert leaving_seq(run, run.started.producers, producers("adl.policy=profit-leverage")) is None
     assert forked(cell(), past, cell()) == run_whole(cell())
+
+
+def test_the_spread_is_that_of_fair_and_nothing_is_left_of_its_record(tmp_path: Path) -> None:
+    """A cell's `fairness_spread` is the sum that `fair` tells of its three largest instants; without it, it is None."""
+    settings = ("population.accounts=150", "liquidation.order=arrival")
+    own = Cell(0, Variant(SMALL_CRASH, settings, (), fairness=3), 2)
+    figures = run_whole(own, tmp_path / "past.run")
+    run = open_run(tmp_path / "past.run")
+    assert not [*tmp_path.glob("*.jsonl")]
+    found = reckoned(run, fair(run, FairQuestion(orders=3, instants=3)))
+    assert figures.fairness_spread_atoms == sum(one.spread_atoms for one in found.instants) > 0
+    assert with_fairness(figures, run, 0) is figures

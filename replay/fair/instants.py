@@ -1,4 +1,8 @@
-"""The instants of a record in which positions were reduced, and which of them a question is about."""
+"""The instants of a record in which positions were reduced, and which of them a question is about.
+
+An engine may wait with what fell short: for a batch, or a delay. What is reduced then hangs on the order of the instant
+in which it fell short, and of all up to the reductions. So such an instant is executed from there on.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,9 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from ...events.bodies.venue import TimerFired
 from ...events.bodies.waterfall import DeleveragingStarted, PositionDeleveraged
+from ...events.envelope import Event
 from ...events.errors import QueryError
 from ...events.ledger import Account
 from ..run import Run
@@ -17,11 +23,13 @@ __all__ = ["Instant", "instants_of", "instants_that_concern", "largest"]
 class Instant(msgspec.Struct):
     """An instant with rounds of auto-deleveraging: it follows from the state after event `after_seq`.
 
-    `closed` are the sides that its rounds closed, as (instrument, 1 long or -1 short); `value_atoms` is what all that
-    was reduced was worth, of all assets together.
+    It begins at `begun_ns`, which is `at_ns` itself but where its rounds waited since then. `closed` are the sides that
+    its rounds closed, as (instrument, 1 long or -1 short); `value_atoms` is what all that was reduced was worth, of all
+    assets together.
     """
 
     at_ns: int
+    begun_ns: int
     after_seq: int
     rounds: list[int] = []
     closed: set[tuple[int, int]] = set()
@@ -35,8 +43,10 @@ def instants_of(run: Run) -> list[Instant]:
     for event in run.events():
         body = event.body
         if isinstance(body, DeleveragingStarted):
-            at_ns = event.at_ns
-            one = found.setdefault(at_ns, Instant(at_ns, run.first_at(at_ns) - 1))
+            one = found.get(event.at_ns)
+            if one is None:
+                begun_ns = _fell_short_ns(run, event)
+                one = found[event.at_ns] = Instant(event.at_ns, begun_ns, run.first_at(begun_ns) - 1)
             one.rounds.append(body.round)
             one.closed.add((body.instrument, 1 if body.size_lots > 0 else -1))
         elif isinstance(body, PositionDeleveraged):
@@ -47,6 +57,15 @@ def instants_of(run: Run) -> list[Instant]:
         message = f"{run.path}: nobody was deleveraged in it, so no order can have decided who was; ask another record"
         raise QueryError(message)
     return list(found.values())
+
+
+def _fell_short_ns(run: Run, started: Event) -> int:
+    """When the engine was told of what a round closes: then, or when it set the timer that the round follows."""
+    fired = None if started.cause is None else run.event(started.cause)
+    if fired is None or not isinstance(fired.body, TimerFired):
+        return started.at_ns
+    set_ns: int = run.event(fired.body.timer).at_ns
+    return set_ns
 
 
 def largest(instants: Iterable[Instant], most: int) -> list[Instant]:

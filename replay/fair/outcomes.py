@@ -1,6 +1,6 @@
 """An instant executed in one admissible order, and what came of it for everyone.
 
-1. The run is taken up again just before the instant, with its own handlers and inputs, and driven to the instant's end.
+1. The run is taken up again just before the instant begins, with its own handlers and inputs, and driven to its end.
    Nothing is put in to mark it as a fork, so in the engine's own order it is the record, byte for byte.
 2. Amounts are at the mark at which they were reduced, in atoms of the asset that the instrument settles in.
 3. What the venue comes to is counted as well: whatever is the same in every order does not hang on it.

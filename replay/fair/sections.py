@@ -42,7 +42,9 @@ def fairness_sections(run: Run, found: Fairness, account: int | None = None) -> 
 def _title(one: InstantFairness) -> str:
     rounds = one.instant.rounds
     told = f"round {rounds[0]}" if len(rounds) == 1 else f"rounds {rounds[0]} to {rounds[-1]}"
-    return f"{format_time_ns(one.instant.at_ns)}, {told}"
+    at_ns, begun_ns = one.instant.at_ns, one.instant.begun_ns
+    waited = "" if begun_ns == at_ns else f", from {format_time_ns(begun_ns)} on, when they fell short"
+    return f"{format_time_ns(at_ns)}, {told}{waited}"
 
 
 def _blocks(run: Run, one: InstantFairness, account: int | None) -> Iterator[Block]:

@@ -36,6 +36,7 @@ def _instant(run: Run, one: InstantFairness) -> Document:
     return {
         "at_ns": one.instant.at_ns,
         "at": format_time_ns(one.instant.at_ns),
+        "begun_ns": one.instant.begun_ns,
         "after_seq": one.instant.after_seq,
         "rounds": one.instant.rounds,
         "exact": one.exact,

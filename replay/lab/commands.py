@@ -16,6 +16,7 @@ from ..charts import can_draw
 from ..command_line import jobs_option
 from .charts import draw_charts
 from .definition import Definition, told, varied
+from .fairness import ORDERS_MOST
 from .lab import LabResult, run_lab
 from .scores import print_scoreboard
 from .table import write_tables
@@ -31,6 +32,12 @@ _FAILURES_SHOWN = 5
 @click.option("--vary", "vary", multiple=True, metavar="KEY=A,B,...", help="Run with each value; may be repeated.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="For every cell; may be repeated.")
 @click.option("--seeds", type=click.IntRange(1), default=20, show_default=True, help="Seeds 1 to N, each variant each.")
+@click.option(
+    "--fairness",
+    type=click.IntRange(1, ORDERS_MOST),
+    metavar="ORDERS",
+    help="Also the spread of what is reduced over so many orders of its largest instants.",
+)
 @plugins_option
 @jobs_option
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="DIR", required=True, help="The lab's folder.")
@@ -43,6 +50,7 @@ def lab_command(
     vary: tuple[str, ...],
     settings: tuple[str, ...],
     seeds: int,
+    fairness: int | None,
     plugins: tuple[Path, ...],
     jobs: int | None,
     output: Path,
@@ -56,7 +64,8 @@ def lab_command(
     Stopped or killed, the same command goes on where it was. DIR then holds results.csv (and results.parquet), a chart
     a metric, and a file a cell. The exit code is 1 if a cell failed, 130 after Ctrl-C.
     """
-    definition = Definition(scenarios, settings, tuple(map(varied, vary)), seeds, tuple(map(str, plugins)))
+    keys, folders = tuple(map(varied, vary)), tuple(map(str, plugins))
+    definition = Definition(scenarios, settings, keys, seeds, folders, fairness or 0)
     total = len(definition.cells)
     done = 0
     try:

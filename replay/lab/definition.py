@@ -42,13 +42,15 @@ class Varied(msgspec.Struct, frozen=True):
 class Variant(msgspec.Struct, frozen=True):
     """A scenario with settings as `deleverage run --set` takes them, those for all cells first; `values`: its own.
 
-    `plugins` are the folders in which plug-ins that it names are looked for, too.
+    `plugins` are the folders in which plug-ins that it names are looked for, too; `fairness` is in how many orders
+    instants are executed, 0 for none.
     """
 
     scenario: str
     settings: tuple[str, ...]
     values: tuple[str, ...]
     plugins: tuple[str, ...] = ()
+    fairness: int = 0
 
     def load(self, seed: int) -> Scenario:
         """The scenario with its settings and this seed. Raises ScenarioError."""
@@ -81,6 +83,7 @@ class Definition(msgspec.Struct, frozen=True, dict=True):
     varied: tuple[Varied, ...]
     seeds: int
     plugins: tuple[str, ...] = ()
+    fairness: int = 0
 
     @cached_property
     def variants(self) -> tuple[Variant, ...]:
@@ -92,8 +95,9 @@ class Definition(msgspec.Struct, frozen=True, dict=True):
             )
             raise QueryError(message)
         keys = [one.key for one in self.varied]
+        common = self.plugins, self.fairness
         return tuple(
-            Variant(name, (*self.settings, *map("=".join, zip(keys, values, strict=True))), values, self.plugins)
+            Variant(name, (*self.settings, *map("=".join, zip(keys, values, strict=True))), values, *common)
             for name in self.scenarios
             for values in product(*(one.values for one in self.varied))
         )

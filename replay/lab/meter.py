@@ -48,7 +48,8 @@ class Figures(msgspec.Struct, frozen=True):
     `prices` is "endogenous" where forced orders moved the marks, or "held"; `living` is whether the venue's own book
     made the price. What follows it is of `sim/living`: by instrument but for the cascade, makers and own orders (by
     what they were for); of a market that is not living there is no depth, no makers and no own orders. `rates_peak_ppm`
-    is the highest maintenance rate of the first tier that was in force, by instrument.
+    is the highest maintenance rate of the first tier that was in force, by instrument. `fairness_spread_atoms` is of
+    `fairness.py`, None where nobody asked for it.
     """
 
     prices: str
@@ -93,6 +94,7 @@ class Figures(msgspec.Struct, frozen=True):
     premiums_atoms: int = 0
     compensated_atoms: int = 0
     impacts: dict[str, Ratio | None] = {}
+    fairness_spread_atoms: int | None = None
 
 
 class WorthSums:

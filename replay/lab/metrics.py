@@ -69,6 +69,7 @@ def metrics_of(figures: Figures, *, every: bool = False) -> tuple[Metric, ...]:
         _count("cascade_depth_fills", "depth of the cascade", "forced fills", lambda one: one.cascade_depth_fills),
         _seconds("time_to_solvency_s", "time to solvency", lambda one: one.time_to_solvency_ns),
         *_cascade(figures),
+        *(_spread(money, value) if every or figures.fairness_spread_atoms is not None else ()),
         *(_sharing(money, equity) if every or _shared(figures) else ()),
         *(_living(figures, money, value) if every or figures.living else ()),
         *(_rules(figures) if every or figures.rule_changes or figures.orders_refused else ()),
@@ -90,6 +91,12 @@ def _regret(name: str, unit: str, decimals: int) -> Metric:
 
 def _shared(one: Figures) -> bool:
     return bool(one.bailed_in_atoms or one.premiums_atoms or one.compensated_atoms)
+
+
+def _spread(money: Callable[..., Metric], value: str) -> Iterator[Metric]:
+    """What hangs on the order within an instant, where it was asked for."""
+    title = "spread over orders of an instant"
+    yield money("fairness_spread", title, value, lambda one: one.fairness_spread_atoms or 0)
 
 
 def _sharing(money: Callable[..., Metric], equity: str) -> Iterator[Metric]:

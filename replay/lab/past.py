@@ -5,13 +5,16 @@
 2. So the fork leaves where the decision begins that this event belongs to: everything before it is shared, and nothing
    is under way that the other handler should have heard.
 3. Where there is no such event, the run is the recorded one. Where it comes within the opening's instant, nothing is
-   saved, and the cell is run whole. tests/test_lab_past.py: forked or whole, the figures are the same.
+   saved, and the cell is run whole; so it is where its own record is needed, to execute its instants again.
+   tests/test_lab_past.py: forked or whole, the figures are the same.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from ...events.bodies.run import Producer
 from ...events.envelope import Event, Origin
@@ -24,6 +27,7 @@ from ..fork.changes import Changes
 from ..fork.fork import Fork, NoSink
 from ..run import Run, open_run
 from .definition import Cell
+from .fairness import with_fairness
 from .meter import Figures, Meter, measured
 
 __all__ = ["forked", "leaving_seq", "run_whole"]
@@ -45,7 +49,29 @@ class _Chosen(Changes, frozen=True):
 
 
 def run_whole(cell: Cell, output: Path | None = None) -> Figures:
-    """Run a cell from its first event on, and record it where `output` is given."""
+    """Run a cell from its first event on, and record it where `output` is given.
+
+    Without one it is recorded for as long as its instants are executed again, where that is asked for.
+    """
+    if not cell.variant.fairness:
+        return _run(cell, output)
+    with _recorded_at(output) as path:
+        figures, run = _run(cell, path), open_run(path)
+        run.plugins.add(cell.variant.load(cell.seed).plugins)
+        return with_fairness(figures, run, cell.variant.fairness)
+
+
+@contextmanager
+def _recorded_at(output: Path | None) -> Iterator[Path]:
+    """A record's place: the one given, or one that is gone afterwards."""
+    if output is not None:
+        yield output
+        return
+    with TemporaryDirectory() as folder:
+        yield Path(folder) / "cell.run"
+
+
+def _run(cell: Cell, output: Path | None) -> Figures:
     meter = Meter()
     loaded = cell.variant.load(cell.seed)
     run_scenario(loaded, output, settings=_UNSYNCED, on_start=lambda simulation: simulation.bus.tap(meter.tap))
@@ -64,8 +90,8 @@ def forked(cell: Cell, past: Path, recorded: Cell) -> Figures:
         run.plugins.add(loaded.plugins)
     leaving = leaving_seq(run, first.producers, scenario.producers)
     if leaving is None:
-        return measured(run.events())
-    if run.event(leaving).at_ns == run.start_ns:
+        return with_fairness(measured(run.events()), run, cell.variant.fairness)
+    if cell.variant.fairness or run.event(leaving).at_ns == run.start_ns:
         return run_whole(cell)
     return _driven(Fork(run, leaving - 1, _Chosen(cell.variant.decided, chosen=scenario.producers)))
 
