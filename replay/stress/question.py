@@ -45,6 +45,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     settings: tuple[str, ...] = ()
     seed: int | None = None
     output: Path | None = None
+    keep: Path | None = None
     jobs: int | None = None
     chart: Path | None = None
     layout: str = "text"
