@@ -105,6 +105,12 @@ def _event(row: EventRow, kinds: dict[str, str], objects: _Objects) -> dict[str,
             related.append({"objectId": objects.named(kind, value), "qualifier": name})
         else:
             attributes.append({"name": name, "value": format_time_ns(value) if kind == "time" else value})
+    for name, kind in kinds.items():
+        if kind == "prices":
+            related += [
+                {"objectId": objects.named("instrument", one["instrument"]), "qualifier": name}
+                for one in row.values[name]
+            ]
     if (lot := objects.lot(row)) is not None:
         related.append({"objectId": lot, "qualifier": "lot"})
     return {

@@ -98,7 +98,9 @@ def times_of(values: Values) -> Any:
 
 
 def names_of(values: Values, names: Any) -> Any:
-    """What numbers stand for."""
+    """What numbers stand for, which often is the same all along."""
+    if values and values[0] is not None and values.count(values[0]) == len(values):
+        return pyarrow().repeat(names[values[0]], len(values))
     return names.take(wholes_of(values))
 
 

@@ -69,6 +69,14 @@ class EventTables:
         return self._made[body_type]
 
 
+def _lists(links: Sequence[tuple[int, ...]]) -> Any:
+    """Lists of numbers; mostly all are empty, which takes no looking at each."""
+    arrow = pyarrow()
+    if any(links):
+        return arrow.array(links, arrow.list_(arrow.int64()))
+    return arrow.ListArray.from_arrays(arrow.array(np.zeros(len(links) + 1, np.int32)), arrow.array([], arrow.int64()))
+
+
 def _taken(tables: set[_EventTable]) -> Iterator[tuple[type[Body], Any]]:
     """What these tables hold, in the order in which it began."""
     for table in sorted(tables, key=lambda one: one.first_seq):
@@ -150,5 +158,5 @@ class _EventTable:
             names_of(origin, arrow.array([one.name.lower() for one in Origin])),
             wholes_of(cause),
             names_of(producer, names),
-            arrow.array(links, arrow.list_(arrow.int64())),
+            _lists(links),
         ]

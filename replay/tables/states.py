@@ -143,7 +143,7 @@ class RoundRow(StateRow, frozen=True, gc=False):
     liquidation_id: LiquidationNumber
     size_lots: Size
     closed_lots: Size | None
-    left_lots: Size | None
+    unclosed_lots: Size | None
     price_ticks: Price
     value_atoms: InstrumentAmount
     candidates: Count
@@ -337,7 +337,7 @@ def _round(
         liquidation_id=body.liquidation_id,
         size_lots=body.size_lots,
         closed_lots=None if ended is None else ended.closed_lots,
-        left_lots=None if ended is None else ended.left_lots,
+        unclosed_lots=None if ended is None else ended.left_lots,
         price_ticks=body.price_ticks,
         value_atoms=body.value_atoms,
         candidates=body.candidates,
