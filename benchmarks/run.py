@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 
 import append
 import click
+import exporting
 import flash_crash
 import flips
 import imported
@@ -53,6 +54,7 @@ _MEASUREMENTS: dict[str, Measurement] = {
     "unpacking": unpacking.measure,
     "importing": importing.measure,
     "imported": imported.measure,
+    "exporting": exporting.measure,
     "lab": lab.measure,
     "invariants": invariants.measure,
 }

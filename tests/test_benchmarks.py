@@ -64,6 +64,8 @@ EVERY_LINE = {
     "snapshots": "<= 0.333333",
     "made_again": None,
     "flips": "<= 5",
+    "exporting.rate": ">= 0.5",
+    "exporting.memory": "<= 1.3",
     "ranking.queue": "<= 15",
     "ranking.pro_rata": "<= 60",
     "ranking.further": "<= 0.005",

@@ -75,8 +75,8 @@ def stress_command(context: click.Context, /, **given: Any) -> None:
     (what closing the largest positions costs) and recovery (what comes of the shock found and of four past crashes).
 
     With --keep the shock found is executed once more, and recorded as a fork of RUN: `why`, `verify` and `diff` work on
-    it. What is found is kept in a file beside the record, never in it; stopped or killed, the same command goes on. That
-    no shock meets the target within the bounds is a finding: it is said in one line, and the exit code is 0.
+    it. What is found is kept in a file beside the record, never in it; stopped or killed, the same command goes on. If
+    no shock meets the target within the bounds, that is said in one line, and the exit code is 0.
 
     A POINT is an event's number (77241), a time (21:16, 2025-10-10 21:16:04.831) or an offset from the start (+10m).
     """
