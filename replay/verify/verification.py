@@ -18,6 +18,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -38,7 +39,7 @@ Watch = Callable[[int, int], None]
 
 
 def verify(
-    path: Path,
+    path: str | os.PathLike[str],
     every: int | None = None,
     *,
     jobs: int = 1,
@@ -58,10 +59,10 @@ def verify(
     and policies that are not at hand are answers and not errors. Raises RecordNotFoundError if there is no record.
     """
     try:
-        run = judged_run(path, plugins)
+        run = judged_run(Path(path), plugins)
     except RecordDamagedError as error:
         damaged = Check("blocks", ok=False, text=str(error))
-        return Verification(str(path), "unknown", torn=False, events=0, head=None, sound=False, checks=(damaged,))
+        return Verification(os.fspath(path), "unknown", torn=False, events=0, head=None, sound=False, checks=(damaged,))
     digests = _beside(run)
     walk = Walk(run, every, digests, head, lambda done: watch(done, 2 * run.count))
     held = invariants_of(_declared(run), invariants)
@@ -73,7 +74,7 @@ def verify(
         decided = executed_again(run, digests, jobs, lambda done: watch(run.count + done, 2 * run.count))
     checks.append(decided.check)
     return Verification(
-        run=str(path),
+        run=os.fspath(path),
         status=run.manifest.status,
         torn=run.torn,
         events=walk.count,
