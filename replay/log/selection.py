@@ -19,7 +19,7 @@ from ...events.vocabulary import TYPES_BY_NAME, Body
 from ..directory import nearest
 from ..run import Run
 
-__all__ = ["Selection", "event_fields", "select", "types_named"]
+__all__ = ["Selection", "event_fields", "plain_value", "select", "types_named"]
 
 
 class Selection(msgspec.Struct, frozen=True):
@@ -62,16 +62,16 @@ def event_fields(event: Event) -> dict[str, Any]:
         "links": event.links,
     }
     for name in body.__struct_fields__:
-        fields[name] = _plain(getattr(body, name))
+        fields[name] = plain_value(getattr(body, name))
     return fields
 
 
-def _plain(value: Any) -> Any:
-    """A value of a body with bytes as hex and structs as objects."""
+def plain_value(value: Any) -> Any:
+    """A value of a body as plain data, with bytes as hex and structs as objects."""
     if isinstance(value, bytes):
         return value.hex()
     if isinstance(value, tuple):
-        return [_plain(item) for item in value]
+        return [plain_value(item) for item in value]
     if isinstance(value, msgspec.Struct):
-        return {name: _plain(getattr(value, name)) for name in value.__struct_fields__}
+        return {name: plain_value(getattr(value, name)) for name in value.__struct_fields__}
     return value

@@ -1,0 +1,107 @@
+"""The tables of a record: which there are, what columns they have, and their rows."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any
+
+from ...events.errors import QueryError
+from ...events.vocabulary import TYPES_BY_NAME
+from ..directory import nearest
+from ..run import Run
+from .arrow import pyarrow
+from .declared import Declared
+from .events import EventTables
+from .states import STATE_TABLES, StateRow, round_rows, state_rows
+from .structs import StructColumns, about, provenance
+
+__all__ = ["ROWS", "RecordTables", "check_tables", "table_names", "tables_of"]
+
+ROWS = 65_536
+"""So many events are held at once, and a batch has at most so many rows."""
+
+_ROUNDS = "rounds"
+
+
+def table_names() -> tuple[str, ...]:
+    """The tables that every record has: those of states, and one for each type of event."""
+    return (*STATE_TABLES, *TYPES_BY_NAME)
+
+
+def check_tables(names: Iterable[str]) -> None:
+    """Raise QueryError, with the nearest names, for what is no table."""
+    for name in names:
+        if name not in STATE_TABLES and name not in TYPES_BY_NAME:
+            message = f"there is no table {name!r}{nearest(name, table_names())}"
+            raise QueryError(message)
+
+
+class RecordTables:
+    """The tables of one record. Costs its last state once; needs pyarrow."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._declared = Declared(run)
+        self._events = EventTables(self._declared)
+
+    def schema(self, table: str) -> Any:
+        """The `pyarrow.Schema` of a table: units in the metadata of its columns, the head in its own.
+
+        Raises QueryError with the nearest names where there is no such table.
+        """
+        check_tables([table])
+        if table in TYPES_BY_NAME:
+            return self._events.schema(TYPES_BY_NAME[table])
+        return self._state_schema(table, StructColumns(STATE_TABLES[table], self._declared))
+
+    def batches(
+        self,
+        tables: Collection[str] = (),
+        since: str | None = None,
+        until: str | None = None,
+        rows: int = ROWS,
+        at: Sequence[str] = (),
+    ) -> Iterator[tuple[str, Any]]:
+        """The rows of these tables, or of all that have any, each batch with the name of its table.
+
+        Events between two points, what the last one names included; states at the points `at`, or at the end of the
+        span. One pass over the events, and a state for each point. Raises QueryError for a table or point that is not
+        there.
+        """
+        check_tables(tables)
+        first, stop = self._run.span(since, until)
+        types = {TYPES_BY_NAME[name] for name in tables if name in TYPES_BY_NAME}
+        if types or not tables:
+            for body_type, batch in self._events.batches(types, first, stop, rows):
+                yield body_type.__name__, batch
+        counts = sorted({self._run.last_seq(point) + 1 for point in at}) if at else [stop]
+        wanted = [name for name in STATE_TABLES if name in tables or not tables]
+        if counts != [0]:
+            yield from self._states(wanted, counts, rows)
+
+    def _states(self, tables: Sequence[str], counts: Sequence[int], rows: int) -> Iterator[tuple[str, Any]]:
+        if any(table != _ROUNDS for table in tables):
+            for ledger in self._run.states(counts):
+                for table in tables:
+                    if table != _ROUNDS:
+                        yield from self._batched(table, state_rows(self._run, table, ledger), rows)
+        if _ROUNDS in tables:
+            yield from self._batched(_ROUNDS, round_rows(self._run, counts[-1]), rows)
+
+    def _batched(self, table: str, found: Iterator[StateRow], rows: int) -> Iterator[tuple[str, Any]]:
+        columns = StructColumns(STATE_TABLES[table], self._declared)
+        schema = self._state_schema(table, columns)
+        while some := list(islice(found, rows)):
+            columns.add(some)
+            yield table, pyarrow().RecordBatch.from_arrays(columns.take(), schema=schema)
+
+    def _state_schema(self, table: str, columns: StructColumns) -> Any:
+        told = {"table": table, "about": about(STATE_TABLES[table])} | provenance(self._declared)
+        return pyarrow().schema(columns.fields, told)
+
+
+def tables_of(run: Run) -> RecordTables:
+    """The tables of a record. Raises QueryError where pyarrow is not installed."""
+    pyarrow()
+    return RecordTables(run)
