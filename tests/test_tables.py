@@ -15,7 +15,7 @@ from deleverage import Scenario, open_run, run
 from deleverage.events.bodies.waterfall import PositionDeleveraged
 from deleverage.events.errors import QueryError, RecordOverflowError
 from deleverage.events.kinds import FOR_GOOD_NS
-from deleverage.events.vocabulary import BODY_TYPES
+from deleverage.events.vocabulary import BODY_TYPES, TYPES_BY_NAME
 from deleverage.replay.tables.arrays import decimals_of, times_of, wholes_of
 from deleverage.replay.tables.columns import ENVELOPE, body_columns
 from deleverage.replay.tables.declared import steps_of
@@ -39,7 +39,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def rows_of(path: Path) -> dict[str, list[dict[str, Any]]]:
     """All rows of all tables of events."""
     opened, found = open_run(path), dict[str, list[dict[str, Any]]]()
-    for name, batch in tables_of(opened).batches(rows=1_000):
+    for name, batch in tables_of(opened).batches(TYPES_BY_NAME, rows=1_000):
         found.setdefault(name, []).extend(batch.to_pylist() if "time" not in batch.schema.names else _dated(batch))
     return found
 
@@ -112,7 +112,7 @@ def test_what_is_no_table_is_refused(recorded: Path) -> None:
 
 
 @given(st.lists(WHOLE, max_size=30), st.lists(st.integers(0, 3), min_size=30, max_size=30), st.data())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_decimals_are_exact_whatever_the_steps(
     values: list[int | None], places: list[int], data: st.DataObject
 ) -> None:

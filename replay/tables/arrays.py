@@ -11,6 +11,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from itertools import chain
 from typing import Any, NamedTuple, get_args
 
 import msgspec
@@ -231,8 +232,8 @@ def _prices(declared: Declared) -> tuple[Any, Make]:
 
     def make(values: Values, _fields: Mapping[str, Values]) -> Any:
         offsets = np.cumsum([0, *map(len, values)], dtype=np.int32)
-        pairs = [pair for prices in values for pair in prices]
-        numbers, ticks = [number for number, _ in pairs], [ticks for _, ticks in pairs]
+        pairs = list(chain.from_iterable(values))
+        numbers, ticks = zip(*pairs, strict=True) if pairs else ((), ())
         each = None if steps.only is not None else steps.factors_at(_numbers(wholes_of(numbers)))
         arrays = [names_of(numbers, declared.instruments), decimals_of(ticks, steps, each)]
         structs = arrow.StructArray.from_arrays(arrays, fields=fields)
