@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Iterator
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
 from ..events.bodies.run import Producer, RunEnded, RunForked, RunStarted
 from ..events.envelope import Event
@@ -42,6 +42,14 @@ __all__ = ["Ending", "Run", "held_run", "open_run"]
 
 Ending = Literal["complete", "broken off", "torn"]
 _DIGITS_SHOWN = 8
+
+
+class Chosen(TypedDict, total=False):
+    """Which rows of a table: those that name an account, between two points."""
+
+    account: int | str | None
+    since: Moment | None
+    until: Moment | None
 
 
 class Run:
@@ -220,6 +228,28 @@ class Run:
         from .history.equity import equity_path  # noqa: PLC0415 - that reads runs
 
         return equity_path(self, account, since=since, until=until)
+
+    def to_arrow(self, table: str, **chosen: Unpack[Chosen]) -> Any:
+        """A table of it as a `pyarrow.Table`: a type of event, or of states as they are at the end of the span.
+
+        Amounts, prices and sizes are exact decimals in units, numbers are names. With an `account`, the rows that name
+        it. Raises QueryError for what is not there, or where pyarrow is not installed.
+        """
+        from .tables.frames import arrow_table  # noqa: PLC0415 - that reads runs
+
+        return arrow_table(self, table, **chosen)
+
+    def to_pandas(self, table: str, **chosen: Unpack[Chosen]) -> Any:
+        """The same as a pandas DataFrame, its columns backed by Arrow; `chosen` as for `to_arrow`."""
+        from .tables.frames import pandas_frame  # noqa: PLC0415 - as above
+
+        return pandas_frame(self.to_arrow(table, **chosen))
+
+    def to_polars(self, table: str, **chosen: Unpack[Chosen]) -> Any:
+        """The same as a polars DataFrame."""
+        from .tables.frames import polars_frame  # noqa: PLC0415 - as above
+
+        return polars_frame(self.to_arrow(table, **chosen))
 
     @property
     def columns(self) -> Columns:

@@ -257,3 +257,35 @@ def test_equity_as_a_frame(past: Run) -> None:
     frame = path.to_pandas()
     assert list(frame["equity_atoms"]) == [point.equity_atoms for point in path]
     assert str(frame.index.tz) == "UTC"
+
+
+def test_tables_come_as_people_work_with_them(past: Run) -> None:
+    """A table in a span, of an account, as Arrow, pandas and polars: the same rows, exact."""
+    pytest.importorskip("pyarrow")
+    name = past.at().name(past.event(REDUCED).body.account)
+    chosen: dict[str, Any] = {"account": name, "since": "20:50", "until": START + timedelta(minutes=40)}
+    held = [event.seq for event in past.events(type="PositionDeleveraged", **chosen)]
+    table = past.to_arrow("PositionDeleveraged", **chosen)
+    assert table["seq"].to_pylist() == held != []
+    assert table["value"][0].as_py() == Decimal(past.event(held[0]).body.value_atoms).scaleb(-6)
+    (account,) = past.to_arrow("accounts", account=name, until="21:00").to_pylist()
+    ledger = past.at(seq=past.last_seq("21:00", whole=True))
+    assert account["balance"] == Decimal(ledger.account(name).balance_atoms).scaleb(-6)
+    assert past.to_arrow("PositionDeleveraged", until="20:45").num_rows == 0
+    for table_name, told in (("PositionDeleverage", "the nearest are"), ("PriceTicked", "names no account")):
+        with pytest.raises(QueryError, match=told):
+            past.to_arrow(table_name, account=name)
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_frames_are_the_users_own(past: Run, library: str) -> None:
+    """Exact decimals where the library is installed; where it is not, one line that says what to install."""
+    pytest.importorskip("pyarrow")
+    asked = getattr(past, f"to_{library}")
+    if find_spec(library) is None:
+        with pytest.raises(QueryError, match=f"{library} is not installed; pip install {library}"):
+            asked("marks")
+        return
+    frame, table = asked("PositionDeleveraged"), past.to_arrow("PositionDeleveraged")
+    assert list(frame["value"]) == table["value"].to_pylist()
+    assert list(frame.columns) == table.schema.names

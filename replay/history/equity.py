@@ -24,6 +24,7 @@ from ..charts import can_draw
 from ..points import Moment
 from ..run import Run
 from ..state.queues import marked_margin
+from ..tables.arrow import needed
 
 __all__ = ["EquityPath", "EquityPoint", "equity_path"]
 
@@ -115,14 +116,11 @@ class EquityPath:
 
         Raises QueryError where pandas is not installed.
         """
-        try:
-            pandas: Any = import_module("pandas")
-        except ModuleNotFoundError:
-            message = "this needs pandas, which is not installed; pip install pandas"
-            raise QueryError(message) from None
+        pandas = needed("pandas", "pandas")
         names = ("time", "equity_atoms", "requirement_atoms")
         frame = pandas.DataFrame(self.points, columns=names)
-        frame["equity"], frame["requirement"] = map(float, self.equity), map(float, self.requirement)
+        frame["equity"] = [float(value) for value in self.equity]
+        frame["requirement"] = [float(value) for value in self.requirement]
         frame["time"] = pandas.to_datetime(frame["time"], unit="ns", utc=True)
         return frame.set_index("time")
 
