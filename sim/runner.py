@@ -6,6 +6,7 @@ complete, as failed with the error, or as interrupted. It decides nothing itself
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from heapq import merge
@@ -16,6 +17,7 @@ import msgspec
 
 from ..events.bodies.run import RunEnded, RunStarted, SourceOpened
 from ..events.ledger import Ledger
+from ..events.notebook import html_table
 from ..events.record import EventSink, HeadOnly, RecordSettings, RecordWriter
 from ..events.vocabulary import SCHEMA, Body
 from ..handlers.pseudonyms import commitment, run_key
@@ -28,7 +30,7 @@ from .scenario import ResolvedScenario, Scenario
 from .sealing import keep_states, sealing
 from .summary import Summary
 from .toml_tree import in_file
-from .units import INT64_MAX
+from .units import INT64_MAX, format_time_ns
 
 __all__ = ["Progress", "RunResult", "Simulation", "run"]
 
@@ -36,6 +38,8 @@ Progress = Callable[[int, int], None]
 """Called now and then with (events so far, simulated time in ns)."""
 
 _INPUTS_AT_ONCE = 64
+_DIGITS_SHOWN = 8
+_SHOWN_TYPES = ("MarginCalled", "LiquidationStarted", "PositionTakenOver", "PositionDeleveraged", "LossSocialized")
 
 
 class RunResult(msgspec.Struct):
@@ -51,6 +55,19 @@ class RunResult(msgspec.Struct):
     ledger: Ledger
     summary: Summary
     scenario: ResolvedScenario
+
+    def __repr__(self) -> str:
+        """One line: where its record is, and how it ended."""
+        told = f"{self.scenario.name}, {self.events:,} events, {self.status}, head {self.head[:_DIGITS_SHOWN]}"
+        return f"<RunResult {self.path or 'not recorded'}: {told}>"
+
+    def _repr_html_(self) -> str:
+        """The same, when it was and what was forced in it, as a small table."""
+        rows = [("record", self.path or "none"), ("status", self.status), ("events", self.events)]
+        rows += [("from", format_time_ns(self.start_ns)), ("to", format_time_ns(self.end_ns)), ("head", self.head)]
+        counts = self.summary.by_type
+        rows += [(name, counts[name]) for name in _SHOWN_TYPES if name in counts]
+        return html_table(f"RunResult {self.scenario.name}", rows)
 
 
 class Simulation:
@@ -124,8 +141,8 @@ class Simulation:
 
 
 def run(
-    scenario: Scenario | str,
-    output: Path | str | None = None,
+    scenario: Scenario | str | os.PathLike[str],
+    output: str | os.PathLike[str] | None = None,
     *,
     settings: RecordSettings | None = None,
     progress: Progress | None = None,
@@ -138,7 +155,7 @@ def run(
     else takes them. `on_start` gets the simulation, to attach taps or to interrupt it.
     """
     started = time.perf_counter()
-    loaded = Scenario.load(scenario) if isinstance(scenario, str) else scenario
+    loaded = scenario if isinstance(scenario, Scenario) else Scenario.load(scenario)
     resolved = loaded.resolve()
     path = Path(output) if output is not None else None
     sink, summary = _sink(path, resolved, settings), Summary()

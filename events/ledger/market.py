@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["MakerQuote", "Market", "market_of"]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Market:
     """Three prices, each in ticks and 0 until there is one, the depth as quoted, and what of it was eaten.
 
@@ -77,6 +77,10 @@ class Market:
     ruled_seq: int | None = None
     announced: RulesAnnounced | None = None
     announced_seq: int | None = None
+
+    def __repr__(self) -> str:
+        """One line, without the depth."""
+        return f"<Market {self.listing.name}: mark_ticks={self.mark_ticks}, oracle_ticks={self.oracle_ticks}>"
 
     @property
     def index_ticks(self) -> int:

@@ -20,6 +20,7 @@ from ...events.bodies.inputs import PriceTicked
 from ...events.bodies.listing import AccountKind, AssetListed
 from ...events.bodies.run import RunForked
 from ...events.errors import QueryError
+from ...events.notebook import html_table
 from ..run import Run
 from .ending import AccountEnd, FoldedRun, Totals
 from .matching import Match, match
@@ -107,6 +108,16 @@ class Difference:
         self.ended_a, self.ended_b = FoldedRun(a.events()), FoldedRun(b.events())
         self.assets: tuple[AssetDifference, ...] = tuple(_asset_differences(self.ended_a, self.ended_b))
         self.accounts: tuple[AccountDifference, ...] = tuple(_account_differences(self.ended_a, self.ended_b))
+
+    def __repr__(self) -> str:
+        """One line: what is held against what, and in how much they differ."""
+        told = f"{self.differing:,} events differ, the first {self.shared_events:,} are shared"
+        return f"<Difference {self.a.path} | {self.b.path}: {told}>"
+
+    def _repr_html_(self) -> str:
+        """How many events of each type differ, as a small table."""
+        rows = [(one.type, one.same, one.changed, one.only_a, one.only_b) for one in self.types if one.differing]
+        return html_table(repr(self).strip("<>"), rows, ("events", "same", "changed", "only A", "only B"))
 
     @property
     def shared_events(self) -> int:

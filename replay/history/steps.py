@@ -51,7 +51,7 @@ def history(
     The account is given by number or name; with `types` only events of these are steps. Raises QueryError where the
     account is not opened before `stop_seq`.
     """
-    account = run.directory.number_of(account)
+    account = run.directory.find_account(account)
     if next(run.events_naming(account, 0, stop_seq), None) is None:
         last_seq = (run.count if stop_seq is None else stop_seq) - 1
         name = run.directory.account_name(account)

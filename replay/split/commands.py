@@ -7,7 +7,6 @@ from pathlib import Path
 
 import click
 
-from ...events.errors import QueryError
 from ...sim.console import new_console
 from ...sim.figures import count
 from ...sim.options import plugins_option
@@ -100,8 +99,4 @@ def _at(run: Run, point: str) -> At:
 
 
 def _instrument(run: Run, name: str) -> int:
-    listed = {one.name: number for number, one in run.directory.instruments.items()}
-    if name not in listed:
-        message = f"there is no instrument {name!r} in {run.path}; choose from {', '.join(listed)}"
-        raise QueryError(message)
-    return listed[name]
+    return run.directory.find_instrument(name)

@@ -9,6 +9,7 @@ from typing import Any
 from ...events.errors import QueryError
 from ...events.vocabulary import TYPES_BY_NAME
 from ..directory import nearest
+from ..points import Moment
 from ..run import Run
 from .arrow import pyarrow
 from .declared import Declared
@@ -58,10 +59,10 @@ class RecordTables:
     def batches(
         self,
         tables: Collection[str] = (),
-        since: str | None = None,
-        until: str | None = None,
+        since: Moment | None = None,
+        until: Moment | None = None,
         rows: int = ROWS,
-        at: Sequence[str] = (),
+        at: Sequence[Moment] = (),
     ) -> Iterator[tuple[str, Any]]:
         """The rows of these tables, or of all that have any, each batch with the name of its table.
 

@@ -19,6 +19,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -40,7 +41,7 @@ Watch = Callable[[int, int], None]
 
 
 def verify(
-    path: Path,
+    path: str | os.PathLike[str],
     every: int | None = None,
     *,
     jobs: int = 1,
@@ -60,10 +61,10 @@ def verify(
     and policies that are not at hand are answers and not errors. Raises RecordNotFoundError if there is no record.
     """
     try:
-        run = judged_run(path, plugins)
+        run = judged_run(Path(path), plugins)
     except RecordDamagedError as error:
         damaged = Check("blocks", ok=False, text=str(error))
-        return Verification(str(path), "unknown", torn=False, events=0, head=None, sound=False, checks=(damaged,))
+        return Verification(os.fspath(path), "unknown", torn=False, events=0, head=None, sound=False, checks=(damaged,))
     digests = _beside(run)
     walk = Walk(run, every, digests, head, lambda done: watch(done, 2 * run.count))
     held = invariants_of(_declared(run), invariants)
@@ -76,7 +77,7 @@ def verify(
     again = made_again(run) if walk.follows else None
     checks += [decided.check] if again is None else [again.check, decided.check]
     return Verification(
-        run=str(path),
+        run=os.fspath(path),
         status=run.manifest.status,
         torn=run.torn,
         events=walk.count,
