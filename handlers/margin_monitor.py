@@ -36,6 +36,7 @@ from .options.book import holds_options
 from .options.holders import OptionHolders
 from .order import Order, order_in_force, place_in
 from .protocol import Handler, Linked, Product
+from .quiet import QuietSpan
 from .ranges import RangeIndex
 from .safe_ranges import Pace, SafeRanges, tightest
 from .valuation import BPS, Margin, coins_are_priced, margin_of, slack
@@ -187,6 +188,12 @@ class MarginMonitor(Handler):
     def gate(self, kind: type[Body]) -> Collection[object]:
         """Who is due: nothing is said of anybody else."""
         return self.due
+
+    def quiet_span(self, ledger: LedgerState) -> QuietSpan | None:
+        """Up to the nearest end of a range; none while anybody is due, or holds what has no range."""
+        if self.due or ledger.options:
+            return None
+        return QuietSpan(dict(enumerate(zip(self._floor_ticks, self._ceiling_ticks, strict=True))))
 
     def prime(self, ledger: LedgerState, past: Iterable[Event]) -> None:
         """Everyone is tested: whoever is safe is armed, and whoever meets a test stays due until the next delivery."""

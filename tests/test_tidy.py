@@ -27,6 +27,7 @@ NUMPY_ALLOWED = {
     "handlers/options/risk_table.py",
     *(f"handlers/column{rest}.py" for rest in ("s", "_shares", "_weights", "_ranking")),
     "handlers/options/price_grid.py",
+    "events/quiet_ticks.py",
 }
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -21,6 +22,9 @@ from .books import Books
 from .effects import FOLD
 from .laws import check
 from .market import Market
+
+if TYPE_CHECKING:
+    from ..quiet_ticks import QuietTicks
 
 __all__ = ["Ledger"]
 
@@ -44,6 +48,19 @@ class Ledger(Books):
         if effect is not None:
             effect(body, self, event)
         self.seq = seq + 1
+
+    def fold_ticks(self, ticks: QuietTicks) -> None:
+        """Take a run of prices and their marks: the fold of their events, of which only the last two instants are left.
+
+        There are at least two, all later than now, and nothing is delivered at an average of marks. O(instruments).
+        """
+        assert ticks.instants > 1
+        assert self.at_ns < ticks.times_ns[0]
+        assert not self.deliveries
+        self.at_ns, self.seq = int(ticks.times_ns[-1]), self.seq + ticks.events
+        for place, instrument in enumerate(ticks.instruments):
+            self.markets[instrument].follow(ticks.mark_at(place, -2), ticks.mark_at(place), self.at_ns)
+        self.repriced_seq = self.seq - 1
 
     def _refuse(self, event: Event) -> None:
         if event.seq != self.seq:

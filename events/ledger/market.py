@@ -104,6 +104,12 @@ class Market:
             self.oracle_at_ns = at_ns
         self.oracle_ticks = ticks
 
+    def follow(self, before: MarkPriced, last: MarkPriced, at_ns: int) -> None:
+        """Prices that became the mark one after the other: the last of them, and the one of the instant before."""
+        self.previous_oracle_ticks, self.previous_mark_ticks = before.index_ticks, before.mark_ticks
+        self.oracle_ticks, self.oracle_at_ns = last.index_ticks, at_ns
+        self.mark_ticks, self.marked, self.marked_at_ns = last.mark_ticks, last, at_ns
+
     def eat(self, size_lots: int, eaten_lots: int, at_ns: int, seq: int) -> None:
         """A trade took from the depth, of which `eaten_lots` are gone now on its side; a sale eats bids."""
         self.impact_seq = seq

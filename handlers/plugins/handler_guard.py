@@ -9,15 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
 from itertools import islice
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ...events.envelope import Event
 from ...events.ledger import LedgerState
 from ...events.vocabulary import Body, accounts_named
 from ..protocol import Handler, Product
+from ..quiet import QuietSpan
 from .complaints import called, complaint, shown
 from .ledger_watch import LedgerWatch
 from .products import fault_in
+
+if TYPE_CHECKING:
+    from ...events.quiet_ticks import QuietTicks
 
 __all__ = ["PRODUCTS_MOST", "guarded"]
 
@@ -65,6 +69,19 @@ class _Guarded(Handler):
         """Let the plug-in keep its index."""
         observe = super().observe
         self._unchanged("observe()", lambda: observe(event, ledger), ledger, event)
+
+    def quiet_span(self, ledger: LedgerState) -> QuietSpan | None:
+        """The plug-in's span, if it is one."""
+        quiet_span = super().quiet_span
+        found: Any = self._unchanged("quiet_span()", lambda: quiet_span(ledger), ledger, None)
+        if found is not None and not isinstance(found, QuietSpan):
+            raise complaint(self.plugin, f"quiet_span() gave {shown(found)}; a QuietSpan or None is due")
+        return found
+
+    def observe_ticks(self, ticks: QuietTicks, ledger: LedgerState) -> None:
+        """Let the plug-in keep its index over a run of ticks."""
+        observe_ticks = super().observe_ticks
+        self._unchanged("observe_ticks()", lambda: observe_ticks(ticks, ledger), ledger, None)
 
     def prime(self, ledger: LedgerState, past: Iterable[Event]) -> None:
         """Let the plug-in rebuild its index."""
