@@ -234,8 +234,8 @@ def _prices(declared: Declared) -> tuple[Any, Make]:
 
     def make(values: Values, _fields: Mapping[str, Values]) -> Any:
         offsets = np.cumsum([0, *map(len, values)], dtype=np.int32)
-        pairs = list(chain.from_iterable(values))
-        numbers, ticks = zip(*pairs, strict=True) if pairs else ((), ())
+        flat = list(chain.from_iterable(chain.from_iterable(values)))
+        numbers, ticks = flat[::2], flat[1::2]
         each = None if steps.only is not None else steps.factors_at(_numbers(wholes_of(numbers)))
         arrays = [names_of(numbers, declared.instruments), decimals_of(ticks, steps, each)]
         structs = arrow.StructArray.from_arrays(arrays, fields=fields)

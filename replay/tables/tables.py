@@ -19,8 +19,8 @@ from .structs import StructColumns, about, provenance
 
 __all__ = ["ROWS", "RecordTables", "check_tables", "table_names", "tables_of"]
 
-ROWS = 65_536
-"""So many events are held at once, and a batch has at most so many rows."""
+ROWS = 16_384
+"""So many events are held at once, and a batch has at most so many rows: as fast as any number measured."""
 
 _ROUNDS = "rounds"
 
