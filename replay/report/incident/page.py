@@ -19,8 +19,9 @@ from msgspec.structs import replace
 from ....events.bodies.listing import AssetListed
 from ....sim.figures import duration, rounded_money
 from ...diff.ending import Totals
+from ...policies.listing import builtin
 from ...timeline import Timeline
-from ...why.page.blocks import Section
+from ...why.page.blocks import Block, Prose, Section, Table
 from ..sections import report_sections, title_of
 from .against import Against
 from .blocks_html import section_html, table_html, told
@@ -33,6 +34,7 @@ __all__ = ["page_of"]
 
 _FORCERS_MOST = 12
 _TO_EVENT = re.compile(r'href="#e([0-9]+)"')
+_RULES = "By which rules"
 _MORE = {"Who was deleveraged": "reductions", "Who was liquidated": "liquidations"}
 """Sections that show the first rows of a table which the page has whole."""
 
@@ -166,6 +168,28 @@ def _overview(incident: Incident, against: Against | None) -> Iterator[str]:
     for place, section in enumerate(report_sections(incident.run, incident.report, whole=False)):
         titled = section._replace(title=section.title or "The record")
         yield section_html(titled, f"s{place}" if place else "record", _MORE.get(titled.title, ""))
+        if titled.title == _RULES:
+            yield section_html(
+                Section("What the rules are, and where they come from", tuple(_sources(incident))), "rules"
+            )
+
+
+def _sources(incident: Incident) -> Iterator[Block]:
+    """What each policy that decided does, as it says itself, and its source."""
+    rows, elsewhere = dict[tuple[str, ...], None](), dict[str, None]()
+    for one in incident.report.deciding:
+        found = builtin(one.handler, one.policy, one.version)
+        if found is None:
+            elsewhere[f"{one.handler}:{one.policy} {one.version}"] = None
+        else:
+            does = ". ".join(text.rstrip(".") for text in (found.does, found.formula or found.rule) if text)
+            rows[one.handler, one.policy, does, found.source or "of this program"] = None
+    if rows:
+        yield Table(("handler", "policy", "what it does", "source"), tuple(rows))
+    if elsewhere:
+        yield Prose(f"Not of this version of the program, so not described: {', '.join(elsewhere)}.")
+    if not incident.report.deciding:
+        yield Prose("Nobody decided anything in it.")
 
 
 def _timeline(incident: Incident, parent: Timeline | None) -> str:
