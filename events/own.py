@@ -67,7 +67,18 @@ def recorded_as(body: OwnEvent, content: str, ledger: LedgerState) -> PluginsBod
         return PluginNoted(kind.tag, kind.__name__, content, rests_on, data, *about)
     payer, payee = _parties(body, posting, ledger)
     amount_atoms = getattr(body, posting.amount)
-    return PluginPaid(kind.tag, kind.__name__, content, rests_on, data, payer, payee, amount_atoms, *about)
+    return PluginPaid(
+        own_tag=kind.tag,
+        own_name=kind.__name__,
+        content=content,
+        rests_on=rests_on,
+        data=data,
+        payer=payer,
+        payee=payee,
+        amount_atoms=amount_atoms,
+        account=about[0],
+        instrument=about[1],
+    )
 
 
 def _parties(body: OwnEvent, posting: Payment, ledger: LedgerState) -> tuple[int, int]:

@@ -618,5 +618,16 @@ EXAMPLES: tuple[Body, ...] = (
     AdlCompensated(4, 6, 2, 50, 20),
     OrderingSet("3:1,17.2:5"),
     PluginNoted(10_010, "LoanNoted", "0123456789abcdef", ("BALANCE", "MARK"), '{"account":5}', 5, 1),
-    PluginPaid(10_011, "NightCharged", "0123456789abcdef", ("RULE",), '{"account":5}', 5, 2, 900, 5, 1),
+    PluginPaid(
+        own_tag=10_011,
+        own_name="NightCharged",
+        content="0123456789abcdef",
+        rests_on=("RULE",),
+        data='{"account":5}',
+        payer=5,
+        payee=2,
+        amount_atoms=900,
+        account=5,
+        instrument=1,
+    ),
 )
