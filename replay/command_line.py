@@ -71,6 +71,8 @@ def opened(path: Path, head: str | None = None, plugins: Iterable[Path] = (), *,
     run = open_run(path, head, plugins)
     if forked:
         run.check_sealed()
+    if plugins:
+        run.take_words_in()
     if run.warning:
         tell(run.warning)
     elif run.manifest.status != "complete":

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
@@ -358,6 +359,12 @@ class Run:
         from ..handlers.registry import build  # noqa: PLC0415 - the handlers are only for whoever asks for one
 
         return build(producer, self.plugins)
+
+    def take_words_in(self) -> None:
+        """Have types of events that plug-ins at hand declare told in their words; others stay as they stand."""
+        for producer in {one.handler: one for seq in (0, *self.forks) for one in self.producers_at(seq)}.values():
+            with suppress(ScenarioError):
+                self.build(producer)
 
     def hears(self, producer: Producer) -> Collection[type[Body]]:
         """What a producer listens to; everything, where that cannot be told because it is not at hand."""

@@ -67,15 +67,14 @@ def verify(
         return Verification(os.fspath(path), "unknown", torn=False, events=0, head=None, sound=False, checks=(damaged,))
     digests = _beside(run)
     walk = Walk(run, every, digests, head, lambda done: watch(done, 2 * run.count))
-    held = invariants_of(_declared(run), invariants)
-    walk.hold(held)
+    walk.hold(held := invariants_of(_declared(run), invariants))
     checks = walk.checks()
     walk.note_what_is_true()
     decided = not_to_be_executed(run, walk, force=force)
     if decided is None:
         decided = executed_again(run, digests, jobs, lambda done: watch(run.count + done, 2 * run.count))
-    again = made_again(run) if walk.follows else None
-    checks += [decided.check] if again is None else [again.check, decided.check]
+    again = list(made_again(run, walk))
+    checks += [*(one.check for one in again), decided.check]
     return Verification(
         run=os.fspath(path),
         status=run.manifest.status,
@@ -86,7 +85,7 @@ def verify(
         checks=tuple(checks),
         warning=run.warning,
         reexecuted=decided.check.ok is not None,
-        refused=decided.refused or (again and again.refused),
+        refused=decided.refused or next((one.refused for one in again), None),
         divergence=decided.divergence,
         beside=tuple(run.reports),
         invariants=tuple(held.found.values()),
