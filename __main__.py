@@ -27,6 +27,7 @@ COMMANDS = {
     "import": Entry(".replay.importers.commands:import_command", "Take in a venue's own files as a record."),
     "log": Entry(".replay.log.commands:log_command", "Show the events of a record."),
     "state": Entry(".replay.state.commands:state_command", "Show markets, fund and accounts at any instant."),
+    "explore": Entry(".replay.explore.commands:explore_command", "Open a record in a browser, on this machine only."),
     "history": Entry(".replay.history.commands:history_command", "Show what befell an account, event by event."),
     "why": Entry(".replay.why.commands:why_command", "Say why an event happened, or what befell an account."),
     "receipt": Entry(".replay.receipt.commands:receipt_command", "Prove an event to someone without the record."),
