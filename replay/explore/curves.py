@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from ..run import Run
-from ..timeline import Levels, Timeline, Totals
+from ..timeline import Levels, SummedSeries, Timeline
 from .panels import since_us
 
 __all__ = ["Curve", "Curves", "Halt", "curves_of"]
@@ -94,7 +94,7 @@ def _level(one: Levels) -> Curve:
     )
 
 
-def _total(one: Totals) -> Curve:
+def _total(one: SummedSeries) -> Curve:
     unit = float(one.scale.step)
     sums = tuple(point.sum * unit for point in one.points)
     return Curve(
