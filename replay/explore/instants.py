@@ -23,6 +23,9 @@ _LIVE = 4
 _MOVED_MOST = 4_096
 """A state that was given is moved on by so many events at most: further away one that is packed is as near."""
 
+_WORTH = 16_384
+"""What is kept beside a record is often a difference, which takes longer to unpack: as long as so many events."""
+
 _UNTOLD = bytes(32)
 """A waypoint never leaves the program, so it tells neither a head nor a digest."""
 
@@ -55,7 +58,9 @@ class Instants:
         """The state after so many events."""
         ledger = self._live.pop(count, None)
         if ledger is None:
-            ledger = next(self._run.states([count], self._nearest(count)))
+            ledger = self._nearest(count) or self._run.kept.after(count)
+            for event in self._run.events(ledger.seq, count):
+                ledger.fold(event)
         self._live[count] = ledger
         while len(self._live) > _LIVE:
             self._live.popitem(last=False)
@@ -70,6 +75,6 @@ class Instants:
         beside = bisect_right(kept, count)
         if live > waypoint:
             return self._live.pop(live)
-        if beside and kept[beside - 1] > waypoint:
+        if beside and kept[beside - 1] > waypoint + _WORTH:
             return None
         return restore(self._waypoints[waypoint]) if waypoint >= 0 else None

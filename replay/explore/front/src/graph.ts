@@ -7,7 +7,7 @@ import { family } from "./log";
 import { change } from "./state";
 import { spaced, timeOf } from "./words";
 
-const WIDE = 188;
+const WIDE = 204;
 const HIGH = 48;
 
 function clipped(text: string, most: number): string {
@@ -31,16 +31,16 @@ function node(one: GroundNode, x: number, y: number, asked: boolean): SVGElement
     onkeydown: (event: KeyboardEvent) => { if (event.key === "Enter") go(); },
   }, svg("title", {}, `${one.seq} ${one.at} ${one.type}\n${one.text}`),
     svg("rect", { width: WIDE, height: HIGH, rx: 6 }), svg("rect", { class: "edge", width: 3, height: HIGH, rx: 1 }),
-    svg("text", { x: 11, y: 14, class: "ground-head" }, clipped(spaced(one.type), 22)),
-    svg("text", { x: WIDE - 7, y: 14, class: "ground-seq", "text-anchor": "end" }, one.seq.toLocaleString("en")),
-    svg("text", { x: 11, y: 28 }, clipped(one.text, 33)),
-    svg("text", { x: 11, y: 41, class: "ground-seq" }, `${timeOf(one.at)}${kind === "cut" ? " · goes on" : kind === "decided" ? "" : ` · ${kind}`}`));
+    svg("svg", { width: WIDE - 6, height: HIGH },
+      svg("text", { x: 11, y: 14, class: "ground-head" }, clipped(spaced(one.type), 22)),
+      svg("text", { x: 11, y: 28 }, clipped(one.text, 40)),
+      svg("text", { x: 11, y: 41, class: "ground-seq" }, `${one.seq.toLocaleString("en")} · ${timeOf(one.at)}${kind === "cut" ? " · goes on" : kind === "decided" ? "" : ` · ${kind}`}`)));
   return group;
 }
 
 export function drawn(graph: GroundGraph): HTMLElement {
   const layout = new dagre.graphlib.Graph({ multigraph: true });
-  layout.setGraph({ rankdir: "LR", nodesep: 10, ranksep: 74, marginx: 8, marginy: 8 });
+  layout.setGraph({ rankdir: "LR", nodesep: 10, ranksep: 58, marginx: 8, marginy: 8 });
   layout.setDefaultEdgeLabel(() => ({}));
   for (const one of graph.nodes) layout.setNode(String(one.seq), { width: WIDE, height: HIGH });
   for (const one of graph.nodes) for (const edge of one.rests_on) layout.setEdge(String(one.seq), String(edge.seq), { sets: edge.sets });
