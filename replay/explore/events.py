@@ -32,7 +32,7 @@ __all__ = ["AccountChange", "EventAnswer", "EventDetail", "WhyPart", "detail_of"
 
 _ACCOUNTS_MOST = 4
 _SCANNED_MOST = 200_000
-_NODES_MOST = 40
+_NODES_MOST = 24
 """So many events of the grounds are drawn: more are not to be read."""
 
 
@@ -145,7 +145,7 @@ def _change(after: Ledger, event: Event, number: int, before: View | None) -> Ac
 
 
 def graph_below(run: Run, seq: int) -> GroundGraph:
-    """The grounds of a decision and theirs, the nearest 40 events; some 10 ms each."""
+    """The grounds of a decision and theirs, the nearest 24 events; some 10 ms each."""
     return graph_of(run, seq, nodes_max=_NODES_MOST)
 
 

@@ -31,7 +31,7 @@ __all__ = ["RecordSurvey", "Surveyed", "Surveyor"]
 
 _STEPS, _STEPS_MOST = 1_000, 2_000
 _WAYPOINTS, _SPACING_LEAST = 256, 8_192
-_PARTS = 8
+_PARTS = 24
 
 
 class Surveyed(msgspec.Struct, frozen=True):

@@ -20,7 +20,7 @@ from .command_line import spawn
 __all__ = ["HOST", "TOKEN", "Asking", "service_of", "serving"]
 
 HOST, TOKEN = "127.0.0.1:8000", "the-token-of-the-tests"
-_PATIENCE_S = 60
+_PATIENCE_S, _INTERRUPTED = 60, 130
 
 
 @contextmanager
@@ -63,3 +63,4 @@ def serving(path: Path) -> Iterator[str]:
         finally:
             process.send_signal(signal.SIGINT)
             process.wait(_PATIENCE_S)
+        assert process.returncode == _INTERRUPTED

@@ -40,7 +40,7 @@ function node(one: GroundNode, x: number, y: number, asked: boolean): SVGElement
 
 export function drawn(graph: GroundGraph): HTMLElement {
   const layout = new dagre.graphlib.Graph({ multigraph: true });
-  layout.setGraph({ rankdir: "LR", nodesep: 10, ranksep: 58, marginx: 8, marginy: 8 });
+  layout.setGraph({ rankdir: "LR", nodesep: 8, ranksep: 46, marginx: 8, marginy: 8 });
   layout.setDefaultEdgeLabel(() => ({}));
   for (const one of graph.nodes) layout.setNode(String(one.seq), { width: WIDE, height: HIGH });
   for (const one of graph.nodes) for (const edge of one.rests_on) layout.setEdge(String(one.seq), String(edge.seq), { sets: edge.sets });

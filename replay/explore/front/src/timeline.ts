@@ -17,7 +17,7 @@ export class Timeline {
   private readonly chips = h("div.chips", { role: "group", "aria-label": "Market" });
   private readonly legend = h("div.legend");
   private readonly zoom = h("button.quiet", { type: "button", hidden: true, onclick: () => this.back() }, "whole record");
-  private readonly price = h("div.chart");
+  private readonly price = h("div.chart.price");
   private readonly forced = h("div.chart");
   private readonly slider = h("input", {
     type: "range", min: 0, max: 1, step: 1, value: 0, "aria-label": "Instant", class: "instant-slider",
