@@ -2,7 +2,7 @@
 
 1. It goes forward in parts, so that what is found so far can be shown. A part that is asked for later, because the
    record has grown, goes on where the last one ended.
-2. A waypoint is left each `spacing` events, so that there are some 256 of a long record: about 180 MB where each has
+2. A waypoint is left each `spacing` events, so that there are some 512 of a long record: about 350 MB where each has
    20,000 accounts.
 
 Cost: some 6 us an event, and 20 ms a waypoint of 20,000 accounts.
@@ -30,7 +30,7 @@ from .instants import waypoint_of
 __all__ = ["RecordSurvey", "Surveyed", "Surveyor"]
 
 _STEPS, _STEPS_MOST = 1_000, 2_000
-_WAYPOINTS, _SPACING_LEAST = 256, 8_192
+_WAYPOINTS, _SPACING_LEAST = 512, 8_192
 _PARTS = 24
 
 
