@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 import append
 import click
 import exporting
+import exploring
 import flash_crash
 import flips
 import imported
@@ -49,6 +50,7 @@ _MEASUREMENTS: dict[str, Measurement] = {
     "flash_crash": flash_crash.measure,
     "reexecution": reexecution.measure,
     "looking_back": looking_back.measure,
+    "exploring": exploring.measure,
     "flips": flips.measure,
     "ranking": ranking.measure,
     "unpacking": unpacking.measure,
