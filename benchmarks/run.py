@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator
 
 import append
 import click
-import exporting
 import exploring
+import exporting
 import flash_crash
 import flips
 import imported
