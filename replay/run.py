@@ -50,6 +50,10 @@ class Run:
         self.reader = reader
         self.plugin_folders = folders_in(plugins)
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Another process opens it anew, by its path."""
+        return open_run, (self.path, self.sealed_head, self.plugin_folders)
+
     @property
     def reports(self) -> list[str]:
         """What was found damaged beside the record, ignored and made again: a line each."""

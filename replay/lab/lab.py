@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from ..workers import Workers
+from ..jobs import Jobs, working
 from .definition import Cell, Definition
 from .folder import Folder
 from .tasks import Outcome, Task, perform
@@ -89,14 +89,14 @@ class _Lab:
             self.folder.forget_past(first)
 
 
-def run_lab(definition: Definition, path: Path, *, jobs: int, progress: Progress | None = None) -> LabResult:
+def run_lab(definition: Definition, path: Path, *, jobs: Jobs, progress: Progress | None = None) -> LabResult:
     """Run what of a lab is not yet done, in so many processes; everything so far is in `path` at any moment.
 
     Raises ScenarioError or QueryError before anything is written. A cell that fails is an outcome, not an error.
     """
     definition.check()
     report = progress or _nobody
-    with Folder(path, definition) as folder, Workers(jobs, perform, _lost) as workers:
+    with Folder(path, definition) as folder, working(jobs, perform, _lost) as workers:
         lab, failures = _Lab(folder, definition.cells), 0
         report(len(lab.done), failures)
         for task, outcome in workers.outcomes(lab.tasks):
