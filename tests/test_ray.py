@@ -17,10 +17,16 @@ from deleverage.events.errors import HandlerError, QueryError
 from deleverage.replay.cluster.cluster import LOCAL, Cluster
 from deleverage.replay.run import Run
 from deleverage.replay.studies import executed, executed_from
+from deleverage.replay.verify.parts import parts_of
 
-from .support.command_line import small_record
+from .support.command_line import call, small_record, spawn
+from .support.crash import SMALL_CRASH
+from .support.snapshots import snapshots_closely
 
 pytest.importorskip("ray")
+
+_closely = pytest.fixture(scope="module", autouse=True)(snapshots_closely)
+SHORT_LAB = ("--vary", "adl.policy=profit-leverage,profit-share", "--seeds", "1", "--set", "population.accounts=20")
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -40,8 +46,11 @@ def cluster() -> Iterator[Cluster]:
 
 @pytest.fixture(scope="module")
 def record(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A crash with few accounts."""
-    return small_record(tmp_path_factory.mktemp("ray"))
+    """A crash with few accounts, with many kept states, so that it is verified in parts."""
+    path = small_record(tmp_path_factory.mktemp("ray"))
+    run = open_run(path)
+    assert len(parts_of(run, sorted(run.kept.digests()), 2)) > 2
+    return path
 
 
 def squared(number: int) -> Found:
@@ -126,7 +135,7 @@ def test_a_state_is_prepared_once_a_process_and_each_task_begins_from_it(
 def test_whoever_is_killed_in_the_middle_costs_a_retry_and_nothing_else(
     cluster: Cluster, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """A child, the process beside the worker, the worker itself: one after the other, of one task. Nothing is printed."""
+    """A child, the process beside the worker, the worker itself, one after the other: nothing is printed."""
     assert dict(executed([(n, n) for n in range(3)], Fatal(tmp_path), cluster)) == {n: Found(n) for n in range(3)}
     assert sorted(path.name for path in tmp_path.iterdir()) == ["0", "1", "2"]
     assert capfd.readouterr() == ("", "")
@@ -157,7 +166,7 @@ def test_a_record_that_a_worker_does_not_see_is_sent_to_it(
         ("stress", "RUN@+10m", "--within", "10s", "--hold", "10s", "--resolution", "1000", "--mixtures", "0", "--json"),
         ("split", "RUN", "--json"),
         ("verify", "RUN", "--json"),
-        ("lab", SMALL_CRASH, "--vary", "adl.policy=profit-leverage,profit-share", "--seeds", "1", "-o", "LAB"),
+        ("lab", SMALL_CRASH, *SHORT_LAB, "-o", "LAB"),
     ],
     ids=lambda words: words[0],
 )
@@ -172,14 +181,15 @@ def test_a_command_prints_and_keeps_the_same_bytes_as_here(
         folder = tmp_path / str(number) / "same"
         folder.mkdir(parents=True)
         copytree(record, folder / record.name)
-        given = [
-            str(one).replace("RUN", str(folder / record.name)).replace("LAB", str(folder / "lab")) for one in words
-        ]
+        places = {"RUN": str(folder / record.name), "LAB": str(folder / "lab")}
+        given = [one.replace(one[:3], places.get(one[:3], one[:3])) for one in map(str, words)]
         result = call(*given, *more)
         assert result.exit_code == 0, result.output
         printed.append(result.stdout.replace(str(folder), "FOLDER"))
         found = [path for path in folder.rglob("*") if path.is_file() and record.name not in path.parent.name]
-        kept.append({str(path.relative_to(folder)): path.read_bytes() for path in found})
+        kept.append(
+            {str(path.relative_to(folder)): path.read_bytes().replace(bytes(folder), b"FOLDER") for path in found}
+        )
     assert printed[0] == printed[1]
     assert kept[0] == kept[1]
 
@@ -190,6 +200,19 @@ def test_a_command_of_its_own_prints_nothing_of_ray(record: Path) -> None:
     told, errors = process.communicate(timeout=120)
     assert (process.returncode, errors) == (0, "")
     assert told == call("verify", record).stdout
+
+
+def test_a_lab_whose_folder_no_worker_sees_has_the_same_figures(
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is else forked from a record there is run whole."""
+    assert cluster.at_once == 2
+    monkeypatch.chdir(tmp_path)
+    lab = ("lab", SMALL_CRASH, *SHORT_LAB)
+    for more in (("--jobs", "1", "-o", "here"), ("--ray", "-o", "/proc/self/cwd/there")):
+        assert call(*lab, *more).exit_code == 0
+    tables = [Path(name, "results.csv").read_bytes() for name in ("here", "there")]
+    assert tables[0] == tables[1]
 
 
 @pytest.mark.parametrize("address", ["calm", "http://x", "localhost"])

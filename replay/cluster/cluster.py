@@ -35,7 +35,7 @@ LOCAL = "local"
 _ATTEMPTS = 4
 _LOST = ("WorkerCrashedError", "OutOfMemoryError", "NodeDiedError", "ObjectLostError", "LocalRayletDiedError")
 _STORE_BYTES = 256 << 20
-_QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_BACKEND_LOG_LEVEL": "fatal", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
+_QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
 
 Task = TypeVar("Task")
 Outcome = TypeVar("Outcome")
@@ -73,7 +73,7 @@ class Cluster:
             raise QueryError(message) from error
         self._connected = True
         # A thread of Ray's prints what befell a worker, which is said here of the task; there is no setting for it.
-        import_module("ray._private.worker").print_to_stdstream = _nothing
+        vars(import_module("ray._private.worker"))["print_to_stdstream"] = _nothing
 
     @cached_property
     def at_once(self) -> int:
