@@ -18,12 +18,12 @@ import flips
 import imported
 import importing
 import invariants
-import lab
 import looking_back
 import looks
 import memory
 import msgspec
 import pipeline
+import processes
 import range_cost
 import ranking
 import rebuild
@@ -53,7 +53,7 @@ _MEASUREMENTS: dict[str, Measurement] = {
     "unpacking": unpacking.measure,
     "importing": importing.measure,
     "imported": imported.measure,
-    "lab": lab.measure,
+    "processes": processes.measure,
     "invariants": invariants.measure,
 }
 

@@ -47,7 +47,6 @@ class Attendant:
     """The process, as its worker sees it."""
 
     def __init__(self) -> None:
-        """Start it."""
         self._pipe, theirs = Pipe()
         number = theirs.fileno()
         told = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
@@ -89,7 +88,7 @@ def answer_of(perform: Callable[[], Any]) -> bytes:
     return pickle.dumps(found)
 
 
-class _Standing:
+class _ForkedOff:
     """What is done with each task, opened once, and prepared once where it has something to prepare."""
 
     def __init__(self, perform: bytes, places: Places) -> None:
@@ -132,10 +131,10 @@ class _Standing:
 def serve(number: int) -> None:
     """Do one task after the other, as they come through an inherited socket, until the other end is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    pipe, standing = Connection(number), _Standing(b"", {})
+    pipe, standing = Connection(number), _ForkedOff(b"", {})
     with suppress(EOFError, ConnectionError):
         while True:
             sent: _Sent = pipe.recv()
             if sent.perform is not None:
-                standing = _Standing(sent.perform, sent.places)
+                standing = _ForkedOff(sent.perform, sent.places)
             pipe.send_bytes(standing.answer(sent.task, sent.places, pipe))

@@ -36,11 +36,11 @@ def errand(code: str, perform: Parcel, task: Parcel, packs: Packs) -> bytes | Un
     if code != code_sha256():
         return answer_of(_refuse)
     named = dict.fromkeys((*perform.records, *task.records))
-    places = {record: _worker.place(record, packs) for record in named}
+    places = {record: _node.place(record, packs) for record in named}
     unseen = tuple(record for record, place in places.items() if place is None)
     if unseen:
         return Unseen(unseen)
-    return _worker.answer(perform, task, {record: place for record, place in places.items() if place is not None})
+    return _node.answer(perform, task, {record: place for record, place in places.items() if place is not None})
 
 
 def _refuse() -> None:
@@ -48,7 +48,7 @@ def _refuse() -> None:
     raise QueryError(message)
 
 
-class _Worker:
+class _Node:
     """What this process keeps from one errand to the next."""
 
     def __init__(self) -> None:
@@ -84,4 +84,4 @@ def _unpacked(pack: bytes) -> str:
         return str(unpacked(path))
 
 
-_worker = _Worker()
+_node = _Node()
