@@ -20,12 +20,12 @@ import flips
 import imported
 import importing
 import invariants
-import lab
 import looking_back
 import looks
 import memory
 import msgspec
 import pipeline
+import processes
 import range_cost
 import ranking
 import rebuild
@@ -57,7 +57,7 @@ _MEASUREMENTS: dict[str, Measurement] = {
     "importing": importing.measure,
     "imported": imported.measure,
     "exporting": exporting.measure,
-    "lab": lab.measure,
+    "processes": processes.measure,
     "invariants": invariants.measure,
 }
 

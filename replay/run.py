@@ -82,6 +82,10 @@ class Run:
         """So that a run can be given where the path of its record can."""
         return str(self.path)
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Another process opens it anew, by its path."""
+        return open_run, (self.path, self.sealed_head, self.plugin_folders)
+
     @property
     def reports(self) -> list[str]:
         """What was found damaged beside the record, ignored and made again: a line each."""

@@ -88,13 +88,21 @@ EVERY_LINE = {
     "imported.why": "<= 2",
     "exporting.rate": ">= 0.5",
     "exporting.memory": "<= 1.3",
-    "lab": ">= 1.7",
+    "processes.lab": ">= 1.8",
+    "processes.fair": ">= 1.8",
+    "processes.verify": ">= 1.8",
+    "processes.ray": None,
     "invariants.all": "<= 1.05",
     "invariants.held": "<= 1.05",
 }
 """Name to bar, in the order they are printed."""
 
-OPTIONAL = set() if find_spec("eventsourcing") else {name for name in EVERY_LINE if name.startswith("append.")}
+OPTIONAL = {
+    name
+    for package, first in (("eventsourcing", "append."), ("ray", "processes.ray"))
+    for name in EVERY_LINE
+    if name.startswith(first) and not find_spec(package)
+}
 
 
 def run(*options: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import click
@@ -13,6 +12,7 @@ from ...sim.options import plugins_option
 from ...sim.progress import bar
 from ...sim.terminal import print_document, tell
 from ..command_line import as_json_option, head_option, jobs_option, leave, opened, record_argument, tell_differences
+from ..jobs import Jobs
 from ..points import parse_point
 from ..run import Run
 from .split import At, forks_needed, split
@@ -44,7 +44,7 @@ def split_command(
     point: str,
     names: tuple[str, ...],
     texts: tuple[str, ...],
-    jobs: int | None,
+    jobs: Jobs,
     head: str | None,
     plugins: tuple[Path, ...],
     as_json: bool,
@@ -75,7 +75,6 @@ def split_command(
                 done = so_far
                 advance(so_far, f"{so_far:,} of {count(forks, 'fork')}")
 
-            jobs = jobs or os.cpu_count() or 1
             found = split(run, switches, _at(run, point), instruments=chosen, jobs=jobs, progress=progress)
     except KeyboardInterrupt:
         tell(f"stopped after {done:,} of {count(total, 'fork')}; nothing was written")

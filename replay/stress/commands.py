@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -95,9 +94,7 @@ def stress_command(context: click.Context, /, **given: Any) -> None:
                 done = so_far
                 advance(so_far, f"{so_far:,} executions, {doing}")
 
-            found, study = stress(
-                run, question, jobs=options.jobs or os.cpu_count() or 1, progress=progress, told=stress_view
-            )
+            found, study = stress(run, question, jobs=options.jobs, progress=progress, told=stress_view)
     except KeyboardInterrupt:
         tell(f"stopped after {done:,} executions; the same command goes on")
         context.exit(_INTERRUPTED)

@@ -26,6 +26,7 @@ from pathlib import Path
 from ...events.bodies.run import Producer
 from ...events.errors import RecordDamagedError
 from ...handlers.plugins.folders import Folders
+from ..jobs import Jobs
 from ..run import Run
 from .checks import Check, Verification
 from .decisions import Decided, executed_again, not_to_be_executed
@@ -44,7 +45,7 @@ def verify(
     path: str | os.PathLike[str],
     every: int | None = None,
     *,
-    jobs: int = 1,
+    jobs: Jobs = 1,
     force: bool = False,
     head: str | None = None,
     plugins: Folders = (),
