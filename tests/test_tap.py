@@ -34,6 +34,7 @@ from .support.tapped import (
     PACE,
     START_MS,
     agg_trade,
+    best,
     context,
     force_order,
     listened,
@@ -79,6 +80,12 @@ def test_trades_marks_and_forced_orders_become_a_sound_record(tmp_path: Path) ->
     assert (listed.tick_size, listed.lot_size, listed.venue) == ("0.00001", "0.001", "binance")
     assert verify(path).sound
     assert result.recorded.head == head_of_day()
+
+
+def test_messages_of_a_combined_stream_are_the_same(tmp_path: Path) -> None:
+    """Wrapped with the name of their stream, as the venue sends them at another path, they give the same record."""
+    wrapped = [{"stream": "btcusdt@any", "data": message} for message in [*DAY, *END]]
+    assert tap([wrapped], tmp_path / "a.run").recorded.head == head_of_day()
 
 
 def test_events_have_the_time_of_the_venue_alone(tmp_path: Path) -> None:
@@ -130,12 +137,18 @@ def test_what_was_missed_while_the_line_was_broken_is_recorded(tmp_path: Path) -
 
 def test_hyperliquid_tells_a_break_that_its_snapshot_does_not_cover(tmp_path: Path) -> None:
     """Trades that reach back to one known leave no trace of the break; those that do not are recorded as uncertain."""
-    before = [trades((5, 100, "113000.5"), (3, 120, "113001.0")), context("113000.0"), trades((8, 500, "113002.0"))]
-    after = [context("113000.0"), trades((4, 900, "113003.0")), context("113001.0")]
-    end = [trades((1, 16_000, "1.0")), trades((2, 16_000, "1.0"))]
+    before = [
+        context("1.0"),
+        context("112000.0"),
+        trades((5, 100, "113000.5"), (3, 120, "113001.0")),
+        context("113000.0"),
+        trades((8, 500, "113002.0")),
+    ]
+    after = [context("113000.0"), trades((4, 900, "113003.0")), best(950), context("113001.0")]
+    end = [best(16_000), best(16_001)]
     whole = tap([[*before, *after[1:], *end]], tmp_path / "whole.run", HyperliquidStreams)
     snapshot = trades((8, 500, "113002.0"), (4, 900, "113003.0"))
-    covered = tap([before, [after[0], snapshot, after[2], *end]], tmp_path / "covered.run", HyperliquidStreams)
+    covered = tap([before, [after[0], snapshot, *after[2:], *end]], tmp_path / "covered.run", HyperliquidStreams)
     broken = tap([before, [*after, *end]], tmp_path / "broken.run", HyperliquidStreams)
     assert covered.recorded.head == whole.recorded.head != broken.recorded.head
     assert covered.repeated == 2
@@ -144,7 +157,7 @@ def test_hyperliquid_tells_a_break_that_its_snapshot_does_not_cover(tmp_path: Pa
     (listed,) = [body for body in bodies(tmp_path / "whole.run") if isinstance(body, InstrumentListed)]
     assert (listed.tick_size, listed.lot_size) == ("0.1", "0.00001")
     marks = [event for event in open_run(tmp_path / "whole.run").events() if isinstance(event.body, MarkPriced)]
-    assert [event.at_ns // 10**6 - START_MS for event in marks] == [120, 900]
+    assert [event.at_ns // 10**6 - START_MS for event in marks] == [100, 120, 950]
 
 
 BAD = {
@@ -155,6 +168,8 @@ BAD = {
     "another event": {"e": "kline", "s": "BTCUSDT"},
     "overfilled": force_order(10, size="1.000", filled="2.000"),
     "a list": [1, 2],
+    "a pit": '{"data": ' + "[" * 10_000,
+    "a price beyond a record": agg_trade(2, 10, price="1e30"),
     "an option": agg_trade(2, 10, symbol="BTC-251010-100000-C"),
 }
 
@@ -198,9 +213,9 @@ def test_nothing_is_written_over_and_a_wrong_url_is_said(tmp_path: Path) -> None
 def test_a_silence_is_broken_by_the_heartbeat_and_a_long_one_breaks_the_line(tmp_path: Path) -> None:
     """Hyperliquid is sent its ping, which is answered; where nothing at all comes the line counts as broken."""
     asked: list[Any] = []
-    with replayed([[trades((1, 0, "1.0"))]], 5, heard=asked.append) as url:
-        listened(url, tmp_path / "a.run", HyperliquidStreams, PACE, stop_after=7)
-    assert [one["method"] for one in asked] == ["post", *["subscribe"] * 4, "ping"]
+    with replayed([[trades((1, 0, "1.0"))]], 7, heard=asked.append) as url:
+        listened(url, tmp_path / "a.run", HyperliquidStreams, PACE, stop_after=9)
+    assert [one["method"] for one in asked] == ["post", *["subscribe"] * 6, "ping"]
     stop, told = Stop(), list[str]()
     with replayed([[]]) as url:
         silent = Line(url, BinanceStreams(), ("BTCUSDT",), stop, lambda text: told.append(text) or stop(), QUICK)

@@ -7,7 +7,8 @@
    beside it, if it is late by no more than `LAG_NS_MOST`, and is left out and told if it is; of marks the newer one is
    known, and what is from before the first that went out is no part of the record. These are noted.
 4. At the end a single time that is further ahead of all others than `LAG_NS_MOST` is left out and told.
-5. What says no time is at the latest time heard. It is a repetition if it says what was last said under its key.
+5. What says no time is at the latest time heard; before there is one, the last of a key is kept. It is a repetition if
+   it says what was last said under its key.
 6. Where trades are not counted, a line that was connected anew must bring, in its first message of a market's trades,
    one that is known; if it does not, some may be missing, which is told before the first of them.
 """
@@ -58,7 +59,7 @@ class Backlog:
         """When the first was that went out."""
         self._note = note
         self._waiting: list[HeldFact] = []
-        self._timeless: list[Heard] = []
+        self._timeless: dict[Hashable, Heard] = {}
         self._known = Window()
         self._said: dict[Hashable, object] = {}
         self._unsure: set[VenueMarket] = set()
@@ -97,7 +98,8 @@ class Backlog:
             self._saw(heard.at_ns)
             if heard.trade_market is not None:
                 self._traded.add(heard.trade_market)
-            self._hold(heard, heard.at_ns)
+            if heard.rank is not Rank.CLOCK:
+                self._hold(heard, heard.at_ns)
 
     def _hear_timeless(self, heard: Heard) -> None:
         if self._said.get((heard.rank, heard.key)) == heard.item:
@@ -107,7 +109,7 @@ class Backlog:
         if self._latest_ns:
             self._hold(heard, self._latest_ns)
         else:
-            self._timeless.append(heard)
+            self._timeless[heard.rank, heard.key] = heard
 
     def _saw(self, at_ns: int) -> None:
         if at_ns > self._latest_ns:
@@ -116,8 +118,8 @@ class Backlog:
             self._second_ns = max(self._second_ns, at_ns)
 
     def _hold(self, heard: Heard, at_ns: int) -> None:
-        timeless, self._timeless = self._timeless, []
-        for one in timeless:
+        timeless, self._timeless = self._timeless, {}
+        for one in timeless.values():
             self._hold(one, at_ns)
         if at_ns <= self._out_ns:
             late = self._late(heard, at_ns)

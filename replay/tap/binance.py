@@ -98,9 +98,8 @@ class _Error(msgspec.Struct):
 class _Wrapped(msgspec.Struct):
     """What else than an event a message can be: the event of a named stream, an answer, a refusal."""
 
-    data: msgspec.Raw | None = None
+    data: msgspec.Raw = msgspec.Raw()
     error: _Error | None = None
-    result: msgspec.Raw | None = None
     id: int | str | None = None
     code: int | None = None
     msg: str = ""
@@ -141,9 +140,10 @@ class BinanceStreams:
         if refusal is not None:
             message = f"binance refuses the subscription: {refusal.msg} ({refusal.code}); look at --instrument"
             raise QueryError(message)
-        if wrapped.data is None and wrapped.id is not None:
+        is_bare = not bytes(wrapped.data)
+        if is_bare and wrapped.id is not None:
             return []
-        return [_event(text if wrapped.data is None else wrapped.data).heard()]
+        return [_event(text if is_bare else wrapped.data).heard()]
 
 
 def _market(symbol: str) -> VenueMarket:

@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 from ...events.errors import ScenarioError
 from ..importers.feed.items import Item, RowPlace, Traded, VenueMarket
 
-__all__ = ["NOWHERE", "Broken", "Heard", "MarketScale", "Missed", "Rank", "Said", "Venue", "instant_ns"]
+__all__ = ["NOWHERE", "Broken", "Clock", "Heard", "MarketScale", "Missed", "Rank", "Said", "Venue", "instant_ns"]
 
 NOWHERE = RowPlace(0, 0, 0)
 """The place of an item until it is written down."""
@@ -26,6 +26,7 @@ class Rank(IntEnum):
     TRADED = 2
     FORCED = 3
     BROKEN = 4
+    CLOCK = 5
 
 
 class Missed(NamedTuple):
@@ -33,6 +34,10 @@ class Missed(NamedTuple):
 
     market: VenueMarket
     told: str
+
+
+class Clock(NamedTuple):
+    """Nothing but that the venue's time has come so far."""
 
 
 class Broken(NamedTuple):
@@ -52,7 +57,7 @@ class Heard(NamedTuple):
     at_ns: int | None
     rank: Rank
     key: tuple[str | int, ...]
-    item: Item | Missed | Broken
+    item: Item | Missed | Broken | Clock
     number: int | None = None
     size: Decimal | None = None
 

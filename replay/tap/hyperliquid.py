@@ -1,12 +1,14 @@
-"""Hyperliquid: the subscriptions trades and activeAssetCtx of each coin, and the info request meta.
+"""Hyperliquid: the subscriptions trades, activeAssetCtx and bbo of each coin, and the info request meta.
 
 Shapes as in its pages "Websocket", "Subscriptions", "Post requests", "Timeouts and heartbeats" and "Tick and lot size":
 
     trades          data: a list of coin, side, px, sz, time, tid (users, hash)
     activeAssetCtx  data: coin, and ctx with markPx, oraclePx, funding, ...
+    bbo             data: coin, time, bbo: the best bid and ask
     post            the answer to meta: universe, a list of name and szDecimals
 
-1. A trade's time is its own. A context says none: it is that of the latest trade heard so far.
+1. A trade's time is its own. A context says none: it is that of the latest trade or bbo heard so far. Of a bbo nothing
+   but its time is taken.
 2. Trade ids name a trade and count nothing. After a connection broke, what the venue sends first reaches back a few
    trades: if the last one known is not among them, some may be missing.
 3. A size has szDecimals decimals, a price of a perpetual at most 6 less those.
@@ -20,12 +22,12 @@ import msgspec
 from ...events.errors import QueryError, ScenarioError
 from ..importers.feed.items import Marked, Traded, VenueMarket
 from ..importers.feed.numbers import maybe_positive, maybe_rate, positive
-from .heard import NOWHERE, Heard, MarketScale, Rank, Said, instant_ns
+from .heard import NOWHERE, Clock, Heard, MarketScale, Rank, Said, instant_ns
 
 __all__ = ["HyperliquidStreams"]
 
 _PRICE_DECIMALS = 6
-_STREAMS = ("trades", "activeAssetCtx")
+_STREAMS = ("trades", "activeAssetCtx", "bbo")
 
 
 class _CoinTrade(msgspec.Struct):
@@ -58,6 +60,14 @@ class _CoinContext(msgspec.Struct):
         return Heard(None, Rank.MARKED, (self.coin,), item)
 
 
+class _Best(msgspec.Struct):
+    coin: str
+    time: int
+
+    def heard(self) -> Heard:
+        return Heard(instant_ns(self.time), Rank.CLOCK, (self.coin,), Clock())
+
+
 class _Listed(msgspec.Struct):
     name: str
     szDecimals: int  # noqa: N815
@@ -88,6 +98,7 @@ class _Message(msgspec.Struct):
 _message = msgspec.json.Decoder(_Message).decode
 _trades = msgspec.json.Decoder(list[_CoinTrade]).decode
 _context = msgspec.json.Decoder(_CoinContext).decode
+_best = msgspec.json.Decoder(_Best).decode
 _answer = msgspec.json.Decoder(_MetaAnswer).decode
 _payload = msgspec.json.Decoder(_Payload).decode
 
@@ -103,7 +114,7 @@ class HyperliquidStreams:
     unknown: tuple[str, ...] = (
         "What anybody holds: a trade names two addresses, and neither what they held before it nor their margin.",
         "Who was liquidated or deleveraged: no public stream has it; the node's files do, see `import hyperliquid`.",
-        "When a mark changed, to better than the trades around it: the venue's contexts carry no time.",
+        "When a mark changed, to better than the trades and quotes around it: its contexts carry no time.",
         "Whether trades are missing where a break is recorded: trade ids count nothing.",
     )
 
@@ -124,6 +135,8 @@ class HyperliquidStreams:
             return [trade.heard() for trade in _trades(message.data)]
         if message.channel == "activeAssetCtx":
             return [_context(message.data).heard()]
+        if message.channel == "bbo":
+            return [_best(message.data).heard()]
         if message.channel == "post":
             return _scales(message.data)
         if message.channel == "error":

@@ -93,7 +93,7 @@ class _Tap:
         """Take a message. Raises QueryError where it refuses, RecordError where it stops the tap."""
         try:
             said = self._wanted.venue.hears(message)
-        except UNREADABLE as error:
+        except (*UNREADABLE, RecursionError) as error:
             said = [_broken(message, error)]
         for one in said:
             if isinstance(one, MarketScale):

@@ -19,6 +19,7 @@ __all__ = [
     "PACE",
     "START_MS",
     "agg_trade",
+    "best",
     "context",
     "force_order",
     "listened",
@@ -32,7 +33,7 @@ START_MS = 1_760_130_960_000
 
 PACE = LinePace(poll_s=0.02, open_s=2, heartbeat_s=0.02, silence_s=5, backoff_s=(0.0,))
 
-REQUESTS = {"binance": 1, "hyperliquid": 5}
+REQUESTS = {"binance": 1, "hyperliquid": 7}
 
 
 def agg_trade(number: int, at_ms: int, price: str = "113000.10", symbol: str = "BTCUSDT", size: str = "0.020") -> Any:
@@ -110,6 +111,12 @@ def context(mark: str, oracle: str = "113005.0", funding: str = "0.0000125", coi
     """The context of a coin."""
     ctx = {"funding": funding, "openInterest": "1.0", "markPx": mark, "oraclePx": oracle, "midPx": mark}
     return {"channel": "activeAssetCtx", "data": {"coin": coin, "ctx": ctx}}
+
+
+def best(at_ms: int, coin: str = "BTC") -> Any:
+    """The best bid and ask of a coin."""
+    level = {"px": "113000.0", "sz": "0.1", "n": 1}
+    return {"channel": "bbo", "data": {"coin": coin, "time": START_MS + at_ms, "bbo": [level, None]}}
 
 
 END = [mark_price(16_000, "1.00000000"), mark_price(17_000, "1.00000000")]
