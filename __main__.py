@@ -25,6 +25,7 @@ COMMANDS = {
         ".replay.watch.commands:watch_command", "Follow a record or a scenario for what comes before a cascade."
     ),
     "import": Entry(".replay.importers.commands:import_command", "Take in a venue's own files as a record."),
+    "tap": Entry(".replay.tap.commands:tap_command", "Record a venue's public streams as they come."),
     "info": Entry(".replay.info.commands:info_command", "Say what a record is: its end, rules, sources, forks."),
     "log": Entry(".replay.log.commands:log_command", "Show the events of a record."),
     "export": Entry(".replay.export.commands:export_command", "Write a record as files for other programs."),

@@ -327,6 +327,11 @@ COMMANDS = {
             "--on-error skip | grep -v took"
         ),
     ],
+    "tap": [
+        "python -m tests.support.replayed tests/support/tap.jsonl 9400 > /dev/null 2>&1 & sleep 3",
+        "deleverage tap binance --url ws://127.0.0.1:9400 --for 4s -o tapped.run",
+        "deleverage log tapped.run --from 18 --to 31",
+    ],
     "plugins run": [
         "deleverage run flash-crash --set adl.policy=leverage_first.py:LeverageFirst -o mine.run | tail -12",
         "deleverage verify mine.run --plugins .",
@@ -461,6 +466,8 @@ def shown(name: str, folder: Path) -> str:
             (where / "data").symlink_to(environment["DELEVERAGE_DATA"])
         if name.startswith("frontier"):
             shutil.copy(ROOT / "docs" / "frontier.py", where)
+        if name == "tap" and not (where / "tests").exists():
+            (where / "tests").symlink_to(ROOT / "tests")
         if name.startswith("plugins"):
             (where / "leverage_first.py").write_text(code_of(PLUGINS, "python"), encoding="utf-8")
         if name == "calibrate":

@@ -6,7 +6,10 @@ from pathlib import Path
 
 import click
 
-__all__ = ["plugins_option"]
+from ..events.errors import ScenarioError
+from .units import parse_duration_ns
+
+__all__ = ["duration_ns", "plugins_option"]
 
 plugins_option = click.option(
     "--plugins",
@@ -15,3 +18,17 @@ plugins_option = click.option(
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="Take plug-ins that are named by their file from DIR; may be repeated.",
 )
+
+
+def duration_ns(_context: click.Context, _option: click.Parameter, text: str | None) -> int | None:
+    """A time of an option in nanoseconds, more than none."""
+    if text is None:
+        return None
+    try:
+        found = parse_duration_ns(text)
+    except ScenarioError as error:
+        raise click.BadParameter(str(error)) from None
+    if not found:
+        message = "an interval of no time has no end; give one such as 10s"
+        raise click.BadParameter(message)
+    return found

@@ -13,28 +13,23 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable
-from hashlib import sha256
 from pathlib import Path
 from typing import Protocol
 
 import msgspec
 
-from ...events.bodies.run import RunEnded, RunStarted, SourceOpened
-from ...events.envelope import Origin
 from ...events.errors import RecordError, RecordExistsError
 from ...events.record import RecordSettings, RecordWriter
 from ...events.record.files import exclusive
 from ...events.record.manifest import is_never_begun, read_manifest
 from ...events.regular import kind_of
-from ...events.vocabulary import SCHEMA
-from ...handlers.pseudonyms import commitment, run_key
 from ...sim.collecting import seldom_collected
 from ...sim.sealing import keep_states, sealing
 from .faults import Faults, ImportFault, OnError
 from .reading import SourceFile
 from .session import Session
 
-__all__ = ["ImportResult", "Importer", "Progress", "run_import"]
+__all__ = ["ImportResult", "Importer", "Progress", "result_of", "run_import"]
 
 Progress = Callable[[int, int], None]
 """Called now and then with (bytes read so far, of how many), both passes together."""
@@ -108,37 +103,13 @@ def run_import(
         session = Session(sink, faults, importer.venue)
         keep_states(sink, session.ledger)
         session.move_to(start_ns)
-        _begin(session, importer)
+        made_from = (importer.format, importer.options, on_error, [one.sha256.hex() for one in importer.sources])
+        session.begin(name, made_from, importer.sources)
         faults.heard = session.missing
         with seldom_collected():
             importer.take(session, watch)
-        session.imported(
-            RunEnded(tuple(faults.of(one).closed(one.number) for one in importer.sources)), origin=Origin.INPUT
-        )
-        session.ledger.check()
-    return _result(importer, sink, session, time.perf_counter() - started)
-
-
-def _begin(session: Session, importer: Importer) -> None:
-    """What the record is made from: the options and the contents of the files, not their names."""
-    made_from = msgspec.json.encode(
-        (importer.format, importer.options, session.faults.on_error, [one.sha256.hex() for one in importer.sources])
-    )
-    session.input(
-        RunStarted(
-            schema=SCHEMA,
-            scenario=f"{_SCENARIO}{importer.format}",
-            scenario_sha256=sha256(made_from).digest(),
-            rulebook=importer.venue,
-            rulebook_sha256=b"",
-            producers=(),
-            seed=0,
-            run_key_commitment=commitment(run_key(0)),
-            prices="imported",
-        )
-    )
-    for source in importer.sources:
-        session.input(SourceOpened(source.number, source.path.name, source.layout, source.sha256))
+        session.end(importer.sources)
+    return result_of(importer.format, importer.sources, sink, session, time.perf_counter() - started)
 
 
 def _watch(importer: Importer, progress: Progress | None) -> Callable[[int], None]:
@@ -181,11 +152,14 @@ def _is_unfinished(output: Path) -> bool:
         return False
 
 
-def _result(importer: Importer, sink: RecordWriter, session: Session, seconds: float) -> ImportResult:
+def result_of(
+    format_name: str, sources: tuple[SourceFile, ...], sink: RecordWriter, session: Session, seconds: float
+) -> ImportResult:
+    """What a sealed record has of its sources."""
     faults, manifest = session.faults, sink.manifest
     return ImportResult(
         run=str(sink.path),
-        format=importer.format,
+        format=format_name,
         status=sink.status,
         events=sink.count,
         head=sink.head.hex(),
@@ -194,7 +168,7 @@ def _result(importer: Importer, sink: RecordWriter, session: Session, seconds: f
         end_ns=manifest.last_at_ns or 0,
         accounts=len(session.ledger.accounts),
         instruments=len(session.ledger.markets),
-        sources=tuple((source.path.name, faults.of(source).rows) for source in importer.sources),
+        sources=tuple((source.path.name, faults.of(source).rows) for source in sources),
         counts=tuple(sorted(session.counts.items())),
         noted=tuple(sorted(faults.noted.items())),
         faults=faults.found,

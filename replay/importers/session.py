@@ -11,6 +11,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from hashlib import sha256
+
+import msgspec
 
 from ...events.bodies.base import Provenance
 from ...events.bodies.inputs import InputRefused
@@ -23,11 +26,13 @@ from ...events.bodies.listing import (
     InstrumentListed,
     Tier,
 )
+from ...events.bodies.run import RunEnded, RunStarted, SourceOpened
 from ...events.envelope import Event, Origin
 from ...events.errors import ScenarioError
 from ...events.ledger import Ledger
 from ...events.record import EventSink
-from ...events.vocabulary import Body
+from ...events.vocabulary import SCHEMA, Body
+from ...handlers.pseudonyms import commitment, run_key
 from .faults import Faults
 from .reading import SourceFile
 
@@ -51,6 +56,29 @@ class Session:
         self._assets: dict[str, int] = {}
         self._instruments: dict[str, int] = {}
         self._accounts: dict[tuple[str, int], int] = {}
+
+    def begin(self, scenario: str, made_from: object, sources: tuple[SourceFile, ...]) -> None:
+        """Say what the record is made from: the options and the contents of what is read, not their names."""
+        self.input(
+            RunStarted(
+                schema=SCHEMA,
+                scenario=scenario,
+                scenario_sha256=sha256(msgspec.json.encode(made_from)).digest(),
+                rulebook=self.venue,
+                rulebook_sha256=b"",
+                producers=(),
+                seed=0,
+                run_key_commitment=commitment(run_key(0)),
+                prices="imported",
+            )
+        )
+        for source in sources:
+            self.input(SourceOpened(source.number, source.path.name, source.layout, source.sha256))
+
+    def end(self, sources: tuple[SourceFile, ...]) -> None:
+        """Say what came of each source. Raises LedgerError where a law of the ledger does not hold."""
+        self.input(RunEnded(tuple(self.faults.of(source).closed(source.number) for source in sources)))
+        self.ledger.check()
 
     def imported(
         self,

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rich.console import Console
+
 from ...sim.console import new_console, print_line, print_rows
 from ...sim.figures import count
 from ...sim.units import format_time_ns
 from .importing import ImportResult
 
-__all__ = ["print_import"]
+__all__ = ["print_faults", "print_import", "result_rows"]
 
 _MEANS = {
     "TradeExecuted": ("trade", ""),
@@ -32,14 +34,22 @@ def print_import(result: ImportResult) -> None:
     print_line(
         console, f"{result.run}: {result.format}, {count(result.events, 'event')}, {result.status}", style="bold"
     )
-    print_rows(console, _rows(result))
+    rate = result.events / max(result.seconds, 1e-9)
+    took = f"{result.seconds:.1f} s, {rate:,.0f} events/s"
+    print_rows(console, [*result_rows(result), ("took", took), ("head", result.head)])
     if result.status == "interrupted":
         print_line(console, "A part of the files only; the same command again begins anew.")
+    print_faults(console, result)
+
+
+def print_faults(console: Console, result: ImportResult) -> None:
+    """Each reason for which something was left out, with the first of it."""
     for fault in result.faults:
         print_rows(console, [("left out", f"{fault.reason}, {count(fault.rows, 'row')}; the first: {fault.message}")])
 
 
-def _rows(result: ImportResult) -> Iterator[tuple[str, str]]:
+def result_rows(result: ImportResult) -> Iterator[tuple[str, str]]:
+    """(name, what is told of it) of what was read and what became of it."""
     for name, rows in result.sources:
         yield "read", f"{name}, {count(rows, 'row')}"
     yield "from", format_time_ns(result.start_ns)
@@ -51,6 +61,3 @@ def _rows(result: ImportResult) -> Iterator[tuple[str, str]]:
     yield "noted", ", ".join(f"{reason}: {times:,}" for reason, times in result.noted) or "nothing"
     if counts.get("PositionDeleveraged"):
         yield "claims", f"deleverage verify {result.run} --invariants VENUE says what the reported fills break"
-    rate = result.events / max(result.seconds, 1e-9)
-    yield "took", f"{result.seconds:.1f} s, {rate:,.0f} events/s"
-    yield "head", result.head

@@ -45,7 +45,7 @@ def _record(report: RegulatorReport) -> Iterator[Block]:
     how = {
         "endogenous": "forced orders moved the marks",
         "held": "the path of prices was kept",
-        "imported": "all of it was taken in from a venue's files; nothing was decided by this program",
+        "imported": "all of it was taken in from a venue's files or streams; nothing was decided by this program",
     }
     yield Prose(
         f"{count(report.events, 'event')}, from {report.first_at} to {report.last_at}, {report.status}: "

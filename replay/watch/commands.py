@@ -10,13 +10,12 @@ from pathlib import Path
 import click
 from rich.live import Live
 
-from ...events.errors import QueryError, ScenarioError
+from ...events.errors import QueryError
 from ...sim.console import bars_for, new_console, print_line
-from ...sim.options import plugins_option
+from ...sim.options import duration_ns, plugins_option
 from ...sim.scaled import scaled
 from ...sim.scenario import bundled_scenarios
 from ...sim.terminal import print_json, tell
-from ...sim.units import parse_duration_ns
 from ..command_line import TORN, as_json_option
 from ..run import is_record
 from .feeds import Feed, record_feed, scenario_feed
@@ -30,23 +29,12 @@ __all__ = ["watch_command"]
 Show = Callable[[WarningReading], None]
 
 
-def _duration_ns(_context: click.Context, _option: click.Parameter, text: str) -> int:
-    try:
-        found = parse_duration_ns(text)
-    except ScenarioError as error:
-        raise click.BadParameter(str(error)) from None
-    if not found:
-        message = "an interval of no time has no end; give one such as 10s"
-        raise click.BadParameter(message)
-    return found
-
-
 @click.command("watch")
 @click.argument("watched", metavar="RUN|SCENARIO")
 @click.option(
     "--every",
     "every_ns",
-    callback=_duration_ns,
+    callback=duration_ns,
     default="10s",
     show_default=True,
     metavar="TIME",

@@ -17,7 +17,7 @@ from typing import Literal
 
 from ....events.errors import ScenarioError
 
-__all__ = ["NAME_FORM", "Kind", "Part", "kind_of", "part_of"]
+__all__ = ["NAME_FORM", "Kind", "Part", "kind_of", "part_of", "part_of_symbol"]
 
 NAME_FORM = "SYMBOL-trades-, SYMBOL-1m- or the like"
 
@@ -63,8 +63,12 @@ def part_of(path: Path, symbol: str, columns: frozenset[str], told: Part | None)
     """The part of the venue that a file is of."""
     if told is not None:
         return told
-    if _COIN_MARGINED.fullmatch(symbol):
-        return "cm"
-    if "spot" in path.parts or "is_best_match" in columns:
+    by_symbol = part_of_symbol(symbol)
+    if by_symbol == "um" and ("spot" in path.parts or "is_best_match" in columns):
         return "spot"
-    return "um"
+    return by_symbol
+
+
+def part_of_symbol(symbol: str) -> Part:
+    """The part of the venue's futures that a symbol is of."""
+    return "cm" if _COIN_MARGINED.fullmatch(symbol) else "um"

@@ -62,11 +62,15 @@ class ForcedOrders:
 
     def __init__(self, session: Session, markets: Mapping[VenueMarket, ListedMarket]) -> None:
         self._session = session
-        self._accounts = {one.instrument: self._opened(one) for one in markets.values() if one.uses.is_forced}
+        self._accounts: dict[int, int] = {}
+        for one in markets.values():
+            self.open(one)
 
-    def _opened(self, listed: ListedMarket) -> int:
-        name = self._session.ledger.markets[listed.instrument].listing.name
-        return self._session.account(f"forced:{name}", listed.asset)
+    def open(self, listed: ListedMarket) -> None:
+        """Open the account of a market, if it has forced orders at all."""
+        if listed.uses.is_forced:
+            name = self._session.ledger.markets[listed.instrument].listing.name
+            self._accounts[listed.instrument] = self._session.account(f"forced:{name}", listed.asset)
 
     def take(self, item: ForcedOrder, listed: ListedMarket, provenance: Provenance) -> None:
         """Record one. Raises ScenarioError for a size or a value that the record cannot hold."""

@@ -21,7 +21,7 @@ from ..session import Session
 from .contracts import Contracts, Told
 from .files import FeedFile
 from .items import Item, VenueMarket
-from .scales import ListedMarket, Uses
+from .scales import ListedMarket, Uses, declared
 from .sorting import Twins
 from .stream import Stream, StreamNotes
 from .symbols import Symbols
@@ -112,27 +112,14 @@ class FeedImporter:
         assets = {asset: session.asset(asset, most) for asset, most in decimals.items()}
         symbols = Counter(market.symbol for market in self._uses)
         return {
-            market: self._listed(
-                session, market, assets[uses.contract.asset], decimals, alone=symbols[market.symbol] == 1
+            market: declared(
+                session,
+                market.symbol if symbols[market.symbol] == 1 else f"{market.exchange}:{market.symbol}",
+                assets[uses.contract.asset],
+                uses,
             )
             for market, uses in self._uses.items()
         }
-
-    def _listed(
-        self, session: Session, market: VenueMarket, asset: int, decimals: Mapping[str, int], *, alone: bool
-    ) -> ListedMarket:
-        uses = self._uses[market]
-        listed = ListedMarket(len(session.ledger.markets), asset, uses, decimals[uses.contract.asset], session.faults)
-        session.instrument(
-            market.symbol if alone else f"{market.exchange}:{market.symbol}",
-            asset,
-            tick_size=f"{listed.tick_size:f}",
-            lot_size=f"{listed.lot_size:f}",
-            multiplier_atoms=listed.multiplier_atoms,
-            kind=uses.contract.kind,
-            expiry_ns=uses.contract.expiry_ns,
-        )
-        return listed
 
 
 def _named(markets: Iterable[VenueMarket]) -> str:

@@ -22,10 +22,11 @@ from ....sim.units import (
     to_whole_down,
 )
 from ..faults import Faults
+from ..session import Session
 from .contracts import Contract
 from .items import ForcedOrder, Item, Marked, Quoted, Traded
 
-__all__ = ["ATOM_DECIMALS", "ListedMarket", "Uses"]
+__all__ = ["ATOM_DECIMALS", "ListedMarket", "Uses", "declared", "written_decimals"]
 
 ATOM_DECIMALS = 8
 
@@ -126,6 +127,28 @@ class ListedMarket:
     def depth_lots(self, units: Decimal) -> int:
         """Resting depth in lots, rounded down."""
         return to_whole_down(units, self._counted)
+
+
+def declared(session: Session, name: str, asset: int, uses: Uses) -> ListedMarket:
+    """List a market that settles in an asset listed before. Raises ScenarioError for scales that do not fit."""
+    ledger = session.ledger
+    listed = ListedMarket(len(ledger.markets), asset, uses, ledger.assets[asset].decimals, session.faults)
+    session.instrument(
+        name,
+        asset,
+        tick_size=f"{listed.tick_size:f}",
+        lot_size=f"{listed.lot_size:f}",
+        multiplier_atoms=listed.multiplier_atoms,
+        kind=uses.contract.kind,
+        expiry_ns=uses.contract.expiry_ns,
+    )
+    return listed
+
+
+def written_decimals(value: Decimal) -> int:
+    """How many decimals a value was written with, zeros at the end included."""
+    exponent = value.as_tuple().exponent
+    return max(0, -exponent) if isinstance(exponent, int) else 0
 
 
 def _step(decimals: int) -> Decimal:

@@ -35,9 +35,13 @@ class Window:
         self._recent: set[Hashable] = set()
         self._older: set[Hashable] = set()
 
+    def has(self, key: Hashable) -> bool:
+        """Whether a key was met before. O(1)."""
+        return key in self._recent or key in self._older
+
     def knows(self, key: Hashable) -> bool:
         """Whether a key was met before; it is from now on. O(1)."""
-        if key in self._recent or key in self._older:
+        if self.has(key):
             return True
         self._recent.add(key)
         if len(self._recent) >= WINDOW_LEAST:

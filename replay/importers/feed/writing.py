@@ -42,6 +42,10 @@ class Writer:
         self._forced = ForcedOrders(session, markets)
         self._index_ticks: dict[int, int] = {}
 
+    def open(self, listed: ListedMarket) -> None:
+        """Open the account for the forced orders of a market that was declared later."""
+        self._forced.open(listed)
+
     def take(self, item: Item) -> None:
         """Write an item down at its time. Raises ScenarioError where a fault stops the import."""
         self._session.move_to(item.place.at_ns)
