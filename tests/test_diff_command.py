@@ -83,8 +83,9 @@ def test_the_names_are_stable(document: Document) -> None:
     assert list(document["origins"]["by_slot"][0]) == ["slot", "origins", "differing", "following"]
     assert list(document["totals"][0]) == ["asset", "decimals", "a", "b"]
     account = document["accounts"][0]
-    assert list(account) == ["name", "kind", "asset", "a", "b", "equity_difference_atoms", "gain_atoms"]
-    assert list(account["a"])[:3] == ["account", "balance_atoms", "equity_atoms"]
+    amounts = ["equity_difference_atoms", "equity_difference", "gain_atoms", "gain"]
+    assert list(account) == ["name", "kind", "asset", "a", "b", *amounts]
+    assert list(account["a"])[:5] == ["account", "balance_atoms", "balance", "equity_atoms", "equity"]
     origin = ["at_ns", "slot", "cause_a", "cause_b", "seq_a", "seq_b", "changed", "only_a", "only_b", "following"]
     origin += ["cause_type", "type", "what", "account", "instrument", "changes"]
     assert list(document["origins"]["shown"][0]) == origin

@@ -327,7 +327,7 @@ def test_a_refused_withdrawal_is_recorded(tmp_path: Path) -> None:
     simulation = simulation_of(sink, "prices.duration_ns=2m", "prices.phases=[]")
     taken = (simulation.scenario.start_ns + 60 * 10**9, Withdrawn(22, 1_000_000))
     ticks = simulation._inputs
-    simulation._inputs = lambda progress: merge(ticks(progress), [taken], key=itemgetter(0))  # type: ignore[method-assign]
+    simulation._inputs = lambda: merge(ticks(), [taken], key=itemgetter(0))  # type: ignore[method-assign]
     simulation.open()
     simulation.drive()
     sink.seal()
