@@ -67,8 +67,7 @@ def measure(*, short: bool) -> Iterator[Line]:
         yield _line("processes.lab", "cells of a lab", _lab(names, short=short), short=short)
         yield _line("processes.fair", "orders of an instant", _fair(record, names, short=short), short=short)
         yield _line("processes.verify", "a verification", _verify(record), short=short)
-    if find_spec("ray") is not None:
-        yield _ray(short=short)
+    yield _ray(short=short)
 
 
 def _line(name: str, what: str, work: _Work, *, short: bool) -> Line:
@@ -133,6 +132,9 @@ def _nothing(number: int) -> int:
 
 def _ray(*, short: bool) -> Line:
     """The overhead of a task."""
+    what = "a task that does nothing, by Ray"
+    if find_spec("ray") is None:
+        return Line("processes.ray", what, None, unit="ms", note="ray is not installed (pip install '.[ray]')")
     cluster = Cluster(LOCAL, 2)
     tasks = [(number, number) for number in range(4 if short else _RAY_TASKS)]
 
@@ -141,4 +143,4 @@ def _ray(*, short: bool) -> Line:
 
     contest = Contest({"ray": turn}, short=short)
     cluster.close()
-    return Line("processes.ray", "a task that does nothing, by Ray", contest.seconds("ray") * 1e3, unit="ms")
+    return Line("processes.ray", what, contest.seconds("ray") * 1e3, unit="ms")

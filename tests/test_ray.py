@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -221,3 +223,21 @@ def test_what_is_no_address_is_refused(address: str) -> None:
     result = call("lab", "--ray", address, "calm", "-o", "x")
     assert result.exit_code == 2
     assert "is no address (HOST:PORT)" in result.stderr
+
+
+def test_where_no_cluster_answers_it_is_one_line(record: Path) -> None:
+    """At once."""
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        process = spawn("split", record, "--ray", f"127.0.0.1:{nobody.getsockname()[1]}")
+        told, errors = process.communicate(timeout=60)
+    assert (process.returncode, told, errors.count("\n")) == (2, "", 1)
+    assert "no cluster answers" in errors
+
+
+def test_where_ray_is_missing_it_is_one_line(record: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With what to install."""
+    monkeypatch.setitem(sys.modules, "ray", None)
+    result = call("split", record, "--ray")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == "deleverage: --ray: Ray is not installed; pip install 'deleverage[ray]'\n"

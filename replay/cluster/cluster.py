@@ -12,9 +12,11 @@ import os
 import pickle
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
+from socket import create_connection
 from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Any, Generic, NamedTuple, Self, TypeVar
@@ -33,6 +35,7 @@ LOCAL = "local"
 """The address of a cluster of this machine alone, which is started and ended."""
 
 _ATTEMPTS = 4
+_ANSWER_S = 5
 _LOST = ("WorkerCrashedError", "OutOfMemoryError", "NodeDiedError", "ObjectLostError", "LocalRayletDiedError")
 _STORE_BYTES = 256 << 20
 _QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
@@ -67,8 +70,10 @@ class Cluster:
         if self._address == LOCAL:
             own = {"num_cpus": self._jobs, "include_dashboard": False, "object_store_memory": _STORE_BYTES}
         try:
-            ray.init(self._address, log_to_driver=False, logging_level="CRITICAL", **own)
-        except (ConnectionError, ValueError, RuntimeError, TimeoutError, ImportError) as error:
+            _check_answers(self._address)
+            with _errors_unheard():
+                ray.init(self._address, log_to_driver=False, logging_level="CRITICAL", **own)
+        except (OSError, ValueError, RuntimeError, ImportError) as error:
             message = f"--ray {self._address}: no cluster answers ({' '.join(str(error).split())[:200]})"
             raise QueryError(message) from error
         self._connected = True
@@ -92,6 +97,26 @@ class Cluster:
             if record not in self._packs:
                 self._packs[record] = self.ray.put(_packed(Path(record.path)))
         return {record: self._packs[record] for record in records}
+
+
+def _check_answers(address: str) -> None:
+    """Raise OSError where nobody listens there: Ray would try for two minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if port.isdecimal():
+        create_connection((host, int(port)), _ANSWER_S).close()
+
+
+@contextmanager
+def _errors_unheard() -> Iterator[None]:
+    """While Ray connects, what its own threads write to stderr, which is no setting's either, is thrown away."""
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def _nothing(*_given: object, **_named: object) -> None:

@@ -23,14 +23,14 @@ from ..run import Run
 from ..state.queues import TRADERS, QueuePlace, Queues, marked_margin, queues_of, ratio_bps
 from ..state.view import View, account_view
 
-__all__ = ["AccountLights", "AccountPage", "AccountRow", "AccountSort", "AccountsAt", "Light"]
+__all__ = ["AccountLights", "AccountPage", "AccountLine", "AccountSort", "AccountsAt", "Light"]
 
 AccountSort = Literal["loss", "leverage", "ratio", "equity", "notional", "lights", "name", "number"]
 
 _CENTS = 100
 
 
-class AccountRow(msgspec.Struct, frozen=True):
+class AccountLine(msgspec.Struct, frozen=True):
     """A trader in the table; figures are text, empty where there is none. `ratio_bps` is equity over requirement."""
 
     account: int
@@ -52,7 +52,7 @@ class AccountPage(msgspec.Struct, frozen=True):
     seq: int
     of: int
     first: int
-    rows: tuple[AccountRow, ...]
+    rows: tuple[AccountLine, ...]
 
 
 class Light(msgspec.Struct, frozen=True):
@@ -153,7 +153,7 @@ class AccountsAt:
         places = self._places(one.account) if one.margin is not None else ()
         return min(((place.rank * 10**9 // place.of, place.rank) for place in places), default=(10**12, 0))
 
-    def _row(self, one: _Trader) -> AccountRow:
+    def _row(self, one: _Trader) -> AccountLine:
         ledger, account, margin = self._ledger, one.account, one.margin
         asset = ledger.assets[account.asset]
         told = ("", "", "", "", "")
@@ -162,7 +162,7 @@ class AccountsAt:
             equity, requirement, notional, profit = (exact_money(atoms, asset) for atoms in amounts)
             told = (equity, requirement, notional, profit, _leverage_text(one))
         equity, requirement, notional, profit, leverage = told
-        return AccountRow(
+        return AccountLine(
             account=account.account,
             name=ledger.name(account.account),
             status=account.status.replace("_", " "),
