@@ -35,7 +35,7 @@ from deleverage.sim.sources.ticks import TicksSettings
 Settings = type[msgspec.Struct]
 
 BEGINNING = """\
-Every source and every importer, with its columns and keys. Drawn from the code by `python docs/draw_data.py`; a test
+Every source, importer and stream, with its columns and keys. Drawn from the code by `python docs/draw_data.py`; a test
 compares the two. [Data in and out](data.md) says how files are packed, and what comes out."""
 SCENARIOS = """\
 A scenario is a TOML file; [Write a scenario](how-to/scenario.md) has a whole one. A key that ends in `_ns` takes
@@ -43,6 +43,10 @@ nanoseconds or a text with a unit (`10s`). The slots (`mark` to `funding`) are t
 parameters: [Rulebooks and policies](rulebooks.md)."""
 IMPORTS = """\
 `deleverage import FORMAT FILES... -o RUN`; [Import a venue's files](how-to/import.md) says how to go about it."""
+
+STREAMS = """\
+`deleverage tap VENUE -o RUN`; [Record a venue's streams](how-to/tap.md) says how to go about it, and what they cannot
+tell."""
 
 SCENARIO: tuple[tuple[str, str, Settings], ...] = (
     ("The whole file", "", ScenarioSettings),
@@ -167,6 +171,20 @@ def scenario() -> Iterator[str]:
         yield from ("", f"### {title}", "", told(whole), "", f"In {in_folder(whole)}.")
 
 
+def streams() -> Iterator[str]:
+    """What a tap listens to, and how it is put in order."""
+    yield "## Streams"
+    yield ""
+    yield STREAMS
+    for title, module in (
+        ("tap binance", "binance"),
+        ("tap hyperliquid", "hyperliquid"),
+        ("In which order", "backlog"),
+    ):
+        whole = f"deleverage.replay.tap.{module}"
+        yield from ("", f"### {title}", "", told(whole), "", f"In {in_folder(whole)}.")
+
+
 def columns_of_tables() -> Iterator[str]:
     """What a table of deleveraged positions has: the columns by what they say."""
     yield "| says | columns, any of them |"
@@ -202,6 +220,8 @@ def page() -> Iterator[str]:
     yield from scenario()
     yield ""
     yield from imports()
+    yield ""
+    yield from streams()
 
 
 if __name__ == "__main__":

@@ -82,6 +82,18 @@ def test_trades_marks_and_forced_orders_become_a_sound_record(tmp_path: Path) ->
     assert result.recorded.head == head_of_day()
 
 
+def test_figures_of_a_context_are_taken_as_written(tmp_path: Path) -> None:
+    """Hyperliquid documents numbers and sends text: both give the same record."""
+    numbers = context("113000.0")
+    numbers["data"]["ctx"] |= {"markPx": 113000.0, "oraclePx": 113005.0, "funding": 0.0000125, "midPx": None}
+    end = [best(16_000), best(16_001)]
+    heads = {
+        tap([[trades((5, 100, "113000.5")), told, *end]], tmp_path / name, HyperliquidStreams).recorded.head
+        for name, told in (("a.run", context("113000.0")), ("b.run", numbers))
+    }
+    assert len(heads) == 1
+
+
 def test_messages_of_a_combined_stream_are_the_same(tmp_path: Path) -> None:
     """Wrapped with the name of their stream, as the venue sends them at another path, they give the same record."""
     wrapped = [{"stream": "btcusdt@any", "data": message} for message in [*DAY, *END]]

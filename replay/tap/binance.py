@@ -1,7 +1,8 @@
 """Binance's futures, USD-M and COIN-M: the market streams aggTrade, markPrice and forceOrder of each symbol.
 
 Shapes as in its developers' pages "Aggregate Trade Streams", "Mark Price Stream", "Liquidation Order Streams" and "Live
-Subscribing/Unsubscribing to streams"; a message may come bare or as {"stream", "data"}. Letters are the venue's:
+Subscribing/Unsubscribing to streams", the entry as in "Important WebSocket Change Notice"; a message may come bare or
+as {"stream", "data"}. Letters are the venue's:
 
     aggTrade         E event, s symbol, a number of the aggregate, p price, q size, f and l first and last trade, T time
     markPriceUpdate  E event, s symbol, p mark, i index, r funding rate
@@ -113,7 +114,7 @@ class BinanceStreams:
     """`deleverage tap binance`."""
 
     name = "binance"
-    url = "wss://fstream.binance.com/ws"
+    url = "wss://fstream.binance.com/market/ws"
     instruments: tuple[str, ...] = ("BTCUSDT",)
     tells_forced = True
     heartbeat: str | None = None

@@ -43,10 +43,13 @@ class _CoinTrade(msgspec.Struct):
         return Heard(instant_ns(self.time), Rank.TRADED, (self.coin, self.tid), item, size=size)
 
 
+_NOTHING = msgspec.Raw()
+
+
 class _Context(msgspec.Struct):
-    markPx: str  # noqa: N815 - the venue's names
-    oraclePx: str = ""  # noqa: N815
-    funding: str = ""
+    markPx: msgspec.Raw  # noqa: N815 - the venue's names
+    oraclePx: msgspec.Raw = _NOTHING  # noqa: N815
+    funding: msgspec.Raw = _NOTHING
 
 
 class _CoinContext(msgspec.Struct):
@@ -55,8 +58,8 @@ class _CoinContext(msgspec.Struct):
 
     def heard(self) -> Heard:
         told = self.ctx
-        mark, index = positive(told.markPx, "markPx"), maybe_positive(told.oraclePx, "oraclePx")
-        item = Marked(NOWHERE, _market(self.coin), mark, index, maybe_rate(told.funding))
+        mark, index = positive(_digits(told.markPx), "markPx"), maybe_positive(_digits(told.oraclePx), "oraclePx")
+        item = Marked(NOWHERE, _market(self.coin), mark, index, maybe_rate(_digits(told.funding)))
         return Heard(None, Rank.MARKED, (self.coin,), item)
 
 
@@ -155,6 +158,11 @@ def _scales(data: msgspec.Raw) -> list[Said]:
         return []
     listed = _payload(response.payload).data.universe
     return [MarketScale(_market(one.name), max(0, _PRICE_DECIMALS - one.szDecimals), one.szDecimals) for one in listed]
+
+
+def _digits(raw: msgspec.Raw) -> str:
+    """A figure as it is written: the venue documents numbers, and sends text."""
+    return bytes(raw).decode().strip('"')
 
 
 def _market(coin: str) -> VenueMarket:
