@@ -68,9 +68,8 @@ def test_the_keys_of_a_line_stand_on_the_page(folder: Path) -> None:
 
 def test_the_columns_of_a_lab_stand_on_the_page(tmp_path: Path) -> None:
     """Those that are there for every lab; `--json` has the same rows, figure by figure."""
-    done = call(
-        "lab", SMALL_CRASH, "--set", "population.accounts=40", "--seeds", "1", "--jobs", "1", "-o", tmp_path / "l", "--json"
-    )
+    few = "--set", "population.accounts=40", "--seeds", "1", "--jobs", "1"
+    done = call("lab", SMALL_CRASH, *few, "-o", tmp_path / "l", "--json")
     assert done.exit_code == 0
     document = json.loads(done.stdout)
     with (tmp_path / "l" / "results.csv").open(encoding="utf-8", newline="") as file:
