@@ -17,6 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 PLUGINS = ROOT / "docs" / "plugins.md"
+TASKS = ROOT / "docs" / "tasks.md"
 CALIBRATE = ROOT / "docs" / "how-to" / "calibrate.md"
 PAGES = (README, *sorted((ROOT / "docs").rglob("*.md")))
 DATA = ROOT.parent / "shared" / "data"
@@ -51,6 +52,7 @@ _THIN = (
     "--set depth.multiples.ETH-PERP=0.006 --set depth.multiples.AVAX-PERP=0.001 --set prices.interval_ns=5s "
     "--set end=2025-10-10T21:25:00Z"
 )
+_TASKS_HEAD = "ae289ec74d9e366fb78b699dc019f5994ca4451617dec08786dd3fd80e5c8e17"
 _LOSSES = "awk -v RS= -v ORS='\\n\\n' '/^(insurance fund used|accounts deleveraged|bankrupt accounts)/'"
 
 COMMANDS = {
@@ -439,6 +441,58 @@ COMMANDS = {
         "ls crash-tables/PositionDeleveraged crash-tables/PositionDeleveraged/*",
     ],
     "tables log": ["deleverage export crash.run -o crash-trace --format perfetto --from 21:21 --to 21:22"],
+    "tasks record": [f"deleverage run flash-crash {_THIN} -o crash.run | tail -2"],
+    "tasks receipt": [
+        "deleverage why crash.run 6618 | awk -v RS= 'NR == 2' | tail -5",
+        "deleverage receipt crash.run 6618 -o receipt.json > /dev/null",
+        f"deleverage check receipt.json --head {_TASKS_HEAD} | head -12",
+    ],
+    "tasks lost": [
+        (
+            'deleverage sql crash.run "'
+            "SELECT account, sum(d.value - d.size * m.mark) AS lost, count(*) AS reductions\n"
+            "FROM PositionDeleveraged d ASOF JOIN MarkPriced m ON d.instrument = m.instrument AND d.seq >= m.seq\n"
+            "WHERE d.time BETWEEN '2025-10-10 21:23' AND '2025-10-10 21:25'\n"
+            "GROUP BY account ORDER BY lost DESC LIMIT 3"
+            '"'
+        ),
+    ],
+    "tasks signed": [
+        "openssl genpkey -algorithm ed25519 -out key.pem && openssl pkey -in key.pem -pubout -out public.pem",
+        "deleverage pack crash.run -o crash.pack",
+        "deleverage report crash.pack --regulator --sign key.pem -o report.json > /dev/null",
+        f"deleverage check report.json --head {_TASKS_HEAD} --signer public.pem | grep -v 'signed by'",
+    ],
+    "tasks overhang": ["deleverage watch crash.run --once --every 5m --until +30m | grep -A 5 ^ETH"],
+    "tasks shock": [
+        (
+            f"deleverage stress flash-crash {_THIN} --within 20s --hold 30s --resolution 500 --mixtures 0 --largest 3 "
+            "-o opened.run 2> /dev/null | sed -n '/^found/p; /^spared/p; /^concentration/,/^trader/p'"
+        ),
+    ],
+    "tasks rule": [
+        "deleverage fork crash.run --at 21:15 --set adl.policy=profit-share -o other.run > /dev/null",
+        "deleverage diff crash.run other.run | grep -A 6 ^totals",
+    ],
+    "tasks order": ["deleverage fair crash.run --round 39 --orders 60 2> /dev/null | sed -n '6,11p'"],
+    "tasks parquet": [
+        "deleverage export crash.run -o tables --table LiquidationFilled | grep rows",
+        (
+            "python -c \"import duckdb; print(duckdb.read_parquet('tables/LiquidationFilled/**/*.parquet').aggregate(\n"
+            "  'instrument, count(*) AS fills, sum(abs(value)) AS filled').order('instrument'))\""
+        ),
+    ],
+    "tasks venue": [
+        "deleverage import adl-table batch.csv --mark AVAX=22 -o venue.run > /dev/null",
+        "deleverage verdict venue.run | awk -v RS= 'NR == 2'",
+    ],
+    "tasks lab": [
+        (
+            f"deleverage lab flash-crash {_THIN} --vary adl.policy=profit-leverage,profit-share --seeds 1 --jobs 1 "
+            "-o lab | grep -A 3 '^accounts deleveraged'"
+        ),
+    ],
+    "tasks second": ["deleverage state crash.pack --at 21:24:59 --account trader-338 | sed -n '2,8p; /^AVAX/,$p'"],
     "real study": ["python -m research.study adl-2025-10-10 | sed -n '2,6p;8,29p'"],
     "real crash": ["deleverage run oct-10 | sed -n '/^called/,/^halted/p'"],
 }
@@ -470,6 +524,8 @@ def shown(name: str, folder: Path) -> str:
             (where / "tests").symlink_to(ROOT / "tests")
         if name.startswith("plugins"):
             (where / "leverage_first.py").write_text(code_of(PLUGINS, "python"), encoding="utf-8")
+        if name == "tasks venue":
+            (where / "batch.csv").write_text(code_of(TASKS, "csv"), encoding="utf-8")
         if name == "calibrate":
             (where / "fund.toml").write_text(code_of(CALIBRATE, "toml"), encoding="utf-8")
         done = subprocess.run(

@@ -157,7 +157,9 @@ def test_a_new_policy_and_its_test_pass_as_written(tmp_path: Path) -> None:
 @pytest.mark.parametrize("slot", [slot for slot in SLOTS if slot != "adl"])
 def test_every_slot_has_a_skeleton(tmp_path: Path, slot: str) -> None:
     """It is taken in as written, and listed."""
-    assert call("new-policy", slot, "own", "-o", tmp_path).exit_code == 0
+    written = json.loads(call("new-policy", slot, "own", "-o", tmp_path, "--json").stdout)
+    assert (Path(written["policy"]), Path(written["test"])) == (tmp_path / "own.py", tmp_path / "test_own.py")
+    assert written["use"].startswith("deleverage run " if slot != "actor" else "in a living scenario")
     (found,) = told("own.py:Own")
     assert (found["slot"], found.get("fault")) == (slot, None)
 

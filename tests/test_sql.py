@@ -31,7 +31,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def asked(record: Path, question: str, *options: str) -> list[dict[str, object]]:
     """The rows of an answer."""
-    result = call("sql", record, question, "--format", "json", *options)
+    result = call("sql", record, question, "--json", *options)
     assert result.exit_code == 0, result.stderr
     return [json.loads(line) for line in result.stdout.splitlines()]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -10,9 +11,9 @@ from ...sim.console import new_console, print_rows
 from ...sim.figures import count
 from ...sim.options import plugins_option
 from ...sim.progress import bar
-from ...sim.terminal import tell
+from ...sim.terminal import print_document, tell
 from ..charts import can_draw
-from ..command_line import jobs_option
+from ..command_line import as_json_option, jobs_option
 from ..jobs import Jobs
 from .charts import draw_charts
 from .definition import Definition, told, varied
@@ -20,6 +21,7 @@ from .fairness import ORDERS_MOST
 from .lab import LabResult, run_lab
 from .scores import print_scoreboard
 from .table import write_tables
+from .view import lab_view
 
 __all__ = ["lab_command"]
 
@@ -42,6 +44,7 @@ _FAILURES_SHOWN = 5
 @jobs_option
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="DIR", required=True, help="The lab's folder.")
 @click.option("--bar/--no-bar", "shown", default=True, help="A progress bar on a terminal's stderr.")
+@as_json_option
 @click.pass_context
 def lab_command(
     context: click.Context,
@@ -55,6 +58,7 @@ def lab_command(
     jobs: Jobs,
     output: Path,
     shown: bool,
+    as_json: bool,
 ) -> None:
     """Run every combination of what is varied for every seed, and compare.
 
@@ -69,7 +73,7 @@ def lab_command(
     total = len(definition.cells)
     done = 0
     try:
-        with bar(total, count(total, "cell"), shown=shown) as advance:
+        with bar(total, count(total, "cell"), shown=shown and not as_json) as advance:
 
             def progress(so_far: int, failed: int) -> None:
                 nonlocal done
@@ -80,7 +84,11 @@ def lab_command(
     except KeyboardInterrupt:
         tell(f"stopped after {done:,} of {count(total, 'cell')}; the same command goes on")
         context.exit(_INTERRUPTED)
-    _print(result)
+    tables, charts = write_tables(result), draw_charts(result) if can_draw() else None
+    if as_json:
+        print_document(lab_view(result, tables, charts))
+    else:
+        _print(result, tables, charts)
     if result.failed:
         cell, error = result.failed[0]
         failed = f"{len(result.failed):,} of {count(total, 'cell')} failed, the first of them"
@@ -88,20 +96,17 @@ def lab_command(
         context.exit(_FAILED)
 
 
-def _print(result: LabResult) -> None:
+def _print(result: LabResult, tables: Sequence[Path], charts: Path | None) -> None:
     """The scoreboard, what failed, and where everything is."""
     console = new_console()
-    tables = write_tables(result)
     print_scoreboard(console, result)
     failed, total = result.failed, len(result.outcomes)
     cells = f"{count(total, 'cell')}, {len(failed):,} failed" if failed else count(total, "cell")
     rows = [("cells", cells + (f", {result.resumed:,} done before" if result.resumed else ""))]
     rows += [("failed", f"{_name(result, number)}: {error}") for number, error in _shown_failures(result)]
     rows += [("table", str(path)) for path in tables]
-    drawn = (
-        str(draw_charts(result)) if can_draw() else "none; pip install 'deleverage[lab]' and run the same command again"
-    )
-    rows.append(("charts", drawn))
+    none = "none; pip install 'deleverage[lab]' and run the same command again"
+    rows.append(("charts", none if charts is None else str(charts)))
     print_rows(console, rows)
 
 

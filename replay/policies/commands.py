@@ -12,7 +12,7 @@ from ...handlers.plugins.rooms import INPUT_ROOMS
 from ...handlers.registry import SLOTS
 from ...sim.console import new_console, print_line
 from ...sim.options import plugins_option
-from ...sim.terminal import print_document
+from ...sim.terminal import print_document, shell_word
 from ..command_line import as_json_option
 from ..directory import nearest
 from .listing import Listed, listed
@@ -57,17 +57,22 @@ def _document(one: Listed) -> dict[str, object]:
 @click.argument("slot", type=click.Choice([*SLOTS, *INPUT_ROOMS]))
 @click.argument("name")
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=Path(), metavar="DIR", help="Write it there.")
-def new_policy_command(*, slot: str, name: str, output: Path) -> None:
+@as_json_option
+def new_policy_command(*, slot: str, name: str, output: Path, as_json: bool) -> None:
     """Write a commented policy called NAME for a SLOT, and its test, which passes as written.
 
     For `adl` it is a ranking policy, for most other slots a whole handler; `prices`, `depth` and `population` are where
     a run's inputs come from. Nothing is ever written over.
     """
     policy, test = written(slot, name, output)
+    tried, use = f"pytest {shell_word(str(test))}", _use(slot, f"{policy.file}:{policy.kind}")
+    if as_json:
+        print_document({"policy": str(policy.file), "name": policy.kind, "test": str(test), "try": tried, "use": use})
+        return
     console = new_console()
     print_line(console, f"wrote {policy.file} and {test}")
-    print_line(console, f"test it   pytest {test}")
-    print_line(console, f"use it    {_use(slot, f'{policy.file}:{policy.kind}')}")
+    print_line(console, f"test it   {tried}")
+    print_line(console, f"use it    {use}")
 
 
 def _use(slot: str, named: str) -> str:

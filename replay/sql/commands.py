@@ -8,7 +8,7 @@ import click
 
 from ...sim.console import new_console
 from ...sim.terminal import print_json, print_lines
-from ..command_line import head_option, leave, opened, record_argument
+from ..command_line import as_json_option, head_option, leave, opened, record_argument
 from .ask import ask
 from .database import database_of
 from .text import csv_lines, json_lines, print_answer
@@ -25,13 +25,21 @@ __all__ = ["sql_command"]
     type=click.Choice(("table", "csv", "json")),
     default="table",
     show_default=True,
-    help="JSON Lines.",
+    help="json: a row a line, as --json.",
 )
 @click.option("--at", "points", multiple=True, metavar="POINT", help="The states then, not at the end; repeatable.")
 @head_option
+@as_json_option
 @click.pass_context
 def sql_command(
-    context: click.Context, *, record: Path, question: str, layout: str, points: tuple[str, ...], head: str | None
+    context: click.Context,
+    *,
+    record: Path,
+    question: str,
+    layout: str,
+    points: tuple[str, ...],
+    head: str | None,
+    as_json: bool,
 ) -> None:
     """Ask RUN a question in SQL, as DuckDB has it.
 
@@ -44,10 +52,10 @@ def sql_command(
     run = opened(record, head)
     with database_of(run, points) as connection:
         answered = ask(connection, question)
-        if layout == "csv":
-            print_lines(csv_lines(answered))
-        elif layout == "json":
+        if as_json or layout == "json":
             print_json(json_lines(answered))
+        elif layout == "csv":
+            print_lines(csv_lines(answered))
         else:
             print_answer(new_console(), answered)
     leave(context, run)

@@ -16,7 +16,7 @@ from ...events.bodies.waterfall import PositionDeleveraged
 from ...events.errors import QueryError
 from ...sim.collecting import seldom_collected
 from ...sim.options import plugins_option
-from ...sim.terminal import print_json, print_text, shell_word
+from ...sim.terminal import print_document, print_json, print_text, shell_word
 from ..command_line import (
     JOBS_MOST,
     as_json_option,
@@ -373,5 +373,8 @@ def _write_everyone(context: click.Context, folder: Path | None, jobs: int, give
             run, folder, layout, new_console().width, jobs=jobs, whole=given["whole"],
             watch=lambda done, total: advance(done, f"{done:,} of {total:,} pages"),
         )  # fmt: skip
-    print_text(f"{made.path}: {made.pages:,} pages and their index")
+    if layout == "json":
+        print_document({"pages": str(made.path), "number": made.pages})
+    else:
+        print_text(f"{made.path}: {made.pages:,} pages and their index")
     leave(context, run)
