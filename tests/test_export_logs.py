@@ -43,17 +43,20 @@ def test_an_ocel_is_what_its_schema_asks(recorded: Path) -> None:
     objects = {one["id"]: one for one in log["objects"]}
     assert {one["type"] for one in log["objects"]} <= {one["name"] for one in log["objectTypes"]}
     assert len(objects) == len(log["objects"])
-    lots = 0
+    lots, whole = 0, 0
     for event in log["events"]:
         assert set(event) == {"id", "type", "time", "attributes", "relationships"}
         for attribute in event["attributes"]:
             assert isinstance(attribute["value"], declared[event["type"]][attribute["name"]])
         assert all(one["objectId"] in objects and one["qualifier"] for one in event["relationships"])
-        lots += any(one["qualifier"] == "lot" for one in event["relationships"])
+        qualifiers = [one["qualifier"] for one in event["relationships"]]
+        lots += "lot" in qualifiers
+        whole += "lot" in qualifiers and "instrument" not in qualifiers
     assert all(one["objectId"] in objects for owner in log["objects"] for one in owner["relationships"])
     seqs = sorted(a["value"] for event in log["events"] for a in event["attributes"] if a["name"] == "seq")
     assert seqs == list(range(open_run(recorded).count))
     assert lots
+    assert whole, "what names a liquidation and no instrument is of all its lots"
 
 
 def test_spans_are_trees_of_causes(recorded: Path) -> None:

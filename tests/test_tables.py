@@ -16,9 +16,10 @@ from deleverage.events.bodies.waterfall import PositionDeleveraged
 from deleverage.events.errors import QueryError, RecordOverflowError
 from deleverage.events.kinds import FOR_GOOD_NS
 from deleverage.events.vocabulary import BODY_TYPES, TYPES_BY_NAME
-from deleverage.replay.tables.arrays import decimals_of, times_of, wholes_of
+from deleverage.replay.tables.arrays import decimals_of, times_of
 from deleverage.replay.tables.columns import ENVELOPE, body_columns
 from deleverage.replay.tables.declared import steps_of
+from deleverage.replay.tables.fields import wholes_of
 from deleverage.replay.tables.tables import tables_of
 from deleverage.sim.quantities import LedgerScales, Scale, quantity_of
 
@@ -122,7 +123,7 @@ def test_decimals_are_exact_whatever_the_steps(
     )
     steps = steps_of([Scale(Decimal(text), text, "ticks") for text in texts], "several")
     factors = None if steps.only is not None else steps.factors_at(places[: len(values)])
-    made = decimals_of(values, steps, factors).to_pylist()
+    made = decimals_of(wholes_of(values), steps, factors).to_pylist()
     exact = [
         None if value is None else value * Decimal(texts[place]) for value, place in zip(values, places, strict=False)
     ]
@@ -131,7 +132,7 @@ def test_decimals_are_exact_whatever_the_steps(
 
 def test_what_never_comes_has_no_time() -> None:
     """The last nanosecond that there is stands for never."""
-    assert times_of([1_000, FOR_GOOD_NS, None]).to_pylist()[1:] == [None, None]
+    assert times_of(wholes_of([1_000, FOR_GOOD_NS, None])).to_pylist()[1:] == [None, None]
 
 
 def test_a_number_of_more_than_64_bits_is_refused() -> None:

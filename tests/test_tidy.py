@@ -28,6 +28,8 @@ NUMPY_ALLOWED = {
     *(f"handlers/column{rest}.py" for rest in ("s", "_shares", "_weights", "_ranking")),
     "handlers/options/price_grid.py",
     "events/quiet_ticks.py",
+    "events/msgpack_columns.py",
+    "events/record/encoded.py",
 }
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from itertools import chain
+from typing import NamedTuple
 
 import msgspec
 
@@ -12,10 +13,30 @@ from ..codec import decode_events, decode_pages
 from ..envelope import Event
 from .pages import PAGE_EVENTS, split_list
 
-__all__ = ["DecodedBlock"]
+__all__ = ["DecodedBlock", "Stretch"]
 
 _WHOLE_FROM = 2
 """Whoever asks for more than one in so many pages has the block decoded in one go."""
+
+
+class Stretch(NamedTuple):
+    """The events from `first_seq` to before `stop_seq`, of a block that has those from `block_seq` to `block_stop`."""
+
+    payload: bytes
+    block_seq: int
+    block_stop: int
+    first_seq: int
+    stop_seq: int
+
+    @property
+    def events(self) -> int:
+        """How many events."""
+        return self.stop_seq - self.first_seq
+
+    def cut(self, most: int) -> Iterator[Stretch]:
+        """Itself in parts of so many events, of which the last may have fewer."""
+        for first_seq in range(self.first_seq, self.stop_seq, most):
+            yield self._replace(first_seq=first_seq, stop_seq=min(first_seq + most, self.stop_seq))
 
 
 class DecodedBlock:
@@ -26,7 +47,7 @@ class DecodedBlock:
     """
 
     def __init__(self, count: int, payload: bytes, pages: Sequence[list[Event]] | None = None) -> None:
-        self.count, self._payload = count, payload
+        self.count, self.payload = count, payload
         self._pages: list[list[Event] | None] = [None] * -(-count // PAGE_EVENTS) if pages is None else [*pages]
         self.unproved = set[int]()
 
@@ -50,7 +71,7 @@ class DecodedBlock:
         """The events of these pages."""
         missing = [place for place in range(first, stop) if self._pages[place] is None]
         if len(missing) * _WHOLE_FROM > len(self._pages):
-            pages = decode_pages(self._payload)
+            pages = decode_pages(self.payload)
             for place in missing:
                 self._pages[place] = pages[place]
         else:
@@ -60,7 +81,7 @@ class DecodedBlock:
 
     @cached_property
     def _views(self) -> list[msgspec.Raw]:
-        return split_list(self._payload)
+        return split_list(self.payload)
 
     @cached_property
     def data(self) -> list[bytes]:

@@ -30,7 +30,7 @@ from ..errors import QueryError, RecordNotFoundError
 from .ancestry import check_parent, parent_directory
 from .blocks import BLOCK_HEADER_BYTES, block_is_intact, block_pages, block_payload
 from .columns.opened import Columns
-from .decoded import DecodedBlock
+from .decoded import DecodedBlock, Stretch
 from .files import damaged, readable, refuse_irregular
 from .known import Known, past_digest
 from .manifest import Manifest, RunStatus, read_manifest
@@ -234,6 +234,15 @@ class RecordReader:
             return own
         return chain(self.past.events(first_seq, min(stop, self.first_seq)), own)
 
+    def stretches(self, first_seq: int, stop_seq: int) -> Iterator[Stretch]:
+        """The same span as bytes, a block at a time, held against the head as events are."""
+        if first_seq < self.first_seq and self.past is not None:
+            yield from self.past.stretches(first_seq, min(stop_seq, self.first_seq))
+        for index, first, stop in self._places(max(first_seq, self.first_seq), stop_seq):
+            header, start = self.blocks[index].header, self._first_seqs[index]
+            payload = self._proved(index, first, stop).payload
+            yield Stretch(payload, start, header.stop_seq, start + first, start + stop)
+
     def existing(self, seq: int) -> int:
         """The number itself, if there is such an event. Raises QueryError if there is none."""
         return existing_seq(seq, self.count, self.path)
@@ -268,19 +277,30 @@ class RecordReader:
 
     def _slices(self, first_seq: int, stop_seq: int) -> Iterator[list[Event]]:
         """The events asked for, a block at a time."""
+        return (self._events_of(*places) for places in self._places(first_seq, stop_seq))
+
+    def _places(self, first_seq: int, stop_seq: int) -> Iterator[tuple[int, int, int]]:
+        """Blocks with the places in each, where the first of those asked for stands, and the one after the last."""
         first_index = max(bisect_right(self._first_seqs, first_seq) - 1, 0)
         for index in range(first_index, len(self.blocks)):
             start = self._first_seqs[index]
             if start >= stop_seq:
                 return
             first, stop = max(first_seq - start, 0), stop_seq - start
-            yield self._events_of(index, first, min(stop, self.blocks[index].header.count))
+            yield index, first, min(stop, self.blocks[index].header.count)
 
     def _at_ns(self, index: int, place: int) -> int:
         return self._events_of(index, place, place + 1)[0].at_ns
 
     def _events_of(self, index: int, first: int, stop: int) -> list[Event]:
-        """The events at these places of one block, from the few blocks that are kept or from the disk; proved."""
+        """The events at these places of one block."""
+        try:
+            return self._proved(index, first, stop).events(first, stop)
+        except msgspec.ValidationError as error:
+            raise self._unknown(index, error) from error
+
+    def _proved(self, index: int, first: int, stop: int) -> DecodedBlock:
+        """A block of which these places are proved, from the few that are kept or from the disk."""
         block = self._cache.get(index)
         if block is None:
             block = self._cache[index] = self._read(index)
@@ -289,10 +309,7 @@ class RecordReader:
         self._cache.move_to_end(index)
         if block.unproved:
             self._prove(index, block, first, stop)
-        try:
-            return block.events(first, stop)
-        except msgspec.ValidationError as error:
-            raise self._unknown(index, error) from error
+        return block
 
     def _prove(self, index: int, block: DecodedBlock, first: int, stop: int) -> None:
         """Hold the pages of these events against the head. Raises RecordDamagedError."""

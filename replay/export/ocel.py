@@ -58,6 +58,7 @@ class _Objects:
 
     def __init__(self) -> None:
         self.known: dict[str, dict[str, Any]] = {}
+        self._lots: dict[Any, dict[str, int]] = {}
 
     def named(self, kind: str, value: Any) -> str:
         """The number of an object, which is known from now on."""
@@ -66,21 +67,30 @@ class _Objects:
             self.known[number] = {"id": number, "type": kind, "attributes": [], "relationships": []}
         return number
 
-    def lot(self, row: EventRow) -> str | None:
-        """The lot that an event is about: taken over by this one, or known since one before."""
-        liquidation, instrument = row.values.get("liquidation_id"), row.values.get("instrument")
-        number = f"lot:{liquidation}/{instrument}"
+    def lots(self, row: EventRow) -> list[str]:
+        """The lots of an event's liquidation, taken over by then: of its instrument, or all where it names none."""
+        liquidation: Any = row.values.get("liquidation_id")
+        instrument: Any = row.values.get("instrument")
+        taken = self._lots.setdefault(liquidation, {})
         if row.type == "PositionTakenOver":
-            self.known[number] = {
-                "id": number,
-                "type": "lot",
-                "attributes": [],
-                "relationships": [
-                    {"objectId": self.named("liquidation", liquidation), "qualifier": "from"},
-                    {"objectId": self.named("instrument", instrument), "qualifier": "of"},
-                ],
-            }
-        return number if number in self.known else None
+            self._take_over(f"lot:{liquidation}/{instrument}", liquidation, instrument)
+            taken[instrument] = row.values["seq"]
+        return [
+            f"lot:{liquidation}/{one}"
+            for one, seq in taken.items()
+            if instrument in (None, one) and seq <= row.values["seq"]
+        ]
+
+    def _take_over(self, number: str, liquidation: int, instrument: str) -> None:
+        self.known[number] = {
+            "id": number,
+            "type": "lot",
+            "attributes": [],
+            "relationships": [
+                {"objectId": self.named("liquidation", liquidation), "qualifier": "from"},
+                {"objectId": self.named("instrument", instrument), "qualifier": "of"},
+            ],
+        }
 
 
 def _event_type(schema: Any, table: str) -> dict[str, Any]:
@@ -111,8 +121,7 @@ def _event(row: EventRow, kinds: dict[str, str], objects: _Objects) -> dict[str,
                 {"objectId": objects.named("instrument", one["instrument"]), "qualifier": name}
                 for one in row.values[name]
             ]
-    if (lot := objects.lot(row)) is not None:
-        related.append({"objectId": lot, "qualifier": "lot"})
+    related += [{"objectId": lot, "qualifier": "lot"} for lot in objects.lots(row)]
     return {
         "id": f"event:{row.values['seq']}",
         "type": row.type,

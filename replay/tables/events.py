@@ -2,32 +2,25 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from functools import cached_property
-from itertools import islice
 from typing import Any
 
 import numpy as np
 
-from ...events.envelope import Event, Origin
+from ...events.envelope import Origin
+from ...events.record.decoded import Stretch
+from ...events.record.encoded import EncodedEvents, TypedEvents
 from ...events.vocabulary import Body
-from .arrays import names_of, times_of, wholes_of
-from .arrow import pyarrow
+from .arrays import names_of, times_of
+from .arrow import needed, pyarrow
 from .columns import ENVELOPE
 from .declared import Declared
+from .fields import array_of_column, numbers_of
 from .states import Rounds
-from .structs import StructColumns, about, provenance, reader_of
+from .structs import StructColumns, about, provenance
 
 __all__ = ["EventTables"]
-
-_BLOCK = 4_096
-"""So many events are taken apart at once: what was just decoded is still in the processor's cache."""
-
-
-_FIELDS = ("seq", "at_ns", "origin", "cause", "producer", "links")
-_READERS = {field: reader_of(field) for field in _FIELDS}
-_bodies = reader_of("body")
 
 
 class EventTables:
@@ -48,20 +41,29 @@ class EventTables:
 
         `rounds` is shown what happened in them.
         """
-        events, held, tables = self._declared.run.events(*span), 0, set[_EventTable]()
-        while block := list(islice(events, min(_BLOCK, rows))):
-            for body_type, some in _by_type(block).items():
-                if body_type in types:
-                    table = self._table(body_type)
-                    table.add(some)
-                    tables.add(table)
-                if rounds is not None and body_type in Rounds.types:
-                    rounds.see(some)
-            held += len(block)
-            if held + _BLOCK > rows:
-                yield from _taken(tables)
-                held = 0
-        yield from _taken(tables)
+        for some in self._encoded(*span, rows):
+            tables = list[_EventTable]()
+            for typed in some.by_type():
+                if typed.type in types:
+                    tables.append(self._table(typed.type))
+                    tables[-1].add(typed)
+                if rounds is not None and typed.type in Rounds.types:
+                    rounds.see(typed.events)
+            for table in sorted(tables, key=lambda one: one.first_seq):
+                yield table.type, table.take()
+
+    def _encoded(self, first_seq: int, stop_seq: int, rows: int) -> Iterator[EncodedEvents]:
+        """So many events at once, in whole blocks as long as one is no more than that."""
+        held, events = list[Stretch](), 0
+        for stretch in self._declared.run.reader.stretches(first_seq, stop_seq):
+            for one in stretch.cut(rows):
+                if held and events + one.events > rows:
+                    yield EncodedEvents(held)
+                    held, events = [], 0
+                held.append(one)
+                events += one.events
+        if held:
+            yield EncodedEvents(held)
 
     def _table(self, body_type: type[Body]) -> _EventTable:
         if body_type not in self._made:
@@ -69,52 +71,31 @@ class EventTables:
         return self._made[body_type]
 
 
-def _lists(links: Sequence[tuple[int, ...]]) -> Any:
-    """Lists of numbers; mostly all are empty, which takes no looking at each."""
-    arrow = pyarrow()
-    if any(links):
-        return arrow.array(links, arrow.list_(arrow.int64()))
-    return arrow.ListArray.from_arrays(arrow.array(np.zeros(len(links) + 1, np.int32)), arrow.array([], arrow.int64()))
-
-
-def _taken(tables: set[_EventTable]) -> Iterator[tuple[type[Body], Any]]:
-    """What these tables hold, in the order in which it began."""
-    for table in sorted(tables, key=lambda one: one.first_seq):
-        yield table.type, table.take()
-    tables.clear()
-
-
-def _by_type(events: Sequence[Event]) -> dict[type[Body], list[Event]]:
-    found: dict[type[Body], list[Event]] = defaultdict(list)
-    for event in events:
-        found[type(event.body)].append(event)
-    return found
-
-
 class _EventTable:
     """One type's, with what was taken apart and is not a batch yet."""
 
     def __init__(self, body_type: type[Body], declared: Declared) -> None:
         self.type, self._declared = body_type, declared
-        self._envelopes = {field: list[Any]() for field in _FIELDS}
         self._bodies = StructColumns(body_type, declared, beside=ENVELOPE)
+        self._envelope = dict[str, Any]()
 
     @property
     def first_seq(self) -> int:
         """The first event of what is held."""
-        return int(self._envelopes["seq"][0])
+        return int(self._envelope["seq"][0].as_py())
 
-    def add(self, events: Sequence[Event]) -> None:
-        """Take events of this type apart."""
-        for field, read in _READERS.items():
-            self._envelopes[field].extend(read(events))
-        self._bodies.add(_bodies(events))
+    def add(self, events: TypedEvents) -> None:
+        """Take events of this type, all that a batch has."""
+        self._envelope = {field: array_of_column(column) for field, column in events.envelope().items()}
+        bodies = events.bodies()
+        if bodies is None:
+            self._bodies.add([event.body for event in events.events])
+        else:
+            self._bodies.add_columns(bodies)
 
     def take(self) -> Any:
         """What is held as rows; nothing is held from then on."""
-        arrays = [*self._envelope(**self._envelopes), *self._bodies.take()]
-        for values in self._envelopes.values():
-            values.clear()
+        arrays = [*self._envelope_columns(**self._envelope), *self._bodies.take()]
         return pyarrow().RecordBatch.from_arrays(arrays, schema=self.schema)
 
     @cached_property
@@ -137,26 +118,11 @@ class _EventTable:
         }
         return arrow.schema([*own, *self._bodies.fields], told | provenance(self._declared))
 
-    def _envelope(
-        self,
-        seq: list[int],
-        at_ns: list[int],
-        origin: list[Origin],
-        cause: list[int | None],
-        producer: list[int | None],
-        links: list[tuple[int, ...]],
-    ) -> list[Any]:
+    def _envelope_columns(self, seq: Any, at_ns: Any, origin: Any, cause: Any, links: Any, producer: Any) -> list[Any]:
         """The columns that each table has."""
-        arrow, seqs = pyarrow(), wholes_of(seq)
         declared_at, starts, names = self._declared.forks
         if len(declared_at) > 1:
-            begins = starts[np.searchsorted(declared_at, seqs.to_numpy(), side="right") - 1]
-            producer = [None if one is None else one + int(at) for one, at in zip(producer, begins, strict=True)]
-        return [
-            seqs,
-            times_of(at_ns),
-            names_of(origin, arrow.array([one.name.lower() for one in Origin])),
-            wholes_of(cause),
-            names_of(producer, names),
-            _lists(links),
-        ]
+            begins = starts[np.searchsorted(declared_at, numbers_of(seq), side="right") - 1]
+            producer = needed("pyarrow.compute").add(producer, pyarrow().array(begins))
+        origins = pyarrow().array([one.name.lower() for one in Origin])
+        return [seq, times_of(at_ns), names_of(origin, origins), cause, names_of(producer, names), links]

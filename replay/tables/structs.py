@@ -1,16 +1,18 @@
-"""Structs of one type as columns: taken apart as they come, made arrays when a batch is full."""
+"""Structs of one type as columns: taken apart as they come, made arrays of a table when a batch is full."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
+from ...events.msgpack_columns import FieldColumn
 from ...events.vocabulary import SCHEMA
 from .arrays import array_column
 from .columns import body_columns
 from .declared import Declared
+from .fields import array_of_column, array_of_values, joined
 
 __all__ = ["StructColumns", "about", "provenance", "reader_of"]
 
@@ -28,8 +30,8 @@ class StructColumns:
     def __init__(self, struct_type: type[msgspec.Struct], declared: Declared, beside: tuple[str, ...] = ()) -> None:
         columns = body_columns(struct_type, beside)
         self._columns = [array_column(struct_type, column, declared) for column in columns]
-        self._readers = [(column.field, reader_of(column.field)) for column in self._columns]
-        self._values = {column.field: list[Any]() for column in self._columns}
+        self._readers = [(column.field, column.kind.name, reader_of(column.field)) for column in columns]
+        self._arrays = {column.field: list[Any]() for column in columns}
 
     @property
     def fields(self) -> list[Any]:
@@ -38,15 +40,20 @@ class StructColumns:
 
     def add(self, structs: Sequence[msgspec.Struct]) -> None:
         """Take structs apart."""
-        for field, read in self._readers:
-            self._values[field].extend(read(structs))
+        for field, kind, read in self._readers:
+            self._arrays[field].append(array_of_values(kind, read(structs)))
+
+    def add_columns(self, columns: Mapping[str, FieldColumn]) -> None:
+        """Take what was read of such structs, by field."""
+        for field, column in columns.items():
+            self._arrays[field].append(array_of_column(column))
 
     def take(self) -> list[Any]:
         """What is held as arrays; nothing is held from then on."""
-        arrays = [column.make(self._values[column.field], self._values) for column in self._columns]
-        for values in self._values.values():
-            values.clear()
-        return arrays
+        whole = {field: joined(arrays) for field, arrays in self._arrays.items()}
+        for arrays in self._arrays.values():
+            arrays.clear()
+        return [column.make(whole[column.field], whole) for column in self._columns]
 
 
 def about(struct_type: type[msgspec.Struct]) -> str:
