@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-__all__ = ["plugins_option"]
+__all__ = ["parameters_option", "plugins_option"]
 
 plugins_option = click.option(
     "--plugins",
@@ -14,4 +14,8 @@ plugins_option = click.option(
     metavar="DIR",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="Take plug-ins that are named by their file from DIR; may be repeated.",
+)
+
+parameters_option = click.option(
+    "--set", "settings", multiple=True, metavar="KEY=VALUE", help="A parameter of the plug-in; may be repeated."
 )

@@ -19,7 +19,7 @@ from typing import Protocol
 
 import msgspec
 
-from ...events.bodies.run import RunEnded, RunStarted, SourceOpened
+from ...events.bodies.run import Producer, RunEnded, RunStarted, SourceOpened
 from ...events.envelope import Origin
 from ...events.errors import RecordError, RecordExistsError
 from ...events.record import RecordSettings, RecordWriter
@@ -52,6 +52,8 @@ class Importer(Protocol):
     options: tuple[tuple[str, str], ...]
     """(option, value) of all that changes what is imported, beside the files."""
     sources: tuple[SourceFile, ...]
+    producers: tuple[Producer, ...]
+    """The plug-in that reads the files, if one does."""
 
     def survey(self, faults: Faults, watch: Callable[[int], None]) -> int:
         """Read once, without writing, and return the instant at which the record begins.
@@ -131,7 +133,7 @@ def _begin(session: Session, importer: Importer) -> None:
             scenario_sha256=sha256(made_from).digest(),
             rulebook=importer.venue,
             rulebook_sha256=b"",
-            producers=(),
+            producers=importer.producers,
             seed=0,
             run_key_commitment=commitment(run_key(0)),
             prices="imported",

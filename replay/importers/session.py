@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
 
 from ...events.bodies.base import Provenance
 from ...events.bodies.inputs import InputRefused
@@ -46,6 +47,8 @@ class Session:
     def __init__(self, sink: EventSink, faults: Faults, venue: str) -> None:
         self.ledger, self.faults, self.venue = Ledger(), faults, venue
         self.at_ns = 0
+        self.look: Callable[[Body], object] | None = None
+        """Shown each event before anything is done with it: who looks at what a plug-in gives."""
         self._counts: defaultdict[type[Body], int] = defaultdict(int)
         self._append, self._fold = sink.append, self.ledger.fold
         self._assets: dict[str, int] = {}
@@ -60,6 +63,8 @@ class Session:
         origin: Origin = Origin.IMPORTED,
     ) -> int:
         """Record what a venue did, and return its number. Raises LedgerError where the ledger cannot follow."""
+        if self.look is not None:
+            self.look(body)
         seq = self.ledger.seq
         event = Event(seq, self.at_ns, origin, cause, links, None, body)
         self._fold(event)
