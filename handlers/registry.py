@@ -53,7 +53,7 @@ from .onchain.protocols.choices import LENDING
 from .options.keeper import OptionsKeeper
 from .plugins.at_hand import Plugins
 from .plugins.files import file_named, without_folders
-from .plugins.rooms import INPUT_ROOMS, ROOMS, Provided
+from .plugins.rooms import ROOMS, Provided
 from .plugins.taking_in import taken_in
 from .policies.adl.choices import ADL_CHOICES
 from .policies.fund.backstop_vault import BackstopVault
@@ -309,9 +309,9 @@ def builtin_version(producer: Producer) -> str:
 def build(producer: Producer, plugins: Plugins | None = None) -> Handler:
     """The handler that a producer declares. Raises ScenarioError where it is neither builtin nor in `plugins`.
 
-    Of a room that gives inputs nothing is executed: nobody needs its code who has a record of them.
+    Of a room nothing is executed: nobody needs its code who has a record of what it gave.
     """
-    if producer.slot in INPUT_ROOMS:
+    if producer.slot in ROOMS:
         return Provided()
     choice = _recorded(producer, plugins or Plugins())
     handler = choice.make(*_settings(producer.parameters, choice, f"$.{producer.handler}"))

@@ -21,11 +21,16 @@ from typing import Any
 
 from ..handlers.plugins.files import file_named
 from ..handlers.plugins.rooms import INPUT_ROOMS
+from ..sim.rooms import own_named
 from ..sim.runner import run
 from ..sim.scenario import Scenario
+from .export.export import export
+from .importers.importing import run_import
+from .importers.own import OwnImporter
+from .run import open_run
 from .verify.verification import verify
 
-__all__ = ["check_room"]
+__all__ = ["check_exporter", "check_importer", "check_room"]
 
 _HASH_SEED = "2"
 
@@ -59,17 +64,56 @@ def check_room(plugin: str, room: str, *, seconds: int = 60, **parameters: Any) 
     Raises AssertionError for the first rule that it does not keep, ScenarioError where it cannot be built, HandlerError
     where it raises or gives what cannot be.
     """
-    path, named = file_named(plugin), plugin
-    if path is not None:
-        named = f"{Path(path).resolve()}:{plugin.rpartition(':')[2]}"
-    tree = _world(named, room, parameters)
+    path = file_named(plugin)
+    tree = _world(_from_anywhere(plugin), room, parameters)
     with TemporaryDirectory() as folder:
         record = Path(folder) / "room.run"
         head = run(Scenario(tree), record).head
-        elsewhere = _head_elsewhere(tree, seconds)
+        elsewhere = _elsewhere(_RUN, tree, seconds)
         assert head == elsewhere, f"{plugin} is not deterministic: another process made another record"
         found = verify(record, plugins=() if path is None else Path(path).resolve().parent)
         assert path is None or found.sound, f"{plugin}: {found.fault.text if found.fault else found.refused}"
+
+
+def check_importer(plugin: str, *files: str | Path, seconds: int = 60, **parameters: Any) -> None:
+    """Import files with a plug-in, here and in another process, without leaving a line out.
+
+    Raises AssertionError for the first rule that it does not keep, ScenarioError for what a file's line is to blame
+    for, HandlerError where the plug-in raises or gives what cannot be.
+    """
+    named, paths = _from_anywhere(plugin), [str(Path(file).resolve()) for file in files]
+    with TemporaryDirectory() as folder:
+        record = Path(folder) / "room.run"
+        head = run_import(OwnImporter(own_named("importer", named, parameters), paths), record).head
+        elsewhere = _elsewhere(_IMPORT, [named, paths, parameters], seconds)
+        assert head == elsewhere, f"{plugin} is not deterministic: another process made another record"
+        found = verify(record)
+        assert found.fault is None, f"{plugin}: {found.fault.text}"
+
+
+def check_exporter(plugin: str, *, seconds: int = 60, **parameters: Any) -> None:
+    """Write the record of a small world with a plug-in, here and in another process.
+
+    Raises AssertionError where other bytes come of it, ScenarioError where it cannot be built, HandlerError where it
+    raises or gives what cannot be.
+    """
+    named = _from_anywhere(plugin)
+    with TemporaryDirectory() as folder:
+        record, here, there = (Path(folder) / name for name in ("room.run", "here", "there"))
+        run(Scenario(dict(_WORLD)), record)
+        export(open_run(record), here, named, own=own_named("exporter", named, parameters))
+        _elsewhere(_EXPORT, [named, str(record), str(there), parameters], seconds)
+        names = [sorted(path.relative_to(one) for path in one.rglob("*") if path.is_file()) for one in (here, there)]
+        assert names[0] == names[1], f"{plugin} is not deterministic: another process wrote other files"
+        for name in names[0]:
+            same = (here / name).read_bytes() == (there / name).read_bytes()
+            assert same, f"{plugin} is not deterministic: another process wrote {name} otherwise"
+
+
+def _from_anywhere(plugin: str) -> str:
+    """A plug-in as it is named from any folder."""
+    path = file_named(plugin)
+    return plugin if path is None else f"{Path(path).resolve()}:{plugin.rpartition(':')[2]}"
 
 
 def _world(plugin: str, room: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -80,19 +124,42 @@ def _world(plugin: str, room: str, parameters: Mapping[str, Any]) -> dict[str, A
     }
 
 
-_ELSEWHERE = """
+_RUN = """
 import json, sys
 from deleverage import Scenario, run
 print(run(Scenario(json.load(sys.stdin))).head)
 """
 
+_IMPORT = """
+import json, sys
+from tempfile import TemporaryDirectory
+from pathlib import Path
+from deleverage.replay.importers.importing import run_import
+from deleverage.replay.importers.own import OwnImporter
+from deleverage.sim.rooms import own_named
+named, paths, parameters = json.load(sys.stdin)
+with TemporaryDirectory() as folder:
+    print(run_import(OwnImporter(own_named("importer", named, parameters), paths), Path(folder) / "room.run").head)
+"""
 
-def _head_elsewhere(tree: Mapping[str, Any], seconds: int) -> str:
-    """The head of the same world in another process with another hash seed. Raises AssertionError without one."""
+
+_EXPORT = """
+import json, sys
+from pathlib import Path
+from deleverage import open_run
+from deleverage.replay.export.export import export
+from deleverage.sim.rooms import own_named
+named, record, output, parameters = json.load(sys.stdin)
+export(open_run(record), Path(output), named, own=own_named("exporter", named, parameters))
+"""
+
+
+def _elsewhere(program: str, told: Any, seconds: int) -> str:
+    """What the same comes to in another process with another hash seed. Raises AssertionError without an answer."""
     try:
         done = subprocess.run(  # noqa: S603 - the interpreter that runs here, and the lines above
-            [sys.executable, "-c", _ELSEWHERE],
-            input=json.dumps(tree),
+            [sys.executable, "-c", program],
+            input=json.dumps(told),
             env={**os.environ, "PYTHONHASHSEED": _HASH_SEED},
             capture_output=True,
             text=True,

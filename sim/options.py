@@ -9,7 +9,7 @@ import click
 from ..events.errors import ScenarioError
 from .units import parse_duration_ns
 
-__all__ = ["duration_ns", "plugins_option"]
+__all__ = ["duration_ns", "parameters_option", "plugins_option"]
 
 plugins_option = click.option(
     "--plugins",
@@ -17,6 +17,10 @@ plugins_option = click.option(
     metavar="DIR",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="Take plug-ins that are named by their file from DIR; may be repeated.",
+)
+
+parameters_option = click.option(
+    "--set", "settings", multiple=True, metavar="KEY=VALUE", help="A parameter of the plug-in; may be repeated."
 )
 
 

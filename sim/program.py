@@ -130,7 +130,7 @@ class LazyGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """The command that the first argument names; a mistyped one is answered with the nearest."""
-        if args[0] not in self.entries and not args[0].startswith("-"):
+        if not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
             matches = import_module("difflib").get_close_matches(args[0], self.entries)
             nearest = f" The nearest is {matches[0]!r}." if matches else ""
             ctx.fail(f"No such command {args[0]!r}.{nearest}")

@@ -12,14 +12,16 @@ from typing import Any, get_args
 from ..events.bodies.run import Producer
 from ..events.venue_names import at_venue
 from ..handlers.plugins.at_hand import Plugins
+from ..handlers.plugins.folders import Folders
 from ..handlers.plugins.rooms import INPUT_ROOMS
 from ..handlers.registry import Amounts, producer_of, provider_of
 from .populations.registry import PopulationSettings
 from .settings import ScenarioSettings
 from .sources.own import Own, OwnSettings
 from .sources.registry import DepthSettings, PriceSettings
+from .toml_tree import apply_override
 
-__all__ = ["own_in", "own_producers", "with_plugins_named"]
+__all__ = ["own_in", "own_named", "own_producers", "parameters_in", "with_plugins_named"]
 
 _BUILTIN = {
     room: {kind.__struct_config__.tag for kind in get_args(kinds)}
@@ -79,3 +81,19 @@ def _tables(settings: ScenarioSettings) -> Iterator[tuple[str, str, object]]:
 def own_in(producers: Iterable[Producer], plugins: Plugins) -> Mapping[str, Own]:
     """The instances of the rooms' plug-ins, by room. Raises ScenarioError for one that cannot be made."""
     return {one.handler: Own(one, provider_of(one, plugins)) for one in producers if one.slot in INPUT_ROOMS}
+
+
+def own_named(room: str, named: str, parameters: Mapping[str, Any], folders: Folders = ()) -> Own:
+    """The plug-in that somebody names for a room outside a scenario, made. Raises ScenarioError."""
+    plugins = Plugins(folders)
+    producer = producer_of(room, {**parameters, "policy": named}, room, plugins)
+    assert producer is not None, "a room that is filled is not empty"
+    return Own(producer, provider_of(producer, plugins))
+
+
+def parameters_in(settings: Iterable[str]) -> dict[str, Any]:
+    """Parameters given as `key=value`, each value as in TOML, or else text. Raises ScenarioError."""
+    tree = dict[str, Any]()
+    for setting in settings:
+        apply_override(tree, setting)
+    return tree

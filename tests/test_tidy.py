@@ -175,7 +175,7 @@ def test_files_are_read_in_one_place(path: Path) -> None:
 
 RECORD_MAKERS = [pytest.param(path, id=name_of(path)) for path in sources("replay/importers")]
 SAYS = {"click", "rich", "sim.console", "sim.terminal", "sim.progress", "replay.command_line"}
-COMMANDS_BESIDE = {"commands.py", "formats.py", "text.py"}
+COMMANDS_BESIDE = {"commands.py", "formats.py", "own_command.py", "text.py"}
 
 
 @pytest.mark.parametrize("path", RECORD_MAKERS)

@@ -17,10 +17,15 @@ T = TypeVar("T")
 _SHOWN_MOST = 80
 
 
-def called(plugin: str, what: str, call: Callable[[], T]) -> T:
-    """The call's result. Raises HandlerError naming the plug-in, what was called, what it raised and in which line."""
+def called(plugin: str, what: str, call: Callable[[], T], passing: tuple[type[Exception], ...] = ()) -> T:
+    """The call's result. Raises HandlerError naming the plug-in, what was called, what it raised and in which line.
+
+    Errors that are `passing` are not the plug-in's, and stay as they are.
+    """
     try:
         return call()
+    except passing:
+        raise
     except (Exception, SystemExit) as error:
         raise complaint(plugin, f"{what} raised {type(error).__name__}: {error}{own_line(error)}") from error
 

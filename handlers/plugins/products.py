@@ -22,7 +22,7 @@ from ...events.vocabulary import ACCOUNT_FIELDS, BODY_TYPES, Body
 from ..protocol import Linked
 from .complaints import shown
 
-__all__ = ["fault_in"]
+__all__ = ["fault_in", "wrong_types"]
 
 _KINDS = frozenset(BODY_TYPES)
 
@@ -52,7 +52,7 @@ def fault_in(products: Iterable[object], ledger: LedgerState) -> str:
 
 def _faults(body: Body, ledger: LedgerState, taken: dict[tuple[int, PositionKey], int]) -> Iterator[str]:
     """Lazily: each check may rest on those before it."""
-    yield from _wrong_types(body)
+    yield from wrong_types(body)
     for name in ACCOUNT_FIELDS[type(body)]:
         number = getattr(body, name)
         if number is not None and not 0 <= number < len(ledger.accounts):
@@ -67,7 +67,8 @@ def _faults(body: Body, ledger: LedgerState, taken: dict[tuple[int, PositionKey]
         yield from _too_much(taking, ledger, taken)
 
 
-def _wrong_types(body: Body) -> Iterator[str]:
+def wrong_types(body: Body) -> Iterator[str]:
+    """What is wrong with the types of a body's fields, with their values, in words."""
     for field in msgspec.structs.fields(type(body)):
         value: Any = getattr(body, field.name)
         try:

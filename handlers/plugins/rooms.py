@@ -26,8 +26,11 @@ INPUT_ROOMS: Mapping[str, Mapping[str, str]] = {
 
 ROOMS: Mapping[str, Mapping[str, str]] = {
     **INPUT_ROOMS,
-    "importer": {"rows": "rows(files), which gives what the files hold, one after the other"},
-    "exporter": {"write": "write(run, output), which writes a record out"},
+    "importer": {
+        "survey": "survey(files), which gives when the record begins",
+        "take": "take(files, session), which records what the files hold",
+    },
+    "exporter": {"write": "write(tables, folder), which writes a record out and gives what it wrote, by name"},
 }
 """All of them."""
 

@@ -7,26 +7,49 @@ from pathlib import Path
 import click
 import msgspec
 
+from ...events.errors import QueryError
+from ...handlers.plugins.modules import find_entry_point
 from ...sim.console import new_console, print_rows
 from ...sim.figures import count
+from ...sim.options import parameters_option, plugins_option
 from ...sim.progress import bar
+from ...sim.rooms import own_named, parameters_in
+from ...sim.sources.own import Own
 from ...sim.terminal import print_document
 from ..command_line import as_json_option, head_option, leave, opened, record_argument
-from .export import FORMATS, export
+from .export import FORMATS, Exported, export
 from .files import PARTITIONS, Partition
 
 __all__ = ["export_command"]
 
 
+class _Format(click.Choice[str]):
+    """A format of ours, or what may be a plug-in's name; whether it is one is looked at when it is taken."""
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The name. Fails for what is neither."""
+        plugin = ":" in value or value.endswith(".py") or find_entry_point("exporter", value) is not None
+        return value if value not in self.choices and plugin else super().convert(value, param, ctx)
+
+
 @click.command("export")
 @record_argument
 @click.option("-o", "--output", "path", required=True, type=click.Path(path_type=Path), help="A new folder.")
-@click.option("--format", "layout", type=click.Choice(FORMATS), default="parquet", show_default=True, help="Of what.")
+@click.option(
+    "--format",
+    "layout",
+    type=_Format(FORMATS),
+    default="parquet",
+    show_default=True,
+    help="As what; or a plug-in that writes it, as FILE.py:CLASS, package.module:CLASS or by name.",
+)
 @click.option("--table", "tables", multiple=True, metavar="NAME", help="Only this table; may be repeated.")
 @click.option("--from", "first", metavar="POINT", help="From this event or time on.")
 @click.option("--to", "last", metavar="POINT", help="Up to this event or time, included.")
 @click.option("--at", "points", multiple=True, metavar="POINT", help="The states then, not at the end; repeatable.")
 @click.option("--by", "partition", type=click.Choice(PARTITIONS), default="day", show_default=True, help="Of a file.")
+@parameters_option
+@plugins_option
 @head_option
 @as_json_option
 @click.pass_context
@@ -41,6 +64,8 @@ def export_command(
     last: str | None,
     points: tuple[str, ...],
     partition: Partition,
+    settings: tuple[str, ...],
+    plugins: tuple[Path, ...],
     head: str | None,
     as_json: bool,
 ) -> None:
@@ -61,13 +86,36 @@ def export_command(
             advance(min(done, run.count), f"{done:,} rows")
 
         exported = export(
-            run, path, layout, tables=tables, since=first, until=last, at=points, partition=partition, progress=progress
+            run,
+            path,
+            layout,
+            tables=tables,
+            own=_own(layout, settings, plugins),
+            since=first,
+            until=last,
+            at=points,
+            partition=partition,
+            progress=progress,
         )
     if as_json:
         print_document(msgspec.to_builtins(exported))
     else:
-        rows = [(one.table, count(one.rows, "row")) for one in exported.tables]
-        rows += [(what, f"{number:,}") for what, number in exported.counts.items()]
-        width = max((len(name) for name, _ in rows), default=0)
-        print_rows(new_console(), [*rows, ("head", exported.record["head"] or "none, it is torn")], label_width=width)
+        _print(exported)
     leave(context, run)
+
+
+def _print(exported: Exported) -> None:
+    rows = [(one.table, count(one.rows, "row")) for one in exported.tables]
+    rows += [(what, f"{number:,}") for what, number in exported.counts.items()]
+    width = max((len(name) for name, _ in rows), default=0)
+    print_rows(new_console(), [*rows, ("head", exported.record["head"] or "none, it is torn")], label_width=width)
+
+
+def _own(layout: str, settings: tuple[str, ...], plugins: tuple[Path, ...]) -> Own | None:
+    """The plug-in that is to write, if none of our formats is. Raises ScenarioError, or QueryError for parameters."""
+    if layout not in FORMATS:
+        return own_named("exporter", layout, parameters_in(settings), plugins)
+    if settings:
+        message = f"--format {layout} has no parameters; --set is for a plug-in's"
+        raise QueryError(message)
+    return None

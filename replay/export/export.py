@@ -13,8 +13,10 @@ from typing import Any
 
 import msgspec
 
+from ...events.bodies.run import Producer
 from ...events.errors import QueryError
 from ...events.regular import must_be_free, whole_folder, write_whole
+from ...sim.sources.own import Own
 from ..run import Run
 from ..tables.structs import provenance
 from ..tables.tables import RecordTables, check_tables, tables_of
@@ -22,6 +24,7 @@ from .database import TableDatabase
 from .files import Partition, TableFiles
 from .ocel import write_ocel
 from .otlp import write_otlp
+from .own import OwnTables, write_own
 from .perfetto import write_perfetto
 
 __all__ = ["DESCRIPTION", "FORMATS", "TABLE_FORMATS", "Exported", "export"]
@@ -52,12 +55,16 @@ class ExportedTable(msgspec.Struct, frozen=True):
 
 
 class Exported(msgspec.Struct, frozen=True):
-    """What an export wrote: of which record, in which format, and which tables, or how much of what."""
+    """What an export wrote: of which record, in which format, and which tables, or how much of what.
+
+    `plugin` is who wrote it, by content, where that was no format of ours.
+    """
 
     format: str
     record: dict[str, str]
     tables: tuple[ExportedTable, ...] = ()
     counts: dict[str, int] = {}
+    plugin: Producer | None = None
 
 
 def export(
@@ -66,6 +73,7 @@ def export(
     layout: str = "parquet",
     *,
     tables: Collection[str] = (),
+    own: Own | None = None,
     since: str | None = None,
     until: str | None = None,
     at: Sequence[str] = (),
@@ -75,9 +83,13 @@ def export(
     """Write a record, or some of its tables, into a new folder.
 
     One pass over the events, a state for each point `at` (of none: the last). Memory does not grow with the record.
-    Raises QueryError for a table, a point or a library that is not there, RecordExistsError where the folder is.
+    An `own` exporter, a plug-in, writes in place of a format. Raises QueryError for a table, a point or a library that
+    is not there, RecordExistsError where the folder is, HandlerError where a plug-in fails.
     """
     check_tables(tables)
+    if own is not None and at:
+        message = "--at is for tables of states as formats write them; a plug-in takes --table, --from and --to"
+        raise QueryError(message)
     if layout in _LOGS and (tables or at):
         message = f"--format {layout} is a log of events and has no tables; leave --table and --at away"
         raise QueryError(message)
@@ -85,7 +97,10 @@ def export(
     found = tables_of(run)
     with whole_folder(path) as folder:
         about = provenance(found.declared)
-        if layout in _LOGS:
+        if own is not None:
+            written = write_own(own, OwnTables(found, tables, (since, until)), folder)
+            exported = Exported(own.name, about, counts=written, plugin=own.producer)
+        elif layout in _LOGS:
             exported = Exported(layout, about, counts=_LOGS[layout](found, folder, (since, until)))
         else:
             files = TableDatabase(folder) if layout == "duckdb" else TableFiles(folder, layout, partition)

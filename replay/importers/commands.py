@@ -1,4 +1,4 @@
-"""`deleverage import FORMAT FILES... -o RUN`: a group with one command a format (`formats.py`)."""
+"""`deleverage import FORMAT FILES... -o RUN`: a group with one command a format (`formats.py`), or a plug-in's."""
 
 from __future__ import annotations
 
@@ -49,10 +49,21 @@ class _Formats(LazyGroup):
     package = __package__
     heading = "Formats"
 
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of a format, or of the plug-in that is named in its place."""
+        if cmd_name in self.entries:
+            return super().get_command(ctx, cmd_name)
+        from .own_command import own_command  # noqa: PLC0415 - loads what plug-ins need, for whoever names one
+
+        return own_command(cmd_name)
+
 
 @click.command("import", cls=_Formats, subcommand_metavar="FORMAT FILES... -o RUN")
 def import_command() -> None:
-    """Take in a venue's own files as a record: state, history, why and diff work on it as on a simulated run."""
+    """Take in a venue's own files as a record: state, history, why and diff work on it as on a simulated run.
+
+    In place of a FORMAT stands a plug-in that reads one of your own, as FILE.py:CLASS, package.module:CLASS or by name.
+    """
 
 
 def import_options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -18,6 +18,7 @@ from typing import Protocol
 
 import msgspec
 
+from ...events.bodies.run import Producer
 from ...events.errors import RecordError, RecordExistsError
 from ...events.record import RecordSettings, RecordWriter
 from ...events.record.files import exclusive
@@ -47,6 +48,8 @@ class Importer(Protocol):
     options: tuple[tuple[str, str], ...]
     """(option, value) of all that changes what is imported, beside the files."""
     sources: tuple[SourceFile, ...]
+    producers: tuple[Producer, ...]
+    """The plug-in that reads the files, if one does."""
 
     def survey(self, faults: Faults, watch: Callable[[int], None]) -> int:
         """Read once, without writing, and return the instant at which the record begins.
@@ -104,7 +107,7 @@ def run_import(
         keep_states(sink, session.ledger)
         session.move_to(start_ns)
         made_from = (importer.format, importer.options, on_error, [one.sha256.hex() for one in importer.sources])
-        session.begin(name, made_from, importer.sources)
+        session.begin(name, made_from, importer.sources, importer.producers)
         faults.heard = session.missing
         with seldom_collected():
             importer.take(session, watch)

@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
 from hashlib import sha256
 
 import msgspec
@@ -26,7 +27,7 @@ from ...events.bodies.listing import (
     InstrumentListed,
     Tier,
 )
-from ...events.bodies.run import RunEnded, RunStarted, SourceOpened
+from ...events.bodies.run import Producer, RunEnded, RunStarted, SourceOpened
 from ...events.envelope import Event, Origin
 from ...events.errors import ScenarioError
 from ...events.ledger import Ledger
@@ -51,14 +52,21 @@ class Session:
     def __init__(self, sink: EventSink, faults: Faults, venue: str) -> None:
         self.ledger, self.faults, self.venue = Ledger(), faults, venue
         self.at_ns = 0
+        self.look: Callable[[Body], object] | None = None
+        """Shown each event before anything is done with it: who looks at what a plug-in gives."""
         self._counts: defaultdict[type[Body], int] = defaultdict(int)
         self._append, self._fold = sink.append, self.ledger.fold
         self._assets: dict[str, int] = {}
         self._instruments: dict[str, int] = {}
         self._accounts: dict[tuple[str, int], int] = {}
 
-    def begin(self, scenario: str, made_from: object, sources: tuple[SourceFile, ...]) -> None:
-        """Say what the record is made from: the options and the contents of what is read, not their names."""
+    def begin(
+        self, scenario: str, made_from: object, sources: tuple[SourceFile, ...], producers: tuple[Producer, ...] = ()
+    ) -> None:
+        """Say what the record is made from: the options and the contents of what is read, not their names.
+
+        `producers` has the plug-in that reads it, if one does.
+        """
         self.input(
             RunStarted(
                 schema=SCHEMA,
@@ -66,7 +74,7 @@ class Session:
                 scenario_sha256=sha256(msgspec.json.encode(made_from)).digest(),
                 rulebook=self.venue,
                 rulebook_sha256=b"",
-                producers=(),
+                producers=producers,
                 seed=0,
                 run_key_commitment=commitment(run_key(0)),
                 prices="imported",
@@ -88,6 +96,8 @@ class Session:
         origin: Origin = Origin.IMPORTED,
     ) -> int:
         """Record what a venue did, and return its number. Raises LedgerError where the ledger cannot follow."""
+        if self.look is not None:
+            self.look(body)
         seq = self.ledger.seq
         event = Event(seq, self.at_ns, origin, cause, links, None, body)
         self._fold(event)

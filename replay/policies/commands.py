@@ -17,6 +17,7 @@ from ..command_line import as_json_option
 from ..directory import nearest
 from .listing import Listed, listed
 from .new_policy import written
+from .room_templates import ROOM_TEMPLATES
 from .text import print_policies
 
 __all__ = ["new_policy_command", "policies_command"]
@@ -54,7 +55,7 @@ def _document(one: Listed) -> dict[str, object]:
 
 
 @click.command("new-policy")
-@click.argument("slot", type=click.Choice([*SLOTS, *INPUT_ROOMS]))
+@click.argument("slot", type=click.Choice(list(dict.fromkeys((*SLOTS, *ROOM_TEMPLATES)))))
 @click.argument("name")
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=Path(), metavar="DIR", help="Write it there.")
 @as_json_option
@@ -62,7 +63,7 @@ def new_policy_command(*, slot: str, name: str, output: Path, as_json: bool) -> 
     """Write a commented policy called NAME for a SLOT, and its test, which passes as written.
 
     For `adl` it is a ranking policy, for most other slots a whole handler; `prices`, `depth` and `population` are where
-    a run's inputs come from. Nothing is ever written over.
+    a run's inputs come from, an `importer` reads files, an `exporter` writes them. Nothing is ever written over.
     """
     policy, test = written(slot, name, output)
     tried, use = f"pytest {shell_word(str(test))}", _use(slot, f"{policy.file}:{policy.kind}")
@@ -79,5 +80,9 @@ def _use(slot: str, named: str) -> str:
     """How it is put into a run."""
     if slot == "actor":
         return f"in a living scenario: actor.policy = {named!r}, and [[actors]] with the name and balance of its group"
+    if slot == "importer":
+        return f"deleverage import {named} FILES... -o RUN"
+    if slot == "exporter":
+        return f"deleverage export RUN -o DIR --format {named}"
     setting = f"'{slot}={{source=\"{named}\"}}'" if slot in INPUT_ROOMS else f"{slot}.policy={named}"
     return f"deleverage run flash-crash --set {setting}"

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from ...events.errors import ScenarioError
 from ...events.regular import make_folder
 from ...handlers.registry import SLOTS
-from .room_templates import ROOM_TEMPLATES, ROOM_TEST
+from .room_templates import ROOM_TEMPLATES
 
 __all__ = ["NewPolicy", "written"]
 
@@ -177,13 +177,13 @@ def test_it_conforms():
 
 
 _TEMPLATES = {
-    "adl": _ADL,
-    "liquidation": _STEPS,
-    "strategist": _STRATEGY,
-    "margin_rules": _MODEL,
+    "adl": (_ADL, _TEST),
+    "liquidation": (_STEPS, _TEST),
+    "strategist": (_STRATEGY, _TEST),
+    "margin_rules": (_MODEL, _TEST),
     **ROOM_TEMPLATES,
 }
-"""What a policy of a builtin engine begins with, by slot; in any other slot it is a handler."""
+"""What a policy of a builtin engine begins with, and its test, by slot; in any other slot it is a handler."""
 
 
 def written(slot: str, name: str, folder: Path) -> tuple[NewPolicy, Path]:
@@ -207,7 +207,7 @@ def written(slot: str, name: str, folder: Path) -> tuple[NewPolicy, Path]:
         "file": policy.file.name,
         **({} if slot in ROOM_TEMPLATES else _base(slot)),
     }
-    template, its_test = _TEMPLATES.get(slot, _HANDLER), ROOM_TEST if slot in ROOM_TEMPLATES else _TEST
+    template, its_test = _TEMPLATES.get(slot, (_HANDLER, _TEST))
     make_folder(folder, folder)
     for path, text in ((policy.file, template), (test, its_test)):
         with path.open("x", encoding="utf-8") as file:

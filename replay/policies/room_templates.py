@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from string import Template
 
-__all__ = ["ROOM_TEMPLATES", "ROOM_TEST"]
+__all__ = ["ROOM_TEMPLATES"]
 
 _PRICES = Template('''"""$title: prices, instant by instant."""
 
@@ -139,7 +139,61 @@ class $kind(Handler):
         return orders
 ''')
 
-ROOM_TEST = Template('''"""$title keeps the rules that every plug-in of its room must keep."""
+_IMPORTER = Template('''"""$title: files of one's own as a record."""
+
+from decimal import Decimal
+
+from deleverage.events.bodies.inputs import PriceTicked
+
+TICK, LOT = Decimal("0.01"), Decimal("0.001")
+
+
+class $kind:
+    """Lines of a time in milliseconds, a symbol and a price: `1760130000000,BTC-PERP,101250.5`."""
+
+    venue = "my venue"
+    # Raise it when the same files give another record. The file's hash is recorded beside it.
+    version = "1"
+
+    def survey(self, files):
+        """When the record begins, in nanoseconds since 1970. The files are read once, and nothing is written."""
+        return next((at_ns for _, _, at_ns, _, _ in self.prices(files)), 0)
+
+    def take(self, files, session):
+        """Record what the files hold, in the order of time.
+
+        session.asset(...), session.instrument(...) and session.account(...) list what is new and give its number;
+        session.move_to(at_ns) goes on in time. session.input(body) is for a price, a quote or a deposit,
+        session.imported(body) for what a venue did, session.inferred(body) for what was concluded. session.ledger is
+        the state so far. What is wrong in a line is said with file.leave_out(...).
+        """
+        asset = session.asset("USD", 6)
+        multiplier_atoms = int(TICK * LOT * 10**6)
+        for file, row, at_ns, symbol, ticks in self.prices(files):
+            if at_ns < session.at_ns:
+                file.leave_out("time that runs backwards", row, "it is before the line above it; sort them by time")
+                continue
+            session.move_to(at_ns)
+            number = session.instrument(
+                symbol, asset, tick_size=str(TICK), lot_size=str(LOT), multiplier_atoms=multiplier_atoms
+            )
+            session.input(PriceTicked(((number, ticks),), session.provenance(file.source, row, at_ns)))
+
+    def prices(self, files):
+        """File, line, time, symbol and ticks of each line that can be read."""
+        for file in files:
+            for row, line in file.lines():
+                try:
+                    milliseconds, symbol, price = line.decode().split(",")
+                    ticks, rest = divmod(Decimal(price), TICK)
+                    if rest or ticks <= 0:
+                        raise ValueError(f"{price} is no multiple of {TICK} above 0")
+                    yield file, row, int(milliseconds) * 10**6, symbol, int(ticks)
+                except (ValueError, ArithmeticError) as error:
+                    file.leave_out("no price", row, f"time, symbol and price are due ({error})")
+''')
+
+_ROOM_TEST = Template('''"""$title keeps the rules that every plug-in of its room must keep."""
 
 from pathlib import Path
 
@@ -153,5 +207,73 @@ def test_it_conforms():
     check_room(f"{PLUGIN}:$kind", "$slot")
 ''')
 
-ROOM_TEMPLATES = {"prices": _PRICES, "depth": _DEPTH, "population": _POPULATION, "actor": _ACTOR}
-"""What each room's plug-in begins with."""
+_IMPORTER_TEST = Template('''"""$title keeps the rules that every importer must keep."""
+
+from pathlib import Path
+
+from deleverage.replay.testing import check_importer
+
+PLUGIN = Path(__file__).with_name("$file")
+LINES = """1760130000000,BTC-PERP,101250.5
+1760130001000,ETH-PERP,3890.25
+1760130001000,BTC-PERP,101200
+"""
+
+
+def test_it_conforms(tmp_path):
+    """What it gives can be, and is the same in another process."""
+    file = tmp_path / "prices.csv"
+    file.write_text(LINES)
+    check_importer(f"{PLUGIN}:$kind", file)
+''')
+
+_EXPORTER = Template('''"""$title: a record written out in a form of one's own."""
+
+import json
+
+
+class $kind:
+    """Lines of JSON: every row of every table, with its table's name."""
+
+    # Raise it when the same record gives other files. The file's hash is written beside them.
+    version = "1"
+
+    def write(self, tables, folder):
+        """Write into a folder that is new, and give how much of what was written: whole numbers by name.
+
+        tables.batches() gives (table, pyarrow.RecordBatch), in the order of time; tables.batches("LiquidationFilled")
+        those of one table. tables.schema(table) has the columns with their units, tables.record what record it is.
+        The folder stands when this returns, and is gone if it raises.
+        """
+        rows = 0
+        with (folder / "rows.jsonl").open("w", encoding="utf-8") as file:
+            for table, batch in tables.batches():
+                for row in batch.drop_columns(["time"]).to_pylist():
+                    file.write(json.dumps({"table": table, **row}, default=str) + "\\n")
+                    rows += 1
+        return {"rows": rows}
+''')
+
+_EXPORTER_TEST = Template('''"""$title keeps the rules that every exporter must keep."""
+
+from pathlib import Path
+
+from deleverage.replay.testing import check_exporter
+
+PLUGIN = Path(__file__).with_name("$file")
+
+
+def test_it_conforms():
+    """It writes a small record, and the same bytes in another process."""
+    check_exporter(f"{PLUGIN}:$kind")
+''')
+
+ROOM_TEMPLATES = {
+    "prices": (_PRICES, _ROOM_TEST),
+    "depth": (_DEPTH, _ROOM_TEST),
+    "population": (_POPULATION, _ROOM_TEST),
+    "actor": (_ACTOR, _ROOM_TEST),
+    "importer": (_IMPORTER, _IMPORTER_TEST),
+    "exporter": (_EXPORTER, _EXPORTER_TEST),
+}
+"""What each room's plug-in begins with, and its test."""

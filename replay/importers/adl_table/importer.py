@@ -22,6 +22,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 
+from ....events.bodies.run import Producer
 from ....events.errors import ScenarioError
 from ..digits import decimals_of
 from ..faults import Faults
@@ -39,6 +40,7 @@ class AdlTableImporter:
 
     format = LAYOUT
     venue = "Hyperliquid"
+    producers: tuple[Producer, ...] = ()
 
     def __init__(self, files: Iterable[str], marks: Mapping[str, Decimal] | None = None) -> None:
         """Find the files. Raises ScenarioError for one that is not there."""

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from heapq import merge
 
+from ....events.bodies.run import Producer
 from ....events.errors import ScenarioError
 from ..faults import Faults
 from ..reading import SourceFile
@@ -37,6 +38,8 @@ _NAMED_MOST = 5
 
 class FeedImporter:
     """An importer of files whose layouts are known."""
+
+    producers: tuple[Producer, ...] = ()
 
     def __init__(
         self,

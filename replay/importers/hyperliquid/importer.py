@@ -7,6 +7,7 @@ from collections.abc import Set as AbstractSet
 from heapq import merge
 
 from ....events.bodies.inputs import PositionStated
+from ....events.bodies.run import Producer
 from ....sim.units import INT64_MAX, divide_half_even
 from ..faults import Ahead, Faults
 from ..reading import open_sources
@@ -35,6 +36,7 @@ class HyperliquidImporter:
     """Node fills in the order of their files, with what else is given of the same time."""
 
     format = venue = "hyperliquid"
+    producers: tuple[Producer, ...] = ()
 
     def __init__(self, fills: Sequence[str], misc: Sequence[str] = (), snapshots: Sequence[str] = ()) -> None:
         """Find and hash the files. Raises ScenarioError where one is missing or named twice."""
