@@ -23,7 +23,7 @@ from ..run import Run
 from ..state.queues import TRADERS, QueuePlace, Queues, marked_margin, queues_of, ratio_bps
 from ..state.view import View, account_view
 
-__all__ = ["AccountLights", "AccountPage", "AccountLine", "AccountSort", "AccountsAt", "Light"]
+__all__ = ["AccountLights", "AccountLine", "AccountPage", "AccountSort", "AccountsAt", "Light"]
 
 AccountSort = Literal["loss", "leverage", "ratio", "equity", "notional", "lights", "name", "number"]
 
