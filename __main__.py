@@ -31,6 +31,7 @@ COMMANDS = {
     "export": Entry(".replay.export.commands:export_command", "Write a record as files for other programs."),
     "sql": Entry(".replay.sql.commands:sql_command", "Ask a record in SQL."),
     "state": Entry(".replay.state.commands:state_command", "Show markets, fund and accounts at any instant."),
+    "explore": Entry(".replay.explore.commands:explore_command", "Open a record in a browser, on this machine only."),
     "history": Entry(".replay.history.commands:history_command", "Show what befell an account, event by event."),
     "why": Entry(".replay.why.commands:why_command", "Say why an event happened, or what befell an account."),
     "receipt": Entry(".replay.receipt.commands:receipt_command", "Prove an event to someone without the record."),

@@ -29,7 +29,7 @@ from deleverage.events.record import RecordWriter
 from deleverage.sim.runner import Simulation
 from deleverage.sim.sealing import keep_states
 
-__all__ = ["measure", "state"]
+__all__ = ["measure", "record", "state"]
 
 _INTERVAL = "prices.interval_ns=4500us"
 _POINTS, _CHAINS, _RUNS = 300, 10_000, 6
@@ -41,7 +41,7 @@ def measure(*, short: bool) -> Iterator[Line]:
     """All of it, over one record."""
     with tempfile.TemporaryDirectory(prefix="deleverage-") as folder:
         path = Path(folder) / "long.run"
-        _record(path, short=short)
+        record(path, short=short)
         yield state("state.p99", path, short=short)
         yield _chain(open_run(path))
         yield _why(path, short=short)
@@ -49,9 +49,10 @@ def measure(*, short: bool) -> Iterator[Line]:
         yield _made_again(path)
 
 
-def _record(path: Path, *, short: bool) -> None:
+def record(path: Path, *, short: bool, long: bool = True) -> None:
+    """Record the crash: a `long` one of some 5 million events, or as it is bundled."""
     sink = RecordWriter(path, scenario="flash-crash", seed=1)
-    made = Simulation(crash(*([] if short else [_INTERVAL]), short=short), sink)
+    made = Simulation(crash(*([] if short or not long else [_INTERVAL]), short=short), sink)
     keep_states(sink, made.ledger)
     made.open()
     made.drive()

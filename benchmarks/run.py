@@ -13,17 +13,19 @@ from collections.abc import Callable, Iterator
 
 import append
 import click
+import exploring
+import exporting
 import flash_crash
 import flips
 import imported
 import importing
 import invariants
-import lab
 import looking_back
 import looks
 import memory
 import msgspec
 import pipeline
+import processes
 import range_cost
 import ranking
 import rebuild
@@ -48,12 +50,14 @@ _MEASUREMENTS: dict[str, Measurement] = {
     "flash_crash": flash_crash.measure,
     "reexecution": reexecution.measure,
     "looking_back": looking_back.measure,
+    "exploring": exploring.measure,
     "flips": flips.measure,
     "ranking": ranking.measure,
     "unpacking": unpacking.measure,
     "importing": importing.measure,
     "imported": imported.measure,
-    "lab": lab.measure,
+    "exporting": exporting.measure,
+    "processes": processes.measure,
     "invariants": invariants.measure,
 }
 

@@ -343,6 +343,102 @@ COMMANDS = {
             "--set adl.spared=50 -o child.run"
         ),
     ],
+    "tables": ["deleverage run flash-crash -o crash.run > /dev/null"],
+    "tables deleveraged": [
+        (
+            'deleverage sql crash.run "'
+            "SELECT account, sum(d.value - d.size * m.mark) AS lost, count(*) AS reductions\n"
+            "FROM PositionDeleveraged d ASOF JOIN MarkPriced m ON d.instrument = m.instrument AND d.seq >= m.seq\n"
+            "WHERE d.time BETWEEN '2025-10-10 21:21' AND '2025-10-10 21:22'\n"
+            "GROUP BY account ORDER BY lost DESC LIMIT 5"
+            '"'
+        ),
+    ],
+    "tables minutes": [
+        (
+            'deleverage sql crash.run "'
+            "SELECT date_trunc('minute', time) AS minute, count(*) AS liquidations,\n"
+            "  count(DISTINCT account) AS accounts\n"
+            "FROM LiquidationStarted GROUP BY minute ORDER BY liquidations DESC LIMIT 5"
+            '"'
+        ),
+    ],
+    "tables outcomes": [
+        (
+            'deleverage sql crash.run "'
+            "SELECT outcome, count(*) AS liquidations FROM LiquidationEnded GROUP BY outcome ORDER BY liquidations DESC"
+            '"'
+        ),
+    ],
+    "tables waited": [
+        (
+            'deleverage sql crash.run "'
+            "SELECT count(*) AS liquidated, median(epoch(l.time) - epoch(c.time)) AS median_seconds\n"
+            "FROM LiquidationStarted l ASOF JOIN MarginCalled c ON l.account = c.account AND l.seq >= c.seq"
+            '"'
+        ),
+    ],
+    "tables slippage": [
+        (
+            'deleverage sql crash.run "'
+            "SELECT f.seq, f.account, f.instrument, f.price, m.mark,\n"
+            "  round(100 * abs(f.price - m.mark) / m.mark, 2) AS percent\n"
+            "FROM LiquidationFilled f ASOF JOIN MarkPriced m ON f.instrument = m.instrument AND f.seq >= m.seq\n"
+            "ORDER BY percent DESC, f.seq LIMIT 5"
+            '"'
+        ),
+    ],
+    "tables fund": [
+        (
+            'deleverage sql crash.run "'
+            "SELECT instrument, count(*) AS taken, sum(abs(value)) AS worth,\n"
+            "  (SELECT sum(amount) FROM InsuranceFundCredited) AS fees\n"
+            "FROM PositionTakenOver GROUP BY instrument ORDER BY worth DESC"
+            '"'
+        ),
+    ],
+    "tables short": [
+        (
+            'deleverage sql crash.run "'
+            "SELECT seq, account, trigger, needed, capacity FROM ShortfallDeclared\n"
+            "ORDER BY needed - capacity DESC LIMIT 3"
+            '"'
+        ),
+    ],
+    "tables rounds": [
+        (
+            'deleverage sql crash.run "'
+            "SELECT instrument, count(*) AS rounds, sum(deleveraged) AS reductions,\n"
+            "  sum(abs(closed)) AS closed, sum(abs(unclosed)) AS unclosed\n"
+            "FROM rounds GROUP BY instrument ORDER BY rounds DESC"
+            '"'
+        ),
+    ],
+    "tables chain": [
+        (
+            'deleverage sql crash.run "'
+            "WITH RECURSIVE chain AS (\n"
+            "  SELECT * FROM events WHERE seq = 199060\n"
+            "  UNION ALL SELECT e.* FROM events e JOIN chain c ON e.seq = c.cause)\n"
+            "SELECT seq, type, producer, account FROM chain ORDER BY seq"
+            '"'
+        ),
+    ],
+    "tables near": [
+        (
+            'deleverage sql crash.run --at 21:20 "'
+            "SELECT account, instrument, size, mark, liquidation,\n"
+            "  round(100 * abs(mark - liquidation) / mark, 3) AS percent\n"
+            "FROM positions JOIN accounts USING (account) WHERE status = 'healthy' ORDER BY percent, account LIMIT 5"
+            '"'
+        ),
+    ],
+    "tables wrong": ['deleverage sql crash.run "SELECT marks FROM MarkPriced"'],
+    "tables export": [
+        "deleverage export crash.run -o crash-tables --by hour | tail -9",
+        "ls crash-tables/PositionDeleveraged crash-tables/PositionDeleveraged/*",
+    ],
+    "tables log": ["deleverage export crash.run -o crash-trace --format perfetto --from 21:21 --to 21:22"],
     "real study": ["python -m research.study adl-2025-10-10 | sed -n '2,6p;8,29p'"],
     "real crash": ["deleverage run oct-10 | sed -n '/^called/,/^halted/p'"],
 }

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import msgspec
 
 from .envelope import Event
 
-__all__ = ["decode_event", "decode_events", "decode_pages", "encode_event"]
+__all__ = ["decode_event", "decode_events", "decode_pages", "encode_event", "list_header", "same_width"]
 
 _encoder = msgspec.msgpack.Encoder()
 _event_decoder = msgspec.msgpack.Decoder(Event)
@@ -15,6 +17,23 @@ _pages_decoder = msgspec.msgpack.Decoder(list[list[Event]])
 
 encode_event = _encoder.encode
 """The bytes of one event: what leaves hash and blocks hold."""
+
+
+_WIDTHS = (0, 1 << 7, 1 << 8, 1 << 16, 1 << 32, 1 << 64)
+
+
+def same_width(number: int) -> tuple[int, int]:
+    """The least and the greatest number that is encoded in as many bytes as this one, which is not negative."""
+    return next((low, limit - 1) for low, limit in pairwise(_WIDTHS) if number < limit)
+
+
+def list_header(count: int) -> bytes:
+    """The first bytes of a msgpack list of `count` items, in the shortest form, as the encoder writes it."""
+    if count < 1 << 4:
+        return bytes([0x90 | count])
+    if count < 1 << 16:
+        return b"\xdc" + count.to_bytes(2, "big")
+    return b"\xdd" + count.to_bytes(4, "big")
 
 
 def decode_event(data: bytes) -> Event:

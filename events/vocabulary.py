@@ -22,6 +22,7 @@ from .bodies.lots import LotsBody
 from .bodies.margin import MarginBody
 from .bodies.options import OptionsBody
 from .bodies.ordering import OrderingBody
+from .bodies.plugins import PluginsBody
 from .bodies.redemption import RedemptionBody
 from .bodies.run import RunBody
 from .bodies.sharing import SharingBody
@@ -68,6 +69,7 @@ Body = (
     | InvariantsBody
     | SharingBody
     | OrderingBody
+    | PluginsBody
 )
 
 BODY_TYPES: tuple[type[Body], ...] = get_args(Body)

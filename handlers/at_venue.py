@@ -22,6 +22,7 @@ from ..events.ledger import LedgerState
 from ..events.vocabulary import ACCOUNT_FIELDS
 from .faults import back_ns, failure_at
 from .protocol import Handler, Product
+from .quiet import QuietSpan
 
 __all__ = ["at_venue", "venue_of_event"]
 
@@ -82,6 +83,10 @@ class _AtVenue(Handler):
         own = self._part_here(event, ledger)
         if own is not None:
             super().observe(own, ledger)
+
+    def quiet_span(self, ledger: LedgerState) -> QuietSpan | None:
+        """None: it hears a part of each price."""
+        return None
 
     def prime(self, ledger: LedgerState, past: Iterable[Event]) -> None:
         """Only its own venue's past."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Collection, Iterable
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
 
@@ -19,7 +19,11 @@ from ..events.envelope import Event
 from ..events.ledger import LedgerState
 from ..events.vocabulary import Body
 from .protocol import ALWAYS, Handler, Product
+from .quiet import NEVER, QuietSpan
 from .valuation import BPS
+
+if TYPE_CHECKING:
+    from ..events.quiet_ticks import QuietTicks
 
 __all__ = ["BreakerParameters", "CircuitBreaker"]
 
@@ -75,6 +79,21 @@ class _Window:
             past.popleft()
         self.high_ticks = max([mark_ticks, *(high for _, high, _ in past)])
         self.low_ticks = min([mark_ticks, *(low for _, _, low in past)])
+
+    def take(self, at_ns: int, mark_ticks: int) -> None:
+        """One more mark. Of a run of them the first, the least and the greatest of each step are enough."""
+        if at_ns >= self.step_end_ns:
+            self.turn(at_ns, mark_ticks)
+        self.step_high_ticks, self.high_ticks = max(self.step_high_ticks, mark_ticks), max(self.high_ticks, mark_ticks)
+        self.step_low_ticks, self.low_ticks = min(self.step_low_ticks, mark_ticks), min(self.low_ticks, mark_ticks)
+
+    def room_ticks(self, move_bps: int) -> int:
+        """How far marks may go beyond either extreme d before these are so far apart that a move could be too large.
+
+        (high - low + 2 d) x 10,000 < move_bps x (low - d), the greatest such d, rounded down.
+        """
+        spare = move_bps * self.low_ticks - (self.high_ticks - self.low_ticks) * BPS
+        return (spare - 1) // (2 * BPS + move_bps)
 
 
 class CircuitBreaker(Handler):
@@ -135,6 +154,31 @@ class CircuitBreaker(Handler):
     def gate(self, kind: type[Body]) -> Collection[object]:
         """For marks, the instruments whose window is wide enough for a halt."""
         return self._wide if kind is MarkPriced else ALWAYS
+
+    def quiet_span(self, ledger: LedgerState) -> QuietSpan | None:
+        """As far as no window can become wide; none while one is. Without a window every mark counts."""
+        if self._wide:
+            return None
+        bounds = dict.fromkeys(range(len(ledger.markets)), NEVER)
+        for instrument, window in self._windows.items():
+            room = window.room_ticks(self.move_bps)
+            bounds[instrument] = window.low_ticks - room, window.high_ticks + room
+        return QuietSpan(bounds)
+
+    def observe_ticks(self, ticks: QuietTicks, ledger: LedgerState) -> None:
+        """The extremes of each step that is still in the window; marks of steps before it are forgotten unseen."""
+        last_ns = int(ticks.times_ns[-1])
+        kept = int(ticks.times_ns.searchsorted((last_ns // self._step_ns - _STEPS) * self._step_ns))
+        times_ns = ticks.times_ns[kept:]
+        for place, instrument in enumerate(ticks.instruments):
+            window, marks, start = self._windows[instrument], ticks.marks(place)[kept:], 0
+            while start < len(times_ns):
+                step_end_ns = (int(times_ns[start]) // self._step_ns + 1) * self._step_ns
+                stop = int(times_ns.searchsorted(step_end_ns))
+                step = marks[start:stop]
+                for mark_ticks in (int(step[0]), int(step.min()), int(step.max())):
+                    window.take(int(times_ns[start]), mark_ticks)
+                start = stop
 
     def prime(self, ledger: LedgerState, past: Iterable[Event]) -> None:
         """Take in the record of one window."""

@@ -4,9 +4,10 @@
    the ledger as it is then: *everyone* who meets a test is emitted, in the order that the rulebook names (`order.py`).
 2. Who may meet one is told by `RangeIndex`; each of them is tested exactly and, if nothing is to be done, armed again.
 3. What is armed follows from the status: healthy, the first level of a call; called, the next level or, under the
-   last, liquidation, and recovery; in liquidation, nothing.
+   last, liquidation, and recovery; in liquidation, nothing. A call, and that it is met, move nothing that is tested, so
+   what is armed with the verdict holds once it is said.
 4. What touches an account follows from the table of postings: whoever such an event names may have crossed a threshold,
-   but for who is left with nothing to lose.
+   but for who is left with nothing to lose, and who was reduced at a price within its range (`outlasts`).
 5. Where the requirement of an instrument changes, everyone with a range of that instrument may have: all of them are
    tested, and armed by the lines of the new tiers.
 6. What a book with options is worth and requires is not monotone in the price: nothing is armed for it, and it is
@@ -27,6 +28,7 @@ from ..events.bodies.liquidation import LiquidationEnded, LiquidationStarted
 from ..events.bodies.listing import InstrumentListed
 from ..events.bodies.margin import FundingAccrued, MarginCalled, MarginCallMet, MarkPriced, RulesChanged
 from ..events.bodies.options import VolatilityMarked
+from ..events.bodies.waterfall import PositionDeleveraged
 from ..events.envelope import Event
 from ..events.ledger import Account, LedgerState
 from ..events.ledger.postings import POSTINGS
@@ -36,8 +38,9 @@ from .options.book import holds_options
 from .options.holders import OptionHolders
 from .order import Order, order_in_force, place_in
 from .protocol import Handler, Linked, Product
-from .ranges import RangeIndex
-from .safe_ranges import Pace, SafeRanges, tightest
+from .quiet import QuietSpan
+from .ranges import CEILING, FLOOR, MARK, RangeIndex, slot_of
+from .safe_ranges import Pace, SafeRanges, outlasts, tightest
 from .valuation import BPS, Margin, coins_are_priced, margin_of, slack
 
 __all__ = ["LevelParameters", "LevelledMonitor", "MarginMonitor", "MarginParameters", "everyone_under"]
@@ -101,8 +104,6 @@ class MarginMonitor(Handler):
         CollateralDiscounted,
         RulesChanged,
         VolatilityMarked,
-        MarginCalled,
-        MarginCallMet,
         *_TOUCHING,
     )
     Parameters: ClassVar[type[msgspec.Struct]] = MarginParameters
@@ -164,8 +165,22 @@ class MarginMonitor(Handler):
             if account.kind == "user" and account.liquidation_id is None and self.is_here(ledger, number):
                 if _is_safe_at_any_mark(account):
                     self.index.arm(number, {})
-                else:
+                elif not self._stays_safe(account, body, ledger):
                     self.due.add(number)
+
+    def _stays_safe(self, account: Account, body: Body, ledger: LedgerState) -> bool:
+        """Whether a reduction left an account within the range that is armed for it: as safe as it was."""
+        if type(body) is not PositionDeleveraged or account.status != "healthy" or body.leg or ledger.options:
+            return False
+        held = account.positions.get((body.instrument, 0))
+        after_lots = 0 if held is None else held.size_lots
+        before_lots = after_lots - body.size_lots
+        floor, ceiling = (slot_of(body.instrument, MARK, side) for side in (FLOOR, CEILING))
+        near, other = (floor, ceiling) if before_lots > 0 else (ceiling, floor)
+        end_ticks = self.index.end_of(account.account, near)
+        if end_ticks is None or self.index.end_of(account.account, other) is not None:
+            return False
+        return outlasts(ledger.markets[body.instrument], end_ticks, before_lots, after_lots, -body.value_atoms)
 
     def _books_due(self, instrument: int, ledger: LedgerState) -> None:
         """Whoever holds an option on an instrument, or on what an option is on, may have crossed anything."""
@@ -187,6 +202,12 @@ class MarginMonitor(Handler):
     def gate(self, kind: type[Body]) -> Collection[object]:
         """Who is due: nothing is said of anybody else."""
         return self.due
+
+    def quiet_span(self, ledger: LedgerState) -> QuietSpan | None:
+        """Up to the nearest end of a range; none while anybody is due, or holds what has no range."""
+        if self.due or ledger.options:
+            return None
+        return QuietSpan(dict(enumerate(zip(self._floor_ticks, self._ceiling_ticks, strict=True))))
 
     def prime(self, ledger: LedgerState, past: Iterable[Event]) -> None:
         """Everyone is tested: whoever is safe is armed, and whoever meets a test stays due until the next delivery."""
@@ -249,30 +270,42 @@ class MarginMonitor(Handler):
             return LiquidationStarted
         if account.status == "called":
             return self._verdict_called(account, margin, ledger)
+        if slack(margin, self.calls_bps[0]) < 0:
+            return self._called(account, margin, ledger)
+        self._arm_healthy(account, margin, ledger)
+        return None
+
+    def _called(self, account: Account, margin: Margin, ledger: LedgerState) -> type[Body]:
+        """A call: its event changes nothing that is tested, so the account is armed as it will be."""
+        self._arm_called(account, margin, ledger, self._level_of(margin))
+        return MarginCalled
+
+    def _arm_healthy(self, account: Account, margin: Margin, ledger: LedgerState) -> None:
         first_bps = self.calls_bps[0]
-        if slack(margin, first_bps) < 0:
-            return MarginCalled
         safe = {} if holds_options(account, ledger) else self._above[first_bps].above(account, ledger, margin)
         self.index.arm(account.account, safe)
-        return None
+
+    def _arm_called(self, account: Account, margin: Margin, ledger: LedgerState, called_bps: int) -> None:
+        if holds_options(account, ledger):
+            self.index.arm(account.account, {})
+            return
+        further = self._above[self._next_bps(called_bps)].above(account, ledger, margin)
+        recovery = self._recovery.below(account, ledger, margin)
+        self.index.arm(account.account, tightest(further, recovery))
 
     def _verdict_called(self, account: Account, margin: Margin, ledger: LedgerState) -> type[Body] | None:
         if slack(margin, self.recovery_bps) >= 0:
+            self._arm_healthy(account, margin, ledger)
             return MarginCallMet
-        next_bps = self._next_bps(account)
+        next_bps = self._next_bps(account.called_bps)
         if next_bps != BPS and slack(margin, next_bps) < 0:
-            return MarginCalled
-        if holds_options(account, ledger):
-            self.index.arm(account.account, {})
-            return None
-        further = self._above[next_bps].above(account, ledger, margin)
-        recovery = self._recovery.below(account, ledger, margin)
-        self.index.arm(account.account, tightest(further, recovery))
+            return self._called(account, margin, ledger)
+        self._arm_called(account, margin, ledger, account.called_bps)
         return None
 
-    def _next_bps(self, account: Account) -> int:
-        """The highest level under the one that a called account was called at; that of a liquidation under the last."""
-        return next((level_bps for level_bps in self.calls_bps[1:] if level_bps < account.called_bps), BPS)
+    def _next_bps(self, called_bps: int) -> int:
+        """The highest level under the one that an account was called at; that of a liquidation under the last."""
+        return next((level_bps for level_bps in self.calls_bps[1:] if level_bps < called_bps), BPS)
 
     def _level_of(self, margin: Margin) -> int:
         """The level of a call: the lowest that the equity is under."""

@@ -21,6 +21,7 @@ from ..events.vocabulary import Body
 from .depth import impact_ticks
 from .faults import heard, index_ticks, reported_ticks
 from .protocol import Handler, Linked, Product
+from .quiet import NEVER, QuietSpan
 
 __all__ = [
     "BookMarkPricing",
@@ -47,6 +48,10 @@ class IndexMarkPricing(Handler):
         prices = heard(ledger, event.body.prices)
         reported = ((number, reported_ticks(ledger, number, ticks, now_ns)) for number, ticks in prices)
         return [MarkPriced(instrument, ticks, 0, ticks) for instrument, ticks in reported]
+
+    def quiet_span(self, ledger: LedgerState) -> QuietSpan | None:
+        """The mark is the price, but for what a fault makes of it."""
+        return None if ledger.faults else QuietSpan(marks=True)
 
 
 class SmoothedParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -99,6 +104,11 @@ class SmoothedMarkPricing(Handler):
             return marks
         assert isinstance(body, LiquidationFilled | PositionReduced | CollateralSold)
         return self._on_fill(ledger, body.instrument, now_ns)
+
+    def quiet_span(self, ledger: LedgerState) -> QuietSpan | None:
+        """The mark is the price where nothing is smoothed, no fault is on and no forced order has ever traded."""
+        moved = (number for number, market in enumerate(ledger.markets) if market.impact_seq is not None)
+        return None if ledger.faults or self.smoothing_ns else QuietSpan(dict.fromkeys(moved, NEVER), marks=True)
 
     def _on_index(self, market: Market, instrument: int, ticks: int, now_ns: int) -> Product:
         body = self._mark(market, instrument, ticks, now_ns)

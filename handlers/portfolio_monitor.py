@@ -60,6 +60,8 @@ class PortfolioMonitor(MarginMonitor):
         super().__init__(MarginParameters(parameters.warning_bps, parameters.recovery_bps))
         self._bounds: dict[int, _Bounded] = {}
 
+    quiet_span = MarginMonitor.quiet_span
+
     def _is_surely_safe(self, account: Account, ledger: LedgerState) -> bool:
         if not ledger.options or account.status != "healthy":
             return False

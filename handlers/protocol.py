@@ -6,12 +6,14 @@
 2. It never writes state. An index of its own is only speed: `observe` keeps it when an event is folded, before any
    delivery; `prime` rebuilds it from the ledger and the record of the last `look_back_ns`.
 3. Primed at any event and run from there, it returns the same bodies as one that ran from the start.
+4. It may say up to which marks it returns nothing (`quiet.py`): speed again, and never other bodies.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from typing import ClassVar, NamedTuple
+from types import FunctionType
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import msgspec
 
@@ -19,6 +21,10 @@ from ..events.envelope import Event
 from ..events.ledger import Account, LedgerState
 from ..events.venue_names import at_venue
 from ..events.vocabulary import Body
+from .quiet import QUIET_KINDS, QuietSpan
+
+if TYPE_CHECKING:
+    from ..events.quiet_ticks import QuietTicks
 
 __all__ = ["ALWAYS", "Handler", "Linked", "NoParameters", "Product"]
 
@@ -63,6 +69,13 @@ class Handler:
     def __init__(self, parameters: msgspec.Struct) -> None:
         self.settings = parameters
 
+    def __init_subclass__(cls, **named: Any) -> None:
+        """A class that does anything otherwise than the one that it derives from states its span anew, or has none."""
+        super().__init_subclass__(**named)
+        does = [name for name, value in vars(cls).items() if isinstance(value, FunctionType) and name != "__init__"]
+        if does and "quiet_span" not in does:
+            cls.quiet_span = Handler.quiet_span  # type: ignore[method-assign]
+
     @property
     def look_back_ns(self) -> int:
         """How far back `prime` reads the record."""
@@ -96,6 +109,15 @@ class Handler:
 
     def observe(self, event: Event, ledger: LedgerState) -> None:
         """Keep the index: called when an event of `observes` was folded, before any delivery."""
+
+    def quiet_span(self, ledger: LedgerState) -> QuietSpan | None:
+        """How far prices may go, and until when, before it returns anything; None where it must hear each of them."""
+        observes = any(kind in self.observes for kind in QUIET_KINDS)
+        open_gates = any(self.gate(kind) for kind in QUIET_KINDS if kind in self.subscribes)
+        return None if observes or open_gates else QuietSpan()
+
+    def observe_ticks(self, ticks: QuietTicks, ledger: LedgerState) -> None:
+        """Keep the index over a run of ticks within its span, as `observe` would have done event by event."""
 
     def prime(self, ledger: LedgerState, past: Iterable[Event]) -> None:
         """Rebuild the index for this state; `past` is the record of the last `look_back_ns`, oldest first."""

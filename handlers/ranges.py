@@ -117,6 +117,11 @@ class RangeIndex:
                 flat += (slot, key)
             self._armed[account] = tuple(flat)
 
+    def end_of(self, account: int, slot: int) -> int | None:
+        """Where an account's range ends on one side; None where it goes on for ever, or there is none."""
+        armed = self._armed.get(account, ())
+        return next((key >> _SHIFT for place, key in zip(armed[::2], armed[1::2], strict=True) if place == slot), None)
+
     def settle(self) -> None:
         """Put the replaced ends into order."""
         for slot, gone in self._gone.items():

@@ -122,6 +122,7 @@ SLOTS: Mapping[str, Mapping[str, Choice | None]] = {
     "crowd": {NONE: None, **_handlers(Crowd)},
     "strategist": {NONE: None, **STRATEGIST_CHOICES},
     "dealers": {NONE: None, **_handlers(Dealers, VegaLimitedDealers)},
+    "actor": {NONE: None},
     "orders": {NONE: None, **_handlers(OwnOrders)},
     "index": {NONE: None, **_handlers(ConstituentIndex)},
     "arbitrage": {NONE: None, **_handlers(Arbitrage)},
@@ -153,7 +154,10 @@ SLOTS: Mapping[str, Mapping[str, Choice | None]] = {
     "socialization": _handlers(LossSocialization, DayProfits, OpenInterest, Haircut),
     "funding": {"interval": _handler(Funding), NONE: None, **_handlers(PremiumFunding)},
 }
-"""Slot to policies, the first being the default; the order of the slots is the order of delivery."""
+"""Slot to policies, the first being the default; the order of the slots is the order of delivery.
+
+`actor` is for a trader of one's own beside all the others.
+"""
 
 AT_ONCE = ("invariants",)
 """Slots that hear of events as they happen, without latency: what they look at is kept for the instant."""

@@ -29,12 +29,13 @@ from .ranges import CEILING, FLOOR, FUNDING, MARK, conversion_slot, slot_of
 from .valuation import MICRO, SLACK_SCALE, Margin
 from .valuation import slack as slack_over
 
-__all__ = ["Pace", "SafeRanges", "tightest"]
+__all__ = ["Pace", "SafeRanges", "outlasts", "tightest"]
 
 _NANO = 10**9
 _FUNDING_SHARE = 1024
 _NEAR_SHARE = 64
 _PACE_MOST = 8
+_ROUNDED_ATOMS = 4
 
 _Lines = list[tuple[int, int]]
 
@@ -179,6 +180,22 @@ class SafeRanges:
         ]
         self._lines[side] = lines
         return lines
+
+
+def outlasts(market: Market, end_ticks: int, before_lots: int, after_lots: int, paid_atoms: int) -> bool:
+    """Whether the ranges of an account, found by `above`, hold as well after a part of a side was closed.
+
+    The account got `paid_atoms` for it; `end_ticks` is the only end of that side's mark. At the end the part is worth
+    d = V(before) - V(after). No line rises by less than V itself where V is negative, nor by more where it is positive,
+    so that h(before) - h(after) <= 10^10 d there; away from the end h rises with either. So where no less than d was
+    paid the side uses up no more of H than it did, wherever its mark goes. The atoms kept are for what is rounded: the
+    values, and the funding that was settled.
+    """
+    if not abs(after_lots) < abs(before_lots) or before_lots * after_lots < 0:
+        return False
+    value_atoms = market.payoff.value_atoms
+    given_up_atoms = value_atoms(before_lots, end_ticks) - value_atoms(after_lots, end_ticks)
+    return paid_atoms >= given_up_atoms + _ROUNDED_ATOMS
 
 
 def tightest(first: dict[int, int], second: dict[int, int]) -> dict[int, int]:

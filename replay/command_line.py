@@ -7,14 +7,18 @@ stderr, and so are that a record broke off, and other code than the record's whe
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 import click
 
 from ..sim.terminal import tell
+from .cluster.cluster import LOCAL, Cluster
+from .jobs import Jobs
 from .run import Run, open_run
 
 __all__ = [
@@ -24,6 +28,7 @@ __all__ = [
     "digits_of",
     "head_option",
     "jobs_option",
+    "jobs_option_of",
     "layout_option",
     "leave",
     "matched",
@@ -32,6 +37,7 @@ __all__ = [
     "tell_differences",
 ]
 
+Command = TypeVar("Command", bound=Callable[..., object])
 Found = TypeVar("Found")
 
 _DIGITS = re.compile(r"[0-9a-fA-F]{64}", re.ASCII)
@@ -39,9 +45,49 @@ _DIGITS = re.compile(r"[0-9a-fA-F]{64}", re.ASCII)
 JOBS_MOST = 1_024
 """No command starts more processes."""
 
-jobs_option = click.option(
-    "--jobs", type=click.IntRange(1, JOBS_MOST), help="Processes at once.  [default: one a core]"
-)
+_RAY = f"{__name__}.ray"
+_ADDRESS = re.compile(r"(ray://)?[^/\s]+:[0-9]+", re.ASCII)
+
+
+def _told_of_ray(context: click.Context, _option: click.Parameter, address: str | None) -> None:
+    """Keep for `--jobs` which cluster is asked for: it is handled first."""
+    if address == "":
+        address = os.environ.get("RAY_ADDRESS") or LOCAL
+    elif address is not None and address not in {LOCAL, "auto"} and not _ADDRESS.fullmatch(address):
+        message = f"{address!r} is no address (HOST:PORT); to give none, put --ray last, or write --ray="
+        raise click.BadParameter(message)
+    context.meta[_RAY] = address
+
+
+def _jobs_asked(default: int | None, context: click.Context, _option: click.Parameter, jobs: int | None) -> Jobs:
+    """Where tasks are done, from both options."""
+    address = context.meta[_RAY]
+    if address is None:
+        return jobs or default or os.cpu_count() or 1
+    cluster = Cluster(address, jobs)
+    context.call_on_close(cluster.close)
+    return cluster
+
+
+def jobs_option_of(default: int | None, told: str) -> Callable[[Command], Command]:
+    """`--jobs N` and `--ray [ADDRESS]`, of which a command has `jobs`; `default` jobs here, or one a core."""
+    ray = click.option(
+        "--ray",
+        is_flag=False,
+        flag_value="",
+        metavar="[ADDRESS]",
+        is_eager=True,
+        expose_value=False,
+        callback=_told_of_ray,
+        help="Done by a Ray cluster: that of RAY_ADDRESS, or of this machine alone.",
+    )
+    jobs = click.option(
+        "--jobs", type=click.IntRange(1, JOBS_MOST), metavar="N", callback=partial(_jobs_asked, default), help=told
+    )
+    return lambda command: jobs(ray(command))
+
+
+jobs_option = jobs_option_of(None, "Processes at once.  [default: one a core]")
 layout_option = click.option(
     "--format", "layout", type=click.Choice(("text", "md")), default="text", show_default=True, help="Or Markdown."
 )
@@ -71,6 +117,8 @@ def opened(path: Path, head: str | None = None, plugins: Iterable[Path] = (), *,
     run = open_run(path, head, plugins)
     if forked:
         run.check_sealed()
+    if plugins:
+        run.take_words_in()
     if run.warning:
         tell(run.warning)
     elif run.manifest.status != "complete":

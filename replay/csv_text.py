@@ -23,7 +23,7 @@ _ACTIVE = re.compile(r"'|\s*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
 _QUOTED = re.compile(r'[,;"\t\r\n]')
 
 
-def csv_text(header: Iterable[str], rows: Iterable[Iterable[CsvValue]]) -> str:
+def csv_text(header: Iterable[CsvValue], rows: Iterable[Iterable[CsvValue]]) -> str:
     """The whole file."""
     return "".join(f"{','.join(map(_cell, row))}\n" for row in (header, *rows))
 

@@ -2,14 +2,12 @@
 
 1. Declarations stand before the first price (in an imported run: the first fill), so reading stops there; an account
    that was opened later is looked for only when it is asked for.
-2. A name wins over a number: "4711" is the account of that name if there is one, else account number 4711.
+2. Either may be given for the other, as `events/named.py` has it.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator
-from difflib import get_close_matches
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -17,21 +15,13 @@ from ..events.bodies.inputs import FillReported, PriceTicked, TradeExecuted
 from ..events.bodies.listing import AccountOpened, AssetListed, InstrumentListed
 from ..events.envelope import Event
 from ..events.errors import QueryError
+from ..events.named import nearest, number_known, number_named
+from ..sim.units import INT64_MAX
 
 if TYPE_CHECKING:
     from .run import Run
 
 __all__ = ["Directory", "directory_of", "nearest"]
-
-
-_NUMBER = re.compile(r"[0-9]{1,19}")
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """What a mistyped name may have meant, as the end of an error message."""
-    matches = get_close_matches(name, list(known), n=3, cutoff=0.6)
-    return f"; the nearest are {', '.join(matches)}" if matches else ""
-
 
 _FIRST_INPUTS = (PriceTicked, FillReported, TradeExecuted)
 
@@ -84,27 +74,30 @@ class Directory:
         opened = self.accounts.get(account)
         return None if opened is None else self.assets.get(opened.asset)
 
-    def find_account(self, text: str) -> int:
+    def find_account(self, account: int | str) -> int:
         """The account of that name or number. Raises QueryError with the nearest names."""
-        found = self._known(text)
+        found = self._known(account)
         if found is None:
             for event in self._later():
                 self.learn(event)
-            found = self._known(text)
+            found = self._known(account)
         if found is None:
-            message = f"there is no account {text!r}; the record has {len(self.accounts)}{nearest(text, self._numbers)}"
+            told = f"there is no account {account!r}; the record has {len(self.accounts)}"
+            message = f"{told}{nearest(str(account), self._numbers)}"
             raise QueryError(message)
         return found
 
-    def number_of(self, account: int | str) -> int:
-        """The number of an account that is given by number or by name. Raises QueryError with the nearest names."""
-        return account if isinstance(account, int) else self.find_account(account)
+    def find_instrument(self, instrument: int | str) -> int:
+        """The instrument of that name or number. Raises QueryError with the nearest names."""
+        return number_named(instrument, {one.name: number for number, one in self.instruments.items()}, "instrument")
 
-    def _known(self, text: str) -> int | None:
-        number = self._numbers.get(text)
-        if number is None and _NUMBER.fullmatch(text) and int(text) in self.accounts:
-            number = int(text)
-        return number
+    def find_asset(self, asset: int | str) -> int:
+        """The asset of that name or number. Raises QueryError with the nearest names."""
+        return number_named(asset, {one.name: number for number, one in self.assets.items()}, "asset")
+
+    def _known(self, account: int | str) -> int | None:
+        number = number_known(account, self._numbers, INT64_MAX)
+        return number if number in self.accounts else None
 
 
 def directory_of(run: Run) -> Directory:

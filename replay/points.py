@@ -5,19 +5,24 @@
 3. `21:16` and `21:16:04.831` are the first time of that clock, in UTC, at or after the first event of the record. Where
    a record is so long that it has that clock twice, the date must be given.
 4. `+10m`, `+1h30m`, `+90s`, `+00:12` (hours and minutes) and `+00:12:03.5` are so long after the first event.
-5. A time without seconds names the whole minute, one without decimals the whole second (`Point.span_ns`). Whoever asks
+5. From Python a time may also be a `datetime`, of which one without a zone is UTC, or whole nanoseconds since 1970.
+6. A time without seconds names the whole minute, one without decimals the whole second (`Point.span_ns`). Whoever asks
    for a point takes its first instant; whoever asks what happened then takes all of it.
 """
 
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from typing import Literal, NamedTuple
 
 from ..events.errors import QueryError, ScenarioError
-from ..sim.units import format_time_ns, parse_duration_ns, parse_time_ns
+from ..sim.units import format_time_ns, parse_duration_ns, parse_time_ns, time_ns_of
 
-__all__ = ["Point", "is_point", "parse_point"]
+__all__ = ["Moment", "Point", "is_point", "parse_point", "point_at"]
+
+Moment = int | str | datetime
+"""When: nanoseconds since 1970, a point as people write it, or a `datetime`."""
 
 _SEQ = re.compile(r"(?:event )?(\d{1,19}|\d{1,3}(?:,\d{3}){1,6})", re.ASCII | re.IGNORECASE)
 _CLOCK = r"([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d)(?:\.(\d{1,9}))?)?"
@@ -61,6 +66,15 @@ def parse_point(text: str, start_ns: int, end_ns: int | None = None) -> Point:
         )
         raise QueryError(message)
     return point
+
+
+def point_at(moment: Moment, start_ns: int, end_ns: int | None = None) -> Point:
+    """What a moment means in such a record. Raises QueryError for a text that is no point."""
+    if isinstance(moment, str):
+        return parse_point(moment, start_ns, end_ns)
+    if isinstance(moment, datetime):
+        return Point("at_ns", time_ns_of(moment))
+    return Point("at_ns", moment)
 
 
 def _time(written: str, start_ns: int, end_ns: int | None) -> Point | None:

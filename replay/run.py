@@ -10,15 +10,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
 from ..events.bodies.run import Producer, RunEnded, RunForked, RunStarted
 from ..events.envelope import Event
 from ..events.errors import QueryError, ScenarioError
 from ..events.ledger import Ledger
+from ..events.notebook import html_table
 from ..events.record import Manifest, RecordReader
 from ..events.record.columns import Columns
 from ..events.record.files import damaged
@@ -30,16 +32,26 @@ from ..events.vocabulary import BODY_TYPES, Body, accounts_forced
 from ..handlers.plugins.folders import Folders, folders_in
 from ..sim.units import format_time_ns
 from .directory import Directory, directory_of
-from .points import parse_point
+from .points import Moment, Point, point_at
 from .states import States
 
 if TYPE_CHECKING:
     from ..handlers.plugins.at_hand import Plugins
     from ..handlers.protocol import Handler
+    from .history.equity import EquityPath
 
 __all__ = ["Ending", "Run", "held_run", "is_record", "open_run"]
 
 Ending = Literal["complete", "broken off", "torn"]
+_DIGITS_SHOWN = 8
+
+
+class Chosen(TypedDict, total=False):
+    """Which rows of a table: those that name an account, between two points."""
+
+    account: int | str | None
+    since: Moment | None
+    until: Moment | None
 
 
 class Run:
@@ -49,6 +61,30 @@ class Run:
         """Ask questions of what `reader` serves; plug-ins that it names are taken from the folders `plugins`."""
         self.reader = reader
         self.plugin_folders = folders_in(plugins)
+
+    def __repr__(self) -> str:
+        """One line: where it is, of what, how long and how it ended."""
+        head = "" if self.torn else f", head {self.head[:_DIGITS_SHOWN]}"
+        return f"<Run {self.path}: {self.manifest.scenario}, {self.count:,} events, {self._status}{head}>"
+
+    def _repr_html_(self) -> str:
+        """The same and when it was, as a small table."""
+        rows = [("scenario", self.manifest.scenario), ("events", self.count), ("status", self._status)]
+        if self.count:
+            rows += [("from", format_time_ns(self.start_ns)), ("to", format_time_ns(self.end_ns))]
+        return html_table(f"Run {self.path}", [*rows, ("head", self.sealed_head or "none")])
+
+    @property
+    def _status(self) -> str:
+        return "torn" if self.torn else self.manifest.status
+
+    def __fspath__(self) -> str:
+        """So that a run can be given where the path of its record can."""
+        return str(self.path)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Another process opens it anew, by its path."""
+        return open_run, (self.path, self.sealed_head, self.plugin_folders)
 
     @property
     def reports(self) -> list[str]:
@@ -119,9 +155,42 @@ class Run:
         """The accounts, instruments and assets that it declares; the first call reads up to the first price."""
         return directory_of(self)
 
-    def events(self, first_seq: int = 0, stop_seq: int | None = None) -> Iterator[Event]:
-        """The events from `first_seq` up to but without `stop_seq`, or to the end. Blocks are decoded on the way."""
-        return self.reader.events(first_seq, stop_seq)
+    def events(
+        self,
+        first_seq: int = 0,
+        stop_seq: int | None = None,
+        *,
+        type: str | type[Body] | Iterable[str | type[Body]] = (),  # noqa: A002 - what an event is called here
+        account: int | str | None = None,
+        since: Moment | None = None,
+        until: Moment | None = None,
+    ) -> Iterator[Event]:
+        """The events from `first_seq` up to but without `stop_seq`, or to the end. Blocks are decoded on the way.
+
+        Of these only those of a `type` or of several, given by name, that name an `account`, given by name or number,
+        and from `since` on up to `until`, included as `span` has it. Raises QueryError for what is not there.
+        """
+        if type == () and account is None and since is None and until is None:
+            return self.reader.events(first_seq, stop_seq)
+        from .log.selection import Selection, select, types_named  # noqa: PLC0415 - that reads runs
+
+        first, stop = self.span(since, until)
+        span = max(first, first_seq), stop if stop_seq is None else min(stop, stop_seq)
+        types = types_named([type] if isinstance(type, str) or not isinstance(type, Iterable) else type)
+        return select(self, Selection(*span, types, None if account is None else self.directory.find_account(account)))
+
+    def state(self, time: Moment | None = None, *, account: int | str | None = None) -> dict[str, Any]:
+        """The state as plain data, at the end or after a moment: what `state --json` prints (`state/view.py`).
+
+        Of all accounts only the one, where it is given, by name or number. Costs what `at` does, and a ranking of each
+        side of each instrument that anybody asks the queue of. Raises QueryError.
+        """
+        from .state.queues import queues_of  # noqa: PLC0415 - that reads runs
+        from .state.view import state_view  # noqa: PLC0415
+
+        ledger = self.at(time)
+        shown = None if account is None else ledger.account(account).account
+        return state_view(ledger, queues_of(self, ledger), shown)
 
     def backwards(self, stop_seq: int) -> Iterator[Event]:
         """The events before `stop_seq`, the last one first. Blocks are decoded on the way."""
@@ -131,21 +200,19 @@ class Run:
         """One event. Raises QueryError if there is none."""
         return self.reader.event(seq)
 
-    def at(self, *, seq: int | None = None, time: int | str | None = None) -> Ledger:
-        """The state after event `seq`, or after the last event at or before `time`, or at the end.
+    def at(self, time: Moment | None = None, *, seq: int | None = None) -> Ledger:
+        """The state after the last event at or before a time, or after event `seq`, or at the end.
 
         Costs the nearest snapshot before it and the events since.
 
-        `time` is in nanoseconds since 1970, or text as `parse_point` takes it. Raises QueryError where there is no such
-        event or the time is before the run.
+        `time` is a `datetime`, text as `parse_point` takes it, or in nanoseconds since 1970. Raises QueryError where
+        there is no such event or the time is before the run.
         """
         if seq is not None and time is not None:
             message = "a state has one point: give seq or time, not both"
             raise QueryError(message)
-        if isinstance(time, str):
+        if time is not None:
             last = self.last_seq(time)
-        elif time is not None:
-            last = self._last_at(time)
         else:
             last = self.reader.existing(max(self.count - 1, 0) if seq is None else seq)
         return self.kept.after(last + 1)
@@ -161,6 +228,34 @@ class Run:
     def states(self, seqs: Iterable[int], ledger: Ledger | None = None) -> Iterator[Ledger]:
         """The state before each of these events, in rising order: one ledger (`ledger`, if given) that moves on."""
         return self.kept.moving(seqs, ledger)
+
+    def equity(self, account: int | str, *, since: Moment | None = None, until: Moment | None = None) -> EquityPath:
+        """Equity and requirement of an account over time (`history/equity.py`). Raises QueryError."""
+        from .history.equity import equity_path  # noqa: PLC0415 - that reads runs
+
+        return equity_path(self, account, since=since, until=until)
+
+    def to_arrow(self, table: str, **chosen: Unpack[Chosen]) -> Any:
+        """A table of it as a `pyarrow.Table`: a type of event, or of states as they are at the end of the span.
+
+        Amounts, prices and sizes are exact decimals in units, numbers are names. With an `account`, the rows that name
+        it. Raises QueryError for what is not there, or where pyarrow is not installed.
+        """
+        from .tables.frames import arrow_table  # noqa: PLC0415 - that reads runs
+
+        return arrow_table(self, table, **chosen)
+
+    def to_pandas(self, table: str, **chosen: Unpack[Chosen]) -> Any:
+        """The same as a pandas DataFrame, its columns backed by Arrow; `chosen` as for `to_arrow`."""
+        from .tables.frames import pandas_frame  # noqa: PLC0415 - as above
+
+        return pandas_frame(self.to_arrow(table, **chosen))
+
+    def to_polars(self, table: str, **chosen: Unpack[Chosen]) -> Any:
+        """The same as a polars DataFrame."""
+        from .tables.frames import polars_frame  # noqa: PLC0415 - as above
+
+        return polars_frame(self.to_arrow(table, **chosen))
 
     @property
     def columns(self) -> Columns:
@@ -269,6 +364,12 @@ class Run:
 
         return build(producer, self.plugins)
 
+    def take_words_in(self) -> None:
+        """Have types of events that plug-ins at hand declare told in their words; others stay as they stand."""
+        for producer in {one.handler: one for seq in (0, *self.forks) for one in self.producers_at(seq)}.values():
+            with suppress(ScenarioError):
+                self.build(producer)
+
     def hears(self, producer: Producer) -> Collection[type[Body]]:
         """What a producer listens to; everything, where that cannot be told because it is not at hand."""
         try:
@@ -280,21 +381,24 @@ class Run:
         """Who decided an event; None for an input."""
         return None if event.producer is None else self.producers_at(event.seq)[event.producer]
 
-    def last_seq(self, text: str, *, whole: bool = False) -> int:
+    def _point(self, moment: Moment) -> Point:
+        return point_at(moment, self.start_ns, self.end_ns)
+
+    def last_seq(self, moment: Moment, *, whole: bool = False) -> int:
         """The event that a point names, or the last one at or before it: `whole` for all that it names.
 
         Raises QueryError.
         """
-        point = parse_point(text, self.start_ns, self.end_ns)
+        point = self._point(moment)
         after_ns = point.span_ns - 1 if whole else 0
         return self.reader.existing(point.value) if point.kind == "seq" else self._last_at(point.value + after_ns)
 
-    def first_seq(self, text: str) -> int:
+    def first_seq(self, moment: Moment) -> int:
         """The event that a point names, or the first at or after it, the count if there is none. Raises QueryError."""
-        point = parse_point(text, self.start_ns, self.end_ns)
+        point = self._point(moment)
         return self.reader.existing(point.value) if point.kind == "seq" else self.first_at(point.value)
 
-    def span(self, first: str | None, last: str | None) -> tuple[int, int]:
+    def span(self, first: Moment | None, last: Moment | None) -> tuple[int, int]:
         """The first event between two points, all that the last one names included, and the one after it.
 
         `21:19` as the last point includes that minute, `21:19:00` that second. Raises QueryError.
@@ -302,7 +406,7 @@ class Run:
         first_seq = 0 if first is None else self.first_seq(first)
         stop_seq = self.count if last is None else self.last_seq(last, whole=True) + 1
         if first_seq > stop_seq:
-            message = f"--from {first} comes after --to {last}; put the earlier point first"
+            message = f"{first} comes after {last}; put the earlier point first"
             raise QueryError(message)
         return first_seq, stop_seq
 

@@ -9,7 +9,8 @@
 4. Two at once of one question would write into one file, so the second is refused.
 5. `executed` does tasks in processes that open the record themselves. `executed_from` does them from one state that is
    prepared in this process: a child forked off for each finds it as it is, and what it does to it is gone with the
-   child. Where no process can be forked it is prepared anew for each, with the same outcome.
+   child. Where no process can be forked it is prepared anew for each, with the same outcome. A cluster prepares it in a
+   process of each of its workers, and forks its children off there.
 """
 
 from __future__ import annotations
@@ -33,10 +34,10 @@ from ..events.errors import DeleverageError, HandlerError, QueryError
 from ..events.record.fingerprint import code_sha256
 from ..events.regular import read_regular, write_whole
 from .forked import Forked, can_fork
+from .jobs import Jobs, working
 from .run import Run
-from .workers import Workers
 
-__all__ = ["Study", "answers_beside", "executed", "executed_from", "studies_beside", "study_path"]
+__all__ = ["Once", "Study", "answers_beside", "executed", "executed_from", "studies_beside", "study_path"]
 
 _BYTES_MOST = 1 << 30
 _KEY_DIGITS = 10
@@ -195,26 +196,72 @@ def _lost(told: str) -> _Failure:
 
 
 def executed(
-    tasks: Sequence[tuple[int, Task]], perform: Callable[[Task], Outcome], jobs: int
+    tasks: Sequence[tuple[int, Task]], perform: Callable[[Task], Outcome], jobs: Jobs
 ) -> Iterator[tuple[int, Outcome]]:
     """Each numbered task with what came of it, as they are done by so many processes; with one job in this process.
 
     Raises the first error that is met; what was done before it has been told.
     """
-    if jobs <= 1 or len(tasks) <= 1:
+    if isinstance(jobs, int) and (jobs <= 1 or len(tasks) <= 1):
         yield from ((number, perform(task)) for number, task in tasks)
         return
-    workers: Workers[tuple[int, Task], Outcome | _Failure] = Workers(min(jobs, len(tasks)), _Attempt(perform), _lost)
-    with workers:
+    yield from _worked(tasks, _Attempt(perform), jobs)
+
+
+def _worked(
+    tasks: Sequence[tuple[int, Task]], attempt: Callable[[tuple[int, Task]], Outcome | _Failure], jobs: Jobs
+) -> Iterator[tuple[int, Outcome]]:
+    with working(jobs, attempt, _lost) as workers:
         for (number, _task), outcome in workers.outcomes(deque(tasks)):
             yield number, _passed(outcome)
+
+
+class Once(Generic[State]):
+    """A state that is prepared when it is first asked for: for children forked off, who leave it as it is.
+
+    Another process prepares it for itself: what is sent to it is `prepare`.
+    """
+
+    def __init__(self, prepare: Callable[[], State]) -> None:
+        self._prepare = prepare
+        self._prepared = list[State]()
+
+    def __call__(self) -> State:
+        """The state."""
+        if not self._prepared:
+            self._prepared.append(self._prepare())
+        return self._prepared[0]
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """As `prepare`."""
+        return _itself, (self._prepare,)
+
+
+def _itself(prepare: Callable[[], State]) -> Callable[[], State]:
+    return prepare
+
+
+class _FromPrepared(_Attempt[Task, Outcome], Generic[State, Task, Outcome]):
+    """Does a task from a state that a process of a cluster prepares before it forks children off."""
+
+    def __init__(self, prepare: Callable[[], State], perform: Callable[[State, Task], Outcome]) -> None:
+        super().__init__(self._perform_from)
+        self._prepare, self._from = prepare, perform
+        self._standing = list[State]()
+
+    def prepare(self) -> None:
+        """Prepare the state, for what is then forked off."""
+        self._standing.append(self._prepare())
+
+    def _perform_from(self, task: Task) -> Outcome:
+        return self._from(self._standing[0] if self._standing else self._prepare(), task)
 
 
 def executed_from(
     prepare: Callable[[], State],
     tasks: Sequence[tuple[int, Task]],
     perform: Callable[[State, Task], Outcome],
-    jobs: int,
+    jobs: Jobs,
     *,
     plain: bool = False,
 ) -> Iterator[tuple[int, Outcome]]:
@@ -223,6 +270,9 @@ def executed_from(
     `plain` prepares it for each task and does one after the other in this process, as where no process can be forked.
     A fork costs a few milliseconds for 100 MB of state.
     """
+    if not isinstance(jobs, int):
+        yield from _worked(tasks, _FromPrepared(prepare, perform), jobs)
+        return
     if plain or not can_fork():
         yield from ((number, perform(prepare(), task)) for number, task in tasks)
         return

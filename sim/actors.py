@@ -24,9 +24,9 @@ from .venues import slot_path
 
 __all__ = ["check_living", "open_actors"]
 
-_NEEDS_PRICE = ("makers", "crowd", "strategist", "dealers", "orders", "index", "arbitrage", "hedgers")
-_NEEDS_ORDERS = ("crowd", "strategist", "dealers", "arbitrage", "hedgers")
-_OF_A_GROUP = ("makers", "strategist", "dealers", "arbitrage", "hedgers", "keepers")
+_NEEDS_PRICE = ("makers", "crowd", "strategist", "dealers", "actor", "orders", "index", "arbitrage", "hedgers")
+_NEEDS_ORDERS = ("crowd", "strategist", "dealers", "actor", "arbitrage", "hedgers")
+_OF_A_GROUP = ("makers", "strategist", "dealers", "actor", "arbitrage", "hedgers", "keepers")
 _NEEDS_BLOCKS = ("borrowers", "keepers")
 _MARKS = {"book": "impact", "constituents": "index"}
 """What makes the price that a mark follows."""

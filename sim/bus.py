@@ -12,16 +12,22 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
+from ..events.bodies.inputs import PriceTicked
+from ..events.bodies.margin import MarkPriced
 from ..events.bodies.venue import TimerFired, TimerSet
 from ..events.envelope import Event, Origin
 from ..events.errors import HandlerError, RecordError
 from ..events.ledger import Ledger
 from ..events.vocabulary import BODY_TYPES, Body
 from ..handlers.protocol import ALWAYS, Handler, Linked
+from ..handlers.quiet import QUIET_KINDS, Follower
 from .clock import Clock, Item, ItemClass
 from .pending import Pending, Undelivered, in_order
+
+if TYPE_CHECKING:
+    from ..events.quiet_ticks import QuietTicks
 
 __all__ = ["Bus", "Sink", "Subscription", "Tap"]
 
@@ -79,9 +85,10 @@ class Bus:
     """Delivers events. Publishing one that nobody hears costs one append and one fold."""
 
     def __init__(self, clock: Clock, ledger: Ledger, record: Sink) -> None:
-        self.clock, self.ledger = clock, ledger
+        self.clock, self.ledger, self.record = clock, ledger, record
         self._routes: dict[type[Body], _Route] = {kind: _Route() for kind in BODY_TYPES}
         self._routes[TimerSet].observers.append(self._on_timer_set)
+        self.followers: list[tuple[int | None, Follower | None]] = []
         self._take = self._taker(record.append)
         self._firing = deque[int]()
 
@@ -104,15 +111,28 @@ class Bus:
     def subscribe(self, subscription: Subscription) -> None:
         """Add a handler for the types it names; delivery follows the order of these calls."""
         handler = subscription.handler
+        if any(kind in handler.subscribes or kind in handler.observes for kind in QUIET_KINDS):
+            self.followers.append((subscription.producer, None if subscription.latency_ns else handler))
         for kind in handler.subscribes:
             self._routes[kind].subscriptions.append(subscription.gated(kind))
         for kind in handler.observes:
             self._routes[kind].observers.append(handler.observe)
 
-    def tap(self, tap: Tap, kinds: Iterable[type[Body]] = BODY_TYPES) -> None:
-        """Let someone see events after they were folded, all or of some types; a tap decides nothing."""
+    def tap(self, tap: Tap, kinds: Iterable[type[Body]] = BODY_TYPES, follower: Follower | None = None) -> None:
+        """Let someone see events after they were folded, all or of some types; a tap decides nothing.
+
+        A `follower` takes in runs of quiet ticks in place of the tap; without one, such a tap sees each event.
+        """
+        kinds = list(kinds)
         for kind in kinds:
             self._routes[kind].observers.append(tap)
+        if any(kind in QUIET_KINDS for kind in kinds):
+            self.followers.append((None, follower))
+
+    def count_ticks(self, ticks: QuietTicks) -> None:
+        """Count a run of quiet ticks, which was folded and recorded without the bus."""
+        self._routes[PriceTicked].count += ticks.instants
+        self._routes[MarkPriced].count += ticks.events - ticks.instants
 
     def counts(self) -> dict[str, int]:
         """How many events of each type there were, by name, those of which there were none left out."""

@@ -172,7 +172,7 @@ def _by_name(key: str, defaults: Mapping[str, Any], own: Mapping[str, Any]) -> b
     return isinstance(own[key], dict) and isinstance(defaults.get(key), dict)
 
 
-def moved_to_venue(tree: Mapping[str, Any], overrides: Iterable[str], folder: Path | None) -> dict[str, Any]:
+def moved_to_venue(tree: Mapping[str, Any], overrides: Iterable[str], folder: Path | None = None) -> dict[str, Any]:
     """The file's tree without the figures that lose their policy as an override puts another venue in place."""
     venues = [override.partition("=")[2].strip(" \"'") for override in overrides if override.startswith("venue=")]
     before = tree.get("venue", "generic")

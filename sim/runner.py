@@ -6,16 +6,18 @@ complete, as failed with the error, or as interrupted. It decides nothing itself
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from heapq import merge
-from itertools import chain, islice
+from itertools import chain, takewhile
 from pathlib import Path
 
 import msgspec
 
 from ..events.bodies.run import RunEnded, RunStarted, SourceOpened
 from ..events.ledger import Ledger
+from ..events.notebook import html_table
 from ..events.record import EventSink, HeadOnly, RecordSettings, RecordWriter
 from ..events.vocabulary import SCHEMA, Body
 from ..handlers.pseudonyms import commitment, run_key
@@ -23,19 +25,21 @@ from ..handlers.registry import build
 from .bus import Bus, Subscription
 from .clock import Clock
 from .collecting import seldom_collected
+from .lane import QuietLane
 from .opening import opening_bodies
 from .scenario import ResolvedScenario, Scenario
 from .sealing import keep_states, sealing
 from .summary import Summary
 from .toml_tree import in_file
-from .units import INT64_MAX
+from .units import format_time_ns
 
 __all__ = ["Progress", "RunResult", "Simulation", "run"]
 
 Progress = Callable[[int, int], None]
 """Called now and then with (events so far, simulated time in ns)."""
 
-_INPUTS_AT_ONCE = 64
+_DIGITS_SHOWN = 8
+_SHOWN_TYPES = ("MarginCalled", "LiquidationStarted", "PositionTakenOver", "PositionDeleveraged", "LossSocialized")
 
 
 class RunResult(msgspec.Struct):
@@ -52,9 +56,25 @@ class RunResult(msgspec.Struct):
     summary: Summary
     scenario: ResolvedScenario
 
+    def __repr__(self) -> str:
+        """One line: where its record is, and how it ended."""
+        told = f"{self.scenario.name}, {self.events:,} events, {self.status}, head {self.head[:_DIGITS_SHOWN]}"
+        return f"<RunResult {self.path or 'not recorded'}: {told}>"
+
+    def _repr_html_(self) -> str:
+        """The same, when it was and what was forced in it, as a small table."""
+        rows = [("record", self.path or "none"), ("status", self.status), ("events", self.events)]
+        rows += [("from", format_time_ns(self.start_ns)), ("to", format_time_ns(self.end_ns)), ("head", self.head)]
+        counts = self.summary.by_type
+        rows += [(name, counts[name]) for name in _SHOWN_TYPES if name in counts]
+        return html_table(f"RunResult {self.scenario.name}", rows)
+
 
 class Simulation:
-    """One run in the making: clock, ledger, bus and handlers over a sink."""
+    """One run in the making: clock, ledger, bus and handlers over a sink.
+
+    With `by_columns` set to False every event goes the plain way; the bytes are the same.
+    """
 
     def __init__(self, scenario: ResolvedScenario, sink: EventSink) -> None:
         """Wire the handlers that the scenario names to a bus."""
@@ -63,6 +83,7 @@ class Simulation:
         self.ledger = Ledger()
         self.bus = Bus(self.clock, self.ledger, sink)
         self.interrupted = False
+        self.by_columns = True
         for number, producer in enumerate(scenario.producers):
             self.bus.subscribe(Subscription(number, build(producer, scenario.plugins), producer.latency_ns))
 
@@ -95,7 +116,7 @@ class Simulation:
             self._feed(progress)
 
     def _feed(self, progress: Progress | None) -> None:
-        self.clock.run_inputs(self._inputs(progress), self.bus.publish_input)
+        self.clock.run_inputs(chain.from_iterable(self._some_at_once(progress)), self.bus.publish_input)
         if self.interrupted:
             return
         self.clock.run_until(self.clock.now_ns + self.scenario.settle_ns)
@@ -103,29 +124,25 @@ class Simulation:
         tallies = tuple(source.tally(number) for number, source in enumerate(read))
         self.bus.publish_input(RunEnded(tallies))
 
-    def _inputs(self, progress: Progress | None) -> Iterator[tuple[int, Body]]:
+    def _inputs(self) -> Iterator[tuple[int, Body]]:
         """All sources by time, the earlier declared first within an instant."""
         streams = [source.inputs(number) for number, source in enumerate(self.scenario.sources)]
         ordered = streams[0] if len(streams) == 1 else merge(*streams, key=lambda entry: entry[0])
-        return chain.from_iterable(self._chunks(ordered, progress))
+        end_ns = self.scenario.end_ns
+        return ordered if end_ns is None else takewhile(lambda entry: entry[0] <= end_ns, ordered)
 
-    def _chunks(
-        self, ordered: Iterator[tuple[int, Body]], progress: Progress | None
-    ) -> Iterator[list[tuple[int, Body]]]:
-        """Some inputs at a time, so that what is asked between them costs next to nothing."""
-        end_ns = INT64_MAX if self.scenario.end_ns is None else self.scenario.end_ns
-        while not self.interrupted and (chunk := list(islice(ordered, _INPUTS_AT_ONCE))):
+    def _some_at_once(self, progress: Progress | None) -> Iterator[list[tuple[int, Body]]]:
+        """The inputs that are to be published; those that nobody says anything of pass by themselves (`lane.py`)."""
+        lane = QuietLane(self.bus, self._inputs(), is_open=self.by_columns)
+        while not self.interrupted and (some := lane.some()):
             if progress is not None:
-                progress(self.ledger.seq, chunk[0][0])
-            if chunk[-1][0] > end_ns:
-                yield [entry for entry in chunk if entry[0] <= end_ns]
-                return
-            yield chunk
+                progress(self.ledger.seq, some[0][0])
+            yield some
 
 
 def run(
-    scenario: Scenario | str,
-    output: Path | str | None = None,
+    scenario: Scenario | str | os.PathLike[str],
+    output: str | os.PathLike[str] | None = None,
     *,
     settings: RecordSettings | None = None,
     progress: Progress | None = None,
@@ -138,7 +155,7 @@ def run(
     else takes them. `on_start` gets the simulation, to attach taps or to interrupt it.
     """
     started = time.perf_counter()
-    loaded = Scenario.load(scenario) if isinstance(scenario, str) else scenario
+    loaded = scenario if isinstance(scenario, Scenario) else Scenario.load(scenario)
     resolved = loaded.resolve()
     path = Path(output) if output is not None else None
     sink, summary = _sink(path, resolved, settings), Summary()

@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import msgspec
 
@@ -32,6 +33,7 @@ from ..handlers.plugins.at_hand import Plugins
 from ..handlers.plugins.folders import Folders
 from ..handlers.registry import OVER_VENUES, SLOTS, Amounts, producer_of, without_folders
 from .actors import check_living, open_actors
+from .building import Stated, stated_tree
 from .chains.listings import Chains
 from .chains.opening import check_options, open_options, option_rules
 from .conversions import check_redemptions, conversions_of, numeraires, opening_markets, settled_in
@@ -67,6 +69,7 @@ from .venues import AtVenues, at_all_venues, check_venues, listed_at_venues, ope
 
 __all__ = ["ResolvedScenario", "Scenario", "bundled_scenarios"]
 
+_SHOWN_MOST = 4
 _YEAR_NS = 366 * 86_400 * 10**9
 
 
@@ -95,6 +98,11 @@ class ResolvedScenario(msgspec.Struct):
     inputs: int = 0
     limits: tuple[LimitsStated, ...] = ()
     chains: Chains = Chains()
+
+    def __repr__(self) -> str:
+        """One line, without what was opened."""
+        told = f"{len(self.instruments)} instruments, starts {format_time_ns(self.start_ns)}, {self.inputs:,} inputs"
+        return f"<ResolvedScenario {self.name}: {told}>"
 
     @property
     def fund_atoms(self) -> int:
@@ -146,9 +154,15 @@ class Scenario:
 
     @classmethod
     def load(
-        cls, name: str, overrides: Iterable[str] = (), *, seed: int | None = None, plugins: Folders = ()
+        cls,
+        name: str | os.PathLike[str],
+        overrides: Iterable[str] = (),
+        *,
+        seed: int | None = None,
+        plugins: Folders = (),
     ) -> Scenario:
         """A bundled scenario by name, or a TOML file by path, with `key=value` overrides. Raises ScenarioError."""
+        name = os.fspath(name)
         written, folder = _read(name)
         changes, file = tuple(overrides), None if folder is None else name
         with in_file(file):
@@ -158,6 +172,23 @@ class Scenario:
         if seed is not None:
             tree["seed"] = seed
         return cls(tree, folder, plugins=plugins, file=file)
+
+    @classmethod
+    def build(
+        cls, *, folder: str | os.PathLike[str] | None = None, plugins: Folders = (), **stated: Unpack[Stated]
+    ) -> Scenario:
+        """A scenario stated in Python, key by key as in a file (`building.py`): the same checks, errors and digest.
+
+        `folder` is where its data files are. Raises ScenarioError naming the path.
+        """
+        return cls(stated_tree(stated), None if folder is None else Path(folder), plugins=plugins)
+
+    def __repr__(self) -> str:
+        """One line: what it is called, and of what."""
+        settings = self.settings
+        names = ", ".join(one.name for one in settings.instruments[:_SHOWN_MOST])
+        more = ", ..." if len(settings.instruments) > _SHOWN_MOST else ""
+        return f"<Scenario {settings.name}: venue {settings.venue}, seed {settings.seed}, {names}{more}>"
 
     def resolve(self) -> ResolvedScenario:
         """Open the sources, read each to its end, and work everything out in whole numbers. Raises ScenarioError."""

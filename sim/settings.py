@@ -145,6 +145,7 @@ class ScenarioSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     crowd: dict[str, Any] = {}
     strategist: dict[str, Any] = {}
     dealers: dict[str, Any] = {}
+    actor: dict[str, Any] = {}
     orders: dict[str, Any] = {}
     index: dict[str, Any] = {}
     arbitrage: dict[str, Any] = {}

@@ -7,7 +7,7 @@ at which its asset was converted then (`handlers/conversion.py`); each asset's o
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..events.bodies.collateral import CollateralSold, InterestCharged
 from ..events.bodies.liquidation import LiquidationEnded, LiquidationFilled, PositionTakenOver
@@ -22,15 +22,19 @@ from ..events.bodies.waterfall import (
     PositionDeleveraged,
 )
 from ..events.envelope import Event
-from ..events.ledger import Ledger
+from ..events.ledger import Ledger, LedgerState
 from ..handlers.conversion import in_first, is_priced
 from ..handlers.inventory import Inventory
+from ..handlers.quiet import NEVER, QuietSpan
 from ..handlers.valuation import margin_of
 from .bus import Bus
 from .chain_told import ChainFigures
 from .invariants_told import InvariantFigures
 from .living.market import LivingMarket
 from .living.own_orders import OwnOrderFigures
+
+if TYPE_CHECKING:
+    from ..events.quiet_ticks import Column, QuietTicks
 
 __all__ = ["Summary", "owed"]
 
@@ -56,10 +60,29 @@ class _Path:
         """Fill the points up to this time, the last of them with this value."""
         while (at_ns - self._first_ns) // self._step_ns >= _SAMPLES_MOST:
             self.points, self._step_ns = self.points[1::2] or self.points, 2 * self._step_ns
-        place = (at_ns - self._first_ns) // self._step_ns
-        self.points.extend([self.points[-1]] * (place - len(self.points)))
-        self.points.append(value)
-        self.due_ns = self._first_ns + (place + 1) * self._step_ns
+        self._extend([(at_ns - self._first_ns) // self._step_ns], [value])
+
+    def sample_run(self, times_ns: Column, values: Column) -> set[int]:
+        """`sample` a run of values wherever a point is due; gives the times at which one was."""
+        sampled = set[int]()
+        while times_ns[-1] >= self.due_ns:
+            start = int(times_ns.searchsorted(self.due_ns))
+            self.sample(int(times_ns[start]), int(values[start]))
+            sampled.add(int(times_ns[start]))
+            stop = int(times_ns.searchsorted(self._first_ns + _SAMPLES_MOST * self._step_ns))
+            places = (times_ns[start:stop] - self._first_ns) // self._step_ns
+            rows = (places[1:] > places[:-1]).nonzero()[0] + 1
+            if len(rows):
+                self._extend(places[rows].tolist(), values[start + rows].tolist())
+                sampled.update(times_ns[start + rows].tolist())
+        return sampled
+
+    def _extend(self, places: list[int], values: list[int]) -> None:
+        """Points at later places, each repeated up to the next."""
+        for place, value in zip(places, values, strict=True):
+            self.points.extend([self.points[-1]] * (place - len(self.points)))
+            self.points.append(value)
+        self.due_ns = self._first_ns + (places[-1] + 1) * self._step_ns
 
 
 class Summary:
@@ -114,7 +137,7 @@ class Summary:
         else:
             bus.tap(self.own_orders.take, OwnOrderFigures.KINDS)
         bus.tap(self._inventory.observe, Inventory.KINDS)
-        bus.tap(self._mark, (MarkPriced,))
+        bus.tap(self._mark, (MarkPriced,), self)
         bus.tap(self.chain.take, ChainFigures.KINDS)
         bus.tap(self.invariants.take, InvariantFigures.KINDS)
         bus.tap(self._forced, (LiquidationFilled, PositionTakenOver, PositionDeleveraged))
@@ -144,26 +167,46 @@ class Summary:
             path.high = mark_ticks
         if event.at_ns >= path.due_ns:
             path.sample(event.at_ns, mark_ticks)
-            self._look_at_funds(event.at_ns, ledger)
+            self._look_at_funds([event.at_ns], ledger)
 
-    def fund_equity(self, ledger: Ledger, fund: int) -> int:
+    def quiet_span(self, ledger: LedgerState) -> QuietSpan | None:
+        """Of marks only extremes and some points are kept; but what a fund holds is worth more or less at each."""
+        unseen = (number for number in range(len(ledger.markets)) if number not in self.marks)
+        return None if self._inventory.lots_held else QuietSpan(dict.fromkeys(unseen, NEVER))
+
+    def observe_ticks(self, ticks: QuietTicks, ledger: LedgerState) -> None:
+        """As `_mark` would have: the paths, and a point of the funds' wherever one of them had one."""
+        sampled = set[int]()
+        for place, instrument in enumerate(ticks.instruments):
+            path, marks = self.marks[instrument], ticks.marks(place)
+            path.low, path.high = min(path.low, int(marks.min())), max(path.high, int(marks.max()))
+            sampled |= path.sample_run(ticks.times_ns, marks)
+        self._look_at_funds(sorted(sampled), ledger)
+
+    def fund_equity(self, ledger: LedgerState, fund: int) -> int:
         """A fund's cash and its inventory at the mark, in atoms; as it reckons itself (`handlers/inventory.py`)."""
         return ledger.accounts[fund].balance_atoms + self._inventory.profit_atoms(ledger, fund)
 
-    def fund_worth(self, ledger: Ledger, fund: int) -> int:
+    def fund_worth(self, ledger: LedgerState, fund: int) -> int:
         """The same in the first asset."""
         return in_first(ledger, ledger.accounts[fund].asset, self.fund_equity(ledger, fund))
 
-    def _look_at_funds(self, at_ns: int, ledger: Ledger) -> None:
-        """A point of their path; none before all that they have can be converted."""
+    def _look_at_funds(self, times_ns: list[int], ledger: LedgerState) -> None:
+        """Points of their path, where one is due, at times at which they were worth what they are now.
+
+        None before all that they have can be converted.
+        """
+        if not times_ns or (self._fund is not None and times_ns[-1] < self._fund.due_ns):
+            return
         if not all(is_priced(ledger, ledger.accounts[fund].asset) for fund in ledger.funds):
             return
-        if self._fund is None:
-            self._fund = _Path(at_ns, self._funds_worth(ledger))
-        elif at_ns >= self._fund.due_ns:
-            self._fund.sample(at_ns, self._funds_worth(ledger))
+        worth = self._funds_worth(ledger)
+        self._fund = self._fund or _Path(times_ns[0], worth)
+        for at_ns in times_ns:
+            if at_ns >= self._fund.due_ns:
+                self._fund.sample(at_ns, worth)
 
-    def _funds_worth(self, ledger: Ledger) -> int:
+    def _funds_worth(self, ledger: LedgerState) -> int:
         return sum(self.fund_worth(ledger, fund) for fund in ledger.funds)
 
     def _add(self, name: str, ledger: Ledger, asset: int, atoms: int) -> None:

@@ -33,6 +33,7 @@ __all__ = [
     "price_to_ticks",
     "ratio",
     "ticks_to_text",
+    "time_ns_of",
     "to_atoms",
     "to_whole",
     "to_whole_down",
@@ -196,6 +197,13 @@ def parse_time_ns(text: str) -> int:
         message = f"{text!r} is out of range; times from 1970 to 2262 can be recorded"
         raise ScenarioError(message)
     return at_ns
+
+
+def time_ns_of(moment: datetime) -> int:
+    """A `datetime` in nanoseconds since 1970, exactly, with what one of pandas has besides; UTC without a zone."""
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    below_us: int = getattr(moment, "nanosecond", 0)
+    return (aware - _EPOCH) // timedelta(microseconds=1) * 1_000 + below_us
 
 
 def format_time_ns(at_ns: int) -> str:

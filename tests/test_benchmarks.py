@@ -63,6 +63,10 @@ EVERY_LINE = {
     "why": "<= 1",
     "snapshots": "<= 0.333333",
     "made_again": None,
+    "explore.bundled.paint": "<= 1000",
+    "explore.bundled.unsurveyed": None,
+    "explore.bundled.instant": "<= 100",
+    "explore.bundled.accounts": None,
     "flips": "<= 5",
     "ranking.queue": "<= 15",
     "ranking.pro_rata": "<= 60",
@@ -82,13 +86,23 @@ EVERY_LINE = {
     "imported.open": "<= 2",
     "imported.state.p99": "<= 0.025",
     "imported.why": "<= 2",
-    "lab": ">= 1.7",
+    "exporting.rate": ">= 0.5",
+    "exporting.memory": "<= 1.3",
+    "processes.lab": ">= 1.8",
+    "processes.fair": ">= 1.8",
+    "processes.verify": ">= 1.8",
+    "processes.ray": None,
     "invariants.all": "<= 1.05",
     "invariants.held": "<= 1.05",
 }
 """Name to bar, in the order they are printed."""
 
-OPTIONAL = set() if find_spec("eventsourcing") else {name for name in EVERY_LINE if name.startswith("append.")}
+OPTIONAL = {
+    name
+    for package, first in (("eventsourcing", "append."), ("ray", "processes.ray"))
+    for name in EVERY_LINE
+    if name.startswith(first) and not find_spec(package)
+}
 
 
 def run(*options: str) -> str:

@@ -25,6 +25,7 @@ DRAWN = {
     "draw.py": "reference.md",
     "draw_commands.py": "options.md",
     "draw_data.py": "data-in.md",
+    "draw_notebook.py": "notebooks/incident.md",
     "draw_rulebooks.py": "rulebooks.md",
     "draw_states.py": "life-cycle.svg",
 }
@@ -96,7 +97,7 @@ def test_the_scenario_of_a_page_runs(tmp_path: Path) -> None:
 def test_no_python_stands_untested() -> None:
     """Whatever page holds an example is one of those that are executed, here or by another test."""
     holding = {str(page.relative_to(DOCS)) for page in PAGES[1:] if "```python" in page.read_text(encoding="utf-8")}
-    own = {"commands.md", "format.md", "grounds.md", "how-to/verify.md"}
+    own = {"commands.md", "format.md", "grounds.md", "how-to/verify.md", "notebooks/incident.md"}
     assert holding == {*own, "plugins.md", "concepts/traders.md"}
     assert "```python" not in PAGES[0].read_text(encoding="utf-8")
 
@@ -182,10 +183,12 @@ def test_the_commands_page_has_every_command() -> None:
 
 
 def test_the_api_page_has_every_public_name() -> None:
-    """docs/api.md documents each name of `deleverage.__all__`."""
+    """docs/api.md lists each name of `deleverage.__all__`, and documents what can be called."""
     text = (DOCS / "api.md").read_text(encoding="utf-8")
+    listed = re.findall(r"`(\w+)`", " ".join(re.findall(r"^\| (`.*?) \|", text, re.MULTILINE)))
+    assert sorted(listed) == sorted(deleverage.__all__)
     documented = {found.rpartition(".")[2] for found in re.findall(r"^::: ([\w.]+)$", text, re.MULTILINE)}
-    assert documented >= set(deleverage.__all__)
+    assert documented >= {*deleverage.__all__} - {"DeleverageError", "__version__"}
 
 
 def test_events_that_pages_name_exist() -> None:

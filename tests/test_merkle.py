@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from deleverage.events.bodies.inputs import Deposited
 from deleverage.events.bodies.margin import MarkPriced
-from deleverage.events.codec import encode_event
+from deleverage.events.codec import encode_event, list_header
 from deleverage.events.envelope import Event, Origin
 from deleverage.events.record.merkle import (
     EMPTY_ROOT,
@@ -22,7 +22,7 @@ from deleverage.events.record.merkle import (
     tree_root,
     tree_roots,
 )
-from deleverage.events.record.pages import leaf_spans, leaves_of_page, list_header, page_root
+from deleverage.events.record.pages import leaf_spans, leaves_of_page, page_root
 from deleverage.events.record.proof import root_with, roots_beside
 
 # The inputs, roots and audit paths that Certificate Transparency's implementations are tested with.

@@ -59,7 +59,12 @@ def test_the_wheel_carries_data_and_types(wheel_names: list[str]) -> None:
         "sim/scenarios/flash-crash.toml",
         "sim/scenarios/calm.toml",
         "handlers/venues/generic.toml",
+        "replay/explore/static/index.html",
+        "replay/explore/static/app.js",
+        "replay/explore/static/LICENCES.txt",
         "py.typed",
     ):
         assert f"deleverage/{name}" in wheel_names
-    assert not any(part in name for name in wheel_names for part in ("tests/", "benchmarks/", "research/", "study"))
+    assert not any(
+        part in name for name in wheel_names for part in ("tests/", "benchmarks/", "research/", "study", "front/")
+    )

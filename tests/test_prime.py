@@ -128,7 +128,7 @@ def test_no_handler_writes_state(overrides: tuple[str, ...]) -> None:
     living = {"impact", "makers", "crowd", "strategist", "orders"}  # see test_living_crowd.py, and test_living_runs.py
     living |= {"index", "arbitrage", "hedgers", "ties", "bridge", "faults", "margin_rules"}
     living |= {"dealers", "option_rules", "oracle", "collateral", "redemptions", "invariants"}  # and of other worlds
-    living |= {"chain", "lending", "borrowers", "keepers"}
+    living |= {"chain", "lending", "borrowers", "keepers", "actor"}
     assert set(SLOTS) - set(asked) == {"profit_cap", *living}
 
 

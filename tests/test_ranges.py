@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from deleverage.events.bodies.margin import FundingAccrued, MarkPriced
+from deleverage.events.bodies.waterfall import PositionDeleveraged
 from deleverage.events.ledger import Account, Ledger
 from deleverage.events.payoff import PRICE_TICKS_MOST
 from deleverage.handlers.ranges import CEILING, FLOOR, FUNDING, MARK, RangeIndex, conversion_slot, slot_of
-from deleverage.handlers.safe_ranges import SafeRanges, tightest
+from deleverage.handlers.safe_ranges import SafeRanges, outlasts, tightest
 from deleverage.handlers.valuation import BPS, margin_of, slack
 
+from .support.made import made
 from .support.oracles import equity, requirement, requirement_of
-from .support.venue import Book, listed, tiers_of
+from .support.venue import LIQUIDITY, Book, listed, tiers_of
 from .support.worlds import START_PRICE, books
 
 LEVELS = st.sampled_from([BPS, 12_500, 15_000])
@@ -249,3 +251,45 @@ def test_the_range_of_an_asset_is_no_end_of_a_mark() -> None:
     assert (index.floor_ticks, index.ceiling_ticks) == ([90], [120])
     assert list(index.crossed_by_mark(0, 89)) == [7]
     assert [list(index.crossed_by_conversion(asset, 99)) for asset in range(3)] == [[8], [9], [10]]
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
+@given(books(traders_most=3), LEVELS, st.data())
+def test_ranges_outlast_a_reduction_at_a_price_within_them(book: Book, level: int, data: st.DataObject) -> None:
+    """Where `outlasts` says so the account stays above the level wherever in its old ranges marks and funding go."""
+    safe = [one for one in book.ledger.accounts[4:] if one.positions and not is_under(one, book.ledger, level)]
+    assume(safe)
+    account = data.draw(st.sampled_from(safe))
+    ends = ranges_above(account, book.ledger, level)
+    (instrument, leg), held = data.draw(st.sampled_from(sorted(account.positions.items(), key=lambda item: item[0])))
+    before = held.size_lots
+    sides = [slot_of(instrument, MARK, side) for side in (FLOOR, CEILING)]
+    near, other = sides if before > 0 else reversed(sides)
+    assume(leg == 0 and near in ends and other not in ends)
+    closed = data.draw(st.integers(1, abs(before))) * (1 if before > 0 else -1)
+    market = book.ledger.markets[instrument]
+    price = max(1, ends[near] + data.draw(st.integers(-3, 40)) * (1 if before > 0 else -1))
+    value = market.payoff.value_atoms(-closed, price)
+    reduced = made(
+        PositionDeleveraged,
+        against=LIQUIDITY,
+        account=account.account,
+        instrument=instrument,
+        size_lots=-closed,
+        price_ticks=price,
+        value_atoms=value,
+        rank=1,
+    )
+    book.put(reduced)
+    if outlasts(market, ends[near], before, before - closed, -value):
+        moved_within(data.draw, book, ends)
+        assert not is_under(account, book.ledger, level)
+
+
+def test_a_reduction_beyond_the_end_may_leave_less_than_there_was() -> None:
+    """A long with a floor of 422: sold above it the range holds; at it, or of a position that grew, nobody says so."""
+    (market,) = Book(listed(tiers=tiers_of((0, 50_000)))).ledger.markets
+    assert outlasts(market, 422, 100, 40, 60 * 423)
+    assert not outlasts(market, 422, 100, 40, 60 * 422)
+    assert not outlasts(market, 422, 40, 100, 60 * 423)
+    assert not outlasts(market, 422, 40, -20, 60 * 423)

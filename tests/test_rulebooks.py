@@ -47,7 +47,7 @@ POLICIES = {
 
 
 LIVING = {"impact", "makers", "crowd", "strategist", "orders", "index"}
-LIVING |= {"arbitrage", "hedgers", "ties", "bridge", "faults", "margin_rules", "dealers", "redemptions"}
+LIVING |= {"arbitrage", "hedgers", "ties", "bridge", "faults", "margin_rules", "dealers", "redemptions", "actor"}
 """Slots of the market itself, who trades there and what trades do to the price, and rules that follow it."""
 
 ASSETS = {"oracle", "collateral", "chain", "lending", "borrowers", "keepers", "option_rules"}

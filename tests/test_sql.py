@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from decimal import Decimal
 from pathlib import Path
 from shutil import copytree
@@ -11,7 +12,10 @@ import pytest
 
 from deleverage import open_run
 from deleverage.events.bodies.waterfall import PositionDeleveraged
+from deleverage.events.errors import QueryError
 from deleverage.events.vocabulary import BODY_TYPES
+from deleverage.replay.sql.ask import ask
+from deleverage.replay.sql.database import database_of
 
 from .support.command_line import call, small_record, tear
 
@@ -103,3 +107,21 @@ def test_a_table_is_shown_for_people(recorded: Path) -> None:
     """Names over columns."""
     result = call("sql", recorded, "SELECT instrument, mark FROM marks ORDER BY instrument LIMIT 1")
     assert result.stdout.split()[:3] == ["instrument", "mark", "AVAX-PERP"]
+
+
+def documented() -> list[str]:
+    """The questions of the page on SQL, as they are typed."""
+    page = (Path(__file__).parents[1] / "docs" / "how-to" / "sql.md").read_text(encoding="utf-8")
+    return re.findall(r'^\$ deleverage sql crash\.run (?:--at \S+ )?"(.*?)"$', page, re.DOTALL | re.MULTILINE)
+
+
+def test_every_question_of_the_page_is_answered(recorded: Path) -> None:
+    """Ten of them, each with rows of a crash; the eleventh is the mistake that the page shows."""
+    *questions, mistaken = documented()
+    assert len(questions) == 10
+    run = open_run(recorded)
+    with database_of(run) as connection:
+        answers = [list(ask(connection, question.replace("199060", "3000")).rows) for question in questions]
+        assert sum(map(bool, answers)) >= 8
+        with pytest.raises(QueryError, match='column "marks" not found'):
+            ask(connection, mistaken)

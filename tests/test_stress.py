@@ -16,9 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from deleverage import Run, open_run
+from deleverage import Run, open_run, verify
 from deleverage.events.bodies.inputs import DepthQuoted, PriceTicked
-from deleverage.events.errors import QueryError
+from deleverage.events.bodies.waterfall import DeleveragingStarted, PositionDeleveraged
+from deleverage.events.errors import QueryError, RecordExistsError
 from deleverage.handlers.depth import walk
 from deleverage.handlers.valuation import margin_of
 from deleverage.replay.charts import check_chart
@@ -27,6 +28,7 @@ from deleverage.replay.stress.covariance import DISTANCE, Covariance, estimated,
 from deleverage.replay.stress.defaults import concentrations, covers, shocked
 from deleverage.replay.stress.directions import BPS, Direction, Shock, directions_of, moved_ticks, shock_inputs
 from deleverage.replay.stress.history import course_inputs, course_of, shapes
+from deleverage.replay.stress.kept import record_shock
 from deleverage.replay.stress.question import Options, question_of
 from deleverage.replay.stress.search import Ray, RayBracket, mixtures, searched, side_by_side
 from deleverage.replay.stress.stress import Stress, StressAsked, stress
@@ -332,6 +334,28 @@ def test_what_is_found_meets_the_target_and_what_is_below_it_does_not() -> None:
         assert not plainly(one.bracket.spares)
     assert found.found.outcome.reading.met
     assert before == {path: path.read_bytes() for path in small().path.rglob("*") if path.is_file()}
+
+
+def test_the_shock_found_is_kept_as_a_record(tmp_path: Path) -> None:
+    """It says of itself what the tables say of it, and is executed again byte for byte."""
+    found = answer()[0]
+    assert found.found is not None
+    reading, start = found.found.outcome.reading, found.asked.start
+    kept = record_shock(small(), found, tmp_path / "shock.run")
+    run = open_run(tmp_path / "shock.run")
+    assert (run.head, run.came_to_its_end) == (kept.head, True)
+    assert verify(tmp_path / "shock.run").sound
+    began_ns = small().event(start.after_seq).at_ns
+    after = list(run.events(kept.boundary))
+    met = next(event for event in after if isinstance(event.body, DeleveragingStarted))
+    assert met.at_ns - began_ns == reading.met_after_ns
+    taken = {event.body.account for event in after if isinstance(event.body, PositionDeleveraged)}
+    assert len(taken) == reading.deleveraged
+    assert run.end_ns - began_ns == (start.steps + start.held) * start.step_ns
+    with pytest.raises(RecordExistsError):
+        record_shock(small(), found, tmp_path / "shock.run")
+    with pytest.raises(QueryError, match="no shock was found"):
+        record_shock(small(), replace(found, found=None), tmp_path / "none.run")
 
 
 def test_a_ray_is_what_a_sweep_of_the_engine_finds() -> None:

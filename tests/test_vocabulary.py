@@ -182,6 +182,14 @@ PINNED = {
     "AdlPremiumPaid": "95ccd4050207cd03e8",
     "AdlCompensated": "96ccd50406023214",
     "OrderingSet": "92ccdcaa333a312c31372e323a35",
+    "PluginNoted": (
+        "98cd2710cd271aa94c6f616e4e6f746564b03031323334353637383961626364656692a742414c414e4345a44d41524bad7b226163"
+        "636f756e74223a357d0501"
+    ),
+    "PluginPaid": (
+        "9bcd2711cd271bac4e6967687443686172676564b03031323334353637383961626364656691a452554c45ad7b226163636f756e74"
+        "223a357d0502cd03840501"
+    ),
 }
 ENVELOPE = "97cd012cce3b9aca0001cd012b9204080b"
 
@@ -199,6 +207,7 @@ TAG_GROUPS |= {
     "invariants": (205, 209),
     "sharing": (210, 219),
     "ordering": (220, 224),
+    "plugins": (10_000, 10_009),
 }
 
 PUBLIC = """AssetListed AuctionRestarted BlockMined BlockReorganised BookPriced CollateralDiscounted CollateralRated
@@ -263,7 +272,7 @@ def test_only_types_without_accounts_are_public() -> None:
 
 def test_no_field_that_holds_an_account_is_overlooked() -> None:
     """Of all whole-number fields, those with an account's name are the ones that are looked for."""
-    suspects = re.compile(r"account|owner|parent|against|fund|counterparty|bankrupt")
+    suspects = re.compile(r"account|owner|parent|against|fund|counterparty|bankrupt|payer|payee")
     for body_type in BODY_TYPES:
         looked_for = set(ACCOUNT_FIELDS[body_type])
         found = {name for name in body_type.__struct_fields__ if suspects.search(name)}

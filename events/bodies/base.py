@@ -46,6 +46,10 @@ class BodyBase(msgspec.Struct, frozen=True, array_like=True, gc=False):
     def remembers(self, ledger: Ledger, event: Event) -> None:
         """What the ledger keeps of how things stood before it: called ahead of the posting."""
 
+    def rested_on(self) -> tuple[Ground, ...]:
+        """The kinds of figures that this one compared: those of its type, where it does not say so itself."""
+        return self.grounds
+
     def says(self, names: Names) -> str:
         """Half a sentence, with names and figures in real units, to stand after the event's number and time."""
         raise NotImplementedError

@@ -63,6 +63,11 @@ class Account(msgspec.Struct, array_like=True, gc=False):
     called_bps: int = 0
     coins: dict[int, int] = {}
 
+    def __repr__(self) -> str:
+        """One line: a fund's account may hold thousands of lots."""
+        stands = f"{self.kind}, {self.status}, balance_atoms={self.balance_atoms}"
+        return f"<Account {self.account}: {stands}, positions={len(self.positions)}>"
+
     def amount_of(self, asset: int) -> int:
         """What it has of an asset, in atoms."""
         return self.balance_atoms if asset == self.asset else self.coins.get(asset, 0)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["MakerQuote", "Market", "market_of"]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Market:
     """Three prices, each in ticks and 0 until there is one, the depth as quoted, and what of it was eaten.
 
@@ -78,6 +78,10 @@ class Market:
     announced: RulesAnnounced | None = None
     announced_seq: int | None = None
 
+    def __repr__(self) -> str:
+        """One line, without the depth."""
+        return f"<Market {self.listing.name}: mark_ticks={self.mark_ticks}, oracle_ticks={self.oracle_ticks}>"
+
     @property
     def index_ticks(self) -> int:
         """The index of the last mark; 0 before there is one."""
@@ -99,6 +103,12 @@ class Market:
             self.previous_oracle_ticks, self.previous_mark_ticks = self.oracle_ticks, self.mark_ticks
             self.oracle_at_ns = at_ns
         self.oracle_ticks = ticks
+
+    def follow(self, before: MarkPriced, last: MarkPriced, at_ns: int) -> None:
+        """Prices that became the mark one after the other: the last of them, and the one of the instant before."""
+        self.previous_oracle_ticks, self.previous_mark_ticks = before.index_ticks, before.mark_ticks
+        self.oracle_ticks, self.oracle_at_ns = last.index_ticks, at_ns
+        self.mark_ticks, self.marked, self.marked_at_ns = last.mark_ticks, last, at_ns
 
     def eat(self, size_lots: int, eaten_lots: int, at_ns: int, seq: int) -> None:
         """A trade took from the depth, of which `eaten_lots` are gone now on its side; a sale eats bids."""

@@ -87,7 +87,7 @@ class PendingTimer(msgspec.Struct, frozen=True, array_like=True, gc=False):
     timer: TimerSet
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class LedgerState:
     """State after the event before `seq` (its `seq` is the number of events folded).
 

@@ -19,10 +19,10 @@ import google_crc32c
 import msgspec
 import zstandard
 
-from ..codec import decode_pages
+from ..codec import decode_pages, list_header
 from ..envelope import Event
 from ..errors import RecordError
-from .pages import PAGE_EVENTS, ClosedPage, list_header
+from .pages import PAGE_EVENTS, ClosedPage
 from .settings import RecordSettings
 
 __all__ = [

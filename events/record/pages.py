@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from ..codec import encode_event
+from ..codec import encode_event, list_header
 from ..envelope import Event
 from ..errors import RecordError, RecordOverflowError
 from ..vocabulary import PUBLIC_TYPES, Body
@@ -34,7 +34,6 @@ __all__ = [
     "kinds_of",
     "leaf_spans",
     "leaves_of_page",
-    "list_header",
     "page_root",
     "split_list",
 ]
@@ -49,15 +48,6 @@ _list_decoder = msgspec.msgpack.Decoder(list[msgspec.Raw])
 
 split_list = _list_decoder.decode
 """The encoded items of a msgpack list, not decoded further: each is a view into the bytes given."""
-
-
-def list_header(count: int) -> bytes:
-    """The first bytes of a msgpack list of `count` items, in the shortest form, as the encoder writes it."""
-    if count < 1 << 4:
-        return bytes([0x90 | count])
-    if count < 1 << 16:
-        return b"\xdc" + count.to_bytes(2, "big")
-    return b"\xdd" + count.to_bytes(4, "big")
 
 
 def leaf_spans(events: Sequence[Event]) -> list[tuple[int, int]]:

@@ -21,11 +21,11 @@ from typing import Annotated
 
 import msgspec
 
-from ..codec import decode_pages
+from ..codec import decode_pages, list_header
 from ..envelope import Event
 from ..errors import RecordDamagedError, RecordNotFoundError
 from .merkle import leaf_hash, node_hash, tree_root
-from .pages import PAGE_EVENTS, leaf_spans, leaves_of_page, list_header, split_list
+from .pages import PAGE_EVENTS, leaf_spans, leaves_of_page, split_list
 from .reader import RecordReader
 
 __all__ = [

@@ -12,14 +12,21 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from itertools import islice
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ..envelope import Event
 from ..errors import RecordError, RecordOverflowError
 from .manifest import RunStatus, SealedStatus
 from .pages import PAGE_EVENTS, ClosedPage, Progress, close_page, encodable
 
+if TYPE_CHECKING:
+    from ..quiet_ticks import EncodedTicks
+    from .columns.facts import PageFacts
+
 __all__ = ["EventSink", "HeadOnly", "PageSink"]
+
+
+_ANY_NUMBER = 1 << 62
 
 
 class EventSink(Protocol):
@@ -71,6 +78,23 @@ class PageSink(ABC):
                 return
             self._close_page()
 
+    def append_ticks(self, encoded: EncodedTicks) -> None:
+        """Take a run of quiet ticks, which are the next events: 0.1 us an event. Raises RecordError once sealed."""
+        from .quiet_pages import closed_pages  # noqa: PLC0415 - numpy is only for whoever has columns
+
+        seq, stop_seq = encoded.first_seq, encoded.stop_seq
+        filling = min(seq + (self._room - len(self._page)) % PAGE_EVENTS, stop_seq)
+        self.append_many(encoded.events(seq, filling))
+        seq = filling
+        for page, facts in closed_pages(encoded, seq, self._progress):
+            self._take_ticks(page, facts)
+            seq = facts.stop_seq
+        self.append_many(encoded.events(seq, stop_seq))
+
+    def unwatched(self, page_bytes_most: int) -> int:
+        """How many events it takes, in pages that are no longer than this, before anybody looks at the state."""
+        return _ANY_NUMBER
+
     def seal(self, status: SealedStatus = "complete", error: str | None = None) -> None:
         """Close the unfinished page and say how the run ended. Sealing again changes nothing.
 
@@ -114,6 +138,10 @@ class PageSink(ABC):
         """Keep a closed page of these events; `_progress` includes it from one single step on."""
 
     @abstractmethod
+    def _take_ticks(self, page: ClosedPage, facts: PageFacts) -> None:
+        """The same of a page that was closed from columns, with what the columns of the record keep of it."""
+
+    @abstractmethod
     def _finish(self, status: SealedStatus, error: str | None) -> None:
         """Put away what was taken; nothing comes after it."""
 
@@ -152,6 +180,9 @@ class HeadOnly(PageSink):
         return self._closed
 
     def _take(self, page: ClosedPage, events: Sequence[Event]) -> None:
+        self._closed = page.progress
+
+    def _take_ticks(self, page: ClosedPage, facts: PageFacts) -> None:
         self._closed = page.progress
 
     def _finish(self, status: SealedStatus, error: str | None) -> None:

@@ -28,6 +28,7 @@ from ..bodies.run import RunEnded, RunStarted
 from ..envelope import Event
 from ..errors import RecordError, RecordExistsError, RecordFullError
 from .blocks import BlockPacker
+from .columns.facts import PageFacts
 from .columns.recording import ColumnRecorder
 from .disk import DISK, Disk
 from .files import exclusive
@@ -43,7 +44,7 @@ from .manifest import (
     utc_now,
     write_manifest,
 )
-from .pages import ClosedPage, Progress
+from .pages import PAGE_EVENTS, ClosedPage, Progress
 from .segments import SegmentFiles, Stored
 from .settings import RecordSettings
 from .sink import PageSink
@@ -151,10 +152,26 @@ class RecordWriter(PageSink):
 
     def _take(self, page: ClosedPage, events: Sequence[Event]) -> None:
         self._columns.note(page, events)
+        self._keep(page)
+
+    def _take_ticks(self, page: ClosedPage, facts: PageFacts) -> None:
+        self._columns.note_facts(facts)
+        self._keep(page)
+
+    def _keep(self, page: ClosedPage) -> None:
         self._pending.append(page)
         settings = self._settings
         if len(self._pending) >= settings.pages_per_block or self._pending_bytes() >= settings.block_bytes:
             self._write_block()
+
+    def unwatched(self, page_bytes_most: int) -> int:
+        """Up to the end of a block, of which the companion is told after the last of them."""
+        if self.companion is None:
+            return super().unwatched(page_bytes_most)
+        settings = self._settings
+        pages = settings.pages_per_block - len(self._pending)
+        pages = min(pages, (settings.block_bytes - self._pending_bytes()) // page_bytes_most)
+        return pages * PAGE_EVENTS - len(self._page)
 
     def _pending_bytes(self) -> int:
         return sum([len(page.data) for page in self._pending])

@@ -33,11 +33,13 @@ ROOMS: Mapping[str, Mapping[str, str]] = {
 
 
 class Provided(Handler):
-    """What stands for a room's plug-in among the deciders of a run: it hears nothing and decides nothing."""
+    """What stands for a room's plug-in among the deciders of a run: it hears nothing and decides nothing.
+
+    `provider` is the plug-in's own instance, where it was made.
+    """
 
     policy: ClassVar[str] = "provided"
     subscribes: ClassVar[tuple[type[Body], ...]] = ()
 
     def __init__(self, provider: Any = None, _parameters: msgspec.Struct = NoParameters()) -> None:  # noqa: B008 - frozen
-        """Hold the plug-in's own instance, where it was made."""
         self.provider = provider

@@ -31,6 +31,7 @@ from ..protocol import Handler, NoParameters
 from .complaints import own_line
 from .found import Found, version_with
 from .handler_guard import guarded
+from .own_events import is_own, own_types
 from .ranking_guard import guarded_ranking
 from .rooms import ROOMS, Provided
 from .seeing_guards import guarded_model, guarded_strategy
@@ -95,16 +96,16 @@ def choice_of(slot: str, found: Found, kind: object) -> Choice:
     version = version_with(getattr(kind, "version", "1"), found.digest)
     parameters = getattr(kind, "Parameters", NoParameters)
     if issubclass(kind, Handler):
-        return Choice(parameters, version, _handler_maker(found.name, kind))
+        return Choice(parameters, version, _handler_maker(found, kind))
     return Choice(parameters, version, _policy_maker(slot, found.name, version, kind), POLICIES[slot].settings(kind))
 
 
-def _handler_maker(name: str, kind: type[Handler]) -> Callable[[Any], Handler]:
-    watched = guarded(kind)
+def _handler_maker(found: Found, kind: type[Handler]) -> Callable[[Any], Handler]:
+    watched = guarded(kind, own_types(kind, found))
 
     def make(parameters: msgspec.Struct) -> Handler:
-        handler: Handler = _made(name, watched, parameters)
-        handler.plugin = name
+        handler: Handler = _made(found.name, watched, parameters)
+        handler.plugin = found.name
         return handler
 
     return make
@@ -148,7 +149,7 @@ def _handler(slot: str, kind: type[Handler], told: str) -> str:
         return f"{told} lacks handle(event, ledger, now_ns)"
     for lists in ("subscribes", "observes"):
         kinds = getattr(kind, lists, None)
-        if not isinstance(kinds, tuple) or any(one not in BODY_TYPES for one in kinds):
+        if not isinstance(kinds, tuple) or any(one not in BODY_TYPES and not is_own(one) for one in kinds):
             return f"{told}.{lists} is {kinds!r}; it must be a tuple of types of events"
     return ""
 

@@ -22,6 +22,7 @@ import msgspec
 from ...events.errors import QueryError, ScenarioError
 from ...events.record.fingerprint import code_sha256, package_version
 from ...sim.toml_tree import value_at
+from ..jobs import Jobs
 from ..lab.definition import Variant
 from ..lab.metrics import Metric, metrics_of
 from ..lab.tasks import Outcome
@@ -87,7 +88,7 @@ class CalibrationResult(msgspec.Struct, frozen=True):
 
 
 def calibrate(
-    question: CalibrationQuestion, *, jobs: int, sampler: Sampler | None = None, progress: Progress | None = None
+    question: CalibrationQuestion, *, jobs: Jobs, sampler: Sampler | None = None, progress: Progress | None = None
 ) -> CalibrationResult:
     """Seek, in so many processes, with optuna unless another sampler is given.
 
@@ -107,7 +108,7 @@ class _TrialWork:
         self.metrics: dict[str, Metric] = {}
         self.cells: Cells
 
-    def done(self, sampler: Sampler | None, jobs: int) -> CalibrationResult:
+    def done(self, sampler: Sampler | None, jobs: Jobs) -> CalibrationResult:
         asked, target = self.question, self.target
         given = asked.calibration.given
         with opened_cells(asked.path, asked.calibration, given, jobs, self._report) as cells:

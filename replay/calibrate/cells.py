@@ -20,10 +20,10 @@ from typing import NoReturn
 import msgspec
 
 from ...events.errors import HandlerError
+from ..jobs import Jobs, Performing, working
 from ..lab.definition import Cell, Variant
 from ..lab.folder import Defined, Folder
 from ..lab.tasks import Outcome, Task, perform
-from ..workers import Workers
 
 __all__ = ["Cells", "opened_cells"]
 
@@ -35,7 +35,7 @@ Done = Callable[[], None]
 class Cells:
     """What was run, and what runs the rest."""
 
-    def __init__(self, folder: Folder, workers: Workers[Task, Outcome], given: Variant, done: Done) -> None:
+    def __init__(self, folder: Folder, workers: Performing[Task, Outcome], given: Variant, done: Done) -> None:
         """`given` is the scenario as given; `done` is called after each run."""
         self._folder, self._workers, self._given, self._done = folder, workers, given, done
         self.run = self.found = 0
@@ -82,9 +82,9 @@ class Cells:
 
 
 @contextmanager
-def opened_cells(path: Path, definition: Defined, given: Variant, jobs: int, done: Done) -> Iterator[Cells]:
+def opened_cells(path: Path, definition: Defined, given: Variant, jobs: Jobs, done: Done) -> Iterator[Cells]:
     """The cells in a folder, and so many processes. Raises QueryError where the folder is taken by something else."""
-    with Folder(path, definition, "calibration") as folder, Workers(jobs, perform, _lost) as workers:
+    with Folder(path, definition, "calibration") as folder, working(jobs, perform, _lost) as workers:
         yield Cells(folder, workers, given, done)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import click
@@ -16,6 +15,7 @@ from ...sim.progress import bar
 from ...sim.terminal import print_document, print_text, printable_json, tell
 from ..charts import chart_option, check_chart
 from ..command_line import as_json_option, jobs_option, layout_option
+from ..jobs import Jobs
 from ..why.page.pages import markdown_of
 from ..why.page.text import print_sections
 from .calibrate import CalibrationQuestion, CalibrationResult, ScenarioAsGiven, calibrate
@@ -59,7 +59,7 @@ def calibrate_command(
     settings: tuple[str, ...],
     trials: int | None,
     plugins: tuple[Path, ...],
-    jobs: int | None,
+    jobs: Jobs,
     output: Path,
     chart: Path | None,
     layout: str,
@@ -91,7 +91,7 @@ def calibrate_command(
                 so_far = judged
                 advance(judged, f"{judged:,} of {total}, {count(runs, 'run')}, {doing}")
 
-            found = calibrate(question, jobs=jobs or os.cpu_count() or 1, progress=progress)
+            found = calibrate(question, jobs=jobs, progress=progress)
     except KeyboardInterrupt:
         tell(f"stopped after {so_far:,} of {total}; the same command goes on")
         context.exit(_INTERRUPTED)

@@ -20,12 +20,22 @@ from ...events.bodies.inputs import PriceTicked
 from ...events.bodies.listing import AccountKind, AssetListed
 from ...events.bodies.run import RunForked
 from ...events.errors import QueryError
+from ...events.notebook import html_table
 from ..run import Run
 from .ending import AccountEnd, FoldedRun, Totals
 from .matching import Match, match
 from .origins import DifferenceOrigin, origins_of
 
-__all__ = ["AccountDifference", "AssetDifference", "Difference", "RuleChange", "TypeCounts", "diff"]
+__all__ = [
+    "AccountDifference",
+    "AssetDifference",
+    "Difference",
+    "RuleChange",
+    "TypeCounts",
+    "account_differences",
+    "asset_differences",
+    "diff",
+]
 
 
 class TypeCounts(msgspec.Struct, frozen=True):
@@ -105,8 +115,18 @@ class Difference:
         self.origins: tuple[DifferenceOrigin, ...] = origins_of(self.match)
         self.rules: tuple[RuleChange, ...] = tuple(_rule_changes(a, b))
         self.ended_a, self.ended_b = FoldedRun(a.events()), FoldedRun(b.events())
-        self.assets: tuple[AssetDifference, ...] = tuple(_asset_differences(self.ended_a, self.ended_b))
-        self.accounts: tuple[AccountDifference, ...] = tuple(_account_differences(self.ended_a, self.ended_b))
+        self.assets: tuple[AssetDifference, ...] = tuple(asset_differences(self.ended_a, self.ended_b))
+        self.accounts: tuple[AccountDifference, ...] = tuple(account_differences(self.ended_a, self.ended_b))
+
+    def __repr__(self) -> str:
+        """One line: what is held against what, and in how much they differ."""
+        told = f"{self.differing:,} events differ, the first {self.shared_events:,} are shared"
+        return f"<Difference {self.a.path} | {self.b.path}: {told}>"
+
+    def _repr_html_(self) -> str:
+        """How many events of each type differ, as a small table."""
+        rows = [(one.type, one.same, one.changed, one.only_a, one.only_b) for one in self.types if one.differing]
+        return html_table(repr(self).strip("<>"), rows, ("events", "same", "changed", "only A", "only B"))
 
     @property
     def shared_events(self) -> int:
@@ -177,7 +197,8 @@ def _settings(run: Run) -> dict[str, Any]:
     return found
 
 
-def _asset_differences(a: FoldedRun, b: FoldedRun) -> Iterator[AssetDifference]:
+def asset_differences(a: FoldedRun, b: FoldedRun) -> Iterator[AssetDifference]:
+    """The totals of both by asset. Raises QueryError where an asset has other decimals in the other."""
     listed_b = {asset.name: asset for asset in b.ledger.assets}
     for asset in a.ledger.assets:
         other = listed_b.pop(asset.name, None)
@@ -192,7 +213,8 @@ def _asset_differences(a: FoldedRun, b: FoldedRun) -> Iterator[AssetDifference]:
         yield AssetDifference(asset, None, b.totals(asset.asset))
 
 
-def _account_differences(a: FoldedRun, b: FoldedRun) -> Iterator[AccountDifference]:
+def account_differences(a: FoldedRun, b: FoldedRun) -> Iterator[AccountDifference]:
+    """How each account ended in both, by name: those of A in the order of their numbers, then those that only B has."""
     ledger_a, ledger_b = a.ledger, b.ledger
     for end in a.accounts:
         account, name = ledger_a.accounts[end.account], ledger_a.name(end.account)

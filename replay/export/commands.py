@@ -67,6 +67,7 @@ def export_command(
         print_document(msgspec.to_builtins(exported))
     else:
         rows = [(one.table, count(one.rows, "row")) for one in exported.tables]
+        rows += [(what, f"{number:,}") for what, number in exported.counts.items()]
         width = max((len(name) for name, _ in rows), default=0)
         print_rows(new_console(), [*rows, ("head", exported.record["head"] or "none, it is torn")], label_width=width)
     leave(context, run)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import click
@@ -23,6 +22,7 @@ from ..command_line import (
     record_argument,
     tell_differences,
 )
+from ..jobs import Jobs
 from ..run import Run
 from ..studies import study_path
 from ..why.page.pages import closing_of, markdown_of
@@ -68,7 +68,7 @@ def fair_command(
     orders: int,
     instants: int,
     every: bool,
-    jobs: int | None,
+    jobs: Jobs,
     chart: Path | None,
     layout: str,
     head: str | None,
@@ -89,7 +89,7 @@ def fair_command(
     run = opened(record, head, plugins, forked=True)
     whose = None if account is None else run.directory.find_account(account)
     asked = FairQuestion(number, whose, orders, instants, every)
-    found = _executed(context, run, asked, jobs or os.cpu_count() or 1, shown=not as_json)
+    found = _executed(context, run, asked, jobs, shown=not as_json)
     _show(run, found, whose, layout, as_json=as_json, file=study_path(run, KIND, asked).name)
     if chart is not None:
         from .charts import draw_chart  # noqa: PLC0415 - matplotlib is only for who asks for a chart
@@ -108,7 +108,7 @@ def _check_asked(number: int | None, account: str | None, *, every: bool) -> Non
         raise click.UsageError(message)
 
 
-def _executed(context: click.Context, run: Run, asked: FairQuestion, jobs: int, *, shown: bool) -> Fairness:
+def _executed(context: click.Context, run: Run, asked: FairQuestion, jobs: Jobs, *, shown: bool) -> Fairness:
     """The answer, with a bar while it is worked out; an interrupted question ends the command."""
     found, done = list[Fairness](), 0
 

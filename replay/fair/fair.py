@@ -12,7 +12,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache, partial
+from functools import partial
 from math import factorial, prod
 from typing import NamedTuple
 
@@ -22,8 +22,9 @@ from ...events.errors import QueryError
 from ...events.ledger.ordering import RECORDED, ChosenOrder, Ordering
 from ...sim.figures import count
 from ..forked import can_fork
+from ..jobs import Jobs
 from ..run import Run
-from ..studies import Study, executed_from
+from ..studies import Once, Study, executed_from
 from .instants import Instant, instants_of, instants_that_concern, largest
 from .outcomes import InstantStanding, OrderOutcome, executed_in
 
@@ -97,7 +98,7 @@ def asked_instants(run: Run, asked: FairQuestion) -> tuple[list[Instant], int]:
 def fair(
     run: Run,
     asked: FairQuestion,
-    jobs: int = 1,
+    jobs: Jobs = 1,
     *,
     progress: Progress = lambda _done, _most: None,
     conclude: Callable[[Executed], object] | None = None,
@@ -126,7 +127,7 @@ class _Ways(NamedTuple):
 
     asked: FairQuestion
     study: Study[OrderOutcome]
-    jobs: int
+    jobs: Jobs
     plain: bool
 
 
@@ -137,7 +138,7 @@ class _Work:
         self._run, self._instant, self._first = run, instant, first
         self._asked, self._study, self._jobs, self._plain = ways
         anew = partial(InstantStanding, run, instant)
-        self._prepare = anew if self._plain else lru_cache(1)(anew)
+        self._prepare = anew if self._plain else Once(anew)
 
     def orders(self, told: Callable[[], None]) -> InstantOrders:
         """All of them, or a sample."""

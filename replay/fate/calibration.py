@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
-from functools import lru_cache, partial
+from functools import partial
 from math import sqrt
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -32,9 +32,10 @@ from ...sim.runner import run as run_scenario
 from ...sim.scenario import Scenario
 from ...sim.units import format_time_ns
 from ..forked import can_fork
+from ..jobs import Jobs
 from ..points import parse_point
 from ..run import Run, open_run
-from ..studies import Study, executed_from
+from ..studies import Once, Study, executed_from
 from .draws import Draw, StoodThen
 from .processes import Processes
 from .question import FateInstant, FateQuestion, instants_of
@@ -190,7 +191,7 @@ def _error(apart: Sequence[Sequence[Fraction]]) -> float:
 
 
 def calibrated(
-    run: Run, seeded: Seeded, asked: ForecastsAsked, jobs: int, told: Callable[[int], None], conclude: Concluded
+    run: Run, seeded: Seeded, asked: ForecastsAsked, jobs: Jobs, told: Callable[[int], None], conclude: Concluded
 ) -> Calibration:
     """What is asked of the scenario that a record was made from, kept beside it; `conclude` makes the answer.
 
@@ -208,14 +209,14 @@ def calibrated(
     return found
 
 
-def calibrate(seeded: Seeded, question: FateQuestion, seeds: Iterable[int], jobs: int = 1) -> Calibration:
+def calibrate(seeded: Seeded, question: FateQuestion, seeds: Iterable[int], jobs: Jobs = 1) -> Calibration:
     """Run a scenario under each seed, and forecast at the instant of a question; the records are thrown away."""
     found = _seeds_forecast(seeded, question, seeds, jobs)
     return Calibration(question.draws, tuple(one.forecasts for _seed, one in found))
 
 
 def _seeds_forecast(
-    seeded: Seeded, question: FateQuestion, seeds: Iterable[int], jobs: int, plugins: Folders = ()
+    seeded: Seeded, question: FateQuestion, seeds: Iterable[int], jobs: Jobs, plugins: Folders = ()
 ) -> Iterator[tuple[int, SeedForecasts]]:
     for seed in seeds:
         with TemporaryDirectory() as folder:
@@ -224,14 +225,14 @@ def _seeds_forecast(
             yield seed, SeedForecasts(_forecasts(open_run(path, plugins=plugins), scenario, question, jobs))
 
 
-def _forecasts(run: Run, scenario: Scenario, question: FateQuestion, jobs: int) -> tuple[Forecast, ...]:
+def _forecasts(run: Run, scenario: Scenario, question: FateQuestion, jobs: Jobs) -> tuple[Forecast, ...]:
     """Of every account of one run that could be liquidated."""
     (instant,) = instants_of(run, question)
     processes = Processes(run, question, scenario if question.process == "scenario" else None)
     prepare = partial(StoodThen, run, question, instant, processes)
     came = dict[int, int]()
     tasks = [(number, Draw(number)) for number in range(question.draws)]
-    prepared = lru_cache(1)(prepare) if can_fork() else prepare
+    prepared = Once(prepare) if can_fork() else prepare
     for _number, outcome in executed_from(prepared, tasks, StoodThen.liquidated, jobs):
         for account in outcome.accounts:
             came[account] = came.get(account, 0) + 1

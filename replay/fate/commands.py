@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -30,6 +29,7 @@ from ..command_line import (
     record_argument,
     tell_differences,
 )
+from ..jobs import Jobs
 from ..run import Run
 from ..studies import study_path
 from ..why.page.blocks import Section
@@ -73,7 +73,7 @@ class _Options(msgspec.Struct, frozen=True):
     of: str | None
     no_remedies: bool
     calibrate: int | None
-    jobs: int | None
+    jobs: Jobs
     chart: Path | None
     layout: str
     head: str | None
@@ -199,7 +199,7 @@ def _drawn(context: click.Context, run: Run, question: FateQuestion, options: _O
             return fate(
                 run,
                 question,
-                options.jobs or os.cpu_count() or 1,
+                options.jobs,
                 scenario=scenario,
                 progress=progress,
                 conclude=lambda found: fate_view(run, found),
@@ -243,7 +243,7 @@ def _forecast(context: click.Context, run: Run, asked: ForecastsAsked, options: 
                 run,
                 lambda seed: Scenario.load(name, options.settings, seed=seed, plugins=folders),
                 asked,
-                options.jobs or os.cpu_count() or 1,
+                options.jobs,
                 told,
                 lambda found: calibration_view(run, asked, found),
             )

@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache, partial
+from functools import partial
 from typing import NamedTuple
 
 import msgspec
@@ -18,8 +18,9 @@ from ...sim.scenario import Scenario
 from ..bounds import interval
 from ..fork.changes import Changes
 from ..forked import can_fork
+from ..jobs import Jobs
 from ..run import Run
-from ..studies import Study, executed_from
+from ..studies import Once, Study, executed_from
 from .draws import Draw, DrawOutcome, StoodThen
 from .processes import Processes
 from .question import FateInstant, FateQuestion, instants_of
@@ -78,7 +79,7 @@ class Fate(msgspec.Struct, frozen=True):
 def fate(
     run: Run,
     question: FateQuestion,
-    jobs: int = 1,
+    jobs: Jobs = 1,
     *,
     scenario: str | Scenario | None = None,
     progress: Progress = lambda _draws, _done: None,
@@ -122,13 +123,13 @@ class _DrawnAgain(NamedTuple):
     question: FateQuestion
     study: Study[DrawOutcome]
     progress: Callable[[int], None]
-    jobs: int
+    jobs: Jobs
     plain: bool
 
     def standing(self, instant: FateInstant, processes: Processes) -> Callable[[], StoodThen]:
         """What prepares the draws of an instant: once, for children that are forked off it."""
         prepare = partial(StoodThen, self.run, self.question, instant, processes)
-        return prepare if self.plain or not can_fork() else lru_cache(1)(prepare)
+        return prepare if self.plain or not can_fork() else Once(prepare)
 
     def drawn(
         self,

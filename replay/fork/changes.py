@@ -42,10 +42,11 @@ from ...sim.conversions import check_redemptions
 from ...sim.faults import FaultTargets, check_oracle, fault_named, planned_fault
 from ...sim.figures import exact_money, size
 from ...sim.limits import refusal
-from ...sim.quantities import Quantity, amount_scale
+from ...sim.quantities import Quantity, amount_scale, size_scale
 from ...sim.rulebooks import slot_table
 from ...sim.toml_tree import apply_override, with_durations
 from ...sim.units import INT64_MAX
+from ..directory import Directory
 
 __all__ = ["Changes", "Deposit", "OutsideTrade"]
 
@@ -64,6 +65,14 @@ class Deposit(msgspec.Struct, frozen=True):
     amount_atoms: int
     asset: int | None = None
 
+    @classmethod
+    def of(cls, directory: Directory, account: int | str, amount: str, asset: int | str | None = None) -> Deposit:
+        """A deposit as people write it: "250.5" into the account of a name. Raises QueryError or ScenarioError."""
+        number = directory.find_account(account)
+        other = None if asset is None else directory.find_asset(asset)
+        listed = directory.assets[directory.accounts[number].asset if other is None else other]
+        return cls(number, Quantity.parse(amount, amount_scale(listed)).number, other)
+
 
 class OutsideTrade(msgspec.Struct, frozen=True):
     """An account trades so many lots of its position with outside liquidity at the mark; negative sells."""
@@ -71,6 +80,19 @@ class OutsideTrade(msgspec.Struct, frozen=True):
     account: int
     key: PositionKey
     size_lots: int
+
+    @classmethod
+    def of(
+        cls, directory: Directory, ledger: LedgerState, account: int | str, instrument: int | str, units: str
+    ) -> OutsideTrade:
+        """A trade as people write it, "-0.25" units of an instrument, on the leg that the account holds in the ledger.
+
+        Raises QueryError or ScenarioError.
+        """
+        number, traded = directory.find_account(account), directory.find_instrument(instrument)
+        positions = ledger.accounts[number].positions if number < len(ledger.accounts) else {}
+        held = next((key for key in positions if key[0] == traded), (traded, 0))
+        return cls(number, held, Quantity.parse(units, size_scale(directory.instruments[traded])).number)
 
 
 class Changes(msgspec.Struct, frozen=True):

@@ -13,11 +13,9 @@ from ...events.ledger.ordering import RECORDED
 from ...sim.console import new_console, print_line, print_rows
 from ...sim.options import plugins_option
 from ...sim.progress import bar
-from ...sim.quantities import Quantity, amount_scale, size_scale
 from ...sim.terminal import print_document
 from ...sim.units import format_time_ns
 from ..command_line import as_json_option, head_option, leave, record_argument, tell_differences
-from ..directory import nearest
 from ..run import Run, open_run
 from .changes import Changes, Deposit, OutsideTrade
 from .fork import ForkResult, fork
@@ -106,14 +104,8 @@ def _deposits(run: Run, given: tuple[str, ...]) -> tuple[Deposit, ...]:
     found = []
     for text in given:
         name, written = _split(text, "--deposit", "trader-7=250.5")
-        account, (amount, _, named) = run.directory.find_account(name), written.partition(" ")
-        assets = {asset.name: asset for asset in run.directory.assets.values()}
-        if named and named not in assets:
-            message = f"--deposit {text!r}: there is no asset {named!r}{nearest(named, assets)}"
-            raise QueryError(message)
-        asset = assets[named] if named else run.directory.assets[run.directory.accounts[account].asset]
-        atoms = Quantity.parse(amount, amount_scale(asset)).number
-        found.append(Deposit(account, atoms, asset.asset if named else None))
+        amount, _, asset = written.partition(" ")
+        found.append(Deposit.of(run.directory, name, amount, asset or None))
     return tuple(found)
 
 
@@ -128,16 +120,7 @@ def _trades(run: Run, given: tuple[str, ...], after_seq: int) -> tuple[OutsideTr
 def _trade_of(run: Run, ledger: LedgerState, text: str) -> OutsideTrade:
     what, size = _split(text, "--trade", "trader-7:BTC-PERP=-0.25")
     name, _, instrument = what.rpartition(":")
-    names = {listing.name: number for number, listing in run.directory.instruments.items()}
-    if instrument not in names:
-        message = f"--trade {text!r}: there is no instrument {instrument!r}{nearest(instrument, names)}"
-        raise QueryError(message)
-    number, account = names[instrument], run.directory.find_account(name)
-    listing = run.directory.instruments[number]
-    positions = ledger.accounts[account].positions if account < len(ledger.accounts) else {}
-    held = [key for key in positions if key[0] == number]
-    lots = Quantity.parse(size, size_scale(listing)).number
-    return OutsideTrade(account, held[0] if held else (number, 0), lots)
+    return OutsideTrade.of(run.directory, ledger, name, instrument, size)
 
 
 def _split(text: str, option: str, example: str) -> tuple[str, str]:

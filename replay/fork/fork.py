@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
 from itertools import chain
 from pathlib import Path
 
@@ -49,6 +50,11 @@ class ForkResult(msgspec.Struct):
     events: int
     head: str
     ledger: Ledger
+
+    def __repr__(self) -> str:
+        """One line: where it is, what it shares, and how it ended."""
+        shared = f"{self.events:,} events, {self.boundary:,} of them shared"
+        return f"<ForkResult {self.path or 'not kept'}: {shared}, {self.status}, head {self.head[:8]}>"
 
 
 class NoSink:
@@ -202,22 +208,26 @@ class Fork:
 
 def fork(
     run: Run,
-    after_seq: int,
-    changes: Changes = Changes(),  # noqa: B008 - frozen
+    after_seq: int | str | datetime,
+    changes: Changes | Iterable[str] = (),
     output: str | os.PathLike[str] | None = None,
     *,
     settings: RecordSettings | None = None,
     progress: Progress | None = None,
     instead: Iterable[Event] | None = None,
 ) -> ForkResult:
-    """Fork a run after an event and record the child at `output`, or only hash it without one.
+    """Fork a run after an event, or a point as text or `datetime`, and record the child at `output`, or only hash it.
 
+    Plain texts as `changes` are its settings, such as "adl.policy=pro-rata".
     With inputs `instead` of those that are left these come, by their times, of which there must be an end.
 
     Raises ScenarioError or QueryError before anything is written, RecordExistsError where `output` is taken, and
     HandlerError or RecordFullError after sealing what there is.
     """
     run.check_sealed()
+    after_seq = after_seq if isinstance(after_seq, int) else run.last_seq(after_seq)
+    if not isinstance(changes, Changes):
+        changes = Changes((changes,) if isinstance(changes, str) else tuple(changes))
     made = Fork(run, after_seq, changes)
     if instead is not None:
         made.follow_instead(instead)

@@ -28,7 +28,7 @@ from ..run import Run
 from ..state.queues import TRADERS
 from ..state.view import View, account_view
 
-__all__ = ["HistoryStep", "history", "step_fields"]
+__all__ = ["HistoryStep", "history", "step_fields", "view_beside"]
 
 
 class HistoryStep(NamedTuple):
@@ -51,7 +51,7 @@ def history(
     The account is given by number or name; with `types` only events of these are steps. Raises QueryError where the
     account is not opened before `stop_seq`.
     """
-    account = run.directory.number_of(account)
+    account = run.directory.find_account(account)
     if next(run.events_naming(account, 0, stop_seq), None) is None:
         last_seq = (run.count if stop_seq is None else stop_seq) - 1
         name = run.directory.account_name(account)
@@ -75,9 +75,9 @@ def _steps(run: Run, account: int, first_seq: int, stop_seq: int | None) -> Iter
     for event in events:
         if ledger is None or ledger.seq != event.seq:
             ledger = next(ledgers)
-        before = _view(ledger, account, event.body)
+        before = view_beside(ledger, account, event.body)
         ledger = next(ledgers)
-        yield HistoryStep(event, before, _view(ledger, account, event.body))
+        yield HistoryStep(event, before, view_beside(ledger, account, event.body))
 
 
 def _moments(events: Iterable[Event]) -> Iterator[int]:
@@ -90,7 +90,8 @@ def _moments(events: Iterable[Event]) -> Iterator[int]:
         yield stands
 
 
-def _view(ledger: LedgerState, number: int, body: Body) -> View | None:
+def view_beside(ledger: LedgerState, number: int, body: Body) -> View | None:
+    """An account in a state right before or after an event with this body; None where it is not opened there."""
     if number >= len(ledger.accounts):
         return None
     account = ledger.accounts[number]

@@ -24,7 +24,7 @@ from ..state.text import leg_text, ratio_text
 from ..state.view import View
 from .steps import HistoryStep
 
-__all__ = ["print_history"]
+__all__ = ["changes_between", "print_history"]
 
 Rows = Iterator[tuple[str, str]]
 
@@ -61,12 +61,16 @@ def _changes(step: HistoryStep, asset: AssetListed) -> Rows:
     if step.before is None:
         yield "status", f"opened, {step.after['status']}"
         return
-    before, after = dict(_standing(step.before, asset)), dict(_standing(step.after, asset))
+    changed = [(label, f"{old} -> {new}") for label, old, new in changes_between(step.before, step.after, asset)]
+    yield from changed or [("unchanged", _summary(step.after, asset))]
+
+
+def changes_between(view_before: View, view_after: View, asset: AssetListed) -> list[tuple[str, str, str]]:
+    """What differs between two views of an account: what it is called, as it was, and as it is then."""
+    before, after = dict(_standing(view_before, asset)), dict(_standing(view_after, asset))
     labels = [*after, *(label for label in before if label not in after)]
     pairs = [(label, before.get(label, "none"), after.get(label, "none")) for label in labels]
-    changed = [(label, f"{old} -> {new}") for label, old, new in pairs if old != new]
-    changed += _positions_changed(step.before, step.after)
-    yield from changed or [("unchanged", _summary(step.after, asset))]
+    return [pair for pair in pairs if pair[1] != pair[2]] + _positions_changed(view_before, view_after)
 
 
 def _standing(view: View, asset: AssetListed) -> Rows:
@@ -94,14 +98,15 @@ def _money(atoms: int | None, asset: AssetListed) -> str:
     return "unknown" if atoms is None else exact_money(atoms, asset)
 
 
-def _positions_changed(before: View, after: View) -> Rows:
+def _positions_changed(before: View, after: View) -> list[tuple[str, str, str]]:
     """The positions that were opened, closed or changed, in the order of instruments and legs."""
     old, new = _positions(before), _positions(after)
-    either = old | new
+    either, changed = old | new, []
     for key in sorted(either):
         if _exact(old.get(key)) != _exact(new.get(key)):
-            leg = leg_text(after["kind"], key[1])
-            yield either[key]["name"], f"{_position(old.get(key))} -> {_position(new.get(key))}{leg}"
+            now = f"{_position(new.get(key))}{leg_text(after['kind'], key[1])}"
+            changed.append((either[key]["name"], _position(old.get(key)), now))
+    return changed
 
 
 def _positions(view: View) -> dict[tuple[int, int], View]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import click
@@ -14,6 +13,7 @@ from ...sim.progress import bar
 from ...sim.terminal import tell
 from ..charts import can_draw
 from ..command_line import jobs_option
+from ..jobs import Jobs
 from .charts import draw_charts
 from .definition import Definition, told, varied
 from .fairness import ORDERS_MOST
@@ -52,7 +52,7 @@ def lab_command(
     seeds: int,
     fairness: int | None,
     plugins: tuple[Path, ...],
-    jobs: int | None,
+    jobs: Jobs,
     output: Path,
     shown: bool,
 ) -> None:
@@ -76,7 +76,7 @@ def lab_command(
                 done = so_far
                 advance(so_far, f"{so_far:,} of {count(total, 'cell')}" + (f", {failed:,} failed" if failed else ""))
 
-            result = run_lab(definition, output, jobs=jobs or os.cpu_count() or 1, progress=progress)
+            result = run_lab(definition, output, jobs=jobs, progress=progress)
     except KeyboardInterrupt:
         tell(f"stopped after {done:,} of {count(total, 'cell')}; the same command goes on")
         context.exit(_INTERRUPTED)

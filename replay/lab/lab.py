@@ -2,7 +2,8 @@
 
 1. Cells of one scenario and seed that differ only in who decides share their past: the first of them is run whole and
    recorded, the others are forked from its record, in whichever process is free.
-2. Where the first fails, the others are run whole: they may well not fail.
+2. Where the first fails, the others are run whole: they may well not fail. So they are where its record did not come
+   to this folder, because a cluster's worker does not see it.
 3. A cell that failed is run again when the lab is taken up again; one that has its figures never is.
 """
 
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from ..workers import Workers
+from ..jobs import Jobs, working
 from .definition import Cell, Definition
 from .folder import Folder
 from .tasks import Outcome, Task, perform
@@ -82,21 +83,23 @@ class _Lab:
         cell, first = task.cell, self._first[task.cell.number]
         self.folder.keep(cell, outcome)
         self.done[cell.number] = outcome
-        past = (self.folder.past(first), first) if outcome.error is None else None
-        self.tasks.extendleft(Task(other, past=past) for other in reversed(self._waiting.pop(cell.number, [])))
+        waiting = self._waiting.pop(cell.number, [])
+        recorded = bool(waiting) and outcome.error is None and self.folder.has_past(first)
+        past = (self.folder.past(first), first) if recorded else None
+        self.tasks.extendleft(Task(other, past=past) for other in reversed(waiting))
         self._left[first.number] -= 1
         if not self._left[first.number]:
             self.folder.forget_past(first)
 
 
-def run_lab(definition: Definition, path: Path, *, jobs: int, progress: Progress | None = None) -> LabResult:
+def run_lab(definition: Definition, path: Path, *, jobs: Jobs, progress: Progress | None = None) -> LabResult:
     """Run what of a lab is not yet done, in so many processes; everything so far is in `path` at any moment.
 
     Raises ScenarioError or QueryError before anything is written. A cell that fails is an outcome, not an error.
     """
     definition.check()
     report = progress or _nobody
-    with Folder(path, definition) as folder, Workers(jobs, perform, _lost) as workers:
+    with Folder(path, definition) as folder, working(jobs, perform, _lost) as workers:
         lab, failures = _Lab(folder, definition.cells), 0
         report(len(lab.done), failures)
         for task, outcome in workers.outcomes(lab.tasks):

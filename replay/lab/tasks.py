@@ -30,9 +30,10 @@ class Outcome(msgspec.Struct, frozen=True):
 
 
 def perform(task: Task) -> Outcome:
-    """Do it. Never raises: an error is the outcome's."""
+    """Do it. Never raises: an error is the outcome's. Where the lab's folder is not seen nothing is recorded."""
     try:
-        figures = run_whole(task.cell, task.record) if task.past is None else forked(task.cell, *task.past)
+        record = task.record if task.record is not None and task.record.parent.is_dir() else None
+        figures = run_whole(task.cell, record) if task.past is None else forked(task.cell, *task.past)
     except DeleverageError as error:
         return Outcome(error=" ".join(str(error).split()))
     except Exception as error:  # noqa: BLE001 - one cell's fault is no other's

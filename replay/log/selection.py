@@ -16,7 +16,7 @@ import msgspec
 from ...events.envelope import Event
 from ...events.errors import QueryError
 from ...events.kinds import kinds_of
-from ...events.vocabulary import BODY_TYPES, TYPES_BY_NAME, Body, accounts_named
+from ...events.vocabulary import BODY_TYPES, TYPES_BY_NAME, Body
 from ...sim.quantities import quantity_of
 from ...sim.units import format_time_ns
 from ..directory import Directory, nearest
@@ -46,24 +46,22 @@ class Selection(msgspec.Struct, frozen=True):
     account: int | None = None
 
 
-def types_named(names: Iterable[str]) -> frozenset[type[Body]]:
-    """The event types of those names. Raises QueryError with the nearest names."""
+def types_named(names: Iterable[str | type[Body]]) -> frozenset[type[Body]]:
+    """The event types of those names; a type stands for itself. Raises QueryError with the nearest names."""
+    found = set()
     for name in names:
-        if name not in TYPES_BY_NAME:
+        if isinstance(name, str) and name not in TYPES_BY_NAME:
             message = f"there is no event type {name!r}{nearest(name, TYPES_BY_NAME)}"
             raise QueryError(message)
-    return frozenset(TYPES_BY_NAME[name] for name in names)
+        found.add(TYPES_BY_NAME[name] if isinstance(name, str) else name)
+    return frozenset(found)
 
 
 def select(run: Run, selection: Selection) -> Iterator[Event]:
     """The events chosen, in their order."""
-    types, account = selection.types, selection.account
-    for event in run.events(selection.first_seq, selection.stop_seq):
-        if types and type(event.body) not in types:
-            continue
-        if account is not None and account not in accounts_named(event.body):
-            continue
-        yield event
+    types, account, span = selection.types, selection.account, (selection.first_seq, selection.stop_seq)
+    events = run.events(*span) if account is None else run.events_naming(account, *span)
+    return (event for event in events if type(event.body) in types) if types else events
 
 
 def event_fields(event: Event) -> dict[str, Any]:

@@ -20,16 +20,21 @@ from ...sim.units import atoms_to_text, format_time_ns
 from ..directory import Directory
 from .selection import picked, told_fields
 
-__all__ = ["column_texts", "event_line", "figure_text"]
+__all__ = ["column_texts", "event_figures", "event_line", "figure_text"]
 
 _DIGEST_SHOWN = 8
 
 
 def event_line(event: Event, directory: Directory) -> str:
     """The line, with names from the directory."""
-    figures = " ".join(_figures(event.body, directory))
     cause = "" if event.cause is None else f" <- {event.cause}"
-    return f"{event.seq} {format_time_ns(event.at_ns)} {type(event.body).__name__} {figures}{cause}"
+    told = f"{type(event.body).__name__} {event_figures(event, directory)}"
+    return f"{event.seq} {format_time_ns(event.at_ns)} {told}{cause}"
+
+
+def event_figures(event: Event, directory: Directory) -> str:
+    """What stands in the line between the type and the cause."""
+    return " ".join(_figures(event.body, directory))
 
 
 def column_texts(event: Event, directory: Directory, names: Sequence[str]) -> list[str]:

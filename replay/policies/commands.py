@@ -8,6 +8,7 @@ import click
 import msgspec
 
 from ...events.errors import QueryError
+from ...handlers.plugins.rooms import INPUT_ROOMS
 from ...handlers.registry import SLOTS
 from ...sim.console import new_console, print_line
 from ...sim.options import plugins_option
@@ -53,16 +54,25 @@ def _document(one: Listed) -> dict[str, object]:
 
 
 @click.command("new-policy")
-@click.argument("slot", type=click.Choice(list(SLOTS)))
+@click.argument("slot", type=click.Choice([*SLOTS, *INPUT_ROOMS]))
 @click.argument("name")
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=Path(), metavar="DIR", help="Write it there.")
 def new_policy_command(*, slot: str, name: str, output: Path) -> None:
     """Write a commented policy called NAME for a SLOT, and its test, which passes as written.
 
-    For `adl` it is a ranking policy, for any other slot a whole handler. Nothing is ever written over.
+    For `adl` it is a ranking policy, for most other slots a whole handler; `prices`, `depth` and `population` are where
+    a run's inputs come from. Nothing is ever written over.
     """
     policy, test = written(slot, name, output)
     console = new_console()
     print_line(console, f"wrote {policy.file} and {test}")
     print_line(console, f"test it   pytest {test}")
-    print_line(console, f"use it    deleverage run flash-crash --set {slot}.policy={policy.file}:{policy.kind}")
+    print_line(console, f"use it    {_use(slot, f'{policy.file}:{policy.kind}')}")
+
+
+def _use(slot: str, named: str) -> str:
+    """How it is put into a run."""
+    if slot == "actor":
+        return f"in a living scenario: actor.policy = {named!r}, and [[actors]] with the name and balance of its group"
+    setting = f"'{slot}={{source=\"{named}\"}}'" if slot in INPUT_ROOMS else f"{slot}.policy={named}"
+    return f"deleverage run flash-crash --set {setting}"

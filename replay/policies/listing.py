@@ -27,7 +27,7 @@ from ...handlers.protocol import Handler
 from ...handlers.registry import SLOTS, amounts_in
 from ..arithmetic import ONLY_CODE
 
-__all__ = ["Listed", "Parameter", "listed"]
+__all__ = ["Listed", "Parameter", "builtin", "listed"]
 
 _BUILTIN = "builtin"
 _ENGINES_POLICIES = ("ranking_policy", "steps", "strategy", "model")
@@ -64,6 +64,12 @@ class Listed(msgspec.Struct, frozen=True):
 def listed(names: Iterable[str] = (), folders: Iterable[Path] = ()) -> list[Listed]:
     """All of them, with the files that were named loaded; O(files in the folders and in the working directory)."""
     return [*_builtin(), *_installed(), *_in_files(frozenset(names), tuple(folders))]
+
+
+def builtin(slot: str, policy: str, version: str) -> Listed | None:
+    """A builtin policy as it is told; None where there is none of that version."""
+    choice = SLOTS.get(slot, {}).get(policy)
+    return None if choice is None or choice.version != version else _told(slot, policy, _BUILTIN, choice)
 
 
 def _builtin() -> Iterator[Listed]:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from ...events.errors import ScenarioError
 from ...events.regular import make_folder
 from ...handlers.registry import SLOTS
+from .room_templates import ROOM_TEMPLATES, ROOM_TEST
 
 __all__ = ["NewPolicy", "written"]
 
@@ -175,12 +176,21 @@ def test_it_conforms():
 ''')
 
 
-_TEMPLATES = {"adl": _ADL, "liquidation": _STEPS, "strategist": _STRATEGY, "margin_rules": _MODEL}
+_TEMPLATES = {
+    "adl": _ADL,
+    "liquidation": _STEPS,
+    "strategist": _STRATEGY,
+    "margin_rules": _MODEL,
+    **ROOM_TEMPLATES,
+}
 """What a policy of a builtin engine begins with, by slot; in any other slot it is a handler."""
 
 
 def written(slot: str, name: str, folder: Path) -> tuple[NewPolicy, Path]:
-    """Write a policy of that name and its test. Raises ScenarioError for a bad name or a file that is there."""
+    """Write a policy of that name, or a room's plug-in, and its test.
+
+    Raises ScenarioError for a bad name or a file that is there.
+    """
     stem = re.sub(r"\W+", "_", name).strip("_").lower()
     if not stem.isidentifier() or keyword.iskeyword(stem):
         message = f"{name!r} cannot be the name of a policy; give letters and digits, such as my-rule"
@@ -190,18 +200,16 @@ def written(slot: str, name: str, folder: Path) -> tuple[NewPolicy, Path]:
         if path.exists():
             message = f"{path} is there already; nothing is written over, give another name or another folder with -o"
             raise ScenarioError(message)
-    base = _base(slot)
     words = {
         "title": stem.replace("_", " ").capitalize(),
         "slot": slot,
         "kind": policy.kind,
         "file": policy.file.name,
-        "module": base.__module__,
-        "base": base.__name__,
+        **({} if slot in ROOM_TEMPLATES else _base(slot)),
     }
-    template = _TEMPLATES.get(slot, _HANDLER)
+    template, its_test = _TEMPLATES.get(slot, _HANDLER), ROOM_TEST if slot in ROOM_TEMPLATES else _TEST
     make_folder(folder, folder)
-    for path, text in ((policy.file, template), (test, _TEST)):
+    for path, text in ((policy.file, template), (test, its_test)):
         with path.open("x", encoding="utf-8") as file:
             file.write(text.substitute(words))
     return policy, test
@@ -211,9 +219,10 @@ def _class_name(stem: str) -> str:
     return "".join(word.capitalize() for word in stem.split("_"))
 
 
-def _base(slot: str) -> type:
-    """The class of a slot's default policy, within its engine if it has one."""
+def _base(slot: str) -> dict[str, str]:
+    """Module and name of the class of a slot's default policy, within its engine if it has one."""
     choice = next(choice for choice in SLOTS[slot].values() if choice is not None)
     handler = choice.make(choice.parameters())
     inner = (getattr(handler, name) for name in ("steps", "strategy", "model") if hasattr(handler, name))
-    return type(next(inner, handler))
+    kind = type(next(inner, handler))
+    return {"module": kind.__module__, "base": kind.__name__}

@@ -87,6 +87,10 @@ class Receipt(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     proof: RecordProof
     rounds: tuple[RoundRows, ...] = ()
 
+    def __repr__(self) -> str:
+        """One line: of what it is, without the proof."""
+        return f"<Receipt event {self.event}, account {self.account}, rounds={len(self.rounds)}, head {self.head[:8]}>"
+
 
 _decoder = msgspec.json.Decoder(Receipt)
 

@@ -1,4 +1,4 @@
-"""`deleverage report`: an incident for whoever supervises a venue."""
+"""`deleverage report`: an incident as a page, or for whoever supervises a venue."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ import click
 import msgspec
 
 from ...events.errors import QueryError
-from ...sim.console import new_console
+from ...sim.console import new_console, print_line
 from ...sim.terminal import print_document, print_text, printable_json
 from ..command_line import as_json_option, head_option, layout_option, leave, opened, record_argument
 from ..receipt.file import check_new, write_new
+from ..run import Run
 from ..why.page.pages import closing_of, markdown_of
 from ..why.page.text import print_sections
 from .regulator import regulator_report
@@ -27,10 +28,13 @@ _PATH = click.Path(path_type=Path)
 @click.command("report")
 @record_argument
 @click.option("--regulator", is_flag=True, help="For a supervisor: who, when, how much, by which rules.")
+@click.option("--against", metavar="PARENT", type=_PATH, help="Of a fork: hold it against its parent (a page only).")
 @click.option("--all", "whole", is_flag=True, help="All rows of all tables.")
 @layout_option
 @click.option("--sign", "key", metavar="KEY", type=_PATH, help="Sign it with this Ed25519 key (PEM); always JSON.")
-@click.option("-o", "--output", metavar="FILE", type=_PATH, help="Write the JSON there, a new file.")
+@click.option(
+    "-o", "--output", metavar="FILE", type=_PATH, help="Write a new file: the page, or with --regulator the JSON."
+)
 @head_option
 @as_json_option
 @click.pass_context
@@ -39,6 +43,7 @@ def report_command(
     *,
     record: Path,
     regulator: bool,
+    against: Path | None,
     whole: bool,
     layout: str,
     key: Path | None,
@@ -46,21 +51,26 @@ def report_command(
     head: str | None,
     as_json: bool,
 ) -> None:
-    """Report what RUN holds to whoever supervises the venue: --regulator.
+    """Report the incident in RUN: a page for a browser with -o FILE, or with --regulator for whoever supervises.
 
-    Who was liquidated and deleveraged, when, how much and at which price, whose loss it was; the rules in force with
-    their versions and notices; halts, faults, shared losses; what the rulebook claims and whether it held; what was
-    asked of the record further (`stress`, `fair`) and stands beside it. Every figure is read off the record.
+    The page is one file that needs no network: pictures of prices, depth, liquidations, the fund and who forced whom;
+    tables to sort and filter; a page for each round, account and event, with what each figure rests on; how to verify
+    it all. With --against PARENT a fork is held against the record that it was forked from.
+
+    With --regulator: who was liquidated and deleveraged, when, how much and at which price, whose loss it was; the
+    rules in force with their versions and notices; halts, faults, shared losses; what the rulebook claims and whether
+    it held; what was asked of the record further (`stress`, `fair`) and stands beside it.
 
     With --sign the JSON is signed over the head and all that it says; `deleverage check FILE --head HEX --signer KEY`
     checks it.
     """
-    if not regulator:
-        message = "say for whom the report is: --regulator is the one there is"
-        raise QueryError(message)
-    if output is not None:
-        check_new(output)
+    _check_asked(regulator=regulator, against=against, key=key, output=output, plain=not as_json and layout == "text")
     run = opened(record, head)
+    if not regulator:
+        assert output is not None
+        _write_page(run, against, output)
+        leave(context, run)
+        return
     report = regulator_report(run)
     document: dict[str, Any] = msgspec.to_builtins(report)
     if key is not None:
@@ -75,3 +85,30 @@ def report_command(
     else:
         print_sections(new_console(), title_of(report), report_sections(run, report, whole=whole))
     leave(context, run)
+
+
+def _check_asked(*, regulator: bool, against: Path | None, key: Path | None, output: Path | None, plain: bool) -> None:
+    """Refuse what does not go together before anything is read. Raises QueryError, RecordExistsError."""
+    message = ""
+    if not regulator and output is None:
+        message = "say where the page goes with -o FILE.html, or --regulator for the tables of a supervisor"
+    elif regulator and against is not None:
+        message = "--against is of the page, and --regulator prints none; leave one of them out"
+    elif not regulator and (key is not None or not plain):
+        message = "a page has no --sign, --json or --format; they are of --regulator"
+    if message:
+        raise QueryError(message)
+    if output is not None:
+        check_new(output)
+
+
+def _write_page(run: Run, against: Path | None, output: Path) -> None:
+    """Read the record and write the page."""
+    from .incident.against import against_parent  # noqa: PLC0415 - what draws is only for who asks for a page
+    from .incident.page import page_of  # noqa: PLC0415
+    from .incident.reading import incident_of  # noqa: PLC0415
+
+    held = None if against is None else against_parent(run, opened(against))
+    page = page_of(incident_of(run), held)
+    write_new(output, page)
+    print_line(new_console(), f"{output}: {len(page):,} bytes")

@@ -133,9 +133,10 @@ class RegulatorReport(msgspec.Struct, frozen=True, kw_only=True):
     studies: dict[str, list[dict[str, Any]]]
 
 
-def regulator_report(run: Run) -> RegulatorReport:
-    """The report of a record that is sealed: one pass over it. Raises QueryError for a torn one."""
-    run.check_sealed()
+def regulator_report(run: Run, *, torn: bool = False) -> RegulatorReport:
+    """The report of a record: one pass over it. Raises QueryError for one that is torn, unless that is asked for."""
+    if not torn:
+        run.check_sealed()
     reading, started, manifest = _RecordReading(run), run.started, run.manifest
     folded = FoldedRun(reading.events())
     assets = folded.ledger.assets

@@ -13,7 +13,7 @@ from ..verify.invariants import OneInvariant
 from ..why.page.blocks import Block, Commands, Node, Prose, Section, Table, Tree
 from .regulator import Happening, RegulatorReport
 
-__all__ = ["report_sections", "title_of"]
+__all__ = ["report_sections", "sums_of", "title_of"]
 
 _ROWS_MOST = 20
 """So many rows of a table stand here; the document has all."""
@@ -72,10 +72,12 @@ def _rules(report: RegulatorReport, most: int | None) -> Iterator[Block]:
 def _totals(report: RegulatorReport) -> Iterator[Block]:
     for asset, totals in report.totals.items():
         if totals.liquidations or totals.reductions or totals.margin_calls:
-            yield Table(("what", asset), tuple(_sums(totals, amount_scale_of(asset, report.decimals[asset]))))
+            yield Table(("what", asset), tuple(sums_of(totals, amount_scale_of(asset, report.decimals[asset]))))
 
 
-def _sums(totals: Totals, scale: Scale) -> Iterator[tuple[str, str]]:
+def sums_of(totals: Totals, scale: Scale) -> Iterator[tuple[str, str]]:
+    """What totals say, each with its figure: as many rows for any."""
+
     def amount(atoms: int | None) -> str:
         return "unknown" if atoms is None else Quantity(atoms, scale).text
 

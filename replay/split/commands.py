@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import click
 
-from ...events.errors import QueryError
 from ...sim.console import new_console
 from ...sim.figures import count
 from ...sim.options import plugins_option
 from ...sim.progress import bar
 from ...sim.terminal import print_document, tell
 from ..command_line import as_json_option, head_option, jobs_option, leave, opened, record_argument, tell_differences
+from ..jobs import Jobs
 from ..points import parse_point
 from ..run import Run
 from .split import At, forks_needed, split
@@ -45,7 +44,7 @@ def split_command(
     point: str,
     names: tuple[str, ...],
     texts: tuple[str, ...],
-    jobs: int | None,
+    jobs: Jobs,
     head: str | None,
     plugins: tuple[Path, ...],
     as_json: bool,
@@ -76,7 +75,6 @@ def split_command(
                 done = so_far
                 advance(so_far, f"{so_far:,} of {count(forks, 'fork')}")
 
-            jobs = jobs or os.cpu_count() or 1
             found = split(run, switches, _at(run, point), instruments=chosen, jobs=jobs, progress=progress)
     except KeyboardInterrupt:
         tell(f"stopped after {done:,} of {count(total, 'fork')}; nothing was written")
@@ -100,8 +98,4 @@ def _at(run: Run, point: str) -> At:
 
 
 def _instrument(run: Run, name: str) -> int:
-    listed = {one.name: number for number, one in run.directory.instruments.items()}
-    if name not in listed:
-        message = f"there is no instrument {name!r} in {run.path}; choose from {', '.join(listed)}"
-        raise QueryError(message)
-    return listed[name]
+    return run.directory.find_instrument(name)

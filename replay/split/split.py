@@ -29,8 +29,8 @@ from ...events.venue_names import venue_of
 from ...sim.units import format_time_ns
 from ..fork.changes import Changes
 from ..fork.fork import Fork, NoSink
+from ..jobs import Jobs, working
 from ..run import Run, open_run
-from ..workers import Workers
 from .probe import PROBED, Extremes, Probe
 from .shapley import parts_over
 from .switches import Switch, switches_of
@@ -141,7 +141,7 @@ def split(
     at: At = "low",
     *,
     instruments: Iterable[int] | None = None,
-    jobs: int = 1,
+    jobs: Jobs = 1,
     progress: Progress | None = None,
 ) -> Split:
     """Split the move of each instrument, or of those named, by these switches or by those that apply to it.
@@ -231,7 +231,7 @@ def _recorded(run: Run, first_seq: int, until_ns: int | None) -> _CombinationOut
 
 
 def _executed(
-    run: Run, tasks: Sequence[_Combination], jobs: int, progress: Progress | None
+    run: Run, tasks: Sequence[_Combination], jobs: Jobs, progress: Progress | None
 ) -> dict[frozenset[str], _CombinationOutcome]:
     """What came of each fork, by the settings that switch off. Raises QueryError where one failed."""
     found: dict[frozenset[str], _CombinationOutcome] = {}
@@ -240,7 +240,7 @@ def _executed(
     _check(run, tasks)
     report = progress or _nobody
     report(0, len(tasks))
-    with Workers(jobs, _perform, _lost) as workers:
+    with working(jobs, _perform, _lost) as workers:
         for done, (task, outcome) in enumerate(workers.outcomes(deque(tasks)), 1):
             if outcome.error is not None:
                 message = f"the fork without {_named(task.off)} failed: {outcome.error}"

@@ -30,7 +30,7 @@ def print_answer(console: Console, answered: Answered) -> None:
 def csv_lines(answered: Answered) -> Iterator[str]:
     """The header, then a row a line."""
     for row in chain([answered.names], answered.rows):
-        yield csv_text(map(_cell, row), ()).rstrip("\n")
+        yield csv_text([_cell(value) for value in row], ()).rstrip("\n")
 
 
 def json_lines(answered: Answered) -> Iterator[bytes]:

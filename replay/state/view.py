@@ -36,7 +36,7 @@ from .coins import coins_view, conversions_view
 from .lending import exposures_view, lending_view
 from .queues import Prospect, Queues, marked_margin, prospects_of, ratio_bps
 
-__all__ = ["View", "account_view", "fund_view", "law_checks", "state_view"]
+__all__ = ["View", "account_view", "fund_view", "funds_view", "law_checks", "market_view", "state_view"]
 
 View = dict[str, Any]
 """Names and values, ready for JSON."""
@@ -58,10 +58,10 @@ def state_view(ledger: LedgerState, queues: Queues, account: int | None = None) 
         "assets": [{"asset": asset.name, "decimals": asset.decimals} for asset in ledger.assets],
         "conversions": conversions_view(ledger),
         **exposures_view(ledger),
-        "markets": [_market_view(market) for market in ledger.markets],
+        "markets": [market_view(market) for market in ledger.markets],
         "adl_queues": [_lengths_view(ledger, queues, number) for number in range(len(ledger.markets))],
         "insurance_fund": fund_view(ledger),
-        "insurance_funds": [_fund_view(ledger, number) for number in ledger.funds],
+        "insurance_funds": funds_view(ledger),
         "accounts": [account_view(ledger, one, queues) for one in shown],
         "liquidations_open": sum(not liquidation.ended for liquidation in ledger.liquidations.values()),
         "timers_pending": len(ledger.timers),
@@ -87,7 +87,8 @@ def law_checks(ledger: LedgerState) -> list[View]:
     return checks
 
 
-def _market_view(market: Market) -> View:
+def market_view(market: Market) -> View:
+    """One market: its mark, of which how much is index and how much forced, its funding, and whether it is halted."""
     listing, marked = market.listing, market.marked
     return {
         "instrument": listing.instrument,
@@ -107,6 +108,11 @@ def fund_view(ledger: LedgerState) -> View | None:
     """The first insurance fund of the first asset; `insurance_funds` has all of them."""
     number = ledger.venue(0).insurance if ledger.assets else None
     return None if number is None else _fund_view(ledger, number)
+
+
+def funds_view(ledger: LedgerState) -> list[View]:
+    """Every insurance fund."""
+    return [_fund_view(ledger, number) for number in ledger.funds]
 
 
 def _fund_view(ledger: LedgerState, number: int) -> View:

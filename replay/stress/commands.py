@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
 import click
 
+from ...events.regular import must_be_free
 from ...sim.console import new_console
 from ...sim.options import plugins_option
 from ...sim.progress import bar
@@ -17,6 +17,7 @@ from ..charts import chart_option, check_chart
 from ..command_line import as_json_option, head_option, jobs_option, layout_option, leave, tell_differences
 from ..run import Run
 from .chart import draw_stress
+from .kept import record_shock
 from .question import Options, question_of
 from .stress import Stress, stress
 from .tables import markdown, print_stress
@@ -54,6 +55,7 @@ _INTERRUPTED = 130
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Of a scenario; may be repeated.")
 @click.option("--seed", type=click.IntRange(0), help="Of a scenario.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="RUN", help="Where a scenario is recorded.")
+@click.option("--keep", type=click.Path(path_type=Path), metavar="RUN", help="Record the shock that is found there.")
 @jobs_option
 @chart_option
 @layout_option
@@ -71,14 +73,17 @@ def stress_command(context: click.Context, /, **given: Any) -> None:
     Prints four tables: reverse (what breaks it), credit (what the default of the largest accounts costs), concentration
     (what closing the largest positions costs) and recovery (what comes of the shock found and of four past crashes).
 
-    What is found is kept in a file beside the record, never in it; stopped or killed, the same command goes on. That no
-    shock meets the target within the bounds is a finding: it is said in one line, and the exit code is 0.
+    With --keep the shock found is executed once more, and recorded as a fork of RUN: `why`, `verify` and `diff` work on
+    it. What is found is kept in a file beside the record, never in it; stopped or killed, the same command goes on. If
+    no shock meets the target within the bounds, that is said in one line, and the exit code is 0.
 
     A POINT is an event's number (77241), a time (21:16, 2025-10-10 21:16:04.831) or an offset from the start (+10m).
     """
     options = Options(**given)
     if options.chart is not None:
         check_chart(options.chart)
+    if options.keep is not None:
+        must_be_free(options.keep)
     run, question = question_of(options)
     done = 0
     try:
@@ -89,14 +94,15 @@ def stress_command(context: click.Context, /, **given: Any) -> None:
                 done = so_far
                 advance(so_far, f"{so_far:,} executions, {doing}")
 
-            found, study = stress(
-                run, question, jobs=options.jobs or os.cpu_count() or 1, progress=progress, told=stress_view
-            )
+            found, study = stress(run, question, jobs=options.jobs, progress=progress, told=stress_view)
     except KeyboardInterrupt:
         tell(f"stopped after {done:,} executions; the same command goes on")
         context.exit(_INTERRUPTED)
     _show(run, found, options)
     tell(f"kept in {study.path}")
+    if options.keep is not None and found.found is not None:
+        kept = record_shock(run, found, options.keep)
+        tell(f"the shock is recorded in {kept.path}: {kept.events:,} events, head {kept.head}")
     tell_differences(run)
     leave(context, run)
 

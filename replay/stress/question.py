@@ -13,6 +13,7 @@ from ...handlers.fault_plan import FAULT_KINDS
 from ...sim.quantities import Quantity, size_scale
 from ...sim.units import parse_duration_ns
 from ..directory import nearest
+from ..jobs import Jobs
 from ..run import Run
 from .covariance import estimated, given_covariance
 from .defaults import Volume, traded
@@ -45,7 +46,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     settings: tuple[str, ...] = ()
     seed: int | None = None
     output: Path | None = None
-    jobs: int | None = None
+    keep: Path | None = None
+    jobs: Jobs = 1
     chart: Path | None = None
     layout: str = "text"
     head: str | None = None

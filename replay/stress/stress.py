@@ -14,6 +14,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import msgspec
 from msgspec.structs import replace
@@ -22,8 +23,9 @@ from ...events.errors import QueryError
 from ...events.ledger import Ledger
 from ..fork.changes import Changes
 from ..forked import can_fork
+from ..jobs import Jobs
 from ..run import Run
-from ..studies import Study, executed_from
+from ..studies import Once, Study, executed_from
 from .covariance import Covariance
 from .defaults import Cover, LargePosition, Volume, concentrations, covers
 from .directions import Shock, priced
@@ -114,12 +116,12 @@ class _Trials:
     """Executes shocks, each once; what comes of one is kept in the study."""
 
     def __init__(
-        self, run: Run, study: Study[Reading], start: Start, *, jobs: int, plain: bool, progress: Progress
+        self, run: Run, study: Study[Reading], start: Start, *, jobs: Jobs, plain: bool, progress: Progress
     ) -> None:
-        self._run, self._study, self._start = run, study, start
+        anew = partial(Prepared, run, start)
+        self._study, self._prepare = study, anew if plain or not can_fork() else Once(anew)
         self._jobs, self._plain, self._progress = jobs, plain or not can_fork(), progress
         self._numbers: dict[Execution, int] = {}
-        self._prepared: Prepared | None = None
         self.doing = ""
 
     def readings(self, trials: Sequence[Execution]) -> list[Reading]:
@@ -133,14 +135,6 @@ class _Trials:
             self._study.keep(number, reading)
             self._progress(len(self._study.done), self.doing)
         return [self._study.done[self._numbers[trial]] for trial in trials]
-
-    def _prepare(self) -> Prepared:
-        """Once where children are forked off, who leave it as it is."""
-        if self._plain:
-            return Prepared(self._run, self._start)
-        if self._prepared is None:
-            self._prepared = Prepared(self._run, self._start)
-        return self._prepared
 
     def met(self, shocks: Sequence[Shock]) -> list[bool]:
         """Whether each meets the target."""
@@ -156,7 +150,7 @@ def stress(
     run: Run,
     asked: StressAsked,
     *,
-    jobs: int = 1,
+    jobs: Jobs = 1,
     plain: bool = False,
     progress: Progress = lambda _done, _told: None,
     told: Callable[[Run, Stress], object] | None = None,

@@ -39,7 +39,7 @@ from ..run import Run
 from .directions import BPS, Direction, Shock, shock_inputs
 from .history import Course, course_inputs
 
-__all__ = ["TARGETS", "Execution", "Prepared", "Reading", "Start", "Target", "closing", "perform"]
+__all__ = ["TARGETS", "Execution", "Prepared", "Reading", "Start", "Target", "closing", "fault_of", "perform"]
 
 Target = Literal["fund-empty", "adl", "socialised"]
 TARGETS: dict[Target, str] = {
@@ -150,16 +150,17 @@ class Prepared:
 
 def perform(prepared: Prepared, trial: Execution) -> Reading:
     """Execute a shock from a prepared state; with a fault from one that is prepared with it."""
-    seconds = _seconds(prepared.start, trial)
-    if seconds and prepared.start.fault is not None:
-        fault = f"{prepared.start.fault} for={seconds}s"
+    fault = fault_of(prepared.start, trial.shock)
+    if fault is not None:
         prepared = Prepared(prepared.run, prepared.start, (fault,))
     return prepared.executed(trial)
 
 
-def _seconds(start: Start, trial: Execution) -> int:
-    pairs = zip(start.directions, trial.shock, strict=False)
-    return sum(amount for one, amount in pairs if one.kind == "fault")
+def fault_of(start: Start, shock: Shock) -> str | None:
+    """The fault of a shock, as `fork --fault` takes it; None without one."""
+    pairs = zip(start.directions, shock, strict=False)
+    seconds = sum(amount for one, amount in pairs if one.kind == "fault")
+    return f"{start.fault} for={seconds}s" if seconds and start.fault is not None else None
 
 
 def closing(ledger: LedgerState, account: int) -> tuple[OutsideTrade, ...]:

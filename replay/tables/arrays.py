@@ -11,6 +11,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from itertools import chain
 from typing import Any, NamedTuple, get_args
 
 import msgspec
@@ -97,7 +98,9 @@ def times_of(values: Values) -> Any:
 
 
 def names_of(values: Values, names: Any) -> Any:
-    """What numbers stand for."""
+    """What numbers stand for, which often is the same all along."""
+    if values and values[0] is not None and values.count(values[0]) == len(values):
+        return pyarrow().repeat(names[values[0]], len(values))
     return names.take(wholes_of(values))
 
 
@@ -231,8 +234,8 @@ def _prices(declared: Declared) -> tuple[Any, Make]:
 
     def make(values: Values, _fields: Mapping[str, Values]) -> Any:
         offsets = np.cumsum([0, *map(len, values)], dtype=np.int32)
-        pairs = [pair for prices in values for pair in prices]
-        numbers, ticks = [number for number, _ in pairs], [ticks for _, ticks in pairs]
+        flat = list(chain.from_iterable(chain.from_iterable(values)))
+        numbers, ticks = flat[::2], flat[1::2]
         each = None if steps.only is not None else steps.factors_at(_numbers(wholes_of(numbers)))
         arrays = [names_of(numbers, declared.instruments), decimals_of(ticks, steps, each)]
         structs = arrow.StructArray.from_arrays(arrays, fields=fields)

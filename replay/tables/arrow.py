@@ -11,11 +11,11 @@ from ...events.errors import QueryError
 __all__ = ["needed", "pyarrow"]
 
 
-def needed(module: str) -> Any:
-    """A module of the extra `export`. Raises QueryError where it is not installed."""
+def needed(module: str, installed_by: str = "'deleverage[export]'") -> Any:
+    """A module of the extra `export`, or of another package. Raises QueryError where it is not installed."""
     package = module.partition(".")[0]
     if find_spec(package) is None:
-        message = f"{package} is not installed; pip install 'deleverage[export]'"
+        message = f"{package} is not installed; pip install {installed_by}"
         raise QueryError(message)
     return import_module(module)
 

@@ -16,6 +16,7 @@ from .arrays import names_of, times_of, wholes_of
 from .arrow import pyarrow
 from .columns import ENVELOPE
 from .declared import Declared
+from .states import Rounds
 from .structs import StructColumns, about, provenance, reader_of
 
 __all__ = ["EventTables"]
@@ -41,16 +42,21 @@ class EventTables:
         return self._table(body_type).schema
 
     def batches(
-        self, types: Collection[type[Body]], first_seq: int, stop_seq: int | None, rows: int
+        self, types: Collection[type[Body]], span: tuple[int, int], rows: int, rounds: Rounds | None = None
     ) -> Iterator[tuple[type[Body], Any]]:
-        """The events of a span, of these types or of all, so many events at once: of each type a batch, in order."""
-        events, held, tables = self._declared.run.events(first_seq, stop_seq), 0, set[_EventTable]()
+        """The events of a span, of these types, so many events at once: of each type a batch, in order.
+
+        `rounds` is shown what happened in them.
+        """
+        events, held, tables = self._declared.run.events(*span), 0, set[_EventTable]()
         while block := list(islice(events, min(_BLOCK, rows))):
             for body_type, some in _by_type(block).items():
-                if not types or body_type in types:
+                if body_type in types:
                     table = self._table(body_type)
                     table.add(some)
                     tables.add(table)
+                if rounds is not None and body_type in Rounds.types:
+                    rounds.see(some)
             held += len(block)
             if held + _BLOCK > rows:
                 yield from _taken(tables)
@@ -61,6 +67,14 @@ class EventTables:
         if body_type not in self._made:
             self._made[body_type] = _EventTable(body_type, self._declared)
         return self._made[body_type]
+
+
+def _lists(links: Sequence[tuple[int, ...]]) -> Any:
+    """Lists of numbers; mostly all are empty, which takes no looking at each."""
+    arrow = pyarrow()
+    if any(links):
+        return arrow.array(links, arrow.list_(arrow.int64()))
+    return arrow.ListArray.from_arrays(arrow.array(np.zeros(len(links) + 1, np.int32)), arrow.array([], arrow.int64()))
 
 
 def _taken(tables: set[_EventTable]) -> Iterator[tuple[type[Body], Any]]:
@@ -144,5 +158,5 @@ class _EventTable:
             names_of(origin, arrow.array([one.name.lower() for one in Origin])),
             wholes_of(cause),
             names_of(producer, names),
-            arrow.array(links, arrow.list_(arrow.int64())),
+            _lists(links),
         ]

@@ -3,17 +3,18 @@
 1. `seq` and `time` are those of the event after which it stood so. One state is the last one; others are asked for.
 2. What depends on a mark is null as long as an instrument that it needs has none; equity and requirement are those of
    the margin monitor, places in a queue those that a round decided then would record.
-3. A round is no state: `rounds` has each that there was up to the last instant asked for.
+3. A round is no state: `rounds` has each of the span of events.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any, Literal
+from collections.abc import Callable, Iterator, Sequence
+from typing import Literal
 
 import msgspec
 
 from ...events.bodies.waterfall import DeleveragingEnded, DeleveragingStarted, PositionDeleveraged
+from ...events.envelope import Event
 from ...events.kinds import (
     AccountAmount,
     AccountNumber,
@@ -38,7 +39,7 @@ from ...handlers.valuation import notional_atoms, profit_atoms
 from ..run import Run
 from ..state.queues import TRADERS, marked_margin, prospects_of, queues_of, ratio_bps
 
-__all__ = ["STATE_TABLES", "StateRow", "round_rows", "state_rows"]
+__all__ = ["STATE_TABLES", "Rounds", "StateRow", "state_rows"]
 
 
 class StateRow(msgspec.Struct, frozen=True, gc=False):
@@ -142,7 +143,7 @@ class RoundRow(StateRow, frozen=True, gc=False):
     liquidation_id: LiquidationNumber
     size_lots: Size
     closed_lots: Size | None
-    left_lots: Size | None
+    unclosed_lots: Size | None
     price_ticks: Price
     value_atoms: InstrumentAmount
     candidates: Count
@@ -210,10 +211,10 @@ def _marks(_run: Run, ledger: LedgerState, seq: int, at_ns: int) -> Rows:
             seq,
             at_ns,
             instrument=number,
-            mark_ticks=marked and marked.mark_ticks,
-            index_ticks=marked and marked.index_ticks,
-            impact_ticks=marked and marked.impact_ticks,
-            marked_at_ns=market.marked_at_ns if marked else None,
+            mark_ticks=None if marked is None else marked.mark_ticks,
+            index_ticks=None if marked is None else marked.index_ticks,
+            impact_ticks=None if marked is None else marked.impact_ticks,
+            marked_at_ns=None if marked is None else market.marked_at_ns,
             halted=market.halted_until_ns is not None,
             halted_until_ns=market.halted_until_ns,
         )
@@ -223,21 +224,49 @@ def _funds(_run: Run, ledger: LedgerState, seq: int, at_ns: int) -> Rows:
     for number, standing in ledger.funds.items():
         fund = ledger.accounts[number]
         margin = marked_margin(ledger, fund)
-        equity = None if margin is None else margin.equity_atoms
-        cash, floor, deficit = fund.balance_atoms, standing.floor_atoms, standing.deficit_atoms
-        yield FundRow(seq, at_ns, number, cash, equity, floor, deficit, len(fund.positions))
+        yield FundRow(
+            seq,
+            at_ns,
+            fund=number,
+            cash_atoms=fund.balance_atoms,
+            equity_atoms=None if margin is None else margin.equity_atoms,
+            floor_atoms=standing.floor_atoms,
+            deficit_atoms=standing.deficit_atoms,
+            lots_held=len(fund.positions),
+        )
 
 
 def _orders(_run: Run, ledger: LedgerState, seq: int, at_ns: int) -> Rows:
     for one in ledger.liquidations.values():
         order = one.order
         if order is not None and order.open:
-            where = one.account, order.instrument, order.leg
-            yield OrderRow(seq, at_ns, order.order_id, "forced", *where, order.left_lots, None, None, not order.hedges)
+            yield OrderRow(
+                seq,
+                at_ns,
+                order_id=order.order_id,
+                whose="forced",
+                account=one.account,
+                instrument=order.instrument,
+                leg=order.leg,
+                size_lots=order.left_lots,
+                trigger_ticks=None,
+                limit_ticks=None,
+                reduces=not order.hedges,
+            )
     for number, own in ledger.own_orders.items():
-        where = own.account, own.instrument, own.leg
-        terms = own.size_lots, own.trigger_ticks, own.limit_ticks, own.reduces
-        yield OrderRow(seq, at_ns, number, "own", *where, *terms)
+        yield OrderRow(
+            seq,
+            at_ns,
+            order_id=number,
+            whose="own",
+            account=own.account,
+            instrument=own.instrument,
+            leg=own.leg,
+            size_lots=own.size_lots,
+            trigger_ticks=own.trigger_ticks,
+            limit_ticks=own.limit_ticks,
+            reduces=own.reduces,
+        )
 
 
 def _rankings(run: Run, ledger: LedgerState, seq: int, at_ns: int) -> Rows:
@@ -248,32 +277,58 @@ def _rankings(run: Run, ledger: LedgerState, seq: int, at_ns: int) -> Rows:
             place = queues.place_of(one, key)
             if place is not None:
                 side: Literal["long", "short"] = "long" if held.size_lots > 0 else "short"
-                told = place.rank, place.of, one.account, key[1], place.score, queues.rule_of(key[0]).name
-                found.append(RankingRow(seq, at_ns, key[0], side, *told))
+                row = RankingRow(
+                    seq,
+                    at_ns,
+                    instrument=key[0],
+                    side=side,
+                    rank=place.rank,
+                    candidates=place.of,
+                    account=one.account,
+                    leg=key[1],
+                    score=place.score,
+                    policy=queues.rule_of(key[0]).name,
+                )
+                found.append(row)
     yield from sorted(found, key=lambda row: (row.instrument, row.side, row.rank))
 
 
-def round_rows(run: Run, stop_seq: int | None = None) -> Rows:
-    """Each round that began before `stop_seq`, in order; one that had not ended has no end. O(events)."""
-    started, taken = dict[int, tuple[int, int, DeleveragingStarted]](), dict[int, int]()
-    for event in run.events(0, stop_seq):
-        body = event.body
-        if isinstance(body, DeleveragingStarted):
-            started[body.round] = event.seq, event.at_ns, body
-        elif isinstance(body, PositionDeleveraged):
-            taken[body.round] = taken.get(body.round, 0) + 1
-        elif isinstance(body, DeleveragingEnded) and body.round in started:
-            yield _round(*started.pop(body.round), taken.pop(body.round, 0), event.seq, body)
-    for number, one in started.items():
-        yield _round(*one, taken.get(number, 0))
+class Rounds:
+    """The rounds that there were, from events as they come by."""
+
+    types = (DeleveragingStarted, PositionDeleveraged, DeleveragingEnded)
+
+    def __init__(self) -> None:
+        self._open: dict[int, Event] = {}
+        self._taken: dict[int, int] = {}
+        self._ended: list[RoundRow] = []
+
+    def see(self, events: Sequence[Event]) -> None:
+        """Take events in, in their order."""
+        for event in events:
+            body = event.body
+            if isinstance(body, DeleveragingStarted):
+                self._open[body.round] = event
+            elif isinstance(body, PositionDeleveraged):
+                self._taken[body.round] = self._taken.get(body.round, 0) + 1
+            elif isinstance(body, DeleveragingEnded) and body.round in self._open:
+                started, taken = self._open.pop(body.round), self._taken.pop(body.round, 0)
+                self._ended.append(_round(started, taken, event.seq, body))
+
+    def rows(self) -> list[RoundRow]:
+        """In the order in which they began; one that had not ended has no end."""
+        still = [_round(started, self._taken.get(number, 0)) for number, started in self._open.items()]
+        return sorted([*self._ended, *still], key=lambda row: row.seq)
 
 
 def _round(
-    seq: int, at_ns: int, body: DeleveragingStarted, taken: int, ended_seq: int | None = None, ended: Any = None
+    started: Event, taken: int, ended_seq: int | None = None, ended: DeleveragingEnded | None = None
 ) -> RoundRow:
+    body = started.body
+    assert isinstance(body, DeleveragingStarted)
     return RoundRow(
-        seq,
-        at_ns,
+        started.seq,
+        started.at_ns,
         round=body.round,
         trigger=body.trigger,
         policy=body.policy,
@@ -281,8 +336,8 @@ def _round(
         instrument=body.instrument,
         liquidation_id=body.liquidation_id,
         size_lots=body.size_lots,
-        closed_lots=ended and ended.closed_lots,
-        left_lots=ended and ended.left_lots,
+        closed_lots=None if ended is None else ended.closed_lots,
+        unclosed_lots=None if ended is None else ended.left_lots,
         price_ticks=body.price_ticks,
         value_atoms=body.value_atoms,
         candidates=body.candidates,

@@ -23,10 +23,9 @@ def reader_of(field: str) -> Callable[[Sequence[Any]], list[Any]]:
 
 
 class StructColumns:
-    """The columns of a type of struct, and the values that are not arrays yet."""
+    """The columns of a type of struct, `beside` others of these names, and the values that are not arrays yet."""
 
     def __init__(self, struct_type: type[msgspec.Struct], declared: Declared, beside: tuple[str, ...] = ()) -> None:
-        """Columns that stand `beside` those of these names."""
         columns = body_columns(struct_type, beside)
         self._columns = [array_column(struct_type, column, declared) for column in columns]
         self._readers = [(column.field, reader_of(column.field)) for column in self._columns]

@@ -9,17 +9,18 @@ from typing import Any
 from ...events.errors import QueryError
 from ...events.vocabulary import TYPES_BY_NAME
 from ..directory import nearest
+from ..points import Moment
 from ..run import Run
 from .arrow import pyarrow
 from .declared import Declared
 from .events import EventTables
-from .states import STATE_TABLES, StateRow, round_rows, state_rows
+from .states import STATE_TABLES, Rounds, StateRow, state_rows
 from .structs import StructColumns, about, provenance
 
 __all__ = ["ROWS", "RecordTables", "check_tables", "table_names", "tables_of"]
 
-ROWS = 65_536
-"""So many events are held at once, and a batch has at most so many rows."""
+ROWS = 16_384
+"""So many events are held at once, and a batch has at most so many rows: as fast as any number measured."""
 
 _ROUNDS = "rounds"
 
@@ -58,10 +59,10 @@ class RecordTables:
     def batches(
         self,
         tables: Collection[str] = (),
-        since: str | None = None,
-        until: str | None = None,
+        since: Moment | None = None,
+        until: Moment | None = None,
         rows: int = ROWS,
-        at: Sequence[str] = (),
+        at: Sequence[Moment] = (),
     ) -> Iterator[tuple[str, Any]]:
         """The rows of these tables, or of all that have any, each batch with the name of its table.
 
@@ -70,29 +71,29 @@ class RecordTables:
         there.
         """
         check_tables(tables)
+        wanted = tables or table_names()
         first, stop = self._run.span(since, until)
-        types = {TYPES_BY_NAME[name] for name in tables if name in TYPES_BY_NAME}
-        if types or not tables:
-            for body_type, batch in self._events.batches(types, first, stop, rows):
-                yield body_type.__name__, batch
         counts = sorted({self._run.last_seq(point) + 1 for point in at}) if at else [stop]
-        wanted = [name for name in STATE_TABLES if name in tables or not tables]
-        if counts != [0]:
-            yield from self._states(wanted, counts, rows)
+        types = {TYPES_BY_NAME[name] for name in wanted if name in TYPES_BY_NAME}
+        rounds = Rounds() if _ROUNDS in wanted else None
+        if types or rounds is not None:
+            for body_type, batch in self._events.batches(types, (first, stop), rows, rounds):
+                yield body_type.__name__, batch
+        if stop:
+            yield from self._states([name for name in STATE_TABLES if name in wanted and name != _ROUNDS], counts, rows)
+        if rounds is not None:
+            yield from self._batched(_ROUNDS, rounds.rows(), rows)
 
     def _states(self, tables: Sequence[str], counts: Sequence[int], rows: int) -> Iterator[tuple[str, Any]]:
-        if any(table != _ROUNDS for table in tables):
-            for ledger in self._run.states(counts):
-                for table in tables:
-                    if table != _ROUNDS:
-                        yield from self._batched(table, state_rows(self._run, table, ledger), rows)
-        if _ROUNDS in tables:
-            yield from self._batched(_ROUNDS, round_rows(self._run, counts[-1]), rows)
+        for ledger in self._run.states(counts) if tables else ():
+            for table in tables:
+                yield from self._batched(table, state_rows(self._run, table, ledger), rows)
 
-    def _batched(self, table: str, found: Iterator[StateRow], rows: int) -> Iterator[tuple[str, Any]]:
+    def _batched(self, table: str, found: Iterable[StateRow], rows: int) -> Iterator[tuple[str, Any]]:
         columns = StructColumns(STATE_TABLES[table], self.declared)
         schema = self._state_schema(table, columns)
-        while some := list(islice(found, rows)):
+        left = iter(found)
+        while some := list(islice(left, rows)):
             columns.add(some)
             yield table, pyarrow().RecordBatch.from_arrays(columns.take(), schema=schema)
 

@@ -18,7 +18,17 @@ import msgspec
 
 from ...sim.quantities import Quantity, Scale
 
-__all__ = ["STEPS_NS", "Level", "Levels", "Span", "Timeline", "Total", "Totals", "encoded", "step_ns_for"]
+__all__ = [
+    "STEPS_NS",
+    "Level",
+    "Levels",
+    "SummedSeries",
+    "SummedStep",
+    "Timeline",
+    "TimelineSpan",
+    "encoded",
+    "step_ns_for",
+]
 
 _MS, _SECOND = 10**6, 10**9
 _MINUTE, _HOUR, _DAY = 60 * _SECOND, 3600 * _SECOND, 86_400 * _SECOND
@@ -45,7 +55,7 @@ class Level(msgspec.Struct, frozen=True, array_like=True):
     last_seq: int
 
 
-class Total(msgspec.Struct, frozen=True, array_like=True):
+class SummedStep(msgspec.Struct, frozen=True, array_like=True):
     """What one step summed: over how many events, and which of them had most."""
 
     step: int
@@ -74,13 +84,13 @@ class Levels(_Series, frozen=True, kw_only=True):
     points: tuple[Level, ...]
 
 
-class Totals(_Series, frozen=True, kw_only=True):
+class SummedSeries(_Series, frozen=True, kw_only=True):
     """A total over time."""
 
-    points: tuple[Total, ...]
+    points: tuple[SummedStep, ...]
 
 
-class Span(msgspec.Struct, frozen=True):
+class TimelineSpan(msgspec.Struct, frozen=True):
     """A halt of an instrument, or a fault of the venue: from when, by which event, until when.
 
     `from_seq` is None where it was on before the window, `until_ns` and `until_seq` are None where
@@ -104,14 +114,14 @@ class Timeline(msgspec.Struct, frozen=True, kw_only=True):
     steps: int
     instruments: tuple[str, ...]
     levels: tuple[Levels, ...]
-    totals: tuple[Totals, ...]
-    spans: tuple[Span, ...]
+    totals: tuple[SummedSeries, ...]
+    spans: tuple[TimelineSpan, ...]
 
     def level(self, name: str, of: str = "") -> Levels | None:
         """A level by name; None where it was never set."""
         return next((one for one in self.levels if (one.name, one.of) == (name, of)), None)
 
-    def total(self, name: str, of: str = "") -> Totals | None:
+    def total(self, name: str, of: str = "") -> SummedSeries | None:
         """A total by name; None where nothing of it happened."""
         return next((one for one in self.totals if (one.name, one.of) == (name, of)), None)
 

@@ -47,7 +47,7 @@ from ...handlers.inventory import Inventory
 from ...sim.living.liquidity import near_lots
 from ...sim.quantities import Scale, amount_scale, price_scale, size_scale
 from ..state.queues import TRADERS
-from .series import Level, Levels, Span, Timeline, Total, Totals
+from .series import Level, Levels, SummedSeries, SummedStep, Timeline, TimelineSpan
 
 __all__ = ["TimelineTaker"]
 
@@ -107,8 +107,8 @@ class TimelineTaker:
         self.first_ns, self.step_ns = first_ns - first_ns % step_ns, step_ns
         self._inventory = Inventory()
         self._now, self._before = dict[_Key, int](), dict[_Key, int]()
-        self._levels, self._totals = dict[_Key, dict[int, Level]](), dict[_Key, dict[int, Total]]()
-        self._spans, self._open = list[Span](), dict[tuple[str, int], Span]()
+        self._levels, self._totals = dict[_Key, dict[int, Level]](), dict[_Key, dict[int, SummedStep]]()
+        self._spans, self._open = list[TimelineSpan](), dict[tuple[str, int], TimelineSpan]()
         self._unsettled = dict[int, Event]()
         self._last_ns = first_ns
         if self.ledger.seq:
@@ -250,10 +250,10 @@ class TimelineTaker:
         fault = isinstance(body, FaultStarted | FaultEnded)
         key = (body.kind, body.fault) if fault else ("halt", body.instrument)
         if not began:
-            open_span = self._open.pop(key, Span(key[0], self._name_of(body.instrument), self.first_ns, None))
+            open_span = self._open.pop(key, TimelineSpan(key[0], self._name_of(body.instrument), self.first_ns, None))
             self._spans.append(replace(open_span, until_ns=event.at_ns, until_seq=event.seq))
         elif key not in self._open:
-            self._open[key] = Span(key[0], self._name_of(body.instrument), event.at_ns, event.seq)
+            self._open[key] = TimelineSpan(key[0], self._name_of(body.instrument), event.at_ns, event.seq)
 
     def _name_of(self, instrument: int | None) -> str:
         return "" if instrument is None else self.ledger.markets[instrument].listing.name
@@ -272,9 +272,9 @@ class TimelineTaker:
     def _add(self, key: _Key, event: Event, value: int) -> None:
         place = (event.at_ns - self.first_ns) // self.step_ns
         points = self._totals.setdefault(key, {})
-        known = points.get(place) or Total(place, 0, 0, -1, event.seq)
+        known = points.get(place) or SummedStep(place, 0, 0, -1, event.seq)
         most = (known.most, known.most_seq) if known.most >= value else (value, event.seq)
-        points[place] = Total(place, known.sum + value, known.events + 1, *most)
+        points[place] = SummedStep(place, known.sum + value, known.events + 1, *most)
 
     def _order(self, keys: Iterable[_Key]) -> list[_Key]:
         return sorted(keys, key=lambda key: (_NAMES.index(key[0]), key[1]))
@@ -285,10 +285,10 @@ class TimelineTaker:
         of, scale = self._of(name, number)
         return Levels(name=name, of=of, scale=scale, before=self._before.get(key), points=points)
 
-    def _total(self, key: _Key) -> Totals:
+    def _total(self, key: _Key) -> SummedSeries:
         name, number = key
         of, scale = self._of(name, number)
-        return Totals(name=name, of=of, scale=scale, points=tuple(self._totals[key].values()))
+        return SummedSeries(name=name, of=of, scale=scale, points=tuple(self._totals[key].values()))
 
     def _of(self, name: str, number: int) -> tuple[str, Scale]:
         """What a series is called by, and its scale."""

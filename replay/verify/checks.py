@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from ...events.notebook import html_table
 from .comparison import Divergence
 from .invariants import OneInvariant
 
@@ -41,6 +42,17 @@ class Verification(msgspec.Struct, frozen=True):
     divergence: Divergence | None = None
     beside: tuple[str, ...] = ()
     invariants: tuple[OneInvariant, ...] = ()
+
+    def __repr__(self) -> str:
+        """One line: whether it is sound, and the first fault."""
+        told = {True: "sound", False: "not sound", None: "sound as far as could be seen"}[self.sound]
+        fault = "" if self.fault is None else f", {self.fault.check}: {self.fault.text}"
+        return f"<Verification {self.run}: {self.events:,} events, {told}{fault}>"
+
+    def _repr_html_(self) -> str:
+        """Each check with what was found, as a small table."""
+        told = {True: "ok", False: "FAILED", None: "not judged"}
+        return html_table(repr(self).strip("<>"), [(one.check, told[one.ok], one.text) for one in self.checks])
 
     @property
     def broken(self) -> tuple[OneInvariant, ...]:

@@ -13,7 +13,8 @@ from ...sim.console import new_console, print_line, print_rows
 from ...sim.options import plugins_option
 from ...sim.progress import bar
 from ...sim.terminal import print_document, print_text, printable, tell
-from ..command_line import JOBS_MOST, TORN, as_json_option, head_option, record_argument
+from ..command_line import TORN, as_json_option, head_option, jobs_option_of, record_argument
+from ..jobs import Jobs
 from .checks import Verification
 from .divergence_text import divergence_view, print_divergence
 from .invariants_text import broken_told, invariant_rows
@@ -28,7 +29,7 @@ _UNSOUND, _IN_PART, _BROKEN = 1, 2, 4
 @click.command("verify")
 @record_argument
 @click.option("--every", type=click.IntRange(min=1), metavar="N", help="Check the laws after every N events.")
-@click.option("--jobs", type=click.IntRange(1, JOBS_MOST), default=1, metavar="N", help="Execute parts in N processes.")
+@jobs_option_of(1, "Execute parts in N processes.")
 @click.option("--force", is_flag=True, help="Execute the handlers though other versions made the record.")
 @click.option("--invariants", metavar="VENUE", help="Hold what this venue's rulebook claims against it.")
 @head_option
@@ -40,7 +41,7 @@ def verify_command(
     *,
     record: Path,
     every: int | None,
-    jobs: int,
+    jobs: Jobs,
     force: bool,
     invariants: str | None,
     head: str | None,

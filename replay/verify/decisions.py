@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from ...events.envelope import Origin
 from ...events.errors import RecordDamagedError
+from ..jobs import Jobs
 from ..run import Run
 from .checks import Check
 from .comparison import Divergence
@@ -39,7 +40,7 @@ def not_to_be_executed(run: Run, walk: Walk, *, force: bool) -> Decided | None:
     return _refused(f"{found[0]}; --force executes the handlers all the same") if found else None
 
 
-def executed_again(run: Run, digests: Mapping[int, str], jobs: int, watch: Callable[[int], None]) -> Decided:
+def executed_again(run: Run, digests: Mapping[int, str], jobs: Jobs, watch: Callable[[int], None]) -> Decided:
     """Execute everything that is at hand, and compare."""
     missing = missing_in(run)
     replaced = next((one for one in missing if not one.throughout), None)

@@ -18,7 +18,7 @@ import msgspec
 from ...events.bodies.collateral import ConversionSet
 from ...events.bodies.inputs import DepthQuoted, PriceTicked
 from ...events.bodies.listing import InstrumentListed
-from ...events.bodies.run import SourceOpened
+from ...events.bodies.run import Producer, SourceOpened
 from ...events.envelope import Event, Origin
 from ...events.errors import HandlerError, ScenarioError
 from ...events.ledger import Ledger
@@ -33,6 +33,7 @@ from ...sim.sources.own import Own, OwnDepth, OwnPrices
 from ...sim.venues import AtVenues, VenuesPopulation, at_all_venues
 from ..run import Run
 from .checks import Check
+from .walk import Walk
 
 __all__ = ["INPUTS", "MadeAgain", "made_again"]
 
@@ -57,11 +58,14 @@ class _Opening(NamedTuple):
     sources: list[SourceOpened]
 
 
-def made_again(run: Run) -> MadeAgain | None:
-    """The check of them; None where no plug-in gave any, or nothing could be read."""
-    rooms = [one for one in run.started.producers if one.slot in INPUT_ROOMS] if run.count else []
-    if not rooms:
-        return None
+def made_again(run: Run, walk: Walk) -> Iterator[MadeAgain]:
+    """The check of them; none where no plug-in gave any, or events do not follow one from the other."""
+    rooms = [one for one in run.started.producers if one.slot in INPUT_ROOMS] if run.count and walk.follows else []
+    if rooms:
+        yield _judged(run, rooms)
+
+
+def _judged(run: Run, rooms: Sequence[Producer]) -> MadeAgain:
     opening, told, absent = _opening(run), list[str](), list[str]()
     for producer in rooms:
         try:

@@ -17,8 +17,8 @@ from pathlib import Path
 from ...events.errors import HandlerError
 from ...events.record import RecordReader
 from ...handlers.plugins.folders import Folders
+from ..jobs import Jobs, at_once, working
 from ..run import Run
-from ..workers import Workers
 from .comparison import Divergence
 from .playback import PlayedBack
 from .reexecution import Part, reexecute, whole
@@ -46,7 +46,7 @@ def parts_of(run: Run, seqs: list[int], jobs: int) -> list[Part]:
 def reexecute_all(
     run: Run,
     digests: Mapping[int, str],
-    jobs: int,
+    jobs: Jobs,
     watch: Callable[[int], None],
     played_back: Collection[str] = (),
 ) -> Divergence | None:
@@ -54,12 +54,12 @@ def reexecute_all(
 
     Raises ScenarioError where a policy of another slot is not at hand, in this process or in one of a part.
     """
-    parts = parts_of(run, sorted(digests), jobs)
+    parts = parts_of(run, sorted(digests), at_once(jobs))
     if len(parts) == 1:
         return reexecute(_executable(run, played_back), whole(run), digests, watch)
     perform = partial(_reexecute, run.path, run.plugin_folders, tuple(played_back), dict(digests))
     outcomes, done_events = dict[Part, Divergence | Exception | None](), 0
-    with Workers(jobs, perform, _lost) as workers:
+    with working(jobs, perform, _lost) as workers:
         for part, outcome in workers.outcomes(deque(parts)):
             outcomes[part] = outcome
             done_events += part.stop_seq - part.first_seq

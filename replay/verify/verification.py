@@ -19,12 +19,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ...events.bodies.run import Producer
 from ...events.errors import RecordDamagedError
 from ...handlers.plugins.folders import Folders
+from ..jobs import Jobs
 from ..run import Run
 from .checks import Check, Verification
 from .decisions import Decided, executed_again, not_to_be_executed
@@ -40,10 +42,10 @@ Watch = Callable[[int, int], None]
 
 
 def verify(
-    path: Path,
+    path: str | os.PathLike[str],
     every: int | None = None,
     *,
-    jobs: int = 1,
+    jobs: Jobs = 1,
     force: bool = False,
     head: str | None = None,
     plugins: Folders = (),
@@ -60,23 +62,22 @@ def verify(
     and policies that are not at hand are answers and not errors. Raises RecordNotFoundError if there is no record.
     """
     try:
-        run = judged_run(path, plugins)
+        run = judged_run(Path(path), plugins)
     except RecordDamagedError as error:
         damaged = Check("blocks", ok=False, text=str(error))
-        return Verification(str(path), "unknown", torn=False, events=0, head=None, sound=False, checks=(damaged,))
+        return Verification(os.fspath(path), "unknown", torn=False, events=0, head=None, sound=False, checks=(damaged,))
     digests = _beside(run)
     walk = Walk(run, every, digests, head, lambda done: watch(done, 2 * run.count))
-    held = invariants_of(_declared(run), invariants)
-    walk.hold(held)
+    walk.hold(held := invariants_of(_declared(run), invariants))
     checks = walk.checks()
     walk.note_what_is_true()
     decided = not_to_be_executed(run, walk, force=force)
     if decided is None:
         decided = executed_again(run, digests, jobs, lambda done: watch(run.count + done, 2 * run.count))
-    again = made_again(run) if walk.follows else None
-    checks += [decided.check] if again is None else [again.check, decided.check]
+    again = list(made_again(run, walk))
+    checks += [*(one.check for one in again), decided.check]
     return Verification(
-        run=str(path),
+        run=os.fspath(path),
         status=run.manifest.status,
         torn=run.torn,
         events=walk.count,
@@ -85,7 +86,7 @@ def verify(
         checks=tuple(checks),
         warning=run.warning,
         reexecuted=decided.check.ok is not None,
-        refused=decided.refused or (again and again.refused),
+        refused=decided.refused or next((one.refused for one in again), None),
         divergence=decided.divergence,
         beside=tuple(run.reports),
         invariants=tuple(held.found.values()),

@@ -20,7 +20,7 @@ from ...events.record.manifest import read_manifest
 from ...events.record.scan import segment_files
 from ..run import Run, open_run
 
-__all__ = ["POLL_S", "followed"]
+__all__ = ["POLL_S", "followed", "has_grown", "is_torn", "settled"]
 
 POLL_S = 0.5
 """How long nothing is looked at in between."""
@@ -38,18 +38,18 @@ def followed(
     """
     seq = 0
     while True:
-        run = _settled(path, opened, wait)
+        run = settled(path, opened, wait)
         for event in run.events(seq):
             yield event
             seq = event.seq + 1
         if not run.torn:
             return
         seen_bytes = sum(file.size_bytes for file in run.reader.files)
-        while not _has_grown(path, seen_bytes):
+        while not has_grown(path, seen_bytes):
             wait(POLL_S)
 
 
-def _has_grown(path: Path, seen_bytes: int) -> bool:
+def has_grown(path: Path, seen_bytes: int) -> bool:
     """Whether there is more of a record than was seen, or it was sealed."""
     with readable(path):
         return sum(file.size_bytes for file in segment_files(path)) != seen_bytes or not is_torn(path)
@@ -60,7 +60,7 @@ def is_torn(path: Path) -> bool:
     return read_manifest(path).status == "recording"
 
 
-def _settled(path: Path, opened: Callable[[Path], Run], wait: Callable[[float], None]) -> Run:
+def settled(path: Path, opened: Callable[[Path], Run] = open_run, wait: Callable[[float], None] = time.sleep) -> Run:
     """The record, looked at again where it is just being sealed."""
     for _ in range(_LOOKS_MOST - 1):
         try:

@@ -35,7 +35,6 @@ from ...events.bodies.margin import CollateralAdded, MarginCalled, PositionReduc
 from ...events.bodies.venue import TimerFired, TimerSet
 from ...events.bodies.waterfall import BalanceWrittenOff, DeleveragingStarted, LossSocialized, PositionDeleveraged
 from ...events.envelope import Event, Origin
-from ...events.errors import QueryError
 from ...events.ledger import Ledger
 from ...events.ledger.postings import POSTINGS
 from ...events.vocabulary import FORCED_TYPES, Body, accounts_named
@@ -46,7 +45,7 @@ from ...sim.quantities import Quantity
 from ...sim.units import format_time_ns
 from ..run import Run
 from .answer import Answer, Befallen
-from .explain import explain
+from .explain import explain_event
 from .names import RunNames
 from .page.blocks import Commands, Prose, Section, Table
 from .story import step_of
@@ -84,16 +83,13 @@ def befallen(
     the events that name the account (in an import those of what was forced of it), a state, and the answer. Raises
     QueryError for a number that is none.
     """
-    account = run.directory.number_of(account)
+    account = run.directory.find_account(account)
     events, linked = _gathered(run, account, *(span or (0, run.count)))
     if instrument is not None:
         events = list(_in_instrument(events, instrument))
     ledger = run.at(seq=events[-1].seq) if events else run.at()
-    if not 0 <= account < len(ledger.accounts):
-        message = f"there is no account {account}; the record has {len(ledger.accounts)}, counted from 0"
-        raise QueryError(message)
     gravest = _gravest(events, account)
-    answer = None if gravest is None else explain(run, gravest.seq, against=against, whole=whole)
+    answer = None if gravest is None else explain_event(run, gravest.seq, against=against, whole=whole)
     names = RunNames(ledger)
     told = _told(run, account, events, linked, names, answer)
     return msgspec.structs.replace(

@@ -34,10 +34,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from html import escape
+from textwrap import shorten
 from typing import Any, Literal
 
 import msgspec
 
+from ...events.notebook import html_table
 from ...sim.quantities import Quantity
 from ...sim.terminal import shell_word
 from ..run import Run
@@ -52,6 +55,8 @@ from .venue.published import Published
 from .venue.taken_in import TakenIn
 
 __all__ = ["Afterwards", "Answer", "Asked", "Befallen", "Claim", "Flip", "Flips", "Grade", "claims_of"]
+
+_SHOWN = 100
 
 Grade = Literal["proved", "asserted", "inferred"]
 
@@ -141,6 +146,23 @@ class Answer(msgspec.Struct, frozen=True):
     graph: GroundGraph | None = None
     claims: tuple[Claim, ...] | None = None
 
+    def __repr__(self) -> str:
+        """One line: which event, and how the paragraph begins."""
+        return f"<Answer: {shorten(self.paragraph, _SHOWN, placeholder='...')}>"
+
+    def __str__(self) -> str:
+        """The paragraph."""
+        return self.paragraph
+
+    def _repr_html_(self) -> str:
+        """The chain of causes as a small table, under the paragraph."""
+        rows = [(str(step.seq), step.type, step.text) for step in self.chain]
+        return f"<p>{escape(self.paragraph)}</p>\n{html_table(self._named, rows)}"
+
+    @property
+    def _named(self) -> str:
+        return f"event {self.event.seq} {self.event.type}"
+
 
 class Befallen(msgspec.Struct, frozen=True):
     """What befell an account, in order of time, and the answer for the gravest of it; None where nothing did.
@@ -155,6 +177,15 @@ class Befallen(msgspec.Struct, frozen=True):
     befell: tuple[EventStep, ...]
     others: tuple[int, ...]
     answer: Answer | None
+
+    def __repr__(self) -> str:
+        """One line: whom how much befell, and the gravest of it."""
+        return f"<Befallen {self.name}: {len(self.befell)} events, gravest {self.answer!r}>"
+
+    def _repr_html_(self) -> str:
+        """What befell it, as a table with the gravest answer's paragraph above."""
+        told = "" if self.answer is None else f"<p>{escape(self.answer.paragraph)}</p>\n"
+        return told + html_table(self.name, [(str(step.seq), step.at, step.text) for step in self.befell])
 
 
 class Claim(msgspec.Struct, frozen=True):

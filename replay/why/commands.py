@@ -27,7 +27,6 @@ from ..command_line import (
     record_argument,
     tell_differences,
 )
-from ..directory import nearest
 from ..forked import Aside, can_fork
 from ..points import is_point, parse_point
 from ..run import Run
@@ -309,14 +308,9 @@ def _must_be_decided(answer: Answer, option: str) -> None:
 
 
 def _instrument(run: Run, name: str | None) -> int | None:
-    """The number of an instrument. Raises QueryError with the nearest names."""
     if name is None:
         return None
-    known = {listing.name: number for number, listing in run.directory.instruments.items()}
-    if name not in known:
-        message = f"there is no instrument {name!r}; the record has {', '.join(known)}{nearest(name, known)}"
-        raise QueryError(message)
-    return known[name]
+    return run.directory.find_instrument(name)
 
 
 def _show_answer(run: Run, answer: Answer, layout: str, *, as_json: bool, whole: bool) -> None:

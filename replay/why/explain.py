@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import NamedTuple, overload
 
 import msgspec
 
@@ -31,7 +31,7 @@ from ...events.ledger import LedgerState
 from ..fair.beside import order_sentence
 from ..rankings import RoundRanking, UnrankedRound, ranking_if_at_hand, round_body, round_of, rounds_back
 from ..run import Run
-from .answer import Answer, claims_of
+from .answer import Answer, Befallen, claims_of
 from .case import RunCase
 from .evidence import asked_of, evidence_for
 from .fund import fund_behind, fund_now, fund_of, fund_past
@@ -50,6 +50,7 @@ __all__ = [
     "ROUND",
     "RoundFound",
     "explain",
+    "explain_event",
     "explain_round",
     "fund_standing",
     "lot_events",
@@ -63,15 +64,44 @@ ROUND = (DeleveragingStarted, PositionDeleveraged, DeleveragingEnded)
 """The types of event that a round is made of."""
 
 
-def explain(run: Run, seq: int, *, against: int | str | None = None, whole: bool = False) -> Answer:
-    """Why event `seq` is in the record; `against` is an account, by number or name, of which to say why it was spared.
+@overload
+def explain(run: Run, seq: int, *, against: int | str | None = None, whole: bool = False) -> Answer: ...
 
-    With `whole` every drain of the fund and every mark of the loss stands alone. Costs one or two states, and for a
-    round or a shortfall the events that name the fund. Raises QueryError for an event that is not there or came from
-    outside, and for an `against` where nobody was chosen among others.
+
+@overload
+def explain(run: Run, *, account: int | str, against: int | str | None = None, whole: bool = False) -> Befallen: ...
+
+
+def explain(
+    run: Run,
+    seq: int | None = None,
+    *,
+    account: int | str | None = None,
+    against: int | str | None = None,
+    whole: bool = False,
+) -> Answer | Befallen:
+    """Why event `seq` is in the record, or what befell an `account`, with the answer for the gravest of it.
+
+    `against` is an account of which to say why it was spared; accounts are given by name or number. With `whole` every
+    drain of the fund and every mark of the loss stands alone. Costs one or two states, for a round or a shortfall the
+    events that name the fund, and for an account those that name it. Raises QueryError for an event that is not there
+    or came from outside, and for an `against` where nobody was chosen among others.
     """
+    if (seq is None) == (account is None):
+        message = "give the number of an event, or an account, and not both"
+        raise QueryError(message)
+    if seq is not None:
+        return explain_event(run, seq, against=against, whole=whole)
+    from .accounts import befallen  # noqa: PLC0415 - its gravest event is explained here
+
+    assert account is not None
+    return befallen(run, account, against=against, whole=whole)
+
+
+def explain_event(run: Run, seq: int, *, against: int | str | None = None, whole: bool = False) -> Answer:
+    """The answer about one event."""
     event = run.event(seq)
-    against = None if against is None else run.directory.number_of(against)
+    against = None if against is None else run.directory.find_account(against)
     if event.origin is Origin.INPUT:
         raise QueryError(_not_decided(run, event))
     causes = run.causes(seq)

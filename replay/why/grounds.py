@@ -163,7 +163,7 @@ def _named(look: Lookback, event: Event, names: RunNames) -> tuple[_Named, ...]:
     if event.origin is not Origin.DECIDED or event.producer is None:
         return ()
     case, found = Decision(look, event, names), dict[int, tuple[Event, list[tuple[str, str]]]]()
-    for kind in type(event.body).grounds:
+    for kind in event.body.rested_on():
         for sets, one in FINDERS[kind](case):
             if one is not None:
                 found.setdefault(one.seq, (one, []))[1].append((kind.name, sets))

@@ -109,6 +109,14 @@ class Generations:
         elif kind in (LiquidationFilled, PositionReduced, OrderFilled):
             self._trade(event, body, ledger)
 
+    def generation_of(self, liquidation_id: int) -> int:
+        """That of a liquidation that has begun."""
+        return self._of[liquidation_id]
+
+    def moved(self, account: Account) -> dict[int, int]:
+        """By instrument that it holds, how far forced orders have moved the mark since: in millionths of a tick."""
+        return {key[0]: sum(self._moved_since_entered(account.account, key)) for key in reversed(account.positions)}
+
     def figures(self) -> CascadeFigures:
         """What it came to so far."""
         counts = tuple(self._counts[number] for number in range(max(self._counts, default=-1) + 1))

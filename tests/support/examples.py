@@ -109,6 +109,7 @@ from deleverage.events.bodies.options import (
     VolatilityMarked,
 )
 from deleverage.events.bodies.ordering import OrderingSet
+from deleverage.events.bodies.plugins import PluginNoted, PluginPaid
 from deleverage.events.bodies.redemption import RedemptionPaid, RedemptionRequested
 from deleverage.events.bodies.run import Producer, RunEnded, RunForked, RunStarted, SourceOpened, SourceTally
 from deleverage.events.bodies.sharing import AdlCompensated, AdlPremiumPaid, BailInCharged, BatchSettled
@@ -616,4 +617,17 @@ EXAMPLES: tuple[Body, ...] = (
     AdlPremiumPaid(5, 2, 7, 1_000),
     AdlCompensated(4, 6, 2, 50, 20),
     OrderingSet("3:1,17.2:5"),
+    PluginNoted(10_010, "LoanNoted", "0123456789abcdef", ("BALANCE", "MARK"), '{"account":5}', 5, 1),
+    PluginPaid(
+        own_tag=10_011,
+        own_name="NightCharged",
+        content="0123456789abcdef",
+        rests_on=("RULE",),
+        data='{"account":5}',
+        payer=5,
+        payee=2,
+        amount_atoms=900,
+        account=5,
+        instrument=1,
+    ),
 )

@@ -68,7 +68,11 @@ class ColumnRecorder:
 
     def note(self, page: ClosedPage, events: Sequence[Event]) -> None:
         """Remember a page until its block counts. Noting it again changes nothing."""
-        self._noted[page.first.seq] = facts_of(events, page.root, page.kinds, self._funds)
+        self.note_facts(facts_of(events, page.root, page.kinds, self._funds))
+
+    def note_facts(self, facts: PageFacts) -> None:
+        """Remember what is to be kept of a page."""
+        self._noted[facts.first_seq] = facts
 
     def follow(self, stop_seq: int) -> None:
         """Write what was noted before `stop_seq`, where the last block that counts ends; call it once a block or more.

@@ -1,0 +1,1 @@
+"""Tasks done by the processes of a Ray cluster: who hands them out, who carries them, who does them."""
