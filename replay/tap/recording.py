@@ -25,7 +25,7 @@ from ..importers.feed.writing import Writer
 from ..importers.reading import SourceFile
 from ..importers.session import Session
 from .backlog import HOLD_NS, Backlog, HeldFact
-from .heard import Broken, Clock, Heard, MarketScale, Missed, Venue
+from .heard import Broken, Heard, MarketScale, Missed, TimeTold, Venue
 
 __all__ = ["TapRecord"]
 
@@ -60,7 +60,7 @@ class TapRecord:
             self._faults.report(item.reason, self.source, tally.rows, item.told)
         elif isinstance(item, Missed):
             self._miss(f"{item.market.symbol}: {item.told}")
-        elif not isinstance(item, Clock) and self._is_listed(held, item, backlog, scales):
+        elif not isinstance(item, TimeTold) and self._is_listed(held, item, backlog, scales):
             self._count(item.market, heard)
             venue_ns = None if heard.at_ns == held.at_ns else heard.at_ns
             self._writer.take(item._replace(place=RowPlace(0, tally.rows, held.at_ns, None, venue_ns)))
