@@ -499,6 +499,32 @@ COMMANDS = {
 STABLE = ("typo",)
 
 
+TAKEN = {
+    "plugins": ("leverage_first.py", PLUGINS, "python"),
+    "tasks venue": ("batch.csv", TASKS, "csv"),
+    "calibrate": ("fund.toml", CALIBRATE, "toml"),
+}
+"""What the commands of a block find beside them, from the page that shows it."""
+
+
+def place_of(name: str, folder: Path, data: str) -> Path:
+    """Where the commands of a block are run, with what they need there."""
+    if name in ("pytest", "benchmarks", "options", "real study"):
+        return ROOT
+    where = folder / name.partition(" ")[0]
+    where.mkdir(exist_ok=True)
+    if name.startswith("incidents") and not (where / "data").exists():
+        (where / "data").symlink_to(data)
+    if name.startswith("frontier"):
+        shutil.copy(ROOT / "docs" / "frontier.py", where)
+    if name == "tap" and not (where / "tests").exists():
+        (where / "tests").symlink_to(ROOT / "tests")
+    for begin, (file, page, language) in TAKEN.items():
+        if name.startswith(begin):
+            (where / file).write_text(code_of(page, language), encoding="utf-8")
+    return where
+
+
 def shown(name: str, folder: Path) -> str:
     """A console block with the commands of that name and what they print."""
     # Blocks whose names begin with the same word share a folder: what one leaves there the next one takes.
@@ -514,20 +540,7 @@ def shown(name: str, folder: Path) -> str:
         environment["DELEVERAGE_DATA"] = str(folder / "absent")  # as for whoever has just cloned the project
     lines = []
     for command in COMMANDS[name]:
-        where = ROOT if name in ("pytest", "benchmarks", "options", "real study") else folder / name.partition(" ")[0]
-        where.mkdir(exist_ok=True)
-        if name.startswith("incidents") and not (where / "data").exists():
-            (where / "data").symlink_to(environment["DELEVERAGE_DATA"])
-        if name.startswith("frontier"):
-            shutil.copy(ROOT / "docs" / "frontier.py", where)
-        if name == "tap" and not (where / "tests").exists():
-            (where / "tests").symlink_to(ROOT / "tests")
-        if name.startswith("plugins"):
-            (where / "leverage_first.py").write_text(code_of(PLUGINS, "python"), encoding="utf-8")
-        if name == "tasks venue":
-            (where / "batch.csv").write_text(code_of(TASKS, "csv"), encoding="utf-8")
-        if name == "calibrate":
-            (where / "fund.toml").write_text(code_of(CALIBRATE, "toml"), encoding="utf-8")
+        where = place_of(name, folder, environment["DELEVERAGE_DATA"])
         done = subprocess.run(
             command, shell=True, cwd=where, env=environment, text=True, check=False, stdout=-1, stderr=subprocess.STDOUT
         )
