@@ -167,13 +167,18 @@ def test_4_the_overhang(crash: Run, printed: Callable[..., str]) -> None:
 
 
 def test_5_the_smallest_shock(printed: Callable[..., str]) -> None:
-    """The largest position is that of the record that was kept, in which nobody was reduced yet."""
+    """Nobody is reduced in what it began from; in the shock that was kept somebody is, and its past is the same."""
     printed("shock")
     opened = open_run(printed.__dict__["folder"] / "opened.run")
     ledger = opened.at()
     every = [(p.size_lots, account, key[0]) for account in ledger.accounts for key, p in account.positions.items()]
     lots, account, instrument = max(every, key=lambda one: abs(worth_atoms(ledger, one[2], one[0])))
+    shock = open_run(printed.__dict__["folder"] / "shock.run")
     assert not reductions(opened)
+    assert all(shock.event(seq) == opened.event(seq) for seq in range(0, opened.count - 1, 100))
+    seq, _, body = reductions(shock)[0]
+    name = shock.at().name(body.account)
+    told(printed, "shock", f"{seq}\t", f"\t{name}\t")
     told(printed, "shock", ledger.name(account.account), amount(abs(worth_atoms(ledger, instrument, lots)), 2))
     told(printed, "shock", "on the same ray")
 
