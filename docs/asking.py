@@ -177,8 +177,8 @@ def _of_an_import(ask: Asking) -> None:
 def _of_many_runs(ask: Asking) -> None:
     """A lab of two rules, and a calibration of two trials."""
     few = "--set", "population.accounts=40", "--jobs", 1
-    policies = "adl.policy=profit-leverage,profit-share"
-    ask("lab", SUPPORT / "small-crash.toml", *few, "--vary", policies, "--seeds", 1, "-o", ask.folder / "lab")
+    varied = "--vary", "adl.policy=profit-leverage,profit-share", "--seeds", 1
+    ask("lab", SUPPORT / "small-crash.toml", *few, *varied, "-o", ask.folder / "lab")
     target = ask.folder / "target.toml"
     target.write_text(TARGET, encoding="utf-8")
     crash = SUPPORT / "small-crash.toml"

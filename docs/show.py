@@ -467,8 +467,9 @@ COMMANDS = {
     "tasks shock": [
         (
             f"deleverage stress flash-crash {_THIN} --within 20s --hold 30s --resolution 500 --mixtures 0 --largest 3 "
-            "-o opened.run 2> /dev/null | sed -n '/^found/p; /^spared/p; /^concentration/,/^trader/p'"
+            "-o opened.run --keep shock.run 2> /dev/null | sed -n '/^found/p; /^spared/p; /^concentration/,/^trader/p'"
         ),
+        "deleverage log shock.run --type PositionDeleveraged --columns seq,at,account,size_lots | head -2",
     ],
     "tasks rule": [
         "deleverage fork crash.run --at 21:15 --set adl.policy=profit-share -o other.run > /dev/null",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 from fractions import Fraction
@@ -16,7 +17,8 @@ from deleverage import Scenario, run
 from deleverage.__main__ import main as cli
 from deleverage.events.vocabulary import PUBLIC_TYPES, TYPES_BY_NAME
 
-from .support.command_line import small_record
+from .support.command_line import call, small_record
+from .support.crash import SMALL_CRASH
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -247,6 +249,37 @@ def test_figures_in_the_concepts_were_printed() -> None:
         prose = re.sub(r"```.*?```|arXiv \d+\.\d+", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
         results = {result.strip("-") for _, result in _EQUATION.findall(prose)}
         assert set(_FIGURE.findall(prose)) <= known | results, page.name
+
+
+def _typed_in_the_readme() -> list[list[str]]:
+    """The words of each command of the README, of this program, with the small crash for the bundled one."""
+    small = {"flash-crash": SMALL_CRASH, "199060": "2961"}
+    return [[small.get(word, word) for word in words] for words in _commands_in(PAGES[0].read_text(encoding="utf-8"))]
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="there is no git")
+def test_the_commands_of_the_readme_leave_nothing_untracked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither a record, nor what is kept beside it, nor what installing and testing leave is new to git."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(ROOT / ".gitignore", tmp_path)
+    for words in (["init", "-q"], ["add", ".gitignore"]):
+        subprocess.run(["git", *words], check=True)
+    typed = _typed_in_the_readme()
+    assert ["run", SMALL_CRASH] in typed
+    assert ["why", "crash.run", "2961"] in typed
+    kept = ["-o", "crash.run"]  # the README says so in a sentence
+    beside = ["fair", "crash.run", "--round", "3", "--orders", "2", "--jobs", "1"], ["sql", "crash.run", "SELECT 1"]
+    for command in (["run", SMALL_CRASH, *kept], *typed, *beside, ["pack", "crash.run", "-o", "crash.pack"]):
+        done = call(*command)
+        assert done.exit_code == 0, f"{command}: {done.stderr}"
+    for made in ("build/lib/x.py", "deleverage.egg-info/PKG-INFO", ".pytest_cache/x", ".hypothesis/x", "__pycache__/x"):
+        (tmp_path / made).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / made).touch()
+    assert len(list(tmp_path.glob("crash.*"))) == 4
+    untracked = subprocess.run(
+        ["git", "ls-files", "--others", "--exclude-standard"], capture_output=True, text=True, check=True
+    )
+    assert untracked.stdout == ""
 
 
 def test_the_readme_is_one_screen() -> None:
