@@ -11,6 +11,7 @@
     │   └── RecordOverflowError  a figure of more than 64 bits; sealed up to there     exit 1
     ├── QueryError               the question's: a number or a name that is not there  exit 2
     ├── HandlerError             a handler's or plug-in's: it raised or broke a rule   exit 1
+    ├── PatienceError            a handler's or plug-in's: it took longer than it may  exit 1
     └── LedgerError              ours: a law of the ledger does not hold               exit 1
 
 Every class is built from plain positional arguments that it hands to `Exception`, because SimPy rebuilds an error that
@@ -23,6 +24,7 @@ __all__ = [
     "DeleverageError",
     "HandlerError",
     "LedgerError",
+    "PatienceError",
     "QueryError",
     "RecordDamagedError",
     "RecordDivergedError",
@@ -87,6 +89,15 @@ class QueryError(DeleverageError):
 
 class HandlerError(DeleverageError):
     """A handler raised, or returned what it must not: event, handler and position are in the message."""
+
+    exit_code = 1
+
+
+class PatienceError(DeleverageError):
+    """One decision took longer than whoever ran it has patience: handler, policy, event and limit are in the message.
+
+    It depends on the machine, so it is no answer of the handler's.
+    """
 
     exit_code = 1
 

@@ -18,7 +18,7 @@ from ..events.bodies.inputs import PriceTicked
 from ..events.bodies.margin import MarkPriced
 from ..events.bodies.venue import TimerFired, TimerSet
 from ..events.envelope import Event, Origin
-from ..events.errors import HandlerError, RecordError
+from ..events.errors import HandlerError, PatienceError, RecordError
 from ..events.ledger import Ledger
 from ..events.vocabulary import BODY_TYPES, Body
 from ..handlers.protocol import ALWAYS, Handler, Linked
@@ -168,7 +168,7 @@ class Bus:
                         if type(product) is Linked:
                             body, links = product
                         take(Event(ledger.seq, now_ns, _DECIDED, cause, links, producer, body), queue)
-                except RecordError:
+                except (RecordError, PatienceError):
                     raise
                 except Exception as error:
                     raise _handler_error(subscription, heard, ledger, error) from error

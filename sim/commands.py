@@ -12,7 +12,7 @@ from .console import new_console, print_line, print_rows
 from .interrupt import Interrupt
 from .limits import ACCOUNT_BYTES
 from .logs import LOG_LEVELS, LogLevel, RunLog, configure_logs, level_of, log_stream
-from .options import plugins_option
+from .options import patience_option, plugins_option
 from .outcome import outcome
 from .progress import run_progress
 from .report import print_report
@@ -31,6 +31,7 @@ __all__ = ["run_command", "scenarios_command"]
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a value; may be repeated.")
 @click.option("--seed", type=int, help="Override the scenario's seed.")
 @plugins_option
+@patience_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and no progress bar.")
 @click.option(
     "--durability",

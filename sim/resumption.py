@@ -19,6 +19,7 @@ from ..handlers.protocol import Handler
 from .bus import Bus, Sink, Subscription
 from .clock import Clock
 from .collecting import seldom_collected
+from .patience import watched
 from .pending import Past, Pending
 
 __all__ = ["Resumption"]
@@ -35,7 +36,7 @@ class Resumption:
         self._pending = pending
         self._handlers = list[Handler]()
         for number, producer in enumerate(pending.producers):
-            handler = past.build(producer)
+            handler = watched(past.build(producer), producer.policy)
             first_seq = past.first_at(start_ns - handler.look_back_ns) if ledger.seq else 0
             handler.prime(ledger, past.events(min(first_seq, ledger.seq), ledger.seq))
             self._handlers.append(handler)

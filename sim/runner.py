@@ -27,6 +27,7 @@ from .clock import Clock
 from .collecting import seldom_collected
 from .lane import QuietLane
 from .opening import opening_bodies
+from .patience import watched
 from .scenario import ResolvedScenario, Scenario
 from .sealing import keep_states, sealing
 from .summary import Summary
@@ -85,7 +86,8 @@ class Simulation:
         self.interrupted = False
         self.by_columns = True
         for number, producer in enumerate(scenario.producers):
-            self.bus.subscribe(Subscription(number, build(producer, scenario.plugins), producer.latency_ns))
+            handler = watched(build(producer, scenario.plugins), producer.policy)
+            self.bus.subscribe(Subscription(number, handler, producer.latency_ns))
 
     def open(self) -> None:
         """Publish what exists before the first price."""

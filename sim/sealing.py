@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from shutil import rmtree
 
-from ..events.errors import DeleverageError, ScenarioError
+from ..events.errors import DeleverageError, PatienceError, ScenarioError
 from ..events.ledger import Ledger
 from ..events.record import EventSink, RecordWriter, SealedStatus
 from ..events.snapshots import SnapshotKeeper
@@ -42,6 +42,9 @@ def sealing(sink: EventSink) -> Iterator[Ending]:
             _seal(sink, "failed", str(error))
             if isinstance(sink, RecordWriter):
                 rmtree(sink.path)
+            raise
+        except PatienceError as error:
+            _seal(sink, "interrupted", str(error))  # on another machine it may have ended in time
             raise
         except DeleverageError as error:
             _seal(sink, "failed", str(error))

@@ -117,6 +117,21 @@ def test_an_installed_entry_point_is_listed(tmp_path: Path, monkeypatch: pytest.
     assert (found["slot"], found["origin"]) == ("adl", "entry point of sizes 2.0")
 
 
+def test_a_rooms_entry_point_and_file_are_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An importer that is installed and named as such, and one in a file, each in its room."""
+    distribution(tmp_path / "site", "reading", "importer:mine", "by_size_reading")
+    call("new-policy", "importer", "by-size", "-o", tmp_path / "rules")
+    code = (tmp_path / "rules" / "by_size.py").read_text(encoding="utf-8")
+    (tmp_path / "site" / "by_size_reading.py").write_text(code, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    listed = told("importer", "--plugins", str(tmp_path / "rules"))
+    assert [(one["policy"], one["origin"].partition(" ")[0]) for one in listed] == [
+        ("mine", "entry"),
+        ("by_size.py:BySize", "file"),
+    ]
+    assert all(one["does"].startswith("Lines of a time in milliseconds") and "fault" not in one for one in listed)
+
+
 def test_a_plugin_that_cannot_be_used_is_listed_with_its_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A listing goes on after it: a class that lacks something, a module that is not there, no such slot."""
     written(tmp_path, text=BY_SIZE.replace("notional, least", "notional, most"))

@@ -11,7 +11,7 @@ from ...events.errors import QueryError
 from ...events.ledger import LedgerState
 from ...events.ledger.ordering import RECORDED
 from ...sim.console import new_console, print_line, print_rows
-from ...sim.options import plugins_option
+from ...sim.options import patience_option, plugins_option
 from ...sim.progress import bar
 from ...sim.terminal import print_document
 from ...sim.units import format_time_ns
@@ -49,6 +49,7 @@ _TIME_OF_DAY = slice(11, 19)
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="RUN", help="Write the child's record there.")
 @head_option
 @plugins_option
+@patience_option
 @as_json_option
 @click.pass_context
 def fork_command(

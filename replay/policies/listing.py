@@ -1,4 +1,4 @@
-"""Every policy that can be named: the builtin ones, installed entry points, and files.
+"""Every policy that can be named: the builtin ones, installed entry points, and files; the rooms' plug-ins, too.
 
 1. Builtin policies come first, slot by slot in the order of delivery, the default of a slot before the others.
 2. Files are looked through in the folders that were given and in the working directory. What reads like a policy or a
@@ -21,6 +21,7 @@ from ...handlers.choice import Choice
 from ...handlers.plugins.at_hand import Plugins
 from ...handlers.plugins.found import Found
 from ...handlers.plugins.modules import UNKNOWN, found_at, offered, slot_and_policy
+from ...handlers.plugins.rooms import ROOMS
 from ...handlers.plugins.shape import POLICIES
 from ...handlers.plugins.taking_in import taken_in
 from ...handlers.protocol import Handler
@@ -30,7 +31,7 @@ from ..arithmetic import ONLY_CODE
 __all__ = ["Listed", "Parameter", "builtin", "listed"]
 
 _BUILTIN = "builtin"
-_ENGINES_POLICIES = ("ranking_policy", "steps", "strategy", "model")
+_ENGINES_POLICIES = ("ranking_policy", "steps", "strategy", "model", "provider")
 """Where a builtin engine keeps the policy that it follows."""
 
 
@@ -85,8 +86,9 @@ def _installed() -> Iterator[Listed]:
     for point in offered():
         slot, policy = slot_and_policy(point)
         found = found_at(point, policy)
-        if found is None or slot not in SLOTS:
-            fault = "its module is not there or fails" if slot in (*SLOTS, UNKNOWN) else f"there is no slot {slot!r}"
+        known = slot in SLOTS or slot in ROOMS
+        if found is None or not known:
+            fault = "its module is not there or fails" if known or slot == UNKNOWN else f"there is no slot {slot!r}"
             yield Listed(slot, policy, f"entry point {point.name} = {point.value}", fault=fault)
         else:
             yield _taken(slot, found)

@@ -10,7 +10,8 @@ import msgspec
 
 from ...events.record import recover
 from ...sim.console import new_console, print_line, print_rows
-from ...sim.options import plugins_option
+from ...sim.options import patience_option, plugins_option
+from ...sim.patience import is_limited
 from ...sim.progress import bar
 from ...sim.terminal import print_document, print_text, printable, tell
 from ..command_line import TORN, as_json_option, head_option, jobs_option_of, record_argument
@@ -34,6 +35,7 @@ _UNSOUND, _IN_PART, _BROKEN = 1, 2, 4
 @click.option("--invariants", metavar="VENUE", help="Hold what this venue's rulebook claims against it.")
 @head_option
 @plugins_option
+@patience_option
 @as_json_option
 @click.pass_context
 def verify_command(
@@ -57,6 +59,7 @@ def verify_command(
     What the rulebook claims, as the run declared it or as --invariants names one, is held against every event that
     could break it. Where one is broken in a record that is sound, the exit code is 4.
     """
+    _check_patience(jobs)
     with bar(100, "verifying", shown=not as_json) as advance:
 
         def watch(done: int, total: int) -> None:
@@ -84,6 +87,12 @@ def verify_command(
     if found.broken:
         tell(f"{record}: {broken_told(found)}")
         context.exit(_BROKEN)
+
+
+def _check_patience(jobs: int) -> None:
+    if jobs > 1 and is_limited():
+        message = "--patience holds in one process; leave --jobs away."
+        raise click.UsageError(message)
 
 
 def _document(record: Path, found: Verification) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from ...events.bodies.run import RunForked
 from ...events.envelope import Event
-from ...events.errors import DeleverageError, RecordDivergedError, RecordError, ScenarioError
+from ...events.errors import DeleverageError, PatienceError, RecordDivergedError, RecordError, ScenarioError
 from ...events.ledger import Ledger
 from ...events.vocabulary import Body
 from ...sim.pending import Pending, handed_over, maker_of, pending_after
@@ -97,7 +97,7 @@ def _between(
         return None
     except RecordDivergedError:
         return comparison.divergence
-    except (RecordError, ScenarioError):
+    except (RecordError, ScenarioError, PatienceError):
         raise
     except Exception as error:  # noqa: BLE001 - a handler raised, or an input that no venue wrote cannot be folded
         told = str(error) if isinstance(error, DeleverageError) else f"{type(error).__name__}: {error}"

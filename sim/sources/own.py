@@ -20,6 +20,7 @@ from ...events.bodies.inputs import DepthQuoted, PriceTicked
 from ...events.bodies.run import Producer, SourceTally
 from ...events.errors import HandlerError
 from ...handlers.plugins.complaints import called, complaint, shown
+from ..patience import in_time
 from ..reading.tally import Tally
 from ..units import INT64_MAX
 from .base import InstrumentScale, canonical_sha256
@@ -72,9 +73,13 @@ def view_of(scales: Iterable[InstrumentScale], seed: int) -> SourceView:
 
 def each(plugin: str, what: str, call: Callable[[], Iterable[Any]], most: int) -> Iterator[Any]:
     """What a plug-in gives, one after the other. Raises HandlerError where it raises, or gives more than `most`."""
-    given = called(plugin, what, lambda: iter(call()))
+
+    def asked(call: Callable[[], Any]) -> Any:
+        return in_time(f"plug-in {plugin}: {what}", lambda: called(plugin, what, call))
+
+    given = asked(lambda: iter(call()))
     count = 0
-    while (item := called(plugin, what, lambda: next(given, _END))) is not _END:
+    while (item := asked(lambda: next(given, _END))) is not _END:
         count += 1
         if count > most:
             raise complaint(plugin, f"{what} gave more than {most:,}; let it end, or raise the limit under limits")
