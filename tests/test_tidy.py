@@ -194,7 +194,7 @@ def test_importers_produce_records_and_nothing_else(path: Path) -> None:
 
 ALL = [pytest.param(path, id=name_of(path)) for path in sources(*ROOMS, "research", "tests", "benchmarks", "docs")]
 POSITIONAL_MOST = 8
-VARIADIC = {"call", "one_of", "pack"}
+VARIADIC = {"ask", "call", "one_of", "pack"}
 """Functions that take as many arguments of one kind as there are."""
 
 
