@@ -89,9 +89,9 @@ def verify_command(
         context.exit(_BROKEN)
 
 
-def _check_patience(jobs: int) -> None:
-    if jobs > 1 and is_limited():
-        message = "--patience holds in one process; leave --jobs away."
+def _check_patience(jobs: Jobs) -> None:
+    if jobs != 1 and is_limited():
+        message = "--patience holds in one process; leave --jobs and --ray away."
         raise click.UsageError(message)
 
 
