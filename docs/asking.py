@@ -159,7 +159,6 @@ def _of_other_worlds(ask: Asking) -> None:
         made = ask.made(world, f"{world}.run", *([f"population.{few}"] if few else []))
         ask("state", made)
         ask("info", made)
-        ask("verify", made)
     ask("state", ask.made("depeg", "depeg.run"), "--at", "+20m")
     ask("split", living, "--jobs", 1)
 
