@@ -107,6 +107,7 @@ def _of_a_crash(ask: Asking, crash: Path, reduction: dict[str, Any]) -> None:
             ask("why", crash, line["seq"])
     other = ask.folder / "other.run"
     ask("fork", crash, "--at", "+15m", "--set", "adl.policy=profit-share", "-o", other)
+    ask("fork", crash, "--at", "+60m")
     ask("info", other)
     ask("diff", crash, other)
     ask("pack", other, "-o", ask.folder / "other.pack")
