@@ -97,8 +97,9 @@ def _of_a_crash(ask: Asking, crash: Path, reduction: dict[str, Any]) -> None:
         ask("state", crash, "--at", point)
     ask("history", crash, "--account", account)
     ask("sql", crash, "SELECT account, size FROM PositionDeleveraged LIMIT 3")
+    trace = "--format", "perfetto", "--from", "+15m", "--to", "+16m"
     ask("export", crash, "-o", ask.folder / "tables", "--table", "MarkPriced", "--format", "csv")
-    ask("export", crash, "-o", ask.folder / "trace", "--format", "perfetto", "--from", "+15m", "--to", "+16m")
+    ask("export", crash, "-o", ask.folder / "trace", *trace)
     ask("watch", crash, "--every", "5m", "--until", "+25m")
     ask("why", crash, account)
     ask("why", crash, "--from", "+15m", "--to", "+20m")
