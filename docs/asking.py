@@ -97,8 +97,9 @@ def _of_a_crash(ask: Asking, crash: Path, reduction: dict[str, Any]) -> None:
         ask("state", crash, "--at", point)
     ask("history", crash, "--account", account)
     ask("sql", crash, "SELECT account, size FROM PositionDeleveraged LIMIT 3")
+    trace = "--format", "perfetto", "--from", "+15m", "--to", "+16m"
     ask("export", crash, "-o", ask.folder / "tables", "--table", "MarkPriced", "--format", "csv")
-    ask("export", crash, "-o", ask.folder / "trace", "--format", "perfetto", "--from", "+15m", "--to", "+16m")
+    ask("export", crash, "-o", ask.folder / "trace", *trace)
     ask("watch", crash, "--every", "5m", "--until", "+25m")
     ask("why", crash, account)
     ask("why", crash, "--from", "+15m", "--to", "+20m")
@@ -107,6 +108,7 @@ def _of_a_crash(ask: Asking, crash: Path, reduction: dict[str, Any]) -> None:
             ask("why", crash, line["seq"])
     other = ask.folder / "other.run"
     ask("fork", crash, "--at", "+15m", "--set", "adl.policy=profit-share", "-o", other)
+    ask("fork", crash, "--at", "+60m")
     ask("info", other)
     ask("diff", crash, other)
     ask("pack", other, "-o", ask.folder / "other.pack")
@@ -159,7 +161,6 @@ def _of_other_worlds(ask: Asking) -> None:
         made = ask.made(world, f"{world}.run", *([f"population.{few}"] if few else []))
         ask("state", made)
         ask("info", made)
-        ask("verify", made)
     ask("state", ask.made("depeg", "depeg.run"), "--at", "+20m")
     ask("split", living, "--jobs", 1)
 

@@ -65,6 +65,8 @@ NAMED = {
     "stress": {"volumes", "rays.weights", "rays.spared_at", "rays.not_spared_at", "found.weights", "found.spared_at"},
 }  # fmt: skip
 """Where the keys are data: the places whose objects have them, by command."""
+APART = {"check": ("proved", "report"), "run": ("limits",)}
+"""Keys that tell documents of several kinds apart, by command: each kind is described by itself."""
 PARTS = (Cover, LargePosition, Reading, Volume)
 """Structs that are in the middle of an answer: an object that has all of their keys has them as they say."""
 GIVEN = {
@@ -226,9 +228,14 @@ def _object(properties: dict[str, Schema]) -> Schema:
 
 
 def inferred(command: str, documents: list[Any]) -> Schema:
-    """What all documents of a command have in common."""
+    """What all documents of a command, or all of a kind, have in common."""
     named = NAMED.get(command, set())
-    schema = shape_of(documents, named).schema("", named, GIVEN.get(command, {}))
+    kinds: dict[tuple[bool, ...], list[Any]] = {}
+    for document in documents:
+        kinds.setdefault(tuple(key in document for key in APART.get(command, ())), []).append(document)
+    given = GIVEN.get(command, {})
+    choices = [shape_of(alike, named).schema("", named, given) for alike in kinds.values()]
+    schema = choices[0] if len(choices) == 1 else {"anyOf": choices}
     for kind in PARTS:
         _take_over(schema, of_type(kind)["$defs"][kind.__name__]["properties"])
     return schema
