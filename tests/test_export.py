@@ -14,7 +14,7 @@ import pytest
 from deleverage import open_run
 from deleverage.events.errors import QueryError, RecordExistsError
 from deleverage.replay.export.export import export
-from deleverage.replay.export.files import _parts
+from deleverage.replay.export.files import TableFiles, _parts
 from deleverage.replay.tables.tables import tables_of
 
 from .support.command_line import call, small_record, tear
@@ -92,6 +92,17 @@ def test_each_format_gives_the_same_rows(recorded: Path, tmp_path: Path, layout:
         dataset = pytest.importorskip("pyarrow.dataset")
         table = dataset.dataset(tmp_path / "out" / "LiquidationFilled", format=layout).to_table()
     assert table.drop_columns(["links", "time"]).to_pylist() == wanted
+
+
+def test_a_decimal_in_csv_has_no_exponent(tmp_path: Path) -> None:
+    """Nothing of many decimals is 0E-7, which not every program reads as a number."""
+    schema = pyarrow.schema([("time", pyarrow.timestamp("ns", "UTC")), ("fine", pyarrow.decimal128(19, 9))])
+    batch = pyarrow.record_batch([[0, 1, 2], [Decimal("1E-9"), Decimal(0), None]], schema=schema)
+    files = TableFiles(tmp_path, "csv", "day")
+    files.write("Fine", batch)
+    files.close()
+    with (tmp_path / "Fine" / "date=1970-01-01" / "rows.csv").open(newline="") as file:
+        assert [row["fine"] for row in csv.DictReader(file)] == ["0.000000001", "0.000000000", ""]
 
 
 def test_rows_are_cut_where_a_span_ends() -> None:

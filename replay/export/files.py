@@ -26,6 +26,9 @@ _GROUP_ROWS = 16_384
 _SPAN_NS = {"day": 24 * 3_600 * 10**9, "hour": 3_600 * 10**9}
 PARTITIONS: tuple[Partition, ...] = ("day", "hour")
 
+_PLAIN_DECIMALS = 6
+"""Of more decimals a small number would be written with an exponent in CSV (0E-7), which is not how it is told."""
+
 _INDEXED = frozenset(("seq", "time", "cause", "trade_id", "order_id", "liquidation_id", "round"))
 """Columns of numbers that grow: their differences are small."""
 
@@ -122,13 +125,19 @@ def _csv(path: Path, schema: Any) -> Any:
 
 
 class _CsvFile:
-    """Comma-separated values: exact decimals, times with their zone, lists as JSON, and no cell that is a formula."""
+    """Comma-separated values: exact decimals, times with their zone, lists as JSON, and no cell that is a formula.
+
+    A decimal is plain, never with an exponent; one that could be very small stands in quotes.
+    """
 
     def __init__(self, path: Path, schema: Any) -> None:
         arrow, types = pyarrow(), pyarrow().types
         self._nested = {field.name for field in schema if types.is_nested(field.type)}
         self._text = {field.name for field in schema if types.is_string(field.type)}
-        fields = [field.with_type(arrow.string()) if field.name in self._nested else field for field in schema]
+        decimals = (field for field in schema if types.is_decimal(field.type))
+        self._fine = {field.name for field in decimals if field.type.scale > _PLAIN_DECIMALS}
+        as_text = self._nested | self._fine
+        fields = [field.with_type(arrow.string()) if field.name in as_text else field for field in schema]
         self._schema = arrow.schema(fields)
         self._writer = needed("pyarrow.csv").CSVWriter(str(path), self._schema)
 
@@ -144,14 +153,16 @@ class _CsvFile:
             encode = msgspec.json.Encoder(decimal_format="string").encode
             texts = [encode(value).decode() if value else None for value in column.to_pylist()]
             return pyarrow().array(texts, pyarrow().string())
-        return _neutral(column) if name in self._text else column
+        if name in self._fine:
+            return _spelled(column, lambda number: format(number, "f"))
+        return _spelled(column, neutral) if name in self._text else column
 
 
-def _neutral(column: Any) -> Any:
-    """Text that no spreadsheet takes for a formula; each text that there is is looked at once."""
+def _spelled(column: Any, spell: Callable[[Any], str]) -> Any:
+    """The column as text; each value that there is is spelled once."""
     arrow = pyarrow()
     encoded = column.combine_chunks().dictionary_encode()
-    texts = [None if text is None else neutral(text) for text in encoded.dictionary.to_pylist()]
+    texts = [None if value is None else spell(value) for value in encoded.dictionary.to_pylist()]
     return arrow.array(texts, arrow.string()).take(encoded.indices)
 
 
