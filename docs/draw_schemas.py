@@ -12,6 +12,7 @@ import json
 import re
 import tempfile
 from collections.abc import Iterator, Sequence
+from inspect import cleandoc
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from deleverage.replay.policies.listing import Listed
 from deleverage.replay.report.regulator import RegulatorReport
 from deleverage.replay.stress.defaults import Cover, LargePosition, Volume
 from deleverage.replay.stress.trial import Reading
+from deleverage.replay.tap.tapping import TapResult
 from deleverage.replay.verdict.parts import RulebookVerdict
 from deleverage.replay.verify.checks import Verification
 from deleverage.replay.why.accounts import Forced
@@ -48,6 +50,7 @@ TYPED: dict[str, type[Any]] = {
     "export": Exported,
     "import": ImportResult,
     "recover": Recovery,
+    "tap": TapResult,
     "verdict": RulebookVerdict,
     "verify": Verification,
 }
@@ -99,7 +102,8 @@ def drawn() -> Iterator[tuple[str, Schema]]:
             printed += asked(home, seed)
     known = typed()
     for command, documents in by_command(printed):
-        yield command, finished(command, known.get(command) or inferred(command, documents))
+        yield command, finished(command, known.pop(command, None) or inferred(command, documents))
+    yield from ((command, finished(command, schema)) for command, schema in known.items())
 
 
 def typed() -> dict[str, Schema]:
@@ -291,6 +295,8 @@ def _tell(schema: Any, words: dict[str, str]) -> None:
         return
     if not isinstance(schema, dict):
         return
+    if isinstance(schema.get("description"), str):
+        schema["description"] = cleandoc(schema["description"])  # of a docstring, whichever way it was indented
     properties = schema.get("properties", {})
     for key, one in properties.items():
         ending = next((says for ending, says in ENDINGS.items() if key.endswith(ending)), None)

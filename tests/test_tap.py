@@ -11,6 +11,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
+import jsonschema
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -283,6 +284,9 @@ def test_the_command_prints_what_it_heard_and_what_it_cannot_know(tmp_path: Path
             document = json.loads(result.stdout)
             assert document["recorded"]["head"] == read_manifest(tmp_path / name).head
             assert len(document["unknown"]) == 4
+            schemas = Path(__file__).parents[1] / "docs" / "schemas"
+            schema = json.loads((schemas / "tap.json").read_text(encoding="utf-8"))
+            assert list(jsonschema.Draft202012Validator(schema).iter_errors(document)) == []
         else:
             assert read_manifest(tmp_path / name).head in result.stdout
             assert "not known" in result.stdout
