@@ -44,7 +44,7 @@ def test_every_line_is_an_event(record: Path) -> None:
     assert len(lines) == len(EVENTS)
     for line, event in zip(lines, EVENTS, strict=True):
         fields = json.loads(line)
-        assert list(fields) == [*ENVELOPE, *event.body.__struct_fields__]
+        assert list(fields) == [*ENVELOPE, *event.body.__struct_fields__, "at", "values"]
         assert (fields["seq"], fields["at_ns"], fields["cause"]) == (event.seq, event.at_ns, event.cause)
         assert (fields["producer"], fields["links"]) == (event.producer, list(event.links))
         assert fields["origin"] == event.origin.name.lower()
@@ -100,11 +100,13 @@ def test_points_choose(record: Path) -> None:
     within = [e.seq for e in EVENTS if minute <= e.at_ns <= 2 * minute - EVENTS[0].at_ns]
     assert seqs(record, "--from", "+00:01:00", "--to", "+00:02:00") == within
     assert seqs(record, "--from", "2025-10-10T20:41:00Z", "--to", "+00:02:00") == within
-    assert seqs(record, "--from", "+00:00:01", "--to", "+00:00:01.5") == []
+    nothing = call("log", record, "--from", "+00:00:01", "--to", "+00:00:01.5", "--json")
+    assert (nothing.exit_code, nothing.stdout) == (0, "")
+    assert nothing.stderr == "deleverage: there is no such event among the 0 that were looked at\n"
 
 
 def test_reading_starts_at_the_block(record: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`--from` does not decode what comes before, where no name has to be known."""
+    """`--from` does not decode what comes before, but for the declarations that names are known from."""
     read: list[int] = []
     original = RecordReader._read
 
@@ -115,7 +117,10 @@ def test_reading_starts_at_the_block(record: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(RecordReader, "_read", counted)
     last = len(EVENTS) - 1
     assert seqs(record, "--from", str(last)) == [last]
-    assert read == [len(open_run(record).reader.blocks) - 1]
+    *declaring, block = read
+    assert block == len(open_run(record).reader.blocks) - 1
+    assert declaring == list(range(len(declaring)))
+    assert len(declaring) < block // 4
 
 
 def test_lines_for_people(record: Path) -> None:

@@ -23,6 +23,7 @@ from deleverage.events.bodies.loans import LoansBody
 from deleverage.events.bodies.lots import LotsBody
 from deleverage.events.bodies.margin import MarginCalled, MarkPriced
 from deleverage.events.bodies.options import OptionsBody
+from deleverage.events.bodies.plugins import PluginsBody
 from deleverage.events.bodies.run import RunForked, RunStarted
 from deleverage.events.bodies.sharing import SharingBody
 from deleverage.events.bodies.waterfall import PositionDeleveraged, ShortfallDeclared
@@ -180,12 +181,12 @@ def test_an_event_of_every_type_is_asked_for() -> None:
 
     Faults and auctions are asked for in tests/test_faults.py and tests/test_mitigations.py, chains in
     tests/test_lending_run.py, options in tests/test_options_run.py, losses that are shared otherwise in
-    tests/test_frontier_policies.py.
+    tests/test_frontier_policies.py, those of plug-ins in tests/test_plugins_events.py.
     """
     asked = {type(event.body) for name in [*SCENARIOS, *VENUES, "squeeze"] for event in asked_in(name)}
     asked |= set(get_args(FaultsBody)) | set(get_args(AuctionsBody))
     asked |= set(get_args(ChainBody)) | set(get_args(LotsBody)) | set(get_args(LoansBody)) | set(get_args(OptionsBody))
-    asked |= set(get_args(SharingBody))
+    asked |= set(get_args(SharingBody)) | set(get_args(PluginsBody))
     assert not {body_type.__name__ for body_type in BODY_TYPES if body_type.grounds and body_type not in asked}
 
 

@@ -358,8 +358,8 @@ def test_nobody_to_close_against(tmp_path: Path) -> None:
 
 
 def test_questions_that_a_round_cannot_answer(run: Run) -> None:
-    """An account that was not open, and `against` where nobody was chosen."""
-    with pytest.raises(QueryError, match="account 11 was not open yet when event 47 chose"):
+    """An account that is not there, and `against` where nobody was chosen."""
+    with pytest.raises(QueryError, match="there is no account 11; the record has 11"):
         explain(run, BERTS, against=11)
     with pytest.raises(QueryError, match=r"event 44 \(LiquidationStarted\) chose nobody among others"):
         explain(run, 44, against=BERT)

@@ -3,7 +3,7 @@
 1. A line has `seq, at_ns, origin, cause, producer, type, links` and then the fields of the event's body under their own
    names; with a directory `at` is the time as text, and `values` has what the numbers stand for.
 2. Bytes are hex; structs inside a body (tiers, tallies, provenance) are objects with the names of their fields.
-3. Reading is by block and lazy: nothing before `first_seq` is decoded.
+3. Reading is by block and lazy: nothing before `first_seq` is decoded but what declares names.
 """
 
 from __future__ import annotations
