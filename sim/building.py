@@ -87,6 +87,7 @@ class Stated(TypedDict, total=False):
     makers: Table
     crowd: Table
     strategist: Table
+    actor: Table
     dealers: Table
     orders: Table
     index: Table

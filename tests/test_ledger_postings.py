@@ -35,6 +35,8 @@ FIELDS = {
     "fund": FUND,
     "bankrupt": BOB,
     "counterparty": LIQUIDITY,
+    "payer": ALICE,
+    "payee": BOB,
 }
 FIELDS |= {"liquidation_id": 1, "order_id": 1, "against_leg": 0, "counterparty_leg": 0, "cost_atoms": -33}
 FIELDS |= {"balance_atoms": 1070} | MONEY | TRADED
@@ -68,6 +70,7 @@ MOVED = {
     "AuctionFilled": {ALICE: (33, -3), LIQUIDITY: (-33, 3)},
     "VaultDeposited": {ALICE: (-70, 0), FUND: (70, 0)},
     "InterestCharged": {ALICE: (-70, 0), FEES: (70, 0)},
+    "PluginPaid": {ALICE: (-70, 0), BOB: (70, 0)},
 }
 ELSEWHERE_MOVED = {"CoinStated", "CoinDeposited", "CoinWithdrawn", "CollateralSold", "RedemptionRequested"}
 ELSEWHERE_MOVED |= {"RedemptionPaid"}

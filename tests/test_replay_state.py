@@ -21,6 +21,7 @@ from deleverage.replay.state.text import print_account
 from deleverage.replay.state.view import state_view
 from deleverage.sim.console import new_console
 from deleverage.sim.figures import grouped
+from deleverage.sim.scaled import scaled
 
 from .support.command_line import call, small_record
 from .support.crash import recorded
@@ -185,7 +186,8 @@ def test_the_document_has_its_stable_names(record: Path) -> None:
     document = json.loads(call("state", record, "--at", "3000", "--json").stdout)
     assert {"seq", "at_ns", "accounts", "insurance_fund", "checks"} <= document.keys()
     ledger = Ledger.of(EVENTS[:3001])
-    assert document == json.loads(json.dumps(state_view(ledger, queues_of(open_run(record), ledger))))
+    view = scaled(state_view(ledger, queues_of(open_run(record), ledger)), ledger.assets)
+    assert document == json.loads(json.dumps(view))
     places = [held["adl_queue"] for account in document["accounts"] for held in account["positions"]]
     assert any(
         place == {"rank": 1, "of": place["of"], "score": place["score"], "lights": 5} for place in places if place

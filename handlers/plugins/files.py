@@ -14,6 +14,7 @@ from functools import cache, partial
 from pathlib import Path
 from types import ModuleType
 
+from ...events.regular import kind_of
 from .executing import executed
 from .found import Found, digest_of
 from .python_path import installed_only
@@ -44,14 +45,14 @@ def is_plain(policy: str) -> bool:
 def find_file(policy: str, path: str, folders: Iterable[Path]) -> Found | None:
     """The plug-in that somebody named by its path, in the first folder where it is; None where it is nowhere."""
     candidates = (folder.joinpath(Path(path).expanduser()) for folder in folders)
-    return next((_found(policy, candidate) for candidate in candidates if candidate.is_file()), None)
+    return next((_found(policy, candidate) for candidate in candidates if kind_of(candidate) == "file"), None)
 
 
 def files_in(policy: str, folders: Iterable[Path]) -> Iterator[Found]:
     """The plug-ins of a plain name that lie in these folders, not below them."""
     assert is_plain(policy), "a recorded name is looked at before it is looked for"
     for candidate in (folder.joinpath(policy.rpartition(":")[0]) for folder in folders):
-        if candidate.is_file():
+        if kind_of(candidate) == "file":
             yield _found(policy, candidate)
 
 
