@@ -20,15 +20,18 @@ from .errors import QueryError, RecordExistsError
 
 __all__ = [
     "IrregularFileError",
+    "check_new",
     "kind_of",
     "make_folder",
     "must_be_free",
     "new_file",
+    "new_whole_file",
     "open_new",
     "open_regular",
     "plain_name",
     "read_regular",
     "whole_folder",
+    "write_new",
     "write_whole",
 ]
 
@@ -133,6 +136,51 @@ def must_be_free(path: Path) -> None:
     if os.path.lexists(path) and not (path.is_dir() and not path.is_symlink() and not any(path.iterdir())):
         message = f"{path}: it is there and not an empty folder, and nothing is written over; give another folder"
         raise RecordExistsError(message)
+
+
+def check_new(path: Path) -> None:
+    """Raise RecordExistsError if there is something of that name."""
+    if os.path.lexists(path):
+        message = f"{path}: it is already there and nothing is written over; give another file"
+        raise RecordExistsError(message)
+
+
+@contextmanager
+def new_whole_file(path: Path) -> Iterator[BinaryIO]:
+    """A new file beside `path`, which gets that name at the end, or is taken away.
+
+    Raises RecordExistsError where the name is taken, QueryError where nothing can be written there.
+    """
+    check_new(path)
+    beside = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    try:
+        file = beside.open("xb")
+    except OSError as error:
+        message = f"{path}: it cannot be written there ({error.strerror}); give another file"
+        raise QueryError(message) from error
+    try:
+        with file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        _name(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def write_new(path: Path, data: bytes) -> None:
+    """Write a file that is not there yet. Raises as `new_whole_file`."""
+    with new_whole_file(path) as file:
+        file.write(data)
+
+
+def _name(beside: Path, path: Path) -> None:
+    """Give a finished file its name, unless that has been taken meanwhile."""
+    try:
+        path.hardlink_to(beside)
+    except OSError:
+        check_new(path)
+        beside.rename(path)  # a file system without hard links
 
 
 @contextmanager

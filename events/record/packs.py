@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import msgspec
 
 from ..errors import RecordDamagedError, RecordExistsError, RecordNotFoundError
-from ..regular import kind_of, open_new, open_regular, whole_folder
+from ..regular import kind_of, new_whole_file, open_new, open_regular, whole_folder
 from .files import readable, regular
 from .known import own_folder
 from .manifest import MANIFEST_NAME
@@ -70,22 +70,13 @@ def is_pack(path: Path) -> bool:
 def pack(reader: RecordReader, path: Path) -> int:
     """Write a sealed record and its parents as one file, and give its size in bytes.
 
-    Raises RecordExistsError where something has that name, RecordNotFoundError where it cannot be written or a part of
-    the record cannot be read, RecordDamagedError where two of its parents have one name.
+    Raises RecordExistsError where something has that name, QueryError where it cannot be written, RecordNotFoundError
+    where a part of the record cannot be read, RecordDamagedError where two of its parents have one name.
     """
-    if os.path.lexists(path):
-        message = f"{path}: it is there, and nothing is written over; give another file"
-        raise RecordExistsError(message)
     folders = _folders(reader)
-    beside = path.absolute().with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with readable(path):
-            _write(beside, reader, folders)
-            os.link(beside, path)
-            return path.stat().st_size
-    finally:
-        with suppress(OSError):
-            beside.unlink(missing_ok=True)
+    with new_whole_file(path) as file, readable(path):
+        _write(file, reader, folders)
+        return file.tell()
 
 
 def unpacked(path: Path) -> Path:
@@ -129,9 +120,9 @@ def _folders(reader: RecordReader) -> list[tuple[str, RecordReader]]:
     return list(zip([*names, own], lineage, strict=True))
 
 
-def _write(beside: Path, reader: RecordReader, folders: Sequence[tuple[str, RecordReader]]) -> None:
+def _write(file: BinaryIO, reader: RecordReader, folders: Sequence[tuple[str, RecordReader]]) -> None:
     first = _First(_FORMAT, folders[-1][0], reader.head.hex())
-    with open_new(beside) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         archive.writestr(_member(PACK_NAME), msgspec.json.encode(first) + b"\n")
         for name, record in folders:
             for part in (record.path / MANIFEST_NAME, *(one.path for one in record.files)):

@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 
 from ...events.errors import QueryError, RecordDamagedError, RecordNotFoundError
+from ...events.regular import check_new, write_new
 from ...sim.console import new_console, print_line, print_rows
 from ...sim.figures import count
 from ...sim.options import plugins_option
@@ -20,7 +21,7 @@ from ...sim.terminal import print_document, print_text, tell
 from ..command_line import JOBS_MOST, as_json_option, digits_of, head_option, leave, record_argument
 from ..run import Run, open_run
 from .check import check_receipt
-from .file import check_new, encode_receipt, read_bytes, write_new
+from .file import encode_receipt, read_bytes
 from .receipt import receipt_of
 from .text import print_checked, print_written
 from .view import checked_view, refused_view, written_view

@@ -22,14 +22,13 @@ A receipt on the disk: written whole to a name that was free, or not at all; rea
 from __future__ import annotations
 
 import json
-import os
 from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
 
-from ...events.errors import QueryError, RecordDamagedError, RecordExistsError
+from ...events.errors import QueryError, RecordDamagedError
 from ...events.record import RecordProof
 from ...events.regular import read_regular
 from ...events.vocabulary import Body
@@ -39,11 +38,9 @@ __all__ = [
     "Receipt",
     "RoundRows",
     "account_of",
-    "check_new",
     "decode_receipt",
     "encode_receipt",
     "read_bytes",
-    "write_new",
 ]
 
 _FORMAT = "deleverage receipt"
@@ -176,41 +173,6 @@ def _written(document: dict[str, Any]) -> bytes:
 
 def _digest(covered: bytes) -> str:
     return sha256(covered).hexdigest()
-
-
-def check_new(path: Path) -> None:
-    """Raise RecordExistsError if there is something of that name."""
-    if os.path.lexists(path):
-        message = f"{path}: it is already there and nothing is written over; give another file"
-        raise RecordExistsError(message)
-
-
-def write_new(path: Path, data: bytes) -> None:
-    """Write a file that is not there yet. Raises RecordExistsError, QueryError where nothing can be written."""
-    check_new(path)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
-        file = temporary.open("xb")
-    except OSError as error:
-        message = f"{path}: it cannot be written there ({error.strerror}); give another file"
-        raise QueryError(message) from error
-    try:
-        with file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        _name(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _name(temporary: Path, path: Path) -> None:
-    """Give a finished file its name, unless that has been taken meanwhile."""
-    try:
-        path.hardlink_to(temporary)
-    except OSError:
-        check_new(path)
-        temporary.rename(path)  # a file system without hard links
 
 
 def read_bytes(path: Path) -> bytes:

@@ -9,10 +9,10 @@ import click
 import msgspec
 
 from ...events.errors import QueryError
+from ...events.regular import check_new, write_new
 from ...sim.console import new_console, print_line
 from ...sim.terminal import print_document, print_text, printable_json
 from ..command_line import as_json_option, head_option, layout_option, leave, opened, record_argument
-from ..receipt.file import check_new, write_new
 from ..run import Run
 from ..why.page.pages import closing_of, markdown_of
 from ..why.page.text import print_sections

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import click
 
+from ...events.regular import check_new, write_new
 from ...sim.console import new_console
 from ...sim.terminal import print_json, print_text
 from ..command_line import as_json_option, head_option, layout_option, leave, opened, record_argument
-from ..receipt.file import check_new, write_new
 from ..why.page.pages import closing_of, markdown_of
 from ..why.page.text import print_sections
 from .parts import verdict_document
