@@ -12,14 +12,15 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
 from ..sim.terminal import tell
-from .cluster.cluster import LOCAL, Cluster
-from .jobs import Jobs
 from .run import Run, open_run
+
+if TYPE_CHECKING:
+    from .jobs import Jobs
 
 __all__ = [
     "JOBS_MOST",
@@ -51,12 +52,16 @@ _ADDRESS = re.compile(r"(ray://)?[^/\s]+:[0-9]+", re.ASCII)
 
 def _told_of_ray(context: click.Context, _option: click.Parameter, address: str | None) -> None:
     """Keep for `--jobs` which cluster is asked for: it is handled first."""
+    context.meta[_RAY] = address
+    if address is None:
+        return
+    from .cluster.cluster import LOCAL  # noqa: PLC0415 - only for who asks for a cluster
+
     if address == "":
-        address = os.environ.get("RAY_ADDRESS") or LOCAL
-    elif address is not None and address not in {LOCAL, "auto"} and not _ADDRESS.fullmatch(address):
+        context.meta[_RAY] = os.environ.get("RAY_ADDRESS") or LOCAL
+    elif address not in {LOCAL, "auto"} and not _ADDRESS.fullmatch(address):
         message = f"{address!r} is no address (HOST:PORT); to give none, put --ray last, or write --ray="
         raise click.BadParameter(message)
-    context.meta[_RAY] = address
 
 
 def _jobs_asked(default: int | None, context: click.Context, _option: click.Parameter, jobs: int | None) -> Jobs:
@@ -64,6 +69,8 @@ def _jobs_asked(default: int | None, context: click.Context, _option: click.Para
     address = context.meta[_RAY]
     if address is None:
         return jobs or default or os.cpu_count() or 1
+    from .cluster.cluster import Cluster  # noqa: PLC0415 - as above
+
     cluster = Cluster(address, jobs)
     context.call_on_close(cluster.close)
     return cluster

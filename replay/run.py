@@ -27,7 +27,6 @@ from ..events.record.files import damaged
 from ..events.record.held import check_head, check_manifest, forks_told
 from ..events.record.manifest import MANIFEST_NAME
 from ..events.record.numbers import cause_before
-from ..events.record.packs import is_pack
 from ..events.vocabulary import BODY_TYPES, Body, accounts_forced
 from ..handlers.plugins.folders import Folders, folders_in
 from ..sim.units import format_time_ns
@@ -433,6 +432,8 @@ def open_run(path: str | os.PathLike[str], head: str | None = None, plugins: Fol
 
 def is_record(path: Path) -> bool:
     """Whether a path leads to what may be a record: a directory or a pack."""
+    from ..events.record.packs import is_pack  # noqa: PLC0415 - as in `RecordReader.open`
+
     return path.is_dir() or is_pack(path)
 
 

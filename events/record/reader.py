@@ -27,6 +27,7 @@ import msgspec
 
 from ..envelope import Event
 from ..errors import QueryError, RecordNotFoundError
+from ..regular import kind_of
 from .ancestry import check_parent, parent_directory
 from .blocks import BLOCK_HEADER_BYTES, block_is_intact, block_pages, block_payload
 from .columns.opened import Columns
@@ -37,7 +38,6 @@ from .manifest import Manifest, RunStatus, read_manifest
 from .merkle import Frontier, leaf_hash
 from .numbers import existing_seq
 from .opening import check_sizes, check_totals
-from .packs import is_pack, unpacked
 from .pages import PAGE_EVENTS, Progress, page_root
 from .scan import BlockEntry, Scan, SegmentFile, read_block, scan_blocks, segment_files
 
@@ -79,6 +79,10 @@ class RecordReader:
         where it should be) or a later version wrote it, RecordDamagedError if it is not what was written.
         """
         path = Path(path)
+        if kind_of(path) != "file":
+            return cls._open(path, ())
+        from .packs import is_pack, unpacked  # noqa: PLC0415 - zip files are only for who has one
+
         if not is_pack(path):
             return cls._open(path, ())
         reader = cls._open(unpacked(path), ())

@@ -19,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ...events.errors import DeleverageError, QueryError, RecordError
+from ...events.errors import DeleverageError, QueryError
 from ...sim.terminal import printable_json
 from ..timeline import timeline_of
 from .accounts import AccountSort
@@ -342,7 +342,7 @@ def _answered(answer: Callable[[Any], Any], asked: Any) -> Response:
         body = msgspec.json.encode(answer(asked))
     except QueryError as error:
         return _told(str(error), 404)
-    except (RecordError, DeleverageError) as error:
+    except DeleverageError as error:
         return _told(str(error), 500)
     return Response(printable_json(body), media_type="application/json")
 
