@@ -124,8 +124,8 @@ InstrumentNanoAmount = Annotated[int, Kind("amount", "nanoatoms", of="instrument
 Price = Annotated[int, Kind("price", "ticks", of="instrument")]
 InstrumentMicroPrice = Annotated[int, Kind("price", "microticks", of="instrument", finer=6)]
 Size = Annotated[int, Kind("size", "lots", of="instrument")]
-OrderSize = Annotated[int, Kind("size", "lots", of="order_id")]
-"""In the instrument of an order, which the event itself does not name."""
+OrderSize = Annotated[int, Kind("count", "lots", of="order_id")]
+"""Lots in the instrument of an order, which the event itself does not name: a count, for it tells no scale of them."""
 
 RateBps = Annotated[int, Kind("rate", "bps")]
 RatePpm = Annotated[int, Kind("rate", "ppm")]

@@ -227,8 +227,6 @@ def _scale_of(body: Body, kind: Kind, scales: Scales) -> Scale | None:
     if kind.name == "amount":
         asset = _asset_of(of.name, whose, scales)
         return None if asset is None else amount_scale(asset)
-    if of.name != "instrument":  # an order's, whose instrument the event does not name: its lots stay whole
-        return None
     listing = scales.instrument_listed(whose)
     if listing is None:
         return None

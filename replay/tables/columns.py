@@ -38,16 +38,9 @@ def body_columns(body_type: type[msgspec.Struct], beside: tuple[str, ...] = ENVE
     """The columns of a type's own fields, in their order; no two have one name, nor that of one `beside` them."""
     kinds = kinds_of(body_type)
     plain = {column.name: Kind(column.kind) for column in columns_of(body_type)}
-    found = [(field, _whole(kind, kinds) or plain[field]) for field, kind in kinds.items()]
+    found = [(field, kind or plain[field]) for field, kind in kinds.items()]
     taken = Counter([*beside, *(_name(field, kind) for field, kind in found)])
     return tuple(BodyColumn(_unlike(field, kind, taken), field, kind) for field, kind in found)
-
-
-def _whole(kind: Kind | None, kinds: dict[str, Kind | None]) -> Kind | None:
-    """The kind, or a count for lots of what is no instrument."""
-    if kind is not None and kind.name == "size" and (of := kinds[kind.of]) is not None and of.name != "instrument":
-        return Kind("count", "lots")
-    return kind
 
 
 def _name(field: str, kind: Kind) -> str:
