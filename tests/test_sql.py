@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import signal
+import time
 from decimal import Decimal
 from pathlib import Path
 from shutil import copytree
@@ -17,7 +19,7 @@ from deleverage.events.vocabulary import BODY_TYPES
 from deleverage.replay.sql.ask import ask
 from deleverage.replay.sql.database import database_of
 
-from .support.command_line import call, small_record, tear
+from .support.command_line import call, small_record, spawn, tear
 
 pytest.importorskip("duckdb")
 pytest.importorskip("pyarrow")
@@ -125,3 +127,16 @@ def test_every_question_of_the_page_is_answered(recorded: Path) -> None:
         assert sum(map(bool, answers)) >= 8
         with pytest.raises(QueryError, match='column "marks" not found'):
             ask(connection, mistaken)
+
+
+def test_ctrl_c_ends_a_question_that_does_not_end(recorded: Path) -> None:
+    """At once, as an interrupt and without a word of DuckDB's; the record's tables stay."""
+    many = "SELECT count(*) FROM events a, events b, events c, events d, events e"
+    process = spawn("sql", recorded, many)
+    started = time.monotonic()
+    while not list(recorded.parent.glob(f"{recorded.name}.tables-*")) or time.monotonic() < started + 2:
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert (process.returncode, said.splitlines()) == (130, ["deleverage: interrupted"])

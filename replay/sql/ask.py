@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 from ...events.errors import QueryError
@@ -24,21 +25,34 @@ class Answered(NamedTuple):
 
 def ask(connection: Any, question: str) -> Answered:
     """What a question is answered. Raises QueryError with where in the question it cannot be followed."""
-    duckdb = needed("duckdb")
-    try:
-        found = connection.execute(question)
-    except duckdb.Error as error:
-        raise QueryError(_told(str(error))) from error
+    found = _done(connection, lambda: connection.execute(question))
     if found is None:
         message = "the question is empty; ask something such as SELECT * FROM rounds"
         raise QueryError(message)
     names = tuple(column[0] for column in found.description or ())
-    return Answered(names, _rows(found) if names else iter(()))
+    return Answered(names, _rows(connection, found) if names else iter(()))
 
 
-def _rows(found: Any) -> Iterator[tuple[Any, ...]]:
-    while some := found.fetchmany(_ROWS):
+def _rows(connection: Any, found: Any) -> Iterator[tuple[Any, ...]]:
+    while some := _done(connection, lambda: found.fetchmany(_ROWS)):
         yield from some
+
+
+def _done(connection: Any, call: Callable[[], Any]) -> Any:
+    """What DuckDB does, in a thread of its own: Ctrl-C does not reach it there, but whoever waits, who then ends it.
+
+    Raises QueryError, told of the question, whether it comes up as that is asked or as its rows are fetched.
+    """
+    duckdb = needed("duckdb")
+    with ThreadPoolExecutor(1) as pool:
+        future = pool.submit(call)
+        try:
+            return future.result()
+        except duckdb.Error as error:
+            raise QueryError(_told(str(error))) from error
+        except KeyboardInterrupt:
+            connection.interrupt()
+            raise
 
 
 def _told(text: str) -> str:
