@@ -20,6 +20,7 @@ from deleverage.events.envelope import Event, Origin
 from deleverage.events.record import merkle, pages
 from deleverage.events.vocabulary import PUBLIC_TYPES
 
+from .support.core_cases import check_ends, check_looks, check_margin, some_account, some_markets, two_monitors
 from .support.examples import EXAMPLES
 
 if core.native is None:
@@ -120,3 +121,41 @@ def test_the_root_over_leaves() -> None:
     for wrong in ((), [], [b"short"], [None]):
         with pytest.raises(TypeError):
             native.tree_root(wrong)  # type: ignore[arg-type]
+
+
+BITS = (20, 34, 40, 63, 100, 130)
+"""How large figures are: those of two sizes are always told, and of the last hardly any."""
+
+
+@pytest.mark.parametrize("bits", BITS)
+def test_margins(bits: int) -> None:
+    """Equity, requirement and values are those of Python; of coins, legs and figures without end nothing is told."""
+    random, told = Random(bits), 0
+    for _ in range(CASES // 20):
+        markets = some_markets(random, bits)
+        told += sum(check_margin(some_account(random, markets, bits), markets) for _ in range(20))
+    assert told > CASES * (0.9 if bits < 40 else 0.3 if bits < 64 else 0)
+
+
+@pytest.mark.parametrize("bits", BITS)
+def test_ends_of_ranges(bits: int) -> None:
+    """Above a level, below one, or both: C arms with the ends that Python works out."""
+    random, told = Random(bits), 0
+    for _ in range(CASES // 20):
+        markets = some_markets(random, bits)
+        told += sum(check_ends(random, some_account(random, markets, bits), markets) for _ in range(20))
+    assert told > CASES * (0.8 if bits < 40 else 0.1 if bits < 64 else 0)
+
+
+@pytest.mark.parametrize("bits", BITS)
+def test_looks(bits: int) -> None:
+    """Over looks at accounts that change the monitor finds the same, and arms the same, with C and without."""
+    random = Random(bits)
+    for _ in range(CASES // 60):
+        markets = some_markets(random, bits)
+        monitors = two_monitors(random, markets)
+        for _ in range(3):
+            accounts = {one.account: one for one in (some_account(random, markets, bits) for _ in range(20))}
+            check_looks(random, [accounts[number] for number in sorted(accounts)], markets, monitors)
+            for market in markets:
+                market.mark_ticks += market.mark_ticks // random.choice((-50, 20, 1000))
