@@ -1,7 +1,8 @@
 """A ranking in columns: the same places, rows and digests as `Ranking`, for many candidates.
 
 1. Scored, sorted and hashed at once when it begins. Accounts touched since are taken out of the columns and scored one
-   by one, as `Ranking` does it; their places are merged in when the ranking is walked.
+   by one, as `Ranking` does it; their places are merged in when the ranking is walked. Where they are many, as after a
+   round of pro rata, all is scored and sorted anew instead: at the same mark the others have the scores that they had.
 2. Walked lazily, from the first place down: a queue that closes against ten does not pay for a hundred thousand.
 3. Shared out by weight at once when it begins; after that, when accounts were touched, from the first place down, too.
 
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 from sortedcontainers import SortedList
 
 from ..events.ledger import LedgerState
-from .column_shares import column_caps, column_scores, column_shares
+from .column_shares import column_caps, column_scores, column_shares, ratio_of
 from .column_weights import ColumnWeights
 from .columns import Column, Eligible, RankingColumns, Unfit
 from .policies.allocation import cap_of
@@ -32,10 +33,14 @@ from .valuation import coins_worth_atoms
 __all__ = ["ColumnKeeper", "ColumnRanking", "PseudonymTable"]
 
 _HASH_BYTES, _NUMBERS = 32, 6
+_GONE = (-1, 0, 0, 0, 0, 0)
 _FIRST_CHUNK, _MOST_CHUNK = 16, 8192
 
 _MANY_OF = 8
 """If more than 1/8 of the added rows change, the list is rebuilt instead of removing them one by one."""
+
+_ANEW_OF = 16
+"""If more than 1/16 of the candidates were touched, everyone is scored anew."""
 
 _Place = tuple[int, int, Candidate, int]
 
@@ -73,12 +78,18 @@ class ColumnRanking:
     ) -> None:
         """Score and sort all candidates in the columns. Raises Unfit."""
         self._instrument, self._side, self._policy, self._table = instrument, side, policy, table
-        eligible = columns.eligible(ledger, instrument, side, terms_of(policy))
-        scores = column_scores(policy, eligible, instrument, ledger)
+        self._columns = columns
+        self.touched: set[int] = set()
+        self._score_all(ledger)
+
+    def _score_all(self, ledger: LedgerState) -> None:
+        """Everyone has a place by the columns as they are. Raises Unfit, and then nothing has changed."""
+        eligible = self._columns.eligible(ledger, self._instrument, self._side, terms_of(self._policy))
+        scores = column_scores(self._policy, eligible, self._instrument, ledger)
         order = np.argsort(-scores, kind="stable")
         self._scores = scores[order]
         self._sorted = Eligible(*(column[order] for column in eligible))
-        self._place_of = np.full(int(self._sorted.account.max(initial=-1)) + 1, -1, np.int64)
+        self._place_of = np.full(int(self._sorted.account.max(initial=0)) + 1, -1, np.int64)
         self._place_of[self._sorted.account] = np.arange(len(order))
         self._dead = np.zeros(len(order), np.bool_)
         self._first = 0
@@ -86,7 +97,6 @@ class ColumnRanking:
         self._order: SortedList[tuple[int, int]] = SortedList()
         self._rows: dict[int, tuple[int, Candidate, int]] = {}
         self._weights: ColumnWeights | None = None
-        self.touched: set[int] = set()
 
     def __len__(self) -> int:
         """How many candidates there are."""
@@ -101,7 +111,7 @@ class ColumnRanking:
     def shared(self, closing: Closing, cap_bps: int | None) -> Allocation | None:
         """As `pro_rata` has it; None where it takes all the places to see, or where figures are too large."""
         try:
-            if self._gone or self._order:
+            if not self._is_fresh:
                 return self._shared_from_first(closing, cap_bps)
             shares = column_shares(closing.lots, self._scores, column_caps(closing, self._sorted, cap_bps))
         except Unfit:
@@ -145,6 +155,23 @@ class ColumnRanking:
 
     def update(self, ledger: LedgerState) -> None:
         """Score the touched accounts again; they stay noted for `changed_digest`."""
+        if not self._scored_anew(ledger):
+            self._score_touched(ledger)
+
+    def _scored_anew(self, ledger: LedgerState) -> bool:
+        """Whether so many were touched that everyone was scored; only of a score that follows from the columns."""
+        lots = self._sorted.size
+        if _ANEW_OF * len(self.touched) <= len(self) or not len(lots) or ratio_of(self._policy, int(lots[0])) is None:
+            return False
+        self._columns.touched.update(self.touched)
+        try:
+            self._columns.refresh(ledger)
+            self._score_all(ledger)
+        except Unfit:
+            return False
+        return True
+
+    def _score_touched(self, ledger: LedgerState) -> None:
         touched = sorted(self.touched)
         self._take_out(touched)
         terms, markets = terms_of(self._policy), ledger.markets
@@ -190,17 +217,34 @@ class ColumnRanking:
 
     def full_digest(self, pseudonyms: Pseudonyms) -> bytes:
         """Over all rows, in ranking order. Only before the first `update`."""
-        assert not self._gone
-        assert not self._order
-        rows = np.empty((len(self._scores), _HASH_BYTES + 8 * _NUMBERS), np.uint8)
-        rows[:, :_HASH_BYTES] = self._table.of(self._sorted.account)
-        numbers = np.stack([self._scores, *self._sorted[1:]], axis=1).astype(">i8")
-        rows[:, _HASH_BYTES:] = numbers.view(np.uint8).reshape(len(numbers), 8 * _NUMBERS)
-        return digest_of(rows.data)
+        assert self._is_fresh
+        return digest_of(self._rows_of(self._sorted.account, [self._scores, *self._sorted[1:]]).data)
+
+    @property
+    def _is_fresh(self) -> bool:
+        """Whether all places are those of the columns."""
+        return not self._gone and not self._order
+
+    def _rows_of(self, accounts: Column, numbers: Sequence[Column]) -> NDArray[np.uint8]:
+        """Rows of a digest: whose they are, then score and ingredients."""
+        rows = np.empty((len(accounts), _HASH_BYTES + 8 * _NUMBERS), np.uint8)
+        rows[:, :_HASH_BYTES] = self._table.of(accounts)
+        figures = np.stack(numbers, axis=1).astype(">i8")
+        rows[:, _HASH_BYTES:] = figures.view(np.uint8).reshape(len(figures), 8 * _NUMBERS)
+        return rows
 
     def changed_digest(self, pseudonyms: Pseudonyms) -> bytes:
         """Over the rows of touched accounts, in ranking order, those without a row last by account."""
-        return digest_of(pack_touched(self.touched, self._rows, pseudonyms))
+        if not self._is_fresh:
+            return digest_of(pack_touched(self.touched, self._rows, pseudonyms))
+        touched = np.array(sorted(self.touched), np.int64)
+        known = touched < len(self._place_of)
+        places = np.where(known, self._place_of[np.where(known, touched, 0)], -1)
+        gone, found = touched[places < 0], np.sort(places[places >= 0])
+        standing = [column[found] for column in (self._scores, *self._sorted[1:])]
+        left = [np.full(len(gone), number, np.int64) for number in _GONE]
+        packed = self._rows_of(self._sorted.account[found], standing), self._rows_of(gone, left)
+        return digest_of(np.concatenate(packed).data)
 
 
 def _merged(many: Iterator[_Place], few: Iterator[_Place]) -> Iterator[_Place]:
