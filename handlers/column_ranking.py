@@ -11,7 +11,7 @@ The columns of an engine, made when first there are many candidates, and kept fr
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import chain
 
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from sortedcontainers import SortedList
 
 from ..events.ledger import LedgerState
+from .column_rules import least_largest, loss_in, mixed_shares, on_paper
 from .column_shares import column_caps, column_scores, column_shares, ratio_of
 from .column_weights import ColumnWeights
 from .columns import Column, Eligible, RankingColumns, Unfit
@@ -33,6 +34,7 @@ from .valuation import coins_worth_atoms
 __all__ = ["ColumnKeeper", "ColumnRanking", "PseudonymTable"]
 
 _HASH_BYTES, _NUMBERS = 32, 6
+_LIMIT = 2**62
 _GONE = (-1, 0, 0, 0, 0, 0)
 _FIRST_CHUNK, _MOST_CHUNK = 16, 8192
 
@@ -97,6 +99,7 @@ class ColumnRanking:
         self._order: SortedList[tuple[int, int]] = SortedList()
         self._rows: dict[int, tuple[int, Candidate, int]] = {}
         self._weights: ColumnWeights | None = None
+        self._papers: tuple[Closing, list[Column]] | None = None
 
     def __len__(self) -> int:
         """How many candidates there are."""
@@ -116,11 +119,62 @@ class ColumnRanking:
             shares = column_shares(closing.lots, self._scores, column_caps(closing, self._sorted, cap_bps))
         except Unfit:
             return None
+        return self._allotted(shares)
+
+    def _allotted(self, shares: Column) -> Allocation:
+        """The places that have a share, with it, where all are those of the columns."""
         given = np.flatnonzero(shares)
         rows = zip(*(column[given].tolist() for column in self._sorted), strict=True)
         places = zip((given + 1).tolist(), self._scores[given].tolist(), rows, strict=True)
         found = (Ranked(rank, score, Candidate(*row), 0) for rank, score, row in places)
         return zip(found, shares[given].tolist(), strict=True)
+
+    def least_largest(self, closing: Closing) -> Allocation | None:
+        """As `MinMaxInteger` has it; None where accounts were touched, or figures are too large."""
+        if not self._is_fresh:
+            return None
+        try:
+            return self._allotted(least_largest(closing, self._sorted, self._scores))
+        except Unfit:
+            return None
+
+    def mixed(
+        self, closing: Closing, rules: Sequence[RankingPolicy], weights: Sequence[int], ledger: LedgerState
+    ) -> Allocation | None:
+        """As `OnlineLearning` mixes; None where figures are too large."""
+        papers = self._on_paper(closing, rules, ledger)
+        if papers is None or closing.lots * sum(weights) >= _LIMIT:
+            return None
+        try:
+            caps = column_caps(closing, self._sorted, None)
+        except Unfit:
+            return None
+        mixed = np.sum([weight * lots for weight, lots in zip(weights, papers, strict=True)], axis=0)
+        return self._allotted(mixed_shares(closing.lots, mixed, caps))
+
+    def losses(
+        self, closing: Closing, rules: Sequence[RankingPolicy], gave: Mapping[int, int], ledger: LedgerState
+    ) -> list[int] | None:
+        """The losses of what was given, and of each rule; None where figures are too large."""
+        papers = self._on_paper(closing, rules, ledger)
+        if papers is None:
+            return None
+        given = np.zeros_like(self._scores)
+        given[self._place_of[list(gave)]] = list(gave.values())
+        wealths = np.minimum(self._sorted.profit, self._sorted.equity)
+        return [loss_in(closing, lots, wealths) for lots in (given, *papers)]
+
+    def _on_paper(self, closing: Closing, rules: Sequence[RankingPolicy], ledger: LedgerState) -> list[Column] | None:
+        """What each place would give by each rule, worked out once for a closing."""
+        if self._papers is None or self._papers[0] != closing:
+            try:
+                if not self._is_fresh:
+                    self._columns.refresh(ledger)
+                    self._score_all(ledger)
+                self._papers = closing, on_paper(rules, closing, self._sorted, ledger)
+            except Unfit:
+                return None
+        return self._papers[1]
 
     def _shared_from_first(self, closing: Closing, cap_bps: int | None) -> Allocation | None:
         if self._weights is None or not self._weights.fit(closing, cap_bps):
@@ -155,6 +209,8 @@ class ColumnRanking:
 
     def update(self, ledger: LedgerState) -> None:
         """Score the touched accounts again; they stay noted for `changed_digest`."""
+        self._papers = None
+        self._columns.touched.update(self.touched)
         if not self._scored_anew(ledger):
             self._score_touched(ledger)
 
@@ -163,7 +219,6 @@ class ColumnRanking:
         lots = self._sorted.size
         if _ANEW_OF * len(self.touched) <= len(self) or not len(lots) or ratio_of(self._policy, int(lots[0])) is None:
             return False
-        self._columns.touched.update(self.touched)
         try:
             self._columns.refresh(ledger)
             self._score_all(ledger)
