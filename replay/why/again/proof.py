@@ -43,8 +43,8 @@ from ....sim.units import format_time_ns
 from ...fork.fork import NoSink
 from ...fork.without import Without
 from ...run import Run
-from ..grounds import EventGround, Verdict
-from ..lookback import Decision, Lookback
+from ..grounds.graph import EventGround, Verdict
+from ..grounds.lookback import Decision, Lookback
 from ..names import RunNames
 from .trials import driven_until
 
