@@ -5,14 +5,16 @@ A market of liquidators: they take forced orders over at the order's own limit a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import ClassVar
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from typing import ClassVar, TypeVar
 
 import msgspec
-from msgspec.structs import asdict, replace
+from msgspec.structs import replace
 
 from ..events.bodies.liquidation import LiquidationFilled, LiquidationOrdered, OrdersCancelled
 from ..events.bodies.options import HedgeOrdered
+from ..events.bodies.trading import OrderFilled
 from ..events.envelope import Event
 from ..events.ledger import LedgerState
 from ..events.ledger.liquidation import OwnOrder
@@ -29,11 +31,12 @@ __all__ = [
     "NO_DEPTH",
     "BandedMarket",
     "DepthMarket",
-    "DepthTrade",
     "Liquidators",
     "filled_by",
     "held_lots",
 ]
+
+Fill = TypeVar("Fill", LiquidationFilled, OrderFilled)
 
 GONE = "the position is gone"
 """Why the rest of an order that only reduces is cancelled when nothing is left to reduce."""
@@ -81,8 +84,8 @@ class DepthMarket(Handler):
         found = walk(
             ledger.markets[order.instrument], sign * min(whole, held_lots), order.limit_ticks, now_ns, order.account
         )
-        filled = filled_by(_borne(order, found, ledger), order, whole, ledger)
-        return [LiquidationFilled(order.liquidation_id, order.order_id, **asdict(one)) for one in filled]
+        told = partial(LiquidationFilled, order.liquidation_id, order.order_id)
+        return list(filled_by(_borne(order, found, ledger), order, whole, ledger, told))
 
     def _why_left(self, order: LiquidationOrdered, ledger: LedgerState, now_ns: int, filled: int) -> str:
         """The depth, unless that would have given a fund more than its cash bears."""
@@ -92,30 +95,22 @@ class DepthMarket(Handler):
         return NO_CASH if sum(fill.lots for fill in found) > filled else NO_DEPTH
 
 
-class DepthTrade(msgspec.Struct, frozen=True, gc=False):
-    """One trade of an order with one band of the depth, in the words of the events that tell of it."""
-
-    trade_id: int
-    account: int
-    counterparty: int
-    instrument: int
-    leg: int
-    size_lots: int
-    price_ticks: int
-    value_atoms: int
-    left_lots: int
-    eaten_lots: int
-
-
 def filled_by(
-    fills: Iterable[DepthFill], order: LiquidationOrdered | OwnOrder, left_lots: int, ledger: LedgerState
-) -> Iterator[DepthTrade]:
-    """What the depth gives an order of which so many lots are left: numbered on, with whoever the band is of."""
+    fills: Iterable[DepthFill],
+    order: LiquidationOrdered | OwnOrder,
+    left_lots: int,
+    ledger: LedgerState,
+    told: Callable[..., Fill],
+) -> Iterator[Fill]:
+    """What the depth gives an order of which so many lots are left: numbered on, with whoever the band is of.
+
+    `told` makes the event of each trade.
+    """
     market, sign, trade_id = ledger.markets[order.instrument], 1 if order.size_lots > 0 else -1, ledger.trades
     liquidity = ledger.liquidity(market.listing.asset)
     for fill in fills:
         trade_id, left_lots, lots = trade_id + 1, left_lots - fill.lots, sign * fill.lots
-        yield DepthTrade(
+        yield told(
             trade_id=trade_id,
             account=order.account,
             counterparty=liquidity if fill.maker is None else fill.maker,
@@ -129,11 +124,13 @@ def filled_by(
         )
 
 
-def _borne(order: LiquidationOrdered, fills: Iterable[DepthFill], ledger: LedgerState) -> Iterator[DepthFill]:
+def _borne(order: LiquidationOrdered, fills: Iterable[DepthFill], ledger: LedgerState) -> Iterable[DepthFill]:
     """Of a fund's own order the fills that its cash bears; of any other order all."""
-    if ledger.accounts[order.account].kind != "insurance":
-        yield from fills
-        return
+    is_funds = ledger.accounts[order.account].kind == "insurance"
+    return _borne_by_cash(order, fills, ledger) if is_funds else fills
+
+
+def _borne_by_cash(order: LiquidationOrdered, fills: Iterable[DepthFill], ledger: LedgerState) -> Iterator[DepthFill]:
     till, sign, key = Till(ledger, order.account), 1 if order.size_lots > 0 else -1, (order.instrument, order.leg)
     for fill in fills:
         lots = till.most_lots(key, sign * fill.lots, fill.price_ticks)
@@ -147,7 +144,7 @@ def _borne(order: LiquidationOrdered, fills: Iterable[DepthFill], ledger: Ledger
 
 def held_lots(order: LiquidationOrdered | OwnOrder, ledger: LedgerState) -> int:
     """How many lots there are that such an order reduces; of one that hedges, which reduces nothing, all of its own."""
-    if isinstance(order, HedgeOrdered):
+    if type(order) is HedgeOrdered:
         return abs(order.size_lots)
     held = ledger.position(order.account, (order.instrument, order.leg))
     return 0 if held is None or (held.size_lots > 0) == (order.size_lots > 0) else abs(held.size_lots)

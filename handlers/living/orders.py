@@ -16,9 +16,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import Any, ClassVar
 
-from msgspec.structs import asdict
 from sortedcontainers import SortedList
 
 from ...events.bodies.faults import ActDelayed
@@ -197,7 +197,7 @@ class OwnOrders(Handler):
         over = refused(number, order, _trades(found, sign, order, ledger), ledger, self._open_interest)
         if over is not None:
             return (over,)
-        fills = [OrderFilled(number, **asdict(one)) for one in filled_by(found, order, lots, ledger)]
+        fills = list(filled_by(found, order, lots, ledger, partial(OrderFilled, number)))
         left = fills[-1].left_lots if fills else lots
         return [*fills, *([OrderCancelled(number, order.account, order.instrument, left, reason)] if left else ())]
 
