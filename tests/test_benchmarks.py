@@ -44,6 +44,7 @@ EVERY_LINE = {
     "looks.three_cross.static.all": None,
     "looks.three_cross.whole.marks": None,
     "looks.three_cross.whole.all": None,
+    "looks.flash_crash.fruitless": "<= 0.25",
     "sudden_move": "<= 5",
     "append.public.at_once": ">= 20",
     "append.public.singly": ">= 20",
