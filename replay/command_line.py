@@ -35,6 +35,7 @@ __all__ = [
     "leave",
     "matched",
     "opened",
+    "opened_all",
     "record_argument",
     "tell_differences",
 ]
@@ -144,6 +145,15 @@ def opened(
         end = "it has the run's end" if run.came_to_its_end else "it stops before the run's end"
         tell(f"{path}: {end}; its manifest says: {run.manifest.status}")
     return run
+
+
+def opened_all(path: Path, head: str | None = None) -> list[Run]:
+    """The record, or all shards of a venue, each with the head that is said of it."""
+    if not is_sharded(path):
+        return [opened(path, head)]
+    from .sharded import checked_shards  # noqa: PLC0415 - as above
+
+    return [opened(path / shard.run, shard.head) for shard in checked_shards(path, head).shards]
 
 
 def matched(found: Iterable[Found], what: str) -> Iterator[Found]:

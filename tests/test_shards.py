@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from deleverage.events.bodies.inputs import TradeExecuted
+from deleverage.events.bodies.inputs import FillReported, TradeExecuted
 from deleverage.events.bodies.listing import AccountOpened
 from deleverage.events.bodies.margin import MarkPriced
 from deleverage.events.envelope import Event
@@ -290,6 +290,27 @@ def test_one_result_for_all_shards(tmp_path: Path) -> None:
     result: ImportResult = import_shards(make, tmp_path / "venue", 2, jobs=1)
     assert result.events == sum(shard.events for shard in result.shards) == read_shards(tmp_path / "venue").count
     assert dict(result.counts)["FillReported"] >= dict(counts_of(together(2)))["FillReported"]
+
+
+def test_sql_asks_all_shards_at_once(folder: Path) -> None:
+    """A table has the rows of each, with the shard in front: in its own an account has all of its fills."""
+    pytest.importorskip("duckdb")
+    question = "SELECT account, count(*) AS fills FROM FillReported WHERE shard = {} GROUP BY account"
+    fills_of: dict[str, int] = {}
+    for number in range(3):
+        done = call("sql", folder, question.format(number), "--json")
+        assert done.exit_code == 0, done.stderr
+        rows = map(json.loads, done.stdout.splitlines())
+        fills_of |= {row["account"]: row["fills"] for row in rows if shard_of(row["account"], 3) == number}
+    whole = Counter(
+        run.directory.accounts[event.body.account].name
+        for run in [together(1)]
+        for event in run.events(type="FillReported")
+        if isinstance(event.body, FillReported)
+    )
+    assert fills_of == whole
+    empty = call("sql", folder, "SELECT count(shard) AS times FROM LoopUnwound", "--json")
+    assert json.loads(empty.stdout) == {"times": 0}
 
 
 def counts_of(run: Run) -> Counter[str]:
