@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from ..events.record import is_sharded
 from ..sim.terminal import tell
 from .run import Run, open_run
 
@@ -34,6 +35,7 @@ __all__ = [
     "leave",
     "matched",
     "opened",
+    "opened_all",
     "record_argument",
     "tell_differences",
 ]
@@ -116,11 +118,22 @@ head_option = click.option("--head", metavar="HEX", callback=digits_of, help="Th
 as_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
-def opened(path: Path, head: str | None = None, plugins: Iterable[Path] = (), *, forked: bool = False) -> Run:
-    """The record, with a warning on stderr for one that is torn or broke off.
+def opened(
+    path: Path,
+    head: str | None = None,
+    plugins: Iterable[Path] = (),
+    *,
+    account: str | None = None,
+    forked: bool = False,
+) -> Run:
+    """The record, with a warning on stderr for one that is torn or broke off; of shards that which has the `account`.
 
     Raises QueryError for a torn one that is to be `forked`: nothing of it is served, so nothing more is said.
     """
+    if is_sharded(path):
+        from .sharded import shard_with  # noqa: PLC0415 - only for who has several records of a venue
+
+        path, head = shard_with(path, head, account)
     run = open_run(path, head, plugins)
     if forked:
         run.check_sealed()
@@ -132,6 +145,15 @@ def opened(path: Path, head: str | None = None, plugins: Iterable[Path] = (), *,
         end = "it has the run's end" if run.came_to_its_end else "it stops before the run's end"
         tell(f"{path}: {end}; its manifest says: {run.manifest.status}")
     return run
+
+
+def opened_all(path: Path, head: str | None = None) -> list[Run]:
+    """The record, or all shards of a venue, each with the head that is said of it."""
+    if not is_sharded(path):
+        return [opened(path, head)]
+    from .sharded import checked_shards  # noqa: PLC0415 - as above
+
+    return [opened(path / shard.run, shard.head) for shard in checked_shards(path, head).shards]
 
 
 def matched(found: Iterable[Found], what: str) -> Iterator[Found]:
