@@ -75,8 +75,8 @@ class _Commands(Program, LazyGroup):
 
 def _print_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:  # noqa: FBT001
     if wanted:
-        fingerprint = import_module(".events.record.fingerprint", __package__)
-        click.echo(f"deleverage {fingerprint.package_version()}")
+        fingerprint, core = (import_module(name, __package__) for name in (".events.record.fingerprint", ".core"))
+        click.echo(f"deleverage {fingerprint.package_version()}, {core.spoken()}")
         ctx.exit()
 
 
@@ -88,7 +88,12 @@ def _print_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool
 )
 @click.option("--debug", is_flag=True, envvar="DELEVERAGE_DEBUG", help="Show the traceback of an error.")
 @click.option(
-    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Show the version."
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_version,
+    help="Show the version, and whether the core is in C.",
 )
 @click.pass_context
 def main(ctx: click.Context, debug: bool) -> None:  # noqa: ARG001, FBT001 - `invoke` reads it

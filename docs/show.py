@@ -126,6 +126,7 @@ COMMANDS = {
     "spiral run": ["deleverage run spiral -o spiral.run | sed -n '/^fell/,/^called/p'"],
     "watch lines": ["deleverage watch spiral --speed 0 --until +2m30s"],
     "watch once": ["deleverage watch spiral --once --until +2m"],
+    "contagion": ["deleverage run two-venues -o two-venues.run | grep -A 3 '^contagion'"],
     "spiral split": ["deleverage split spiral.run"],
     "fair round": [
         "deleverage run flash-crash -o crash.run > /dev/null",

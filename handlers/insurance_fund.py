@@ -265,7 +265,7 @@ class InsuranceFund(Handler):
     ) -> int:
         """What the rule asks the fund to keep against all it would hold with these positions, less their equity."""
         markets = ledger.markets
-        lots = {instrument: self._inventory.lots(instrument) for instrument in ledger.instruments_of(fund)}
+        lots = {instrument: self._inventory.lots(ledger, instrument) for instrument in ledger.instruments_of(fund)}
         for key in keys:
             lots[key[0]] += account.positions[key].size_lots
         notional = sum(abs(markets[i].payoff.value_atoms(net, markets[i].mark_ticks)) for i, net in lots.items())

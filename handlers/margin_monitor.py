@@ -39,13 +39,15 @@ from .options.holders import OptionHolders
 from .order import Order, order_in_force, place_in
 from .protocol import Handler, Linked, Product
 from .quiet import QuietSpan
-from .ranges import CEILING, FLOOR, MARK, RangeIndex, slot_of
+from .ranges import CEILING, FLOOR, MARK, new_index, slot_of
 from .safe_ranges import Pace, SafeRanges, outlasts, tightest
 from .valuation import BPS, Margin, coins_are_priced, margin_of, slack
 
 __all__ = ["LevelParameters", "LevelledMonitor", "MarginMonitor", "MarginParameters", "everyone_under"]
 
 _TOUCHING: tuple[type[Body], ...] = (*POSTINGS, LiquidationEnded)
+_Told = tuple[int, int, list[int]]
+"""What makes a `Margin`, of whoever holds no coins."""
 _OPENING = (BalanceStated, CoinStated, PositionStated)
 """What is stated of an account as a run begins is heard, and tested with the first mark."""
 
@@ -125,7 +127,7 @@ class MarginMonitor(Handler):
     def _new_index(self) -> None:
         """Nobody is armed; the nearest ends are kept at hand, as every mark is held against them."""
         self._forget_lines()
-        self.index = RangeIndex()
+        self.index = new_index()
         self._floor_ticks, self._ceiling_ticks = self.index.floor_ticks, self.index.ceiling_ticks
 
     def _forget_lines(self) -> None:
@@ -229,11 +231,11 @@ class MarginMonitor(Handler):
     def _tested(self, ledger: LedgerState) -> list[tuple[Account, Margin, type[Body]]]:
         """Who of those due meets a test, and what is to be said of them; the others are armed again."""
         found: list[tuple[Account, Margin, type[Body]]] = []
-        due = sorted(self.due)
-        self.due.clear()
         self._pace.note(ledger.markets)
-        unmarked = {number for number, market in enumerate(ledger.markets) if not market.mark_ticks}
-        for number in due:
+        left = self._left_of(sorted(self.due), ledger)
+        self.due.clear()
+        unmarked = {number for number, market in enumerate(ledger.markets) if not market.mark_ticks} if left else ()
+        for number, told in left:
             account = ledger.accounts[number]
             if account.kind != "user":  # a fund or a vault that holds an option
                 continue
@@ -244,12 +246,24 @@ class MarginMonitor(Handler):
                 continue
             if self._is_surely_safe(account, ledger):
                 continue
-            margin = self._margin_if_free(account, ledger)
+            margin = self._margin_if_free(account, ledger) if told is None else Margin(*told)
             verdict = None if margin is None else self._verdict(account, margin, ledger)
             if margin is not None and verdict is not None:
                 found.append((account, margin, verdict))
         self.index.settle()
         return found
+
+    def _left_of(self, due: list[int], ledger: LedgerState) -> list[tuple[int, _Told | None]]:
+        """Who of those due is to be tested here, with his margin if it is known: the index has armed the others again.
+
+        Nothing hangs on it: whoever it arms meets no test, and would be armed so here.
+        """
+        if ledger.options:
+            return [(account, None) for account in due]
+        weights, markets = self._pace.weights, ledger.markets
+        looks, left = self.index.pass_over(due, ledger.accounts, markets, weights, self.calls_bps, self.recovery_bps)
+        self.looks += looks
+        return left
 
     def _is_surely_safe(self, account: Account, ledger: LedgerState) -> bool:
         """Whether a bound says that an account meets no test, and for which nothing is to be armed."""
@@ -282,14 +296,19 @@ class MarginMonitor(Handler):
 
     def _arm_healthy(self, account: Account, margin: Margin, ledger: LedgerState) -> None:
         first_bps = self.calls_bps[0]
-        safe = {} if holds_options(account, ledger) else self._above[first_bps].above(account, ledger, margin)
-        self.index.arm(account.account, safe)
+        if holds_options(account, ledger):
+            self.index.arm(account.account, {})
+        elif not self.index.arm_between(account, ledger.markets, self._pace.weights, first_bps, 0):
+            self.index.arm(account.account, self._above[first_bps].above(account, ledger, margin))
 
     def _arm_called(self, account: Account, margin: Margin, ledger: LedgerState, called_bps: int) -> None:
         if holds_options(account, ledger):
             self.index.arm(account.account, {})
             return
-        further = self._above[self._next_bps(called_bps)].above(account, ledger, margin)
+        next_bps = self._next_bps(called_bps)
+        if self.index.arm_between(account, ledger.markets, self._pace.weights, next_bps, self.recovery_bps):
+            return
+        further = self._above[next_bps].above(account, ledger, margin)
         recovery = self._recovery.below(account, ledger, margin)
         self.index.arm(account.account, tightest(further, recovery))
 
@@ -343,8 +362,9 @@ def _tied(order: Order, account: Account, margin: Margin, verdict: type[Body]) -
 
 def _is_safe_at_any_mark(account: Account) -> bool:
     """Whether no test says anything of it before it is touched again: it holds nothing, owes nothing, is not called."""
-    owes = account.balance_atoms < 0 or any(atoms < 0 for atoms in account.coins.values())
-    return not account.positions and not owes and account.status == "healthy"
+    if account.positions or account.balance_atoms < 0 or account.status != "healthy":
+        return False
+    return all(atoms >= 0 for atoms in account.coins.values())
 
 
 class LevelledMonitor(MarginMonitor):

@@ -12,15 +12,23 @@ no range costs two comparisons, however many accounts there are.
 3. An account's ends follow from its state (`SafeRanges`); `arm` replaces them, `settle` puts all that
    was replaced into order at once.
 4. The index only says who *may* have crossed. Whoever uses it tests them exactly.
+5. `new_index` gives the one of the C core where that is: the same table, which also arms by itself. Whoever uses an
+   index asks it to (`pass_over`, `arm_between`) and does what it did not; this one does nothing of that.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from sortedcontainers import SortedList
 
-__all__ = ["CEILING", "FLOOR", "FUNDING", "MARK", "RangeIndex", "Ranges", "conversion_slot", "slot_of"]
+from ..core import native
+
+if TYPE_CHECKING:
+    from ..events.ledger import Account, Market
+
+__all__ = ["CEILING", "FLOOR", "FUNDING", "MARK", "RangeIndex", "Ranges", "conversion_slot", "new_index", "slot_of"]
 
 Ranges = Mapping[int, int]
 """The ends of one account: slot to end."""
@@ -117,10 +125,33 @@ class RangeIndex:
                 flat += (slot, key)
             self._armed[account] = tuple(flat)
 
+    def pass_over(  # the C core's is called by place
+        self,
+        due: Iterable[int],
+        accounts: Sequence[Account],
+        markets: Sequence[Market],
+        paces: Sequence[int],
+        calls_bps: tuple[int, ...],
+        recovery_bps: int,
+    ) -> tuple[int, list[tuple[int, tuple[int, int, list[int]] | None]]]:
+        """How many of those due were looked at, and who of them is left, with his margin if it was worked out.
+
+        The others were armed again: healthy, above the first level of a call; called, between the next level and
+        recovery. Here nobody is looked at, and all are left.
+        """
+        return 0, [(account, None) for account in due]
+
+    def arm_between(
+        self, account: Account, markets: Sequence[Market], paces: Sequence[int], above_bps: int, below_bps: int
+    ) -> bool:
+        """Whether an account was armed above one level and below another, 0 being none. Here nobody is."""
+        return False
+
     def end_of(self, account: int, slot: int) -> int | None:
         """Where an account's range ends on one side; None where it goes on for ever, or there is none."""
         armed = self._armed.get(account, ())
-        return next((key >> _SHIFT for place, key in zip(armed[::2], armed[1::2], strict=True) if place == slot), None)
+        slots = armed[::2]
+        return armed[2 * slots.index(slot) + 1] >> _SHIFT if slot in slots else None
 
     def settle(self) -> None:
         """Put the replaced ends into order."""
@@ -154,3 +185,8 @@ class RangeIndex:
             self.floor_ticks[instrument] = keys[-1] >> _SHIFT if keys else _NEVER_BELOW
         elif place == MARK + CEILING:
             self.ceiling_ticks[instrument] = keys[0] >> _SHIFT if keys else _NEVER_ABOVE
+
+
+def new_index() -> RangeIndex:
+    """An index in which nobody is armed: the C core's where there is one."""
+    return RangeIndex() if native is None else native.RangeIndex()  # type: ignore[return-value]

@@ -17,9 +17,11 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
+from ..core import native
 from ..events.bodies.listing import Tier
 from ..events.ledger import Account, LedgerState, Market, Position, PositionKey
 from ..events.ledger.account import funding_of
+from ..events.payoff import InversePayoff, LinearPayoff
 from .options.book import book_of, holds_options, taken_later
 
 __all__ = [
@@ -54,6 +56,9 @@ BPS = 10**4
 SLACK_SCALE = MICRO * BPS
 
 _Markets = Sequence[Market] | Mapping[int, Market]
+
+if native is not None:
+    native.know_payoffs(LinearPayoff, InversePayoff)
 
 
 class Margin(msgspec.Struct, frozen=True, gc=False):
@@ -116,6 +121,10 @@ def margin_of(account: Account, ledger: LedgerState, markets: Mapping[int, Marke
     `markets` stand in for the ledger's, for what would be at other marks.
     """
     marked = ledger.markets if markets is None else markets
+    if native is not None and not ledger.options:
+        told = native.margin_of(account, marked)
+        if told is not None:
+            return Margin(*told)
     margin = _margin_alone(account, marked)
     if ledger.options and holds_options(account, ledger):
         requirement = _of_book(account, ledger, marked)

@@ -19,7 +19,7 @@ from deleverage.events.record import RecordSettings
 from deleverage.replay.fork.changes import Changes
 from deleverage.replay.fork.fork import fork
 from deleverage.replay.verify.verification import verify
-from deleverage.replay.why.grounds import grounds_of
+from deleverage.replay.why.grounds.graph import grounds_of
 from deleverage.replay.why.names import RunNames
 
 from .support.command_line import call

@@ -38,7 +38,7 @@ from deleverage.replay.state.text import print_account, print_state
 from deleverage.replay.state.view import state_view
 from deleverage.replay.verify.verification import verify
 from deleverage.replay.why.explain import explain
-from deleverage.replay.why.grounds import grounds_of
+from deleverage.replay.why.grounds.graph import grounds_of
 from deleverage.replay.why.names import RunNames
 from deleverage.sim.populations.borrowers import BorrowersSettings, layers_of
 from deleverage.sim.runner import Simulation, run

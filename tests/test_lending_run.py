@@ -28,7 +28,7 @@ from deleverage.handlers.onchain.borrowers import health
 from deleverage.handlers.onchain.protocols.choices import rules_in_force
 from deleverage.replay.run import open_run
 from deleverage.replay.why.explain import explain
-from deleverage.replay.why.grounds import grounds_of
+from deleverage.replay.why.grounds.graph import grounds_of
 from deleverage.replay.why.names import RunNames
 from deleverage.sim.runner import Simulation, run
 from deleverage.sim.scenario import Scenario

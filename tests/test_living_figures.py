@@ -21,6 +21,7 @@ from deleverage.events.bodies.venues import IndexPriced
 from deleverage.events.ledger import Ledger
 from deleverage.replay.lab.meter import measured
 from deleverage.replay.lab.metrics import metrics_of
+from deleverage.sim.living.contagion import FromElsewhere
 from deleverage.sim.living.displacement import OWN, Displacement, place_of
 from deleverage.sim.living.generations import Generations
 from deleverage.sim.living.liquidity import MINUTE_NS, NEAR_BPS, DepthPath
@@ -375,6 +376,37 @@ def test_of_several_venues_each_instrument_has_its_figures() -> None:
     assert told.count("without feedback, amplified") == 2
     cascade = document["cascade"]
     assert 0 < cascade["forced_by_forced"] < cascade["liquidations"]
+
+
+def test_contagion_is_told_of_each_of_several_venues(tmp_path: Path) -> None:
+    """From elsewhere through the index by its weights: none of a book of its own; the lab has the same as a share."""
+    document = json.loads(call("run", LIVING, "--json").output)["living"]
+    found = {one["venue"]: one for one in document["contagion"]}
+    assert set(found) == {"alpha", "beta"}
+    assert all(0 <= one["from_elsewhere"] <= one["with_carried"] <= one["liquidations"] for one in found.values())
+    assert found["beta"]["from_elsewhere"] > 0
+    assert sum(one["liquidations"] for one in found.values()) == document["cascade"]["liquidations"]
+    told = " ".join(call("run", LIVING).stdout.split())
+    assert f"beta: {found['beta']['from_elsewhere']:,} of {found['beta']['liquidations']:,} liquidation" in told
+    alone = living(run(Scenario.load(LIVING, ["index.weights={book=1}"]))).contagion
+    assert [one.from_elsewhere for one in alone] == [0] * len(alone)
+    assert any(one.with_carried for one in alone), "arbitrage carries it all the same"
+    measured_run = tmp_path / "venues.run"
+    run(Scenario.load(LIVING), measured_run)
+    shares = measured(open_run(measured_run).events()).contagions
+    assert shares == {one["venue"]: (one["from_elsewhere"], one["liquidations"]) for one in found.values()}
+
+
+def test_what_moved_a_mark_from_elsewhere_by_hand() -> None:
+    """Sold at alpha, beta's index falls by alpha's weight: only that is put back for who is liquidated at beta."""
+    spread = FromElsewhere()
+    assert spread._place_of("alpha") == 2
+    assert spread._place_of("beta") == 3
+    spread._latest = {0: [0, -1_000], 1: [-70, 0, -500]}
+    book_of_two = Book(*(replace(listed(n), name=f"COIN@{venue}") for n, venue in enumerate(("alpha", "beta"))))
+    body = IndexPriced(1, 90, (("outside", 100, 2), ("book", 90, 5), ("alpha", 80, 3)), ())
+    spread._index(body, book_of_two.ledger)
+    assert spread._indexed[1] == [-70 * 5 // 10, -1_000 * 3 // 10, -500 * 5 // 10]
 
 
 def test_an_index_of_constituents_is_moved_by_their_weights() -> None:

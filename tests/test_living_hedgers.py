@@ -20,7 +20,7 @@ from deleverage.events.vocabulary import accounts_named
 from deleverage.handlers.living.between_venues import persons_of
 from deleverage.handlers.living.hedgers import HEDGE
 from deleverage.replay.run import open_run
-from deleverage.replay.why.grounds import grounds_of
+from deleverage.replay.why.grounds.graph import grounds_of
 from deleverage.replay.why.names import RunNames
 
 from .support.crash import checked

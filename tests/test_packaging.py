@@ -22,8 +22,8 @@ def declared_packages() -> list[str]:
 
 
 def test_the_packages_list_is_the_tree() -> None:
-    """Every folder with an `__init__.py` below the four rooms is declared, and nothing else."""
-    rooms = ("events", "handlers", "sim", "replay")
+    """Every folder with an `__init__.py` below the rooms is declared, and nothing else."""
+    rooms = ("core", "events", "handlers", "sim", "replay")
     folders = [init.parent for room in rooms for init in (ROOT / room).rglob("__init__.py")]
     found = {"deleverage", *("deleverage." + ".".join(folder.relative_to(ROOT).parts) for folder in folders)}
     assert set(declared_packages()) == found
@@ -63,6 +63,7 @@ def test_the_wheel_carries_data_and_types(wheel_names: list[str]) -> None:
         "replay/explore/static/app.js",
         "replay/explore/static/LICENCES.txt",
         "py.typed",
+        "core/_core.pyi",
     ):
         assert f"deleverage/{name}" in wheel_names
     assert not any(

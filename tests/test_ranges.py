@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
@@ -12,7 +12,7 @@ from deleverage.events.bodies.margin import FundingAccrued, MarkPriced
 from deleverage.events.bodies.waterfall import PositionDeleveraged
 from deleverage.events.ledger import Account, Ledger
 from deleverage.events.payoff import PRICE_TICKS_MOST
-from deleverage.handlers.ranges import CEILING, FLOOR, FUNDING, MARK, RangeIndex, conversion_slot, slot_of
+from deleverage.handlers.ranges import CEILING, FLOOR, FUNDING, MARK, RangeIndex, conversion_slot, new_index, slot_of
 from deleverage.handlers.safe_ranges import SafeRanges, outlasts, tightest
 from deleverage.handlers.valuation import BPS, margin_of, slack
 
@@ -201,11 +201,17 @@ def crossed(armed: dict[int, dict[int, int]], floors: int, value: int) -> set[in
     return below | {a for a, ends in armed.items() if floors + CEILING in ends and value > ends[floors + CEILING]}
 
 
+indices = pytest.mark.parametrize("empty", [RangeIndex, new_index], ids=["plain", "core"])
+
+
+@indices
 @settings(max_examples=200, deadline=None)
 @given(CHANGES, st.lists(st.integers(-(10**12), 10**12) | st.integers(-6, 6), min_size=1, max_size=6))
-def test_the_index_is_a_table_of_ends(rounds: list[dict[int, dict[int, int]]], values: list[int]) -> None:
+def test_the_index_is_a_table_of_ends(
+    empty: Callable[[], RangeIndex], rounds: list[dict[int, dict[int, int]]], values: list[int]
+) -> None:
     """Whoever is armed, armed again, or disarmed: those who crossed are exactly those whose end was passed."""
-    index, armed = RangeIndex(), dict[int, dict[int, int]]()
+    index, armed = empty(), dict[int, dict[int, int]]()
     index.grow(2)
     for changes in rounds:
         for account, ends in changes.items():
@@ -226,10 +232,11 @@ def assert_same(found: Iterable[int], expected: set[int]) -> None:
     assert set(found) == expected
 
 
+@indices
 @pytest.mark.parametrize("accounts", [10, 1000])
-def test_single_changes_and_changes_in_bulk_agree(accounts: int) -> None:
+def test_single_changes_and_changes_in_bulk_agree(empty: Callable[[], RangeIndex], accounts: int) -> None:
     """Replacing one end among many, or all of them, leaves the same table."""
-    index, slot = RangeIndex(), slot_of(0, MARK, FLOOR)
+    index, slot = empty(), slot_of(0, MARK, FLOOR)
     index.grow(1)
     for account in range(accounts):
         index.arm(account, {slot: account})
@@ -240,9 +247,10 @@ def test_single_changes_and_changes_in_bulk_agree(accounts: int) -> None:
     assert index.floor_ticks[0] == 10**6
 
 
-def test_the_range_of_an_asset_is_no_end_of_a_mark() -> None:
+@indices
+def test_the_range_of_an_asset_is_no_end_of_a_mark(empty: Callable[[], RangeIndex]) -> None:
     """Whatever the price of an asset may do, marks come to their own ends first, as if nobody held coins."""
-    index = RangeIndex()
+    index = empty()
     index.grow(1, 3)
     index.arm(7, {slot_of(0, MARK, FLOOR): 90, slot_of(0, MARK, CEILING): 120})
     for asset in range(3):

@@ -26,7 +26,7 @@ from deleverage.events.vocabulary import Body
 from deleverage.handlers.at_venue import venue_of_event
 from deleverage.replay.fork.changes import Changes
 from deleverage.replay.fork.fork import fork
-from deleverage.replay.why.grounds import grounds_of
+from deleverage.replay.why.grounds.graph import grounds_of
 from deleverage.replay.why.names import RunNames
 from deleverage.sim.runner import run
 from deleverage.sim.scenario import Scenario

@@ -236,6 +236,18 @@ def test_the_command_prints_text_markdown_and_json(tmp_path: Path) -> None:
     assert (again.exit_code, again.stdout) == (2, "")
 
 
+def test_a_chart_has_every_rule_and_the_same_bytes_each_time(tmp_path: Path) -> None:
+    """One bar a rule; where there is no such folder nothing is judged."""
+    pytest.importorskip("matplotlib")
+    record = imported(tmp_path, row(0, "0xb", account_value_cash="900.0"), row(1, "0xa")).run
+    first, second = tmp_path / "a.svg", tmp_path / "b.svg"
+    for chart in (first, second):
+        assert call("verdict", record, "--chart", chart).exit_code == 0
+    assert first.read_bytes() == second.read_bytes()
+    refused = call("verdict", record, "--chart", tmp_path / "none" / "a.svg")
+    assert (refused.exit_code, refused.stdout) == (2, "")
+
+
 def test_no_published_rule_explains_the_real_batch(tmp_path: Path) -> None:
     """The fills of AVAX of 10 October 2025: every rule departs at the first of them."""
     from deleverage.replay.importers.adl_table.importer import AdlTableImporter  # noqa: PLC0415 - the file may be absent

@@ -110,6 +110,31 @@ def test_once_shows_the_last_reading() -> None:
     assert "due within 2%" in called.stdout
 
 
+def test_once_makes_one_reading_and_it_is_the_last_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only that one is worked out, and what it has of the readings before is the same."""
+    every = call("watch", recorded(), "--json").output.splitlines()
+    made: list[int] = []
+    whole = RunWatcher.reading
+    monkeypatch.setattr(RunWatcher, "reading", lambda self, at_ns=None: made.append(1) or whole(self, at_ns))
+    once = call("watch", recorded(), "--once", "--json").output.splitlines()
+    assert once == every[-1:]
+    assert len(every) > len(made) == 1
+
+
+def test_a_map_is_drawn_of_the_last_reading(tmp_path: Path) -> None:
+    """The same bytes each time; without --once there is no last reading, and nothing is written."""
+    pytest.importorskip("matplotlib")
+    first, second = tmp_path / "a.svg", tmp_path / "b.svg"
+    for chart in (first, second):
+        assert call("watch", recorded(), "--once", "--chart", chart).exit_code == 0
+    assert first.read_bytes() == second.read_bytes()
+    assert b"<svg" in first.read_bytes()
+    refused = call("watch", recorded(), "--chart", tmp_path / "c.svg")
+    assert refused.exit_code == 2
+    assert "give --once with it" in refused.stderr
+    assert not (tmp_path / "c.svg").exists()
+
+
 def test_a_panel_fits_where_it_stands() -> None:
     """No line is longer than a terminal of 60 columns or more is wide, and the maps are as high as there is room."""
     watcher = RunWatcher(60 * 10**9)

@@ -19,7 +19,7 @@ from deleverage.replay.run import Run, open_run
 from deleverage.replay.why import everyone
 from deleverage.replay.why.everyone import answers_together, deleveraged_in, file_name
 from deleverage.replay.why.explain import explain
-from deleverage.replay.why.lookback import Lookback
+from deleverage.replay.why.grounds.lookback import Lookback
 from deleverage.sim.scenario import Scenario
 
 from .support.command_line import call, small_record, spawn

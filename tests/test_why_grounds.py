@@ -33,11 +33,11 @@ from deleverage.events.ledger import Ledger
 from deleverage.events.record import RecordSettings
 from deleverage.events.vocabulary import BODY_TYPES, accounts_named
 from deleverage.replay.run import Run, open_run
-from deleverage.replay.why import grounds as module
 from deleverage.replay.why.explain import explain
-from deleverage.replay.why.finders import FINDERS
-from deleverage.replay.why.grounds import EventGround, graph_of, grounds_of
-from deleverage.replay.why.lookback import Decision, Lookback
+from deleverage.replay.why.grounds import graph as module
+from deleverage.replay.why.grounds.finders import FINDERS
+from deleverage.replay.why.grounds.graph import EventGround, graph_of, grounds_of
+from deleverage.replay.why.grounds.lookback import Decision, Lookback
 from deleverage.replay.why.names import RunNames
 from deleverage.sim.runner import run as run_scenario
 from deleverage.sim.scenario import Scenario

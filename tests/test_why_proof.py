@@ -28,8 +28,8 @@ from deleverage.events.vocabulary import Body
 from deleverage.replay.run import Run, open_run
 from deleverage.replay.why.again.proof import is_same_decision, proved, removal_of
 from deleverage.replay.why.explain import explain
-from deleverage.replay.why.grounds import Verdict
-from deleverage.replay.why.lookback import Decision, Lookback
+from deleverage.replay.why.grounds.graph import Verdict
+from deleverage.replay.why.grounds.lookback import Decision, Lookback
 from deleverage.replay.why.names import RunNames
 from deleverage.sim.limits import admitted
 from deleverage.sim.pending import Pending, maker_of, pending_after

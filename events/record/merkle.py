@@ -15,6 +15,8 @@ from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from typing import NamedTuple
 
+from ...core import hashing
+
 __all__ = [
     "EMPTY_ROOT",
     "LEAF_PREFIX",
@@ -45,6 +47,8 @@ def tree_root(leaves: Sequence[bytes]) -> bytes:
     if not leaves:
         return EMPTY_ROOT
     level = list(leaves)
+    if hashing is not None:
+        return hashing.tree_root(level)
     while len(level) > 1:
         level = _parents(level)
     return level[0]

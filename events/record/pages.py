@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from ...core import hashing
 from ..codec import encode_event, list_header
 from ..envelope import Event
 from ..errors import RecordError, RecordOverflowError
@@ -97,7 +98,16 @@ def _leaves(events: Sequence[Event], page: bytes, kinds: AbstractSet[type[Body]]
 
 def page_root(events: Sequence[Event], page: bytes) -> bytes:
     """The root over the leaves of one page."""
-    return tree_root(leaves_of_page(events, page))
+    return _root(events, page, kinds_of(events))
+
+
+def _root(events: Sequence[Event], page: bytes, kinds: AbstractSet[type[Body]]) -> bytes:
+    """The same where the types are known; the leaves are not wanted, so that C may do all of it in one call."""
+    if hashing is not None and not kinds <= PUBLIC_TYPES:
+        root = hashing.page_root(page, bytes([type(event.body) in PUBLIC_TYPES for event in events]))
+        if root is not None:
+            return root
+    return tree_root(_leaves(events, page, kinds, b""))
 
 
 class Progress(msgspec.Struct, frozen=True):
@@ -138,12 +148,12 @@ def close_page(events: Sequence[Event], before: Progress) -> ClosedPage:
 
     Raises RecordError if they do not follow, RecordOverflowError if one of them holds what no bytes stand for.
 
-    Cost: about 0.1 us an event in a page without accounts, 0.8 us otherwise, most of it two hashes.
+    Cost: about 0.1 us an event in a page without accounts, 0.8 us otherwise, most of it two hashes; 0.3 us in C.
     """
     _check_follows(events, before)
     data = _encoded(events)
     kinds = kinds_of(events)
-    root = tree_root(_leaves(events, data, kinds, b""))
+    root = _root(events, data, kinds)
     return ClosedPage(events[0], events[-1], data, before.after(events, root), root, kinds)
 
 

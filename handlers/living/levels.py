@@ -15,7 +15,7 @@ from ...events.envelope import Event
 from ...events.ledger import Account, LedgerState
 from ..options.book import holds_options
 from ..order import by_account
-from ..ranges import RangeIndex
+from ..ranges import new_index
 from ..safe_ranges import Pace, SafeRanges
 from ..valuation import is_marked, margin_of, slack
 
@@ -31,11 +31,11 @@ class OwnLevels:
         self._pace = Pace()
         self._ranges: dict[int, SafeRanges] = {}
         self._level_bps: dict[int, int] = {}
-        self._index = RangeIndex()
+        self._index = new_index()
 
     def clear(self, instruments: int) -> None:
         """Nobody has a level, and no range is known; `due` is emptied in place, as it serves as a gate."""
-        self._level_bps, self._index, self._ranges = {}, RangeIndex(), {}
+        self._level_bps, self._index, self._ranges = {}, new_index(), {}
         self._index.grow(instruments)
         self.due.clear()
 
@@ -94,12 +94,12 @@ class OwnLevels:
                 if slack(margin_of(account, ledger), self._level_bps[number]) < 0:
                     yield account
                 continue
-            margin, ranges = margin_of(account, ledger), self._ranges_of(self._level_bps[number])
-            if slack(margin, self._level_bps[number]) < 0:
+            margin, level_bps = margin_of(account, ledger), self._level_bps[number]
+            if slack(margin, level_bps) < 0:
                 self._index.arm(number, {})
                 yield account
-            else:
-                self._index.arm(number, ranges.above(account, ledger, margin))
+            elif not self._index.arm_between(account, ledger.markets, self._pace.weights, level_bps, 0):
+                self._index.arm(number, self._ranges_of(level_bps).above(account, ledger, margin))
 
     def _ranges_of(self, level_bps: int) -> SafeRanges:
         found = self._ranges.get(level_bps)

@@ -24,7 +24,7 @@ from ...events.ledger import Account, LedgerState
 from ...events.ledger.postings import POSTINGS
 from ...events.vocabulary import Body, accounts_named
 from ..protocol import Handler
-from ..ranges import CEILING, FLOOR, RangeIndex, conversion_slot
+from ..ranges import CEILING, FLOOR, conversion_slot, new_index
 from ..valuation import coins_are_priced
 from .borrowers import Weights, collateral_of, debts_of, health, quote_of
 from .worth import Health, collateral_value, debt_value
@@ -38,7 +38,7 @@ class HealthWatch:
     """Unsafe accounts of one venue."""
 
     def __init__(self) -> None:
-        self._index, self._assets = RangeIndex(), 0
+        self._index, self._assets = new_index(), 0
         self.due: set[int] = set()
         self.unsafe: set[int] = set()
         self._repriced = False
@@ -62,7 +62,7 @@ class HealthWatch:
 
     def prime(self, ledger: LedgerState) -> None:
         """Everybody is due."""
-        self._index, self._assets = RangeIndex(), 0
+        self._index, self._assets = new_index(), 0
         self._grow(ledger)
         self.unsafe.clear()
         self.due.update(account.account for account in ledger.accounts if account.kind == "user")

@@ -22,7 +22,7 @@ from ..log.selection import event_fields, types_named
 from ..run import Run
 from ..state.view import View
 from ..why.explain import explain
-from ..why.grounds import GroundGraph, graph_of
+from ..why.grounds.graph import GroundGraph, graph_of
 from ..why.page.blocks import Block, Node
 from ..why.page.sections import answer_sections
 from ..why.story import decided_by

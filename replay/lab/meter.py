@@ -94,6 +94,7 @@ class Figures(msgspec.Struct, frozen=True):
     premiums_atoms: int = 0
     compensated_atoms: int = 0
     impacts: dict[str, Ratio | None] = {}
+    contagions: dict[str, Ratio | None] = {}
     fairness_spread_atoms: int | None = None
 
 
@@ -201,6 +202,7 @@ class Meter:
             "recoveries_ns": {
                 name: prices[number].recovery_ns for number, name in enumerate(names) if number in prices
             },
+            "contagions": self._contagions(),
             "liquidations": cascade.liquidations,
             "forced_by_forced": cascade.forced_by_forced,
             "generations": len(cascade.by_generation),
@@ -213,6 +215,11 @@ class Meter:
             "rule_changes": self._rule_changes,
             "rates_peak_ppm": self._peaks_ppm,
         }
+
+    def _contagions(self) -> dict[str, Ratio | None]:
+        """Of each of several venues the share of its liquidations that came from elsewhere; None where it had none."""
+        found = {one.venue: (one.from_elsewhere, one.liquidations) for one in self._market.contagion}
+        return {asset.venue: found.get(asset.venue) for asset in self.ledger.assets if asset.venue}
 
     def _lots(self, befallen: Iterable[AccountSums]) -> dict[str, int]:
         """By instrument, those without any included."""

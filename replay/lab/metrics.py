@@ -117,6 +117,11 @@ def _cascade(figures: Figures) -> Iterator[Metric]:
         title = f"time until half of the fall was made good, {name}"
         yield _seconds(f"recovery_s:{name}", title, _named("recoveries_ns", name))
     yield _ratio("branching_ratio", "branching ratio of liquidations", "forced by forced, of all", _branching)
+    for venue in figures.contagions:
+        title = f"liquidations that came from elsewhere, {venue}"
+        yield _ratio(
+            f"contagion:{venue}", title, "by forced orders at other venues, of all", _named("contagions", venue)
+        )
     yield _count("cascade_generations", "generations of liquidations", "generations", lambda one: one.generations)
     yield _seconds("cascade_length_s", "length of the largest cascade", lambda one: one.cascade_length_ns)
 

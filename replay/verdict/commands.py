@@ -9,6 +9,7 @@ import click
 from ...events.regular import check_new, write_new
 from ...sim.console import new_console
 from ...sim.terminal import print_json, print_text
+from ..charts import chart_option, check_chart
 from ..command_line import as_json_option, head_option, layout_option, leave, opened, record_argument
 from ..why.page.pages import closing_of, markdown_of
 from ..why.page.text import print_sections
@@ -25,6 +26,7 @@ __all__ = ["verdict_command"]
 @click.option("--account", metavar="NAME", help="Say also what the rule takes of this one.")
 @layout_option
 @click.option("-o", "--output", metavar="FILE", type=click.Path(path_type=Path), help="Write the JSON there, too.")
+@chart_option
 @head_option
 @as_json_option
 @click.pass_context
@@ -36,6 +38,7 @@ def verdict_command(
     account: str | None,
     layout: str,
     output: Path | None,
+    chart: Path | None,
     head: str | None,
     as_json: bool,
 ) -> None:
@@ -47,11 +50,16 @@ def verdict_command(
     """
     if output is not None:
         check_new(output)
+    check_chart(chart)
     run = opened(record, head)
     found = verdict_of(run, rulebook, account)
     document = verdict_document(found)
     if output is not None:
         write_new(output, document + b"\n")
+    if chart is not None:
+        from .charts import draw_verdict  # noqa: PLC0415 - matplotlib is only for who asks for a chart
+
+        draw_verdict(chart, found)
     if as_json:
         print_json([document])
     elif layout == "md":

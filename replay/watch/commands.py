@@ -16,6 +16,7 @@ from ...sim.options import duration_ns, plugins_option
 from ...sim.scaled import scaled
 from ...sim.scenario import bundled_scenarios
 from ...sim.terminal import print_json, tell
+from ..charts import chart_option, check_chart
 from ..command_line import TORN, as_json_option
 from ..run import is_record
 from .feeds import Feed, record_feed, scenario_feed
@@ -54,6 +55,7 @@ Show = Callable[[WarningReading], None]
     help="Serve the last reading to Prometheus on this port of loopback.",
 )
 @click.option("--once", is_flag=True, help="Only the last reading; a RUN is taken as far as it goes now.")
+@chart_option
 @click.option("--until", metavar="POINT", help="Stop after this event or time.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a value of a SCENARIO.")
 @click.option("--seed", type=int, help="Override the SCENARIO's seed.")
@@ -67,6 +69,7 @@ def watch_command(
     every_ns: int,
     speed: float | None,
     once: bool,
+    chart: Path | None,
     until: str | None,
     port: int | None,
     overrides: tuple[str, ...],
@@ -81,7 +84,7 @@ def watch_command(
     how alike prices move. A figure is calm, raised or high. In a terminal they stand in place; in a pipe each is a
     line, or with --json a document in a line.
 
-    A RUN that is not sealed is followed until it is. Ctrl-C leaves.
+    A RUN that is not sealed is followed until it is. Ctrl-C leaves. With --once, --chart draws the last reading's map.
 
     A POINT is an event's number (77241), a time (21:16, 2025-10-10 21:16:04.831) or an offset from the start (+10m).
     """
@@ -93,10 +96,14 @@ def watch_command(
     if is_run and (overrides or seed is not None):
         message = f"{watched} is a record, whose settings are what they were; --set and --seed are for a SCENARIO"
         raise QueryError(message)
+    if chart is not None and not once:
+        message = "--chart is of the last reading; give --once with it"
+        raise QueryError(message)
+    check_chart(chart)
     pace = 0.0 if once else (0.0 if is_run else 60.0) if speed is None else speed
-    watcher = RunWatcher(every_ns)
+    watcher = RunWatcher(every_ns, last_only=once)
     torn = None
-    with served_metrics(watcher, port) as metrics, _shown(watcher, once=once, as_json=as_json) as show:
+    with served_metrics(watcher, port) as metrics, _shown(watcher, chart, once=once, as_json=as_json) as show:
         feed = Feed(watcher, pace, until, metrics)
         if is_run:
             torn = record_feed(Path(watched), feed, show, now_only=once)
@@ -108,7 +115,7 @@ def watch_command(
 
 
 @contextmanager
-def _shown(watcher: RunWatcher, *, once: bool, as_json: bool) -> Iterator[Show]:
+def _shown(watcher: RunWatcher, chart: Path | None, *, once: bool, as_json: bool) -> Iterator[Show]:
     """How readings are shown; of `once` only the last one, at the end."""
     console = new_console()
     bars = bars_for(console)
@@ -129,6 +136,10 @@ def _shown(watcher: RunWatcher, *, once: bool, as_json: bool) -> Iterator[Show]:
         yield lambda reading: last.__setitem__(slice(None), [reading])
         for reading in last:
             (as_document if as_json else as_panel)(reading)
+            if chart is not None:
+                from .charts import draw_map  # noqa: PLC0415 - matplotlib is only for who asks for a chart
+
+                draw_map(chart, reading, watcher.ledger)
     elif as_json or not console.is_terminal:
         yield as_document if as_json else as_line
     else:

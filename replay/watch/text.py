@@ -134,6 +134,8 @@ def _map_lines(one: InstrumentFigures, ledger: LedgerState, width: int, bar: str
 
 
 def _stress(vector: StressVector) -> str:
+    if 0 in vector:
+        return "no move is needed"
     falls = "no fall" if vector.falls_bps is None else f"-{_percent(vector.falls_bps)}"
     rises = "no rise" if vector.rises_bps is None else f"+{_percent(vector.rises_bps)}"
     return f"{falls}, {rises}"

@@ -35,6 +35,7 @@ __all__ = [
     "InstrumentFigures",
     "MapLevel",
     "WarningFigures",
+    "funds_of",
     "warning_of",
 ]
 
@@ -126,7 +127,7 @@ def warning_of(ledger: LedgerState, census: Census | None = None) -> WarningFigu
         for number, market in enumerate(ledger.markets)
         if market.mark_ticks
     )
-    return WarningFigures(ledger.seq, ledger.at_ns, figures, tuple(_funds(ledger)), _stress(ledger, traders, figures))
+    return WarningFigures(ledger.seq, ledger.at_ns, figures, tuple(funds_of(ledger)), _stress(ledger, traders, figures))
 
 
 def _long_lots(ledger: LedgerState) -> dict[int, int]:
@@ -196,7 +197,8 @@ def _levels(market: Market, holders: Sequence[Trader], now_ns: int) -> Iterator[
         yield MapLevel(sign * (far - LEVEL_BPS), sign * far, due.get(place, 0), _worth(market, lots))
 
 
-def _funds(ledger: LedgerState) -> Iterator[FundFigures]:
+def funds_of(ledger: LedgerState) -> Iterator[FundFigures]:
+    """What each fund can lose before it is empty; O(funds and their inventory)."""
     for number in ledger.funds:
         account = ledger.accounts[number]
         left = capacity_atoms(ledger, number) if is_marked(account, ledger) else None

@@ -11,7 +11,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from ...events.envelope import Event
@@ -19,7 +19,7 @@ from ...events.ledger import Ledger
 from .census import Census
 from .moves import Movement, Moves
 from .notable import NOTABLE
-from .warning import WarningFigures, warning_of
+from .warning import FundFigures, WarningFigures, funds_of, warning_of
 
 __all__ = ["RunWatcher", "WarningReading"]
 
@@ -39,9 +39,10 @@ class WarningReading(NamedTuple):
 class RunWatcher:
     """Takes every event of a run in its order."""
 
-    def __init__(self, every_ns: int) -> None:
+    def __init__(self, every_ns: int, *, last_only: bool = False) -> None:
+        """A reading each `every_ns`; with `last_only` none is made but what is asked for, to the same figures."""
         self.ledger = Ledger()
-        self._every_ns, self._due_ns = every_ns, 0
+        self._every_ns, self._due_ns, self._last_only = every_ns, 0, last_only
         self._census, self._moves = Census(), Moves()
         self._highs: dict[int, int] = {}
         self._last: deque[Event] = deque(maxlen=_LAST_EVENTS)
@@ -52,7 +53,10 @@ class RunWatcher:
             self._due_ns = event.at_ns + self._every_ns
         reading = None
         if event.at_ns > self._due_ns:
-            reading = self.reading(self._due_ns)
+            if self._last_only:
+                self._note(funds_of(self.ledger))
+            else:
+                reading = self.reading(self._due_ns)
             self._due_ns += -(-(event.at_ns - self._due_ns) // self._every_ns) * self._every_ns
         self.ledger.fold(event)
         if isinstance(event.body, NOTABLE):
@@ -63,12 +67,16 @@ class RunWatcher:
         """The figures of the state as it is; they count as those of a time, that of the last event by default."""
         ledger = self.ledger
         warning = warning_of(ledger, self._census)
-        self._moves.add([market.mark_ticks for market in ledger.markets])
-        for fund in warning.funds:
-            if fund.left_atoms is not None:
-                self._highs[fund.account] = max(fund.left_atoms, self._highs.get(fund.account, 0))
+        self._note(warning.funds)
         movement, last = self._moves.movement(), tuple(self._last)
         return WarningReading(ledger.at_ns if at_ns is None else at_ns, warning, movement, dict(self._highs), last)
+
+    def _note(self, funds: Iterable[FundFigures]) -> None:
+        """What a later reading needs of this moment: where the marks are, and the most that each fund had."""
+        self._moves.add([market.mark_ticks for market in self.ledger.markets])
+        for fund in funds:
+            if fund.left_atoms is not None:
+                self._highs[fund.account] = max(fund.left_atoms, self._highs.get(fund.account, 0))
 
     def readings(self, events: Iterator[Event]) -> Iterator[WarningReading]:
         """The readings that come due while these events are taken."""

@@ -6,7 +6,6 @@ accounts      what befell one account, or all in a span of the record
 everyone      a page for each account that was deleveraged
 answer        the whole answer as data, and what of it is proved; `parts` has the parts that are only figures
 evidence      the account in the state that the event came into
-grounds       the events that the decision rests on; `lookback` finds who set a figure last
 story         the causal chain, and what happened to what was closed
 losing        whose loss it was, or whose equity fell, mark by mark
 mark_moves    what moved a mark that a book makes, in parts that sum to it
@@ -14,6 +13,7 @@ fund          why the insurance fund could not pay; `fund_books` folds its accou
 ranking       who stood where, and why another account was spared
 price         at which price, and what that cost
 paragraphs    the answer in one paragraph; `names` writes names and figures, `case` has what a phrase is written from
+grounds/      the events that a decision rests on, and the graph that they make
 again/        executing the run again: what would have spared a position, and what a decision depends on
 venue/        what a venue decided itself and a record took in
 page/         an answer as text, Markdown or JSON

@@ -44,7 +44,7 @@ from ...events.notebook import html_table
 from ...sim.quantities import Quantity
 from ...sim.terminal import shell_word
 from ..run import Run
-from .grounds import EventGround, GroundGraph
+from .grounds.graph import EventGround, GroundGraph
 from .losing import Losing
 from .parts import EventStep, Evidence, Fund, RankingPart, Story
 from .price import Later, Priced

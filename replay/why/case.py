@@ -20,7 +20,7 @@ from ...sim.figures import count, percent
 from ..run import Run
 from .coins import coin_sentence
 from .compared import COMPARED
-from .grounds import EventGround
+from .grounds.graph import EventGround
 from .names import RunNames, held, times
 from .parts import Evidence, Fund
 

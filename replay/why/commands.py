@@ -33,7 +33,7 @@ from ..run import Run
 from .accounts import Forced, Order, befallen, forced_in, forced_sections
 from .answer import Answer, Befallen, Flips
 from .explain import explain
-from .grounds import graph_of
+from .grounds.graph import graph_of
 from .page.blocks import Section
 from .page.pages import (
     Layout,

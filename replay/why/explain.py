@@ -35,7 +35,7 @@ from .answer import Answer, Befallen, claims_of
 from .case import RunCase
 from .evidence import asked_of, evidence_for
 from .fund import fund_behind, fund_now, fund_of, fund_past
-from .grounds import grounds_of
+from .grounds.graph import grounds_of
 from .losing import Losing, bankruptcy_of, losing_of, lot_of
 from .names import RunNames
 from .paragraphs import RoundParts, paragraph_of, round_paragraph, shortfall_paragraph

@@ -32,7 +32,7 @@ from ...handlers.depth import walk as walk_depth
 from ...handlers.valuation import BPS, Margin, is_marked, margin_of, profit_atoms, slack
 from ..run import Run
 from .coins import PriceChange
-from .lookback import last_setting
+from .grounds.lookback import last_setting
 from .mark_moves import MarkMoves, StepFound
 
 __all__ = [

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import Any
 
+import msgspec
+
 from ...events.bodies.listing import InstrumentListed
 from ..figures import count, duration, percent, rounded_money, size
 from ..runner import RunResult
@@ -34,7 +36,7 @@ def living_parts(result: RunResult) -> Iterator[tuple[Rows, list[int]]]:
     for number, path in sorted(living.liquidity.paths.items()):
         bids = [side[0] for side in path.minutes]
         yield _depth_left(path, result.scenario.instruments[number]), bids if len(bids) > 1 else []
-    yield chain(_makers(result, living), _cascade(living)), []
+    yield chain(_makers(result, living), _cascade(living), _contagion(living)), []
 
 
 def _depth_left(path: DepthPath, listing: InstrumentListed) -> Rows:
@@ -87,6 +89,15 @@ def _cascade(living: LivingMarket) -> Rows:
     yield "", f"{generations}; in the largest cascade {found.largest:,} within {duration(found.length_ns)}"
 
 
+def _contagion(living: LivingMarket) -> Rows:
+    """Of each venue, how many of its liquidations came from elsewhere: what is told of it stands in `contagion.py`."""
+    for number, one in enumerate(living.contagion):
+        title = "" if number else "contagion"
+        whole = count(one.liquidations, "liquidation")
+        yield title, f"{one.venue}: {one.from_elsewhere:,} of {whole} by what forced orders elsewhere did to its index"
+        yield "", f"{one.with_carried:,} with what arbitrage and hedges carried there"
+
+
 def _share(part: int, whole: int) -> str:
     return percent(part, whole)[1:]
 
@@ -116,6 +127,7 @@ def living_document(result: RunResult, living: LivingMarket) -> Document:
             "largest": cascade.largest,
             "length_ns": cascade.length_ns,
         },
+        "contagion": [msgspec.to_builtins(one) for one in living.contagion],
     }
 
 

@@ -33,7 +33,7 @@ from ...indexed import IndexedRun
 from ...run import Run
 from ...timeline import Timeline, TimelineTaker
 from ...timeline.series import step_ns_for
-from ...why.grounds import EventGround, grounds_of
+from ...why.grounds.graph import EventGround, grounds_of
 from ...why.names import RunNames
 from ..regulator import RegulatorReport, regulator_report
 from .forcing import Forcing

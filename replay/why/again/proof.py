@@ -42,8 +42,8 @@ from ....events.vocabulary import Body
 from ....sim.units import format_time_ns
 from ...fork.without import Without
 from ...run import Run
-from ..grounds import EventGround, Verdict
-from ..lookback import Decision, Lookback
+from ..grounds.graph import EventGround, Verdict
+from ..grounds.lookback import Decision, Lookback
 from ..names import RunNames
 from .trials import Nowhere, driven_until
 

@@ -14,7 +14,7 @@ from ....sim.figures import count
 from ...arithmetic import ONLY_CODE
 from ..answer import Answer, Befallen, Flip, Flips
 from ..coins import coin_sentence
-from ..grounds import DEFINITION, EventGround, GroundGraph, RestsOn
+from ..grounds.graph import DEFINITION, EventGround, GroundGraph, RestsOn
 from ..losing import Losing
 from ..names import held, times
 from ..parts import EventStep, Evidence, FirstPlace, Fund, RankingPart, Story

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from ...events.bodies.collateral import CollateralSold, ConversionPriced
-from ...events.bodies.inputs import DepthQuoted, FundingRateSet, PriceTicked, TradeExecuted
-from ...events.bodies.liquidation import (
+from ....events.bodies.collateral import CollateralSold, ConversionPriced
+from ....events.bodies.inputs import DepthQuoted, FundingRateSet, PriceTicked, TradeExecuted
+from ....events.bodies.liquidation import (
     BankruptcyDeclared,
     LiquidationEnded,
     LiquidationFilled,
     LiquidationStarted,
     OrdersCancelled,
 )
-from ...events.bodies.margin import (
+from ....events.bodies.margin import (
     CollateralAdded,
     FundingAccrued,
     MarginCalled,
@@ -26,7 +26,7 @@ from ...events.bodies.margin import (
     PositionReduced,
     RulesChanged,
 )
-from ...events.bodies.trading import (
+from ....events.bodies.trading import (
     BookPriced,
     DepthFormed,
     FundingRated,
@@ -35,34 +35,36 @@ from ...events.bodies.trading import (
     OrderRefused,
     QuotesPlaced,
 )
-from ...events.bodies.venue import TimerFired, TimerSet, TradingHalted, TradingResumed
-from ...events.bodies.venues import IndexPriced
-from ...events.bodies.waterfall import (
+from ....events.bodies.venue import TimerFired, TimerSet, TradingHalted, TradingResumed
+from ....events.bodies.venues import IndexPriced
+from ....events.bodies.waterfall import (
     DeleveragingEnded,
     DeleveragingStarted,
     PositionDeleveraged,
     ProfitCapExceeded,
     ShortfallDeclared,
 )
-from ...events.envelope import Event
-from ...events.grounds import Ground
-from ...events.ledger import PositionKey
-from ...events.ledger.market import market_of
-from ...events.venue_names import plain
-from ...handlers.depth import eaten_lots
-from ...handlers.living.between_venues import person_of
-from ...handlers.living.hedgers import HEDGE
-from .conversion_grounds import coins_found, conversion_found, redeemed_marks
-from .fault_grounds import fault_found
-from .listed_grounds import (
+from ....events.envelope import Event
+from ....events.grounds import Ground
+from ....events.ledger import PositionKey
+from ....events.ledger.market import market_of
+from ....events.venue_names import plain
+from ....handlers.depth import eaten_lots
+from ....handlers.living.between_venues import person_of
+from ....handlers.living.hedgers import HEDGE
+from .lookback import Decision
+from .special_finders import (
     block_found,
+    coins_found,
+    conversion_found,
     delivery_found,
+    fault_found,
     oracle_found,
+    redeemed_marks,
     surfaces_found,
     underlyings_of,
     volatility_found,
 )
-from .lookback import Decision
 
 __all__ = ["FINDERS", "Found"]
 

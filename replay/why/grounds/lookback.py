@@ -15,18 +15,18 @@ from functools import cached_property
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from ...events.bodies.liquidation import LiquidationFilled, LiquidationOrdered, LiquidationStarted, PositionTakenOver
-from ...events.bodies.margin import PositionReduced
-from ...events.envelope import Event
-from ...events.ledger import LedgerState, PositionKey
-from ...events.ledger.postings import POSTINGS, Exchange, Payment, Swap, Trade
-from ...events.record.columns import instruments_set
-from ...events.vocabulary import Body
-from ...sim.pending import maker_of
-from ..chunks import CHUNK_EVENTS, Chunk, Chunks
-from ..indexed import IndexedRun
-from ..run import Run
-from .names import RunNames
+from ....events.bodies.liquidation import LiquidationFilled, LiquidationOrdered, LiquidationStarted, PositionTakenOver
+from ....events.bodies.margin import PositionReduced
+from ....events.envelope import Event
+from ....events.ledger import LedgerState, PositionKey
+from ....events.ledger.postings import POSTINGS, Exchange, Payment, Swap, Trade
+from ....events.record.columns import instruments_set
+from ....events.vocabulary import Body
+from ....sim.pending import maker_of
+from ...chunks import CHUNK_EVENTS, Chunk, Chunks
+from ...indexed import IndexedRun
+from ...run import Run
+from ..names import RunNames
 
 __all__ = ["Decision", "Lookback", "last_setting"]
 

@@ -18,17 +18,17 @@ from typing import Literal
 
 import msgspec
 
-from ...events.bodies.run import RunForked, RunStarted
-from ...events.envelope import Event, Origin
-from ...events.ledger import LedgerState
-from ...sim.units import format_time_ns
-from ..run import Run
+from ....events.bodies.run import RunForked, RunStarted
+from ....events.envelope import Event, Origin
+from ....events.ledger import LedgerState
+from ....sim.units import format_time_ns
+from ...run import Run
+from ..names import RunNames
+from ..parts import EventStep
+from ..story import step_of
+from ..venue.taken_in import words_of
 from .finders import FINDERS
 from .lookback import Decision, Lookback
-from .names import RunNames
-from .parts import EventStep
-from .story import step_of
-from .venue.taken_in import words_of
 
 __all__ = [
     "DEFINITION",

@@ -1,0 +1,161 @@
+"""The C core against the plain Python beside it: the same answers, and none where C was not made for the question.
+
+Each concern is asked about made-up cases, some hundreds by default; `DELEVERAGE_CORE_CASES` says how many of each.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from hashlib import sha256
+from random import Random
+
+import msgspec
+import pytest
+
+from deleverage import core
+from deleverage.events.codec import encode_event, list_header
+from deleverage.events.envelope import Event, Origin
+from deleverage.events.record import merkle, pages
+from deleverage.events.vocabulary import PUBLIC_TYPES
+
+from .support.core_cases import check_ends, check_looks, check_margin, some_account, some_markets, two_monitors
+from .support.examples import EXAMPLES
+
+if core.native is None:
+    pytest.skip("the C core is not here: it was not built, or is not wanted", allow_module_level=True)
+
+native = core.native
+CASES = int(os.environ.get("DELEVERAGE_CORE_CASES", "600"))
+hashes = pytest.mark.skipif(not native.hashes, reason="the processor has no instructions for SHA-256")
+
+
+def test_a_word_in_the_environment_leaves_all_to_python() -> None:
+    """With `DELEVERAGE_PLAIN` set there is no core, and `--version` says which does the work."""
+    command = [sys.executable, "-m", "deleverage", "--version"]
+    for plain, said in (("", "core in C"), ("1", "core in Python, as DELEVERAGE_PLAIN is set")):
+        environment = os.environ | {core.PLAIN: plain}
+        shown = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+        assert shown.strip().endswith(f", {said}")
+
+
+def plain_root(page: bytes, public: bytes) -> bytes:
+    """The root of a page, word by word."""
+    leaves: list[bytes] = []
+    pieces = pages.split_list(page)
+    for place, piece in enumerate(pieces):
+        if place and public[place] and public[place - 1]:
+            leaves[-1] += bytes(piece)
+        else:
+            leaves.append(bytes(piece))
+    level = [sha256(b"\0" + leaf).digest() for leaf in leaves]
+    while len(level) > 1:
+        pairs = [level[at : at + 2] for at in range(0, len(level), 2)]
+        level = [sha256(b"\1" + b"".join(pair)).digest() if len(pair) > 1 else pair[0] for pair in pairs]
+    return level[0]
+
+
+def some_value(random: Random, depth: int = 0) -> object:
+    """A value of any kind that msgpack has, of any length class."""
+    size = random.choice((0, 1, 15, 16, 31, 32, 200, 255, 256, 300))
+    kinds: list[object] = [
+        None,
+        random.random() < 0.5,
+        random.randint(-(2**63), 2**64 - 1) >> random.randrange(64),
+        random.random(),
+        "x" * size,
+        random.randbytes(size),
+        msgspec.msgpack.Ext(random.randrange(128), random.randbytes(random.choice((1, 2, 4, 8, 16, size)))),
+    ]
+    if depth < 3:
+        count = random.choice((0, 1, 2, 3, 16, 17)) if depth < 2 else 1
+        kinds.append([some_value(random, depth + 1) for _ in range(count)])
+        kinds.append({str(key): some_value(random, depth + 1) for key in range(count)})
+    return random.choice(kinds)
+
+
+@hashes
+def test_the_root_of_a_page() -> None:
+    """Of any values, with any runs of public ones, the root of the tree over the leaves; cut bytes have none."""
+    random = Random(1)
+    for _ in range(CASES):
+        count = random.choice((1, 2, 3, 15, 16, 17, random.randint(1, 256)))
+        page = msgspec.msgpack.encode([some_value(random, 2) for _ in range(count)])
+        public = bytes(random.random() < random.choice((0, 0.3, 0.9)) for _ in range(count))
+        assert native.page_root(page, public) == plain_root(page, public)
+        assert native.page_root(page[: random.randrange(len(page))], public) is None
+        assert native.page_root(page + b"\0", public) is None
+        assert native.page_root(page, public + b"\0") is None
+        bent = bytearray(page)
+        bent[random.randrange(len(bent))] ^= 1 << random.randrange(8)
+        native.page_root(bytes(bent), public)  # whatever it says, it reads no byte that is not there
+
+
+@hashes
+def test_events_of_every_type_have_one_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages of all the vocabulary are hashed alike by both."""
+    random = Random(2)
+    for _ in range(CASES // 20):
+        bodies = random.sample(EXAMPLES, random.randint(1, min(256, len(EXAMPLES))))
+        events = [Event(seq, seq, Origin.INPUT, None, (), None, body) for seq, body in enumerate(bodies)]
+        page = list_header(len(events)) + b"".join(map(encode_event, events))
+        public = bytes(type(body) in PUBLIC_TYPES for body in bodies)
+        with monkeypatch.context() as patched:
+            patched.setattr(merkle, "hashing", None)
+            patched.setattr(pages, "hashing", None)
+            plain = pages.page_root(events, page)
+        assert pages.page_root(events, page) == plain == plain_root(page, public)
+
+
+@hashes
+def test_the_root_over_leaves() -> None:
+    """Trees of every size up to three hundred; whatever is no list of digests is refused."""
+    random = Random(3)
+    for count in (*range(1, 70), 127, 128, 129, 255, 256, 257, 300):
+        leaves = [random.randbytes(32) for _ in range(count)]
+        frontier = merkle.Frontier()
+        for leaf in leaves:
+            frontier = frontier.add(leaf)
+        assert native.tree_root(leaves) == frontier.root()
+    for wrong in ((), [], [b"short"], [None]):
+        with pytest.raises(TypeError):
+            native.tree_root(wrong)  # type: ignore[arg-type]
+
+
+BITS = (20, 34, 40, 63, 100, 130)
+"""How large figures are: those of two sizes are always told, and of the last hardly any."""
+
+
+@pytest.mark.parametrize("bits", BITS)
+def test_margins(bits: int) -> None:
+    """Equity, requirement and values are those of Python; of coins, legs and figures without end nothing is told."""
+    random, told = Random(bits), 0
+    for _ in range(CASES // 20):
+        markets = some_markets(random, bits)
+        told += sum(check_margin(some_account(random, markets, bits), markets) for _ in range(20))
+    assert told > CASES * (0.9 if bits < 40 else 0.3 if bits < 64 else 0)
+
+
+@pytest.mark.parametrize("bits", BITS)
+def test_ends_of_ranges(bits: int) -> None:
+    """Above a level, below one, or both: C arms with the ends that Python works out."""
+    random, told = Random(bits), 0
+    for _ in range(CASES // 20):
+        markets = some_markets(random, bits)
+        told += sum(check_ends(random, some_account(random, markets, bits), markets) for _ in range(20))
+    assert told > CASES * (0.8 if bits < 40 else 0.1 if bits < 64 else 0)
+
+
+@pytest.mark.parametrize("bits", BITS)
+def test_looks(bits: int) -> None:
+    """Over looks at accounts that change the monitor finds the same, and arms the same, with C and without."""
+    random = Random(bits)
+    for _ in range(CASES // 60):
+        markets = some_markets(random, bits)
+        monitors = two_monitors(random, markets)
+        for _ in range(3):
+            accounts = {one.account: one for one in (some_account(random, markets, bits) for _ in range(20))}
+            check_looks(random, [accounts[number] for number in sorted(accounts)], markets, monitors)
+            for market in markets:
+                market.mark_ticks += market.mark_ticks // random.choice((-50, 20, 1000))
