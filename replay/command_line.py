@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = [
     "JOBS_MOST",
     "TORN",
+    "RecordPath",
     "as_json_option",
     "digits_of",
     "head_option",
@@ -113,7 +114,22 @@ def digits_of(_context: click.Context, _option: click.Parameter, text: str | Non
     return text
 
 
-record_argument = click.argument("record", metavar="RUN", type=click.Path(path_type=Path))
+class RecordPath(click.Path):
+    """Where a record is: a path, or a URL, of which the record is fetched."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path on this machine. Raises what `fetched` does."""
+        if not isinstance(value, str) or "://" not in value:
+            return super().convert(value, param, ctx)
+        from .remote import fetched, is_url  # noqa: PLC0415 - only for who has a record elsewhere
+
+        return fetched(value) if is_url(value) else super().convert(value, param, ctx)
+
+
+record_argument = click.argument("record", metavar="RUN", type=RecordPath())
 head_option = click.option("--head", metavar="HEX", callback=digits_of, help="The head that RUN must have.")
 as_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
