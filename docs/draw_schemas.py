@@ -76,7 +76,7 @@ GIVEN = {
     "check": {"event": EVENT, "chain": EVENT},
     "history": {"event": EVENT},
     "info": {"producers.parameters": {"type": "object"}},
-    "lab": {"rows": {"type": "object", "additionalProperties": FIGURES}},
+    "lab": {"rows": {"type": "object", "additionalProperties": FIGURES}, "charts": {"type": ["string", "null"]}},
     "sql": {"": {"type": "object"}},
 }
 """What is described elsewhere, or is data of any kind, by command and place."""
@@ -282,6 +282,9 @@ def told(command: str) -> dict[str, str]:
     page = (DOCS / "data.md").read_text(encoding="utf-8")
     sections = re.findall(r"^### (.*)\n((?:(?!^### ).*\n)*)", page, re.MULTILINE)
     text = "".join(section for title, section in sections if command in title.split(", "))
+    tables = re.split(r"^\| key of `(.+?)` .*$", text, flags=re.MULTILINE)
+    own = (command, "--json", "--regulator --json")
+    text = tables[0] + "".join(rows for of, rows in zip(tables[1::2], tables[2::2], strict=True) if of in own)
     rows = re.findall(r"^\| (`.*?) \| (.*) \|$", text, re.MULTILINE)
     plain = [(cell, re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", says)) for cell, says in rows]
     return {key: says for cell, says in plain for key in re.findall(r"`([^`]+)`", cell)}
@@ -302,7 +305,7 @@ def _tell(schema: Any, words: dict[str, str]) -> None:
         ending = next((says for ending, says in ENDINGS.items() if key.endswith(ending)), None)
         says = words.get(key) or ending
         if says and isinstance(one, dict) and "const" not in one:
-            one["description"] = says
+            properties[key] = one | {"description": says}  # one that is described elsewhere is shared
     for key, one in schema.items():
         if key == "properties":
             for below in one.values():

@@ -103,17 +103,18 @@ class AdlEngine(Handler):
 
     def observe(self, event: Event, ledger: LedgerState) -> None:
         """Note who may hold what, and who was touched since the last round."""
-        touched = self.touched_by(event.body)
-        if type(event.body) in _OPENING:
+        body = event.body
+        touched, kind = self.touched_by(body), type(body)
+        if kind in _OPENING:
             self._holders.note(touched)
-            self._inventory.observe(event, ledger)
+            if kind in Inventory.KINDS:
+                self._inventory.observe(event, ledger)
         if self._keeper is not None:
             self._keeper.note(touched)
         if self._pool is not None:
             self._pool.note(ledger, touched)
-        if self._rankings:
-            for ranking in self._rankings.values():
-                ranking.touched.update(touched)
+        for ranking in self._rankings.values():
+            ranking.touched.update(touched)
 
     def touched_by(self, body: Body) -> Collection[int]:
         """Whose place in a ranking an event may change; a bankruptcy only where those in liquidation have one."""

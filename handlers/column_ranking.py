@@ -1,7 +1,8 @@
 """A ranking in columns: the same places, rows and digests as `Ranking`, for many candidates.
 
 1. Scored, sorted and hashed at once when it begins. Accounts touched since are taken out of the columns and scored one
-   by one, as `Ranking` does it; their places are merged in when the ranking is walked.
+   by one, as `Ranking` does it; their places are merged in when the ranking is walked. Where they are many, as after a
+   round of pro rata, all is scored and sorted anew instead: at the same mark the others have the scores that they had.
 2. Walked lazily, from the first place down: a queue that closes against ten does not pay for a hundred thousand.
 3. Shared out by weight at once when it begins; after that, when accounts were touched, from the first place down, too.
 
@@ -10,7 +11,7 @@ The columns of an engine, made when first there are many candidates, and kept fr
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import chain
 
@@ -19,7 +20,8 @@ from numpy.typing import NDArray
 from sortedcontainers import SortedList
 
 from ..events.ledger import LedgerState
-from .column_shares import column_caps, column_scores, column_shares
+from .column_rules import least_largest, loss_in, mixed_shares, on_paper
+from .column_shares import column_caps, column_scores, column_shares, ratio_of
 from .column_weights import ColumnWeights
 from .columns import Column, Eligible, RankingColumns, Unfit
 from .policies.allocation import cap_of
@@ -32,10 +34,15 @@ from .valuation import coins_worth_atoms
 __all__ = ["ColumnKeeper", "ColumnRanking", "PseudonymTable"]
 
 _HASH_BYTES, _NUMBERS = 32, 6
+_LIMIT = 2**62
+_GONE = (-1, 0, 0, 0, 0, 0)
 _FIRST_CHUNK, _MOST_CHUNK = 16, 8192
 
 _MANY_OF = 8
 """If more than 1/8 of the added rows change, the list is rebuilt instead of removing them one by one."""
+
+_ANEW_OF = 16
+"""If more than 1/16 of the candidates were touched, everyone is scored anew."""
 
 _Place = tuple[int, int, Candidate, int]
 
@@ -73,12 +80,18 @@ class ColumnRanking:
     ) -> None:
         """Score and sort all candidates in the columns. Raises Unfit."""
         self._instrument, self._side, self._policy, self._table = instrument, side, policy, table
-        eligible = columns.eligible(ledger, instrument, side, terms_of(policy))
-        scores = column_scores(policy, eligible, instrument, ledger)
+        self._columns = columns
+        self.touched: set[int] = set()
+        self._score_all(ledger)
+
+    def _score_all(self, ledger: LedgerState) -> None:
+        """Everyone has a place by the columns as they are. Raises Unfit, and then nothing has changed."""
+        eligible = self._columns.eligible(ledger, self._instrument, self._side, terms_of(self._policy))
+        scores = column_scores(self._policy, eligible, self._instrument, ledger)
         order = np.argsort(-scores, kind="stable")
         self._scores = scores[order]
         self._sorted = Eligible(*(column[order] for column in eligible))
-        self._place_of = np.full(int(self._sorted.account.max(initial=-1)) + 1, -1, np.int64)
+        self._place_of = np.full(int(self._sorted.account.max(initial=0)) + 1, -1, np.int64)
         self._place_of[self._sorted.account] = np.arange(len(order))
         self._dead = np.zeros(len(order), np.bool_)
         self._first = 0
@@ -86,7 +99,7 @@ class ColumnRanking:
         self._order: SortedList[tuple[int, int]] = SortedList()
         self._rows: dict[int, tuple[int, Candidate, int]] = {}
         self._weights: ColumnWeights | None = None
-        self.touched: set[int] = set()
+        self._papers: tuple[Closing, list[Column]] | None = None
 
     def __len__(self) -> int:
         """How many candidates there are."""
@@ -101,16 +114,67 @@ class ColumnRanking:
     def shared(self, closing: Closing, cap_bps: int | None) -> Allocation | None:
         """As `pro_rata` has it; None where it takes all the places to see, or where figures are too large."""
         try:
-            if self._gone or self._order:
+            if not self._is_fresh:
                 return self._shared_from_first(closing, cap_bps)
             shares = column_shares(closing.lots, self._scores, column_caps(closing, self._sorted, cap_bps))
         except Unfit:
             return None
+        return self._allotted(shares)
+
+    def _allotted(self, shares: Column) -> Allocation:
+        """The places that have a share, with it, where all are those of the columns."""
         given = np.flatnonzero(shares)
         rows = zip(*(column[given].tolist() for column in self._sorted), strict=True)
         places = zip((given + 1).tolist(), self._scores[given].tolist(), rows, strict=True)
         found = (Ranked(rank, score, Candidate(*row), 0) for rank, score, row in places)
         return zip(found, shares[given].tolist(), strict=True)
+
+    def least_largest(self, closing: Closing) -> Allocation | None:
+        """As `MinMaxInteger` has it; None where accounts were touched, or figures are too large."""
+        if not self._is_fresh:
+            return None
+        try:
+            return self._allotted(least_largest(closing, self._sorted, self._scores))
+        except Unfit:
+            return None
+
+    def mixed(
+        self, closing: Closing, rules: Sequence[RankingPolicy], weights: Sequence[int], ledger: LedgerState
+    ) -> Allocation | None:
+        """As `OnlineLearning` mixes; None where figures are too large."""
+        papers = self._on_paper(closing, rules, ledger)
+        if papers is None or closing.lots * sum(weights) >= _LIMIT:
+            return None
+        try:
+            caps = column_caps(closing, self._sorted, None)
+        except Unfit:
+            return None
+        mixed = np.sum([weight * lots for weight, lots in zip(weights, papers, strict=True)], axis=0)
+        return self._allotted(mixed_shares(closing.lots, mixed, caps))
+
+    def losses(
+        self, closing: Closing, rules: Sequence[RankingPolicy], gave: Mapping[int, int], ledger: LedgerState
+    ) -> list[int] | None:
+        """The losses of what was given, and of each rule; None where figures are too large."""
+        papers = self._on_paper(closing, rules, ledger)
+        if papers is None:
+            return None
+        given = np.zeros_like(self._scores)
+        given[self._place_of[list(gave)]] = list(gave.values())
+        wealths = np.minimum(self._sorted.profit, self._sorted.equity)
+        return [loss_in(closing, lots, wealths) for lots in (given, *papers)]
+
+    def _on_paper(self, closing: Closing, rules: Sequence[RankingPolicy], ledger: LedgerState) -> list[Column] | None:
+        """What each place would give by each rule, worked out once for a closing."""
+        if self._papers is None or self._papers[0] != closing:
+            try:
+                if not self._is_fresh:
+                    self._columns.refresh(ledger)
+                    self._score_all(ledger)
+                self._papers = closing, on_paper(rules, closing, self._sorted, ledger)
+            except Unfit:
+                return None
+        return self._papers[1]
 
     def _shared_from_first(self, closing: Closing, cap_bps: int | None) -> Allocation | None:
         if self._weights is None or not self._weights.fit(closing, cap_bps):
@@ -145,6 +209,24 @@ class ColumnRanking:
 
     def update(self, ledger: LedgerState) -> None:
         """Score the touched accounts again; they stay noted for `changed_digest`."""
+        self._papers = None
+        self._columns.touched.update(self.touched)
+        if not self._scored_anew(ledger):
+            self._score_touched(ledger)
+
+    def _scored_anew(self, ledger: LedgerState) -> bool:
+        """Whether so many were touched that everyone was scored; only of a score that follows from the columns."""
+        lots = self._sorted.size
+        if _ANEW_OF * len(self.touched) <= len(self) or not len(lots) or ratio_of(self._policy, int(lots[0])) is None:
+            return False
+        try:
+            self._columns.refresh(ledger)
+            self._score_all(ledger)
+        except Unfit:
+            return False
+        return True
+
+    def _score_touched(self, ledger: LedgerState) -> None:
         touched = sorted(self.touched)
         self._take_out(touched)
         terms, markets = terms_of(self._policy), ledger.markets
@@ -190,17 +272,34 @@ class ColumnRanking:
 
     def full_digest(self, pseudonyms: Pseudonyms) -> bytes:
         """Over all rows, in ranking order. Only before the first `update`."""
-        assert not self._gone
-        assert not self._order
-        rows = np.empty((len(self._scores), _HASH_BYTES + 8 * _NUMBERS), np.uint8)
-        rows[:, :_HASH_BYTES] = self._table.of(self._sorted.account)
-        numbers = np.stack([self._scores, *self._sorted[1:]], axis=1).astype(">i8")
-        rows[:, _HASH_BYTES:] = numbers.view(np.uint8).reshape(len(numbers), 8 * _NUMBERS)
-        return digest_of(rows.data)
+        assert self._is_fresh
+        return digest_of(self._rows_of(self._sorted.account, [self._scores, *self._sorted[1:]]).data)
+
+    @property
+    def _is_fresh(self) -> bool:
+        """Whether all places are those of the columns."""
+        return not self._gone and not self._order
+
+    def _rows_of(self, accounts: Column, numbers: Sequence[Column]) -> NDArray[np.uint8]:
+        """Rows of a digest: whose they are, then score and ingredients."""
+        rows = np.empty((len(accounts), _HASH_BYTES + 8 * _NUMBERS), np.uint8)
+        rows[:, :_HASH_BYTES] = self._table.of(accounts)
+        figures = np.stack(numbers, axis=1).astype(">i8")
+        rows[:, _HASH_BYTES:] = figures.view(np.uint8).reshape(len(figures), 8 * _NUMBERS)
+        return rows
 
     def changed_digest(self, pseudonyms: Pseudonyms) -> bytes:
         """Over the rows of touched accounts, in ranking order, those without a row last by account."""
-        return digest_of(pack_touched(self.touched, self._rows, pseudonyms))
+        if not self._is_fresh:
+            return digest_of(pack_touched(self.touched, self._rows, pseudonyms))
+        touched = np.array(sorted(self.touched), np.int64)
+        known = touched < len(self._place_of)
+        places = np.where(known, self._place_of[np.where(known, touched, 0)], -1)
+        gone, found = touched[places < 0], np.sort(places[places >= 0])
+        standing = [column[found] for column in (self._scores, *self._sorted[1:])]
+        left = [np.full(len(gone), number, np.int64) for number in _GONE]
+        packed = self._rows_of(self._sorted.account[found], standing), self._rows_of(gone, left)
+        return digest_of(np.concatenate(packed).data)
 
 
 def _merged(many: Iterator[_Place], few: Iterator[_Place]) -> Iterator[_Place]:

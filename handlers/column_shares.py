@@ -21,7 +21,7 @@ from .policies.allocation import BPS
 from .policies.ranking import SCORE_MAX, SCORE_SCALE, Candidate, Closing, RankingPolicy, score_of, scores_of
 from .policies.ratio import Ratio, RatioPolicy
 
-__all__ = ["column_caps", "column_scores", "column_shares"]
+__all__ = ["column_caps", "column_scores", "column_shares", "ratio_of"]
 
 _LIMIT = 2**62
 
@@ -81,9 +81,14 @@ def _product(column: Column, times: int) -> Column:
     return column * times
 
 
+def ratio_of(policy: RankingPolicy, size_lots: int) -> Ratio | None:
+    """What the policy's scores are for candidates that hold this side; None where they are no ratio."""
+    return policy.ratio_of(size_lots) if isinstance(policy, RatioPolicy) else None
+
+
 def column_scores(policy: RankingPolicy, eligible: Eligible, instrument: int, ledger: LedgerState) -> Column:
     """One score per candidate: in columns where the policy is a ratio, else as the policy has it."""
-    ratio = policy.ratio_of(int(eligible.size[0])) if isinstance(policy, RatioPolicy) and len(eligible.size) else None
+    ratio = ratio_of(policy, int(eligible.size[0])) if len(eligible.size) else None
     if ratio is not None:
         return _ratio_scores(ratio, eligible)
     candidates = [Candidate(*row) for row in zip(*(column.tolist() for column in eligible), strict=True)]

@@ -1,24 +1,26 @@
 """Accounts in columns: what a ranking needs of 100,000 holders, updated incrementally for touched accounts.
 
-1. Per trader: whether it can be a candidate, or could if being liquidated did not matter; its balance less costs plus
-   funding, its amounts of other assets, and per instrument its size, cost and funding. Everything is a whole number of
-   64 bits, and before numbers are multiplied their largest product is worked out exactly: what might not fit is left
-   to the plain ranking (`Unfit`), and so are inverse contracts and hedge mode.
+1. Per trader: whether it can be a candidate, or could if being liquidated did not matter; its balance, its amounts of
+   other assets, and per instrument its size, cost and funding. Everything is a whole number of 64 bits, and before
+   numbers are multiplied or summed the largest result is worked out exactly: what might not fit is left to the plain
+   ranking (`Unfit`), and so are inverse contracts and hedge mode.
 2. A new mark then needs arithmetic on columns only. Nothing here decides: the figures are those of `candidate_of`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
+from msgspec.structs import astuple
 from numpy.typing import NDArray
 
 from ..events.ledger import Account, LedgerState, Market
 from ..events.payoff import LinearPayoff
 from .policies.ranking import PROFITABLE, Terms
-from .ranking import may_stand
+from .ranking import STANDING
 
 __all__ = ["Column", "Eligible", "RankingColumns", "Unfit"]
 
@@ -26,6 +28,7 @@ Column = NDArray[np.int64]
 
 _LIMIT = 2**62
 _NANO = 10**9
+_FLAT = (0, 0, 0)
 
 
 class Unfit(Exception):  # noqa: N818 - no error: the plain ranking takes over
@@ -52,7 +55,7 @@ class RankingColumns:
         self._markets = len(ledger.markets)
         self._can = np.zeros(0, np.bool_)
         self._liquidating = np.zeros(0, np.bool_)
-        self._fixed = np.zeros(0, np.int64)
+        self._balance = np.zeros(0, np.int64)
         self._held = np.zeros((self._markets, 3, 0), np.int64)
         self._coins = {asset: np.zeros(0, np.int64) for asset in ledger.conversions}
         self._take_in(ledger, range(len(ledger.accounts)))
@@ -74,11 +77,11 @@ class RankingColumns:
         value, funding = self._worth(ledger.markets[instrument], instrument, account)
         cost = self._held[instrument, 1, account]
         profit = value - cost + self._held[instrument, 2, account] - funding
-        equity = self._fixed[account] + value - funding
+        equity = self._balance[account] + profit
         for other, market in enumerate(ledger.markets):
             if other != instrument:
                 more, owed = self._worth(market, other, account)
-                equity += more - owed
+                equity += more - self._held[other, 1, account] + self._held[other, 2, account] - owed
         for asset, amounts in self._coins.items():
             one = ledger.conversions[asset]
             equity += amounts[account] * (one.price_ticks * one.quote_atoms) // one.asset_atoms
@@ -100,7 +103,7 @@ class RankingColumns:
 
     def _check(self, ledger: LedgerState) -> None:
         """That no product or sum of `eligible` can leave 62 bits."""
-        bound = _most(self._fixed)
+        bound = _most(self._balance)
         for asset, amounts in self._coins.items():
             bound += (
                 max(1, _most(amounts)) * ledger.conversions[asset].price_ticks * ledger.conversions[asset].quote_atoms
@@ -115,33 +118,42 @@ class RankingColumns:
                 raise Unfit(message)
 
     def _take_in(self, ledger: LedgerState, numbers: Sequence[int]) -> None:
-        missing = len(ledger.accounts) - len(self._fixed)
+        missing = len(ledger.accounts) - len(self._balance)
         if missing:
             self._can = np.pad(self._can, (0, missing))
             self._liquidating = np.pad(self._liquidating, (0, missing))
-            self._fixed = np.pad(self._fixed, (0, missing))
+            self._balance = np.pad(self._balance, (0, missing))
             self._held = np.pad(self._held, ((0, 0), (0, 0), (0, missing)))
             self._coins = {asset: np.pad(amounts, (0, missing)) for asset, amounts in self._coins.items()}
-        if not numbers:
+        traders = [account for account in map(ledger.accounts.__getitem__, numbers) if account.kind == "user"]
+        if not traders:
             return
-        accounts = [ledger.accounts[number] for number in numbers]
+        places = np.array([account.account for account in traders])
         try:
-            self._fixed[numbers] = [_fixed_atoms(account) for account in accounts]
+            self._balance[places] = [account.balance_atoms for account in traders]
             for asset, amounts in self._coins.items():
-                amounts[numbers] = [account.coins.get(asset, 0) for account in accounts]
-            for instrument in range(self._markets):
-                rows = np.array([_position(account, instrument) for account in accounts], np.int64)
-                self._held[instrument][:, numbers] = rows.T
+                amounts[places] = [account.coins.get(asset, 0) for account in traders]
+            self._take_in_positions(traders, places)
         except OverflowError:
             message = "figures beyond 64 bits"
             raise Unfit(message) from None
-        users = [account.kind == "user" for account in accounts]
-        self._can[numbers] = [
-            user and may_stand(account, liquidating=False) for user, account in zip(users, accounts, strict=True)
-        ]
-        self._liquidating[numbers] = [
-            user and account.status == "liquidating" for user, account in zip(users, accounts, strict=True)
-        ]
+        statuses = [account.status for account in traders]
+        self._can[places] = [status in STANDING for status in statuses]
+        self._liquidating[places] = [status == "liquidating" for status in statuses]
+
+    def _take_in_positions(self, traders: Sequence[Account], places: Column) -> None:
+        """Size, cost and funding of each trader's net positions. Raises Unfit for one in hedge mode."""
+        left = sum([len(account.positions) for account in traders])
+        for instrument in range(self._markets):
+            key = (instrument, 0)
+            held = [account.positions.get(key) for account in traders]
+            rows = [_FLAT if one is None else astuple(one) for one in held]
+            left -= len(held) - held.count(None)
+            columns = np.fromiter(chain.from_iterable(rows), np.int64, len(_FLAT) * len(rows))
+            self._held[instrument][:, places] = columns.reshape(-1, len(_FLAT)).T
+        if left:
+            message = "a trader in hedge mode"
+            raise Unfit(message)
 
 
 def _linear(market: Market) -> LinearPayoff:
@@ -154,19 +166,3 @@ def _linear(market: Market) -> LinearPayoff:
 def _most(column: Column) -> int:
     """The greatest absolute value, exactly."""
     return max(abs(int(column.max(initial=0))), abs(int(column.min(initial=0))))
-
-
-def _fixed_atoms(account: Account) -> int:
-    """What of a trader's equity does not depend on marks and cumulative funding."""
-    if account.kind != "user":
-        return 0
-    return account.balance_atoms + sum(held.funding_atoms - held.cost_atoms for held in account.positions.values())
-
-
-def _position(account: Account, instrument: int) -> tuple[int, int, int]:
-    """Size, cost and funding of a trader's net position. Raises Unfit for hedge mode."""
-    held = account.positions.get((instrument, 0)) if account.kind == "user" else None
-    if account.kind == "user" and any(leg for _, leg in account.positions):
-        message = "a trader in hedge mode"
-        raise Unfit(message)
-    return (0, 0, 0) if held is None else (held.size_lots, held.cost_atoms, held.funding_atoms)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from hashlib import blake2b
-from struct import pack, unpack
+from struct import Struct, unpack
 
 __all__ = ["NORMAL_ONE", "account_key", "draw_below", "draw_bits", "draw_normal"]
 
@@ -19,9 +19,11 @@ NORMAL_ONE = 1 << 32
 """One standard deviation of `draw_normal`."""
 
 _WORDS = 12
+_pack_key = Struct("<qq").pack
 _NORMAL_MEAN = _WORDS * (NORMAL_ONE - 1) // 2
 
 
+@lru_cache(maxsize=1 << 14)
 def account_key(name: str) -> int:
     """What an account is called in its draws: 63 bits of a hash of its name. Two names share one by accident only."""
     return int.from_bytes(blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little") >> 1
@@ -40,7 +42,7 @@ def draw_below(seed: int, account: int, purpose: str, n: int, bound: int) -> int
     if not 0 < bound <= 1 << 64:
         message = f"a draw below {bound} is not possible; the bound must lie between 1 and 2^64"
         raise ValueError(message)
-    return draw_bits(seed, account, purpose, n) * bound >> 64 if bound > 1 else 0
+    return int.from_bytes(_digest(seed, account, purpose, n, 8), "little") * bound >> 64 if bound > 1 else 0
 
 
 def draw_normal(seed: int, account: int, purpose: str, n: int) -> int:
@@ -54,7 +56,7 @@ def draw_normal(seed: int, account: int, purpose: str, n: int) -> int:
 
 def _digest(seed: int, account: int, purpose: str, n: int, size: int) -> bytes:
     hashed = _keyed(seed, size).copy()
-    hashed.update(pack("<qq", account, n) + purpose.encode())
+    hashed.update(_pack_key(account, n) + purpose.encode())
     return hashed.digest()
 
 

@@ -38,15 +38,17 @@ _NOTHING = _Sum()
 class Inventory:
     """All lots of all funds, sorted, and their sums per instrument.
 
-    `observe`: O(log lots); `profit_atoms`: O(instruments); `following`: O(log lots) for the first.
+    `observe`: O(log lots); `profit_atoms`: O(instruments); `following`: O(log lots) for the first. A lot that
+    is still held is looked at when somebody asks for a sum: a round of pro rata closes it a thousand times.
     """
 
     KINDS: tuple[type[Body], ...] = (LiquidationFilled, PositionTakenOver, PositionDeleveraged)
 
     def __init__(self) -> None:
-        """Nothing is held; `lots_held` is changed in place, never replaced."""
+        """Nothing is held; `lots_held` is changed in place, never replaced, and has the keys of all that is held."""
         self.lots_held: SortedDict[PositionKey, _Sum] = SortedDict()
         self._sums: dict[int, _Sum] = {}
+        self._noted: set[PositionKey] = set()
 
     def observe(self, event: Event, ledger: LedgerState) -> None:
         """What an event of `KINDS`, already folded, did to a lot: taken over, sold or closed against a counterparty."""
@@ -58,7 +60,11 @@ class Inventory:
         elif kind is PositionTakenOver:
             self._note(ledger, (body.instrument, body.liquidation_id))
         elif kind is PositionDeleveraged and accounts[body.against].kind == "insurance":
-            self._note(ledger, (body.instrument, body.against_leg))
+            key = (body.instrument, body.against_leg)
+            if key in accounts[body.against].positions and key in self.lots_held:
+                self._noted.add(key)
+            else:
+                self._note(ledger, key)
 
     def following(self, ledger: LedgerState, fund: int, after: PositionKey | None) -> Iterator[PositionKey]:
         """The lots of a fund after one of them, or all, by instrument and liquidation."""
@@ -66,8 +72,15 @@ class Inventory:
             if ledger.fund_of(key[0]) == fund:
                 yield key
 
+    def _look(self, ledger: LedgerState) -> dict[int, _Sum]:
+        """The sums, with what was only noted."""
+        while self._noted:
+            self._note(ledger, self._noted.pop())
+        return self._sums
+
     def _note(self, ledger: LedgerState, key: PositionKey) -> None:
         """The lot under this key (instrument, liquidation) changed."""
+        self._noted.discard(key)
         held = ledger.inventory(ledger.fund_of(key[0])).get(key)
         now = _NOTHING if held is None else _Sum(held.size_lots, held.cost_atoms, held.funding_atoms)
         before = self.lots_held.get(key, _NOTHING)
@@ -88,19 +101,20 @@ class Inventory:
         self.lots_held.clear()
         self.lots_held.update(lots)
         self._sums = _sums_of(lots)
+        self._noted.clear()
 
-    def lots(self, instrument: int) -> int:
+    def lots(self, ledger: LedgerState, instrument: int) -> int:
         """The net lots of an instrument."""
-        return self._sums.get(instrument, _NOTHING).lots
+        return self._look(ledger).get(instrument, _NOTHING).lots
 
     def profit_atoms(self, ledger: LedgerState, fund: int) -> int:
         """What all lots of a fund are worth at the mark over what they cost, funding included."""
-        return _profit_atoms(self._sums, ledger, fund)
+        return _profit_atoms(self._look(ledger), ledger, fund)
 
     def gained_atoms(self, ledger: LedgerState, instrument: int) -> int:
         """What the fund behind an instrument has gained by it, realised or not (`events/ledger/books.py`)."""
         market = ledger.markets[instrument]
-        paid = _Sum(self.lots(instrument), market.fund_paid_atoms, market.fund_funding_atoms)
+        paid = _Sum(self.lots(ledger, instrument), market.fund_paid_atoms, market.fund_funding_atoms)
         return _worth_atoms(paid, market)
 
 

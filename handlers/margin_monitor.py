@@ -362,8 +362,9 @@ def _tied(order: Order, account: Account, margin: Margin, verdict: type[Body]) -
 
 def _is_safe_at_any_mark(account: Account) -> bool:
     """Whether no test says anything of it before it is touched again: it holds nothing, owes nothing, is not called."""
-    owes = account.balance_atoms < 0 or any(atoms < 0 for atoms in account.coins.values())
-    return not account.positions and not owes and account.status == "healthy"
+    if account.positions or account.balance_atoms < 0 or account.status != "healthy":
+        return False
+    return all(atoms >= 0 for atoms in account.coins.values())
 
 
 class LevelledMonitor(MarginMonitor):

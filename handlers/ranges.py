@@ -150,7 +150,8 @@ class RangeIndex:
     def end_of(self, account: int, slot: int) -> int | None:
         """Where an account's range ends on one side; None where it goes on for ever, or there is none."""
         armed = self._armed.get(account, ())
-        return next((key >> _SHIFT for place, key in zip(armed[::2], armed[1::2], strict=True) if place == slot), None)
+        slots = armed[::2]
+        return armed[2 * slots.index(slot) + 1] >> _SHIFT if slot in slots else None
 
     def settle(self) -> None:
         """Put the replaced ends into order."""

@@ -27,6 +27,7 @@ from .pseudonyms import Pseudonyms
 from .valuation import coins_worth_atoms, profit_atoms
 
 __all__ = [
+    "STANDING",
     "Ineligible",
     "Ranked",
     "Ranking",
@@ -40,6 +41,9 @@ __all__ = [
     "pack_touched",
     "unpack_rows",
 ]
+
+STANDING = ("healthy", "called")
+"""The status of whoever may be a candidate of any policy."""
 
 _MIN, _MAX = -(2**63), 2**63 - 1
 _ROW = struct.Struct(">32s6q")
@@ -122,7 +126,7 @@ def judged(
 
 def may_stand(account: Account, *, liquidating: bool) -> bool:
     """Whether the account's status is no reason against it; whoever is in the waterfall never is a candidate."""
-    return account.status in ("healthy", "called") or (liquidating and account.status == "liquidating")
+    return account.status in STANDING or (liquidating and account.status == "liquidating")
 
 
 def digest_rows(rows: Iterable[tuple[bytes, int, Candidate | None]]) -> bytes:

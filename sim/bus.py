@@ -91,6 +91,7 @@ class Bus:
         self.followers: list[tuple[int | None, Follower | None]] = []
         self._take = self._taker(record.append)
         self._firing = deque[int]()
+        self._timers_are_due = False
 
     def _taker(self, append: Callable[[Event], None]) -> Callable[[Event, Queue], None]:
         """What folds, appends, observes and queues one event; what the ledger refuses never reaches the record."""
@@ -182,8 +183,7 @@ class Bus:
         queue: Queue = [(event, [heard.prompt()]) for event, heard in self._heard(pending.queue)]
         for body in inputs:
             self._take(Event(self.ledger.seq, self.clock.now_ns, _INPUT, None, (), None, body), queue)
-        for seq, waiting in self.ledger.timers.items():
-            self._schedule_timer(seq, waiting.producer, waiting.timer)
+        self.schedule_timers()
         for undelivered, (event, heard) in zip(pending.delayed, self._heard(pending.delayed), strict=True):
             self._schedule_delivery(undelivered.due_ns, event, heard)
         self._run(None, queue)
@@ -203,22 +203,28 @@ class Bus:
         item = Item(event.seq, subscription.producer, lambda: self._run(None, [(event, [prompt])]))
         self.clock.schedule(due_ns, ItemClass.DELIVERY, item)
 
+    def schedule_timers(self) -> None:
+        """Put the timers that wait in the ledger to where they are due; once, before or as it is resumed."""
+        if not self._timers_are_due:
+            self._timers_are_due = True
+            for seq, waiting in self.ledger.timers.items():
+                self._schedule_timer(seq, waiting.timer)
+
     def _on_timer_set(self, event: Event, _ledger: Ledger) -> None:
-        timer = event.body
-        assert isinstance(timer, TimerSet)
-        self._schedule_timer(event.seq, event.producer, timer)
+        assert isinstance(event.body, TimerSet)
+        self._schedule_timer(event.seq, event.body)
 
-    def _schedule_timer(self, seq: int, producer: int | None, timer: TimerSet) -> None:
-        item = Item(seq, 0, lambda: self._fire(seq, producer, timer))
-        self.clock.schedule(timer.due_ns, ItemClass.TIMER, item)
+    def _schedule_timer(self, seq: int, timer: TimerSet) -> None:
+        self.clock.schedule(timer.due_ns, ItemClass.TIMER, Item(seq, 0, lambda: self._fire(seq)))
 
-    def _fire(self, seq: int, producer: int | None, timer: TimerSet) -> None:
+    def _fire(self, seq: int) -> None:
         if self.ledger.ordering:
             self._firing = self._firing or deque(in_order(self.ledger, [seq, *self.clock.causes_left()]))
             seq = self._firing.popleft()
-            producer, timer = self.ledger.timers[seq].producer, self.ledger.timers[seq].timer
+        waiting = self.ledger.timers[seq]
+        timer = waiting.timer
         fired = TimerFired(seq, timer.purpose, timer.account, timer.instrument, timer.liquidation_id)
-        self._run(Event(self.ledger.seq, timer.due_ns, _DECIDED, seq, (), producer, fired), [])
+        self._run(Event(self.ledger.seq, timer.due_ns, _DECIDED, seq, (), waiting.producer, fired), [])
 
 
 def _handler_error(subscription: Subscription, event: Event, ledger: Ledger, error: Exception) -> HandlerError:

@@ -43,9 +43,10 @@ class Resumption:
             self.bus.subscribe(Subscription(number, handler, producer.latency_ns))
 
     def prepare(self) -> None:
-        """Let the handlers build all that they keep, for whoever goes on from here many times."""
+        """Have ready what handlers keep and what is due, for whoever goes on from here many times."""
         for handler in self._handlers:
             handler.prepare(self.ledger)
+        self.bus.schedule_timers()
 
     def begin(self, inputs: Iterable[Body] = ()) -> None:
         """Publish the inputs that belong to a fork, if this is one, and drain what was under way."""

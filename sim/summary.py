@@ -140,7 +140,8 @@ class Summary:
         bus.tap(self._mark, (MarkPriced,), self)
         bus.tap(self.chain.take, ChainFigures.KINDS)
         bus.tap(self.invariants.take, InvariantFigures.KINDS)
-        bus.tap(self._forced, (LiquidationFilled, PositionTakenOver, PositionDeleveraged))
+        bus.tap(self._forced, (LiquidationFilled, PositionTakenOver))
+        bus.tap(self._deleveraged, (PositionDeleveraged,))
         paid = (InsuranceFundCredited, InsuranceFundDebited, LossSocialized, BalanceWrittenOff, InterestCharged)
         bus.tap(self._paid, paid)
         bus.tap(self._sold, (CollateralSold,))
@@ -220,8 +221,11 @@ class Summary:
         if name == "LiquidationFilled" and ledger.accounts[body.account].kind == "insurance":
             name = "InventorySold"
         self._add(name, ledger, ledger.markets[body.instrument].listing.asset, abs(body.value_atoms))
-        if name == "PositionDeleveraged":
-            self.deleveraged.add(body.account)
+
+    def _deleveraged(self, event: Event, ledger: Ledger) -> None:
+        body: Any = event.body
+        self._add("PositionDeleveraged", ledger, ledger.markets[body.instrument].listing.asset, abs(body.value_atoms))
+        self.deleveraged.add(body.account)
 
     def _paid(self, event: Event, ledger: Ledger) -> None:
         body: Any = event.body

@@ -6,6 +6,7 @@ import csv
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -80,3 +81,23 @@ def test_the_columns_of_a_lab_stand_on_the_page(tmp_path: Path) -> None:
     (printed,) = document["rows"]
     texts = {None: "", True: "true", False: "false"}
     assert row == {name: texts.get(value, value) if name != "seed" else str(value) for name, value in printed.items()}
+
+
+SCHEMAS = sorted((Path(__file__).parents[1] / "docs" / "schemas").glob("*.json"))
+
+
+def _keys(schema: dict[str, Any], defs: dict[str, Any]) -> set[str]:
+    """The keys at the top of every document that a schema allows."""
+    if schema.get("$ref", "").startswith("#/$defs/"):
+        return _keys(defs[schema["$ref"].removeprefix("#/$defs/")], defs)
+    found = (_keys(one, defs) for one in schema.get("anyOf", ()))
+    return set(schema.get("properties", ())).union(*found)
+
+
+@pytest.mark.parametrize("path", SCHEMAS, ids=lambda path: path.stem)
+def test_every_key_of_a_schema_is_told_in_the_section_of_its_command(path: Path) -> None:
+    """In a table or in a sentence."""
+    sections = re.findall(r"^### (.*)\n((?:(?!^### ).*\n)*)", PAGE, re.MULTILINE)
+    told = "".join(text for title, text in sections if path.stem in title.split(", "))
+    schema = json.loads(path.read_text(encoding="utf-8"))
+    assert _keys(schema, schema.get("$defs", {})) <= set(re.findall(r"`([\w-]+)`", told))

@@ -283,7 +283,7 @@ def test_the_sums_are_those_of_the_lots(taken: list[tuple[int, int]], price: int
     rebuilt = Inventory()
     rebuilt.rebuild(funded.book.ledger)
     for index in (rebuilt, funded.fund._inventory):
-        assert index.lots(0) == sum(lot.size_lots for lot in lots)
+        assert index.lots(funded.book.ledger, 0) == sum(lot.size_lots for lot in lots)
         assert index.profit_atoms(funded.book.ledger, FUND) == sum(
             lot.size_lots * price - lot.cost_atoms for lot in lots
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from unittest.mock import patch
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -25,6 +27,8 @@ from deleverage.handlers.ranking import Ranking
 from .support.venue import Book, listed
 
 NAMES = Pseudonyms(run_key(1))
+ONE_BY_ONE = patch("deleverage.handlers.column_ranking._ANEW_OF", 0)
+"""Whoever is touched is scored alone, however many they are."""
 WEIGHED = st.lists(st.tuples(st.integers(0, 60) | st.integers(0, 3), st.integers(0, 40) | st.integers(0, 2)))
 POLICIES = (
     WealthProRata(NoParameters()),
@@ -73,6 +77,7 @@ def test_only_the_first_places_are_looked_at() -> None:
     assert seen == list(range(1, 11))
 
 
+@ONE_BY_ONE
 @settings(max_examples=150, deadline=None)
 @given(
     st.sampled_from(POLICIES),
@@ -114,6 +119,7 @@ def test_every_round_after_the_first_is_the_plain_one(
         assert list(pro_rata(closing, many, cap_bps)) == list(pro_rata(closing, list(plain), cap_bps))
 
 
+@ONE_BY_ONE
 def test_lots_that_cost_much_more_than_before_are_shared_out_among_who_can_pay() -> None:
     """At an atom a lot everybody can give, at a hundred two can: their weights alone count."""
     book = Book(listed(0))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -15,7 +16,8 @@ import deleverage.handlers.adl_engine as engine_module
 from deleverage.events.bodies.inputs import BalanceStated, PositionStated
 from deleverage.events.bodies.margin import FundingAccrued
 from deleverage.events.ledger import LedgerState
-from deleverage.handlers.column_ranking import ColumnKeeper, ColumnRanking, PseudonymTable
+from deleverage.handlers import column_ranking
+from deleverage.handlers.column_ranking import _ANEW_OF, ColumnKeeper, ColumnRanking, PseudonymTable
 from deleverage.handlers.column_shares import column_scores, column_shares
 from deleverage.handlers.columns import Eligible, RankingColumns, Unfit
 from deleverage.handlers.policies.adl.choices import ADL_POLICIES
@@ -39,6 +41,8 @@ HELD = st.tuples(st.integers(-30, 30), st.integers(80, 120))
 TRADERS = st.lists(st.tuples(st.integers(0, 3000), HELD, HELD), min_size=1, max_size=12)
 MARKS = st.tuples(st.integers(80, 120), st.integers(80, 120))
 NAMES = Pseudonyms(run_key(1))
+ONE_BY_ONE = 0
+"""So that nobody is many."""
 
 
 def both(book: Book, side: int, policy: RankingPolicy, columns: RankingColumns) -> tuple[Ranking, ColumnRanking]:
@@ -69,16 +73,31 @@ def in_trouble(book: Book) -> None:
 
 @pytest.mark.parametrize("made", MADE, ids=lambda policy: policy.policy)
 @settings(max_examples=15, deadline=None)
-@given(TRADERS, st.lists(MARKS, min_size=1, max_size=3), st.sampled_from([-1, 1]), st.integers(-(10**12), 10**12))
+@given(
+    TRADERS,
+    st.lists(MARKS, min_size=1, max_size=3),
+    st.sampled_from([-1, 1]),
+    st.integers(-(10**12), 10**12),
+    st.sampled_from([_ANEW_OF, ONE_BY_ONE]),
+)
 def test_every_ranking_is_the_plain_one(
     made: Any,
     traders: list[tuple[int, tuple[int, int], tuple[int, int]]],
     marks: list[tuple[int, int]],
     side: int,
     funding: int,
+    anew_of: int,
 ) -> None:
-    """Places and digests, at each mark and after accounts were touched, with funding and another instrument held."""
-    book = venue(traders)
+    """Places and digests, at each mark and after accounts were touched, with funding and another instrument held.
+
+    Whether those who were touched are scored again, or everyone is.
+    """
+    with patch.object(column_ranking, "_ANEW_OF", anew_of):
+        ranked_alike(venue(traders), len(traders), made, marks, side, funding)
+
+
+def ranked_alike(book: Book, traders: int, made: Any, marks: list[tuple[int, int]], side: int, funding: int) -> None:
+    """At each of the marks, and after each of some touches."""
     in_trouble(book)
     columns = RankingColumns(book.ledger)
     for mark in marks:
@@ -88,7 +107,7 @@ def test_every_ranking_is_the_plain_one(
         plain, many = both(book, side, made, columns)
         assert (list(many), len(many)) == (list(plain), len(plain))
         assert many.full_digest(NAMES) == plain.full_digest(NAMES)
-        for user in range(4, 4 + len(traders), 2):
+        for user in range(4, 4 + traders, 2):
             book.put(BalanceStated(user, user))
             book.put(PositionStated(user, 0, 0, 5 - 2 * (user % 6), 100))
             for ranking in (plain, many, columns):

@@ -25,7 +25,7 @@ NO_RANDOM = {"random", "secrets", "uuid", "numpy"}
 NUMPY_ALLOWED = {
     "handlers/options/portfolio.py",
     "handlers/options/risk_table.py",
-    *(f"handlers/column{rest}.py" for rest in ("s", "_shares", "_weights", "_ranking")),
+    *(f"handlers/column{rest}.py" for rest in ("s", "_shares", "_weights", "_rules", "_ranking")),
     "handlers/options/price_grid.py",
     "events/quiet_ticks.py",
     "events/msgpack_columns.py",

@@ -21,8 +21,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from ..errors import LedgerError
 from .account import Account, Position, funding_of
 from .auctions import OpenAuction
@@ -388,8 +386,8 @@ class Books(LedgerState):
     def note_held(self, body: PositionDeleveraged, event: Event) -> None:
         """What an account holds that is about to be deleveraged; nothing where it has no such position."""
         held = self.accounts[body.account].positions.get((body.instrument, body.leg))
-        position = Position(0, 0, 0) if held is None else msgspec.structs.replace(held)
-        self.held_before[event.seq] = HeldBefore(position, self.markets[body.instrument].mark_ticks)
+        figures = (0, 0, 0) if held is None else (held.size_lots, held.cost_atoms, held.funding_atoms)
+        self.held_before[event.seq] = HeldBefore(Position(*figures), self.markets[body.instrument].mark_ticks)
 
     def set_timer(self, body: TimerSet, event: Event) -> None:
         """A timer is pending from now on; it must be due later than now."""

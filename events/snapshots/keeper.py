@@ -59,11 +59,10 @@ class SnapshotKeeper:
         try:
             parts = parts_of(ledger)
             payload = parts.payload(None if whole else self._base)
-            digest = bytes.fromhex(ledger.digest())
         except OverflowError:
             self._due_bytes = _NEVER
             return
-        snapshot = Snapshot(count, 0 if whole else self._base_seq, head(), digest, payload)
+        snapshot = Snapshot(count, 0 if whole else self._base_seq, head(), parts.digest, payload)
         data = snapshot.pack()
         due_bytes = len(data) if self._base is None else _affording(self._spent_bytes + len(data))
         if stored_bytes < due_bytes:

@@ -6,6 +6,7 @@ middle, goes on with the weights that the rounds before gave.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ...events.bodies.venue import HandlerStateNoted
@@ -14,7 +15,8 @@ from ...events.ledger import LedgerState
 from ..adl_engine import AdlEngine, ClosingSettings
 from ..closing_task import ClosingTask
 from ..policies.adl.online_learning import LOSSES, OnlineLearning, OnlineLearningParameters, loss_of, losses_after
-from ..policies.ranking import Allocation, Closing
+from ..policies.allocation import Sharing
+from ..policies.ranking import Allocation, Closing, Ranked
 from ..protocol import Product
 from ..ranking import Ranking
 
@@ -47,15 +49,18 @@ class LearningEngine(AdlEngine):
     ) -> list[Product]:
         """The round, and what was learnt from it; a cap on profits, which has its own shares, teaches nothing."""
         products = super()._products(task, ranking, digest, base_round, ledger, shared)
-        places = list(ranking)
-        if shared is not None or not places:
+        if shared is not None or not len(ranking):
             return products
         market = ledger.markets[task.key[0]]
         worth_atoms = market.payoff.value_atoms(task.size_lots, market.mark_ticks)
         closing = Closing(abs(task.size_lots), task.value_atoms - worth_atoms)
         gave = {body.account: abs(body.size_lots) for body in products if isinstance(body, PositionDeleveraged)}
-        mixed = [gave.get(place.candidate.account, 0) for place in places]
-        on_paper = self._mix.on_paper(closing, places)
-        losses = [loss_of(closing, places, lots) for lots in (mixed, *on_paper)]
+        at_once = ranking.losses(closing, self._mix.rules, gave, ledger) if isinstance(ranking, Sharing) else None
+        losses = self._losses(closing, list(ranking), gave) if at_once is None else at_once
         sums = losses_after(ledger.notes.get((self.name, LOSSES), ()), losses)
         return [*products, HandlerStateNoted(self.name, LOSSES, sums)]
+
+    def _losses(self, closing: Closing, places: Sequence[Ranked], gave: Mapping[int, int]) -> list[int]:
+        """Of the mix as it gave, and of each rule on paper."""
+        mixed = [gave.get(place.candidate.account, 0) for place in places]
+        return [loss_of(closing, places, lots) for lots in (mixed, *self._mix.on_paper(closing, places))]

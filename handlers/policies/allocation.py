@@ -9,11 +9,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from heapq import nsmallest
 from typing import Protocol, runtime_checkable
 
-from .ranking import Allocation, Candidate, Closing, Ranked
+from ...events.ledger import LedgerState
+from .ranking import Allocation, Candidate, Closing, Ranked, RankingPolicy
 
 __all__ = [
     "BPS",
@@ -53,6 +54,22 @@ class Sharing(Protocol):
 
     def shared(self, closing: Closing, cap_bps: int | None) -> Allocation | None:
         """As `pro_rata` has it, or None where that cannot be told at once."""
+        ...
+
+    def least_largest(self, closing: Closing) -> Allocation | None:
+        """As `MinMaxInteger` has it, or None where that cannot be told at once."""
+        ...
+
+    def mixed(
+        self, closing: Closing, rules: Sequence[RankingPolicy], weights: Sequence[int], ledger: LedgerState
+    ) -> Allocation | None:
+        """As `OnlineLearning` mixes what these rules share out, or None where that cannot be told at once."""
+        ...
+
+    def losses(
+        self, closing: Closing, rules: Sequence[RankingPolicy], gave: Mapping[int, int], ledger: LedgerState
+    ) -> list[int] | None:
+        """What the lots that accounts gave would have lost, and then each of the rules; None as before."""
         ...
 
 

@@ -25,10 +25,11 @@ from pathlib import Path
 
 from ...events.bodies.run import Producer
 from ...events.errors import RecordDamagedError
+from ...events.record import is_sharded
 from ...handlers.plugins.folders import Folders
 from ..jobs import Jobs
 from ..run import Run
-from .checks import Check, Verification
+from .checks import Check, Verification, VerifyOptions
 from .decisions import Decided, executed_again, not_to_be_executed
 from .inputs import INPUTS, made_again
 from .invariants import invariants_of
@@ -61,8 +62,19 @@ def verify(
     Plug-ins that the record names are taken from the folders `plugins`, or from what is installed. Damage, divergence
     and policies that are not at hand are answers and not errors. Raises RecordNotFoundError if there is no record.
     """
+    options = VerifyOptions(every, force, plugins, invariants)
+    if is_sharded(Path(path)):
+        from .shards import verify_shards  # noqa: PLC0415 - it verifies each of them by this
+
+        return verify_shards(Path(path), options, jobs=jobs, head=head, watch=watch)
+    return _verified(Path(path), options, jobs=jobs, head=head, watch=watch)
+
+
+def _verified(path: Path, options: VerifyOptions, *, jobs: Jobs, head: str | None, watch: Watch) -> Verification:
+    """One record, which is no folder of several."""
+    every, force, plugins, invariants = options
     try:
-        run = judged_run(Path(path), plugins)
+        run = judged_run(path, plugins)
     except RecordDamagedError as error:
         damaged = Check("blocks", ok=False, text=str(error))
         return Verification(os.fspath(path), "unknown", torn=False, events=0, head=None, sound=False, checks=(damaged,))

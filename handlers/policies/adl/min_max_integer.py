@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from heapq import heapify, heappop, heapreplace
 from typing import ClassVar
 
-from ..allocation import allotted, in_proportion
+from ..allocation import Sharing, allotted, in_proportion
 from ..ranking import SCORE_MAX, Allocation, Basis, Closing, Ranked
 from ..ratio import ATOMS, Ratio, RatioPolicy
 
@@ -29,6 +29,9 @@ class MinMaxInteger(RatioPolicy):
 
     def allocate(self, closing: Closing, places: Iterable[Ranked]) -> Allocation:
         """The best whole lots."""
+        at_once = places.least_largest(closing) if isinstance(places, Sharing) else None
+        if at_once is not None:
+            return at_once
         found = list(_within_reach(closing, places))
         caps = [closing.most(place.candidate) for place in found]
         equities = [place.candidate.equity for place in found]

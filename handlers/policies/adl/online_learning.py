@@ -9,7 +9,7 @@ import msgspec
 
 from ....events.ledger import LedgerState
 from ...options.fixed_point import exp
-from ..allocation import allotted, greedy, in_proportion, wealth_of
+from ..allocation import Sharing, allotted, greedy, in_proportion, wealth_of
 from ..profit_leverage import ProfitLeverage
 from ..ranking import Allocation, Basis, Closing, Ranked, allocates
 from ..ratio import ATOMS, Ratio, RatioPolicy
@@ -18,7 +18,16 @@ from .min_max_integer import MinMaxInteger
 from .queue import Queue
 from .wealth_pro_rata import WealthProRata
 
-__all__ = ["LIBRARY", "LOSSES", "OnlineLearning", "OnlineLearningParameters", "loss_of", "losses_after", "weights_of"]
+__all__ = [
+    "FINE",
+    "LIBRARY",
+    "LOSSES",
+    "OnlineLearning",
+    "OnlineLearningParameters",
+    "loss_of",
+    "losses_after",
+    "weights_of",
+]
 
 LIBRARY: tuple[type[Any], ...] = (ProfitLeverage, Queue, WealthProRata, ContractProRata, MinMaxInteger)
 """The rules that are mixed."""
@@ -71,14 +80,17 @@ class OnlineLearning(RatioPolicy):
 
     def __init__(self, parameters: OnlineLearningParameters) -> None:
         self.eta_ppm = parameters.eta_ppm
-        self._rules = [kind(kind.Parameters()) for kind in LIBRARY]
+        self.rules = [kind(kind.Parameters()) for kind in LIBRARY]
 
     def allocate_in(
         self, closing: Closing, places: Iterable[Ranked], instrument: int, ledger: LedgerState
     ) -> Allocation:
         """The mix by the losses so far."""
+        weights = weights_of(ledger.notes.get(("adl", LOSSES), ()), len(self.rules), self.eta_ppm)
+        at_once = places.mixed(closing, self.rules, weights, ledger) if isinstance(places, Sharing) else None
+        if at_once is not None:
+            return at_once
         found = list(places)
-        weights = weights_of(ledger.notes.get(("adl", LOSSES), ()), len(self._rules), self.eta_ppm)
         mixed = [0] * len(found)
         for weight, lots in zip(weights, self.on_paper(closing, found), strict=True):
             mixed = [so_far + weight * own for so_far, own in zip(mixed, lots, strict=True)]
@@ -87,7 +99,7 @@ class OnlineLearning(RatioPolicy):
 
     def on_paper(self, closing: Closing, places: Sequence[Ranked]) -> list[list[int]]:
         """The lots of each place by each rule; O(rules x n log n)."""
-        return [_shared(rule, closing, places) for rule in self._rules]
+        return [_shared(rule, closing, places) for rule in self.rules]
 
 
 def _shared(rule: Any, closing: Closing, places: Sequence[Ranked]) -> list[int]:
