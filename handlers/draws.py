@@ -13,6 +13,8 @@ from functools import lru_cache
 from hashlib import blake2b
 from struct import Struct, unpack
 
+from ..core import native
+
 __all__ = ["NORMAL_ONE", "account_key", "draw_below", "draw_bits", "draw_normal"]
 
 NORMAL_ONE = 1 << 32
@@ -31,7 +33,8 @@ def account_key(name: str) -> int:
 
 def draw_bits(seed: int, account: int, purpose: str, n: int) -> int:
     """64 random bits as a whole number; O(1)."""
-    return int.from_bytes(_digest(seed, account, purpose, n, 8), "little")
+    drawn = None if native is None else native.draw_bits(seed, account, purpose, n)
+    return int.from_bytes(_digest(seed, account, purpose, n, 8), "little") if drawn is None else drawn
 
 
 def draw_below(seed: int, account: int, purpose: str, n: int, bound: int) -> int:
@@ -42,7 +45,7 @@ def draw_below(seed: int, account: int, purpose: str, n: int, bound: int) -> int
     if not 0 < bound <= 1 << 64:
         message = f"a draw below {bound} is not possible; the bound must lie between 1 and 2^64"
         raise ValueError(message)
-    return int.from_bytes(_digest(seed, account, purpose, n, 8), "little") * bound >> 64 if bound > 1 else 0
+    return draw_bits(seed, account, purpose, n) * bound >> 64 if bound > 1 else 0
 
 
 def draw_normal(seed: int, account: int, purpose: str, n: int) -> int:
@@ -50,6 +53,9 @@ def draw_normal(seed: int, account: int, purpose: str, n: int) -> int:
 
     Mean 0, variance 1 - 2^-64, never beyond six standard deviations; O(1).
     """
+    drawn = None if native is None else native.draw_normal(seed, account, purpose, n)
+    if drawn is not None:
+        return drawn
     words: tuple[int, ...] = unpack("<12I", _digest(seed, account, purpose, n, 4 * _WORDS))
     return sum(words) - _NORMAL_MEAN
 
