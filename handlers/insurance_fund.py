@@ -18,7 +18,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import ClassVar, Literal
 
 import msgspec
@@ -34,6 +34,7 @@ from ..events.bodies.waterfall import (
     DeleveragingEnded,
     InsuranceFundCredited,
     InsuranceFundDebited,
+    PositionDeleveraged,
     ShortfallDeclared,
     ShortfallTrigger,
 )
@@ -96,6 +97,7 @@ class InsuranceFund(Handler):
         TimerFired,
     )
     observes: ClassVar[tuple[type[Body], ...]] = (*Inventory.KINDS, TimerSet, TimerFired)
+    together: ClassVar[tuple[type[Body], ...]] = (PositionDeleveraged,)
     Parameters: ClassVar[type[msgspec.Struct]] = FundParameters
 
     def __init__(self, parameters: FundParameters) -> None:
@@ -113,6 +115,10 @@ class InsuranceFund(Handler):
                 change((body.purpose, body.account, body.instrument))
         else:
             self._inventory.observe(event, ledger)
+
+    def observe_all(self, events: Sequence[Event], ledger: LedgerState) -> None:
+        """Of reductions, which touch lots of the inventory."""
+        self._inventory.observe_reductions(events, ledger)
 
     def prime(self, ledger: LedgerState, past: Iterable[Event]) -> None:
         """Both follow from the ledger."""

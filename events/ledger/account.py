@@ -157,4 +157,6 @@ def _close(
     held.size_lots = held.cost_atoms = held.funding_atoms = 0  # zeroed so that a stale reference does not look open
     del account.positions[key]
     if left_lots:
-        account.positions[_shared(*key)] = Position(left_lots, value_atoms - closing_atoms, funding_atoms - closing_funding)
+        account.positions[_shared(*key)] = Position(
+            left_lots, value_atoms - closing_atoms, funding_atoms - closing_funding
+        )
