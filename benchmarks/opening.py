@@ -1,8 +1,8 @@
 """Opening a venue: what an account of a drawn population costs until it stands in the ledger, in processor time.
 
-The accounts of `flash-crash`, two positions each on average: they are drawn, put in the order of arrival, and said by an
-event for the account, one for its balance and one for each position, which are folded, hashed and heard by all handlers.
-Nothing is kept of the record but its head.
+The accounts of `flash-crash`, two positions each on average: they are drawn, put in the order of arrival, and said by
+an event for the account, one for its balance and one for each position. Those are folded, hashed and heard by all
+handlers. Nothing is kept of the record but its head.
 """
 
 from __future__ import annotations
