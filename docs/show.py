@@ -249,6 +249,7 @@ COMMANDS = {
     "typo": ["deleverage run calm --set population.acounts=50"],
     "benchmarks": ["python benchmarks/run.py | grep bar"],
     "peers": ["python benchmarks/peers.py"],
+    "scale": ["python benchmarks/scale.py"],
     "options": ["python benchmarks/options.py"],
     "options settled": [
         "deleverage run options -o options.run | sed -n '/^called/,/^taken/p'",
