@@ -170,6 +170,20 @@ def test_all_that_a_script_imports_is_there(name: str, failed_imports: dict[str,
     assert not said
 
 
+def test_peers_that_are_installed_are_measured() -> None:
+    """This program and the clock below it always; whoever is absent is named, with what to install."""
+    done = subprocess.run(
+        [sys.executable, BENCHMARKS / "peers.py", "--short", "--json"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    rows = {row["peer"]: row for row in json.loads(done.stdout)["rows"]}
+    assert set(rows["deleverage"]["seconds"]) == {"mark", "liquidation", "event"}
+    assert set(rows["simpy"]["seconds"]) == {"mark"}
+    for row in rows.values():
+        assert row["told"]
+        assert (row["version"] is None) <= (not row["seconds"])
+
+
 def test_one_measurement_as_text() -> None:
     """`--only` runs one, and without `--json` a line says its name, figure and bar."""
     text = run("--only", "sudden_move")
