@@ -33,7 +33,7 @@ try:
 except ImportError:
     theirs = None  # type: ignore[assignment]
 
-__all__ = ["measure"]
+__all__ = ["append_public", "measure"]
 
 _ACCOUNTS = 1_000
 _PUTS = {"at_once": 256, "singly": 1}
@@ -83,14 +83,18 @@ def _named(n: int) -> Body:
     return MarginCalled(n % _ACCOUNTS, n, n + 1, 12_500)
 
 
+def append_public(path: Path, events: int) -> None:
+    """A record of so many public events."""
+    _write(RecordWriter(path), events, _public)
+
+
 def _append(path: Path, events: int, make: Callable[[int], Body]) -> float:
     writer = RecordWriter(path)
-    decided = Origin.DECIDED
+    return stopwatch(lambda: _write(writer, events, make), events)
 
-    def work() -> None:
-        append = writer.append
-        for n in range(events):
-            append(Event(n, n, decided, 0, (), 0, make(n)))
-        writer.seal()
 
-    return stopwatch(work, events)
+def _write(writer: RecordWriter, events: int, make: Callable[[int], Body]) -> None:
+    append, decided = writer.append, Origin.DECIDED
+    for n in range(events):
+        append(Event(n, n, decided, 0, (), 0, make(n)))
+    writer.seal()

@@ -21,9 +21,10 @@ _KIB = 1024
 
 
 class Watched(msgspec.Struct, frozen=True):
-    """Seconds from start to end, the peak of its resident memory, and how it exited."""
+    """Seconds from start to end and of processors, the peak of its resident memory, and how it exited."""
 
     seconds: float
+    processor_seconds: float
     peak_bytes: int
     exit_code: int
 
@@ -50,7 +51,8 @@ def _main(command: list[str]) -> None:
     _, status, used = os.wait4(process, 0)
     seconds = time.perf_counter() - start
     unit = 1 if sys.platform == "darwin" else _KIB
-    watched = Watched(seconds, used.ru_maxrss * unit, os.waitstatus_to_exitcode(status))
+    spent = used.ru_utime + used.ru_stime
+    watched = Watched(seconds, spent, used.ru_maxrss * unit, os.waitstatus_to_exitcode(status))
     sys.stdout.buffer.write(msgspec.json.encode(watched))
 
 

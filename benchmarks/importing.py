@@ -114,8 +114,11 @@ def _made_up(number: int) -> Block:
     return {"local_time": time, "block_time": time, "block_number": number, "events": sides}
 
 
-def copied(path: Path, blocks: list[Block], copies: int) -> Path:
-    """The blocks, and again with numbers, ids and times that go on from there; compressed for a name that ends so."""
+def copied(path: Path, blocks: list[Block], copies: int, crowds: int = 1) -> Path:
+    """The blocks, and again with numbers, ids and times that go on from there; compressed for a name that ends so.
+
+    So many `crowds` of accounts trade in turn.
+    """
     first, trades = blocks[0]["block_number"], sum(len(block["events"]) for block in blocks)
     with zstandard.open(path, "wb") if path.suffix == ".zst" else path.open("wb") as file:
         for copy in range(copies):
@@ -125,11 +128,24 @@ def copied(path: Path, blocks: list[Block], copies: int) -> Path:
                 moved = block | times | {"block_number": first + copy * len(blocks) + place}
                 ms = int(shift.total_seconds() * 1000)
                 moved["events"] = [
-                    [who, fill | {"time": fill["time"] + ms, "tid": fill["tid"] + copy * trades}]
+                    [_in_crowd(who, copy % crowds), _moved(fill, ms, copy * trades, copy % crowds)]
                     for who, fill in block["events"]
                 ]
                 file.write(msgspec.json.encode(moved) + b"\n")
     return path
+
+
+def _moved(fill: dict[str, Any], ms: int, trades: int, crowd: int) -> dict[str, Any]:
+    """A fill of another time, trade and crowd."""
+    moved = fill | {"time": fill["time"] + ms, "tid": fill["tid"] + trades}
+    if forced := fill.get("liquidation"):
+        moved["liquidation"] = forced | {"liquidatedUser": _in_crowd(forced["liquidatedUser"], crowd)}
+    return moved
+
+
+def _in_crowd(address: str, crowd: int) -> str:
+    """The account of another crowd that stands for this one; of the first it is itself."""
+    return f"0x{crowd:06x}{address[8:]}" if crowd else address
 
 
 def _shifted(time: str, shift: timedelta) -> str:

@@ -248,6 +248,8 @@ COMMANDS = {
     ],
     "typo": ["deleverage run calm --set population.acounts=50"],
     "benchmarks": ["python benchmarks/run.py | grep bar"],
+    "peers": ["python benchmarks/peers.py"],
+    "scale": ["python benchmarks/scale.py"],
     "options": ["python benchmarks/options.py"],
     "options settled": [
         "deleverage run options -o options.run | sed -n '/^called/,/^taken/p'",
@@ -511,7 +513,7 @@ TAKEN = {
 
 def place_of(name: str, folder: Path, data: str) -> Path:
     """Where the commands of a block are run, with what they need there."""
-    if name in ("pytest", "benchmarks", "options", "real study"):
+    if name in ("pytest", "benchmarks", "peers", "scale", "options", "real study"):
         return ROOT
     where = folder / name.partition(" ")[0]
     where.mkdir(exist_ok=True)

@@ -18,7 +18,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, ClassVar, Literal
 
 import msgspec
@@ -34,6 +34,7 @@ from ..events.bodies.waterfall import (
     DeleveragingEnded,
     InsuranceFundCredited,
     InsuranceFundDebited,
+    PositionDeleveraged,
     ShortfallDeclared,
     ShortfallTrigger,
 )
@@ -97,6 +98,7 @@ class InsuranceFund(Handler):
         TimerFired,
     )
     observes: ClassVar[tuple[type[Body], ...]] = (*Inventory.KINDS, TimerSet, TimerFired)
+    together: ClassVar[tuple[type[Body], ...]] = (PositionDeleveraged,)
     Parameters: ClassVar[type[msgspec.Struct]] = FundParameters
 
     def __init__(self, parameters: FundParameters) -> None:
@@ -113,6 +115,10 @@ class InsuranceFund(Handler):
         elif body.purpose in (_SALE, _RETRY):
             change = self._pending.add if type(body) is TimerSet else self._pending.discard
             change((body.purpose, body.account, body.instrument))
+
+    def observe_all(self, events: Sequence[Event], ledger: LedgerState) -> None:
+        """Of reductions, which touch lots of the inventory."""
+        self._inventory.observe_reductions(events, ledger)
 
     def prime(self, ledger: LedgerState, past: Iterable[Event]) -> None:
         """Both follow from the ledger."""

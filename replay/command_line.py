@@ -12,10 +12,11 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from ..events.record import is_sharded
 from ..sim.terminal import tell
 from .run import Run, open_run
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = [
     "JOBS_MOST",
     "TORN",
+    "RecordPath",
     "as_json_option",
     "digits_of",
     "head_option",
@@ -34,6 +36,7 @@ __all__ = [
     "leave",
     "matched",
     "opened",
+    "opened_all",
     "record_argument",
     "tell_differences",
 ]
@@ -111,16 +114,42 @@ def digits_of(_context: click.Context, _option: click.Parameter, text: str | Non
     return text
 
 
-record_argument = click.argument("record", metavar="RUN", type=click.Path(path_type=Path))
+class RecordPath(click.Path):
+    """Where a record is: a path, or a URL, of which the record is fetched."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path on this machine. Raises what `fetched` does."""
+        if not isinstance(value, str) or "://" not in value:
+            return super().convert(value, param, ctx)
+        from .remote import fetched, is_url  # noqa: PLC0415 - only for who has a record elsewhere
+
+        return fetched(value) if is_url(value) else super().convert(value, param, ctx)
+
+
+record_argument = click.argument("record", metavar="RUN", type=RecordPath())
 head_option = click.option("--head", metavar="HEX", callback=digits_of, help="The head that RUN must have.")
 as_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
-def opened(path: Path, head: str | None = None, plugins: Iterable[Path] = (), *, forked: bool = False) -> Run:
-    """The record, with a warning on stderr for one that is torn or broke off.
+def opened(
+    path: Path,
+    head: str | None = None,
+    plugins: Iterable[Path] = (),
+    *,
+    account: str | None = None,
+    forked: bool = False,
+) -> Run:
+    """The record, with a warning on stderr for one that is torn or broke off; of shards that which has the `account`.
 
     Raises QueryError for a torn one that is to be `forked`: nothing of it is served, so nothing more is said.
     """
+    if is_sharded(path):
+        from .sharded import shard_with  # noqa: PLC0415 - only for who has several records of a venue
+
+        path, head = shard_with(path, head, account)
     run = open_run(path, head, plugins)
     if forked:
         run.check_sealed()
@@ -132,6 +161,15 @@ def opened(path: Path, head: str | None = None, plugins: Iterable[Path] = (), *,
         end = "it has the run's end" if run.came_to_its_end else "it stops before the run's end"
         tell(f"{path}: {end}; its manifest says: {run.manifest.status}")
     return run
+
+
+def opened_all(path: Path, head: str | None = None) -> list[Run]:
+    """The record, or all shards of a venue, each with the head that is said of it."""
+    if not is_sharded(path):
+        return [opened(path, head)]
+    from .sharded import checked_shards  # noqa: PLC0415 - as above
+
+    return [opened(path / shard.run, shard.head) for shard in checked_shards(path, head).shards]
 
 
 def matched(found: Iterable[Found], what: str) -> Iterator[Found]:

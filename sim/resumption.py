@@ -31,6 +31,7 @@ class Resumption:
     def __init__(self, past: Past, ledger: Ledger, pending: Pending, sink: Sink) -> None:
         """Build and prime the handlers. `ledger` is moved on from here; `past` is read back, never beyond it."""
         start_ns = ledger.at_ns if ledger.seq else past.event(0).at_ns
+        ledger.accounts = list(ledger.accounts)  # all unpacked: handlers look at them time and again
         self.ledger, self.clock = ledger, Clock(start_ns)
         self.bus = Bus(self.clock, ledger, sink)
         self._pending = pending

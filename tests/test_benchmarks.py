@@ -44,6 +44,7 @@ EVERY_LINE = {
     "looks.three_cross.static.all": None,
     "looks.three_cross.whole.marks": None,
     "looks.three_cross.whole.all": None,
+    "looks.flash_crash.fruitless": "<= 0.25",
     "sudden_move": "<= 5",
     "append.public.at_once": ">= 20",
     "append.public.singly": ">= 20",
@@ -51,11 +52,13 @@ EVERY_LINE = {
     "append.account.singly": ">= 6",
     "rebuild.benign": ">= 3",
     "rebuild.flash_crash": ">= 3",
-    "memory.resident": "<= 2048",
-    "memory.traced": "<= 2048",
+    "memory.resident": "<= 717",
+    "memory.traced": "<= 717",
+    "opening": "<= 8",
     "flash_crash.seconds": "<= 20",
     "flash_crash.memory": "<= 200",
     "help": "<= 200",
+    "policies.slowest": "<= 10",
     "reexecution.benign": ">= 0.85",
     "reexecution.flash_crash": ">= 0.95",
     "state.p99": "<= 0.025",
@@ -165,6 +168,20 @@ def test_all_that_a_script_imports_is_there(name: str, failed_imports: dict[str,
     if package in EXTRAS.get(name, ()):
         pytest.skip(said)
     assert not said
+
+
+def test_peers_that_are_installed_are_measured() -> None:
+    """This program and the clock below it always; whoever is absent is named, with what to install."""
+    done = subprocess.run(
+        [sys.executable, BENCHMARKS / "peers.py", "--short", "--json"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    rows = {row["peer"]: row for row in json.loads(done.stdout)["rows"]}
+    assert set(rows["deleverage"]["seconds"]) == {"mark", "liquidation", "event"}
+    assert set(rows["simpy"]["seconds"]) == {"mark"}
+    for row in rows.values():
+        assert row["told"]
+        assert (row["version"] is None) <= (not row["seconds"])
 
 
 def test_one_measurement_as_text() -> None:

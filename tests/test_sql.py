@@ -122,7 +122,7 @@ def test_every_question_of_the_page_is_answered(recorded: Path) -> None:
     *questions, mistaken = documented()
     assert len(questions) == 10
     run = open_run(recorded)
-    with database_of(run) as connection:
+    with database_of([run]) as connection:
         answers = [list(ask(connection, question.replace("199060", "3000")).rows) for question in questions]
         assert sum(map(bool, answers)) >= 8
         with pytest.raises(QueryError, match='column "marks" not found'):

@@ -17,12 +17,14 @@ from .reader import RecordReader
 from .recover import Recovery, recover
 from .scan import BlockEntry
 from .settings import Codec, Durability, RecordSettings
+from .shards import SHARDS_MOST, Shard, Shards, is_sharded, read_shards, run_name, shard_of, write_shards
 from .sink import EventSink, HeadOnly
 from .writer import RecordWriter
 
 __all__ = [
     "EMPTY_ROOT",
     "PAGE_EVENTS",
+    "SHARDS_MOST",
     "BlockEntry",
     "Codec",
     "Disk",
@@ -42,12 +44,19 @@ __all__ = [
     "RunStatus",
     "SealedStatus",
     "SegmentFigures",
+    "Shard",
+    "Shards",
+    "is_sharded",
     "leaf_hash",
     "leaf_spans",
     "leaves_of_page",
     "page_root",
     "prove_events",
     "proved_events",
+    "read_shards",
     "recover",
+    "run_name",
+    "shard_of",
     "way_to",
+    "write_shards",
 ]

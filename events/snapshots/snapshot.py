@@ -21,8 +21,9 @@ from typing import Any, NamedTuple
 import msgspec
 import zstandard
 
-from ..ledger import Account, Ledger
+from ..ledger import Ledger
 from ..regular import read_regular
+from .packed import PackedAccounts
 
 __all__ = ["Parts", "Snapshot", "name_of", "parts_of", "read_snapshot", "restore"]
 
@@ -125,29 +126,33 @@ def _unpacked(payload: bytes) -> bytes:
 
 
 @cache
-def _decoder() -> msgspec.msgpack.Decoder[tuple[Ledger, list[str], dict[int, Account]]]:
+def _decoder() -> msgspec.msgpack.Decoder[tuple[Ledger, list[str], dict[int, msgspec.Raw]]]:
     """Made when a state is first restored, which whoever only keeps them need not wait for."""
-    return msgspec.msgpack.Decoder(tuple[Ledger, list[str], dict[int, Account]])
+    return msgspec.msgpack.Decoder(tuple[Ledger, list[str], dict[int, msgspec.Raw]])
 
 
 def restore(snapshot: Snapshot, base: Ledger | None = None) -> Ledger:
-    """The state, made on top of that of its base, which is used up. Raises ValueError where they do not fit."""
+    """The state, on top of that of its base, which is not to move on any more. Raises ValueError where they do not fit.
+
+    Accounts stay packed until somebody asks for them, so it costs 0.1 us for each of its base, and 0.4 us for each of
+    its own. Those of a file of which it is not known what it holds may turn out not to be accounts at all.
+    """
     try:
         ledger, names, accounts = _decoder().decode(_unpacked(snapshot.payload))
     except (zstandard.ZstdError, msgspec.DecodeError, RecursionError) as error:
         message = f"it does not decode ({error})"
         raise ValueError(message) from error
-    kept = [] if base is None else base.accounts
+    kept = PackedAccounts(()) if base is None else PackedAccounts.shared_of(base.accounts)
+    known = len(kept)
     try:
-        kept += [accounts[number] for number in range(len(kept), len(kept) + len(names))]
-        for number, account in accounts.items():
-            kept[number] = account
+        kept.put(accounts, known + len(names))
     except LookupError:
         message = "it does not fit its base"
         raise ValueError(message) from None
     ledger.accounts = kept
     ledger.account_names = names if base is None else base.account_names + names
-    ledger.account_ids = {name: number for number, name in enumerate(ledger.account_names)}
+    ledger.account_ids = {} if base is None else dict(base.account_ids)
+    ledger.account_ids.update(zip(names, range(known, known + len(names)), strict=True))
     if ledger.seq != snapshot.seq:
         message = f"it holds the state after {ledger.seq} events, not {snapshot.seq}"
         raise ValueError(message)

@@ -10,7 +10,7 @@ from ...sim.console import new_console, print_line
 from ...sim.figures import count
 from ...sim.scaled import scaled
 from ...sim.terminal import print_document, tell
-from ..command_line import as_json_option, digits_of, leave, opened
+from ..command_line import RecordPath, as_json_option, digits_of, leave, opened
 from .accounts_csv import write_accounts
 from .difference import diff
 from .text import print_difference
@@ -27,8 +27,8 @@ def _heads_of(context: click.Context, option: click.Parameter, texts: tuple[str,
 
 
 @click.command("diff")
-@click.argument("record_a", metavar="A", type=click.Path(path_type=Path))
-@click.argument("record_b", metavar="B", type=click.Path(path_type=Path))
+@click.argument("record_a", metavar="A", type=RecordPath())
+@click.argument("record_b", metavar="B", type=RecordPath())
 @click.option(
     "--top", type=click.IntRange(min=0), default=_TOP, show_default=True, metavar="N", help="How many of each to list."
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -17,7 +19,7 @@ from ...sim.rooms import own_named, parameters_in
 from ...sim.sources.own import Own
 from ...sim.terminal import print_document
 from ..command_line import as_json_option, head_option, leave, opened, record_argument
-from .export import FORMATS, Exported, export
+from .export import DESCRIPTION, FORMATS, Exported, export
 from .files import PARTITIONS, Partition
 
 __all__ = ["export_command"]
@@ -34,7 +36,7 @@ class _Format(click.Choice[str]):
 
 @click.command("export")
 @record_argument
-@click.option("-o", "--output", "path", required=True, type=click.Path(path_type=Path), help="A new folder.")
+@click.option("-o", "--output", required=True, metavar="DIR|URL", help="A new folder.")
 @click.option(
     "--format",
     "layout",
@@ -57,7 +59,7 @@ def export_command(
     context: click.Context,
     *,
     record: Path,
-    path: Path,
+    output: str,
     layout: str,
     tables: tuple[str, ...],
     first: str | None,
@@ -78,7 +80,8 @@ def export_command(
     A POINT is an event's number (77241), a time (21:16, 2025-10-10 21:16:04.831) or an offset from the start (+10m).
     """
     run, done = opened(record, head), 0
-    with bar(run.count, count(run.count, "event"), shown=not as_json) as advance:
+    shown = bar(run.count, count(run.count, "event"), shown=not as_json)
+    with written_to(output) as path, shown as advance:
 
         def progress(rows: int) -> None:
             nonlocal done
@@ -102,6 +105,18 @@ def export_command(
     else:
         _print(exported)
     leave(context, run)
+
+
+@contextmanager
+def written_to(output: str) -> Iterator[Path]:
+    """The folder to write: the one that is named, or one that is put to a URL when it is complete."""
+    if "://" not in output:
+        yield Path(output)
+        return
+    from ..remote import put_whole  # noqa: PLC0415 - only for who writes elsewhere
+
+    with put_whole(output, DESCRIPTION) as path:
+        yield path
 
 
 def _print(exported: Exported) -> None:

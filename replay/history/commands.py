@@ -43,7 +43,7 @@ def history_command(
 
     A POINT is an event's number (77241), a time (21:16, 2025-10-10 21:16:04.831) or an offset from the start (+10m).
     """
-    run = opened(record, head)
+    run = opened(record, head, account=account)
     number = run.directory.find_account(account)
     steps = history(run, number, *run.span(first, last), types_named(types))
     if as_json:

@@ -13,11 +13,12 @@ from ...events.record import Durability, RecordSettings
 from ...sim.program import Entry, LazyGroup
 from ...sim.progress import bar
 from ...sim.terminal import print_document
+from ..jobs import Jobs
 from .faults import OnError
-from .importing import Importer, run_import
+from .importing import Importer, ImportResult, run_import
 from .text import print_import
 
-__all__ = ["FORMATS", "Wanted", "carry_out", "import_command", "import_options"]
+__all__ = ["FORMATS", "Wanted", "carry_out", "carry_out_shards", "import_command", "import_options"]
 
 
 FORMATS = {
@@ -111,6 +112,26 @@ def carry_out(importer: Importer, wanted: Wanted) -> None:
             advance(100 * done // max(total, 1), "surveying" if 2 * done < total else "recording")
 
         result = run_import(importer, wanted.output, on_error=wanted.on_error, settings=settings, progress=progress)
+    _print(result, wanted)
+
+
+def carry_out_shards(make: Callable[[int], Importer], shards: int, jobs: Jobs, wanted: Wanted) -> None:
+    """The same into so many records, of each of which `make` makes the importer."""
+    from .sharded import import_shards  # noqa: PLC0415 - processes are only for who wants several
+
+    settings = RecordSettings(durability=wanted.durability)
+    with bar(shards, "importing", shown=not wanted.as_json) as advance:
+
+        def watch(done: int) -> None:
+            advance(done, f"{done} of {shards} shards")
+
+        result = import_shards(
+            make, wanted.output, shards, jobs=jobs, on_error=wanted.on_error, settings=settings, watch=watch
+        )
+    _print(result, wanted)
+
+
+def _print(result: ImportResult, wanted: Wanted) -> None:
     if wanted.as_json:
         print_document(msgspec.to_builtins(result))
     else:

@@ -7,20 +7,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
+from functools import partial
 from typing import Any, get_args
 
 import click
 
 from ...events.errors import ScenarioError
+from ...events.record import SHARDS_MOST
 from ...sim.units import parse_decimal
+from ..command_line import jobs_option
+from ..jobs import Jobs
 from .adl_table.importer import AdlTableImporter
 from .binance.names import Part
 from .binance.opening import open_binance
-from .commands import Wanted, carry_out, import_options
+from .commands import Wanted, carry_out, carry_out_shards, import_options
 from .feed.contracts import Told
 from .feed.numbers import positive
 from .feed.specifications import ContractKind
-from .hyperliquid.importer import HyperliquidImporter
+from .hyperliquid.importer import HyperliquidImporter, share_of
 from .tardis.layouts import Kind, open_tardis
 from .venues.layouts import LAYOUTS, Venue
 from .venues.opening import open_venue
@@ -186,16 +190,32 @@ gate_command = _venue_command("gate", "Gate")
     metavar="FILE",
     help="A clearinghouse state of before, as the API answers; may be repeated.",
 )
+@click.option(
+    "--shards", type=click.IntRange(2, SHARDS_MOST), metavar="N", help="N records by account, under one head."
+)
+@jobs_option
 @import_options
 def hyperliquid_command(
-    *, files: tuple[str, ...], misc: tuple[str, ...], snapshots: tuple[str, ...], wanted: Wanted
+    *,
+    files: tuple[str, ...],
+    misc: tuple[str, ...],
+    snapshots: tuple[str, ...],
+    shards: int | None,
+    jobs: Jobs,
+    wanted: Wanted,
 ) -> None:
     """Import Hyperliquid's node FILES, in their order: fills by block or a fill a line, or trades; packed.
 
     Fills become trades, forced ones liquidations, takeovers and deleveraged positions. Opening positions and their
     entries are inferred as far as the fills tell. Spot pairs are reported and move nothing.
+
+    With --shards RUN is a folder of records, each of the accounts that the hash of their names puts there, imported in
+    processes of their own; why, history, state and log find the one that has --account, verify checks them all.
     """
-    carry_out(HyperliquidImporter(files, misc, snapshots), wanted)
+    if shards is None:
+        carry_out(HyperliquidImporter(files, misc, snapshots), wanted)
+    else:
+        carry_out_shards(partial(share_of, files, misc, snapshots, shards), shards, jobs, wanted)
 
 
 @click.command("adl-table")

@@ -30,7 +30,7 @@ from .faults import Faults, ImportFault, OnError
 from .reading import SourceFile
 from .session import Session
 
-__all__ = ["ImportResult", "Importer", "Progress", "result_of", "run_import"]
+__all__ = ["ImportResult", "Importer", "Progress", "ShardImported", "result_of", "run_import"]
 
 Progress = Callable[[int, int], None]
 """Called now and then with (bytes read so far, of how many), both passes together."""
@@ -63,8 +63,20 @@ class Importer(Protocol):
         ...
 
 
+class ShardImported(msgspec.Struct, frozen=True):
+    """One record of several that an import was put into: how many events it has, its head, the seconds it took."""
+
+    run: str
+    events: int
+    head: str
+    seconds: float
+
+
 class ImportResult(msgspec.Struct, frozen=True):
-    """What came of an import. `rows` and `faults` are by source; `noted` is what was put right, by reason."""
+    """What came of an import. `rows` and `faults` are by source; `noted` is what was put right, by reason.
+
+    Of one into several records `head` is over all, and events and accounts that are in several count in each.
+    """
 
     run: str
     format: str
@@ -80,6 +92,7 @@ class ImportResult(msgspec.Struct, frozen=True):
     counts: tuple[tuple[str, int], ...]
     noted: tuple[tuple[str, int], ...]
     faults: tuple[ImportFault, ...]
+    shards: tuple[ShardImported, ...] = ()
 
 
 def run_import(

@@ -52,6 +52,8 @@ def result_rows(result: ImportResult) -> Iterator[tuple[str, str]]:
     """(name, what is told of it) of what was read and what became of it."""
     for name, rows in result.sources:
         yield "read", f"{name}, {count(rows, 'row')}"
+    for one in result.shards:
+        yield "shard", f"{one.run}, {count(one.events, 'event')}, {one.events / max(one.seconds, 1e-9):,.0f} events/s"
     yield "from", format_time_ns(result.start_ns)
     yield "to", format_time_ns(result.end_ns)
     counts = dict(result.counts)

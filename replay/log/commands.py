@@ -49,7 +49,7 @@ def log_command(
 
     A POINT is an event's number (77241), a time (21:16, 2025-10-10 21:16:04.831) or an offset from the start (+10m).
     """
-    run = opened(record, head)
+    run = opened(record, head, account=account)
     first_seq, stop_seq = run.span(first, last)
     number = None if account is None else run.directory.find_account(account)
     selection = Selection(first_seq, stop_seq, types_named(types), number)

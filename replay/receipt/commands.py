@@ -18,8 +18,8 @@ from ...sim.console import new_console, print_line, print_rows
 from ...sim.figures import count
 from ...sim.options import plugins_option
 from ...sim.terminal import print_document, print_text, tell
-from ..command_line import JOBS_MOST, as_json_option, digits_of, head_option, leave, record_argument
-from ..run import Run, open_run
+from ..command_line import JOBS_MOST, as_json_option, digits_of, head_option, leave, opened, record_argument
+from ..run import Run
 from .check import check_receipt
 from .file import encode_receipt, read_bytes
 from .receipt import receipt_of
@@ -57,6 +57,7 @@ def _bytes_of(context: click.Context, option: click.Parameter, text: str | None)
 @click.command("receipt")
 @record_argument
 @click.argument("seq", metavar="[SEQ]", required=False, type=click.IntRange(min=0))
+@click.option("--account", metavar="NAME", help="Of several records of a venue, that with this account.")
 @click.option("--everyone", is_flag=True, help="One for each position that was auto-deleveraged, into a folder.")
 @click.option("-o", "--output", "path", required=True, metavar="FILE|DIR", type=_PATH, help="What to write, new.")
 @click.option("--jobs", type=click.IntRange(1, JOBS_MOST), metavar="N", help="Processes for --everyone.")
@@ -69,6 +70,7 @@ def receipt_command(
     *,
     record: Path,
     seq: int | None,
+    account: str | None,
     everyone: bool,
     path: Path,
     jobs: int | None,
@@ -88,7 +90,7 @@ def receipt_command(
     if everyone == (seq is not None) or (jobs is not None and not everyone):
         message = "give the number of one event, or --everyone (with --jobs, if you like); not both and not neither"
         raise QueryError(message)
-    run = open_run(record, head, plugins)
+    run = opened(record, head, plugins, account=account)
     if seq is None:
         _write_everyone(run, path, jobs or len(os.sched_getaffinity(0)), as_json=as_json)
     else:

@@ -1,9 +1,11 @@
-"""A record as a database: a DuckDB connection with a view for each table, over Parquet that is written once.
+"""Records as a database: a DuckDB connection with a view for each table, over Parquet that is written once.
 
 1. The files are those of `deleverage export`, beside the record and never in it: `RUN.tables-KEY`, KEY of the head, of
    the program, and of the points at which the states are. A torn record has no head: its files go with the question.
 2. A table of which the record has no row is a view too, with its columns.
 3. `events` has what all events have, with the type, and the account and instrument that the event names.
+4. Of the shards of a venue a table has the rows of all, with the place of the `shard` in front: what each of them has
+   (marks, listings, the venue's own accounts) is there as often as there are shards.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from ...events.vocabulary import TYPES_BY_NAME
 from ..export.database import quoted, quoted_text
 from ..export.export import export
 from ..run import Run
-from ..tables.arrow import needed
+from ..tables.arrow import needed, pyarrow
 from ..tables.tables import RecordTables, table_names, tables_of
 
 __all__ = ["database_of"]
@@ -34,18 +36,18 @@ _NAMED = ("account", "instrument")
 
 
 @contextmanager
-def database_of(run: Run, at: Sequence[str] = ()) -> Iterator[Any]:
-    """A connection to a record's tables, the states at these points or at the end.
+def database_of(runs: Sequence[Run], at: Sequence[str] = ()) -> Iterator[Any]:
+    """A connection to the tables of a record, or of the shards of a venue, the states at these points or at the end.
 
     The first question of a record costs an export of it. Raises QueryError where DuckDB or pyarrow is not installed.
     """
     duckdb = needed("duckdb")
     with TemporaryDirectory(prefix="deleverage-") as spare:
-        folder = _exported(run, at, Path(spare))
+        folders = [_exported(run, at, Path(spare) / f"tables-{number}") for number, run in enumerate(runs)]
         connection = duckdb.connect(config={"autoinstall_known_extensions": "false"})
         try:
             connection.execute("SET TimeZone = 'UTC'")
-            _make_views(connection, folder, tables_of(run))
+            _make_views(connection, folders, tables_of(runs[0]))
             yield connection
         finally:
             connection.close()
@@ -64,24 +66,37 @@ def _exported(run: Run, at: Sequence[str], spare: Path) -> Path:
             export(run, folder, at=at)
         except QueryError:  # nothing can be written there
             if not folder.is_dir():  # nor has somebody else made it meanwhile
-                folder = spare / "tables"
+                folder = spare
                 export(run, folder, at=at)
         return folder
-    export(run, spare / "tables", at=at)
-    return spare / "tables"
+    export(run, spare, at=at)
+    return spare
 
 
-def _make_views(connection: Any, folder: Path, tables: RecordTables) -> None:
-    parts = []
+def _make_views(connection: Any, folders: Sequence[Path], tables: RecordTables) -> None:
+    parts, several = [], ("shard",) if len(folders) > 1 else ()
     for table in table_names():
-        schema, files = tables.schema(table), folder / table / "*" / "rows.parquet"
-        if (folder / table).is_dir():
-            source = f"read_parquet({quoted_text(str(files))}, hive_partitioning = false)"
-            connection.execute(f"CREATE VIEW {quoted(table)} AS SELECT * FROM {source}")  # noqa: S608 - quoted
+        schema, held = tables.schema(table), [one for one in enumerate(folders) if (one[1] / table).is_dir()]
+        if held:
+            rows = " UNION ALL ".join(_rows(folder / table, number if several else None) for number, folder in held)
+            connection.execute(f"CREATE VIEW {quoted(table)} AS {rows}")
         else:
-            connection.register(table, schema.empty_table())
-        if table in TYPES_BY_NAME and (folder / table).is_dir():
+            connection.register(table, _without_rows(schema, several))
+        if table in TYPES_BY_NAME and held:
             named = ", ".join(name if name in schema.names else f"NULL::VARCHAR AS {name}" for name in _NAMED)
-            what = f"{', '.join(_SHARED)}, {quoted_text(table)} AS type, {named}"
+            what = f"{', '.join(several + _SHARED)}, {quoted_text(table)} AS type, {named}"
             parts.append(f"SELECT {what} FROM {quoted(table)}")  # noqa: S608 - quoted
     connection.execute(f"CREATE VIEW events AS {' UNION ALL '.join(parts)}")
+
+
+def _without_rows(schema: Any, several: Sequence[str]) -> Any:
+    """A table of which no row is there."""
+    arrow, empty = pyarrow(), schema.empty_table()
+    return empty.add_column(0, *several, arrow.array([], arrow.int32())) if several else empty
+
+
+def _rows(folder: Path, shard: int | None) -> str:
+    """What is selected of a table's files, with the shard in front where there are several."""
+    files = quoted_text(str(folder / "*" / "rows.parquet"))
+    place = "" if shard is None else f"{shard}::INTEGER AS shard, "
+    return f"SELECT {place}* FROM read_parquet({files}, hive_partitioning = false)"  # noqa: S608 - quoted

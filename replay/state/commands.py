@@ -45,7 +45,7 @@ def state_command(
     A POINT is an event's number (77241), a time (21:16, 2025-10-10 21:16:04.831) or an offset from the start (+10m).
     The exit code is 1 where a law of the ledger is broken there.
     """
-    run = opened(record, head, plugins)
+    run = opened(record, head, plugins, account=account)
     number = None if account is None else run.directory.find_account(account)
     ledger = run.at() if point is None else run.at(seq=run.last_seq(point))
     if number is not None and number >= len(ledger.accounts):

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import msgspec
 
 from ...events.notebook import html_table
+from ...handlers.plugins.folders import Folders
 from .comparison import Divergence
 from .invariants import OneInvariant
 
-__all__ = ["Check", "Verification", "checked"]
+__all__ = ["Check", "Verification", "VerifyOptions", "checked"]
+
+
+class VerifyOptions(NamedTuple):
+    """After how many events the laws are checked, what may be executed, and whose invariants are held."""
+
+    every: int | None
+    force: bool
+    plugins: Folders
+    invariants: str | None
 
 
 class Check(msgspec.Struct, frozen=True):

@@ -148,7 +148,7 @@ def why_command(
     --flips searches the nearest collateral, size, moment of closing or fund balance that would have spared it.
     Without a plug-in that decided the answer is from what is recorded, and says what could not be made again.
     """
-    run = opened(record, head, plugins)
+    run = opened(record, head, plugins, account=account or _name_in(asked))
     spared_until: SparedUntil | None = "end" if flips_whole else "event" if flips else None
     question = _question(run, asked, account, instrument, point, first, last)
     proved_until: ProvedUntil | None = "start" if prove_whole else "near" if prove else None
@@ -164,6 +164,11 @@ def why_command(
         found = more.befell(run, question.account, question.span, _instrument(run, instrument), against)
         _show_befallen(run, found, layout, as_json=as_json, whole=whole)
     leave(context, run)
+
+
+def _name_in(asked: str | None) -> str | None:
+    """The account that is asked about, where it is no event and no time."""
+    return None if asked is None or is_point(asked) else asked
 
 
 class _Question(NamedTuple):

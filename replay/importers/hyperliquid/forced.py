@@ -118,13 +118,13 @@ class ForcedTrades:
         """A deleveraging against this account is to come in this block; size and value are signed for the account."""
         self._planned[liquidated, coin.instrument].append((size_lots, value_atoms))
 
-    def mark(self, coin: Coin, mark_ticks: int, liquidated: int) -> None:
-        """The venue's mark, and the beginning of a liquidation that is not under way yet."""
+    def mark(self, coin: Coin, mark_ticks: int) -> int:
+        """The event of the venue's mark."""
         known = self._marks.get(coin.instrument)
         if known is None or known[0] != mark_ticks:
             seq = self._session.imported(MarkPriced(coin.instrument, mark_ticks, 0, mark_ticks))
             known = self._marks[coin.instrument] = mark_ticks, seq
-        self.start(liquidated, known[1])
+        return known[1]
 
     def start(self, liquidated: int, cause: int | None = None) -> None:
         """Begin a liquidation, if none of the account is under way."""

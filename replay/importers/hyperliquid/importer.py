@@ -19,11 +19,12 @@ from .layouts import blocks
 from .market import Coin, CoinNames, declare
 from .misc import Misc, MiscTaking, read_misc, survey_misc
 from .scales import ATOM_DECIMALS
+from .share import EVERYBODY, ShardShare
 from .snapshot import Snapshots
 from .survey import SIZE_DECIMALS, Opening, Survey
 from .taking import Taking
 
-__all__ = ["HyperliquidImporter"]
+__all__ = ["HyperliquidImporter", "share_of"]
 
 Watch = Callable[[int], None]
 
@@ -38,7 +39,13 @@ class HyperliquidImporter:
     format = venue = "hyperliquid"
     producers: tuple[Producer, ...] = ()
 
-    def __init__(self, fills: Sequence[str], misc: Sequence[str] = (), snapshots: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        fills: Sequence[str],
+        misc: Sequence[str] = (),
+        snapshots: Sequence[str] = (),
+        share: ShardShare = EVERYBODY,
+    ) -> None:
         """Find and hash the files. Raises ScenarioError where one is missing or named twice."""
         self.sources = open_sources(
             (
@@ -47,7 +54,7 @@ class HyperliquidImporter:
                 *((name, SNAPSHOT) for name in snapshots),
             )
         )
-        self.options: tuple[tuple[str, str], ...] = ()
+        self.options, self._share = share.options, share
         self._survey = Survey()
         self._snapshots = Snapshots([one for one in self.sources if one.layout == SNAPSHOT])
 
@@ -56,12 +63,12 @@ class HyperliquidImporter:
         survey = self._survey = Survey()
         admission = Admission(faults)
         for block, _ in admission.ordered(self._blocks(faults, admission.ahead, watch)):
-            survey.feed(block)
+            survey.feed(block, self._share.places(block))
         for misc in self._misc(faults, watch):
             survey_misc(survey, misc)
-        if survey.start_ns is None or not survey.accounts:
+        if survey.start_ns is None or not survey.settling:
             raise faults.nothing_left(self.sources[0], "trade")
-        self._snapshots.survey(survey, watch)
+        self._snapshots.survey(survey, watch, self._share)
         return survey.start_ns
 
     def take(self, session: Session, watch: Watch) -> None:
@@ -70,7 +77,8 @@ class HyperliquidImporter:
         stated = self._snapshots.take(session, names)
         self._state_openings(session, names, stated)
         liquidations = Liquidations(session, names)
-        fills, misc = Taking(session, names, liquidations), MiscTaking(session, names, liquidations)
+        fills = Taking(session, names, liquidations, self._share)
+        misc = MiscTaking(session, names, liquidations)
         admission = Admission(session.faults)
         admitted = admission.of(self._blocks(session.faults, admission.ahead, watch))
         happenings: Iterator[Misc | Admitted] = merge(self._misc(session.faults, watch), admitted, key=_at_ns)
@@ -90,7 +98,7 @@ class HyperliquidImporter:
 
     def _misc(self, faults: Faults, watch: Watch) -> Iterator[Misc]:
         sources = [source for source in self.sources if source.layout == MISC]
-        return read_misc(sources, faults, watch)
+        return map(self._share.of, read_misc(sources, faults, watch))
 
     def _state_openings(self, session: Session, names: CoinNames, stated: AbstractSet[str]) -> None:
         for (address, name), opening in self._survey.openings.of.items():
@@ -99,6 +107,13 @@ class HyperliquidImporter:
                 # One of no whole lot, or beyond all bounds, is reported with its fill.
                 if body.size_lots and max(abs(body.size_lots), abs(body.cost_atoms)) <= INT64_MAX:
                     session.inferred(body)
+
+
+def share_of(
+    fills: Sequence[str], misc: Sequence[str], snapshots: Sequence[str], shards: int, number: int
+) -> HyperliquidImporter:
+    """The importer of shard `number` of `shards`."""
+    return HyperliquidImporter(fills, misc, snapshots, ShardShare(number, shards))
 
 
 def _at_ns(happened: Misc | Admitted) -> int:

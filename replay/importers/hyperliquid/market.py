@@ -93,7 +93,7 @@ class CoinNames(NamedTuple):
 def declare(session: Session, survey: Survey) -> CoinNames:
     """Declare all that the first pass met: assets, instruments, then accounts."""
     tokens: dict[str, tuple[int, int]] = {}
-    settling = dict.fromkeys([DEFAULT_ASSET, *(name for _, name in survey.accounts)])
+    settling = dict.fromkeys([DEFAULT_ASSET, *survey.settling])
     for name in settling:
         tokens[name] = session.asset(name, ATOM_DECIMALS), ATOM_DECIMALS
     quotes = {uses.asset for uses in survey.coins.values()}

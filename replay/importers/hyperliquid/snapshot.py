@@ -36,6 +36,7 @@ from ..reading import SourceFile, read_all
 from ..session import Session
 from .market import CoinNames
 from .scales import ATOM_DECIMALS, CoinUses
+from .share import EVERYBODY, ShardShare
 from .survey import DEFAULT_ASSET, SIZE_DECIMALS, Survey
 
 __all__ = ["Snapshots"]
@@ -127,10 +128,11 @@ class Snapshots:
     def __init__(self, sources: Sequence[SourceFile]) -> None:
         self._sources = sources
         self._states: list[_Stated] = []
+        self._share = EVERYBODY
 
-    def survey(self, survey: Survey, watch: Callable[[int], None]) -> None:
+    def survey(self, survey: Survey, watch: Callable[[int], None], share: ShardShare) -> None:
         """Read them and meet what they name. Raises ScenarioError with file and line."""
-        self._states = [one for source in self._sources for one in _read(source, watch)]
+        self._states, self._share = [one for source in self._sources for one in _read(source, watch)], share
         for stated in self._states:
             taken_ns = stated.state.time * _MS
             if survey.start_ns is not None and taken_ns > survey.start_ns:
@@ -139,7 +141,8 @@ class Snapshots:
                     f"{stated.source.path}:{stated.row}: {told} at {format_time_ns(survey.start_ns)}; take an earlier"
                 )
                 raise ScenarioError(message)
-            survey.fund(stated.address)
+            if share.has(stated.address):
+                survey.fund(stated.address)
             for position in stated.state.positions:
                 survey.coins.setdefault(position.coin, CoinUses(DEFAULT_ASSET, spot=False)).size(position.szi)
                 if position.is_isolated:
@@ -151,6 +154,8 @@ class Snapshots:
         """State balances and positions, and return the addresses that have a state. Raises ScenarioError."""
         for stated in self._states:
             session.faults.of(stated.source).rows += 1
+            if not self._share.has(stated.address):
+                continue
             _at_row(stated, lambda stated=stated: self._state(session, names, stated))  # type: ignore[misc]
         for stated in sorted(self._states, key=lambda stated: stated.state.time):
             _at_row(stated, lambda stated=stated: _mark(session, names, stated.state))  # type: ignore[misc]

@@ -12,6 +12,7 @@ What accounts held when the files begin, as far as the fills tell.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Container
 
 import msgspec
 
@@ -41,6 +42,8 @@ class Survey:
         self.coins: dict[str, CoinUses] = {}
         self.tokens: dict[str, int] = {}
         self.accounts: dict[tuple[str, str], None] = {}
+        self.settling: dict[str, None] = {}
+        """What accounts settle in, those of other shards included."""
         self.vaults: set[str] = set()
         self.isolated: dict[tuple[str, str], None] = {}
         """Address and coin of the positions that are told to be isolated."""
@@ -54,6 +57,7 @@ class Survey:
 
     def account(self, address: str, asset: str = DEFAULT_ASSET) -> None:
         """An account is needed."""
+        self.settling.setdefault(asset)
         self.accounts.setdefault((address, asset))
 
     def fund(self, address: str, asset: str = DEFAULT_ASSET) -> None:
@@ -76,8 +80,11 @@ class Survey:
         }
         return {address for address, times in held.items() if times == 1} - others - self._funded
 
-    def feed(self, block: Block) -> None:
-        """Look at a block. What is no coin or no number is left to the second pass, which reports it."""
+    def feed(self, block: Block, places: Container[int]) -> None:
+        """Look at a block, and at whose the fills at these places are.
+
+        What is no coin or no number is left to the second pass, which reports it.
+        """
         self.begin(block.at_ns)
         coins, openings = self.coins, self.openings.of
         for place, (address, fill) in enumerate(block.fills):
@@ -93,6 +100,9 @@ class Survey:
                 uses.size(start)
             if fill.fee_token != uses.asset or fill.liquidation is not None:
                 self._rarer(uses, address, fill)
+            if place not in places:
+                self.settling.setdefault(DEFAULT_ASSET if uses.spot else uses.asset)
+                continue
             opening = openings.get((address, fill.coin))
             if opening is None or opening.open:
                 self._opening(uses, address, fill, Provenance(block.source.number, block.row_of(place), block.venue_ns))
@@ -101,7 +111,7 @@ class Survey:
         """What an account held of a coin is still to be told."""
         key = (address, fill.coin)
         if key not in self.openings.of:
-            self.accounts[address, DEFAULT_ASSET if uses.spot else uses.asset] = None
+            self.account(address, DEFAULT_ASSET if uses.spot else uses.asset)
         try:
             if uses.spot:
                 self.openings.none(key)

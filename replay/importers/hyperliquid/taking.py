@@ -13,6 +13,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import msgspec
 
 from ....events.bodies.base import Provenance
@@ -23,9 +25,10 @@ from ....sim.units import INT64_MAX
 from ..digits import snapped, whole
 from ..session import Session
 from .admission import Admitted, Side, Trade
-from .fills import DELEVERAGED, Block
+from .fills import Block
 from .forced import Done, ForcedTrades, Kind, Liquidations, kind_of, roles
 from .market import Coin, CoinNames
+from .share import ShardShare, is_forced
 
 __all__ = ["Taking"]
 
@@ -43,8 +46,8 @@ class _Read(msgspec.Struct, gc=False):
 class Taking:
     """Writes trades to a session."""
 
-    def __init__(self, session: Session, names: CoinNames, liquidations: Liquidations) -> None:
-        self._session, self._names = session, names
+    def __init__(self, session: Session, names: CoinNames, liquidations: Liquidations, share: ShardShare) -> None:
+        self._session, self._names, self._share = session, names, share
         self._forced = ForcedTrades(session, liquidations)
         self._last: dict[int, int] = {}
         self._marked: set[int] = set()
@@ -57,14 +60,19 @@ class Taking:
             first, last = admitted.gap
             self._session.missing("blocks", f"{first} to {last} are missing")
             self._session.faults.note("blocks that are missing", last + 1 - first)
-        forced = _has_forced(block)
-        if forced:
+        forced, share = _has_forced(block), self._share
+        whole = forced and share.has_forced_of(admitted.trades)
+        if whole:
             self._plan(admitted)
         place = Provenance(block.source.number, block.row, block.venue_ns, block.received_ns)
         for trade in admitted.trades:
-            read = self._read(block, trade, place)
+            part = share.part(trade, whole=whole)
+            if part is None:
+                self._pass(trade)
+                continue
+            read = self._read(block, part, place)
             if read is not None:
-                self._trade(trade, read, kind_of(trade) if forced else None)
+                self._trade(part, read, kind_of(part) if forced else None)
         if forced:
             self._forced.end_block()
         self._infer_marks()
@@ -182,8 +190,7 @@ class Taking:
         if read.mark_ticks is None:
             self._forced.start(report.account)
         else:
-            self._forced.mark(coin, read.mark_ticks, report.account)
-            self._marked.add(coin.instrument)
+            self._forced.start(report.account, self._mark(coin, read.mark_ticks))
         links = self._reported(read)
         done = Done(
             coin=coin,
@@ -197,6 +204,22 @@ class Taking:
             provenance=report.provenance,
         )
         self._charge(read, self._forced.take(kind, done, links))
+
+    def _mark(self, coin: Coin, mark_ticks: int) -> int:
+        self._marked.add(coin.instrument)
+        return self._forced.mark(coin, mark_ticks)
+
+    def _pass(self, trade: Trade) -> None:
+        """What everybody sees of a trade between accounts of other shards, unless it is left out there: its marks."""
+        first, second = trade
+        fill, coin = first[2], self._names.coins[first[2].coin]
+        if coin.spot or (second is not None and second[1] == first[1]):
+            return
+        with suppress(ScenarioError):
+            ticks, _ = coin.price_ticks(fill.px), coin.size_lots(fill.sz)
+            if fill.liquidation is not None and roles(trade) is not None:
+                self._mark(coin, coin.price_ticks(fill.liquidation.mark_px))
+            self._last[coin.instrument] = ticks
 
     def _reported(self, read: _Read) -> tuple[int, ...]:
         """Record the reports, and state what the ledger does not hold yet."""
@@ -264,7 +287,7 @@ def _place(of_block: Provenance, row: int) -> Provenance:
 
 def _has_forced(block: Block) -> bool:
     """Whether anything was forced in a block; in most nothing was."""
-    return any(fill.liquidation is not None or fill.direction == DELEVERAGED for _, fill in block.fills)
+    return any(is_forced(fill) for _, fill in block.fills)
 
 
 def _taker_first(reports: tuple[FillReported, ...]) -> tuple[FillReported, FillReported | None]:
