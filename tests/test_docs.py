@@ -154,7 +154,7 @@ def _is_known(words: list[str]) -> bool:
     command: click.Command | None = cli
     context = click.Context(cli)
     place = 0
-    while isinstance(command, click.Group) and place < len(words):
+    while isinstance(command, click.Group) and place < len(words) and not words[place].startswith("-"):
         command = command.get_command(context, words[place])
         place += 1
         if isinstance(command, click.Group) and words[place:][:1] in ([], ["FORMAT"]):
