@@ -33,7 +33,10 @@ from .valuation import coins_worth_atoms
 
 __all__ = ["ColumnKeeper", "ColumnRanking", "PseudonymTable"]
 
-_HASH_BYTES, _NUMBERS = 32, 6
+_PSEUDONYM = np.dtype("V32")
+_ROW = np.dtype([("pseudonym", _PSEUDONYM), ("figures", ">i8", (6,))])
+"""A row as `ranking.py` packs it."""
+
 _LIMIT = 2**62
 _GONE = (-1, 0, 0, 0, 0, 0)
 _FIRST_CHUNK, _MOST_CHUNK = 16, 8192
@@ -52,18 +55,18 @@ class PseudonymTable:
 
     def __init__(self, pseudonyms: Pseudonyms) -> None:
         self._pseudonyms = pseudonyms
-        self._rows = np.zeros((0, _HASH_BYTES), np.uint8)
+        self._rows = np.zeros(0, _PSEUDONYM)
 
-    def of(self, accounts: Column) -> NDArray[np.uint8]:
-        """A row of 32 bytes for each account."""
+    def of(self, accounts: Column) -> NDArray[np.void]:
+        """The 32 bytes of each account."""
         self.reach(int(accounts.max(initial=-1)) + 1)
-        return self._rows[accounts]
+        return self._rows.take(accounts)
 
     def reach(self, wanted: int) -> None:
         """Work out the rows of so many accounts, those before the last one included."""
         if wanted > len(self._rows):
             more = b"".join(map(self._pseudonyms.of, range(len(self._rows), wanted)))
-            self._rows = np.vstack([self._rows, np.frombuffer(more, np.uint8).reshape(-1, _HASH_BYTES)])
+            self._rows = np.concatenate([self._rows, np.frombuffer(more, _PSEUDONYM)])
 
 
 class ColumnRanking:
@@ -90,7 +93,7 @@ class ColumnRanking:
         scores = column_scores(self._policy, eligible, self._instrument, ledger)
         order = np.argsort(-scores, kind="stable")
         self._scores = scores[order]
-        self._sorted = Eligible(*(column[order] for column in eligible))
+        self._sorted = Eligible(*(column.take(order) for column in eligible))
         self._place_of = np.full(int(self._sorted.account.max(initial=0)) + 1, -1, np.int64)
         self._place_of[self._sorted.account] = np.arange(len(order))
         self._dead = np.zeros(len(order), np.bool_)
@@ -273,19 +276,20 @@ class ColumnRanking:
     def full_digest(self, pseudonyms: Pseudonyms) -> bytes:
         """Over all rows, in ranking order. Only before the first `update`."""
         assert self._is_fresh
-        return digest_of(self._rows_of(self._sorted.account, [self._scores, *self._sorted[1:]]).data)
+        rows = self._rows_of(self._sorted.account, [self._scores, *self._sorted[1:]])
+        return digest_of(rows.view(np.uint8).data)
 
     @property
     def _is_fresh(self) -> bool:
         """Whether all places are those of the columns."""
         return not self._gone and not self._order
 
-    def _rows_of(self, accounts: Column, numbers: Sequence[Column]) -> NDArray[np.uint8]:
+    def _rows_of(self, accounts: Column, numbers: Sequence[Column]) -> NDArray[np.void]:
         """Rows of a digest: whose they are, then score and ingredients."""
-        rows = np.empty((len(accounts), _HASH_BYTES + 8 * _NUMBERS), np.uint8)
-        rows[:, :_HASH_BYTES] = self._table.of(accounts)
-        figures = np.stack(numbers, axis=1).astype(">i8")
-        rows[:, _HASH_BYTES:] = figures.view(np.uint8).reshape(len(figures), 8 * _NUMBERS)
+        rows = np.empty(len(accounts), _ROW)
+        rows["pseudonym"], figures = self._table.of(accounts), rows["figures"]
+        for place, column in enumerate(numbers):
+            figures[:, place] = column
         return rows
 
     def changed_digest(self, pseudonyms: Pseudonyms) -> bytes:
@@ -299,7 +303,7 @@ class ColumnRanking:
         standing = [column[found] for column in (self._scores, *self._sorted[1:])]
         left = [np.full(len(gone), number, np.int64) for number in _GONE]
         packed = self._rows_of(self._sorted.account[found], standing), self._rows_of(gone, left)
-        return digest_of(np.concatenate(packed).data)
+        return digest_of(b"".join(rows.tobytes() for rows in packed))
 
 
 def _merged(many: Iterator[_Place], few: Iterator[_Place]) -> Iterator[_Place]:

@@ -75,23 +75,23 @@ class RankingColumns:
         can = self._can | self._liquidating if terms.liquidating else self._can
         account = np.flatnonzero(can & ((sizes < 0) if side > 0 else (sizes > 0)))
         value, funding = self._worth(ledger.markets[instrument], instrument, account)
-        cost = self._held[instrument, 1, account]
-        profit = value - cost + self._held[instrument, 2, account] - funding
-        equity = self._balance[account] + profit
+        cost = self._held[instrument, 1].take(account)
+        profit = value - cost + self._held[instrument, 2].take(account) - funding
+        equity = self._balance.take(account) + profit
         for other, market in enumerate(ledger.markets):
             if other != instrument:
                 more, owed = self._worth(market, other, account)
-                equity += more - self._held[other, 1, account] + self._held[other, 2, account] - owed
+                equity += more - self._held[other, 1].take(account) + self._held[other, 2].take(account) - owed
         for asset, amounts in self._coins.items():
             one = ledger.conversions[asset]
             equity += amounts[account] * (one.price_ticks * one.quote_atoms) // one.asset_atoms
         good = np.flatnonzero((equity > 0) if terms.any_profit else (profit > 0) & (equity > 0))
         columns = (account, profit, np.abs(value), cost, equity, sizes[account])
-        return Eligible(*(column[good] for column in columns))
+        return Eligible(*(column.take(good) for column in columns))
 
     def _worth(self, market: Market, instrument: int, account: Column) -> tuple[Column, Column]:
         """What the positions are worth at the mark, and the cumulative funding of their lots."""
-        size = self._held[instrument, 0, account]
+        size = self._held[instrument, 0].take(account)
         value = size * (market.mark_ticks * _linear(market).multiplier_atoms)
         cumulative = market.cumulative_funding_nanoatoms
         if not cumulative:
