@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 import msgspec
+from click.core import ParameterSource
 
 from ...events.record import recover
 from ...sim.console import new_console, print_line, print_rows
@@ -30,7 +31,7 @@ _UNSOUND, _IN_PART, _BROKEN = 1, 2, 4
 @click.command("verify")
 @record_argument
 @click.option("--every", type=click.IntRange(min=1), metavar="N", help="Check the laws after every N events.")
-@jobs_option_of(1, "Execute parts in N processes.")
+@jobs_option_of(None, "Execute parts in N processes.  [default: one a core, of a long record]")
 @click.option("--force", is_flag=True, help="Execute the handlers though other versions made the record.")
 @click.option("--invariants", metavar="VENUE", help="Hold what this venue's rulebook claims against it.")
 @head_option
@@ -59,14 +60,15 @@ def verify_command(
     What the rulebook claims, as the run declared it or as --invariants names one, is held against every event that
     could break it. Where one is broken in a record that is sound, the exit code is 4.
     """
-    _check_patience(jobs)
-    with bar(100, "verifying", shown=not as_json) as advance:
+    chosen = None if context.get_parameter_source("jobs") is ParameterSource.DEFAULT and isinstance(jobs, int) else jobs
+    _check_patience(chosen)
+    with bar(100, "verifying", shown=not as_json, threaded=False) as advance:
 
         def watch(done: int, total: int) -> None:
             advance(100 * done // max(total, 1), f"{done:,} of {total:,}")
 
         found = verify(
-            record, every, jobs=jobs, force=force, head=head, plugins=plugins, invariants=invariants, watch=watch
+            record, every, jobs=chosen, force=force, head=head, plugins=plugins, invariants=invariants, watch=watch
         )
     if as_json:
         print_document(_document(record, found))
@@ -89,8 +91,8 @@ def verify_command(
         context.exit(_BROKEN)
 
 
-def _check_patience(jobs: Jobs) -> None:
-    if jobs != 1 and is_limited():
+def _check_patience(jobs: Jobs | None) -> None:
+    if jobs not in {None, 1} and is_limited():
         message = "--patience holds in one process; leave --jobs and --ray away."
         raise click.UsageError(message)
 

@@ -57,15 +57,18 @@ def _forbidden(run: Run, *, force: bool) -> Decided | None:
     return _refused(f"{found[0]}; --force executes the handlers all the same") if found else None
 
 
-def executed_again(run: Run, parts: PartsUnderWay | None, watch: Callable[[int], None]) -> Decided:
-    """Execute everything that is at hand, and compare; `parts` are those that `executed_ahead` gave."""
+def executed_again(run: Run, parts: PartsUnderWay | None, watch: Callable[[int, int], None]) -> Decided:
+    """Execute everything that is at hand, and compare; `parts` are those that `executed_ahead` gave.
+
+    `watch` is told how many events were looked at, those of the walk before included, of how many in all.
+    """
     missing = missing_in(run)
     replaced = next((one for one in missing if not one.throughout), None)
     if replaced is not None:
         return _refused(replaced.reason)
     assert parts is not None, "it follows, and nothing is missing that cannot be played back"
     try:
-        divergence = parts.first_divergence(watch)
+        divergence = parts.first_divergence(lambda done: watch(run.count + done, 2 * run.count))
     except RecordDamagedError as error:
         return _refused(str(error))
     if divergence is not None:

@@ -28,7 +28,8 @@ from .reexecution import Part, reexecute, whole
 
 __all__ = ["PartsUnderWay", "judged_run", "parts_of", "reexecute_all"]
 
-_PARTS_PER_JOB = 3
+_PARTS_PER_JOB = 2
+"""More would be more even, but each primes handlers anew."""
 
 
 def judged_run(path: Path, plugins: Folders = ()) -> Run:
@@ -41,8 +42,10 @@ def parts_of(run: Run, seqs: list[int], jobs: int) -> list[Part]:
     wanted = jobs * _PARTS_PER_JOB if jobs > 1 else 1
     cuts = {0, run.count}
     for number in range(1, wanted):
-        place = bisect_left(seqs, number * run.count // wanted)
-        cuts.update(seqs[place : place + 1])
+        even = number * run.count // wanted
+        place = bisect_left(seqs, even)
+        near = seqs[max(place - 1, 0) : place + 1]
+        cuts.update(sorted(near, key=lambda seq: abs(seq - even))[:1])
     return [Part(first, stop) for first, stop in pairwise(sorted(cuts))]
 
 

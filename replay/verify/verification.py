@@ -28,6 +28,7 @@ from ...events.bodies.run import Producer
 from ...events.errors import RecordDamagedError
 from ...events.record import is_sharded
 from ...handlers.plugins.folders import Folders
+from ...sim.patience import is_limited
 from ..jobs import Jobs
 from ..run import Run
 from .checks import Check, Verification, VerifyOptions
@@ -39,6 +40,8 @@ from .walk import Walk
 
 __all__ = ["Check", "Verification", "verify"]
 
+_LONG_EVENTS = 100_000
+
 Watch = Callable[[int, int], None]
 """Told now and then how many events were looked at, of how many in all."""
 
@@ -47,7 +50,7 @@ def verify(
     path: str | os.PathLike[str],
     every: int | None = None,
     *,
-    jobs: Jobs = 1,
+    jobs: Jobs | None = None,
     force: bool = False,
     head: str | None = None,
     plugins: Folders = (),
@@ -58,7 +61,8 @@ def verify(
 
     `head` is the one that it must have, in hex, if that is known. What is found true of the record is noted, so that
     other questions need not hold it against the head again (events/record/known.py). `invariants` names a rulebook
-    whose claims are held against it; without one those that the run declared are told.
+    whose claims are held against it; without one those that the run declared are told. Without `jobs` a long record is
+    executed in one process a core.
 
     Plug-ins that the record names are taken from the folders `plugins`, or from what is installed. Damage, divergence
     and policies that are not at hand are answers and not errors. Raises RecordNotFoundError if there is no record.
@@ -79,15 +83,13 @@ def _verified(path: Path, options: VerifyOptions, *, jobs: Jobs, head: str | Non
     except RecordDamagedError as error:
         return _unreadable(path, error)
     digests = _beside(run)
-    parts = executed_ahead(run, digests, jobs, force=force)
+    parts = executed_ahead(run, digests, _one_a_core(run) if jobs is None else jobs, force=force)
     walk = Walk(run, every, digests, head, _looking_after(parts, lambda done: watch(done, 2 * run.count)))
     walk.hold(held := invariants_of(_declared(run), invariants))
     with parts or nullcontext():
         checks = walk.checks()
         walk.note_what_is_true()
-        decided = not_to_be_executed(run, walk, force=force) or executed_again(
-            run, parts, lambda done: watch(run.count + done, 2 * run.count)
-        )
+        decided = not_to_be_executed(run, walk, force=force) or executed_again(run, parts, watch)
     again = list(made_again(run, walk))
     checks += [*(one.check for one in again), decided.check]
     return Verification(
@@ -105,6 +107,11 @@ def _verified(path: Path, options: VerifyOptions, *, jobs: Jobs, head: str | Non
         beside=tuple(run.reports),
         invariants=tuple(held.found.values()),
     )
+
+
+def _one_a_core(run: Run) -> int:
+    """As many processes as there are cores; one for a short record, or where a decision's time is limited."""
+    return 1 if run.count < _LONG_EVENTS or is_limited() else os.cpu_count() or 1
 
 
 def _unreadable(path: str | os.PathLike[str], error: RecordDamagedError) -> Verification:
