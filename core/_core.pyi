@@ -63,3 +63,6 @@ def page_root(page: bytes, public: bytes, /) -> bytes | None:
 
 def tree_root(leaves: list[bytes], /) -> bytes:
     """The root over one leaf hash or more. As `events/record/merkle.py` makes it."""
+
+def whole(text: str, decimals: int, /) -> int | None:
+    """`text` x 10^decimals, as `replay/importers/digits.py` has it; None for what is not whole, or not told here."""

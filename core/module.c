@@ -10,6 +10,7 @@ static PyMethodDef METHODS[] = {
     {"margin_of", (PyCFunction)(void (*)(void))core_margin_of, METH_FASTCALL, "Equity, requirement and values of an account."},
     {"page_root", (PyCFunction)(void (*)(void))core_page_root, METH_FASTCALL, "The root over the leaves of a page."},
     {"tree_root", core_tree_root, METH_O, "The root over leaf hashes."},
+    {"whole", (PyCFunction)(void (*)(void))core_whole, METH_FASTCALL, "A decimal text as a whole number of units."},
     {NULL, NULL, 0, NULL},
 };
 

@@ -5,6 +5,7 @@ Each concern is asked about made-up cases, some hundreds by default; `DELEVERAGE
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -17,9 +18,11 @@ import pytest
 from deleverage import core
 from deleverage.events.codec import encode_event, list_header
 from deleverage.events.envelope import Event, Origin
+from deleverage.events.errors import ScenarioError
 from deleverage.events.record import merkle, pages
 from deleverage.events.vocabulary import PUBLIC_TYPES
 from deleverage.handlers import draws
+from deleverage.replay.importers import digits
 
 from .support.core_cases import check_ends, check_looks, check_margin, some_account, some_markets, two_monitors
 from .support.examples import EXAMPLES
@@ -55,6 +58,33 @@ def test_draws_are_those_of_the_plain_python(monkeypatch: pytest.MonkeyPatch) ->
             assert [kind(*one) for one in asked] == told
         assert getattr(native, kind.__name__)(1, 2, "x" * 113, 3) is None
         assert getattr(native, kind.__name__)(1 << 63, 2, "x", 3) is None
+
+
+def some_text(random: Random) -> str:
+    """A decimal number as files have it, now and then one that is none."""
+    units = str(random.getrandbits(random.randint(0, 64))).zfill(random.choice((1, 1, 1, 4)))
+    fraction = "".join(random.choices("0000123456789", k=random.randint(1, 12)))
+    text = random.choice(("", "-")) + units + random.choice(("", f".{fraction}", ".0"))
+    if random.random() < 0.2:
+        place = random.randint(0, len(text))
+        text = text[:place] + random.choice(("", "-", ".", "e5", " ", "\u0663", "x", "\n")) + text[place + 1 :]
+    return text
+
+
+def test_a_number_of_a_file() -> None:
+    """What C tells is what Python tells; of the rest, what is no number included, it tells nothing."""
+    random, told = Random(5), 0
+    for _ in range(CASES * 10):
+        text, decimals = some_text(random), random.choice((0, 1, 2, 6, 8, 18, 19))
+        value = native.whole(text, decimals)
+        if value is not None:
+            told += 1
+            assert digits._whole(text, decimals) == value, (text, decimals)
+        else:
+            with contextlib.suppress(ScenarioError):
+                exact = digits._whole(text, decimals)
+                assert exact is None or len(text) + decimals > 18, (text, decimals)
+    assert told > CASES * 3
 
 
 def plain_root(page: bytes, public: bytes) -> bytes:

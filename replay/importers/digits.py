@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from ...core import native
 from ...events.errors import ScenarioError
 from ...sim.units import INT64_MAX
 
@@ -36,7 +37,13 @@ class Snapped(NamedTuple):
 
 
 def whole(text: str, decimals: int) -> int | None:
-    """`text` x 10^decimals where that is whole, else None. Raises ScenarioError for what is no number; 0.4 us."""
+    """`text` x 10^decimals where that is whole, else None. Raises ScenarioError for what is no number; 0.1 us in C."""
+    value = None if native is None else native.whole(text, decimals)
+    return _whole(text, decimals) if value is None else value
+
+
+def _whole(text: str, decimals: int) -> int | None:
+    """The same in Python, and what is not told in C; 0.4 us."""
     if text == "0.0":
         return 0
     if len(text) > _CHARACTERS_MOST or _NUMBER.fullmatch(text) is None:
