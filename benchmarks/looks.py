@@ -1,8 +1,9 @@
 """How often the lazy margin monitor looks at an account again, over the AVAX path (`avax.py`).
 
 1. A look is an exact test of one account. The first, which arms it at the first price, is not one *again*.
-2. `marks` counts the looks that a mark or a funding gave rise to by leaving a range; `all` also those after a change
-   of the account itself (called, released, collateral, a fill).
+2. `marks` counts the looks that a mark or a funding gave rise to by leaving a range, where the ends of other marks
+   had not enough to spare (with the core in C); `all` also those after a change of the account itself (called,
+   released, collateral, a fill).
 3. *static*: pricing by index and the monitor, nothing else (`watch.py`).
 4. *whole*: all default handlers; forced orders move the marks, and traders, liquidations and deleveraging touch
    accounts. It has no bar: what traders do there, and be called and released for again, is the scenario's doing.
@@ -44,18 +45,18 @@ class _Looks(NamedTuple):
 
 
 class _CountingMonitor(MarginMonitor):
-    """The monitor, which also counts who became due by a mark or a funding."""
+    """The monitor, which also counts who became due by a change of their own: each of those is looked at."""
 
     def __init__(self) -> None:
         super().__init__(MarginParameters())
-        self.by_marks = 0
+        self.by_changes = 0
 
     def observe(self, event: Event, ledger: LedgerState) -> None:
         """As the monitor does."""
         before = len(self.due)
         super().observe(event, ledger)
-        if type(event.body) in (MarkPriced, FundingAccrued):
-            self.by_marks += len(self.due) - before
+        if type(event.body) not in (MarkPriced, FundingAccrued):
+            self.by_changes += len(self.due) - before
 
 
 def measure(*, short: bool) -> Iterator[Line]:
@@ -102,4 +103,4 @@ def _whole(path: Avax) -> _Looks:
 def _looks(path: Avax, monitor: _CountingMonitor, watched: Watch) -> _Looks:
     watched.feed(path.inputs)
     accounts = sum(account.kind == "user" for account in watched.ledger.accounts)
-    return _Looks(monitor.by_marks / accounts, (monitor.looks - accounts) / accounts)
+    return _Looks((monitor.looks - monitor.by_changes) / accounts, (monitor.looks - accounts) / accounts)

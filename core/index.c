@@ -20,7 +20,7 @@ typedef struct {
 } Heap;
 
 typedef struct {
-    int count;
+    int count, doubted;
     End at[];
 } Armed;
 
@@ -193,12 +193,13 @@ int arm_ends(RangeIndex *index, long account, const End *ends, int count) {
         return 0;
     }
     armed->count = count;
+    armed->doubted = 0;
     const Armed *old = index->armed[account];
     for (int i = 0; i < count; i++) {
         int slot = ends[i].slot, place = place_in(old, slot);
         wide end = within_most(ends[i].end);
         Heap *heap = heap_of(index, slot);
-        armed->at[i].slot = slot;
+        armed->at[i] = ends[i];
         armed->at[i].end = end;
         heap->live++; /* what stays as it was is in the heap already */
         if ((place < 0 || old->at[place].end != end) && !(push(heap, key_of(slot, end, account)) && stir(index, slot, heap))) {
@@ -338,6 +339,8 @@ static End *read_ends(PyObject *ranges) {
         long number = PyLong_AsLong(slot);
         int whole = number >= INT32_MIN && number <= INT32_MAX && read_end(end, &ends[i].end);
         ends[i].slot = (int)number;
+        ends[i].is_below = 0;
+        ends[i].steepest = ends[i].flattest = 0;
         if (whole && !PyErr_Occurred())
             continue;
         if (!PyErr_Occurred())
@@ -360,6 +363,23 @@ static PyObject *arm(RangeIndex *index, PyObject *arguments) {
     PyMem_Free(ends);
     if (!done)
         return NULL;
+    Py_RETURN_NONE;
+}
+
+int sure_ends(const RangeIndex *index, long account, End ends[ENDS_MOST]) {
+    const Armed *armed = armed_of(index, account);
+    if (!armed || armed->doubted || armed->count > ENDS_MOST)
+        return 0;
+    memcpy(ends, armed->at, armed->count * sizeof *ends);
+    return armed->count;
+}
+
+static PyObject *doubt(RangeIndex *index, PyObject *number) {
+    long account = PyLong_AsLong(number);
+    if (account == -1 && PyErr_Occurred())
+        return NULL;
+    if (account >= 0 && account < index->room && index->armed[account])
+        index->armed[account]->doubted = 1;
     Py_RETURN_NONE;
 }
 
@@ -421,6 +441,7 @@ static PyMethodDef METHODS[] = {
     {"crossed_by_conversion", CALLED(crossed_by_conversion), METH_VARARGS, "The same of the price of an asset."},
     {"exposed_to", CALLED(exposed_to), METH_O, "The accounts with an end of an instrument's."},
     {"arm", CALLED(arm), METH_VARARGS, "Replace an account's ends."},
+    {"doubt", CALLED(doubt), METH_O, "Let no end of an account be moved before it is armed again."},
     {"end_of", CALLED(end_of), METH_VARARGS, "Where an account's range ends on one side."},
     {"settle", CALLED(settle), METH_NOARGS, "Tell the nearest ends."},
     {"pass_over", CALLED(core_pass_over), METH_FASTCALL, "Who of those due may meet a test; the others are armed again."},

@@ -12,6 +12,9 @@ extern PyTypeObject RangeIndexType;
 /* Replaces an account's ends; none disarms it. 0 if there is no such slot or no memory, and an exception says so. */
 int arm_ends(RangeIndex *index, long account, const End *ends, int count);
 
+/* The ends of an account that may be moved: how many, 0 if it has been doubted since it was armed, or is not armed. */
+int sure_ends(const RangeIndex *index, long account, End ends[ENDS_MOST]);
+
 PyObject *core_pass_over(PyObject *index, PyObject *const *arguments, Py_ssize_t count);
 PyObject *core_arm_between(PyObject *index, PyObject *const *arguments, Py_ssize_t count);
 

@@ -3,6 +3,7 @@
 #include "core.h"
 #include "fields.h"
 #include "index.h"
+#include "moves.h"
 
 #define LEVELS_MOST 16
 
@@ -17,7 +18,7 @@ typedef struct {
     Levels levels;
 } Look;
 
-enum { NOT_MINE, PASSED, DISARMED, MAY_MEET, FAILED };
+enum { NOT_MINE, MOVED, PASSED, DISARMED, MAY_MEET, FAILED };
 
 static int says(PyObject *text, const char *word) {
     return text && PyUnicode_CheckExact(text) && PyUnicode_CompareWithASCIIString(text, word) == 0;
@@ -67,6 +68,13 @@ static int look_at(Look *look, long number, PyObject *account, Margin *margin) {
     return meets ? MAY_MEET : arm_within(look, number, margin, above_bps, below_bps);
 }
 
+/* Whether an account that was left alone since it was armed needs no look: its ends hold, or could be moved. */
+static int moved(Look *look, long account) {
+    End ends[ENDS_MOST];
+    int count = sure_ends(look->index, account, ends);
+    return count && move_ends(ends, count, look->markets, look->paces) && arm_ends(look->index, account, ends, count);
+}
+
 static int read_levels(PyObject *calls_bps, PyObject *recovery_bps, Levels *levels) {
     int fits = PyTuple_CheckExact(calls_bps) && PyTuple_GET_SIZE(calls_bps) && PyTuple_GET_SIZE(calls_bps) <= LEVELS_MOST;
     levels->calls = fits ? (int)PyTuple_GET_SIZE(calls_bps) : 0;
@@ -99,13 +107,13 @@ PyObject *core_pass_over(PyObject *index, PyObject *const *arguments, Py_ssize_t
         Margin margin;
         int outcome = NOT_MINE;
         if (mine && account >= 0 && account < PyList_GET_SIZE(look.accounts))
-            outcome = look_at(&look, account, PyList_GET_ITEM(look.accounts, account), &margin);
+            outcome = moved(&look, account) ? MOVED : look_at(&look, account, PyList_GET_ITEM(look.accounts, account), &margin);
         if (PyErr_Occurred()) {
             Py_CLEAR(found);
             break;
         }
         looks += outcome == PASSED || outcome == MAY_MEET;
-        if (outcome == PASSED || outcome == DISARMED)
+        if (outcome == MOVED || outcome == PASSED || outcome == DISARMED)
             continue;
         PyObject *one = given_back(number, outcome == MAY_MEET ? &margin : NULL);
         if (!one || PyList_Append(found, one) < 0)

@@ -146,6 +146,15 @@ static int add_position(PyObject *key, PyObject *held, PyObject *markets, Margin
     return fits;
 }
 
+int read_prices(PyObject *market, wide *mark_ticks, wide *funding_nanoatoms) {
+    int fits = has_shape(&market_shape, market);
+    if (fits) {
+        *mark_ticks = read_wide(field_of(&market_shape, market, MARK), &fits);
+        *funding_nanoatoms = read_wide(field_of(&market_shape, market, CUMULATIVE), &fits);
+    }
+    return fits && *mark_ticks > 0;
+}
+
 int margin_of(PyObject *account, PyObject *markets, Margin *margin) {
     int fits = 1;
     PyObject *key, *held;

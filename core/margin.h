@@ -48,6 +48,9 @@ extern Shape account_shape;
    What it holds of tiers is good until the next margin. */
 int margin_of(PyObject *account, PyObject *markets, Margin *margin);
 
+/* The mark and the cumulative funding of a market, if they can be read and there is a mark. */
+int read_prices(PyObject *market, wide *mark_ticks, wide *funding_nanoatoms);
+
 /* Equity less a level of the requirement, in 10^-10 atoms. */
 wide slack_of(const Margin *margin, wide level_bps, int *fits);
 

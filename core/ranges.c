@@ -13,16 +13,18 @@ typedef struct {
     wide slope, offset;
 } Line;
 
-static void tighten(Ends *ends, int slot, wide end) {
+static void tighten(Ends *ends, End found) {
+    int slot = found.slot;
+    wide end = found.end;
     for (int i = 0; i < ends->count; i++) {
         if (ends->at[i].slot == slot) {
+            ends->at[i].steepest = 0; /* it is of two kinds */
             if (slot % 2 == FLOOR ? end > ends->at[i].end : end < ends->at[i].end)
                 ends->at[i].end = end;
             return;
         }
     }
-    ends->at[ends->count].slot = slot;
-    ends->at[ends->count++].end = end;
+    ends->at[ends->count++] = found;
 }
 
 /* From which price on an inverse contract of so many lots is worth no more than this; up to which no less. */
@@ -51,10 +53,16 @@ static wide price_where(Payoff payoff, wide lots, wide value_atoms, int at_least
     return at_least == (lots > 0) ? ceiling_of(value_atoms, unit) : floor_of(value_atoms, unit);
 }
 
-static void bound_value(Ends *ends, const Exposure *held, wide value_atoms, int at_least, int *fits) {
+/* `found` has the kind of the end, and the slopes of the lines of its side, 0 where it cannot be moved. */
+static void bound_value(Ends *ends, const Exposure *held, wide value_atoms, int at_least, End found, int *fits) {
     int side = at_least == (held->lots > 0) ? FLOOR : CEILING;
     wide price = price_where(held->payoff, held->lots, value_atoms, at_least, fits);
-    tighten(ends, held->instrument * SLOTS_AN_INSTRUMENT + MARK + side, price);
+    wide unit_atoms = held->payoff.inverse ? 0 : times(magnitude(held->lots), held->payoff.multiplier_atoms, fits);
+    found.slot = held->instrument * SLOTS_AN_INSTRUMENT + MARK + side;
+    found.end = price;
+    found.steepest = times(found.steepest, unit_atoms, fits);
+    found.flattest = times(found.flattest, unit_atoms, fits);
+    tighten(ends, found);
 }
 
 static void limit_funding(Ends *ends, const Exposure *held, wide share, int paying, int *fits) {
@@ -62,7 +70,7 @@ static void limit_funding(Ends *ends, const Exposure *held, wide share, int payi
     wide room = atoms > 0 ? times(atoms, NANO, fits) / magnitude(held->lots) : 0;
     int side = paying == (held->lots > 0) ? CEILING : FLOOR;
     wide end = plus(held->funding_nanoatoms, side == CEILING ? room : -room, fits);
-    tighten(ends, held->instrument * SLOTS_AN_INSTRUMENT + FUNDING + side, end);
+    tighten(ends, (End){held->instrument * SLOTS_AN_INSTRUMENT + FUNDING + side, !paying, end, 0, 0});
 }
 
 /* The lines of the side that an exposure is on: k x requirement falls from 10^10 x value along the least of them. */
@@ -81,6 +89,7 @@ static void keep_above(Ends *ends, const Exposure *held, wide level_bps, wide sh
     Line lines[TIERS_MOST];
     int count = lines_of(held, level_bps, lines, fits), rising = 0, falling = 0;
     wide value = held->value_atoms, bound = 0, least = 0, most = value;
+    End found = {0, 0, 0, lines[0].slope, lines[0].slope};
     for (int i = 0; i < count; i++) {
         wide height = plus(times(lines[i].slope, value, fits), lines[i].offset, fits);
         bound = !i || height < bound ? height : bound;
@@ -88,6 +97,8 @@ static void keep_above(Ends *ends, const Exposure *held, wide level_bps, wide sh
     bound = plus(bound, -share, fits);
     for (int i = 0; i < count && *fits; i++) {
         wide room = plus(bound, -lines[i].offset, fits);
+        found.steepest = lines[i].slope > found.steepest ? lines[i].slope : found.steepest;
+        found.flattest = lines[i].slope < found.flattest ? lines[i].slope : found.flattest;
         if (lines[i].slope > 0) {
             wide at = ceiling_of(room, lines[i].slope);
             least = !rising++ || at > least ? at : least;
@@ -96,10 +107,12 @@ static void keep_above(Ends *ends, const Exposure *held, wide level_bps, wide sh
             most = !falling++ || at < most ? at : most;
         }
     }
-    if (rising)
-        bound_value(ends, held, least, 1, fits);
     if (rising < count)
-        bound_value(ends, held, most, 0, fits);
+        found.steepest = found.flattest = 0;
+    if (rising)
+        bound_value(ends, held, least, 1, found, fits);
+    if (rising < count)
+        bound_value(ends, held, most, 0, found, fits);
 }
 
 /* The value at which the present line has risen by the share. */
@@ -115,9 +128,9 @@ static void keep_below(Ends *ends, const Exposure *held, wide level_bps, wide sh
     if (!*fits)
         return;
     if (slope > 0)
-        bound_value(ends, held, plus(value, floor_of(share, slope), fits), 0, fits);
+        bound_value(ends, held, plus(value, floor_of(share, slope), fits), 0, (End){0, 1, 0, slope, slope}, fits);
     else if (slope < 0)
-        bound_value(ends, held, plus(value, -floor_of(share, -slope), fits), 1, fits);
+        bound_value(ends, held, plus(value, -floor_of(share, -slope), fits), 1, (End){0, 1, 0, 0, 0}, fits);
 }
 
 int read_paces(PyObject *paces, const Margin *margin, wide weights[POSITIONS_MOST]) {

@@ -6,9 +6,11 @@
 
 #define ENDS_MOST (4 * POSITIONS_MOST)
 
+/* An end. One of a mark that can be moved (moves.c) says what slack a tick is worth there along the steepest line of its
+   side and along the flattest, in 10^-10 atoms; one that cannot has `steepest` 0. */
 typedef struct {
-    int slot;
-    wide end;
+    int slot, is_below;
+    wide end, steepest, flattest;
 } End;
 
 typedef struct {

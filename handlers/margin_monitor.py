@@ -152,7 +152,7 @@ class MarginMonitor(Handler):
         elif type(body) is ConversionPriced:
             self.due.update(self.index.crossed_by_conversion(body.asset, body.price_ticks))
         elif type(body) in (CollateralRated, CollateralDiscounted, RulesChanged):
-            self.due.update(self._ruled_anew(body, ledger))
+            self._rule_anew(body, ledger)
         elif type(body) is VolatilityMarked:
             self._books_due(body.instrument, ledger)
         else:
@@ -169,6 +169,7 @@ class MarginMonitor(Handler):
         """An account was touched; without a body it is not said how."""
         account = ledger.accounts[number]
         if account.kind == "user" and account.liquidation_id is None and self.is_here(ledger, number):
+            self.index.doubt(number)
             if _is_safe_at_any_mark(account):
                 self.index.arm(number, {})
             elif body is None or not self._stays_safe(account, body, ledger):
@@ -206,17 +207,21 @@ class MarginMonitor(Handler):
         option = ledger.options.get(instrument)
         self.due.update(self._holders.of(instrument if option is None else option.underlying))
 
-    def _ruled_anew(self, body: Body, ledger: LedgerState) -> Iterator[int]:
-        """Who may be under a level by another rule: whoever has a range of the instrument, or holds the asset.
+    def _rule_anew(self, body: Body, ledger: LedgerState) -> None:
+        """By another rule whoever has a range of the instrument, or holds the asset, may be under a level.
 
         The holders of an asset are looked for among all accounts, as a rule for it is seldom made.
         """
+        found: set[int] = set()
         if isinstance(body, RulesChanged):
             self._forget_lines()
-            yield from self.index.exposed_to(body.instrument)
+            found.update(self.index.exposed_to(body.instrument))
         if isinstance(body, CollateralRated | CollateralDiscounted):
             holders = (one for one in ledger.accounts if body.asset in one.coins and one.liquidation_id is None)
-            yield from (one.account for one in holders if self.is_here(ledger, one.account))
+            found.update(one.account for one in holders if self.is_here(ledger, one.account))
+        for number in sorted(found):
+            self.index.doubt(number)
+        self.due |= found
 
     def gate(self, kind: type[Body]) -> Collection[object]:
         """Who is due: nothing is said of anybody else."""
@@ -235,7 +240,9 @@ class MarginMonitor(Handler):
         self._holders.rebuild(ledger)
         self.due.clear()
         self.due.update(a.account for a in ledger.accounts if a.kind == "user" and self.is_here(ledger, a.account))
-        self.due.update(account.account for account, _, _ in self._tested(ledger))
+        for account, _, _ in self._tested(ledger):
+            self.index.doubt(account.account)  # it is armed for what is not said yet
+            self.due.add(account.account)
 
     def handle(self, event: Event, ledger: LedgerState, now_ns: int) -> Iterable[Product]:
         """Everyone due who meets a test, in the rulebook's order; nobody while the venue has failed."""

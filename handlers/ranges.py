@@ -137,9 +137,13 @@ class RangeIndex:
         """How many of those due were looked at, and who of them is left, with his margin if it was worked out.
 
         The others were armed again: healthy, above the first level of a call; called, between the next level and
-        recovery. Here nobody is looked at, and all are left.
+        recovery. Whoever was not doubted is not even looked at where the ends that were not left have enough to spare.
+        Here nobody is looked at, and all are left.
         """
         return 0, [(account, None) for account in due]
+
+    def doubt(self, account: int) -> None:
+        """Something else than prices may have changed an account: its ends are not moved before it is armed again."""
 
     def arm_between(
         self, account: Account, markets: Sequence[Market], paces: Sequence[int], above_bps: int, below_bps: int

@@ -24,7 +24,15 @@ from deleverage.events.vocabulary import PUBLIC_TYPES
 from deleverage.handlers import draws
 from deleverage.replay.importers import digits
 
-from .support.core_cases import check_ends, check_looks, check_margin, some_account, some_markets, two_monitors
+from .support.core_cases import (
+    check_ends,
+    check_looks,
+    check_margin,
+    check_moves,
+    some_account,
+    some_markets,
+    two_monitors,
+)
 from .support.examples import EXAMPLES
 
 if core.native is None:
@@ -206,3 +214,15 @@ def test_looks(bits: int) -> None:
             check_looks(random, [accounts[number] for number in sorted(accounts)], markets, monitors)
             for market in markets:
                 market.mark_ticks += market.mark_ticks // random.choice((-50, 20, 1000))
+
+
+@pytest.mark.parametrize("bits", [34, 40, 63, 100])
+def test_moved_ends(bits: int) -> None:
+    """Nobody who meets a test is missed, by whatever ways marks come to it, and some are due without a look."""
+    random, spared = Random(bits), 0
+    for _ in range(CASES // 30):
+        markets = some_markets(random, bits, joined=True)
+        accounts = {one.account: one for one in (some_account(random, markets, bits) for _ in range(8))}
+        kept = [accounts[number] for number in sorted(accounts) if not accounts[number].coins]
+        spared += check_moves(random, kept, markets, two_monitors(random, markets)[0])
+    assert spared > 0 or bits > 40

@@ -7,10 +7,13 @@ from types import SimpleNamespace
 from typing import Any
 
 from deleverage.core import native
+from deleverage.events.bodies.liquidation import LiquidationStarted
 from deleverage.events.bodies.listing import Tier
+from deleverage.events.bodies.margin import MarginCalled, MarginCallMet
 from deleverage.events.ledger import Account, Position
 from deleverage.events.ledger.conversion import Conversion
 from deleverage.events.ledger.market import Market, market_of
+from deleverage.events.vocabulary import Body
 from deleverage.handlers.margin_monitor import LevelledMonitor, LevelParameters, MarginMonitor, MarginParameters
 from deleverage.handlers.ranges import RangeIndex
 from deleverage.handlers.safe_ranges import SafeRanges, tightest
@@ -18,7 +21,7 @@ from deleverage.handlers.valuation import BPS, Margin, _margin_alone, slack
 
 from .venue import listed, tiers_of
 
-__all__ = ["check_ends", "check_looks", "check_margin", "some_account", "some_markets"]
+__all__ = ["check_ends", "check_looks", "check_margin", "check_moves", "some_account", "some_markets", "two_monitors"]
 
 _INSTRUMENTS = 4
 _LEVELS = (BPS, 11_000, 12_500, 15_000, 17_500)
@@ -32,14 +35,14 @@ def some_number(random: Random, bits_most: int) -> int:
     return -number if random.random() < 0.5 else number
 
 
-def some_markets(random: Random, bits_most: int) -> list[Market]:
-    """Linear and inverse instruments, marked, with one tier to four, some of which join, and some of which do not."""
+def some_markets(random: Random, bits_most: int, *, joined: bool = False) -> list[Market]:
+    """Linear and inverse instruments, most of them marked, with one tier to four, of which some do not join."""
     markets = []
     for _ in range(_INSTRUMENTS):
         floors = sorted({0, *(random.getrandbits(random.randint(1, bits_most)) for _ in range(random.randint(0, 3)))})
         rates = sorted(random.randint(0, random.choice((50_000, 10**6))) for _ in floors)
         tiers = tiers_of(*zip(floors, rates, strict=True))
-        if random.random() < 0.1:
+        if not joined and random.random() < 0.1:
             tiers = tuple(Tier(one.floor_atoms, one.rate_ppm, abs(some_number(random, 40))) for one in tiers)
         kind, multiplier = random.choice(("linear", "inverse")), 1 + random.getrandbits(random.randint(1, bits_most))
         listing = listed(
@@ -116,6 +119,8 @@ def check_looks(random: Random, accounts: list[Account], markets: list[Market], 
     found = []
     for monitor in monitors:
         monitor.due.update(due)
+        for number in due:
+            monitor.index.doubt(number)
         found.append([(one.account, margin, verdict) for one, margin, verdict in monitor._tested(ledger)])
     assert found[0] == found[1]
     assert monitors[0].due == monitors[1].due
@@ -129,6 +134,42 @@ def check_looks(random: Random, accounts: list[Account], markets: list[Market], 
     assert len(core) == len(plain)
     assert core.floor_ticks == [_clamp(end) for end in plain.floor_ticks]
     assert core.ceiling_ticks == [_clamp(end) for end in plain.ceiling_ticks]
+
+
+def check_moves(random: Random, accounts: list[Account], markets: list[Market], monitor: MarginMonitor) -> int:
+    """Marks and funding wander, and whoever meets a test is found, however his ends were moved.
+
+    How many were due, and not looked at.
+    """
+    ledger, spared = _ledger(markets, accounts), 0
+    monitor.due.update(account.account for account in accounts)
+    for one in range(30):
+        monitor.looks, due = 0, len(monitor.due)
+        found = {account.account: verdict for account, _, verdict in monitor._tested(ledger)}
+        spared += due - monitor.looks if one else 0
+        for account in accounts:
+            margin = _margin_alone(account, markets)
+            verdict = _said(account, margin, monitor) if account.status in ("healthy", "called") else None
+            if verdict is not None:
+                assert found[account.account] is verdict
+                account.status = "liquidating"
+        moved = random.choice((3, 30, 300))
+        for number, market in enumerate(markets):
+            market.mark_ticks = max(1, market.mark_ticks * (1000 + random.randint(-moved, moved)) // 1000)
+            monitor.due.update(monitor.index.crossed_by_mark(number, market.mark_ticks))
+            market.cumulative_funding_nanoatoms += some_number(random, 20)
+            monitor.due.update(monitor.index.crossed_by_funding(number, market.cumulative_funding_nanoatoms))
+    return spared
+
+
+def _said(account: Account, margin: Margin, monitor: MarginMonitor) -> type[Body] | None:
+    """What is to be said of an account, by its levels alone."""
+    if slack(margin, BPS) < 0:
+        return LiquidationStarted
+    if account.status == "called" and slack(margin, monitor.recovery_bps) >= 0:
+        return MarginCallMet
+    level_bps = monitor.calls_bps[0] if account.status == "healthy" else monitor._next_bps(account.called_bps)
+    return MarginCalled if slack(margin, level_bps) < 0 else None
 
 
 def two_monitors(random: Random, markets: list[Market]) -> list[MarginMonitor]:
