@@ -6,6 +6,7 @@
 3. *static*: pricing by index and the monitor, nothing else (`watch.py`).
 4. *whole*: all default handlers; forced orders move the marks, and traders, liquidations and deleveraging touch
    accounts. It has no bar: what traders do there, and be called and released for again, is the scenario's doing.
+5. *fruitless*: of the looks again over `flash-crash`, the share after which nothing was said.
 """
 
 from __future__ import annotations
@@ -17,15 +18,22 @@ from avax import Avax, avax
 from contest import Line, at_most
 from watch import Watch, watch
 
-from deleverage.events.bodies.margin import FundingAccrued, MarkPriced
+from deleverage.events.bodies.liquidation import LiquidationStarted
+from deleverage.events.bodies.margin import FundingAccrued, MarginCalled, MarginCallMet, MarkPriced
 from deleverage.events.envelope import Event
 from deleverage.events.ledger import LedgerState
+from deleverage.events.record import HeadOnly
 from deleverage.handlers.margin_monitor import MarginMonitor, MarginParameters
 from deleverage.handlers.registry import build
 from deleverage.sim.bus import Subscription
 from deleverage.sim.opening import opening_bodies
+from deleverage.sim.runner import Simulation
+from deleverage.sim.scenario import Scenario
 
 __all__ = ["measure"]
+
+
+_SHORT = ("population.accounts=100", 'end="2025-10-10T21:20:00Z"')
 
 
 class _Looks(NamedTuple):
@@ -60,6 +68,21 @@ def measure(*, short: bool) -> Iterator[Line]:
                 what = f"looks again an account over the AVAX path, {name.replace('_', ', ')}, {setting}, {kind}"
                 held_to = bar if (setting, kind) == ("static", "marks") else None
                 yield Line(f"looks.{name}.{setting}.{kind}", what, getattr(looks, kind), "looks", held_to, note=note)
+    fruitless, note = _fruitless(short=short)
+    what = "looks again over `flash-crash` after which nothing was said"
+    yield Line("looks.flash_crash.fruitless", what, fruitless, "share", at_most(0.25), note=note)
+
+
+def _fruitless(*, short: bool) -> tuple[float, str]:
+    simulation = Simulation(Scenario.load("flash-crash", _SHORT if short else ()).resolve(), HeadOnly())
+    simulation.open()
+    simulation.drive()
+    heard_by = (one.handler for one in simulation.bus._routes[MarkPriced].subscriptions)
+    monitor = next(handler for handler in heard_by if isinstance(handler, MarginMonitor))
+    counts, accounts = simulation.bus.counts(), sum(one.kind == "user" for one in simulation.ledger.accounts)
+    said = sum(counts.get(kind.__name__, 0) for kind in (MarginCalled, MarginCallMet, LiquidationStarted))
+    again = monitor.looks - accounts
+    return (1 - said / again if again else 0.0), f"{again:,} looks again, {said:,} products"
 
 
 def _static(path: Avax) -> _Looks:

@@ -23,7 +23,7 @@ from deleverage.events.record import HeadOnly
 
 __all__ = ["measure"]
 
-_BAR = at_most(2_048)
+_BAR = at_most(717)
 _TRACED, _RESIDENT = "traced", "resident"
 
 

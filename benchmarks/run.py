@@ -24,7 +24,9 @@ import looking_back
 import looks
 import memory
 import msgspec
+import opening
 import pipeline
+import policies
 import processes
 import range_cost
 import ranking
@@ -47,7 +49,9 @@ _MEASUREMENTS: dict[str, Measurement] = {
     "append": append.measure,
     "rebuild": rebuild.measure,
     "memory": memory.measure,
+    "opening": opening.measure,
     "flash_crash": flash_crash.measure,
+    "policies": policies.measure,
     "reexecution": reexecution.measure,
     "looking_back": looking_back.measure,
     "exploring": exploring.measure,

@@ -46,6 +46,12 @@ def know_payoffs(linear: type, inverse: type, /) -> None:
 def margin_of(account: object, markets: Collection[object], /) -> _Margin | None:
     """The margin of an account as `handlers/valuation.py` has it; None where it is not told here."""
 
+def draw_bits(seed: int, account: int, purpose: str, n: int, /) -> int | None:
+    """As `handlers/draws.py` draws; None for numbers of more than 64 bits, and for a purpose of more than 112 bytes."""
+
+def draw_normal(seed: int, account: int, purpose: str, n: int, /) -> int | None:
+    """As `handlers/draws.py` draws; None where `draw_bits` gives none."""
+
 hashes: bool
 """Whether this processor has the instructions for SHA-256, without which neither of the roots may be asked for."""
 

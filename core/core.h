@@ -14,6 +14,10 @@ PyObject *core_tree_root(PyObject *module, PyObject *leaves);
 /* decimals.c */
 PyObject *core_whole(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
 
+/* draws.c */
+PyObject *core_draw_bits(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
+PyObject *core_draw_normal(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
+
 /* margin.c */
 PyObject *core_know_payoffs(PyObject *module, PyObject *payoffs);
 PyObject *core_margin_of(PyObject *module, PyObject *const *arguments, Py_ssize_t count);

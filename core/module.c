@@ -4,6 +4,8 @@
 #include "sha256.h"
 
 static PyMethodDef METHODS[] = {
+    {"draw_bits", (PyCFunction)(void (*)(void))core_draw_bits, METH_FASTCALL, "64 random bits, by what they are for."},
+    {"draw_normal", (PyCFunction)(void (*)(void))core_draw_normal, METH_FASTCALL, "A normal draw, by what it is for."},
     {"know_payoffs", core_know_payoffs, METH_VARARGS, "The classes of a linear and an inverse payoff."},
     {"margin_of", (PyCFunction)(void (*)(void))core_margin_of, METH_FASTCALL, "Equity, requirement and values of an account."},
     {"page_root", (PyCFunction)(void (*)(void))core_page_root, METH_FASTCALL, "The root over the leaves of a page."},

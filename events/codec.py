@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from functools import cache
 from itertools import pairwise
+from typing import Any
 
 import msgspec
 
@@ -11,9 +13,6 @@ from .envelope import Event
 __all__ = ["decode_event", "decode_events", "decode_pages", "encode_event", "list_header", "same_width"]
 
 _encoder = msgspec.msgpack.Encoder()
-_event_decoder = msgspec.msgpack.Decoder(Event)
-_events_decoder = msgspec.msgpack.Decoder(list[Event])
-_pages_decoder = msgspec.msgpack.Decoder(list[list[Event]])
 
 encode_event = _encoder.encode
 """The bytes of one event: what leaves hash and blocks hold."""
@@ -36,16 +35,25 @@ def list_header(count: int) -> bytes:
     return b"\xdd" + count.to_bytes(4, "big")
 
 
+@cache
+def _decoder(kind: Any) -> msgspec.msgpack.Decoder[Any]:
+    """Made when something is first decoded: the whole vocabulary goes into it, which a writer need not wait for."""
+    return msgspec.msgpack.Decoder(kind)
+
+
 def decode_event(data: bytes) -> Event:
     """One event from its bytes. Raises msgspec.DecodeError or ValidationError."""
-    return _event_decoder.decode(data)
+    event: Event = _decoder(Event).decode(data)
+    return event
 
 
 def decode_events(data: bytes | memoryview) -> list[Event]:
     """A list of events from its bytes. Raises msgspec.DecodeError or ValidationError."""
-    return _events_decoder.decode(data)
+    events: list[Event] = _decoder(list[Event]).decode(data)
+    return events
 
 
 def decode_pages(data: bytes) -> list[list[Event]]:
     """The pages of one block from its payload. Raises msgspec.DecodeError or ValidationError."""
-    return _pages_decoder.decode(data)
+    pages: list[list[Event]] = _decoder(list[list[Event]]).decode(data)
+    return pages

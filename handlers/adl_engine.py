@@ -23,7 +23,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 
@@ -31,6 +31,7 @@ from ..events.bodies.liquidation import BankruptcyDeclared, LiquidationEnded, Li
 from ..events.bodies.waterfall import (
     DeleveragingEnded,
     DeleveragingStarted,
+    PositionDeleveraged,
     ProfitCapExceeded,
     ShortfallDeclared,
     ShortfallTrigger,
@@ -85,6 +86,7 @@ class AdlEngine(Handler):
     name: ClassVar[str] = "adl"
     subscribes: ClassVar[tuple[type[Body], ...]] = (ShortfallDeclared, ProfitCapExceeded, DeleveragingEnded)
     observes: ClassVar[tuple[type[Body], ...]] = (*POSTINGS, *_STANDING)
+    together: ClassVar[tuple[type[Body], ...]] = (PositionDeleveraged,)
     Parameters: ClassVar[type[msgspec.Struct]] = NoParameters
 
     def __init__(self, ranking_policy: RankingPolicy, settings: ClosingSettings | None = None) -> None:
@@ -109,6 +111,19 @@ class AdlEngine(Handler):
             self._holders.note(touched)
             if kind in Inventory.KINDS:
                 self._inventory.observe(event, ledger)
+        if self._keeper is not None:
+            self._keeper.note(touched)
+        if self._pool is not None:
+            self._pool.note(ledger, touched)
+        for ranking in self._rankings.values():
+            ranking.touched.update(touched)
+
+    def observe_all(self, events: Sequence[Event], ledger: LedgerState) -> None:
+        """The same of reductions in a row: each lot of the fund's is looked at once."""
+        bodies: list[Any] = [event.body for event in events]
+        touched = {body.account for body in bodies} | {body.against for body in bodies}
+        self._holders.note(touched)
+        self._inventory.observe_reductions(events, ledger)
         if self._keeper is not None:
             self._keeper.note(touched)
         if self._pool is not None:

@@ -11,7 +11,9 @@ from __future__ import annotations
 
 from functools import lru_cache
 from hashlib import blake2b
-from struct import pack, unpack
+from struct import Struct, unpack
+
+from ..core import native
 
 __all__ = ["NORMAL_ONE", "account_key", "draw_below", "draw_bits", "draw_normal"]
 
@@ -19,9 +21,11 @@ NORMAL_ONE = 1 << 32
 """One standard deviation of `draw_normal`."""
 
 _WORDS = 12
+_pack_key = Struct("<qq").pack
 _NORMAL_MEAN = _WORDS * (NORMAL_ONE - 1) // 2
 
 
+@lru_cache(maxsize=1 << 14)
 def account_key(name: str) -> int:
     """What an account is called in its draws: 63 bits of a hash of its name. Two names share one by accident only."""
     return int.from_bytes(blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little") >> 1
@@ -29,7 +33,8 @@ def account_key(name: str) -> int:
 
 def draw_bits(seed: int, account: int, purpose: str, n: int) -> int:
     """64 random bits as a whole number; O(1)."""
-    return int.from_bytes(_digest(seed, account, purpose, n, 8), "little")
+    drawn = None if native is None else native.draw_bits(seed, account, purpose, n)
+    return int.from_bytes(_digest(seed, account, purpose, n, 8), "little") if drawn is None else drawn
 
 
 def draw_below(seed: int, account: int, purpose: str, n: int, bound: int) -> int:
@@ -48,13 +53,16 @@ def draw_normal(seed: int, account: int, purpose: str, n: int) -> int:
 
     Mean 0, variance 1 - 2^-64, never beyond six standard deviations; O(1).
     """
+    drawn = None if native is None else native.draw_normal(seed, account, purpose, n)
+    if drawn is not None:
+        return drawn
     words: tuple[int, ...] = unpack("<12I", _digest(seed, account, purpose, n, 4 * _WORDS))
     return sum(words) - _NORMAL_MEAN
 
 
 def _digest(seed: int, account: int, purpose: str, n: int, size: int) -> bytes:
     hashed = _keyed(seed, size).copy()
-    hashed.update(pack("<qq", account, n) + purpose.encode())
+    hashed.update(_pack_key(account, n) + purpose.encode())
     return hashed.digest()
 
 

@@ -55,17 +55,18 @@ class Funding(Handler):
         In a fork that begins to charge funding, the first timers are set there.
         """
         body = event.body
+        if type(body) is TimerFired:
+            if body.purpose != _PURPOSE or body.instrument is None:
+                return ()
+            return (*self._accrue(body.instrument, ledger, event.at_ns), self._next(body.instrument, now_ns))
         if isinstance(body, RunForked):
             pending = {p.timer.instrument for p in ledger.timers.values() if p.timer.purpose == _PURPOSE}
             missing = (number for number in range(len(ledger.markets)) if number not in pending)
             here = (number for number in missing if self.venue in ("", ledger.venue_of_instrument(number)))
             here = (number for number in here if ledger.markets[number].listing.kind != "spot")
             return [self._next(number, now_ns) for number in here]
-        if isinstance(body, InstrumentListed):
-            return (self._next(body.instrument, now_ns),) if body.kind != "spot" else ()
-        if isinstance(body, TimerFired) and body.purpose == _PURPOSE and body.instrument is not None:
-            return (*self._accrue(body.instrument, ledger, event.at_ns), self._next(body.instrument, now_ns))
-        return ()
+        assert isinstance(body, InstrumentListed)
+        return (self._next(body.instrument, now_ns),) if body.kind != "spot" else ()
 
     def _next(self, instrument: int, now_ns: int) -> Product:
         return TimerSet(_PURPOSE, (now_ns // self.interval_ns + 1) * self.interval_ns, None, instrument)

@@ -18,8 +18,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from typing import ClassVar, Literal
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any, ClassVar, Literal
 
 import msgspec
 
@@ -34,6 +34,7 @@ from ..events.bodies.waterfall import (
     DeleveragingEnded,
     InsuranceFundCredited,
     InsuranceFundDebited,
+    PositionDeleveraged,
     ShortfallDeclared,
     ShortfallTrigger,
 )
@@ -52,6 +53,7 @@ __all__ = ["FundParameters", "InsuranceFund", "Payment"]
 Payment = Literal["partial", "whole", "none"]
 """How a negative balance is paid."""
 
+_TIMERS = frozenset((TimerSet, TimerFired))
 _SALE = "inventory sale"
 _RETRY = "inventory shortfall"
 
@@ -96,6 +98,7 @@ class InsuranceFund(Handler):
         TimerFired,
     )
     observes: ClassVar[tuple[type[Body], ...]] = (*Inventory.KINDS, TimerSet, TimerFired)
+    together: ClassVar[tuple[type[Body], ...]] = (PositionDeleveraged,)
     Parameters: ClassVar[type[msgspec.Struct]] = FundParameters
 
     def __init__(self, parameters: FundParameters) -> None:
@@ -106,13 +109,16 @@ class InsuranceFund(Handler):
 
     def observe(self, event: Event, ledger: LedgerState) -> None:
         """Keep the sums of the inventory, and which of the fund's timers are pending."""
-        body = event.body
-        if isinstance(body, TimerSet | TimerFired):
-            if body.purpose in (_SALE, _RETRY):
-                change = self._pending.add if isinstance(body, TimerSet) else self._pending.discard
-                change((body.purpose, body.account, body.instrument))
-        else:
+        body: Any = event.body
+        if type(body) not in _TIMERS:
             self._inventory.observe(event, ledger)
+        elif body.purpose in (_SALE, _RETRY):
+            change = self._pending.add if type(body) is TimerSet else self._pending.discard
+            change((body.purpose, body.account, body.instrument))
+
+    def observe_all(self, events: Sequence[Event], ledger: LedgerState) -> None:
+        """Of reductions, which touch lots of the inventory."""
+        self._inventory.observe_reductions(events, ledger)
 
     def prime(self, ledger: LedgerState, past: Iterable[Event]) -> None:
         """Both follow from the ledger."""
@@ -126,19 +132,20 @@ class InsuranceFund(Handler):
 
     def handle(self, event: Event, ledger: LedgerState, now_ns: int) -> Iterable[Product]:
         """Each thing it hears of has one answer."""
-        body = event.body
-        if isinstance(body, MarkPriced):
+        body: Any = event.body
+        kind = type(body)
+        if kind is MarkPriced:
             return self._marked(ledger.fund_of(body.instrument), ledger, now_ns)
-        if isinstance(body, LiquidationFilled):
+        if kind is LiquidationFilled:
             return self._fee(body, ledger)
-        if isinstance(body, BankruptcyDeclared):
+        if kind is BankruptcyDeclared:
             return self._absorb(body, ledger)
-        if isinstance(body, PositionTakenOver | DeleveragingEnded):
-            sale = self._next_sale(body.instrument, ledger, now_ns) if isinstance(body, PositionTakenOver) else ()
-            return [*sale, *self._settled(body.account, ledger)]
-        if isinstance(body, TimerFired) and body.purpose == _SALE and body.instrument is not None:
-            return self._sale(body.instrument, ledger, now_ns)
-        return ()
+        if kind is PositionTakenOver:
+            return [*self._next_sale(body.instrument, ledger, now_ns), *self._settled(body.account, ledger)]
+        if kind is DeleveragingEnded:
+            return self._settled(body.account, ledger)
+        due = kind is TimerFired and body.purpose == _SALE and body.instrument is not None
+        return self._sale(body.instrument, ledger, now_ns) if due else ()
 
     def capacity_atoms(self, ledger: LedgerState, fund: int) -> int:
         """Cash plus inventory at the mark, less the floor; O(instruments)."""

@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -65,6 +65,13 @@ class Inventory:
                 self._noted.add(key)
             else:
                 self._note(ledger, key)
+
+    def observe_reductions(self, events: Sequence[Event], ledger: LedgerState) -> None:
+        """The same for reductions in a row, all of them folded: the last of each lot is seen, which is enough."""
+        bodies: list[Any] = [event.body for event in events]
+        last = {(body.against, body.against_leg): event for body, event in zip(bodies, events, strict=True)}
+        for event in last.values():
+            self.observe(event, ledger)
 
     def following(self, ledger: LedgerState, fund: int, after: PositionKey | None) -> Iterator[PositionKey]:
         """The lots of a fund after one of them, or all, by instrument and liquidation."""

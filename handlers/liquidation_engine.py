@@ -15,8 +15,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import ClassVar
+from collections.abc import Callable, Iterable
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -36,7 +36,7 @@ from ..events.bodies.options import HedgeOrdered, OptionSettled
 from ..events.bodies.venue import TimerFired, TimerSet, TradingResumed
 from ..events.bodies.waterfall import BalanceWrittenOff, DeleveragingEnded, InsuranceFundDebited, LossSocialized
 from ..events.envelope import Event
-from ..events.ledger import LedgerState, Liquidation
+from ..events.ledger import Account, LedgerState, Liquidation
 from ..events.ledger.faults import StandingFault
 from ..events.vocabulary import Body
 from .bands import OUT_OF_BAND, band_in_force
@@ -57,6 +57,7 @@ _NONE = 0
 _OWED = "the account owed it after its last position was closed"
 _BEFORE_BANKRUPTCY = "collateral is sold before an account is bankrupt"
 _STOPPING: tuple[FaultKind, ...] = ("outage", "venue-failure")
+_ORDER = (LiquidationFilled, OrdersCancelled, AuctionFilled)
 _WATERFALL = (PositionTakenOver, DeleveragingEnded, InsuranceFundDebited, LossSocialized, BalanceWrittenOff)
 
 
@@ -83,9 +84,7 @@ class LiquidationEngine(Handler):
     name: ClassVar[str] = "liquidation"
     subscribes: ClassVar[tuple[type[Body], ...]] = (
         LiquidationStarted,
-        LiquidationFilled,
-        OrdersCancelled,
-        AuctionFilled,
+        *_ORDER,
         CollateralSold,
         TimerFired,
         TradingResumed,
@@ -97,34 +96,39 @@ class LiquidationEngine(Handler):
 
     def __init__(self, steps: StepPolicy) -> None:
         self.steps = steps
+        self._answers: dict[type[Body], Callable[[Any, LedgerState, int], Iterable[Product]]] = {
+            LiquidationStarted: self._begun,
+            **dict.fromkeys(_ORDER, self._order_done),
+            CollateralSold: self._begun,
+            TimerFired: self._cooled,
+            TradingResumed: self._resumed,
+            FaultEnded: self._mended,
+            OptionSettled: self._settled,
+            **dict.fromkeys(_WATERFALL, self._paid),
+        }
 
     def handle(self, event: Event, ledger: LedgerState, now_ns: int) -> Iterable[Product]:
         """The next step of the liquidation that this event moved."""
-        body = event.body
-        if isinstance(body, LiquidationStarted | CollateralSold):
-            liquidation = ledger.liquidations.get(body.liquidation_id or _NONE)
-            return () if liquidation is None else self._next(ledger, liquidation, now_ns)
-        if isinstance(body, LiquidationFilled | OrdersCancelled | AuctionFilled):
-            return self._order_done(body, ledger, now_ns)
-        if isinstance(body, TimerFired):
-            return self._cooled(body, ledger, now_ns)
-        if isinstance(body, TradingResumed | FaultEnded):
-            stopped = isinstance(body, TradingResumed) or body.kind in _STOPPING
-            return self._resumed(ledger, now_ns) if stopped else ()
-        if isinstance(body, OptionSettled):
-            return self._settled(body.account, ledger, now_ns)
-        assert isinstance(body, _WATERFALL)
-        return self._ended(ledger, body.bankrupt if isinstance(body, LossSocialized) else body.account)
+        return self._answers[type(event.body)](event.body, ledger, now_ns)
 
-    def _settled(self, number: int, ledger: LedgerState, now_ns: int) -> Iterable[Product]:
+    def _begun(self, body: LiquidationStarted | CollateralSold, ledger: LedgerState, now_ns: int) -> Iterable[Product]:
+        """The first step, or the next one after collateral was sold."""
+        liquidation = ledger.liquidations.get(body.liquidation_id or _NONE)
+        return () if liquidation is None else self._next(ledger, liquidation, now_ns)
+
+    def _mended(self, body: FaultEnded, ledger: LedgerState, now_ns: int) -> Iterable[Product]:
+        """A fault is over, which had stopped trading or not."""
+        return self._resumed(body, ledger, now_ns) if body.kind in _STOPPING else ()
+
+    def _settled(self, body: OptionSettled, ledger: LedgerState, now_ns: int) -> Iterable[Product]:
         """An option of the account was settled as it expired: the next step, or the end, if that was the last."""
-        account = ledger.accounts[number]
+        account = ledger.accounts[body.account]
         liquidation = ledger.liquidations.get(account.liquidation_id or _NONE)
         if liquidation is None or account.positions:
             return ()
         if account.status == "liquidating":
             return self._next(ledger, liquidation, now_ns)
-        return self._ended(ledger, number)
+        return self._ended(ledger, account)
 
     def _order_done(
         self, body: LiquidationFilled | OrdersCancelled | AuctionFilled, ledger: LedgerState, now_ns: int
@@ -133,9 +137,9 @@ class LiquidationEngine(Handler):
         liquidation = ledger.liquidations.get(body.liquidation_id)
         if liquidation is None or liquidation.order is None or body.order_id != liquidation.order.order_id:
             return ()
-        if isinstance(body, LiquidationFilled | AuctionFilled) and body.left_lots:
-            return ()
-        reason = body.reason if isinstance(body, OrdersCancelled) and not liquidation.order.hedges else None
+        if not isinstance(body, OrdersCancelled):
+            return () if body.left_lots else self._next(ledger, liquidation, now_ns)
+        reason = None if liquidation.order.hedges else body.reason
         turn = _Turn(unfilled=reason == NO_DEPTH, banded=reason == OUT_OF_BAND)
         return self._next(ledger, liquidation, now_ns, turn)
 
@@ -147,12 +151,15 @@ class LiquidationEngine(Handler):
             return ()
         return self._next(ledger, liquidation, now_ns, _Turn(cooled=True, served=served))
 
-    def _resumed(self, ledger: LedgerState, now_ns: int) -> Iterable[Product]:
+    def _resumed(self, _body: TradingResumed | FaultEnded, ledger: LedgerState, now_ns: int) -> Iterable[Product]:
         """All liquidations that a halt left without an order or a pause, in the order they started."""
-        products: list[Product] = []
+        products, ordered, queued = list[Product](), 0, 0
         for liquidation in self._waiting(ledger, now_ns):
-            ordered, queued = (sum(isinstance(p, kind) for p in products) for kind in (LiquidationOrdered, ActDelayed))
-            products += self._next(ledger, liquidation, now_ns, _Turn(cooled=True, ordered=ordered, queued=queued))
+            turn = _Turn(cooled=True, ordered=ordered, queued=queued)
+            for product in self._next(ledger, liquidation, now_ns, turn):
+                ordered += isinstance(product, LiquidationOrdered)
+                queued += isinstance(product, ActDelayed)
+                products.append(product)
         return products
 
     def _waiting(self, ledger: LedgerState, now_ns: int) -> list[Liquidation]:
@@ -250,13 +257,16 @@ class LiquidationEngine(Handler):
         )
         return (*step.notes, ordered)
 
-    def _ended(self, ledger: LedgerState, number: int) -> Iterable[Product]:
+    def _paid(self, body: Any, ledger: LedgerState, _now_ns: int) -> Iterable[Product]:
+        """One of the waterfall's events: who was bankrupt may be free again."""
+        return self._ended(ledger, ledger.accounts[body.bankrupt if type(body) is LossSocialized else body.account])
+
+    def _ended(self, ledger: LedgerState, account: Account) -> Iterable[Product]:
         """The waterfall left the account without positions and not negative: it is free again."""
-        account = ledger.accounts[number]
         done = account.liquidation_id is not None and not account.positions and account.balance_atoms >= 0
         if not done or account.status == "liquidating" or account.liquidation_id is None:
             return ()
-        return (LiquidationEnded(account.liquidation_id, number, "bankrupt", account.balance_atoms),)
+        return (LiquidationEnded(account.liquidation_id, account.account, "bankrupt", account.balance_atoms),)
 
 
 def _hedging(liquidation: Liquidation, hedge: Hedge, number: int) -> Product:

@@ -16,9 +16,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import pairwise
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -108,6 +108,7 @@ class MarginMonitor(Handler):
         VolatilityMarked,
         *_TOUCHING,
     )
+    together: ClassVar[tuple[type[Body], ...]] = (PositionDeleveraged,)
     Parameters: ClassVar[type[msgspec.Struct]] = MarginParameters
 
     def __init__(self, parameters: MarginParameters) -> None:
@@ -161,14 +162,30 @@ class MarginMonitor(Handler):
 
     def _touch(self, body: Body, ledger: LedgerState) -> None:
         """An event of a few accounts: each of them is due, but for who has nothing to lose."""
-        accounts = ledger.accounts
         for number in accounts_named(body):
-            account = accounts[number]
-            if account.kind == "user" and account.liquidation_id is None and self.is_here(ledger, number):
-                if _is_safe_at_any_mark(account):
-                    self.index.arm(number, {})
-                elif not self._stays_safe(account, body, ledger):
-                    self.due.add(number)
+            self._touch_one(number, body, ledger)
+
+    def _touch_one(self, number: int, body: Body | None, ledger: LedgerState) -> None:
+        """An account was touched; without a body it is not said how."""
+        account = ledger.accounts[number]
+        if account.kind == "user" and account.liquidation_id is None and self.is_here(ledger, number):
+            if _is_safe_at_any_mark(account):
+                self.index.arm(number, {})
+            elif body is None or not self._stays_safe(account, body, ledger):
+                self.due.add(number)
+
+    def observe_all(self, events: Sequence[Event], ledger: LedgerState) -> None:
+        """Of reductions in a row. Where one has several, how each of them left it is not seen any more."""
+        bodies: list[Any] = [event.body for event in events]
+        if ledger.options:
+            for body in bodies:
+                self._holders.note(body, ledger)
+        reduced = {body.account: body for body in bodies}
+        once = len(reduced) == len(bodies)
+        for number, body in reduced.items():
+            self._touch_one(number, body if once else None, ledger)
+        for number in dict.fromkeys(body.against for body in bodies):
+            self._touch_one(number, None, ledger)
 
     def _stays_safe(self, account: Account, body: Body, ledger: LedgerState) -> bool:
         """Whether a reduction left an account within the range that is armed for it: as safe as it was."""

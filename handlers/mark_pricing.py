@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -91,7 +91,7 @@ class SmoothedMarkPricing(Handler):
 
     def handle(self, event: Event, ledger: LedgerState, now_ns: int) -> Iterable[Product]:
         """A mark for each price of the instant, or one for the instrument that a forced order moved."""
-        body = event.body
+        body: Any = event.body
         if type(body) is PriceTicked:
             marks: list[Product] = []
             markets, smoothing_ns = ledger.markets, self.smoothing_ns
@@ -102,7 +102,6 @@ class SmoothedMarkPricing(Handler):
                 else:
                     marks.append(MarkPriced(instrument, ticks, 0, ticks))
             return marks
-        assert isinstance(body, LiquidationFilled | PositionReduced | CollateralSold)
         return self._on_fill(ledger, body.instrument, now_ns)
 
     def quiet_span(self, ledger: LedgerState) -> QuietSpan | None:

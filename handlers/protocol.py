@@ -11,7 +11,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
@@ -58,6 +58,8 @@ class Handler:
     version: ClassVar[str] = "1"
     subscribes: ClassVar[tuple[type[Body], ...]]
     observes: ClassVar[tuple[type[Body], ...]] = ()
+    together: ClassVar[tuple[type[Body], ...]] = ()
+    """What of that it can be told of at once, where one handler said many of a type in a row (`observe_all`)."""
     Parameters: ClassVar[type[msgspec.Struct]] = NoParameters
     plugin: str = ""
     """What records call the plug-in that decides here; empty for a builtin one."""
@@ -70,11 +72,16 @@ class Handler:
         self.settings = parameters
 
     def __init_subclass__(cls, **named: Any) -> None:
-        """A class that does anything otherwise than the one that it derives from states its span anew, or has none."""
+        """A class that does anything otherwise than the one that it derives from states its span anew, or has none.
+
+        One that observes otherwise states anew, too, what it can be told of at once.
+        """
         super().__init_subclass__(**named)
         does = [name for name, value in vars(cls).items() if isinstance(value, FunctionType) and name != "__init__"]
         if does and "quiet_span" not in does:
             cls.quiet_span = Handler.quiet_span  # type: ignore[method-assign]
+        if "observe" in does and "together" not in vars(cls):
+            cls.together = ()
 
     @property
     def look_back_ns(self) -> int:
@@ -109,6 +116,9 @@ class Handler:
 
     def observe(self, event: Event, ledger: LedgerState) -> None:
         """Keep the index: called when an event of `observes` was folded, before any delivery."""
+
+    def observe_all(self, events: Sequence[Event], ledger: LedgerState) -> None:
+        """Keep the index as `observe` would have done event by event, though all of them were folded before."""
 
     def quiet_span(self, ledger: LedgerState) -> QuietSpan | None:
         """How far prices may go, and until when, before it returns anything; None where it must hear each of them."""

@@ -34,7 +34,8 @@ __all__ = ["Pace", "SafeRanges", "outlasts", "tightest"]
 _NANO = 10**9
 _FUNDING_SHARE = 1024
 _NEAR_SHARE = 64
-_PACE_MOST = 8
+_PACE_MOST = 32
+_PACE_FORGETS = 10
 _ROUNDED_ATOMS = 4
 
 _Lines = list[tuple[int, int]]
@@ -62,10 +63,11 @@ class _Coin(msgspec.Struct, frozen=True, gc=False):
 
 
 class Pace:
-    """How much each mark has moved of late, as weights for the shares of slack: whole numbers from 1 to 8.
+    """How much each mark has moved of late, as weights for the shares of slack: whole numbers from 1 to 32.
 
     Taken between looks: a moving sum of the moves in millionths, of which each look at other marks than the last one
-    forgets a sixteenth. The fastest instrument weighs 8, the others in proportion.
+    forgets a thousandth: how lively an instrument is shows over hours, and not in the last moves. The fastest weighs
+    32, the others in proportion.
     """
 
     def __init__(self) -> None:
@@ -82,7 +84,7 @@ class Pace:
             self._moved_ppm.append(0)
         for i, market in enumerate(markets):
             before, now = self._seen_ticks[i] or market.mark_ticks or 1, market.mark_ticks
-            self._moved_ppm[i] += abs(now - before) * MICRO // before - (self._moved_ppm[i] >> 4)
+            self._moved_ppm[i] += abs(now - before) * MICRO // before - (self._moved_ppm[i] >> _PACE_FORGETS)
             self._seen_ticks[i] = now
         most = max(self._moved_ppm, default=0)
         self.weights = [max(1, _PACE_MOST * moved // most) if most else _PACE_MOST for moved in self._moved_ppm]

@@ -99,9 +99,9 @@ class TraderResponse(Handler):
     def handle(self, event: Event, ledger: LedgerState, now_ns: int) -> Iterable[Product]:
         """A timer for each call; at the timer, the answer, if the account is still under that call."""
         body = event.body
-        if isinstance(body, MarginCalled):
+        if type(body) is MarginCalled:
             return (self._timer(ledger.accounts[body.account], ledger, now_ns),)
-        if not isinstance(body, TimerFired) or body.account is None:
+        if type(body) is not TimerFired or body.account is None:
             return ()
         account = ledger.accounts[body.account]
         asked = account.status == "called" and account.called_seq is not None and account.called_seq < body.timer

@@ -1,6 +1,7 @@
 """Worker processes, each with one task at a time.
 
-1. Processes are spawned, so that they inherit nothing but what they are sent.
+1. Processes are forked where that can be, which takes some milliseconds and not half a second of loading code; else
+   spawned. What they do depends on nothing but what they are sent.
 2. Ctrl-C reaches only the parent, which ends them; and they end themselves when the parent is gone.
 3. A process that dies takes its own task down and no other: that task's outcome says so, and another takes its place.
 4. What is sent, the function that performs tasks included, can be pickled. That function never raises.
@@ -8,6 +9,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 from collections import deque
@@ -15,15 +17,17 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from multiprocessing import get_context, parent_process, resource_tracker
 from multiprocessing.connection import Connection, wait
+from multiprocessing.context import ForkContext, SpawnContext
+from multiprocessing.process import BaseProcess
 from threading import Thread
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
+from warnings import catch_warnings, simplefilter
 
 from ..sim.signals import interrupts_held_back
+from .forked import can_fork
 
 __all__ = ["Workers"]
-
-_SPAWN = get_context("spawn")
 
 Task = TypeVar("Task")
 Outcome = TypeVar("Outcome")
@@ -33,10 +37,14 @@ class _Worker(Generic[Task, Outcome]):
     """A process at the other end of a pipe, and what it is busy with."""
 
     def __init__(self, perform: Callable[[Task], Outcome]) -> None:
-        self.pipe, theirs = _SPAWN.Pipe()
-        self.process = _SPAWN.Process(target=_serve, args=(theirs, perform), daemon=True)
-        resource_tracker.ensure_running()  # once started: where it starts it lets Ctrl-C through to the process below
-        with interrupts_held_back():
+        forks = can_fork()
+        context: ForkContext | SpawnContext = get_context("fork") if forks else get_context("spawn")
+        self.pipe, theirs = context.Pipe()
+        self.process: BaseProcess = context.Process(target=_serve, args=(theirs, perform), daemon=True)
+        if not forks:
+            resource_tracker.ensure_running()  # where it starts it would let Ctrl-C through to the process below
+        with interrupts_held_back(), catch_warnings():
+            simplefilter("ignore", DeprecationWarning)  # of numpy's idle threads, which hold nothing that is needed
             self.process.start()
         theirs.close()
         self.task: Task | None = None
@@ -82,14 +90,18 @@ class Workers(Generic[Task, Outcome]):
             worker.end()
         self._workers.clear()
 
-    def outcomes(self, tasks: deque[Task]) -> Iterator[tuple[Task, Outcome]]:
-        """Each task with its outcome, as they are done. Tasks may be added meanwhile."""
+    def outcomes(self, tasks: deque[Task], patience_s: float | None = None) -> Iterator[tuple[Task, Outcome]]:
+        """Each task with its outcome, as they are done. Tasks may be added meanwhile.
+
+        With `patience_s` only those that are done within so many seconds of the one before; the others go on.
+        """
         while True:
             self._hand_out(tasks)
             busy = {worker.pipe: worker for worker in self._workers if worker.task is not None}
-            if not busy:
+            done = wait(list(busy), patience_s) if busy else []
+            if not done:
                 return
-            for pipe in wait(list(busy)):
+            for pipe in done:
                 assert isinstance(pipe, Connection)
                 yield self._finished(busy[pipe])
 
@@ -117,6 +129,9 @@ class Workers(Generic[Task, Outcome]):
 def _serve(pipe: Connection, perform: Callable[[Any], object]) -> None:
     """Perform one task after the other, until the parent goes away."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+    gc.freeze()  # what was inherited is shared with the parent as long as nobody walks over it
     Thread(target=_end_with_parent, daemon=True).start()
     try:
         while True:

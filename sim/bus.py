@@ -11,7 +11,8 @@ An error in a handler stops the run: `HandlerError` names the event, the handler
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..events.bodies.inputs import PriceTicked
@@ -20,8 +21,9 @@ from ..events.bodies.venue import TimerFired, TimerSet
 from ..events.envelope import Event, Origin
 from ..events.errors import HandlerError, PatienceError, RecordError
 from ..events.ledger import Ledger
+from ..events.record.pages import PAGE_EVENTS
 from ..events.vocabulary import BODY_TYPES, Body
-from ..handlers.protocol import ALWAYS, Handler, Linked
+from ..handlers.protocol import ALWAYS, Handler, Linked, Product
 from ..handlers.quiet import QUIET_KINDS, Follower
 from .clock import Clock, Item, ItemClass
 from .pending import Pending, Undelivered, in_order
@@ -67,18 +69,36 @@ class Subscription:
         return Subscription(self.producer, self.handler, 0, self._own_gate)
 
 
-Queue = list[tuple[Event, list[Subscription]]]
+Delivery = tuple[Event, list[Subscription]]
+Queue = deque[Delivery]
+
+TapOfMany = Callable[[Sequence[Event], Ledger], None]
+
+_MANY = 16
+"""Of so many products it is seen whether they are of one type; one takes longer than to take in a few."""
 
 
 class _Route:
-    """All that one type of event sets in motion, looked up once per event."""
+    """All that one type of event sets in motion, looked up once per event.
 
-    __slots__ = ("count", "observers", "subscriptions")
+    `at_once` has what each observer is told of many with; None as soon as there is one that must see each.
+    """
+
+    __slots__ = ("at_once", "count", "observers", "subscriptions")
 
     def __init__(self) -> None:
         self.count = 0
+        self.at_once: list[TapOfMany] | None = []
         self.observers: list[Tap] = []
         self.subscriptions: list[Subscription] = []
+
+    def observe(self, tap: Tap, at_once: TapOfMany | None = None) -> None:
+        """Let one more see each event, or many of them at once."""
+        self.observers.append(tap)
+        if at_once is None:
+            self.at_once = None
+        elif self.at_once is not None:
+            self.at_once.append(at_once)
 
 
 class Bus:
@@ -87,10 +107,11 @@ class Bus:
     def __init__(self, clock: Clock, ledger: Ledger, record: Sink) -> None:
         self.clock, self.ledger, self.record = clock, ledger, record
         self._routes: dict[type[Body], _Route] = {kind: _Route() for kind in BODY_TYPES}
-        self._routes[TimerSet].observers.append(self._on_timer_set)
+        self._routes[TimerSet].observe(self._on_timer_set)
         self.followers: list[tuple[int | None, Follower | None]] = []
         self._take = self._taker(record.append)
         self._firing = deque[int]()
+        self._timers_are_due = False
 
     def _taker(self, append: Callable[[Event], None]) -> Callable[[Event, Queue], None]:
         """What folds, appends, observes and queues one event; what the ledger refuses never reaches the record."""
@@ -116,16 +137,23 @@ class Bus:
         for kind in handler.subscribes:
             self._routes[kind].subscriptions.append(subscription.gated(kind))
         for kind in handler.observes:
-            self._routes[kind].observers.append(handler.observe)
+            self._routes[kind].observe(handler.observe, handler.observe_all if kind in handler.together else None)
 
-    def tap(self, tap: Tap, kinds: Iterable[type[Body]] = BODY_TYPES, follower: Follower | None = None) -> None:
+    def tap(
+        self,
+        tap: Tap,
+        kinds: Iterable[type[Body]] = BODY_TYPES,
+        follower: Follower | None = None,
+        at_once: TapOfMany | None = None,
+    ) -> None:
         """Let someone see events after they were folded, all or of some types; a tap decides nothing.
 
-        A `follower` takes in runs of quiet ticks in place of the tap; without one, such a tap sees each event.
+        A `follower` takes in runs of quiet ticks in place of the tap, `at_once` many of one type in a row that one
+        handler said; without them, such a tap sees each event.
         """
         kinds = list(kinds)
         for kind in kinds:
-            self._routes[kind].observers.append(tap)
+            self._routes[kind].observe(tap, at_once)
         if any(kind in QUIET_KINDS for kind in kinds):
             self.followers.append((None, follower))
 
@@ -142,15 +170,17 @@ class Bus:
         """Record a fact from outside, at the clock's time, and let everything follow from it."""
         self._run(Event(self.ledger.seq, self.clock.now_ns, _INPUT, None, (), None, body), [])
 
-    def _run(self, event: Event | None, queue: Queue) -> None:  # noqa: C901
+    def _run(self, event: Event | None, undelivered: Iterable[Delivery]) -> None:  # noqa: C901
         """Record an event; then deliver what is queued and all that follows from it, first in, first out.
 
-        The queue grows while it is walked. Most of a run's time is spent here and in `_take`.
+        What was delivered is let go of: a cascade may be a million events long. Most of a run's time is spent here and
+        in `_take`.
         """
-        now_ns, ledger, take = self.clock.now_ns, self.ledger, self._take
+        now_ns, ledger, take, queue = self.clock.now_ns, self.ledger, self._take, deque(undelivered)
         if event is not None:
             take(event, queue)
-        for heard, subscriptions in queue:
+        while queue:
+            heard, subscriptions = queue.popleft()
             for subscription in subscriptions:
                 if not subscription.gate:
                     continue
@@ -162,7 +192,9 @@ class Bus:
                     if not products:
                         continue
                     cause, producer = heard.seq, subscription.producer
-                    for product in products if type(products) is list else tuple(products):
+                    some = products if type(products) is list else tuple(products)
+                    each = some if len(some) < _MANY else self._take_rows(some, cause, producer, queue)
+                    for product in each:
                         links: tuple[int, ...] = ()
                         body: Any = product
                         if type(product) is Linked:
@@ -173,17 +205,48 @@ class Bus:
                 except Exception as error:
                     raise _handler_error(subscription, heard, ledger, error) from error
 
+    def _take_rows(self, products: Sequence[Product], cause: int, producer: int, queue: Queue) -> Iterator[Product]:
+        """The products, but for those of one type in a row of which all observers can be told at once: they are taken.
+
+        A row ends with a page, so that whoever keeps states beside the record finds the ledger where the record is.
+        """
+        for kind, row in groupby(products, type):
+            if kind is Linked or self._routes[kind].at_once is None:
+                yield from row
+                continue
+            bodies: list[Any] = list(row)
+            while bodies:
+                room = PAGE_EVENTS - self.ledger.seq % PAGE_EVENTS
+                self._take_row(self._routes[kind], bodies[:room], (cause, producer), queue)
+                del bodies[:room]
+
+    def _take_row(self, route: _Route, bodies: Sequence[Any], made_by: tuple[int, int], queue: Queue) -> None:
+        """Fold events of one type, record them, and tell observers of all of them."""
+        ledger, now_ns, (cause, producer) = self.ledger, self.clock.now_ns, made_by
+        first_seq, append = ledger.seq, self.record.append
+        events = [Event(seq, now_ns, _DECIDED, cause, (), producer, body) for seq, body in enumerate(bodies, first_seq)]
+        route.count += len(events)
+        try:
+            for event in events:
+                ledger.fold(event)
+        finally:
+            for event in events[: ledger.seq - first_seq]:
+                append(event)
+        for observe_all in route.at_once or ():
+            observe_all(events, ledger)
+        if route.subscriptions:
+            queue.extend((event, route.subscriptions) for event in events)
+
     def resume(self, pending: Pending, inputs: Iterable[Body] = ()) -> None:
         """Go on in the middle of an instant, with handlers primed there and nothing else on the bus yet.
 
         The inputs (those that belong to a fork) come first; then what is undelivered of the item under way, at once,
         even if who is to hear it is slower now. Timers and delayed deliveries are put back to where they are due.
         """
-        queue: Queue = [(event, [heard.prompt()]) for event, heard in self._heard(pending.queue)]
+        queue: Queue = deque((event, [heard.prompt()]) for event, heard in self._heard(pending.queue))
         for body in inputs:
             self._take(Event(self.ledger.seq, self.clock.now_ns, _INPUT, None, (), None, body), queue)
-        for seq, waiting in self.ledger.timers.items():
-            self._schedule_timer(seq, waiting.producer, waiting.timer)
+        self.schedule_timers()
         for undelivered, (event, heard) in zip(pending.delayed, self._heard(pending.delayed), strict=True):
             self._schedule_delivery(undelivered.due_ns, event, heard)
         self._run(None, queue)
@@ -203,22 +266,28 @@ class Bus:
         item = Item(event.seq, subscription.producer, lambda: self._run(None, [(event, [prompt])]))
         self.clock.schedule(due_ns, ItemClass.DELIVERY, item)
 
+    def schedule_timers(self) -> None:
+        """Put the timers that wait in the ledger to where they are due; once, before or as it is resumed."""
+        if not self._timers_are_due:
+            self._timers_are_due = True
+            for seq, waiting in self.ledger.timers.items():
+                self._schedule_timer(seq, waiting.timer)
+
     def _on_timer_set(self, event: Event, _ledger: Ledger) -> None:
-        timer = event.body
-        assert isinstance(timer, TimerSet)
-        self._schedule_timer(event.seq, event.producer, timer)
+        assert isinstance(event.body, TimerSet)
+        self._schedule_timer(event.seq, event.body)
 
-    def _schedule_timer(self, seq: int, producer: int | None, timer: TimerSet) -> None:
-        item = Item(seq, 0, lambda: self._fire(seq, producer, timer))
-        self.clock.schedule(timer.due_ns, ItemClass.TIMER, item)
+    def _schedule_timer(self, seq: int, timer: TimerSet) -> None:
+        self.clock.schedule(timer.due_ns, ItemClass.TIMER, Item(seq, 0, lambda: self._fire(seq)))
 
-    def _fire(self, seq: int, producer: int | None, timer: TimerSet) -> None:
+    def _fire(self, seq: int) -> None:
         if self.ledger.ordering:
             self._firing = self._firing or deque(in_order(self.ledger, [seq, *self.clock.causes_left()]))
             seq = self._firing.popleft()
-            producer, timer = self.ledger.timers[seq].producer, self.ledger.timers[seq].timer
+        waiting = self.ledger.timers[seq]
+        timer = waiting.timer
         fired = TimerFired(seq, timer.purpose, timer.account, timer.instrument, timer.liquidation_id)
-        self._run(Event(self.ledger.seq, timer.due_ns, _DECIDED, seq, (), producer, fired), [])
+        self._run(Event(self.ledger.seq, timer.due_ns, _DECIDED, seq, (), waiting.producer, fired), [])
 
 
 def _handler_error(subscription: Subscription, event: Event, ledger: Ledger, error: Exception) -> HandlerError:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from enum import IntEnum
 from heapq import heappop, heappush
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import simpy
 from simpy.core import Infinity
@@ -48,13 +48,14 @@ class Item(NamedTuple):
 
 
 class _Instant(simpy.Event):
-    """A SimPy event that has already succeeded and only waits for its time."""
+    """A SimPy event that has already succeeded and only waits for its time: what of a class is due then."""
 
-    def __init__(self, env: simpy.Environment, run: Callable[[simpy.Event], None]) -> None:
+    def __init__(self, env: simpy.Environment, at_ns: int, item_class: ItemClass, run: Callable[[Any], None]) -> None:
         super().__init__(env)
         self._ok, self._value = True, None
-        assert self.callbacks is not None
-        self.callbacks.append(run)
+        self.callbacks = [run]
+        self.at_ns, self.item_class = at_ns, item_class
+        self.items: list[Item] = []
 
 
 class _Feed(simpy.Event, Generic[T]):
@@ -107,7 +108,7 @@ class Clock:
     def __init__(self, start_ns: int) -> None:
         self.env = simpy.Environment(initial_time=start_ns)
         self.now_ns = self.next_due_ns = start_ns
-        self._due: dict[tuple[int, ItemClass], list[Item]] = {}
+        self._due: dict[tuple[int, ItemClass], _Instant] = {}
         self._running: list[Item] = []
 
     def note_next_due(self) -> None:
@@ -117,17 +118,16 @@ class Clock:
 
     def schedule(self, at_ns: int, item_class: ItemClass, item: Item) -> None:
         """Run an item at a later instant, in its place there; O(log n)."""
-        items = self._due.get((at_ns, item_class))
-        if items is None:
-            items = self._due[at_ns, item_class] = []
-            instant = _Instant(self.env, lambda _event: self._run_due(at_ns, item_class))
+        instant = self._due.get((at_ns, item_class))
+        if instant is None:
+            instant = self._due[at_ns, item_class] = _Instant(self.env, at_ns, item_class, self._run_due)
             self.env.schedule(instant, EventPriority(item_class), at_ns - self.env.now)
             self.next_due_ns = min(self.next_due_ns, at_ns)
-        heappush(items, item)
+        heappush(instant.items, item)
 
-    def _run_due(self, at_ns: int, item_class: ItemClass) -> None:
-        self.now_ns = at_ns
-        items = self._running = self._due.pop((at_ns, item_class))
+    def _run_due(self, instant: _Instant) -> None:
+        self.now_ns = instant.at_ns
+        items = self._running = self._due.pop((instant.at_ns, instant.item_class)).items
         while items:
             heappop(items).action()
 

@@ -11,7 +11,7 @@ from ..events.record import Durability, RecordSettings
 from .console import new_console, print_line, print_rows
 from .interrupt import Interrupt
 from .limits import ACCOUNT_BYTES
-from .logs import LOG_LEVELS, LogLevel, RunLog, configure_logs, level_of, log_stream
+from .logs import LOG_LEVELS, LogLevel, RunLog, level_of, log_stream
 from .options import patience_option, plugins_option
 from .outcome import outcome
 from .progress import run_progress
@@ -79,8 +79,8 @@ def run_command(
     level = level_of(log_level, verbosity)
     shown = not as_json and (log_file is not None or level in ("warning", "error"))
     with log_stream(log_file) as stream, Interrupt() as interrupt:
-        configure_logs(level, as_json=log_json, stream=stream)
-        result = _driven(loaded, output, settings, interrupt, RunLog(level), bar=shown)
+        log = RunLog(level, as_json=log_json, stream=stream)
+        result = _driven(loaded, output, settings, interrupt, log, bar=shown)
     if as_json:
         print_document(scaled(outcome(result), result.scenario.assets))
     else:

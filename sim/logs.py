@@ -1,7 +1,7 @@
 """The program's own log, apart from the record: structlog to stderr or a file, configured here and nowhere else.
 
-1. Warnings only, unless asked for more. Milestones of a run are info; single events are debug, and cost nothing
-   otherwise.
+1. Warnings only, unless asked for more, and a run warns of nothing. Milestones of a run are info, single events debug;
+   neither costs anything where they are not asked for, structlog is then not even loaded.
 2. A log decides nothing: it is a tap.
 """
 
@@ -14,8 +14,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, TextIO
 
-import structlog
-
 from ..events.bodies.liquidation import LiquidationStarted
 from ..events.bodies.venue import TradingHalted, TradingResumed
 from ..events.bodies.waterfall import DeleveragingStarted, ShortfallDeclared
@@ -27,7 +25,7 @@ from .runner import RunResult, Simulation
 from .terminal import printable
 from .units import format_time_ns
 
-__all__ = ["LOG_LEVELS", "LogLevel", "RunLog", "configure_logs", "level_of", "log_stream"]
+__all__ = ["LOG_LEVELS", "LogLevel", "RunLog", "level_of", "log_stream"]
 
 LogLevel = Literal["debug", "info", "warning", "error"]
 LOG_LEVELS: tuple[LogLevel, ...] = ("debug", "info", "warning", "error")
@@ -61,9 +59,10 @@ def log_stream(path: Path | None) -> Iterator[TextIO]:
         yield file
 
 
-def configure_logs(level: LogLevel = "warning", *, as_json: bool = False, stream: TextIO | None = None) -> None:
-    """Send the log to a stream (stderr) from `level` on, as text or as JSON Lines."""
-    stream = sys.stderr if stream is None else stream
+def _logger(level: LogLevel, stream: TextIO, *, as_json: bool) -> Any:
+    """What writes to a stream from `level` on, as text or as JSON Lines."""
+    import structlog  # noqa: PLC0415 - only for whoever asks for a log
+
     renderer: Any = structlog.processors.JSONRenderer()
     if not as_json:
         renderer = structlog.dev.ConsoleRenderer(colors=stream.isatty())
@@ -78,6 +77,7 @@ def configure_logs(level: LogLevel = "warning", *, as_json: bool = False, stream
         logger_factory=structlog.PrintLoggerFactory(stream),
         cache_logger_on_first_use=False,
     )
+    return structlog.get_logger("deleverage")
 
 
 def _printable(_logger: object, _method: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -90,26 +90,31 @@ def _number(level: LogLevel) -> int:
 
 
 class RunLog:
-    """Logs what happens in a run: its milestones, and every event where the level is debug."""
+    """Logs what happens in a run: its milestones from level info on, and every event where the level is debug."""
 
-    def __init__(self, level: LogLevel = "warning") -> None:
-        self._level = level
-        self._log: Any = structlog.get_logger("deleverage")
+    def __init__(self, level: LogLevel = "warning", *, as_json: bool = False, stream: TextIO | None = None) -> None:
+        """Write to a stream (stderr), as text or as JSON Lines."""
+        self._level = _number(level)
+        self._log: Any = None
         self._seen: set[type[Body]] = set()
+        if self._level <= logging.INFO:
+            self._log = _logger(level, sys.stderr if stream is None else stream, as_json=as_json)
 
     def watch(self, simulation: Simulation) -> None:
         """Listen on the bus of a run that begins."""
+        if self._log is None:
+            return
         scenario = simulation.scenario
         told = {"scenario": scenario.name, "seed": scenario.seed, "prices": scenario.prices, "inputs": scenario.inputs}
         self._log.info("run started", **told)
-        if _number(self._level) <= logging.INFO:
-            simulation.bus.tap(self._milestone, (*_FIRST_ONLY, *_EACH))
-        if _number(self._level) <= logging.DEBUG:
+        simulation.bus.tap(self._milestone, (*_FIRST_ONLY, *_EACH))
+        if self._level <= logging.DEBUG:
             simulation.bus.tap(self._event)
 
     def ended(self, result: RunResult) -> None:
         """The run is over."""
-        self._log.info("run ended", status=result.status, events=result.events, head=result.head)
+        if self._log is not None:
+            self._log.info("run ended", status=result.status, events=result.events, head=result.head)
 
     def _milestone(self, event: Event, ledger: Ledger) -> None:
         kind = type(event.body)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator
+from functools import cache
 from typing import NamedTuple, Protocol
 
 from ..events.bodies.run import Producer, RunEnded, RunForked
@@ -114,11 +115,11 @@ def handed_over(
     """
     slots = {producer.handler: number for number, producer in enumerate(after)}
     now = [slots.get(producer.handler) for producer in before]
-    hears = [past.hears(producer) for producer in after]
+    hears = cache(lambda number: past.hears(after[number]))
     moved = list[Undelivered]()
     for one in undelivered:
         number = now[one.producer]
-        if number is not None and type(one.event.body) in hears[number]:
+        if number is not None and type(one.event.body) in hears(number):
             if before[one.producer] != after[number]:
                 past.build(before[one.producer])  # else it is not known that it listened to this
             moved.append(Undelivered(one.event, number, one.due_ns))

@@ -31,6 +31,7 @@ class Resumption:
     def __init__(self, past: Past, ledger: Ledger, pending: Pending, sink: Sink) -> None:
         """Build and prime the handlers. `ledger` is moved on from here; `past` is read back, never beyond it."""
         start_ns = ledger.at_ns if ledger.seq else past.event(0).at_ns
+        ledger.accounts = list(ledger.accounts)  # all unpacked: handlers look at them time and again
         self.ledger, self.clock = ledger, Clock(start_ns)
         self.bus = Bus(self.clock, ledger, sink)
         self._pending = pending
@@ -43,9 +44,10 @@ class Resumption:
             self.bus.subscribe(Subscription(number, handler, producer.latency_ns))
 
     def prepare(self) -> None:
-        """Let the handlers build all that they keep, for whoever goes on from here many times."""
+        """Have ready what handlers keep and what is due, for whoever goes on from here many times."""
         for handler in self._handlers:
             handler.prepare(self.ledger)
+        self.bus.schedule_timers()
 
     def begin(self, inputs: Iterable[Body] = ()) -> None:
         """Publish the inputs that belong to a fork, if this is one, and drain what was under way."""

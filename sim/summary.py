@@ -7,6 +7,7 @@ at which its asset was converted then (`handlers/conversion.py`); each asset's o
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..events.bodies.collateral import CollateralSold, InterestCharged
@@ -136,12 +137,14 @@ class Summary:
             bus.tap(self.living.take, LivingMarket.KINDS)
         else:
             bus.tap(self.own_orders.take, OwnOrderFigures.KINDS)
-        bus.tap(self._inventory.observe, Inventory.KINDS)
+        kinds = (kind for kind in Inventory.KINDS if kind is not PositionDeleveraged)
+        bus.tap(self._inventory.observe, kinds)
+        bus.tap(self._inventory.observe, (PositionDeleveraged,), at_once=self._inventory.observe_reductions)
         bus.tap(self._mark, (MarkPriced,), self)
         bus.tap(self.chain.take, ChainFigures.KINDS)
         bus.tap(self.invariants.take, InvariantFigures.KINDS)
         bus.tap(self._forced, (LiquidationFilled, PositionTakenOver))
-        bus.tap(self._deleveraged, (PositionDeleveraged,))
+        bus.tap(self._deleveraged, (PositionDeleveraged,), at_once=self._all_deleveraged)
         paid = (InsuranceFundCredited, InsuranceFundDebited, LossSocialized, BalanceWrittenOff, InterestCharged)
         bus.tap(self._paid, paid)
         bus.tap(self._sold, (CollateralSold,))
@@ -226,6 +229,10 @@ class Summary:
         body: Any = event.body
         self._add("PositionDeleveraged", ledger, ledger.markets[body.instrument].listing.asset, abs(body.value_atoms))
         self.deleveraged.add(body.account)
+
+    def _all_deleveraged(self, events: Sequence[Event], ledger: Ledger) -> None:
+        for event in events:
+            self._deleveraged(event, ledger)
 
     def _paid(self, event: Event, ledger: Ledger) -> None:
         body: Any = event.body

@@ -1,7 +1,8 @@
 """Exact conversions between what people write and the whole numbers of events.
 
 1. A number is read as a decimal, never through a float. A quotient is taken on whole numbers, so it is exact
-   whatever the number of digits; exp, ln and roots use `CONTEXT`, the one decimal context there is.
+   whatever the number of digits; exp, ln and roots use `CONTEXT`, the one
+   decimal context that says what is right.
 2. What must be a whole number of steps and is not is refused. Where rounding is allowed, the function's name or
    docstring says which.
 3. What could pass 2^63 - 1 is refused: the record's encoding holds 64 bits.

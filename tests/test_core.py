@@ -21,6 +21,7 @@ from deleverage.events.envelope import Event, Origin
 from deleverage.events.errors import ScenarioError
 from deleverage.events.record import merkle, pages
 from deleverage.events.vocabulary import PUBLIC_TYPES
+from deleverage.handlers import draws
 from deleverage.replay.importers import digits
 
 from .support.core_cases import check_ends, check_looks, check_margin, some_account, some_markets, two_monitors
@@ -68,6 +69,22 @@ def test_a_number_of_a_file() -> None:
                 exact = digits._whole(text, decimals)
                 assert exact is None or len(text) + decimals > 18, (text, decimals)
     assert told > CASES * 3
+
+
+def test_draws_are_those_of_the_plain_python(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By any seed, for any account, purpose and number; what has more than 64 bits or is too long C leaves to it."""
+    random, asked = Random(5), list[tuple[int, int, str, int]]()
+    for _ in range(CASES):
+        seed, account, n = (random.randint(-(2**63), 2**63 - 1) >> random.randrange(64) for _ in range(3))
+        asked.append((seed, account, random.choice("xé€") * random.randrange(38), n))
+    for kind in (draws.draw_bits, draws.draw_normal):
+        told = [getattr(native, kind.__name__)(*one) for one in asked]
+        assert None not in told
+        with monkeypatch.context() as plainly:
+            plainly.setattr(draws, "native", None)
+            assert [kind(*one) for one in asked] == told
+        assert getattr(native, kind.__name__)(1, 2, "x" * 113, 3) is None
+        assert getattr(native, kind.__name__)(1 << 63, 2, "x", 3) is None
 
 
 def plain_root(page: bytes, public: bytes) -> bytes:

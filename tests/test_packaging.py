@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tomllib
 import zipfile
 from pathlib import Path
@@ -30,6 +32,15 @@ def test_the_packages_list_is_the_tree() -> None:
     assert len(declared_packages()) == len(found)
 
 
+def test_the_sources_of_the_core_are_declared() -> None:
+    """Every C file is compiled, and every header comes with the source distribution."""
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        (extension,) = tomllib.load(file)["tool"]["setuptools"]["ext-modules"]
+    assert extension["optional"]
+    assert extension["sources"] == sorted(f"core/{path.name}" for path in (ROOT / "core").glob("*.c"))
+    assert extension["depends"] == sorted(f"core/{path.name}" for path in (ROOT / "core").glob("*.h"))
+
+
 @pytest.fixture(scope="module")
 def wheel_names(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """The names in a wheel that was built from this tree."""
@@ -51,6 +62,13 @@ def test_the_wheel_installs_one_name(wheel_names: list[str]) -> None:
     """Bare `events` or `replay` would clash with packages that exist."""
     tops = {name.partition("/")[0] for name in wheel_names}
     assert {top for top in tops if not top.endswith(".dist-info")} == {"deleverage"}
+
+
+def test_the_wheel_carries_the_core_where_there_is_a_compiler(wheel_names: list[str]) -> None:
+    """Without one it is built all the same, and everything is done in Python."""
+    compiler = str(sysconfig.get_config_var("CC") or "cc").split()[0]
+    carried = any(name.startswith("deleverage/core/_core.") and name.endswith((".so", ".pyd")) for name in wheel_names)
+    assert carried == (shutil.which(os.environ.get("CC", compiler)) is not None)
 
 
 def test_the_wheel_carries_data_and_types(wheel_names: list[str]) -> None:

@@ -14,9 +14,11 @@ import msgspec
 import pytest
 
 from deleverage.events.errors import ScenarioError
+from deleverage.handlers.draws import draw_below
 from deleverage.sim.sources.base import InstrumentScale
-from deleverage.sim.sources.generator import GeneratorSettings, GeneratorSource
+from deleverage.sim.sources.generator import GeneratorSettings, GeneratorSource, moved_ticks
 from deleverage.sim.sources.registry import PriceSettings, open_prices
+from deleverage.sim.units import CONTEXT, INT64_MAX
 
 SECOND_NS = 10**9
 SCALES = (
@@ -187,6 +189,16 @@ def test_a_price_that_would_overflow_is_refused() -> None:
     phases = [{"from_ns": n, "to_ns": n + 1, "move": 1000} for n in range(10)]
     with pytest.raises(ScenarioError, match=r"prices pass 2\^63 ticks 1000000000 ns after the start; lower volatility"):
         prices(generator(phases=phases))
+
+
+def test_a_few_digits_tell_the_tick_that_many_tell() -> None:
+    """Moved to the middle between two ticks, as near as a log of 10^-18 comes, a price is rounded as exp is exactly."""
+    for number in range(2_000):
+        ticks, near = (1 + draw_below(7, number, purpose, 0, INT64_MAX) for purpose in ("ticks", "near"))
+        middle = CONTEXT.divide(Decimal(2 * near + 1), Decimal(2 * ticks))
+        log = int(CONTEXT.to_integral_value(CONTEXT.scaleb(CONTEXT.ln(middle), 18)))
+        exact = CONTEXT.multiply(ticks, CONTEXT.exp(CONTEXT.scaleb(Decimal(log), -18)))
+        assert moved_ticks(ticks, log) == max(1, int(CONTEXT.to_integral_value(exact)))
 
 
 def test_a_start_price_is_needed() -> None:

@@ -311,6 +311,7 @@ def test_the_code_that_made_a_forks_past_counts_as_well(home: Path, tmp_path: Pa
 
 def test_a_policy_that_is_not_installed_in_the_processes(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What a part's process raises reaches whoever asked: one error, not a broken pool."""
+    monkeypatch.setattr("deleverage.replay.workers.can_fork", lambda: False)  # or it would have what is put here
     monkeypatch.setitem(SLOTS["adl"], "elsewhere", SLOTS["adl"]["profit-leverage"])  # type: ignore[arg-type]
     path = home.parent / "elsewhere.run"
     run(Scenario.load(SMALL_CRASH, ["adl.policy=elsewhere"]), path, settings=BY_PAGE)

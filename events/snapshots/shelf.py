@@ -48,6 +48,7 @@ class SnapshotShelf:
         self._heads: Mapping[int, bytes] | None = None
         self._cache: OrderedDict[int, Snapshot] = OrderedDict()
         self._identities: dict[int, bytes] = {}
+        self._bases: OrderedDict[int, Ledger] = OrderedDict()
 
     def nearest(self, seq: int, beyond: int = 0) -> Ledger | None:
         """The latest state that is known of at most `seq` events and more than `beyond`; None if there is none."""
@@ -83,7 +84,9 @@ class SnapshotShelf:
         for path in _listed(self._directory):
             with suppress(OSError):
                 path.unlink(missing_ok=True)
-        self.seqs, self._heads, self._cache, self._identities = [], None, OrderedDict(), {}
+        self.seqs, self._heads, self._identities = [], None, {}
+        self._cache.clear()
+        self._bases.clear()
 
     def _usable(self, seq: int, ask: Callable[[], _Answer]) -> _Answer | None:
         """What is asked of a snapshot; None where it cannot be used, which is reported once."""
@@ -129,7 +132,17 @@ class SnapshotShelf:
 
     def _restored(self, seq: int) -> Ledger:
         snapshot = self._read(seq)
-        return restore(snapshot, self._of_base(snapshot, self._restored) if snapshot.base_seq else None)
+        return restore(snapshot, self._of_base(snapshot, self._base) if snapshot.base_seq else None)
+
+    def _base(self, seq: int) -> Ledger:
+        """The state that others differ from, which is given to nobody: its accounts stay packed."""
+        base = self._bases.get(seq)
+        if base is None:
+            base = self._bases[seq] = self._restored(seq)
+            if len(self._bases) > _CACHED:
+                self._bases.popitem(last=False)
+        self._bases.move_to_end(seq)
+        return base
 
     def _of_base(self, snapshot: Snapshot, ask: Callable[[int], _Answer]) -> _Answer:
         """What is asked of the base of a difference. Raises _Orphaned where it cannot be used, reported once."""

@@ -12,16 +12,18 @@
 from __future__ import annotations
 
 import copy
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from struct import Struct
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 import zstandard
 
-from ..ledger import Account, Ledger
+from ..ledger import Ledger
 from ..regular import read_regular
+from .packed import PackedAccounts
 
 __all__ = ["Parts", "Snapshot", "name_of", "parts_of", "read_snapshot", "restore"]
 
@@ -34,7 +36,6 @@ _STATE_BYTES_MOST, _RATIO_MOST = 1 << 26, 64
 """A state unpacks to so many bytes, or to so many times those of its file; one that claims more is not unpacked."""
 
 _encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(tuple[Ledger, list[str], dict[int, Account]])
 
 
 class Snapshot(NamedTuple):
@@ -63,8 +64,9 @@ class Snapshot(NamedTuple):
 
 
 class Parts(NamedTuple):
-    """A state taken apart: the encoding of each account, and the rest of it as a ledger without accounts."""
+    """A state taken apart: its digest, the encoding of each account, and the rest as a ledger without accounts."""
 
+    digest: bytes
     accounts: list[bytes]
     names: list[str]
     rest: Ledger
@@ -88,10 +90,13 @@ def name_of(seq: int) -> str:
 
 
 def parts_of(ledger: Ledger) -> Parts:
-    """Take a state apart; O(accounts), some 0.6 us each."""
-    rest = copy.copy(ledger)
+    """Take a state apart; O(accounts), some 0.6 us each, of which each is encoded once."""
+    rest, accounts = copy.copy(ledger), list(map(_encoder.encode, ledger.accounts))
+    encoded: list[Any] = list(map(msgspec.Raw, accounts))
+    rest.accounts = encoded
+    digest = bytes.fromhex(rest.digest())
     rest.accounts, rest.account_names, rest.account_ids = [], [], {}
-    return Parts(list(map(_encoder.encode, ledger.accounts)), list(ledger.account_names), rest)
+    return Parts(digest, accounts, list(ledger.account_names), rest)
 
 
 def read_snapshot(path: Path) -> Snapshot:
@@ -120,24 +125,34 @@ def _unpacked(payload: bytes) -> bytes:
     return zstandard.ZstdDecompressor().decompress(payload)
 
 
+@cache
+def _decoder() -> msgspec.msgpack.Decoder[tuple[Ledger, list[str], dict[int, msgspec.Raw]]]:
+    """Made when a state is first restored, which whoever only keeps them need not wait for."""
+    return msgspec.msgpack.Decoder(tuple[Ledger, list[str], dict[int, msgspec.Raw]])
+
+
 def restore(snapshot: Snapshot, base: Ledger | None = None) -> Ledger:
-    """The state, made on top of that of its base, which is used up. Raises ValueError where they do not fit."""
+    """The state, on top of that of its base, which is not to move on any more. Raises ValueError where they do not fit.
+
+    Accounts stay packed until somebody asks for them, so it costs 0.1 us for each of its base, and 0.4 us for each of
+    its own. Those of a file of which it is not known what it holds may turn out not to be accounts at all.
+    """
     try:
-        ledger, names, accounts = _decoder.decode(_unpacked(snapshot.payload))
+        ledger, names, accounts = _decoder().decode(_unpacked(snapshot.payload))
     except (zstandard.ZstdError, msgspec.DecodeError, RecursionError) as error:
         message = f"it does not decode ({error})"
         raise ValueError(message) from error
-    kept = [] if base is None else base.accounts
+    kept = PackedAccounts(()) if base is None else PackedAccounts.shared_of(base.accounts)
+    known = len(kept)
     try:
-        kept += [accounts[number] for number in range(len(kept), len(kept) + len(names))]
-        for number, account in accounts.items():
-            kept[number] = account
+        kept.put(accounts, known + len(names))
     except LookupError:
         message = "it does not fit its base"
         raise ValueError(message) from None
     ledger.accounts = kept
     ledger.account_names = names if base is None else base.account_names + names
-    ledger.account_ids = {name: number for number, name in enumerate(ledger.account_names)}
+    ledger.account_ids = {} if base is None else dict(base.account_ids)
+    ledger.account_ids.update(zip(names, range(known, known + len(names)), strict=True))
     if ledger.seq != snapshot.seq:
         message = f"it holds the state after {ledger.seq} events, not {snapshot.seq}"
         raise ValueError(message)

@@ -26,7 +26,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from math import isqrt
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import msgspec
 
@@ -144,7 +144,7 @@ class PowerLawImpact(Handler):
 
     def handle(self, event: Event, ledger: LedgerState, now_ns: int) -> Iterable[Product]:
         """All prices of an instant at once; after a trade the price of its instrument; after quotes its depth."""
-        body = event.body
+        body: Any = event.body
         if type(body) is PriceTicked:
             priced = [self._ticked(ledger, number, ticks, now_ns) for number, ticks in heard(ledger, body.prices)]
             first = (one for one in priced if ledger.markets[one.instrument].book is None)
@@ -152,7 +152,6 @@ class PowerLawImpact(Handler):
         if type(body) is QuotesPlaced:
             last = ledger.markets[body.instrument].quoted_seq == event.seq  # of those who quoted at one delivery
             return (self._formed(ledger, body.instrument),) if last else ()
-        assert isinstance(body, LiquidationFilled | PositionReduced | OrderFilled)
         market = ledger.markets[body.instrument]
         if market.book is None:
             return ()

@@ -120,7 +120,7 @@ class Makers(Handler):
 
     def observe(self, event: Event, ledger: LedgerState) -> None:
         """The same, kept."""
-        if isinstance(event.body, LimitsStated):
+        if type(event.body) is LimitsStated:
             self._open_interest.rebuild(ledger)
         elif self._open_interest.capped:
             self._open_interest.note(accounts_named(event.body))
@@ -128,7 +128,7 @@ class Makers(Handler):
     def handle(self, event: Event, ledger: LedgerState, now_ns: int) -> Iterable[Product]:
         """Whoever is due quotes anew, leaves or returns; one that is liquidated leaves every market at once."""
         body = event.body
-        if isinstance(body, LiquidationStarted):
+        if type(body) is LiquidationStarted:
             return list(self._liquidated(body.account, ledger))
         assert isinstance(body, BookPriced)
         if is_down(ledger, body.instrument):

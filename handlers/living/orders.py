@@ -16,7 +16,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from msgspec.structs import asdict
 from sortedcontainers import SortedList
@@ -42,6 +42,8 @@ from ..valuation import bankruptcy_price
 __all__ = ["OwnOrders"]
 
 _ARRIVES = "order reaches the book"
+_RESTING = frozenset((OrderPlaced, ActDelayed))
+_ENDING = frozenset((OrderFilled, OrderCancelled, OrderRefused))
 
 Resting = SortedList[tuple[int, int]]
 """(trigger, order) of the stops of one side of an instrument."""
@@ -86,17 +88,17 @@ class OwnOrders(Handler):
 
     def observe(self, event: Event, ledger: LedgerState) -> None:
         """Keep the index: a stop that is placed rests, one that is done does not any more."""
-        body = event.body
-        if isinstance(body, OrderPlaced):
-            self._rest(body.order_id, ledger.own_orders[body.order_id])
-        elif isinstance(body, ActDelayed):
+        body: Any = event.body
+        kind = type(body)
+        if kind in _RESTING:
             if body.order_id is not None:
                 self._rest(body.order_id, ledger.own_orders[body.order_id])
-        elif isinstance(body, LimitsStated):
+        elif kind in _ENDING:
+            if body.order_id not in ledger.own_orders:
+                self._forget(body.order_id)
+        elif kind is LimitsStated:
             self._open_interest.rebuild(ledger)
-        elif isinstance(body, OrderFilled | OrderCancelled | OrderRefused) and body.order_id not in ledger.own_orders:
-            self._forget(body.order_id)
-        if self._open_interest.capped and type(body) in POSTINGS:
+        if self._open_interest.capped and kind in POSTINGS:
             self._open_interest.note(accounts_named(body))
 
     def _rest(self, number: int, order: OwnOrder) -> None:
@@ -124,19 +126,15 @@ class OwnOrders(Handler):
 
     def handle(self, event: Event, ledger: LedgerState, now_ns: int) -> Iterable[Product]:
         """The fills of an order, the next stop that a price sets off, or the end of a liquidated account's orders."""
-        body = event.body
-        if isinstance(body, BookPriced):
-            return self._set_off(body.instrument, ledger, now_ns)
-        if isinstance(body, OrderPlaced):
-            if body.trigger_ticks is None:
-                return self._sent(body, ledger, now_ns)
-            return self._set_off(body.instrument, ledger, now_ns)
-        if isinstance(body, OrderCancelled | OrderRefused):
-            return self._set_off(body.instrument, ledger, now_ns)
-        if isinstance(body, TimerFired):
+        body: Any = event.body
+        kind = type(body)
+        if kind is TimerFired:
             return self._arrived(body, ledger, now_ns) if body.purpose == _ARRIVES else ()
-        assert isinstance(body, LiquidationStarted)
-        return self._liquidated(body, ledger)
+        if kind is LiquidationStarted:
+            return self._liquidated(body, ledger)
+        if kind is OrderPlaced and body.trigger_ticks is None:
+            return self._sent(body, ledger, now_ns)
+        return self._set_off(body.instrument, ledger, now_ns)
 
     def _liquidated(self, body: LiquidationStarted, ledger: LedgerState) -> list[Product]:
         """All orders of the account are cancelled, which is said once for the liquidation and once for each."""

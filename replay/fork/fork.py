@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from itertools import chain
@@ -58,10 +59,10 @@ class ForkResult(msgspec.Struct):
 
 
 class NoSink:
-    """A sink for the events of a fork that is only watched."""
+    """A sink for the events of a fork that is only watched: it lets go of each."""
 
-    def append(self, event: Event, /) -> None:
-        """Let it go."""
+    def __init__(self) -> None:
+        self.append: Callable[[Event], None] = deque[Event](maxlen=0).append
 
 
 class Fork:

@@ -6,17 +6,17 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from ...events.envelope import Origin
-from ...events.errors import RecordDamagedError
+from ...events.errors import RecordDamagedError, RecordError
 from ..jobs import Jobs
 from ..run import Run
 from .checks import Check
 from .comparison import Divergence
-from .parts import reexecute_all
+from .parts import PartsUnderWay
 from .playback import Missing, PlayedBack, missing_in
 from .versions import differences
 from .walk import Walk
 
-__all__ = ["Decided", "executed_again", "not_to_be_executed"]
+__all__ = ["Decided", "executed_again", "executed_ahead", "not_to_be_executed"]
 
 
 class Decided(NamedTuple):
@@ -32,6 +32,23 @@ def not_to_be_executed(run: Run, walk: Walk, *, force: bool) -> Decided | None:
     """Why nothing is executed again; None where it is."""
     if not walk.follows:
         return Decided(_unknown(f"not executed again: {walk.obstacle}"))
+    return _forbidden(run, force=force)
+
+
+def executed_ahead(run: Run, digests: Mapping[int, str], jobs: Jobs, *, force: bool) -> PartsUnderWay | None:
+    """What can be executed again while the record is still walked over; None where it may not, or cannot be told."""
+    try:
+        if not run.count or _forbidden(run, force=force) is not None:
+            return None
+        missing = missing_in(run)
+    except RecordError:
+        return None  # the walk will say what is wrong with it
+    if not all(one.throughout for one in missing):
+        return None
+    return PartsUnderWay(run, digests, jobs, [one.slot for one in missing])
+
+
+def _forbidden(run: Run, *, force: bool) -> Decided | None:
     if not run.count:
         return Decided(_unknown("there is no event"), due=False)
     if run.imported:
@@ -40,14 +57,15 @@ def not_to_be_executed(run: Run, walk: Walk, *, force: bool) -> Decided | None:
     return _refused(f"{found[0]}; --force executes the handlers all the same") if found else None
 
 
-def executed_again(run: Run, digests: Mapping[int, str], jobs: Jobs, watch: Callable[[int], None]) -> Decided:
-    """Execute everything that is at hand, and compare."""
+def executed_again(run: Run, parts: PartsUnderWay | None, watch: Callable[[int], None]) -> Decided:
+    """Execute everything that is at hand, and compare; `parts` are those that `executed_ahead` gave."""
     missing = missing_in(run)
     replaced = next((one for one in missing if not one.throughout), None)
     if replaced is not None:
         return _refused(replaced.reason)
+    assert parts is not None, "it follows, and nothing is missing that cannot be played back"
     try:
-        divergence = reexecute_all(run, digests, jobs, watch, [one.slot for one in missing])
+        divergence = parts.first_divergence(watch)
     except RecordDamagedError as error:
         return _refused(str(error))
     if divergence is not None:

@@ -13,17 +13,20 @@ from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 from ...events.errors import HandlerError
 from ...events.record import RecordReader
 from ...handlers.plugins.folders import Folders
 from ..jobs import Jobs, at_once, working
 from ..run import Run
+from ..workers import Workers
 from .comparison import Divergence
 from .playback import PlayedBack
 from .reexecution import Part, reexecute, whole
 
-__all__ = ["judged_run", "parts_of", "reexecute_all"]
+__all__ = ["PartsUnderWay", "judged_run", "parts_of", "reexecute_all"]
 
 _PARTS_PER_JOB = 3
 
@@ -43,6 +46,54 @@ def parts_of(run: Run, seqs: list[int], jobs: int) -> list[Part]:
     return [Part(first, stop) for first, stop in pairwise(sorted(cuts))]
 
 
+class PartsUnderWay:
+    """A record executed again in parts; what was decided in the slots `played_back` is taken as recorded.
+
+    Nothing is begun when it is made. A context, at the end of which all that is under way is ended.
+    """
+
+    def __init__(self, run: Run, digests: Mapping[int, str], jobs: Jobs, played_back: Collection[str] = ()) -> None:
+        self._run, self._digests, self._jobs, self._played_back = run, digests, jobs, tuple(played_back)
+        self._parts = parts_of(run, sorted(digests), at_once(jobs))
+        self._tasks, self._outcomes = deque(self._parts), dict[Part, Divergence | Exception | None]()
+        perform = partial(_reexecute, run.path, run.plugin_folders, self._played_back, dict(digests))
+        self._workers = working(jobs, perform, _lost)
+
+    def __enter__(self) -> Self:
+        """Processes are started when there is work for them."""
+        self._workers.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        """End them."""
+        self._workers.__exit__(kind, error, where)
+
+    def look(self) -> None:
+        """Have parts executed by processes of this machine while this one does something else. Call it time and again.
+
+        Where there is one part, or a cluster executes them, nothing is begun before `first_divergence`.
+        """
+        if len(self._parts) > 1 and isinstance(self._workers, Workers):
+            self._outcomes |= self._workers.outcomes(self._tasks, patience_s=0)
+
+    def first_divergence(self, watch: Callable[[int], None]) -> Divergence | None:
+        """Wait for all: the first divergence of the record, or None.
+
+        Raises ScenarioError where a policy of another slot is not at hand, in this process or in one of a part.
+        """
+        if len(self._parts) == 1:
+            return reexecute(_executable(self._run, self._played_back), whole(self._run), self._digests, watch)
+        for part, outcome in self._workers.outcomes(self._tasks):
+            self._outcomes[part] = outcome
+            watch(sum(done.stop_seq - done.first_seq for done in self._outcomes))
+        first = next((self._outcomes[part] for part in self._parts if self._outcomes[part] is not None), None)
+        if isinstance(first, Exception):
+            raise first
+        return first
+
+
 def reexecute_all(
     run: Run,
     digests: Mapping[int, str],
@@ -50,24 +101,9 @@ def reexecute_all(
     watch: Callable[[int], None],
     played_back: Collection[str] = (),
 ) -> Divergence | None:
-    """The first divergence of a record, or None; what was decided in the slots `played_back` is taken as recorded.
-
-    Raises ScenarioError where a policy of another slot is not at hand, in this process or in one of a part.
-    """
-    parts = parts_of(run, sorted(digests), at_once(jobs))
-    if len(parts) == 1:
-        return reexecute(_executable(run, played_back), whole(run), digests, watch)
-    perform = partial(_reexecute, run.path, run.plugin_folders, tuple(played_back), dict(digests))
-    outcomes, done_events = dict[Part, Divergence | Exception | None](), 0
-    with working(jobs, perform, _lost) as workers:
-        for part, outcome in workers.outcomes(deque(parts)):
-            outcomes[part] = outcome
-            done_events += part.stop_seq - part.first_seq
-            watch(done_events)
-    first = next((outcomes[part] for part in parts if outcomes[part] is not None), None)
-    if isinstance(first, Exception):
-        raise first
-    return first
+    """The first divergence of a record, or None. Raises as `PartsUnderWay` does."""
+    with PartsUnderWay(run, digests, jobs, played_back) as parts:
+        return parts.first_divergence(watch)
 
 
 def _reexecute(

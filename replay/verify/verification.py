@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 from ...events.bodies.run import Producer
@@ -30,10 +31,10 @@ from ...handlers.plugins.folders import Folders
 from ..jobs import Jobs
 from ..run import Run
 from .checks import Check, Verification, VerifyOptions
-from .decisions import Decided, executed_again, not_to_be_executed
+from .decisions import Decided, executed_again, executed_ahead, not_to_be_executed
 from .inputs import INPUTS, made_again
 from .invariants import invariants_of
-from .parts import judged_run
+from .parts import PartsUnderWay, judged_run
 from .walk import Walk
 
 __all__ = ["Check", "Verification", "verify"]
@@ -76,16 +77,17 @@ def _verified(path: Path, options: VerifyOptions, *, jobs: Jobs, head: str | Non
     try:
         run = judged_run(path, plugins)
     except RecordDamagedError as error:
-        damaged = Check("blocks", ok=False, text=str(error))
-        return Verification(os.fspath(path), "unknown", torn=False, events=0, head=None, sound=False, checks=(damaged,))
+        return _unreadable(path, error)
     digests = _beside(run)
-    walk = Walk(run, every, digests, head, lambda done: watch(done, 2 * run.count))
+    parts = executed_ahead(run, digests, jobs, force=force)
+    walk = Walk(run, every, digests, head, _looking_after(parts, lambda done: watch(done, 2 * run.count)))
     walk.hold(held := invariants_of(_declared(run), invariants))
-    checks = walk.checks()
-    walk.note_what_is_true()
-    decided = not_to_be_executed(run, walk, force=force)
-    if decided is None:
-        decided = executed_again(run, digests, jobs, lambda done: watch(run.count + done, 2 * run.count))
+    with parts or nullcontext():
+        checks = walk.checks()
+        walk.note_what_is_true()
+        decided = not_to_be_executed(run, walk, force=force) or executed_again(
+            run, parts, lambda done: watch(run.count + done, 2 * run.count)
+        )
     again = list(made_again(run, walk))
     checks += [*(one.check for one in again), decided.check]
     return Verification(
@@ -103,6 +105,22 @@ def _verified(path: Path, options: VerifyOptions, *, jobs: Jobs, head: str | Non
         beside=tuple(run.reports),
         invariants=tuple(held.found.values()),
     )
+
+
+def _unreadable(path: str | os.PathLike[str], error: RecordDamagedError) -> Verification:
+    damaged = Check("blocks", ok=False, text=str(error))
+    return Verification(os.fspath(path), "unknown", torn=False, events=0, head=None, sound=False, checks=(damaged,))
+
+
+def _looking_after(parts: PartsUnderWay | None, watch: Callable[[int], None]) -> Callable[[int], None]:
+    """Watches the walk, and sees to it that meanwhile the parts go on."""
+
+    def walked(done: int) -> None:
+        watch(done)
+        if parts is not None:
+            parts.look()
+
+    return walked
 
 
 def _declared(run: Run) -> tuple[Producer, ...]:

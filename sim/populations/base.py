@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import NamedTuple, Protocol
 
 import msgspec
@@ -47,7 +48,7 @@ class OpeningAsset(msgspec.Struct, frozen=True):
     rate: OpeningRate = OpeningRate()
 
 
-class OpeningMarket(msgspec.Struct, frozen=True):
+class OpeningMarket(msgspec.Struct, frozen=True, dict=True):
     """An instrument as the run begins: its scales, its price, and what one lot is worth at one tick.
 
     A spot market has a `base`, what changes hands in it: nobody has a position in it, but an account may hold the base
@@ -60,7 +61,7 @@ class OpeningMarket(msgspec.Struct, frozen=True):
     settles_in: OpeningAsset = OpeningAsset()
     base: OpeningAsset | None = None
 
-    @property
+    @cached_property
     def payoff(self) -> Payoff:
         """What its lots are worth."""
         return payoff_for(self.scale.kind, self.multiplier_atoms)

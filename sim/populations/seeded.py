@@ -233,8 +233,8 @@ class SeededPopulation:
         for n in range(count):
             other = n + dice.below("population instrument", n, len(order) - n)
             order[n], order[other] = order[other], order[n]
-        asset = markets[order[0]].settles_in
-        alike = [index for index in order if markets[index].settles_in == asset]
+        asset = markets[order[0]].settles_in.asset
+        alike = [index for index in order if markets[index].settles_in.asset == asset]
         return [markets[index] for index in sorted(alike[:count])]
 
     def _leverage(self, dice: _Dice) -> int:

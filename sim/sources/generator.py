@@ -11,9 +11,8 @@
 4. A step has at most one jump common to all instruments, with probability jumps_per_hour x step / hour; in logs it
    is normal with `jump_mean` and `jump_spread`. A `jump_common_share` below 1 is the share of common ones; each
    instrument has jumps of its own for the rest, so that each alone jumps as often as before.
-5. Logs are whole numbers of 10^-18, products rounded down; exp is taken in the one decimal context and correctly
-   rounded; the price is rounded half to even to a tick, at least one tick. No float anywhere: the same path on every
-   machine.
+5. Logs are whole numbers of 10^-18, products rounded down; the price is exp of its log times its start, rounded half
+   to even to a tick, at least one tick. No float anywhere: the same path on every machine.
 6. A price that is pegged (`pegs.py`) follows its peg instead, with noise and a script of its own.
 7. Draws are keyed by (seed, instrument, purpose, step): a longer run begins with the shorter one.
 """
@@ -21,7 +20,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from decimal import ROUND_FLOOR, Decimal
+from decimal import ROUND_FLOOR, ROUND_HALF_EVEN, Context, Decimal
 from itertools import pairwise
 from typing import Annotated, Any, NamedTuple
 
@@ -47,6 +46,10 @@ _BETA_ONE, _PPB = 10**6, 10**9
 # exp(44) is more than 2^63: a log move beyond it cannot end at a price that fits, and need not be taken to its power.
 _LOG_MOST = 44 * _LOG_ONE
 _PROBABILITY_ONE = 1 << 64
+_FEW_DIGITS = Context(prec=20, rounding=ROUND_HALF_EVEN)
+_FEW_DIGITS_ERROR = -19
+"""What is taken to its power in this context is true to this power of ten of itself."""
+
 _MARKET = -1
 
 
@@ -226,9 +229,21 @@ class GeneratorSource:
 
 
 def moved_ticks(ticks: int, log_move: int) -> int:
-    """A price that its log has moved by so many 10^-18, rounded half to even, at least one tick."""
-    factor = CONTEXT.exp(CONTEXT.scaleb(Decimal(min(log_move, _LOG_MOST)), -18))
-    return max(1, int(CONTEXT.to_integral_value(CONTEXT.multiply(ticks, factor))))
+    """A price that its log has moved by so many 10^-18, rounded half to even, at least one tick.
+
+    A few digits tell to which tick; only next to the middle between two it takes those of the one context.
+    """
+    log = CONTEXT.scaleb(Decimal(min(log_move, _LOG_MOST)), -18)
+    moved = CONTEXT.multiply(ticks, _FEW_DIGITS.exp(log))
+    error = CONTEXT.scaleb(moved, _FEW_DIGITS_ERROR)
+    whole = _rounded(CONTEXT.subtract(moved, error))
+    if whole != _rounded(CONTEXT.add(moved, error)):
+        whole = _rounded(CONTEXT.multiply(ticks, CONTEXT.exp(log)))
+    return max(1, whole)
+
+
+def _rounded(value: Decimal) -> int:
+    return int(CONTEXT.to_integral_value(value))
 
 
 def _start_ticks(scale: InstrumentScale) -> int:

@@ -76,7 +76,7 @@ def facts_of(events: Sequence[Event], root: bytes, kinds: AbstractSet[type[Body]
     accounts = _accounts_in(bodies) if named else frozenset[int]()
     if AccountOpened in kinds:
         funds.update(opened_funds(events))
-    of_funds = () if funds.isdisjoint(accounts) else [one for one in events if names_one_of(funds, one)]
+    of_funds = () if funds.isdisjoint(accounts) else _naming(funds, events, bodies)
     forced = _forced_in(bodies)
     forks = [event.seq for event in events if type(event.body) is RunForked] if RunForked in kinds else ()
     return PageFacts(events[0].seq, distances, root, accounts, forced, forks, _settings_in(bodies), of_funds)
@@ -95,6 +95,14 @@ def opened_funds(events: Iterable[Event]) -> dict[int, int]:
 def names_one_of(accounts: AbstractSet[int], event: Event) -> bool:
     """Whether an event names one of these accounts."""
     return not accounts.isdisjoint(accounts_named(event.body))
+
+
+def _naming(
+    funds: AbstractSet[int], events: Sequence[Event], bodies: Mapping[type[Body], list[Body]]
+) -> Sequence[Event]:
+    """The events that name one of the funds, looked for among those of types of which any does."""
+    kinds = {kind for kind, alike in bodies.items() if not funds.isdisjoint(_accounts_in({kind: alike}))}
+    return [event for event in events if type(event.body) in kinds and names_one_of(funds, event)]
 
 
 def setting_word(kind: type[Body], instrument: int) -> int:

@@ -40,12 +40,13 @@ from ....events.envelope import Event
 from ....events.errors import DeleverageError, QueryError, ScenarioError
 from ....events.vocabulary import Body
 from ....sim.units import format_time_ns
+from ...fork.fork import NoSink
 from ...fork.without import Without
 from ...run import Run
 from ..grounds.graph import EventGround, Verdict
 from ..grounds.lookback import Decision, Lookback
 from ..names import RunNames
-from .trials import Nowhere, driven_until
+from .trials import driven_until
 
 __all__ = ["EVENTS_MAX", "TRIALS_MAX", "Removal", "is_same_decision", "proved", "removal_of"]
 
@@ -158,7 +159,7 @@ def _stands_at(run: Run, decision: Event, ground_seq: int, began: int, removal: 
             made.append(_weight(event.body))
         return sum(made) > recorded
 
-    resumption = again.resumption(Nowhere())
+    resumption = again.resumption(NoSink())
     is_made = driven_until(again, resumption, (type(decision.body),), stands, decision.at_ns)
     return again.ledger.at_ns if is_made else None
 

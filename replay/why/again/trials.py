@@ -42,14 +42,13 @@ from ....events.ledger import Ledger, LedgerState
 from ....events.vocabulary import Body
 from ....sim.resumption import Resumption
 from ...fork.changes import Changes
-from ...fork.fork import Fork
+from ...fork.fork import Fork, NoSink
 from ...forked import Forked
 from ...run import Run
 
 __all__ = [
     "ForkTrial",
     "Free",
-    "Nowhere",
     "PrimedFork",
     "Search",
     "Subject",
@@ -290,13 +289,6 @@ class _EnoughError(Exception):
     """What was watched for has come, so that the re-execution need not go on."""
 
 
-class Nowhere:
-    """A sink that keeps nothing."""
-
-    def append(self, event: Event) -> None:
-        """Let it go."""
-
-
 def driven_until(
     fork: Fork, resumption: Resumption, kinds: Iterable[type[Body]], enough: Callable[[Event], bool], until_ns: int
 ) -> bool:
@@ -327,7 +319,7 @@ class PrimedFork:
     def __init__(self, run: Run, after_seq: int, changes: Changes = Changes()) -> None:  # noqa: B008 - frozen
         """Costs the state there, and a look at every account. Raises what `Fork` does."""
         self._fork = Fork(run, after_seq, changes)
-        self._resumption = self._fork.resumption(Nowhere())
+        self._resumption = self._fork.resumption(NoSink())
         self._later = list[Event]()
 
     def prepare(self) -> None:
