@@ -49,7 +49,7 @@ def _verified(folder: Path, asked: VerifyOptions, shard: Shard) -> Verification 
     """One shard, in a process of its own. Its error is what comes of it."""
     path, (every, force, plugins, invariants) = folder / shard.run, asked
     try:
-        return verify(path, every, force=force, head=shard.head, plugins=plugins, invariants=invariants)
+        return verify(path, every, jobs=1, force=force, head=shard.head, plugins=plugins, invariants=invariants)
     except Exception as error:  # noqa: BLE001 - raised by whoever asked
         return error
 

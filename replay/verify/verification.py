@@ -71,11 +71,11 @@ def verify(
     if is_sharded(Path(path)):
         from .shards import verify_shards  # noqa: PLC0415 - it verifies each of them by this
 
-        return verify_shards(Path(path), options, jobs=jobs, head=head, watch=watch)
+        return verify_shards(Path(path), options, jobs=jobs or os.cpu_count() or 1, head=head, watch=watch)
     return _verified(Path(path), options, jobs=jobs, head=head, watch=watch)
 
 
-def _verified(path: Path, options: VerifyOptions, *, jobs: Jobs, head: str | None, watch: Watch) -> Verification:
+def _verified(path: Path, options: VerifyOptions, *, jobs: Jobs | None, head: str | None, watch: Watch) -> Verification:
     """One record, which is no folder of several."""
     every, force, plugins, invariants = options
     try:
