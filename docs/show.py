@@ -53,6 +53,7 @@ _THIN = (
     "--set end=2025-10-10T21:25:00Z"
 )
 _TASKS_HEAD = "ae289ec74d9e366fb78b699dc019f5994ca4451617dec08786dd3fd80e5c8e17"
+_MEASURED = ("pipeline", "range_cost", "looks", "append", "rebuild", "flash_crash", "ranking")
 _LOSSES = "awk -v RS= -v ORS='\\n\\n' '/^(insurance fund used|accounts deleveraged|bankrupt accounts)/'"
 
 COMMANDS = {
@@ -247,7 +248,7 @@ COMMANDS = {
         ),
     ],
     "typo": ["deleverage run calm --set population.acounts=50"],
-    "benchmarks": ["python benchmarks/run.py | grep bar"],
+    "benchmarks": [f"python benchmarks/run.py --only {name} | grep bar" for name in _MEASURED],
     "peers": ["python benchmarks/peers.py"],
     "scale": ["python benchmarks/scale.py"],
     "options": ["python benchmarks/options.py"],

@@ -35,6 +35,7 @@ __all__ = [
     "layout_option",
     "leave",
     "matched",
+    "one_record",
     "opened",
     "opened_all",
     "record_argument",
@@ -146,11 +147,7 @@ def opened(
 
     Raises QueryError for a torn one that is to be `forked`: nothing of it is served, so nothing more is said.
     """
-    if is_sharded(path):
-        from .sharded import shard_with  # noqa: PLC0415 - only for who has several records of a venue
-
-        path, head = shard_with(path, head, account)
-    run = open_run(path, head, plugins)
+    run = open_run(*one_record(path, head, account), plugins)
     if forked:
         run.check_sealed()
     if plugins:
@@ -161,6 +158,15 @@ def opened(
         end = "it has the run's end" if run.came_to_its_end else "it stops before the run's end"
         tell(f"{path}: {end}; its manifest says: {run.manifest.status}")
     return run
+
+
+def one_record(path: Path, head: str | None, account: str | None) -> tuple[Path, str | None]:
+    """A record and its head as they are given; of shards those of that which has the `account`."""
+    if not is_sharded(path):
+        return path, head
+    from .sharded import shard_with  # noqa: PLC0415 - only for who has several records of a venue
+
+    return shard_with(path, head, account)
 
 
 def opened_all(path: Path, head: str | None = None) -> list[Run]:

@@ -51,6 +51,8 @@ def begun(path: Path, process: subprocess.Popen[str]) -> None:
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGINT, 130)])
 def test_a_signal_seals_a_run(tmp_path: Path, number: signal.Signals, code: int) -> None:
     """After the input at hand: a summary, the exit code of the signal, and a record sealed as interrupted, sound."""
+    if signal.getsignal(number) is signal.SIG_IGN:
+        pytest.skip("whoever started the tests ignores this signal, and so do they")
     path = tmp_path / "a.run"
     process = spawn("run", *LONG, "-o", path)
     begun(path, process)

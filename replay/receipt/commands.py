@@ -18,8 +18,8 @@ from ...sim.console import new_console, print_line, print_rows
 from ...sim.figures import count
 from ...sim.options import plugins_option
 from ...sim.terminal import print_document, print_text, tell
-from ..command_line import JOBS_MOST, as_json_option, digits_of, head_option, leave, opened, record_argument
-from ..run import Run
+from ..command_line import JOBS_MOST, as_json_option, digits_of, head_option, leave, one_record, record_argument
+from ..run import Run, open_run
 from .check import check_receipt
 from .file import encode_receipt, read_bytes
 from .receipt import receipt_of
@@ -90,7 +90,7 @@ def receipt_command(
     if everyone == (seq is not None) or (jobs is not None and not everyone):
         message = "give the number of one event, or --everyone (with --jobs, if you like); not both and not neither"
         raise QueryError(message)
-    run = opened(record, head, plugins, account=account)
+    run = open_run(*one_record(record, head, account), plugins)
     if seq is None:
         _write_everyone(run, path, jobs or len(os.sched_getaffinity(0)), as_json=as_json)
     else:
