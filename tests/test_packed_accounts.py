@@ -45,6 +45,8 @@ def test_accounts_stay_packed_until_somebody_asks_for_them() -> None:
     assert restore(whole).accounts == restored.accounts
     assert ledger.accounts == restore(whole).accounts
     assert ledger.accounts[1:] != restore(whole).accounts
+    assert not restore(whole).accounts != restored.accounts  # noqa: SIM202 - it is an operator of its own
+    assert not ledger.accounts != restore(whole).accounts  # noqa: SIM202
     assert copy.deepcopy(restore(whole)).accounts == ledger.accounts
     assert type(pickle.loads(pickle.dumps(restore(whole).accounts))) is list
 

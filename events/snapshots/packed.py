@@ -71,6 +71,10 @@ class PackedAccounts(list[Account]):
         """Whether the accounts are the same, packed or not."""
         return list(self) == (list(other) if isinstance(other, list) else other)
 
+    def __ne__(self, other: object) -> bool:
+        """Whether they differ: a list's own would compare what is packed."""
+        return not self == other
+
     def __reduce__(self) -> tuple[Any, ...]:
         """Another process, and whoever copies it, gets a plain list."""
         return list, (list(self),)
