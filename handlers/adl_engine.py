@@ -111,12 +111,7 @@ class AdlEngine(Handler):
             self._holders.note(touched)
             if kind in Inventory.KINDS:
                 self._inventory.observe(event, ledger)
-        if self._keeper is not None:
-            self._keeper.note(touched)
-        if self._pool is not None:
-            self._pool.note(ledger, touched)
-        for ranking in self._rankings.values():
-            ranking.touched.update(touched)
+        self._note_touched(touched, ledger)
 
     def observe_all(self, events: Sequence[Event], ledger: LedgerState) -> None:
         """The same of reductions in a row: each lot of the fund's is looked at once."""
@@ -124,6 +119,10 @@ class AdlEngine(Handler):
         touched = {body.account for body in bodies} | {body.against for body in bodies}
         self._holders.note(touched)
         self._inventory.observe_reductions(events, ledger)
+        self._note_touched(touched, ledger)
+
+    def _note_touched(self, touched: Collection[int], ledger: LedgerState) -> None:
+        """These accounts are to be looked at again before the next round."""
         if self._keeper is not None:
             self._keeper.note(touched)
         if self._pool is not None:

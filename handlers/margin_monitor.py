@@ -278,7 +278,7 @@ class MarginMonitor(Handler):
         return found
 
     def _left_of(self, due: list[int], ledger: LedgerState) -> list[tuple[int, _Told | None]]:
-        """Who of those due is to be tested here, with his margin if it is known: the index has armed the others again.
+        """Who of those due is to be tested here, with its margin if known: the index has armed the others again.
 
         Nothing hangs on it: whoever it arms meets no test, and would be armed so here.
         """

@@ -134,7 +134,7 @@ class RangeIndex:
         calls_bps: tuple[int, ...],
         recovery_bps: int,
     ) -> tuple[int, list[tuple[int, tuple[int, int, list[int]] | None]]]:
-        """How many of those due were looked at, and who of them is left, with his margin if it was worked out.
+        """How many of those due were looked at, and who of them is left, with its margin if that was worked out.
 
         The others were armed again: healthy, above the first level of a call; called, between the next level and
         recovery. Whoever was not doubted is not even looked at where the ends that were not left have enough to spare.

@@ -52,9 +52,8 @@ def fetched(url: str) -> Path:
         with files.open(posixpath.join(place, name), "rb") as file:
             first = file.read()
         key = sha256(b"\n".join((url.encode(), first))).hexdigest()
-        folder = _cache() / key / _name_of(url, place)
+        folder = _kept(key) / _name_of(url, place)
         if not folder.is_dir():
-            folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             if name == SHARDS_NAME:
                 _fetch_shards(files, url, place, folder)
             else:
@@ -109,20 +108,22 @@ def _told(url: str) -> Iterator[None]:
         raise QueryError(message) from error
 
 
-def _cache() -> Path:
+def _kept(key: str) -> Path:
+    """The folder of this machine for what was fetched under a key. Raises QueryError where there is none."""
     own = own_folder()
     if own is None:
         message = "no folder to fetch a record into; set DELEVERAGE_CACHE to one that only you can write"
         raise QueryError(message)
-    return own / "remote"
+    folder = own / "remote" / key
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
 
 
 def _file(files: Any, place: str) -> Path:
     """A pack: its SHA-256 is known only once it is here, and it is told apart by what the storage says of it before."""
     key = sha256(f"{place} {files.checksum(place)}".encode()).hexdigest()
-    folder = _cache() / key
+    folder = _kept(key) / "pack"
     if not folder.is_dir():
-        folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with suppress(RecordExistsError), whole_folder(folder) as beside:
             _fetch(files, place, beside / "record.pack")
     return folder / "record.pack"

@@ -227,7 +227,7 @@ class Summary:
 
     def _deleveraged(self, event: Event, ledger: Ledger) -> None:
         body: Any = event.body
-        self._add("PositionDeleveraged", ledger, ledger.markets[body.instrument].listing.asset, abs(body.value_atoms))
+        self._forced(event, ledger)
         self.deleveraged.add(body.account)
 
     def _all_deleveraged(self, events: Sequence[Event], ledger: Ledger) -> None:

@@ -20,7 +20,7 @@ from deleverage.handlers.protocol import NoParameters
 from deleverage.handlers.pseudonyms import Pseudonyms, run_key
 from deleverage.handlers.ranking import Ranking
 
-from .support.venue import Book, listed
+from .support.venue import Book, book_of, listed
 
 HELD = st.tuples(
     st.integers(0, 900) | st.integers(0, 60), st.integers(-30, -1) | st.integers(-9, 3), st.integers(95, 130)
@@ -35,12 +35,7 @@ def test_the_mix_and_its_losses_are_the_plain_ones(
     traders: list[tuple[int, int, int]], closing: Closing, noted: list[int], touched: bool
 ) -> None:
     """What each gives by weights so far, and what the mix and each rule lost, before and after somebody was touched."""
-    book = Book(listed(0))
-    for balance, lots, price in traders:
-        user = book.user(balance)
-        if lots:
-            book.hold(user, 0, lots, price)
-    book.mark(100)
+    book = book_of(traders)
     policy, columns = OnlineLearning(OnlineLearningParameters()), RankingColumns(book.ledger)
     book.ledger.notes["adl", "losses of rules"] = tuple(noted)
     many = ColumnRanking(book.ledger, 0, 1, policy, columns, PseudonymTable(Pseudonyms(run_key(1))))

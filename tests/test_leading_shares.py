@@ -24,7 +24,7 @@ from deleverage.handlers.protocol import NoParameters
 from deleverage.handlers.pseudonyms import Pseudonyms, run_key
 from deleverage.handlers.ranking import Ranking
 
-from .support.venue import Book, listed
+from .support.venue import Book, book_of, listed
 
 NAMES = Pseudonyms(run_key(1))
 ONE_BY_ONE = patch("deleverage.handlers.column_ranking._ANEW_OF", 0)
@@ -99,12 +99,7 @@ def test_every_round_after_the_first_is_the_plain_one(
     cap_bps: int | None,
 ) -> None:
     """Accounts change, go and come, and each round is shared out as among all of the plain ranking's places."""
-    book = Book(listed(0))
-    for balance, lots, price in traders:
-        user = book.user(balance)
-        if lots:
-            book.hold(user, 0, lots, price)
-    book.mark(100)
+    book = book_of(traders)
     plain = Ranking(book.ledger, 0, 1, policy, range(len(book.ledger.accounts)))
     many = ColumnRanking(book.ledger, 0, 1, policy, RankingColumns(book.ledger), PseudonymTable(NAMES))
     for changes, closing in rounds:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable, Mapping
 from itertools import pairwise
 from pathlib import Path
 
@@ -28,7 +29,7 @@ from deleverage.handlers.registry import SLOTS
 from deleverage.replay.fork.changes import Changes, Deposit
 from deleverage.replay.fork.fork import fork
 from deleverage.replay.verify.comparison import Divergence
-from deleverage.replay.verify.parts import parts_of, reexecute_all
+from deleverage.replay.verify.parts import PartsUnderWay, parts_of
 from deleverage.replay.verify.reexecution import Part, reexecute, whole
 from deleverage.replay.verify.verification import verify
 
@@ -168,6 +169,12 @@ def test_what_is_tampered_with_is_found_by_its_part_and_by_none_before(home: Pat
         found = [reexecute(run, part) for part in parts_at(run, cut)]
         assert next(one for one in found if one is not None) == due
         assert (found[0] is None) == (cut < seq - 200) or abs(cut - seq) < 200
+
+
+def reexecute_all(run: Run, digests: Mapping[int, str], jobs: int, watch: Callable[[int], None]) -> Divergence | None:
+    """The first divergence of a record in its parts."""
+    with PartsUnderWay(run, digests, jobs) as parts:
+        return parts.first_divergence(watch)
 
 
 @of_each_run

@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from itertools import chain
@@ -21,7 +21,7 @@ import msgspec
 from ...events.errors import ScenarioError
 from ...events.record import RecordSettings, Shard, run_name, write_shards
 from ...events.regular import must_be_free, whole_folder
-from ..jobs import Jobs, working
+from ..jobs import Jobs, succeeded
 from .faults import OnError
 from .importing import Importer, ImportResult, ShardImported, run_import
 
@@ -50,12 +50,9 @@ def import_shards(
     made: dict[int, ImportResult] = {}
     with whole_folder(output) as folder:
         perform = partial(_imported, make, folder, on_error, settings)
-        with working(jobs, perform, _lost) as workers:
-            for number, outcome in workers.outcomes(deque(range(shards))):
-                if isinstance(outcome, Exception):
-                    raise outcome
-                made[number] = outcome
-                watch(len(made))
+        for number, outcome in succeeded(jobs, perform, _lost, range(shards)):
+            made[number] = outcome
+            watch(len(made))
         results = [made[number] for number in range(shards)]
         told = [Shard(run_name(number), one.events, one.head) for number, one in enumerate(results)]
         head = write_shards(folder, told).head

@@ -26,7 +26,7 @@ from .comparison import Divergence
 from .playback import PlayedBack
 from .reexecution import Part, reexecute, whole
 
-__all__ = ["PartsUnderWay", "judged_run", "parts_of", "reexecute_all"]
+__all__ = ["PartsUnderWay", "judged_run", "parts_of"]
 
 _PARTS_PER_JOB = 2
 """More would be more even, but each primes handlers anew."""
@@ -95,18 +95,6 @@ class PartsUnderWay:
         if isinstance(first, Exception):
             raise first
         return first
-
-
-def reexecute_all(
-    run: Run,
-    digests: Mapping[int, str],
-    jobs: Jobs,
-    watch: Callable[[int], None],
-    played_back: Collection[str] = (),
-) -> Divergence | None:
-    """The first divergence of a record, or None. Raises as `PartsUnderWay` does."""
-    with PartsUnderWay(run, digests, jobs, played_back) as parts:
-        return parts.first_divergence(watch)
 
 
 def _reexecute(

@@ -8,14 +8,13 @@ Each shard is verified in a process of its own, as many at once as there are job
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 from ...events.errors import RecordDamagedError
 from ...events.record import Shard, Shards
-from ..jobs import Jobs, working
+from ..jobs import Jobs, succeeded
 from ..sharded import checked_shards
 from .checks import Check, Verification, VerifyOptions, checked
 from .verification import verify
@@ -36,12 +35,9 @@ def verify_shards(
         return Verification(str(folder), "unknown", torn=False, events=0, head=None, sound=False, checks=(told,))
     found, done = dict[Shard, Verification](), 0
     perform = partial(_verified, folder, asked)
-    with working(jobs, perform, _lost) as workers:
-        for shard, outcome in workers.outcomes(deque(shards.shards)):
-            if isinstance(outcome, Exception):
-                raise outcome
-            found[shard], done = outcome, done + shard.count
-            watch(done, shards.count)
+    for shard, outcome in succeeded(jobs, perform, _lost, shards.shards):
+        found[shard], done = outcome, done + shard.count
+        watch(done, shards.count)
     return _together(folder, shards, [found[shard] for shard in shards.shards])
 
 

@@ -28,7 +28,7 @@ from deleverage.handlers.protocol import Linked, Product
 
 from .made import made
 
-__all__ = ["FEES", "FUND", "LIQUIDITY", "OUTSIDE", "Book", "bodies", "filled", "listed", "tiers_of"]
+__all__ = ["FEES", "FUND", "LIQUIDITY", "OUTSIDE", "Book", "bodies", "book_of", "filled", "listed", "tiers_of"]
 
 OUTSIDE, LIQUIDITY, FUND, FEES = range(4)
 
@@ -162,3 +162,14 @@ class Book:
     def bankrupt(self, number: int) -> Event:
         """Start a liquidation and declare the account bankrupt; returns the declaration."""
         return self.put(BankruptcyDeclared(self.liquidate(number), number, 0, 0, "test"))
+
+
+def book_of(traders: Iterable[tuple[int, int, int]]) -> Book:
+    """One instrument marked at 100, and who holds it: each by balance, lots (perhaps none) and the price they cost."""
+    book = Book(listed(0))
+    for balance_atoms, lots, price_ticks in traders:
+        user = book.user(balance_atoms)
+        if lots:
+            book.hold(user, 0, lots, price_ticks)
+    book.mark(100)
+    return book
