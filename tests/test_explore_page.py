@@ -38,8 +38,8 @@ def event_shown(page: Any, seq: int) -> None:
 def test_a_link_leads_to_an_event_with_why_and_its_graph(page: Any, address: str) -> None:
     """The answer, both sides and the graph are there; a ground leads on, and the browser's back leads back."""
     at(page, address, f"at={REDUCED.seq}&panel=event&event={REDUCED.seq}")
-    page.wait_for_selector(".answer .prose >> text=was deleveraged")
     page.wait_for_selector(".more-why details")
+    assert f"Event {REDUCED.seq}" in page.locator(".answer .prose").first.inner_text()
     page.wait_for_selector(".delta .is")
     page.wait_for_selector("svg.grounds .ground.asked")
     assert axe_faults(page) == []
@@ -114,7 +114,7 @@ def test_a_fork_shows_both_futures(page: Any, address: str) -> None:
     page.locator(".change input").fill("wealth-pro-rata")
     page.locator(".change button").click()
     page.locator(".run").click()
-    page.wait_for_selector(".sides .side canvas", timeout=120_000)
+    page.wait_for_selector(".sides .side canvas")
     assert page.locator(".sides").first.locator(".side").count() == 2
     page.wait_for_selector(".totals >> text=rounds of auto-deleveraging")
     assert axe_faults(page) == []
