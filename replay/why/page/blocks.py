@@ -288,6 +288,8 @@ def _part(part: MovePart | MoveSum) -> str:
         what = (
             f"by the index of {venue.removesuffix(INDEX_OF)}" if venue.endswith(INDEX_OF) else f"by the book of {venue}"
         )
+    elif part.kind == "index":
+        what = f"by what the index counts: {part.name}"
     elif part.kind == "own":
         what = f"by own orders ({(part.name or 'of no stated purpose').replace('_', ' ')})"
     return f"{part.moved.signed} {what}"
