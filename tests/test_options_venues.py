@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from deleverage import Scenario, fork, open_run, run
 from deleverage.events.bodies.faults import FaultEnded
 from deleverage.events.bodies.inputs import PriceTicked
+from deleverage.events.bodies.liquidation import LiquidationStarted
 from deleverage.events.bodies.options import DeliveryPriced, HedgeOrdered, OptionExpired, OptionSettled
 from deleverage.events.bodies.run import RunStarted
 from deleverage.events.envelope import Event
@@ -29,6 +30,7 @@ from deleverage.sim.toml_tree import read_toml
 
 from .support.command_line import call
 from .support.crash import checked
+from .support.living import LIVING
 from .support.past import goes_on_the_same
 from .support.priming import differences
 
@@ -229,3 +231,37 @@ def test_what_no_venue_can_list_is_refused_with_where(override: str, says: str) 
     said = call("run", OPTIONS, *(part for one in stated for part in ("--set", one)))
     assert said.exit_code == 2
     assert len(said.stderr.strip().splitlines()) == 1
+
+
+def test_in_a_living_market_a_writer_is_liquidated_by_what_forced_orders_moved(tmp_path: Path) -> None:
+    """Told by generation, with options marked as they would be without them; the report says through what."""
+    path = tmp_path / "living.run"
+    smiles = [{"expires_ns": one, "moneyness": [[0.9, 0.6], [1, 0.55], [1.1, 0.6]]} for one in ("3m", "12h")]
+    tree = read_toml(Path(LIVING)) | {
+        "options": [
+            {
+                "underlying": "COIN-PERP",
+                "expires_ns": ["3m", "12h"],
+                "moneyness": [0.95, 1],
+                "tick_size": 0.1,
+                "lot_size": 0.1,
+                "depth": [[500, 40]],
+                "venue": "alpha",
+            }
+        ],
+        "volatility": [{"underlying": "COIN-PERP", "smiles": smiles}],
+        "option_holders": [
+            {"accounts": 20, "units_most": 5, "margin": [0.7, 2], "books": {"short put": 1}},
+            {"name": "dealer", "accounts": 2, "units_most": 50, "books": {"short put": 1}},
+        ],
+        "option_rules": {"window_ns": "1m"},
+        "dealers": {"policy": "delta-neutral"},
+    }
+    outcome = run(Scenario.build(**tree), path)
+    assert outcome.status == "complete"
+    assert verify(path).sound
+    begun = [event for event in open_run(path).events() if isinstance(event.body, LiquidationStarted)]
+    ledger = Ledger.of(open_run(path).events())
+    assert any(ledger.name(one.body.account).startswith(("writer", "dealer")) for one in begun)
+    reported = call("report", path, "-o", tmp_path / "page.html")
+    assert reported.exit_code == 0, reported.output
