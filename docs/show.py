@@ -39,8 +39,8 @@ _FRONTIER_PROVIDERS = (
 )
 _VEGA = "deleverage run gamma --set dealers.policy=vega-limited --set dealers.vega_limit=50"
 _TWO_BOOKS = (
-    'deleverage run options --set liquidation={} --set \'venues=[{name="alpha", rulebook="okx", '
-    'slots={margin={model="okx"}}}, {name="beta", rulebook="deribit"}]\''
+    'deleverage run options --set liquidation={} --set \'venues=[{name="alpha", rulebook="okx"}, '
+    '{name="beta", rulebook="deribit"}]\''
 )
 _LOOPED = "lending --set population.accounts=600 --set population.looped_share=0.25"
 _ANSWERING = (

@@ -44,7 +44,7 @@ SMALL = (
     "options[0].moneyness=[0.85, 0.95, 1, 1.05]",
     "seed=3",
 )
-ALPHA = '{name="alpha", rulebook="okx", slots={margin={model="okx"}}}'
+ALPHA = '{name="alpha", rulebook="okx"}'
 BETA = '{name="beta", rulebook="deribit"}'
 BOTH = (*SMALL, f"venues=[{ALPHA}, {BETA}]")
 AT_ALPHA = ('options[0].venue="alpha"', 'volatility[0].venue="alpha"', 'option_holders[0].venue="alpha"')
