@@ -29,8 +29,8 @@ _SMALL_SPIRAL = (
     '{name="backstop",balance=50_000,accounts=4},{name="depositor",balance=50_000,accounts=4}]\''
 )
 _FRONTIER = (
-    "deleverage lab spiral outage --seeds 2 --jobs 2 --set population.accounts=600 --set impact.depth=40_000 "
-    "--set insurance_fund.balance=500 --set prices.duration_ns=8m "
+    "deleverage lab spiral outage --seeds 2 --jobs 2 --fairness 12 --set population.accounts=600 "
+    "--set impact.depth=40_000 --set insurance_fund.balance=500 --set prices.duration_ns=8m "
 )
 _FRONTIER_MAKERS = "--set 'actors=[{name=\"maker\",balance=10_000,accounts=4}]' "
 _FRONTIER_PROVIDERS = (
@@ -447,6 +447,13 @@ COMMANDS = {
             "FROM positions JOIN accounts USING (account) WHERE status = 'healthy' ORDER BY percent, account LIMIT 5"
             '"'
         ),
+    ],
+    "tables grounds": [
+        (
+            'deleverage sql crash.run "SELECT m.seq, m.time, m.instrument, m.mark, count(*) AS liquidations\n'
+            "FROM grounds g JOIN MarkPriced m ON m.seq = g.ground WHERE g.type = 'LiquidationStarted'\n"
+            'GROUP BY ALL ORDER BY liquidations DESC, m.seq LIMIT 5"'
+        )
     ],
     "tables wrong": ['deleverage sql crash.run "SELECT marks FROM MarkPriced"'],
     "tables export": [
