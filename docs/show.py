@@ -38,6 +38,10 @@ _FRONTIER_PROVIDERS = (
     '{name="senior",balance=2_000}]\' '
 )
 _VEGA = "deleverage run gamma --set dealers.policy=vega-limited --set dealers.vega_limit=50"
+_TWO_BOOKS = (
+    'deleverage run options --set liquidation={} --set \'venues=[{name="alpha", rulebook="okx"}, '
+    '{name="beta", rulebook="deribit"}]\''
+)
 _LOOPED = "lending --set population.accounts=600 --set population.looped_share=0.25"
 _ANSWERING = (
     "--set borrowers.policy=answering --set borrowers.repay_bps=2_000 --set borrowers.add_bps=2_000 "
@@ -255,6 +259,11 @@ COMMANDS = {
     "options settled": [
         "deleverage run options -o options.run | sed -n '/^called/,/^taken/p'",
         "deleverage why options.run 17964 | awk -v RS= 'NR == 2 || NR == 3'",
+    ],
+    "options venues": [
+        f"{_TWO_BOOKS} -o two.run | sed -n '/^called/,/^taken/p'",
+        "deleverage state two.run --at +00:20:00 --account writer-3@alpha | sed -n '/^account/,/^ratio/p'",
+        "deleverage state two.run --at +00:20:00 --account writer-3@beta | sed -n '/^account/,/^ratio/p'",
     ],
     "options gamma": [
         "deleverage run gamma | grep -A 1 ^fell",
