@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import msgspec
 
 from ..grounds import Ground
-from ..kinds import Kind
+from ..kinds import Kind, evaluated
 from .declaring import AccountStatus, Posting
 
 if TYPE_CHECKING:
@@ -61,6 +61,9 @@ class BodyBase(msgspec.Struct, frozen=True, array_like=True, gc=False):
     def tells(self, case: Case) -> str:
         """A paragraph on why it happened, held against the state that it came into."""
         return case.joined(f"{self.says(case.names)}.", case.compared(), case.followed(), case.linked())
+
+
+evaluated(BodyBase)  # once, and not for each of the types that it is the base of
 
 
 class Provenance(msgspec.Struct, frozen=True, array_like=True, gc=False):
