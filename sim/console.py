@@ -78,7 +78,7 @@ def print_rows(console: Console, rows: Iterable[tuple[str, str]], label_width: i
     for label, text in rows:
         first, *others = wrap(text, width, break_long_words=False, break_on_hyphens=False) or [""]
         label_text = _left(printable(label), label_width)
-        console.print(Text.assemble((label_text, "bold"), _GAP, printable(first)), soft_wrap=True)
+        print_styled(console, (label_text, "bold"), (_GAP, ""), (printable(first), ""))
         for other in others:
             print_line(console, " " * label_width + _GAP + other)
 

@@ -49,6 +49,12 @@ class Ledger(Books):
             effect(body, self, event)
         self.seq = seq + 1
 
+    def fold_beyond(self, event: Event) -> None:
+        """Take an event that may stand further on: whoever asks knows that those between change nothing asked about."""
+        assert event.seq >= self.seq
+        self.seq = event.seq
+        self.fold(event)
+
     def fold_ticks(self, ticks: QuietTicks) -> None:
         """Take a run of prices and their marks: the fold of their events, of which only the last two instants are left.
 
