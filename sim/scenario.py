@@ -35,7 +35,8 @@ from ..handlers.registry import OVER_VENUES, SLOTS, Amounts, producer_of, withou
 from .actors import check_living, open_actors
 from .building import Stated, stated_tree
 from .chains.listings import Chains
-from .chains.opening import check_options, open_options, option_rules
+from .chains.opening import check_options, check_redrawn, open_options, option_rules
+from .chains.redrawn import RedrawnSurfaces
 from .conversions import check_redemptions, conversions_of, numeraires, opening_markets, settled_in
 from .faults import FaultTargets, planned_faults
 from .funds import FUND_KEYS, FundPart, OpeningFund, check_one_floor, open_funds, with_options
@@ -215,6 +216,9 @@ class Scenario:
         markets = opening_markets(instruments, opened, assets, conversions)
         prices_ticks = {name: ticks for name, (_, ticks) in opened.items()}
         chains, holders = open_options(settings, instruments, prices_ticks, assets, self.producers, start_ns)
+        if chains.redrawn:
+            check_redrawn(chains, made.last_ns)
+            sources = (*sources, RedrawnSurfaces(chains.redrawn))
         return ResolvedScenario(
             name=settings.name,
             sha256=self._sha256(),
@@ -235,7 +239,7 @@ class Scenario:
             opening_population=population,
             actors=(*open_actors(settings.actors, assets), *holders),
             conversions=conversions,
-            inputs=made.inputs,
+            inputs=made.inputs + len(chains.redrawn),
             limits=tuple(stated_limits(settings.instruments, instruments, assets[0].decimals)),
             chains=chains,
         )

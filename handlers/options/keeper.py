@@ -1,7 +1,8 @@
 """Who keeps options: marks volatility and each option after its underlying, and settles them at expiry.
 
-1. After each mark of an underlying the level of its volatilities is worked out anew (`process.py`), and each option's
-   mark; what stays as it was is not said again. Volatility comes first, then marks in the order of listing.
+1. After each mark of an underlying, and each surface that is drawn anew, the level of its volatilities is worked out
+   (`process.py`), and each option's mark; what stays as it was is not said again. Volatility comes first, then marks
+   in the order of listing.
 2. `window_ns` before an expiry the average of the index begins; at the expiry it is the delivery price. Each option of
    that expiry is then worth its payoff, and each position in it is closed at that, in the order of options and
    accounts: O(holders). An insurance fund that has not enough for what it holds declares a deficit first.
@@ -23,6 +24,7 @@ from ...events.bodies.options import (
     OptionExpired,
     OptionListed,
     OptionSettled,
+    SurfaceSet,
 )
 from ...events.bodies.venue import TimerFired, TimerSet
 from ...events.bodies.waterfall import FundDeficitDeclared
@@ -53,7 +55,7 @@ class OptionsKeeper(Handler):
     policy: ClassVar[str] = "black-76"
     formula: ClassVar[str] = "mark = Black's price at the mark of the underlying; settled at an average of its index"
     source: ClassVar[str] = "Black 1976; Deribit, Bybit and OKX settle by 30 minutes of the index"
-    subscribes: ClassVar[tuple[type[Body], ...]] = (OptionListed, MarkPriced, TimerFired)
+    subscribes: ClassVar[tuple[type[Body], ...]] = (OptionListed, SurfaceSet, MarkPriced, TimerFired)
     observes: ClassVar[tuple[type[Body], ...]] = tuple(POSTINGS)
     Parameters: ClassVar[type[msgspec.Struct]] = OptionsParameters
 
@@ -76,6 +78,9 @@ class OptionsKeeper(Handler):
         if isinstance(body, MarkPriced):
             chain = body.instrument in ledger.volatilities
             return list(self._marked(body.instrument, ledger, now_ns)) if chain else ()
+        if isinstance(body, SurfaceSet):
+            is_marked = ledger.markets[body.instrument].mark_ticks > 0
+            return list(self._marked(body.instrument, ledger, now_ns)) if is_marked else ()
         if isinstance(body, OptionListed):
             return self._timed(ledger.options[body.instrument], ledger, now_ns)
         assert isinstance(body, TimerFired)

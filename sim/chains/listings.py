@@ -3,7 +3,8 @@
 1. A chain is an underlying's options of some expiries, counted from the start, and some strikes: as stated, or as
    multiples of the opening price, rounded to `strike_step`.
 2. A surface has a smile for each of some expiries: the five figures of a raw SVI, volatilities by strike, or
-   volatilities by moneyness. One that offers arbitrage is refused, with expiry and strike.
+   volatilities by moneyness. One that offers arbitrage is refused, with expiry and strike. One holds from the start;
+   each further one of an underlying is an input, from its own time on (`redrawn.py`).
 3. Depth is in units of the underlying, around the option's own mark.
 """
 
@@ -58,6 +59,7 @@ class Chains(msgspec.Struct, frozen=True):
     options: tuple[OptionListed, ...] = ()
     surfaces: tuple[SurfaceSet, ...] = ()
     depth: tuple[DepthQuoted, ...] = ()
+    redrawn: tuple[tuple[int, SurfaceSet], ...] = ()
 
     def with_those_of(self, other: Chains) -> Chains:
         """These, and behind them those of another venue."""
@@ -66,6 +68,7 @@ class Chains(msgspec.Struct, frozen=True):
             (*self.options, *other.options),
             (*self.surfaces, *other.surfaces),
             (*self.depth, *other.depth),
+            tuple(sorted((*self.redrawn, *other.redrawn), key=lambda one: one[0])),
         )
 
     def each(self) -> Iterator[Option]:
@@ -100,7 +103,12 @@ def list_chains(
             listings.append(msgspec.structs.replace(listing, instrument=number))
             options.append(msgspec.structs.replace(option, instrument=number))
             depth += [msgspec.structs.replace(one, instrument=number) for one in quoted]
-    drawn = [_surface(one, by_name[one.underlying], start_ns, place) for place, one in surfaces]
+    drawn = [_surface(one, by_name[one.underlying], start_ns, place) for place, one in surfaces if not one.from_ns]
+    redrawn = [
+        (start_ns + one.from_ns, _surface(one, by_name[one.underlying], start_ns, place))
+        for place, one in sorted(surfaces, key=lambda stated: stated[1].from_ns)
+        if one.from_ns
+    ]
     named = {one.instrument for one in drawn}
     for place, chain in chains:
         if by_name[chain.underlying].listing.instrument not in named:
@@ -108,10 +116,11 @@ def list_chains(
             what = f"{chain.underlying} is{f' at {venue}' if venue else ''}"
             message = f"$.options[{place}]: nothing says how volatile {what}; give it a [[volatility]]"
             raise ScenarioError(message)
-    if len(named) != len(drawn):
-        message = "$.volatility: an underlying has two surfaces; give each one"
+    times = [(one.underlying, one.from_ns) for _, one in surfaces]
+    if len(set(times)) != len(times):
+        message = "$.volatility: an underlying has two surfaces from one time on; give each its own from_ns"
         raise ScenarioError(message)
-    return Chains(tuple(listings), tuple(options), tuple(drawn), tuple(depth))
+    return Chains(tuple(listings), tuple(options), tuple(drawn), tuple(depth), tuple(redrawn))
 
 
 def _chain(
@@ -183,10 +192,13 @@ def _name(underlying: Underlying, expiry_ns: int, strike_ticks: int, right: Opti
 
 def _surface(settings: SurfaceSettings, underlying: Underlying, start_ns: int, place: int) -> SurfaceSet:
     where = f"$.volatility[{place}]"
+    if settings.forward is not None:
+        ticks = at_path(f"{where}.forward", price_to_ticks, Decimal(settings.forward), underlying.tick_size)
+        underlying = underlying._replace(price_ticks=ticks)
     smiles = tuple(
         at_path(f"{where}.smiles[{n}]", _smile, one, underlying, start_ns) for n, one in enumerate(settings.smiles)
     )
-    at_path(where, surface_of, smiles, start_ns)
+    at_path(where, surface_of, smiles, start_ns + settings.from_ns)
     return SurfaceSet(underlying.listing.instrument, smiles)
 
 

@@ -22,11 +22,12 @@ from ...handlers.options.parameters import SLOT, VENUES, OptionsParameters
 from ..funds import underlying_of
 from ..populations.base import OpeningAccount
 from ..settings import ScenarioSettings
+from ..units import format_time_ns
 from .books import open_books
 from .listings import Chains, Underlying, list_chains
 from .settings import ChainSettings, HoldersSettings, SurfaceSettings
 
-__all__ = ["check_options", "open_options", "option_rules"]
+__all__ = ["check_options", "check_redrawn", "open_options", "option_rules"]
 
 _POLICY = "black-76"
 """Who keeps the options of a run that lists any, where nobody is named."""
@@ -67,6 +68,15 @@ def _check_place(settings: ScenarioSettings, one: _Table, where: str) -> None:
         at = f" at {one.venue}" if one.venue else ""
         message = f"{where}.underlying: there is no instrument {one.underlying!r}{at}; choose from "
         raise ScenarioError(message + ", ".join(i.name for i in settings.instruments if i.name in listed))
+
+
+def check_redrawn(chains: Chains, last_ns: int) -> None:
+    """Refuse a surface that is drawn when no price comes any more. Raises ScenarioError."""
+    if chains.redrawn and chains.redrawn[-1][0] > last_ns:
+        at = format_time_ns(chains.redrawn[-1][0])
+        last = format_time_ns(last_ns)
+        message = f"$.volatility: a surface is drawn at {at}, after the last price, {last}; let it hold from earlier on"
+        raise ScenarioError(message)
 
 
 def option_rules(settings: ScenarioSettings, venue: str, stated: Mapping[str, Any]) -> dict[str, Any]:

@@ -73,14 +73,23 @@ class SmileSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class SurfaceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The volatilities of the options on `underlying`, in the order of expiry.
+    """The volatilities of the options on `underlying`, in the order of expiry, from `from_ns` after the start on.
 
-    Of several venues they hold at `venue`, or at all that have none of their own.
+    Moneyness is that of `forward`, without it of the opening price. Of several venues they hold at `venue`, or at all
+    that have none of their own.
     """
 
     underlying: str
     smiles: Annotated[tuple[SmileSettings, ...], FEW]
     venue: str | None = None
+    from_ns: int = 0
+    forward: Number | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what was drawn before there was anything, and at no price."""
+        check_range("from_ns", self.from_ns, 0, INT64_MAX)
+        if self.forward is not None:
+            check_range("forward", self.forward, Decimal("1e-18"), _MOST)
 
 
 class HoldersSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
