@@ -21,7 +21,7 @@ from sortedcontainers import SortedList
 
 from ..events.ledger import LedgerState
 from .column_rules import least_largest, loss_in, mixed_shares, on_paper
-from .column_shares import column_caps, column_scores, column_shares, ratio_of
+from .column_shares import ColumnAllotment, column_caps, column_scores, column_shares, ratio_of
 from .column_weights import ColumnWeights
 from .columns import Column, Eligible, RankingColumns, Unfit
 from .policies.allocation import cap_of
@@ -126,11 +126,7 @@ class ColumnRanking:
 
     def _allotted(self, shares: Column) -> Allocation:
         """The places that have a share, with it, where all are those of the columns."""
-        given = np.flatnonzero(shares)
-        rows = zip(*(column[given].tolist() for column in self._sorted), strict=True)
-        places = zip((given + 1).tolist(), self._scores[given].tolist(), rows, strict=True)
-        found = (Ranked(rank, score, Candidate(*row), 0) for rank, score, row in places)
-        return zip(found, shares[given].tolist(), strict=True)
+        return ColumnAllotment(self._sorted, self._scores, shares)
 
     def least_largest(self, closing: Closing) -> Allocation | None:
         """As `MinMaxInteger` has it; None where accounts were touched, or figures are too large."""
