@@ -22,8 +22,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Collection, Iterable
+from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
 
@@ -36,7 +36,7 @@ from ..events.bodies.waterfall import (
     ShortfallDeclared,
     ShortfallTrigger,
 )
-from ..events.envelope import Event
+from ..events.envelope import DecidedRow, Event
 from ..events.errors import HandlerError
 from ..events.ledger import Account, LedgerState, PositionKey
 from ..events.ledger.postings import POSTINGS, Trade
@@ -113,12 +113,11 @@ class AdlEngine(Handler):
                 self._inventory.observe(event, ledger)
         self._note_touched(touched, ledger)
 
-    def observe_all(self, events: Sequence[Event], ledger: LedgerState) -> None:
+    def observe_all(self, row: DecidedRow, ledger: LedgerState) -> None:
         """The same of reductions in a row: each lot of the fund's is looked at once."""
-        bodies: list[Any] = [event.body for event in events]
-        touched = {body.account for body in bodies} | {body.against for body in bodies}
+        touched = row.values("account") | row.values("against")
         self._holders.note(touched)
-        self._inventory.observe_reductions(events, ledger)
+        self._inventory.observe_reductions(row, ledger)
         self._note_touched(touched, ledger)
 
     def _note_touched(self, touched: Collection[int], ledger: LedgerState) -> None:
