@@ -21,7 +21,7 @@ from sortedcontainers import SortedList
 
 from ..events.ledger import LedgerState
 from .column_rules import least_largest, loss_in, mixed_shares, on_paper
-from .column_shares import ColumnAllotment, column_caps, column_scores, column_shares, ratio_of
+from .column_shares import ColumnAllotment, column_caps, column_scores, column_shares, ranked_order, ratio_of
 from .column_weights import ColumnWeights
 from .columns import Column, Eligible, RankingColumns, Unfit
 from .policies.allocation import cap_of
@@ -91,7 +91,7 @@ class ColumnRanking:
         """Everyone has a place by the columns as they are. Raises Unfit, and then nothing has changed."""
         eligible = self._columns.eligible(ledger, self._instrument, self._side, terms_of(self._policy))
         scores = column_scores(self._policy, eligible, self._instrument, ledger)
-        order = np.argsort(-scores, kind="stable")
+        order = ranked_order(scores, eligible.account)
         self._scores = scores[order]
         self._sorted = Eligible(*(column.take(order) for column in eligible))
         self._place_of = np.full(int(self._sorted.account.max(initial=0)) + 1, -1, np.int64)

@@ -22,7 +22,7 @@ from .policies.allocation import BPS
 from .policies.ranking import SCORE_MAX, SCORE_SCALE, Candidate, Closing, Ranked, RankingPolicy, score_of, scores_of
 from .policies.ratio import Ratio, RatioPolicy
 
-__all__ = ["ColumnAllotment", "column_caps", "column_scores", "column_shares", "ratio_of"]
+__all__ = ["ColumnAllotment", "column_caps", "column_scores", "column_shares", "ranked_order", "ratio_of"]
 
 _LIMIT = 2**62
 
@@ -126,6 +126,17 @@ def _product(column: Column, times: int) -> Column:
 def ratio_of(policy: RankingPolicy, size_lots: int) -> Ratio | None:
     """What the policy's scores are for candidates that hold this side; None where they are no ratio."""
     return policy.ratio_of(size_lots) if isinstance(policy, RatioPolicy) else None
+
+
+def ranked_order(scores: Column, accounts: Column) -> Column:
+    """The places by descending score, ties by account. O(n) where they stand so already, else O(n log n)."""
+    falls, follows = scores[1:] < scores[:-1], accounts[1:] > accounts[:-1]
+    if bool((falls | (follows & (scores[1:] == scores[:-1]))).all()):
+        return np.arange(len(scores))
+    most, beyond = int(np.abs(scores).max()), int(accounts.max()) + 1
+    if (most + 1) * beyond >= _LIMIT:
+        return np.lexsort((accounts, -scores))
+    return np.argsort(accounts - scores * beyond)
 
 
 def column_scores(policy: RankingPolicy, eligible: Eligible, instrument: int, ledger: LedgerState) -> Column:
