@@ -21,6 +21,12 @@ PyObject *core_ticks_ahead(PyObject *module, PyObject *const *arguments, Py_ssiz
 /* decimals.c */
 PyObject *core_whole(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
 
+/* reductions.c */
+PyObject *core_fold_reductions(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
+
+/* figures.c */
+PyObject *core_figures_of(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
+
 /* margin.c */
 PyObject *core_know_payoffs(PyObject *module, PyObject *payoffs);
 PyObject *core_margin_of(PyObject *module, PyObject *const *arguments, Py_ssize_t count);

@@ -11,6 +11,9 @@ import subprocess
 import sys
 from hashlib import sha256
 from random import Random
+from types import SimpleNamespace
+from typing import Any
+from unittest.mock import patch
 
 import msgspec
 import pytest
@@ -22,6 +25,7 @@ from deleverage.events.bodies.margin import FundingAccrued
 from deleverage.events.codec import encode_event, list_header
 from deleverage.events.envelope import Event, Origin
 from deleverage.events.errors import ScenarioError
+from deleverage.events.ledger import rows
 from deleverage.events.record import merkle, pages
 from deleverage.events.vocabulary import PUBLIC_TYPES, Body
 from deleverage.handlers import draws
@@ -37,6 +41,7 @@ from .support.core_cases import (
     some_markets,
     two_monitors,
 )
+from .support.core_rows import check_columns, check_folds, check_reduced, some_venue
 from .support.examples import EXAMPLES
 
 if core.native is None:
@@ -265,3 +270,44 @@ def test_moved_ends(bits: int) -> None:
         kept = [accounts[number] for number in sorted(accounts) if not accounts[number].coins]
         spared += check_moves(random, kept, markets, two_monitors(random, markets)[0])
     assert spared > 0 or bits > 40
+
+
+@pytest.mark.parametrize("bits", BITS)
+def test_reductions_in_a_row(bits: int) -> None:
+    """Folded at once they leave the ledger that each by itself leaves, or are refused like it."""
+    random, folded = Random(bits), 0
+    told: list[int] = []
+    with patch.object(rows, "native", SimpleNamespace(fold_reductions=lambda *asked: noted(told, asked))):
+        for _ in range(CASES // 10):
+            ledger = some_venue(random, bits)
+            folded += sum(check_folds(random, ledger, bits) for _ in range(2))
+    assert sum(told) > (folded // 20 if bits < 64 else 0)
+
+
+def noted(told: list[int], asked: Any) -> Any:
+    """What C folds, with how many those were."""
+    found = native.fold_reductions(*asked)
+    told.append(found[0])
+    return found
+
+
+@pytest.mark.parametrize("bits", BITS)
+def test_columns_of_accounts(bits: int) -> None:
+    """The rows that C fills make the columns that Python makes; of figures beyond 64 bits neither has any."""
+    random = Random(bits)
+    told = sum(check_columns(random, some_venue(random, bits)) for _ in range(CASES // 10))
+    assert told == CASES // 10 if bits < 63 else told < CASES // 10 or bits == 63
+
+
+@pytest.mark.parametrize("bits", BITS)
+def test_looks_at_who_was_reduced(bits: int) -> None:
+    """Whoever C lets pass is as safe as before, as Python tells it, too."""
+    random, spared = Random(bits), 0
+    for _ in range(CASES // 20):
+        markets = some_markets(random, bits)
+        monitors = two_monitors(random, markets)
+        accounts = {one.account: one for one in (some_account(random, markets, bits) for _ in range(20))}
+        kept = [accounts[number] for number in sorted(accounts)]
+        check_looks(random, kept, markets, monitors)
+        spared += check_reduced(random, kept, markets, monitors)
+    assert spared > CASES // 100 or bits > 63
