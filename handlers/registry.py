@@ -131,7 +131,9 @@ def _stated(parameters: Mapping[str, Any], kind: type[msgspec.Struct], amounts: 
     found = dict(parameters)
     for written, recorded in amounts_in(kind).items():
         if recorded in found:
-            found[written] = amounts.of_atoms(found.pop(recorded))
+            value = found.pop(recorded)
+            several = isinstance(value, list | tuple)
+            found[written] = [amounts.of_atoms(one) for one in value] if several else amounts.of_atoms(value)
     return found
 
 
@@ -147,7 +149,8 @@ def _in_atoms(
         if written in found or written in unstated:
             value = found.pop(written, unstated.get(written))
             try:
-                found[recorded] = amounts.to_atoms(value)
+                several = isinstance(value, list | tuple)
+                found[recorded] = [amounts.to_atoms(one) for one in value] if several else amounts.to_atoms(value)
             except ScenarioError as error:
                 message = f"{where}.{written}: {error}"
                 raise ScenarioError(message) from None

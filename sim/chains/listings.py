@@ -20,6 +20,7 @@ from ...events.bodies.listing import AssetListed, InstrumentListed, Tier
 from ...events.bodies.options import OptionListed, OptionRight, SmileDrawn, SurfaceSet
 from ...events.errors import ScenarioError
 from ...events.ledger.options import Option
+from ...events.venue_names import at_venue, plain, venue_of
 from ...handlers.options.pricing import surface_of
 from ..toml_tree import at_path
 from ..units import INT64_MAX, format_time_ns, multiplier_atoms, parse_duration_ns, price_to_ticks, ratio, to_whole_down
@@ -40,6 +41,11 @@ class Underlying(NamedTuple):
     label: str
 
     @property
+    def name(self) -> str:
+        """As the scenario has it, without the venue."""
+        return plain(self.listing.name)
+
+    @property
     def tick_size(self) -> Decimal:
         """In quote."""
         return Decimal(self.listing.tick_size)
@@ -53,6 +59,15 @@ class Chains(msgspec.Struct, frozen=True):
     surfaces: tuple[SurfaceSet, ...] = ()
     depth: tuple[DepthQuoted, ...] = ()
 
+    def with_those_of(self, other: Chains) -> Chains:
+        """These, and behind them those of another venue."""
+        return Chains(
+            (*self.listings, *other.listings),
+            (*self.options, *other.options),
+            (*self.surfaces, *other.surfaces),
+            (*self.depth, *other.depth),
+        )
+
     def each(self) -> Iterator[Option]:
         """The options as the ledger will hold them."""
         for listing, option in zip(self.listings, self.options, strict=True):
@@ -65,50 +80,38 @@ class Chains(msgspec.Struct, frozen=True):
 
 
 def list_chains(
-    chains: Sequence[ChainSettings],
-    surfaces: Sequence[SurfaceSettings],
+    chains: Sequence[tuple[int, ChainSettings]],
+    surfaces: Sequence[tuple[int, SurfaceSettings]],
     underlyings: Sequence[Underlying],
     assets: Sequence[AssetListed],
     start_ns: int,
+    first: int,
 ) -> Chains:
-    """The options, numbered on from the instruments that there are. Raises ScenarioError naming the key."""
-    if surfaces and not chains:
-        message = "$.volatility: there is no option that it could price; list [[options]] as well"
-        raise ScenarioError(message)
+    """The options of a venue, numbered from `first` on; tables come with their places. Raises ScenarioError."""
     listings, options, depth = list[InstrumentListed](), list[OptionListed](), list[DepthQuoted]()
-    for place, chain in enumerate(chains):
+    by_name = {one.name: one for one in underlyings}
+    for place, chain in chains:
         where = f"$.options[{place}]"
-        underlying = _underlying(chain.underlying, underlyings, where)
-        for listing, option, quoted in _chain(chain, underlying, assets, start_ns, where):
-            number = len(underlyings) + len(listings)
+        for listing, option, quoted in _chain(chain, by_name[chain.underlying], assets, start_ns, where):
+            number = first + len(listings)
             if any(one.name == listing.name for one in listings):
                 message = f"{where}: {listing.name!r} is listed twice; list each strike of an expiry once"
                 raise ScenarioError(message)
             listings.append(msgspec.structs.replace(listing, instrument=number))
             options.append(msgspec.structs.replace(option, instrument=number))
             depth += [msgspec.structs.replace(one, instrument=number) for one in quoted]
-    drawn = [
-        _surface(one, _underlying(one.underlying, underlyings, f"$.volatility[{place}]"), start_ns, place)
-        for place, one in enumerate(surfaces)
-    ]
+    drawn = [_surface(one, by_name[one.underlying], start_ns, place) for place, one in surfaces]
     named = {one.instrument for one in drawn}
-    for place, chain in enumerate(chains):
-        if _underlying(chain.underlying, underlyings, "$.options").listing.instrument not in named:
-            message = f"$.options[{place}]: nothing says how volatile {chain.underlying} is; give it a [[volatility]]"
+    for place, chain in chains:
+        if by_name[chain.underlying].listing.instrument not in named:
+            venue = venue_of(by_name[chain.underlying].listing.name)
+            what = f"{chain.underlying} is{f' at {venue}' if venue else ''}"
+            message = f"$.options[{place}]: nothing says how volatile {what}; give it a [[volatility]]"
             raise ScenarioError(message)
     if len(named) != len(drawn):
         message = "$.volatility: an underlying has two surfaces; give each one"
         raise ScenarioError(message)
     return Chains(tuple(listings), tuple(options), tuple(drawn), tuple(depth))
-
-
-def _underlying(name: str, underlyings: Sequence[Underlying], where: str) -> Underlying:
-    found = next((one for one in underlyings if one.listing.name == name), None)
-    if found is None:
-        known = ", ".join(one.listing.name for one in underlyings)
-        message = f"{where}.underlying: there is no instrument {name!r}; choose from {known}"
-        raise ScenarioError(message)
-    return found
 
 
 def _chain(
@@ -174,7 +177,8 @@ def _name(underlying: Underlying, expiry_ns: int, strike_ticks: int, right: Opti
     months = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"]
     at = "" if clock == "08:00:00" else "-" + clock.replace(":", "").removesuffix("00")
     strike = format((strike_ticks * underlying.tick_size).normalize(), "f")
-    return f"{underlying.label}-{int(day)}{months[int(month) - 1]}{year[2:]}{at}-{strike}-{right[0].upper()}"
+    name = f"{underlying.label}-{int(day)}{months[int(month) - 1]}{year[2:]}{at}-{strike}-{right[0].upper()}"
+    return at_venue(name, venue_of(underlying.listing.name))
 
 
 def _surface(settings: SurfaceSettings, underlying: Underlying, start_ns: int, place: int) -> SurfaceSet:
