@@ -1,10 +1,31 @@
 """What the extension offers; `__init__.py` says when it is there."""
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
+
+from ..events.envelope import Event
 
 _Margin: TypeAlias = tuple[int, int, list[int]]
 """Equity in atoms, requirement in microatoms, what each position is worth."""
+
+def figures_of(accounts: Sequence[object], numbers: list[int], instruments: int, /) -> bytes | None:
+    """A row of 64-bit numbers for each, as `handlers/columns.py` takes them in; None where somebody does not fit."""
+
+def fold_reductions(
+    events: list[Event],
+    first: int,
+    accounts: Sequence[object],
+    market: object,
+    held_before: dict[int, Any],
+    position: type,
+    before: type,
+    room_lots: int,
+    /,
+) -> tuple[int, int, int, int]:
+    """How many reductions after the one before `first` were booked, being like it; their lots, atoms and funding.
+
+    In all they close no more than `room_lots`. The first that is not told here ends it.
+    """
 
 class RangeIndex:
     """As that of `handlers/ranges.py`; ends beyond 94 bits are held for the farthest, accounts beyond 31 refused."""
@@ -36,6 +57,9 @@ class RangeIndex:
         None in place of a margin: the account is such as is not told here.
         """
 
+    def pass_reduced(self, bodies: list[Any], accounts: Sequence[object], markets: Sequence[object], /) -> list[Any]:
+        """The reductions that may have left somebody in need of a look; the others' ends are in doubt, or gone."""
+
     def arm_between(
         self, account: object, markets: Sequence[object], paces: list[int], above_bps: int, below_bps: int, /
     ) -> bool:
@@ -52,6 +76,14 @@ def draw_bits(seed: int, account: int, purpose: str, n: int, /) -> int | None:
 
 def draw_normal(seed: int, account: int, purpose: str, n: int, /) -> int | None:
     """As `handlers/draws.py` draws; None where `draw_bits` gives none."""
+
+def ticks_ahead(
+    entries: Sequence[tuple[int, object]], start: int, ticked: type, /
+) -> tuple[tuple[int, ...], bytes, bytes] | None:
+    """Instruments, times and prices of the first inputs that are alike, as `sim/ahead.py` reads them; 64 bits each.
+
+    None where a number has more, or the inputs are such as are not read here.
+    """
 
 hashes: bool
 """Whether this processor has the instructions for SHA-256, without which neither of the roots may be asked for."""

@@ -8,7 +8,7 @@
 #define SPARE 64
 
 enum { FLOOR, CEILING };
-enum { MARK, FUNDING = 2, SLOTS_AN_INSTRUMENT = 4 };
+enum { MARK, FUNDING = 2 };
 
 /* An end with its account, so that less is nearer: the end of a floor is turned round. */
 typedef wide Key;
@@ -374,12 +374,24 @@ int sure_ends(const RangeIndex *index, long account, End ends[ENDS_MOST]) {
     return armed->count;
 }
 
+int end_on(const RangeIndex *index, long account, int slot, wide *end) {
+    const Armed *armed = armed_of(index, account);
+    int place = place_in(armed, slot);
+    if (place >= 0)
+        *end = armed->at[place].end;
+    return place >= 0;
+}
+
+void doubt_ends(RangeIndex *index, long account) {
+    if (account >= 0 && account < index->room && index->armed[account])
+        index->armed[account]->doubted = 1;
+}
+
 static PyObject *doubt(RangeIndex *index, PyObject *number) {
     long account = PyLong_AsLong(number);
     if (account == -1 && PyErr_Occurred())
         return NULL;
-    if (account >= 0 && account < index->room && index->armed[account])
-        index->armed[account]->doubted = 1;
+    doubt_ends(index, account);
     Py_RETURN_NONE;
 }
 
@@ -388,11 +400,10 @@ static PyObject *end_of(RangeIndex *index, PyObject *arguments) {
     int slot;
     if (!PyArg_ParseTuple(arguments, "li", &account, &slot))
         return NULL;
-    const Armed *armed = armed_of(index, account);
-    int place = place_in(armed, slot);
-    if (place < 0)
+    wide end;
+    if (!end_on(index, account, slot, &end))
         Py_RETURN_NONE;
-    return wide_object(armed->at[place].end);
+    return wide_object(end);
 }
 
 static Py_ssize_t length(RangeIndex *index) {
@@ -445,6 +456,7 @@ static PyMethodDef METHODS[] = {
     {"end_of", CALLED(end_of), METH_VARARGS, "Where an account's range ends on one side."},
     {"settle", CALLED(settle), METH_NOARGS, "Tell the nearest ends."},
     {"pass_over", CALLED(core_pass_over), METH_FASTCALL, "Who of those due may meet a test; the others are armed again."},
+    {"pass_reduced", CALLED(core_pass_reduced), METH_FASTCALL, "The reductions that may have left somebody in need of a look."},
     {"arm_between", CALLED(core_arm_between), METH_FASTCALL, "Arm an account above one level and below another."},
     {NULL, NULL, 0, NULL},
 };

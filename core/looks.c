@@ -4,8 +4,10 @@
 #include "fields.h"
 #include "index.h"
 #include "moves.h"
+#include "reductions.h"
 
 #define LEVELS_MOST 16
+#define ROUNDED_ATOMS 4
 
 typedef struct {
     int calls;
@@ -19,10 +21,6 @@ typedef struct {
 } Look;
 
 enum { NOT_MINE, MOVED, PASSED, DISARMED, MAY_MEET, FAILED };
-
-static int says(PyObject *text, const char *word) {
-    return text && PyUnicode_CheckExact(text) && PyUnicode_CompareWithASCIIString(text, word) == 0;
-}
 
 static int arm_within(Look *look, long account, const Margin *margin, wide above_bps, wide below_bps) {
     wide weights[POSITIONS_MOST];
@@ -121,6 +119,72 @@ PyObject *core_pass_over(PyObject *index, PyObject *const *arguments, Py_ssize_t
         Py_XDECREF(one);
     }
     return found ? Py_BuildValue("nN", looks, found) : NULL;
+}
+
+/* Whether a reduction left an account as safe as the one end of its side's mark has it (handlers/safe_ranges.py). */
+static int outlasts(Payoff payoff, wide end_ticks, wide before_lots, wide after_lots, wide paid_atoms) {
+    int fits = end_ticks > 0 && magnitude(after_lots) < magnitude(before_lots) && (!after_lots || (after_lots > 0) == (before_lots > 0));
+    if (!fits)
+        return 0;
+    wide given_up = plus(value_of(payoff, before_lots, end_ticks, &fits), -value_of(payoff, after_lots, end_ticks, &fits), &fits);
+    return fits && paid_atoms >= given_up + ROUNDED_ATOMS;
+}
+
+/* Whether what a reduction left of an account needs no look, and its ends stay as they are. */
+static int stays_safe(const RangeIndex *index, long number, PyObject *body, PyObject *positions, PyObject *markets) {
+    int fits = 1;
+    wide end_ticks, other;
+    wide instrument = read_wide(field_of(&reduction_shape, body, INSTRUMENT), &fits);
+    if (!fits || instrument < 0 || instrument >= PyList_GET_SIZE(markets) || read_wide(field_of(&reduction_shape, body, LEG), &fits))
+        return 0;
+    PyObject *held = position_on(positions, instrument, &fits);
+    wide after_lots = held ? read_wide(field_of(&position_shape, held, SIZE_LOTS), &fits) : 0;
+    wide before_lots = plus(after_lots, -read_wide(field_of(&reduction_shape, body, TRADED_LOTS), &fits), &fits);
+    wide paid_atoms = -read_wide(field_of(&reduction_shape, body, VALUE_ATOMS), &fits);
+    int floors = (int)instrument * SLOTS_AN_INSTRUMENT, near = floors + (before_lots <= 0);
+    if (!fits || !end_on(index, number, near, &end_ticks) || end_on(index, number, near ^ 1, &other))
+        return 0;
+    Payoff payoff = payoff_of(PyList_GET_ITEM(markets, (Py_ssize_t)instrument), &fits);
+    return fits && outlasts(payoff, end_ticks, before_lots, after_lots, paid_atoms);
+}
+
+/* Whether an account that was reduced needs no look. 0 too where it is not told here; -1 with an exception. */
+static int passes(RangeIndex *index, PyObject *body, PyObject *accounts, PyObject *markets) {
+    int fits = has_shape(&reduction_shape, body);
+    wide number = fits ? read_wide(field_of(&reduction_shape, body, REDUCED), &fits) : 0;
+    if (!fits || number < 0 || number >= PyList_GET_SIZE(accounts))
+        return 0;
+    PyObject *account = PyList_GET_ITEM(accounts, (Py_ssize_t)number);
+    if (!has_shape(&account_shape, account) || !says(field_of(&account_shape, account, KIND), "user"))
+        return 0;
+    PyObject *positions = field_of(&account_shape, account, POSITIONS), *coins = field_of(&account_shape, account, COINS);
+    if (field_of(&account_shape, account, LIQUIDATION) != Py_None || !says(field_of(&account_shape, account, STATUS), "healthy"))
+        return 0;
+    if (!positions || !PyDict_CheckExact(positions) || !coins || !PyDict_CheckExact(coins) || PyDict_GET_SIZE(coins))
+        return 0;
+    doubt_ends(index, (long)number);
+    if (PyDict_GET_SIZE(positions))
+        return stays_safe(index, (long)number, body, positions, markets);
+    if (read_wide(field_of(&account_shape, account, BALANCE), &fits) < 0 || !fits)
+        return 0;
+    return arm_ends(index, (long)number, NULL, 0) ? 1 : -1;
+}
+
+/* pass_reduced(bodies, accounts, markets): those of the reductions that may have left somebody in need of a look. */
+PyObject *core_pass_reduced(PyObject *index, PyObject *const *arguments, Py_ssize_t count) {
+    if (count != 3 || !PyList_CheckExact(arguments[0])) {
+        PyErr_SetString(PyExc_TypeError, "pass_reduced takes a list of bodies, accounts and markets");
+        return NULL;
+    }
+    int mine = PyList_CheckExact(arguments[1]) && PyList_CheckExact(arguments[2]);
+    PyObject *left = PyList_New(0);
+    for (Py_ssize_t i = 0; left && i < PyList_GET_SIZE(arguments[0]); i++) {
+        PyObject *body = PyList_GET_ITEM(arguments[0], i);
+        int passed = mine ? passes((RangeIndex *)index, body, arguments[1], arguments[2]) : 0;
+        if (passed < 0 || (!passed && PyList_Append(left, body) < 0))
+            Py_CLEAR(left);
+    }
+    return left;
 }
 
 /* arm_between(account, markets, paces, above_bps, below_bps): whether it was done; 0 is no level. */

@@ -5,12 +5,12 @@
 #define NANO 1000000000
 #define KEPT_MOST 2048
 
-Shape account_shape = {{"account", "kind", "status", "called_bps", "balance_atoms", "positions", "coins"}, NULL, {0}};
+Shape account_shape = {
+    {"account", "kind", "status", "called_bps", "balance_atoms", "positions", "coins", "liquidation_id"}, NULL, {0}};
+Shape position_shape = {{"size_lots", "cost_atoms", "funding_atoms"}, NULL, {0}};
 
 enum { PAYOFF, MARK, CUMULATIVE, TIERS };
 static Shape market_shape = {{"payoff", "mark_ticks", "cumulative_funding_nanoatoms", "tiers"}, NULL, {0}};
-enum { SIZE, COST, FUNDING };
-static Shape position_shape = {{"size_lots", "cost_atoms", "funding_atoms"}, NULL, {0}};
 enum { FLOOR, RATE, AMOUNT };
 static Shape tier_shape = {{"floor_atoms", "rate_ppm", "amount_microatoms"}, NULL, {0}};
 static Shape linear_shape = {{"multiplier_atoms"}, NULL, {0}};
@@ -39,6 +39,14 @@ static Payoff read_payoff(PyObject *payoff, int *fits) {
     if (read.multiplier_atoms < 1)
         *fits = 0;
     return read;
+}
+
+Payoff payoff_of(PyObject *market, int *fits) {
+    return read_payoff(has_shape(&market_shape, market) ? field_of(&market_shape, market, PAYOFF) : NULL, fits);
+}
+
+int says(PyObject *text, const char *word) {
+    return text && PyUnicode_CheckExact(text) && PyUnicode_CompareWithASCIIString(text, word) == 0;
 }
 
 /* The tiers that were read, at the place of their address or the next one that was free. */
@@ -132,9 +140,9 @@ static int add_position(PyObject *key, PyObject *held, PyObject *markets, Margin
     found->tiers = read_tiers(field_of(&market_shape, market, TIERS), &fits);
     found->payoff = read_payoff(field_of(&market_shape, market, PAYOFF), &fits);
     found->funding_nanoatoms = read_wide(field_of(&market_shape, market, CUMULATIVE), &fits);
-    found->lots = read_wide(field_of(&position_shape, held, SIZE), &fits);
-    wide cost_atoms = read_wide(field_of(&position_shape, held, COST), &fits);
-    wide owed_atoms = -read_wide(field_of(&position_shape, held, FUNDING), &fits);
+    found->lots = read_wide(field_of(&position_shape, held, SIZE_LOTS), &fits);
+    wide cost_atoms = read_wide(field_of(&position_shape, held, COST_ATOMS), &fits);
+    wide owed_atoms = -read_wide(field_of(&position_shape, held, FUNDING_ATOMS), &fits);
     if (!fits || !found->lots)
         return 0;
     found->value_atoms = value_of(found->payoff, found->lots, found->mark_ticks, &fits);

@@ -41,12 +41,22 @@ typedef struct {
 } Margin;
 
 /* What is read of an account; borrowed references. */
-enum { ACCOUNT, KIND, STATUS, CALLED_BPS, BALANCE, POSITIONS, COINS };
+enum { ACCOUNT, KIND, STATUS, CALLED_BPS, BALANCE, POSITIONS, COINS, LIQUIDATION };
 extern Shape account_shape;
+
+/* The same of a position. */
+enum { SIZE_LOTS, COST_ATOMS, FUNDING_ATOMS };
+extern Shape position_shape;
+
+/* Whether a text says this word. */
+int says(PyObject *text, const char *word);
 
 /* Whether the margin was worked out: not of coins, legs, prices that are missing, nor figures that are too large.
    What it holds of tiers is good until the next margin. */
 int margin_of(PyObject *account, PyObject *markets, Margin *margin);
+
+/* What an instrument's lots are worth, by its market. */
+Payoff payoff_of(PyObject *market, int *fits);
 
 /* The mark and the cumulative funding of a market, if they can be read and there is a mark. */
 int read_prices(PyObject *market, wide *mark_ticks, wide *funding_nanoatoms);

@@ -6,9 +6,12 @@
 static PyMethodDef METHODS[] = {
     {"draw_bits", (PyCFunction)(void (*)(void))core_draw_bits, METH_FASTCALL, "64 random bits, by what they are for."},
     {"draw_normal", (PyCFunction)(void (*)(void))core_draw_normal, METH_FASTCALL, "A normal draw, by what it is for."},
+    {"figures_of", (PyCFunction)(void (*)(void))core_figures_of, METH_FASTCALL, "Figures of accounts in rows."},
+    {"fold_reductions", (PyCFunction)(void (*)(void))core_fold_reductions, METH_FASTCALL, "Book reductions in a row."},
     {"know_payoffs", core_know_payoffs, METH_VARARGS, "The classes of a linear and an inverse payoff."},
     {"margin_of", (PyCFunction)(void (*)(void))core_margin_of, METH_FASTCALL, "Equity, requirement and values of an account."},
     {"page_root", (PyCFunction)(void (*)(void))core_page_root, METH_FASTCALL, "The root over the leaves of a page."},
+    {"ticks_ahead", (PyCFunction)(void (*)(void))core_ticks_ahead, METH_FASTCALL, "Prices that lie ahead, as columns."},
     {"tree_root", core_tree_root, METH_O, "The root over leaf hashes."},
     {"whole", (PyCFunction)(void (*)(void))core_whole, METH_FASTCALL, "A decimal text as a whole number of units."},
     {NULL, NULL, 0, NULL},

@@ -7,7 +7,7 @@
 #include "moves.h"
 
 enum { FLOOR, CEILING };
-enum { FUNDING = 2, SLOTS_AN_INSTRUMENT = 4 };
+enum { FUNDING = 2 };
 
 typedef struct {
     wide inside, mark_ticks, weight;

@@ -7,7 +7,7 @@
 #define PACE_MOST 1024
 
 enum { FLOOR, CEILING };
-enum { MARK, FUNDING = 2, SLOTS_AN_INSTRUMENT = 4 };
+enum { MARK, FUNDING = 2 };
 
 typedef struct {
     wide slope, offset;

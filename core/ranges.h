@@ -4,7 +4,8 @@
 
 #include "margin.h"
 
-#define ENDS_MOST (4 * POSITIONS_MOST)
+#define SLOTS_AN_INSTRUMENT 4
+#define ENDS_MOST (SLOTS_AN_INSTRUMENT * POSITIONS_MOST)
 
 /* An end. One of a mark that can be moved (moves.c) says what slack a tick is worth there along the steepest line of its
    side and along the flattest, in 10^-10 atoms; one that cannot has `steepest` 0. */

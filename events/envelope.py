@@ -9,12 +9,15 @@ Rules:
 from __future__ import annotations
 
 from enum import IntEnum
+from functools import cached_property
+from operator import attrgetter
+from typing import Any
 
 import msgspec
 
 from .vocabulary import Body
 
-__all__ = ["Event", "Origin"]
+__all__ = ["DecidedRow", "Event", "Origin"]
 
 
 class Origin(IntEnum):
@@ -44,3 +47,37 @@ class Event(msgspec.Struct, frozen=True, array_like=True, gc=False):
     links: tuple[int, ...]
     producer: int | None
     body: Body
+
+
+class DecidedRow(list[Event]):
+    """Events of one type, decided one after the other by one handler; what many ask of them is worked out once.
+
+    It is not changed once it is made.
+    """
+
+    @cached_property
+    def bodies(self) -> list[Any]:
+        """Their bodies."""
+        return [event.body for event in self]
+
+    @cached_property
+    def _columns(self) -> dict[str, list[Any]]:
+        return {}
+
+    @cached_property
+    def _values(self) -> dict[str, frozenset[Any]]:
+        return {}
+
+    def column(self, field: str) -> list[Any]:
+        """A field of each body."""
+        found = self._columns.get(field)
+        if found is None:
+            found = self._columns[field] = list(map(attrgetter(field), self.bodies))
+        return found
+
+    def values(self, field: str) -> frozenset[Any]:
+        """What there is in a field of theirs."""
+        found = self._values.get(field)
+        if found is None:
+            found = self._values[field] = frozenset(self.column(field))
+        return found

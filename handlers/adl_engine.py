@@ -22,8 +22,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Collection, Iterable
+from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
 
@@ -36,7 +36,7 @@ from ..events.bodies.waterfall import (
     ShortfallDeclared,
     ShortfallTrigger,
 )
-from ..events.envelope import Event
+from ..events.envelope import DecidedRow, Event
 from ..events.errors import HandlerError
 from ..events.ledger import Account, LedgerState, PositionKey
 from ..events.ledger.postings import POSTINGS, Trade
@@ -45,14 +45,14 @@ from .closing_task import ClosingTask, borne, capped_task, inventory_task, price
 from .holders import Holders
 from .inventory import Inventory
 from .options.parameters import is_exempt
-from .policies.ranking import Allocation, Ranked, RankingPolicy, Worth, terms_of, worth_of
+from .policies.ranking import RankingPolicy, Worth, terms_of, worth_of
 from .policies.score_formula import formula_of
 from .pool import Pool
 from .profit_cap import to_realise_atoms, winners_down
 from .protocol import Handler, NoParameters, Product
 from .pseudonyms import Pseudonyms, run_key
 from .ranking import Ranking
-from .reductions import in_order, reductions_of, shares_of
+from .reductions import Shares, in_order, reductions_of, shares_of
 from .valuation import bankruptcy_values
 
 __all__ = ["AdlEngine", "ClosingSettings"]
@@ -113,12 +113,11 @@ class AdlEngine(Handler):
                 self._inventory.observe(event, ledger)
         self._note_touched(touched, ledger)
 
-    def observe_all(self, events: Sequence[Event], ledger: LedgerState) -> None:
+    def observe_all(self, row: DecidedRow, ledger: LedgerState) -> None:
         """The same of reductions in a row: each lot of the fund's is looked at once."""
-        bodies: list[Any] = [event.body for event in events]
-        touched = {body.account for body in bodies} | {body.against for body in bodies}
+        touched = row.values("account") | row.values("against")
         self._holders.note(touched)
-        self._inventory.observe_reductions(events, ledger)
+        self._inventory.observe_reductions(row, ledger)
         self._note_touched(touched, ledger)
 
     def _note_touched(self, touched: Collection[int], ledger: LedgerState) -> None:
@@ -194,10 +193,10 @@ class AdlEngine(Handler):
         side = (cap.instrument, -1 if cap.open_lots > 0 else 1)
         ranking, base_round = self._ranked(side, ledger, now_ns)
         shared = in_order(ranking, ledger, lambda places: winners_down(places, needed_atoms))
-        if not shared:
+        if not len(shared):
             return []
         digest = self._digested(side, ranking, base_round, ledger, now_ns)
-        task = capped_task(cap, sum(lots for _, lots in shared), ledger)
+        task = capped_task(cap, sum(lots for _, lots in shared[:]), ledger)
         return self._products(task, ranking, digest, base_round, ledger, shared)
 
     def _ranked(self, side: _Side, ledger: LedgerState, now_ns: int) -> tuple[Ranking | ColumnRanking, int | None]:
@@ -258,7 +257,7 @@ class AdlEngine(Handler):
         digest: bytes,
         base_round: int | None,
         ledger: LedgerState,
-        shared: Allocation | None = None,
+        shared: Shares | None = None,
     ) -> list[Product]:
         number, price = ledger.rounds + 1, price_ticks_of(task, ledger)
         instrument, leg = task.key
@@ -285,7 +284,7 @@ class AdlEngine(Handler):
         ended = DeleveragingEnded(number, task.trigger, task.liquidation_id, task.account, *task.key, closed, left)
         return [started, *reductions, ended]
 
-    def _hold(self, shares: Sequence[tuple[Ranked, int]], task: ClosingTask, ledger: LedgerState) -> None:
+    def _hold(self, shares: Shares, task: ClosingTask, ledger: LedgerState) -> None:
         """That those who are taken have the score that the declared formula gives; of many, some from first to last.
 
         A plug-in's guard has looked at all of its scores already, and tests at those of the builtin policies; here it

@@ -21,7 +21,7 @@ from sortedcontainers import SortedList
 
 from ..events.ledger import LedgerState
 from .column_rules import least_largest, loss_in, mixed_shares, on_paper
-from .column_shares import column_caps, column_scores, column_shares, ratio_of
+from .column_shares import ColumnAllotment, column_caps, column_scores, column_shares, ranked_order, ratio_of
 from .column_weights import ColumnWeights
 from .columns import Column, Eligible, RankingColumns, Unfit
 from .policies.allocation import cap_of
@@ -91,7 +91,7 @@ class ColumnRanking:
         """Everyone has a place by the columns as they are. Raises Unfit, and then nothing has changed."""
         eligible = self._columns.eligible(ledger, self._instrument, self._side, terms_of(self._policy))
         scores = column_scores(self._policy, eligible, self._instrument, ledger)
-        order = np.argsort(-scores, kind="stable")
+        order = ranked_order(scores, eligible.account)
         self._scores = scores[order]
         self._sorted = Eligible(*(column.take(order) for column in eligible))
         self._place_of = np.full(int(self._sorted.account.max(initial=0)) + 1, -1, np.int64)
@@ -126,11 +126,7 @@ class ColumnRanking:
 
     def _allotted(self, shares: Column) -> Allocation:
         """The places that have a share, with it, where all are those of the columns."""
-        given = np.flatnonzero(shares)
-        rows = zip(*(column[given].tolist() for column in self._sorted), strict=True)
-        places = zip((given + 1).tolist(), self._scores[given].tolist(), rows, strict=True)
-        found = (Ranked(rank, score, Candidate(*row), 0) for rank, score, row in places)
-        return zip(found, shares[given].tolist(), strict=True)
+        return ColumnAllotment(self._sorted, self._scores, shares)
 
     def least_largest(self, closing: Closing) -> Allocation | None:
         """As `MinMaxInteger` has it; None where accounts were touched, or figures are too large."""

@@ -7,14 +7,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from fractions import Fraction
+from heapq import nsmallest
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..events.ledger import LedgerState
-from .column_shares import column_caps, column_scores, column_shares
+from .column_shares import column_caps, column_scores, column_shares, ranked_order
 from .columns import Column, Eligible, Unfit
 from .policies.adl.contract_pro_rata import ContractProRata
 from .policies.adl.min_max_integer import MinMaxInteger
@@ -31,6 +30,9 @@ _WHOLE = 2**53
 _NEAR_BITS = 48
 """Quotients are off by 2^-53 of themselves at most: what is further apart than 2^-48 is told apart by them."""
 
+_FEW = 64
+"""Of so many lots it is worked out exactly which come first."""
+
 
 def on_paper(rules: Iterable[Any], closing: Closing, eligible: Eligible, ledger: LedgerState) -> list[Column]:
     """The lots that each place would give by each rule, ranked by that rule. Raises Unfit for a rule that is not here.
@@ -42,7 +44,7 @@ def on_paper(rules: Iterable[Any], closing: Closing, eligible: Eligible, ledger:
 
 def _of_rule(rule: Any, closing: Closing, eligible: Eligible, ledger: LedgerState) -> Column:
     scores = column_scores(rule, eligible, 0, ledger)
-    order = np.lexsort((eligible.account, -scores))
+    order = ranked_order(scores, eligible.account)
     ranked, scores = Eligible(*(column[order] for column in eligible)), scores[order]
     lots = np.zeros_like(scores)
     lots[order] = _given(rule, closing, ranked, scores)
@@ -88,8 +90,8 @@ def least_largest(closing: Closing, ranked: Eligible, scores: Column) -> Column:
     enough = np.searchsorted(np.cumsum(scores[able] < SCORE_MAX), closing.lots)
     able = able[: int(enough) + 1]
     caps, equities = caps[able], ranked.equity[able]
-    if int(equities.max(initial=0)) >= _WHOLE:
-        message = "equities beyond 53 bits"
+    if max(int(equities.max(initial=0)), int(caps.max(initial=0))) >= _WHOLE:
+        message = "equities or lots beyond 53 bits"
         raise Unfit(message)
     begun = np.maximum(column_shares(closing.lots, equities, caps) - 1, 0)
     left = min(closing.lots, int(caps.sum())) - int(begun.sum())
@@ -98,35 +100,48 @@ def least_largest(closing: Closing, ranked: Eligible, scores: Column) -> Column:
 
 
 def _least_next(lots: int, begun: Column, equities: Column, caps: Column) -> Column:
-    """How many of `lots` each gets where each lot goes to the least (share + 1) / equity, ties to the first."""
+    """How many of `lots` each gets where each lot goes to the least (share + 1) / equity, ties to the first.
+
+    Between two bounds of it, with few left that could be the last, those surely under the lower one are given, and of
+    the others the least exactly.
+    """
     if not lots:
         return np.zeros_like(begun)
-    rows = 1
-    while True:
-        rows *= 2
-        shares = begun + np.arange(1, rows + 1)[:, np.newaxis]
-        keys = np.where(shares <= caps, np.divide(shares, equities), np.inf)
-        if lots > keys.size:
-            continue
-        bound = np.partition(keys, lots - 1, axis=None)[lots - 1]
-        near = np.ldexp(bound, -_NEAR_BITS)
-        # Who has all of its rows up to the bound may have more lots there; its last row is then no end of it.
-        if not ((keys[-1] <= bound + near) & (begun + rows < caps)).any():
-            return _least_of(lots, keys, (bound - near, bound + near), shares, equities)
+    low, high = _bounds(lots, begun, equities, caps)
+    taken = _reached(np.subtract(low, np.ldexp(low, -_NEAR_BITS)), begun, equities, caps)
+    far = _reached(np.add(high, np.ldexp(high, -_NEAR_BITS)), begun, equities, caps)
+    places = np.flatnonzero(far > taken)
+    shift = 2 * int(equities.max()).bit_length() + 1  # so that what differs at all differs when it is rounded down
+    columns = (column[places].tolist() for column in (begun + taken, begun + far, equities))
+    keys = [
+        ((share << shift) // equity, place)
+        for place, first, last, equity in zip(places.tolist(), *columns, strict=True)
+        for share in range(first + 1, last + 1)
+    ]
+    for _, place in nsmallest(lots - int(taken.sum()), keys):
+        taken[place] += 1
+    return taken
 
 
-def _least_of(lots: int, keys: NDArray[Any], near: tuple[Any, Any], shares: Column, equities: Column) -> Column:
-    """How many of the least keys are each place's: those surely under the bound, of those near it the least exactly."""
-    taken = keys < near[0]
-    rows, places = np.nonzero(~taken & (keys <= near[1]))
-    exact = sorted(
-        (Fraction(int(shares[row, place]), int(equities[place])), place, row)
-        for row, place in zip(rows.tolist(), places.tolist(), strict=True)
-    )
-    for _, place, row in exact[: lots - int(np.count_nonzero(taken))]:
-        taken[row, place] = True
-    counts: Column = np.count_nonzero(taken, axis=0)
-    return counts
+def _bounds(lots: int, begun: Column, equities: Column, caps: Column) -> tuple[Any, Any]:
+    """Two values of (share + 1) / equity: fewer than `lots` are up to the first, and no fewer up to the second."""
+    low, high = np.divide(0, 1), np.divide(caps, equities).max()
+    under, over, halves = 0, int((caps - begun).sum()), False
+    while over - under > _FEW and high - low > np.ldexp(high, -_NEAR_BITS):
+        middle = np.divide(low + high, 2) if halves else low + (high - low) * np.divide(lots - under, over - under)
+        reached = int(_reached(middle, begun, equities, caps).sum())
+        if reached < lots:
+            low, under = middle, reached
+        else:
+            high, over = middle, reached
+        halves = not halves
+    return low, high
+
+
+def _reached(bound: Any, begun: Column, equities: Column, caps: Column) -> Column:
+    """How many lots of each are up to a bound, but for one where floating point cannot tell."""
+    found: Column = np.maximum(np.minimum(bound * equities, caps).astype(np.int64) - begun, 0)
+    return found
 
 
 def loss_in(closing: Closing, lots: Column, wealths: Column) -> int:

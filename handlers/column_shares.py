@@ -10,6 +10,7 @@ or so high that it has no digits left for it, the exact integers decide instead.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from math import prod
 
 import numpy as np
@@ -18,10 +19,10 @@ from numpy.typing import NDArray
 from ..events.ledger import LedgerState
 from .columns import Column, Eligible, Unfit
 from .policies.allocation import BPS
-from .policies.ranking import SCORE_MAX, SCORE_SCALE, Candidate, Closing, RankingPolicy, score_of, scores_of
+from .policies.ranking import SCORE_MAX, SCORE_SCALE, Candidate, Closing, Ranked, RankingPolicy, score_of, scores_of
 from .policies.ratio import Ratio, RatioPolicy
 
-__all__ = ["column_caps", "column_scores", "column_shares", "ratio_of"]
+__all__ = ["ColumnAllotment", "column_caps", "column_scores", "column_shares", "ranked_order", "ratio_of"]
 
 _LIMIT = 2**62
 
@@ -30,6 +31,47 @@ _EXACT_BITS = 49
 
 _ERROR_BITS = 48
 """... 2^-48 of the estimate: more than seven conversions and seven operations can be off by, 2^-53 each."""
+
+
+class ColumnAllotment:
+    """The places of a ranking in columns that have a share, in their order; walked, it gives each with its lots.
+
+    Made of the columns of all places, first to last. One place or thousands cost the engine the same few steps.
+    """
+
+    def __init__(self, eligible: Eligible, scores: Column, shares: Column) -> None:
+        given = np.flatnonzero(shares)
+        self._eligible = Eligible(*(column.take(given) for column in eligible))
+        self._ranks, self._scores, self._lots = given + 1, scores.take(given), shares.take(given)
+
+    def is_borne(self, closing: Closing) -> bool:
+        """Whether each gives from one lot to what it can, and all no more than is to be closed; else it is not sure."""
+        try:
+            caps = column_caps(closing, self._eligible, None)
+        except Unfit:
+            return False
+        within = (self._lots > 0) & (self._lots <= caps)
+        return bool(within.all()) and sum(self._lots.tolist()) <= closing.lots
+
+    def columns(self) -> tuple[list[int], ...]:
+        """Rank, score, account, leg and lots of each."""
+        columns = (self._ranks, self._scores, self._eligible.account, np.zeros_like(self._ranks), self._lots)
+        return tuple(column.tolist() for column in columns)
+
+    def __len__(self) -> int:
+        """How many give."""
+        return len(self._ranks)
+
+    def __getitem__(self, part: slice) -> list[tuple[Ranked, int]]:
+        """Some of them, with their lots."""
+        rows = zip(*(column[part].tolist() for column in self._eligible), strict=True)
+        places = zip(self._ranks[part].tolist(), self._scores[part].tolist(), rows, strict=True)
+        found = (Ranked(rank, score, Candidate(*row), 0) for rank, score, row in places)
+        return list(zip(found, self._lots[part].tolist(), strict=True))
+
+    def __iter__(self) -> Iterator[tuple[Ranked, int]]:
+        """Each of them, with its lots."""
+        return iter(self[:])
 
 
 def column_caps(closing: Closing, eligible: Eligible, cap_bps: int | None) -> Column:
@@ -84,6 +126,17 @@ def _product(column: Column, times: int) -> Column:
 def ratio_of(policy: RankingPolicy, size_lots: int) -> Ratio | None:
     """What the policy's scores are for candidates that hold this side; None where they are no ratio."""
     return policy.ratio_of(size_lots) if isinstance(policy, RatioPolicy) else None
+
+
+def ranked_order(scores: Column, accounts: Column) -> Column:
+    """The places by descending score, ties by account. O(n) where they stand so already, else O(n log n)."""
+    falls, follows = scores[1:] < scores[:-1], accounts[1:] > accounts[:-1]
+    if bool((falls | (follows & (scores[1:] == scores[:-1]))).all()):
+        return np.arange(len(scores))
+    most, beyond = int(np.abs(scores).max()), int(accounts.max()) + 1
+    if (most + 1) * beyond >= _LIMIT:
+        return np.lexsort((accounts, -scores))
+    return np.argsort(accounts - scores * beyond)
 
 
 def column_scores(policy: RankingPolicy, eligible: Eligible, instrument: int, ledger: LedgerState) -> Column:

@@ -17,6 +17,7 @@ import numpy as np
 from msgspec.structs import astuple
 from numpy.typing import NDArray
 
+from ..core import native
 from ..events.ledger import Account, LedgerState, Market
 from ..events.payoff import LinearPayoff
 from .policies.ranking import PROFITABLE, Terms
@@ -29,6 +30,8 @@ Column = NDArray[np.int64]
 _LIMIT = 2**62
 _NANO = 10**9
 _FLAT = (0, 0, 0)
+_STANDING, _LIQUIDATING = 2, 3
+"""Where a trader stands, as the C core has it."""
 
 
 class Unfit(Exception):  # noqa: N818 - no error: the plain ranking takes over
@@ -58,14 +61,14 @@ class RankingColumns:
         self._balance = np.zeros(0, np.int64)
         self._held = np.zeros((self._markets, 3, 0), np.int64)
         self._coins = {asset: np.zeros(0, np.int64) for asset in ledger.conversions}
-        self._take_in(ledger, range(len(ledger.accounts)))
+        self._take_in(ledger, [*range(len(ledger.accounts))])
 
     def refresh(self, ledger: LedgerState) -> None:
         """Take in again who was touched. Raises Unfit."""
         if len(ledger.markets) != self._markets or len(ledger.conversions) != len(self._coins):
             message = "an instrument was listed"
             raise Unfit(message)
-        self._take_in(ledger, sorted(self.touched))
+        self._take_in(ledger, [*self.touched])
         self.touched.clear()
 
     def eligible(self, ledger: LedgerState, instrument: int, side: int, terms: Terms = PROFITABLE) -> Eligible:
@@ -117,7 +120,7 @@ class RankingColumns:
                 message = "figures beyond 62 bits"
                 raise Unfit(message)
 
-    def _take_in(self, ledger: LedgerState, numbers: Sequence[int]) -> None:
+    def _take_in(self, ledger: LedgerState, numbers: list[int]) -> None:
         missing = len(ledger.accounts) - len(self._balance)
         if missing:
             self._can = np.pad(self._can, (0, missing))
@@ -125,6 +128,10 @@ class RankingColumns:
             self._balance = np.pad(self._balance, (0, missing))
             self._held = np.pad(self._held, ((0, 0), (0, 0), (0, missing)))
             self._coins = {asset: np.pad(amounts, (0, missing)) for asset, amounts in self._coins.items()}
+        packed = None if native is None else native.figures_of(ledger.accounts, numbers, self._markets)
+        if packed is not None:
+            self._take_in_rows(ledger, np.array(numbers, np.int64), np.frombuffer(packed, np.int64))
+            return
         traders = [account for account in map(ledger.accounts.__getitem__, numbers) if account.kind == "user"]
         if not traders:
             return
@@ -140,6 +147,17 @@ class RankingColumns:
         statuses = [account.status for account in traders]
         self._can[places] = [status in STANDING for status in statuses]
         self._liquidating[places] = [status == "liquidating" for status in statuses]
+
+    def _take_in_rows(self, ledger: LedgerState, numbers: Column, figures: Column) -> None:
+        """The same as the C core has it in rows: where a trader stands, its balance, and what it holds."""
+        rows = figures.reshape(len(numbers), 2 + len(_FLAT) * self._markets).T
+        traders = np.flatnonzero(rows[0])
+        places = numbers.take(traders)
+        stands, self._balance[places], *held = rows.take(traders, axis=1)
+        self._can[places], self._liquidating[places] = stands == _STANDING, stands == _LIQUIDATING
+        self._held[:, :, places] = np.reshape(held, (self._markets, len(_FLAT), len(places)))
+        for asset, amounts in self._coins.items():
+            amounts[places] = [ledger.accounts[number].coins.get(asset, 0) for number in places.tolist()]
 
     def _take_in_positions(self, traders: Sequence[Account], places: Column) -> None:
         """Size, cost and funding of each trader's net positions. Raises Unfit for one in hedge mode."""

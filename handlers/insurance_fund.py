@@ -18,7 +18,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from typing import Any, ClassVar, Literal
 
 import msgspec
@@ -38,7 +38,7 @@ from ..events.bodies.waterfall import (
     ShortfallDeclared,
     ShortfallTrigger,
 )
-from ..events.envelope import Event
+from ..events.envelope import DecidedRow, Event
 from ..events.ledger import Account, LedgerState, PositionKey
 from ..events.vocabulary import Body
 from .faults import why_nothing_trades
@@ -116,9 +116,9 @@ class InsuranceFund(Handler):
             change = self._pending.add if type(body) is TimerSet else self._pending.discard
             change((body.purpose, body.account, body.instrument))
 
-    def observe_all(self, events: Sequence[Event], ledger: LedgerState) -> None:
+    def observe_all(self, row: DecidedRow, ledger: LedgerState) -> None:
         """Of reductions, which touch lots of the inventory."""
-        self._inventory.observe_reductions(events, ledger)
+        self._inventory.observe_reductions(row, ledger)
 
     def prime(self, ledger: LedgerState, past: Iterable[Event]) -> None:
         """Both follow from the ledger."""

@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -15,7 +15,7 @@ from sortedcontainers import SortedDict
 
 from ..events.bodies.liquidation import LiquidationFilled, PositionTakenOver
 from ..events.bodies.waterfall import PositionDeleveraged
-from ..events.envelope import Event
+from ..events.envelope import DecidedRow, Event
 from ..events.ledger import LedgerState, Market, PositionKey
 from ..events.ledger.account import funding_of
 from ..events.vocabulary import Body
@@ -66,10 +66,11 @@ class Inventory:
             else:
                 self._note(ledger, key)
 
-    def observe_reductions(self, events: Sequence[Event], ledger: LedgerState) -> None:
+    def observe_reductions(self, row: DecidedRow, ledger: LedgerState) -> None:
         """The same for reductions in a row, all of them folded: the last of each lot is seen, which is enough."""
-        bodies: list[Any] = [event.body for event in events]
-        last = {(body.against, body.against_leg): event for body, event in zip(bodies, events, strict=True)}
+        last = {row.bodies[-1].against_leg: row[-1]}
+        if len(row.values("against")) > 1 or len(row.values("against_leg")) > 1:
+            last = dict(zip(zip(row.column("against"), row.column("against_leg"), strict=True), row, strict=True))
         for event in last.values():
             self.observe(event, ledger)
 

@@ -16,9 +16,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from itertools import pairwise
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import msgspec
 
@@ -29,7 +29,7 @@ from ..events.bodies.listing import InstrumentListed
 from ..events.bodies.margin import FundingAccrued, MarginCalled, MarginCallMet, MarkPriced, RulesChanged
 from ..events.bodies.options import VolatilityMarked
 from ..events.bodies.waterfall import PositionDeleveraged
-from ..events.envelope import Event
+from ..events.envelope import DecidedRow, Event
 from ..events.ledger import Account, LedgerState
 from ..events.ledger.postings import POSTINGS
 from ..events.vocabulary import Body, accounts_named
@@ -175,17 +175,17 @@ class MarginMonitor(Handler):
             elif body is None or not self._stays_safe(account, body, ledger):
                 self.due.add(number)
 
-    def observe_all(self, events: Sequence[Event], ledger: LedgerState) -> None:
+    def observe_all(self, row: DecidedRow, ledger: LedgerState) -> None:
         """Of reductions in a row. Where one has several, how each of them left it is not seen any more."""
-        bodies: list[Any] = [event.body for event in events]
+        bodies, once = row.bodies, len(row.values("account")) == len(row)
         if ledger.options:
             for body in bodies:
                 self._holders.note(body, ledger)
-        reduced = {body.account: body for body in bodies}
-        once = len(reduced) == len(bodies)
-        for number, body in reduced.items():
-            self._touch_one(number, body if once else None, ledger)
-        for number in dict.fromkeys(body.against for body in bodies):
+        elif once and not self.venue:
+            bodies = self.index.pass_reduced(bodies, ledger.accounts, ledger.markets)
+        for body in bodies:
+            self._touch_one(body.account, body if once else None, ledger)
+        for number in sorted(row.values("against")):
             self._touch_one(number, None, ledger)
 
     def _stays_safe(self, account: Account, body: Body, ledger: LedgerState) -> bool:

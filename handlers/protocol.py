@@ -11,13 +11,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import msgspec
 
-from ..events.envelope import Event
+from ..events.envelope import DecidedRow, Event
 from ..events.ledger import Account, LedgerState
 from ..events.venue_names import at_venue
 from ..events.vocabulary import Body
@@ -117,7 +117,7 @@ class Handler:
     def observe(self, event: Event, ledger: LedgerState) -> None:
         """Keep the index: called when an event of `observes` was folded, before any delivery."""
 
-    def observe_all(self, events: Sequence[Event], ledger: LedgerState) -> None:
+    def observe_all(self, row: DecidedRow, ledger: LedgerState) -> None:
         """Keep the index as `observe` would have done event by event, though all of them were folded before."""
 
     def quiet_span(self, ledger: LedgerState) -> QuietSpan | None:

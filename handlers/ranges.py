@@ -19,7 +19,7 @@ no range costs two comparisons, however many accounts there are.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sortedcontainers import SortedList
 
@@ -141,6 +141,10 @@ class RangeIndex:
         Here nobody is looked at, and all are left.
         """
         return 0, [(account, None) for account in due]
+
+    def pass_reduced(self, bodies: list[Any], accounts: Sequence[Account], markets: Sequence[Market]) -> list[Any]:
+        """The reductions after which somebody may need a look. Here it is not told, so it is all of them."""
+        return bodies
 
     def doubt(self, account: int) -> None:
         """Something else than prices may have changed an account: its ends are not moved before it is armed again."""

@@ -6,29 +6,33 @@ down; against a lot of the fund's it is rounded up, so that no part of a round c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from itertools import groupby
-from operator import attrgetter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import accumulate, groupby, repeat
+from operator import attrgetter, sub
 
 from ..events.bodies.waterfall import PositionDeleveraged
 from ..events.errors import HandlerError
 from ..events.ledger import LedgerState
 from .closing_task import ClosingTask
-from .policies.allocation import greedy
+from .policies.allocation import Columned, greedy
 from .policies.ranking import Allocation, Closing, Ranked, RankingPolicy, allocates, allocates_in
 
-__all__ = ["in_order", "reductions_of", "shared_out", "shares_of"]
+__all__ = ["Shares", "in_order", "reductions_of", "shared_out", "shares_of"]
+
+Shares = Sequence[tuple[Ranked, int]] | Columned
+"""Who gives how many lots, in the order of the ranking."""
 
 
 def in_order(
     places: Iterable[Ranked], ledger: LedgerState, share_out: Callable[[Iterable[Ranked]], Allocation]
-) -> list[tuple[Ranked, int]]:
+) -> Shares:
     """What is shared out among the places; in a fork with an order, with those of one score in that order.
 
     Whoever shares out then sees them ranked by it; who gives is recorded with the rank that it has in the ranking.
     """
     if not ledger.ordering:
-        return list(share_out(places))
+        taken = share_out(places)
+        return taken if isinstance(taken, Columned) else list(taken)
     ranks: dict[int, int] = {}
     shared = list(share_out(_ties_arranged(places, ledger, ranks)))
     return [(place._replace(rank=ranks[place.rank]), lots) for place, lots in shared]
@@ -48,8 +52,8 @@ def shares_of(
     ranking: Iterable[Ranked],
     policy: RankingPolicy,
     ledger: LedgerState,
-    shared: Allocation | None,
-) -> list[tuple[Ranked, int]]:
+    shared: Shares | None,
+) -> Shares:
     """Who gives how many lots, in the order of the ranking; `shared` where that is settled already.
 
     Raises HandlerError for lots that nobody may be made to give.
@@ -58,7 +62,7 @@ def shares_of(
     loss_atoms = task.value_atoms - market.payoff.value_atoms(task.size_lots, market.mark_ticks)
     closing = Closing(abs(task.size_lots), loss_atoms)
     if shared is not None:
-        return list(shared)
+        return shared
     return in_order(ranking, ledger, lambda places: shared_out(policy, closing, places, task.key[0], ledger))
 
 
@@ -74,23 +78,45 @@ def shared_out(
 
 
 def reductions_of(
-    task: ClosingTask, number: int, price: int, shares: Iterable[tuple[Ranked, int]], ledger: LedgerState
+    task: ClosingTask, number: int, price: int, shares: Shares, ledger: LedgerState
 ) -> list[PositionDeleveraged]:
     """The reduction of everyone who gives lots, and what it is worth."""
+    ranks, scores, accounts, legs, lots = shares.columns() if isinstance(shares, Columned) else _columns_of(shares)
     whole, sign = abs(task.size_lots), 1 if task.size_lots > 0 else -1
     to_the_fund = -1 if ledger.accounts[task.account].kind == "insurance" else 1
-    taken: list[PositionDeleveraged] = []
-    closed = given = 0
-    for place, lots in shares:
-        closed += lots
-        value = to_the_fund * (to_the_fund * task.value_atoms * closed // whole) - given
-        given += value
-        taken.append(_reduction(task, number, price, place, sign * lots, value))
-    return taken
+    full_atoms = to_the_fund * task.value_atoms
+    given = [to_the_fund * (full_atoms * closed // whole) for closed in accumulate(lots)]
+    figures = (
+        repeat(number),
+        repeat(task.liquidation_id),
+        repeat(task.account),
+        repeat(task.key[1]),
+        accounts,
+        repeat(task.key[0]),
+        legs,
+        (sign * own for own in lots),
+        repeat(price),
+        map(sub, given, (0, *given)),
+        ranks,
+        scores,
+    )
+    return list(map(PositionDeleveraged, *figures))
+
+
+def _columns_of(shares: Iterable[tuple[Ranked, int]]) -> tuple[Sequence[int], ...]:
+    """Rank, score, account, leg and lots of each."""
+    rows = [(place.rank, place.score, place.candidate.account, place.leg, lots) for place, lots in shares]
+    return tuple(zip(*rows, strict=True)) or ((),) * 5
 
 
 def _checked(policy: RankingPolicy, closing: Closing, allocation: Allocation) -> Allocation:
-    """The allocation as it comes. Raises HandlerError for lots that nobody may be made to give."""
+    """The allocation. Raises HandlerError, as it is walked, for lots that nobody may be made to give."""
+    if isinstance(allocation, Columned) and allocation.is_borne(closing):
+        return allocation
+    return _walked(policy, closing, allocation)
+
+
+def _walked(policy: RankingPolicy, closing: Closing, allocation: Allocation) -> Allocation:
     left, last_rank = closing.lots, 0
     for place, lots in allocation:
         most = min(left, closing.most(place.candidate)) if place.rank > last_rank else 0
@@ -102,20 +128,3 @@ def _checked(policy: RankingPolicy, closing: Closing, allocation: Allocation) ->
             raise HandlerError(message)
         left, last_rank = left - lots, place.rank
         yield place, lots
-
-
-def _reduction(task: ClosingTask, number: int, price: int, place: Ranked, lots: int, value: int) -> PositionDeleveraged:
-    return PositionDeleveraged(
-        round=number,
-        liquidation_id=task.liquidation_id,
-        against=task.account,
-        against_leg=task.key[1],
-        account=place.candidate.account,
-        instrument=task.key[0],
-        leg=place.leg,
-        size_lots=lots,
-        price_ticks=price,
-        value_atoms=value,
-        rank=place.rank,
-        score=place.score,
-    )

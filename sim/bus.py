@@ -12,13 +12,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from itertools import groupby
+from itertools import count, groupby, repeat
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..events.bodies.inputs import PriceTicked
 from ..events.bodies.margin import MarkPriced
 from ..events.bodies.venue import TimerFired, TimerSet
-from ..events.envelope import Event, Origin
+from ..events.envelope import DecidedRow, Event, Origin
 from ..events.errors import HandlerError, PatienceError, RecordError
 from ..events.ledger import Ledger
 from ..events.record.pages import PAGE_EVENTS
@@ -69,10 +69,11 @@ class Subscription:
         return Subscription(self.producer, self.handler, 0, self._own_gate)
 
 
-Delivery = tuple[Event, list[Subscription]]
+Delivery = tuple[Event | DecidedRow, list[Subscription]]
+"""An event, or several in a row, and who is to hear of each."""
 Queue = deque[Delivery]
 
-TapOfMany = Callable[[Sequence[Event], Ledger], None]
+TapOfMany = Callable[[DecidedRow, Ledger], None]
 
 _MANY = 16
 """Of so many products it is seen whether they are of one type; one takes longer than to take in a few."""
@@ -181,6 +182,12 @@ class Bus:
             take(event, queue)
         while queue:
             heard, subscriptions = queue.popleft()
+            if type(heard) is DecidedRow:
+                # Where no gate is open nobody hears of the first, and then nothing opens one before the last.
+                if any(subscription.gate for subscription in subscriptions):
+                    queue.extendleft([(event, subscriptions) for event in reversed(heard)])
+                continue
+            assert type(heard) is Event
             for subscription in subscriptions:
                 if not subscription.gate:
                     continue
@@ -224,18 +231,18 @@ class Bus:
         """Fold events of one type, record them, and tell observers of all of them."""
         ledger, now_ns, (cause, producer) = self.ledger, self.clock.now_ns, made_by
         first_seq, append = ledger.seq, self.record.append
-        events = [Event(seq, now_ns, _DECIDED, cause, (), producer, body) for seq, body in enumerate(bodies, first_seq)]
-        route.count += len(events)
+        said = (repeat(now_ns), repeat(_DECIDED), repeat(cause), repeat(()), repeat(producer), bodies)
+        row = DecidedRow(map(Event, count(first_seq), *said))
+        route.count += len(row)
         try:
-            for event in events:
-                ledger.fold(event)
+            ledger.fold_row(row)
         finally:
-            for event in events[: ledger.seq - first_seq]:
+            for event in row[: ledger.seq - first_seq]:
                 append(event)
         for observe_all in route.at_once or ():
-            observe_all(events, ledger)
+            observe_all(row, ledger)
         if route.subscriptions:
-            queue.extend((event, route.subscriptions) for event in events)
+            queue.append((row, route.subscriptions))
 
     def resume(self, pending: Pending, inputs: Iterable[Body] = ()) -> None:
         """Go on in the middle of an instant, with handlers primed there and nothing else on the bus yet.

@@ -7,7 +7,6 @@ at which its asset was converted then (`handlers/conversion.py`); each asset's o
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..events.bodies.collateral import CollateralSold, InterestCharged
@@ -22,7 +21,7 @@ from ..events.bodies.waterfall import (
     LossSocialized,
     PositionDeleveraged,
 )
-from ..events.envelope import Event
+from ..events.envelope import DecidedRow, Event
 from ..events.ledger import Ledger, LedgerState
 from ..handlers.conversion import in_first, is_priced
 from ..handlers.inventory import Inventory
@@ -226,13 +225,15 @@ class Summary:
         self._add(name, ledger, ledger.markets[body.instrument].listing.asset, abs(body.value_atoms))
 
     def _deleveraged(self, event: Event, ledger: Ledger) -> None:
-        body: Any = event.body
-        self._forced(event, ledger)
-        self.deleveraged.add(body.account)
+        self._all_deleveraged(DecidedRow([event]), ledger)
 
-    def _all_deleveraged(self, events: Sequence[Event], ledger: Ledger) -> None:
-        for event in events:
-            self._deleveraged(event, ledger)
+    def _all_deleveraged(self, row: DecidedRow, ledger: Ledger) -> None:
+        self.deleveraged |= row.values("account")
+        for instrument in sorted(row.values("instrument")):
+            asset = ledger.markets[instrument].listing.asset
+            amounts = [abs(body.value_atoms) for body in row.bodies if body.instrument == instrument]
+            for atoms in amounts if asset in ledger.conversions else (sum(amounts),):  # each is converted by itself
+                self._add("PositionDeleveraged", ledger, asset, atoms)
 
     def _paid(self, event: Event, ledger: Ledger) -> None:
         body: Any = event.body

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from random import Random
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deleverage.events.ledger import LedgerState
 from deleverage.handlers.column_ranking import ColumnRanking, PseudonymTable
-from deleverage.handlers.column_rules import least_largest
+from deleverage.handlers.column_rules import _least_next, least_largest
+from deleverage.handlers.column_shares import ranked_order
 from deleverage.handlers.columns import Eligible, RankingColumns
-from deleverage.handlers.policies.adl.min_max_integer import MinMaxInteger
+from deleverage.handlers.policies.adl.min_max_integer import MinMaxInteger, least_largest_shares
 from deleverage.handlers.policies.adl.online_learning import OnlineLearning, OnlineLearningParameters, loss_of
-from deleverage.handlers.policies.allocation import allotted
+from deleverage.handlers.policies.allocation import allotted, in_proportion
 from deleverage.handlers.policies.ranking import Candidate, Closing, Ranked
 from deleverage.handlers.protocol import NoParameters
 from deleverage.handlers.pseudonyms import Pseudonyms, run_key
@@ -77,6 +80,33 @@ def test_the_least_largest_shares_are_the_plain_ones(lots: int, loss: int, rows:
     scores = np.array([place.score for place in places], np.int64)
     found = least_largest(closing, Eligible(*columns), scores).tolist()
     assert allotted(places, found) == list(policy.allocate(closing, places))
+
+
+def test_many_lots_go_to_the_least_shares() -> None:
+    """Of hundreds of places, most of them alike or none, from nothing or from shares in proportion."""
+    random = Random(7)
+    for bits in (3, 10, 30, 52):
+        equities = [7 if random.random() < 0.2 else 1 + random.getrandbits(bits) for _ in range(300)]
+        caps = [random.randint(1, random.choice((2, 50, 10**4))) for _ in equities]
+        columns = np.array(equities, np.int64), np.array(caps, np.int64)
+        for lots in (1, 200, 2000, sum(caps) // 3, sum(caps)):
+            shares = least_largest_shares(lots, equities, caps)
+            begun = np.array([max(0, share - 1) for share in in_proportion(lots, equities, caps)])
+            assert (begun + _least_next(lots - int(begun.sum()), begun, *columns)).tolist() == shares
+            assert _least_next(lots, np.zeros_like(begun), *columns).tolist() == shares
+
+
+@pytest.mark.parametrize("most", [1, 5, 2**40, 2**62])
+def test_places_stand_by_score_and_then_by_account(most: int) -> None:
+    """However they stood before, and where scores are too great to be put into one number with accounts."""
+    random = Random(most)
+    for _ in range(40):
+        accounts = random.sample(range(900), random.randint(0, 40))
+        scores = [random.randint(0, most) for _ in accounts]
+        order = sorted(range(len(accounts)), key=lambda one: (-scores[one], accounts[one]))
+        columns = [np.array(column, np.int64) for column in (scores, accounts)]
+        assert ranked_order(*columns).tolist() == order
+        assert ranked_order(*(column[order] for column in columns)).tolist() == list(range(len(order)))
 
 
 def test_an_empty_side_mixes_nothing() -> None:

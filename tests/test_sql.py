@@ -20,6 +20,7 @@ from deleverage.replay.sql.ask import ask
 from deleverage.replay.sql.database import database_of
 
 from .support.command_line import call, small_record, spawn, tear
+from .support.patience import PATIENCE_S
 
 pytest.importorskip("duckdb")
 pytest.importorskip("pyarrow")
@@ -139,5 +140,5 @@ def test_ctrl_c_ends_a_question_that_does_not_end(recorded: Path) -> None:
         assert process.poll() is None
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate(timeout=PATIENCE_S)
     assert (process.returncode, said.splitlines()) == (130, ["deleverage: interrupted"])

@@ -432,11 +432,13 @@ class Books(LedgerState):
         stated = 0 if rule is None else rule.parameters.get("floor_atoms", 0)
         standing.floor_atoms = min(stated, self.accounts[account].balance_atoms + standing.deficit_atoms)
 
-    def trade_of_fund(self, instrument: int, size_lots: int, value_atoms: int) -> None:
-        """A fund bought (sold, negative) lots of the instrument for this value."""
+    def trade_of_fund(self, instrument: int, lots: int, value_atoms: int, funding_atoms: int | None = None) -> None:
+        """A fund bought (sold, negative) lots of the instrument for this value; in several trades at their funding."""
         market = self.markets[instrument]
+        if funding_atoms is None:
+            funding_atoms = funding_of(lots, market.cumulative_funding_nanoatoms)
         market.fund_paid_atoms += value_atoms
-        market.fund_funding_atoms += funding_of(size_lots, market.cumulative_funding_nanoatoms)
+        market.fund_funding_atoms += funding_atoms
 
     def cash_of_fund(self, liquidation_id: int, paid_atoms: int) -> None:
         """Cash that a fund paid (received, negative) in a liquidation goes to the instrument that was closed last."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from ..envelope import Event
+from ..envelope import DecidedRow, Event
 from ..errors import LedgerError
 from ..named import number_named
 from ..notebook import html_table
@@ -22,6 +22,7 @@ from .books import Books
 from .effects import FOLD
 from .laws import check
 from .market import Market
+from .rows import fold_alike
 
 if TYPE_CHECKING:
     from ..quiet_ticks import QuietTicks
@@ -48,6 +49,20 @@ class Ledger(Books):
         if effect is not None:
             effect(body, self, event)
         self.seq = seq + 1
+
+    def fold_beyond(self, event: Event) -> None:
+        """Take an event that may stand further on: whoever asks knows that those between change nothing asked about."""
+        assert event.seq >= self.seq
+        self.seq = event.seq
+        self.fold(event)
+
+    def fold_row(self, row: DecidedRow) -> None:
+        """Take events that were decided in a row, as `fold` does one after the other. Raises LedgerError like it."""
+        done = 0
+        while done < len(row):
+            self.fold(row[done])
+            done += 1
+            done += fold_alike(self, row, done)
 
     def fold_ticks(self, ticks: QuietTicks) -> None:
         """Take a run of prices and their marks: the fold of their events, of which only the last two instants are left.

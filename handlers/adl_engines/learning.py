@@ -16,9 +16,10 @@ from ..adl_engine import AdlEngine, ClosingSettings
 from ..closing_task import ClosingTask
 from ..policies.adl.online_learning import LOSSES, OnlineLearning, OnlineLearningParameters, loss_of, losses_after
 from ..policies.allocation import Sharing
-from ..policies.ranking import Allocation, Closing, Ranked
+from ..policies.ranking import Closing, Ranked
 from ..protocol import Product
 from ..ranking import Ranking
+from ..reductions import Shares
 
 if TYPE_CHECKING:
     from ..column_ranking import ColumnRanking
@@ -45,7 +46,7 @@ class LearningEngine(AdlEngine):
         digest: bytes,
         base_round: int | None,
         ledger: LedgerState,
-        shared: Allocation | None = None,
+        shared: Shares | None = None,
     ) -> list[Product]:
         """The round, and what was learnt from it; a cap on profits, which has its own shares, teaches nothing."""
         products = super()._products(task, ranking, digest, base_round, ledger, shared)

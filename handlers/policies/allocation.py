@@ -18,6 +18,7 @@ from .ranking import Allocation, Candidate, Closing, Ranked, RankingPolicy
 
 __all__ = [
     "BPS",
+    "Columned",
     "allotted",
     "cap_of",
     "greedy",
@@ -70,6 +71,27 @@ class Sharing(Protocol):
         self, closing: Closing, rules: Sequence[RankingPolicy], gave: Mapping[int, int], ledger: LedgerState
     ) -> list[int] | None:
         """What the lots that accounts gave would have lost, and then each of the rules; None as before."""
+        ...
+
+
+@runtime_checkable
+class Columned(Protocol):
+    """An allocation that has its figures in columns. Walked, it gives the same."""
+
+    def is_borne(self, closing: Closing) -> bool:
+        """Whether each gives from one lot to what it can, and all no more than is to be closed; else it is not sure."""
+        ...
+
+    def columns(self) -> tuple[Sequence[int], ...]:
+        """Rank, score, account, leg and lots of each."""
+        ...
+
+    def __len__(self) -> int:
+        """How many give."""
+        ...
+
+    def __getitem__(self, part: slice) -> Sequence[tuple[Ranked, int]]:
+        """Some of them, with their lots."""
         ...
 
 
