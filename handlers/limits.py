@@ -5,16 +5,17 @@
 2. One that only reduces a position is never refused, whatever the account stands at; one that turns it round does not
    only reduce.
 3. *Initial margin*: the equity afterwards must be at least what the initial tiers ask of all that the account holds;
-   an instrument without any counts with its maintenance tiers. *Leverage*: what it holds of the instrument is worth at
-   most so many times that equity. *Position*: its side of the instrument, on all legs, in lots and at the mark. *Open
-   interest*: all traders' lots on that side.
+   an instrument without any counts with its maintenance tiers, a book with options by its venue's rules of them. An
+   order after which such a book requires no more than before is not refused for it. *Leverage*: what it holds of the
+   instrument is worth at most so many times that equity. *Position*: its side of the instrument, on all legs, in lots
+   and at the mark. *Open interest*: all traders' lots on that side.
 4. What is held when the rules change is not touched by this, only what is ordered next: maintenance is what liquidates.
 5. A maker's quotes are no orders. It quotes no more on a side than it may still add there (`room_lots`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import msgspec
@@ -23,6 +24,7 @@ from ..events.bodies.trading import OrderLimit, OrderRefused
 from ..events.ledger import Account, LedgerState, Market, PositionKey
 from ..events.ledger.account import Position, funding_of, trade
 from ..events.ledger.liquidation import OwnOrder
+from .options.book import holds_options, initial_of
 from .valuation import BPS, MICRO, initial_collateral_atoms, maintenance_microatoms, notional_atoms, sides_atoms
 
 __all__ = ["SideTotals", "initial_microatoms", "only_reduces", "refused", "room_lots"]
@@ -75,10 +77,14 @@ class SideTotals:
             self._of_account[account.account] = held
 
 
-def initial_microatoms(account: Account, markets: Sequence[Market]) -> int:
-    """What the initial tiers ask of all that an account holds; O(its positions)."""
-    sides = sides_atoms(account, markets).items()
-    return sum(maintenance_microatoms(markets[one].initial or markets[one].tiers, atoms) for (one, _), atoms in sides)
+def initial_microatoms(account: Account, ledger: LedgerState) -> int:
+    """What the initial tiers ask of all that an account holds, of a book with options its rules; O(its positions)."""
+    markets = ledger.markets
+    book = initial_of(account, ledger, markets) if ledger.options and holds_options(account, ledger) else {}
+    covered = {instrument for instrument, _ in book}
+    sides = ((one, atoms) for (one, _), atoms in sides_atoms(account, markets).items() if one not in covered)
+    by_tiers = (maintenance_microatoms(markets[one].initial or markets[one].tiers, atoms) for one, atoms in sides)
+    return sum(book.values()) + sum(by_tiers)
 
 
 def only_reduces(account: Account, key: PositionKey, lots: int) -> bool:
@@ -124,7 +130,7 @@ def _breaches(
     assert limits is not None
     lots = _side_lots(after, instrument, long=long)
     side_atoms = sides_atoms(after, ledger.markets).get((instrument, long), 0)
-    yield from _margin_breaches(after, market, ledger)
+    yield from _margin_breaches(account, after, market, ledger)
     if limits.position_lots is not None and lots > limits.position_lots:
         yield _Breach("position", would_lots=lots, may_lots=limits.position_lots)
     if limits.position_atoms is not None and side_atoms > limits.position_atoms:
@@ -136,15 +142,20 @@ def _breaches(
             yield _Breach("open interest", would_lots=all_lots, may_lots=limits.open_interest_lots)
 
 
-def _margin_breaches(after: Account, market: Market, ledger: LedgerState) -> Iterator[_Breach]:
+def _eases(account: Account, needed: int, ledger: LedgerState) -> bool:
+    """Whether a book with options requires no more afterwards than it does now."""
+    return bool(ledger.options) and holds_options(account, ledger) and needed <= initial_microatoms(account, ledger)
+
+
+def _margin_breaches(account: Account, after: Account, market: Market, ledger: LedgerState) -> Iterator[_Breach]:
     """What the equity would not bear; nothing while an instrument that the account holds has no mark."""
     limits, markets = market.limits, ledger.markets
     if limits is None or not all(markets[instrument].mark_ticks for instrument, _ in after.positions):
         return
     equity_atoms = initial_collateral_atoms(after, ledger)
     if market.initial:
-        needed = initial_microatoms(after, markets)
-        if equity_atoms * MICRO < needed:
+        needed = initial_microatoms(after, ledger)
+        if equity_atoms * MICRO < needed and not _eases(account, needed, ledger):
             yield _Breach("initial margin", -(-needed // MICRO), equity_atoms)
     if limits.leverage_bps is not None:
         held = (one for key, one in after.positions.items() if key[0] == market.listing.instrument)

@@ -240,7 +240,7 @@ class Scenario:
             actors=(*open_actors(settings.actors, assets), *holders),
             conversions=conversions,
             inputs=made.inputs + len(chains.redrawn),
-            limits=tuple(stated_limits(settings.instruments, instruments, assets[0].decimals)),
+            limits=(*stated_limits(settings.instruments, instruments, assets[0].decimals), *chains.limits),
             chains=chains,
         )
 

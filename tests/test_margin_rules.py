@@ -301,7 +301,7 @@ def test_nobody_trades_beyond_the_limits_in_a_whole_run() -> None:
             ledger.fold(event)
         if more:
             account, market, judged = ledger.accounts[body.account], ledger.markets[0], judged + 1
-            assert margin_of(account, ledger).equity_atoms * 10**6 >= initial_microatoms(account, ledger.markets)
+            assert margin_of(account, ledger).equity_atoms * 10**6 >= initial_microatoms(account, ledger)
             assert market.limits is not None
             assert market.limits.position_lots is not None
             assert abs(account.positions[0, 0].size_lots) <= market.limits.position_lots

@@ -23,7 +23,7 @@ from deleverage.events.kinds import kinds_of
 from deleverage.events.ledger import Ledger
 from deleverage.events.venue_names import venue_of
 from deleverage.handlers.at_venue import venue_of_event
-from deleverage.handlers.options.parameters import rules_of
+from deleverage.handlers.options.parameters import is_exempt, rules_of
 from deleverage.replay.fork.changes import Changes
 from deleverage.replay.verify.verification import verify
 from deleverage.sim.toml_tree import read_toml
@@ -89,6 +89,8 @@ def test_each_venue_margins_liquidates_and_settles_by_its_own_rules() -> None:
     assert rules_of(ledger, "alpha").hedges == "delta first"
     assert rules_of(ledger, "beta").hedges == "delta last"
     assert seen["HedgeOrdered", "alpha"]
+    exempt = {one.listing.venue: is_exempt(ledger, one.listing.instrument) for one in ledger.markets[2:]}
+    assert exempt == {"alpha": False, "beta": True}
     expired = {event.body.instrument for event in events if isinstance(event.body, OptionExpired)}
     assert len(expired) == 16
     assert not any(key[0] in expired for account in ledger.accounts for key in account.positions)
@@ -190,6 +192,10 @@ def test_it_is_verified_forked_compared_and_told(tmp_path: Path) -> None:
         said = call("why", path, str(seqs[name]))
         assert said.exit_code == 0, said.output
         assert "@" in said.output
+    told_again = call("export", path, "--format", "csv", "-o", tmp_path / "tables")
+    assert told_again.exit_code == 0, told_again.output
+    (noted,) = (tmp_path / "tables" / "HandlerStateNoted").rglob("rows.csv")
+    assert "[20371,117000]" in noted.read_text(encoding="utf-8")
     writer = call("state", path, "--at", "+5m", "--account", "writer-3@beta").output
     assert "of BTC-PERP@beta and the options on it" in writer
     assert "BTC-PERP@alpha" not in writer

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from ..grounds import Ground
 from ..kinds import (
     AccountNumber,
-    Count,
     EventNumber,
     InstrumentNumber,
     LiquidationNumber,
@@ -145,7 +144,7 @@ class HandlerStateNoted(BodyBase, frozen=True, tag=104):
 
     handler: str
     key: str
-    values: tuple[Count, ...]
+    values: tuple[int, ...]
 
     def alters(self, ledger: Ledger, event: Event) -> None:
         ledger.notes[self.handler, self.key] = self.values

@@ -24,7 +24,16 @@ from .scan_grid import ScanParameters
 if TYPE_CHECKING:
     from .portfolio import UnitRisk
 
-__all__ = ["PORTFOLIO", "book_of", "holds_options", "initial_microatoms", "scan_rules", "scans_of", "taken_later"]
+__all__ = [
+    "PORTFOLIO",
+    "book_of",
+    "holds_options",
+    "initial_microatoms",
+    "initial_of",
+    "scan_rules",
+    "scans_of",
+    "taken_later",
+]
 
 PORTFOLIO = "portfolio"
 """The policy of the slot `margin` that scans."""
@@ -69,6 +78,18 @@ def book_of(account: Account, ledger: LedgerState, markets: Markets) -> dict[Pos
         if option is not None:
             parts[key] = _maintenance(rules, option, held, markets) if held.size_lots < 0 else 0
     return parts
+
+
+def initial_of(account: Account, ledger: LedgerState, markets: Markets) -> dict[PositionKey, int]:
+    """The initial margin of each option of an account, and of what is margined together with them, in microatoms."""
+    venue = ledger.venue_of(account.account)
+    grid = scan_rules(ledger, venue)
+    if grid is not None:
+        maintenance = _scanned(scans_of(account, ledger, markets, grid))
+        return {key: -(-needs * grid.initial_of_maintenance_ppm // _PPM) for key, needs in maintenance.items()}
+    rules, options = rules_of(ledger, venue), ledger.options
+    held = ((key, one) for key, one in account.positions.items() if key[0] in options)
+    return {key: initial_microatoms(rules, options[key[0]], one, markets) for key, one in held}
 
 
 def scans_of(account: Account, ledger: LedgerState, markets: Markets, grid: ScanParameters) -> list[UnitRisk]:

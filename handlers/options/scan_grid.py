@@ -73,6 +73,7 @@ class ScanParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     least_move_ppm: int = 10_000
     annual_risk_ppm: int = 75_000
     maintenance_ppm: int = 800_000
+    initial_ppm: int | msgspec.UnsetType = msgspec.UNSET
     decay_ns: int | msgspec.UnsetType = msgspec.UNSET
     extended_at_end: bool | msgspec.UnsetType = msgspec.UNSET
     delta_step_ppb: int | msgspec.UnsetType = msgspec.UNSET
@@ -116,9 +117,17 @@ class ScanParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
             raise ValueError(message)
         floors, multiples = self.closing_floors_atoms or (), self.closing_multiples or ()
         rise = all(a < b for steps in (floors, multiples) for a, b in pairwise(steps))
+        if self.initial_ppm is not msgspec.UNSET and self.initial_ppm < _PPM:
+            message = "initial_ppm must be at least 1000000: the initial margin is no less than the maintenance margin"
+            raise ValueError(message)
         if len(floors) != len(multiples) or not rise or min(floors, default=1) < 1 or min(multiples, default=1) < 1:
             message = "closing_floors and closing_multiples rise together from above 0, one multiple a floor"
             raise ValueError(message)
+
+    @property
+    def initial_of_maintenance_ppm(self) -> int:
+        """How many times the maintenance margin the initial one is: as stated, or what makes it the whole sum."""
+        return -(-_PPM * _PPM // self.maintenance_ppm) if self.initial_ppm is msgspec.UNSET else self.initial_ppm
 
     @property
     def rolls_expiries(self) -> bool:

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import msgspec
 
 from ...events.bodies.inputs import DepthQuoted
-from ...events.bodies.listing import AssetListed, InstrumentListed, Tier
+from ...events.bodies.listing import AssetListed, InstrumentListed, LimitsStated, Tier
 from ...events.bodies.options import OptionListed, OptionRight, SmileDrawn, SurfaceSet
 from ...events.errors import ScenarioError
 from ...events.ledger.options import Option
@@ -60,6 +60,7 @@ class Chains(msgspec.Struct, frozen=True):
     surfaces: tuple[SurfaceSet, ...] = ()
     depth: tuple[DepthQuoted, ...] = ()
     redrawn: tuple[tuple[int, SurfaceSet], ...] = ()
+    limits: tuple[LimitsStated, ...] = ()
 
     def with_those_of(self, other: Chains) -> Chains:
         """These, and behind them those of another venue."""
@@ -69,6 +70,7 @@ class Chains(msgspec.Struct, frozen=True):
             (*self.surfaces, *other.surfaces),
             (*self.depth, *other.depth),
             tuple(sorted((*self.redrawn, *other.redrawn), key=lambda one: one[0])),
+            (*self.limits, *other.limits),
         )
 
     def each(self) -> Iterator[Option]:
@@ -92,6 +94,7 @@ def list_chains(
 ) -> Chains:
     """The options of a venue, numbered from `first` on; tables come with their places. Raises ScenarioError."""
     listings, options, depth = list[InstrumentListed](), list[OptionListed](), list[DepthQuoted]()
+    limits = list[LimitsStated]()
     by_name = {one.name: one for one in underlyings}
     for place, chain in chains:
         where = f"$.options[{place}]"
@@ -103,6 +106,7 @@ def list_chains(
             listings.append(msgspec.structs.replace(listing, instrument=number))
             options.append(msgspec.structs.replace(option, instrument=number))
             depth += [msgspec.structs.replace(one, instrument=number) for one in quoted]
+            limits += _limits(chain, number)
     drawn = [_surface(one, by_name[one.underlying], start_ns, place) for place, one in surfaces if not one.from_ns]
     redrawn = [
         (start_ns + one.from_ns, _surface(one, by_name[one.underlying], start_ns, place))
@@ -120,7 +124,15 @@ def list_chains(
     if len(set(times)) != len(times):
         message = "$.volatility: an underlying has two surfaces from one time on; give each its own from_ns"
         raise ScenarioError(message)
-    return Chains(tuple(listings), tuple(options), tuple(drawn), tuple(depth), tuple(redrawn))
+    return Chains(tuple(listings), tuple(options), tuple(drawn), tuple(depth), tuple(redrawn), tuple(limits))
+
+
+def _limits(chain: ChainSettings, instrument: int) -> list[LimitsStated]:
+    """What orders in an option must keep to, if anything; its tiers ask for nothing, its book does."""
+    limit = chain.position_limit
+    lots = None if limit is None else max(1, to_whole_down(Decimal(limit), Decimal(chain.lot_size)))
+    found = LimitsStated(instrument, _NOTHING if chain.initial_margin else (), position_lots=lots)
+    return [] if found == LimitsStated(instrument) else [found]
 
 
 def _chain(

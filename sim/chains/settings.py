@@ -26,7 +26,8 @@ class ChainSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     `lot_size` is in units of the underlying, `tick_size` in what the option is quoted in: the quote currency, or the
     coin where it settles `in_coin`. `depth` has [distance in bps, units up to there], for both sides. Of several venues
-    it is listed at `venue` alone, or at all that list the underlying.
+    it is listed at `venue` alone, or at all that list the underlying. Orders keep to `position_limit`, in units, and
+    with `initial_margin` to what the account then holds (`handlers/limits.py`).
     """
 
     underlying: str
@@ -41,6 +42,8 @@ class ChainSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     depth: Pairs = ()
     refill_half_life_ns: int = 30_000_000_000
     venue: str | None = None
+    initial_margin: bool = False
+    position_limit: Number | None = None
 
     def __post_init__(self) -> None:
         """Refuse a chain of nothing, and steps that nothing can be counted in."""
@@ -50,6 +53,9 @@ class ChainSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             check_range(name, getattr(self, name), Decimal("1e-18"), _MOST)
         for price in (*self.strikes, *self.moneyness):
             check_range("a strike", price, Decimal("1e-18"), _MOST)
+        check_range(
+            "position_limit", 1 if self.position_limit is None else self.position_limit, Decimal("1e-18"), _MOST
+        )
         for bps, units in self.depth:
             check_range("depth: a distance", bps, 1, 9_999)
             check_range("depth: an amount", units, 0, _MOST)
