@@ -41,7 +41,7 @@ def measure(*, short: bool) -> Iterator[Line]:
         "pipeline.recorded",
         f"{what}, recorded / SimPy",
         contest.ratio("simpy", "recorded"),
-        bar=at_least(0.4),
+        bar=at_least(2.0),
         medians=medians,
     )
     yield Line("pipeline.head_only", f"{what}, without a disk / SimPy", contest.ratio("simpy", "head only"))

@@ -23,7 +23,8 @@ from contest import Contest, Line, at_least, stopwatch
 
 from deleverage import open_run
 from deleverage.replay.cluster.cluster import LOCAL, Cluster
-from deleverage.replay.fair.fair import KIND, FairQuestion, fair
+from deleverage.replay.fair.beside import KIND
+from deleverage.replay.fair.fair import FairQuestion, fair
 from deleverage.replay.lab.definition import Definition, varied
 from deleverage.replay.lab.lab import run_lab
 from deleverage.replay.studies import executed, study_path

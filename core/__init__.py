@@ -5,8 +5,8 @@
 2. Each C function has the plain Python beside its one caller: the fallback, and the oracle that tests hold it against.
 3. A C function that meets what it was not made for (a figure beyond 128 bits, another shape) says so and does nothing;
    the plain Python does it. So nothing depends on what C can hold.
-4. A file a concern: `pages.c` (with `sha256.c`) hashes pages, `draws.c` draws, `decimals.c` reads numbers of files.
-   `module.c` offers them, `_core.pyi` has their types.
+4. A file a concern: `pages.c` (with `sha256.c`) hashes pages, `draws.c` draws, `decimals.c` reads numbers of files,
+   `ticks.c` prices that lie ahead. `module.c` offers them, `_core.pyi` has their types.
 """
 
 from __future__ import annotations

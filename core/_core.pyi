@@ -77,6 +77,14 @@ def draw_bits(seed: int, account: int, purpose: str, n: int, /) -> int | None:
 def draw_normal(seed: int, account: int, purpose: str, n: int, /) -> int | None:
     """As `handlers/draws.py` draws; None where `draw_bits` gives none."""
 
+def ticks_ahead(
+    entries: Sequence[tuple[int, object]], start: int, ticked: type, /
+) -> tuple[tuple[int, ...], bytes, bytes] | None:
+    """Instruments, times and prices of the first inputs that are alike, as `sim/ahead.py` reads them; 64 bits each.
+
+    None where a number has more, or the inputs are such as are not read here.
+    """
+
 hashes: bool
 """Whether this processor has the instructions for SHA-256, without which neither of the roots may be asked for."""
 

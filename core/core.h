@@ -15,6 +15,9 @@ PyObject *core_tree_root(PyObject *module, PyObject *leaves);
 PyObject *core_draw_bits(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
 PyObject *core_draw_normal(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
 
+/* ticks.c */
+PyObject *core_ticks_ahead(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
+
 /* decimals.c */
 PyObject *core_whole(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
 

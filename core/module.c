@@ -11,6 +11,7 @@ static PyMethodDef METHODS[] = {
     {"know_payoffs", core_know_payoffs, METH_VARARGS, "The classes of a linear and an inverse payoff."},
     {"margin_of", (PyCFunction)(void (*)(void))core_margin_of, METH_FASTCALL, "Equity, requirement and values of an account."},
     {"page_root", (PyCFunction)(void (*)(void))core_page_root, METH_FASTCALL, "The root over the leaves of a page."},
+    {"ticks_ahead", (PyCFunction)(void (*)(void))core_ticks_ahead, METH_FASTCALL, "Prices that lie ahead, as columns."},
     {"tree_root", core_tree_root, METH_O, "The root over leaf hashes."},
     {"whole", (PyCFunction)(void (*)(void))core_whole, METH_FASTCALL, "A decimal text as a whole number of units."},
     {NULL, NULL, 0, NULL},

@@ -29,8 +29,8 @@ _SMALL_SPIRAL = (
     '{name="backstop",balance=50_000,accounts=4},{name="depositor",balance=50_000,accounts=4}]\''
 )
 _FRONTIER = (
-    "deleverage lab spiral outage --seeds 2 --jobs 2 --set population.accounts=600 --set impact.depth=40_000 "
-    "--set insurance_fund.balance=500 --set prices.duration_ns=8m "
+    "deleverage lab spiral outage --seeds 2 --jobs 2 --fairness 12 --set population.accounts=600 "
+    "--set impact.depth=40_000 --set insurance_fund.balance=500 --set prices.duration_ns=8m "
 )
 _FRONTIER_MAKERS = "--set 'actors=[{name=\"maker\",balance=10_000,accounts=4}]' "
 _FRONTIER_PROVIDERS = (
@@ -38,6 +38,10 @@ _FRONTIER_PROVIDERS = (
     '{name="senior",balance=2_000}]\' '
 )
 _VEGA = "deleverage run gamma --set dealers.policy=vega-limited --set dealers.vega_limit=50"
+_TWO_BOOKS = (
+    'deleverage run options --set liquidation={} --set \'venues=[{name="alpha", rulebook="okx"}, '
+    '{name="beta", rulebook="deribit"}]\''
+)
 _LOOPED = "lending --set population.accounts=600 --set population.looped_share=0.25"
 _ANSWERING = (
     "--set borrowers.policy=answering --set borrowers.repay_bps=2_000 --set borrowers.add_bps=2_000 "
@@ -256,6 +260,11 @@ COMMANDS = {
         "deleverage run options -o options.run | sed -n '/^called/,/^taken/p'",
         "deleverage why options.run 17964 | awk -v RS= 'NR == 2 || NR == 3'",
     ],
+    "options venues": [
+        f"{_TWO_BOOKS} -o two.run | sed -n '/^called/,/^taken/p'",
+        "deleverage state two.run --at +00:20:00 --account writer-3@alpha | sed -n '/^account/,/^ratio/p'",
+        "deleverage state two.run --at +00:20:00 --account writer-3@beta | sed -n '/^account/,/^ratio/p'",
+    ],
     "options gamma": [
         "deleverage run gamma | grep -A 1 ^fell",
         "deleverage run gamma --set dealers.policy=none | grep -A 1 ^fell",
@@ -438,6 +447,13 @@ COMMANDS = {
             "FROM positions JOIN accounts USING (account) WHERE status = 'healthy' ORDER BY percent, account LIMIT 5"
             '"'
         ),
+    ],
+    "tables grounds": [
+        (
+            'deleverage sql crash.run "SELECT m.seq, m.time, m.instrument, m.mark, count(*) AS liquidations\n'
+            "FROM grounds g JOIN MarkPriced m ON m.seq = g.ground WHERE g.type = 'LiquidationStarted'\n"
+            'GROUP BY ALL ORDER BY liquidations DESC, m.seq LIMIT 5"'
+        )
     ],
     "tables wrong": ['deleverage sql crash.run "SELECT marks FROM MarkPriced"'],
     "tables export": [

@@ -68,6 +68,7 @@ __all__ = [
     "TradeNumber",
     "VenueNumber",
     "columns_of",
+    "evaluated",
     "kinds_of",
 ]
 
@@ -173,7 +174,15 @@ def columns_of(body_type: type[msgspec.Struct]) -> tuple[TableColumn, ...]:
 def _hints(body_type: type[msgspec.Struct]) -> dict[str, Any]:
     """The annotations of a type's fields, and of those that it has from another type."""
     bases = [base for base in reversed(body_type.__mro__) if getattr(base, "__struct_fields__", ())]
-    return {name: hint for base in bases for name, hint in get_annotations(base, eval_str=True).items()}
+    return {name: hint for base in bases for name, hint in evaluated(base).items()}
+
+
+def evaluated(kind: type) -> dict[str, Any]:
+    """The annotations of a class, which has them so from now on: msgspec would work out each text of them anew."""
+    told = get_annotations(kind, eval_str=True)
+    if told:
+        kind.__annotations__.update(told)
+    return told
 
 
 def _plain(hint: Any) -> str:

@@ -19,6 +19,7 @@ __all__ = [
     "FieldColumn",
     "Flags",
     "Lists",
+    "Mask",
     "Nothing",
     "Texts",
     "UnreadError",

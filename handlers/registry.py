@@ -1,4 +1,4 @@
-"""Which handlers there are: the slots in the order of delivery, and the policies that can fill each.
+"""Which handlers there are: what fills the slots (`slots.py`), built in or plugged in, as it is named and built.
 
 A run names its choice as `Producer`s in `RunStarted`, so the handlers of any record can be built from the record alone,
 and from the plug-ins that it names, where these are at hand (`plugins/at_hand.py`).
@@ -16,64 +16,13 @@ from ..events.bodies.run import Producer
 from ..events.errors import ScenarioError
 from ..events.venue_names import plain
 from .at_venue import at_venue
-from .auction import AuctionMarket
 from .choice import Choice
-from .circuit_breaker import CircuitBreaker
-from .collateral.keeper import CollateralKeeper
-from .collateral.oracle import OwnMarketOracle, RedemptionOracle
-from .collateral.redemptions import Redemptions
-from .fault_schedule import FaultSchedule
-from .funding import Funding
-from .insurance_fund import InsuranceFund
-from .invariants.declared import DeclaredInvariants
-from .living.between_venues import Arbitrage, Bridge, Ties
-from .living.cascade_strategies import STRATEGIST_CHOICES
-from .living.crowd import Crowd
-from .living.dealers import Dealers, VegaLimitedDealers
-from .living.hedgers import Hedgers
-from .living.impact import PowerLawImpact, SquareRootImpact
-from .living.index import ConstituentIndex
-from .living.makers import Makers
-from .living.orders import OwnOrders
-from .loss_socialization import LossSocialization
-from .margin_monitor import LevelledMonitor, MarginMonitor
-from .mark_pricing import (
-    BookMarkPricing,
-    ConstituentMarkPricing,
-    IndexMarkPricing,
-    MedianMarkPricing,
-    SmoothedMarkPricing,
-)
-from .market import BandedMarket, DepthMarket, Liquidators
-from .onchain.answers import BorrowersAnswer
-from .onchain.blocks import Blocks
-from .onchain.keepers import Keepers
-from .onchain.oracles import DeviationOracle, SecurityModule
-from .onchain.protocols.choices import LENDING
-from .options.keeper import OptionsKeeper
 from .plugins.at_hand import Plugins
 from .plugins.files import file_named, without_folders
 from .plugins.rooms import ROOMS, Provided
 from .plugins.taking_in import taken_in
-from .policies.adl.choices import ADL_CHOICES
-from .policies.fund.backstop_vault import BackstopVault
-from .policies.fund.depositor_vault import DepositorVault
-from .policies.fund.drawdown import Drawdown
-from .policies.fund.fee_capped import FeeCapped
-from .policies.fund.insurance_fee import InsuranceFee
-from .policies.fund.symbol_drawdown import SymbolDrawdown
-from .policies.fund.tranched_vault import TranchedVault
-from .policies.liquidation.choices import LIQUIDATION_CHOICES
-from .policies.margin.choices import MARGIN_CHOICES
-from .policies.socialization.day_profits import DayProfits
-from .policies.socialization.haircut import Haircut
-from .policies.socialization.open_interest import OpenInterest
-from .portfolio_monitor import PortfolioMonitor
-from .premium_funding import PremiumFunding
-from .profit_cap import ProfitCap
 from .protocol import Handler
-from .socialized_loss import SocializedLoss
-from .trader_response import LevelResponse, TraderResponse
+from .slots import NONE, SLOTS
 
 __all__ = [
     "AT_ONCE",
@@ -95,9 +44,6 @@ __all__ = [
 
 _ATOMS = "_atoms"
 
-NONE = "none"
-"""The policy of a slot that stays empty."""
-
 
 class Amounts(NamedTuple):
     """How amounts of an asset are written: to its atoms (raises ScenarioError for what is no amount), and back."""
@@ -105,59 +51,6 @@ class Amounts(NamedTuple):
     to_atoms: Callable[[Any], int]
     of_atoms: Callable[[int], Any]
 
-
-def _handler(kind: type[Handler]) -> Choice:
-    return Choice(kind.Parameters, kind.version, kind)
-
-
-def _handlers(*kinds: type[Handler]) -> dict[str, Choice]:
-    return {kind.policy: _handler(kind) for kind in kinds}
-
-
-SLOTS: Mapping[str, Mapping[str, Choice | None]] = {
-    "invariants": {NONE: None, **_handlers(DeclaredInvariants)},
-    "faults": {NONE: None, **_handlers(FaultSchedule)},
-    "impact": {NONE: None, **_handlers(PowerLawImpact, SquareRootImpact)},
-    "makers": {NONE: None, **_handlers(Makers)},
-    "crowd": {NONE: None, **_handlers(Crowd)},
-    "strategist": {NONE: None, **STRATEGIST_CHOICES},
-    "dealers": {NONE: None, **_handlers(Dealers, VegaLimitedDealers)},
-    "actor": {NONE: None},
-    "orders": {NONE: None, **_handlers(OwnOrders)},
-    "index": {NONE: None, **_handlers(ConstituentIndex)},
-    "arbitrage": {NONE: None, **_handlers(Arbitrage)},
-    "hedgers": {NONE: None, **_handlers(Hedgers)},
-    "mark": _handlers(
-        SmoothedMarkPricing, IndexMarkPricing, BookMarkPricing, MedianMarkPricing, ConstituentMarkPricing
-    ),
-    "chain": {NONE: None, **_handlers(Blocks)},
-    "oracle": {NONE: None, **_handlers(OwnMarketOracle, RedemptionOracle, DeviationOracle, SecurityModule)},
-    "collateral": {NONE: None, **_handlers(CollateralKeeper)},
-    "lending": {NONE: None, **_handlers(*LENDING)},
-    "borrowers": {NONE: None, **_handlers(BorrowersAnswer)},
-    "keepers": {NONE: None, **_handlers(Keepers)},
-    "option_rules": {NONE: None, **_handlers(OptionsKeeper)},
-    "breaker": {"window": _handler(CircuitBreaker), NONE: None},
-    "margin_rules": {NONE: None, **MARGIN_CHOICES},
-    "margin": {"tiered": _handler(MarginMonitor), NONE: None, **_handlers(LevelledMonitor, PortfolioMonitor)},
-    "traders": {"mixed": _handler(TraderResponse), NONE: None, **_handlers(LevelResponse)},
-    "redemptions": {NONE: None, **_handlers(Redemptions)},
-    "ties": {NONE: None, **_handlers(Ties)},
-    "bridge": {NONE: None, **_handlers(Bridge)},
-    "insurance_fund": _handlers(
-        InsuranceFund, Drawdown, SymbolDrawdown, FeeCapped, InsuranceFee, BackstopVault, DepositorVault, TranchedVault
-    ),
-    "liquidation": LIQUIDATION_CHOICES,
-    "market": _handlers(DepthMarket, Liquidators, BandedMarket, AuctionMarket),
-    "profit_cap": {NONE: None, **_handlers(ProfitCap)},
-    "adl": {**ADL_CHOICES, **_handlers(SocializedLoss)},
-    "socialization": _handlers(LossSocialization, DayProfits, OpenInterest, Haircut),
-    "funding": {"interval": _handler(Funding), NONE: None, **_handlers(PremiumFunding)},
-}
-"""Slot to policies, the first being the default; the order of the slots is the order of delivery.
-
-`actor` is for a trader of one's own beside all the others.
-"""
 
 AT_ONCE = ("invariants",)
 """Slots that hear of events as they happen, without latency: what they look at is kept for the instant."""
@@ -238,7 +131,9 @@ def _stated(parameters: Mapping[str, Any], kind: type[msgspec.Struct], amounts: 
     found = dict(parameters)
     for written, recorded in amounts_in(kind).items():
         if recorded in found:
-            found[written] = amounts.of_atoms(found.pop(recorded))
+            value = found.pop(recorded)
+            several = isinstance(value, list | tuple)
+            found[written] = [amounts.of_atoms(one) for one in value] if several else amounts.of_atoms(value)
     return found
 
 
@@ -254,7 +149,8 @@ def _in_atoms(
         if written in found or written in unstated:
             value = found.pop(written, unstated.get(written))
             try:
-                found[recorded] = amounts.to_atoms(value)
+                several = isinstance(value, list | tuple)
+                found[recorded] = [amounts.to_atoms(one) for one in value] if several else amounts.to_atoms(value)
             except ScenarioError as error:
                 message = f"{where}.{written}: {error}"
                 raise ScenarioError(message) from None

@@ -13,14 +13,15 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from multiprocessing import get_context
-from multiprocessing.connection import Connection
-from multiprocessing.process import BaseProcess
 from types import TracebackType
-from typing import Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Generic, Self, TypeVar
 from warnings import catch_warnings, simplefilter
 
 from ..sim.signals import interrupts_held_back
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+    from multiprocessing.process import BaseProcess
 
 __all__ = ["Aside", "Forked", "can_fork"]
 
@@ -37,6 +38,8 @@ class Forked:
 
     def __init__(self, run: Callable[[Connection], None]) -> None:
         """Fork it. Where there is no process to be had none is started, and no answer comes."""
+        from multiprocessing import get_context  # noqa: PLC0415 - 9 ms, which most answers need not wait for
+
         context = get_context("fork")
         self.pipe, theirs = context.Pipe()
         self._process: BaseProcess = context.Process(target=_run, args=(run, self.pipe, theirs), daemon=True)

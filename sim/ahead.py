@@ -10,6 +10,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..core import native
 from ..events.bodies.inputs import PriceTicked
 from ..events.codec import same_width
 from ..events.quiet_ticks import Column, QuietTicks
@@ -26,12 +27,12 @@ class TicksAhead:
     """The inputs as far as they are alike: prices from outside, all of the same instruments, and of no file's row."""
 
     def __init__(self, entries: Sequence[tuple[int, Body]], start: int) -> None:
-        """Reads those from `start` on once; some 0.2 us an input."""
-        entries = entries[start:] if start else entries
-        self._instruments, self._prices_ticks = _in_columns(_prices([body for _, body in entries]))
-        count = len(self._prices_ticks)
-        self._times_ns: Column = np.fromiter([at_ns for at_ns, _ in entries[:count]], np.int64, count)
-        self._start, self.stop = start, start + count
+        """Reads those from `start` on once; some 0.1 us an input."""
+        read = native.ticks_ahead(entries, start, PriceTicked) if native is not None else None
+        self._instruments, self._times_ns, self._prices_ticks = (
+            _read(entries, start) if read is None else _of_bytes(*read)
+        )
+        self._start, self.stop = start, start + len(self._times_ns)
 
     @property
     def instruments(self) -> int:
@@ -49,6 +50,23 @@ class TicksAhead:
             count = min(rising, int(times_ns.searchsorted(until_ns, "right")))
             count = _within(self._instruments, prices_ticks[:count], span)
         return QuietTicks(self._instruments, times_ns[:count], prices_ticks[:count], producer)
+
+
+_Columns = tuple[tuple[int, ...], Column, Column]
+"""Instruments, times, and a row of prices for each of these."""
+
+
+def _of_bytes(instruments: tuple[int, ...], times_ns: bytes, prices_ticks: bytes) -> _Columns:
+    times = np.frombuffer(times_ns, np.int64)
+    return instruments, times, np.frombuffer(prices_ticks, np.int64).reshape(len(times), len(instruments))
+
+
+def _read(entries: Sequence[tuple[int, Body]], start: int) -> _Columns:
+    """In plain Python, some 0.2 us an input."""
+    entries = entries[start:] if start else entries
+    instruments, prices_ticks = _in_columns(_prices([body for _, body in entries]))
+    count = len(prices_ticks)
+    return instruments, np.fromiter([at_ns for at_ns, _ in entries[:count]], np.int64, count), prices_ticks
 
 
 def _prices(bodies: Sequence[Body]) -> list[tuple[tuple[int, int], ...]]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from textwrap import wrap
 from typing import TextIO
 
@@ -33,6 +34,11 @@ _PROSE_WIDTH_MIN = 20
 
 class _Console(Console):
     """Shows escapes in place of what is not printable, and leaves a broken pipe to the command line."""
+
+    @cached_property
+    def is_terminal(self) -> bool:
+        """Asked of the stream and the environment once: hundreds of thousands of lines are written to it."""
+        return super().is_terminal
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         """What rich makes of something to print; its own controls and styles are apart from the text."""
@@ -76,11 +82,18 @@ def print_rows(console: Console, rows: Iterable[tuple[str, str]], label_width: i
     """Labels and what belongs to them, side by side; the text folds between words, under itself."""
     width = max(console.width - label_width - len(_GAP), _PROSE_WIDTH_MIN)
     for label, text in rows:
-        first, *others = wrap(text, width, break_long_words=False, break_on_hyphens=False) or [""]
+        first, *others = _folded(text, width)
         label_text = _left(printable(label), label_width)
-        console.print(Text.assemble((label_text, "bold"), _GAP, printable(first)), soft_wrap=True)
+        print_styled(console, (label_text, "bold"), (_GAP, ""), (printable(first), ""))
         for other in others:
             print_line(console, " " * label_width + _GAP + other)
+
+
+def _folded(text: str, width: int) -> list[str]:
+    """The lines of a text, at least one."""
+    if len(text) <= width and text.isprintable() and "  " not in text and text == text.strip():
+        return [text]  # as by far the most are
+    return wrap(text, width, break_long_words=False, break_on_hyphens=False) or [""]
 
 
 def print_table(console: Console, header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

@@ -7,25 +7,29 @@
    the others share the rest evenly, and what does not divide goes to the first of them, an atom each.
    Of several assets that positions settle in each has the same part of the balance, at the opening prices, and
    `insurance_fund.balances` states it in the asset of the fund.
-3. A fund is called by what it is for: "insurance:USDT", "insurance:BTC-PERP", "insurance:BTC", "insurance:majors".
+3. A fund is called by what it is for: "insurance:USDT", "insurance:BTC-PERP", "insurance:BTC", "insurance:majors"; at
+   one of several venues after that, too: "insurance:BTC@alpha".
+4. Behind an option stands the fund of its underlying.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 import msgspec
 
 from ..events.bodies.listing import AssetListed, InstrumentListed
+from ..events.bodies.options import OptionListed
 from ..events.errors import ScenarioError
+from ..events.venue_names import at_venue, venue_of
 from ..handlers.registry import Amounts
 from .amounts import amounts_of
 from .populations.base import OpeningRate
 from .settings import InstrumentSettings
 from .toml_tree import at_path
 
-__all__ = ["FUND_KEYS", "FundPart", "OpeningFund", "check_one_floor", "open_funds", "underlying_of"]
+__all__ = ["FUND_KEYS", "FundPart", "OpeningFund", "check_one_floor", "open_funds", "underlying_of", "with_options"]
 
 FUND_KEYS = ("balance", "per", "pools", "balances")
 """Keys of the slot's table that say what funds there are, and are no policy's."""
@@ -86,6 +90,16 @@ def open_funds(
     return tuple(OpeningFund(label, held, begun[label], asset.asset) for label, held in groups.items())
 
 
+def with_options(funds: Iterable[OpeningFund], options: Sequence[OptionListed]) -> tuple[OpeningFund, ...]:
+    """The same funds: one that stands behind an instrument stands behind the options on it."""
+    found = list[OpeningFund]()
+    for fund in funds:
+        own = fund.instruments or ()
+        on_them = tuple(one.instrument for one in options if one.underlying in own)
+        found.append(fund._replace(instruments=own + on_them) if on_them else fund)
+    return tuple(found)
+
+
 def check_one_floor(table: Mapping[str, Any], where: str) -> None:
     """Refuse a floor of funds of several assets: it would have to be converted before there is any price.
 
@@ -114,9 +128,10 @@ def _stated(table: Mapping[str, Any]) -> _Settings:
 
 def _label(stated: _Settings, settings: InstrumentSettings, name: str) -> str:
     if stated.per == "underlying":
-        return underlying_of(settings)
+        return at_venue(underlying_of(settings), venue_of(name))
     if stated.per == "pool":
-        return next((pool for pool, names in stated.pools.items() if name in names), name)
+        pools = (at_venue(pool, venue_of(name)) for pool, names in stated.pools.items() if name in names)
+        return next(pools, name)
     return name
 
 

@@ -236,8 +236,9 @@ def _sum(result: RunResult, name: str) -> str:
 
 
 def _in_own(result: RunResult, asset: AssetListed, atoms: int) -> str:
-    """An amount of an asset; of another than the first exact and with its name, as its hundredths may be much."""
-    return _money(result, atoms) if asset.asset == 0 else f"{exact_money(atoms, asset)} {plain(asset.name)}"
+    """An amount of an asset; of one of another name than the first exact, with that, as its hundredths may be much."""
+    alike = plain(asset.name) == plain(result.scenario.assets[0].name)
+    return rounded_money(atoms, asset) if alike else f"{exact_money(atoms, asset)} {plain(asset.name)}"
 
 
 def _money(result: RunResult, atoms: int) -> str:

@@ -18,6 +18,7 @@ from .units import atoms_to_text
 __all__ = ["scaled"]
 
 _ATOMS = "_atoms"
+_PLAIN = frozenset((int, str, bool, type(None)))
 
 
 def scaled(document: Any, assets: Iterable[AssetListed]) -> Any:
@@ -35,10 +36,12 @@ def _scaled(value: Any, assets: Mapping[str, int], decimals: int | None) -> Any:
     decimals = assets.get(named, decimals) if isinstance(named := value.get("asset"), str) else decimals
     found: dict[str, Any] = {}
     for key, item in value.items():
-        found[key] = _scaled(item, assets, assets.get(key, decimals))
-        plain = str(key).removesuffix(_ATOMS)
-        if plain != key and plain not in value and (told := _decimal(item, assets, decimals)) is not None:
-            found[plain] = told
+        # By far the most are numbers and texts, for which a call of their own would cost more than they do.
+        found[key] = item if type(item) in _PLAIN else _scaled(item, assets, assets.get(key, decimals))
+        if type(key) is str and key.endswith(_ATOMS):
+            plain = key.removesuffix(_ATOMS)
+            if plain not in value and (told := _decimal(item, assets, decimals)) is not None:
+                found[plain] = told
     return found
 
 

@@ -27,7 +27,7 @@ from ..events.bodies.listing import AssetListed, InstrumentListed, LimitsStated
 from ..events.bodies.run import Prices, Producer
 from ..events.errors import ScenarioError
 from ..events.regular import kind_of
-from ..events.venue_names import at_venue, plain
+from ..events.venue_names import at_venue, plain, venue_of
 from ..handlers.options.parameters import SLOT as OPTION_RULES
 from ..handlers.plugins.at_hand import Plugins
 from ..handlers.plugins.folders import Folders
@@ -35,10 +35,11 @@ from ..handlers.registry import OVER_VENUES, SLOTS, Amounts, producer_of, withou
 from .actors import check_living, open_actors
 from .building import Stated, stated_tree
 from .chains.listings import Chains
-from .chains.opening import check_options, open_options, option_rules
+from .chains.opening import check_options, check_redrawn, open_options, option_rules
+from .chains.redrawn import RedrawnSurfaces
 from .conversions import check_redemptions, conversions_of, numeraires, opening_markets, settled_in
 from .faults import FaultTargets, planned_faults
-from .funds import FUND_KEYS, FundPart, OpeningFund, check_one_floor, open_funds
+from .funds import FUND_KEYS, FundPart, OpeningFund, check_one_floor, open_funds, with_options
 from .limits import check_accounts, check_timers, count_inputs
 from .listings import amounts_in, list_assets, list_instruments, scales_of
 from .order_limits import stated_limits
@@ -213,8 +214,11 @@ class Scenario:
         conversions = conversions_of(settings, assets, instruments)
         opened = {scale.name: (scale, ticks) for scale, (_, ticks) in zip(scales, opening, strict=True)}
         markets = opening_markets(instruments, opened, assets, conversions)
-        opening_ticks = [ticks for _, ticks in opening]
-        chains, holders = open_options(settings, base, opening_ticks, assets, self.producers, start_ns)
+        prices_ticks = {name: ticks for name, (_, ticks) in opened.items()}
+        chains, holders = open_options(settings, instruments, prices_ticks, assets, self.producers, start_ns)
+        if chains.redrawn:
+            check_redrawn(chains, made.last_ns)
+            sources = (*sources, RedrawnSurfaces(chains.redrawn))
         return ResolvedScenario(
             name=settings.name,
             sha256=self._sha256(),
@@ -227,7 +231,7 @@ class Scenario:
             settle_ns=settings.settle_ns,
             assets=assets,
             instruments=(*instruments, *chains.listings),
-            funds=self._funds(assets, instruments, markets),
+            funds=with_options(self._funds(assets, instruments, markets), chains.options),
             producers=self.producers,
             plugins=self.plugins,
             sources=sources,
@@ -235,7 +239,7 @@ class Scenario:
             opening_population=population,
             actors=(*open_actors(settings.actors, assets), *holders),
             conversions=conversions,
-            inputs=made.inputs,
+            inputs=made.inputs + len(chains.redrawn),
             limits=tuple(stated_limits(settings.instruments, instruments, assets[0].decimals)),
             chains=chains,
         )
@@ -268,7 +272,7 @@ class Scenario:
             for name, where, table in self._tables(slot):
                 own = {key: value for key, value in table.items() if slot != "insurance_fund" or key not in FUND_KEYS}
                 if slot == OPTION_RULES:
-                    own = option_rules(self.settings, own)
+                    own = option_rules(self.settings, venue_of(name), own)
                 producer = producer_of(name, own, where, self.plugins, self.folder, amounts)
                 if producer is not None:
                     found.append(producer)

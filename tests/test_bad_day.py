@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -17,10 +16,10 @@ from deleverage.sim.signals import ended_by_interrupt
 
 from .support.command_line import call, small_record, spawn
 from .support.hostile import is_one_line
+from .support.patience import PATIENCE_S, eventually
 
 SMALL = Path(__file__).parent / "support" / "small-living.toml"
 TWO = Path(__file__).parents[1] / "sim" / "scenarios" / "two-venues.toml"
-PATIENCE_S = 60
 
 
 def small(tmp_path: Path, text: str, more: str = "") -> Path:
@@ -159,24 +158,24 @@ def record(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+def _state(stat: Path) -> str:
+    """Whether a process runs, sleeps, or is a zombie ("Z")."""
+    return stat.read_text(encoding="utf-8").rpartition(")")[2].split()[0]
+
+
 def test_ctrl_c_in_a_terminal_ends_verify_and_its_processes_in_one_line(record: Path) -> None:
     """The terminal sends it to all of them: none of them shows where it was, and none is left."""
     process = spawn("verify", record, "--jobs", "2", start_new_session=True)
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
-    deadline = time.monotonic() + PATIENCE_S
-    while len(children.read_text(encoding="utf-8").split()) < 2:
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    assert eventually(lambda: process.poll() is not None or len(children.read_text(encoding="utf-8").split()) == 2)
+    assert process.poll() is None
     started = children.read_text(encoding="utf-8").split()
     os.killpg(process.pid, signal.SIGINT)
     _, errors = process.communicate(timeout=PATIENCE_S)
     assert (process.returncode, errors) == (130, "deleverage: interrupted\n")
     for child in started:
         stat = Path(f"/proc/{child}/stat")
-        while stat.exists() and stat.read_text(encoding="utf-8").rpartition(")")[2].split()[0] != "Z":
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        assert eventually(lambda stat=stat: not stat.exists() or _state(stat) == "Z")  # type: ignore[misc]
 
 
 def die(*_given: object) -> None:

@@ -30,7 +30,7 @@ print(json.dumps(told))
 """A program that says of which scripts the imports fail, how, and in which package."""
 
 EVERY_LINE = {
-    "pipeline.recorded": ">= 0.4",
+    "pipeline.recorded": ">= 2",
     "pipeline.head_only": None,
     "range_cost.one.pipeline": "<= 1.2",
     "range_cost.one.monitor": "<= 1.2",

@@ -19,9 +19,9 @@ from deleverage.replay import command_line
 
 from .support.command_line import ENVIRONMENT, call, small_record, spawn, tear
 from .support.crash import SMALL_CRASH
+from .support.patience import PATIENCE_S, eventually
 
 HEAVY = {"simpy", "zstandard", "rich", "msgspec", "structlog", "sortedcontainers", "google_crc32c", "numpy"}
-PATIENCE_S = 60
 
 
 @pytest.fixture(scope="module")
@@ -196,11 +196,8 @@ def test_an_output_that_is_full_is_one_line(record: Path) -> None:
 
 def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
     """Until a file is there."""
-    deadline = time.monotonic() + PATIENCE_S
-    while not path.exists():
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    assert eventually(lambda: path.exists() or process.poll() is not None)
+    assert process.poll() is None
 
 
 def test_ctrl_c_seals_the_record(tmp_path: Path) -> None:

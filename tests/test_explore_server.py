@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import shutil
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -26,6 +25,7 @@ from deleverage.sim.figures import exact_money, price
 from .support.command_line import call, small_record, tear
 from .support.crash import recorded
 from .support.explored import HOST, TOKEN, Asking, service_of
+from .support.patience import eventually
 
 REDUCED = next(event for event in recorded() if isinstance(event.body, PositionDeleveraged))
 MIDDLE = len(recorded()) // 2
@@ -55,11 +55,6 @@ def answered(client: Asking, name: str, **asked: Any) -> Any:
     response = client.get(f"api/{name}", params=asked)
     assert response.status_code == 200, response.text
     return response.json()
-
-
-def until_true(holds: Callable[[], bool]) -> bool:
-    """Whether it holds before patience ends, however slow the machine is."""
-    return any(holds() or time.sleep(0.05) for _ in range(2_000))
 
 
 def test_only_the_token_opens(client: Asking) -> None:
@@ -310,7 +305,7 @@ def test_a_fork_is_that_of_the_command_and_leaves_nothing(record: Path, service:
     assert client.post("api/fork", json={"seq": "x"}).status_code == 400
     assert client.get("api/fork").status_code == 405
     assert client.post("api/fork", json={"seq": seq, "settings": settings}).json()["state"] == "working"
-    assert until_true(lambda: answered(client, "future")["state"] != "working")
+    assert eventually(lambda: answered(client, "future")["state"] != "working")
     found = answered(client, "future")
     assert found["state"] == "done", found["fault"]
     assert found["head"] == fork(open_run(record), seq, Changes(settings=settings)).head

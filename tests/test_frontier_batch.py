@@ -99,6 +99,60 @@ def test_the_order_of_an_instant_decides_nothing(
     other.ledger.check()
 
 
+def closed_around(name: str, losers: Sequence[Trader], winners: Sequence[Trader], late: int, *, before: bool) -> Book:
+    """The venue after all batches, where the last `late` are short at the due time of the others' batch."""
+    book, users = short_of(losers, winners)
+    engine = engine_of(name, book)
+
+    def short(some: Sequence[int]) -> None:
+        for user in some:
+            number = book.account(user).liquidation_id
+            deliver(engine, book, book.put(ShortfallDeclared(number, user, "bankruptcy", 1, 0)))
+
+    def fire() -> None:
+        due_ns = min(pending.timer.due_ns for pending in book.ledger.timers.values())
+        book.now_ns = due_ns
+        for seq, pending in list(book.ledger.timers.items()):
+            if pending.timer.due_ns == due_ns:
+                deliver(engine, book, book.put(TimerFired(seq, pending.timer.purpose, pending.timer.account)))
+
+    short(users[:-late])
+    if before:
+        book.now_ns = min(pending.timer.due_ns for pending in book.ledger.timers.values())
+        short(users[-late:])
+        fire()
+    else:
+        fire()
+        short(users[-late:])
+    while book.ledger.timers:
+        fire()
+    return book
+
+
+@pytest.mark.parametrize("name", BATCHES)
+@settings(max_examples=25, deadline=None)
+@given(losers=LOSERS, winners=WINNERS)
+def test_who_falls_short_as_a_batch_is_closed_is_in_the_next(
+    name: str, losers: list[Trader], winners: list[Trader]
+) -> None:
+    """Whether that is recorded before or after the batch's timer decides nothing either, and nobody is forgotten."""
+    first, other = (closed_around(name, losers, winners, 1, before=before) for before in (True, False))
+    assert outcome(first) == outcome(other)
+    assert sum(type(event.body) is TimerFired for event in first.events) == 2
+    first.ledger.check()
+
+
+def test_who_is_bankrupt_but_not_short_is_in_no_batch() -> None:
+    """The fund has not said yet that it cannot take the position on."""
+    losers, winners = [(10, 1_000, 30), (10, 930, 30)], [(30, 1_200, 50_000)]
+    for name in BATCHES:
+        book = closed(name, losers, winners, (0,))
+        held = [
+            [p.size_lots for p in one.positions.values()] for one in book.ledger.accounts if one.status == "bankrupt"
+        ]
+        assert held == [[10]]
+
+
 def test_without_a_batch_the_order_decides() -> None:
     """One after the other at once: who gives for whom depends on who is first, so the test above can fail."""
     losers, winners = [(10, 1_000, 30), (10, 930, 30)], [(10, 1_200, 50_000), (10, 1_100, 50_000)]

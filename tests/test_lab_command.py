@@ -23,6 +23,7 @@ from deleverage.replay.workers import Workers
 
 from .support.command_line import call, spawn
 from .support.crash import SMALL_CRASH
+from .support.patience import PATIENCE_S, eventually
 
 SHORT = ("population.accounts=150",)
 POLICIES = "adl.policy=profit-leverage,profit-share"
@@ -180,7 +181,7 @@ def test_a_stopped_lab_goes_on(done: tuple[Path, str], tmp_path: Path, with_what
         assert process.poll() is None, process.communicate()
         time.sleep(0.01)
     process.send_signal(with_what)
-    _, stderr = process.communicate(timeout=60)
+    _, stderr = process.communicate(timeout=PATIENCE_S)
     if with_what is signal.SIGINT:
         assert process.returncode == 130
         assert "the same command goes on" in stderr
@@ -313,7 +314,4 @@ def test_nothing_is_left_running(tmp_path: Path) -> None:
     assert pids
     process.kill()
     process.communicate()
-    deadline = time.monotonic() + 20
-    while any(Path(f"/proc/{pid}").exists() for pid in pids) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
+    assert eventually(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids))

@@ -109,7 +109,6 @@ def test_options_of_an_inverse_contract_settle_in_its_coin() -> None:
         ("volatility[0].smiles[1].moneyness=[[0.5, 0.01], [2, 0.01]]", r"calendar arbitrage"),
         ("option_holders[0].underlying=X", r"\$.option_holders\[0\].underlying: there is no instrument 'X'"),
         ("options=[]", r"\$.volatility: there is no option"),
-        ('venues=[{name="alpha"},{name="beta"}]', r"\$.options: options are listed where a run has one venue"),
         ("margin.price_range_bps=0", r"price_range_bps must lie above 0"),
         ("option_rules.rate_ppm=-1", r"rates and chances must lie between 0 and 1000000 ppm"),
     ],

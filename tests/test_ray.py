@@ -23,6 +23,7 @@ from deleverage.replay.verify.parts import parts_of
 
 from .support.command_line import call, small_record, spawn
 from .support.crash import SMALL_CRASH
+from .support.patience import PATIENCE_S
 from .support.snapshots import snapshots_closely
 
 pytest.importorskip("ray")
@@ -199,7 +200,7 @@ def test_a_command_prints_and_keeps_the_same_bytes_as_here(
 def test_a_command_of_its_own_prints_nothing_of_ray(record: Path) -> None:
     """A cluster of this machine is started and ended; stderr is as without it."""
     process = spawn("verify", record, "--ray", "--jobs", "2")
-    told, errors = process.communicate(timeout=120)
+    told, errors = process.communicate(timeout=PATIENCE_S)
     assert (process.returncode, errors) == (0, "")
     assert told == call("verify", record).stdout
 
@@ -230,7 +231,7 @@ def test_where_no_cluster_answers_it_is_one_line(record: Path) -> None:
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
         process = spawn("split", record, "--ray", f"127.0.0.1:{nobody.getsockname()[1]}")
-        told, errors = process.communicate(timeout=60)
+        told, errors = process.communicate(timeout=PATIENCE_S)
     assert (process.returncode, told, errors.count("\n")) == (2, "", 1)
     assert "no cluster answers" in errors
 

@@ -25,8 +25,8 @@ from deleverage.sim.signals import STOPPING, held_back, stoppable
 
 from .support.command_line import call, small_record, spawn
 from .support.disks import LoggedDisk
+from .support.patience import PATIENCE_S, eventually
 
-PATIENCE_S = 120
 LONG = (
     "calm",
     "--set",
@@ -41,11 +41,8 @@ MARKS = [Event(seq, seq, Origin.INPUT, None, (), None, MarkPriced(1, seq, 0, seq
 
 def begun(path: Path, process: subprocess.Popen[str]) -> None:
     """Wait until there is a block of a record."""
-    deadline = time.monotonic() + PATIENCE_S
-    while not (path / "00000000.seg").exists():
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    assert eventually(lambda: (path / "00000000.seg").exists() or process.poll() is not None)
+    assert process.poll() is None
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGINT, 130)])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-import time
 from fractions import Fraction
 from itertools import permutations
 from math import factorial
@@ -31,6 +30,7 @@ from deleverage.sim.units import divide_half_even
 from .support.command_line import call, spawn, tear
 from .support.crash import SMALL_CRASH
 from .support.living import LIVING, SMALL_SPIRAL, spiral, two_coins
+from .support.patience import PATIENCE_S, eventually
 
 CAUSES = st.integers(0, 4)
 
@@ -331,14 +331,11 @@ def test_ctrl_c_ends_it_with_its_processes(past: Run) -> None:
         listed = subprocess.run(["ps", "-o", "pid=", "--ppid", str(process.pid)], capture_output=True, check=False)
         children = [int(pid) for pid in listed.stdout.split()]
     process.send_signal(signal.SIGINT)
-    _, told = process.communicate(timeout=60)
+    _, told = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 130
     assert told.startswith("deleverage: stopped after ")
     assert len(told.splitlines()) == 1
-    deadline = time.monotonic() + 20
-    while any(Path(f"/proc/{pid}").exists() for pid in children) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not any(Path(f"/proc/{pid}").exists() for pid in children)
+    assert eventually(lambda: not any(Path(f"/proc/{pid}").exists() for pid in children))
 
 
 def test_a_fork_is_not_split(past: Run, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from deleverage.replay.sql.ask import ask
 from deleverage.replay.sql.database import database_of
 
 from .support.command_line import call, small_record, spawn, tear
+from .support.patience import PATIENCE_S
 
 pytest.importorskip("duckdb")
 pytest.importorskip("pyarrow")
@@ -118,13 +119,13 @@ def documented() -> list[str]:
 
 
 def test_every_question_of_the_page_is_answered(recorded: Path) -> None:
-    """Ten of them, each with rows of a crash; the eleventh is the mistake that the page shows."""
+    """Eleven, each with rows of a crash; the last one is the mistake that the page shows."""
     *questions, mistaken = documented()
-    assert len(questions) == 10
+    assert len(questions) == 11
     run = open_run(recorded)
-    with database_of([run]) as connection:
+    with database_of([run], grounds=True) as connection:
         answers = [list(ask(connection, question.replace("199060", "3000")).rows) for question in questions]
-        assert sum(map(bool, answers)) >= 8
+        assert sum(map(bool, answers)) >= 9
         with pytest.raises(QueryError, match='column "marks" not found'):
             ask(connection, mistaken)
 
@@ -139,5 +140,5 @@ def test_ctrl_c_ends_a_question_that_does_not_end(recorded: Path) -> None:
         assert process.poll() is None
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate(timeout=PATIENCE_S)
     assert (process.returncode, said.splitlines()) == (130, ["deleverage: interrupted"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from deleverage import Scenario, open_run, run
 from deleverage.events.bodies.waterfall import PositionDeleveraged
+from deleverage.events.envelope import Origin
 from deleverage.events.errors import QueryError, RecordOverflowError
 from deleverage.events.kinds import FOR_GOOD_NS
 from deleverage.events.vocabulary import BODY_TYPES, TYPES_BY_NAME
@@ -21,6 +23,8 @@ from deleverage.replay.tables.columns import ENVELOPE, body_columns
 from deleverage.replay.tables.declared import steps_of
 from deleverage.replay.tables.fields import wholes_of
 from deleverage.replay.tables.tables import tables_of
+from deleverage.replay.why.grounds.graph import grounds_of
+from deleverage.replay.why.names import RunNames
 from deleverage.sim.quantities import LedgerScales, Scale, quantity_of
 
 from .support.crash import SMALL_CRASH
@@ -104,6 +108,23 @@ def test_a_schema_says_units_grounds_and_head(recorded: Path) -> None:
     assert schema.field("value").metadata[b"unit"] == b"USDT"
     assert schema.field("size").metadata[b"unit"] == b"the instrument's"
     assert str(schema.field("time").type) == "timestamp[ns, tz=UTC]"
+
+
+def test_grounds_are_those_that_why_names(recorded: Path) -> None:
+    """Each decision's, found as the state moves on, as from the state of that decision alone; of a span its own."""
+    run, found = open_run(recorded), defaultdict[int, list[tuple[int, str, str]]](list)
+    last = next(event.seq for event in run.events() if isinstance(event.body, PositionDeleveraged)) + 40
+    for _, batch in tables_of(run).batches(["grounds"], None, str(last)):
+        for row in _dated(batch):
+            found[row["seq"]].append((row["ground"], row["kinds"], row["sets"]))
+    assert all(run.event(seq).origin is Origin.DECIDED for seq in found)
+    for seq in (*range(last - 60, last + 1), *range(1_000, last, 97)):
+        ledger = run.before(seq)
+        alone = grounds_of(run, run.event(seq), ledger, RunNames(ledger), levels=1)
+        assert found[seq] == [(one.step.seq, ", ".join(one.kinds), one.sets) for one in alone]
+    (batches,) = [batch for _, batch in tables_of(run).batches(["grounds"], str(last), str(last))]
+    assert [row["ground"] for row in _dated(batches)] == [ground for ground, _, _ in found[last]]
+    assert "grounds" not in {name for name, _ in tables_of(run).batches(since=str(last))}
 
 
 def test_what_is_no_table_is_refused(recorded: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import time
 from collections import Counter
 from functools import cache
 from pathlib import Path
@@ -29,6 +28,7 @@ from deleverage.replay.tap.hyperliquid import HyperliquidStreams
 from deleverage.replay.tap.line import Line, Stop
 
 from .support.command_line import call, spawn
+from .support.patience import PATIENCE_S, eventually
 from .support.replayed import CLOSE, read_script, replayed
 from .support.tapped import (
     END,
@@ -67,6 +67,11 @@ def bodies(path: Path) -> list[Any]:
 def head_of_day() -> str:
     """The head of a record of the whole day, heard on one connection."""
     return tap([[*DAY, *END]], Path(mkdtemp(prefix="tapped-")) / "whole.run").recorded.head
+
+
+def _size_bytes(path: Path) -> int:
+    """How long a file is; 0 where it is not there yet."""
+    return path.stat().st_size if path.is_file() else 0
 
 
 def test_trades_marks_and_forced_orders_become_a_sound_record(tmp_path: Path) -> None:
@@ -298,16 +303,13 @@ def test_watch_follows_a_tap_and_a_signal_seals_it(tmp_path: Path) -> None:
     many = [agg_trade(1 + number, 20 * number, f"{113_000 + number % 7}.10") for number in range(700)]
     with replayed([[mark_price(0, "113000.00000000"), *many]]) as url:
         process = spawn("tap", "binance", "--url", url, "-o", path)
-        until_s = time.monotonic() + 60
-        while not (path / "00000000.seg").is_file() or (path / "00000000.seg").stat().st_size < 1000:
-            assert time.monotonic() < until_s
-            assert process.poll() is None, process.communicate()
-            time.sleep(0.02)
+        assert eventually(lambda: process.poll() is not None or _size_bytes(path / "00000000.seg") >= 1000)
+        assert process.poll() is None, process.communicate()
         seen = call("watch", path, "--once")
         assert seen.exit_code == 3, seen.stderr
         assert "BTCUSDT" in seen.stdout
         process.send_signal(signal.SIGTERM)
-        stdout, stderr = process.communicate(timeout=60)
+        stdout, stderr = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0, stderr
     assert read_manifest(path).status == "complete"
     heard = sum(isinstance(body, PriceTicked) for body in bodies(path))

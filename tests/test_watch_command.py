@@ -25,6 +25,7 @@ from deleverage.replay.watch.text import panel
 from deleverage.replay.watch.watcher import RunWatcher
 
 from .support.command_line import call, spawn, tear
+from .support.patience import PATIENCE_S
 from .support.watching import WORLDS, events_of
 
 LIVING, *CHANGES = WORLDS["living"]
@@ -213,5 +214,5 @@ def test_ctrl_c_leaves_a_record_that_nobody_seals(tmp_path: Path) -> None:
     assert "BTC-PERP" in process.stdout.readline()
     time.sleep(0.1)
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=PATIENCE_S)
     assert (process.returncode, errors.count("\n")) == (130, 1)

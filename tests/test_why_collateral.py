@@ -31,9 +31,17 @@ POSITION = rf"^  BTC-PERP +{F} +{F} +{F} +{F}$"
 CALLED = rf"its equity of {F} USDT, after a haircut of {F} USDT on its collateral, was (?:under|back at)"
 MOVED = (
     rf"The price at which USDE is converted (fell|rose|went) from {F} \(event \d+\) to {F} \(event \d+\), which on the "
-    rf"{F} USDE that it held at first (cost|brought) it {F} USDT\. All else, .*?, (cost|brought) it {F} USDT\."
+    rf"{F} USDE that it held at first (cost|brought) it {F} USDT\. (.*?)"
+    rf"All else, .*?, (cost|brought) it {F} USDT up to this decision\."
 )
-EQUITIES = rf"It had an equity of {F} USDT at event \d+, .*?, and an equity of {F} USDT at event \d+, the last mark"
+SOLD_ON_THE_WAY = (
+    rf"{F} USDE of its collateral were sold (?:in \d+ sales )?for {F} USDT \(events? \d+(?: to \d+)?\), while the "
+    rf"price at which it is converted made that {F} USDT: that (cost|brought) it {F} USDT\."
+)
+EQUITIES = (
+    rf"It had an equity of {F} USDT at event \d+, .*?, and an equity of {F} USDT at event \d+, the last mark before "
+    rf"this was decided\.(?: What was forced of it after that mark left it with an equity of {F} USDT)?"
+)
 DEBT = rf"was charged {F} USDT of interest, {F}% of {F} USDT\. It owed {F} USDT, of which {F} USDT is free"
 SOLD = rf"{F} USDE of the collateral of \S+ were sold in the market of USDE-USDT at {F}, .* That brought {F} USDT"
 
@@ -41,6 +49,11 @@ SOLD = rf"{F} USDE of the collateral of \S+ were sold in the market of USDE-USDT
 def number(text: str) -> Decimal:
     """A figure as it is printed."""
     return Decimal(text.replace(",", ""))
+
+
+def signed(word: str, text: str) -> Decimal:
+    """What it brought, negative for what it cost."""
+    return number(text) if word == "brought" else -number(text)
 
 
 def atoms(worth: Decimal) -> Decimal:
@@ -146,22 +159,26 @@ def test_every_account_of_an_event_agrees_with_the_record() -> None:
 
 
 def test_what_the_fall_of_a_coin_cost_stands_beside_what_all_else_did() -> None:
-    """The two sum to the change of the equity over the marks; and the former is amount x move of the price."""
-    seen = 0
+    """Price, sales and all else sum to the change of the equity; the first is amount x move of the price."""
+    seen = sales = 0
     for path, seq in asked(PositionDeleveraged, 40):
         text = page(path, seq)
         moved, ends = re.search(MOVED, text), re.search(EQUITIES, text)
         if moved is None:
             continue
         assert ends is not None
-        signs = [-1 if word == "cost" else 1 for word in (moved[5], moved[7])]
-        coin, other = signs[0] * number(moved[6]), signs[1] * number(moved[8])
-        assert coin + other == number(ends[2]) - number(ends[1])
+        coin, other = signed(moved[5], moved[6]), signed(moved[8], moved[9])
+        sold = [signed(one[4], one[5]) for one in re.finditer(SOLD_ON_THE_WAY, moved[7])]
+        assert [number(one[2]) - number(one[3]) for one in re.finditer(SOLD_ON_THE_WAY, moved[7])] == sold
+        assert bool(sold) is bool(moved[7].strip())
+        assert coin + sum(sold) + other == number(ends[3] or ends[2]) - number(ends[1])
+        sales += len(sold)
         begun, ended, held = (number(moved[place]) for place in (2, 3, 4))
         assert (ended < begun) is (moved[1] == "fell")
         assert abs(held * (ended - begun) - coin) <= Decimal("0.0001")
         seen += 1
     assert seen >= 3
+    assert sales >= 1
 
 
 def test_a_sale_and_interest_come_out() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import time
 from pathlib import Path
 
 import pytest
@@ -24,6 +23,7 @@ from deleverage.sim.scenario import Scenario
 
 from .support.command_line import call, small_record, spawn
 from .support.crash import SMALL_CRASH
+from .support.patience import PATIENCE_S, eventually
 
 
 @pytest.fixture(scope="module")
@@ -168,11 +168,9 @@ def test_what_does_not_go_together_is_refused(record: Path, tmp_path: Path, more
 def test_an_interrupt_leaves_nothing(record: Path, tmp_path: Path) -> None:
     """Ctrl-C while pages are written: exit code 130, one line, and neither the folder nor a part of it."""
     process = spawn("why", record, "--everyone", "-o", tmp_path / "all")
-    deadline = time.monotonic() + 60
-    while not list(tmp_path.iterdir()) and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.01)
+    assert eventually(lambda: list(tmp_path.iterdir()) or process.poll() is not None)
     process.send_signal(signal.SIGINT)
-    _, told = process.communicate(timeout=60)
+    _, told = process.communicate(timeout=PATIENCE_S)
     assert (process.returncode, told) == (130, "deleverage: interrupted\n")
     assert list(tmp_path.iterdir()) == []
 

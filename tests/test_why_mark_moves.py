@@ -21,6 +21,7 @@ from deleverage.events.bodies.waterfall import PositionDeleveraged
 from deleverage.events.envelope import Event
 from deleverage.events.ledger import Ledger, Market
 from deleverage.handlers.depth import impact_ticks
+from deleverage.handlers.living.index import index_of
 from deleverage.replay.why.explain import explain
 from deleverage.replay.why.mark_moves import MarkMoves, MarkStep, mark_step, moved_mark
 from deleverage.replay.why.names import RunNames
@@ -161,7 +162,7 @@ def test_each_part_is_what_the_price_changed_by_at_its_events(name: str, tmp_pat
 
 def test_of_an_index_every_part_is_weighted(tmp_path: Path) -> None:
     """What came from outside and from the book elsewhere is what the index moves by at their weights, to a tick."""
-    run(Scenario.load(TWO_VENUES), tmp_path / "two.run")
+    run(Scenario.load(TWO_VENUES, ("index.outlier_bps=150",)), tmp_path / "two.run")
     past = open_run(tmp_path / "two.run")
     kinds = set[tuple[str, str | None]]()
     for event, step in told(past):
@@ -178,7 +179,15 @@ def test_of_an_index_every_part_is_weighted(tmp_path: Path) -> None:
             exact = weight * (moved[name] - ticks) / sum(weights.values())
             if name not in ("book", own, "outside"):
                 assert abs(parts.get(("elsewhere", name), 0) - exact) <= 1
+        counted = {name for name, *_ in after.constituents}
+        changed = [f"{name} left out" for name in sorted(weights.keys() - counted)]
+        changed += [f"{name} counts again" for name in sorted(counted - weights.keys())]
+        assert changed or ("index", "other weights") not in parts
+        if changed and all(name in moved for name in weights):
+            all_of_them = index_of((moved[name], weight) for name, weight in weights.items())
+            assert parts.get(("index", " and ".join(changed)), 0) == after.index_ticks - all_of_them
     assert {("elsewhere", "alpha"), ("elsewhere", "beta"), ("outside", None), ("own", "arbitrage")} <= kinds
+    assert {("index", "outside left out"), ("index", "outside counts again")} <= kinds
 
 
 def test_the_page_and_the_document_of_a_reduction_have_them(tmp_path: Path) -> None:

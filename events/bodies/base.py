@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import msgspec
 
 from ..grounds import Ground
-from ..kinds import Kind
+from ..kinds import Kind, evaluated
 from .declaring import AccountStatus, Posting
 
 if TYPE_CHECKING:
@@ -29,7 +29,9 @@ class BodyBase(msgspec.Struct, frozen=True, array_like=True, gc=False):
        whoever it is that `alters` moves on; `alters` what else the ledger keeps of it.
     4. `forces` says that something was forced of `account`; `sets` that something of an instrument, or of all, is so
        from here on; `named` that the event is the same one in two runs by its type and name, whatever else it says.
-    5. `says` is the short phrase, `tells` the long one.
+    5. `private` says that what it does is seen in no trader's account but those that it names; `replaced`, that the
+       next one of its instrument takes the place of all that it did. Whoever follows one account goes by them.
+    6. `says` is the short phrase, `tells` the long one.
     """
 
     grounds: ClassVar[tuple[Ground, ...]]
@@ -38,6 +40,8 @@ class BodyBase(msgspec.Struct, frozen=True, array_like=True, gc=False):
     forces: ClassVar[bool] = False
     sets: ClassVar[bool] = False
     named: ClassVar[bool] = False
+    private: ClassVar[bool] = False
+    replaced: ClassVar[bool] = False
     uncompared: ClassVar[tuple[str, ...]] = ()
 
     def alters(self, ledger: Ledger, event: Event) -> None:
@@ -57,6 +61,9 @@ class BodyBase(msgspec.Struct, frozen=True, array_like=True, gc=False):
     def tells(self, case: Case) -> str:
         """A paragraph on why it happened, held against the state that it came into."""
         return case.joined(f"{self.says(case.names)}.", case.compared(), case.followed(), case.linked())
+
+
+evaluated(BodyBase)  # once, and not for each of the types that it is the base of
 
 
 class Provenance(msgspec.Struct, frozen=True, array_like=True, gc=False):

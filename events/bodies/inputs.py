@@ -49,6 +49,7 @@ class PriceTicked(BodyBase, frozen=True, tag=20):
 
     grounds = ()
     sets = True
+    private = True
 
     prices: Prices
     provenance: Provenance | None = None
@@ -69,6 +70,7 @@ class DepthQuoted(BodyBase, frozen=True, tag=21):
 
     grounds = ()
     sets = True
+    private = True
 
     instrument: InstrumentNumber
     bids: Depth
@@ -88,6 +90,7 @@ class FundingRateSet(BodyBase, frozen=True, tag=22):
 
     grounds = ()
     sets = True
+    private = True
 
     instrument: InstrumentNumber
     rate_ppb: RatePpb
@@ -105,6 +108,7 @@ class Deposited(BodyBase, frozen=True, tag=23):
 
     grounds = ()
     posting = Payment(OUTSIDE, "account")
+    private = True
 
     account: AccountNumber
     amount_atoms: AccountAmount
@@ -122,6 +126,7 @@ class Withdrawn(BodyBase, frozen=True, tag=24):
 
     grounds = ()
     posting = Payment("account", OUTSIDE)
+    private = True
 
     account: AccountNumber
     amount_atoms: AccountAmount
@@ -139,6 +144,7 @@ class Transferred(BodyBase, frozen=True, tag=25):
 
     grounds = ()
     posting = Payment("account", "to_account")
+    private = True
 
     account: AccountNumber
     to_account: AccountNumber
@@ -158,6 +164,7 @@ class TradeExecuted(BodyBase, frozen=True, tag=26):
 
     grounds = ()
     posting = Trade("account", "counterparty", giver_leg="counterparty_leg")
+    private = True
 
     account: AccountNumber
     counterparty: AccountNumber
@@ -181,6 +188,7 @@ class BalanceStated(BodyBase, frozen=True, tag=27):
 
     grounds = ()
     posting = Payment(OUTSIDE, "account", "balance_atoms", stated=True)
+    private = True
 
     account: AccountNumber
     balance_atoms: AccountAmount
@@ -198,6 +206,7 @@ class PositionStated(BodyBase, frozen=True, tag=28):
 
     grounds = ()
     posting = Trade("account", LIQUIDITY, value="cost_atoms")
+    private = True
 
     account: AccountNumber
     instrument: InstrumentNumber
@@ -215,6 +224,7 @@ class InputRefused(BodyBase, frozen=True, tag=29):
     """An input that the ledger as it is cannot take, by the stated rule for its type."""
 
     grounds = ()
+    private = True
 
     account: AccountNumber | None
     refused: str
@@ -236,6 +246,7 @@ class FillReported(BodyBase, frozen=True, tag=30):
     """
 
     grounds = ()
+    private = True
 
     account: AccountNumber
     instrument: InstrumentNumber

@@ -230,6 +230,7 @@ class LiquidationFilled(BodyBase, frozen=True, tag=63):
     posting = Trade("account", "counterparty")
     forces = True
     sets = True
+    private = True
 
     liquidation_id: LiquidationNumber
     order_id: OrderNumber

@@ -68,6 +68,7 @@ class MarkPriced(BodyBase, frozen=True, tag=40):
         Ground.RULE,
     )
     sets = True
+    replaced = True
 
     instrument: InstrumentNumber
     index_ticks: Price
@@ -183,6 +184,7 @@ class CollateralAdded(BodyBase, frozen=True, tag=43):
 
     grounds = (Ground.CALL, Ground.MARK, Ground.CONVERSION, Ground.BALANCE, Ground.RULE)
     posting = Payment(OUTSIDE, "account")
+    private = True
 
     account: AccountNumber
     amount_atoms: AccountAmount
@@ -211,6 +213,7 @@ class PositionReduced(BodyBase, frozen=True, tag=44):
     grounds = (Ground.CALL, Ground.MARK, Ground.CONVERSION, Ground.INDEX, Ground.DEPTH, Ground.BALANCE, Ground.RULE)
     posting = Trade("account", "counterparty")
     sets = True
+    private = True
 
     account: AccountNumber
     counterparty: AccountNumber
@@ -302,6 +305,7 @@ class FeeCharged(BodyBase, frozen=True, tag=46):
 
     grounds = (Ground.FILL, Ground.RULE)
     posting = Payment("account", FEES)
+    private = True
 
     account: AccountNumber
     amount_atoms: AccountAmount

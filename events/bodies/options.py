@@ -167,8 +167,9 @@ class DeliveryPriced(BodyBase, frozen=True, tag=164):
 
     def says(self, names: Names) -> str:
         price = names.price(self.instrument, self.price_microticks // 10**6)
-        name, window = names.instrument(self.instrument), names.duration(self.window_ns)
-        return f"the delivery price of options on {name} was {price}, its average over {window}"
+        name = names.instrument(self.instrument)
+        how = f"its average over {names.duration(self.window_ns)}" if self.window_ns else "its index as it was"
+        return f"the delivery price of options on {name} was {price}, {how}"
 
 
 class OptionExpired(BodyBase, frozen=True, tag=165):

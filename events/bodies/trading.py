@@ -79,6 +79,7 @@ class BookPriced(BodyBase, frozen=True, tag=120):
 
     grounds = (Ground.INDEX, Ground.TRADE, Ground.BOOK, Ground.QUOTES, Ground.RULE)
     sets = True
+    private = True
 
     instrument: InstrumentNumber
     outside_ticks: Price
@@ -117,6 +118,7 @@ class DepthFormed(BodyBase, frozen=True, tag=121):
 
     grounds = (Ground.QUOTES, Ground.BOOK, Ground.RULE)
     sets = True
+    private = True
 
     instrument: InstrumentNumber
     bids: Depth
@@ -142,6 +144,7 @@ class QuotesPlaced(BodyBase, frozen=True, tag=122):
 
     grounds = (Ground.BOOK, Ground.BALANCE, Ground.RULE)
     sets = True
+    private = True
 
     account: AccountNumber
     instrument: InstrumentNumber
@@ -241,6 +244,7 @@ class OrderFilled(BodyBase, frozen=True, tag=126):
     grounds = (Ground.OWN_ORDER, Ground.BOOK, Ground.QUOTES, Ground.RULE)
     posting = Trade("account", "counterparty")
     sets = True
+    private = True
 
     order_id: OrderNumber
     trade_id: TradeNumber
@@ -270,6 +274,7 @@ class OrderCancelled(BodyBase, frozen=True, tag=127):
     """What is left of a trader's own order is gone."""
 
     grounds = (Ground.OWN_ORDER, Ground.BOOK, Ground.QUOTES, Ground.FAULT, Ground.RULE)
+    private = True
 
     order_id: OrderNumber
     account: AccountNumber

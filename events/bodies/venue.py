@@ -92,6 +92,7 @@ class TimerSet(BodyBase, frozen=True, tag=102):
     """Something is to happen at `due_ns`, which is later than now. `purpose` says what, in its handler's words."""
 
     grounds = (Ground.RULE,)
+    private = True
 
     purpose: str
     due_ns: Time
@@ -115,6 +116,7 @@ class TimerFired(BodyBase, frozen=True, tag=103):
 
     grounds = (Ground.TIMER,)
     uncompared = ("timer",)
+    private = True
 
     timer: EventNumber
     purpose: str
@@ -139,6 +141,7 @@ class HandlerStateNoted(BodyBase, frozen=True, tag=104):
     """A handler's memory without bound, put into the ledger: whole numbers under a key of its own."""
 
     grounds = (Ground.RULE,)
+    private = True
 
     handler: str
     key: str

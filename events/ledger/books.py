@@ -148,7 +148,8 @@ class Books(LedgerState):
         if not 0 <= body.instrument < len(self.markets) or not body.smiles:
             message = f"a surface of {len(body.smiles)} smiles for instrument {body.instrument}, which is none"
             raise LedgerError(message)
-        self.volatilities[body.instrument] = Volatility(body.smiles, at_ns, seq)
+        spot_ticks = self.markets[body.instrument].mark_ticks
+        self.volatilities[body.instrument] = Volatility(body.smiles, at_ns, seq, spot_ticks=spot_ticks)
 
     def mark_volatility(self, body: VolatilityMarked, at_ns: int, seq: int) -> None:
         """So much of the surface holds from here on."""

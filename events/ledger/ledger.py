@@ -50,6 +50,12 @@ class Ledger(Books):
             effect(body, self, event)
         self.seq = seq + 1
 
+    def fold_beyond(self, event: Event) -> None:
+        """Take an event that may stand further on: whoever asks knows that those between change nothing asked about."""
+        assert event.seq >= self.seq
+        self.seq = event.seq
+        self.fold(event)
+
     def fold_row(self, row: DecidedRow) -> None:
         """Take events that were decided in a row, as `fold` does one after the other. Raises LedgerError like it."""
         done = 0

@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import cache, cached_property, partial
 
 import numpy as np
@@ -54,7 +54,7 @@ class EncodedEvents:
             "producer": cursors.wholes(),
         }
         self.body_fields = cursors.lengths() - 1
-        self._tags = cursors.wholes().numbers
+        self.tags = cursors.wholes().numbers
         self.bodies = cursors.places
 
     def __len__(self) -> int:
@@ -63,42 +63,62 @@ class EncodedEvents:
 
     def by_type(self) -> Iterator[TypedEvents]:
         """The events of each type, the types in no order."""
-        for tag in np.flatnonzero(np.bincount(self._tags)).tolist():
-            yield TypedEvents(_TYPES[tag], self, np.flatnonzero(self._tags == tag))
+        for tag in np.flatnonzero(np.bincount(self.tags)).tolist():
+            yield TypedEvents(_TYPES[tag], self, np.flatnonzero(self.tags == tag))
+
+    def decoded(self, places: Column) -> list[Event]:
+        """The events at these places."""
+        data, bounds = self.data, (self.starts[places], self.stops[places])
+        each = [data[start:stop].tobytes() for start, stop in zip(*map(np.ndarray.tolist, bounds), strict=True)]
+        return decode_events(list_header(len(each)) + b"".join(each))
 
 
 class TypedEvents:
     """Those of one type, at these places among all."""
 
     def __init__(self, body_type: type[Body], among: EncodedEvents, places: Column) -> None:
-        self.type, self._among, self._places = body_type, among, places
+        self.type, self._among, self.places = body_type, among, places
 
     def __len__(self) -> int:
         """How many events."""
-        return len(self._places)
+        return len(self.places)
 
     @cached_property
     def events(self) -> list[Event]:
         """Themselves, decoded."""
-        data, bounds = self._among.data, (self._among.starts[self._places], self._among.stops[self._places])
-        each = [data[start:stop].tobytes() for start, stop in zip(*map(np.ndarray.tolist, bounds), strict=True)]
-        return decode_events(list_header(len(each)) + b"".join(each))
+        return self._among.decoded(self.places)
 
     def envelope(self) -> dict[str, FieldColumn]:
         """The columns of the envelopes, by field."""
-        return {field: column.at(self._places) for field, column in self._among.envelope.items()}
+        return {field: column.at(self.places) for field, column in self._among.envelope.items()}
 
     def bodies(self) -> dict[str, FieldColumn] | None:
         """The columns of the bodies, by field; None where one of them is not read so."""
         readers = _readers(self.type)
-        if not (self._among.body_fields[self._places] == len(readers)).all():
+        if not (self._among.body_fields[self.places] == len(readers)).all():
             return None
-        cursors = Cursors(self._among.data, self._among.bodies[self._places])
+        cursors = Cursors(self._among.data, self._among.bodies[self.places])
         try:
             found = {field: read(cursors) for field, read in readers}
         except UnreadError:
             return None
-        return found if np.array_equal(cursors.places, self._among.stops[self._places]) else None
+        return found if np.array_equal(cursors.places, self._among.stops[self.places]) else None
+
+    def wholes(self, names: Collection[str]) -> list[Wholes] | None:
+        """The columns of these fields, which hold whole numbers, in the order of the body; nothing behind is read.
+
+        None where a field up to the last of them is not read so.
+        """
+        readers = _readers(self.type)
+        last = max(place for place, (field, _) in enumerate(readers) if field in names)
+        if not (self._among.body_fields[self.places] > last).all():
+            return None
+        cursors = Cursors(self._among.data, self._among.bodies[self.places])
+        try:
+            found = [(field, read(cursors)) for field, read in readers[: last + 1]]
+        except UnreadError:
+            return None
+        return [column for field, column in found if field in names and isinstance(column, Wholes)]
 
 
 _BY_KIND: dict[str, Callable[[Cursors], FieldColumn]] = {

@@ -61,7 +61,8 @@ class SnapshotShelf:
 
     def unheld(self, beyond: int, seq: int) -> list[int]:
         """After how many events there are snapshots that are not known, up to `seq` and beyond the other."""
-        return [kept for kept in list(self.seqs) if beyond < kept <= seq and not self._is_known(kept)]
+        passed = self.seqs[bisect_right(self.seqs, beyond) : bisect_right(self.seqs, seq)]
+        return [kept for kept in passed if not self._is_known(kept)]
 
     def hold(self, ledger: Ledger) -> None:
         """Hold the snapshot that was taken here against the state that the events fold to: known from then on."""

@@ -1,7 +1,8 @@
 """Auto-deleveraging in batches: what is short of one side of an instrument is closed together, at one price.
 
-1. A shortfall is not closed at once. The first one sets a timer, and when that fires everybody who is short by then is
-   in the batch. So it does not matter in which order they became so: the batch is a set.
+1. A shortfall is not closed at once. The first one sets a timer, and whoever falls short before that is due is in its
+   batch (noted as it happens). Who falls short in the very instant at which it is due is in the next one, whichever
+   was first. So it does not matter in which order they became so: the batch is a set.
 2. The positions of one side of one instrument are a group. With Q lots and a value of V at their own prices (the
    bankruptcy prices, if the rulebook does not say otherwise) all of them are closed at V / Q a lot:
 
@@ -54,7 +55,12 @@ class BatchParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class _Batched(NamedTuple):
-    """How far a group is: its instrument and side, lots and value in all, lots closed, and who was closed last."""
+    """How far a group is: its batch by when it was due, its instrument and side, lots and value in all.
+
+    And how many lots are closed, and who was closed last.
+    """
+
+    due_ns: int
 
     instrument: int
     side: int
@@ -78,6 +84,10 @@ class _Batched(NamedTuple):
         return after - self.value_atoms * self.closed_lots // self.lots
 
 
+_Groups = dict[tuple[int, int], list[ClosingTask]]
+"""Positions at their own prices, by instrument and side."""
+
+
 class BatchEngine(AdlEngine):
     """The engine with batches; the ranking policy says who gives, and in its parameters how long a batch waits."""
 
@@ -93,7 +103,7 @@ class BatchEngine(AdlEngine):
         """A shortfall waits for its batch; a batch, and each round of it, is followed by the next round."""
         body = event.body
         if isinstance(body, TimerFired):
-            return self._next_round(None, ledger, now_ns) if body.purpose == _BATCH else ()
+            return self._closed(event.at_ns, ledger, now_ns) if body.purpose == _BATCH else ()
         assert isinstance(body, ShortfallDeclared | ProfitCapExceeded | DeleveragingEnded)
         if isinstance(body, ProfitCapExceeded) or ledger.accounts[body.account].kind != "user":
             return super().handle(event, ledger, now_ns)
@@ -106,39 +116,55 @@ class BatchEngine(AdlEngine):
     def _note(self) -> str:
         return self.at_venue("batch")
 
-    def _awaited(self, account: Account, ledger: LedgerState, now_ns: int) -> list[Product]:
-        """The timer of the batch; none where the account has nothing to be closed, or one is pending."""
-        timers = (pending.timer for pending in ledger.timers.values())
-        pending = any(t.purpose == _BATCH and t.account is not None and self.is_here(ledger, t.account) for t in timers)
-        if pending or not account.positions:
-            return []
-        return [TimerSet(_BATCH, now_ns + self.batch_ns, account.account)]
+    def _short(self, account: int) -> str:
+        return f"short {account}"
 
-    def _next_round(self, done: _Batched | None, ledger: LedgerState, now_ns: int) -> list[Product]:
+    def _awaited(self, account: Account, ledger: LedgerState, now_ns: int) -> list[Product]:
+        """In which batch it is, and the timer of that where it is the first; neither with nothing to be closed."""
+        if not account.positions:
+            return []
+        timers = (pending.timer for pending in ledger.timers.values() if pending.timer.purpose == _BATCH)
+        ours = (timer for timer in timers if timer.account is not None and self.is_here(ledger, timer.account))
+        due_ns = min((timer.due_ns for timer in ours if timer.due_ns > now_ns), default=None)
+        first = [] if due_ns is not None else [TimerSet(_BATCH, now_ns + self.batch_ns, account.account)]
+        assert account.liquidation_id is not None
+        noted = (account.liquidation_id, now_ns + self.batch_ns if due_ns is None else due_ns)
+        return [HandlerStateNoted(self.name, self._short(account.account), noted), *first]
+
+    def _closed(self, due_ns: int, ledger: LedgerState, now_ns: int) -> list[Product]:
+        """The first round of a batch."""
+        return self._opened(self._groups(due_ns, ledger), due_ns, ledger, now_ns)
+
+    def _next_round(self, done: _Batched, ledger: LedgerState, now_ns: int) -> list[Product]:
         """The next position of the group that is `done` so far, or the first one of the next group."""
-        groups = self._groups(ledger)
-        if done is not None:
-            group = (done.instrument, done.side)
-            last = (done.last_lacks, done.last_account)
-            # What the last round left of its position is loss socialisation's, which hears of it after this.
-            others = (task for task in groups.get(group, ()) if task.account != done.last_account)
-            rest = [task for task in others if done.place(task) > last]
-            if rest:
-                return self._settled(min(rest, key=done.place), done, ledger, now_ns)
-            groups = {key: tasks for key, tasks in groups.items() if key > group}
+        groups, group = self._groups(done.due_ns, ledger), (done.instrument, done.side)
+        last = (done.last_lacks, done.last_account)
+        # What the last round left of its position is loss socialisation's, which hears of it after this.
+        others = (task for task in groups.get(group, ()) if task.account != done.last_account)
+        rest = [task for task in others if done.place(task) > last]
+        if rest:
+            return self._settled(min(rest, key=done.place), done, ledger, now_ns)
+        later = {key: tasks for key, tasks in groups.items() if key > group}
+        return self._opened(later, done.due_ns, ledger, now_ns)
+
+    def _opened(self, groups: _Groups, due_ns: int, ledger: LedgerState, now_ns: int) -> list[Product]:
+        """The first position of the first of these groups, if there is any."""
         for key, tasks in sorted(groups.items()):
             lots, value_atoms = sum(abs(t.size_lots) for t in tasks), sum(t.value_atoms for t in tasks)
-            opened = _Batched(*key, lots, value_atoms)
+            opened = _Batched(due_ns, *key, lots, value_atoms)
             return self._settled(min(tasks, key=opened.place), opened, ledger, now_ns)
         return []
 
-    def _groups(self, ledger: LedgerState) -> dict[tuple[int, int], list[ClosingTask]]:
-        """Every position that waits, by instrument and side, at its own price; O(liquidations under way)."""
-        groups: dict[tuple[int, int], list[ClosingTask]] = {}
+    def _groups(self, due_ns: int, ledger: LedgerState) -> _Groups:
+        """Every position of a batch that still waits, by instrument and side; O(liquidations under way)."""
+        groups: _Groups = {}
         for liquidation in ledger.liquidations.values():
             account, number = ledger.accounts[liquidation.account], liquidation.liquidation_id
             waits = account.liquidation_id == number and account.status in _IN_THE_WATERFALL
             if not waits or not account.positions or not self.is_here(ledger, account.account):
+                continue
+            short_of, batch_ns = ledger.notes.get((self.name, self._short(account.account)), (None, due_ns))
+            if short_of != number or batch_ns > due_ns:
                 continue
             for key, value_atoms in bankruptcy_values(account, ledger).items():
                 size_lots = account.positions[key].size_lots

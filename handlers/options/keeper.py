@@ -1,10 +1,13 @@
 """Who keeps options: marks volatility and each option after its underlying, and settles them at expiry.
 
-1. After each mark of an underlying the level of its volatilities is worked out anew (`process.py`), and each option's
-   mark; what stays as it was is not said again. Volatility comes first, then marks in the order of listing.
+1. After each mark of an underlying, and each surface that is drawn anew, the level of its volatilities is worked out
+   (`process.py`), and each option's mark; what stays as it was is not said again. Volatility comes first, then marks
+   in the order of listing.
 2. `window_ns` before an expiry the average of the index begins; at the expiry it is the delivery price. Each option of
    that expiry is then worth its payoff, and each position in it is closed at that, in the order of options and
    accounts: O(holders). An insurance fund that has not enough for what it holds declares a deficit first.
+3. What a venue that had failed was to settle it settles as soon as it is back: at the average until the expiry, in
+   which its last index has held since it failed; where none had begun, at the index as it is.
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ from ...events.bodies.options import (
     OptionExpired,
     OptionListed,
     OptionSettled,
+    SurfaceSet,
 )
 from ...events.bodies.venue import TimerFired, TimerSet
 from ...events.bodies.waterfall import FundDeficitDeclared
@@ -41,6 +45,7 @@ __all__ = ["OptionsKeeper"]
 
 _WINDOW = "delivery window"
 _EXPIRY = "option expiry"
+_MICRO = 10**6
 
 
 class OptionsKeeper(Handler):
@@ -50,7 +55,7 @@ class OptionsKeeper(Handler):
     policy: ClassVar[str] = "black-76"
     formula: ClassVar[str] = "mark = Black's price at the mark of the underlying; settled at an average of its index"
     source: ClassVar[str] = "Black 1976; Deribit, Bybit and OKX settle by 30 minutes of the index"
-    subscribes: ClassVar[tuple[type[Body], ...]] = (OptionListed, MarkPriced, TimerFired)
+    subscribes: ClassVar[tuple[type[Body], ...]] = (OptionListed, SurfaceSet, MarkPriced, TimerFired)
     observes: ClassVar[tuple[type[Body], ...]] = tuple(POSTINGS)
     Parameters: ClassVar[type[msgspec.Struct]] = OptionsParameters
 
@@ -73,6 +78,9 @@ class OptionsKeeper(Handler):
         if isinstance(body, MarkPriced):
             chain = body.instrument in ledger.volatilities
             return list(self._marked(body.instrument, ledger, now_ns)) if chain else ()
+        if isinstance(body, SurfaceSet):
+            is_marked = ledger.markets[body.instrument].mark_ticks > 0
+            return list(self._marked(body.instrument, ledger, now_ns)) if is_marked else ()
         if isinstance(body, OptionListed):
             return self._timed(ledger.options[body.instrument], ledger, now_ns)
         assert isinstance(body, TimerFired)
@@ -117,19 +125,25 @@ class OptionsKeeper(Handler):
                 yield MarkPriced(option.instrument, ticks, 0, ticks)
 
     def _settled(self, underlying: int, ledger: LedgerState, now_ns: int) -> Iterator[Product]:
-        """The delivery price of what expires now, the payoff of each option, and each position closed at it."""
-        due = [option for option in _open(ledger, underlying) if option.expiry_ns == now_ns]
-        delivery = ledger.deliveries.get((underlying, now_ns))
-        if not due or delivery is None:
-            return
-        microticks = delivery.average_microticks(now_ns)
-        yield DeliveryPriced(underlying, now_ns, now_ns - delivery.began_ns, microticks)
-        payoffs = {option.instrument: option.payoff_ticks(microticks) for option in due}
+        """The delivery price of what expires, the payoff of each option, and each position closed at it."""
+        due = [option for option in _open(ledger, underlying) if option.expiry_ns <= now_ns]
+        priced = {at_ns: _delivered(underlying, at_ns, ledger) for at_ns in sorted({one.expiry_ns for one in due})}
+        yield from priced.values()
+        payoffs = {one.instrument: one.payoff_ticks(priced[one.expiry_ns].price_microticks) for one in due}
         yield from (OptionExpired(instrument, ticks) for instrument, ticks in payoffs.items())
         holders = (ledger.accounts[number] for number in sorted(self._holders.of(underlying)))
         settled = [one for account in holders for one in _closed(account, payoffs, ledger)]
         yield from _deficits(settled, ledger)
         yield from sorted(settled, key=lambda one: (one.instrument, one.account, one.leg))
+
+
+def _delivered(underlying: int, expiry_ns: int, ledger: LedgerState) -> DeliveryPriced:
+    """The price that an expiry is settled by: the average of its window, as far as that was open."""
+    delivery = ledger.deliveries.get((underlying, expiry_ns))
+    if delivery is None:
+        return DeliveryPriced(underlying, expiry_ns, 0, ledger.markets[underlying].index_ticks * _MICRO)
+    ended_ns = max(expiry_ns, delivery.at_ns)
+    return DeliveryPriced(underlying, expiry_ns, ended_ns - delivery.began_ns, delivery.average_microticks(ended_ns))
 
 
 def _open(ledger: LedgerState, underlying: int) -> Iterator[Option]:

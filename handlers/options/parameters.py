@@ -11,7 +11,7 @@ Long options require nothing beyond their premium, which is in their cost.
 | | rate | fee | initial | least | source |
 |---|---|---|---|---|---|
 | Deribit | 7.5% | 0 | 15% | 10% | support.deribit.com, article 25944811528477, as three copies of it agree |
-| OKX BTC | 3% | 0 | 15% | 10% | okx.com/help/ii-option-margin, 12 April 2024; ETH has a rate of 5% |
+| OKX BTC | 3% | 0 | 15% | 10% | okx.com/help/ii-option-margin, 2024 and 2026; ETH has a rate of 5% |
 | Bybit | 3% | 0.2% | 15% | 10% | bybit.com help 000001546, 4 December 2023; initial from a copy |
 """
 

@@ -4,7 +4,9 @@ A *unit* is an underlying: all options on it, and the positions in the underlyin
 (`scan_grid.py`) is summed over its positions, then
 
     weighted = loss x weight,    a loss less at most dampener x (|x| / range - 1)    (the second of Deribit only)
-    requirement = maintenance x (max(0, greatest weighted loss) + roll shock)
+    requirement = maintenance x max(max(0, greatest weighted loss) + roll shock + delta shock, closing)
+
+with the last three by `charges.py`.
 
 The value of a book is not monotone in the price, so no end of a range says when it must be looked at: whoever holds an
 option is margined anew at each mark. The prices of all options of an underlying in all cells are worked out once a mark
@@ -16,7 +18,8 @@ at most E_i more to the roll shock. So a unit that required R requires at most
     R + maintenance x (sum of |lots_i| (D_i + E_i) + |lots of the underlying| x its move x (greatest + least move))
 
 now, whatever price, volatility and time have done: all else is the triangle inequality, and rounding, for which an atom
-a position is added. D and E are worked out once a mark. Who has equity enough for that is not scanned.
+a position is added. D and E are worked out once a mark. Who has equity enough for that is not scanned. There is none
+with a delta shock or a cost of closing: those are no sums over positions.
 """
 
 from __future__ import annotations
@@ -27,6 +30,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ...events.ledger import LedgerState, Market, Position, PositionKey
+from .charges import closing_cost, delta_shock, roll_shock
 from .pricing import Markets
 from .risk_table import RiskTable, table_of
 from .scan_grid import ScanCell, ScanParameters, cells_of
@@ -50,8 +54,9 @@ class UnitRisk(NamedTuple):
 
 def unit_risk(held: Held, underlying: int, ledger: LedgerState, markets: Markets, rules: ScanParameters) -> UnitRisk:
     """What the positions of a unit require, all of it exact; O(positions x cells)."""
-    table, cells = table_of(ledger, markets, underlying, rules), cells_of(rules)
-    needed, place = _required(held, table, markets[underlying], rules)
+    table, market = table_of(ledger, markets, underlying, rules), markets[underlying]
+    cells = cells_of(rules, market.listing.kind == "inverse")
+    needed, place = _required(held, table, market, rules, markets)
     losses = {key: _lost_at(cells[place], place, key[0], one.size_lots, table, markets) for key, one in held.items()}
     return UnitRisk(needed, losses, cells[place])
 
@@ -63,12 +68,13 @@ def lost_in_cells(
     return _netted(held, table_of(ledger, markets, underlying, rules), cells_of(rules), markets[underlying])
 
 
-def _required(held: Held, table: RiskTable, market: Market, rules: ScanParameters) -> tuple[int, int]:
+def _required(held: Held, table: RiskTable, market: Market, rules: ScanParameters, markets: Markets) -> tuple[int, int]:
     """In microatoms, and the place of the worst cell; `market` is the underlying's."""
-    cells = cells_of(rules)
+    cells = cells_of(rules, market.listing.kind == "inverse")
     weighted = _weighted(_netted(held, table, cells, market), cells, rules.dampener_atoms)
     worst = max(weighted)
-    needed = max(0, worst) + _roll_shock(held, table, market, rules)
+    needed = max(0, worst) + roll_shock(held, table, market, rules) + delta_shock(held, table, market, rules)
+    needed = max(needed, closing_cost(held, table, markets, market, rules))
     return -(-needed * rules.maintenance_ppm // _PPM), weighted.index(worst)
 
 
@@ -111,22 +117,6 @@ def _future_lost(lots: int, cells: Sequence[ScanCell], market: Market, ticks: in
     return [each * cell.price_bps for cell in cells]
 
 
-def _roll_shock(held: Held, table: RiskTable, market: Market, rules: ScanParameters) -> int:
-    """Net deltas of the expiries, each at the move that its time to expiry allows, in microatoms, rounded up."""
-    if rules.model != "deribit":
-        return 0
-    shocks, futures_lots = dict[int, int](), 0
-    for (instrument, _), one in held.items():
-        place = table.places.get(instrument)
-        if place is None:
-            futures_lots += one.size_lots
-        else:
-            row = table.rows[place]
-            shocks[row.expiry_ns] = shocks.get(row.expiry_ns, 0) + row.shock * one.size_lots
-    worth_atoms = abs(market.payoff.value_atoms(futures_lots, table.spot_ticks)) if futures_lots else 0
-    return -(-sum(map(abs, shocks.values())) // _PPT) + worth_atoms * rules.least_move_ppm
-
-
 class UnitBound:
     """The bound of this page, from the state that it was made in: one for all who hold options on an underlying."""
 
@@ -144,9 +134,9 @@ class UnitBound:
         if table is not self._now:
             self._now, self._more = table, self._grown(table)
         market = ledger.markets[self._underlying]
-        if market.listing.kind == "inverse" or table.places != self._table.places:
+        if market.listing.kind == "inverse" or table.places != self._table.places or self._rules.charges_curve:
             return None
-        required = self._required_then(account, held, market)
+        required = self._required_then(account, held, market, ledger)
         future = market.listing.multiplier_atoms * abs(table.spot_ticks - self._table.spot_ticks)
         future *= self._future_ppm
         more = len(held) * _MICRO
@@ -155,11 +145,11 @@ class UnitBound:
             more += abs(one.size_lots) * (future if place is None else self._more[place])
         return required + -(-more * self._rules.maintenance_ppm // _PPM)
 
-    def _required_then(self, account: int, held: Held, market: Market) -> int:
+    def _required_then(self, account: int, held: Held, market: Market, ledger: LedgerState) -> int:
         lots = {key: one.size_lots for key, one in held.items()}
         known = self._known.get(account)
         if known is None or known[0] != lots:
-            known = self._known[account] = lots, _required(held, self._table, market, self._rules)[0]
+            known = self._known[account] = lots, _required(held, self._table, market, self._rules, ledger.markets)[0]
         return known[1]
 
     def _grown(self, table: RiskTable) -> list[int]:

@@ -96,9 +96,14 @@ def pricer_of(ledger: LedgerState, option: Option, forward: int, level_ppm: int 
     return OptionPricer(option.strike_ticks, option.right, volatility, left_ns)
 
 
-def mark_ticks(ledger: LedgerState, option: Option, level_ppm: int | None = None) -> int:
-    """The mark of an option whose underlying has one, at the level of volatility that is marked, or another."""
-    forward = forward_ticks(ledger, option, ledger.markets)
+def mark_ticks(
+    ledger: LedgerState, option: Option, level_ppm: int | None = None, markets: Markets | None = None
+) -> int:
+    """The mark of an option whose underlying has one, at the level of volatility that is marked, or another.
+
+    `markets` stand in for the ledger's, for what would be at another mark of the underlying.
+    """
+    forward = forward_ticks(ledger, option, ledger.markets if markets is None else markets)
     pricer = pricer_of(ledger, option, forward, level_ppm)
     if option.settled_in == "cash":
         worth, unit = pricer.price_nanoticks(forward), NANO

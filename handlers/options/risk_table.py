@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from fractions import Fraction
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,25 +30,40 @@ _INT64_MOST = 2**63 - 1
 
 
 class _Row(NamedTuple):
-    """An option in the table: what turns a lot's loss into microatoms, its expiry, and a lot's part of the roll shock.
+    """An option in the table: what turns a lot's loss into microatoms, its expiry, its delta and that expiry's move.
 
-    The scale is a numerator and a denominator; the shock is in 10^-12 microatoms, of the sign of the delta.
+    The scale is a numerator and a denominator; the delta is what a lot's is worth, in 10^-12 atoms; `worth_atoms` is
+    what a lot of the underlying is worth. All three are 0 where nothing asks for them.
     """
 
     scale: tuple[int, int]
     expiry_ns: int
-    shock: int
+    delta: int
+    move_ppm: int
+    worth_atoms: int
+
+    @property
+    def shock(self) -> int:
+        """A lot's part of the roll shock, of the sign of the delta, in 10^-12 microatoms."""
+        return self.delta * self.move_ppm
 
 
 class RiskTable:
     """Losses by row and cell; `rows` finds an option's by its instrument. `spot_ticks` is the mark that it is of."""
 
-    __slots__ = ("_lots_most", "losses", "places", "rows", "spot_ticks")
+    __slots__ = ("_lots_most", "losses", "places", "rows", "spot_ticks", "unit_microatoms")
 
     def __init__(
-        self, losses: NDArray[np.int64], places: dict[int, int], rows: Sequence[_Row], spot_ticks: int
+        self,
+        losses: NDArray[np.int64],
+        places: dict[int, int],
+        rows: Sequence[_Row],
+        spot_ticks: int,
+        unit_microatoms: int = 1,
     ) -> None:
+        """`unit_microatoms` is what a unit of the underlying is worth."""
         self.losses, self.places, self.rows, self.spot_ticks = losses, places, rows, spot_ticks
+        self.unit_microatoms = unit_microatoms
         self._lots_most = _INT64_MOST // (int(abs(losses).max(initial=1)) + 1)
 
     def lost_microatoms(self, lots_by_instrument: Iterable[tuple[int, int]]) -> list[int]:
@@ -108,10 +124,18 @@ def _worked_out(ledger: LedgerState, markets: Markets, underlying: int, rules: S
         for option, lost in zip(options, _losses(ledger, options, forward, rules), strict=True):
             places[option.instrument] = len(losses)
             losses.append(lost)
-            shock = _shock(ledger, option, forward, markets[underlying].mark_ticks, rules)
-            rows.append(_Row(_scale(ledger, option), expiry_ns, shock))
+            rows.append(_row(ledger, option, forward, markets[underlying].mark_ticks, rules))
     whole = np.array(losses, np.int64).reshape(len(losses), len(cells_of(rules)))
-    return RiskTable(whole, places, rows, markets[underlying].mark_ticks)
+    unit_microatoms = _unit_microatoms(ledger, chain, rows)
+    return RiskTable(whole, places, rows, markets[underlying].mark_ticks, unit_microatoms)
+
+
+def _unit_microatoms(ledger: LedgerState, chain: Sequence[Option], rows: Sequence[_Row]) -> int:
+    """By the first option that is listed, rounded down; at least one."""
+    if not rows:
+        return 1
+    lot = Fraction(ledger.markets[chain[0].instrument].listing.lot_size)
+    return max(1, rows[0].worth_atoms * _MICRO // lot)
 
 
 def _losses(
@@ -147,14 +171,16 @@ def _scale(ledger: LedgerState, option: Option) -> tuple[int, int]:
     return multiplier * option.ticks_numerator, denominator
 
 
-def _shock(ledger: LedgerState, option: Option, forward: int, spot_ticks: int, rules: ScanParameters) -> int:
-    """A lot's part of the roll shock; of the grids that have none nothing."""
-    if rules.model != "deribit":
-        return 0
+def _row(ledger: LedgerState, option: Option, forward: int, spot_ticks: int, rules: ScanParameters) -> _Row:
+    """An option's row; of the grids that ask for no delta without one."""
+    scale = _scale(ledger, option)
+    if not (rules.rolls_expiries or rules.charges_curve):
+        return _Row(scale, option.expiry_ns, 0, 0, 0)
     left_ns = max(0, option.expiry_ns - priced_ns(ledger, option.underlying))
     unit = ledger.markets[option.instrument].listing.multiplier_atoms * option.ticks_numerator
     unit *= spot_ticks if option.settled_in == "cash" else 1
-    return _delta_ppt(ledger, option, forward) * unit // option.ticks_denominator * move_ppm(rules, left_ns)
+    delta = _delta_ppt(ledger, option, forward) * unit // option.ticks_denominator
+    return _Row(scale, option.expiry_ns, delta, move_ppm(rules, left_ns), -(-unit // option.ticks_denominator))
 
 
 def _delta_ppt(ledger: LedgerState, option: Option, forward: int) -> int:

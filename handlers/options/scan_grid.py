@@ -9,15 +9,24 @@ A cell moves the price by x and volatilities in one of some ways.
 
    with d days to expiry, at least one, and the short power below 30 days, the long one from there on. The roll shock is
    the net delta of each expiry, without its sign, x max(least move, e^(annual risk x years) - 1); the underlying is an
-   expiry of its own at the least move. Deribit's shock on a delta over 20 million USD is left out: it states neither
-   formula nor unit. Source: article 25944756247837 and docs.deribit.com, private/simulate_portfolio, whose example of
-   June 2024 the figures are; gains are not set off between currencies, as one unit has none.
+   expiry of its own at the least move. Source: article 25944756247837 and docs.deribit.com, private/pme/simulate, whose
+   example of June 2024 the figures are; gains are not set off between currencies, as one unit has none. With
+   `extended_at_end` what is lost in coins at an extended price counts at the price of the end of the range, x (1 + x) /
+   (1 +- range): so a future loses there what it loses at that end, as in that example and in a live reply of 15
+   February 2026. With `delta_step_ppb` there is a delta shock (`charges.py`): the example has a step of 0.005% a coin,
+   a threshold of 20 million USD and 10% at most; the formula is from third-party code that follows Deribit's paper.
 2. `okx`: prices at 0 and a third, two thirds and all of the range, volatility as it is, and up and down by points (30
    at once, 25 in 30 days, 20 from 60 on) and by its own share (50%, 35%, 25%): MR1. Then twice the range, volatility as
    it is, at a weight of a half: MR6. Source: help page "Portfolio margin mode" and the notice of 2 January 2025 (4, 8,
    12 and 24% for BTC and ETH); points and half are from code that follows it. With `decay_ns` there is one more
    cell: price and volatility as they are, and so much time gone, 24 hours in OKX's MR2 (third parties' copies of its
-   page; that a book that gains by time loses nothing is a reading of ours). MR3 to MR5 and MR7 are not in here.
+   page; that a book that gains by time loses nothing is a reading of ours). With `basis` the roll shock of rule 1 is
+   MR4, with `closing_ppm` the cost of closing is MR7 (`charges.py`). OKX's API page docs-v5 (position builder, January
+   2025) has an example without options: MR4 is 0.2% of the delta of a BTC perpetual and 0.8% of LTC's, MR7 0.45% and
+   0.7%, and the whole max(max(MR1, MR2, MR6) + MR3 + MR4 + MR5, MR7), an initial margin 1.3 times that. 5% a year is
+   the notice's; that it grows as in rule 1 is ours. An option's part of MR7 is from third-party code of a page that was
+   not seen, the multiples are the notice's of before 15 January 2025, read as brackets. MR3 (volatility between
+   expiries) and MR5 (rates) are not in here: of the one there is a name only, of the other eight weights without days.
 3. `span`: the 16 scenarios of SPAN: price at 0 and thirds of the range, each with volatility up and down, then twice
    the range, volatility as it is, at a weight of 35% (CME, SPAN risk array; McMillan, "Options as a Strategic
    Investment", chapter 34).
@@ -27,6 +36,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cache, lru_cache
+from itertools import pairwise
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -64,6 +74,16 @@ class ScanParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     annual_risk_ppm: int = 75_000
     maintenance_ppm: int = 800_000
     decay_ns: int | msgspec.UnsetType = msgspec.UNSET
+    extended_at_end: bool | msgspec.UnsetType = msgspec.UNSET
+    delta_step_ppb: int | msgspec.UnsetType = msgspec.UNSET
+    delta_most_ppm: int | msgspec.UnsetType = msgspec.UNSET
+    delta_free_atoms: int | msgspec.UnsetType = msgspec.UNSET
+    basis: bool | msgspec.UnsetType = msgspec.UNSET
+    closing_ppm: int | msgspec.UnsetType = msgspec.UNSET
+    closing_option_ppm: int | msgspec.UnsetType = msgspec.UNSET
+    closing_delta_ppm: int | msgspec.UnsetType = msgspec.UNSET
+    closing_floors_atoms: tuple[int, ...] | msgspec.UnsetType = msgspec.UNSET
+    closing_multiples: tuple[int, ...] | msgspec.UnsetType = msgspec.UNSET
 
     def __post_init__(self) -> None:
         """Refuse a grid of nothing, and moves that leave nothing."""
@@ -80,6 +100,35 @@ class ScanParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
         if min(*others, self.dampener_atoms, self.least_move_ppm, self.annual_risk_ppm) < 0 or self.maintenance_ppm < 1:
             message = "no figure of the grid may be below 0, and maintenance_ppm must be above it"
             raise ValueError(message)
+        self._check_charges()
+
+    def _check_charges(self) -> None:
+        """Refuse half of a charge, and one that falls as a book grows."""
+        delta = (self.delta_step_ppb, self.delta_most_ppm, self.delta_free_atoms)
+        stated = [one for one in delta if one is not msgspec.UNSET]
+        if len(stated) not in (0, len(delta)) or min(stated, default=0) < 0:
+            message = "delta_step_ppb, delta_most_ppm and delta_free belong together, none below 0"
+            raise ValueError(message)
+        closing = (self.closing_ppm, self.closing_option_ppm, self.closing_delta_ppm)
+        stated = [one for one in closing if one is not msgspec.UNSET]
+        if len(stated) not in (0, len(closing)) or min(stated, default=0) < 0:
+            message = "closing_ppm, closing_option_ppm and closing_delta_ppm belong together, none below 0"
+            raise ValueError(message)
+        floors, multiples = self.closing_floors_atoms or (), self.closing_multiples or ()
+        rise = all(a < b for steps in (floors, multiples) for a, b in pairwise(steps))
+        if len(floors) != len(multiples) or not rise or min(floors, default=1) < 1 or min(multiples, default=1) < 1:
+            message = "closing_floors and closing_multiples rise together from above 0, one multiple a floor"
+            raise ValueError(message)
+
+    @property
+    def rolls_expiries(self) -> bool:
+        """Whether the net delta of each expiry is charged."""
+        return self.model == "deribit" or self.basis is True
+
+    @property
+    def charges_curve(self) -> bool:
+        """Whether there is a charge that is no sum over positions."""
+        return self.delta_step_ppb is not msgspec.UNSET or self.closing_ppm is not msgspec.UNSET
 
 
 class ScanCell(NamedTuple):
@@ -92,18 +141,21 @@ class ScanCell(NamedTuple):
 
 
 @cache
-def cells_of(rules: ScanParameters) -> tuple[ScanCell, ...]:
-    """The cells of a grid, in the venue's order; of equal losses the first is the worst."""
-    return tuple(_cells(rules))
+def cells_of(rules: ScanParameters, in_coins: bool = False) -> tuple[ScanCell, ...]:  # noqa: FBT001, FBT002
+    """The cells of a grid, in the venue's order; of equal losses the first is the worst. Coins may weigh otherwise."""
+    return tuple(_cells(rules, at_end=in_coins and rules.extended_at_end is True))
 
 
-def _cells(rules: ScanParameters) -> Iterator[ScanCell]:
+def _cells(rules: ScanParameters, *, at_end: bool) -> Iterator[ScanCell]:
     reach = rules.price_range_bps
     if rules.model == "deribit":
         for step in range(-_BUCKETS, _BUCKETS + 1):
             yield from (ScanCell(reach * step // _BUCKETS, row) for row in (1, 0, 2))
         for bps in rules.extended_bps:
             weight_ppm = rules.extended_ppm * reach // abs(bps)
+            if at_end:
+                end_bps = _BPS + (reach if bps > 0 else -reach)
+                weight_ppm = rules.extended_ppm * reach * (_BPS + bps) // (abs(bps) * end_bps)
             yield ScanCell(bps, 1, weight_ppm, max(0, (abs(bps) - reach) * _PPM // reach))
         return
     thirds = [sign * reach * step // _THIRDS for step in range(_THIRDS + 1) for sign in ((1, -1) if step else (1,))]

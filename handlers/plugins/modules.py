@@ -13,16 +13,19 @@ from contextlib import AbstractContextManager, nullcontext
 from functools import cache, partial
 from importlib import import_module
 from importlib.machinery import ModuleSpec
-from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 from ...events.errors import ScenarioError
 from ..protocol import Handler
 from .executing import executed
 from .found import GROUP, Found, digest_of
 from .python_path import installed_only
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 __all__ = ["UNKNOWN", "find_entry_point", "find_module", "found_at", "installed", "offered", "slot_and_policy"]
 
@@ -69,6 +72,8 @@ def installed(slot: str, policy: str) -> Iterator[Found]:
 
 def offered() -> list[EntryPoint]:
     """The entry points of the group, those of the working directory aside."""
+    from importlib.metadata import entry_points  # noqa: PLC0415 - 10 ms, which nobody without plug-ins need wait for
+
     with installed_only():
         return list(entry_points(group=GROUP))
 

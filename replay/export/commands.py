@@ -19,6 +19,7 @@ from ...sim.rooms import own_named, parameters_in
 from ...sim.sources.own import Own
 from ...sim.terminal import print_document
 from ..command_line import as_json_option, head_option, leave, opened, record_argument
+from ..tables.tables import GROUNDS, table_names
 from .export import DESCRIPTION, FORMATS, Exported, export
 from .files import PARTITIONS, Partition
 
@@ -46,6 +47,7 @@ class _Format(click.Choice[str]):
     help="As what; or a plug-in that writes it, as FILE.py:CLASS, package.module:CLASS or by name.",
 )
 @click.option("--table", "tables", multiple=True, metavar="NAME", help="Only this table; may be repeated.")
+@click.option("--grounds", is_flag=True, help="Also what each decision rests on: some 0.2 ms an event.")
 @click.option("--from", "first", metavar="POINT", help="From this event or time on.")
 @click.option("--to", "last", metavar="POINT", help="Up to this event or time, included.")
 @click.option("--at", "points", multiple=True, metavar="POINT", help="The states then, not at the end; repeatable.")
@@ -62,6 +64,7 @@ def export_command(
     output: str,
     layout: str,
     tables: tuple[str, ...],
+    grounds: bool,
     first: str | None,
     last: str | None,
     points: tuple[str, ...],
@@ -74,8 +77,8 @@ def export_command(
     """Write RUN as files for other programs.
 
     The tables (parquet, arrow, csv, duckdb) are one for each type of event, with names, decimals and times, and those
-    of states: accounts, positions, marks, funds, orders, rankings, rounds. ocel is a log for process mining, perfetto a
-    trace for ui.perfetto.dev, otlp spans for a tracing backend.
+    of states: accounts, positions, marks, funds, orders, rankings, rounds; with --grounds also what decisions rest on.
+    ocel is a log for process mining, perfetto a trace for ui.perfetto.dev, otlp spans for a tracing backend.
 
     A POINT is an event's number (77241), a time (21:16, 2025-10-10 21:16:04.831) or an offset from the start (+10m).
     """
@@ -92,7 +95,7 @@ def export_command(
             run,
             path,
             layout,
-            tables=tables,
+            tables=(*(tables or table_names()), GROUNDS) if grounds else tables,
             own=_own(layout, settings, plugins),
             since=first,
             until=last,
@@ -100,10 +103,7 @@ def export_command(
             partition=partition,
             progress=progress,
         )
-    if as_json:
-        print_document(msgspec.to_builtins(exported))
-    else:
-        _print(exported)
+    _print(exported, as_json=as_json)
     leave(context, run)
 
 
@@ -119,7 +119,10 @@ def written_to(output: str) -> Iterator[Path]:
         yield path
 
 
-def _print(exported: Exported) -> None:
+def _print(exported: Exported, *, as_json: bool) -> None:
+    if as_json:
+        print_document(msgspec.to_builtins(exported))
+        return
     rows = [(one.table, count(one.rows, "row")) for one in exported.tables]
     rows += [(what, f"{number:,}") for what, number in exported.counts.items()]
     width = max((len(name) for name, _ in rows), default=0)

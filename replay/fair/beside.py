@@ -22,9 +22,11 @@ from ...events.regular import read_regular
 from ...sim.figures import rounded_money
 from ..bounds import CONFIDENCE, share_text
 from ..run import Run
-from .fair import KIND
 
-__all__ = ["order_sentence"]
+__all__ = ["KIND", "order_sentence"]
+
+KIND = "fair"
+"""The name by which such a file is known among those beside a record."""
 
 _BYTES_MOST = 1 << 30
 

@@ -26,7 +26,8 @@ from ..jobs import Jobs
 from ..run import Run
 from ..studies import study_path
 from ..why.page.pages import closing_of, markdown_of
-from .fair import KIND, Executed, FairQuestion, fair
+from .beside import KIND
+from .fair import Executed, FairQuestion, fair
 from .reckoning import Fairness, reckoned
 from .sections import fairness_sections, fairness_title
 from .view import fairness_view

@@ -25,12 +25,12 @@ from ..forked import can_fork
 from ..jobs import Jobs
 from ..run import Run
 from ..studies import Once, Study, executed_from
+from .beside import KIND
 from .instants import Instant, instants_of, instants_that_concern, largest
 from .outcomes import InstantStanding, OrderOutcome, executed_in
 
-__all__ = ["KIND", "Executed", "FairQuestion", "InstantOrders", "Progress", "asked_instants", "fair", "orders_of"]
+__all__ = ["Executed", "FairQuestion", "InstantOrders", "Progress", "asked_instants", "fair", "orders_of"]
 
-KIND = "fair"
 
 _TASKS_MOST = 1 << 24
 """Tasks are numbered by instant, and within one there are fewer."""

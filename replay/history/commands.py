@@ -11,7 +11,7 @@ from ...sim.console import new_console
 from ...sim.terminal import print_json
 from ..command_line import as_json_option, head_option, leave, opened, record_argument
 from ..log.selection import types_named
-from .steps import history, step_fields
+from .steps import fields_of_steps, history
 from .text import print_history
 
 __all__ = ["history_command"]
@@ -45,9 +45,9 @@ def history_command(
     """
     run = opened(record, head, account=account)
     number = run.directory.find_account(account)
-    steps = history(run, number, *run.span(first, last), types_named(types))
+    steps = history(run, number, *run.span(first, last), types_named(types), prospects=as_json)
     if as_json:
-        documents = (step_fields(step, run.directory) for step in steps)
+        documents = fields_of_steps(steps, run.directory)
         print_json(json.dumps(document, separators=_COMPACT).encode() for document in documents)
     else:
         print_history(new_console(), run.directory, number, steps)

@@ -15,7 +15,8 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from ...handlers.conversion import counted_in, in_first
-from ..fair.fair import KIND, FairQuestion, fair
+from ..fair.beside import KIND
+from ..fair.fair import FairQuestion, fair
 from ..fair.reckoning import InstantFairness, reckoned
 from ..run import Run
 from ..studies import study_path

@@ -9,11 +9,13 @@ from typing import Any, NamedTuple
 
 from ...events.errors import QueryError
 from ..tables.arrow import needed
+from ..tables.tables import GROUNDS
 
-__all__ = ["Answered", "ask"]
+__all__ = ["Answered", "ask", "names_grounds"]
 
 _AT = re.compile(r"^LINE (\d+): (.*)$", re.MULTILINE)
 _ROWS = 10_000
+_GROUNDS = re.compile(rf"\b{GROUNDS}\b", re.IGNORECASE)
 
 
 class Answered(NamedTuple):
@@ -21,6 +23,11 @@ class Answered(NamedTuple):
 
     names: tuple[str, ...]
     rows: Iterator[tuple[Any, ...]]
+
+
+def names_grounds(question: str) -> bool:
+    """Whether a question may ask for the table that is made only for who does."""
+    return _GROUNDS.search(question) is not None
 
 
 def ask(connection: Any, question: str) -> Answered:

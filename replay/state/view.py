@@ -36,7 +36,7 @@ from .coins import coins_view, conversions_view
 from .lending import exposures_view, lending_view
 from .queues import Prospect, Queues, marked_margin, prospects_of, ratio_bps
 
-__all__ = ["View", "account_view", "fund_view", "funds_view", "law_checks", "market_view", "state_view"]
+__all__ = ["PositionRows", "View", "account_view", "fund_view", "funds_view", "law_checks", "market_view", "state_view"]
 
 View = dict[str, Any]
 """Names and values, ready for JSON."""
@@ -148,19 +148,45 @@ def _inventory_view(market: Market, fund: Account) -> View:
     }
 
 
+class PositionRows:
+    """The rows of an account's positions, without what would end them: each made anew where it is another."""
+
+    def __init__(self) -> None:
+        self._rows: dict[PositionKey, tuple[tuple[object, ...], View]] = {}
+
+    def of(self, market: Market, key: PositionKey, held: Position) -> View:
+        """The row of a position at the mark as it is, which nobody may change."""
+        funding = market.cumulative_funding_nanoatoms
+        stands = held.size_lots, held.cost_atoms, held.funding_atoms, market.marked, funding
+        found = self._rows.get(key)
+        if found is None or found[0] != stands:
+            found = self._rows[key] = stands, _position_view(market, key, held)
+        return found[1]
+
+
 def account_view(
     ledger: LedgerState,
     account: Account,
     queues: Queues | None = None,
     keys: Collection[PositionKey] | None = None,
+    *,
+    rows: PositionRows | None = None,
+    prospects: bool = True,
 ) -> View:
-    """One account with its positions, or of them only those of `keys`; without `queues` there is no `adl_queue`."""
+    """One account with its positions, or of them only those of `keys`; without `queues` there is no `adl_queue`.
+
+    `rows` are those of the same account in a state before. Without `prospects` the prices that would end a position are
+    left out.
+    """
     margin = marked_margin(ledger, account)
-    prospects = prospects_of(ledger, account, margin)
+    endings = prospects_of(ledger, account, margin) if prospects else {}
+    row_of = _position_view if rows is None else rows.of
     positions = []
     for key in account.positions if keys is None else [key for key in keys if key in account.positions]:
-        market, held = ledger.markets[key[0]], account.positions[key]
-        view = _position_view(market, key, held) | _prospect_view(market, prospects.get(key))
+        market = ledger.markets[key[0]]
+        view = row_of(market, key, account.positions[key])
+        if prospects:
+            view = view | _prospect_view(market, endings.get(key))
         positions.append(view if queues is None else view | {"adl_queue": _queue_view(queues, account, key)})
     return {
         "account": account.account,

@@ -14,27 +14,33 @@ from ..run import Run
 from .arrow import pyarrow
 from .declared import Declared
 from .events import EventTables
+from .grounds import GroundRow, ground_rows
 from .states import STATE_TABLES, Rounds, StateRow, state_rows
 from .structs import StructColumns, about, provenance
 
-__all__ = ["ROWS", "RecordTables", "check_tables", "table_names", "tables_of"]
+__all__ = ["GROUNDS", "ROWS", "RecordTables", "check_tables", "table_names", "tables_of"]
 
 ROWS = 16_384
 """So many events are held at once, and a batch has at most so many rows: as fast as any number measured."""
 
+GROUNDS = "grounds"
+"""The table that is only made where it is named."""
+
 _ROUNDS = "rounds"
+_ROWS: dict[str, type[StateRow]] = {**STATE_TABLES, GROUNDS: GroundRow}
+"""What the rows of the tables are that are not of a type of event."""
 
 
 def table_names() -> tuple[str, ...]:
-    """The tables that every record has: those of states, and one for each type of event."""
+    """The tables that every record has: those of states, and one for each type of event; not `grounds`."""
     return (*STATE_TABLES, *TYPES_BY_NAME)
 
 
 def check_tables(names: Iterable[str]) -> None:
     """Raise QueryError, with the nearest names, for what is no table."""
     for name in names:
-        if name not in STATE_TABLES and name not in TYPES_BY_NAME:
-            message = f"there is no table {name!r}{nearest(name, table_names())}"
+        if name not in _ROWS and name not in TYPES_BY_NAME:
+            message = f"there is no table {name!r}{nearest(name, (GROUNDS, *table_names()))}"
             raise QueryError(message)
 
 
@@ -54,7 +60,7 @@ class RecordTables:
         check_tables([table])
         if table in TYPES_BY_NAME:
             return self._events.schema(TYPES_BY_NAME[table])
-        return self._state_schema(table, StructColumns(STATE_TABLES[table], self.declared))
+        return self._state_schema(table, StructColumns(_ROWS[table], self.declared))
 
     def batches(
         self,
@@ -64,7 +70,7 @@ class RecordTables:
         rows: int = ROWS,
         at: Sequence[Moment] = (),
     ) -> Iterator[tuple[str, Any]]:
-        """The rows of these tables, or of all that have any, each batch with the name of its table.
+        """The rows of these tables, or of all that have any but `grounds`, each batch with the name of its table.
 
         Events between two points, what the last one names included; states at the points `at`, or at the end of the
         span. One pass over the events, and a state for each point. Raises QueryError for a table or point that is not
@@ -83,6 +89,8 @@ class RecordTables:
             yield from self._states([name for name in STATE_TABLES if name in wanted and name != _ROUNDS], counts, rows)
         if rounds is not None:
             yield from self._batched(_ROUNDS, rounds.rows(), rows)
+        if GROUNDS in wanted:
+            yield from self._batched(GROUNDS, ground_rows(self._run, first, stop), rows)
 
     def _states(self, tables: Sequence[str], counts: Sequence[int], rows: int) -> Iterator[tuple[str, Any]]:
         for ledger in self._run.states(counts) if tables else ():
@@ -90,7 +98,7 @@ class RecordTables:
                 yield from self._batched(table, state_rows(self._run, table, ledger), rows)
 
     def _batched(self, table: str, found: Iterable[StateRow], rows: int) -> Iterator[tuple[str, Any]]:
-        columns = StructColumns(STATE_TABLES[table], self.declared)
+        columns = StructColumns(_ROWS[table], self.declared)
         schema = self._state_schema(table, columns)
         left = iter(found)
         while some := list(islice(left, rows)):
@@ -98,7 +106,7 @@ class RecordTables:
             yield table, pyarrow().RecordBatch.from_arrays(columns.take(), schema=schema)
 
     def _state_schema(self, table: str, columns: StructColumns) -> Any:
-        told = {"table": table, "about": about(STATE_TABLES[table])} | provenance(self.declared)
+        told = {"table": table, "about": about(_ROWS[table])} | provenance(self.declared)
         return pyarrow().schema(columns.fields, told)
 
 

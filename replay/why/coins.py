@@ -3,9 +3,10 @@
 1. `worth` is the amount at the price, rounded down to an atom; `counted` is what of that counts as collateral: of each
    part of the amount the share that its tier has, rounded down once. `Evidence.equity` holds the worth; what the event
    compared is `Evidence.counted`, the equity less the haircut, which is what of the worth does not count.
-2. Over the marks of a loss (`losing.py`) the price of a coin has its own part: what each change of the price at which
-   it is converted did to the worth of what was held of it then. These and `otherwise`, which is what marks, trades,
-   fees and funding did, sum to the change of the equity from the first row to the last, exactly.
+2. From the first mark of a loss (`losing.py`) to the decision the price of a coin has its own part: what each change
+   of the price at which it is converted did to the worth of what was held of it then. So have its sales: what each
+   brought, less what the amount was worth as it was converted. These and `otherwise`, which is what marks, trades,
+   fees and funding did, sum to the change of the equity, exactly.
 """
 
 from __future__ import annotations
@@ -27,10 +28,13 @@ from .names import RunNames
 __all__ = [
     "CoinHolding",
     "CoinPart",
+    "CoinSale",
     "ConvertedMove",
     "PriceChange",
+    "SoldCoins",
     "coin_holdings",
     "coin_sentence",
+    "coins_sold",
     "converted_moves",
     "converted_sentence",
 ]
@@ -72,6 +76,30 @@ class ConvertedMove(msgspec.Struct, frozen=True):
     ended: Quantity
     held: Quantity
     gained: Quantity
+
+
+class SoldCoins(msgspec.Struct, frozen=True):
+    """What was sold of an asset on the way, in how many sales, what it was worth as converted, and what it brought."""
+
+    asset: int
+    name: str
+    sales: int
+    from_seq: int
+    to_seq: int
+    amount: Quantity
+    worth: Quantity
+    brought: Quantity
+    gained: Quantity
+
+
+class CoinSale(NamedTuple):
+    """A sale of collateral, and what the amount had been worth at the price at which the asset is converted."""
+
+    event: Event
+    asset: int
+    amount_atoms: int
+    brought_atoms: int
+    worth_atoms: int
 
 
 class PriceChange(NamedTuple):
@@ -151,18 +179,51 @@ def converted_moves(
         )
 
 
-def converted_sentence(moves: Sequence[ConvertedMove], otherwise: Quantity) -> str:
-    """What the prices of its collateral cost it beside all else."""
+def coins_sold(
+    sales: Sequence[CoinSale], first_seq: int, last_seq: int, account: int, names: RunNames
+) -> Iterator[SoldCoins]:
+    """What sales of coins brought and cost between two events, asset by asset."""
+    within = [one for one in sales if first_seq < one.event.seq <= last_seq]
+    for asset in sorted({one.asset for one in within}):
+        own = [one for one in within if one.asset == asset]
+        worth_atoms, brought_atoms = sum(one.worth_atoms for one in own), sum(one.brought_atoms for one in own)
+        yield SoldCoins(
+            asset=asset,
+            name=names.asset(asset),
+            sales=len(own),
+            from_seq=own[0].event.seq,
+            to_seq=own[-1].event.seq,
+            amount=names.amount_of(asset, sum(one.amount_atoms for one in own)),
+            worth=names.money_of(account, worth_atoms),
+            brought=names.money_of(account, brought_atoms),
+            gained=names.money_of(account, brought_atoms - worth_atoms),
+        )
+
+
+def _did(gained: Quantity) -> str:
+    return f"cost it {abs(gained)}" if gained.number <= 0 else f"brought it {gained}"
+
+
+def _sold_sentence(found: SoldCoins) -> str:
+    events = f"event {found.from_seq}" if found.sales == 1 else f"events {found.from_seq} to {found.to_seq}"
+    how = "sold" if found.sales == 1 else f"sold in {found.sales} sales"
+    return (
+        f"{found.amount} of its collateral were {how} for {found.brought} ({events}), while the price at which it is "
+        f"converted made that {found.worth}: that {_did(found.gained)}."
+    )
+
+
+def converted_sentence(moves: Sequence[ConvertedMove], sold: Sequence[SoldCoins], otherwise: Quantity) -> str:
+    """What the prices of its collateral and the sales of it cost, beside all else."""
     told = []
     for one in moves:
         since = "" if one.from_seq is None else f" (event {one.from_seq})"
         went = "fell" if one.ended.number < one.begun.number else "rose"
         if one.ended == one.begun:
             went = "went"
-        did = f"cost it {abs(one.gained)}" if one.gained.number <= 0 else f"brought it {one.gained}"
         told.append(
             f"The price at which {one.name} is converted {went} from {one.begun.text}{since} to {one.ended.text} "
-            f"(event {one.to_seq}), which on the {one.held} that it held at first {did}."
+            f"(event {one.to_seq}), which on the {one.held} that it held at first {_did(one.gained)}."
         )
-    rest = f"cost it {abs(otherwise)}" if otherwise.number <= 0 else f"brought it {otherwise}"
-    return f"{' '.join(told)} All else, marks and trades and fees, {rest}."
+    told += map(_sold_sentence, sold)
+    return f"{' '.join(told)} All else, marks and trades and fees, {_did(otherwise)} up to this decision."

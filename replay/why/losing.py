@@ -27,7 +27,7 @@ from ...events.ledger import LedgerState, PositionKey
 from ...handlers.valuation import bankruptcy_values, margin_of, profit_atoms
 from ...sim.quantities import Quantity
 from ...sim.units import format_time_ns
-from .coins import ConvertedMove, converted_moves
+from .coins import ConvertedMove, SoldCoins, coins_sold, converted_moves
 from .mark_moves import MarkStep, MovedMark, mark_step, moved_mark
 from .names import RunNames
 from .parts import Bankruptcy, Lot
@@ -80,8 +80,8 @@ class Losing(msgspec.Struct, frozen=True):
 
     `decided` is the equity, or the lot's profit, when it was decided: with what was forced after the last mark.
     `moved` is what moved each instrument's mark on the way, all marks between included, where a book makes the price.
-    `converted` is what the prices of its collateral did between the first row and the last, `otherwise` what all else
-    did; where it had no collateral in other assets there is neither.
+    `converted` is what the prices of its collateral did between the first row and the decision, `sold` what sales of it
+    did, `otherwise` what all else did; where it had no collateral in other assets there is none of these.
     """
 
     account: int
@@ -93,6 +93,7 @@ class Losing(msgspec.Struct, frozen=True):
     decided: Quantity
     moved: tuple[MovedMark, ...]
     converted: tuple[ConvertedMove, ...] = ()
+    sold: tuple[SoldCoins, ...] = ()
     otherwise: Quantity | None = None
 
 
@@ -103,11 +104,12 @@ def losing_of(watch: Watch, decided: Quantity, names: RunNames, *, whole: bool =
     marks = watch.marks[watch.last_solvent or 0 :]
     shown = tuple(_mark(one, watch.account, names) for one in (marks if whole else _most_telling(marks)))
     solvent, of_lot = watch.last_solvent is not None, watch.key is not None
-    ends = marks[0].event.seq, marks[-1].event.seq
-    converted, otherwise = tuple(converted_moves(watch.changes, *ends, watch.account, names)), None
-    if converted:
-        changed_atoms = marks[-1].equity_atoms - marks[0].equity_atoms
-        otherwise = names.money_of(watch.account, changed_atoms - sum(one.gained.number for one in converted))
+    ends = marks[0].event.seq, watch.stop_seq
+    converted = tuple(converted_moves(watch.changes, *ends, watch.account, names))
+    sold = tuple(coins_sold(watch.sales, *ends, watch.account, names))
+    told_atoms = sum(one.gained.number for one in converted) + sum(one.gained.number for one in sold)
+    changed_atoms = decided.number - marks[0].equity_atoms
+    otherwise = names.money_of(watch.account, changed_atoms - told_atoms) if converted or sold else None
     return Losing(
         account=watch.account,
         name=names.account(watch.account),
@@ -118,6 +120,7 @@ def losing_of(watch: Watch, decided: Quantity, names: RunNames, *, whole: bool =
         decided=decided,
         moved=tuple(_moved(marks, names)),
         converted=converted,
+        sold=sold,
         otherwise=otherwise,
     )
 

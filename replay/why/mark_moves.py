@@ -3,7 +3,7 @@
 1. A mark follows from a price of the venue's own book, or from an index of several prices. A step from one mark to the
    next has the moves of the book between the two prices that they follow from (`sim/living/price_moves.py`).
 2. An index is worked out again after one constituent at a time: the value outside and the constituents elsewhere, then
-   the own book move by move. What is left is a change in which constituents count.
+   the own book move by move. What is left came by which constituents count, and how much.
 3. What lies between the mark and what it follows from (an average, a median) is the part of the mark's own rule.
 4. A trade's part is that of the order that it filled. Quotes become one depth at a time, so makers who quoted together
    have one part together; it is put down to withdrawal, and to those who left, where any of them left.
@@ -46,12 +46,14 @@ __all__ = [
     "moved_mark",
 ]
 
-PartKind = Literal["outside", "elsewhere", "forced", "inventory", "own", "withdrawal", "quotes", "time", "law", "rule"]
+PartKind = Literal[
+    "outside", "elsewhere", "index", "forced", "inventory", "own", "withdrawal", "quotes", "time", "law", "rule"
+]
 """Where a part of a move comes from, in the order in which parts are told.
 
-The value outside; a constituent elsewhere; forced orders of traders; the fund's sales of what it took over; traders'
-own orders, by purpose; quotes with a maker who left among them; other quotes; time, in which depth comes back; a law of
-impact that is not known here; the rule by which the mark is made of prices.
+The value outside; a constituent elsewhere; which constituents the index counts; forced orders of traders; the fund's
+sales of what it took over; traders' own orders, by purpose; quotes with a maker who left among them; other quotes;
+time, in which depth comes back; a law of impact that is not known here; the rule by which the mark is made of prices.
 """
 
 _ORDER: tuple[PartKind, ...] = PartKind.__args__  # type: ignore[attr-defined]
@@ -69,7 +71,7 @@ class MoveSource(msgspec.Struct, frozen=True):
 
 
 class MovePart(msgspec.Struct, frozen=True):
-    """A part of a move; `name` is the purpose of own orders, or the constituent elsewhere.
+    """A part of a move; `name` is the purpose of own orders, the constituent elsewhere, or what the index counts.
 
     The `sources` sum to it, those that moved it most first. What comes with time or by a rule has none.
     """
@@ -322,7 +324,15 @@ def _of_index(before: IndexPriced, after: IndexPriced, seq: int, own: Iterable[_
         price_ticks += piece.ticks
         yield piece._replace(ticks=moved(own_names, price_ticks))
     if at_ticks != after.index_ticks:
-        yield _Piece("rule", after.index_ticks - at_ticks)
+        yield _Piece("index", after.index_ticks - at_ticks, _counted(before, after), seq)
+
+
+def _counted(before: IndexPriced, after: IndexPriced) -> str:
+    """What changed in which constituents an index counts."""
+    was, is_now = ({name for name, *_ in one.constituents} for one in (before, after))
+    changed = [f"{name} left out" for name in sorted(was - is_now)]
+    changed += [f"{name} counts again" for name in sorted(is_now - was)]
+    return " and ".join(changed) or "other weights"
 
 
 _Parts = dict[tuple[PartKind, str | None], dict[tuple[int | None, tuple[int, ...]], int]]

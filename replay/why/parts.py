@@ -42,7 +42,8 @@ class EventStep(msgspec.Struct, frozen=True):
     """One event in words.
 
     In the story of a loss `equity` is what the account had after it at the marks (a lot its profit), and `equity_of`
-    whose that is: the lot of an instrument if `of_lot`, else an account by name. `depth` is what the market had within
+    whose that is: the lot of an instrument if `of_lot`, else an account by name; `counted` is what of it counts where
+    not all of its collateral does. `depth` is what the market had within
     the limit of a forced order when it was sent, 0 where trading was halted, and `depth_at_turn` what it had when those
     before it had traded, where a part of the order found nobody.
     """
@@ -57,6 +58,7 @@ class EventStep(msgspec.Struct, frozen=True):
     links: tuple[Link, ...] = ()
     equity: Quantity | None = None
     equity_of: str | None = None
+    counted: Quantity | None = None
     of_lot: bool = False
     depth: Quantity | None = None
     depth_at_turn: Quantity | None = None

@@ -116,7 +116,7 @@ def story_of(
         liquidation_id=beginning.liquidation_id,
         called_seq=None if beginning.called is None else beginning.called.seq,
         started_seq=beginning.started.seq,
-        text=_told(run, beginning, events, names),
+        text=_told(run, beginning, events, names, watches),
         steps=tuple(_stood(step_of(run, event, names), event, watches, names) for event in events),
         bankruptcy=bankruptcy,
         lot=lot,
@@ -134,9 +134,13 @@ def _stood(step: EventStep, event: Event, watches: Sequence[Watch], names: RunNa
         def size(lots: int | None, instrument: int | None = instrument) -> Quantity | None:
             return None if lots is None or instrument is None else names.size_of(instrument, lots)
 
+        equity, counted = (
+            names.money_of(watch.account, atoms) for atoms in (standing.equity_atoms, standing.counted_atoms)
+        )
         return msgspec.structs.replace(
             step,
-            equity=names.money_of(watch.account, standing.equity_atoms),
+            equity=equity,
+            counted=None if counted == equity else counted,
             equity_of=names.account(watch.account) if watch.key is None else names.instrument(watch.key[0]),
             of_lot=watch.key is not None,
             depth=size(standing.depth_lots),
@@ -153,10 +157,10 @@ def _belongs(event: Event, account: int, liquidation_id: int) -> bool:
     return getattr(body, "liquidation_id", liquidation_id) == liquidation_id
 
 
-def _told(run: Run, beginning: Beginning, events: list[Event], names: RunNames) -> str:
+def _told(run: Run, beginning: Beginning, events: list[Event], names: RunNames, watches: Sequence[Watch]) -> str:
     """Called when, answered how, liquidated in what steps, in one paragraph."""
     own = [event for event in events if getattr(event.body, "account", None) == beginning.account]
-    sentences = [_call(beginning, own, names), _start(beginning, names), *_market(own, names)]
+    sentences = [_call(beginning, own, names), _start(beginning, names, watches), *_market(own, names)]
     sentences += [_end(run, event, names) for event in own if isinstance(event.body, BankruptcyDeclared)]
     sentences += _fate(own, events, names)
     return " ".join(sentences)
@@ -184,13 +188,16 @@ def _answer(event: Event, names: RunNames) -> str:
     return f"closed {names.size(body.instrument, body.size_lots)} at {at}"
 
 
-def _start(beginning: Beginning, names: RunNames) -> str:
+def _start(beginning: Beginning, names: RunNames, watches: Sequence[Watch]) -> str:
     body = beginning.started.body
     assert isinstance(body, LiquidationStarted)
+    stood = [watch.standings.get(beginning.started.seq) for watch in watches if watch.account == body.account]
+    cut = any(one is not None and one.counted_atoms != one.equity_atoms for one in stood)
+    haircut = ", after the haircut on its collateral," if cut else ""
     equity, requirement = (names.money(body.account, atoms) for atoms in (body.equity_atoms, body.requirement_atoms))
     return (
-        f"Liquidation {body.liquidation_id} began in event {beginning.started.seq}, when its equity of {equity} was "
-        f"under the requirement of {requirement}."
+        f"Liquidation {body.liquidation_id} began in event {beginning.started.seq}, when its equity of "
+        f"{equity}{haircut} was under the requirement of {requirement}."
     )
 
 

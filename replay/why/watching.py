@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from ...events.bodies.collateral import ConversionPriced
+from ...events.bodies.collateral import CollateralSold, ConversionPriced
 from ...events.bodies.liquidation import (
     LiquidationFilled,
     LiquidationOrdered,
@@ -31,7 +31,7 @@ from ...events.vocabulary import PUBLIC_TYPES, accounts_named
 from ...handlers.depth import walk as walk_depth
 from ...handlers.valuation import BPS, Margin, is_marked, margin_of, profit_atoms, slack
 from ..run import Run
-from .coins import PriceChange
+from .coins import CoinSale, PriceChange
 from .grounds.lookback import last_setting
 from .mark_moves import MarkMoves, StepFound
 
@@ -117,12 +117,13 @@ class WatchedMark(NamedTuple):
 
 
 class WatchedEquity(NamedTuple):
-    """The equity after an event; of a forced order also what the depth had within its limit, in lots, 0 in a halt.
+    """The equity after an event, and what of it counts; of a forced order what the depth had, in lots, 0 in a halt.
 
     `turn_lots` is what the depth had when the turn of the order came, where that left a part of it unfilled.
     """
 
     equity_atoms: int
+    counted_atoms: int
     depth_lots: int | None = None
     turn_lots: int | None = None
 
@@ -151,6 +152,7 @@ class Watch:
         self.standings: dict[int, WatchedEquity] = {}
         self.halts: list[Event] = []
         self.changes: list[PriceChange] = []
+        self.sales: list[CoinSale] = []
         self.last_solvent: int | None = None
         self._level_bps = level_bps
         self._solvent_before_seq = stop_seq if solvent_before_seq is None else solvent_before_seq
@@ -184,13 +186,15 @@ class Watch:
         margin = self._margin(ledger)
         if isinstance(body, OrdersCancelled):
             self._cut_short(body, event.at_ns, ledger)
+        elif isinstance(body, CollateralSold):
+            self._sell(event, body, ledger)
         if margin is None:
             return
         depth_lots = None
         if isinstance(body, LiquidationOrdered):
             depth_lots = _depth_lots(body, event.at_ns, ledger)
             self._ordered = event.seq, body
-        self.standings[event.seq] = WatchedEquity(margin.equity_atoms, depth_lots)
+        self.standings[event.seq] = WatchedEquity(margin.equity_atoms, margin.collateral_atoms, depth_lots)
 
     def _cut_short(self, body: OrdersCancelled, at_ns: int, ledger: LedgerState) -> None:
         """Note what the depth had at the turn of an order whose rest is cancelled: its fills, and what is there now."""
@@ -231,6 +235,12 @@ class Watch:
         one = PriceChange(event, body.asset, body.instrument, *before, body.price_ticks, held_atoms, gained_atoms)
         self.changes.append(one)
         self._priced[body.asset] = event.seq, body.price_ticks
+
+    def _sell(self, event: Event, body: CollateralSold, ledger: LedgerState) -> None:
+        """A sale of what the account has of an asset: what its worth fell by."""
+        conversion, left_atoms = ledger.conversions[body.asset], ledger.accounts[self.account].coins.get(body.asset, 0)
+        worth_atoms = conversion.worth_atoms(left_atoms + body.amount_atoms) - conversion.worth_atoms(left_atoms)
+        self.sales.append(CoinSale(event, body.asset, body.amount_atoms, body.value_atoms, worth_atoms))
 
     def _holds(self, instrument: int, ledger: LedgerState) -> bool:
         if self.key is not None:

@@ -5,7 +5,7 @@
    drawn evenly; out of the money where there is such a strike.
 2. It was entered at the opening mark. Equity is the standard initial margin of what is short, times a draw between
    the two of `margin`; what is long is paid for with as much again in cash, and what covers a call has its own worth.
-3. Draws are keyed by (seed, name of the account, purpose).
+3. Draws are keyed by (seed, name of the account without its venue, purpose).
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from typing import NamedTuple
 from ...events.bodies.listing import InstrumentListed
 from ...events.bodies.margin import MarkPriced
 from ...events.bodies.options import OptionRight
-from ...events.errors import ScenarioError
 from ...events.ledger import Market, Position
 from ...events.ledger.market import market_of
 from ...events.ledger.options import Option
+from ...events.venue_names import at_venue, venue_of
 from ...handlers.draws import account_key, draw_below
 from ...handlers.options.black76 import NANO, PICO, OptionPricer
 from ...handlers.options.book import initial_microatoms
@@ -54,23 +54,11 @@ def open_books(
     start_ns: int,
     seed: int,
 ) -> Iterator[OpeningAccount]:
-    """The accounts, in the order of the scenario. Raises ScenarioError naming the key."""
-    if settings and not chains.options:
-        message = "$.option_holders: there is no option to hold; list [[options]] as well"
-        raise ScenarioError(message)
+    """The accounts at a venue, in the order of the scenario; each holds options that `chains` has."""
     markets = _opening_markets(chains, underlyings, start_ns) if settings else {}
-    for place, one in enumerate(settings):
-        where = f"$.option_holders[{place}]"
-        names = [u.listing.name for u in underlyings]
-        if one.underlying is not None and one.underlying not in names:
-            message = f"{where}.underlying: there is no instrument {one.underlying!r}; choose from {', '.join(names)}"
-            raise ScenarioError(message)
-        own = [
-            option for option in chains.each() if one.underlying in (None, underlyings[option.underlying].listing.name)
-        ]
-        if not own:
-            message = f"{where}.underlying: there is no option on {one.underlying!r}"
-            raise ScenarioError(message)
+    names = {one.listing.instrument: one.name for one in underlyings}
+    for one in settings:
+        own = [option for option in chains.each() if one.underlying in (None, names[option.underlying])]
         for number in range(1, one.accounts + 1):
             yield _account(f"{one.name}-{number}", one, own, markets, rules, seed)
 
@@ -133,8 +121,9 @@ def _account(
     least_ppm, most_ppm = (to_whole_down(Decimal(one), Decimal("0.000001")) for one in settings.margin)
     multiple_ppm = least_ppm + below("margin", most_ppm - least_ppm + 1)
     equity_atoms = -(-short_microatoms * multiple_ppm // _PPM**2) + paid_atoms
-    asset = markets[first.instrument].listing.asset
-    return OpeningAccount(name, "cross", None, max(1, equity_atoms), tuple(positions), asset=asset)
+    listing = markets[first.instrument].listing
+    name = at_venue(name, venue_of(listing.name))
+    return OpeningAccount(name, "cross", None, max(1, equity_atoms), tuple(positions), asset=listing.asset)
 
 
 def _legs(

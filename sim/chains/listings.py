@@ -3,7 +3,8 @@
 1. A chain is an underlying's options of some expiries, counted from the start, and some strikes: as stated, or as
    multiples of the opening price, rounded to `strike_step`.
 2. A surface has a smile for each of some expiries: the five figures of a raw SVI, volatilities by strike, or
-   volatilities by moneyness. One that offers arbitrage is refused, with expiry and strike.
+   volatilities by moneyness. One that offers arbitrage is refused, with expiry and strike. One holds from the start;
+   each further one of an underlying is an input, from its own time on (`redrawn.py`).
 3. Depth is in units of the underlying, around the option's own mark.
 """
 
@@ -20,6 +21,7 @@ from ...events.bodies.listing import AssetListed, InstrumentListed, Tier
 from ...events.bodies.options import OptionListed, OptionRight, SmileDrawn, SurfaceSet
 from ...events.errors import ScenarioError
 from ...events.ledger.options import Option
+from ...events.venue_names import at_venue, plain, venue_of
 from ...handlers.options.pricing import surface_of
 from ..toml_tree import at_path
 from ..units import INT64_MAX, format_time_ns, multiplier_atoms, parse_duration_ns, price_to_ticks, ratio, to_whole_down
@@ -40,6 +42,11 @@ class Underlying(NamedTuple):
     label: str
 
     @property
+    def name(self) -> str:
+        """As the scenario has it, without the venue."""
+        return plain(self.listing.name)
+
+    @property
     def tick_size(self) -> Decimal:
         """In quote."""
         return Decimal(self.listing.tick_size)
@@ -52,6 +59,17 @@ class Chains(msgspec.Struct, frozen=True):
     options: tuple[OptionListed, ...] = ()
     surfaces: tuple[SurfaceSet, ...] = ()
     depth: tuple[DepthQuoted, ...] = ()
+    redrawn: tuple[tuple[int, SurfaceSet], ...] = ()
+
+    def with_those_of(self, other: Chains) -> Chains:
+        """These, and behind them those of another venue."""
+        return Chains(
+            (*self.listings, *other.listings),
+            (*self.options, *other.options),
+            (*self.surfaces, *other.surfaces),
+            (*self.depth, *other.depth),
+            tuple(sorted((*self.redrawn, *other.redrawn), key=lambda one: one[0])),
+        )
 
     def each(self) -> Iterator[Option]:
         """The options as the ledger will hold them."""
@@ -65,50 +83,44 @@ class Chains(msgspec.Struct, frozen=True):
 
 
 def list_chains(
-    chains: Sequence[ChainSettings],
-    surfaces: Sequence[SurfaceSettings],
+    chains: Sequence[tuple[int, ChainSettings]],
+    surfaces: Sequence[tuple[int, SurfaceSettings]],
     underlyings: Sequence[Underlying],
     assets: Sequence[AssetListed],
     start_ns: int,
+    first: int,
 ) -> Chains:
-    """The options, numbered on from the instruments that there are. Raises ScenarioError naming the key."""
-    if surfaces and not chains:
-        message = "$.volatility: there is no option that it could price; list [[options]] as well"
-        raise ScenarioError(message)
+    """The options of a venue, numbered from `first` on; tables come with their places. Raises ScenarioError."""
     listings, options, depth = list[InstrumentListed](), list[OptionListed](), list[DepthQuoted]()
-    for place, chain in enumerate(chains):
+    by_name = {one.name: one for one in underlyings}
+    for place, chain in chains:
         where = f"$.options[{place}]"
-        underlying = _underlying(chain.underlying, underlyings, where)
-        for listing, option, quoted in _chain(chain, underlying, assets, start_ns, where):
-            number = len(underlyings) + len(listings)
+        for listing, option, quoted in _chain(chain, by_name[chain.underlying], assets, start_ns, where):
+            number = first + len(listings)
             if any(one.name == listing.name for one in listings):
                 message = f"{where}: {listing.name!r} is listed twice; list each strike of an expiry once"
                 raise ScenarioError(message)
             listings.append(msgspec.structs.replace(listing, instrument=number))
             options.append(msgspec.structs.replace(option, instrument=number))
             depth += [msgspec.structs.replace(one, instrument=number) for one in quoted]
-    drawn = [
-        _surface(one, _underlying(one.underlying, underlyings, f"$.volatility[{place}]"), start_ns, place)
-        for place, one in enumerate(surfaces)
+    drawn = [_surface(one, by_name[one.underlying], start_ns, place) for place, one in surfaces if not one.from_ns]
+    redrawn = [
+        (start_ns + one.from_ns, _surface(one, by_name[one.underlying], start_ns, place))
+        for place, one in sorted(surfaces, key=lambda stated: stated[1].from_ns)
+        if one.from_ns
     ]
     named = {one.instrument for one in drawn}
-    for place, chain in enumerate(chains):
-        if _underlying(chain.underlying, underlyings, "$.options").listing.instrument not in named:
-            message = f"$.options[{place}]: nothing says how volatile {chain.underlying} is; give it a [[volatility]]"
+    for place, chain in chains:
+        if by_name[chain.underlying].listing.instrument not in named:
+            venue = venue_of(by_name[chain.underlying].listing.name)
+            what = f"{chain.underlying} is{f' at {venue}' if venue else ''}"
+            message = f"$.options[{place}]: nothing says how volatile {what}; give it a [[volatility]]"
             raise ScenarioError(message)
-    if len(named) != len(drawn):
-        message = "$.volatility: an underlying has two surfaces; give each one"
+    times = [(one.underlying, one.from_ns) for _, one in surfaces]
+    if len(set(times)) != len(times):
+        message = "$.volatility: an underlying has two surfaces from one time on; give each its own from_ns"
         raise ScenarioError(message)
-    return Chains(tuple(listings), tuple(options), tuple(drawn), tuple(depth))
-
-
-def _underlying(name: str, underlyings: Sequence[Underlying], where: str) -> Underlying:
-    found = next((one for one in underlyings if one.listing.name == name), None)
-    if found is None:
-        known = ", ".join(one.listing.name for one in underlyings)
-        message = f"{where}.underlying: there is no instrument {name!r}; choose from {known}"
-        raise ScenarioError(message)
-    return found
+    return Chains(tuple(listings), tuple(options), tuple(drawn), tuple(depth), tuple(redrawn))
 
 
 def _chain(
@@ -174,15 +186,19 @@ def _name(underlying: Underlying, expiry_ns: int, strike_ticks: int, right: Opti
     months = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"]
     at = "" if clock == "08:00:00" else "-" + clock.replace(":", "").removesuffix("00")
     strike = format((strike_ticks * underlying.tick_size).normalize(), "f")
-    return f"{underlying.label}-{int(day)}{months[int(month) - 1]}{year[2:]}{at}-{strike}-{right[0].upper()}"
+    name = f"{underlying.label}-{int(day)}{months[int(month) - 1]}{year[2:]}{at}-{strike}-{right[0].upper()}"
+    return at_venue(name, venue_of(underlying.listing.name))
 
 
 def _surface(settings: SurfaceSettings, underlying: Underlying, start_ns: int, place: int) -> SurfaceSet:
     where = f"$.volatility[{place}]"
+    if settings.forward is not None:
+        ticks = at_path(f"{where}.forward", price_to_ticks, Decimal(settings.forward), underlying.tick_size)
+        underlying = underlying._replace(price_ticks=ticks)
     smiles = tuple(
         at_path(f"{where}.smiles[{n}]", _smile, one, underlying, start_ns) for n, one in enumerate(settings.smiles)
     )
-    at_path(where, surface_of, smiles, start_ns)
+    at_path(where, surface_of, smiles, start_ns + settings.from_ns)
     return SurfaceSet(underlying.listing.instrument, smiles)
 
 

@@ -25,7 +25,8 @@ class ChainSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Options on `underlying` that expire `expires_ns` after the start, at `strikes` or at multiples of its price.
 
     `lot_size` is in units of the underlying, `tick_size` in what the option is quoted in: the quote currency, or the
-    coin where it settles `in_coin`. `depth` has [distance in bps, units up to there], for both sides.
+    coin where it settles `in_coin`. `depth` has [distance in bps, units up to there], for both sides. Of several venues
+    it is listed at `venue` alone, or at all that list the underlying.
     """
 
     underlying: str
@@ -39,6 +40,7 @@ class ChainSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     settled_in: SettledIn = "cash"
     depth: Pairs = ()
     refill_half_life_ns: int = 30_000_000_000
+    venue: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse a chain of nothing, and steps that nothing can be counted in."""
@@ -71,17 +73,30 @@ class SmileSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class SurfaceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The volatilities of the options on `underlying`, in the order of expiry."""
+    """The volatilities of the options on `underlying`, in the order of expiry, from `from_ns` after the start on.
+
+    Moneyness is that of `forward`, without it of the opening price. Of several venues they hold at `venue`, or at all
+    that have none of their own.
+    """
 
     underlying: str
     smiles: Annotated[tuple[SmileSettings, ...], FEW]
+    venue: str | None = None
+    from_ns: int = 0
+    forward: Number | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what was drawn before there was anything, and at no price."""
+        check_range("from_ns", self.from_ns, 0, INT64_MAX)
+        if self.forward is not None:
+            check_range("forward", self.forward, Decimal("1e-18"), _MOST)
 
 
 class HoldersSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Accounts that hold options, `name`-1, `name`-2, ..., each one of `books` by weight, up to `units_most` units.
 
     Equity as the run begins is the standard initial margin of what is short times a draw from `margin`, beside
-    twice the premium of what is long.
+    twice the premium of what is long. Of several venues they have accounts at `venue`, or at all with such options.
     """
 
     accounts: int
@@ -90,6 +105,7 @@ class HoldersSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     margin: tuple[Number, Number] = (Decimal("1.1"), Decimal(3))
     name: str = "writer"
     underlying: str | None = None
+    venue: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse what cannot be drawn from."""

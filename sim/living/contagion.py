@@ -76,7 +76,7 @@ class FromElsewhere(ForcedMoves):
 
     def _start(self, event: Event, body: LiquidationStarted, ledger: LedgerState) -> None:
         account, venue = ledger.accounts[body.account], ledger.venue_of(body.account)
-        moved, here = self._moved_since(account), self._place_of(venue) - _CARRIED
+        moved, here = self._moved_since(account, ledger), self._place_of(venue) - _CARRIED
 
         def elsewhere(parts: Parts) -> int:
             return sum(parts[1:]) - sum(parts[here : here + 1])

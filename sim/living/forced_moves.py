@@ -16,7 +16,7 @@ import msgspec
 
 from ...events.bodies.inputs import TradeExecuted
 from ...events.bodies.liquidation import LiquidationFilled, LiquidationStarted
-from ...events.bodies.listing import Tier
+from ...events.bodies.listing import InstrumentListed, Tier
 from ...events.bodies.margin import MarkPriced, PositionReduced
 from ...events.bodies.trading import BookPriced, OrderFilled
 from ...events.bodies.venues import IndexPriced
@@ -27,6 +27,7 @@ from ...events.venue_names import plain
 from ...events.vocabulary import Body
 from ...handlers.living.index import INDEX_OF, OWN_BOOK, listed_at
 from ...handlers.mark_pricing import BookMarkPricing, ConstituentMarkPricing, IndexMarkPricing, averaged_microticks
+from ...handlers.options.pricing import mark_ticks
 from ...handlers.valuation import BPS, margin_of, slack
 from .displacement import OWN, Displacement
 
@@ -48,6 +49,7 @@ class _Marked(msgspec.Struct, frozen=True, gc=False):
     tiers: tuple[Tier, ...]
     cumulative_funding_nanoatoms: int
     mark_ticks: int
+    listing: InstrumentListed
 
 
 class ForcedMoves(ABC):
@@ -98,9 +100,10 @@ class ForcedMoves(ABC):
         elif kind in (LiquidationFilled, PositionReduced, OrderFilled):
             self._trade(event, body, ledger)
 
-    def moved(self, account: Account) -> dict[int, int]:
-        """By instrument that it holds, how far forced orders have moved the mark since: in millionths of a tick."""
-        return {number: sum(parts) for number, parts in self._moved_since(account).items()}
+    def marks_without(self, account: Account, ledger: LedgerState) -> dict[int, int]:
+        """By instrument that it holds, where the mark would be without what forced orders have moved it by since."""
+        without = _put_back(account, ledger, self._moved_since(account, ledger), sum)
+        return {number: market.mark_ticks for number, market in without.items()}
 
     def _trade(self, event: Event, body: Any, ledger: LedgerState) -> None:
         if type(body) is OrderFilled:
@@ -111,9 +114,17 @@ class ForcedMoves(ABC):
         if ledger.markets[body.instrument].book is not None:
             self._filled[event.seq] = place
 
-    def _moved_since(self, account: Account) -> dict[int, Parts]:
-        """By instrument that it holds, what has moved the mark since; of several legs the first one counts."""
-        return {key[0]: self._moved_since_entered(account.account, key) for key in reversed(account.positions)}
+    def _moved_since(self, account: Account, ledger: LedgerState) -> dict[int, Parts]:
+        """By instrument that it holds, what has moved the mark since; of several legs the first one counts.
+
+        The mark of an option follows from that of its underlying, which stands here in its place.
+        """
+        found = dict[int, Parts]()
+        for instrument, leg in reversed(account.positions):
+            option = ledger.options.get(instrument)
+            key = (instrument, leg) if option is None else (option.underlying, 0)
+            found[key[0]] = self._moved_since_entered(account.account, key)
+        return found
 
     def _book(self, event: Event, body: BookPriced, market: Market) -> None:
         displaced = self._displaced.get(body.instrument)
@@ -206,14 +217,28 @@ def begins_without(
     account: Account, ledger: LedgerState, moved: Mapping[int, Parts], of: Callable[[Parts], int]
 ) -> bool:
     """Whether an account is below its requirement as well at the marks put back by what `of` makes of the parts."""
-    without = {number: _marked(ledger.markets[number], of(parts)) for number, parts in moved.items()}
+    without = _put_back(account, ledger, moved, of)
     return slack(margin_of(account, ledger, without), BPS) < 0  # type: ignore[arg-type]
 
 
-def _marked(market: Market, moved_microticks: int) -> _Marked:
-    """A market with its mark put back by so much."""
-    mark_ticks = max(1, market.mark_ticks - moved_microticks // _MICRO)
-    return _Marked(market.payoff, market.tiers, market.cumulative_funding_nanoatoms, mark_ticks)
+def _put_back(
+    account: Account, ledger: LedgerState, moved: Mapping[int, Parts], of: Callable[[Parts], int]
+) -> dict[int, _Marked]:
+    """Markets with their marks put back by what `of` makes of the parts, and options marked as at these."""
+    without = dict[int, _Marked]()
+    for number, parts in moved.items():
+        market = ledger.markets[number]
+        without[number] = _marked(market, max(1, market.mark_ticks - of(parts) // _MICRO))
+    for instrument, _ in account.positions:
+        option = ledger.options.get(instrument)
+        if option is not None:
+            ticks = mark_ticks(ledger, option, markets=without)  # type: ignore[arg-type]
+            without[instrument] = _marked(ledger.markets[instrument], ticks)
+    return without
+
+
+def _marked(market: Market, ticks: int) -> _Marked:
+    return _Marked(market.payoff, market.tiers, market.cumulative_funding_nanoatoms, ticks, market.listing)
 
 
 def _weighted(held: Parts, held_lots: int, more: Parts, more_lots: int) -> Parts:

@@ -81,7 +81,7 @@ class Generations(ForcedMoves):
 
     def _generation(self, account: Account, ledger: LedgerState) -> int:
         """The least that it needed; 0 also where the marks as they are do not explain it."""
-        moved = self._moved_since(account)
+        moved = self._moved_since(account, ledger)
 
         def later(parts: Parts) -> int:
             return sum(parts[generation:])

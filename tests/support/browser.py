@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from .patience import PATIENCE_S
+
 __all__ = ["axe_faults", "browser", "page"]
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -25,7 +27,6 @@ _ARGUMENTS = (
     "--disable-component-update",
     "--disable-sync",
 )
-_PATIENCE_MS = 120_000
 _SERIOUS = ("serious", "critical")
 
 
@@ -51,7 +52,7 @@ def browser() -> Iterator[Any]:
 def page(browser: Any) -> Iterator[Any]:
     """A page 1280 px wide of a new context; an error that its scripts do not catch fails the test."""
     context = browser.new_context(viewport={"width": 1280, "height": 900})
-    context.set_default_timeout(_PATIENCE_MS)
+    context.set_default_timeout(1_000 * PATIENCE_S)
     opened, errors = context.new_page(), list[str]()
     opened.on("pageerror", lambda error: errors.append(str(error)))
     opened.on("console", lambda told: errors.append(told.text) if told.type == "error" else None)

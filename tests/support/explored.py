@@ -16,11 +16,12 @@ from deleverage.replay.explore.guard import Guard
 from deleverage.replay.explore.server import Service, application
 
 from .command_line import spawn
+from .patience import PATIENCE_S
 
 __all__ = ["HOST", "TOKEN", "Asking", "service_of", "serving"]
 
 HOST, TOKEN = "127.0.0.1:8000", "the-token-of-the-tests"
-_PATIENCE_S, _INTERRUPTED = 60, 130
+_INTERRUPTED = 130
 
 
 @contextmanager
@@ -62,5 +63,5 @@ def serving(path: Path) -> Iterator[str]:
             yield address
         finally:
             process.send_signal(signal.SIGINT)
-            process.wait(_PATIENCE_S)
+            process.wait(PATIENCE_S)
         assert process.returncode == _INTERRUPTED

@@ -30,7 +30,7 @@ class SideIndex(RatioPolicy):
     """
 
     policy: ClassVar[str] = "side-index"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     formula: ClassVar[str] = "|size| x 10^-9"
     in_words: ClassVar[str] = "the size of the position"
     source: ClassVar[str] = "aeyakovenko/percolator, spec.md, side indices A and K (versions 11 and 12)"

@@ -21,6 +21,6 @@ class UniformPrice(ProfitLeverage):
     """
 
     policy: ClassVar[str] = "uniform-price"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     source: ClassVar[str] = "ours; frequent batch auctions as in Budish, Cramton and Shim, QJE 130 (2015)"
     Parameters: ClassVar[type[msgspec.Struct]] = BatchParameters

@@ -31,7 +31,6 @@ __all__ = ["FUND", "MARKET", "OUTSIDE", "WINNERS", "ForcedBy", "Forcing"]
 
 OUTSIDE = "prices from outside"
 MARKET, FUND, WINNERS = "market", "insurance fund", "winners"
-_MICRO = 10**6
 
 
 class ForcedBy(msgspec.Struct):
@@ -92,18 +91,14 @@ class Forcing:
         self.liquidations[body.liquidation_id] = forced
 
     def _through(self, account: Account, ledger: LedgerState) -> int:
-        """The instrument in which forced orders had cost an account most."""
-        lots = Counter[int]()
+        """The instrument in which forced orders had cost an account most; of an option its underlying."""
+        cost_atoms, without = Counter[int](), self._of.marks_without(account, ledger)
         for (instrument, _), held in account.positions.items():
-            lots[instrument] += held.size_lots
-        moved = self._of.moved(account)
-
-        def cost_atoms(instrument: int) -> int:
-            market, held = ledger.markets[instrument], lots[instrument]
-            without_ticks = max(1, market.mark_ticks - moved[instrument] // _MICRO)
-            return market.payoff.value_atoms(held, without_ticks) - market.payoff.value_atoms(held, market.mark_ticks)
-
-        return max(sorted(lots), key=cost_atoms)
+            market, option = ledger.markets[instrument], ledger.options.get(instrument)
+            then = market.payoff.value_atoms(held.size_lots, without[instrument])
+            lost_atoms = then - market.payoff.value_atoms(held.size_lots, market.mark_ticks)
+            cost_atoms[instrument if option is None else option.underlying] += lost_atoms
+        return max(sorted(cost_atoms), key=cost_atoms.__getitem__)
 
     def _close(self, event: Event, taker: str, ledger: LedgerState, account: int) -> None:
         """Lots of a trader, or of the fund's inventory, go to whoever takes them."""

@@ -36,10 +36,12 @@ __all__ = [
     "EventGround",
     "GroundGraph",
     "GroundNode",
+    "NamedGround",
     "RestsOn",
     "Verdict",
     "graph_of",
     "grounds_of",
+    "named_grounds",
 ]
 
 NODES_MAX = 400
@@ -109,7 +111,7 @@ class GroundGraph(msgspec.Struct, frozen=True):
     nodes: tuple[GroundNode, ...]
 
 
-class _Named(msgspec.Struct, frozen=True):
+class NamedGround(msgspec.Struct, frozen=True):
     """An event that is a ground, and of what."""
 
     event: Event
@@ -126,7 +128,7 @@ def grounds_of(
     """
     look = look or Lookback(run, ledger)
     found = []
-    for one in _named(look, event, names):
+    for one in named_grounds(look, event, names):
         below: tuple[EventGround, ...] = ()
         if levels > 1:
             below = grounds_of(run, one.event, ledger, names, levels=levels - 1, look=look)
@@ -142,11 +144,11 @@ def graph_of(run: Run, seq: int, *, nodes_max: int | None = NODES_MAX) -> Ground
     """
     root, ledger = run.event(seq), run.before(seq)
     look, names = Lookback(run, ledger), RunNames(ledger)
-    levels, found, level = {seq: 0}, dict[int, tuple[_Named, ...]](), [root]
+    levels, found, level = {seq: 0}, dict[int, tuple[NamedGround, ...]](), [root]
     while level:
         below = dict[int, Event]()
         for event in sorted(level, key=lambda one: -one.seq):
-            named = _named(look, event, names)
+            named = named_grounds(look, event, names)
             new = {one.event.seq: one.event for one in named if one.event.seq not in levels}
             if nodes_max is not None and len(levels) + len(new) > nodes_max and event is not root:
                 continue
@@ -158,8 +160,8 @@ def graph_of(run: Run, seq: int, *, nodes_max: int | None = NODES_MAX) -> Ground
     return GroundGraph(seq, not any(node.end == "cut" for node in nodes), nodes)
 
 
-def _named(look: Lookback, event: Event, names: RunNames) -> tuple[_Named, ...]:
-    """The grounds of a decision by its type's kinds, each event once."""
+def named_grounds(look: Lookback, event: Event, names: RunNames) -> tuple[NamedGround, ...]:
+    """The grounds of a decision by its type's kinds, each event once; none of what was not decided here."""
     if event.origin is not Origin.DECIDED or event.producer is None:
         return ()
     case, found = Decision(look, event, names), dict[int, tuple[Event, list[tuple[str, str]]]]()
@@ -168,12 +170,14 @@ def _named(look: Lookback, event: Event, names: RunNames) -> tuple[_Named, ...]:
             if one is not None:
                 found.setdefault(one.seq, (one, []))[1].append((kind.name, sets))
     return tuple(
-        _Named(one, tuple(dict.fromkeys(kind for kind, _ in told)), "; ".join(dict.fromkeys(sets for _, sets in told)))
+        NamedGround(
+            one, tuple(dict.fromkeys(kind for kind, _ in told)), "; ".join(dict.fromkeys(sets for _, sets in told))
+        )
         for one, told in found.values()
     )
 
 
-def _node(event: Event, level: int, named: tuple[_Named, ...] | None, names: RunNames) -> GroundNode:
+def _node(event: Event, level: int, named: tuple[NamedGround, ...] | None, names: RunNames) -> GroundNode:
     end: Literal["input", "rule", "cut"] | None = None
     if event.origin is not Origin.DECIDED:
         end = "rule" if isinstance(event.body, RunStarted | RunForked) else "input"

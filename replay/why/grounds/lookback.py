@@ -72,6 +72,11 @@ class Lookback:
         self._chunk, self._places = chunks.chunk, chunks.places
         self._known = defaultdict[int, list[tuple[int, dict[PositionKey, int]]]](list)
 
+    def moved_on(self) -> None:
+        """The ledger stands at a later event now."""
+        self.seq = self.ledger.seq
+        self._known.clear()
+
     def _blocks(self, kind: type[Body] | None, number: int, stop_seq: int) -> list[range]:
         """The chunks of each block before an event that may have such events."""
         blocks = self._places(kind, number)

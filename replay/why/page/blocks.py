@@ -172,7 +172,10 @@ def price_blocks(price: Priced, later: Sequence[Later]) -> Iterator[Block]:
         (
             (price.paper.signed, "profit at the mark on what was closed"),
             (price.gained.signed, f"by the price instead of the mark{share}"),
-            (price.realised.signed, f"in {price.realised.unit}, paid into its balance"),
+            (
+                price.realised.signed,
+                f"in {price.realised.unit}, {'paid into' if price.realised.number > 0 else 'taken from'} its balance",
+            ),
         )
     )
     yield Prose(f"All that it held of it before stood at a profit of {price.position} at the mark.")
@@ -221,7 +224,7 @@ def losing_blocks(found: Losing, *, whole: bool) -> Iterator[Block]:
         f"event {last.seq}, the last mark before this was decided.{after}"
     )
     if found.otherwise is not None:
-        yield Prose(converted_sentence(found.converted, found.otherwise))
+        yield Prose(converted_sentence(found.converted, found.sold, found.otherwise))
     yield from map(_moved_mark, found.moved)
     date = first.at.partition("T")[0]
     left = f", {count(found.left_out, 'mark')} that moved it less left out (--all)" if found.left_out else ""
@@ -288,6 +291,8 @@ def _part(part: MovePart | MoveSum) -> str:
         what = (
             f"by the index of {venue.removesuffix(INDEX_OF)}" if venue.endswith(INDEX_OF) else f"by the book of {venue}"
         )
+    elif part.kind == "index":
+        what = f"by what the index counts: {part.name}"
     elif part.kind == "own":
         what = f"by own orders ({(part.name or 'of no stated purpose').replace('_', ' ')})"
     return f"{part.moved.signed} {what}"

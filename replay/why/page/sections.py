@@ -143,7 +143,8 @@ def _stood(step: EventStep) -> str:
     if step.of_lot:
         what = "loss" if step.equity.number < 0 else "profit"
         return f"; the lot of {step.equity_of} then stood at a {what} of {abs(step.equity)}"
-    return f"; the equity of {step.equity_of} was then {step.equity}"
+    counts = "" if step.counted is None else f", of which {step.counted} counts after the haircut on its collateral"
+    return f"; the equity of {step.equity_of} was then {step.equity}{counts}"
 
 
 def _repeated(found: Repetition, date: str) -> Node:
