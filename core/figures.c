@@ -45,6 +45,14 @@ static int fill(int64_t *row, PyObject *account, Py_ssize_t instruments) {
     return fits;
 }
 
+static void fetch_ahead(PyObject *accounts, PyObject *numbers, Py_ssize_t at) {
+    for (int link = 0; link < FETCH_LINKS; link++) {
+        Py_ssize_t place = at + FETCH_STEP * (FETCH_LINKS - link);
+        if (place < PyList_GET_SIZE(numbers))
+            fetch_link(accounts, PyList_GET_ITEM(numbers, place), link);
+    }
+}
+
 /* figures_of(accounts, numbers, instruments): None where one of them does not fit. */
 PyObject *core_figures_of(PyObject *Py_UNUSED(module), PyObject *const *arguments, Py_ssize_t count) {
     Py_ssize_t instruments = count == 3 ? PyLong_AsSsize_t(arguments[2]) : -1;
@@ -63,6 +71,7 @@ PyObject *core_figures_of(PyObject *Py_UNUSED(module), PyObject *const *argument
         return NULL;
     memset(PyBytes_AS_STRING(rows), 0, size * PyList_GET_SIZE(numbers));
     for (Py_ssize_t i = 0; fits && i < PyList_GET_SIZE(numbers); i++) {
+        fetch_ahead(accounts, numbers, i);
         int64_t number = read_figure(PyList_GET_ITEM(numbers, i), &fits);
         if (fits && number >= 0 && number < PyList_GET_SIZE(accounts))
             fits = fill((int64_t *)PyBytes_AS_STRING(rows) + width * i, PyList_GET_ITEM(accounts, number), instruments);

@@ -49,6 +49,37 @@ int says(PyObject *text, const char *word) {
     return text && PyUnicode_CheckExact(text) && PyUnicode_CompareWithASCIIString(text, word) == 0;
 }
 
+static void fetch_fields(const Shape *shape, PyObject *object, int first, int last) {
+    for (int place = first; place <= last; place++)
+        __builtin_prefetch(field_of(shape, object, place));
+}
+
+void fetch_link(PyObject *accounts, PyObject *number, int link) {
+    int fits = PyList_CheckExact(accounts);
+    wide place = read_wide(number, &fits);
+    if (!fits || place < 0 || place >= PyList_GET_SIZE(accounts))
+        return;
+    PyObject *account = PyList_GET_ITEM(accounts, (Py_ssize_t)place), *key, *held;
+    if (link == 0) {
+        __builtin_prefetch(account);
+        __builtin_prefetch((char *)account + 64);
+        return;
+    }
+    PyObject *positions = has_shape(&account_shape, account) ? field_of(&account_shape, account, POSITIONS) : NULL;
+    if (!positions || !PyDict_CheckExact(positions))
+        return;
+    if (link == 1)
+        fetch_fields(&account_shape, account, BALANCE, POSITIONS);
+    if (link == 2)
+        __builtin_prefetch(((PyDictObject *)positions)->ma_keys);
+    for (Py_ssize_t at = 0; link > 2 && PyDict_Next(positions, &at, &key, &held);) {
+        if (link == 3)
+            __builtin_prefetch(held);
+        else if (has_shape(&position_shape, held))
+            fetch_fields(&position_shape, held, SIZE_LOTS, FUNDING_ATOMS);
+    }
+}
+
 /* The tiers that were read, at the place of their address or the next one that was free. */
 static Tiers *kept[2 * KEPT_MOST];
 static int kept_count;

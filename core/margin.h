@@ -48,6 +48,12 @@ extern Shape account_shape;
 enum { SIZE_LOTS, COST_ATOMS, FUNDING_ATOMS };
 extern Shape position_shape;
 
+/* Has memory bring a link of the chain of objects that is read of an account soon; they lie anywhere. Whoever walks over
+   many asks at each for those FETCH_STEP places apart that come, the nearest of them for the last link. */
+#define FETCH_LINKS 5
+#define FETCH_STEP 3
+void fetch_link(PyObject *accounts, PyObject *number, int link);
+
 /* Whether a text says this word. */
 int says(PyObject *text, const char *word);
 

@@ -171,6 +171,17 @@ static PyObject *pair_of(PyObject *body, int first, int second) {
     return PyTuple_Pack(2, field_of(&reduction_shape, body, first), field_of(&reduction_shape, body, second));
 }
 
+/* What is read of accounts that come soon, as far as the events are of the type of the model. */
+static void fetch_ahead(PyObject *accounts, PyObject *events, Py_ssize_t at, PyObject *model) {
+    for (int link = 0; link < FETCH_LINKS; link++) {
+        Py_ssize_t place = at + FETCH_STEP * (FETCH_LINKS - link);
+        PyObject *event = place < PyList_GET_SIZE(events) ? PyList_GET_ITEM(events, place) : NULL;
+        PyObject *body = event && has_shape(&event_shape, event) ? field_of(&event_shape, event, BODY) : NULL;
+        if (body && Py_TYPE(body) == Py_TYPE(model))
+            fetch_link(accounts, field_of(&reduction_shape, body, REDUCED), link);
+    }
+}
+
 /* Books what follows events[first - 1], which is booked. */
 static PyObject *book_all(const Books *books, PyObject *events, Py_ssize_t first) {
     int fits = 1;
@@ -184,6 +195,7 @@ static PyObject *book_all(const Books *books, PyObject *events, Py_ssize_t first
     giver.account = account_at(books->accounts, field_of(&reduction_shape, model, AGAINST));
     fits &= giver.account && taker.key && giver.key;
     while (fits && first + booked.count < PyList_GET_SIZE(events)) {
+        fetch_ahead(books->accounts, events, first + booked.count, model);
         PyObject *event = PyList_GET_ITEM(events, first + booked.count);
         int done = follows(event, model, seq + booked.count + 1, at_ns) && book(books, event, &taker, &giver, &booked);
         let_go(&taker);

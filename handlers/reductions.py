@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import accumulate, groupby, repeat
-from operator import attrgetter, sub
+from operator import attrgetter, neg, sub
 
 from ..events.bodies.waterfall import PositionDeleveraged
 from ..events.errors import HandlerError
@@ -82,10 +82,10 @@ def reductions_of(
 ) -> list[PositionDeleveraged]:
     """The reduction of everyone who gives lots, and what it is worth."""
     ranks, scores, accounts, legs, lots = shares.columns() if isinstance(shares, Columned) else _columns_of(shares)
-    whole, sign = abs(task.size_lots), 1 if task.size_lots > 0 else -1
-    to_the_fund = -1 if ledger.accounts[task.account].kind == "insurance" else 1
-    full_atoms = to_the_fund * task.value_atoms
-    given = [to_the_fund * (full_atoms * closed // whole) for closed in accumulate(lots)]
+    whole, is_of_fund = abs(task.size_lots), ledger.accounts[task.account].kind == "insurance"
+    full_atoms = -task.value_atoms if is_of_fund else task.value_atoms
+    given = [full_atoms * closed // whole for closed in accumulate(lots)]
+    before = (0, *given)
     figures = (
         repeat(number),
         repeat(task.liquidation_id),
@@ -94,9 +94,9 @@ def reductions_of(
         accounts,
         repeat(task.key[0]),
         legs,
-        (sign * own for own in lots),
+        lots if task.size_lots > 0 else map(neg, lots),
         repeat(price),
-        map(sub, given, (0, *given)),
+        map(sub, before, given) if is_of_fund else map(sub, given, before),
         ranks,
         scores,
     )
