@@ -463,8 +463,7 @@ def test_a_policy_that_is_not_installed(
 ) -> None:
     """Everything else is checked; the decisions are unknown: one line, exit code 2, also with --force."""
     path = written(tmp_path / "a.run", EVENTS)
-    others = {name: choice for name, choice in SLOTS["adl"].items() if name != "profit-leverage"}
-    monkeypatch.setitem(SLOTS, "adl", others)  # type: ignore[arg-type]
+    monkeypatch.delitem(SLOTS["adl"], "profit-leverage")  # type: ignore[arg-type]
     result = call("verify", path, *options)
     assert result.exit_code == 2
     missing = "policy adl:profit-leverage is not installed; install what the record was made with"

@@ -148,6 +148,9 @@ def check_moves(random: Random, accounts: list[Account], markets: list[Market], 
         found = {account.account: verdict for account, _, verdict in monitor._tested(ledger)}
         spared += due - monitor.looks if one else 0
         for account in accounts:
+            if not all(markets[instrument].mark_ticks for instrument, _ in account.positions):
+                assert account.account in monitor.due  # until there is a mark of all that it holds
+                continue
             margin = _margin_alone(account, markets)
             verdict = _said(account, margin, monitor) if account.status in ("healthy", "called") else None
             if verdict is not None:
