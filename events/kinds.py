@@ -51,6 +51,7 @@ __all__ = [
     "LiquidationNumber",
     "LotAmount",
     "Makers",
+    "Notes",
     "OrderNumber",
     "OrderSize",
     "Price",
@@ -146,6 +147,8 @@ LeftOut = Annotated[tuple[tuple[str, int, str], ...], Kind("left out", of="instr
 """(name, ticks, reason) of each."""
 Makers = Annotated[tuple[int | None, ...], Kind("makers")]
 """Whose each band is: an account, None for outside liquidity."""
+Notes = Annotated[tuple[int, ...], Kind("notes")]
+"""What a handler noted: whole numbers of which it alone knows what they count."""
 
 
 class TableColumn(NamedTuple):

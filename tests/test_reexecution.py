@@ -26,6 +26,7 @@ from deleverage.events.errors import HandlerError, LedgerError
 from deleverage.events.ledger import Ledger
 from deleverage.events.record import pages
 from deleverage.events.record.manifest import read_manifest, write_manifest
+from deleverage.handlers import slots
 from deleverage.handlers.policies.profit_leverage import ProfitLeverage
 from deleverage.handlers.registry import SLOTS
 from deleverage.replay.verify.checks import Verification
@@ -463,7 +464,9 @@ def test_a_policy_that_is_not_installed(
 ) -> None:
     """Everything else is checked; the decisions are unknown: one line, exit code 2, also with --force."""
     path = written(tmp_path / "a.run", EVENTS)
-    monkeypatch.delitem(SLOTS["adl"], "profit-leverage")  # type: ignore[arg-type]
+    others = {name: choice for name, choice in SLOTS["adl"].items() if name != "profit-leverage"}
+    kept = slots._policies_of
+    monkeypatch.setattr(slots, "_policies_of", lambda slot: others if slot == "adl" else kept(slot))
     result = call("verify", path, *options)
     assert result.exit_code == 2
     missing = "policy adl:profit-leverage is not installed; install what the record was made with"

@@ -10,6 +10,7 @@ from ..kinds import (
     EventNumber,
     InstrumentNumber,
     LiquidationNumber,
+    Notes,
     Price,
     Time,
 )
@@ -144,7 +145,7 @@ class HandlerStateNoted(BodyBase, frozen=True, tag=104):
 
     handler: str
     key: str
-    values: tuple[int, ...]
+    values: Notes
 
     def alters(self, ledger: Ledger, event: Event) -> None:
         ledger.notes[self.handler, self.key] = self.values

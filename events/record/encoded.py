@@ -126,7 +126,9 @@ _BY_KIND: dict[str, Callable[[Cursors], FieldColumn]] = {
     "flag": Cursors.flags,
     "bytes": Cursors.binaries,
     "prices": partial(Cursors.lists, width=2),
-    **dict.fromkeys(("structure", "provenance", "constituents", "left out", "makers", "depth"), Cursors.nothing),
+    **dict.fromkeys(
+        ("structure", "provenance", "constituents", "left out", "makers", "notes", "depth"), Cursors.nothing
+    ),
 }
 """By kind of field; any other is a whole number. What has a structure of its own is read where it is left out."""
 

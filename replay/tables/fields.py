@@ -109,7 +109,7 @@ _OF_VALUES: dict[str, Callable[[Values], Any]] = {
     "bytes": _binaries,
     "prices": _pairs,
     "links": _lists,
-    **dict.fromkeys(("structure", "provenance", "constituents", "left out", "makers", "depth"), _json),
+    **dict.fromkeys(("structure", "provenance", "constituents", "left out", "makers", "notes", "depth"), _json),
 }
 """By kind; any other is a whole number."""
 
