@@ -47,7 +47,7 @@ class _Format(click.Choice[str]):
     help="As what; or a plug-in that writes it, as FILE.py:CLASS, package.module:CLASS or by name.",
 )
 @click.option("--table", "tables", multiple=True, metavar="NAME", help="Only this table; may be repeated.")
-@click.option("--grounds", is_flag=True, help="Also what each decision rests on: some 0.2 ms an event.")
+@click.option("--grounds", is_flag=True, help="Also what each decision rests on: some 0.1 ms an event.")
 @click.option("--from", "first", metavar="POINT", help="From this event or time on.")
 @click.option("--to", "last", metavar="POINT", help="Up to this event or time, included.")
 @click.option("--at", "points", multiple=True, metavar="POINT", help="The states then, not at the end; repeatable.")

@@ -46,7 +46,7 @@ def sql_command(
     There is a table for each type of event (MarkPriced, LiquidationFilled, PositionDeleveraged, ...), `events` with
     what all of them have, and the states: accounts, positions, marks, funds, orders, rankings, rounds. The first
     question writes them beside RUN, once; `DESCRIBE PositionDeleveraged` and `SHOW TABLES` tell them. `grounds`,
-    the events that each decision rests on, is made for the first question that names it, at some 0.2 ms a decision. Of
+    the events that each decision rests on, is made for the first question that names it, at some 0.1 ms a decision. Of
     the shards of a venue each table has the rows of all, with their `shard`.
 
     A POINT is an event's number (77241), a time (21:16, 2025-10-10 21:16:04.831) or an offset from the start (+10m).
