@@ -66,16 +66,33 @@ def deliver(engine: AdlEngine, book: Book, event: Event) -> None:
             queue.append(made)
 
 
+def fall_short(engine: AdlEngine, book: Book, users: Sequence[int]) -> None:
+    """The fund says of each, in this order, that it cannot pay."""
+    for user in users:
+        number = book.account(user).liquidation_id
+        deliver(engine, book, book.put(ShortfallDeclared(number, user, "bankruptcy", 1, 0)))
+
+
+def next_due_ns(book: Book) -> int:
+    """When the next timer is due."""
+    return min(pending.timer.due_ns for pending in book.ledger.timers.values())
+
+
+def fire(engine: AdlEngine, book: Book) -> None:
+    """All timers that are due next."""
+    book.now_ns = next_due_ns(book)
+    for seq, pending in list(book.ledger.timers.items()):
+        if pending.timer.due_ns == book.now_ns:
+            deliver(engine, book, book.put(TimerFired(seq, pending.timer.purpose, pending.timer.account)))
+
+
 def closed(name: str, losers: Sequence[Trader], winners: Sequence[Trader], order: Sequence[int]) -> Book:
     """The venue after all of them were short, in this order, and their batch was due."""
     book, users = short_of(losers, winners)
     engine = engine_of(name, book)
-    for place in order:
-        number = book.account(users[place]).liquidation_id
-        deliver(engine, book, book.put(ShortfallDeclared(number, users[place], "bankruptcy", 1, 0)))
-    for seq, pending in list(book.ledger.timers.items()):
-        book.now_ns = pending.timer.due_ns
-        deliver(engine, book, book.put(TimerFired(seq, pending.timer.purpose, pending.timer.account)))
+    fall_short(engine, book, [users[place] for place in order])
+    if book.ledger.timers:
+        fire(engine, book)
     return book
 
 
@@ -104,28 +121,16 @@ def closed_around(name: str, losers: Sequence[Trader], winners: Sequence[Trader]
     book, users = short_of(losers, winners)
     engine = engine_of(name, book)
 
-    def short(some: Sequence[int]) -> None:
-        for user in some:
-            number = book.account(user).liquidation_id
-            deliver(engine, book, book.put(ShortfallDeclared(number, user, "bankruptcy", 1, 0)))
-
-    def fire() -> None:
-        due_ns = min(pending.timer.due_ns for pending in book.ledger.timers.values())
-        book.now_ns = due_ns
-        for seq, pending in list(book.ledger.timers.items()):
-            if pending.timer.due_ns == due_ns:
-                deliver(engine, book, book.put(TimerFired(seq, pending.timer.purpose, pending.timer.account)))
-
-    short(users[:-late])
+    fall_short(engine, book, users[:-late])
     if before:
-        book.now_ns = min(pending.timer.due_ns for pending in book.ledger.timers.values())
-        short(users[-late:])
-        fire()
+        book.now_ns = next_due_ns(book)
+        fall_short(engine, book, users[-late:])
+        fire(engine, book)
     else:
-        fire()
-        short(users[-late:])
+        fire(engine, book)
+        fall_short(engine, book, users[-late:])
     while book.ledger.timers:
-        fire()
+        fire(engine, book)
     return book
 
 

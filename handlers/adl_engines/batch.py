@@ -61,7 +61,6 @@ class _Batched(NamedTuple):
     """
 
     due_ns: int
-
     instrument: int
     side: int
     lots: int
@@ -84,6 +83,11 @@ class _Batched(NamedTuple):
         return after - self.value_atoms * self.closed_lots // self.lots
 
 
+def _short(account: int) -> str:
+    """Under which key it is noted in which liquidation an account fell short, and when its batch is due."""
+    return f"short {account}"
+
+
 _Groups = dict[tuple[int, int], list[ClosingTask]]
 """Positions at their own prices, by instrument and side."""
 
@@ -103,7 +107,8 @@ class BatchEngine(AdlEngine):
         """A shortfall waits for its batch; a batch, and each round of it, is followed by the next round."""
         body = event.body
         if isinstance(body, TimerFired):
-            return self._closed(event.at_ns, ledger, now_ns) if body.purpose == _BATCH else ()
+            due_ns = event.at_ns
+            return self._opened(self._groups(due_ns, ledger), due_ns, ledger, now_ns) if body.purpose == _BATCH else ()
         assert isinstance(body, ShortfallDeclared | ProfitCapExceeded | DeleveragingEnded)
         if isinstance(body, ProfitCapExceeded) or ledger.accounts[body.account].kind != "user":
             return super().handle(event, ledger, now_ns)
@@ -116,24 +121,20 @@ class BatchEngine(AdlEngine):
     def _note(self) -> str:
         return self.at_venue("batch")
 
-    def _short(self, account: int) -> str:
-        return f"short {account}"
-
     def _awaited(self, account: Account, ledger: LedgerState, now_ns: int) -> list[Product]:
         """In which batch it is, and the timer of that where it is the first; neither with nothing to be closed."""
         if not account.positions:
             return []
         timers = (pending.timer for pending in ledger.timers.values() if pending.timer.purpose == _BATCH)
         ours = (timer for timer in timers if timer.account is not None and self.is_here(ledger, timer.account))
-        due_ns = min((timer.due_ns for timer in ours if timer.due_ns > now_ns), default=None)
-        first = [] if due_ns is not None else [TimerSet(_BATCH, now_ns + self.batch_ns, account.account)]
+        due_ns = min((timer.due_ns for timer in ours if timer.due_ns > now_ns), default=now_ns)
+        products: list[Product] = []
+        if due_ns == now_ns:
+            due_ns += self.batch_ns
+            products.append(TimerSet(_BATCH, due_ns, account.account))
         assert account.liquidation_id is not None
-        noted = (account.liquidation_id, now_ns + self.batch_ns if due_ns is None else due_ns)
-        return [HandlerStateNoted(self.name, self._short(account.account), noted), *first]
-
-    def _closed(self, due_ns: int, ledger: LedgerState, now_ns: int) -> list[Product]:
-        """The first round of a batch."""
-        return self._opened(self._groups(due_ns, ledger), due_ns, ledger, now_ns)
+        noted = HandlerStateNoted(self.name, _short(account.account), (account.liquidation_id, due_ns))
+        return [noted, *products]
 
     def _next_round(self, done: _Batched, ledger: LedgerState, now_ns: int) -> list[Product]:
         """The next position of the group that is `done` so far, or the first one of the next group."""
@@ -163,7 +164,7 @@ class BatchEngine(AdlEngine):
             waits = account.liquidation_id == number and account.status in _IN_THE_WATERFALL
             if not waits or not account.positions or not self.is_here(ledger, account.account):
                 continue
-            short_of, batch_ns = ledger.notes.get((self.name, self._short(account.account)), (None, due_ns))
+            short_of, batch_ns = ledger.notes.get((self.name, _short(account.account)), (None, due_ns))
             if short_of != number or batch_ns > due_ns:
                 continue
             for key, value_atoms in bankruptcy_values(account, ledger).items():

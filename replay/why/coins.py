@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
@@ -159,13 +159,21 @@ def coin_sentence(found: CoinHolding) -> str:
     return f"{worth}; {counts}: {found.counted}."
 
 
+_Noted = TypeVar("_Noted", PriceChange, CoinSale)
+
+
+def _by_asset(noted: Sequence[_Noted], first_seq: int, last_seq: int) -> Iterator[tuple[int, list[_Noted]]]:
+    """What was noted behind one event up to another, asset by asset."""
+    within = [one for one in noted if first_seq < one.event.seq <= last_seq]
+    for asset in sorted({one.asset for one in within}):
+        yield asset, [one for one in within if one.asset == asset]
+
+
 def converted_moves(
     changes: Sequence[PriceChange], first_seq: int, last_seq: int, account: int, names: RunNames
 ) -> Iterator[ConvertedMove]:
     """What the prices of coins did between two rows, asset by asset."""
-    within = [one for one in changes if first_seq < one.event.seq <= last_seq]
-    for asset in sorted({one.asset for one in within}):
-        own = [one for one in within if one.asset == asset]
+    for asset, own in _by_asset(changes, first_seq, last_seq):
         instrument = own[0].instrument
         yield ConvertedMove(
             asset=asset,
@@ -183,9 +191,7 @@ def coins_sold(
     sales: Sequence[CoinSale], first_seq: int, last_seq: int, account: int, names: RunNames
 ) -> Iterator[SoldCoins]:
     """What sales of coins brought and cost between two events, asset by asset."""
-    within = [one for one in sales if first_seq < one.event.seq <= last_seq]
-    for asset in sorted({one.asset for one in within}):
-        own = [one for one in within if one.asset == asset]
+    for asset, own in _by_asset(sales, first_seq, last_seq):
         worth_atoms, brought_atoms = sum(one.worth_atoms for one in own), sum(one.brought_atoms for one in own)
         yield SoldCoins(
             asset=asset,
